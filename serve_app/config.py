@@ -1,0 +1,237 @@
+"""Every key of ours that `configs/*.yaml` may hold; unknown keys are refused.
+
+Ray's own keys stay Ray's: `serving/validate.py` checks those against the installed Ray.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+HOME_VARIABLE = "SERVE_APP_HOME"
+REFERENCE = re.compile(r"^(?P<model>[a-z0-9][a-z0-9_-]*)@(?P<version>[1-9][0-9]*)$")
+
+
+def _numbered(reference: str) -> str:
+    if not REFERENCE.match(reference):
+        msg = f"{reference!r} does not name a version; write model@number, such as diagnosis-xgb@1"
+        raise ValueError(msg)
+    return reference
+
+
+def split_reference(reference: str) -> tuple[str, int]:
+    """Take `diagnosis-xgb@3` apart into its model and its number.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    model, _, version = _numbered(reference).partition("@")
+    return model, int(version)
+
+
+def application_name(reference: str) -> str:
+    """The name of the Serve application that holds a version: `diagnosis-xgb-3`."""
+    model, version = split_reference(reference)
+    return f"{model}-{version}"
+
+
+def located(path: str) -> str:
+    """Resolve a relative path of a config against the folder that the cluster started in.
+
+    Replicas run wherever Ray puts them; a path in YAML means the same in all of them.
+    URLs (`s3://…`, `memory://…`) stay as they are.
+    """
+    if "://" in path or Path(path).is_absolute():
+        return path
+    return str((Path(os.environ.get(HOME_VARIABLE) or Path.cwd()) / path).resolve())
+
+
+Location = Annotated[str, AfterValidator(located)]
+Reference = Annotated[str, AfterValidator(_numbered)]
+Reaction = Literal["refuse", "warn", "ignore"]
+
+
+class Frozen(BaseModel):
+    """Base of all settings: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CoalesceSettings(Frozen):
+    """How concurrent requests to one version become one columnar call."""
+
+    max_rows: PositiveInt = 1024
+    max_calls: PositiveInt = 8
+    max_waiting_rows: PositiveInt = 20_000
+    slow_call_s: PositiveFloat = 0.02
+
+
+class GatewayArgs(Frozen):
+    """`args` of the gateway application. They stay as they are when models change."""
+
+    registry: Location = "./registry"
+    state: Location = "./state"
+    max_body_bytes: PositiveInt = 8 * 1024 * 1024
+    max_rows: PositiveInt = 10_000
+    coalesce: CoalesceSettings = CoalesceSettings()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class ControlArgs(Frozen):
+    """`args` of the control application."""
+
+    registry: Location = "./registry"
+    state: Location = "./state"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class ModelArgs(Frozen):
+    """`args` of a model application: one version, predictor or transformer."""
+
+    model: str
+    version: PositiveInt
+    registry: Location = "./registry"
+    allow_pickle: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def reference(self) -> str:
+        """The version's name, `diagnosis-xgb@1`."""
+        return f"{self.model}@{self.version}"
+
+
+class VariantSettings(Frozen):
+    """A version as a target of an endpoint."""
+
+    model: Reference
+    weight: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] = 1.0
+
+
+class SingleRoute(Frozen):
+    """One version answers everything."""
+
+    kind: Literal["single"]
+    model: Reference
+
+
+class _WeightedRoute(Frozen):
+    variants: Annotated[tuple[VariantSettings, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> "_WeightedRoute":
+        names = [variant.model for variant in self.variants]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"{twice[0]} stands twice among the variants; give it one weight"
+            raise ValueError(msg)
+        if not any(variant.weight > 0 for variant in self.variants):
+            msg = "all weights are 0, so nobody would answer; give one variant a weight above 0"
+            raise ValueError(msg)
+        return self
+
+
+class SplitRoute(_WeightedRoute):
+    """Each request goes to one variant, in proportion to the weights (A/B)."""
+
+    kind: Literal["split"]
+    key: str | None = None
+
+
+class EnsembleRoute(_WeightedRoute):
+    """Every variant answers, and the answers become one."""
+
+    kind: Literal["ensemble"]
+    combine: Literal["mean", "weighted", "vote"] = "mean"
+    quorum: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _quorum_fits(self) -> "EnsembleRoute":
+        members = sum(variant.weight > 0 for variant in self.variants)
+        if self.quorum is not None and self.quorum > members:
+            msg = f"quorum is {self.quorum} but only {members} variants have a weight above 0"
+            raise ValueError(msg)
+        return self
+
+
+Route = Annotated[SingleRoute | SplitRoute | EnsembleRoute, Field(discriminator="kind")]
+
+
+class PreprocessSettings(Frozen):
+    """A registered transformer that runs once per request, before all variants."""
+
+    model: Reference
+    placement: Literal["inline", "replicas"] = "inline"
+
+
+class ColumnSettings(Frozen):
+    """What an endpoint says otherwise of a column than its training data did."""
+
+    nullable: bool | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str | int | float | bool, ...] | None = None
+
+
+class SchemaSettings(Frozen):
+    """What happens when rows break the schema, and corrections to the schema."""
+
+    missing: Reaction = "refuse"
+    unknown: Reaction = "refuse"
+    type: Reaction = "refuse"
+    nan: Reaction | Literal["follow"] = "follow"
+    range: Reaction = "warn"
+    category: Reaction = "warn"
+    columns: dict[str, ColumnSettings] = {}
+
+    def reactions(self) -> dict[str, str]:
+        """The reactions alone, by rule."""
+        return self.model_dump(exclude={"columns"})
+
+
+class EndpointSettings(Frozen):
+    """What a client calls by name."""
+
+    route: Route
+    preprocess: PreprocessSettings | None = None
+    fallback: Reference | None = None
+    schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()
+    timeout_s: PositiveFloat = 10.0
+    variant_timeout_s: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> "EndpointSettings":
+        if self.variant_timeout_s is not None and self.variant_timeout_s > self.timeout_s:
+            msg = f"variant_timeout_s {self.variant_timeout_s} is above timeout_s {self.timeout_s}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def variants(self) -> tuple[VariantSettings, ...]:
+        """The variants with their weights, whatever the kind of route."""
+        if isinstance(self.route, SingleRoute):
+            return (VariantSettings(model=self.route.model),)
+        return self.route.variants
+
+
+EndpointName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+class ControlSettings(Frozen):
+    """`user_config` of the control deployment: the declared endpoints."""
+
+    endpoints: dict[EndpointName, EndpointSettings] = {}
+
+    def declaration(self) -> dict[str, Any]:
+        """The declaration as JSON values, from which its hash is taken."""
+        return self.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,117 @@
+"""What travels from decoding to encoding. Frozen: change means a new value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from serve_app.core.columns import Array
+
+RawColumns = Mapping[str, Sequence[Any]]
+"""Decoded, unvalidated columns: name to one value per row, `MISSING` where a row has none."""
+
+
+class _Missing:
+    """The value of a cell that a row does not have (`null` is a value, this is none)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        return "MISSING"
+
+
+MISSING = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a dialect reads out of a body, before anybody looked at the schema.
+
+    `keys` holds the other named values of the body, among which a route may find the one
+    that it sticks to.
+    """
+
+    columns: RawColumns
+    rows: int
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prediction request, decoded."""
+
+    endpoint: str
+    payload: Payload
+    id: str
+    version: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about n rows.
+
+    `values` has shape (n,) or, with several outputs, (n, m): class labels of a classifier,
+    numbers of a regressor. `probabilities` has shape (n, classes), in the order of the
+    signature's labels, when the model gives them.
+    """
+
+    values: Array
+    probabilities: Array | None = None
+
+    def slice(self, start: int, stop: int) -> Prediction:
+        """The rows from `start` up to `stop`."""
+        probabilities = self.probabilities
+        return Prediction(
+            self.values[start:stop], None if probabilities is None else probabilities[start:stop]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A variant that did not answer, and the code of the error why."""
+
+    variant: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A prediction and who gave it; `variants` are those whose predictions are in it."""
+
+    prediction: Prediction
+    variants: tuple[str, ...]
+    left_out: tuple[Failure, ...] = ()
+    fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A rule that a request broke and that its endpoint only warns of."""
+
+    row: int
+    column: str
+    rule: str
+    seen: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Everything that an encoder may say about one answered request."""
+
+    request: Request
+    prediction_id: str
+    snapshot_version: int
+    answer: Answer
+    labels: tuple[Any, ...]
+    warnings: tuple[Warned, ...] = ()
+
+

@@ -1,0 +1,74 @@
+"""The narrow seams of the engine. Each has a real implementation and one for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from serve_app.core.columns import Columns
+from serve_app.core.messages import Prediction, Request
+from serve_app.core.plan import Plan
+
+
+class Model(Protocol):
+    """One loaded version: a predictor, a transformer, or both."""
+
+    def predict(self, columns: Columns) -> Prediction:
+        """Predict every row. Raises ModelFailed when the library refuses."""
+        ...
+
+    def transform(self, columns: Columns) -> Columns:
+        """Transform every row. Raises ModelFailed when the library refuses."""
+        ...
+
+
+class Models(Protocol):
+    """All versions that can be asked from here, by name (`diagnosis-xgb@1`).
+
+    `deadline` is a time of the engine's clock, in seconds; an implementation gives up at
+    that time with DeadlineExceeded.
+    """
+
+    async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
+        """Ask one version to predict."""
+        ...
+
+    async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
+        """Ask one version to transform."""
+        ...
+
+
+class Router(Protocol):
+    """Chooses the variants that answer a request."""
+
+    def plan(self, request: Request) -> Plan:
+        """Who is asked, in which order or all together."""
+        ...
+
+
+class Clock(Protocol):
+    """Seconds that never go back (`time.monotonic`)."""
+
+    def __call__(self) -> float:
+        """The time now, in seconds."""
+        ...
+
+
+class Ids(Protocol):
+    """A source of identifiers that are unique for ever."""
+
+    def __call__(self) -> str:
+        """A new identifier."""
+        ...
+
+
+class StateStore(Protocol):
+    """Keeps snapshots across deaths, newest last."""
+
+    def save(self, version: int, declaration: str, body: Mapping[str, Any]) -> None:
+        """Keep a snapshot. Raises Conflict when that version is already there."""
+        ...
+
+    def latest(self) -> Mapping[str, Any] | None:
+        """The newest snapshot's body, or none."""
+        ...

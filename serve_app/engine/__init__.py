@@ -1,0 +1,1 @@
+"""The use cases in plain Python, without Ray and without HTTP."""

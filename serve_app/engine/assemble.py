@@ -1,0 +1,89 @@
+"""Builds the stages of a snapshot: every choice is made here, none per request."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from serve_app.core.columns import Columns
+from serve_app.core.combine import COMBINE
+from serve_app.core.ports import Clock, Models, Router
+from serve_app.core.schema import Policy, Schema
+from serve_app.core.snapshot import Endpoint, Snapshot
+from serve_app.engine.ask import AskInTurn, Asked, AskTogether
+from serve_app.engine.stages import Ask, Prepare, Stage, Stages
+from serve_app.routing import KINDS
+
+
+class Assembler:
+    """Turns snapshots into stages.
+
+    `replicas` reaches versions in their own applications, `inline` those that are loaded
+    in this process; `draw` gives numbers in [0, 1) for routes without a key.
+    """
+
+    def __init__(
+        self,
+        *,
+        replicas: Models,
+        inline: Models,
+        clock: Clock,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._replicas = replicas
+        self._inline = inline
+        self._clock = clock
+        self._draw = draw
+
+    def stages(self, snapshot: Snapshot) -> Stages:
+        """Build the stages of every endpoint of a snapshot.
+
+        Raises:
+            ConfigError: an endpoint's description does not fit together.
+        """
+        return Stages(
+            snapshot.version,
+            {name: self._stage(endpoint) for name, endpoint in snapshot.endpoints.items()},
+        )
+
+    def _stage(self, spec: Endpoint) -> Stage:
+        names = spec.signature.names
+        return Stage(
+            spec=spec,
+            names=names,
+            schema=Schema(spec.signature.inputs, Policy.from_json(spec.reactions)),
+            router=self._router(spec),
+            prepare=self._prepare(spec),
+            ask=self._ask(spec),
+            labels=spec.signature.output.labels,
+            drops=spec.key if spec.key is not None and spec.key not in names else None,
+        )
+
+    def _router(self, spec: Endpoint) -> Router:
+        module, _, name = KINDS[spec.kind].partition(":")
+        kind: Any = getattr(import_module(module), name)
+        built: Router = kind.of(spec, draw=self._draw)
+        return built
+
+    def _prepare(self, spec: Endpoint) -> Prepare:
+        preprocess = spec.preprocess
+        if preprocess is None:
+            return _unchanged
+        models = self._inline if preprocess.inline else self._replicas
+
+        async def transform(columns: Columns, deadline: float) -> Columns:
+            return await models.transform(preprocess.version, columns, deadline)
+
+        return transform
+
+    def _ask(self, spec: Endpoint) -> Ask:
+        asked = Asked.of(spec, self._replicas, self._clock)
+        if spec.combine is None:
+            return AskInTurn(asked)
+        return AskTogether(asked, COMBINE[spec.combine], spec.quorum)
+
+
+async def _unchanged(columns: Columns, deadline: float) -> Columns:  # noqa: ARG001
+    return columns

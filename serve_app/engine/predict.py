@@ -1,0 +1,94 @@
+"""One request's way, from decoded rows to an answer. The only place that knows the order."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from serve_app.core.messages import Payload, Request, Response
+from serve_app.core.ports import Clock, Ids
+from serve_app.engine.stages import Stage, Stages
+
+logger = logging.getLogger("serve_app.predict")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    clock: Clock
+    ids: Ids
+
+
+class Predictor:
+    """Answers requests under the snapshot that stands when they arrive."""
+
+    def __init__(self, *, clock: Clock, ids: Ids) -> None:
+        self._sources = _Sources(clock, ids)
+        self._stages = Stages()
+
+    @property
+    def stages(self) -> Stages:
+        """The stages of the snapshot that answers now."""
+        return self._stages
+
+    def swap(self, stages: Stages) -> None:
+        """Answer every later request under these stages; those on their way stay as they are."""
+        self._stages = stages
+
+    async def predict(self, request: Request) -> Response:
+        """Validate, route, preprocess, ask, combine.
+
+        Raises:
+            NotFound: no such endpoint or version.
+            InvalidInput: the rows break the schema.
+            Unavailable: nobody could answer in time.
+            ServerFault: a model failed.
+        """
+        stages = self._stages
+        stage = stages.endpoint(request.endpoint)
+        started = self._sources.clock()
+        deadline = started + _timeout_s(stage, request)
+        plan = stage.plan(request)
+        columns, warnings = stage.schema.validate(
+            _modelled(stage, request.payload), request.payload.rows
+        )
+        features = await stage.prepare(columns, deadline)
+        answer = await stage.ask(plan, features, deadline)
+        response = Response(
+            request=request,
+            prediction_id=self._sources.ids(),
+            snapshot_version=stages.version,
+            answer=answer,
+            labels=stage.labels,
+            warnings=warnings,
+        )
+        if logger.isEnabledFor(logging.DEBUG):
+            self._log(response, started)
+        return response
+
+    def _log(self, response: Response, started: float) -> None:
+        logger.debug(
+            "predicted",
+            extra={
+                "endpoint": response.request.endpoint,
+                "request_id": response.request.id,
+                "prediction_id": response.prediction_id,
+                "variants": response.answer.variants,
+                "snapshot": response.snapshot_version,
+                "rows": response.request.payload.rows,
+                "duration_ms": round((self._sources.clock() - started) * 1000, 3),
+            },
+        )
+
+
+def _timeout_s(stage: Stage, request: Request) -> float:
+    if request.timeout_s is None:
+        return stage.spec.timeout_s
+    return min(request.timeout_s, stage.spec.timeout_s)
+
+
+def _modelled(stage: Stage, payload: Payload) -> dict[str, object] | object:
+    """The columns without the one that only the route needs."""
+    columns = payload.columns
+    if stage.drops is None or stage.drops not in columns:
+        return columns
+    return {name: values for name, values in columns.items() if name != stage.drops}

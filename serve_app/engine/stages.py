@@ -1,0 +1,81 @@
+"""The frozen record of everything that requests pass through; replaced whole, never changed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from serve_app.core.columns import Columns
+from serve_app.core.messages import Answer, Request
+from serve_app.core.plan import Plan
+from serve_app.core.ports import Router
+from serve_app.core.schema import Schema
+from serve_app.core.snapshot import Endpoint
+from serve_app.errors import NotFound
+
+Prepare = Callable[[Columns, float], Awaitable[Columns]]
+Ask = Callable[[Plan, Columns, float], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One endpoint, ready to answer: its schema, route, preprocessing and models."""
+
+    spec: Endpoint
+    names: tuple[str, ...]
+    schema: Schema
+    router: Router
+    prepare: Prepare
+    ask: Ask
+    labels: tuple[Any, ...]
+    drops: str | None
+
+    def plan(self, request: Request) -> Plan:
+        """Who answers: the version that the request names, or whom the route chooses.
+
+        Raises:
+            NotFound: the named version is no variant of this endpoint.
+        """
+        if request.version is None:
+            return self.router.plan(request)
+        return Plan((self.variant(request.version),))
+
+    def variant(self, named: str) -> str:
+        """The variant called `diagnosis-xgb@1`, or `1` where only one has that number.
+
+        Raises:
+            NotFound: there is none, or there are several.
+        """
+        known = [variant.version for variant in self.spec.variants]
+        found = [v for v in known if v == named or v.rpartition("@")[2] == named]
+        if len(found) == 1:
+            return found[0]
+        problem = f"has several versions numbered {named}" if found else f"has no version {named!r}"
+        msg = f"endpoint {self.spec.name!r} {problem}; it has {', '.join(known)}"
+        raise NotFound(msg, known=known)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """All endpoints under one snapshot."""
+
+    version: int = 0
+    endpoints: Mapping[str, Stage] = field(default_factory=dict)
+
+    def endpoint(self, name: str) -> Stage:
+        """The endpoint of that name.
+
+        Raises:
+            NotFound: there is none; names those that exist.
+        """
+        stage = self.endpoints.get(name)
+        if stage is None:
+            known = sorted(self.endpoints)
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            listed = ", ".join(known) or "none yet"
+            msg = f"there is no endpoint {name[:80]!r}.{hint} Endpoints: {listed}."
+            raise NotFound(msg, known=known)
+        return stage

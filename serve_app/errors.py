@@ -1,0 +1,163 @@
+"""Every error that this package raises on purpose, grouped by what the caller can do.
+
+    ServeError
+    ├── ClientError            mend the request
+    │   ├── InvalidInput       the rows break the schema
+    │   ├── BadEncoding        the bytes are not what the content type says
+    │   ├── UnsupportedMedia   the content type or encoding is not spoken here
+    │   ├── NotFound           no such endpoint, version or model
+    │   ├── Conflict           somebody else changed it first
+    │   └── TooLarge           body, rows or nesting above the limit
+    ├── Unavailable            try again
+    │   ├── Overloaded         more work than the replicas and their queues hold
+    │   ├── NotReady           still starting
+    │   └── DeadlineExceeded   the time that the request had is over
+    └── ServerFault            call the operator
+        ├── ModelFailed        the model raised
+        ├── ArtifactRejected   a digest, a sample or a type is not what was registered
+        ├── RegistryFailed     the registry cannot be read or written
+        └── ConfigError        the configuration cannot be served
+
+An error carries a machine `code` and `details`, never a status: statuses stand in
+`gateway/errors.py`. Errors cross process borders, so each survives pickling.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "ArtifactRejected",
+    "BadEncoding",
+    "ClientError",
+    "ConfigError",
+    "Conflict",
+    "DeadlineExceeded",
+    "InvalidInput",
+    "ModelFailed",
+    "NotFound",
+    "NotReady",
+    "Overloaded",
+    "RegistryFailed",
+    "ServeError",
+    "ServerFault",
+    "TooLarge",
+    "Unavailable",
+    "UnsupportedMedia",
+]
+
+
+class ServeError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    code = "internal"
+
+    def __init__(self, message: str, /, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+    @property
+    def message(self) -> str:
+        """What was wrong, where, and what to do, in one sentence or two."""
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.details)
+
+
+def _rebuild(kind: type[ServeError], message: str, details: dict[str, Any]) -> ServeError:
+    return kind(message, **details)
+
+
+class ClientError(ServeError):
+    """The request cannot be served as it is; the caller can mend it."""
+
+    code = "bad_request"
+
+
+class InvalidInput(ClientError):
+    """The rows break the schema; `details["violations"]` lists how."""
+
+    code = "invalid_input"
+
+
+class BadEncoding(ClientError):
+    """The bytes are not what the content type says."""
+
+    code = "bad_encoding"
+
+
+class UnsupportedMedia(ClientError):
+    """The content type or encoding is not spoken here."""
+
+    code = "unsupported_media_type"
+
+
+class NotFound(ClientError):
+    """No such endpoint, version or model; `details["known"]` lists those that exist."""
+
+    code = "not_found"
+
+
+class Conflict(ClientError):
+    """Somebody else changed it first."""
+
+    code = "conflict"
+
+
+class TooLarge(ClientError):
+    """Body or rows above the limit."""
+
+    code = "too_large"
+
+
+class Unavailable(ServeError):
+    """Nothing is wrong with the request; try again after `details["retry_after_s"]`."""
+
+    code = "unavailable"
+
+
+class Overloaded(Unavailable):
+    """More work than the replicas and their queues hold."""
+
+    code = "overloaded"
+
+
+class NotReady(Unavailable):
+    """Still starting, or no replica is there to answer."""
+
+    code = "not_ready"
+
+
+class DeadlineExceeded(Unavailable):
+    """The time that the request had is over; its work is dropped."""
+
+    code = "deadline_exceeded"
+
+
+class ServerFault(ServeError):
+    """Nothing the caller can do; the operator can."""
+
+
+class ModelFailed(ServerFault):
+    """A model raised while it computed."""
+
+    code = "model_failed"
+
+
+class ArtifactRejected(ServerFault):
+    """A stored version is not, or does not behave like, what was registered."""
+
+    code = "artifact_rejected"
+
+
+class RegistryFailed(ServerFault):
+    """The registry cannot be read or written."""
+
+    code = "registry_failed"
+
+
+class ConfigError(ServerFault):
+    """The configuration cannot be served."""
+
+    code = "config_error"
