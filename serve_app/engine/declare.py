@@ -1,0 +1,258 @@
+"""From declared endpoints to their full description, resolved against the registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from serve_app.config import (
+    ColumnSettings,
+    ControlSettings,
+    EndpointSettings,
+    EnsembleRoute,
+    SplitRoute,
+    split_reference,
+)
+from serve_app.core import combine
+from serve_app.core.signature import Column, Signature
+from serve_app.core.snapshot import Endpoint, Preprocess, Variant
+from serve_app.errors import ConfigError, ServeError
+from serve_app.registry.manifest import Manifest
+
+ManifestOf = Callable[[str, int], Manifest]
+VARIANT_SHARE_OF_TIME = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What does not fit in a declaration: the keys that lead there, and what to do."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Declared endpoints with their hash, and everything that was wrong with the rest."""
+
+    hash: str
+    endpoints: Mapping[str, Endpoint]
+    problems: tuple[Problem, ...]
+
+    def checked(self) -> Mapping[str, Endpoint]:
+        """The endpoints.
+
+        Raises:
+            ConfigError: something did not fit; names all of it.
+        """
+        if self.problems:
+            listed = "; ".join(
+                f"{'.'.join(str(key) for key in p.path)}: {p.message}" for p in self.problems
+            )
+            raise ConfigError(listed)
+        return self.endpoints
+
+
+def declare(settings: ControlSettings, manifest_of: ManifestOf) -> Declaration:
+    """Describe every declared endpoint in full, reporting all problems at once."""
+    endpoints: dict[str, Endpoint] = {}
+    problems: list[Problem] = []
+    for name, endpoint in settings.endpoints.items():
+        found = _Endpoint(name, endpoint, manifest_of)
+        spec = found.describe()
+        problems.extend(found.problems)
+        if spec is not None:
+            endpoints[name] = spec
+    canonical = json.dumps(settings.declaration(), sort_keys=True)
+    return Declaration(
+        hashlib.sha256(canonical.encode()).hexdigest(), endpoints, tuple(problems)
+    )
+
+
+class _Endpoint:
+    """Describes one endpoint, collecting what does not fit."""
+
+    def __init__(self, name: str, settings: EndpointSettings, manifest_of: ManifestOf) -> None:
+        self._name = name
+        self._settings = settings
+        self._manifest_of = manifest_of
+        self.problems: list[Problem] = []
+
+    def describe(self) -> Endpoint | None:
+        """The endpoint's description, or none when something does not fit."""
+        settings = self._settings
+        route = settings.route
+        manifests = self._variants()
+        first = next((m for _, m in manifests if m is not None), None)
+        preprocess = self._preprocess()
+        fallback = self._fallback()
+        if first is None or (settings.preprocess is not None and preprocess is None):
+            return None
+        output = first.signature.output
+        inputs = (preprocess or first).signature.inputs
+        for path, manifest in (*manifests, *([fallback] if fallback else [])):
+            if manifest is not None:
+                self._same_output(path, manifest, first)
+                self._fed(path, manifest, preprocess)
+        self._combines(first)
+        columns = self._corrected(inputs)
+        if self.problems:
+            return None
+        weights = {variant.model: variant.weight for variant in settings.variants}
+        variants = tuple(
+            Variant(ref(m), weights[ref(m)], m.signature.output.labels)
+            for _, m in manifests
+            if m is not None
+        )
+        rescue = fallback[1] if fallback else None
+        return Endpoint(
+            name=self._name,
+            kind=route.kind,
+            signature=Signature(columns, output),
+            variants=variants,
+            timeout_s=settings.timeout_s,
+            variant_timeout_s=settings.variant_timeout_s
+            or settings.timeout_s * VARIANT_SHARE_OF_TIME,
+            key=route.key if isinstance(route, SplitRoute) else None,
+            combine=route.combine if isinstance(route, EnsembleRoute) else None,
+            quorum=_quorum(settings),
+            fallback=None
+            if rescue is None
+            else Variant(ref(rescue), 0.0, rescue.signature.output.labels),
+            preprocess=None
+            if preprocess is None or settings.preprocess is None
+            else Preprocess(ref(preprocess), settings.preprocess.placement == "inline"),
+            reactions=settings.schema_.reactions(),
+            example=_example(preprocess or first),
+        )
+
+    def _problem(self, path: tuple[str | int, ...], message: str) -> None:
+        self.problems.append(Problem(("endpoints", self._name, *path), message))
+
+    def _manifest(self, path: tuple[str | int, ...], reference: str) -> Manifest | None:
+        model, version = split_reference(reference)
+        try:
+            return self._manifest_of(model, version)
+        except ServeError as error:
+            self._problem(path, error.message)
+            return None
+
+    def _variants(self) -> list[tuple[tuple[str | int, ...], Manifest | None]]:
+        single = self._settings.route.kind == "single"
+        found: list[tuple[tuple[str | int, ...], Manifest | None]] = []
+        for index, variant in enumerate(self._settings.variants):
+            path: tuple[str | int, ...] = (
+                ("route", "model") if single else ("route", "variants", index, "model")
+            )
+            found.append((path, self._predictor(path, variant.model)))
+        return found
+
+    def _predictor(self, path: tuple[str | int, ...], reference: str) -> Manifest | None:
+        manifest = self._manifest(path, reference)
+        if manifest is not None and manifest.signature.output.kind == "transform":
+            self._problem(
+                path, f"{reference} is a transformer; it belongs under `preprocess`, not here"
+            )
+            return None
+        return manifest
+
+    def _fallback(self) -> tuple[tuple[str | int, ...], Manifest | None] | None:
+        if self._settings.fallback is None:
+            return None
+        return ("fallback",), self._predictor(("fallback",), self._settings.fallback)
+
+    def _preprocess(self) -> Manifest | None:
+        if self._settings.preprocess is None:
+            return None
+        path = ("preprocess", "model")
+        manifest = self._manifest(path, self._settings.preprocess.model)
+        if manifest is not None and manifest.signature.output.kind != "transform":
+            reference = self._settings.preprocess.model
+            self._problem(path, f"{reference} predicts and does not transform; make it a variant")
+            return None
+        return manifest
+
+    def _same_output(
+        self, path: tuple[str | int, ...], manifest: Manifest, first: Manifest
+    ) -> None:
+        mine, theirs = manifest.signature.output, first.signature.output
+        if mine.kind != theirs.kind or mine.width != theirs.width:
+            self._problem(
+                path, f"{ref(manifest)} gives {mine.kind}, but {ref(first)} gives {theirs.kind}"
+            )
+        elif set(mine.labels) != set(theirs.labels):
+            self._problem(
+                path,
+                f"{ref(manifest)} has the classes {list(mine.labels)}, "
+                f"but {ref(first)} has {list(theirs.labels)}",
+            )
+
+    def _fed(
+        self, path: tuple[str | int, ...], manifest: Manifest, preprocess: Manifest | None
+    ) -> None:
+        if preprocess is not None:
+            given = {column.name for column in preprocess.signature.output.columns}
+            giver = f"preprocessing by {ref(preprocess)} gives"
+        else:
+            variants = [m for _, m in self._cached_variants() if m is not None]
+            given = set(variants[0].signature.names)
+            giver = f"{ref(variants[0])}, whose columns the endpoint takes, has"
+        lacking = [name for name in manifest.signature.names if name not in given]
+        if lacking:
+            more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+            self._problem(
+                path,
+                f"{ref(manifest)} needs the column {', '.join(map(repr, lacking[:3]))}{more}, "
+                f"but {giver} {len(given)} others",
+            )
+
+    def _cached_variants(self) -> list[tuple[tuple[str | int, ...], Manifest | None]]:
+        known = len(self.problems)
+        found = self._variants()
+        del self.problems[known:]
+        return found
+
+    def _combines(self, first: Manifest) -> None:
+        route = self._settings.route
+        if not isinstance(route, EnsembleRoute):
+            return
+        try:
+            combine.check(route.combine, first.signature.output)
+        except ConfigError as error:
+            self._problem(("route", "combine"), error.message)
+
+    def _corrected(self, inputs: tuple[Column, ...]) -> tuple[Column, ...]:
+        corrections = self._settings.schema_.columns
+        known = {column.name for column in inputs}
+        for name in corrections:
+            if name not in known:
+                self._problem(("schema", "columns", name), f"there is no column {name!r}")
+        return tuple(_correct(column, corrections.get(column.name)) for column in inputs)
+
+
+def ref(manifest: Manifest) -> str:
+    """The version's name, `diagnosis-xgb@1`."""
+    return f"{manifest.name}@{manifest.version}"
+
+
+def _quorum(settings: EndpointSettings) -> int:
+    route = settings.route
+    if not isinstance(route, EnsembleRoute):
+        return 1
+    members = sum(variant.weight > 0 for variant in route.variants)
+    return route.quorum or members // 2 + 1
+
+
+def _correct(column: Column, correction: ColumnSettings | None) -> Column:
+    if correction is None:
+        return column
+    return replace(column, **correction.model_dump(exclude_none=True))
+
+
+def _example(manifest: Manifest) -> dict[str, Any] | None:
+    if manifest.sample is None:
+        return None
+    return {name: values[0] for name, values in manifest.sample.inputs.items() if values}

@@ -1,0 +1,60 @@
+"""From a registered version to a model that has proven that it still answers alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from serve_app.core.columns import Columns
+from serve_app.core.messages import Prediction
+from serve_app.core.ports import Model
+from serve_app.models import resolve
+from serve_app.models.replay import check, sample_columns
+from serve_app.registry.manifest import Manifest
+from serve_app.registry.store import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Selecting:
+    """A model that takes its own columns, in its own order, out of those that it is given."""
+
+    model: Model
+    names: tuple[str, ...]
+
+    def predict(self, columns: Columns) -> Prediction:
+        """Predict every row."""
+        return self.model.predict(columns.select(self.names))
+
+    def transform(self, columns: Columns) -> Columns:
+        """Transform every row."""
+        return self.model.transform(columns.select(self.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A version in memory, with what its manifest says of it."""
+
+    model: Model
+    manifest: Manifest
+
+
+def load(registry: Registry, name: str, version: int, *, allow_pickle: bool = False) -> Loaded:
+    """Read a version, verify every digest, load it and replay its sample.
+
+    Raises:
+        NotFound: no such model or version.
+        ArtifactRejected: a byte or an output is not what was registered, or the version
+            is a pickle and nobody allowed that.
+    """
+    artifact = registry.read(name, version)
+    manifest = artifact.manifest
+    model = resolve(manifest.flavour).load(
+        artifact.files,
+        format=manifest.format,
+        trusted_types=manifest.trusted_types,
+        signature=manifest.signature,
+        allow_pickle=allow_pickle,
+    )
+    if manifest.sample is not None:
+        columns = sample_columns(manifest.sample.inputs, manifest.signature)
+        check(model, columns, manifest.sample.expected)
+    return Loaded(Selecting(model, manifest.signature.names), manifest)

@@ -1,0 +1,228 @@
+"""What each path does: a few lines that join a dialect to the engine."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import orjson
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import HTMLResponse, RedirectResponse, Response as HTTPResponse
+from starlette.types import Receive, Scope, Send
+
+from serve_app import __version__
+from serve_app.core.messages import Payload, Request, Response
+from serve_app.core.snapshot import Endpoint
+from serve_app.engine.predict import Predictor
+from serve_app.engine.stages import Stage
+from serve_app.errors import InvalidInput, NotReady
+from serve_app.gateway import bodies, docs, errors, openapi
+from serve_app.protocols import oip_v2
+
+
+class Dialect(Protocol):
+    """How one protocol writes requests and answers."""
+
+    @property
+    def media_types(self) -> frozenset[str]:
+        """The content types that its bodies come with."""
+        ...
+
+    def decode(self, body: bytes, columns: tuple[str, ...], *, max_rows: int) -> Payload:
+        """From bytes to columns."""
+        ...
+
+    def encode(self, response: Response) -> bytes:
+        """From an answer to bytes."""
+        ...
+
+
+class Predictions:
+    """The path that predicts, in one dialect. An ASGI application: the hot path."""
+
+    def __init__(
+        self, predictor: Predictor, dialect: Dialect, max_body_bytes: int, max_rows: int
+    ) -> None:
+        self._predictor = predictor
+        self._dialect = dialect
+        self._max_body_bytes = max_body_bytes
+        self._max_rows = max_rows
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        http = HTTPRequest(scope, receive)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = headers.get("x-request-id", "")
+        try:
+            answer = await self._predict(http, headers, request_id)
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
+            answer = errors.response(error, request_id)
+        await answer(scope, receive, send)
+
+    async def _predict(
+        self, http: HTTPRequest, headers: dict[str, str], request_id: str
+    ) -> HTTPResponse:
+        parameters = http.path_params
+        stage = self._predictor.stages.endpoint(parameters["endpoint"])
+        body = await bodies.read(
+            http, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
+        )
+        payload = self._dialect.decode(body, stage.names, max_rows=self._max_rows)
+        response = await self._predictor.predict(
+            Request(
+                endpoint=parameters["endpoint"],
+                payload=payload,
+                id=request_id,
+                version=parameters.get("version"),
+                headers=headers,
+                timeout_s=_timeout_s(headers),
+            )
+        )
+        return HTTPResponse(
+            self._dialect.encode(response), headers=_marks(response), media_type="application/json"
+        )
+
+
+class Pages:
+    """Everything that tells of the endpoints and asks none of them."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+
+    async def live(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """The process answers."""
+        return _json({"live": True})
+
+    async def ready(self, request: HTTPRequest) -> HTTPResponse:
+        """A snapshot is here, so endpoints can be asked."""
+        if self._predictor.stages.version == 0:
+            return _refused(request, NotReady("no snapshot has arrived from control yet"))
+        return _json({"ready": True, "live": True})
+
+    async def server(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """Name, version and extensions of this server."""
+        return _json({"name": "serve-app", "version": __version__, "extensions": []})
+
+    async def endpoints(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """All endpoints with their variants and weights as they are now."""
+        stages = self._predictor.stages
+        return _json(
+            {
+                "snapshot": stages.version,
+                "endpoints": [_described(s.spec) for s in stages.endpoints.values()],
+            }
+        )
+
+    async def model(self, request: HTTPRequest) -> HTTPResponse:
+        """An endpoint's columns and outputs."""
+        return self._of_endpoint(request, _metadata)
+
+    async def model_ready(self, request: HTTPRequest) -> HTTPResponse:
+        """An endpoint can be asked."""
+        return self._of_endpoint(request, _ready)
+
+    async def openapi(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """The OpenAPI document of the endpoints as they are now."""
+        return _json(self._document())
+
+    async def docs(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """The documentation page."""
+        return HTMLResponse(docs.page(self._document()), headers=docs.HEADERS)
+
+    async def home(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """People who open the address want the documentation."""
+        return RedirectResponse("/docs")
+
+    def _of_endpoint(self, request: HTTPRequest, describe: Any) -> HTTPResponse:
+        try:
+            stage = self._predictor.stages.endpoint(request.path_params["endpoint"])
+            version = request.path_params.get("version")
+            if version is not None:
+                stage.variant(version)
+        except Exception as error:  # noqa: BLE001 - becomes an answer
+            return _refused(request, error)
+        return _json(describe(stage))
+
+    def _document(self) -> dict[str, Any]:
+        stages = self._predictor.stages
+        described = [_for_openapi(stage.spec) for stage in stages.endpoints.values()]
+        return openapi.document(described, title="serve-app", version=__version__)
+
+
+def _timeout_s(headers: dict[str, str]) -> float | None:
+    """The time that the client gives, in seconds; it can only shorten the endpoint's.
+
+    Raises:
+        InvalidInput: it is not a number above 0.
+    """
+    given = headers.get("x-timeout-s")
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        msg = f"the header x-timeout-s must be a number of seconds above 0, got {given[:40]!r}"
+        raise InvalidInput(msg)
+    return seconds
+
+
+def _marks(response: Response) -> dict[str, str]:
+    marks = {
+        "x-prediction-id": response.prediction_id,
+        "x-variant": ",".join(response.answer.variants),
+        "x-snapshot": str(response.snapshot_version),
+    }
+    if response.answer.fallback:
+        marks["x-fallback"] = "true"
+    return marks
+
+
+def _metadata(stage: Stage) -> dict[str, Any]:
+    versions = [variant.version for variant in stage.spec.variants]
+    return oip_v2.metadata(stage.spec.name, stage.spec.signature, versions)
+
+
+def _ready(stage: Stage) -> dict[str, Any]:
+    return {"name": stage.spec.name, "ready": True}
+
+
+def _described(spec: Endpoint) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "route": spec.kind,
+        "key": spec.key,
+        "combine": spec.combine,
+        "quorum": spec.quorum if spec.combine else None,
+        "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
+        "fallback": spec.fallback.version if spec.fallback else None,
+        "preprocess": None
+        if spec.preprocess is None
+        else {
+            "version": spec.preprocess.version,
+            "placement": "inline" if spec.preprocess.inline else "replicas",
+        },
+        "timeout_s": spec.timeout_s,
+        "signature": spec.signature.to_json(),
+    }
+
+
+def _for_openapi(spec: Endpoint) -> openapi.EndpointDescription:
+    return openapi.EndpointDescription(
+        name=spec.name,
+        inputs=spec.signature.inputs,
+        output=spec.signature.output,
+        variants=tuple((v.version, v.weight) for v in spec.variants),
+        kind=spec.kind,
+        example=spec.example,
+    )
+
+
+def _refused(request: HTTPRequest, error: Exception) -> HTTPResponse:
+    return errors.response(error, request.headers.get("x-request-id", ""))
+
+
+def _json(body: Any) -> HTTPResponse:
+    return HTTPResponse(
+        orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
+    )

@@ -1,0 +1,73 @@
+"""What every request passes before and after its endpoint: pure ASGI, no buffering."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve_app.core.ports import Ids
+
+REQUEST_ID = b"x-request-id"
+# Headers that Ray Serve obeys: a stranger could switch off time limits with them.
+UNTRUSTED = frozenset(
+    {
+        b"x-request-timeout-seconds",
+        b"x-request-disconnect-disabled",
+        b"serve_multiplexed_model_id",
+        b"serve-multiplexed-model-id",
+        b"x-session-id",
+    }
+)
+# Nothing here depends on noticing a disconnect: work is bounded by its deadline. Without
+# it, Serve awaits the application directly instead of starting two tasks per request.
+UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
+_FIT = re.compile(rb"^[A-Za-z0-9._:/+=@-]{1,128}$")
+
+
+class Edge:
+    """Takes away the headers that only the inside may set, and bad request ids."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with clean headers."""
+        if scope["type"] == "http":
+            kept = [
+                (name, value)
+                for name, value in scope["headers"]
+                if name not in UNTRUSTED and (name != REQUEST_ID or _FIT.match(value))
+            ]
+            kept.append(UNWATCHED)
+            scope["headers"] = kept
+        await self._app(scope, receive, send)
+
+
+class RequestIds:
+    """Gives a request without an id a new one, and every answer the id of its request.
+
+    Ray Serve does this itself; the gateway needs it where it runs without Ray.
+    """
+
+    def __init__(self, app: ASGIApp, *, ids: Ids) -> None:
+        self._app = app
+        self._ids = ids
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with an id."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        found = next((value for name, value in headers if name == REQUEST_ID), None)
+        request_id = found or self._ids().encode()
+        if found is None:
+            scope["headers"] = [*headers, (REQUEST_ID, request_id)]
+
+        async def identified(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (REQUEST_ID, request_id)]
+            await send(message)
+
+        await self._app(scope, receive, identified)

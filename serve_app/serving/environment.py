@@ -1,0 +1,123 @@
+"""The environment that clusters start with, in one place, so that nobody has to know it.
+
+Serve reads these once, when a process imports it, so every node of a cluster must be
+started with the same values. Without them Serve's Python proxy answers, at a tenth of the
+speed or less.
+"""
+
+import os
+import shlex
+import stat
+from pathlib import Path
+
+from serve_app.config import HOME_VARIABLE
+
+MARK_VARIABLE = "SERVE_APP_CLUSTER"
+MESSAGE_BYTES = 128 * 1024 * 1024
+
+
+def variables(*, folder: Path, home: Path, ports: "Ports", drain_s: float) -> dict[str, str]:
+    """What `ray start` and everything below it must find in its environment.
+
+    `folder` holds the cluster's own files and marks its processes; relative paths of
+    configs are taken from `home`; a gateway that stops drains for `drain_s` seconds.
+    """
+    proxy = folder / "haproxy"
+    return {
+        MARK_VARIABLE: str(folder),
+        HOME_VARIABLE: str(home),
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # HAProxy would write a line per request that Python would have to parse; its own
+        # exporter counts the same for nothing.
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, max(1, (os.cpu_count() or 1) // 2))),
+        "RAY_SERVE_HAPROXY_LOG_TARGET": "127.0.0.1:514 sample 1:1000",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": "120",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.proxy_metrics),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports.fallback_grpc),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(drain_s),
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(MESSAGE_BYTES),
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.serving.edge:middlewares",
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Nobody behind the loopback proxy may say for whom it speaks.
+        "FORWARDED_ALLOW_IPS": "",
+        # Many small models share few cores; a thread pool in each only makes them wait.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+class Ports:
+    """The TCP ports of one cluster, all on loopback unless said otherwise."""
+
+    def __init__(self, *, http: int = 8000, dashboard: int = 8265, first: int | None = None) -> None:
+        """Take the usual ports, or a row of them from `first` on for what is internal."""
+        self.http = http
+        self.dashboard = dashboard
+        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090)
+        row = usual if first is None else tuple(range(first, first + len(usual)))
+        (
+            self.gcs,
+            self.stats,
+            self.proxy_metrics,
+            self.fallback,
+            self.fallback_grpc,
+            self.agent,
+            self.metrics,
+        ) = row
+
+    def named(self) -> dict[str, int]:
+        """Every port by what it is for."""
+        return {
+            "HTTP": self.http,
+            "Ray dashboard": self.dashboard,
+            "Ray GCS": self.gcs,
+            "HAProxy statistics": self.stats,
+            "HAProxy metrics": self.proxy_metrics,
+            "fallback proxy": self.fallback,
+            "fallback gRPC proxy": self.fallback_grpc,
+            "Ray dashboard agent": self.agent,
+            "Ray metrics": self.metrics,
+        }
+
+
+def write_proxy_launcher(folder: Path, binary: str) -> None:
+    """Write the script that Serve runs as HAProxy.
+
+    Serve's template binds the statistics page, which has no password, and the metrics to
+    every interface, and opens the admin socket to every user. The script mends that in the
+    configuration before HAProxy reads it, and bounds how long a client may take to send
+    its headers; `exec` keeps the process that Serve watches.
+    """
+    script = f"""#!/bin/sh
+# Written by serve-app: loopback binds, a private admin socket, a time limit for headers.
+config=
+previous=
+for argument in "$@"; do
+  if [ "$previous" = "-f" ]; then config=$argument; fi
+  previous=$argument
+done
+if [ -n "$config" ] && [ -f "$config" ]; then
+  sed -e 's/^\\( *bind\\) \\*:/\\1 127.0.0.1:/' \\
+      -e 's/^\\( *bind\\) :/\\1 127.0.0.1:/' \\
+      -e 's/mode 666 level admin/mode 600 level admin/' \\
+      -e 's/^defaults$/defaults\\n    timeout http-request 30s/' \\
+      "$config" > "$config.mended" && cat "$config.mended" > "$config"
+fi
+exec {shlex.quote(binary)} "$@"
+"""
+    path = folder / "haproxy.sh"
+    path.write_text(script)
+    path.chmod(stat.S_IRWXU)

@@ -1,0 +1,77 @@
+"""Keeps a gateway on the newest snapshot, with control or without it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from serve_app.core.ports import StateStore
+from serve_app.core.snapshot import Snapshot
+from serve_app.errors import ServeError
+from serve_app.serving.control import control_handle
+
+FIRST_WAIT_S = 3.0
+WATCH_S = 30.0
+PAUSE_S = 0.25
+logger = logging.getLogger("serve_app.gateway")
+
+
+class Feed:
+    """Pulls the snapshot at start, then waits for the next one, for ever."""
+
+    def __init__(
+        self, store: StateStore, apply: Callable[[Snapshot], Awaitable[None]]
+    ) -> None:
+        self._store = store
+        self._apply = apply
+        self._seen = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Apply the last snapshot that anybody knows, then follow control.
+
+        The store answers even while control is down; control, once it is reached, says
+        what has changed since.
+        """
+        try:
+            kept = await asyncio.to_thread(self._store.latest)
+        except ServeError as error:
+            logger.warning(error.message)
+            kept = None
+        if kept is not None:
+            await self._take(kept)
+        try:
+            await asyncio.wait_for(self._pull(timeout_s=FIRST_WAIT_S), FIRST_WAIT_S)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the gateway starts without
+            logger.warning("control does not answer yet", extra={"why": type(error).__name__})
+        self._task = asyncio.get_running_loop().create_task(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._pull(timeout_s=WATCH_S)
+            except Exception as error:  # noqa: BLE001 - control is away: the last snapshot stands
+                logger.info("control is away", extra={"why": type(error).__name__})
+                await asyncio.sleep(PAUSE_S)
+
+    async def _pull(self, *, timeout_s: float) -> None:
+        """Wait for a snapshot newer than the last one and take it."""
+        watching = control_handle().options(method_name="watch")
+        body = await watching.remote(self._seen, timeout_s)
+        if body is not None:
+            await self._take(body)
+
+    async def _take(self, body: Mapping[str, Any]) -> None:
+        snapshot = Snapshot.from_json(body)
+        if snapshot.version <= self._seen:
+            return
+        try:
+            await self._apply(snapshot)
+        except ServeError as error:
+            # A snapshot that cannot be applied must not take the one that works away.
+            logger.error(
+                "a snapshot cannot be applied",
+                exc_info=error,
+                extra={"snapshot": snapshot.version},
+            )
+        self._seen = snapshot.version

@@ -1,0 +1,135 @@
+"""Versions in their own Serve applications, reached by handle."""
+
+import asyncio
+from typing import Any
+
+import ray.exceptions
+from ray import serve
+from ray.serve import exceptions as serve_errors
+from ray.serve.handle import DeploymentHandle
+
+from serve_app.config import application_name
+from serve_app.core.columns import Columns
+from serve_app.core.messages import Prediction
+from serve_app.core.ports import Clock
+from serve_app.errors import (
+    DeadlineExceeded,
+    ModelFailed,
+    NotReady,
+    Overloaded,
+    ServeError,
+)
+
+DEPLOYMENT = "Model"
+ATTEMPTS = 4
+RETRY_PAUSE_S = 0.05
+
+# A replica that died or left took the call with it. Predictions change nothing, so asking
+# another replica is safe.
+GONE: tuple[type[BaseException], ...] = (
+    ray.exceptions.RayActorError,
+    ray.exceptions.WorkerCrashedError,
+    ray.exceptions.NodeDiedError,
+    ray.exceptions.ObjectLostError,
+    serve_errors.ReplicaUnavailableError,
+)
+
+
+def translate(error: BaseException, version: str) -> ServeError:
+    """Ray's error as one of ours; an error of ours inside it comes out as it was raised.
+
+    The text of Ray's wrapper is a remote traceback and never part of the message.
+    """
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, ServeError):
+        return cause
+    if isinstance(error, ServeError):
+        return error
+    inner = cause if isinstance(cause, BaseException) else error
+    if isinstance(inner, serve_errors.BackPressureError):
+        msg = f"{version} has more waiting than it takes; try again later"
+        return Overloaded(msg, retry_after_s=inner.retry_after_s or 1.0)
+    if isinstance(inner, (*GONE, serve_errors.DeploymentUnavailableError)):
+        return NotReady(f"no replica of {version} is there to answer")
+    if isinstance(inner, (serve_errors.RequestCancelledError, ray.exceptions.TaskCancelledError)):
+        return DeadlineExceeded(f"the call to {version} was cancelled")
+    if isinstance(inner, (TimeoutError, ray.exceptions.GetTimeoutError)):
+        return DeadlineExceeded(f"{version} did not answer in time")
+    if isinstance(inner, serve_errors.RayServeException):
+        return NotReady(f"{version} cannot be reached")
+    return ModelFailed(f"{version} failed")
+
+
+class HandleModels:
+    """Implements the `Models` port with Serve handles, bound once per version."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._handles: dict[tuple[str, str], DeploymentHandle[Any]] = {}
+
+    async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
+        """Predict in one of the version's replicas.
+
+        Raises:
+            NotReady: no replica is there.
+            Overloaded: the replicas and their queues are full.
+            DeadlineExceeded: the deadline passed; the call is cancelled.
+            ModelFailed: the model refused the rows.
+        """
+        answer: Prediction = await self._call(version, "predict", columns, deadline)
+        return answer
+
+    async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
+        """Transform in one of the version's replicas; raises as `predict` does."""
+        answer: Columns = await self._call(version, "transform", columns, deadline)
+        return answer
+
+    async def wait_until_ready(self, version: str) -> None:
+        """Return once a replica of the version has answered.
+
+        Raises:
+            ServeError: it cannot be reached yet; ask again later.
+        """
+        handle = self._handle(version, "ready")
+        try:
+            await handle.remote()
+        except Exception as error:
+            raise translate(error, version) from error
+
+    async def _call(self, version: str, method: str, columns: Columns, deadline: float) -> Any:
+        handle = self._handle(version, method)
+        for attempt in range(1, ATTEMPTS + 1):
+            left_s = deadline - self._clock()
+            if left_s <= 0:
+                break
+            call = handle.remote(columns)
+            try:
+                async with asyncio.timeout(left_s):
+                    return await call
+            except TimeoutError:
+                call.cancel()
+                break
+            except asyncio.CancelledError:
+                call.cancel()
+                raise
+            except GONE as error:
+                if attempt == ATTEMPTS:
+                    raise translate(error, version) from error
+                await asyncio.sleep(RETRY_PAUSE_S * attempt)
+            except Exception as error:
+                raise translate(error, version) from error
+        msg = f"{version} did not answer in time"
+        raise DeadlineExceeded(msg)
+
+    def _handle(self, version: str, method: str) -> DeploymentHandle[Any]:
+        handle = self._handles.get((version, method))
+        if handle is None:
+            handle = serve.get_deployment_handle(
+                DEPLOYMENT, application_name(version), _check_exists=False
+            ).options(
+                method_name=method,
+                request_serialization="pickle",
+                response_serialization="pickle",
+            )
+            self._handles[version, method] = handle
+        return handle
