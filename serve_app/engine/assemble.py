@@ -46,6 +46,7 @@ class Assembler:
         return Stages(
             snapshot.version,
             {name: self._stage(endpoint) for name, endpoint in snapshot.endpoints.items()},
+            snapshot.waiting,
         )
 
     def _stage(self, spec: Endpoint) -> Stage:

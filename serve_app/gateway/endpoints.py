@@ -109,6 +109,7 @@ class Pages:
             {
                 "snapshot": stages.version,
                 "endpoints": [_described(s.spec) for s in stages.endpoints.values()],
+                "waiting": stages.waiting,
             }
         )
 

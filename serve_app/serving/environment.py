@@ -22,7 +22,7 @@ def variables(*, folder: Path, home: Path, ports: "Ports", drain_s: float) -> di
     `folder` holds the cluster's own files and marks its processes; relative paths of
     configs are taken from `home`; a gateway that stops drains for `drain_s` seconds.
     """
-    proxy = folder / "haproxy"
+    proxy = folder / "p"
     return {
         MARK_VARIABLE: str(folder),
         HOME_VARIABLE: str(home),

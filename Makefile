@@ -1,0 +1,65 @@
+# Each target is a line or two that a reader can run by hand. `make help` lists them.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("serve-app needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement requirements-dev.txt
+	@touch $@
+
+setup: $(STAMP) ## build .venv from the pinned constraints
+
+setup-dev: $(DEV_STAMP) ## the same with the tools that tests need
+
+demo: setup ## train, register, start, deploy, predict; leaves it running
+	$(BIN)/serve-app demo
+
+down: ## stop all that `make demo` started
+	@if [ -x $(BIN)/serve-app ]; then $(BIN)/serve-app cluster stop; else echo "nothing was ever started here"; fi
+
+test: setup-dev lint types unit cluster ## everything that must hold
+
+check: test
+
+lint: setup-dev ## style and the layers of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup-dev ## mypy, strict
+	$(BIN)/mypy
+
+unit: setup-dev ## tests without a cluster
+	$(BIN)/python -m pytest -m "not cluster"
+
+cluster: setup-dev ## tests on real Ray clusters, which they start and stop
+	$(BIN)/python -m pytest -m cluster
+
+validate: setup ## check every config against the registry (after serve-app train-examples)
+	$(BIN)/serve-app validate configs/*.yaml
+
+fmt: setup-dev ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-dev ## throughput and latency of the demo's cluster, measured here and now
+	$(BIN)/python -m benchmarks.bench
+
+clean: down ## remove what the targets built, the registry of examples included
+	rm -rf $(VENV) registry state .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,52 @@
+"""`serve-app deploy`: validate, `serve deploy`, and wait until it answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from serve_app.cli import output
+from serve_app.cli.readiness import wait_until_ready
+from serve_app.cli.validate import require_valid
+from serve_app.errors import ServerFault
+from serve_app.serving.cluster import Cluster, Running
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@output.option_state
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it answers.")
+@click.option("--timeout-s", default=180.0, show_default=True, help="How long to wait.")
+def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
+    """Check a config FILE, hand it to `serve deploy`, and wait until every endpoint answers."""
+    running = Cluster(Path(state)).require()
+    require_valid(Path(file))
+    with output.progress().status("serve deploy …"):
+        serve_deploy(Path(file), running)
+    if wait:
+        wait_until_ready(running, Path(file), timeout_s=timeout_s)
+    click.echo(f"deployed {file}; documentation: {running.http_url}/docs")
+
+
+def serve_deploy(file: Path, running: Running) -> None:
+    """Run Ray's own `serve deploy`.
+
+    Raises:
+        ServerFault: it refused.
+    """
+    command = [str(Path(sys.executable).parent / "serve"), "deploy", str(file)]
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [*command, "--address", running.dashboard_url],
+        env={**os.environ, **running.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-800:]
+        msg = f"serve deploy refused {file}: {said}"
+        raise ServerFault(msg)

@@ -1,0 +1,155 @@
+"""`serve-app models`: what is registered, and which version an alias names."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+import click
+
+from serve_app.cli import output
+from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
+from serve_app.errors import NotFound
+from serve_app.registry.store import Registry
+
+
+@click.group()
+def models() -> None:
+    """See registered models, verify versions, move aliases."""
+
+
+@models.command("list")
+@output.option_registry
+@output.as_json
+def list_(registry: str, as_json: bool) -> None:
+    """List every model with its versions and aliases."""
+    store = Registry(registry)
+    rows = [_line(store, name) for name in store.models()]
+    if as_json:
+        output.print_json(rows)
+        return
+    if not rows:
+        click.echo(f"{registry} is empty; try: serve-app train-examples")
+        return
+    output.print_table(
+        "Models",
+        ["model", "versions", "newest", "flavour", "gives", "held-out metrics", "aliases"],
+        [list(row.values()) for row in rows],
+    )
+
+
+def _line(store: Registry, name: str) -> dict[str, Any]:
+    versions = store.versions(name)
+    newest = store.manifest(name, versions[-1]) if versions else None
+    metrics = newest.metrics.held_out if newest is not None and newest.metrics else {}
+    return {
+        "model": name,
+        "versions": len(versions),
+        "newest": versions[-1] if versions else None,
+        "flavour": newest.flavour if newest else None,
+        "gives": newest.signature.output.kind if newest else None,
+        "metrics": ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()),
+        "aliases": ", ".join(f"{a}={v}" for a, v in store.aliases(name).items()),
+    }
+
+
+@models.command()
+@click.argument("reference", metavar="MODEL[@VERSION|@ALIAS]")
+@output.option_registry
+@output.as_json
+def show(reference: str, registry: str, as_json: bool) -> None:
+    """Show one version's manifest; the newest when none is named."""
+    store = Registry(registry)
+    name, version = _resolve(store, reference)
+    manifest = store.manifest(name, version)
+    if as_json:
+        output.print_json(manifest.model_dump(mode="json"))
+        return
+    shown: list[tuple[str, Any]] = [
+        ("version", f"{name}@{version}"),
+        ("flavour", f"{manifest.flavour} ({manifest.format})"),
+        ("gives", manifest.signature.output.kind),
+        ("libraries", ", ".join(f"{k} {v}" for k, v in manifest.libraries.items())),
+        ("registered", f"{manifest.created_at} by {manifest.created_by}"),
+        ("git commit", manifest.git_commit),
+        ("files", ", ".join(f"{f.path} ({f.size_bytes} bytes)" for f in manifest.files)),
+    ]
+    if manifest.training is not None:
+        shown.append(("trained on", f"{manifest.training.rows} rows of {manifest.training.source}"))
+    output.print_table("Version", ["what", "value"], shown)
+    if manifest.metrics is not None:
+        m = manifest.metrics
+        output.print_table(
+            "Metrics",
+            ["metric", "cross-validated", "held out", "baseline, held out"],
+            [
+                [k, _number(m.cross_validated.get(k)), _number(v), _number(m.baseline.get(k))]
+                for k, v in m.held_out.items()
+            ],
+        )
+    inputs = [column.to_json() for column in manifest.signature.inputs]
+    output.print_table("Columns", COLUMN_HEADS, column_rows(inputs))
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"
+
+
+def _resolve(store: Registry, reference: str) -> tuple[str, int]:
+    if "@" in reference:
+        return store.resolve(reference)
+    versions = store.versions(reference)
+    if not versions:
+        known = store.models()
+        msg = f"there is no model {reference!r}; models: {', '.join(known) or 'none'}"
+        raise NotFound(msg, known=known)
+    return reference, versions[-1]
+
+
+@models.command()
+@click.argument("reference", metavar="MODEL@VERSION")
+@click.argument("alias_name", metavar="ALIAS", required=False)
+@click.option("--reason", help="Why it moves, for the history.")
+@output.option_registry
+@output.as_json
+def alias(
+    reference: str, alias_name: str | None, reason: str | None, registry: str, as_json: bool
+) -> None:
+    """Let ALIAS (such as champion) name a version, or show a model's aliases and history."""
+    store = Registry(registry)
+    if alias_name is not None:
+        name, version = store.resolve(reference)
+        store.set_alias(name, alias_name, version, by=getpass.getuser(), reason=reason)
+        click.echo(f"{name}@{alias_name} is now {name}@{version}")
+        return
+    name = reference.partition("@")[0]
+    rows = [
+        [a, move.version, move.previous, str(move.moved_at), move.by, move.reason]
+        for a in store.aliases(name)
+        for move in store.alias_history(name, a)
+    ]
+    heads = ["alias", "version", "previous", "moved_at", "by", "reason"]
+    if as_json:
+        output.print_json([dict(zip(heads, row, strict=True)) for row in rows])
+        return
+    output.print_table(f"Aliases of {name}", heads, rows)
+
+
+@models.command()
+@click.argument("references", metavar="MODEL[@VERSION]...", nargs=-1)
+@click.option("--allow-pickle", is_flag=True, help="Load pickles too, which can run any code.")
+@output.option_registry
+def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> None:
+    """Verify every digest and replay the sample of versions; all models when none is named."""
+    from serve_app.engine.load import load
+
+    store = Registry(registry)
+    wanted = references or tuple(store.models())
+    for reference in wanted:
+        named = "@" in reference
+        found = [_resolve(store, reference)] if named else [
+            (reference, version) for version in store.versions(reference)
+        ] or [_resolve(store, reference)]
+        for name, version in found:
+            load(store, name, version, allow_pickle=allow_pickle)
+            click.echo(f"{name}@{version}: every digest and the sample are as registered")

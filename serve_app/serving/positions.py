@@ -1,0 +1,66 @@
+"""Where in a YAML file each key stands, so that a complaint can name its line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A key that stands twice in one mapping; YAML would silently take the last."""
+
+    path: tuple[str | int, ...]
+    line: int
+    first_line: int
+
+
+class Positions:
+    """The nodes of one YAML document."""
+
+    def __init__(self, text: str) -> None:
+        self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+
+    def line(self, path: Sequence[str | int]) -> int:
+        """The line of the deepest key on this path that the file has, from 1.
+
+        Parts that are not in the file (the tag of a union, say) are passed over.
+        """
+        node, line = self._root, 1
+        for part in path:
+            found = _child(node, part)
+            if found is not None:
+                node, line = found
+        return line
+
+    def duplicates(self) -> list[Duplicate]:
+        """Every key that stands twice in one mapping."""
+        found: list[Duplicate] = []
+        _collect(self._root, (), found)
+        return found
+
+
+def _child(node: Any, part: str | int) -> tuple[Any, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return value, key.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        value = node.value[part]
+        return value, value.start_mark.line + 1
+    return None
+
+
+def _collect(node: Any, path: tuple[str | int, ...], found: list[Duplicate]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                found.append(Duplicate((*path, key.value), line, lines[key.value]))
+            lines.setdefault(key.value, line)
+            _collect(value, (*path, key.value), found)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _collect(value, (*path, index), found)

@@ -1,0 +1,298 @@
+"""Checks a Serve config file before anything of it is deployed.
+
+Serve itself ignores most unknown keys and finds the rest out on the cluster, one failed
+application at a time. Here every problem is found at once and named with its line.
+"""
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+import pydantic
+import yaml
+from ray.serve.schema import ServeDeploySchema
+
+from serve_app import config
+from serve_app.config import ControlSettings, Frozen, ModelArgs, application_name
+from serve_app.core.snapshot import Endpoint
+from serve_app.engine.declare import declare
+from serve_app.errors import ServeError
+from serve_app.registry.store import Registry
+from serve_app.serving.positions import Positions
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One problem: where it stands and what to do about it."""
+
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.key}: {self.message}" if self.key else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a config file holds and what is wrong with it."""
+
+    findings: tuple[Finding, ...]
+    applications: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+
+
+def validate(file: Path) -> Report:
+    """Check one config file against Ray's schema, ours, and the registry it names.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    text = file.read_text()
+    try:
+        body = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        return Report((Finding(1 if mark is None else mark.line + 1, "YAML", str(problem)),))
+    if not isinstance(body, dict):
+        return Report((Finding(1, "YAML", "the file holds no mapping of keys"),))
+    check = _Check(body, Positions(text))
+    check.everything()
+    return Report(
+        tuple(sorted(set(check.findings))), tuple(check.applications), tuple(check.endpoints)
+    )
+
+
+class _Check:
+    def __init__(self, body: Mapping[str, Any], positions: Positions) -> None:
+        self._body = body
+        self._positions = positions
+        self.findings: list[Finding] = []
+        self.applications: list[str] = []
+        self.endpoints: list[str] = []
+        self._models: dict[str, ModelArgs] = {}
+        self._specs: list[tuple[Path_, Endpoint]] = []
+
+    def everything(self) -> None:
+        """All checks, the cheap ones first."""
+        for duplicate in self._positions.duplicates():
+            self._find(
+                duplicate.path,
+                f"stands twice in one mapping (first on line {duplicate.first_line}); "
+                "YAML would take only the last",
+                line=duplicate.line,
+            )
+        for path, known in _unknown(ServeDeploySchema, self._body, ()):
+            self._find(path, _unknown_key(str(path[-1]), known))
+        try:
+            ServeDeploySchema.model_validate(self._body)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, (), ())
+        except ValueError as error:
+            self._find((), str(error))
+        applications = self._body.get("applications")
+        if not isinstance(applications, list):
+            self._find((), "a config needs a list of `applications`")
+            return
+        for index, application in enumerate(applications):
+            if isinstance(application, Mapping):
+                self._application(("applications", index), application)
+        self._all_reachable()
+
+    def _application(self, path: Path_, application: Mapping[str, Any]) -> None:
+        name = str(application.get("name", ""))
+        if name in self.applications:
+            self._find((*path, "name"), f"two applications are named {name!r}")
+        self.applications.append(name)
+        builder = self._builder((*path, "import_path"), application.get("import_path"))
+        if builder is None:
+            return
+        arguments = self._arguments((*path, "args"), builder, application.get("args") or {})
+        deployments = application.get("deployments") or []
+        for index, deployment in enumerate(deployments):
+            if isinstance(deployment, Mapping):
+                self._deployment((*path, "deployments", index), deployment, builder)
+                if isinstance(arguments, config.ControlArgs):
+                    where = (*path, "deployments", index, "user_config")
+                    self._declared(where, deployment.get("user_config") or {}, arguments)
+        if isinstance(arguments, ModelArgs):
+            self._model(path, name, arguments)
+        if isinstance(arguments, config.GatewayArgs):
+            return
+        if application.get("route_prefix", "/") is not None:
+            self._find(
+                (*path, "route_prefix"),
+                f"{name!r} is reached by handle; write `route_prefix: null`, "
+                "or it would answer HTTP in the gateway's place",
+            )
+
+    def _builder(self, path: Path_, import_path: Any) -> Any:
+        module, separator, name = str(import_path or "").replace(":", ".").rpartition(".")
+        if not separator:
+            self._find(path, f"{import_path!r} is no import path; write package.module:name")
+            return None
+        try:
+            builder = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            self._find(path, f"{import_path!r} cannot be imported: {error}")
+        except AttributeError:
+            public = [n for n in vars(import_module(module)) if not n.startswith("_")]
+            self._find(path, f"module {module!r} has no {name!r}.{_nearest(name, public)}")
+        except Exception as error:  # noqa: BLE001 - somebody's module; whatever it raises counts
+            self._find(path, f"importing {import_path!r} raised {type(error).__name__}: {error}")
+        else:
+            return builder
+        return None
+
+    def _arguments(self, path: Path_, builder: Any, arguments: Any) -> Frozen | None:
+        parameters = list(inspect.signature(builder).parameters.values())
+        model = parameters[0].annotation if len(parameters) == 1 else None
+        if not (inspect.isclass(model) and issubclass(model, Frozen)):
+            return None
+        try:
+            return model.model_validate(arguments)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, path, arguments)
+            return None
+
+    def _deployment(self, path: Path_, deployment: Mapping[str, Any], builder: Any) -> None:
+        known = _deployments_of(builder)
+        name = str(deployment.get("name", ""))
+        if known and name not in known:
+            self._find(
+                (*path, "name"),
+                f"this application has no deployment {name!r}; it has {', '.join(sorted(known))}",
+            )
+
+    def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
+        try:
+            manifest = Registry(arguments.registry).manifest(arguments.model, arguments.version)
+        except ServeError as error:
+            self._find((*path, "args", "version"), error.message)
+            return
+        expected = application_name(arguments.reference)
+        if name != expected:
+            self._find(
+                (*path, "name"),
+                f"holds {arguments.reference}, so gateways look for it under the name "
+                f"{expected!r}",
+            )
+        if manifest.pickle and not arguments.allow_pickle:
+            self._find(
+                (*path, "args"),
+                f"{arguments.reference} is a pickle, which can run any code when it is loaded; "
+                "write `allow_pickle: true` if you trust whoever registered it",
+            )
+        self._models[expected] = arguments
+
+    def _declared(self, path: Path_, settings: Any, arguments: config.ControlArgs) -> None:
+        try:
+            declared = ControlSettings.model_validate(settings)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, path, settings)
+            return
+        declaration = declare(declared, Registry(arguments.registry).manifest)
+        for problem in declaration.problems:
+            self._find((*path, *problem.path), problem.message)
+        self.endpoints.extend(declared.endpoints)
+        for name, spec in declaration.endpoints.items():
+            self._specs.append(((*path, "endpoints", name), spec))
+
+    def _all_reachable(self) -> None:
+        """Every version that an endpoint calls by handle has an application in this file."""
+        for path, spec in self._specs:
+            versions = spec.needs() | {variant.version for variant in spec.variants}
+            if spec.fallback is not None:
+                versions |= {spec.fallback.version}
+            for version in sorted(versions):
+                name = application_name(version)
+                if name not in self.applications:
+                    model, _, number = version.partition("@")
+                    self._find(
+                        path,
+                        f"asks {version}, but no application holds it; add one with "
+                        f"`name: {name}`, `import_path: serve_app.app:model` and "
+                        f"`args: {{model: {model}, version: {number}}}`",
+                    )
+
+    def _pydantic(self, error: pydantic.ValidationError, base: Path_, body: Any) -> None:
+        for item in error.errors():
+            path = (*base, *item["loc"])
+            if item["type"] == "extra_forbidden":
+                self._find(path, _unknown_key(str(path[-1]), _candidates(body, item["loc"])))
+            else:
+                self._find(path, item["msg"].removeprefix("Value error, "))
+
+    def _find(self, path: Path_, message: str, *, line: int | None = None) -> None:
+        at = self._positions.line(path) if line is None else line
+        self.findings.append(Finding(at, ".".join(str(part) for part in path), message))
+
+
+def _unknown(schema: Any, body: Any, path: Path_) -> Iterator[tuple[Path_, list[str]]]:
+    """Keys that a schema of Ray's does not have, with those that it has."""
+    if not isinstance(body, Mapping):
+        return
+    for key, value in body.items():
+        field = schema.model_fields.get(key)
+        if field is None:
+            yield (*path, key), list(schema.model_fields)
+            continue
+        nested = next(_models_in(field.annotation), None)
+        if nested is None:
+            continue
+        values = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for index, item in values:
+            yield from _unknown(nested, item, (*path, key, *([] if index is None else [index])))
+
+
+def _models_in(annotation: Any) -> Iterator[Any]:
+    if inspect.isclass(annotation) and issubclass(annotation, pydantic.BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _candidates(body: Any, loc: Sequence[str | int]) -> list[str]:
+    """The keys of those of our settings that have all the neighbours of an unknown key."""
+    for part in loc[:-1]:
+        if isinstance(body, Mapping) and part in body:
+            body = body[part]
+        elif isinstance(body, Sequence) and isinstance(part, int):
+            body = body[part]
+    neighbours = set(body) - {loc[-1]} if isinstance(body, Mapping) else set()
+    found: list[str] = []
+    for model in _settings(Frozen):
+        names = {field.alias or name for name, field in model.model_fields.items()}
+        if neighbours <= names:
+            found.extend(names)
+    return sorted(set(found))
+
+
+def _settings(base: type[Frozen]) -> Iterator[type[Frozen]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _settings(model)
+
+
+def _unknown_key(key: str, known: Sequence[str]) -> str:
+    return f"there is no key {key!r} here.{_nearest(key, known)}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _deployments_of(builder: Any) -> frozenset[str]:
+    """The deployments that one of our builders binds."""
+    names = {"gateway": "Gateway", "control": "Control", "model": "Model"}
+    if getattr(builder, "__module__", "") != "serve_app.app":
+        return frozenset()
+    return frozenset({names[builder.__name__]})
