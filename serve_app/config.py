@@ -65,7 +65,7 @@ Reaction = Literal["refuse", "warn", "ignore"]
 class Frozen(BaseModel):
     """Base of all settings: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class CoalesceSettings(Frozen):

@@ -1,9 +1,9 @@
 """Starts and stops one local Ray cluster, and leaves nothing of it behind.
 
 A cluster belongs to a state folder. Its processes are found by the cluster's own folder,
-which stands in their environment or command line, never by their names: other clusters of
-this machine are none of our business, and an orphaned HAProxy (Ray kills its manager, not
-HAProxy itself) is found all the same.
+which stands in their environment or command line or holds files that they have open, never
+by their names: other clusters of this machine are none of our business, and an orphaned
+HAProxy (Ray kills its manager, not HAProxy itself) is found all the same.
 """
 
 import contextlib
@@ -155,16 +155,21 @@ class Cluster:
 
     def processes(self) -> Iterator[psutil.Process]:
         """Every living process of this cluster, this one excepted."""
-        mark = str(self._folder)
         for process in psutil.process_iter():
             if process.pid == os.getpid():
                 continue
             with contextlib.suppress(psutil.Error, OSError):
-                if process.status() == psutil.STATUS_ZOMBIE:
-                    continue
-                marked = process.environ().get(MARK_VARIABLE) == mark
-                if marked or any(mark + "/" in part for part in process.cmdline()):
+                if process.status() != psutil.STATUS_ZOMBIE and self._owns(process):
                     yield process
+
+    def _owns(self, process: psutil.Process) -> bool:
+        mark = str(self._folder)
+        return (
+            process.environ().get(MARK_VARIABLE) == mark
+            or any(mark + "/" in part for part in process.cmdline())
+            # Ray's agents write their title over both of the above.
+            or any(file.path.startswith(mark + "/") for file in process.open_files())
+        )
 
     def _head_lives(self) -> bool:
         return any("gcs_server" in process.name() for process in self.processes())

@@ -1,0 +1,195 @@
+"""Whether one value fits one column, and what becomes of it where it does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.messages import MISSING
+from serve_app.core.signature import Column
+from serve_app.core.violations import Broken
+
+EXACT = 2**53
+"""Doubles hold every integer up to here; above it, JSON may have rounded what was sent."""
+FLOAT_LIMITS = {name: float(np.finfo(name).max) for name in ("float32", "float64")}
+INT_LIMITS = {
+    f"{sign}int{bits}": (
+        int(np.iinfo(f"{sign}int{bits}").min),
+        int(np.iinfo(f"{sign}int{bits}").max),
+    )
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+}
+_TOO_PRECISE = f"an integer within ±{EXACT}, beyond which a float is not exact"
+_BESIDE_NULL = f"an integer within ±{EXACT} where the column has nulls as well"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A column after a look at each of its cells.
+
+    `values` holds null (None) for every cell that was missing or of the wrong type and
+    could not be coerced; `broken` says which those were, by rule.
+    """
+
+    values: list[Any]
+    broken: dict[str, list[Broken]] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> frozenset[int]:
+        """The rows whose null is told of already."""
+        return frozenset(row for found in self.broken.values() for row, _ in found)
+
+
+def look(values: Sequence[Any], column: Column) -> Looked:
+    """Look at every cell of a column on its own: slow, but never wrong nor silent."""
+    looked = Looked([])
+    for row, value in enumerate(values):
+        fitted, rule, expected = _read(value, column)
+        looked.values.append(fitted)
+        if rule:
+            looked.broken.setdefault(rule, []).append((row, expected))
+    if column.dtype in INT_LIMITS and None in looked.values:
+        _within_exact(looked)
+    return looked
+
+
+def expectation(column: Column) -> str:
+    """What a column takes, in words."""
+    if column.dtype in INT_LIMITS:
+        low, high = INT_LIMITS[column.dtype]
+        return "an integer" if column.dtype == "int64" else f"an integer from {low} to {high}"
+    if column.dtype == "bool":
+        return "true or false"
+    return "a string" if column.dtype == "string" else "a number"
+
+
+def plain_test(column: Column, *, null_fits: bool) -> Callable[[Any], bool]:
+    """A quick test of one value; what passes needs no second look, in any rule.
+
+    A value that fails may still fit, by the slower way.
+    """
+    if column.dtype == "string":
+        return _plain_string(column, null_fits)
+    if column.dtype == "bool":
+        return _plain_bool(column)
+    low = -math.inf if column.minimum is None else column.minimum
+    high = math.inf if column.maximum is None else column.maximum
+    if column.dtype in INT_LIMITS:
+        least, most = INT_LIMITS[column.dtype]
+        return _plain_number(column, (math.inf, -math.inf), (max(low, least), min(high, most)))
+    limit = FLOAT_LIMITS[column.dtype]
+    test = _plain_number(
+        column, (max(low, -limit), min(high, limit)), (max(low, -EXACT), min(high, EXACT))
+    )
+    return (lambda value: value is None or test(value)) if null_fits else test
+
+
+def _plain_string(column: Column, null_fits: bool) -> Callable[[Any], bool]:
+    known = None if column.categories is None else frozenset(column.categories)
+
+    def test(value: Any) -> bool:
+        if type(value) is str:
+            return known is None or value in known
+        return null_fits and value is None
+
+    return test
+
+
+def _plain_bool(column: Column) -> Callable[[Any], bool]:
+    known = frozenset({True, False} if column.categories is None else column.categories)
+    return lambda value: type(value) is bool and value in known
+
+
+def _plain_number(
+    column: Column, floats: tuple[float, float], ints: tuple[float, float]
+) -> Callable[[Any], bool]:
+    (float_low, float_high), (int_low, int_high) = floats, ints
+
+    def test(value: Any) -> bool:
+        kind = type(value)
+        if kind is float:
+            # Infinities stand outside the limits, and NaN compares false with everything.
+            return bool(float_low <= value <= float_high)
+        return kind is int and bool(int_low <= value <= int_high)
+
+    if column.categories is None:
+        return test
+    known = frozenset(column.categories)
+    return lambda value: test(value) and value in known
+
+
+_Read = tuple[Any, str, str]
+"""The value to go on with, the rule that it broke or "", and what was expected."""
+
+
+def _read(value: Any, column: Column) -> _Read:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is MISSING:
+        return None, "missing", expectation(column)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None, "", ""
+    if column.dtype in {"string", "bool"}:
+        fits = type(value) is (str if column.dtype == "string" else bool)
+        return (value, "", "") if fits else (None, "type", expectation(column))
+    if isinstance(value, float) and math.isinf(value):
+        return None, "nan", "a finite number"
+    return _read_int(value, column) if column.dtype in INT_LIMITS else _read_float(value, column)
+
+
+def _read_float(value: Any, column: Column) -> _Read:
+    number, expected = _number(value), expectation(column)
+    limit = FLOAT_LIMITS[column.dtype]
+    if number is None or abs(number) > limit:
+        return None, "type", f"a number within ±{limit:.4g}" if _is_number(value) else expected
+    if isinstance(value, str):
+        return number, "type", expected
+    if isinstance(value, int) and int(number) != value:
+        return number, "type", _TOO_PRECISE
+    return number, "", ""
+
+
+def _read_int(value: Any, column: Column) -> _Read:
+    whole: int | None = None
+    if isinstance(value, int) and not isinstance(value, bool):
+        whole = value
+    else:
+        number = _number(value)
+        if number is not None and number.is_integer() and abs(number) <= EXACT:
+            whole = int(number)
+    low, high = INT_LIMITS[column.dtype]
+    if whole is None or not low <= whole <= high:
+        return None, "type", expectation(column)
+    return whole, "type" if isinstance(value, str) else "", expectation(column)
+
+
+def _number(value: Any) -> float | None:
+    """The number that a value is, or that a string spells."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str) and "_" in value:
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _within_exact(looked: Looked) -> None:
+    """Integers beside nulls become floats; refuse those that would change on the way."""
+    for row, value in enumerate(looked.values):
+        if value is not None and abs(value) > EXACT:
+            looked.values[row] = None
+            looked.broken.setdefault("type", []).append((row, _BESIDE_NULL))
+    if "type" in looked.broken:
+        looked.broken["type"].sort()

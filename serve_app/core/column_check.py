@@ -1,0 +1,137 @@
+"""Holds the values of one column against everything that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serve_app.core.cells import expectation, look, plain_test
+from serve_app.core.columns import Array
+from serve_app.core.conversion import convert, nulls
+from serve_app.core.policy import Policy
+from serve_app.core.signature import Column
+from serve_app.core.violations import Place, Violations, told
+
+_CATEGORIES_NAMED = 8
+
+
+class ColumnCheck:
+    """One column of a schema, with all that its checks need worked out beforehand."""
+
+    def __init__(self, column: Column, position: int, policy: Policy) -> None:
+        self.column = column
+        self.name = column.name
+        self.dtype: np.dtype[Any] = np.dtype(
+            np.object_ if column.dtype == "string" else column.dtype
+        )
+        self._position = position
+        self._policy = policy
+        self._null = policy.null(column)
+        # Nulls change the dtype of integers and booleans, which takes the slower way.
+        keeps_dtype = self.dtype.kind in "fO"
+        self.fits = plain_test(column, null_fits=keeps_dtype and self._null == "ignore")
+        self._known = _known(column)
+        self._bounds = _bounds(column)
+
+    def quick(self, values: Sequence[Any]) -> Array | None:
+        """The values as an array when each fits as it is; the fastest way for few of them."""
+        fits = self.fits
+        for value in values:
+            if not fits(value):
+                return None
+        return np.array(values, dtype=self.dtype)
+
+    def absent(self, rows: int, violations: Violations) -> Array:
+        """Nulls, for a column that no row has; that counts as one broken rule."""
+        if rows:
+            place = Place(self.name, self._position, ())
+            missing = [(0, expectation(self.column))]
+            violations.add(self._policy.reaction("missing"), "missing", place, missing)
+        return cast("Array", convert([None] * rows, self.column))
+
+    def array(self, values: Sequence[Any], violations: Violations) -> Array:
+        """The values as an array; `violations` hears of every rule that they break.
+
+        Nulls are NaN in numeric columns (of integers, float64 then) and None in others.
+        """
+        place = Place(self.name, self._position, values)
+        settled: frozenset[int] = frozenset()
+        array = convert(values, self.column)
+        if array is None:
+            looked = look(values, self.column)
+            settled = looked.settled
+            for rule, broken in looked.broken.items():
+                everywhere = rule == "missing" and len(broken) == len(values)
+                violations.add(
+                    self._policy.reaction(rule), rule, place, broken[:1] if everywhere else broken
+                )
+            array = cast("Array", convert(looked.values, self.column))
+        self._check_nulls(array, place, violations, settled)
+        self._check_range(array, place, violations)
+        self._check_categories(array, place, violations)
+        return array
+
+    def _check_nulls(
+        self, array: Array, place: Place, violations: Violations, settled: frozenset[int]
+    ) -> None:
+        if self._null == "ignore":
+            return
+        expected = f"{expectation(self.column)}, not null"
+        rows = [row for row in nulls(array).tolist() if row not in settled]
+        violations.add(self._null, "nan", place, [(row, expected) for row in rows])
+
+    def _check_range(self, array: Array, place: Place, violations: Violations) -> None:
+        if self._bounds is None or array.dtype.kind not in "fiu":
+            return
+        low, high, expected = self._bounds
+        # NaN compares false with both bounds: a null is outside of no range.
+        outside: NDArray[np.bool_] = (array < low) | (array > high)
+        if outside.any():
+            rows = np.flatnonzero(outside).tolist()
+            reaction = self._policy.reaction("range")
+            violations.add(reaction, "range", place, [(row, expected) for row in rows])
+
+    def _check_categories(self, array: Array, place: Place, violations: Violations) -> None:
+        if self._known is None:
+            return
+        known, expected = self._known
+        values = array.tolist()
+        strangers = set(values) - known
+        if strangers:
+            rows = [
+                row
+                for row, value in enumerate(values)
+                if value in strangers and value is not None and value == value  # noqa: PLR0124
+            ]
+            reaction = self._policy.reaction("category")
+            violations.add(reaction, "category", place, [(row, expected) for row in rows])
+
+
+def _bounds(column: Column) -> tuple[float, float, str] | None:
+    low, high = column.minimum, column.maximum
+    if low is None and high is None:
+        return None
+    if low is None:
+        words = f"at most {high:.15g}"
+    elif high is None:
+        words = f"at least {low:.15g}"
+    else:
+        words = f"{low:.15g} to {high:.15g}"
+    return (-np.inf if low is None else low), (np.inf if high is None else high), words
+
+
+def _known(column: Column) -> tuple[frozenset[Any], str] | None:
+    categories = column.categories
+    if categories is None:
+        return None
+    named = ", ".join(told(value) for value in categories[:_CATEGORIES_NAMED])
+    more = len(categories) - _CATEGORIES_NAMED
+    words = f"one of {named}" + (f" and {more} more" if more > 0 else "")
+    if column.dtype == "float32":
+        # 0.1 is another number among float32 than among Python's floats.
+        numbers = [value for value in categories if isinstance(value, (int, float))]
+        return frozenset(np.array(numbers, dtype=np.float32).tolist()), words
+    return frozenset(categories), words

@@ -1,0 +1,118 @@
+"""Holds the rows of a request against the columns that an endpoint takes."""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.column_check import ColumnCheck
+from serve_app.core.columns import Array, Columns
+from serve_app.core.messages import MISSING, RawColumns, Warned
+from serve_app.core.policy import Policy
+from serve_app.core.signature import Column
+from serve_app.core.violations import LISTED, Place, Violations, shortened
+
+__all__ = ["Policy", "Schema"]
+
+_FEW_ROWS = 64
+
+
+class Schema:
+    """The columns that an endpoint takes, and what happens when rows do not fit them."""
+
+    def __init__(self, columns: Sequence[Column], policy: Policy) -> None:
+        self.columns = tuple(columns)
+        self.names = tuple(column.name for column in columns)
+        self._policy = policy
+        self._checks = tuple(ColumnCheck(c, j, policy) for j, c in enumerate(columns))
+        dtypes = {check.dtype for check in self._checks}
+        self._block_dtype = dtypes.pop() if len(dtypes) == 1 else None
+        if self._block_dtype is not None and self._block_dtype.kind != "f":
+            self._block_dtype = None
+
+    def validate(
+        self, payload_columns: RawColumns, rows: int
+    ) -> tuple[Columns, tuple[Warned, ...]]:
+        """The columns in the schema's order and dtypes, and the rules only warned of.
+
+        `payload_columns` holds `rows` values per column: JSON values, or one array.
+        Columns that are all of one float dtype come back as one block. Of the warnings
+        only the first 20 are kept.
+
+        Raises:
+            InvalidInput: a rule is broken that refuses. `details` holds the first 20
+                `violations` and the `total` of all; a column that every row lacks, or that
+                none should have, counts once.
+        """
+        if 0 < rows <= _FEW_ROWS:
+            lists = self._plain(payload_columns)
+            if lists is not None:
+                return self._built(lists, rows), ()
+        return self._examined(payload_columns, rows)
+
+    def _plain(self, raw: RawColumns) -> list[Sequence[Any]] | None:
+        """The values per column when each fits as it is; for few rows, the quickest way."""
+        if len(raw) != len(self._checks):
+            return None
+        lists: list[Sequence[Any]] = []
+        for check in self._checks:
+            values = raw.get(check.name)
+            if values is None:
+                return None
+            fits = check.fits
+            for value in values:
+                if not fits(value):
+                    return None
+            lists.append(values)
+        return lists
+
+    def _built(self, lists: Sequence[Sequence[Any]], rows: int) -> Columns:
+        if self._block_dtype is not None:
+            block = np.array(list(zip(*lists, strict=True)), dtype=self._block_dtype)
+            return Columns.from_block(self.names, block)
+        arrays = [np.array(v, dtype=c.dtype) for v, c in zip(lists, self._checks, strict=True)]
+        return Columns(self.names, arrays, None, rows)
+
+    def _examined(self, raw: RawColumns, rows: int) -> tuple[Columns, tuple[Warned, ...]]:
+        violations = Violations()
+        arrays = [self._array(check, raw, rows, violations) for check in self._checks]
+        self._check_unknown(raw, violations)
+        warnings = violations.warnings()
+        if self._block_dtype is None:
+            return Columns(self.names, arrays, None, rows), warnings
+        block = np.empty((rows, len(arrays)), dtype=self._block_dtype)
+        for position, array in enumerate(arrays):
+            block[:, position] = array
+        return Columns.from_block(self.names, block), warnings
+
+    def _array(
+        self, check: ColumnCheck, raw: RawColumns, rows: int, violations: Violations
+    ) -> Array:
+        values = raw.get(check.name)
+        if values is None:
+            return check.absent(rows, violations)
+        quick = check.quick(values) if rows <= _FEW_ROWS else None
+        return check.array(values, violations) if quick is None else quick
+
+    def _check_unknown(self, raw: RawColumns, violations: Violations) -> None:
+        reaction = self._policy.unknown
+        unknown = raw.keys() - set(self.names)
+        if reaction == "ignore" or not unknown:
+            return
+        first = heapq.nsmallest(LISTED, ((_first_row(raw[name]), name) for name in unknown))
+        for offset, (row, name) in enumerate(first):
+            place = Place(name, len(self.names) + offset, raw[name])
+            violations.add(reaction, "unknown", place, [(row, self._nearest(name))])
+        violations.count(reaction, len(unknown) - len(first))
+
+    def _nearest(self, name: str) -> str:
+        near = difflib.get_close_matches(shortened(name), self.names, n=1)
+        return f"the column {near[0]!r}" if near else "no such column"
+
+
+def _first_row(values: Sequence[Any]) -> int:
+    return next((row for row, value in enumerate(values) if value is not MISSING), 0)

@@ -1,0 +1,134 @@
+"""The rules that the rows of one request break, and the words that tell of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from serve_app.core.messages import MISSING, Warned
+from serve_app.errors import InvalidInput
+
+Reaction = Literal["refuse", "warn", "ignore"]
+Broken = tuple[int, str]
+"""A row, and what was expected there."""
+
+LISTED = 20
+_IN_MESSAGE = 3
+_SEEN_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A column of a request: its name, where it is listed, and its values as they came."""
+
+    name: str
+    position: int
+    values: Sequence[Any]
+
+
+class Violations:
+    """Collects what a request breaks: exact counts, and the first `LISTED` in full.
+
+    They are ordered by row, then by column, then by rule, whatever the order they were
+    added in; memory stays bounded however many there are.
+    """
+
+    def __init__(self) -> None:
+        self._refused = _Ordered()
+        self._warned = _Ordered()
+
+    def add(self, reaction: Reaction, rule: str, place: Place, broken: Sequence[Broken]) -> None:
+        """Note that `rule` is broken in these rows of a column (rows ascending)."""
+        if reaction == "refuse":
+            self._refused.add(rule, place, broken)
+        elif reaction == "warn":
+            self._warned.add(rule, place, broken)
+
+    def count(self, reaction: Reaction, more: int) -> None:
+        """Note that so many more rules are broken, behind all that were added."""
+        if reaction == "refuse":
+            self._refused.total += more
+
+    def warnings(self) -> tuple[Warned, ...]:
+        """The first rules that were broken and only warned of.
+
+        Raises:
+            InvalidInput: a rule is broken that refuses the request.
+        """
+        total = self._refused.total
+        if not total:
+            return self._warned.first()
+        listed = self._refused.first()
+        count = "1 value breaks" if total == 1 else f"{total} values break"
+        described = "; ".join(_sentence(found) for found in listed[:_IN_MESSAGE])
+        more = f"; and {total - _IN_MESSAGE} more" if total > _IN_MESSAGE else ""
+        raise InvalidInput(
+            f"{count} the schema of this endpoint: {described}{more}",
+            violations=[asdict(found) for found in listed],
+            total=total,
+        )
+
+
+class _Ordered:
+    def __init__(self) -> None:
+        self.total = 0
+        self._found: list[tuple[int, int, str, Warned]] = []
+
+    def add(self, rule: str, place: Place, broken: Sequence[Broken]) -> None:
+        self.total += len(broken)
+        name = shortened(place.name)
+        for row, expected in broken[:LISTED]:
+            warned = Warned(row, name, rule, seen(place.values, row), expected)
+            self._found.append((row, place.position, rule, warned))
+
+    def first(self) -> tuple[Warned, ...]:
+        if not self._found:
+            return ()
+        self._found.sort(key=lambda found: found[:3])
+        return tuple(found[3] for found in self._found[:LISTED])
+
+
+def _sentence(found: Warned) -> str:
+    return (
+        f"row {found.row}, column {found.column!r}: "
+        f"expected {found.expected}, got {found.seen} ({found.rule})"
+    )
+
+
+def seen(values: Sequence[Any], row: int) -> str:
+    """What stood in a row, in the words of JSON and at most 80 characters."""
+    return told(values[row]) if row < len(values) else "nothing"
+
+
+def told(value: Any) -> str:
+    """A value in the words of JSON; lists and objects only by their size."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is MISSING:
+        return "nothing"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return repr(shortened(value))
+    if isinstance(value, (int, float)):
+        return _numeral(value)
+    if isinstance(value, (list, tuple, dict)):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    return f"a {type(value).__name__}"
+
+
+def shortened(text: str) -> str:
+    """The text, cut where it gets long."""
+    return text if len(text) <= _SEEN_CHARACTERS else f"{text[:_SEEN_CHARACTERS]}…"
+
+
+def _numeral(value: float) -> str:
+    if isinstance(value, int):
+        return str(value) if value.bit_length() <= 128 else "an integer of very many digits"
+    if math.isnan(value):
+        return "NaN"
+    return repr(value) if math.isfinite(value) else f"{'-' if value < 0 else ''}Infinity"

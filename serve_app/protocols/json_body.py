@@ -1,0 +1,122 @@
+"""What the JSON dialects share: reading an object, counting rows, writing arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+import orjson
+
+from serve_app.core.columns import Array
+from serve_app.core.violations import told
+from serve_app.errors import BadEncoding, TooLarge
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object that a JSON body holds; of a key that stands twice, the last counts.
+
+    Raises:
+        BadEncoding: it is not UTF-8, not JSON, nested too deeply, or no object.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        _refuse(body, error)
+    return _as_object(document)
+
+
+def parse_with_nan(body: bytes) -> dict[str, Any]:
+    """Like `parse`, but takes the tokens NaN, Infinity and -Infinity for numbers.
+
+    JSON has no such tokens, yet clients of the Open Inference Protocol send them.
+
+    Raises:
+        BadEncoding: likewise.
+    """
+    try:
+        return _as_object(orjson.loads(body))
+    except orjson.JSONDecodeError as error:
+        if b"NaN" not in body and b"Infinity" not in body:
+            _refuse(body, error)
+        try:
+            document = json.loads(body)
+            # The standard library reads lone surrogates too, which nobody can write again.
+            orjson.dumps(document)
+        except (ValueError, TypeError, RecursionError):
+            _refuse(body, error)
+    return _as_object(document)
+
+
+def members(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The object under an optional key; empty where it is absent or null.
+
+    Raises:
+        BadEncoding: something else stands there.
+    """
+    found = document.get(key)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise BadEncoding(f"{key!r} must be an object, got {told(found)}", key=key)
+    return found
+
+
+def identity(document: Mapping[str, Any]) -> str | None:
+    """The optional `id` of a body.
+
+    Raises:
+        BadEncoding: it is neither a string nor an integer.
+    """
+    found = document.get("id")
+    if found is None or isinstance(found, str):
+        return found
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    raise BadEncoding(f"'id' must be a string, got {told(found)}", key="id")
+
+
+def check_rows(rows: int, max_rows: int) -> None:
+    """Hold the number of rows against the limit.
+
+    Raises:
+        TooLarge: there are more.
+    """
+    if rows > max_rows:
+        msg = f"the body holds {rows} rows, above the limit of {max_rows}; split it"
+        raise TooLarge(msg, rows=rows, max_rows=max_rows)
+
+
+def plain(array: Array) -> Array | list[Any]:
+    """An array as `dump` can write it: numbers stay an array, everything else is a list."""
+    if array.dtype.kind in "biuf" and array.dtype.isnative and array.dtype.itemsize <= 8:
+        return np.ascontiguousarray(array)
+    listed: list[Any] = array.tolist()
+    return listed
+
+
+def dump(body: Mapping[str, Any]) -> bytes:
+    """The object as JSON; NaN and infinities become null, unknown kinds their text."""
+    return orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _as_object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise BadEncoding(f"the body must be a JSON object, got {told(document)}")
+    return document
+
+
+def _refuse(body: bytes, error: orjson.JSONDecodeError) -> NoReturn:
+    try:
+        body.decode()
+    except UnicodeDecodeError as undecodable:
+        msg = f"the body is not UTF-8: byte {undecodable.start} does not fit"
+        raise BadEncoding(msg, position=undecodable.start) from None
+    reason = error.msg.lower()
+    if not body.strip():
+        raise BadEncoding("the body is empty; send a JSON object") from None
+    if "depth" in reason or "recursion" in reason:
+        raise BadEncoding("the body is nested too deeply") from None
+    msg = f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+    raise BadEncoding(msg, line=error.lineno, column=error.colno, position=error.pos) from None

@@ -1,0 +1,135 @@
+"""The input tensors of an Open Inference request, held against what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from serve_app.core.violations import shortened, told
+from serve_app.errors import BadEncoding
+
+_INT_RANGES = {
+    f"{sign}INT{bits}": (0 if sign else -(2 ** (bits - 1)), 2 ** (bits - (0 if sign else 1)) - 1)
+    for sign in ("", "U")
+    for bits in (8, 16, 32, 64)
+}
+_KINDS: dict[str, frozenset[type]] = {
+    "BOOL": frozenset({bool}),
+    "BYTES": frozenset({str}),
+    "FP32": frozenset({float, int}),
+    "FP64": frozenset({float, int}),
+    **dict.fromkeys(_INT_RANGES, frozenset({int})),
+}
+_BINARY_ONLY = frozenset({"FP16", "BF16"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input: `values` are flat, row by row; `shape` is [rows] or [rows, width]."""
+
+    name: str
+    shape: tuple[int, ...]
+    values: Sequence[Any]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self.shape[0]
+
+    @property
+    def width(self) -> int:
+        """The number of values per row."""
+        return self.shape[1] if len(self.shape) == 2 else 1
+
+    def columns(self) -> list[Sequence[Any]]:
+        """The values of each column."""
+        if self.width == 1:
+            return [self.values]
+        return [self.values[start :: self.width] for start in range(self.width)]
+
+
+def read_tensors(document: Mapping[str, Any]) -> list[Tensor]:
+    """The inputs of a request; at least one.
+
+    Raises:
+        BadEncoding: an input lacks a key, or its data is not of its shape or datatype.
+    """
+    inputs = document.get("inputs")
+    if not isinstance(inputs, list) or not inputs:
+        msg = (
+            "the body has no list 'inputs' of tensors; "
+            'send {"inputs": [{"name", "shape", "datatype", "data"}, …]}'
+        )
+        raise BadEncoding(msg, key="inputs")
+    return [_read(body, index) for index, body in enumerate(inputs)]
+
+
+def _read(body: Any, index: int) -> Tensor:
+    if not isinstance(body, dict):
+        raise BadEncoding(f"inputs[{index}] must be an object, got {told(body)}", input=index)
+    name = body.get("name")
+    if not isinstance(name, str):
+        raise BadEncoding(f"inputs[{index}] must have a string 'name'", input=index)
+    shown = shortened(name)
+    shape = _shape(body.get("shape"), shown)
+    datatype = body.get("datatype")
+    if not isinstance(datatype, str) or datatype not in _KINDS:
+        why = " as JSON" if datatype in _BINARY_ONLY else ""
+        msg = f"input {shown!r}: the datatype {told(datatype)} is not spoken here{why}"
+        raise BadEncoding(f"{msg}; use {', '.join(_KINDS)}", input=shown)
+    data = body.get("data")
+    if not isinstance(data, list):
+        msg = f"input {shown!r} must have a list 'data'; binary tensors are not spoken here"
+        raise BadEncoding(msg, input=shown)
+    values = _flat(data, shape, shown)
+    _check_values(values, datatype, shown)
+    return Tensor(name, shape, values)
+
+
+def _shape(shape: Any, shown: str) -> tuple[int, ...]:
+    sizes = shape if isinstance(shape, list) else []
+    if len(sizes) not in {1, 2} or not all(type(size) is int and size >= 0 for size in sizes):
+        msg = f"input {shown!r}: 'shape' must be [rows] or [rows, columns]"
+        raise BadEncoding(msg, input=shown)
+    return tuple(sizes)
+
+
+def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
+    """The data row by row, whether it came flat or as one list per row."""
+    if data and len(shape) == 2 and isinstance(data[0], list):
+        rows, width = shape
+        for row, values in enumerate(data):
+            if not isinstance(values, list) or len(values) != width:
+                got = told(values)
+                msg = f"input {shown!r}: row {row} must be a list of {width}, got {got}"
+                raise BadEncoding(msg, input=shown, row=row)
+        if len(data) != rows:
+            msg = f"input {shown!r} has {len(data)} rows, but its shape says {rows}"
+            raise BadEncoding(msg, input=shown)
+        return [value for values in data for value in values]
+    size = shape[0] if len(shape) == 1 else shape[0] * shape[1]
+    if len(data) != size:
+        msg = f"input {shown!r} has {len(data)} values, but its shape {list(shape)} needs {size}"
+        raise BadEncoding(msg, input=shown, expected=size, got=len(data))
+    return data
+
+
+def _check_values(values: list[Any], datatype: str, shown: str) -> None:
+    """Nulls pass: whether a column takes them is the schema's business."""
+    kinds = set(map(type, values)) - {type(None)}
+    if not kinds <= _KINDS[datatype]:
+        position = next(
+            i for i, v in enumerate(values) if v is not None and type(v) not in _KINDS[datatype]
+        )
+        raise _misfit(values, position, datatype, shown)
+    if kinds and datatype in _INT_RANGES:
+        low, high = _INT_RANGES[datatype]
+        for position, value in enumerate(values):
+            if value is not None and not low <= value <= high:
+                raise _misfit(values, position, datatype, shown)
+
+
+def _misfit(values: list[Any], position: int, datatype: str, shown: str) -> BadEncoding:
+    msg = f"input {shown!r}: data[{position}] is {told(values[position])}, which is no {datatype}"
+    return BadEncoding(msg, input=shown, position=position)

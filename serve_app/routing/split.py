@@ -1,0 +1,67 @@
+"""An A/B split: each request goes to one variant, in proportion to the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from serve_app.core.messages import Request
+from serve_app.core.plan import Plan
+from serve_app.core.snapshot import Endpoint
+from serve_app.errors import ConfigError
+from serve_app.routing.keys import find
+from serve_app.routing.rendezvous import ranked
+
+
+class Split:
+    """Sticky by a key where the request has it, random otherwise.
+
+    The variants after the chosen one are asked only when it cannot answer. `salt` keeps
+    the splits of different endpoints apart; `draw` gives numbers in [0, 1).
+
+    Raises:
+        ConfigError: nobody has a weight above 0.
+    """
+
+    def __init__(
+        self,
+        variants: Sequence[tuple[str, float]],
+        *,
+        key: str | None,
+        salt: str,
+        draw: Callable[[], float],
+    ) -> None:
+        self._variants = tuple((name, weight) for name, weight in variants if weight > 0)
+        self._key = key
+        self._salt = salt
+        self._draw = draw
+        self._total = sum(weight for _, weight in self._variants)
+        if not self._variants:
+            raise ConfigError("all weights are 0, so nobody would answer")
+        by_weight = sorted(self._variants, key=lambda variant: (-variant[1], variant[0]))
+        self._random = tuple(
+            (weight, Plan((name, *[other for other, _ in by_weight if other != name])))
+            for name, weight in self._variants
+        )
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, *, draw: Callable[[], float]) -> Split:
+        """The route of an endpoint."""
+        variants = [(variant.version, variant.weight) for variant in endpoint.variants]
+        return cls(variants, key=endpoint.key, salt=endpoint.name, draw=draw)
+
+    def plan(self, request: Request) -> Plan:
+        """Who is asked.
+
+        Raises:
+            InvalidInput: the request's key cannot be one.
+        """
+        key = None if self._key is None else find(request, self._key)
+        if key is not None:
+            return Plan(ranked(self._variants, salt=self._salt, key=key))
+        point = self._draw() * self._total
+        for weight, plan in self._random:
+            point -= weight
+            if point < 0:
+                return plan
+        # Rounding can leave a point at the very end.
+        return self._random[-1][1]

@@ -1,0 +1,74 @@
+"""Settings are frozen, refuse unknown keys, and say what does not fit."""
+
+import pytest
+from pydantic import ValidationError
+
+from serve_app import config
+
+SPLIT = {
+    "kind": "split",
+    "key": "patient_id",
+    "variants": [{"model": "a@1", "weight": 90}, {"model": "b@2", "weight": 10}],
+}
+
+
+def endpoint(**changes):
+    return config.ControlSettings.model_validate({"endpoints": {"e": {"route": SPLIT, **changes}}})
+
+
+def test_a_split_keeps_its_weights_and_key():
+    settings = endpoint().endpoints["e"]
+    assert [(v.model, v.weight) for v in settings.variants] == [("a@1", 90.0), ("b@2", 10.0)]
+    assert settings.route.key == "patient_id"
+
+
+def test_a_single_route_has_one_variant_of_weight_one():
+    settings = endpoint(route={"kind": "single", "model": "a@1"}).endpoints["e"]
+    assert [(v.model, v.weight) for v in settings.variants] == [("a@1", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"fallbak": "a@1"}, "Extra inputs are not permitted"),
+        ({"fallback": "a"}, "write model@number"),
+        ({"fallback": "a@champion"}, "write model@number"),
+        ({"fallback": "a@0"}, "write model@number"),
+        ({"timeout_s": 0}, "greater than 0"),
+        ({"timeout_s": 1, "variant_timeout_s": 2}, "above timeout_s"),
+        ({"route": {"kind": "spilt", "variants": []}}, "does not match any of the expected tags"),
+        ({"route": {**SPLIT, "variants": []}}, "at least 1 item"),
+        ({"route": {**SPLIT, "variants": [{"model": "a@1", "weight": 0}]}}, "all weights are 0"),
+        ({"route": {**SPLIT, "variants": [{"model": "a@1", "weight": -1}]}}, "greater than or"),
+        ({"route": {**SPLIT, "variants": [{"model": "a@1"}, {"model": "a@1"}]}}, "stands twice"),
+        (
+            {"route": {"kind": "ensemble", "quorum": 3, "variants": SPLIT["variants"]}},
+            "only 2 variants",
+        ),
+        ({"schema": {"range": "panic"}}, "Input should be 'refuse', 'warn' or 'ignore'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(changes, said):
+    with pytest.raises(ValidationError, match=said):
+        endpoint(**changes)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        config.GatewayArgs().max_rows = 1
+
+
+def test_a_relative_path_starts_from_the_folder_that_the_cluster_started_in(monkeypatch, tmp_path):
+    monkeypatch.setenv(config.HOME_VARIABLE, str(tmp_path))
+    assert config.ControlArgs().registry == str(tmp_path / "registry")
+    assert config.located("s3://bucket/models") == "s3://bucket/models"
+    assert config.located("/abs/models") == "/abs/models"
+
+
+def test_an_application_is_named_after_the_version_that_it_holds():
+    assert config.application_name("diagnosis-xgb@12") == "diagnosis-xgb-12"
+    assert config.split_reference("diagnosis-xgb@12") == ("diagnosis-xgb", 12)
+
+
+def test_the_declaration_is_the_same_however_defaults_were_written():
+    assert endpoint().declaration() == endpoint(timeout_s=10.0, schema={}).declaration()
