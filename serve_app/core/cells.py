@@ -13,8 +13,8 @@ from serve_app.core.messages import MISSING
 from serve_app.core.signature import Column
 from serve_app.core.violations import Broken
 
-EXACT = 2**53
-"""Doubles hold every integer up to here; above it, JSON may have rounded what was sent."""
+EXACT = 2**53 - 1
+"""Up to here a double tells every integer from its neighbours."""
 FLOAT_LIMITS = {name: float(np.finfo(name).max) for name in ("float32", "float64")}
 INT_LIMITS = {
     f"{sign}int{bits}": (

@@ -56,5 +56,5 @@ def load(registry: Registry, name: str, version: int, *, allow_pickle: bool = Fa
     )
     if manifest.sample is not None:
         columns = sample_columns(manifest.sample.inputs, manifest.signature)
-        check(model, columns, manifest.sample.expected)
+        check(model, columns, manifest.sample.expected, manifest.signature.output.kind)
     return Loaded(Selecting(model, manifest.signature.names), manifest)

@@ -10,7 +10,7 @@ import orjson
 
 from serve_app.core.columns import Array
 from serve_app.core.messages import Payload, Prediction, RawColumns, Response
-from serve_app.core.signature import Output, Signature
+from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import json_body
@@ -97,13 +97,18 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
         "inputs": [
             {
                 "name": column.name,
-                "datatype": _DATATYPES.get(column.dtype, column.dtype.upper()),
+                "datatype": datatype(column),
                 "shape": [-1],
             }
             for column in signature.inputs
         ],
         "outputs": _described_outputs(signature.output),
     }
+
+
+def datatype(column: Column) -> str:
+    """What the protocol calls the dtype of a column."""
+    return _DATATYPES.get(column.dtype, column.dtype.upper())
 
 
 def _columns(tensors: Sequence[Tensor], columns: Sequence[str]) -> RawColumns:
@@ -178,17 +183,17 @@ def _datatype(flat: Array) -> str:
 
 def _datatype_of_labels(labels: Sequence[Any]) -> str:
     kinds = {type(label) for label in labels}
-    for kind, datatype in ((bool, "BOOL"), (int, "INT64"), (float, "FP64")):
+    for kind, name in ((bool, "BOOL"), (int, "INT64"), (float, "FP64")):
         if kinds == {kind}:
-            return datatype
+            return name
     return "BYTES"
 
 
 def _described_outputs(output: Output) -> list[dict[str, Any]]:
     shape = [-1] if output.width == 1 else [-1, output.width]
     classifies = output.kind == "classification"
-    datatype = _datatype_of_labels(output.labels) if classifies else "FP64"
-    described = [{"name": PREDICT, "datatype": datatype, "shape": shape}]
+    predicted = _datatype_of_labels(output.labels) if classifies else "FP64"
+    described = [{"name": PREDICT, "datatype": predicted, "shape": shape}]
     if output.probabilities:
         shape = [-1, len(output.labels)]
         described.append({"name": PREDICT_PROBA, "datatype": "FP64", "shape": shape})

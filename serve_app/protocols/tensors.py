@@ -73,11 +73,7 @@ def _read(body: Any, index: int) -> Tensor:
         raise BadEncoding(f"inputs[{index}] must have a string 'name'", input=index)
     shown = shortened(name)
     shape = _shape(body.get("shape"), shown)
-    datatype = body.get("datatype")
-    if not isinstance(datatype, str) or datatype not in _KINDS:
-        why = " as JSON" if datatype in _BINARY_ONLY else ""
-        msg = f"input {shown!r}: the datatype {told(datatype)} is not spoken here{why}"
-        raise BadEncoding(f"{msg}; use {', '.join(_KINDS)}", input=shown)
+    datatype = _datatype(body.get("datatype"), shown)
     data = body.get("data")
     if not isinstance(data, list):
         msg = f"input {shown!r} must have a list 'data'; binary tensors are not spoken here"
@@ -93,6 +89,14 @@ def _shape(shape: Any, shown: str) -> tuple[int, ...]:
         msg = f"input {shown!r}: 'shape' must be [rows] or [rows, columns]"
         raise BadEncoding(msg, input=shown)
     return tuple(sizes)
+
+
+def _datatype(datatype: Any, shown: str) -> str:
+    if isinstance(datatype, str) and datatype in _KINDS:
+        return datatype
+    why = " as JSON" if isinstance(datatype, str) and datatype in _BINARY_ONLY else ""
+    msg = f"input {shown!r}: the datatype {told(datatype)} is not spoken here{why}"
+    raise BadEncoding(f"{msg}; use {', '.join(_KINDS)}", input=shown)
 
 
 def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:

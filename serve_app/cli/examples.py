@@ -1,0 +1,66 @@
+"""`serve-app train-examples`: real models in the registry."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from serve_app.cli import output
+from serve_app.registry.manifest import Manifest
+from serve_app.registry.store import Registry
+
+ORDER = ("diagnosis", "progression", "cultivar")
+
+
+@click.command("train-examples")
+@click.argument("examples", nargs=-1, type=click.Choice(ORDER))
+@output.option_registry
+@output.as_json
+def train_examples(examples: tuple[str, ...], registry: str, as_json: bool) -> None:
+    """Train, evaluate and register EXAMPLES (all of them when none is named).
+
+    A model that was registered from the same data before is left as it is.
+    """
+    manifests = train(Registry(registry), examples or ORDER)
+    if as_json:
+        output.print_json([manifest.model_dump(mode="json") for manifest in manifests])
+        return
+    output.print_table(
+        f"Registered in {registry}",
+        ["version", "trained on", "metric", "cross-validated", "held out", "baseline"],
+        [_row(manifest) for manifest in manifests],
+    )
+
+
+def train(store: Registry, examples: tuple[str, ...]) -> list[Manifest]:
+    """Train what is not registered yet; gives the manifests of all."""
+    with output.progress().status("importing scikit-learn and XGBoost …") as status:
+        from serve_app.engine.register import register
+        from serve_app.examples.trained import EXAMPLES
+
+        found: list[Manifest] = []
+        for example in examples:
+            for candidate in EXAMPLES[example](status.update):
+                known = store.versions(candidate.name)
+                if known:
+                    found.append(store.manifest(candidate.name, known[0]))
+                    continue
+                manifest = register(store, candidate)
+                store.set_alias(
+                    manifest.name, "champion", manifest.version, by=getpass.getuser(),
+                    reason="first version of the example",
+                )  # fmt: skip
+                found.append(manifest)
+    return found
+
+
+def _row(manifest: Manifest) -> list[object]:
+    name = f"{manifest.name}@{manifest.version}"
+    rows = f"{manifest.training.rows} rows" if manifest.training else None
+    metrics = manifest.metrics
+    if metrics is None:
+        return [name, rows, "(a transformer)", None, None, None]
+    first = "roc_auc" if "roc_auc" in metrics.held_out else next(iter(metrics.held_out))
+    numbers = (metrics.cross_validated, metrics.held_out, metrics.baseline)
+    return [name, rows, first, *[f"{values[first]:.3f}" for values in numbers]]

@@ -1,0 +1,136 @@
+"""From a fitted estimator to a registered version."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from serve_app.core.columns import Columns
+from serve_app.core.signature import Column, Signature
+from serve_app.models import owner, resolve
+from serve_app.models.evaluate import Evaluation
+from serve_app.models.fingerprint import fingerprint
+from serve_app.models.frames import to_columns
+from serve_app.models.replay import ROWS, check, expected, to_json
+from serve_app.models.signature import infer
+from serve_app.registry.manifest import Draft, Manifest, Metrics, Sample, TrainingData
+from serve_app.registry.store import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROVEN_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fitted estimator with the frame that it was fitted on.
+
+    `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
+    the columns that are inferred from the frame; `source` and `target` say in words where
+    the data came from and what is predicted.
+    """
+
+    name: str
+    estimator: Any
+    frame: pd.DataFrame
+    labels: Sequence[Any] = ()
+    inputs: Sequence[Column] | None = None
+    source: str | None = None
+    target: str | None = None
+    evaluation: Evaluation | None = None
+
+
+def register(
+    registry: Registry,
+    candidate: Candidate,
+    *,
+    trust: Sequence[str] = (),
+    allow_pickle: bool = False,
+) -> Manifest:
+    """Store an estimator, prove that what was stored answers like it, and give it a number.
+
+    Raises:
+        InvalidInput: the estimator or its columns cannot be served; says why.
+        ArtifactRejected: what was stored does not answer like the estimator.
+        RegistryFailed: the registry cannot be written.
+    """
+    name, flavour = owner(candidate.estimator)
+    inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels)
+    signature = Signature(tuple(candidate.inputs or inferred.inputs), inferred.output)
+    stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
+    model = resolve(name).load(
+        stored.files,
+        format=stored.format,
+        trusted_types=stored.trusted_types,
+        signature=inferred,
+        allow_pickle=allow_pickle,
+    )
+    columns = to_columns(candidate.frame.head(PROVEN_ROWS))
+    kind = inferred.output.kind
+    sample = columns.slice(0, min(ROWS, columns.rows))
+    draft = Draft(
+        name=candidate.name,
+        flavour=name,
+        format=stored.format,
+        signature=signature,
+        libraries=dict(stored.libraries),
+        training=TrainingData(
+            rows=len(candidate.frame),
+            fingerprint=fingerprint(candidate.frame),
+            source=candidate.source,
+            target=candidate.target,
+        ),
+        metrics=_metrics(candidate.evaluation),
+        git_commit=_git_commit(),
+        parameters=dict(stored.parameters),
+        sample=Sample(inputs=to_json(sample), expected=expected(model, sample, kind)),
+        trusted_types=stored.trusted_types,
+        pickle=stored.pickle,
+    )
+    _prove(model, candidate, columns, inferred)
+    return registry.register(draft, stored.files)
+
+
+def _prove(model: Any, candidate: Candidate, columns: Columns, signature: Signature) -> None:
+    """Compare the stored model with the one in memory, on up to `PROVEN_ROWS` rows."""
+    kind = signature.output.kind
+    estimator = candidate.estimator
+    if kind == "transform" or not hasattr(estimator, "get_params"):
+        return
+    rows: Any = candidate.frame.head(PROVEN_ROWS)
+    if not hasattr(estimator, "feature_names_in_"):
+        rows = rows.to_numpy()
+    values = estimator.predict(rows)
+    labels = candidate.labels
+    said = [labels[int(value)] for value in values] if labels else values.tolist()
+    wanted: dict[str, Any] = {"values": said}
+    if signature.output.probabilities:
+        wanted["probabilities"] = estimator.predict_proba(rows).astype("float64").tolist()
+    check(model, columns, wanted, kind)
+
+
+def _metrics(evaluation: Evaluation | None) -> Metrics | None:
+    if evaluation is None:
+        return None
+    return Metrics(
+        cross_validated=evaluation.cross_validated,
+        held_out=evaluation.held_out,
+        baseline=evaluation.baseline,
+        baseline_cross_validated=evaluation.baseline_cross_validated,
+        folds=evaluation.folds,
+    )
+
+
+def _git_commit() -> str | None:
+    """The commit of the folder that somebody registers from, when it is a repository."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    said = subprocess.run(  # noqa: S603 - our own arguments
+        [git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return said.stdout.strip() or None if said.returncode == 0 else None

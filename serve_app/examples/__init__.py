@@ -1,0 +1,1 @@
+"""Real data and models that a newcomer can have in production within two minutes."""

@@ -1,0 +1,166 @@
+"""The documentation page: every endpoint with its columns, and a place to try it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import string
+from html import escape
+from importlib import resources
+from typing import Any
+
+import orjson
+
+_PAGES = resources.files("serve_app.gateway") / "pages"
+_TEMPLATE = string.Template((_PAGES / "docs.html").read_text("utf-8"))
+_STYLE = (_PAGES / "docs.css").read_text("utf-8")
+_SCRIPT = (_PAGES / "docs.js").read_text("utf-8")
+_DIALECTS = {
+    "Native JSON": "/v1/models/{}:predict",
+    "Open Inference Protocol V2": "/v2/models/{}/infer",
+}
+_CATEGORIES_SHOWN = 12
+
+
+def _source(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+HEADERS = {
+    "content-security-policy": (
+        f"default-src 'none'; script-src {_source(_SCRIPT)}; style-src {_source(_STYLE)}; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+"""What the page must be sent with: nothing runs or loads that is not written here."""
+
+
+def page(document: dict[str, Any]) -> str:
+    """The page of an OpenAPI document of ours, complete in itself: it loads nothing."""
+    endpoints = document["x-endpoints"]
+    names = [escape(endpoint["name"]) for endpoint in endpoints]
+    count = len(names)
+    summary = f"{count} endpoint{'' if count == 1 else 's'}" if names else _NOTHING_YET
+    return _TEMPLATE.substitute(
+        title=escape(document["info"]["title"]),
+        version=escape(document["info"]["version"]),
+        summary=summary,
+        navigation="".join(f'<a href="#{name}">{name}</a>' for name in names),
+        endpoints="".join(_endpoint(endpoint, document["paths"]) for endpoint in endpoints),
+        style=_STYLE,
+        script=_SCRIPT,
+    )
+
+
+_NOTHING_YET = "No endpoint is served yet. Declare one in the configuration and deploy it."
+
+
+def _endpoint(endpoint: dict[str, Any], paths: dict[str, Any]) -> str:
+    name = escape(endpoint["name"])
+    count = len(endpoint["columns"])
+    return f"""
+<section id="{name}">
+<h2>{name} <span class="badge">{escape(endpoint["route"])}</span></h2>
+<p class="gives">{_gives(endpoint["output"])}</p>
+<div class="halves">
+<div>
+<h3>Variants</h3>
+{_variants(endpoint)}
+<h3>{count} column{"" if count == 1 else "s"}</h3>
+{_columns(endpoint["columns"])}
+</div>
+{_form(endpoint["name"], paths)}
+</div>
+</section>"""
+
+
+def _gives(output: dict[str, Any]) -> str:
+    if output["kind"] == "classification":
+        labels = ", ".join(f"<code>{_value(label)}</code>" for label in output["labels"])
+        more = ", with probabilities" if output["probabilities"] else ""
+        return f"Answers one of {labels}{more}." if labels else f"Answers a class{more}."
+    width = output["width"]
+    return "Answers a number." if width == 1 else f"Answers {width} numbers."
+
+
+def _variants(endpoint: dict[str, Any]) -> str:
+    weights = [variant["weight"] for variant in endpoint["variants"]]
+    total = sum(weights) or 1
+    together = endpoint["route"] == "ensemble"
+    items = []
+    for variant, weight in zip(endpoint["variants"], weights, strict=True):
+        share = weight / total
+        told = f"weight {weight:g}" if together else f"{share:.1%} of requests".replace(".0%", "%")
+        version = escape(variant["version"])
+        items.append(
+            f"<li><code>{version}</code><span>{told}</span>"
+            f'<progress value="{share:.4f}" aria-label="{version}: {told}"></progress></li>'
+        )
+    return f'<ul class="variants">{"".join(items)}</ul>'
+
+
+def _columns(columns: list[dict[str, Any]]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(column['name'])}</td><td>{_type(column)}</td>"
+        f"<td>{_values(column)}</td></tr>"
+        for column in columns
+    )
+    heads = "<tr><th>Name</th><th>Type</th><th>Values in training</th></tr>"
+    return f'<div class="table"><table><thead>{heads}</thead><tbody>{rows}</tbody></table></div>'
+
+
+def _type(column: dict[str, Any]) -> str:
+    return escape(column["dtype"]) + (" <em>or null</em>" if column["nullable"] else "")
+
+
+def _values(column: dict[str, Any]) -> str:
+    categories = column.get("categories")
+    if categories is not None:
+        shown = ", ".join(_value(value) for value in categories[:_CATEGORIES_SHOWN])
+        more = len(categories) - _CATEGORIES_SHOWN
+        return shown + (f" <em>and {more} more</em>" if more > 0 else "")
+    low, high = column.get("minimum"), column.get("maximum")
+    if low is not None and high is not None:
+        return f"{low:.6g} <em>to</em> {high:.6g}"
+    if low is not None:
+        return f"<em>at least</em> {low:.6g}"
+    return f"<em>at most</em> {high:.6g}" if high is not None else ""
+
+
+def _form(name: str, paths: dict[str, Any]) -> str:
+    options = []
+    for title, pattern in _DIALECTS.items():
+        path = pattern.format(name)
+        body = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        example = orjson.dumps(body, default=str, option=orjson.OPT_INDENT_2).decode()
+        options.append(
+            f'<option data-path="{escape(path)}" data-example="{escape(example)}">{title}</option>'
+        )
+    return f"""<form>
+<h3>Try it</h3>
+<div class="bar"><select data-part="dialect" aria-label="Protocol">{"".join(options)}</select>
+<code class="path">POST <span data-part="path"></span></code></div>
+<textarea data-part="body" aria-label="Body of the request" spellcheck="false"></textarea>
+<div class="bar"><button class="send" data-part="send">Send</button>
+<button type="button" data-part="reset">Reset the example</button></div>
+<div class="answer" data-part="answer" aria-live="polite" hidden>
+<div class="bar"><h3>Answer</h3><span class="status" data-part="status"></span>
+<span class="took" data-part="took"></span></div>
+<dl class="headers" data-part="headers"></dl>
+<pre data-part="result"></pre>
+</div>
+<div class="call">
+<div class="bar"><h3>From a shell</h3><span class="spring"></span>
+<button type="button" data-part="copy">Copy</button></div>
+<pre data-part="curl"></pre>
+</div>
+</form>"""
+
+
+def _value(value: Any) -> str:
+    """A category or label as JSON, so that the string "1" and the number 1 differ."""
+    return escape(orjson.dumps(value, default=str).decode())

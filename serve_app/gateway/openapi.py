@@ -1,0 +1,224 @@
+"""The OpenAPI document of the endpoints as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from serve_app.gateway import openapi_schemas as schemas
+from serve_app.gateway.openapi_schemas import JSON, EndpointDescription
+
+__all__ = ["EndpointDescription", "document"]
+
+_ERRORS = {
+    400: "The body is no JSON of this dialect, or its rows break the schema.",
+    404: "There is no such endpoint or version.",
+    413: "The body is too large, or has too many rows.",
+    415: "The content type or content encoding is not spoken here.",
+    429: "More work than there are places for; try again.",
+    500: "A model or the server failed.",
+    503: "Nobody is there to answer yet; try again.",
+    504: "There was no answer in time.",
+}
+_RETRIED = frozenset({429, 503})
+_SERVER_TAG = "this server"  # no endpoint can be called so
+
+
+def document(endpoints: Sequence[EndpointDescription], *, title: str, version: str) -> JSON:
+    """An OpenAPI 3.1 document; what it cannot say of endpoints stands under `x-endpoints`."""
+    paths: JSON = {}
+    components: JSON = dict(_COMMON_SCHEMAS)
+    for described in endpoints:
+        paths[f"/v1/models/{described.name}:predict"] = {"post": _native(described)}
+        paths[f"/v2/models/{described.name}/infer"] = {"post": _open_inference(described)}
+        components[f"{described.name}.Row"] = schemas.row(described)
+        components[f"{described.name}.Cells"] = schemas.cells(described)
+        components[f"{described.name}.Request"] = schemas.request(described.name)
+        components[f"{described.name}.Answer"] = schemas.answer(described)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": title,
+            "version": version,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [*({"name": e.name} for e in endpoints), {"name": _SERVER_TAG}],
+        "paths": {**paths, **_server_paths()},
+        "components": {"schemas": components, "responses": _error_responses()},
+        "x-endpoints": [_described(endpoint) for endpoint in endpoints],
+    }
+
+
+def _native(described: EndpointDescription) -> JSON:
+    name = described.name
+    return {
+        **_operation(f"Predict with {name}", f"predict_{name}", name),
+        "description": f"`/v1/models/{name}/versions/{{version}}:predict` asks one variant.",
+        "requestBody": _body(_ref(f"{name}.Request"), schemas.native_example(described)),
+        "responses": {
+            "200": _answer("One prediction per row.", _ref(f"{name}.Answer")),
+            **_refused(),
+        },
+    }
+
+
+def _open_inference(described: EndpointDescription) -> JSON:
+    name = described.name
+    return {
+        **_operation(f"Infer with {name} (Open Inference Protocol V2)", f"infer_{name}", name),
+        "description": f"`/v2/models/{name}/versions/{{version}}/infer` asks one variant.",
+        "requestBody": _body(_ref("InferRequest"), schemas.v2_example(described)),
+        "responses": {"200": _answer("The answer.", _ref("InferAnswer")), **_refused()},
+    }
+
+
+def _server_paths() -> JSON:
+    model = {
+        "name": "endpoint",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+    }
+    pages = {
+        "/v1/endpoints": ("All endpoints with their variants and weights", "endpoints", ()),
+        "/v2": ("Name and version of the server", "server", ()),
+        "/v2/health/live": ("The process answers", "live", ()),
+        "/v2/health/ready": ("Endpoints can be asked", "ready", (503,)),
+        "/v2/models/{endpoint}": ("Columns and outputs of an endpoint", "model", (404,)),
+        "/v2/models/{endpoint}/ready": ("An endpoint can be asked", "model_ready", (404, 503)),
+        "/openapi.json": ("This document", "openapi", ()),
+    }
+    paths: JSON = {}
+    for path, (summary, identity, codes) in pages.items():
+        answers = {"200": _answer(f"{summary}.", {"type": "object"}), **_refused(codes)}
+        operation = {**_operation(summary, identity, _SERVER_TAG), "responses": answers}
+        parameters = {"parameters": [model]} if "{endpoint}" in path else {}
+        paths[path] = {**parameters, "get": operation}
+    return paths
+
+
+def _operation(summary: str, identity: str, tag: str) -> JSON:
+    return {"summary": summary, "operationId": identity, "tags": [tag]}
+
+
+def _body(schema: JSON, example: JSON) -> JSON:
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
+
+
+def _answer(description: str, schema: JSON) -> JSON:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _refused(codes: Sequence[int] = tuple(_ERRORS)) -> JSON:
+    return {str(code): {"$ref": f"#/components/responses/{_response_name(code)}"} for code in codes}
+
+
+def _error_responses() -> JSON:
+    responses: JSON = {}
+    for code, description in _ERRORS.items():
+        responses[_response_name(code)] = _answer(description, _ref("Error"))
+        if code in _RETRIED:
+            after = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+            responses[_response_name(code)]["headers"] = {"Retry-After": after}
+    return responses
+
+
+def _response_name(code: int) -> str:
+    return HTTPStatus(code).name.title().replace("_", "")
+
+
+def _ref(name: str) -> JSON:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _described(endpoint: EndpointDescription) -> JSON:
+    return {
+        "name": endpoint.name,
+        "route": endpoint.kind,
+        "variants": [{"version": v, "weight": weight} for v, weight in endpoint.variants],
+        "columns": [column.to_json() for column in endpoint.inputs],
+        "output": endpoint.output.to_json(),
+    }
+
+
+_STRING: JSON = {"type": "string"}
+_TENSOR: JSON = {
+    "type": "object",
+    "required": ["name", "shape", "datatype", "data"],
+    "properties": {
+        "name": _STRING,
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "datatype": _STRING,
+        "data": {"description": "Row by row; flat, or one list per row.", "type": "array"},
+    },
+}
+_COMMON_SCHEMAS: dict[str, Any] = {
+    "Error": {
+        "type": "object",
+        "required": ["error", "error_code", "request_id"],
+        "properties": {
+            "error": {"description": "What was wrong, where, and what to do.", **_STRING},
+            "error_code": _STRING,
+            "request_id": _STRING,
+            "violations": {
+                "description": "The first 20 rules of the schema that the rows break.",
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Violation"},
+            },
+            "total": {"description": "How many they are in all.", "type": "integer"},
+        },
+    },
+    "Violation": {
+        "type": "object",
+        "required": ["row", "column", "rule", "seen", "expected"],
+        "properties": {
+            "row": {"type": "integer"},
+            "column": _STRING,
+            "rule": {"enum": ["missing", "unknown", "type", "nan", "range", "category"]},
+            "seen": _STRING,
+            "expected": _STRING,
+        },
+    },
+    "LeftOut": {
+        "description": "A variant that did not answer, and the code of the error why.",
+        "type": "object",
+        "properties": {"variant": _STRING, "code": _STRING},
+    },
+    "InferRequest": {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": _STRING,
+            "inputs": {
+                "description": "One tensor per column, or one of shape [rows, columns].",
+                "type": "array",
+                "minItems": 1,
+                "items": _TENSOR,
+            },
+            "outputs": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"name": {"enum": ["predict", "predict_proba"]}},
+                },
+            },
+            "parameters": {"type": "object"},
+        },
+    },
+    "InferAnswer": {
+        "type": "object",
+        "required": ["model_name", "outputs"],
+        "properties": {
+            "model_name": _STRING,
+            "model_version": _STRING,
+            "id": _STRING,
+            "outputs": {"type": "array", "items": _TENSOR},
+            "parameters": {"type": "object"},
+        },
+    },
+}

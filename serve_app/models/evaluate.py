@@ -1,0 +1,98 @@
+"""How good is it? Cross-validated and held-out metrics, beside a baseline's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone, is_classifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import KFold, StratifiedKFold, cross_validate, train_test_split
+from sklearn.pipeline import make_pipeline
+
+_REGRESSION = {"r2": "r2", "mae": "neg_mean_absolute_error", "rmse": "neg_root_mean_squared_error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Metrics by name; `baseline` knows nothing but the target's distribution."""
+
+    folds: int
+    cross_validated: dict[str, float] = field(default_factory=dict)
+    held_out: dict[str, float] = field(default_factory=dict)
+    baseline: dict[str, float] = field(default_factory=dict)
+    baseline_cross_validated: dict[str, float] = field(default_factory=dict)
+
+
+def evaluate(
+    estimator: Any,
+    frame: pd.DataFrame,
+    target: Any,
+    *,
+    chain: Any = None,
+    folds: int = 5,
+    held_out: float = 0.25,
+    seed: int = 0,
+) -> Evaluation:
+    """Fit clones of an estimator on parts of the data and score them on the rest.
+
+    `chain` is a transformer that comes first; it is fitted on the same parts, so that
+    nothing of the rest leaks into it. Deterministic for a seed.
+    """
+    classifies = is_classifier(estimator)
+    target = np.asarray(target)
+    model = clone(estimator) if chain is None else make_pipeline(clone(chain), clone(estimator))
+    dummy = DummyClassifier(strategy="prior") if classifies else DummyRegressor()
+    scorers = _scorers(estimator, target) if classifies else dict(_REGRESSION)
+    split = (
+        StratifiedKFold(folds, shuffle=True, random_state=seed)
+        if classifies
+        else KFold(folds, shuffle=True, random_state=seed)
+    )
+    parts = train_test_split(
+        frame,
+        target,
+        test_size=held_out,
+        random_state=seed,
+        stratify=target if classifies else None,
+    )
+    return Evaluation(
+        folds=folds,
+        cross_validated=_cross_validated(model, frame, target, split, scorers),
+        held_out=_held_out(model, parts, scorers),
+        baseline=_held_out(dummy, parts, scorers),
+        baseline_cross_validated=_cross_validated(dummy, frame, target, split, scorers),
+    )
+
+
+def _scorers(estimator: Any, target: Any) -> dict[str, str]:
+    scorers = {"accuracy": "accuracy", "balanced_accuracy": "balanced_accuracy"}
+    if hasattr(estimator, "predict_proba"):
+        binary = len(np.unique(target)) == 2
+        scorers["roc_auc"] = "roc_auc" if binary else "roc_auc_ovr"
+        scorers["log_loss"] = "neg_log_loss"
+    return scorers
+
+
+def _cross_validated(
+    model: Any, frame: pd.DataFrame, target: Any, split: Any, scorers: dict[str, str]
+) -> dict[str, float]:
+    scores = cross_validate(model, frame, target, cv=split, scoring=scorers)
+    return {name: _upright(scorers[name], scores[f"test_{name}"].mean()) for name in scorers}
+
+
+def _held_out(model: Any, parts: Any, scorers: dict[str, str]) -> dict[str, float]:
+    train, test, train_target, test_target = parts
+    fitted = clone(model).fit(train, train_target)
+    return {
+        name: _upright(scorer, get_scorer(scorer)(fitted, test, test_target))
+        for name, scorer in scorers.items()
+    }
+
+
+def _upright(scorer: str, value: Any) -> float:
+    """scikit-learn turns errors round so that more is better; people do not."""
+    return float(-value if scorer.startswith("neg_") else value)

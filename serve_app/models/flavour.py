@@ -1,0 +1,49 @@
+"""What a flavour does: store an estimator as bytes, and make a model of such bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from serve_app.core.ports import Model
+from serve_app.core.signature import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An estimator as files, with what is needed to load them again.
+
+    `pickle` is true when loading it can run any code.
+    """
+
+    format: str
+    files: Mapping[str, bytes]
+    libraries: Mapping[str, str]
+    trusted_types: tuple[str, ...] = ()
+    pickle: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Flavour(Protocol):
+    """One library's way of storing and computing."""
+
+    def owns(self, estimator: Any) -> bool:
+        """Whether an estimator is of this library."""
+        ...
+
+    def dump(self, estimator: Any, *, trust: Sequence[str], allow_pickle: bool) -> Stored:
+        """Store an estimator. Raises InvalidInput when that needs consent nobody gave."""
+        ...
+
+    def load(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        format: str,  # noqa: A002 - the manifest's word
+        trusted_types: Sequence[str],
+        signature: Signature,
+        allow_pickle: bool,
+    ) -> Model:
+        """Make a model of stored files. Raises ArtifactRejected when they are unsafe."""
+        ...

@@ -1,0 +1,106 @@
+"""A few rows with their outputs, kept to prove that a loaded model is the registered one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array, Columns
+from serve_app.core.ports import Model
+from serve_app.core.signature import Column, Signature
+from serve_app.errors import ArtifactRejected, ModelFailed
+
+ROWS = 8
+# Matrix products differ in the last bits between processors.
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+
+
+def to_json(columns: Columns) -> dict[str, list[Any]]:
+    """Columns as JSON values; NaN becomes null."""
+    return {name: _values(array) for name, array in columns.as_dict().items()}
+
+
+def sample_columns(inputs: Mapping[str, list[Any]], signature: Signature) -> Columns:
+    """The columns that `to_json` wrote."""
+    arrays = {column.name: _array(column, inputs[column.name]) for column in signature.inputs}
+    dtypes = {array.dtype for array in arrays.values()}
+    if len(dtypes) == 1 and next(iter(dtypes)).kind == "f":
+        return Columns.from_block(tuple(arrays), np.column_stack(list(arrays.values())))
+    return Columns.of(arrays)
+
+
+def expected(model: Model, columns: Columns, kind: str) -> dict[str, Any]:
+    """What a model says of some rows, as JSON values."""
+    if kind == "transform":
+        return {"columns": to_json(model.transform(columns))}
+    prediction = model.predict(columns)
+    body: dict[str, Any] = {"values": _values(prediction.values)}
+    if prediction.probabilities is not None:
+        body["probabilities"] = _values(prediction.probabilities)
+    return body
+
+
+def check(model: Model, columns: Columns, wanted: Mapping[str, Any], kind: str) -> None:
+    """Let a model answer the sample again.
+
+    Raises:
+        ArtifactRejected: it says something else; names the first row that differs.
+    """
+    try:
+        got = expected(model, columns, kind)
+    except ModelFailed as error:
+        msg = f"the version cannot answer its own sample: {error.message}"
+        raise ArtifactRejected(msg) from error
+    pairs = (
+        (wanted["columns"], got["columns"]) if kind == "transform" else (dict(wanted), got)
+    )
+    if pairs[0].keys() != pairs[1].keys():
+        msg = f"the version gives {sorted(pairs[1])}, but gave {sorted(pairs[0])} when registered"
+        raise ArtifactRejected(msg)
+    for name, values in pairs[0].items():
+        for row, (before, now) in enumerate(zip(values, pairs[1][name], strict=True)):
+            if not _same(before, now):
+                msg = (
+                    f"row {row} of the version's sample gave {name} {before} when it was "
+                    f"registered, and gives {now} now; the libraries or the files have changed"
+                )
+                raise ArtifactRejected(msg, row=row, output=name)
+
+
+def _same(before: Any, now: Any) -> bool:
+    if isinstance(before, list):
+        return isinstance(now, list) and len(before) == len(now) and all(
+            _same(a, b) for a, b in zip(before, now, strict=True)
+        )
+    if isinstance(before, float) and isinstance(now, float):
+        return bool(np.isclose(before, now, rtol=RELATIVE, atol=ABSOLUTE))
+    return bool(before == now)
+
+
+def _values(array: Array) -> list[Any]:
+    if array.dtype.kind == "f":
+        # Through float64, which JSON writes exactly.
+        listed: list[Any] = array.astype(np.float64).tolist()
+        return _without_nan(listed)
+    values: list[Any] = array.tolist()
+    return values
+
+
+def _without_nan(values: list[Any]) -> list[Any]:
+    return [
+        _without_nan(value) if isinstance(value, list) else None if value != value else value  # noqa: PLR0124
+        for value in values
+    ]
+
+
+def _array(column: Column, values: list[Any]) -> Array:
+    if column.dtype == "string" or (column.dtype == "bool" and None in values):
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+        return array
+    if None in values:
+        dtype = np.float32 if column.dtype == "float32" else np.float64
+        return np.array([np.nan if value is None else value for value in values], dtype=dtype)
+    return np.array(values, dtype=column.dtype)

@@ -1,0 +1,230 @@
+"""scikit-learn: estimators, transformers and Pipelines, stored with skops."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import scipy.sparse
+import sklearn
+import skops
+import skops.io
+from sklearn.base import is_classifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from serve_app.core.columns import Array, Columns
+from serve_app.core.messages import Prediction
+from serve_app.core.signature import Signature
+from serve_app.errors import ArtifactRejected, InvalidInput, ModelFailed
+from serve_app.models import threads
+from serve_app.models.flavour import Stored
+from serve_app.models.frames import Framer, matrix, to_columns
+from serve_app.models.trusted import TRUSTED
+
+# Their `predict` is, in scikit-learn's source, the argmax of their `predict_proba`.
+_ARGMAX = (DecisionTreeClassifier, ExtraTreesClassifier, RandomForestClassifier)
+
+
+class SklearnFlavour:
+    """Implements the `Flavour` port."""
+
+    def owns(self, estimator: Any) -> bool:
+        """Whether it is a fitted estimator with scikit-learn's methods."""
+        methods = ("predict", "transform")
+        return any(hasattr(estimator, name) for name in methods) and hasattr(
+            estimator, "get_params"
+        )
+
+    def dump(self, estimator: Any, *, trust: Sequence[str], allow_pickle: bool) -> Stored:
+        """Store with skops, or as a pickle where that is allowed and skops cannot.
+
+        Raises:
+            InvalidInput: there are types in it that nobody trusts; names them.
+        """
+        libraries = _libraries(estimator)
+        parameters = {"estimator": type(estimator).__name__, **_parameters(estimator)}
+        try:
+            content = skops.io.dumps(estimator)
+            asked = set(skops.io.get_untrusted_types(data=content))
+        except Exception as error:
+            if not allow_pickle:
+                msg = (
+                    f"skops cannot store this {type(estimator).__name__} ({error}); "
+                    "--allow-pickle stores it as a pickle, which can run any code when loaded"
+                )
+                raise InvalidInput(msg) from error
+            return self._pickled(estimator, libraries, parameters)
+        unknown = sorted(asked - TRUSTED - set(trust))
+        if unknown and allow_pickle:
+            return self._pickled(estimator, libraries, parameters)
+        if unknown:
+            listed = " ".join(f"--trust {name}" for name in unknown)
+            msg = (
+                f"the model holds types that are not known to be harmless: {', '.join(unknown)}; "
+                f"if you trust their code, add {listed}"
+            )
+            raise InvalidInput(msg, types=unknown)
+        return Stored(
+            format="skops",
+            files={"model.skops": content},
+            libraries=libraries,
+            trusted_types=tuple(sorted(asked)),
+            parameters=parameters,
+        )
+
+    def load(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        format: str,  # noqa: A002 - the manifest's word
+        trusted_types: Sequence[str],
+        signature: Signature,
+        allow_pickle: bool,
+    ) -> SklearnModel:
+        """Load what `dump` stored.
+
+        Raises:
+            ArtifactRejected: it is a pickle and nobody allowed that, or it cannot be read.
+        """
+        if format == "pickle":
+            if not allow_pickle:
+                raise ArtifactRejected(
+                    "this version is a pickle, which can run any code when it is loaded; "
+                    "set `allow_pickle: true` (or --allow-pickle) if you trust who made it"
+                )
+            estimator = cloudpickle.load(io.BytesIO(files["model.pkl"]))
+        else:
+            try:
+                estimator = skops.io.loads(files["model.skops"], trusted=list(trusted_types))
+            except Exception as error:
+                msg = f"model.skops cannot be loaded ({type(error).__name__})"
+                raise ArtifactRejected(msg, file="model.skops") from error
+        threads.use_one(estimator)
+        return SklearnModel(estimator, signature)
+
+    def _pickled(
+        self, estimator: Any, libraries: dict[str, str], parameters: dict[str, Any]
+    ) -> Stored:
+        return Stored(
+            format="pickle",
+            files={"model.pkl": cloudpickle.dumps(estimator)},
+            libraries=libraries,
+            pickle=True,
+            parameters=parameters,
+        )
+
+
+class SklearnModel:
+    """A fitted estimator behind the `Model` port, with the library's own outputs."""
+
+    def __init__(self, estimator: Any, signature: Signature) -> None:
+        self._estimator = estimator
+        self._output = signature.output
+        self._framer = Framer(signature.inputs)
+        self._named = hasattr(estimator, "feature_names_in_")
+        self._argmax = isinstance(_last(estimator), _ARGMAX)
+
+    def predict(self, columns: Columns) -> Prediction:
+        """The library's `predict` and, where it has it, `predict_proba`.
+
+        Raises:
+            ModelFailed: the library refused the rows.
+        """
+        output = self._output
+        if columns.rows == 0:
+            return self._nothing()
+        rows = self._rows(columns)
+        try:
+            if not output.probabilities:
+                return Prediction(np.asarray(self._estimator.predict(rows)))
+            probabilities = self._estimator.predict_proba(rows)
+            if self._argmax:
+                values = self._estimator.classes_.take(np.argmax(probabilities, axis=1))
+            else:
+                values = self._estimator.predict(rows)
+        except Exception as error:
+            raise _failed(self._estimator, error) from error
+        return Prediction(np.asarray(values), probabilities)
+
+    def transform(self, columns: Columns) -> Columns:
+        """The library's `transform`, by the names that it gives its columns.
+
+        Raises:
+            ModelFailed: the library refused the rows.
+        """
+        names = [column.name for column in self._output.columns]
+        if columns.rows == 0:
+            return Columns.of({c.name: _empty(c.dtype) for c in self._output.columns})
+        try:
+            result = self._estimator.transform(self._rows(columns))
+        except Exception as error:
+            raise _failed(self._estimator, error) from error
+        if hasattr(result, "columns"):
+            return to_columns(result)
+        if scipy.sparse.issparse(result):
+            result = result.toarray()
+        result = np.asarray(result)
+        if result.dtype == object:
+            return Columns.of({name: result[:, j] for j, name in enumerate(names)})
+        return Columns.from_block(names, result)
+
+    def _rows(self, columns: Columns) -> Any:
+        return self._framer.frame(columns) if self._named else matrix(columns)
+
+    def _nothing(self) -> Prediction:
+        output = self._output
+        values = np.empty(0 if output.width == 1 else (0, output.width))
+        if output.kind == "classification":
+            values = np.empty(0, dtype=object)
+        shape = (0, len(output.labels))
+        return Prediction(values, np.empty(shape) if output.probabilities else None)
+
+
+def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]:
+    """The kind of an estimator's output, its labels, whether it gives probabilities, its width."""
+    if not hasattr(estimator, "predict"):
+        return "transform", (), False, 1
+    if is_classifier(estimator):
+        labels = tuple(_scalar(label) for label in estimator.classes_)
+        return "classification", labels, hasattr(estimator, "predict_proba"), 1
+    values = np.asarray(estimator.predict(rows))
+    return "regression", (), False, 1 if values.ndim == 1 else values.shape[1]
+
+
+def _last(estimator: Any) -> Any:
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def _empty(dtype: str) -> Array:
+    return np.empty(0, dtype=object if dtype == "string" else dtype)
+
+
+def _failed(estimator: Any, error: Exception) -> ModelFailed:
+    return ModelFailed(f"{type(estimator).__name__} refused the rows ({type(error).__name__})")
+
+
+def _libraries(estimator: Any) -> dict[str, str]:
+    found = {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
+    found["numpy"] = np.__version__
+    return found
+
+
+def _parameters(estimator: Any) -> dict[str, Any]:
+    """The constructor's parameters that JSON can hold."""
+    last = _last(estimator)
+    return {
+        name: value
+        for name, value in last.get_params(deep=False).items()
+        if isinstance(value, bool | int | str) or (isinstance(value, float) and value == value)  # noqa: PLR0124
+    }
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,35 @@
+"""One thread per model: for small batches, starting threads costs more than the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def use_one(estimator: Any) -> None:
+    """Make an estimator, and all inside it, compute with one thread.
+
+    Outputs stay the same: how many threads share the rows or the trees of a fitted model
+    has no part in its arithmetic.
+    """
+    parameters = estimator.get_params(deep=True) if hasattr(estimator, "get_params") else {}
+    jobs = {
+        name: 1
+        for name, value in parameters.items()
+        if (name == "n_jobs" or name.endswith("__n_jobs")) and value not in {1, None}
+    }
+    if jobs:
+        estimator.set_params(**jobs)
+    for inner in _fitted_inside(estimator):
+        use_one(inner)
+
+
+def _fitted_inside(estimator: Any) -> list[Any]:
+    """Fitted parts that `set_params` does not reach."""
+    found = [getattr(estimator, name, None) for name in ("estimator_", "final_estimator_")]
+    found.extend(_listed(getattr(estimator, "estimators_", None)))
+    found.extend(part for _, part, *_ in getattr(estimator, "transformers_", []))
+    return [part for part in found if hasattr(part, "get_params")]
+
+
+def _listed(parts: Any) -> list[Any]:
+    return list(parts) if isinstance(parts, list | tuple) else []

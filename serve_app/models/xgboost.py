@@ -1,0 +1,219 @@
+"""XGBoost: its scikit-learn wrappers and plain boosters, in its own binary format."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost
+
+from serve_app.core.columns import Array, Columns
+from serve_app.core.messages import Prediction
+from serve_app.core.signature import Signature
+from serve_app.errors import ArtifactRejected, ModelFailed
+from serve_app.models.flavour import Stored
+from serve_app.models.frames import Framer, matrix
+
+MODEL = "model.ubj"
+SETTINGS = "settings.json"
+WRAPPERS = {
+    wrapper.__name__: wrapper
+    for wrapper in (
+        xgboost.XGBClassifier,
+        xgboost.XGBRegressor,
+        xgboost.XGBRFClassifier,
+        xgboost.XGBRFRegressor,
+    )
+}
+
+
+class XGBoostFlavour:
+    """Implements the `Flavour` port."""
+
+    def owns(self, estimator: Any) -> bool:
+        """Whether it is one of XGBoost's wrappers or a booster."""
+        return isinstance(estimator, xgboost.Booster) or type(estimator).__name__ in WRAPPERS
+
+    def dump(self, estimator: Any, *, trust: Sequence[str], allow_pickle: bool) -> Stored:  # noqa: ARG002
+        """Store in XGBoost's own format, which holds no code."""
+        settings: dict[str, Any] = {"kind": type(estimator).__name__}
+        booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
+        if not isinstance(estimator, xgboost.Booster):
+            # The format does not hold it, and it decides which values are gaps.
+            missing = float(estimator.missing)
+            settings["missing"] = None if np.isnan(missing) else missing
+            settings["categorical"] = bool(estimator.enable_categorical)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / MODEL
+            estimator.save_model(path)
+            content = path.read_bytes()
+        return Stored(
+            format="ubj",
+            files={MODEL: content, SETTINGS: json.dumps(settings).encode()},
+            libraries={"xgboost": xgboost.__version__, "numpy": np.__version__},
+            parameters={
+                "estimator": settings["kind"],
+                "objective": _objective(booster),
+                "trees": booster.num_boosted_rounds(),
+            },
+        )
+
+    def load(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        format: str,  # noqa: A002, ARG002 - the manifest's word
+        trusted_types: Sequence[str],  # noqa: ARG002
+        signature: Signature,
+        allow_pickle: bool,  # noqa: ARG002
+    ) -> WrapperModel | BoosterModel:
+        """Load what `dump` stored.
+
+        Raises:
+            ArtifactRejected: it cannot be read.
+        """
+        try:
+            settings = json.loads(files[SETTINGS])
+            if settings["kind"] == "Booster":
+                booster = xgboost.Booster(model_file=bytearray(files[MODEL]))
+                booster.set_param({"nthread": 1})
+                return BoosterModel(booster, signature)
+            missing = np.nan if settings["missing"] is None else settings["missing"]
+            wrapper = WRAPPERS[settings["kind"]](
+                missing=missing, enable_categorical=settings["categorical"], n_jobs=1
+            )
+            wrapper.load_model(bytearray(files[MODEL]))
+        except (KeyError, ValueError, xgboost.core.XGBoostError) as error:
+            msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
+            raise ArtifactRejected(msg, file=MODEL) from error
+        return WrapperModel(wrapper, signature)
+
+
+class _Rows:
+    """What XGBoost is given: a matrix where all is numbers, a frame where names matter."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._framer = Framer(signature.inputs)
+        self._numbers = all(
+            column.dtype != "string" and column.frame_dtype != "category"
+            for column in signature.inputs
+        )
+
+    def __call__(self, columns: Columns) -> Any:
+        return matrix(columns) if self._numbers else self._framer.frame(columns)
+
+
+class WrapperModel:
+    """One of XGBoost's scikit-learn wrappers behind the `Model` port."""
+
+    def __init__(self, wrapper: Any, signature: Signature) -> None:
+        self._wrapper = wrapper
+        self._labels = _labels(signature)
+        self._classifies = signature.output.kind == "classification"
+        self._rows = _Rows(signature)
+
+    def predict(self, columns: Columns) -> Prediction:
+        """The wrapper's `predict_proba`, or `predict` of a regressor.
+
+        The labels are the argmax of the probabilities, as they are in the wrapper's own
+        `predict` (which takes the second of two classes above 0.5: the same in float32).
+
+        Raises:
+            ModelFailed: XGBoost refused the rows.
+        """
+        if columns.rows == 0:
+            return _nothing(self._labels, probabilities=self._classifies)
+        try:
+            if not self._classifies:
+                return Prediction(self._wrapper.predict(self._rows(columns)))
+            probabilities = self._wrapper.predict_proba(self._rows(columns))
+        except Exception as error:
+            raise _failed(error) from error
+        return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
+
+    def transform(self, columns: Columns) -> Columns:
+        """Raises ModelFailed: XGBoost predicts."""
+        raise ModelFailed("an XGBoost model predicts and does not transform")
+
+
+class BoosterModel:
+    """A plain booster behind the `Model` port."""
+
+    def __init__(self, booster: xgboost.Booster, signature: Signature) -> None:
+        self._booster = booster
+        self._names = booster.feature_names
+        self._labels = _labels(signature)
+        self._output = signature.output
+        self._rows = _Rows(signature)
+        best = booster.attr("best_iteration")
+        self._trees = (0, int(best) + 1) if best is not None else (0, 0)
+
+    def predict(self, columns: Columns) -> Prediction:
+        """The booster's `predict`, as probabilities or labels where its objective gives those.
+
+        Raises:
+            ModelFailed: XGBoost refused the rows.
+        """
+        classifies = self._output.kind == "classification"
+        if columns.rows == 0:
+            return _nothing(self._labels, probabilities=self._output.probabilities)
+        try:
+            rows = xgboost.DMatrix(
+                self._rows(columns), feature_names=self._names, enable_categorical=True, nthread=1
+            )
+            raw = self._booster.predict(rows, iteration_range=self._trees)
+        except Exception as error:
+            raise _failed(error) from error
+        if not classifies:
+            return Prediction(raw)
+        if not self._output.probabilities:
+            return Prediction(self._labels[raw.astype(np.int64)])
+        probabilities = raw if raw.ndim == 2 else np.column_stack([np.float32(1) - raw, raw])
+        return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
+
+    def transform(self, columns: Columns) -> Columns:
+        """Raises ModelFailed: XGBoost predicts."""
+        raise ModelFailed("an XGBoost model predicts and does not transform")
+
+
+def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
+    """The kind of a model's output, its labels, whether it gives probabilities, its width."""
+    if not isinstance(estimator, xgboost.Booster):
+        if hasattr(estimator, "predict_proba"):
+            return "classification", tuple(range(int(estimator.n_classes_))), True, 1
+        return "regression", (), False, _width(estimator.get_booster())
+    objective = _objective(estimator)
+    if objective in {"binary:logistic", "multi:softprob", "multi:softmax"}:
+        config = json.loads(estimator.save_config())["learner"]["learner_model_param"]
+        labels = tuple(range(max(2, int(config["num_class"]))))
+        return "classification", labels, objective != "multi:softmax", 1
+    return "regression", (), False, _width(estimator)
+
+
+def _width(booster: xgboost.Booster) -> int:
+    config = json.loads(booster.save_config())["learner"]["learner_model_param"]
+    return max(1, int(config.get("num_target", 1)))
+
+
+def _objective(booster: xgboost.Booster) -> str:
+    return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
+
+
+def _labels(signature: Signature) -> Array:
+    labels = signature.output.labels
+    if labels and isinstance(labels[0], str):
+        return np.array(labels, dtype=object)
+    return np.asarray(labels)
+
+
+def _nothing(labels: Array, *, probabilities: bool) -> Prediction:
+    empty = np.empty((0, len(labels)), np.float32) if probabilities else None
+    return Prediction(labels[:0] if len(labels) else np.empty(0, np.float32), empty)
+
+
+def _failed(error: Exception) -> ModelFailed:
+    return ModelFailed(f"XGBoost refused the rows ({type(error).__name__})")
