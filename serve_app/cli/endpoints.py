@@ -10,10 +10,8 @@ import click
 
 from serve_app.cli import output, web
 from serve_app.cli.status import endpoint_rows
-from serve_app.errors import NotFound, ServeError
+from serve_app.errors import NotFound
 from serve_app.serving.cluster import Cluster, Running
-
-TIMEOUT_S = 20.0
 
 
 @click.group()
@@ -113,22 +111,9 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def _ask_control(running: Running, name: str, weights: dict[str, float]) -> dict[str, Any]:
-    # Serve reads these when it is imported; the driver must agree with the cluster.
+    # Serve reads these when it is imported; a driver must agree with its cluster.
     os.environ.update(running.environment)
-    import ray
+    from serve_app.serving.driver import ask_control
 
-    from serve_app.serving.control import control_handle
-    from serve_app.serving.handles import translate
-
-    ray.init(address=running.address, namespace="serve", log_to_driver=False, logging_level="ERROR")
-    try:
-        call = control_handle().options(method_name="set_weights").remote(name, weights)
-        snapshot: dict[str, Any] = call.result(timeout_s=TIMEOUT_S)
-    except ServeError:
-        raise
-    except Exception as error:
-        raise translate(error, "control") from error
-    else:
-        return snapshot
-    finally:
-        ray.shutdown()
+    snapshot: dict[str, Any] = ask_control(running, "set_weights", name, weights)
+    return snapshot

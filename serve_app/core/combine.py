@@ -1,7 +1,12 @@
-"""How the answers of several models become one."""
+"""How the answers of several models become one.
+
+The result depends on the members and not on their order, to the last bit: an endpoint
+answers the same row alike whoever came first. Averages are taken in float64.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +21,7 @@ from serve_app.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One model's prediction, its weight, and its class labels in its own order."""
+    """One model's prediction, its weight (above 0), and its class labels in its own order."""
 
     prediction: Prediction
     weight: float
@@ -24,7 +29,11 @@ class Member:
 
 
 def mean(members: Sequence[Member], labels: tuple[Any, ...]) -> Prediction:
-    """The plain mean of probabilities (classification) or of values (regression)."""
+    """The plain mean of probabilities (classification) or of values (regression).
+
+    `labels` are the endpoint's classes, empty for regression; the class with the largest
+    probability is the value, of equal ones the first in `labels`.
+    """
     return _average(members, labels, [1.0] * len(members))
 
 
@@ -38,15 +47,13 @@ def vote(members: Sequence[Member], labels: tuple[Any, ...]) -> Prediction:
 
     The probabilities are the shares of the votes.
     """
-    alone = _alone(members, labels)
-    if alone is not None:
-        return alone
-    votes = np.zeros((len(members[0].prediction.values), len(labels)))
-    for member in members:
-        values = member.prediction.values
-        for index, label in enumerate(labels):
-            votes[:, index] += member.weight * (values == label)
-    return _decided(votes / sum(member.weight for member in members), labels)
+    if len(members) == 1:
+        return _alone(members[0], labels)
+    votes = [
+        np.stack([member.prediction.values == label for label in labels], axis=1)
+        for member in members
+    ]
+    return _decided(_mean(votes, [member.weight for member in members]), labels)
 
 
 COMBINE: dict[str, Callable[[Sequence[Member], tuple[Any, ...]], Prediction]] = {
@@ -60,8 +67,10 @@ def check(kind: str, output: Output) -> None:
     """Refuse a way of combining that does not fit what the members give.
 
     Raises:
-        ConfigError: it does not fit; says what does.
+        ConfigError: there is no such way, or it does not fit; says what does.
     """
+    if kind not in COMBINE:
+        raise ConfigError(f"combine: {kind!r} is not one of {', '.join(COMBINE)}")
     if kind == "vote" and output.kind != "classification":
         msg = f"a vote needs classes, but the variants give {output.kind}; use mean or weighted"
         raise ConfigError(msg)
@@ -73,31 +82,30 @@ def check(kind: str, output: Output) -> None:
 def _average(
     members: Sequence[Member], labels: tuple[Any, ...], weights: Sequence[float]
 ) -> Prediction:
-    alone = _alone(members, labels)
-    if alone is not None:
-        return alone
+    if len(members) == 1:
+        return _alone(members[0], labels)
     if labels:
         return _decided(_mean([_aligned(m, labels) for m in members], weights), labels)
     return Prediction(_mean([member.prediction.values for member in members], weights))
 
 
 def _mean(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
-    total = sum(weights)
-    summed = np.zeros(arrays[0].shape)
-    for array, weight in zip(arrays, weights, strict=True):
-        summed += array * np.float64(weight)
-    averaged: Array = summed / total
+    stacked = np.asarray(arrays, dtype=np.float64)
+    shares = np.asarray(weights, dtype=np.float64) / math.fsum(weights)
+    terms = stacked * shares.reshape(-1, *[1] * (stacked.ndim - 1))
+    # Sums of floats depend on their order, and a last bit can decide between two classes.
+    terms.sort(axis=0)
+    # Rounding must not carry a mean out of what it is the mean of.
+    averaged: Array = np.clip(terms.sum(axis=0), stacked.min(axis=0), stacked.max(axis=0))
     return averaged
 
 
-def _alone(members: Sequence[Member], labels: tuple[Any, ...]) -> Prediction | None:
+def _alone(member: Member, labels: tuple[Any, ...]) -> Prediction:
     """The only member's prediction as it is: arithmetic could only lose bits."""
-    if len(members) > 1:
-        return None
-    prediction = members[0].prediction
+    prediction = member.prediction
     if prediction.probabilities is None:
         return prediction
-    return Prediction(prediction.values, _aligned(members[0], labels))
+    return Prediction(prediction.values, _aligned(member, labels))
 
 
 def _aligned(member: Member, labels: tuple[Any, ...]) -> Array:
@@ -113,5 +121,14 @@ def _aligned(member: Member, labels: tuple[Any, ...]) -> Array:
 
 def _decided(probabilities: Array, labels: tuple[Any, ...]) -> Prediction:
     # argmax takes the first of equal ones, which is the order of the labels.
-    values = np.asarray(labels, dtype=object if isinstance(labels[0], str) else None)
-    return Prediction(values[np.argmax(probabilities, axis=1)], probabilities)
+    return Prediction(_label_array(labels)[np.argmax(probabilities, axis=1)], probabilities)
+
+
+def _label_array(labels: tuple[Any, ...]) -> Array:
+    kinds = {type(label) for label in labels}
+    if kinds <= {bool} or kinds <= {int} or kinds <= {float}:
+        return np.asarray(labels)
+    # Text as objects, as models give it; of mixed labels numpy would make text.
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array

@@ -216,6 +216,7 @@ def _for_openapi(spec: Endpoint) -> openapi.EndpointDescription:
         variants=tuple((v.version, v.weight) for v in spec.variants),
         kind=spec.kind,
         example=spec.example,
+        reactions=spec.reactions,
     )
 
 

@@ -7,21 +7,20 @@ from collections.abc import Callable, Sequence
 from serve_app.core.messages import Request
 from serve_app.core.plan import Plan
 from serve_app.core.snapshot import Endpoint
-from serve_app.errors import ConfigError
+from serve_app.routing.weights import checked
 
 
 class Ensemble:
     """The same plan for every request: all variants of a weight above 0, together.
 
+    How much each counts is not the route's business but that of `core.combine`.
+
     Raises:
-        ConfigError: there is none.
+        ConfigError: the variants or their weights cannot be served; see `weights.checked`.
     """
 
     def __init__(self, variants: Sequence[tuple[str, float]]) -> None:
-        names = tuple(name for name, weight in variants if weight > 0)
-        if not names:
-            raise ConfigError("all weights are 0, so nobody would answer")
-        self._plan = Plan(names, together=True)
+        self._plan = Plan(tuple(name for name, _ in checked(variants)), together=True)
 
     @classmethod
     def of(cls, endpoint: Endpoint, *, draw: Callable[[], float]) -> Ensemble:  # noqa: ARG003

@@ -1,13 +1,33 @@
-"""Finds the key that a request sticks to."""
+"""Finds the key that a request sticks to, as text.
+
+One user has one key however a client writes it: 1, 1.0 and "1" are "1", true and "true" are
+"true". Null, "" and NaN are no key. Text is taken as it is: "01" and "1" differ.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from serve_app.core.messages import MISSING, Request
-from serve_app.errors import InvalidInput
+from serve_app.errors import ConfigError, InvalidInput
 
 _HEADER = "header:"
+
+
+def check(name: str) -> None:
+    """Refuse the name of a key that nothing can be found under.
+
+    Raises:
+        ConfigError: there is no name, or none after `header:`.
+    """
+    if not name.removeprefix(_HEADER).strip():
+        raise ConfigError(
+            f"the route's key is {name!r}, which names nothing; write the name of a field, such "
+            "as patient_id, or of a header, such as header:x-user-id"
+        )
 
 
 def find(request: Request, name: str) -> str | None:
@@ -15,43 +35,58 @@ def find(request: Request, name: str) -> str | None:
 
     Looked for in the body's other values, then in the headers (`patient_id` also as
     `patient-id` and `x-patient-id`), then in a column of the rows. `header:x-user-id`
-    looks for that header alone. 1 and "1" are the same key.
+    looks for that header alone.
 
     Raises:
         InvalidInput: the value is a list or an object, or the rows hold several.
     """
     if name.startswith(_HEADER):
         return request.headers.get(name.removeprefix(_HEADER).strip().lower()) or None
-    keys = request.payload.keys
-    if name in keys:
-        return _text(keys[name], name)
-    dashed = name.lower().replace("_", "-")
-    for header in (name.lower(), dashed, f"x-{dashed}"):
-        if request.headers.get(header):
-            return request.headers[header]
+    said = _text(request.payload.keys.get(name), name) or _in_headers(request, name)
+    if said is not None:
+        return said
     column = request.payload.columns.get(name)
     return None if column is None else _of_rows(column, name)
 
 
-def _of_rows(column: Any, name: str) -> str | None:
+def _in_headers(request: Request, name: str) -> str | None:
+    dashed = name.lower().replace("_", "-")
+    for header in (name.lower(), dashed, f"x-{dashed}"):
+        value = request.headers.get(header)
+        if value:
+            return value
+    return None
+
+
+def _of_rows(column: Iterable[Any], name: str) -> str | None:
     values = {_text(value, name) for value in column}
     if len(values) > 1:
         msg = (
             f"a request holds one {name!r}, but its rows have {len(values)}; "
-            "send the rows of each in a request of their own"
+            "send rows of different ids in requests of their own"
         )
         raise InvalidInput(msg, key=name)
     return values.pop() if values else None
 
 
 def _text(value: Any, name: str) -> str | None:
-    if value is None or value is MISSING or value == "":
+    if isinstance(value, str):
+        return str(value) or None
+    if value is None or value is MISSING:
         return None
-    if isinstance(value, list | dict):
-        msg = f"the key {name!r} must be text or a number, got a {type(value).__name__}"
-        raise InvalidInput(msg, key=name)
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float):
+        return _of_float(value)
+    if isinstance(value, int | str):
+        return str(value) or None
+    msg = f"the key {name!r} must be text or a number, got a {type(value).__name__}"
+    raise InvalidInput(msg, key=name)
+
+
+def _of_float(value: float) -> str | None:
+    if value.is_integer():
         return str(int(value))
-    return str(value)
+    return None if np.isnan(value) else str(value)

@@ -1,8 +1,8 @@
 """Weighted rendezvous hashing: who answers for a key, the same in every process.
 
 Each variant draws u in (0, 1) from a hash of salt, key and its own name, and scores
--weight / ln(u); the highest score wins. Its share is then exactly its weight's share, and a
-change of weights moves only the keys that it must.
+-weight / ln(u); the highest score wins. Its share is then exactly its weight's share, and
+a variant whose weight grows only gains keys.
 Source: Schindelhauer and Schomaker, "Weighted Distributed Hash Tables" (SPAA 2005).
 """
 
@@ -12,7 +12,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-_UNIT = 2.0**-53
+_UNIT = 2.0**-52
 
 
 def score(variant: str, weight: float, *, salt: str, key: str) -> float:
@@ -20,7 +20,8 @@ def score(variant: str, weight: float, *, salt: str, key: str) -> float:
     # Lengths keep the fields apart: salt "a" with key "bc" is not "ab" with "c".
     text = f"{len(salt)}:{salt}{len(key)}:{key}{variant}"
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    u = ((int.from_bytes(digest, "big") >> 11) + 0.5) * _UNIT
+    # 52 bits, since of 53 the largest plus a half would round to 1, whose logarithm is 0.
+    u = ((int.from_bytes(digest, "big") >> 12) + 0.5) * _UNIT
     return -weight / math.log(u)
 
 

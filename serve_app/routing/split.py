@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from serve_app.core.messages import Request
 from serve_app.core.plan import Plan
 from serve_app.core.snapshot import Endpoint
-from serve_app.errors import ConfigError
-from serve_app.routing.keys import find
+from serve_app.routing import keys
 from serve_app.routing.rendezvous import ranked
+from serve_app.routing.weights import checked
 
 
 class Split:
@@ -19,7 +19,8 @@ class Split:
     the splits of different endpoints apart; `draw` gives numbers in [0, 1).
 
     Raises:
-        ConfigError: nobody has a weight above 0.
+        ConfigError: the variants or their weights cannot be served (see `weights.checked`),
+            or the key names nothing.
     """
 
     def __init__(
@@ -30,13 +31,13 @@ class Split:
         salt: str,
         draw: Callable[[], float],
     ) -> None:
-        self._variants = tuple((name, weight) for name, weight in variants if weight > 0)
+        if key is not None:
+            keys.check(key)
+        self._variants = checked(variants)
         self._key = key
         self._salt = salt
         self._draw = draw
         self._total = sum(weight for _, weight in self._variants)
-        if not self._variants:
-            raise ConfigError("all weights are 0, so nobody would answer")
         by_weight = sorted(self._variants, key=lambda variant: (-variant[1], variant[0]))
         self._random = tuple(
             (weight, Plan((name, *[other for other, _ in by_weight if other != name])))
@@ -55,7 +56,7 @@ class Split:
         Raises:
             InvalidInput: the request's key cannot be one.
         """
-        key = None if self._key is None else find(request, self._key)
+        key = None if self._key is None else keys.find(request, self._key)
         if key is not None:
             return Plan(ranked(self._variants, salt=self._salt, key=key))
         point = self._draw() * self._total

@@ -15,7 +15,7 @@ function prepare(form) {
       `  -d ${shellQuoted(compact(body.value))}`;
   };
   const reset = () => {
-    body.value = chosen().example;
+    body.value = inlined(chosen().example);
     showCall();
   };
 
@@ -75,6 +75,12 @@ function prepare(form) {
   reset();
 }
 
+function inlined(indented) {
+  // A list of plain values reads better on one line; strings never hold a raw line break.
+  return indented.replace(/\[\n\s+([^[\]{}]*?)\n\s+\]/g,
+    (_, values) => `[${values.replace(/,\n\s+/g, ", ")}]`);
+}
+
 function compact(text) {
   // Rewriting large integers through JavaScript would round them.
   try {
@@ -90,7 +96,7 @@ function pretty(text) {
     return text;
   }
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    return inlined(JSON.stringify(JSON.parse(text), null, 2));
   } catch {
     return text;
   }

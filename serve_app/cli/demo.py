@@ -1,0 +1,129 @@
+"""`serve-app demo`: from nothing to predictions over HTTP, in one command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+from serve_app.cli import output, web
+from serve_app.cli.deploy import serve_deploy
+from serve_app.cli.examples import train
+from serve_app.cli.predict import prediction_rows
+from serve_app.cli.readiness import wait_until_ready
+from serve_app.cli.validate import require_valid
+from serve_app.registry.store import Registry
+from serve_app.serving.cluster import Cluster, Options, Running
+from serve_app.serving.environment import Ports
+
+READY_TIMEOUT_S = 150.0
+ROWS = 8
+
+
+@click.command()
+@output.option_state
+@click.option("--http-port", default=8000, show_default=True, help="Where clients send requests.")
+@click.option("--dashboard-port", default=8265, show_default=True, help="The Ray dashboard.")
+@click.option("--internal-ports", type=int, help="First of a row of 7 free ports.")
+def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | None) -> None:
+    """Train, register, start, deploy and predict; leave it running.
+
+    Run twice, it goes on from where it is. `serve-app cluster stop` ends it.
+    """
+    _step("train and register on real data")
+    train(Registry("./registry"), ("diagnosis", "progression"))
+    cluster = Cluster(Path(state))
+    already = cluster.running()
+    _step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
+    ports = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
+    with output.progress().status("starting Ray …"):
+        running = cluster.start(Options(ports=ports, home=Path.cwd()))
+    try:
+        _deploy(_config(running, Path(state)), running)
+    except BaseException:
+        if already is None:
+            _step("something failed: stopping the cluster again")
+            cluster.stop()
+        raise
+    _show(running)
+
+
+def _deploy(config: Path, running: Running) -> None:
+    _step(f"validate {config}")
+    require_valid(config)
+    _step(f"serve deploy {config}")
+    with output.progress().status("serve deploy …"):
+        serve_deploy(config, running)
+    _step("wait until every application runs and HAProxy sees the gateway")
+    wait_until_ready(running, config, timeout_s=READY_TIMEOUT_S)
+
+
+def _config(running: Running, state: Path) -> Path:
+    """The checkout's own config, or the one that came with the package, for these ports."""
+    local = Path("configs/local.yaml")
+    if local.exists() and running.http_port == 8000:
+        return local
+    text = (
+        local.read_text()
+        if local.exists()
+        else (resources.files("serve_app") / "configs" / "local.yaml").read_text()
+    )
+    made = state / "local.yaml"
+    made.write_text(text.replace("port: 8000", f"port: {running.http_port}", 1))
+    return made
+
+
+def _show(running: Running) -> None:
+    from serve_app.examples.datasets import breast_cancer, diabetes
+
+    patients, progress = breast_cancer(), diabetes()
+    chosen = list(range(0, 160, 160 // ROWS))
+    rows = patients.frame.iloc[chosen].to_dict(orient="records")
+    answer = _ask(running, "diagnosis", rows)
+    truth = [str(label) for label in patients.named_target[chosen]]
+    output.print_table(
+        f"diagnosis, answered by {', '.join(answer['variants'])}",
+        ["row", "prediction", *[f"p({label})" for label in answer["classes"]], "truth"],
+        [[*row, label] for row, label in zip(prediction_rows(answer), truth, strict=True)],
+    )
+    few = chosen[:3]
+    rows = progress.frame.iloc[few].to_dict(orient="records")
+    answer = _ask(running, "progression", rows)
+    output.print_table(
+        f"progression, answered by {', '.join(answer['variants'])}",
+        ["row", "prediction", "truth"],
+        [
+            [*row, f"{value:g}"]
+            for row, value in zip(prediction_rows(answer), progress.target[few], strict=True)
+        ],
+    )
+    _what_next(running, patients.frame.iloc[0].to_dict())
+
+
+def _ask(running: Running, endpoint: str, rows: list[dict[str, Any]]) -> Any:
+    return web.post(f"{running.http_url}/v1/models/{endpoint}:predict", {"instances": rows})
+
+
+def _what_next(running: Running, row: dict[str, Any]) -> None:
+    url = running.http_url
+    json_type = "-H 'content-type: application/json'"
+    single = shlex.quote(json.dumps({"instances": [row], "parameters": {"patient_id": "p-17"}}))
+    matrix = {"name": "rows", "shape": [1, len(row)], "datatype": "FP64", "data": [*row.values()]}
+    tensor = shlex.quote(json.dumps({"inputs": [matrix]}))
+    click.echo(f"API documentation  {url}/docs")
+    click.echo(f"Ray dashboard      {running.dashboard_url}")
+    click.echo("\nTry next:\n")
+    click.echo(f"curl -s {url}/v1/endpoints\n")
+    click.echo(f"curl -s {url}/v1/models/diagnosis:predict {json_type} -d {single}\n")
+    click.echo(f"curl -s {url}/v2/models/diagnosis-ensemble/infer {json_type} -d {tensor}\n")
+    click.echo("serve-app status                              everything at a glance")
+    click.echo("serve-app endpoints set-weights diagnosis diagnosis-xgb@1=50 diagnosis-forest@1=50")
+    click.echo("serve-app cluster stop  (or: make down)       stop everything")
+
+
+def _step(text: str) -> None:
+    click.secho(f"▸ {text}", fg="cyan", err=True)

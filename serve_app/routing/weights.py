@@ -1,0 +1,33 @@
+"""Refuses variants and weights that no route can serve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from serve_app.errors import ConfigError
+
+
+def checked(variants: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    """The variants of a weight above 0, in the order given.
+
+    Raises:
+        ConfigError: there are none, one stands twice, or a weight is negative or not finite.
+    """
+    if not variants:
+        raise ConfigError("the route has no variants; list at least one version and its weight")
+    names = [name for name, _ in variants]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{twice} stands twice among the variants; give it one weight")
+    for name, weight in variants:
+        if not math.isfinite(weight) or weight < 0:
+            raise ConfigError(
+                f"{name} has the weight {weight}; write 0 or a finite number above it, such as 90"
+            )
+    asked = tuple((name, float(weight)) for name, weight in variants if weight > 0)
+    if not asked:
+        raise ConfigError(
+            "all weights are 0, so nobody would answer; give one variant a weight above 0"
+        )
+    return asked

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jsonschema
+import numpy as np
+import orjson
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from serve_app.core.messages import Answer, Failure, Payload, Prediction, Request, Response, Warned
+from serve_app.core.schema import Policy, Schema
+from serve_app.core.signature import Column, Output
+from serve_app.gateway.openapi import EndpointDescription, document
+from serve_app.protocols import native, oip_v2
+
+COLUMNS = (
+    Column("age", "int64", minimum=29, maximum=77),
+    Column("pressure", "float64", nullable=True, minimum=94.0),
+    Column("sex", "string", categories=("female", "male")),
+    Column("smoker", "bool"),
+)
+CLASSES = Output("classification", labels=("absent", "present"), probabilities=True)
+
+
+def described(**changed: Any) -> EndpointDescription:
+    known: dict[str, Any] = {
+        "name": "heart",
+        "inputs": COLUMNS,
+        "output": CLASSES,
+        "variants": (("heart-xgb@3", 90.0), ("heart-forest@1", 10.0)),
+        "kind": "split",
+        "example": {"age": 63, "pressure": math.nan, "sex": "male", "smoker": True},
+    }
+    return EndpointDescription(**{**known, **changed})
+
+
+def documented(*endpoints: EndpointDescription) -> dict[str, Any]:
+    made = document(endpoints, title="serve-app", version="1.2.3")
+    read: dict[str, Any] = orjson.loads(orjson.dumps(made))
+    return read
+
+
+def validator(made: dict[str, Any], name: str) -> jsonschema.Draft202012Validator:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": made["components"]}
+    return jsonschema.Draft202012Validator(schema)
+
+
+def row(**changed: Any) -> dict[str, Any]:
+    return {"age": 50, "pressure": 120.0, "sex": "male", "smoker": False, **changed}
+
+
+@pytest.mark.parametrize(
+    "endpoints",
+    [
+        (),
+        (described(),),
+        (described(), described(name="plain", output=Output("regression"), example=None)),
+        (described(reactions={"category": "refuse", "range": "refuse", "unknown": "ignore"}),),
+        (described(output=Output("regression", width=3)),),
+        (described(output=Output("classification", labels=(0, 1))),),
+    ],
+)
+def test_the_document_is_valid_openapi(endpoints: tuple[EndpointDescription, ...]) -> None:
+    OpenAPIV31SpecValidator(documented(*endpoints)).validate()  # type: ignore[arg-type]
+
+
+def test_every_endpoint_has_its_own_paths_beside_the_common_ones() -> None:
+    assert set(documented(described(), described(name="prices"))["paths"]) == {
+        "/v1/models/heart:predict",
+        "/v2/models/heart/infer",
+        "/v1/models/prices:predict",
+        "/v2/models/prices/infer",
+        "/v1/endpoints",
+        "/v2",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/{endpoint}",
+        "/v2/models/{endpoint}/ready",
+        "/openapi.json",
+    }
+
+
+def test_predictions_document_every_error_that_a_client_can_meet() -> None:
+    post = documented(described())["paths"]["/v1/models/heart:predict"]["post"]
+    assert set(post["responses"]) == {
+        str(code) for code in (200, 400, 404, 413, 415, 429, 500, 503, 504)
+    }
+
+
+@pytest.mark.parametrize("example", [described().example, None, {}])
+def test_the_examples_fit_the_documented_schema_the_dialects_and_the_columns(example: Any) -> None:
+    endpoint = described(example=example)
+    made = documented(endpoint)
+    for path, schema, dialect in (
+        ("/v1/models/heart:predict", "heart.Request", native.DIALECT),
+        ("/v2/models/heart/infer", "InferRequest", oip_v2.DIALECT),
+    ):
+        body = made["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        validator(made, schema).validate(body)
+        names = [column.name for column in COLUMNS]
+        payload = dialect.decode(orjson.dumps(body), names, max_rows=1)
+        columns, warnings = Schema(COLUMNS, endpoint.policy).validate(payload.columns, payload.rows)
+        assert columns.rows == 1
+        assert warnings == ()
+
+
+@pytest.mark.parametrize("instance", [row(), row(pressure=None), row(age=150, sex="other")])
+def test_rows_that_are_served_fit_the_documented_schema(instance: dict[str, Any]) -> None:
+    check = validator(documented(described()), "heart.Request")
+    check.validate({"instances": [instance]})
+    check.validate({"instances": [list(instance.values())]})
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [row(age="x"), row(age=None), row(age=1.5), row(smoker=1), row(extra=1), {"age": 50}, [50], 5],
+)
+def test_rows_that_are_refused_do_not_fit_the_documented_schema(instance: Any) -> None:
+    assert not validator(documented(described()), "heart.Request").is_valid(
+        {"instances": [instance]}
+    )
+
+
+@pytest.mark.parametrize("rule", ["missing", "unknown", "nan", "range", "category"])
+@pytest.mark.parametrize("reaction", ["refuse", "warn", "ignore"])
+def test_the_documented_schema_refuses_what_the_policy_refuses(rule: str, reaction: str) -> None:
+    broken = {
+        "missing": {k: v for k, v in row().items() if k != "age"},
+        "unknown": row(extra=1),
+        "nan": row(age=None),
+        "range": row(age=150),
+        "category": row(sex="other"),
+    }[rule]
+    endpoint = described(reactions={rule: reaction})
+    made = documented(endpoint)
+    fits = validator(made, "heart.Request").is_valid({"instances": [broken]})
+    assert fits == (reaction != "refuse")
+
+
+def test_ranges_and_categories_that_only_warn_are_told_in_words() -> None:
+    cells = documented(described())["components"]["schemas"]["heart.Row"]["properties"]
+    assert cells["age"]["description"] == "Minimum in training: 29. Maximum in training: 77."
+    assert cells["sex"]["description"] == "Known values: female, male."
+
+
+@pytest.mark.parametrize("probabilities", [None, np.array([[0.1, 0.9]])])
+def test_answers_are_as_documented(probabilities: Any) -> None:
+    endpoint = described(
+        output=Output("classification", CLASSES.labels, probabilities=probabilities is not None)
+    )
+    answer = Response(
+        request=Request("heart", Payload({}, 1, id="call-1"), "req-1"),
+        prediction_id="pred-1",
+        snapshot_version=7,
+        answer=Answer(
+            Prediction(np.array(["present"]), probabilities),
+            ("heart-xgb@3",),
+            (Failure("heart-forest@1", "not_ready"),),
+            fallback=True,
+        ),
+        labels=CLASSES.labels,
+        warnings=(Warned(0, "age", "range", "150", "29 to 77"),),
+    )
+    made = documented(endpoint)
+    body = orjson.loads(native.DIALECT.encode(answer))
+    validator(made, "heart.Answer").validate(body)
+    undocumented = body.keys() - made["components"]["schemas"]["heart.Answer"]["properties"].keys()
+    assert not undocumented
+    validator(made, "InferAnswer").validate(orjson.loads(oip_v2.DIALECT.encode(answer)))
+
+
+def test_what_openapi_has_no_words_for_is_there_too() -> None:
+    (endpoint,) = documented(described())["x-endpoints"]
+    assert endpoint["route"] == "split"
+    assert endpoint["variants"][0] == {"version": "heart-xgb@3", "weight": 90.0}
+    assert [column["name"] for column in endpoint["columns"]] == [
+        "age",
+        "pressure",
+        "sex",
+        "smoker",
+    ]
+
+
+def test_reactions_are_those_of_the_policy() -> None:
+    assert described(reactions={"range": "refuse"}).policy == Policy(range="refuse")
