@@ -1,6 +1,7 @@
 """Calls from outside the cluster, such as the command line's."""
 
 import asyncio
+import logging
 from typing import Any
 
 import ray
@@ -21,6 +22,7 @@ def ask_control(running: Running, method: str, *arguments: Any) -> Any:
     Raises:
         ServeError: control refused, in its own words, or does not answer.
     """
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     ray.init(address=running.address, namespace="serve", log_to_driver=False, logging_level="ERROR")
     try:
         return asyncio.run(_call(method, arguments))

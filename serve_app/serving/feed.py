@@ -41,25 +41,22 @@ class Feed:
         if kept is not None:
             await self._take(kept)
         try:
-            await asyncio.wait_for(self._pull(timeout_s=FIRST_WAIT_S), FIRST_WAIT_S)
+            async with asyncio.timeout(FIRST_WAIT_S):
+                await self._take(await control_handle().options(method_name="snapshot").remote())
         except Exception as error:  # noqa: BLE001 - whatever it is, the gateway starts without
             logger.warning("control does not answer yet", extra={"why": type(error).__name__})
         self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def _follow(self) -> None:
+        watching = control_handle().options(method_name="watch")
         while True:
             try:
-                await self._pull(timeout_s=WATCH_S)
+                body = await watching.remote(self._seen, WATCH_S)
+                if body is not None:
+                    await self._take(body)
             except Exception as error:  # noqa: BLE001 - control is away: the last snapshot stands
                 logger.info("control is away", extra={"why": type(error).__name__})
                 await asyncio.sleep(PAUSE_S)
-
-    async def _pull(self, *, timeout_s: float) -> None:
-        """Wait for a snapshot newer than the last one and take it."""
-        watching = control_handle().options(method_name="watch")
-        body = await watching.remote(self._seen, timeout_s)
-        if body is not None:
-            await self._take(body)
 
     async def _take(self, body: Mapping[str, Any]) -> None:
         snapshot = Snapshot.from_json(body)

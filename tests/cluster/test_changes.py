@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.load import build_request, run_open
 from serve_app.examples.datasets import breast_cancer
-from tests.cluster.conftest import application, config, endpoints, until
+from tests.cluster.harness import application, config, endpoints, until
 
 RATE = 200.0
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from serve_app.engine.load import load
 from serve_app.examples.datasets import breast_cancer, diabetes
 from serve_app.models.frames import to_columns
 from serve_app.registry.store import Registry
-from tests.cluster.conftest import config, until
+from tests.cluster.harness import config, until
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,8 @@ def test_the_open_inference_protocol_gives_the_same_answer(local, patients, row)
     outputs = {output["name"]: output for output in answer["outputs"]}
     assert answer["id"] == "call-1"
     assert outputs["predict"]["data"] == native["predictions"]
-    assert outputs["predict_proba"]["data"] == native["probabilities"][0]
+    proba = np.array(outputs["predict_proba"]["data"])
+    assert proba == pytest.approx(np.array(native["probabilities"][0]), rel=1e-6)
     assert outputs["predict_proba"]["shape"] == [1, 2]
 
 
@@ -194,7 +196,7 @@ def test_limits_hold(local, row):
     large = local.request("/v1/models/diagnosis:predict", {"instances": lists})
     assert large.status == 413
     assert "10000" in large.json()["error"].replace(",", "")
-    huge = local.request("/v1/models/diagnosis:predict", {"instances": rows})
+    huge = local.request("/v1/models/diagnosis:predict", {"instances": rows * 2})
     assert huge.status == 413
     assert "8388608" in huge.json()["error"]
 
@@ -254,9 +256,7 @@ def test_rows_of_a_file_are_predicted_from_the_command_line(local, patients):
 
 def test_the_replicas_keep_json_logs_beside_those_of_serve(local):
     folder = json.loads((local.home / "state" / "cluster.json").read_text())["folder"]
-    import pathlib
-
-    files = list(pathlib.Path(folder).glob("ray/session_latest/logs/serve/serve-app-*.jsonl"))
+    files = list(Path(folder).glob("ray/session_latest/logs/serve/serve-app-*.jsonl"))
     lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     assert {line["component"] for line in lines} >= {"gateway", "control", "model"}
     assert any(line["message"] == "version loaded" for line in lines)
