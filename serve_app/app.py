@@ -10,14 +10,14 @@ from serve_app.serving.workers import Model
 
 def gateway(args: GatewayArgs) -> Application:
     """The HTTP front: `import_path: serve_app.app:gateway`."""
-    return Gateway.bind(args)  # type: ignore[attr-defined]
+    return Gateway.bind(args)  # type: ignore[attr-defined, no-any-return]
 
 
 def control(args: ControlArgs) -> Application:
     """The holder of the snapshot: `import_path: serve_app.app:control`."""
-    return Control.bind(args)  # type: ignore[attr-defined]
+    return Control.bind(args)  # type: ignore[attr-defined, no-any-return]
 
 
 def model(args: ModelArgs) -> Application:
     """One version of a model or transformer: `import_path: serve_app.app:model`."""
-    return Model.bind(args)  # type: ignore[attr-defined]
+    return Model.bind(args)  # type: ignore[attr-defined, no-any-return]

@@ -6,7 +6,7 @@ import json
 import shlex
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from serve_app.cli.validate import require_valid
 from serve_app.registry.store import Registry
 from serve_app.serving.cluster import Cluster, Options, Running
 from serve_app.serving.environment import Ports
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 READY_TIMEOUT_S = 150.0
 ROWS = 8
@@ -82,7 +85,7 @@ def _show(running: Running) -> None:
 
     patients, progress = breast_cancer(), diabetes()
     chosen = list(range(0, 160, 160 // ROWS))
-    rows = patients.frame.iloc[chosen].to_dict(orient="records")
+    rows = _rows(patients.frame, chosen)
     answer = _ask(running, "diagnosis", rows)
     truth = [str(label) for label in patients.named_target[chosen]]
     output.print_table(
@@ -91,7 +94,7 @@ def _show(running: Running) -> None:
         [[*row, label] for row, label in zip(prediction_rows(answer), truth, strict=True)],
     )
     few = chosen[:3]
-    rows = progress.frame.iloc[few].to_dict(orient="records")
+    rows = _rows(progress.frame, few)
     answer = _ask(running, "progression", rows)
     output.print_table(
         f"progression, answered by {', '.join(answer['variants'])}",
@@ -101,7 +104,12 @@ def _show(running: Running) -> None:
             for row, value in zip(prediction_rows(answer), progress.target[few], strict=True)
         ],
     )
-    _what_next(running, patients.frame.iloc[0].to_dict())
+    _what_next(running, _rows(patients.frame, [0])[0])
+
+
+def _rows(frame: pd.DataFrame, chosen: list[int]) -> list[dict[str, Any]]:
+    rows = frame.iloc[chosen].to_dict(orient="records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def _ask(running: Running, endpoint: str, rows: list[dict[str, Any]]) -> Any:

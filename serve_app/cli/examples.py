@@ -20,7 +20,7 @@ ORDER = ("diagnosis", "progression", "cultivar")
 def train_examples(examples: tuple[str, ...], registry: str, as_json: bool) -> None:
     """Train, evaluate and register EXAMPLES (all of them when none is named).
 
-    A model that was registered from the same data before is left as it is.
+    A model that is registered already is left as it is.
     """
     manifests = train(Registry(registry), examples or ORDER)
     if as_json:
@@ -41,12 +41,13 @@ def train(store: Registry, examples: tuple[str, ...]) -> list[Manifest]:
 
         found: list[Manifest] = []
         for example in examples:
-            for candidate in EXAMPLES[example](status.update):
-                known = store.versions(candidate.name)
+            for name, make in EXAMPLES[example].items():
+                known = store.versions(name)
                 if known:
-                    found.append(store.manifest(candidate.name, known[0]))
+                    found.append(store.manifest(name, known[0]))
                     continue
-                manifest = register(store, candidate)
+                status.update(f"{name}: training, cross-validating against a baseline …")
+                manifest = register(store, make())
                 store.set_alias(
                     manifest.name, "champion", manifest.version, by=getpass.getuser(),
                     reason="first version of the example",

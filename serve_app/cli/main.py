@@ -55,7 +55,7 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="serve-app")
 @click.pass_context
 def cli(ctx: click.Context, debug: bool) -> None:
-    """Put trained tabular models into production on Ray Serve.
+    r"""Put trained tabular models into production on Ray Serve.
 
     \b
     A first tour:
@@ -99,4 +99,6 @@ def _explain(error: ServeError | OSError) -> None:
         violations: list[dict[str, Any]] = error.details.get("violations", [])
         for v in violations:
             where = f"row {v['row']}, column {v['column']!r}"
-            click.echo(f"  {where}: {v['rule']}: expected {v['expected']}, got {v['seen']}", err=True)
+            click.echo(
+                f"  {where}: {v['rule']}: expected {v['expected']}, got {v['seen']}", err=True
+            )

@@ -147,9 +147,12 @@ def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> No
     wanted = references or tuple(store.models())
     for reference in wanted:
         named = "@" in reference
-        found = [_resolve(store, reference)] if named else [
-            (reference, version) for version in store.versions(reference)
-        ] or [_resolve(store, reference)]
+        found = (
+            [_resolve(store, reference)]
+            if named
+            else [(reference, version) for version in store.versions(reference)]
+            or [_resolve(store, reference)]
+        )
         for name, version in found:
             load(store, name, version, allow_pickle=allow_pickle)
             click.echo(f"{name}@{version}: every digest and the sample are as registered")

@@ -27,7 +27,7 @@ from serve_app.serving.cluster import Cluster
 @click.option("--key", "keys", multiple=True, metavar="NAME=VALUE", help="What a route sticks to.")
 @output.option_state
 @output.as_json
-def predict(  # noqa: PLR0913 - one parameter per option
+def predict(
     endpoint: str,
     data: str,
     url: str | None,
@@ -65,9 +65,7 @@ def prediction_rows(answer: dict[str, Any]) -> list[list[Any]]:
     probabilities = answer.get("probabilities") or [[] for _ in answer["predictions"]]
     return [
         [index, _shown(value), *[f"{p:.4f}" for p in row]]
-        for index, (value, row) in enumerate(
-            zip(answer["predictions"], probabilities, strict=True)
-        )
+        for index, (value, row) in enumerate(zip(answer["predictions"], probabilities, strict=True))
     ]
 
 
@@ -101,8 +99,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def _csv_rows(path: Path) -> list[dict[str, Any]]:
     import pandas as pd
 
-    rows: list[dict[str, Any]] = pd.read_csv(path).astype(object).to_dict(orient="records")
     return [
-        {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
-        for row in rows
+        {str(name): None if _is_nan(value) else value for name, value in row.items()}
+        for row in pd.read_csv(path).astype(object).to_dict(orient="records")
     ]
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)

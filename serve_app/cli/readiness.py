@@ -53,7 +53,7 @@ def _missing(running: Running, declared: Mapping[str, Any]) -> str:
 
 def _applications(running: Running, declared: Mapping[str, Any]) -> str:
     body = web.get(f"{running.dashboard_url}/api/serve/applications/", timeout_s=5.0)
-    states = {name: app for name, app in body["applications"].items()}
+    states = body["applications"]
     waiting: list[str] = []
     for application in declared["applications"]:
         name = application["name"]

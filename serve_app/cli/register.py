@@ -30,7 +30,7 @@ from serve_app.errors import InvalidInput
 @click.option("--alias", help="An alias that names the new version from now on.")
 @output.option_registry
 @output.as_json
-def register(  # noqa: PLR0913 - one parameter per option
+def register(
     name: str,
     file: str,
     data: str,
@@ -44,7 +44,7 @@ def register(  # noqa: PLR0913 - one parameter per option
     registry: str,
     as_json: bool,
 ) -> None:
-    """Register the trained model in FILE as a new version of NAME.
+    r"""Register the trained model in FILE as a new version of NAME.
 
     \b
     FILE is one of
@@ -53,8 +53,8 @@ def register(  # noqa: PLR0913 - one parameter per option
       model.pkl, .joblib   a pickle, with --allow-pickle only
     """
     with output.progress().status("importing …") as status:
-        from serve_app.models.files import read_model
         from serve_app.engine import register as use_case
+        from serve_app.models.files import read_model
         from serve_app.registry.store import Registry
 
         estimator = read_model(Path(file), trust=trust, allow_pickle=allow_pickle)
@@ -67,7 +67,7 @@ def register(  # noqa: PLR0913 - one parameter per option
             estimator,
             frame,
             labels=tuple(labels.split(",")) if labels else (),
-            inputs=_corrected(estimator, frame, schema),
+            inputs=_corrected(frame, schema),
             source=str(data),
             target=target,
             evaluation=evaluation,
@@ -105,7 +105,7 @@ def _evaluation(estimator: Any, frame: Any, target: Any) -> Any:
     return evaluate(estimator, frame, target)
 
 
-def _corrected(estimator: Any, frame: Any, schema: str | None) -> Any:
+def _corrected(frame: Any, schema: str | None) -> Any:
     """The inferred columns with the corrections of a file: `{"age": {"maximum": 120}}`."""
     if schema is None:
         return None

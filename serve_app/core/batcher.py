@@ -1,6 +1,7 @@
 """Makes one columnar call of the requests that wait for one target at the same time.
 
-There is no wait window: a request leaves at once when nothing is in flight, and what
+There is no wait window: a request leaves in the next turn of the event loop when nothing is
+in flight (so that what one turn brings leaves together, at no cost in latency), and what
 arrives during a call leaves together when it returns.
 """
 
@@ -8,38 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, Self, TypeVar
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic
 
 from serve_app.core.columns import Columns, concatenate
-from serve_app.core.ports import Clock
-from serve_app.errors import ClientError, DeadlineExceeded, ModelFailed, NotReady, Overloaded
+from serve_app.core.waiting import Item, Queue, T, kind_of
+from serve_app.errors import (
+    ClientError,
+    DeadlineExceeded,
+    ModelFailed,
+    NotReady,
+    Overloaded,
+    ServeError,
+)
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
 
-class Sliceable(Protocol):
-    """A result with one entry per row."""
+    from serve_app.core.ports import Clock
 
-    def slice(self, start: int, stop: int) -> Self:
-        """The rows from `start` up to `stop`."""
-        ...
-
-
-T = TypeVar("T", bound=Sliceable)
-
-
-@dataclass(slots=True, eq=False)
-class _Item(Generic[T]):
-    columns: Columns
-    deadline: float
-    future: asyncio.Future[T]
-    kind: tuple[object, ...] = field(default=())
+MIN_RETRY_AFTER_S = 0.1
 
 
 @dataclass(slots=True)
 class Counters:
-    """What a coalescer has done, for metrics."""
+    """What a coalescer has done, for metrics; `rows` counts a row each time it is sent."""
 
     calls: int = 0
     rows: int = 0
@@ -48,11 +43,13 @@ class Counters:
 
 
 class Coalescer(Generic[T]):
-    """Queues requests for one target and sends them in batches.
+    """Queues requests for one target and sends them in batches of at most `max_rows`.
 
-    How many calls may be in flight adapts between 1 and `max_calls`: a call slower than
-    `slow_call_s` allows one more, since then parallel work (and an autoscaler that sees
-    it) is worth more than larger batches; one faster than a quarter of that, one fewer.
+    A request of more rows goes alone, and one whose rows make the call fail fails alone.
+    How many calls may be in flight adapts between 1 and `max_calls`: a call that is still
+    on its way after `slow_call_s` allows one more, since then parallel work (and an
+    autoscaler that sees it) is worth more than larger batches; one that takes less than a
+    quarter of that allows one fewer.
     """
 
     def __init__(
@@ -69,72 +66,85 @@ class Coalescer(Generic[T]):
         self._clock = clock
         self._max_rows = max_rows
         self._max_calls = max_calls
-        self._max_waiting_rows = max_waiting_rows
         self._slow_call_s = slow_call_s
-        self._waiting: deque[_Item[T]] = deque()
-        self._waiting_rows = 0
+        self._queue: Queue[T] = Queue(max_waiting_rows)
+        self._submitted = 0
         self._allowed = 1
+        self._slow: set[int] = set()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._flush_due = False
         self._closed = False
-        self._call_s = slow_call_s / 4
+        # A moving average; slow until the first call says otherwise.
+        self._call_s = slow_call_s
         self.counters = Counters()
 
     @property
     def waiting_rows(self) -> int:
         """Rows that have not left yet."""
-        return self._waiting_rows
+        return self._queue.rows
 
     @property
     def in_flight(self) -> int:
         """Calls that have not returned yet."""
         return len(self._in_flight)
 
+    @property
+    def allowed(self) -> int:
+        """Calls that may be in flight at once, as things are."""
+        return self._allowed
+
     async def submit(self, columns: Columns, deadline: float) -> T:
         """Give rows to the target, together with what else waits, and get their results.
 
+        `deadline` is a time of the clock, in seconds. Rows that still wait when it passes,
+        or when the caller is cancelled, never leave.
+
         Raises:
-            Overloaded: too many rows wait already.
-            DeadlineExceeded: the deadline passed first; the rows are dropped if they still
-                waited.
+            Overloaded: too many rows wait already; `details["retry_after_s"]` says when
+                they will have left.
+            DeadlineExceeded: the deadline passed first.
             NotReady: the coalescer was closed.
             Exception: whatever the call raised for these rows.
         """
         if self._closed:
-            raise NotReady("this target is being replaced")
+            raise _replaced()
         now = self._clock()
         if now >= deadline:
             raise DeadlineExceeded("the deadline passed before the work could begin")
-        if self._waiting and self._waiting_rows + columns.rows > self._max_waiting_rows:
+        if not self._queue.has_room(columns.rows):
             self.counters.refused += 1
             raise self._overloaded()
         loop = asyncio.get_running_loop()
-        item: _Item[T] = _Item(columns, deadline, loop.create_future(), _kind(columns))
-        self._waiting.append(item)
-        self._waiting_rows += columns.rows
+        self._submitted += 1
+        item: Item[T] = Item(
+            columns, deadline, self._submitted, kind_of(columns), loop.create_future()
+        )
+        self._queue.add(item)
         timer = loop.call_later(deadline - now, _expire, item.future)
-        if not self._flush_due:
-            # After everything that this turn of the loop still brings.
+        if not self._flush_due and len(self._in_flight) < self._allowed:
             self._flush_due = True
             loop.call_soon(self._flush)
         try:
             return await item.future
         finally:
             timer.cancel()
+            self._queue.discard(item)
 
-    def close(self) -> None:
-        """Take no more; those that still wait fail with NotReady, calls on their way go on."""
+    async def close(self) -> None:
+        """Fail those that still wait with NotReady; return when the calls on their way have.
+
+        Whoever submits from now on gets NotReady at once.
+        """
         self._closed = True
-        while self._waiting:
-            item = self._waiting.popleft()
-            if not item.future.done():
-                item.future.set_exception(NotReady("this target is being replaced"))
-        self._waiting_rows = 0
+        for item in self._queue.clear():
+            _fail([item], _replaced())
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
 
     def _flush(self) -> None:
         self._flush_due = False
         while len(self._in_flight) < self._allowed:
-            batch = self._next_batch()
+            batch = self._queue.take(self._max_rows)
             if not batch:
                 return
             # An empty context: within that of one request, the call would be cancelled
@@ -149,85 +159,78 @@ class Coalescer(Generic[T]):
         self._in_flight.discard(task)
         self._flush()
 
-    def _next_batch(self) -> list[_Item[T]]:
-        """The longest run of alike items from the front, up to `max_rows`."""
-        batch: list[_Item[T]] = []
-        rows = 0
-        while self._waiting:
-            item = self._waiting[0]
-            if item.future.done():
-                self._drop()
-                continue
-            alike = not batch or item.kind == batch[0].kind
-            if batch and (not alike or rows + item.columns.rows > self._max_rows):
-                break
-            self._drop()
-            batch.append(item)
-            rows += item.columns.rows
-        return batch
-
-    def _drop(self) -> None:
-        item = self._waiting.popleft()
-        self._waiting_rows -= item.columns.rows
-
-    async def _run(self, batch: list[_Item[T]]) -> None:
-        columns = concatenate([item.columns for item in batch])
-        deadline = max(item.deadline for item in batch)
-        started = self._clock()
-        self.counters.calls += 1
-        self.counters.rows += columns.rows
-        self.counters.largest_batch = max(self.counters.largest_batch, columns.rows)
+    async def _run(self, batch: Sequence[Item[T]]) -> None:
         try:
-            result = await self._call(columns, deadline)
+            await self._answer(batch)
+        except asyncio.CancelledError:
+            _fail(batch, NotReady("the call was cancelled before it answered; try again"))
+            raise
+
+    async def _answer(self, batch: Sequence[Item[T]]) -> None:
+        """Send a batch; when it may be the fault of one item's rows, halve it until found."""
+        batch = self._still_wanted(batch)
+        if not batch:
+            return
+        suspects: tuple[Sequence[Item[T]], ...] = ()
+        try:
+            result = await self._timed(
+                concatenate([item.columns for item in batch]),
+                max(item.deadline for item in batch),
+            )
+            _deliver(batch, result)
         except (ModelFailed, ClientError) as error:
-            await self._each_alone(batch, error)
+            if len(batch) == 1:
+                _fail(batch, error)
+            else:
+                middle = len(batch) // 2
+                suspects = (batch[:middle], batch[middle:])
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
             _fail(batch, error)
-        except asyncio.CancelledError:
-            _fail(batch, NotReady("the call was cancelled"))
-            raise
-        else:
-            _deliver(batch, result)
-        finally:
-            self._adapt(self._clock() - started)
+        for half in suspects:
+            await self._answer(half)
 
-    async def _each_alone(self, batch: list[_Item[T]], error: Exception) -> None:
-        """Find out whose rows made the call fail, so that only they fail."""
-        if len(batch) == 1:
-            _fail(batch, error)
-            return
+    def _still_wanted(self, batch: Sequence[Item[T]]) -> Sequence[Item[T]]:
+        now = self._clock()
         for item in batch:
-            if item.future.done():
-                continue
-            try:
-                result = await self._call(item.columns, item.deadline)
-            except Exception as own:  # noqa: BLE001 - it belongs to the one who waits for it
-                _fail([item], own)
-            else:
-                _deliver([item], result)
+            if item.deadline <= now:
+                _expire(item.future)
+        return [item for item in batch if not item.future.done()]
 
-    def _adapt(self, took_s: float) -> None:
+    async def _timed(self, columns: Columns, deadline: float) -> T:
+        counters = self.counters
+        counters.calls += 1
+        counters.rows += columns.rows
+        counters.largest_batch = max(counters.largest_batch, columns.rows)
+        number = counters.calls
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._slow_call_s, self._allow_one_more, number)
+        started = self._clock()
+        try:
+            return await self._call(columns, deadline)
+        finally:
+            timer.cancel()
+            self._slow.discard(number)
+            self._learn(self._clock() - started)
+
+    def _allow_one_more(self, slow_call: int) -> None:
+        self._slow.add(slow_call)
+        self._allowed = min(self._allowed + 1, self._max_calls)
+        self._flush()
+
+    def _learn(self, took_s: float) -> None:
         self._call_s += (took_s - self._call_s) / 8
-        if took_s > self._slow_call_s:
-            self._allowed = min(self._allowed + 1, self._max_calls)
-        elif took_s < self._slow_call_s / 4:
-            self._allowed = max(self._allowed - 1, 1)
+        # A call that hangs keeps its place, so one more is needed for all the others.
+        if took_s < self._slow_call_s / 4 and self._allowed > 1 + len(self._slow):
+            self._allowed -= 1
 
     def _overloaded(self) -> Overloaded:
-        batches = self._waiting_rows / self._max_rows
-        retry_after_s = max(0.1, batches * self._call_s / self._allowed)
-        msg = f"{self._waiting_rows} rows wait already; try again later"
+        rows = self._queue.rows
+        retry_after_s = max(MIN_RETRY_AFTER_S, rows / self._max_rows * self._call_s / self._allowed)
+        msg = f"{rows} rows wait already; try again in {retry_after_s:.1f} s"
         return Overloaded(msg, retry_after_s=round(retry_after_s, 3))
 
 
-def _kind(columns: Columns) -> tuple[object, ...]:
-    """What must be alike for rows to be stacked."""
-    if columns.block is not None:
-        return (columns.names, columns.block.dtype)
-    return (columns.names, *[array.dtype for array in columns.arrays])
-
-
-def _deliver(batch: list[_Item[T]], result: T) -> None:
+def _deliver(batch: Sequence[Item[T]], result: T) -> None:
     start = 0
     for item in batch:
         stop = start + item.columns.rows
@@ -236,12 +239,25 @@ def _deliver(batch: list[_Item[T]], result: T) -> None:
         start = stop
 
 
-def _fail(batch: list[_Item[T]], error: Exception) -> None:
+def _fail(batch: Sequence[Item[T]], error: Exception) -> None:
     for item in batch:
         if not item.future.done():
-            item.future.set_exception(error)
+            item.future.set_exception(error if len(batch) == 1 else _own(error))
+
+
+def _own(error: Exception) -> Exception:
+    """A copy, since an exception that is raised in several tasks gathers all their frames."""
+    if not isinstance(error, ServeError):
+        return error
+    own = copy.copy(error)
+    own.__cause__ = error
+    return own
 
 
 def _expire(future: asyncio.Future[T]) -> None:
     if not future.done():
         future.set_exception(DeadlineExceeded("the deadline passed before an answer came"))
+
+
+def _replaced() -> NotReady:
+    return NotReady("this target is being replaced; try again")

@@ -60,7 +60,9 @@ class Columns:
         """One array per name, in the order of `names`."""
         if self._arrays is None:
             block = self.block
-            self._arrays = () if block is None else tuple(block[:, j] for j in range(len(self.names)))
+            self._arrays = (
+                () if block is None else tuple(block[:, j] for j in range(len(self.names)))
+            )
         return self._arrays
 
     def __len__(self) -> int:

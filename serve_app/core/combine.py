@@ -7,16 +7,19 @@ answers the same row alike whoever came first. Averages are taken in float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serve_app.core.columns import Array
 from serve_app.core.messages import Prediction
-from serve_app.core.signature import Output
 from serve_app.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from serve_app.core.columns import Array
+    from serve_app.core.signature import Output
 
 
 @dataclass(frozen=True, slots=True)

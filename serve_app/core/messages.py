@@ -113,5 +113,3 @@ class Response:
     answer: Answer
     labels: tuple[Any, ...]
     warnings: tuple[Warned, ...] = ()
-
-

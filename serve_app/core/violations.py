@@ -19,6 +19,7 @@ Broken = tuple[int, str]
 LISTED = 20
 _IN_MESSAGE = 3
 _SEEN_CHARACTERS = 60
+_QUOTED_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,18 @@ def told(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
-        return repr(shortened(value))
+        return _quoted(value)
     if isinstance(value, (int, float)):
         return _numeral(value)
     if isinstance(value, (list, tuple, dict)):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
     return f"a {type(value).__name__}"
+
+
+def _quoted(text: str) -> str:
+    # What cannot be printed is written as an escape, up to ten characters for one.
+    quoted = repr(shortened(text))
+    return quoted if len(quoted) <= _QUOTED_CHARACTERS else f"{quoted[: _QUOTED_CHARACTERS - 1]}…"
 
 
 def shortened(text: str) -> str:

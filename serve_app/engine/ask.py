@@ -110,8 +110,8 @@ class AskInTurn:
                 return Answer(asked.aligned(prediction, variant), (version,), failures)
             if asked.clock() >= deadline:
                 break
-        error = first or DeadlineExceeded("no variant was asked in time")
-        return await asked.rescue(columns, deadline, failures, error)
+        late = DeadlineExceeded("no variant was asked in time")
+        return await asked.rescue(columns, deadline, failures, first or late)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from serve_app.core.combine import COMBINE
 from serve_app.core.ports import Clock, Models, Router
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.snapshot import Endpoint, Snapshot
-from serve_app.engine.ask import AskInTurn, Asked, AskTogether
+from serve_app.engine.ask import Asked, AskInTurn, AskTogether
 from serve_app.engine.stages import Ask, Prepare, Stage, Stages
 from serve_app.routing import KINDS
 

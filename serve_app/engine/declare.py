@@ -67,9 +67,7 @@ def declare(settings: ControlSettings, manifest_of: ManifestOf) -> Declaration:
         if spec is not None:
             endpoints[name] = spec
     canonical = json.dumps(settings.declaration(), sort_keys=True)
-    return Declaration(
-        hashlib.sha256(canonical.encode()).hexdigest(), endpoints, tuple(problems)
-    )
+    return Declaration(hashlib.sha256(canonical.encode()).hexdigest(), endpoints, tuple(problems))
 
 
 class _Endpoint:

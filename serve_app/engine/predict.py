@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from serve_app.core.messages import Payload, Request, Response
+from serve_app.core.messages import Payload, RawColumns, Request, Response
 from serve_app.core.ports import Clock, Ids
 from serve_app.engine.stages import Stage, Stages
 
@@ -86,7 +86,7 @@ def _timeout_s(stage: Stage, request: Request) -> float:
     return min(request.timeout_s, stage.spec.timeout_s)
 
 
-def _modelled(stage: Stage, payload: Payload) -> dict[str, object] | object:
+def _modelled(stage: Stage, payload: Payload) -> RawColumns:
     """The columns without the one that only the route needs."""
     columns = payload.columns
     if stage.drops is None or stage.drops not in columns:

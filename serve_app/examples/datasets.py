@@ -25,7 +25,8 @@ class Dataset:
     @property
     def named_target(self) -> np.ndarray[Any, Any]:
         """The target by the classes' names."""
-        return np.array(self.labels, dtype=object)[self.target]
+        names: np.ndarray[Any, Any] = np.array(self.labels, dtype=object)[self.target]
+        return names
 
 
 def breast_cancer() -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,57 +19,71 @@ from serve_app.examples.datasets import Dataset, breast_cancer, diabetes, wine
 from serve_app.models.evaluate import evaluate
 
 SEED = 20
-Progress = Callable[[str], None]
+Make = Callable[[], Candidate]
 
 
-def diagnosis(progress: Progress) -> Iterator[Candidate]:
-    """A transformer and three classifiers that were trained on what it gives."""
+def _diagnosis_features() -> Candidate:
     data = breast_cancer()
-    progress("diagnosis-features: imputing, choosing the 15 best of 30 measurements")
     # Arithmetic of single cells only: a row comes out the same in a batch of any size.
     features = make_pipeline(SimpleImputer(strategy="median"), SelectKBest(f_classif, k=15))
-    features.set_output(transform="pandas")
-    chosen = features.fit(data.frame, data.target).transform(data.frame)
-    yield Candidate(
+    features.set_output(transform="pandas").fit(data.frame, data.target)
+    return Candidate(
         "diagnosis-features", features, data.frame, source=data.source, target=data.predicts
     )
+
+
+def _diagnosis(name: str, estimator: Any) -> Candidate:
+    """A classifier of what the transformer gives."""
+    data = breast_cancer()
+    features = _diagnosis_features().estimator
+    return _trained(name, estimator, data, features.transform(data.frame), chain=features)
+
+
+def _diagnosis_xgb() -> Candidate:
     boosted = XGBClassifier(n_estimators=100, max_depth=4, learning_rate=0.1, random_state=SEED)
-    yield _trained("diagnosis-xgb", boosted, data, chosen, progress, chain=features)
+    return _diagnosis("diagnosis-xgb", boosted)
+
+
+def _diagnosis_forest() -> Candidate:
     forest = RandomForestClassifier(n_estimators=50, random_state=SEED)
-    yield _trained("diagnosis-forest", forest, data, chosen, progress, chain=features)
+    return _diagnosis("diagnosis-forest", forest)
+
+
+def _diagnosis_logistic() -> Candidate:
     logistic = make_pipeline(
         SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=1000)
     )
-    yield _trained("diagnosis-logistic", logistic, data, chosen, progress, chain=features)
+    return _diagnosis("diagnosis-logistic", logistic)
 
 
-def progression(progress: Progress) -> Iterator[Candidate]:
-    """A regression."""
+def _progression_xgb() -> Candidate:
     data = diabetes()
     boosted = XGBRegressor(n_estimators=80, max_depth=3, learning_rate=0.05, random_state=SEED)
-    yield _trained("progression-xgb", boosted, data, data.frame, progress)
+    return _trained("progression-xgb", boosted, data, data.frame)
 
 
-def cultivar(progress: Progress) -> Iterator[Candidate]:
-    """Three classes."""
+def _cultivar_forest() -> Candidate:
     data = wine()
     forest = RandomForestClassifier(n_estimators=50, random_state=SEED)
-    yield _trained("cultivar-forest", forest, data, data.frame, progress)
+    return _trained("cultivar-forest", forest, data, data.frame)
 
 
-EXAMPLES = {"diagnosis": diagnosis, "progression": progression, "cultivar": cultivar}
+EXAMPLES: Mapping[str, Mapping[str, Make]] = {
+    "diagnosis": {
+        "diagnosis-features": _diagnosis_features,
+        "diagnosis-xgb": _diagnosis_xgb,
+        "diagnosis-forest": _diagnosis_forest,
+        "diagnosis-logistic": _diagnosis_logistic,
+    },
+    "progression": {"progression-xgb": _progression_xgb},
+    "cultivar": {"cultivar-forest": _cultivar_forest},
+}
+"""For each example the models that it consists of, and what trains and evaluates each."""
 
 
 def _trained(
-    name: str,
-    estimator: Any,
-    data: Dataset,
-    frame: pd.DataFrame,
-    progress: Progress,
-    *,
-    chain: Any = None,
+    name: str, estimator: Any, data: Dataset, frame: pd.DataFrame, *, chain: Any = None
 ) -> Candidate:
-    progress(f"{name}: training, cross-validating against a baseline")
     numbered = isinstance(estimator, XGBClassifier) or not data.labels
     target = data.target if numbered else data.named_target
     evaluation = evaluate(estimator, data.frame, target, chain=chain, seed=SEED)

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import orjson
 from starlette.requests import Request as HTTPRequest
-from starlette.responses import HTMLResponse, RedirectResponse, Response as HTTPResponse
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response as HTTPResponse
 from starlette.types import Receive, Scope, Send
 
 from serve_app import __version__
@@ -50,7 +51,9 @@ class Predictions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http = HTTPRequest(scope, receive)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         request_id = headers.get("x-request-id", "")
         try:
             answer = await self._predict(http, headers, request_id)

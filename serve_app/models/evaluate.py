@@ -16,6 +16,9 @@ from sklearn.pipeline import make_pipeline
 _REGRESSION = {"r2": "r2", "mae": "neg_mean_absolute_error", "rmse": "neg_root_mean_squared_error"}
 
 
+HELD_OUT = 0.25
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Metrics by name; `baseline` knows nothing but the target's distribution."""
@@ -34,7 +37,6 @@ def evaluate(
     *,
     chain: Any = None,
     folds: int = 5,
-    held_out: float = 0.25,
     seed: int = 0,
 ) -> Evaluation:
     """Fit clones of an estimator on parts of the data and score them on the rest.
@@ -55,7 +57,7 @@ def evaluate(
     parts = train_test_split(
         frame,
         target,
-        test_size=held_out,
+        test_size=HELD_OUT,
         random_state=seed,
         stratify=target if classifies else None,
     )

@@ -87,7 +87,9 @@ def _described(name: str, series: pd.Series[Any]) -> Column:
     if isinstance(series.dtype, pd.CategoricalDtype):
         categories = [_scalar(value) for value in series.dtype.categories]
         kind = _array(name, pd.Series(series.dtype.categories)).dtype
-        return Column(name, _kind(kind), nullable, categories=tuple(categories), frame_dtype="category")
+        return Column(
+            name, _kind(kind), nullable, categories=tuple(categories), frame_dtype="category"
+        )
     if array.dtype == object:
         if frame_dtype == "object" and any(value is not None for value in series[missing]):
             frame_dtype = OBJECT_WITH_NAN
@@ -117,8 +119,10 @@ def _array(name: str, series: pd.Series[Any]) -> Array:
         return series.to_numpy(dtype=text.lower())
     if text == "boolean" and not series.isna().any():
         return series.to_numpy(dtype=bool)
-    values = [None if missing else value for value, missing in
-              zip(series.astype(object), series.isna(), strict=True)]
+    values = [
+        None if missing else value
+        for value, missing in zip(series.astype(object), series.isna(), strict=True)
+    ]
     kinds = {type(value) for value in values} - {type(None)}
     if kinds <= {str} or kinds <= {bool}:
         array = np.empty(len(values), dtype=object)
@@ -142,23 +146,26 @@ def _plain(series: pd.Series[Any], dtype: pd.CategoricalDtype) -> pd.Series[Any]
 def _series(column: Column, array: Array) -> Any:
     wanted = column.frame_dtype or column.dtype
     if wanted == "category":
-        values = [None if value != value else value for value in array]  # noqa: PLR0124 - NaN
-        return pd.Categorical(values, categories=list(column.categories or ()))
+        return pd.Categorical(_with_none(array), categories=list(column.categories or ()))
     if wanted == OBJECT_WITH_NAN:
         return np.array([np.nan if value is None else value for value in array], dtype=object)
-    if wanted == "object" or (array.dtype == object and wanted == "bool"):
-        return array
     if any(wanted.startswith(prefix) for prefix in _NULLABLE):
-        return pd.array([None if v is None or v != v else v for v in array], dtype=wanted)  # type: ignore[call-overload]  # noqa: PLR0124
-    if array.dtype.kind == "f" and wanted not in {"float32", "float64"}:
-        return array  # gaps in a column that had none: NaN is all that says so
+        return pd.array(_with_none(array), dtype=wanted)  # type: ignore[call-overload]
     if array.dtype == object:
-        return pd.array(array, dtype=wanted)
-    return array.astype(wanted, copy=False)
+        kept = wanted in {"object", "bool"}
+        return array if kept else pd.array(array, dtype=wanted)  # type: ignore[call-overload]
+    gaps = array.dtype.kind == "f" and wanted not in {"float32", "float64"}
+    # Gaps in a column that had none: NaN is all that says so.
+    return array if gaps else array.astype(wanted, copy=False)
+
+
+def _with_none(array: Array) -> list[Any]:
+    """The values, with None for every gap."""
+    return [None if value is None or value != value else value for value in array]  # noqa: PLR0124
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
-    return "string" if dtype == object else str(dtype)
+    return "string" if dtype.kind == "O" else str(dtype)
 
 
 def _scalar(value: Any) -> Any:

@@ -53,9 +53,7 @@ def check(model: Model, columns: Columns, wanted: Mapping[str, Any], kind: str) 
     except ModelFailed as error:
         msg = f"the version cannot answer its own sample: {error.message}"
         raise ArtifactRejected(msg) from error
-    pairs = (
-        (wanted["columns"], got["columns"]) if kind == "transform" else (dict(wanted), got)
-    )
+    pairs = (wanted["columns"], got["columns"]) if kind == "transform" else (dict(wanted), got)
     if pairs[0].keys() != pairs[1].keys():
         msg = f"the version gives {sorted(pairs[1])}, but gave {sorted(pairs[0])} when registered"
         raise ArtifactRejected(msg)
@@ -71,8 +69,10 @@ def check(model: Model, columns: Columns, wanted: Mapping[str, Any], kind: str) 
 
 def _same(before: Any, now: Any) -> bool:
     if isinstance(before, list):
-        return isinstance(now, list) and len(before) == len(now) and all(
-            _same(a, b) for a, b in zip(before, now, strict=True)
+        return (
+            isinstance(now, list)
+            and len(before) == len(now)
+            and all(_same(a, b) for a, b in zip(before, now, strict=True))
         )
     if isinstance(before, float) and isinstance(now, float):
         return bool(np.isclose(before, now, rtol=RELATIVE, atol=ABSOLUTE))

@@ -46,7 +46,7 @@ class SklearnFlavour:
         Raises:
             InvalidInput: there are types in it that nobody trusts; names them.
         """
-        libraries = _libraries(estimator)
+        libraries = _libraries()
         parameters = {"estimator": type(estimator).__name__, **_parameters(estimator)}
         try:
             content = skops.io.dumps(estimator)
@@ -210,7 +210,7 @@ def _failed(estimator: Any, error: Exception) -> ModelFailed:
     return ModelFailed(f"{type(estimator).__name__} refused the rows ({type(error).__name__})")
 
 
-def _libraries(estimator: Any) -> dict[str, str]:
+def _libraries() -> dict[str, str]:
     found = {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
     found["numpy"] = np.__version__
     return found

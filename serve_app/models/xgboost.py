@@ -107,7 +107,15 @@ class _Rows:
         return matrix(columns) if self._numbers else self._framer.frame(columns)
 
 
-class WrapperModel:
+class _Predicts:
+    """The half of the `Model` port that XGBoost has no use for."""
+
+    def transform(self, columns: Columns) -> Columns:  # noqa: ARG002
+        """Raises ModelFailed: XGBoost predicts."""
+        raise ModelFailed("an XGBoost model predicts and does not transform")
+
+
+class WrapperModel(_Predicts):
     """One of XGBoost's scikit-learn wrappers behind the `Model` port."""
 
     def __init__(self, wrapper: Any, signature: Signature) -> None:
@@ -135,12 +143,8 @@ class WrapperModel:
             raise _failed(error) from error
         return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
 
-    def transform(self, columns: Columns) -> Columns:
-        """Raises ModelFailed: XGBoost predicts."""
-        raise ModelFailed("an XGBoost model predicts and does not transform")
 
-
-class BoosterModel:
+class BoosterModel(_Predicts):
     """A plain booster behind the `Model` port."""
 
     def __init__(self, booster: xgboost.Booster, signature: Signature) -> None:
@@ -174,10 +178,6 @@ class BoosterModel:
             return Prediction(self._labels[raw.astype(np.int64)])
         probabilities = raw if raw.ndim == 2 else np.column_stack([np.float32(1) - raw, raw])
         return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
-
-    def transform(self, columns: Columns) -> Columns:
-        """Raises ModelFailed: XGBoost predicts."""
-        raise ModelFailed("an XGBoost model predicts and does not transform")
 
 
 def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import logging
 import traceback
@@ -22,7 +22,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
-        at = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)
+        at = dt.datetime.fromtimestamp(record.created, tz=dt.UTC)
         line: dict[str, object] = {
             "at": at.isoformat(timespec="milliseconds"),
             "level": record.levelname,

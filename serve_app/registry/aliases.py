@@ -1,21 +1,29 @@
 """Movable names for versions, each with the history of its moves.
 
 A move is a numbered file that is created whole and never changed; the highest number
-stands. Two who move an alias at the same time both stand in its history.
+stands. Of two who move an alias at the same time both stand in its history.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
+import logging
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from serve_app.errors import InvalidInput
-from serve_app.registry.files import Files
+from pydantic import TypeAdapter, ValidationError
 
-_ALIAS = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
+from serve_app.registry import references
+from serve_app.registry.manifest import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from serve_app.registry.files import Files
+
+_logger = logging.getLogger(__name__)
+_SUFFIX = ".json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,14 @@ class AliasMove:
     reason: str | None = None
 
 
+_move_type = TypeAdapter(AliasMove)
+
+
 class Aliases:
-    """The aliases of all models of a registry."""
+    """The aliases of all models of a registry.
+
+    A record that somebody damaged is passed over, with a warning in the log.
+    """
 
     def __init__(self, files: Files, now: Callable[[], datetime]) -> None:
         self._files = files
@@ -43,56 +57,63 @@ class Aliases:
 
         Raises:
             InvalidInput: the alias cannot be one.
+            RegistryFailed: the registry cannot be written.
         """
-        if not _ALIAS.match(alias):
-            msg = (
-                f"{alias!r} cannot be an alias: use lower-case letters, digits, - and _, "
-                "the first a letter (a number would look like a version)"
-            )
-            raise InvalidInput(msg)
+        references.check_alias(alias)
         while True:
             numbers = self._numbers(model, alias)
-            history = self.history(model, alias)
             move = AliasMove(
                 version=version,
-                previous=history[-1].version if history else None,
-                moved_at=self._now().isoformat(timespec="seconds"),
+                previous=self._newest(model, alias, numbers),
+                moved_at=timestamp(self._now()),
                 by=by,
                 reason=reason,
             )
-            number = max(numbers, default=0) + 1
-            if self._files.create(self._path(model, alias, number), _encoded(move)):
+            content = json.dumps(asdict(move), indent=2, ensure_ascii=False).encode()
+            following = max(numbers, default=0) + 1
+            if self._files.create(_path(model, alias, following), content):
                 return move
 
     def current(self, model: str) -> dict[str, int]:
         """All aliases of a model with the versions that they name."""
         found: dict[str, int] = {}
         for alias in self._files.names(f"{model}/aliases"):
-            history = self.history(model, alias)
-            if history:
-                found[alias] = history[-1].version
+            if references.is_alias(alias):
+                version = self._newest(model, alias, self._numbers(model, alias))
+                if version is not None:
+                    found[alias] = version
         return found
 
     def history(self, model: str, alias: str) -> list[AliasMove]:
-        """Every move of an alias, oldest first; a damaged record is passed over."""
-        moves: list[AliasMove] = []
-        for number in self._numbers(model, alias):
-            content = self._files.read(self._path(model, alias, number))
-            try:
-                moves.append(AliasMove(**json.loads(content or b"")))
-            except (ValueError, TypeError):
-                continue
-        return moves
+        """Every move of an alias, oldest first; empty when there is none.
+
+        Raises:
+            InvalidInput: the alias cannot be one.
+        """
+        references.check_alias(alias)
+        moves = (self._read(model, alias, n) for n in self._numbers(model, alias))
+        return [move for move in moves if move is not None]
+
+    def _newest(self, model: str, alias: str, numbers: list[int]) -> int | None:
+        for number in reversed(numbers):
+            move = self._read(model, alias, number)
+            if move is not None:
+                return move.version
+        return None
+
+    def _read(self, model: str, alias: str, number: int) -> AliasMove | None:
+        path = _path(model, alias, number)
+        try:
+            return _move_type.validate_json(self._files.read(path) or b"")
+        except ValidationError:
+            _logger.warning("the alias move %s is damaged and passed over", path)
+            return None
 
     def _numbers(self, model: str, alias: str) -> list[int]:
         names = self._files.names(f"{model}/aliases/{alias}")
-        stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
-        return sorted(int(stem) for stem in stems if stem.isdigit())
-
-    @staticmethod
-    def _path(model: str, alias: str, number: int) -> str:
-        return f"{model}/aliases/{alias}/{number}.json"
+        stems = [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
+        return sorted(n for n in map(references.number, stems) if n is not None)
 
 
-def _encoded(move: AliasMove) -> bytes:
-    return json.dumps(asdict(move), indent=2).encode()
+def _path(model: str, alias: str, number: int) -> str:
+    return f"{model}/aliases/{alias}/{number}{_SUFFIX}"

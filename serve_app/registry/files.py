@@ -1,16 +1,27 @@
-"""The few file operations that the registry needs, on any fsspec filesystem."""
+"""The few file operations that the registry needs, on any fsspec filesystem.
+
+Files are created, whole, and never changed: nothing here overwrites or deletes one.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import uuid
-from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 from serve_app.errors import RegistryFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_memory_lock = threading.Lock()
 
 
 class Files:
@@ -22,24 +33,28 @@ class Files:
     def __init__(self, url: str) -> None:
         self.url = url
         with _named(url):
-            self._fs, root = fsspec.core.url_to_fs(url)
+            self._fs, root = fsspec.url_to_fs(url)
         self._root = root.rstrip("/")
+        self._create = _creation(self._fs)
 
     def names(self, folder: str) -> list[str]:
-        """The names of everything in a folder, sorted; empty when there is none."""
+        """The names of everything in a folder, sorted; empty when there is no such folder."""
         path = self._path(folder)
         with _named(path):
             self._fs.invalidate_cache()
             try:
                 found = self._fs.ls(path, detail=False)
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 return []
-        return sorted(entry.rstrip("/").rpartition("/")[2] for entry in found)
+        entries = (entry.strip("/") for entry in found)
+        # A file, and a folder of some object stores, lists itself.
+        return sorted(entry.rpartition("/")[2] for entry in entries if entry != path.strip("/"))
 
     def exists(self, file: str) -> bool:
         """Whether there is such a file."""
         path = self._path(file)
         with _named(path):
+            self._fs.invalidate_cache()
             return bool(self._fs.isfile(path))
 
     def read(self, file: str) -> bytes | None:
@@ -52,59 +67,86 @@ class Files:
                 return None
         return content
 
-    def write(self, file: str, content: bytes) -> None:
-        """Write a file that nobody reads yet."""
-        path = self._path(file)
-        with _named(path):
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            self._fs.pipe_file(path, content)
-
-    def write_whole(self, file: str, content: bytes) -> None:
-        """Write a file that readers see whole or not at all, and that survives a power cut."""
-        path = self._path(file)
-        with _named(path):
-            if not isinstance(self._fs, LocalFileSystem):
-                # Object stores show an object when it is complete, memory at once.
-                self._fs.pipe_file(path, content)
-                return
-            temporary = self._written(path, content)
-            os.replace(temporary, path)  # noqa: PTH105 - paths of fsspec are strings
-
     def create(self, file: str, content: bytes) -> bool:
-        """Create a file whole; false when somebody else has created it before."""
+        """Create a file; false when there is one already.
+
+        Readers see it whole or not at all. Of several who create the same file at the same
+        time, one succeeds. On a local disk it survives a power cut, and needs hard links.
+        """
         path = self._path(file)
         with _named(path):
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            try:
-                if not isinstance(self._fs, LocalFileSystem):
-                    self._fs.pipe_file(path, content, mode="create")
-                    return True
-                temporary = self._written(path, content)
-                try:
-                    os.link(temporary, path)  # noqa: PTH - as above
-                finally:
-                    os.unlink(temporary)  # noqa: PTH108 - as above
-            except FileExistsError:
-                return False
-        return True
-
-    def _written(self, path: str, content: bytes) -> str:
-        folder, _, name = path.rpartition("/")
-        temporary = f"{folder}/.{name}.{uuid.uuid4().hex}"
-        with open(temporary, "xb") as file:  # noqa: PTH123 - as above
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        return temporary
+            return self._create(self._fs, path, content)
 
     def _path(self, relative: str) -> str:
         return f"{self._root}/{relative}".rstrip("/")
+
+
+def _creation(fs: Any) -> Callable[[Any, str, bytes], bool]:
+    if isinstance(fs, LocalFileSystem):
+        return _create_on_disk
+    if isinstance(fs, MemoryFileSystem):
+        return _create_in_memory
+    return _create_object
+
+
+def _create_on_disk(_: Any, path: str, content: bytes) -> bool:
+    target = Path(path)
+    _make_folder(target.parent)
+    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, because it refuses to replace a file where a rename would not.
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+    return True
+
+
+def _create_in_memory(fs: Any, path: str, content: bytes) -> bool:
+    # Its own exclusive mode looks first and writes later, which two threads can both do.
+    with _memory_lock:
+        if fs.isfile(path):
+            return False
+        fs.pipe_file(path, content)
+    return True
+
+
+def _create_object(fs: Any, path: str, content: bytes) -> bool:
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    try:
+        fs.pipe_file(path, content, mode="create")
+    except FileExistsError:
+        return False
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, ImportError) as error:
-        msg = f"the registry cannot use {path}: {error}"
+    except Exception as error:
+        # Besides OSError, every fsspec filesystem lets errors of its own library through.
+        problem = str(error) or type(error).__name__
+        msg = f"the registry cannot use {path}: {problem}"
         raise RegistryFailed(msg, path=path) from error

@@ -2,47 +2,123 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from typing import Any
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    Field,
+    NonNegativeInt,
+    PlainSerializer,
     PositiveInt,
-    field_serializer,
-    field_validator,
+    TypeAdapter,
 )
 
 from serve_app.core.signature import Signature
 
+_signature_types = TypeAdapter(Signature)
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as manifests and alias moves carry it: ISO 8601, in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def check_path(path: str) -> str:
+    """Let only paths pass that lie inside a version's folder, beside the registry's own files.
+
+    Raises:
+        ValueError: it is absolute, or a part of it is empty or starts with a dot.
+    """
+    outside = any(part == "" or part.startswith(".") for part in path.split("/"))
+    if outside or "\\" in path or "\0" in path or path == "manifest.json":
+        msg = (
+            f"{path!r} cannot be a file of a version: give a path relative to the version's "
+            "folder, with no part that is empty or starts with a dot, other than manifest.json"
+        )
+        raise ValueError(msg)
+    return path
+
+
+def _json(value: Any) -> Any:
+    """The value as JSON has it: tuples become lists, NumPy's numbers Python's, NaN null."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {_key(key): _json(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(inner) for inner in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    msg = f"{value!r} is a {type(value).__name__}, for which JSON has no word"
+    raise ValueError(msg)
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        msg = f"{key!r} is a {type(key).__name__}; JSON needs text there"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError only
+    return key
+
+
+def _signature(value: Any) -> Signature:
+    body = _json(value.to_json() if isinstance(value, Signature) else value)
+    _signature_types.validate_python(body)
+    try:
+        return Signature.from_json(body)
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = f"it is not a signature: {error!r}"
+        raise ValueError(msg) from None
+
+
+def _nan_for_null(value: Any) -> Any:
+    return math.nan if value is None else value
+
+
+def _null_for_nan(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _known_outputs(expected: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(expected.keys() - {"values", "probabilities", "columns"})
+    if unknown:
+        msg = f"{unknown[0]!r} is not one of values, probabilities and columns"
+        raise ValueError(msg)
+    return expected
+
+
+Json = BeforeValidator(_json)
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Score = Annotated[float, BeforeValidator(_nan_for_null), PlainSerializer(_null_for_nan)]
+"""A metric; one that could not be computed is NaN, and null in JSON."""
+
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants"
-    )
+    # JSON has no word for infinity either, but Python writes and reads one.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class FileEntry(_Frozen):
-    """One file of a version."""
+    """One file of a version; `path` is relative to the version's folder."""
 
-    path: str
-    sha256: str
-    size_bytes: int
-
-    @field_validator("path")
-    @classmethod
-    def _inside(cls, path: str) -> str:
-        parts = PurePosixPath(path).parts
-        if not parts or path.startswith("/") or ".." in parts or "\\" in path:
-            msg = f"{path!r} does not lie inside the version's folder"
-            raise ValueError(msg)
-        return path
+    path: Annotated[str, AfterValidator(check_path)]
+    sha256: Digest
+    size_bytes: NonNegativeInt
 
 
 class TrainingData(_Frozen):
     """What the model learned from; `fingerprint` is the SHA-256 of names, types and values."""
 
-    rows: int
+    rows: NonNegativeInt
     fingerprint: str
     source: str | None = None
     target: str | None = None
@@ -51,51 +127,68 @@ class TrainingData(_Frozen):
 class Metrics(_Frozen):
     """How good the model is, beside a baseline that knows only the target's distribution."""
 
-    cross_validated: dict[str, float] = {}
-    held_out: dict[str, float] = {}
-    baseline: dict[str, float] = {}
-    baseline_cross_validated: dict[str, float] = {}
-    folds: int | None = None
+    cross_validated: dict[str, Score] = {}
+    held_out: dict[str, Score] = {}
+    baseline: dict[str, Score] = {}
+    baseline_cross_validated: dict[str, Score] = {}
+    folds: PositiveInt | None = None
 
 
 class Sample(_Frozen):
-    """A few rows with what the model said of them at registration; null stands for NaN."""
+    """A few rows with what the model said of them at registration; null stands for NaN.
 
-    inputs: dict[str, list[Any]]
-    expected: dict[str, Any]
+    `expected` has `values` and perhaps `probabilities`, or, of a transformer, `columns`.
+    """
+
+    inputs: Annotated[dict[str, list[Any]], Json]
+    expected: Annotated[dict[str, Any], Json, AfterValidator(_known_outputs)]
 
 
 class Draft(_Frozen):
-    """Everything of a manifest that is known before the version has a number."""
+    """Everything of a manifest that is known before the version has a number.
+
+    `trusted_types` are those that skops loads because a person said so; `pickle` is true
+    when a person allowed that loading the version can run any code.
+    """
 
     name: str
     flavour: str
     format: str
-    signature: Signature
+    signature: Annotated[Signature, BeforeValidator(_signature), PlainSerializer(Signature.to_json)]
     libraries: dict[str, str] = {}
     training: TrainingData | None = None
     metrics: Metrics | None = None
     git_commit: str | None = None
-    parameters: dict[str, Any] = {}
+    parameters: Annotated[dict[str, Any], Json] = {}
     sample: Sample | None = None
     trusted_types: tuple[str, ...] = ()
     pickle: bool = False
 
-    @field_validator("signature", mode="before")
-    @classmethod
-    def _read(cls, value: Any) -> Any:
-        return Signature.from_json(value) if isinstance(value, dict) else value
-
-    @field_serializer("signature")
-    def _write(self, value: Signature) -> dict[str, Any]:
-        return value.to_json()
-
 
 class Manifest(Draft):
-    """A registered version. `pickle` is true when a person allowed that it is one."""
+    """A registered version: its draft, and what registering decided."""
 
     version: PositiveInt
     files: tuple[FileEntry, ...]
     created_at: str
     created_by: str
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
+
+    @property
+    def reference(self) -> str:
+        """The version's name, `diagnosis-xgb@1`."""
+        return f"{self.name}@{self.version}"
+
+    def encode(self) -> bytes:
+        """The manifest as JSON: the same bytes for the same manifest, floats exact."""
+        body = self.model_dump(mode="json")
+        return (json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+    @classmethod
+    def decode(cls, content: bytes) -> Manifest:
+        """Read what `encode` wrote.
+
+        Raises:
+            ValueError: it is not a manifest; a pydantic.ValidationError says where.
+        """
+        return cls.model_validate_json(content)

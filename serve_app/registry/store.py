@@ -1,9 +1,11 @@
 """Models with numbered versions, in a local folder or at any fsspec URL: the same code.
 
-    <root>/<model>/<n>/.claim           taken by whoever creates it; decides the number
+    <root>/<model>/<n>/.claim           whoever creates it has the number n
     <root>/<model>/<n>/<files>
-    <root>/<model>/<n>/manifest.json    written last and whole; a version without it is none
+    <root>/<model>/<n>/manifest.json    written last and whole
     <root>/<model>/aliases/<alias>/<n>.json
+
+A version is there when its manifest is. Who dies before has used up a number, no more.
 """
 
 from __future__ import annotations
@@ -12,21 +14,24 @@ import difflib
 import getpass
 import hashlib
 import json
-import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pydantic
 
-from serve_app.errors import ArtifactRejected, InvalidInput, NotFound
-from serve_app.registry.aliases import AliasMove, Aliases
+from serve_app.errors import ArtifactRejected, InvalidInput, NotFound, RegistryFailed
+from serve_app.registry import references
+from serve_app.registry.aliases import Aliases, AliasMove
 from serve_app.registry.files import Files
-from serve_app.registry.manifest import Draft, FileEntry, Manifest
+from serve_app.registry.manifest import Draft, FileEntry, Manifest, check_path, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 MANIFEST = "manifest.json"
 CLAIM = ".claim"
-_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
+LISTED_VERSIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,48 +49,48 @@ def _utc_now() -> datetime:
 class Registry:
     """The registry at a folder or URL.
 
-    `now` gives the time that manifests and alias moves carry.
+    `now` gives the time, with its zone, that manifests and alias moves carry; `user` is who
+    registers, the one who is logged in when not given. Every method raises RegistryFailed,
+    naming the path, when the filesystem refuses.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self, url: str, *, now: Callable[[], datetime] = _utc_now, user: str | None = None
+    ) -> None:
         self._files = Files(url)
         self._now = now
+        self._user = user or _current_user()
         self._aliases = Aliases(self._files, now)
 
     def register(self, draft: Draft, files: Mapping[str, bytes]) -> Manifest:
         """Write a new version, visible whole or not at all.
 
         Raises:
-            InvalidInput: the model's name does not fit.
+            InvalidInput: the model's name or a file's path does not fit.
             RegistryFailed: the registry cannot be written.
         """
-        _check_name(draft.name)
-        entries = tuple(
-            FileEntry(path=path, sha256=_digest(content), size_bytes=len(content))
-            for path, content in files.items()
-        )
+        references.check_model(draft.name)
+        for path in files:
+            _check_file(path)
         version = self._claim(draft.name)
-        manifest = Manifest(
-            **{name: getattr(draft, name) for name in type(draft).model_fields},
-            version=version,
-            files=entries,
-            created_at=self._now().isoformat(timespec="seconds"),
-            created_by=_user(),
-        )
         folder = f"{draft.name}/{version}"
-        for path, content in files.items():
-            self._files.write(f"{folder}/{path}", content)
-        text = json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True)
-        self._files.write_whole(f"{folder}/{MANIFEST}", text.encode())
+        manifest = Manifest(
+            **{name: getattr(draft, name) for name in Draft.model_fields},
+            version=version,
+            files=tuple(self._written(folder, path, files[path]) for path in sorted(files)),
+            created_at=timestamp(self._now()),
+            created_by=self._user,
+        )
+        self._create(f"{folder}/{MANIFEST}", manifest.encode())
         return manifest
 
     def models(self) -> list[str]:
-        """The names of all models that have a version."""
-        return [name for name in self._files.names("") if _NAME.match(name) and self.versions(name)]
+        """The names of all models that have a version, sorted."""
+        return [name for name in self._files.names("") if self._has_version(name)]
 
     def versions(self, name: str) -> list[int]:
         """The numbers of a model's versions, in order; empty when there is no such model."""
-        return [n for n in self._numbers(name) if self._files.exists(f"{name}/{n}/{MANIFEST}")]
+        return [number for number in self._numbers(name) if self._visible(name, number)]
 
     def manifest(self, name: str, version: int) -> Manifest:
         """A version's manifest.
@@ -95,19 +100,19 @@ class Registry:
             ArtifactRejected: the manifest is damaged.
         """
         path = f"{name}/{version}/{MANIFEST}"
-        content = self._files.read(path) if _NAME.match(name) else None
+        content = self._files.read(path) if references.is_model(name) else None
         if content is None:
             raise self._unknown(name, version)
         try:
-            manifest = Manifest.model_validate_json(content)
+            manifest = Manifest.decode(content)
         except pydantic.ValidationError as error:
             problem = error.errors()[0]
-            where = ".".join(str(part) for part in problem["loc"])
-            msg = f"{path} is damaged: {where}: {problem['msg']}"
-            raise ArtifactRejected(msg, file=path) from None
+            where = ".".join(map(str, problem["loc"])) or "the file"
+            msg = f"{path} is damaged: {where}: {problem['msg']}; register the model again"
+            raise ArtifactRejected(msg, file=MANIFEST, version=f"{name}@{version}") from None
         if (manifest.name, manifest.version) != (name, version):
-            msg = f"{path} is that of {manifest.name}@{manifest.version}"
-            raise ArtifactRejected(msg, file=path)
+            msg = f"{path} is the manifest of {manifest.reference}; put each where it belongs"
+            raise ArtifactRejected(msg, file=MANIFEST, version=f"{name}@{version}")
         return manifest
 
     def read(self, name: str, version: int) -> Artifact:
@@ -118,37 +123,35 @@ class Registry:
             ArtifactRejected: a file is missing or a byte of it has changed; names it.
         """
         manifest = self.manifest(name, version)
-        files: dict[str, bytes] = {}
-        for entry in manifest.files:
-            path = f"{name}/{version}/{entry.path}"
-            content = self._files.read(path)
-            if content is None:
-                msg = f"{path} is missing"
-                raise ArtifactRejected(msg, file=entry.path)
-            if len(content) != entry.size_bytes or _digest(content) != entry.sha256:
-                msg = f"{path} is not what was registered: its SHA-256 differs"
-                raise ArtifactRejected(msg, file=entry.path)
-            files[entry.path] = content
+        files = {entry.path: self._verified(manifest, entry) for entry in manifest.files}
         return Artifact(manifest, files)
+
+    def verify(self, name: str, version: int) -> None:
+        """Read every file of a version and keep none.
+
+        Raises:
+            NotFound: no such model or version.
+            ArtifactRejected: a file is missing or a byte of it has changed; names it.
+        """
+        manifest = self.manifest(name, version)
+        for entry in manifest.files:
+            self._verified(manifest, entry)
 
     def resolve(self, reference: str) -> tuple[str, int]:
         """The model and number that `name@3` or `name@champion` names.
 
+        A number is taken as it is; whether there is such a version shows when it is read.
+
         Raises:
-            InvalidInput: it names neither a number nor an alias.
+            InvalidInput: it names neither a number nor an alias; says what to write.
             NotFound: there is no such model or alias.
         """
-        name, separator, named = reference.partition("@")
-        if not separator or not named:
-            msg = f"{reference!r} names no version; write {name}@1, or {name}@champion"
-            raise InvalidInput(msg)
-        if named.isdigit():
-            return name, int(named)
-        return name, self.alias(name, named)
+        name, version = references.parse(reference)
+        return name, version if isinstance(version, int) else self.alias(name, version)
 
     def set_alias(
         self, name: str, alias: str, version: int, *, by: str, reason: str | None = None
-    ) -> None:
+    ) -> AliasMove:
         """Let an alias name a version from now on.
 
         Raises:
@@ -156,69 +159,122 @@ class Registry:
             InvalidInput: the alias cannot be one.
         """
         self.manifest(name, version)
-        self._aliases.move(name, alias, version, by=by, reason=reason)
+        return self._aliases.move(name, alias, version, by=by, reason=reason)
 
     def alias(self, name: str, alias: str) -> int:
         """The version that an alias names.
 
         Raises:
-            NotFound: no such alias; names those that exist.
+            NotFound: no such model or alias; names those that exist.
         """
         known = self.aliases(name)
         if alias not in known:
-            listed = ", ".join(sorted(known)) or "none"
-            msg = f"model {name!r} has no alias {alias!r}; aliases: {listed}"
-            raise NotFound(msg, known=sorted(known))
+            near = _nearest(alias, list(known))
+            listed = f"its aliases are {', '.join(known)}" if known else "it has none"
+            msg = f"model {name!r} has no alias {alias!r}; {listed}{near}"
+            raise NotFound(msg, known=list(known))
         return known[alias]
 
     def aliases(self, name: str) -> dict[str, int]:
-        """All aliases of a model with the versions that they name."""
+        """All aliases of a model with the versions that they name, sorted.
+
+        Raises:
+            NotFound: no such model; names those that exist.
+        """
+        self._check_known(name)
         return self._aliases.current(name)
 
     def alias_history(self, name: str, alias: str) -> list[AliasMove]:
-        """Every move of an alias, oldest first."""
+        """Every move of an alias, oldest first; empty when it was never set.
+
+        Raises:
+            NotFound: no such model; names those that exist.
+            InvalidInput: the alias cannot be one.
+        """
+        self._check_known(name)
         return self._aliases.history(name, alias)
 
     def _claim(self, name: str) -> int:
         number = max(self._numbers(name), default=0) + 1
-        note = json.dumps({"by": _user(), "at": self._now().isoformat()}).encode()
+        note = json.dumps({"at": timestamp(self._now()), "by": self._user}).encode()
         while not self._files.create(f"{name}/{number}/{CLAIM}", note):
             number += 1
         return number
 
+    def _written(self, folder: str, path: str, content: bytes) -> FileEntry:
+        self._create(f"{folder}/{path}", content)
+        return FileEntry(path=path, sha256=_digest(content), size_bytes=len(content))
+
+    def _create(self, file: str, content: bytes) -> None:
+        if not self._files.create(file, content):
+            msg = (
+                f"{file} is already there; do two of the files differ only in upper and lower case?"
+            )
+            raise RegistryFailed(msg, path=file)
+
+    def _verified(self, manifest: Manifest, entry: FileEntry) -> bytes:
+        content = self._files.read(f"{manifest.name}/{manifest.version}/{entry.path}")
+        if content is None:
+            problem = "is missing"
+        elif len(content) != entry.size_bytes:
+            problem = f"has {len(content)} bytes instead of {entry.size_bytes}"
+        elif _digest(content) != entry.sha256:
+            problem = "has changed: its SHA-256 is not the registered one"
+        else:
+            return content
+        msg = f"{entry.path} of {manifest.reference} {problem}; restore it or register it again"
+        raise ArtifactRejected(msg, file=entry.path, version=manifest.reference)
+
     def _numbers(self, name: str) -> list[int]:
-        if not _NAME.match(name):
+        if not references.is_model(name):
             return []
-        return sorted(int(entry) for entry in self._files.names(name) if entry.isdigit())
+        entries = map(references.number, self._files.names(name))
+        return sorted(number for number in entries if number is not None)
+
+    def _visible(self, name: str, number: int) -> bool:
+        return self._files.exists(f"{name}/{number}/{MANIFEST}")
+
+    def _has_version(self, name: str) -> bool:
+        return any(self._visible(name, number) for number in reversed(self._numbers(name)))
+
+    def _check_known(self, name: str) -> None:
+        if not self._has_version(name):
+            raise self._no_model(name)
 
     def _unknown(self, name: str, version: int) -> NotFound:
         versions = self.versions(name)
-        if versions:
-            listed = ", ".join(map(str, versions))
-            msg = f"model {name!r} has no version {version}; versions: {listed}"
-            return NotFound(msg, known=versions)
+        if not versions:
+            return self._no_model(name)
+        listed = ", ".join(map(str, versions[-LISTED_VERSIONS:]))
+        words = "its newest versions are" if len(versions) > LISTED_VERSIONS else "it has"
+        msg = f"model {name!r} has no version {version}; {words} {listed}"
+        return NotFound(msg, known=versions)
+
+    def _no_model(self, name: str) -> NotFound:
         known = self.models()
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        msg = f"there is no model {name!r} in {self._files.url}.{hint}"
-        return NotFound(msg, known=known)
+        hint = _nearest(name, known) if known else "; it is empty"
+        return NotFound(f"there is no model {name!r} in {self._files.url}{hint}", known=known)
 
 
-def _check_name(name: str) -> None:
-    if not _NAME.match(name):
-        msg = (
-            f"{name!r} cannot name a model: use lower-case letters, digits, - and _, "
-            "at most 63, the first a letter or digit"
-        )
-        raise InvalidInput(msg)
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _check_file(path: str) -> None:
+    try:
+        check_path(path)
+    except ValueError as error:
+        raise InvalidInput(str(error), file=path) from None
 
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _user() -> str:
+def _current_user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):
+    except (ImportError, KeyError, OSError):
+        # A container may run under a number that no name belongs to.
         return "unknown"

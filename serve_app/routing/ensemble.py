@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from serve_app.core.messages import Request
 from serve_app.core.plan import Plan
-from serve_app.core.snapshot import Endpoint
 from serve_app.routing.weights import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from serve_app.core.messages import Request
+    from serve_app.core.snapshot import Endpoint
 
 
 class Ensemble:

@@ -6,13 +6,16 @@ One user has one key however a client writes it: 1, 1.0 and "1" are "1", true an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from serve_app.core.messages import MISSING, Request
 from serve_app.errors import ConfigError, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _HEADER = "header:"
 
@@ -80,8 +83,8 @@ def _text(value: Any, name: str) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float):
         return _of_float(value)
-    if isinstance(value, int | str):
-        return str(value) or None
+    if isinstance(value, int):
+        return str(value)
     msg = f"the key {name!r} must be text or a number, got a {type(value).__name__}"
     raise InvalidInput(msg, key=name)
 
@@ -89,4 +92,4 @@ def _text(value: Any, name: str) -> str | None:
 def _of_float(value: float) -> str | None:
     if value.is_integer():
         return str(int(value))
-    return None if np.isnan(value) else str(value)
+    return None if math.isnan(value) else str(value)

@@ -23,7 +23,9 @@ def ask_control(running: Running, method: str, *arguments: Any) -> Any:
         ServeError: control refused, in its own words, or does not answer.
     """
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    ray.init(address=running.address, namespace="serve", log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        address=running.address, namespace="serve", log_to_driver=False, logging_level=logging.ERROR
+    )
     try:
         return asyncio.run(_call(method, arguments))
     except TimeoutError:

@@ -62,7 +62,9 @@ def variables(*, folder: Path, home: Path, ports: "Ports", drain_s: float) -> di
 class Ports:
     """The TCP ports of one cluster, all on loopback unless said otherwise."""
 
-    def __init__(self, *, http: int = 8000, dashboard: int = 8265, first: int | None = None) -> None:
+    def __init__(
+        self, *, http: int = 8000, dashboard: int = 8265, first: int | None = None
+    ) -> None:
         """Take the usual ports, or a row of them from `first` on for what is internal."""
         self.http = http
         self.dashboard = dashboard

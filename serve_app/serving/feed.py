@@ -19,9 +19,7 @@ logger = logging.getLogger("serve_app.gateway")
 class Feed:
     """Pulls the snapshot at start, then waits for the next one, for ever."""
 
-    def __init__(
-        self, store: StateStore, apply: Callable[[Snapshot], Awaitable[None]]
-    ) -> None:
+    def __init__(self, store: StateStore, apply: Callable[[Snapshot], Awaitable[None]]) -> None:
         self._store = store
         self._apply = apply
         self._seen = 0

@@ -34,6 +34,25 @@ GONE: tuple[type[BaseException], ...] = (
     serve_errors.ReplicaUnavailableError,
 )
 
+_TRANSLATIONS: tuple[tuple[tuple[type[BaseException], ...], type[ServeError], str], ...] = (
+    (
+        (*GONE, serve_errors.DeploymentUnavailableError),
+        NotReady,
+        "has no replica that could answer",
+    ),
+    (
+        (serve_errors.RequestCancelledError, ray.exceptions.TaskCancelledError),
+        DeadlineExceeded,
+        "had its call cancelled",
+    ),
+    (
+        (TimeoutError, ray.exceptions.GetTimeoutError),
+        DeadlineExceeded,
+        "did not answer in time",
+    ),
+    ((serve_errors.RayServeException,), NotReady, "cannot be reached"),
+)
+
 
 def translate(error: BaseException, version: str) -> ServeError:
     """Ray's error as one of ours; an error of ours inside it comes out as it was raised.
@@ -49,14 +68,9 @@ def translate(error: BaseException, version: str) -> ServeError:
     if isinstance(inner, serve_errors.BackPressureError):
         msg = f"{version} has more waiting than it takes; try again later"
         return Overloaded(msg, retry_after_s=inner.retry_after_s or 1.0)
-    if isinstance(inner, (*GONE, serve_errors.DeploymentUnavailableError)):
-        return NotReady(f"no replica of {version} is there to answer")
-    if isinstance(inner, (serve_errors.RequestCancelledError, ray.exceptions.TaskCancelledError)):
-        return DeadlineExceeded(f"the call to {version} was cancelled")
-    if isinstance(inner, (TimeoutError, ray.exceptions.GetTimeoutError)):
-        return DeadlineExceeded(f"{version} did not answer in time")
-    if isinstance(inner, serve_errors.RayServeException):
-        return NotReady(f"{version} cannot be reached")
+    for foreign, kind, said in _TRANSLATIONS:
+        if isinstance(inner, foreign):
+            return kind(f"{version} {said}")
     return ModelFailed(f"{version} failed")
 
 
@@ -107,10 +121,10 @@ class HandleModels:
                 async with asyncio.timeout(left_s):
                     return await call
             except TimeoutError:
-                call.cancel()
+                call.cancel()  # type: ignore[no-untyped-call]
                 break
             except asyncio.CancelledError:
-                call.cancel()
+                call.cancel()  # type: ignore[no-untyped-call]
                 raise
             except GONE as error:
                 if attempt == ATTEMPTS:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 import uuid
-from typing import Any
 
 from ray import serve
 from starlette.applications import Starlette

@@ -4,6 +4,7 @@ import logging
 import logging.handlers
 import os
 from pathlib import Path
+from typing import Any
 
 import ray
 
@@ -27,7 +28,9 @@ def configure(component: str, level: str) -> None:
         backupCount=BACKUPS,
         delay=True,
     )
-    handler.setFormatter(JsonLines(component=component, node=ray.get_runtime_context().get_node_id()))
+    handler.setFormatter(
+        JsonLines(component=component, node=ray.get_runtime_context().get_node_id())
+    )
     logger = logging.getLogger("serve_app")
     for former in list(logger.handlers):
         logger.removeHandler(former)
@@ -38,5 +41,5 @@ def configure(component: str, level: str) -> None:
 
 
 def _session_logs() -> str:
-    node = ray._private.worker._global_node  # noqa: SLF001 - Ray has no public name for it
+    node: Any = ray._private.worker._global_node  # noqa: SLF001 - Ray has no public name for it
     return str(node.get_logs_dir_path())

@@ -181,8 +181,7 @@ class _Check:
         if name != expected:
             self._find(
                 (*path, "name"),
-                f"holds {arguments.reference}, so gateways look for it under the name "
-                f"{expected!r}",
+                f"holds {arguments.reference}, so gateways look for it under the name {expected!r}",
             )
         if manifest.pickle and not arguments.allow_pickle:
             self._find(
@@ -262,8 +261,8 @@ def _models_in(annotation: Any) -> Iterator[Any]:
 def _candidates(body: Any, loc: Sequence[str | int]) -> list[str]:
     """The keys of those of our settings that have all the neighbours of an unknown key."""
     for part in loc[:-1]:
-        if isinstance(body, Mapping) and part in body:
-            body = body[part]
+        if isinstance(body, Mapping):
+            body = body.get(part, body)
         elif isinstance(body, Sequence) and isinstance(part, int):
             body = body[part]
     neighbours = set(body) - {loc[-1]} if isinstance(body, Mapping) else set()

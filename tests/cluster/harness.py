@@ -192,5 +192,3 @@ def endpoints(body: dict[str, Any]) -> dict[str, Any]:
         "endpoints"
     ]
     return found
-
-

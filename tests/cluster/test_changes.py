@@ -1,13 +1,12 @@
 """Changes and deaths under a steady 200 requests a second."""
 
 import asyncio
-import shutil
 
 import pytest
 
 from benchmarks.load import build_request, run_open
 from serve_app.examples.datasets import breast_cancer
-from tests.cluster.harness import application, config, endpoints, until
+from tests.cluster.harness import config
 
 RATE = 200.0
 

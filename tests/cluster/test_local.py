@@ -240,7 +240,9 @@ def test_weights_can_be_set_at_run_time_and_status_shows_them(local, row):
     assert {a["application"] for a in status["applications"]} >= {"gateway", "control"}
     said = local.run("endpoints", "set-weights", "diagnosis", "nobody@1=1", code=1)
     assert "diagnosis-xgb@1" in said
-    local.run("endpoints", "set-weights", "diagnosis", "diagnosis-xgb@1=90", "diagnosis-forest@1=10")
+    local.run(
+        "endpoints", "set-weights", "diagnosis", "diagnosis-xgb@1=90", "diagnosis-forest@1=10"
+    )
 
 
 def test_rows_of_a_file_are_predicted_from_the_command_line(local, patients):

@@ -1,0 +1,1 @@
+"""Load generation and measurements; nothing here is part of the package that users install."""
