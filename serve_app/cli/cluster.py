@@ -22,7 +22,7 @@ def cluster() -> None:
 @click.option(
     "--internal-ports",
     type=int,
-    help="First of a row of 7 free ports for Ray's and HAProxy's own use.  [default: the usual]",
+    help="First of a row of 8 free ports for Ray's and HAProxy's own use.  [default: the usual]",
 )
 @click.option("--cpus", type=int, help="CPUs that replicas may share.  [default: all]")
 @click.option("--object-store-mb", default=200, show_default=True, help="Ray's object store.")

@@ -31,7 +31,7 @@ ROWS = 8
 @output.option_state
 @click.option("--http-port", default=8000, show_default=True, help="Where clients send requests.")
 @click.option("--dashboard-port", default=8265, show_default=True, help="The Ray dashboard.")
-@click.option("--internal-ports", type=int, help="First of a row of 7 free ports.")
+@click.option("--internal-ports", type=int, help="First of a row of 8 free ports.")
 def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | None) -> None:
     """Train, register, start, deploy and predict; leave it running.
 

@@ -199,6 +199,10 @@ class Cluster:
             f"--dashboard-port={ports.dashboard}",
             f"--dashboard-agent-listen-port={ports.agent}",
             f"--metrics-export-port={ports.metrics}",
+            f"--ray-client-server-port={ports.client}",
+            # Any free port: Ray's usual range would refuse the ports above that lie in it.
+            "--min-worker-port=0",
+            "--max-worker-port=0",
             f"--object-store-memory={options.object_store_mb * 1024 * 1024}",
             f"--temp-dir={self._folder / 'ray'}",
             "--include-dashboard=true",

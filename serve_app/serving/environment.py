@@ -68,7 +68,7 @@ class Ports:
         """Take the usual ports, or a row of them from `first` on for what is internal."""
         self.http = http
         self.dashboard = dashboard
-        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090)
+        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001)
         row = usual if first is None else tuple(range(first, first + len(usual)))
         (
             self.gcs,
@@ -78,6 +78,7 @@ class Ports:
             self.fallback_grpc,
             self.agent,
             self.metrics,
+            self.client,
         ) = row
 
     def named(self) -> dict[str, int]:
@@ -92,6 +93,7 @@ class Ports:
             "fallback gRPC proxy": self.fallback_grpc,
             "Ray dashboard agent": self.agent,
             "Ray metrics": self.metrics,
+            "Ray Client": self.client,
         }
 
 
