@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from serve_app.cli import output
 from serve_app.errors import NotReady
+
+Command = Callable[..., Any]
 
 
 @click.group()
@@ -15,45 +19,79 @@ def cluster() -> None:
     """Start and stop a local Ray cluster, bound to 127.0.0.1."""
 
 
+def _node_options(command: Command) -> Command:
+    """The options of every node, head or not."""
+    options = (
+        output.option_state,
+        click.option(
+            "--node-ip",
+            default="127.0.0.1",
+            show_default=True,
+            help="This machine's address in the cluster. Ray has no password: a private network.",
+        ),
+        click.option(
+            "--http-port", default=8000, show_default=True, help="Where clients send requests."
+        ),
+        click.option(
+            "--internal-ports",
+            type=int,
+            help="First of a row of 8 free ports for Ray and HAProxy.  [default: the usual]",
+        ),
+        click.option("--cpus", type=int, help="CPUs that replicas may share.  [default: all]"),
+        click.option(
+            "--object-store-mb", default=200, show_default=True, help="Ray's object store."
+        ),
+        click.option(
+            "--drain-s", default=30.0, show_default=True, help="How long a stopping gateway drains."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @cluster.command()
-@output.option_state
-@click.option("--http-port", default=8000, show_default=True, help="Where clients send requests.")
+@_node_options
 @click.option("--dashboard-port", default=8265, show_default=True, help="The Ray dashboard.")
-@click.option(
-    "--internal-ports",
-    type=int,
-    help="First of a row of 8 free ports for Ray's and HAProxy's own use.  [default: the usual]",
-)
-@click.option("--cpus", type=int, help="CPUs that replicas may share.  [default: all]")
-@click.option("--object-store-mb", default=200, show_default=True, help="Ray's object store.")
-@click.option(
-    "--drain-s", default=30.0, show_default=True, help="How long a stopping gateway drains."
-)
 def start(
     state: str,
     http_port: int,
     dashboard_port: int,
     internal_ports: int | None,
-    cpus: int | None,
-    object_store_mb: int,
-    drain_s: float,
+    **node: Any,
 ) -> None:
     """Start the cluster, in the mode that is fast, or say where it runs already."""
     from serve_app.serving.cluster import Cluster, Options
     from serve_app.serving.environment import Ports
 
-    options = Options(
-        ports=Ports(http=http_port, dashboard=dashboard_port, first=internal_ports),
-        home=Path.cwd(),
-        cpus=cpus,
-        object_store_mb=object_store_mb,
-        drain_s=drain_s,
-    )
+    ports = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
-        running = Cluster(Path(state)).start(options)
+        running = Cluster(Path(state)).start(Options(ports=ports, home=Path.cwd(), **node))
     click.echo(f"Ray dashboard  {running.dashboard_url}")
     click.echo(f"HTTP           {running.http_url}   (answers once a config is deployed)")
     click.echo("next           serve-app deploy configs/local.yaml")
+
+
+@cluster.command()
+@click.argument("address")
+@_node_options
+def join(address: str, state: str, http_port: int, internal_ports: int | None, **node: Any) -> None:
+    r"""Add this machine to the cluster at ADDRESS, host:port of the head's Ray.
+
+    \b
+    On the first machine:   serve-app cluster start --node-ip 10.0.0.1
+    On each other one:      serve-app cluster join 10.0.0.1:6379 --node-ip 10.0.0.2
+    All of them need the same Python environment and see the same registry.
+    """
+    from serve_app.serving.cluster import Cluster, Options
+    from serve_app.serving.environment import Ports
+
+    ports = Ports(http=http_port, first=internal_ports)
+    with output.progress().status("starting Ray …"):
+        Cluster(Path(state)).join(address, Options(ports=ports, home=Path.cwd(), **node))
+    click.echo(
+        f"this machine belongs to the cluster at {address}; serve-app cluster stop ends that"
+    )
 
 
 @cluster.command()
@@ -92,15 +130,3 @@ def status_(state: str, as_json: bool) -> None:
         output.print_json(body)
     else:
         output.print_table("Cluster", ["what", "value"], list(body.items()))
-
-
-@cluster.command()
-@output.option_state
-def env(state: str) -> None:
-    """Print what another node's `ray start` needs in its environment, as shell exports."""
-    import shlex
-
-    from serve_app.serving.cluster import Cluster
-
-    for name, value in Cluster(Path(state)).require().environment.items():
-        click.echo(f"export {name}={shlex.quote(value)}")

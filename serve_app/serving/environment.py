@@ -16,7 +16,51 @@ MARK_VARIABLE = "SERVE_APP_CLUSTER"
 MESSAGE_BYTES = 128 * 1024 * 1024
 
 
-def variables(*, folder: Path, home: Path, ports: "Ports", drain_s: float) -> dict[str, str]:
+class Ports:
+    """The TCP ports of one cluster, all on loopback unless said otherwise."""
+
+    def __init__(
+        self, *, http: int = 8000, dashboard: int = 8265, first: int | None = None
+    ) -> None:
+        """Take the usual ports, or a row of them from `first` on for what is internal."""
+        self.http = http
+        self.dashboard = dashboard
+        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001)
+        row = usual if first is None else tuple(range(first, first + len(usual)))
+        (
+            self.gcs,
+            self.stats,
+            self.proxy_metrics,
+            self.fallback,
+            self.fallback_grpc,
+            self.agent,
+            self.metrics,
+            self.client,
+        ) = row
+
+    def of_every_node(self) -> dict[str, int]:
+        """The ports that each node takes, by what they are for."""
+        return {
+            "HTTP": self.http,
+            "HAProxy statistics": self.stats,
+            "HAProxy metrics": self.proxy_metrics,
+            "Ray dashboard agent": self.agent,
+            "Ray metrics": self.metrics,
+        }
+
+    def of_the_head(self) -> dict[str, int]:
+        """All ports of the node that starts a cluster, by what they are for."""
+        return {
+            **self.of_every_node(),
+            "Ray dashboard": self.dashboard,
+            "Ray GCS": self.gcs,
+            "fallback proxy": self.fallback,
+            "fallback gRPC proxy": self.fallback_grpc,
+            "Ray Client": self.client,
+        }
+
+
+def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict[str, str]:
     """What `ray start` and everything below it must find in its environment.
 
     `folder` holds the cluster's own files and marks its processes; relative paths of
@@ -46,6 +90,8 @@ def variables(*, folder: Path, home: Path, ports: "Ports", drain_s: float) -> di
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports.fallback_grpc),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(drain_s),
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(MESSAGE_BYTES),
+        # Nodes that share a machine must not share a port; the head's stands in the config.
+        "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(ports.http),
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.serving.edge:middlewares",
         "RAY_AUTH_MODE": "disabled",
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -59,45 +105,7 @@ def variables(*, folder: Path, home: Path, ports: "Ports", drain_s: float) -> di
     }
 
 
-class Ports:
-    """The TCP ports of one cluster, all on loopback unless said otherwise."""
-
-    def __init__(
-        self, *, http: int = 8000, dashboard: int = 8265, first: int | None = None
-    ) -> None:
-        """Take the usual ports, or a row of them from `first` on for what is internal."""
-        self.http = http
-        self.dashboard = dashboard
-        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001)
-        row = usual if first is None else tuple(range(first, first + len(usual)))
-        (
-            self.gcs,
-            self.stats,
-            self.proxy_metrics,
-            self.fallback,
-            self.fallback_grpc,
-            self.agent,
-            self.metrics,
-            self.client,
-        ) = row
-
-    def named(self) -> dict[str, int]:
-        """Every port by what it is for."""
-        return {
-            "HTTP": self.http,
-            "Ray dashboard": self.dashboard,
-            "Ray GCS": self.gcs,
-            "HAProxy statistics": self.stats,
-            "HAProxy metrics": self.proxy_metrics,
-            "fallback proxy": self.fallback,
-            "fallback gRPC proxy": self.fallback_grpc,
-            "Ray dashboard agent": self.agent,
-            "Ray metrics": self.metrics,
-            "Ray Client": self.client,
-        }
-
-
-def write_proxy_launcher(folder: Path, binary: str) -> None:
+def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
     """Write the script that Serve runs as HAProxy.
 
     Serve's template binds the statistics page, which has no password, and the metrics to
@@ -114,8 +122,8 @@ for argument in "$@"; do
   previous=$argument
 done
 if [ -n "$config" ] && [ -f "$config" ]; then
-  sed -e 's/^\\( *bind\\) \\*:/\\1 127.0.0.1:/' \\
-      -e 's/^\\( *bind\\) :/\\1 127.0.0.1:/' \\
+  sed -e 's/^\\( *bind\\) \\*:{ports.stats}$/\\1 127.0.0.1:{ports.stats}/' \\
+      -e 's/^\\( *bind\\) :{ports.proxy_metrics}$/\\1 127.0.0.1:{ports.proxy_metrics}/' \\
       -e 's/mode 666 level admin/mode 600 level admin/' \\
       -e 's/^defaults$/defaults\\n    timeout http-request 30s/' \\
       "$config" > "$config.mended" && cat "$config.mended" > "$config"

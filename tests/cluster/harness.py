@@ -35,9 +35,9 @@ def until(condition: Callable[[], Any], *, timeout_s: float, what: str) -> Any:
     pytest.fail(f"not within {timeout_s} s: {what}")
 
 
-def free_row(length: int, start: int = 18000) -> int:
-    """The first of a row of free ports."""
-    for first in range(start + os.getpid() % 500 * 20, 29000, length):
+def free_row(length: int, above: int = 0) -> int:
+    """The first of a row of free ports, none of which a cluster below `above` has yet to take."""
+    for first in range(above or 18000 + os.getpid() % 500 * 20, 30000, length):
         with _Held(first, length) as free:
             if free:
                 return first
