@@ -1,6 +1,10 @@
 """One version in replicas of its own."""
 
+import asyncio
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from ray import serve
 
@@ -12,6 +16,7 @@ from serve_app.errors import ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 
+T = TypeVar("T")
 logger = logging.getLogger("serve_app.model")
 
 
@@ -26,25 +31,28 @@ class Model:
         )
         self._model = loaded.model
         self._reference = args.reference
+        # In a thread of its own, so that the event loop can meanwhile take calls in, tell the
+        # router and the autoscaler how many wait, and answer health checks.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         logger.info("version loaded", extra={"version": self._reference})
 
     async def predict(self, columns: Columns) -> Prediction:
         """Predict every row. Raises ModelFailed."""
-        try:
-            return self._model.predict(columns)
-        except Exception as error:
-            raise self._failed(error) from error
+        return await self._compute(self._model.predict, columns)
 
     async def transform(self, columns: Columns) -> Columns:
         """Transform every row. Raises ModelFailed."""
-        try:
-            return self._model.transform(columns)
-        except Exception as error:
-            raise self._failed(error) from error
+        return await self._compute(self._model.transform, columns)
 
     async def ready(self) -> str:
         """The version that this replica holds."""
         return self._reference
+
+    async def _compute(self, method: Callable[[Columns], T], columns: Columns) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, method, columns)
+        except Exception as error:
+            raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> ServeError:
         logger.error("computation failed", exc_info=error, extra={"version": self._reference})

@@ -33,12 +33,12 @@ def production(cluster, second):
 
 
 def nodes(cluster, name):
-    """The nodes that hold the replicas of an application."""
+    """The nodes on which replicas of an application run."""
     return {
         replica["node_id"]
         for deployment in cluster.applications()[name]["deployments"].values()
         for replica in deployment["replicas"]
-        if replica["node_id"]
+        if replica["state"] == "RUNNING"
     }
 
 
