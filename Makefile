@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Given to `serve-app demo`: make demo OPTIONS='--http-port 8010'
+OPTIONS ?=
 DEV_STAMP := $(VENV)/.installed-dev
 
 .PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench clean
@@ -28,7 +30,7 @@ setup: $(STAMP) ## build .venv from the pinned constraints
 setup-dev: $(DEV_STAMP) ## the same with the tools that tests need
 
 demo: setup ## train, register, start, deploy, predict; leaves it running
-	$(BIN)/serve-app demo
+	$(BIN)/serve-app demo $(OPTIONS)
 
 down: ## stop all that `make demo` started
 	@if [ -x $(BIN)/serve-app ]; then $(BIN)/serve-app cluster stop; else echo "nothing was ever started here"; fi

@@ -46,7 +46,7 @@ def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | 
     with output.progress().status("starting Ray …"):
         running = cluster.start(Options(ports=ports, home=Path.cwd()))
     try:
-        _deploy(_config(running, Path(state)), running)
+        _deploy(config_for(running.http_port, Path(state)), running)
     except BaseException:
         if already is None:
             _step("something failed: stopping the cluster again")
@@ -65,19 +65,22 @@ def _deploy(config: Path, running: Running) -> None:
     wait_until_ready(running, config, timeout_s=READY_TIMEOUT_S)
 
 
-def _config(running: Running, state: Path) -> Path:
-    """The checkout's own config, or the one that came with the package, for these ports."""
+def config_for(http_port: int, state: Path) -> Path:
+    """The config of this folder, or the one that came with the package, for this port."""
     local = Path("configs/local.yaml")
-    if local.exists() and running.http_port == 8000:
+    if local.exists() and http_port == 8000:
         return local
-    text = (
-        local.read_text()
-        if local.exists()
-        else (resources.files("serve_app") / "configs" / "local.yaml").read_text()
-    )
+    text = local.read_text() if local.exists() else _packaged("local.yaml")
     made = state / "local.yaml"
-    made.write_text(text.replace("port: 8000", f"port: {running.http_port}", 1))
+    made.write_text(text.replace("port: 8000", f"port: {http_port}", 1))
     return made
+
+
+def _packaged(name: str) -> str:
+    """A config as it was installed: in a wheel inside the package, in a checkout beside it."""
+    package = resources.files("serve_app")
+    found = package / "configs" / name
+    return (found if found.is_file() else package / ".." / "configs" / name).read_text()
 
 
 def _show(running: Running) -> None:

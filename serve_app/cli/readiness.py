@@ -62,7 +62,7 @@ def _applications(running: Running, declared: Mapping[str, Any]) -> str:
             msg = f"application {name!r} failed: {_first_lines(state['message'])}"
             raise ServerFault(msg)
         if state["status"] != "RUNNING":
-            waiting.append(f"{name} ({state['status'].lower()})")
+            waiting.append(f"{name} ({_why(state)})")
     return f"applications starting: {', '.join(waiting)}" if waiting else ""
 
 
@@ -88,6 +88,12 @@ def _endpoints(running: Running, declared: Mapping[str, Any]) -> str:
             wanted.update((deployment.get("user_config") or {}).get("endpoints", {}))
     missing = sorted(wanted - names)
     return f"endpoints starting: {', '.join(missing)}" if missing else ""
+
+
+def _why(state: Mapping[str, Any]) -> str:
+    """What Serve says of an application that does not run yet."""
+    said = [state["message"], *[d["message"] for d in state.get("deployments", {}).values()]]
+    return _first_lines(" ".join(filter(None, said))) or state["status"].lower()
 
 
 def _first_lines(message: str) -> str:
