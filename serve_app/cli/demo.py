@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,9 +133,10 @@ def _what_next(running: Running, row: dict[str, Any]) -> None:
     click.echo(f"curl -s {url}/v1/endpoints\n")
     click.echo(f"curl -s {url}/v1/models/diagnosis:predict {json_type} -d {single}\n")
     click.echo(f"curl -s {url}/v2/models/diagnosis-ensemble/infer {json_type} -d {tensor}\n")
-    click.echo("serve-app status                              everything at a glance")
-    click.echo("serve-app endpoints set-weights diagnosis diagnosis-xgb@1=50 diagnosis-forest@1=50")
-    click.echo("serve-app cluster stop  (or: make down)       stop everything")
+    us = "serve-app" if shutil.which("serve-app") else sys.argv[0]
+    click.echo(f"{us} status")
+    click.echo(f"{us} endpoints set-weights diagnosis diagnosis-xgb@1=50 diagnosis-forest@1=50")
+    click.echo(f"{us} cluster stop   (or: make down)")
 
 
 def _step(text: str) -> None:

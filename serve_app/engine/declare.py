@@ -23,6 +23,9 @@ from serve_app.errors import ConfigError, ServeError
 from serve_app.registry.manifest import Manifest
 
 ManifestOf = Callable[[str, int], Manifest]
+KeyPath = tuple[str | int, ...]
+Placed = tuple[KeyPath, Manifest | None]
+"""The keys that lead to a reference, and the manifest of the version that it names."""
 VARIANT_SHARE_OF_TIME = 0.8
 
 
@@ -30,7 +33,7 @@ VARIANT_SHARE_OF_TIME = 0.8
 class Problem:
     """What does not fit in a declaration: the keys that lead there, and what to do."""
 
-    path: tuple[str | int, ...]
+    path: KeyPath
     message: str
 
 
@@ -94,14 +97,14 @@ class _Endpoint:
         for path, manifest in (*manifests, *([fallback] if fallback else [])):
             if manifest is not None:
                 self._same_output(path, manifest, first)
-                self._fed(path, manifest, preprocess)
+                self._fed(path, manifest, first, preprocess)
         self._combines(first)
         columns = self._corrected(inputs)
         if self.problems:
             return None
         weights = {variant.model: variant.weight for variant in settings.variants}
         variants = tuple(
-            Variant(ref(m), weights[ref(m)], m.signature.output.labels)
+            Variant(m.reference, weights[m.reference], m.signature.output.labels)
             for _, m in manifests
             if m is not None
         )
@@ -119,18 +122,18 @@ class _Endpoint:
             quorum=_quorum(settings),
             fallback=None
             if rescue is None
-            else Variant(ref(rescue), 0.0, rescue.signature.output.labels),
+            else Variant(rescue.reference, 0.0, rescue.signature.output.labels),
             preprocess=None
             if preprocess is None or settings.preprocess is None
-            else Preprocess(ref(preprocess), settings.preprocess.placement == "inline"),
+            else Preprocess(preprocess.reference, settings.preprocess.placement == "inline"),
             reactions=settings.schema_.reactions(),
             example=_example(preprocess or first),
         )
 
-    def _problem(self, path: tuple[str | int, ...], message: str) -> None:
+    def _problem(self, path: KeyPath, message: str) -> None:
         self.problems.append(Problem(("endpoints", self._name, *path), message))
 
-    def _manifest(self, path: tuple[str | int, ...], reference: str) -> Manifest | None:
+    def _manifest(self, path: KeyPath, reference: str) -> Manifest | None:
         model, version = split_reference(reference)
         try:
             return self._manifest_of(model, version)
@@ -138,17 +141,15 @@ class _Endpoint:
             self._problem(path, error.message)
             return None
 
-    def _variants(self) -> list[tuple[tuple[str | int, ...], Manifest | None]]:
+    def _variants(self) -> list[Placed]:
         single = self._settings.route.kind == "single"
-        found: list[tuple[tuple[str | int, ...], Manifest | None]] = []
+        found: list[Placed] = []
         for index, variant in enumerate(self._settings.variants):
-            path: tuple[str | int, ...] = (
-                ("route", "model") if single else ("route", "variants", index, "model")
-            )
+            path: KeyPath = ("route", "model") if single else ("route", "variants", index, "model")
             found.append((path, self._predictor(path, variant.model)))
         return found
 
-    def _predictor(self, path: tuple[str | int, ...], reference: str) -> Manifest | None:
+    def _predictor(self, path: KeyPath, reference: str) -> Manifest | None:
         manifest = self._manifest(path, reference)
         if manifest is not None and manifest.signature.output.kind == "transform":
             self._problem(
@@ -157,7 +158,7 @@ class _Endpoint:
             return None
         return manifest
 
-    def _fallback(self) -> tuple[tuple[str | int, ...], Manifest | None] | None:
+    def _fallback(self) -> Placed | None:
         if self._settings.fallback is None:
             return None
         return ("fallback",), self._predictor(("fallback",), self._settings.fallback)
@@ -173,45 +174,41 @@ class _Endpoint:
             return None
         return manifest
 
-    def _same_output(
-        self, path: tuple[str | int, ...], manifest: Manifest, first: Manifest
-    ) -> None:
+    def _same_output(self, path: KeyPath, manifest: Manifest, first: Manifest) -> None:
         mine, theirs = manifest.signature.output, first.signature.output
         if mine.kind != theirs.kind or mine.width != theirs.width:
             self._problem(
-                path, f"{ref(manifest)} gives {mine.kind}, but {ref(first)} gives {theirs.kind}"
+                path,
+                f"{manifest.reference} gives {mine.kind}, but {first.reference} gives {theirs.kind}",
             )
         elif set(mine.labels) != set(theirs.labels):
             self._problem(
                 path,
-                f"{ref(manifest)} has the classes {list(mine.labels)}, "
-                f"but {ref(first)} has {list(theirs.labels)}",
+                f"{manifest.reference} has the classes {list(mine.labels)}, "
+                f"but {first.reference} has {list(theirs.labels)}",
             )
 
     def _fed(
-        self, path: tuple[str | int, ...], manifest: Manifest, preprocess: Manifest | None
+        self,
+        path: KeyPath,
+        manifest: Manifest,
+        first: Manifest,
+        preprocess: Manifest | None,
     ) -> None:
         if preprocess is not None:
             given = {column.name for column in preprocess.signature.output.columns}
-            giver = f"preprocessing by {ref(preprocess)} gives"
+            giver = f"preprocessing by {preprocess.reference} gives"
         else:
-            variants = [m for _, m in self._cached_variants() if m is not None]
-            given = set(variants[0].signature.names)
-            giver = f"{ref(variants[0])}, whose columns the endpoint takes, has"
+            given = set(first.signature.names)
+            giver = f"{first.reference}, whose columns the endpoint takes, has"
         lacking = [name for name in manifest.signature.names if name not in given]
         if lacking:
             more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
             self._problem(
                 path,
-                f"{ref(manifest)} needs the column {', '.join(map(repr, lacking[:3]))}{more}, "
+                f"{manifest.reference} needs the column {', '.join(map(repr, lacking[:3]))}{more}, "
                 f"but {giver} {len(given)} others",
             )
-
-    def _cached_variants(self) -> list[tuple[tuple[str | int, ...], Manifest | None]]:
-        known = len(self.problems)
-        found = self._variants()
-        del self.problems[known:]
-        return found
 
     def _combines(self, first: Manifest) -> None:
         route = self._settings.route
@@ -229,11 +226,6 @@ class _Endpoint:
             if name not in known:
                 self._problem(("schema", "columns", name), f"there is no column {name!r}")
         return tuple(_correct(column, corrections.get(column.name)) for column in inputs)
-
-
-def ref(manifest: Manifest) -> str:
-    """The version's name, `diagnosis-xgb@1`."""
-    return f"{manifest.name}@{manifest.version}"
 
 
 def _quorum(settings: EndpointSettings) -> int:
