@@ -179,7 +179,8 @@ class _Endpoint:
         if mine.kind != theirs.kind or mine.width != theirs.width:
             self._problem(
                 path,
-                f"{manifest.reference} gives {mine.kind}, but {first.reference} gives {theirs.kind}",
+                f"{manifest.reference} gives {mine.kind}, "
+                f"but {first.reference} gives {theirs.kind}",
             )
         elif set(mine.labels) != set(theirs.labels):
             self._problem(
