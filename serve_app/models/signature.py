@@ -37,8 +37,10 @@ def infer(
     if labels and len(labels) != len(found):
         msg = f"the model knows {len(found)} classes, but {len(labels)} labels were given"
         raise InvalidInput(msg)
-    if labels and flavour != "xgboost" and tuple(labels) != found:
-        msg = f"the model says {list(found)} itself; labels are for models trained on numbers"
+    if labels and found not in (tuple(labels), tuple(range(len(labels)))):
+        msg = (
+            f"the model itself says {list(found)}; labels are for one that was trained on 0, 1, 2 …"
+        )
         raise InvalidInput(msg)
     columns = _columns(estimator, rows) if kind == "transform" else ()
     output = Output(cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns)

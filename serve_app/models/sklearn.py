@@ -128,6 +128,9 @@ class SklearnModel:
         self._framer = Framer(signature.inputs)
         self._named = hasattr(estimator, "feature_names_in_")
         self._argmax = isinstance(_last(estimator), _ARGMAX)
+        own: Array = np.asarray(getattr(estimator, "classes_", ()))
+        self._renames = tuple(own.tolist()) != signature.output.labels
+        self._classes = _label_array(signature.output.labels) if self._renames else own
 
     def predict(self, columns: Columns) -> Prediction:
         """The library's `predict` and, where it has it, `predict_proba`.
@@ -141,15 +144,15 @@ class SklearnModel:
         rows = self._rows(columns)
         try:
             if not output.probabilities:
-                return Prediction(np.asarray(self._estimator.predict(rows)))
+                return Prediction(self._named_values(self._estimator.predict(rows)))
             probabilities = self._estimator.predict_proba(rows)
             if self._argmax:
-                values = self._estimator.classes_.take(np.argmax(probabilities, axis=1))
-            else:
-                values = self._estimator.predict(rows)
+                return Prediction(
+                    self._classes.take(np.argmax(probabilities, axis=1)), probabilities
+                )
+            return Prediction(self._named_values(self._estimator.predict(rows)), probabilities)
         except Exception as error:
             raise _failed(self._estimator, error) from error
-        return Prediction(np.asarray(values), probabilities)
 
     def transform(self, columns: Columns) -> Columns:
         """The library's `transform`, by the names that it gives its columns.
@@ -173,6 +176,13 @@ class SklearnModel:
             return Columns.of({name: result[:, j] for j, name in enumerate(names)})
         return Columns.from_block(names, result)
 
+    def _named_values(self, values: Any) -> Array:
+        """What the library predicts, classes by the names that the signature gives them."""
+        values = np.asarray(values)
+        if self._output.kind != "classification" or not self._renames:
+            return values
+        return self._classes[values.astype(np.intp)]
+
     def _rows(self, columns: Columns) -> Any:
         return self._framer.frame(columns) if self._named else matrix(columns)
 
@@ -194,6 +204,11 @@ def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]
         return "classification", labels, hasattr(estimator, "predict_proba"), 1
     values = np.asarray(estimator.predict(rows))
     return "regression", (), False, 1 if values.ndim == 1 else values.shape[1]
+
+
+def _label_array(labels: Sequence[Any]) -> Array:
+    """Labels that stand for the classes 0, 1, 2 …; text stays of any length."""
+    return np.array(labels, dtype=object if labels and isinstance(labels[0], str) else None)
 
 
 def _last(estimator: Any) -> Any:

@@ -1,0 +1,188 @@
+"""One request's way through the engine, with models in this process."""
+
+import asyncio
+import itertools
+import logging
+
+import numpy as np
+import pytest
+
+from serve_app.config import ControlSettings
+from serve_app.core.messages import Payload, Request
+from serve_app.core.snapshot import Snapshot
+from serve_app.engine.assemble import Assembler
+from serve_app.engine.coalesced import CoalescedModels, Limits
+from serve_app.engine.declare import declare
+from serve_app.engine.load import load
+from serve_app.engine.local import LocalModels
+from serve_app.engine.predict import Predictor
+from serve_app.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady
+from serve_app.models.frames import to_columns
+
+ENDPOINTS = {
+    "plain": {"route": {"kind": "single", "model": "logistic@1"}},
+    "ab": {
+        "route": {
+            "kind": "split",
+            "key": "patient",
+            "variants": [{"model": "logistic@1", "weight": 50}, {"model": "other@1", "weight": 50}],
+        },
+    },
+    "both": {
+        "route": {
+            "kind": "ensemble",
+            "variants": [{"model": "logistic@1"}, {"model": "other@1"}],
+        },
+    },
+    "scaled": {
+        "preprocess": {"model": "scaler@1"},
+        "route": {"kind": "single", "model": "line@1"},
+    },
+}
+
+
+@pytest.fixture
+def predictor(registry):
+    """An engine whose models run in this process, at time 0 and by numbered ids."""
+    numbers = itertools.count(1)
+    local = LocalModels(
+        {
+            f"{name}@1": load(registry, name, 1).model
+            for name in ("logistic", "other", "line", "scaler")
+        },
+        clock=lambda: 0.0,
+    )
+    settings = ControlSettings.model_validate({"endpoints": ENDPOINTS})
+    endpoints = declare(settings, registry.manifest).checked()
+    assembler = Assembler(replicas=local, inline=local, clock=lambda: 0.0, draw=lambda: 0.0)
+    made = Predictor(clock=lambda: 0.0, ids=lambda: f"id-{next(numbers)}")
+    made.swap(assembler.stages(Snapshot(7, "hash", endpoints)))
+    return made
+
+
+def ask(predictor, endpoint, frame, **more):
+    columns = {name: frame[name].tolist() for name in frame}
+    keys = more.pop("keys", {})
+    request = Request(endpoint, Payload(columns, len(frame), keys), "request-1", **more)
+    return asyncio.run(predictor.predict(request))
+
+
+def test_an_answer_is_the_librarys_and_says_who_gave_it(predictor, models, frame):
+    response = ask(predictor, "plain", frame)
+    direct = models["logistic"][0].predict_proba(frame)
+    assert response.answer.prediction.probabilities.tobytes() == direct.tobytes()
+    assert response.answer.variants == ("logistic@1",)
+    assert response.snapshot_version == 7
+    assert response.prediction_id == "id-1"
+    assert response.labels == ("ill", "well")
+
+
+def test_one_key_always_meets_the_same_variant(predictor, frame):
+    seen = {
+        key: {ask(predictor, "ab", frame[:1], keys={"patient": key}).answer.variants}
+        for key in range(40)
+        for _ in range(2)
+    }
+    assert all(len(variants) == 1 for variants in seen.values())
+    assert set().union(*seen.values()) == {("logistic@1",), ("other@1",)}
+
+
+def test_a_key_may_stand_among_the_columns_and_no_model_sees_it(predictor, frame):
+    among = ask(predictor, "ab", frame[:1].assign(patient="p-1"))
+    beside = ask(predictor, "ab", frame[:1], keys={"patient": "p-1"})
+    assert among.answer.variants == beside.answer.variants
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_members(predictor, models, frame):
+    response = ask(predictor, "both", frame)
+    members = [models[name][0].predict_proba(frame) for name in ("logistic", "other")]
+    assert response.answer.prediction.probabilities == pytest.approx(np.mean(members, axis=0))
+
+
+def test_preprocessing_comes_before_the_model(predictor, models, frame):
+    response = ask(predictor, "scaled", frame)
+    direct = models["line"][0].predict(models["scaler"][0].transform(frame))
+    assert response.answer.prediction.values.tobytes() == direct.tobytes()
+
+
+def test_a_version_can_be_asked_for_by_name_or_by_its_number_where_only_one_has_it(
+    predictor, frame
+):
+    assert ask(predictor, "ab", frame, version="other@1").answer.variants == ("other@1",)
+    assert ask(predictor, "plain", frame, version="1").answer.variants == ("logistic@1",)
+    with pytest.raises(NotFound, match="several versions numbered 1"):
+        ask(predictor, "ab", frame, version="1")
+    with pytest.raises(NotFound, match=r"logistic@1, other@1"):
+        ask(predictor, "ab", frame, version="line@1")
+
+
+def test_an_endpoint_that_is_not_there_is_said_with_the_nearest_one(predictor, frame):
+    with pytest.raises(NotFound, match="Did you mean 'plain'"):
+        ask(predictor, "plane", frame)
+
+
+def test_rows_that_break_the_schema_reach_no_model(predictor, frame):
+    with pytest.raises(InvalidInput) as caught:
+        ask(predictor, "plain", frame[["age"]])
+    assert caught.value.details["violations"][0]["column"] == "dose"
+
+
+def test_a_clients_deadline_counts_when_it_is_the_shorter_one(predictor, frame):
+    with pytest.raises(DeadlineExceeded):
+        ask(predictor, "plain", frame, timeout_s=0.0)
+    assert ask(predictor, "plain", frame, timeout_s=1e9).answer.variants == ("logistic@1",)
+
+
+def test_nothing_is_logged_per_request_unless_it_is_asked_for(predictor, frame, caplog):
+    with caplog.at_level(logging.INFO, "serve_app.predict"):
+        ask(predictor, "plain", frame[:1])
+    assert not caplog.records
+    with caplog.at_level(logging.DEBUG, "serve_app.predict"):
+        ask(predictor, "plain", frame[:1])
+    (record,) = caplog.records
+    assert (record.endpoint, record.request_id, record.rows) == ("plain", "request-1", 1)
+    assert record.variants == ("logistic@1",)
+
+
+class TestLocal:
+    def test_a_version_that_is_not_loaded_is_not_ready(self, frame):
+        with pytest.raises(NotReady, match="nobody@1"):
+            asyncio.run(
+                LocalModels({}, clock=lambda: 0.0).predict("nobody@1", to_columns(frame), 1)
+            )
+
+
+class TestCoalesced:
+    def test_requests_that_come_together_are_one_call_and_each_gets_its_own_rows(
+        self, registry, models, frame
+    ):
+        calls = []
+
+        class Counted(LocalModels):
+            async def predict(self, version, columns, deadline):
+                calls.append(columns.rows)
+                return await super().predict(version, columns, deadline)
+
+        local = Counted({"logistic@1": load(registry, "logistic", 1).model}, clock=lambda: 0.0)
+        limits = Limits(max_rows=1024, max_calls=4, max_waiting_rows=4096, slow_call_s=0.02)
+        coalesced = CoalescedModels(local, clock=lambda: 0.0, limits=limits)
+
+        async def all_at_once():
+            rows = [to_columns(frame[i : i + 1]) for i in range(50)]
+            return await asyncio.gather(
+                *[coalesced.predict("logistic@1", row, 10.0) for row in rows]
+            )
+
+        answers = asyncio.run(all_at_once())
+        assert calls == [50]
+        direct = models["logistic"][0].predict_proba(frame[:50])
+        assert np.vstack([a.probabilities for a in answers]) == pytest.approx(direct, rel=1e-12)
+
+    def test_versions_that_left_are_forgotten_and_come_back(self, registry, frame):
+        local = LocalModels({"logistic@1": load(registry, "logistic", 1).model}, clock=lambda: 0.0)
+        limits = Limits(max_rows=10, max_calls=1, max_waiting_rows=100, slow_call_s=0.02)
+        coalesced = CoalescedModels(local, clock=lambda: 0.0, limits=limits)
+        for _ in range(2):
+            answer = asyncio.run(coalesced.predict("logistic@1", to_columns(frame[:2]), 10.0))
+            assert len(answer.values) == 2
+            coalesced.retire(set())
