@@ -24,6 +24,7 @@ from serve_app.errors import ArtifactRejected, InvalidInput, ModelFailed
 from serve_app.models import threads
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix, to_columns
+from serve_app.models.labels import label_array
 from serve_app.models.trusted import TRUSTED
 
 # Their `predict` is, in scikit-learn's source, the argmax of their `predict_proba`.
@@ -130,7 +131,7 @@ class SklearnModel:
         self._argmax = isinstance(_last(estimator), _ARGMAX)
         own: Array = np.asarray(getattr(estimator, "classes_", ()))
         self._renames = tuple(own.tolist()) != signature.output.labels
-        self._classes = _label_array(signature.output.labels) if self._renames else own
+        self._classes = label_array(signature.output.labels) if self._renames else own
 
     def predict(self, columns: Columns) -> Prediction:
         """The library's `predict` and, where it has it, `predict_proba`.
@@ -176,12 +177,12 @@ class SklearnModel:
             return Columns.of({name: result[:, j] for j, name in enumerate(names)})
         return Columns.from_block(names, result)
 
-    def _named_values(self, values: Any) -> Array:
+    def _named_values(self, predicted: Any) -> Array:
         """What the library predicts, classes by the names that the signature gives them."""
-        values = np.asarray(values)
+        values: Array = np.asarray(predicted)
         if self._output.kind != "classification" or not self._renames:
             return values
-        return self._classes[values.astype(np.intp)]
+        return self._classes.take(values.astype(np.intp))
 
     def _rows(self, columns: Columns) -> Any:
         return self._framer.frame(columns) if self._named else matrix(columns)
@@ -204,11 +205,6 @@ def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]
         return "classification", labels, hasattr(estimator, "predict_proba"), 1
     values = np.asarray(estimator.predict(rows))
     return "regression", (), False, 1 if values.ndim == 1 else values.shape[1]
-
-
-def _label_array(labels: Sequence[Any]) -> Array:
-    """Labels that stand for the classes 0, 1, 2 …; text stays of any length."""
-    return np.array(labels, dtype=object if labels and isinstance(labels[0], str) else None)
 
 
 def _last(estimator: Any) -> Any:

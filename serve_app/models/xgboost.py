@@ -17,6 +17,7 @@ from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, ModelFailed
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix
+from serve_app.models.labels import label_array
 
 MODEL = "model.ubj"
 SETTINGS = "settings.json"
@@ -120,7 +121,7 @@ class WrapperModel(_Predicts):
 
     def __init__(self, wrapper: Any, signature: Signature) -> None:
         self._wrapper = wrapper
-        self._labels = _labels(signature)
+        self._labels = label_array(signature.output.labels)
         self._classifies = signature.output.kind == "classification"
         self._rows = _Rows(signature)
 
@@ -150,7 +151,7 @@ class BoosterModel(_Predicts):
     def __init__(self, booster: xgboost.Booster, signature: Signature) -> None:
         self._booster = booster
         self._names = booster.feature_names
-        self._labels = _labels(signature)
+        self._labels = label_array(signature.output.labels)
         self._output = signature.output
         self._rows = _Rows(signature)
         best = booster.attr("best_iteration")
@@ -201,13 +202,6 @@ def _width(booster: xgboost.Booster) -> int:
 
 def _objective(booster: xgboost.Booster) -> str:
     return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
-
-
-def _labels(signature: Signature) -> Array:
-    labels = signature.output.labels
-    if labels and isinstance(labels[0], str):
-        return np.array(labels, dtype=object)
-    return np.asarray(labels)
 
 
 def _nothing(labels: Array, *, probabilities: bool) -> Prediction:

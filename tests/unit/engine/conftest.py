@@ -33,12 +33,10 @@ def models():
     """Fitted estimators by name."""
     frame, label = made()
     scaler = StandardScaler().set_output(transform="pandas").fit(frame)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     renamed = frame.rename(columns={"dose": "amount"})
     return {
-        "logistic": (
-            make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, label),
-            frame,
-        ),
+        "logistic": (pipeline.fit(frame, label), frame),
         "other": (LogisticRegression(C=0.1).fit(frame, label), frame),
         "turned": (LogisticRegression().fit(frame, label == "ill"), frame),
         "line": (LinearRegression().fit(frame, frame["age"]), frame),
