@@ -12,7 +12,7 @@ import skops.io
 import xgboost
 
 from serve_app.errors import InvalidInput
-from serve_app.models.trusted import TRUSTED
+from serve_app.models.trusted import TRUSTED, untrusted
 from serve_app.models.xgboost import WRAPPERS
 
 PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".cloudpickle"})
@@ -51,12 +51,7 @@ def _skops(path: Path, trust: Sequence[str]) -> Any:
     asked = set(skops.io.get_untrusted_types(file=path))
     unknown = sorted(asked - TRUSTED - set(trust))
     if unknown:
-        listed = " ".join(f"--trust {name}" for name in unknown)
-        msg = (
-            f"{path} holds types that are not known to be harmless: {', '.join(unknown)}; "
-            f"if you trust their code, add {listed}"
-        )
-        raise InvalidInput(msg, types=unknown)
+        raise untrusted(str(path), unknown)
     return skops.io.load(path, trusted=sorted(asked))
 
 

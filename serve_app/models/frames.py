@@ -62,7 +62,9 @@ class Framer:
         """A frame with the names, order and dtypes of training."""
         block = columns.block
         if block is not None and str(block.dtype) == self._float:
-            return pd.DataFrame(block, columns=self._index, copy=False)
+            # Column by column in memory, as pandas keeps frames: BLAS adds in another order
+            # otherwise, and the last bit of a linear model would differ.
+            return pd.DataFrame(np.asfortranarray(block), columns=self._index, copy=False)
         return pd.DataFrame(
             {
                 column.name: _series(column, array)

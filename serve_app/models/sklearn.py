@@ -25,7 +25,7 @@ from serve_app.models import threads
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix, to_columns
 from serve_app.models.labels import label_array
-from serve_app.models.trusted import TRUSTED
+from serve_app.models.trusted import TRUSTED, untrusted
 
 # Their `predict` is, in scikit-learn's source, the argmax of their `predict_proba`.
 _ARGMAX = (DecisionTreeClassifier, ExtraTreesClassifier, RandomForestClassifier)
@@ -64,12 +64,7 @@ class SklearnFlavour:
         if unknown and allow_pickle:
             return self._pickled(estimator, libraries, parameters)
         if unknown:
-            listed = " ".join(f"--trust {name}" for name in unknown)
-            msg = (
-                f"the model holds types that are not known to be harmless: {', '.join(unknown)}; "
-                f"if you trust their code, add {listed}"
-            )
-            raise InvalidInput(msg, types=unknown)
+            raise untrusted("the model", unknown)
         return Stored(
             format="skops",
             files={"model.skops": content},
@@ -142,8 +137,8 @@ class SklearnModel:
         output = self._output
         if columns.rows == 0:
             return self._nothing()
-        rows = self._rows(columns)
         try:
+            rows = self._rows(columns)
             if not output.probabilities:
                 return Prediction(self._named_values(self._estimator.predict(rows)))
             probabilities = self._estimator.predict_proba(rows)

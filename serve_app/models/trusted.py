@@ -6,6 +6,10 @@ type that is not here needs a person's word: `--trust module.Type`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from serve_app.errors import InvalidInput
+
 TRUSTED = frozenset(
     {
         "numpy.dtype",
@@ -35,6 +39,7 @@ TRUSTED = frozenset(
         "sklearn.neighbors._kd_tree.KDTree",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.tree._tree.Tree",
+        "sklearn.utils._bunch.Bunch",
         "xgboost.core.Booster",
         "xgboost.sklearn.XGBClassifier",
         "xgboost.sklearn.XGBRFClassifier",
@@ -42,3 +47,21 @@ TRUSTED = frozenset(
         "xgboost.sklearn.XGBRegressor",
     }
 )
+
+
+def untrusted(holder: str, types: Sequence[str]) -> InvalidInput:
+    """The refusal of types that nobody trusts; `holder` says where they are."""
+    local = [name for name in types if "<" in name]
+    if local:
+        msg = (
+            f"{holder} holds {', '.join(local)}, which has no importable name, so that only a "
+            "pickle can hold it: move it into a module, or add --allow-pickle (a pickle can run "
+            "any code when it is loaded)"
+        )
+        return InvalidInput(msg, types=list(types))
+    listed = " ".join(f"--trust {name}" for name in types)
+    msg = (
+        f"{holder} holds types that are not known to be harmless: {', '.join(types)}; "
+        f"if you trust their code, add {listed}"
+    )
+    return InvalidInput(msg, types=list(types))
