@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.errors import ConfigError
 
@@ -124,14 +125,4 @@ def _aligned(member: Member, labels: tuple[Any, ...]) -> Array:
 
 def _decided(probabilities: Array, labels: tuple[Any, ...]) -> Prediction:
     # argmax takes the first of equal ones, which is the order of the labels.
-    return Prediction(_label_array(labels)[np.argmax(probabilities, axis=1)], probabilities)
-
-
-def _label_array(labels: tuple[Any, ...]) -> Array:
-    kinds = {type(label) for label in labels}
-    if kinds <= {bool} or kinds <= {int} or kinds <= {float}:
-        return np.asarray(labels)
-    # Text as objects, as models give it; of mixed labels numpy would make text.
-    array = np.empty(len(labels), dtype=object)
-    array[:] = labels
-    return array
+    return Prediction(label_array(labels)[np.argmax(probabilities, axis=1)], probabilities)

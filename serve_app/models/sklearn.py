@@ -18,13 +18,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from serve_app.core.columns import Array, Columns
+from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, InvalidInput, ModelFailed
 from serve_app.models import threads
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix, to_columns
-from serve_app.models.labels import label_array
 from serve_app.models.trusted import TRUSTED, untrusted
 
 # Their `predict` is, in scikit-learn's source, the argmax of their `predict_proba`.

@@ -12,12 +12,12 @@ import numpy as np
 import xgboost
 
 from serve_app.core.columns import Array, Columns
+from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, ModelFailed
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix
-from serve_app.models.labels import label_array
 
 MODEL = "model.ubj"
 SETTINGS = "settings.json"

@@ -1,0 +1,23 @@
+"""Class labels as arrays that predictions take from by number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array
+
+
+def label_array(labels: Sequence[Any]) -> Array:
+    """The labels of the classes 0, 1, 2, … as one array.
+
+    Text stands in it as objects, as models give it; of mixed labels numpy would make text.
+    """
+    kinds = {type(label) for label in labels}
+    if kinds <= {bool} or kinds <= {int} or kinds <= {float}:
+        return np.asarray(labels)
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array

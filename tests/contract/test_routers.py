@@ -1,0 +1,94 @@
+"""What every kind of route must hold."""
+
+import dataclasses
+from importlib import import_module
+
+import pytest
+
+from serve_app.core.messages import Payload, Request
+from serve_app.core.signature import Column, Output, Signature
+from serve_app.core.snapshot import Endpoint, Variant
+from serve_app.errors import ConfigError
+from serve_app.routing import KINDS
+
+SIGNATURE = Signature((Column("x", "float64"),), Output("regression"))
+WEIGHTED = sorted(KINDS.keys() - {"single"})
+
+
+def endpoint(kind, **weights):
+    variants = tuple(Variant(f"{name}@1", weight) for name, weight in weights.items())
+    return Endpoint(
+        "e", kind, SIGNATURE, variants, timeout_s=1.0, variant_timeout_s=0.8, key="user"
+    )
+
+
+def router(spec, draw=lambda: 0.5):
+    module, _, name = KINDS[spec.kind].partition(":")
+    return getattr(import_module(module), name).of(spec, draw=draw)
+
+
+def request(user=None):
+    keys = {} if user is None else {"user": user}
+    return Request("e", Payload({"x": [1.0]}, 1, keys), "r")
+
+
+@pytest.fixture(params=sorted(KINDS))
+def spec(request):
+    """An endpoint of each kind, with as many variants as the kind takes."""
+    more = {} if request.param == "single" else {"b": 1.0, "c": 1.0}
+    return endpoint(request.param, a=1.0, **more)
+
+
+def test_a_plan_names_variants_of_the_endpoint_each_once(spec):
+    known = {variant.version for variant in spec.variants}
+    for user in [None, *range(50)]:
+        plan = router(spec).plan(request(user))
+        assert plan.variants
+        assert set(plan.variants) <= known
+        assert len(set(plan.variants)) == len(plan.variants)
+
+
+def test_the_same_request_has_the_same_plan_in_routers_built_apart(spec):
+    turned = dataclasses.replace(spec, variants=spec.variants[::-1])
+    for user in range(50):
+        first = router(spec).plan(request(user))
+        again = router(turned).plan(request(user))
+        assert set(first.variants) == set(again.variants)
+        if not first.together:
+            assert first == again
+
+
+@pytest.mark.parametrize("kind", WEIGHTED)
+def test_a_variant_of_weight_zero_is_never_asked(kind):
+    spec = endpoint(kind, a=1.0, never=0.0, b=2.0)
+    for draw in (0.0, 0.3, 0.999999):
+        for user in [None, *range(200)]:
+            assert "never@1" not in router(spec, lambda d=draw: d).plan(request(user)).variants
+
+
+@pytest.mark.parametrize("kind", WEIGHTED)
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ({}, "no variants"),
+        ({"a": 0.0}, "above 0"),
+        ({"a": -1.0}, "a@1 has the weight -1"),
+        ({"a": 1.0, "b": float("nan")}, "b@1"),
+        ({"a": float("inf")}, "finite"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_with_what_to_do(kind, weights, said):
+    with pytest.raises(ConfigError, match=said):
+        router(endpoint(kind, **weights))
+
+
+@pytest.mark.parametrize("kind", WEIGHTED)
+def test_a_variant_that_stands_twice_is_refused(kind):
+    spec = endpoint(kind, a=1.0)
+    with pytest.raises(ConfigError, match="twice"):
+        router(dataclasses.replace(spec, variants=spec.variants * 2))
+
+
+def test_a_single_route_has_one_variant():
+    with pytest.raises(ConfigError, match="a@1, b@1"):
+        router(endpoint("single", a=1.0, b=1.0))
