@@ -1,0 +1,91 @@
+"""Columns stay the same values, however they are cut, stacked, chosen and sent."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve_app.core.columns import Columns, concatenate
+
+NAMES = ("a", "b", "c")
+
+
+def block(rows, dtype=float):
+    return Columns.from_block(NAMES, np.arange(rows * 3, dtype=dtype).reshape(rows, 3))
+
+
+def mixed(rows):
+    text = np.array([f"t{i}" if i % 3 else None for i in range(rows)], dtype=object)
+    return Columns.of({"a": np.arange(rows), "b": np.full(rows, np.nan), "c": text})
+
+
+BOTH = pytest.mark.parametrize("made", [block, mixed])
+
+
+@BOTH
+@given(cuts=st.lists(st.integers(0, 12), max_size=5))
+def test_what_is_cut_and_stacked_again_is_the_same(made, cuts):
+    whole = made(12)
+    borders = [0, *sorted(cuts), 12]
+    parts = [whole.slice(a, b) for a, b in itertools.pairwise(borders)]
+    again = concatenate(parts)
+    assert again == whole
+    assert again.rows == 12
+    assert (again.block is None) == (whole.block is None)
+
+
+@BOTH
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_columns_survive_being_sent(made, rows):
+    whole = made(rows)
+    again = pickle.loads(pickle.dumps(whole))
+    assert again == whole
+    assert (again.names, again.rows) == (whole.names, rows)
+
+
+def test_a_block_is_sent_as_one_array():
+    wide = Columns.from_block([f"c{i}" for i in range(300)], np.zeros((10, 300)))
+    assert len(wide.arrays) == 300
+    assert len(pickle.dumps(wide)) < 10 * 300 * 8 + 8000
+
+
+@BOTH
+def test_chosen_columns_come_in_the_order_asked_for(made):
+    whole = made(4)
+    chosen = whole.select(["c", "a"])
+    assert chosen.names == ("c", "a")
+    assert chosen["a"].tolist() == whole["a"].tolist()
+    assert whole.select(NAMES) is whole
+    with pytest.raises(KeyError, match="z"):
+        whole.select(["a", "z"])
+
+
+def test_blocks_of_two_types_are_stacked_column_by_column():
+    stacked = concatenate([block(2, np.float32), block(2, np.float64)])
+    assert stacked.rows == 4
+    assert stacked["b"].tolist() == [1.0, 4.0, 1.0, 4.0]
+
+
+def test_columns_of_other_names_are_not_stacked():
+    with pytest.raises(ValueError, match="names"):
+        concatenate([block(1), block(1).select(["b", "a", "c"])])
+
+
+def test_columns_are_of_one_length():
+    with pytest.raises(ValueError, match="length"):
+        Columns.of({"a": np.zeros(2), "b": np.zeros(3)})
+    with pytest.raises(ValueError, match="3 columns"):
+        Columns.from_block(NAMES, np.zeros((2, 2)))
+
+
+def test_columns_differ_by_names_types_and_values_and_nan_is_itself():
+    assert mixed(3) == mixed(3)
+    assert block(3) != block(3, np.float32)
+    assert block(3) != mixed(3)
+    assert block(3) != block(3).select(["b", "a", "c"])
+    assert "a" in block(1)
+    assert "z" not in block(1)
+    assert len(block(1)) == 3

@@ -1,0 +1,87 @@
+"""Snapshots survive being written down."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve_app.core.signature import DTYPES, Column, Output, Signature
+from serve_app.core.snapshot import Endpoint, Preprocess, Snapshot, Variant
+
+TEXT = st.text(max_size=8)
+LABEL = st.one_of(TEXT, st.integers(), st.booleans())
+COLUMN = st.builds(
+    Column,
+    name=TEXT,
+    dtype=st.sampled_from(DTYPES),
+    nullable=st.booleans(),
+    minimum=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    maximum=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    categories=st.none() | st.lists(LABEL, max_size=3).map(tuple),
+    frame_dtype=st.none() | TEXT,
+)
+OUTPUT = st.builds(
+    Output,
+    kind=st.sampled_from(["classification", "regression", "transform"]),
+    labels=st.lists(LABEL, max_size=3).map(tuple),
+    probabilities=st.booleans(),
+    width=st.integers(1, 3),
+    columns=st.lists(COLUMN, max_size=2).map(tuple),
+)
+SIGNATURE = st.builds(Signature, st.lists(COLUMN, max_size=3).map(tuple), OUTPUT)
+VARIANT = st.builds(Variant, TEXT, st.floats(0, 100), st.lists(LABEL, max_size=2).map(tuple))
+ENDPOINT = st.builds(
+    Endpoint,
+    name=TEXT,
+    kind=st.sampled_from(["single", "split", "ensemble"]),
+    signature=SIGNATURE,
+    variants=st.lists(VARIANT, max_size=3).map(tuple),
+    timeout_s=st.floats(0.1, 10),
+    variant_timeout_s=st.floats(0.1, 10),
+    key=st.none() | TEXT,
+    combine=st.none() | TEXT,
+    quorum=st.integers(1, 3),
+    fallback=st.none() | VARIANT,
+    preprocess=st.none() | st.builds(Preprocess, TEXT, st.booleans()),
+    reactions=st.dictionaries(TEXT, TEXT, max_size=2),
+    example=st.none() | st.dictionaries(TEXT, LABEL, max_size=2),
+)
+SNAPSHOT = st.builds(
+    Snapshot,
+    version=st.integers(0),
+    declaration=TEXT,
+    endpoints=st.dictionaries(TEXT, ENDPOINT, max_size=2),
+    overrides=st.dictionaries(TEXT, st.dictionaries(TEXT, st.floats(0, 1), max_size=2), max_size=2),
+    waiting=st.dictionaries(TEXT, st.lists(TEXT, max_size=2).map(tuple), max_size=2),
+)
+
+
+@given(SNAPSHOT)
+def test_a_snapshot_that_is_read_again_is_the_same(snapshot):
+    assert Snapshot.from_json(json.loads(json.dumps(snapshot.to_json()))) == snapshot
+
+
+def test_a_type_that_nobody_knows_is_refused():
+    with pytest.raises(ValueError, match="complex"):
+        Column.from_json({"name": "x", "dtype": "complex"})
+
+
+def endpoint(**more):
+    variants = (Variant("a@1", 90.0), Variant("b@1", 0.0))
+    signature = Signature((), Output("regression"))
+    return Endpoint("e", "split", signature, variants, 1.0, 0.8, **more)
+
+
+def test_an_endpoint_needs_those_who_may_be_asked_and_preprocessing_of_its_own():
+    assert endpoint().needs() == {"a@1"}
+    assert endpoint(preprocess=Preprocess("p@1", inline=True)).needs() == {"a@1"}
+    assert endpoint(preprocess=Preprocess("p@1", inline=False)).needs() == {"a@1", "p@1"}
+    # What stands by for failures must hold nobody up.
+    assert endpoint(fallback=Variant("f@1", 0.0)).needs() == {"a@1"}
+
+
+def test_weights_change_and_nothing_else():
+    changed = endpoint().with_weights({"b@1": 5.0})
+    assert [variant.weight for variant in changed.variants] == [90.0, 5.0]
+    assert endpoint().variants[1].weight == 0.0
