@@ -18,6 +18,7 @@ from serve_app.cli.examples import train
 from serve_app.cli.predict import prediction_rows
 from serve_app.cli.readiness import wait_until_ready
 from serve_app.cli.validate import require_valid
+from serve_app.config import HOME_VARIABLE
 from serve_app.registry.store import Registry
 from serve_app.serving.cluster import Cluster, Options, Running
 from serve_app.serving.environment import Ports
@@ -59,7 +60,7 @@ def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | 
 
 def _deploy(config: Path, running: Running) -> None:
     _step(f"validate {config}")
-    require_valid(config)
+    require_valid(config, running.environment[HOME_VARIABLE])
     _step(f"serve deploy {config}")
     with output.progress().status("serve deploy …"):
         serve_deploy(config, running)

@@ -12,6 +12,7 @@ import click
 from serve_app.cli import output
 from serve_app.cli.readiness import wait_until_ready
 from serve_app.cli.validate import require_valid
+from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ServerFault
 from serve_app.serving.cluster import Cluster, Running
 
@@ -24,7 +25,7 @@ from serve_app.serving.cluster import Cluster, Running
 def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
     """Check a config FILE, hand it to `serve deploy`, and wait until every endpoint answers."""
     running = Cluster(Path(state)).require()
-    require_valid(Path(file))
+    require_valid(Path(file), running.environment[HOME_VARIABLE])
     with output.progress().status("serve deploy …"):
         serve_deploy(Path(file), running)
     if wait:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from serve_app.cli import output
+from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ConfigError
 
 
@@ -35,14 +37,15 @@ def validate(files: tuple[str, ...], as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def require_valid(file: Path) -> None:
-    """Check one file.
+def require_valid(file: Path, home: str) -> None:
+    """Check one file as a cluster sees it whose relative paths start from `home`.
 
     Raises:
         ConfigError: it cannot be deployed; lists every problem.
     """
     from serve_app.serving.validate import validate as check
 
+    os.environ[HOME_VARIABLE] = home
     report = check(file)
     if report.findings:
         listed = "\n".join(f"  {file}:{f.line}: {f.key}: {f.message}" for f in report.findings)

@@ -226,6 +226,13 @@ class _Check:
             path = (*base, *item["loc"])
             if item["type"] == "extra_forbidden":
                 self._find(path, _unknown_key(str(path[-1]), _candidates(body, item["loc"])))
+            elif item["type"] == "union_tag_invalid":
+                said, known = item["ctx"]["tag"], item["ctx"]["expected_tags"]
+                near = _nearest(said, known.replace("'", "").split(", "))
+                self._find(
+                    (*path, item["ctx"]["discriminator"].strip("'")),
+                    f"{said!r} is none of {known}.{near}",
+                )
             else:
                 self._find(path, item["msg"].removeprefix("Value error, "))
 

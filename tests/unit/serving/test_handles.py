@@ -1,0 +1,81 @@
+"""Whatever Ray raises reaches clients as one of our errors, without a word of Ray's."""
+
+import inspect
+
+import pytest
+import ray.exceptions
+from ray.serve import exceptions as serve_errors
+
+from serve_app.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    ModelFailed,
+    NotReady,
+    Overloaded,
+    ServerFault,
+    Unavailable,
+)
+from serve_app.serving.handles import translate
+
+RAYS = sorted(
+    {
+        found
+        for module in (ray.exceptions, serve_errors)
+        for _, found in inspect.getmembers(module, inspect.isclass)
+        if issubclass(found, Exception)
+    },
+    key=lambda found: f"{found.__module__}.{found.__qualname__}",
+)
+RAYS.remove(serve_errors.BackPressureError)  # it carries numbers, and has a test of its own
+
+
+def made(kind):
+    """An error of a class, whatever its constructor wants."""
+    error = kind.__new__(kind)
+    error.args = ("Traceback (most recent call last): a secret of the replica",)
+    return error
+
+
+@pytest.mark.parametrize("kind", RAYS, ids=lambda kind: kind.__qualname__)
+def test_every_error_of_ray_becomes_one_of_ours_in_our_words(kind):
+    error = translate(made(kind), "diagnosis-xgb@1")
+    assert isinstance(error, (Unavailable, ServerFault))
+    assert "diagnosis-xgb@1" in error.message
+    assert "Traceback" not in str(error)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"),
+    [
+        (made(ray.exceptions.ActorDiedError), NotReady),
+        (made(ray.exceptions.ActorUnavailableError), NotReady),
+        (made(serve_errors.DeploymentUnavailableError), NotReady),
+        (made(ray.exceptions.GetTimeoutError), DeadlineExceeded),
+        (TimeoutError(), DeadlineExceeded),
+        (made(serve_errors.RequestCancelledError), DeadlineExceeded),
+        (ValueError("of a model"), ModelFailed),
+    ],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+)
+def test_the_error_says_what_a_client_can_do(error, ours):
+    assert type(translate(error, "m@1")) is ours
+
+
+def test_a_full_queue_says_when_to_come_back():
+    full = serve_errors.BackPressureError(
+        num_queued_requests=9, max_queued_requests=9, status_code=429, retry_after_s=2.5
+    )
+    error = translate(full, "m@1")
+    assert isinstance(error, Overloaded)
+    assert error.details["retry_after_s"] == 2.5
+
+
+def test_our_own_errors_come_out_of_rays_wrapper_as_they_were_raised():
+    inner = InvalidInput("row 3 is odd", violations=[{"row": 3}])
+    wrapped = ray.exceptions.RayTaskError("predict", "a long traceback", inner)
+    for error in (wrapped, wrapped.as_instanceof_cause()):
+        found = translate(error, "m@1")
+        assert type(found) is InvalidInput
+        assert found.message == "row 3 is odd"
+        assert found.details == inner.details
