@@ -27,6 +27,7 @@ def infer(
     Raises:
         InvalidInput: a column cannot be served, or the labels do not fit.
     """
+    _trained_on(estimator, frame)
     inputs = describe(frame)
     probe = frame.head(PROBED_ROWS)
     rows: Any = probe if hasattr(estimator, "feature_names_in_") else probe.to_numpy()
@@ -45,6 +46,32 @@ def infer(
     columns = _columns(estimator, rows) if kind == "transform" else ()
     output = Output(cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns)
     return Signature(inputs, output)
+
+
+def _trained_on(estimator: Any, frame: pd.DataFrame) -> None:
+    """Refuse data whose columns are not those that the estimator says it was fitted on.
+
+    Raises:
+        InvalidInput: one is missing, one too many, or they come in another order.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return
+    given, wanted = [str(name) for name in frame.columns], [str(name) for name in names]
+    lacking = [name for name in wanted if name not in given]
+    besides = [name for name in given if name not in wanted]
+    if lacking:
+        msg = f"the model was trained on the column {lacking[0]!r}, which the data does not have"
+        raise InvalidInput(msg, columns=lacking)
+    if besides:
+        msg = (
+            f"the data has the column {besides[0]!r}, which the model was not trained on; leave "
+            "it out, or name it as the target"
+        )
+        raise InvalidInput(msg, columns=besides)
+    if given != wanted:
+        msg = f"the model was trained on the columns in the order {', '.join(wanted)}"
+        raise InvalidInput(msg, columns=wanted)
 
 
 def _columns(transformer: Any, rows: Any) -> tuple[Column, ...]:

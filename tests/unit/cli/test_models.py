@@ -1,0 +1,159 @@
+"""Models are registered, listed, shown, verified and named from the command line."""
+
+import json
+import shutil
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+import xgboost
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def churn(folder):
+    """Training data and a fitted pipeline, stored in every way that people store them."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.integers(18, 90, 200), "visits": rng.normal(5, 2, 200)})
+    churned = (frame["visits"] < 4).astype(int)
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, churned)
+    (folder / "model.skops").write_bytes(skops.io.dumps(fitted))
+    joblib.dump(fitted, folder / "model.joblib")
+    boosted = xgboost.XGBClassifier(n_estimators=3).fit(frame, churned)
+    boosted.save_model(folder / "model.ubj")
+    boosted.save_model(folder / "model.json")
+    frame.assign(churned=churned).to_csv(folder / "train.csv", index=False)
+    return folder
+
+
+REGISTER = ["--data", "train.csv", "--target", "churned"]
+
+
+@pytest.mark.parametrize("file", ["model.skops", "model.ubj", "model.json"])
+def test_a_trained_model_gets_the_next_number(serve_app, churn, file):
+    first = serve_app("register", "churn", file, *REGISTER)
+    assert "registered churn@1 (classification)" in first.out
+    said = serve_app("register", "churn", file, *REGISTER, "--alias", "champion", "--json")
+    manifest = json.loads(said.out)
+    assert manifest["version"] == 2
+    assert manifest["training"]["rows"] == 200
+    assert manifest["metrics"]["held_out"]["accuracy"] > manifest["metrics"]["baseline"]["accuracy"]
+    assert [c["name"] for c in manifest["signature"]["inputs"]] == ["age", "visits"]
+    shown = json.loads(serve_app("models", "show", "churn@champion", "--json").out)
+    assert shown["version"] == 2
+
+
+def test_a_pickle_needs_consent_and_the_manifest_says_so(serve_app, churn):
+    refused = serve_app("register", "churn", "model.joblib", *REGISTER)
+    assert refused.code == 1
+    assert "--allow-pickle" in refused.err
+    said = serve_app("register", "churn", "model.joblib", *REGISTER, "--allow-pickle")
+    assert said.code == 0
+    # What skops can store is stored by skops, whatever it was read from.
+    assert json.loads(serve_app("models", "show", "churn", "--json").out)["format"] == "skops"
+
+
+def test_labels_and_a_schema_can_be_given(serve_app, churn):
+    (churn / "schema.json").write_text('{"age": {"minimum": 0, "maximum": 120}}')
+    more = ["--labels", "stays,leaves", "--schema", "schema.json", "--no-evaluate", "--json"]
+    body = json.loads(serve_app("register", "churn", "model.ubj", *REGISTER, *more).out)
+    assert body["signature"]["output"]["labels"] == ["stays", "leaves"]
+    assert body["signature"]["inputs"][0]["maximum"] == 120
+    assert body["metrics"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["model.skops", "--data", "train.csv", "--target", "churn"], "age, visits, churned"),
+        (["model.skops", "--data", "train.csv"], "churned"),
+        (["train.csv", *REGISTER], ".skops, .ubj"),
+        (["model.skops", *REGISTER, "--labels", "a,b,c"], "2 classes"),
+        (["broken.skops", *REGISTER], "broken.skops cannot be read"),
+        (["broken.json", *REGISTER], "broken.json cannot be read"),
+        (["model.skops", *REGISTER, "--schema", "wrong.json"], "agee"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(serve_app, churn, arguments, said):
+    (churn / "broken.skops").write_bytes(b"not a zip")
+    (churn / "broken.json").write_text("{}")
+    (churn / "wrong.json").write_text('{"agee": {"maximum": 1}}')
+    got = serve_app("register", "churn", *arguments)
+    assert got.code == 1
+    assert said in got.err
+    assert "Traceback" not in got.err
+    assert not (churn / "registry" / "churn").exists()
+
+
+def test_a_name_that_cannot_be_one_is_refused(serve_app, churn):
+    said = serve_app("register", "Churn Model", "model.skops", *REGISTER)
+    assert said.code == 1
+    assert "lower-case" in said.err
+
+
+class TestRegistered:
+    @pytest.fixture(autouse=True)
+    def copied(self, folder, trained_home):
+        shutil.copytree(trained_home / "registry", folder / "registry")
+
+    def test_models_are_listed(self, serve_app):
+        listed = json.loads(serve_app("models", "list", "--json").out)
+        assert [model["model"] for model in listed] == [
+            "cultivar-forest", "diagnosis-features", "diagnosis-forest", "diagnosis-logistic",
+            "diagnosis-xgb", "progression-xgb",
+        ]  # fmt: skip
+        table = serve_app("models", "list").out
+        assert "diagnosis-xgb" in table
+        assert "roc_auc" in table
+
+    def test_a_version_is_shown_with_its_metrics_beside_the_baselines(self, serve_app):
+        said = serve_app("models", "show", "diagnosis-xgb").out
+        assert "diagnosis-xgb@1" in said
+        assert "baseline" in said
+        assert "569 rows" in said
+
+    @pytest.mark.parametrize("wrong", ["diagnosis-gxb", "diagnosis-xgb@9", "diagnosis-xgb@best"])
+    def test_what_is_not_there_is_said_with_what_is(self, serve_app, wrong):
+        said = serve_app("models", "show", wrong)
+        assert said.code == 1
+        assert "diagnosis-xgb" in said.err
+
+    def test_aliases_move_and_keep_their_history(self, serve_app):
+        serve_app("models", "alias", "diagnosis-xgb@1", "best", "--reason", "the first")
+        serve_app("models", "alias", "diagnosis-xgb@1", "best", "--reason", "again")
+        moves = json.loads(serve_app("models", "alias", "diagnosis-xgb", "--json").out)
+        assert [(m["version"], m["previous"], m["reason"]) for m in moves] == [
+            (1, None, "the first"),
+            (1, 1, "again"),
+        ]
+        said = serve_app("models", "alias", "diagnosis-xgb@7", "best")
+        assert said.code == 1
+
+    def test_versions_are_verified_byte_by_byte(self, serve_app, folder):
+        assert serve_app("models", "verify").out.count("as registered") == 6
+        path = folder / "registry" / "diagnosis-xgb" / "1" / "model.ubj"
+        content = bytearray(path.read_bytes())
+        content[100] ^= 1
+        path.write_bytes(content)
+        said = serve_app("models", "verify", "diagnosis-xgb")
+        assert said.code == 1
+        assert "model.ubj of diagnosis-xgb@1" in said.err
+
+    def test_an_empty_registry_says_what_to_try(self, serve_app):
+        said = serve_app("models", "list", "--registry", "./nothing")
+        assert "train-examples" in said.out
+
+    def test_examples_that_are_registered_are_left_as_they_are(self, serve_app):
+        said = serve_app("train-examples", "cultivar", "progression", "--json")
+        assert [model["version"] for model in json.loads(said.out)] == [1, 1]
