@@ -150,12 +150,14 @@ def _series(column: Column, array: Array) -> Any:
     if wanted == "category":
         return pd.Categorical(_with_none(array), categories=list(column.categories or ()))
     if wanted == OBJECT_WITH_NAN:
-        return np.array([np.nan if value is None else value for value in array], dtype=object)
+        filled = [np.nan if value is None else value for value in array]
+        return pd.Series(filled, dtype=object)
     if any(wanted.startswith(prefix) for prefix in _NULLABLE):
         return pd.array(_with_none(array), dtype=wanted)  # type: ignore[call-overload]
     if array.dtype == object:
-        kept = wanted in {"object", "bool"}
-        return array if kept else pd.array(array, dtype=wanted)  # type: ignore[call-overload]
+        # Said in words, since pandas makes its own text of an array of objects.
+        dtype = object if wanted in {"object", "bool"} else wanted
+        return pd.Series(array, dtype=dtype, copy=False)
     gaps = array.dtype.kind == "f" and wanted not in {"float32", "float64"}
     # Gaps in a column that had none: NaN is all that says so.
     return array if gaps else array.astype(wanted, copy=False)

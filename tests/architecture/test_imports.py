@@ -1,0 +1,59 @@
+"""What importing a part of the house costs, and what must never come along."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import json, sys
+from importlib import import_module
+for name in {modules!r}:
+    import_module(name)
+print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
+"""
+
+
+def imported(*modules):
+    """The top-level packages that are in memory after importing some modules alone."""
+    done = subprocess.run(
+        [sys.executable, "-c", CODE.format(modules=modules)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return set(json.loads(done.stdout))
+
+
+CORE = [
+    "serve_app.errors",
+    "serve_app.core.batcher",
+    "serve_app.core.combine",
+    "serve_app.core.schema",
+    "serve_app.core.snapshot",
+    "serve_app.routing.ensemble",
+    "serve_app.routing.single",
+    "serve_app.routing.split",
+]
+
+
+@pytest.mark.parametrize(
+    ("modules", "never"),
+    [
+        (CORE, {"ray", "starlette", "pandas", "pydantic", "orjson", "sklearn", "scipy", "xgboost"}),
+        (
+            ["serve_app.protocols.native", "serve_app.protocols.oip_v2"],
+            {"ray", "pandas", "sklearn"},
+        ),
+        (["serve_app.gateway.app"], {"ray", "pandas", "sklearn", "xgboost", "skops"}),
+        (["serve_app.registry.store"], {"ray", "pandas", "sklearn", "starlette"}),
+        (["serve_app.models.xgboost"], {"ray", "starlette", "skops"}),
+        (["serve_app.engine.assemble"], {"ray", "starlette", "sklearn", "xgboost"}),
+        (["serve_app.cli.main"], {"ray", "starlette", "pandas", "numpy", "sklearn", "rich"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_part_of_the_house_does_without(modules, never):
+    assert not imported(*modules) & never
