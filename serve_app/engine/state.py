@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from serve_app.errors import Conflict, RegistryFailed
 
 KEPT = 200
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS snapshots (
+CREATE TABLE snapshots (
     version     INTEGER PRIMARY KEY,
     declaration TEXT NOT NULL,
     body        TEXT NOT NULL
@@ -39,6 +40,7 @@ class SqliteState:
             RegistryFailed: the file cannot be written.
         """
         row = (version, declaration, json.dumps(body))
+        self._create()
         with self._connected() as connection:
             try:
                 connection.execute("INSERT INTO snapshots VALUES (?, ?, ?)", row)
@@ -64,16 +66,33 @@ class SqliteState:
         body: dict[str, Any] = json.loads(row[0])
         return body
 
+    def _create(self) -> None:
+        """Make the file, whole or not at all, unless it is there."""
+        if self._path.exists():
+            return
+        made = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Elsewhere first: SQLite waits for no lock when it changes to write-ahead mode,
+            # so that of two who open a new file together one would fail.
+            with closing(sqlite3.connect(made)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute(_SCHEMA)
+            with suppress(FileExistsError):
+                self._path.hardlink_to(made)
+        except (OSError, sqlite3.Error) as error:
+            raise self._failed(error) from error
+        finally:
+            with suppress(OSError):
+                made.unlink()
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=5.0)
-        except (OSError, sqlite3.Error) as error:
+        except sqlite3.Error as error:
             raise self._failed(error) from error
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute(_SCHEMA)
             with connection:
                 yield connection
         except sqlite3.Error as error:

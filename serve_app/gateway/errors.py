@@ -40,7 +40,11 @@ def response(error: Exception, request_id: str) -> Response:
         return _json(500, {"error": "internal error", "error_code": "internal"}, request_id)
     code = status(error)
     if isinstance(error, errors.ServerFault):
-        logger.error(error.message, exc_info=error, extra={"request_id": request_id})
+        logger.error(
+            error.message,
+            exc_info=error,
+            extra={"request_id": request_id, "details": error.details},
+        )
     body = {"error": error.message, "error_code": error.code, **error.details}
     answer = _json(code, body, request_id)
     if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DeadlineExceeded):

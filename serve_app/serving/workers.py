@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -55,7 +56,15 @@ class Model:
             raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> ServeError:
-        logger.error("computation failed", exc_info=error, extra={"version": self._reference})
+        # One call may hold the rows of many requests: this id leads from the line that a
+        # gateway logs for each of them to the one that is logged here.
+        failure_id = uuid.uuid4().hex
+        logger.error(
+            "computation failed",
+            exc_info=error,
+            extra={"version": self._reference, "failure_id": failure_id},
+        )
         if isinstance(error, ServeError):
-            return type(error)(f"{self._reference}: {error.message}", **error.details)
-        return ModelFailed(f"{self._reference} failed")
+            details = {**error.details, "failure_id": failure_id}
+            return type(error)(f"{self._reference}: {error.message}", **details)
+        return ModelFailed(f"{self._reference} failed", failure_id=failure_id)
