@@ -27,7 +27,7 @@ def status(state: str, as_json: bool) -> None:
     try:
         standing = web.get(f"{running.http_url}/v1/endpoints")
     except NotReady:
-        standing = {"snapshot": 0, "endpoints": [], "waiting": {}}
+        standing = {"snapshot": 0, "endpoints": [], "waiting": {}, "set_at_run_time": {}}
     if as_json:
         output.print_json({"applications": applications, **standing})
         return
@@ -41,7 +41,10 @@ def status(state: str, as_json: bool) -> None:
         ["endpoint", "route", "variant", "weight", "preprocess", "fallback"],
         endpoint_rows(standing["endpoints"]),
     )
-    for name, versions in standing.get("waiting", {}).items():
+    for name, weights in standing["set_at_run_time"].items():
+        listed = ", ".join(f"{version}={weight:g}" for version, weight in weights.items())
+        click.echo(f"{name}: set at run time, until a changed file is deployed: {listed}")
+    for name, versions in standing["waiting"].items():
         click.echo(f"{name}: its new description waits for {', '.join(versions)}")
 
 

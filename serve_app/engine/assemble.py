@@ -47,6 +47,7 @@ class Assembler:
             snapshot.version,
             {name: self._stage(endpoint) for name, endpoint in snapshot.endpoints.items()},
             snapshot.waiting,
+            snapshot.overrides,
         )
 
     def _stage(self, spec: Endpoint) -> Stage:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from serve_app.core.batcher import Coalescer
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Clock, Models
+from serve_app.core.waiting import T
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,14 @@ class CoalescedModels:
         """Predict, together with whatever else waits for this version."""
         coalescer = self._predict.get(version)
         if coalescer is None:
-            coalescer = self._predict[version] = self._predictor(version)
+            coalescer = self._predict[version] = self._coalescer(version, self._models.predict)
         return await coalescer.submit(columns, deadline)
 
     async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
         """Transform, together with whatever else waits for this version."""
         coalescer = self._transform.get(version)
         if coalescer is None:
-            coalescer = self._transform[version] = self._transformer(version)
+            coalescer = self._transform[version] = self._coalescer(version, self._models.transform)
         return await coalescer.submit(columns, deadline)
 
     def retire(self, keep: Collection[str]) -> None:
@@ -52,27 +53,15 @@ class CoalescedModels:
         for version in [v for v in self._transform if v not in keep]:
             del self._transform[version]
 
-    def _predictor(self, version: str) -> Coalescer[Prediction]:
-        async def call(columns: Columns, deadline: float) -> Prediction:
-            return await self._models.predict(version, columns, deadline)
+    def _coalescer(
+        self, version: str, call: Callable[[str, Columns, float], Awaitable[T]]
+    ) -> Coalescer[T]:
+        async def bound(columns: Columns, deadline: float) -> T:
+            return await call(version, columns, deadline)
 
         limits = self._limits
         return Coalescer(
-            call,
-            clock=self._clock,
-            max_rows=limits.max_rows,
-            max_calls=limits.max_calls,
-            max_waiting_rows=limits.max_waiting_rows,
-            slow_call_s=limits.slow_call_s,
-        )
-
-    def _transformer(self, version: str) -> Coalescer[Columns]:
-        async def call(columns: Columns, deadline: float) -> Columns:
-            return await self._models.transform(version, columns, deadline)
-
-        limits = self._limits
-        return Coalescer(
-            call,
+            bound,
             clock=self._clock,
             max_rows=limits.max_rows,
             max_calls=limits.max_calls,

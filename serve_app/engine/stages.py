@@ -64,6 +64,7 @@ class Stages:
     version: int = 0
     endpoints: Mapping[str, Stage] = field(default_factory=dict)
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def endpoint(self, name: str) -> Stage:
         """The endpoint of that name.

@@ -113,6 +113,7 @@ class Pages:
                 "snapshot": stages.version,
                 "endpoints": [_described(s.spec) for s in stages.endpoints.values()],
                 "waiting": stages.waiting,
+                "set_at_run_time": stages.overrides,
             }
         )
 

@@ -237,6 +237,10 @@ def test_weights_can_be_set_at_run_time_and_status_shows_them(local, row):
     status = json.loads(local.run("status", "--json"))
     diagnosis = next(e for e in status["endpoints"] if e["name"] == "diagnosis")
     assert [v["weight"] for v in diagnosis["variants"]] == [0, 5]
+    assert status["set_at_run_time"] == {
+        "diagnosis": {"diagnosis-xgb@1": 0, "diagnosis-forest@1": 5}
+    }
+    assert "set at run time" in local.run("status")
     assert {a["application"] for a in status["applications"]} >= {"gateway", "control"}
     said = local.run("endpoints", "set-weights", "diagnosis", "nobody@1=1", code=1)
     assert "diagnosis-xgb@1" in said
