@@ -1,11 +1,14 @@
 """The local graph, deployed as users do, answers like the library and refuses what is bad."""
 
 import concurrent.futures
+import contextlib
 import csv
 import json
+import socket
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from serve_app.engine.load import load
@@ -199,6 +202,28 @@ def test_limits_hold(local, row):
     huge = local.request("/v1/models/diagnosis:predict", {"instances": rows * 2})
     assert huge.status == 413
     assert "8388608" in huge.json()["error"]
+
+
+def test_an_endless_body_is_cut_off_and_memory_stays_where_it_was(local, row):
+    (gateway,) = [psutil.Process(pid) for pid in local.replicas("gateway")]
+    before = gateway.memory_info().rss
+    head = (
+        b"POST /v1/models/diagnosis:predict HTTP/1.1\r\nhost: x\r\n"
+        b"content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    answers = []
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", local.http_port), timeout=30) as client:
+            client.sendall(head)
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                for _ in range(100):
+                    client.sendall(chunk)
+            with contextlib.suppress(ConnectionError):
+                answers.append(client.recv(4096))
+    assert any(answer.startswith(b"HTTP/1.1 413") for answer in answers)
+    assert gateway.memory_info().rss - before < 100 * 1024 * 1024
+    assert local.predict("diagnosis", [row])["predictions"]
 
 
 def test_a_deadline_that_passed_is_said_and_leaves_the_server_well(local, row):
