@@ -143,7 +143,11 @@ def _asked_outputs(document: Mapping[str, Any]) -> tuple[str, ...]:
     names = tuple(output.get("name") for output in asked)
     for name in names:
         if not isinstance(name, str) or name not in {PREDICT, PREDICT_PROBA}:
-            raise _no_output(name, (PREDICT, PREDICT_PROBA))
+            msg = (
+                f"there is no output {told(name)}; endpoints give {PREDICT} and, where their "
+                f"models know probabilities, {PREDICT_PROBA}"
+            )
+            raise InvalidInput(msg, known=[PREDICT, PREDICT_PROBA])
     if len(set(names)) < len(names):
         raise BadEncoding("'outputs' names the same output twice", key="outputs")
     return names

@@ -187,7 +187,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("name", ["probability", None, [], {"a": 1}])
     def test_outputs_that_there_are_not(self, name: Any) -> None:
-        with pytest.raises(InvalidInput, match="it has predict, predict_proba"):
+        with pytest.raises(InvalidInput, match="endpoints give predict and, where"):
             decode(tensor("x", [1, 2], shape=[1, 2]), outputs=[{"name": name}])
 
     def test_an_input_that_is_no_object(self) -> None:
