@@ -1,13 +1,62 @@
 """What several packages' tests share."""
 
+import datetime as dt
+import itertools
 import os
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from serve_app.engine.register import register
+from serve_app.engine.register import Candidate, register
 from serve_app.examples.trained import EXAMPLES
 from serve_app.registry.store import Registry
+
+_numbers = itertools.count()
+
+
+def made():
+    """A frame of two columns and a label that follows from them."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"age": rng.normal(50, 10, 120), "dose": rng.normal(2, 1, 120)})
+    return frame, np.where(frame["age"] + 5 * frame["dose"] > 60, "ill", "well")
+
+
+@pytest.fixture(scope="session")
+def frame():
+    return made()[0]
+
+
+@pytest.fixture(scope="session")
+def models():
+    """Fitted estimators by name."""
+    frame, label = made()
+    scaler = StandardScaler().set_output(transform="pandas").fit(frame)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    renamed = frame.rename(columns={"dose": "amount"})
+    return {
+        "logistic": (pipeline.fit(frame, label), frame),
+        "other": (LogisticRegression(C=0.1).fit(frame, label), frame),
+        "turned": (LogisticRegression().fit(frame, label == "ill"), frame),
+        "line": (LinearRegression().fit(frame, frame["age"]), frame),
+        "renamed": (LogisticRegression().fit(renamed, label), renamed),
+        "scaler": (scaler, frame),
+    }
+
+
+@pytest.fixture
+def registry(models):
+    """A registry that holds version 1 of every model."""
+    store = Registry(
+        f"memory://engine-{next(_numbers)}", now=lambda: dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    )
+    for name, (estimator, data) in models.items():
+        register(store, Candidate(name, estimator, data))
+    return store
 
 
 @pytest.fixture(scope="session")

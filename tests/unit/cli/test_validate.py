@@ -1,0 +1,45 @@
+"""`serve-app validate` tells people and programs what is wrong, and where."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text((CONFIGS / "split.yaml").read_text().replace("fallback:", "fallbak:"))
+    return path
+
+
+def test_good_files_are_said_to_be_good(serve_app, home):
+    said = serve_app("validate", *sorted(CONFIGS.glob("*.yaml")))
+    assert said.code == 0
+    assert said.out.count(": good (") == 5
+
+
+def test_a_problem_is_one_line_that_editors_can_jump_to(serve_app, home, broken):
+    said = serve_app("validate", CONFIGS / "split.yaml", broken)
+    assert said.code == 1
+    assert "good" in said.out
+    (line,) = said.err.strip().splitlines()
+    number = broken.read_text()[: broken.read_text().index("fallbak")].count("\n") + 1
+    assert line.startswith(f"{broken}:{number}: ")
+    assert "Did you mean 'fallback'?" in line
+
+
+def test_programs_get_json(serve_app, home, broken):
+    said = serve_app("validate", broken, "--json")
+    assert said.code == 1
+    (finding,) = json.loads(said.out)[str(broken)]
+    assert finding["key"].endswith("fallbak")
+    assert finding["line"] > 1
+
+
+def test_nothing_is_deployed_that_is_not_valid(serve_app, home, broken):
+    said = serve_app("deploy", broken)
+    assert said.code == 1
+    assert "serve-app cluster start" in said.err

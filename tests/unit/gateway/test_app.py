@@ -1,0 +1,250 @@
+"""The gateway without Ray: every route, and what clients see when something is wrong."""
+
+import asyncio
+import itertools
+
+import httpx
+import pytest
+
+from serve_app.config import ControlSettings
+from serve_app.core.snapshot import Snapshot
+from serve_app.engine.assemble import Assembler
+from serve_app.engine.declare import declare
+from serve_app.engine.load import load
+from serve_app.engine.local import LocalModels
+from serve_app.engine.predict import Predictor
+from serve_app.errors import ModelFailed, NotReady, Overloaded
+from serve_app.gateway.app import Limits, build
+
+ENDPOINTS = {
+    "risk": {
+        "route": {
+            "kind": "split",
+            "key": "patient_id",
+            "variants": [{"model": "logistic@1", "weight": 1}, {"model": "other@1", "weight": 0}],
+        },
+        "fallback": "other@1",
+    },
+    "age": {"route": {"kind": "single", "model": "line@1"}},
+    "both": {
+        "route": {"kind": "ensemble", "variants": [{"model": "logistic@1"}, {"model": "other@1"}]}
+    },
+}
+ROW = {"age": 61.0, "dose": 2.5}
+
+
+class Failing(LocalModels):
+    """Models of which some raise what a test says."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.errors = {}
+
+    async def predict(self, version, columns, deadline):
+        if version in self.errors:
+            raise self.errors[version]
+        return await super().predict(version, columns, deadline)
+
+
+class Client:
+    """Talks to the gateway in this process."""
+
+    def __init__(self, predictor, models):
+        self.models = models
+        self.predictor = predictor
+        self._app = build(predictor, Limits(max_body_bytes=10_000, max_rows=50))
+
+    def send(self, method, path, **more):
+        async def sent():
+            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(sent())
+
+    def get(self, path):
+        return self.send("GET", path)
+
+    def predict(self, endpoint, *rows, **more):
+        body = {"instances": list(rows), **more.pop("body", {})}
+        return self.send("POST", f"/v1/models/{endpoint}:predict", json=body, **more)
+
+
+@pytest.fixture
+def client(registry):
+    models = Failing(
+        {f"{name}@1": load(registry, name, 1).model for name in ("logistic", "other", "line")},
+        clock=lambda: 0.0,
+    )
+    numbers = itertools.count(1)
+    predictor = Predictor(clock=lambda: 0.0, ids=lambda: f"id-{next(numbers)}")
+    endpoints = declare(
+        ControlSettings.model_validate({"endpoints": ENDPOINTS}), registry.manifest
+    ).checked()
+    assembler = Assembler(replicas=models, inline=models, clock=lambda: 0.0)
+    predictor.swap(assembler.stages(Snapshot(4, "hash", endpoints)))
+    return Client(predictor, models)
+
+
+def test_an_answer_says_who_gave_it_in_its_body_and_its_headers(client):
+    answer = client.predict("risk", ROW, headers={"x-request-id": "mine"})
+    body = answer.json()
+    assert answer.status_code == 200
+    assert body["predictions"] in (["ill"], ["well"])
+    assert body["classes"] == ["ill", "well"]
+    assert sum(body["probabilities"][0]) == pytest.approx(1.0)
+    assert body["variants"] == ["logistic@1"]
+    assert (body["snapshot"], body["prediction_id"], body["request_id"]) == (4, "id-1", "mine")
+    assert answer.headers["x-variant"] == "logistic@1"
+    assert answer.headers["x-snapshot"] == "4"
+    assert answer.headers["x-prediction-id"] == "id-1"
+    assert "x-fallback" not in answer.headers
+
+
+def test_the_open_inference_protocol_gives_the_same_answer(client):
+    native = client.predict("age", ROW, ROW).json()
+    tensors = [
+        {"name": name, "shape": [2], "datatype": "FP64", "data": [value, value]}
+        for name, value in ROW.items()
+    ]
+    answer = client.send("POST", "/v2/models/age/infer", json={"id": "7", "inputs": tensors})
+    body = answer.json()
+    assert (body["id"], body["model_name"]) == ("7", "age")
+    assert body["outputs"][0]["data"] == native["predictions"]
+
+
+def test_one_version_can_be_asked_by_its_name(client):
+    path = "/v1/models/risk/versions/other@1:predict"
+    answer = client.send("POST", path, json={"instances": [ROW]})
+    assert answer.json()["variants"] == ["other@1"]
+
+
+def test_the_fallback_answers_and_says_so(client):
+    client.models.errors["logistic@1"] = NotReady("no replica")
+    answer = client.predict("risk", ROW)
+    assert answer.status_code == 200
+    assert answer.headers["x-fallback"] == "true"
+    body = answer.json()
+    assert body["fallback"] is True
+    assert body["variants"] == ["other@1"]
+    assert body["left_out"] == [{"variant": "logistic@1", "code": "not_ready"}]
+
+
+def test_too_much_load_is_said_with_a_time_to_come_back(client):
+    client.models.errors["line@1"] = Overloaded("full", retry_after_s=2.2)
+    answer = client.predict("age", ROW)
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "3"
+
+
+def test_nobody_there_is_a_503_with_a_time_to_come_back(client):
+    client.models.errors["line@1"] = NotReady("no replica")
+    answer = client.predict("age", ROW)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_failure_of_a_model_is_a_500_that_tells_nothing_of_the_inside(client, caplog):
+    try:
+        raise ValueError("a secret of the model")
+    except ValueError as cause:
+        client.models.errors["line@1"] = error = ModelFailed("line@1 failed")
+        error.__cause__ = cause
+    answer = client.predict("age", ROW, headers={"x-request-id": "r-9"})
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "error": "line@1 failed",
+        "error_code": "model_failed",
+        "request_id": "r-9",
+    }
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.request_id == "r-9"
+    assert "a secret of the model" in str(record.exc_info[1].__cause__)
+
+
+def test_what_nobody_thought_of_is_a_500_without_a_traceback(client, caplog):
+    client.models.errors["line@1"] = KeyError("/etc/secret")
+    answer = client.predict("age", ROW)
+    assert answer.status_code == 500
+    assert answer.json()["error"] == "internal error"
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "said"),
+    [
+        ({"content": b"{"}, 400, "not JSON"),
+        ({"content": b'{"instances": [1]}', "headers": {"content-type": "text/csv"}}, 415, "json"),
+        ({"content": b" " * 10_001}, 413, "10000 bytes"),
+        ({"json": {"instances": [ROW] * 51}}, 413, "50"),
+        ({"json": {"instances": [{**ROW, "dose": "x"}]}}, 400, "dose"),
+        ({"json": {"instances": [ROW]}, "headers": {"x-timeout-s": "-1"}}, 400, "x-timeout-s"),
+    ],
+)
+def test_bad_input_is_told_apart(client, more, status, said):
+    headers = {"content-type": "application/json", **more.pop("headers", {})}
+    answer = client.send("POST", "/v1/models/age:predict", headers=headers, **more)
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/nothing", 404, "/docs"),
+        ("POST", "/v1/models/aeg:predict", 404, "Did you mean 'age'"),
+        ("GET", "/v1/models/age:predict", 405, "POST"),
+        ("DELETE", "/v2/health/live", 405, "GET"),
+        ("GET", "/v2/models/aeg", 404, "age"),
+        ("GET", "/v2/models/risk/versions/1", 404, "several versions"),
+        ("GET", "/v2/models/risk/versions/line@1/ready", 404, "logistic@1, other@1"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_is(client, method, path, status, said):
+    answer = client.send(method, path, json={} if method == "POST" else None)
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+
+
+def test_health_and_metadata(client):
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").status_code == 200
+    assert client.get("/v2").json()["name"] == "serve-app"
+    metadata = client.get("/v2/models/risk").json()
+    assert metadata["versions"] == ["logistic@1", "other@1"]
+    assert [tensor["name"] for tensor in metadata["inputs"]] == ["age", "dose"]
+    assert {tensor["name"] for tensor in metadata["outputs"]} == {"predict", "predict_proba"}
+    assert client.get("/v2/models/risk/ready").status_code == 200
+    assert client.get("/v2/models/risk/versions/other@1/ready").status_code == 200
+
+
+def test_a_gateway_without_a_snapshot_is_alive_and_not_ready():
+    empty = Client(Predictor(clock=lambda: 0.0, ids=str), None)
+    assert empty.get("/v2/health/live").status_code == 200
+    answer = empty.get("/v2/health/ready")
+    assert answer.status_code == 503
+    assert "control" in answer.json()["error"]
+    assert "none yet" in empty.predict("risk", ROW).json()["error"]
+
+
+def test_endpoints_are_listed_with_what_was_set_at_run_time(client):
+    body = client.get("/v1/endpoints").json()
+    found = {endpoint["name"]: endpoint for endpoint in body["endpoints"]}
+    assert body["snapshot"] == 4
+    assert body["set_at_run_time"] == {}
+    assert found["risk"]["variants"] == [
+        {"version": "logistic@1", "weight": 1.0},
+        {"version": "other@1", "weight": 0.0},
+    ]
+    assert found["risk"]["fallback"] == "other@1"
+    assert (found["both"]["combine"], found["both"]["quorum"]) == ("mean", 2)
+
+
+def test_the_documentation_is_that_of_these_endpoints(client):
+    document = client.get("/openapi.json").json()
+    assert "/v1/models/risk:predict" in document["paths"]
+    page = client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "risk" in page.text
+    home = client.get("/")
+    assert (home.status_code, home.headers["location"]) == (307, "/docs")
