@@ -75,5 +75,5 @@ def _deployment(app: str, name: str, deployment: dict[str, Any]) -> dict[str, An
         "status": deployment.get("status", "NOT_STARTED"),
         "replicas": running,
         "bounds": bounds,
-        "message": " ".join(deployment.get("message", "").split())[:120],
+        "message": " ".join(deployment.get("message", "").split())[:300],
     }
