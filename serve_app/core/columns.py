@@ -77,7 +77,7 @@ class Columns:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Columns):
             return NotImplemented
-        return self.names == other.names and all(
+        return (self.names, self.rows) == (other.names, other.rows) and all(
             a.dtype == b.dtype and _same(a, b)
             for a, b in zip(self.arrays, other.arrays, strict=True)
         )
@@ -119,7 +119,8 @@ class Columns:
         """The rows from `start` up to `stop`."""
         if self.block is not None:
             return Columns.from_block(self.names, self.block[start:stop])
-        return Columns(self.names, [a[start:stop] for a in self.arrays], None, stop - start)
+        rows = len(range(self.rows)[start:stop])
+        return Columns(self.names, [a[start:stop] for a in self.arrays], None, rows)
 
 
 def concatenate(parts: Sequence[Columns]) -> Columns:
@@ -128,6 +129,9 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
     Raises:
         ValueError: the names differ, or there is nothing to stack.
     """
+    if not parts:
+        msg = "there is nothing to stack"
+        raise ValueError(msg)
     if len(parts) == 1:
         return parts[0]
     names = parts[0].names
