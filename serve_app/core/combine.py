@@ -6,6 +6,7 @@ answers the same row alike whoever came first. Averages are taken in float64.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -99,9 +100,12 @@ def _mean(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
     terms = stacked * shares.reshape(-1, *[1] * (stacked.ndim - 1))
     # Sums of floats depend on their order, and a last bit can decide between two classes.
     terms.sort(axis=0)
+    # One after another: how numpy's own sum pairs terms depends on the number of rows.
+    total = functools.reduce(np.add, terms)
     # Rounding must not carry a mean out of what it is the mean of.
-    averaged: Array = np.clip(terms.sum(axis=0), stacked.min(axis=0), stacked.max(axis=0))
-    return averaged
+    averaged: Array = np.clip(total, stacked.min(axis=0), stacked.max(axis=0))
+    # The least of 0.0 and -0.0 is whichever comes first; adding 0.0 leaves no sign to differ.
+    return averaged + 0.0
 
 
 def _alone(member: Member, labels: tuple[Any, ...]) -> Prediction:
