@@ -89,3 +89,52 @@ def test_columns_differ_by_names_types_and_values_and_nan_is_itself():
     assert "a" in block(1)
     assert "z" not in block(1)
     assert len(block(1)) == 3
+
+
+@pytest.mark.parametrize("dtype", [float, int, bool, object])
+def test_columns_of_another_length_differ_whatever_their_type(dtype):
+    one, two = (Columns.of({"a": np.zeros(rows, dtype=dtype)}) for rows in (1, 2))
+    assert one != two
+    assert two != one
+
+
+@BOTH
+@pytest.mark.parametrize(("start", "stop", "rows"), [(1, 9, 2), (3, 9, 0), (5, 9, 0), (2, 1, 0)])
+def test_a_cut_past_the_end_holds_the_rows_that_there_are(made, start, stop, rows):
+    cut = made(3).slice(start, stop)
+    assert cut.rows == rows
+    assert [len(array) for array in cut.arrays] == [rows] * 3
+
+
+def test_nothing_cannot_be_stacked():
+    with pytest.raises(ValueError, match="nothing"):
+        concatenate([])
+
+
+@BOTH
+def test_rows_of_no_columns_are_still_counted(made):
+    none = made(3).select([])
+    assert none.rows == 3
+    assert concatenate([none, none]).rows == 6
+    assert none.slice(1, 3).rows == 2
+    assert pickle.loads(pickle.dumps(none)).rows == 3
+    assert none != made(2).select([])
+
+
+@BOTH
+@given(rows=st.lists(st.integers(0, 5), min_size=1, max_size=5))
+def test_what_is_stacked_and_cut_again_is_the_same(made, rows):
+    parts = [made(count) for count in rows]
+    whole = concatenate(parts)
+    borders = list(itertools.accumulate(rows, initial=0))
+    assert whole.rows == borders[-1]
+    assert [whole.slice(a, b) for a, b in itertools.pairwise(borders)] == parts
+
+
+@BOTH
+def test_columns_are_told_by_name_and_say_what_they_hold(made):
+    whole = made(2)
+    assert list(whole.as_dict()) == list(NAMES)
+    assert whole.as_dict()["b"].tolist() == pytest.approx(whole["b"].tolist(), nan_ok=True)
+    assert repr(whole) == "Columns(2 rows: a, b, c)"
+    assert whole != "a, b, c"

@@ -130,3 +130,106 @@ def test_what_does_not_fit_is_refused_with_what_does(kind, output, said):
 )
 def test_what_fits_is_let_pass(kind, output):
     check(kind, output)
+
+
+NUMBERS = hnp.arrays(float, (3,), elements=st.floats(-1e6, 1e6))
+
+
+@given(st.lists(st.tuples(NUMBERS, st.floats(0.01, 100)), min_size=1, max_size=12), st.randoms())
+@pytest.mark.parametrize("combine", [mean, weighted])
+def test_the_order_of_regressions_is_nothing_to_the_last_bit(combine, parts, rng):
+    members = [number(*values, weight=weight) for values, weight in parts]
+    turned = members.copy()
+    rng.shuffle(turned)
+    assert combine(members, ()).values.tobytes() == combine(turned, ()).values.tobytes()
+
+
+@pytest.mark.parametrize("combine", [mean, weighted])
+@pytest.mark.parametrize("values", [(0.0, -0.0), (-0.0, 0.0), (-0.0, -0.0)])
+def test_a_mean_of_zeros_has_no_sign(combine, values):
+    combined = combine([number(value) for value in values], ())
+    assert not np.signbit(combined.values).any()
+
+
+@pytest.mark.parametrize("combine", COMBINE.values(), ids=COMBINE)
+@pytest.mark.parametrize("count", [2, 7, 8, 9, 20])
+def test_a_row_is_combined_alike_alone_and_among_others(combine, count):
+    rng = np.random.default_rng(count)
+    blocks = rng.dirichlet([1, 1], size=(count, 40))
+    members = [
+        member(block, weight) for block, weight in zip(blocks, rng.random(count), strict=True)
+    ]
+    whole = combine(members, LABELS)
+    for row in range(40):
+        parts = [Member(m.prediction.slice(row, row + 1), m.weight, m.labels) for m in members]
+        alone = combine(parts, LABELS)
+        assert alone.probabilities.tobytes() == whole.probabilities[row : row + 1].tobytes()
+        assert alone.values.tolist() == whole.values[row : row + 1].tolist()
+
+
+@pytest.mark.parametrize("combine", [mean, weighted])
+@pytest.mark.parametrize("count", [2, 7, 8, 9, 20])
+def test_a_number_is_combined_alike_alone_and_among_others(combine, count):
+    rng = np.random.default_rng(count)
+    columns, weights = rng.normal(size=(count, 40)), rng.random(count) + 0.1
+    members = [number(*c, weight=w) for c, w in zip(columns, weights, strict=True)]
+    whole = combine(members, ()).values
+    for row in range(40):
+        parts = [Member(m.prediction.slice(row, row + 1), m.weight) for m in members]
+        assert combine(parts, ()).values.tobytes() == whole[row : row + 1].tobytes()
+
+
+def test_a_vote_is_counted_by_weight():
+    members = [member([[0.9, 0.1]], weight=1), member([[0.4, 0.6]], weight=3)]
+    combined = vote(members, LABELS)
+    assert combined.values.tolist() == ["yes"]
+    assert combined.probabilities.tolist() == [[0.25, 0.75]]
+
+
+def test_voters_may_know_their_classes_in_another_order():
+    members = [member([[0.9, 0.1]]), member([[0.1, 0.9]], weight=2, labels=("yes", "no"))]
+    assert vote(members, LABELS).values.tolist() == ["no"]
+    assert vote(members, LABELS).probabilities.tolist() == [[1.0, 0.0]]
+
+
+def test_regressions_are_weighted_too():
+    combined = weighted([number(10.0, weight=3), number(20.0, weight=1)], ())
+    assert combined.values.tolist() == [12.5]
+    assert combined.probabilities is None
+
+
+def test_whole_numbers_are_averaged_as_numbers():
+    combined = mean([number(1), number(2)], ())
+    assert combined.values.tolist() == [1.5]
+    assert combined.values.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"), [((0, 1), "i"), ((False, True), "b"), (("no", "yes"), "O"), ((0, "x"), "O")]
+)
+@pytest.mark.parametrize("combine", COMBINE.values(), ids=COMBINE)
+def test_values_are_the_endpoints_labels_in_their_own_type(combine, labels, kind):
+    members = [member([[0.2, 0.8], [0.7, 0.3]], labels=labels) for _ in range(2)]
+    combined = combine(members, labels)
+    assert combined.values.tolist() == [labels[1], labels[0]]
+    assert combined.values.dtype.kind == kind
+    assert combined.probabilities.dtype == np.float64
+
+
+@pytest.mark.parametrize("combine", COMBINE.values(), ids=COMBINE)
+def test_no_rows_are_combined_to_no_rows(combine):
+    combined = combine([member(np.empty((0, 2)))] * 2, LABELS)
+    assert combined.values.shape == (0,)
+    assert combined.probabilities.shape == (0, 2)
+
+
+def test_probabilities_that_are_not_there_cannot_be_averaged():
+    members = [Member(Prediction(np.array(["no"], dtype=object)), 1.0, LABELS)] * 2
+    with pytest.raises(ConfigError, match="vote"):
+        mean(members, LABELS)
+
+
+@given(st.lists(st.tuples(SHARES, st.floats(0.01, 100)), min_size=2, max_size=5))
+def test_shares_of_votes_sum_to_one(parts):
+    combined = vote([member(block, weight) for block, weight in parts], LABELS)
+    assert combined.probabilities.sum(axis=1) == pytest.approx(1.0)
