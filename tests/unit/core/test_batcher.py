@@ -327,3 +327,352 @@ async def test_bad_input_that_a_model_finds_fails_alone():
         *[coalescer.submit(rows(i), FOREVER) for i in (1, -1, 2)], return_exceptions=True
     )
     assert [type(answer) for answer in answers] == [Prediction, InvalidInput, Prediction]
+
+
+@pytest.fixture
+async def target(monkeypatch):
+    """A target behind a closed gate, by whose clock the loop's own timers run."""
+    target = Target()
+    target.gate.clear()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", target.clock)
+    return target
+
+
+def submitted(coalescer, *values, deadline=FOREVER, dtype=float):
+    return asyncio.create_task(coalescer.submit(rows(*values, dtype=dtype), deadline))
+
+
+async def test_a_deadline_that_passes_during_a_call_is_told_at_once_and_to_nobody_else(target):
+    coalescer = target.coalescer()
+    patient, late = submitted(coalescer, 1), submitted(coalescer, 2, deadline=5.0)
+    await turns()
+    target.now = 4.9
+    await turns()
+    assert not late.done()
+    target.now = 5.0
+    await turns()
+    assert isinstance(late.exception(), DeadlineExceeded)
+    assert not patient.done()
+    target.gate.set()
+    assert doubled(await patient) == [2]
+    assert target.calls == [[1, 2]]
+
+
+async def test_a_deadline_that_passes_while_a_batch_is_halved_is_not_computed_again():
+    target = Target()
+    asked = []
+
+    async def call(columns, deadline):
+        asked.append(columns["x"].tolist())
+        target.now += 1.0
+        raise ModelFailed("always")
+
+    coalescer = Coalescer(
+        call, clock=target.clock, max_rows=9, max_calls=1, max_waiting_rows=99, slow_call_s=60.0
+    )
+    sent = [(1, FOREVER), (2, FOREVER), (3, FOREVER), (4, 2.5)]
+    answers = await asyncio.gather(
+        *[coalescer.submit(rows(value), deadline) for value, deadline in sent],
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [ModelFailed] * 3 + [DeadlineExceeded]
+    assert asked == [[1, 2, 3, 4], [1, 2], [1], [2], [3]]
+
+
+async def test_when_everybody_has_left_nobody_is_called(target):
+    coalescer = target.coalescer()
+    tasks = [submitted(coalescer, i) for i in range(3)]
+    await asyncio.sleep(0)
+    assert coalescer.waiting_rows == 3
+    for task in tasks:
+        task.cancel()
+    await turns()
+    assert target.calls == []
+    assert coalescer.waiting_rows == coalescer.in_flight == 0
+    target.gate.set()
+    assert doubled(await submitted(coalescer, 7)) == [14]
+
+
+async def test_a_client_that_leaves_during_its_call_is_not_asked_for_again_when_it_fails(target):
+    coalescer = target.coalescer()
+    leaves, poisonous, stays = (submitted(coalescer, v) for v in (1.0, POISON, 3.0))
+    await turns()
+    leaves.cancel()
+    await turns()
+    target.gate.set()
+    assert doubled(await stays) == [6]
+    assert isinstance((await asyncio.gather(poisonous, return_exceptions=True))[0], ModelFailed)
+    assert target.calls == [[1, -1, 3], [-1, 3], [-1], [3]]
+
+
+async def test_a_call_that_is_cancelled_from_below_is_told_as_something_to_try_again():
+    async def call(columns, deadline):
+        raise asyncio.CancelledError
+
+    coalescer = Coalescer(
+        call, clock=lambda: 0.0, max_rows=9, max_calls=1, max_waiting_rows=99, slow_call_s=1.0
+    )
+    answers = await asyncio.gather(
+        *[coalescer.submit(rows(i), FOREVER) for i in range(3)], return_exceptions=True
+    )
+    assert [type(answer) for answer in answers] == [NotReady] * 3
+    assert "try again" in answers[0].message
+    assert coalescer.in_flight == 0
+
+
+async def test_everybodys_error_is_their_own_and_says_the_same():
+    told = NotReady("no replica is there", retry_after_s=2.0)
+
+    async def gone(columns, deadline):
+        raise told
+
+    coalescer = Coalescer(
+        gone, clock=lambda: 0.0, max_rows=9, max_calls=1, max_waiting_rows=99, slow_call_s=1.0
+    )
+    answers = await asyncio.gather(
+        *[coalescer.submit(rows(i), FOREVER) for i in range(3)], return_exceptions=True
+    )
+    assert {answer.message for answer in answers} == {"no replica is there"}
+    assert [answer.details for answer in answers] == [{"retry_after_s": 2.0}] * 3
+    assert all(answer.__cause__ is told for answer in answers)
+
+
+async def test_an_error_that_is_none_of_ours_reaches_all_after_one_call():
+    calls = []
+
+    async def broken(columns, deadline):
+        calls.append(columns.rows)
+        raise ZeroDivisionError
+
+    coalescer = Coalescer(
+        broken, clock=lambda: 0.0, max_rows=9, max_calls=1, max_waiting_rows=99, slow_call_s=1.0
+    )
+    answers = await asyncio.gather(
+        *[coalescer.submit(rows(i), FOREVER) for i in range(3)], return_exceptions=True
+    )
+    assert [type(answer) for answer in answers] == [ZeroDivisionError] * 3
+    assert calls == [3]
+
+
+async def test_a_failed_call_leaves_the_next_ones_as_they_are():
+    target = Target()
+    coalescer = target.coalescer()
+    with pytest.raises(ModelFailed):
+        await coalescer.submit(rows(POISON), FOREVER)
+    assert doubled(await coalescer.submit(rows(1), FOREVER)) == [2]
+    assert coalescer.counters.calls == 2
+
+
+async def test_the_time_to_come_back_is_that_of_the_calls_ahead(target):
+    coalescer = target.coalescer(max_rows=2, max_waiting_rows=6, slow_call_s=8.0)
+    sent = [submitted(coalescer, 0)]
+    await turns()
+    sent += [submitted(coalescer, i, i) for i in (1, 2, 3)]
+    await turns()
+    with pytest.raises(Overloaded) as caught:
+        await coalescer.submit(rows(4), FOREVER)
+    # Three full calls wait; one takes 8 s until the first has said otherwise.
+    assert caught.value.details["retry_after_s"] == 24.0
+    target.now = 8.0
+    await turns()
+    assert coalescer.allowed == 1
+    target.gate.set()
+    await asyncio.gather(*sent)
+
+
+async def test_the_time_to_come_back_is_never_none_at_all(target):
+    coalescer = target.coalescer(max_rows=1000, max_waiting_rows=1, slow_call_s=1.0)
+    sent = [submitted(coalescer, 0)]
+    await turns()
+    sent.append(submitted(coalescer, 1))
+    await turns()
+    with pytest.raises(Overloaded) as caught:
+        await coalescer.submit(rows(2), FOREVER)
+    assert caught.value.details["retry_after_s"] == 0.1
+    target.gate.set()
+    await asyncio.gather(*sent)
+
+
+async def test_room_that_those_who_leave_make_is_room(target):
+    coalescer = target.coalescer(max_waiting_rows=1)
+    on_its_way = submitted(coalescer, 0)
+    await turns()
+    leaves = submitted(coalescer, 1)
+    await turns()
+    leaves.cancel()
+    await turns()
+    stays = submitted(coalescer, 2)
+    target.gate.set()
+    assert doubled(await stays) == [4]
+    assert doubled(await on_its_way) == [0]
+    assert coalescer.counters.refused == 0
+
+
+async def test_a_call_that_is_slow_lets_another_go_beside_it(target):
+    coalescer = target.coalescer(max_calls=2, slow_call_s=1.0)
+    sent = [submitted(coalescer, 1)]
+    await turns()
+    sent += [submitted(coalescer, 2), submitted(coalescer, 3)]
+    target.now = 0.9
+    await turns()
+    assert target.calls == [[1]]
+    target.now = 1.0
+    await turns()
+    assert target.calls == [[1], [2, 3]]
+    sent.append(submitted(coalescer, 4))
+    target.now = 9.0
+    await turns()
+    assert (coalescer.in_flight, coalescer.allowed) == (2, 2)
+    target.gate.set()
+    assert [doubled(await task) for task in sent] == [[2], [4], [6], [8]]
+
+
+async def test_a_call_that_hangs_keeps_nobody_else_waiting(target):
+    coalescer = target.coalescer(max_calls=2, slow_call_s=1.0)
+    hangs = submitted(coalescer, 1)
+    await turns()
+    target.now = 1.0
+    await turns()
+    # Those after it meet a gate of their own, which is open.
+    shut, target.gate = target.gate, asyncio.Event()
+    target.gate.set()
+    for value in range(20):
+        assert doubled(await submitted(coalescer, value)) == [2 * value]
+    assert coalescer.allowed == 2
+    assert not hangs.done()
+    shut.set()
+    assert doubled(await hangs) == [2]
+
+
+async def test_closing_twice_or_with_nothing_to_do_is_closing():
+    coalescer = Target().coalescer()
+    await coalescer.close()
+    await coalescer.close()
+    with pytest.raises(NotReady, match="try again"):
+        await coalescer.submit(rows(1), FOREVER)
+
+
+async def test_closing_before_the_first_turn_calls_nobody(target):
+    coalescer = target.coalescer()
+    waiting = submitted(coalescer, 1)
+    await asyncio.sleep(0)
+    await coalescer.close()
+    assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], NotReady)
+    await turns()
+    assert target.calls == []
+
+
+async def test_each_row_is_counted_each_time_it_is_sent():
+    target = Target()
+    coalescer = target.coalescer()
+    await asyncio.gather(
+        *[coalescer.submit(rows(v, v), FOREVER) for v in (1.0, POISON)], return_exceptions=True
+    )
+    counters = coalescer.counters
+    assert (counters.calls, counters.rows, counters.largest_batch) == (3, 8, 4)
+
+
+class Gated:
+    """Holds every call until it is told to answer; notes what was ever in flight."""
+
+    def __init__(self):
+        self.calls = []
+        self.held = []
+        self.most = 0
+
+    async def __call__(self, columns, deadline):
+        answer = asyncio.get_running_loop().create_future()
+        self.calls.append((columns.block.dtype, columns["x"].tolist()))
+        self.held.append(answer)
+        self.most = max(self.most, sum(not held.done() for held in self.held))
+        await answer
+        if (columns["x"] < 0).any():
+            raise ModelFailed("a poisonous row")
+        return Prediction(columns["x"] * 2)
+
+    def release(self, which):
+        waiting = [held for held in self.held if not held.done()]
+        if waiting:
+            waiting[which % len(waiting)].set_result(None)
+        return bool(waiting)
+
+
+ACTION = st.one_of(
+    st.tuples(st.just("submit"), st.integers(1, 4), st.sampled_from(["f4", "f8"]), st.booleans()),
+    st.tuples(st.just("leave"), st.integers(0, 40)),
+    st.tuples(st.just("release"), st.integers(0, 5)),
+    st.tuples(st.just("turn")),
+)
+
+
+class Crowd:
+    """Clients who come and leave as they are told, and what must hold of them in the end."""
+
+    def __init__(self, max_rows, max_calls):
+        self.target = Gated()
+        self.coalescer = Coalescer(
+            self.target,
+            clock=lambda: 0.0,
+            max_rows=max_rows,
+            max_calls=max_calls,
+            max_waiting_rows=10_000,
+            slow_call_s=0.0,
+        )
+        self.clients = []
+        self.unsent = set()
+        self.numbers = itertools.count(1)
+
+    async def submit(self, size, dtype, poisonous):
+        sign = -1.0 if poisonous else 1.0
+        values = [sign * next(self.numbers) for _ in range(size)]
+        task = submitted(self.coalescer, *values, dtype=dtype)
+        self.clients.append((values, np.dtype(dtype), task))
+
+    async def leave(self, which):
+        # Whatever may leave has left for the target before the client does.
+        await turns()
+        if not self.clients:
+            return
+        values, _, task = self.clients[which % len(self.clients)]
+        sent = {value for _, call in self.target.calls for value in call}
+        if task.cancel() and not sent.intersection(values):
+            self.unsent.update(values)
+
+    async def release(self, which):
+        self.target.release(which)
+
+    async def turn(self):
+        await turns(1)
+
+    async def finish(self):
+        await turns()
+        while self.target.release(0):
+            await turns()
+        assert self.coalescer.in_flight == self.coalescer.waiting_rows == 0
+        return await asyncio.gather(*[task for *_, task in self.clients], return_exceptions=True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(ACTION, max_size=40), st.integers(1, 8), st.integers(1, 3))
+def test_whoever_comes_leaves_or_fails_all_others_get_their_own(actions, max_rows, max_calls):
+    async def run():
+        crowd = Crowd(max_rows, max_calls)
+        for action, *how in actions:
+            await getattr(crowd, action)(*how)
+        return crowd, await crowd.finish()
+
+    crowd, answers = asyncio.run(run())
+    for (values, dtype, task), answer in zip(crowd.clients, answers, strict=True):
+        if task.cancelled():
+            continue
+        if values[0] < 0:
+            assert isinstance(answer, ModelFailed)
+        else:
+            assert doubled(answer) == [2 * value for value in values]
+            assert answer.values.dtype == dtype
+    whole = [values for values, *_ in crowd.clients]
+    for dtype, call in crowd.target.calls:
+        assert len(call) <= max_rows or call in whole
+        assert not crowd.unsent.intersection(call)
+        assert {dtype} == {d for values, d, _ in crowd.clients if set(values) & set(call)}
+    assert crowd.target.most <= max_calls
