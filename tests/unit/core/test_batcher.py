@@ -653,7 +653,7 @@ class Crowd:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(ACTION, max_size=40), st.integers(1, 8), st.integers(1, 3))
+@given(st.lists(ACTION, min_size=8, max_size=40), st.integers(1, 8), st.integers(1, 3))
 def test_whoever_comes_leaves_or_fails_all_others_get_their_own(actions, max_rows, max_calls):
     async def run():
         crowd = Crowd(max_rows, max_calls)

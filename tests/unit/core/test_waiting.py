@@ -1,0 +1,184 @@
+"""First come, first served, alike with alike, and nobody lost or served twice."""
+
+import itertools
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve_app.core.columns import Columns
+from serve_app.core.waiting import Item, Queue, kind_of
+
+
+@dataclass
+class Waiting:
+    """A queue, and a way to let items wait in it that are numbered as they come."""
+
+    queue: Queue
+    numbers: itertools.count
+
+    def add(self, rows, kind="k"):
+        sized = SimpleNamespace(rows=rows)
+        item = Item(sized, deadline=0.0, number=next(self.numbers), kind=(kind,), future=None)
+        self.queue.add(item)
+        return item
+
+
+def waiting(max_rows=1000):
+    return Waiting(Queue(max_rows), itertools.count())
+
+
+def numbers(batch):
+    return [item.number for item in batch]
+
+
+def drained(queue, max_rows):
+    return list(iter(lambda: queue.take(max_rows), []))
+
+
+def test_nobody_waits_in_a_new_queue():
+    queue = waiting().queue
+    assert queue.rows == 0
+    assert queue.take(10) == []
+    assert queue.clear() == []
+
+
+def test_a_batch_is_of_the_kind_of_whoever_waits_longest():
+    here = waiting()
+    for kind in "abab":
+        here.add(1, kind)
+    assert [numbers(batch) for batch in drained(here.queue, 10)] == [[0, 2], [1, 3]]
+
+
+def test_a_kind_whose_oldest_has_left_gives_way_to_the_next_oldest():
+    here = waiting()
+    first, *_ = [here.add(1, kind) for kind in "aba"]
+    here.queue.discard(first)
+    assert [numbers(batch) for batch in drained(here.queue, 10)] == [[1], [2]]
+
+
+def test_a_batch_ends_before_the_first_that_no_longer_fits_and_nobody_overtakes():
+    here = waiting()
+    for rows in (2, 3, 1):
+        here.add(rows)
+    assert [numbers(batch) for batch in drained(here.queue, 4)] == [[0], [1, 2]]
+
+
+def test_whoever_is_larger_than_any_batch_goes_alone():
+    here = waiting()
+    for rows in (1, 9, 1):
+        here.add(rows)
+    assert [numbers(batch) for batch in drained(here.queue, 4)] == [[0], [1], [2]]
+
+
+def test_those_without_rows_go_along():
+    here = waiting()
+    for rows in (0, 4, 0, 0):
+        here.add(rows)
+    assert [numbers(batch) for batch in drained(here.queue, 4)] == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize(("rows", "fits"), [(0, True), (3, True), (4, False)])
+def test_there_is_room_up_to_the_last_row(rows, fits):
+    here = waiting(max_rows=5)
+    here.add(2)
+    assert here.queue.has_room(rows) is fits
+
+
+def test_the_first_always_has_room():
+    here = waiting(max_rows=5)
+    assert here.queue.has_room(50)
+    item = here.add(50)
+    assert not here.queue.has_room(1)
+    here.queue.discard(item)
+    assert here.queue.has_room(50)
+
+
+def test_whoever_left_or_was_taken_cannot_leave_again():
+    here = waiting()
+    left, taken, stays = here.add(1), here.add(2), here.add(4)
+    here.queue.discard(left)
+    assert numbers(here.queue.take(2)) == [1]
+    for item in (left, taken):
+        here.queue.discard(item)
+        assert not item.waits
+    assert here.queue.rows == 4
+    assert stays.waits
+
+
+def test_clearing_takes_everybody_out():
+    here = waiting()
+    for kind in "aba":
+        here.add(2, kind)
+    assert sorted(numbers(here.queue.clear())) == [0, 1, 2]
+    assert here.queue.rows == 0
+    assert here.queue.take(10) == []
+    here.add(1)
+    assert numbers(here.queue.take(10)) == [3]
+
+
+COMES = st.tuples(st.just("comes"), st.integers(0, 6), st.sampled_from("abc"))
+LEAVES = st.tuples(st.just("leaves"), st.integers(0, 40))
+TAKES = st.tuples(st.just("takes"), st.integers(1, 8))
+
+
+@given(st.lists(st.one_of(COMES, COMES, LEAVES, TAKES), max_size=60))
+def test_everybody_is_taken_once_in_turn_with_their_kind_unless_they_left(happenings):
+    here, everybody, still = waiting(), [], []
+    for what, *how in happenings:
+        if what == "comes":
+            everybody.append(here.add(*how))
+            still.append(everybody[-1])
+        elif what == "leaves" and everybody:
+            item = everybody[how[0] % len(everybody)]
+            here.queue.discard(item)
+            still = [other for other in still if other is not item]
+        elif what == "takes":
+            batch = here.queue.take(how[0])
+            alike = [item for item in still if item.kind == still[0].kind]
+            assert numbers(batch) == numbers(alike[: len(batch)])
+            assert bool(batch) == bool(still)
+            assert len(batch) <= 1 or sum(item.columns.rows for item in batch) <= how[0]
+            more = alike[len(batch) : len(batch) + 1]
+            assert all(
+                sum(item.columns.rows for item in [*batch, following]) > how[0]
+                for following in more
+            )
+            still = [item for item in still if item not in batch]
+        assert here.queue.rows == sum(item.columns.rows for item in still)
+    assert sorted(numbers(here.queue.clear())) == numbers(still)
+
+
+def block(*names, dtype=float, rows=1):
+    return Columns.from_block(names, np.zeros((rows, len(names)), dtype=dtype))
+
+
+def apart(**dtypes):
+    return Columns.of({name: np.zeros(1, dtype=dtype) for name, dtype in dtypes.items()})
+
+
+def test_rows_of_the_same_names_and_types_are_alike_however_many():
+    assert kind_of(block("a", "b")) == kind_of(block("a", "b", rows=7))
+    assert kind_of(apart(a=float, b=object)) == kind_of(apart(a=float, b=object))
+
+
+KINDS = [
+    block("a", "b"),
+    block("b", "a"),
+    block("a"),
+    block("a", "b", dtype=np.float32),
+    block("a", "b", dtype=object),
+    apart(a=float, b=float),
+    apart(a=float, b=np.float32),
+    apart(a=np.float32, b=float),
+    apart(a=float, b=object),
+    apart(a=int, b=float),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(KINDS, 2)))
+def test_other_names_types_or_shapes_are_of_another_kind(one, other):
+    assert kind_of(one) != kind_of(other)
