@@ -1,6 +1,9 @@
 """What every kind of route must hold."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -92,3 +95,81 @@ def test_a_variant_that_stands_twice_is_refused(kind):
 def test_a_single_route_has_one_variant():
     with pytest.raises(ConfigError, match="a@1, b@1"):
         router(endpoint("single", a=1.0, b=1.0))
+
+
+def test_a_request_with_a_key_leaves_nothing_to_chance(spec):
+    def no_chance():
+        raise AssertionError("the key decides")
+
+    decided = router(spec, no_chance)
+    plans = [decided.plan(request(user)) for user in range(50)]
+    assert plans == [decided.plan(request(user)) for user in range(50)]
+
+
+def test_one_user_has_one_plan_however_and_wherever_the_key_is_written(spec):
+    decided = router(spec)
+    for user in range(50):
+        plan = decided.plan(request(user))
+        assert decided.plan(request(float(user))) == plan
+        assert decided.plan(request(str(user))) == plan
+        in_a_header = dataclasses.replace(request(), headers={"x-user": str(user)})
+        assert decided.plan(in_a_header) == plan
+        in_the_rows = Request("e", Payload({"x": [1.0, 2.0], "user": [user, user]}, 2), "r")
+        assert decided.plan(in_the_rows) == plan
+
+
+def test_the_same_draws_are_the_same_plans(spec):
+    draws = [number / 100 for number in range(100)]
+
+    def plans():
+        left = iter(draws)
+        decided = router(spec, lambda: next(left))
+        return [decided.plan(request()) for _ in draws]
+
+    assert plans() == plans()
+
+
+def test_a_plan_says_the_same_whatever_the_rows_hold(spec):
+    other = Request("e", Payload({"x": [5.0, 6.0], "y": [None, "a"]}, 2, {"user": 7}), "r-2")
+    assert router(spec).plan(other) == router(spec).plan(request(7))
+
+
+@pytest.mark.parametrize("kind", WEIGHTED)
+@pytest.mark.parametrize("draw", [0.0, 0.5, 1 - 2**-53])
+def test_the_ends_of_chance_choose_one_that_may_answer(kind, draw):
+    spec = endpoint(kind, zero=0.0, a=0.1, b=0.2, none=0.0)
+    assert set(router(spec, lambda: draw).plan(request()).variants) == {"a@1", "b@1"}
+
+
+SCRIPT = """
+from importlib import import_module
+from serve_app.core.messages import Payload, Request
+from serve_app.core.signature import Output, Signature
+from serve_app.core.snapshot import Endpoint, Variant
+from serve_app.routing import KINDS
+
+for kind, place in sorted(KINDS.items()):
+    names = "a" if kind == "single" else "abc"
+    variants = tuple(Variant(f"{name}@1", 1.0 + len(names)) for name in names)
+    signature = Signature((), Output("regression"))
+    spec = Endpoint("e", kind, signature, variants, 1.0, 0.8, key="user")
+    module, _, name = place.partition(":")
+    router = getattr(import_module(module), name).of(spec, draw=lambda: 0.5)
+    requests = [Request("e", Payload({"x": [1.0]}, 1, {"user": user}), "r") for user in range(200)]
+    print(kind, [router.plan(request) for request in requests])
+"""
+
+
+def test_gateways_in_other_processes_give_every_user_the_same_plan():
+    def said(seed):
+        return subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    found = said("0")
+    assert found == said("1") == said("random")
+    assert found.count(b"Plan(") == 200 * len(KINDS)

@@ -12,7 +12,9 @@ from serve_app.core.signature import DTYPES, Column, Output, Signature
 
 TEXT = st.text(max_size=8)
 LABEL = st.one_of(TEXT, st.integers(), st.booleans(), st.floats(-1e9, 1e9))
-BOUND = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+BOUND = (
+    st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+)
 COLUMN = st.builds(
     Column,
     name=TEXT,

@@ -1,6 +1,7 @@
 """Snapshots survive being written down."""
 
 import json
+import pickle
 
 import pytest
 from hypothesis import given
@@ -85,3 +86,46 @@ def test_weights_change_and_nothing_else():
     changed = endpoint().with_weights({"b@1": 5.0})
     assert [variant.weight for variant in changed.variants] == [90.0, 5.0]
     assert endpoint().variants[1].weight == 0.0
+
+
+@given(SNAPSHOT)
+def test_a_snapshot_that_is_sent_is_the_same(snapshot):
+    assert pickle.loads(pickle.dumps(snapshot)) == snapshot
+
+
+@given(SNAPSHOT)
+def test_what_is_written_is_written_again_alike(snapshot):
+    body = json.dumps(snapshot.to_json())
+    read = json.loads(body)
+    assert json.dumps(Snapshot.from_json(read).to_json()) == body
+    assert json.dumps(read) == body
+
+
+def test_an_empty_snapshot_has_nothing_to_say():
+    assert Snapshot(0, "").to_json() == {
+        "version": 0,
+        "declaration": "",
+        "endpoints": {},
+        "overrides": {},
+        "waiting": {},
+    }
+
+
+def test_writing_shares_nothing_with_the_snapshot():
+    snapshot = Snapshot(1, "d", {"e": endpoint(reactions={"range": "warn"}, example={"x": 1})})
+    body = snapshot.to_json()
+    body["endpoints"]["e"]["reactions"]["range"] = "refuse"
+    body["endpoints"]["e"]["example"]["x"] = 2
+    body["endpoints"].clear()
+    said = snapshot.to_json()["endpoints"]["e"]
+    assert (said["reactions"], said["example"]) == ({"range": "warn"}, {"x": 1})
+
+
+def test_an_endpoint_needs_nobody_of_weight_zero_until_it_is_given_one():
+    assert endpoint().with_weights({"b@1": 1.0}).needs() == {"a@1", "b@1"}
+    assert endpoint().with_weights({"a@1": 0.0, "b@1": 1.0}).needs() == {"b@1"}
+
+
+def test_weights_of_versions_that_are_not_there_change_nothing():
+    assert endpoint().with_weights({"z@1": 5.0}) == endpoint()
+    assert endpoint().with_weights({}) == endpoint()

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.messages import MISSING, Payload, Request
-from serve_app.errors import InvalidInput
-from serve_app.routing.keys import find
+from serve_app.errors import ConfigError, InvalidInput
+from serve_app.routing.keys import check, find
 
 
 def request(columns=None, keys=None, **headers):
@@ -89,3 +89,45 @@ def test_rows_of_several_users_are_refused():
 def test_a_request_without_the_key_has_none():
     assert find(request(), "user") is None
     assert find(request({"user": []}), "user") is None
+
+
+def test_a_user_is_one_in_the_body_in_a_header_and_in_the_rows():
+    found = [
+        find(request(keys={"user_id": 1}), "user_id"),
+        find(request(keys={"user_id": 1.0}), "user_id"),
+        find(request(keys={"user_id": "1"}), "user_id"),
+        find(request(user_id="1"), "user_id"),
+        find(request(x_user_id="1"), "user_id"),
+        find(request(x_user_id="1"), "header:x-user-id"),
+        find(request({"user_id": np.array([1.0, 1.0])}), "user_id"),
+    ]
+    assert set(found) == {"1"}
+
+
+@pytest.mark.parametrize("empty", [None, "", float("nan")])
+def test_a_key_that_the_body_leaves_empty_is_looked_for_further(empty):
+    assert find(request(keys={"user": empty}, user="header"), "user") == "header"
+    assert find(request({"user": ["row"]}, keys={"user": empty}), "user") == "row"
+
+
+@pytest.mark.parametrize("value", [-0.0, 0.0, 0, "0"])
+def test_zero_is_a_user_and_has_no_sign(value):
+    assert find(request(keys={"user": value}), "user") == "0"
+
+
+def test_a_refused_key_is_named():
+    with pytest.raises(InvalidInput) as caught:
+        find(request(keys={"user": {"id": 1}}), "user")
+    assert caught.value.details == {"key": "user"}
+    assert "must be text or a number, got a dict" in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["user", "header:x-user", "header: x-user "])
+def test_the_name_of_a_field_or_header_is_a_key(name):
+    check(name)
+
+
+@pytest.mark.parametrize("name", ["", " ", "header:", "header:  "])
+def test_a_name_that_names_nothing_is_refused_with_what_to_write(name):
+    with pytest.raises(ConfigError, match="write the name of a field, such as patient_id"):
+        check(name)
