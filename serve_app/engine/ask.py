@@ -15,6 +15,7 @@ from serve_app.core.ports import Clock, Models
 from serve_app.core.snapshot import Endpoint, Variant
 from serve_app.errors import (
     DeadlineExceeded,
+    NotReady,
     Overloaded,
     ServeError,
     ServerFault,
@@ -116,7 +117,10 @@ class AskInTurn:
 
 @dataclass(frozen=True, slots=True)
 class AskTogether:
-    """All variants answer at once; the answer stands when enough of them did."""
+    """All variants answer at once; the answer stands when enough of them did.
+
+    A plan that is not for all together (a client named one version) is asked in turn.
+    """
 
     asked: Asked
     combine: Combine
@@ -129,6 +133,8 @@ class AskTogether:
             ServeError: fewer than the quorum answered and no fallback did.
         """
         asked = self.asked
+        if not plan.together:
+            return await AskInTurn(asked)(plan, columns, deadline)
         calls = [asked.one(version, columns, deadline) for version in plan.variants]
         results = await asyncio.gather(*calls, return_exceptions=True)
         members: list[Member] = []
@@ -149,4 +155,6 @@ class AskTogether:
             return Answer(
                 self.combine(members, asked.labels), tuple(answered), left_out=tuple(failures)
             )
-        return await asked.rescue(columns, deadline, tuple(failures), errors[0])
+        few = NotReady(f"{len(members)} variants were asked, fewer than the quorum {self.quorum}")
+        error = errors[0] if errors else few
+        return await asked.rescue(columns, deadline, tuple(failures), error)

@@ -70,8 +70,15 @@ class Snapshots:
                 raise InvalidInput(msg)
         merged = {**self._overrides.get(endpoint, {}), **weights}
         changed = spec.with_weights(merged)
-        if not any(variant.weight > 0 for variant in changed.variants):
+        members = sum(variant.weight > 0 for variant in changed.variants)
+        if not members:
             msg = f"all weights of {endpoint!r} would be 0, so nobody would answer"
+            raise InvalidInput(msg)
+        if members < spec.quorum:
+            msg = (
+                f"the quorum of {endpoint!r} is {spec.quorum}, but only {members} variants "
+                "would have a weight above 0"
+            )
             raise InvalidInput(msg)
         self._overrides = {**self._overrides, endpoint: merged}
         self._advance()

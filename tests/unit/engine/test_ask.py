@@ -154,6 +154,16 @@ class TestTogether:
         with pytest.raises(NotReady, match="of b"):
             together(Fake(a=1, b=NotReady("of b"), c=ModelFailed("of c")), "a", "b", "c")
 
+    def test_a_version_that_a_client_names_answers_alone_whatever_the_quorum(self):
+        ask = AskTogether(asked(Fake(a=1, b=2)), COMBINE["mean"], quorum=2)
+        answer = asyncio.run(ask(Plan(("b@1",)), ROWS, 1.0))
+        assert answer.variants == ("b@1",)
+        assert answer.prediction.values.tolist() == [2.0, 2.0]
+
+    def test_fewer_members_than_the_quorum_are_told_of(self):
+        with pytest.raises(NotReady, match="quorum 2"):
+            together(Fake(a=1), "a")
+
     def test_a_quorum_of_one_is_enough_when_it_says_so(self):
         answer = together(Fake(a=NotReady("no"), b=4), "a", "b", quorum=1)
         assert answer.variants == ("b@1",)

@@ -101,6 +101,18 @@ def test_a_new_declaration_supersedes_weights_set_at_run_time(standing):
     assert weights(standing.current) == {"a@1": 80, "b@1": 20}
 
 
+def test_an_ensemble_never_falls_below_its_quorum(store):
+    members = tuple(Variant(f"{name}@1", 1.0) for name in "abc")
+    ensemble = Endpoint(
+        "e", "ensemble", SIGNATURE, members, 1.0, 0.8, combine="mean", quorum=2
+    )  # fmt: skip
+    snapshots = Snapshots(store)
+    snapshots.declare("first", {"e": ensemble})
+    snapshots.set_weights("e", {"a@1": 0})
+    with pytest.raises(InvalidInput, match="quorum of 'e' is 2, but only 1 variants"):
+        snapshots.set_weights("e", {"b@1": 0})
+
+
 @pytest.mark.parametrize(
     ("endpoint", "wanted", "kind", "said"),
     [
