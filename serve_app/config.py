@@ -97,12 +97,16 @@ class ControlArgs(Frozen):
 
 
 class ModelArgs(Frozen):
-    """`args` of a model application: one version, predictor or transformer."""
+    """`args` of a model application: one version, predictor or transformer.
+
+    `native` lets the library itself compute where there is a compiled form.
+    """
 
     model: str
     version: PositiveInt
     registry: Location = "./registry"
     allow_pickle: bool = False
+    native: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property

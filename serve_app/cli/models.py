@@ -10,6 +10,7 @@ import click
 from serve_app.cli import output
 from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
 from serve_app.errors import NotFound
+from serve_app.registry.manifest import Compiled
 from serve_app.registry.store import Registry
 
 
@@ -74,6 +75,8 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         ("git commit", manifest.git_commit),
         ("files", ", ".join(f"{f.path} ({f.size_bytes} bytes)" for f in manifest.files)),
     ]
+    if manifest.compiled is not None:
+        shown.append(("computed by", compiled_line(manifest.compiled)))
     if manifest.training is not None:
         shown.append(("trained on", f"{manifest.training.rows} rows of {manifest.training.source}"))
     output.print_table("Version", ["what", "value"], shown)
@@ -89,6 +92,17 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         )
     inputs = [column.to_json() for column in manifest.signature.inputs]
     output.print_table("Columns", COLUMN_HEADS, column_rows(inputs))
+
+
+def compiled_line(compiled: Compiled) -> str:
+    """What became of compiling a version, in a sentence."""
+    if not compiled.served:
+        return f"its own library: {compiled.reason}"
+    faster = ", ".join(f"{v:g}x with {k} rows" for k, v in compiled.speedup.items())
+    return (
+        f"its compiled form ({compiled.backend}): equal on {compiled.compared_rows:,} rows, "
+        f"largest difference {compiled.largest_difference:.1g}, faster by {faster}"
+    ).replace("with 1 rows", "with 1 row")
 
 
 def _number(value: float | None) -> str | None:
@@ -154,5 +168,10 @@ def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> No
             or [_resolve(store, reference)]
         )
         for name, version in found:
-            load(store, name, version, allow_pickle=allow_pickle)
+            manifest = store.manifest(name, version)
+            if manifest.compiled is not None and manifest.compiled.served:
+                load(store, name, version)
+            store.verify(name, version)
+            if not manifest.pickle or allow_pickle or manifest.needs_consent:
+                load(store, name, version, allow_pickle=allow_pickle, native=True)
             click.echo(f"{name}@{version}: every digest and the sample are as registered")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from serve_app.cli import output
+from serve_app.cli.models import compiled_line
 from serve_app.errors import InvalidInput
 
 
@@ -27,6 +28,10 @@ from serve_app.errors import InvalidInput
 @click.option("--trust", multiple=True, metavar="TYPE", help="A type in the model to trust.")
 @click.option("--allow-pickle", is_flag=True, help="Load and store pickles: they can run code.")
 @click.option("--evaluate/--no-evaluate", default=True, show_default=True)
+@click.option("--no-compile", "compile_", flag_value="never", help="Serve it by its own library.")
+@click.option(
+    "--require-compiled", "compile_", flag_value="required", help="Refuse what cannot be compiled."
+)
 @click.option("--alias", help="An alias that names the new version from now on.")
 @output.option_registry
 @output.as_json
@@ -40,6 +45,7 @@ def register(
     trust: tuple[str, ...],
     allow_pickle: bool,
     evaluate: bool,
+    compile_: str | None,
     alias: str | None,
     registry: str,
     as_json: bool,
@@ -61,7 +67,7 @@ def register(
         frame, wanted = _data(Path(data), target)
         status.update("evaluating …")
         evaluation = _evaluation(estimator, frame, wanted) if evaluate else None
-        status.update("storing and proving …")
+        status.update("compiling, proving, storing …")
         candidate = use_case.Candidate(
             name,
             estimator,
@@ -73,14 +79,22 @@ def register(
             evaluation=evaluation,
         )
         store = Registry(registry)
-        manifest = use_case.register(store, candidate, trust=trust, allow_pickle=allow_pickle)
+        manifest = use_case.register(
+            store,
+            candidate,
+            trust=trust,
+            allow_pickle=allow_pickle,
+            compile=cast("use_case.Compile", compile_ or "auto"),
+        )
         if alias:
             store.set_alias(name, alias, manifest.version, by=manifest.created_by)
     if as_json:
         output.print_json(manifest.model_dump(mode="json"))
         return
     click.echo(f"registered {name}@{manifest.version} ({manifest.signature.output.kind})")
-    if manifest.pickle:
+    if manifest.compiled is not None:
+        click.echo(compiled_line(manifest.compiled))
+    if manifest.needs_consent:
         click.echo("it is a pickle: serving it needs `allow_pickle: true` in its args")
 
 

@@ -8,6 +8,7 @@ from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
 from serve_app.models import resolve
+from serve_app.models.compiled.model import FILE, load_compiled
 from serve_app.models.replay import check, sample_columns
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
@@ -37,23 +38,38 @@ class Loaded:
     manifest: Manifest
 
 
-def load(registry: Registry, name: str, version: int, *, allow_pickle: bool = False) -> Loaded:
-    """Read a version, verify every digest, load it and replay its sample.
+def load(
+    registry: Registry,
+    name: str,
+    version: int,
+    *,
+    allow_pickle: bool = False,
+    native: bool = False,
+) -> Loaded:
+    """Read a version, verify what is read, load it and replay its sample.
+
+    The compiled form is taken where there is one, and then nothing else is read, unless
+    `native` asks for the library's own.
 
     Raises:
         NotFound: no such model or version.
         ArtifactRejected: a byte or an output is not what was registered, or the version
             is a pickle and nobody allowed that.
     """
-    artifact = registry.read(name, version)
-    manifest = artifact.manifest
-    model = resolve(manifest.flavour).load(
-        artifact.files,
-        format=manifest.format,
-        trusted_types=manifest.trusted_types,
-        signature=manifest.signature,
-        allow_pickle=allow_pickle,
-    )
+    manifest = registry.manifest(name, version)
+    compiled = manifest.compiled is not None and manifest.compiled.served and not native
+    artifact = registry.read(name, version, only=FILE if compiled else None)
+    model: Model
+    if compiled:
+        model = load_compiled(artifact.files[FILE], manifest.signature)
+    else:
+        model = resolve(manifest.flavour).load(
+            artifact.files,
+            format=manifest.format,
+            trusted_types=manifest.trusted_types,
+            signature=manifest.signature,
+            allow_pickle=allow_pickle,
+        )
     if manifest.sample is not None:
         columns = sample_columns(manifest.sample.inputs, manifest.signature)
         check(model, columns, manifest.sample.expected, manifest.signature.output.kind)

@@ -6,23 +6,29 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from serve_app.core.columns import Columns
+from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Signature
+from serve_app.errors import InvalidInput
 from serve_app.models import owner, resolve
+from serve_app.models.compilation import BACKEND, Compilation, compilation
+from serve_app.models.compiled.model import FILE as COMPILED
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
 from serve_app.models.replay import ROWS, check, expected, to_json
 from serve_app.models.signature import infer
-from serve_app.registry.manifest import Draft, Manifest, Metrics, Sample, TrainingData
+from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
 from serve_app.registry.store import Registry
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PROVEN_ROWS = 1000
+COMPARED_ROWS = 20_000
+Compile = Literal["auto", "never", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,16 @@ def register(
     *,
     trust: Sequence[str] = (),
     allow_pickle: bool = False,
+    compile: Compile = "auto",  # noqa: A002 - what people call it
 ) -> Manifest:
     """Store an estimator, prove that what was stored answers like it, and give it a number.
 
+    It is compiled where that is possible, proven equal and faster; `compile` may forbid or
+    demand it.
+
     Raises:
-        InvalidInput: the estimator or its columns cannot be served; says why.
+        InvalidInput: the estimator or its columns cannot be served, or compiling it was
+            demanded and cannot be done; says why.
         ArtifactRejected: what was stored does not answer like the estimator.
         RegistryFailed: the registry cannot be written.
     """
@@ -71,6 +82,11 @@ def register(
     )
     columns = to_columns(candidate.frame.head(PROVEN_ROWS))
     kind = inferred.output.kind
+    _prove(model, candidate, columns, inferred)
+    compiled = _compiled(candidate, model, inferred, compile)
+    files = dict(stored.files)
+    if compiled is not None and compiled.content is not None:
+        files[COMPILED] = compiled.content
     sample = columns.slice(0, min(ROWS, columns.rows))
     draft = Draft(
         name=candidate.name,
@@ -90,9 +106,36 @@ def register(
         sample=Sample(inputs=to_json(sample), expected=expected(model, sample, kind)),
         trusted_types=stored.trusted_types,
         pickle=stored.pickle,
+        compiled=None if compiled is None else _told(compiled),
     )
-    _prove(model, candidate, columns, inferred)
-    return registry.register(draft, stored.files)
+    return registry.register(draft, files)
+
+
+def _compiled(
+    candidate: Candidate,
+    model: Model,
+    signature: Signature,
+    wanted: Compile,
+) -> Compilation | None:
+    if wanted == "never":
+        return None
+    columns = to_columns(candidate.frame.head(COMPARED_ROWS))
+    found = compilation(candidate.estimator, model, signature, columns)
+    if wanted == "required" and found.content is None:
+        msg = f"{candidate.name} cannot be compiled: {found.reason}"
+        raise InvalidInput(msg)
+    return found
+
+
+def _told(found: Compilation) -> Compiled:
+    return Compiled(
+        served=found.content is not None,
+        reason=found.reason,
+        backend=None if found.content is None else BACKEND,
+        compared_rows=found.rows,
+        largest_difference=found.largest_difference,
+        speedup=found.speedup,
+    )
 
 
 def _prove(model: Any, candidate: Candidate, columns: Columns, signature: Signature) -> None:

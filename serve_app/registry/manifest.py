@@ -144,6 +144,23 @@ class Sample(_Frozen):
     expected: Annotated[dict[str, Any], Json, AfterValidator(_known_outputs)]
 
 
+class Compiled(_Frozen):
+    """What became of compiling a version, and how it was proven.
+
+    `served` says whether the compiled form answers; `reason` why not, when it does not.
+    `compared_rows` were held against the library, `largest_difference` is that of a
+    probability, or relative that of a value; `speedup` is by batch size, as measured at
+    registration.
+    """
+
+    served: bool
+    reason: str | None = None
+    backend: str | None = None
+    compared_rows: NonNegativeInt = 0
+    largest_difference: float = 0.0
+    speedup: dict[str, float] = {}
+
+
 class Draft(_Frozen):
     """Everything of a manifest that is known before the version has a number.
 
@@ -163,6 +180,12 @@ class Draft(_Frozen):
     sample: Sample | None = None
     trusted_types: tuple[str, ...] = ()
     pickle: bool = False
+    compiled: Compiled | None = None
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether loading it can run any code: a pickle that has no compiled form."""
+        return self.pickle and not (self.compiled is not None and self.compiled.served)
 
 
 class Manifest(Draft):

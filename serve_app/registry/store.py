@@ -115,15 +115,24 @@ class Registry:
             raise ArtifactRejected(msg, file=MANIFEST, version=f"{name}@{version}")
         return manifest
 
-    def read(self, name: str, version: int) -> Artifact:
+    def read(self, name: str, version: int, *, only: str | None = None) -> Artifact:
         """A version with the bytes of its files, each read once and verified as it was read.
+
+        `only` names the single file that is wanted.
 
         Raises:
             NotFound: no such model or version.
             ArtifactRejected: a file is missing or a byte of it has changed; names it.
         """
         manifest = self.manifest(name, version)
-        files = {entry.path: self._verified(manifest, entry) for entry in manifest.files}
+        files = {
+            entry.path: self._verified(manifest, entry)
+            for entry in manifest.files
+            if only is None or entry.path == only
+        }
+        if only is not None and only not in files:
+            msg = f"{manifest.reference} lists no file {only}; register the model again"
+            raise ArtifactRejected(msg, file=only, version=manifest.reference)
         return Artifact(manifest, files)
 
     def verify(self, name: str, version: int) -> None:

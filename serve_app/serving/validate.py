@@ -183,7 +183,8 @@ class _Check:
                 (*path, "name"),
                 f"holds {arguments.reference}, so gateways look for it under the name {expected!r}",
             )
-        if manifest.pickle and not arguments.allow_pickle:
+        consent = manifest.pickle if arguments.native else manifest.needs_consent
+        if consent and not arguments.allow_pickle:
             self._find(
                 (*path, "args"),
                 f"{arguments.reference} is a pickle, which can run any code when it is loaded; "

@@ -28,7 +28,11 @@ class Model:
     def __init__(self, args: ModelArgs) -> None:
         logs.configure("model", args.log_level)
         loaded = load(
-            Registry(args.registry), args.model, args.version, allow_pickle=args.allow_pickle
+            Registry(args.registry),
+            args.model,
+            args.version,
+            allow_pickle=args.allow_pickle,
+            native=args.native,
         )
         self._model = loaded.model
         self._reference = args.reference

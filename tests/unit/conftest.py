@@ -5,6 +5,7 @@ import itertools
 import os
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,15 +49,29 @@ def models():
     }
 
 
-@pytest.fixture
-def registry(models):
-    """A registry that holds version 1 of every model."""
-    store = Registry(
-        f"memory://engine-{next(_numbers)}", now=lambda: dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    )
+def _moment():
+    return dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="session")
+def _registered(models):
+    """The files of a registry that holds version 1 of every model."""
+    url = f"memory://engine-{next(_numbers)}"
+    store = Registry(url, now=_moment)
     for name, (estimator, data) in models.items():
         register(store, Candidate(name, estimator, data))
-    return store
+    files, root = fsspec.url_to_fs(url)
+    return {path.removeprefix(root): files.cat_file(path) for path in files.find(root)}
+
+
+@pytest.fixture
+def registry(_registered):
+    """A registry of its own that holds version 1 of every model."""
+    url = f"memory://engine-{next(_numbers)}"
+    files, root = fsspec.url_to_fs(url)
+    for path, content in _registered.items():
+        files.pipe_file(root + path, content)
+    return Registry(url, now=_moment)
 
 
 @pytest.fixture(scope="session")

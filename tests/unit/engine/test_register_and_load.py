@@ -6,7 +6,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 
 from serve_app.engine.load import load
 from serve_app.engine.register import Candidate, register
@@ -25,9 +27,58 @@ def on_disk(tmp_path, models):
 
 def test_a_loaded_version_answers_like_the_estimator(registry, models, frame):
     estimator, _ = models["logistic"]
-    prediction = load(registry, "logistic", 1).model.predict(to_columns(frame))
-    assert prediction.probabilities.tobytes() == estimator.predict_proba(frame).tobytes()
-    assert prediction.values.tolist() == estimator.predict(frame).tolist()
+    direct = estimator.predict_proba(frame)
+    native = load(registry, "logistic", 1, native=True).model.predict(to_columns(frame))
+    assert native.probabilities.tobytes() == direct.tobytes()
+    compiled = load(registry, "logistic", 1).model.predict(to_columns(frame))
+    assert compiled.probabilities == pytest.approx(direct, rel=1e-14)
+    assert compiled.values.tolist() == native.values.tolist() == estimator.predict(frame).tolist()
+
+
+def test_the_compiled_form_alone_is_read_where_there_is_one(on_disk):
+    store, folder = on_disk
+    (folder / "model.skops").unlink()
+    assert load(store, "logistic", 1).manifest.compiled.served
+    with pytest.raises(ArtifactRejected, match=r"model\.skops"):
+        load(store, "logistic", 1, native=True)
+
+
+def test_compiling_can_be_forbidden(registry, models):
+    manifest = register(registry, Candidate("plain", *models["logistic"]), compile="never")
+    assert manifest.compiled is None
+    assert [file.path for file in manifest.files] == ["model.skops"]
+    assert load(registry, "plain", 1).model.model.__class__.__name__ == "SklearnModel"
+
+
+def test_what_must_be_compiled_and_cannot_be_is_refused_with_the_reason(registry, frame):
+    near = SVC().fit(frame, frame["age"] > 50)
+    with pytest.raises(InvalidInput, match="no compiled form of SVC"):
+        register(registry, Candidate("near", near, frame), compile="required")
+    assert registry.versions("near") == []
+
+
+def test_what_cannot_be_compiled_is_served_by_its_library_and_says_why(registry, frame):
+    near = SVC().fit(frame, frame["age"] > 50)
+    manifest = register(registry, Candidate("near", near, frame))
+    assert not manifest.compiled.served
+    assert manifest.compiled.reason == "there is no compiled form of SVC"
+    values = load(registry, "near", 1).model.predict(to_columns(frame)).values
+    assert values.tolist() == near.predict(frame).tolist()
+
+
+def test_a_pickle_with_a_compiled_form_is_served_without_consent(registry, frame, monkeypatch):
+    def unstorable(estimator):
+        raise TypeError("not today")
+
+    monkeypatch.setattr(skops.io, "dumps", unstorable)
+    fitted = LogisticRegression().fit(frame, frame["age"] > 50)
+    manifest = register(registry, Candidate("pickled", fitted, frame), allow_pickle=True)
+    assert manifest.pickle
+    assert not manifest.needs_consent
+    values = load(registry, "pickled", 1).model.predict(to_columns(frame)).values
+    assert values.tolist() == fitted.predict(frame).tolist()
+    with pytest.raises(ArtifactRejected, match="allow_pickle"):
+        load(registry, "pickled", 1, native=True)
 
 
 def test_a_version_takes_its_own_columns_in_its_own_order(registry, frame):
@@ -72,14 +123,15 @@ def test_a_version_that_is_not_there_is_said(registry):
         load(registry, "logistic", 2)
 
 
-def test_a_changed_byte_is_rejected_by_the_name_of_its_file(on_disk):
+@pytest.mark.parametrize(("file", "native"), [("compiled.npz", False), ("model.skops", True)])
+def test_a_changed_byte_is_rejected_by_the_name_of_its_file(on_disk, file, native):
     store, folder = on_disk
-    (path,) = [p for p in folder.iterdir() if p.name.startswith("model")]
+    path = folder / file
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(ArtifactRejected, match=path.name) as caught:
-        load(store, "logistic", 1)
+        load(store, "logistic", 1, native=native)
     assert caught.value.details["file"] == path.name
 
 

@@ -1,0 +1,144 @@
+"""Compiles a fitted estimator, proves the result row by row, and measures what it is worth."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Columns
+from serve_app.core.ports import Model
+from serve_app.core.signature import Column, Output, Signature
+from serve_app.errors import ModelFailed
+from serve_app.models import parity, probes
+from serve_app.models.compiled import storage
+from serve_app.models.compiled.model import CompiledModel, load_compiled
+from serve_app.models.convert import Inconvertible, convert
+from serve_app.models.convert.forest import thresholds
+from serve_app.models.convert.parts import Part, parts
+
+SEED = 7
+TIMED_ROWS = (1, 1000)
+TIMED_S = 0.05
+BACKEND = "numpy + onnxruntime"
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """What became of an estimator: the file to store, or the reason why there is none.
+
+    `speedup` says how many times faster the compiled form answered here, by batch size.
+    """
+
+    content: bytes | None
+    reason: str | None = None
+    rows: int = 0
+    largest_difference: float = 0.0
+    speedup: dict[str, float] = field(default_factory=dict)
+
+
+def compilation(
+    estimator: Any,
+    native: Model,
+    signature: Signature,
+    columns: Columns,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Compilation:
+    """Compile an estimator and hold it against `native`, which answers as it does.
+
+    `columns` are rows of its training data. What differs anywhere, or is no faster, is not
+    compiled.
+    """
+    try:
+        content = storage.dump(convert(estimator, signature))
+        # Probes are made to overflow; that a library warns of it is no news.
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+            compared = _prove(estimator, native, signature, columns, content)
+    except (Inconvertible, parity.Differs) as said:
+        return Compilation(None, str(said))
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong here, the library can serve
+        return Compilation(None, f"compiling it raised {type(error).__name__}: {error}")
+    compiled = load_compiled(content, signature)
+    speedup = _speedup(native, compiled, signature.output.kind, columns, clock)
+    if speedup and max(speedup.values()) <= 1.0:
+        return Compilation(None, "it is no faster than the library", compared.rows, 0.0, speedup)
+    return Compilation(content, None, compared.rows, compared.largest_difference, speedup)
+
+
+def _prove(
+    estimator: Any, native: Model, signature: Signature, columns: Columns, content: bytes
+) -> parity.Compared:
+    kind = signature.output.kind
+    compiled = load_compiled(content, signature)
+    found = thresholds(storage.load(content)) if _is_direct(estimator) else {}
+
+    def batches() -> Iterator[Columns]:
+        yield from probes.of_sizes(columns)
+        yield from probes.ordinary(columns, signature.inputs, found, SEED)
+        yield from probes.strange(columns, signature.inputs)
+
+    whole = parity.compare(parity.outputs(native, kind), parity.outputs(compiled, kind), batches())
+    for part in parts(estimator, columns, signature):
+        inner = _prove_part(part)
+        whole.rows += inner.rows
+        whole.refused += inner.refused
+    return whole
+
+
+def _prove_part(part: Part) -> parity.Compared:
+    """Hold one tree model inside another model to its own thresholds."""
+    width = part.rows.shape[1]
+    inputs = tuple(Column(f"x{j}", "float64", nullable=True) for j in range(width))
+    labels = tuple(range(part.classes)) if part.classes else ()
+    kind = "classification" if part.classes else "regression"
+    output = Output(kind, labels, probabilities=part.classes > 0)  # type: ignore[arg-type]
+    signature = Signature(inputs, output)
+    compiled = CompiledModel(part.program, signature)
+    rows = Columns.from_block(signature.names, np.asarray(part.rows, dtype=np.float64))
+    found = thresholds(part.program)
+    return parity.compare(
+        part.said,
+        parity.outputs(compiled, kind),
+        probes.ordinary(rows, inputs, found, SEED),
+    )
+
+
+def _is_direct(estimator: Any) -> bool:
+    """Whether the thresholds of its trees are about its input columns themselves."""
+    return not hasattr(estimator, "steps")
+
+
+def _speedup(
+    native: Model,
+    compiled: Model,
+    kind: str,
+    columns: Columns,
+    clock: Callable[[], float],
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for rows in TIMED_ROWS:
+        batch = columns.slice(0, min(rows, columns.rows))
+        try:
+            took = [_time_s(model, kind, batch, clock) for model in (native, compiled)]
+        except ModelFailed:
+            continue
+        found[str(rows)] = round(took[0] / took[1], 2)
+    return found
+
+
+def _time_s(model: Model, kind: str, batch: Columns, clock: Callable[[], float]) -> float:
+    """The best of several calls, in seconds: what else the machine does only adds."""
+    call = model.transform if kind == "transform" else model.predict
+    call(batch)
+    best = float("inf")
+    started = clock()
+    while clock() - started < TIMED_S:
+        before = clock()
+        call(batch)
+        best = min(best, clock() - before)
+    return max(best, 1e-9)

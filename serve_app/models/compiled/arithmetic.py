@@ -1,0 +1,359 @@
+"""Arithmetic on numbers, in the order and the precision of the library that was fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array, Columns
+from serve_app.models.compiled.operation import Operation, Refused
+
+FUNCTIONS = {
+    "absolute": np.absolute,
+    "add": np.add,
+    "arcsinh": np.arcsinh,
+    "divide": np.divide,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "greater": np.greater,
+    "log": np.log,
+    "log1p": np.log1p,
+    "maximum": np.maximum,
+    "multiply": np.multiply,
+    "negative": np.negative,
+    "power": np.power,
+    "sqrt": np.sqrt,
+    "square": np.square,
+    "subtract": np.subtract,
+    "tanh": np.tanh,
+}
+"""The functions that `Elementwise` may name."""
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class ToMatrix(Operation):
+    """Columns of numbers as one matrix of the dtype that holds them all."""
+
+    def __call__(self, x: Columns, /) -> Array:
+        """A matrix of shape (rows, columns), column by column in memory as pandas keeps it."""
+        if x.block is not None:
+            return np.asfortranarray(x.block)
+        arrays = x.arrays
+        if not arrays:
+            return np.empty((x.rows, 0))
+        # Booleans among numbers are numbers, as scikit-learn takes them.
+        return np.array(arrays, dtype=np.result_type(*arrays)).T
+
+
+@dataclass(frozen=True, eq=False)
+class Pick(Operation):
+    """Some of the columns, by position."""
+
+    positions: tuple[int, ...]
+
+    def __call__(self, x: Columns | Array, /) -> Columns | Array:
+        """Columns of columns, a matrix of a matrix."""
+        if isinstance(x, Columns):
+            if x.block is not None:
+                block = x.block[:, self.positions]
+                return Columns.from_block([x.names[j] for j in self.positions], block)
+            arrays = x.arrays
+            return Columns(
+                [x.names[j] for j in self.positions],
+                [arrays[j] for j in self.positions],
+                None,
+                x.rows,
+            )
+        return x[:, self.positions]
+
+
+@dataclass(frozen=True, eq=False)
+class AsFloat(Operation):
+    """float32 and float64 as they are, everything else as float64."""
+
+    def __call__(self, x: Array, /) -> Array:
+        """The same numbers."""
+        return x if x.dtype in _FLOATS else x.astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Cast(Operation):
+    """Rounds to a dtype."""
+
+    dtype: str
+
+    def __call__(self, x: Array, /) -> Array:
+        """The rounded numbers; what is too large becomes infinite without a warning."""
+        if x.dtype == self.dtype:
+            return x
+        with np.errstate(over="ignore", invalid="ignore"):
+            return x.astype(self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Screen(Operation):
+    """Refuses infinities, and NaN unless that is allowed."""
+
+    nan: bool = False
+
+    def __call__(self, x: Array, /) -> Array:
+        """The same numbers.
+
+        Raises:
+            Refused: there is one that the library would not take.
+        """
+        if x.dtype.kind != "f":
+            return x
+        if self.nan:
+            if np.isinf(x).any():
+                raise Refused("the rows hold infinities")
+        elif not np.isfinite(x).all():
+            raise Refused("the rows hold NaN or infinities")
+        return x
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Operation):
+    """A function of each number and perhaps an operand: `function(x, operand)`.
+
+    `turned` puts the operand first. The operand is rounded to the dtype of the numbers when
+    `alike` says so.
+    """
+
+    function: str
+    operand: Array | float | None = None
+    turned: bool = False
+    alike: bool = False
+
+    def __call__(self, x: Array, /) -> Array:
+        """The results; overflow is infinite, without a warning."""
+        function: Any = FUNCTIONS[self.function]
+        operand = self.operand
+        if operand is None:
+            return self._quiet(function, x)
+        if self.alike and isinstance(operand, np.ndarray) and operand.dtype != x.dtype:
+            operand = operand.astype(x.dtype)
+        return (
+            self._quiet(function, operand, x) if self.turned else self._quiet(function, x, operand)
+        )
+
+    def _quiet(self, function: Any, *arguments: Any) -> Array:
+        with np.errstate(all="ignore"):
+            result: Array = function(*arguments)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Clip(Operation):
+    """Keeps numbers within bounds."""
+
+    low: Array | float
+    high: Array | float
+
+    def __call__(self, x: Array, /) -> Array:
+        """The bounded numbers."""
+        clipped: Array = np.clip(x, self.low, self.high)
+        return clipped
+
+
+@dataclass(frozen=True, eq=False)
+class MatMul(Operation):
+    """The product with a matrix or vector of weights."""
+
+    weights: Array
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, outputs), or (rows,) for a vector."""
+        with np.errstate(all="ignore"):
+            product: Array = x @ self.weights
+        return product
+
+
+@dataclass(frozen=True, eq=False)
+class Impute(Operation):
+    """Fills gaps: NaN when `missing` is NaN, else the numbers that equal it.
+
+    `fills` has one value per column, `kept` are the columns that stay (all when None), and
+    `flagged` those for which a column of zeros and ones follows that says where a gap was.
+    """
+
+    fills: Array
+    missing: float
+    kept: tuple[int, ...] | None = None
+    flagged: tuple[int, ...] | None = None
+
+    def __call__(self, x: Array, /) -> Array:
+        """The numbers without gaps, in the same dtype."""
+        if self.missing != self.missing:
+            gaps = np.isnan(x) if x.dtype.kind == "f" else None
+        else:
+            gaps = x == self.missing
+        filled = x if gaps is None else np.where(gaps, self.fills.astype(x.dtype, copy=False), x)
+        if self.kept is not None:
+            filled = filled[:, self.kept]
+        if self.flagged is None:
+            return filled
+        flags = np.zeros(x.shape, bool) if gaps is None else gaps
+        return np.hstack([filled, flags[:, self.flagged]])
+
+
+@dataclass(frozen=True, eq=False)
+class ZerosMissing(Operation):
+    """Zeros become NaN: XGBoost takes what a sparse matrix does not store as missing."""
+
+    def __call__(self, x: Array, /) -> Array:
+        """float32, as XGBoost reads it."""
+        with np.errstate(all="ignore"):
+            # Whether there is a zero shows before rounding: only that is what is not stored.
+            return np.where(x == 0, np.float32(np.nan), x.astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class ValueMissing(Operation):
+    """A number that stands for a gap becomes NaN."""
+
+    value: float
+
+    def __call__(self, x: Array, /) -> Array:
+        """float32, as XGBoost compares it."""
+        with np.errstate(all="ignore"):
+            rounded = x.astype(np.float32, copy=False)
+            return np.where(rounded == np.float32(self.value), np.float32(np.nan), rounded)
+
+
+@dataclass(frozen=True, eq=False)
+class Beside(Operation):
+    """What several operations make of the same rows, beside each other."""
+
+    branches: tuple[Operation, ...]
+    dtype: str | None = None
+
+    def __call__(self, x: Any, /) -> Array:
+        """Shape (rows, the widths of all)."""
+        parts = [branch(x) for branch in self.branches]
+        parts = [part[:, np.newaxis] if part.ndim == 1 else part for part in parts]
+        joined = np.concatenate(parts, axis=1)
+        return joined if self.dtype is None else joined.astype(self.dtype, copy=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Polynomial(Operation):
+    """Products of columns up to a degree, as PolynomialFeatures multiplies them.
+
+    `products` names, for each column of degree 2 and more, the earlier column and the input
+    column whose product it is; columns count from the constant, which is column 0. `kept`
+    are those that come out.
+    """
+
+    width: int
+    products: tuple[tuple[int, int], ...]
+    kept: tuple[int, ...]
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, len(kept)), in the dtype of the numbers."""
+        terms = np.empty((x.shape[0], 1 + self.width + len(self.products)), dtype=x.dtype)
+        terms[:, 0] = 1
+        terms[:, 1 : 1 + self.width] = x
+        with np.errstate(all="ignore"):
+            for at, (earlier, column) in enumerate(self.products, start=1 + self.width):
+                np.multiply(terms[:, earlier], x[:, column], out=terms[:, at])
+        return terms[:, self.kept]
+
+
+@dataclass(frozen=True, eq=False)
+class Normalise(Operation):
+    """Rows divided by their norm: "l1", "l2" or "max"; rows of zeros stay."""
+
+    norm: str
+
+    def __call__(self, x: Array, /) -> Array:
+        """The same shape."""
+        if self.norm == "l2":
+            # The order of sums is einsum's, as in scikit-learn's row_norms.
+            norms = np.sqrt(np.einsum("ij,ij->i", x, x))
+        else:
+            absolute = np.abs(x)
+            norms = absolute.sum(axis=1) if self.norm == "l1" else absolute.max(axis=1)
+        norms = np.where(norms == 0, norms.dtype.type(1), norms)
+        scaled: Array = x / norms[:, np.newaxis]
+        return scaled
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Operation):
+    """A single column as one dimension."""
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows,)."""
+        return x.ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Column(Operation):
+    """One column of a matrix."""
+
+    position: int
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows,)."""
+        column: Array = x[:, self.position]
+        return column
+
+
+@dataclass(frozen=True, eq=False)
+class RowSum(Operation):
+    """The sum of each row."""
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows,)."""
+        total: Array = x.sum(axis=1)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Constant(Operation):
+    """The same for every row, whatever it is."""
+
+    value: Array
+
+    def __call__(self, x: Columns | Array, /) -> Array:
+        """Shape (rows, …)."""
+        rows = x.rows if isinstance(x, Columns) else x.shape[0]
+        return np.repeat(self.value[np.newaxis], rows, axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Interpolate(Operation):
+    """A function that is linear between points, as isotonic regression's; inside its bounds.
+
+    `clip` moves numbers outside to the bounds; otherwise they become NaN (`nan`) or are refused.
+    """
+
+    points: Array
+    values: Array
+    clip: bool
+    nan: bool
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows,), in the dtype of the points."""
+        points, values = self.points, self.values
+        x = x.reshape(-1).astype(points.dtype, copy=False)
+        outside = (x < points[0]) | (x > points[-1])
+        if self.clip:
+            x = np.clip(x, points[0], points[-1])
+        elif outside.any() and not self.nan:
+            raise Refused("a value lies outside of the range of training")
+        if len(points) == 1:
+            return np.repeat(values, len(x))
+        # scipy's interp1d: the slope of the piece that ends at or above x.
+        right = np.clip(np.searchsorted(points, x), 1, len(points) - 1)
+        low, high = points[right - 1], points[right]
+        slope = (values[right] - values[right - 1]) / (high - low)
+        result = slope * (x - low) + values[right - 1]
+        if not self.clip:
+            result = np.where(outside, np.nan, result)
+        rounded: Array = result.astype(points.dtype)
+        return rounded

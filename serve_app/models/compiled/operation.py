@@ -1,0 +1,65 @@
+"""What every operation is: a frozen record of arrays and settings that can be called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from serve_app.core.columns import Array
+
+KINDS: dict[str, type[Operation]] = {}
+"""Every kind of operation by the name under which it is stored."""
+
+
+class Refused(ValueError):
+    """Rows that the library itself would refuse."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """Takes columns or a matrix of shape (rows, features) and gives what the next one takes.
+
+    Its fields are arrays, numbers, text, other operations, or tuples of these, and nothing
+    else: that is what `storage.py` can write down.
+    """
+
+    stored_as: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        cls.stored_as = cls.__name__
+        KINDS[cls.__name__] = cls
+
+    def __call__(self, x: Any, /) -> Any:
+        """The result for these rows.
+
+        Raises:
+            Refused: the library would refuse them.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Chain(Operation):
+    """One operation after the other."""
+
+    steps: tuple[Operation, ...]
+
+    def __call__(self, x: Any, /) -> Any:
+        """The result of the last one."""
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+def chain(*steps: Operation | None) -> Operation:
+    """The steps as one operation, nested chains unfolded and absent ones left out."""
+    flat: list[Operation] = []
+    for step in steps:
+        if isinstance(step, Chain):
+            flat.extend(step.steps)
+        elif step is not None:
+            flat.append(step)
+    return flat[0] if len(flat) == 1 else Chain(tuple(flat))
+
+
+__all__ = ["KINDS", "Array", "Chain", "Operation", "Refused", "chain"]

@@ -1,0 +1,77 @@
+"""Operations as one file of arrays and JSON, which holds no code."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import fields
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array
+from serve_app.errors import ArtifactRejected
+from serve_app.models.compiled.operation import KINDS, Operation
+
+_MODULES = ("arithmetic", "categories", "classes", "distances", "ensembles", "model", "trees")
+_LAYOUT = "layout"
+
+
+def dump(operation: Operation) -> bytes:
+    """Write an operation down; the same bytes for the same operation."""
+    arrays: list[Array] = []
+    layout = json.dumps(_described(operation, arrays)).encode()
+    buffer = io.BytesIO()
+    named = {f"a{number}": array for number, array in enumerate(arrays)}
+    np.savez(buffer, allow_pickle=False, **{_LAYOUT: np.frombuffer(layout, np.uint8)}, **named)
+    return buffer.getvalue()
+
+
+def load(content: bytes) -> Operation:
+    """Read what `dump` wrote.
+
+    Raises:
+        ArtifactRejected: it is damaged, or of a later version of this package.
+    """
+    for module in _MODULES:
+        import_module(f"serve_app.models.compiled.{module}")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            layout = json.loads(file[_LAYOUT].tobytes())
+            built = _built(layout, file)
+    except Exception as error:
+        msg = f"the compiled form cannot be loaded ({type(error).__name__}: {error})"
+        raise ArtifactRejected(msg) from error
+    if not isinstance(built, Operation):
+        raise ArtifactRejected("the compiled form holds no operation")
+    return built
+
+
+def _described(value: Any, arrays: list[Array]) -> Any:
+    if isinstance(value, Operation):
+        inner = {f.name: _described(getattr(value, f.name), arrays) for f in fields(value)}
+        return {"operation": value.stored_as, "fields": inner}
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        # Which way it lies in memory decides in which order BLAS adds.
+        return {"array": len(arrays) - 1}
+    if isinstance(value, np.generic):
+        return _described(value.item(), arrays)
+    if isinstance(value, tuple):
+        return [_described(inner, arrays) for inner in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    msg = f"a {type(value).__name__} cannot be a part of a compiled model"
+    raise TypeError(msg)
+
+
+def _built(value: Any, file: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_built(inner, file) for inner in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return file[f"a{value['array']}"]
+    kind = KINDS[value["operation"]]
+    return kind(**{name: _built(inner, file) for name, inner in value["fields"].items()})

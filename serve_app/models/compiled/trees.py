@@ -1,0 +1,126 @@
+"""Decision trees: ONNX Runtime finds the leaves, NumPy adds what stands in them.
+
+Which leaf a row falls into is a matter of comparisons, which are exact. Sums are not: the
+library's own order of additions is kept, in its own precision, so that the result is the same
+to the last bit and no tie is broken the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from serve_app.core.columns import Array
+from serve_app.models.compiled.operation import Operation
+
+CELLS = 2_000_000
+"""How many leaves are looked up at once; more rows take several turns."""
+
+
+def session(graph: bytes, providers: Sequence[str] = ("CPUExecutionProvider",)) -> Any:
+    """An ONNX Runtime session that computes in the thread that asks it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=list(providers))
+
+
+@dataclass(frozen=True, eq=False)
+class Trees(Operation):
+    """The value of the leaf that each row falls into, tree by tree.
+
+    `graph` is an ONNX graph with an output per tree, which takes `dtype`.
+    """
+
+    graph: Array
+    dtype: str
+
+    @cached_property
+    def _run(self) -> Any:
+        return session(self.graph.tobytes()).run
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, trees), float32."""
+        given = np.ascontiguousarray(x, dtype=self.dtype)
+        leaves: Array = self._run(None, {"x": given})[0]
+        return leaves
+
+
+@dataclass(frozen=True, eq=False)
+class Leaves(Operation):
+    """What stands in the leaves of which `Trees` gives the numbers.
+
+    `values` holds one row per leaf of all trees; `starts` says where each tree's begin.
+    """
+
+    trees: Trees
+    starts: Array
+    values: Array
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, trees, outputs)."""
+        numbers = self.trees(x).astype(np.intp)
+        numbers += self.starts
+        return self.values.take(numbers, axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class SumOfTrees(Operation):
+    """Adds what the trees say, one after the other, from `start` on; then divides.
+
+    Each output has its own trees where `groups` says which (shape (outputs, trees of each)).
+    """
+
+    leaves: Leaves | Trees
+    start: Array
+    divisor: float | None = None
+    groups: Array | None = None
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, outputs), in the dtype of `start`."""
+        trees = len(self.leaves.starts) if isinstance(self.leaves, Leaves) else self.start.size
+        step = max(1, CELLS // max(1, trees * self.start.size))
+        if x.shape[0] <= step:
+            return self._summed(x)
+        parts = [self._summed(x[at : at + step]) for at in range(0, x.shape[0], step)]
+        return np.concatenate(parts)
+
+    def _summed(self, x: Array) -> Array:
+        found = self.leaves(x)
+        start = self.start
+        if self.groups is not None:
+            found = found[:, self.groups].transpose(0, 2, 1)
+        elif found.ndim == 2:
+            found = found[:, :, np.newaxis]
+        terms = np.empty((found.shape[1] + 1, found.shape[0], start.size), dtype=start.dtype)
+        terms[0] = start
+        terms[1:] = found.transpose(1, 0, 2)
+        # Along the first axis NumPy adds one after the other, in order.
+        total: Array = np.add.reduce(terms, axis=0)
+        return total if self.divisor is None else total / self.divisor
+
+
+@dataclass(frozen=True, eq=False)
+class Membership(Operation):
+    """Columns of zeros and ones beside the numbers: whether a code is in a set of codes.
+
+    So a split by category becomes a comparison like every other. `sets` has one row per new
+    column and one entry per code; gaps and unknown codes stay or become NaN.
+    """
+
+    positions: Array
+    sets: Array
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, columns + sets)."""
+        codes = x[:, self.positions]
+        known = (codes >= 0) & (codes < self.sets.shape[1])
+        numbers = np.where(known, codes, 0).astype(np.intp)
+        inside = self.sets[np.arange(len(self.positions)), numbers]
+        return np.concatenate([x, np.where(known, inside, np.nan).astype(x.dtype)], axis=1)

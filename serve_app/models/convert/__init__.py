@@ -1,0 +1,47 @@
+"""From fitted estimators of scikit-learn and XGBoost to programs (`models/compiled`).
+
+Every file converts one family, by the exact class of an estimator; the tables are in
+`dispatch.py`. What is written down here is only a claim: `models/parity.py` holds every
+program against its estimator before it may answer anybody.
+
+To add an estimator: a function under `@predicts` or `@transforms` that says with which
+operations, and in which order, the library computes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serve_app.core.signature import Signature
+from serve_app.models.compiled.model import Program
+from serve_app.models.compiled.operation import chain
+from serve_app.models.convert import boosted, encoders, linear, meta, rows, targets, trees
+from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, predictor, transformer
+
+__all__ = ["Inconvertible", "convert"]
+FAMILIES = (boosted, encoders, linear, meta, rows, targets, trees)
+
+
+def convert(estimator: Any, signature: Signature) -> Program:
+    """The program that computes what a fitted estimator does.
+
+    Raises:
+        Inconvertible: it, or a part of it, has no compiled form; says why.
+    """
+    given = Given(len(signature.inputs), signature.inputs)
+    if signature.output.kind == "transform":
+        operation, handed_on = transformer(estimator, given)
+        to_matrix, _ = numbers(handed_on)
+        dtypes = {column.dtype for column in signature.output.columns}
+        if len(dtypes) != 1 or not next(iter(dtypes)).startswith("float"):
+            msg = "it gives columns of different types"
+            raise Inconvertible(msg)
+        return Program(chain(operation, to_matrix))
+    scored = predictor(estimator, given)
+    if signature.output.kind == "regression":
+        return Program(scored.scores)
+    if signature.output.probabilities and scored.probabilities is None:
+        msg = "it gives probabilities in a way that has no compiled form"
+        raise Inconvertible(msg)
+    probabilities = scored.probabilities if signature.output.probabilities else None
+    return Program(scored.scores, probabilities, scored.classes)

@@ -1,0 +1,150 @@
+"""Holds a compiled model against the library: the same classes, the same numbers, everywhere.
+
+Every row that the library refuses must be refused, and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from serve_app.core.columns import Array, Columns
+from serve_app.core.messages import Prediction
+from serve_app.core.ports import Model
+from serve_app.errors import ModelFailed
+
+PROBABILITY = 1e-6
+RELATIVE = 1e-5
+NEARLY_NOTHING = 1e-12
+"""Of the largest value seen: below it a difference is one of rounding in a sum near zero."""
+
+Computes = Callable[[Columns], "Outputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is compared: `exact` must be equal, `near` within a tolerance."""
+
+    exact: Array | None
+    near: Array | None
+    relative: bool
+
+
+class Differs(Exception):
+    """The compiled form does not answer like the library; the message says where."""
+
+
+@dataclass(slots=True)
+class Compared:
+    """What a comparison went through; of values a difference is relative to the library's."""
+
+    rows: int = 0
+    refused: int = 0
+    largest_difference: float = 0.0
+
+
+def outputs(model: Model, kind: str) -> Computes:
+    """What a model says of rows, ready to be compared."""
+    if kind == "transform":
+        return lambda columns: _features(model.transform(columns))
+    return lambda columns: _said(model.predict(columns), kind)
+
+
+def compare(native: Computes, compiled: Computes, batches: Iterable[Columns]) -> Compared:
+    """Let both answer and compare.
+
+    Raises:
+        Differs: they do not agree.
+    """
+    compared = Compared()
+    for batch in batches:
+        _compare(native, compiled, batch, compared)
+    return compared
+
+
+def _compare(native: Computes, compiled: Computes, batch: Columns, compared: Compared) -> None:
+    wanted, got = _asked(native, batch), _asked(compiled, batch)
+    if wanted is not None and got is not None:
+        _hold(wanted, got, compared)
+        compared.rows += batch.rows
+    elif batch.rows > 1:
+        # One row that is refused refuses its batch: look at each part on its own.
+        middle = batch.rows // 2
+        _compare(native, compiled, batch.slice(0, middle), compared)
+        _compare(native, compiled, batch.slice(middle, batch.rows), compared)
+    elif wanted is None and got is None:
+        compared.rows += 1
+        compared.refused += 1
+    else:
+        who, other = ("the library", "the compiled form")
+        if got is None:
+            who, other = other, who
+        msg = f"{who} refuses a row that {other} answers"
+        raise Differs(msg)
+
+
+def _asked(computes: Computes, batch: Columns) -> Outputs | None:
+    try:
+        return computes(batch)
+    except ModelFailed:
+        return None
+
+
+def _hold(wanted: Outputs, got: Outputs, compared: Compared) -> None:
+    if wanted.exact is not None:
+        if got.exact is None or wanted.exact.shape != got.exact.shape:
+            raise Differs("the classes have another shape")
+        other = np.flatnonzero(wanted.exact != got.exact)
+        if len(other):
+            row = int(other[0])
+            msg = f"class {got.exact[row]!r} instead of {wanted.exact[row]!r} for a probed row"
+            raise Differs(msg)
+    if wanted.near is None or got.near is None:
+        if wanted.near is not got.near:
+            raise Differs("only one of them gives probabilities")
+        return
+    _hold_numbers(wanted.near, got.near, compared, relative=wanted.relative)
+
+
+def _hold_numbers(wanted: Array, got: Array, compared: Compared, *, relative: bool) -> None:
+    if wanted.shape != got.shape:
+        msg = f"the shape {got.shape} instead of {wanted.shape}"
+        raise Differs(msg)
+    if wanted.dtype != got.dtype:
+        msg = f"the dtype {got.dtype} instead of {wanted.dtype}"
+        raise Differs(msg)
+    a, b = wanted.astype(np.float64), got.astype(np.float64)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    if same.all():
+        return
+    scale = 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        difference = np.where(same, 0.0, np.abs(a - b))
+        if relative:
+            finite = np.abs(a[np.isfinite(a)])
+            scale = finite.max() if finite.size else 0.0
+            allowed = RELATIVE * np.abs(a) + NEARLY_NOTHING * scale
+        else:
+            allowed = np.full(a.shape, PROBABILITY)
+        bad = ~same & ~(difference <= allowed)
+    if bad.any():
+        at = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        msg = f"{b[at]!r} instead of {a[at]!r} for a probed row"
+        raise Differs(msg)
+    if relative:
+        difference = difference / np.where(same, 1.0, np.maximum(np.abs(a), NEARLY_NOTHING * scale))
+    compared.largest_difference = max(compared.largest_difference, float(difference.max()))
+
+
+def _said(prediction: Prediction, kind: str) -> Outputs:
+    if kind == "classification":
+        return Outputs(prediction.values, prediction.probabilities, relative=False)
+    return Outputs(None, prediction.values, relative=True)
+
+
+def _features(columns: Columns) -> Outputs:
+    if columns.block is not None:
+        return Outputs(None, columns.block, relative=True)
+    return Outputs(None, np.column_stack(columns.arrays), relative=True)

@@ -1,0 +1,183 @@
+"""Rows on which a compiled form could go wrong, made from rows of the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array, Columns, concatenate
+from serve_app.core.signature import Column
+
+MAX_PER_COLUMN = 1500
+MAX_ROWS = 40_000
+SHUFFLED = 1000
+_TINY = (0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e-45, 1.2e-38)
+_HUGE = (1e15, 2.0**53, 2.0**53 + 2, 1e30, 3.4028234663852886e38, 3.5e38, 1e300, 1.79e308)
+_WORDS = ("", " ", "never seen in training", "ünïcödé ☃", "nan", "None", "0", "x" * 300)
+
+Thresholds = Mapping[int, Array]
+"""Numbers at which a model decides, by the position of the column."""
+
+
+def ordinary(
+    columns: Columns, inputs: Sequence[Column], thresholds: Thresholds, seed: int
+) -> Iterator[Columns]:
+    """Rows of finite numbers and any text, in batches of up to 1,000.
+
+    Each is a row of the training data with one column changed to a value at or beside one
+    that training saw, or at or beside a threshold; or it is put together of several rows.
+    """
+    rng = np.random.default_rng(seed)
+    budget = max(50, MAX_ROWS // max(1, len(inputs)))
+    for position, column in enumerate(inputs):
+        array = columns.arrays[position]
+        if array.dtype.kind in "fiu":
+            values = _numbers(array, thresholds.get(position), min(budget, MAX_PER_COLUMN), rng)
+        else:
+            values = _values(column, array)
+        yield from _changed(columns, position, values, rng)
+    yield from _batches(_shuffled(columns, rng))
+
+
+def strange(columns: Columns, inputs: Sequence[Column]) -> Iterator[Columns]:
+    """Single rows of which each holds gaps, infinities or numbers near the ends of their type."""
+    first = columns.slice(0, 1)
+    for position, column in enumerate(inputs):
+        array = first.arrays[position]
+        if array.dtype.kind == "f":
+            limits = np.array([np.nan, np.inf, -np.inf, *_HUGE, *(-h for h in _HUGE)])
+            with np.errstate(over="ignore"):
+                edges = limits.astype(array.dtype)
+        elif array.dtype.kind in "iu":
+            info = np.iinfo(array.dtype)
+            edges = np.array([info.min, info.max, info.max // 2 + 1], dtype=array.dtype)
+        else:
+            edges = _objects([None, *_WORDS]) if column.dtype == "string" else array[:0]
+        for at in range(len(edges)):
+            yield _with(first, position, edges[at : at + 1])
+    yield _all_missing(first, inputs)
+
+
+def _numbers(array: Array, thresholds: Array | None, budget: int, rng: Any) -> Array:
+    """Values of a column, what lies between and beside them, in its dtype."""
+    finite = array[np.isfinite(array)]
+    seen = np.unique(finite)
+    if len(seen) == 0:
+        seen = np.zeros(1, dtype=array.dtype)
+    if array.dtype.kind in "iu":
+        info = np.iinfo(array.dtype)
+        wide = seen.astype(object)
+        near = {int(v) + d for v in wide[: budget // 3] for d in (-1, 0, 1)}
+        return np.array([v for v in sorted(near) if info.min <= v <= info.max], dtype=array.dtype)
+    points = [seen.astype(np.float64), (seen[:-1].astype(float) + seen[1:].astype(float)) / 2]
+    if thresholds is not None:
+        points.insert(0, np.unique(np.asarray(thresholds, dtype=np.float64)))
+    base = np.concatenate(points)
+    if len(base) > budget // 6:
+        # Thresholds first: of the rest, as many as there is room for.
+        base = rng.permutation(base)[: max(1, budget // 6)]
+    span = float(seen[-1]) - float(seen[0])
+    ends = np.array([seen[0] - span - 1, seen[-1] + span + 1, *_TINY])
+    values = np.concatenate([_beside(base), ends])
+    with np.errstate(over="ignore"):
+        return np.unique(values.astype(array.dtype))
+
+
+def _beside(base: Array) -> Array:
+    """The numbers, their neighbours among doubles and floats, and where floats round."""
+    with np.errstate(over="ignore", under="ignore"):
+        single = base.astype(np.float32)
+        up = np.nextafter(single, np.float32(np.inf)).astype(np.float64)
+        down = np.nextafter(single, np.float32(-np.inf)).astype(np.float64)
+        halfway = (single.astype(np.float64) + up) / 2
+        near = [
+            base,
+            np.nextafter(base, np.inf),
+            np.nextafter(base, -np.inf),
+            single.astype(np.float64),
+            up,
+            down,
+            halfway,
+            np.nextafter(halfway, np.inf),
+        ]
+    values = np.concatenate(near)
+    found: Array = values[np.isfinite(values)]
+    return found
+
+
+def _values(column: Column, array: Array) -> Array:
+    if column.dtype == "bool":
+        return np.array([True, False]) if array.dtype.kind == "b" else _objects([True, False])
+    seen = sorted({value for value in array.tolist() if value is not None})[:MAX_PER_COLUMN]
+    changed = [f"{value} " for value in seen[:20]] + [value.upper() for value in seen[:20]]
+    return _objects([*seen, *(column.categories or ()), *changed, *_WORDS])
+
+
+def _objects(values: Sequence[Any]) -> Array:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _changed(columns: Columns, position: int, values: Array, rng: Any) -> Iterator[Columns]:
+    rows = rng.integers(0, columns.rows, len(values))
+    base = _rows(columns, rows)
+    yield from _batches(_with(base, position, values))
+
+
+def _rows(columns: Columns, index: Array) -> Columns:
+    if columns.block is not None:
+        return Columns.from_block(columns.names, columns.block[index])
+    return Columns(columns.names, [a[index] for a in columns.arrays], None, len(index))
+
+
+def _with(columns: Columns, position: int, values: Array) -> Columns:
+    if columns.block is not None:
+        block = columns.block.copy()
+        block[:, position] = values
+        return Columns.from_block(columns.names, block)
+    arrays = list(columns.arrays)
+    arrays[position] = values
+    return Columns(columns.names, arrays, None, columns.rows)
+
+
+def _shuffled(columns: Columns, rng: Any) -> Columns:
+    """Rows whose columns come from different rows."""
+    count = min(SHUFFLED, 4 * columns.rows)
+    if columns.block is not None:
+        width = len(columns.names)
+        index = rng.integers(0, columns.rows, (count, width))
+        return Columns.from_block(columns.names, columns.block[index, np.arange(width)])
+    picked = [array[rng.integers(0, columns.rows, count)] for array in columns.arrays]
+    return Columns(columns.names, picked, None, count)
+
+
+def _all_missing(first: Columns, inputs: Sequence[Column]) -> Columns:
+    arrays: list[Array] = []
+    for column, array in zip(inputs, first.arrays, strict=True):
+        if column.dtype in {"string", "bool"}:
+            arrays.append(_objects([None]))
+        else:
+            dtype = array.dtype if array.dtype.kind == "f" else np.float64
+            arrays.append(np.array([np.nan], dtype=dtype))
+    if first.block is not None:
+        return Columns.from_block(first.names, np.column_stack(arrays))
+    return Columns(first.names, arrays, None, 1)
+
+
+def _batches(columns: Columns) -> Iterator[Columns]:
+    for start in range(0, columns.rows, 1000):
+        yield columns.slice(start, start + 1000)
+
+
+def of_sizes(columns: Columns) -> Iterator[Columns]:
+    """The training rows themselves: in batches of 1, 2, 7 and 1,000, and all of them."""
+    yield from _batches(columns)
+    for size in (1, 2, 7):
+        for start in range(0, min(columns.rows, 8 * size), size):
+            yield columns.slice(start, start + size)
+    if 0 < columns.rows < 1000:
+        repeated = [columns] * -(-1000 // columns.rows)
+        yield concatenate(repeated).slice(0, 1000)
