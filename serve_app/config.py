@@ -204,9 +204,14 @@ class SchemaSettings(Frozen):
 
 
 class EndpointSettings(Frozen):
-    """What a client calls by name."""
+    """What a client calls by name.
+
+    `placement: inline` lets its versions compute in the gateway, which then needs no
+    application for any of them.
+    """
 
     route: Route
+    placement: Literal["inline", "replicas"] = "replicas"
     preprocess: PreprocessSettings | None = None
     fallback: Reference | None = None
     schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()

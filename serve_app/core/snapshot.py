@@ -28,7 +28,10 @@ class Preprocess:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Everything that a gateway needs to answer for one endpoint."""
+    """Everything that a gateway needs to answer for one endpoint.
+
+    `inline` says that its variants compute in the gateway and not in replicas of their own.
+    """
 
     name: str
     kind: str
@@ -43,11 +46,32 @@ class Endpoint:
     preprocess: Preprocess | None = None
     reactions: Mapping[str, str] = field(default_factory=dict)
     example: Mapping[str, Any] | None = None
+    inline: bool = False
 
     def needs(self) -> frozenset[str]:
         """The versions that must answer handles before this endpoint can be served."""
-        versions = {variant.version for variant in self.variants if variant.weight > 0}
+        versions = {v.version for v in self.variants if v.weight > 0 and not self.inline}
         if self.preprocess is not None and not self.preprocess.inline:
+            versions.add(self.preprocess.version)
+        return frozenset(versions)
+
+    def loads(self) -> frozenset[str]:
+        """The versions that gateways load and compute themselves."""
+        versions: set[str] = set()
+        if self.inline:
+            versions.update(variant.version for variant in self.variants)
+            if self.fallback is not None:
+                versions.add(self.fallback.version)
+        if self.preprocess is not None and self.preprocess.inline:
+            versions.add(self.preprocess.version)
+        return frozenset(versions)
+
+    def asks(self) -> frozenset[str]:
+        """Every version that a request to this endpoint may need, wherever it computes."""
+        versions = {variant.version for variant in self.variants}
+        if self.fallback is not None:
+            versions.add(self.fallback.version)
+        if self.preprocess is not None:
             versions.add(self.preprocess.version)
         return frozenset(versions)
 

@@ -81,7 +81,8 @@ class Assembler:
         return transform
 
     def _ask(self, spec: Endpoint) -> Ask:
-        asked = Asked.of(spec, self._replicas, self._clock)
+        models = self._inline if spec.inline else self._replicas
+        asked = Asked.of(spec, models, self._clock)
         if spec.combine is None:
             return AskInTurn(asked)
         return AskTogether(asked, COMBINE[spec.combine], spec.quorum)

@@ -128,6 +128,7 @@ class _Endpoint:
             else Preprocess(preprocess.reference, settings.preprocess.placement == "inline"),
             reactions=settings.schema_.reactions(),
             example=_example(preprocess or first),
+            inline=settings.placement == "inline",
         )
 
     def _problem(self, path: KeyPath, message: str) -> None:
@@ -151,6 +152,8 @@ class _Endpoint:
 
     def _predictor(self, path: KeyPath, reference: str) -> Manifest | None:
         manifest = self._manifest(path, reference)
+        if manifest is not None and self._settings.placement == "inline":
+            self._loadable(path, manifest)
         if manifest is not None and manifest.signature.output.kind == "transform":
             self._problem(
                 path, f"{reference} is a transformer; it belongs under `preprocess`, not here"
@@ -172,7 +175,17 @@ class _Endpoint:
             reference = self._settings.preprocess.model
             self._problem(path, f"{reference} predicts and does not transform; make it a variant")
             return None
+        if manifest is not None and self._settings.preprocess.placement == "inline":
+            self._loadable(path, manifest)
         return manifest
+
+    def _loadable(self, path: KeyPath, manifest: Manifest) -> None:
+        if manifest.needs_consent:
+            self._problem(
+                path,
+                f"{manifest.reference} is a pickle, which gateways do not load; give it replicas "
+                "of its own (placement: replicas)",
+            )
 
     def _same_output(self, path: KeyPath, manifest: Manifest, first: Manifest) -> None:
         mine, theirs = manifest.signature.output, first.signature.output

@@ -36,6 +36,7 @@ class Loaded:
 
     model: Model
     manifest: Manifest
+    compiled: bool = False
 
 
 def load(
@@ -73,4 +74,4 @@ def load(
     if manifest.sample is not None:
         columns = sample_columns(manifest.sample.inputs, manifest.signature)
         check(model, columns, manifest.sample.expected, manifest.signature.output.kind)
-    return Loaded(Selecting(model, manifest.signature.names), manifest)
+    return Loaded(Selecting(model, manifest.signature.names), manifest, compiled)

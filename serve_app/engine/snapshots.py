@@ -88,6 +88,14 @@ class Snapshots:
         self._ready.add(version)
         self._advance()
 
+    def loaded_by_gateways(self) -> frozenset[str]:
+        """The versions that declared endpoints let gateways compute."""
+        return frozenset(v for endpoint in self._declared.values() for v in endpoint.loads())
+
+    def needed_by_handle(self) -> frozenset[str]:
+        """The versions that declared endpoints need in replicas of their own."""
+        return frozenset(v for endpoint in self._declared.values() for v in endpoint.needs())
+
     def awaited(self) -> frozenset[str]:
         """The versions that declared endpoints still wait for."""
         return frozenset(v for versions in self._current.waiting.values() for v in versions)
@@ -95,12 +103,14 @@ class Snapshots:
     def _advance(self) -> None:
         """Let every declared endpoint stand that can, and keep the snapshot if it is new."""
         standing = self._current.endpoints
-        serving = {version for endpoint in standing.values() for version in endpoint.needs()}
+        serving = {
+            v for endpoint in standing.values() for v in (*endpoint.needs(), *endpoint.loads())
+        }
         endpoints: dict[str, Endpoint] = {}
         waiting: dict[str, tuple[str, ...]] = {}
         for name, declared in self._declared.items():
             endpoint = declared.with_weights(self._overrides.get(name, {}))
-            missing = endpoint.needs() - self._ready - serving
+            missing = (endpoint.needs() | endpoint.loads()) - self._ready - serving
             if not missing:
                 endpoints[name] = endpoint
                 continue

@@ -200,6 +200,7 @@ def _described(spec: Endpoint) -> dict[str, Any]:
         "combine": spec.combine,
         "quorum": spec.quorum if spec.combine else None,
         "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
+        "placement": "inline" if spec.inline else "replicas",
         "fallback": spec.fallback.version if spec.fallback else None,
         "preprocess": None
         if spec.preprocess is None

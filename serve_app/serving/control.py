@@ -10,8 +10,9 @@ import pydantic
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from serve_app.config import ControlArgs, ControlSettings
+from serve_app.config import ControlArgs, ControlSettings, split_reference
 from serve_app.engine.declare import declare
+from serve_app.engine.load import load
 from serve_app.engine.snapshots import Snapshots
 from serve_app.engine.state import SqliteState
 from serve_app.errors import ConfigError, ServeError
@@ -93,11 +94,19 @@ class Control:
         for version in set(self._probes) - awaited:
             self._probes.pop(version).cancel()
 
+    async def _answers(self, version: str) -> None:
+        """Return once gateways can load a version, or once its replicas answer."""
+        if version in self._snapshots.loaded_by_gateways():
+            # Gateways do this next: what cannot be loaded must not get that far.
+            await asyncio.to_thread(load, self._registry, *split_reference(version))
+        if version in self._snapshots.needed_by_handle():
+            await self._models.wait_until_ready(version)
+
     async def _probe(self, version: str) -> None:
         """Wait until a version answers, then let the endpoints stand that waited for it."""
         while True:
             try:
-                await self._models.wait_until_ready(version)
+                await self._answers(version)
                 break
             except ServeError as error:
                 logger.info("still waiting", extra={"version": version, "why": error.code})

@@ -4,17 +4,17 @@ import asyncio
 import logging
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from ray import serve
 from starlette.applications import Starlette
 
 from serve_app.config import GatewayArgs, split_reference
-from serve_app.core.ports import Model
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import CoalescedModels, Limits
-from serve_app.engine.load import load
-from serve_app.engine.local import LocalModels
+from serve_app.engine.load import Loaded, load
+from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.state import SqliteState
 from serve_app.gateway import app
@@ -37,9 +37,9 @@ class Gateway:
         limits = Limits(**args.coalesce.model_dump())
         self._args = args
         self._registry = Registry(args.registry)
-        self._loaded: dict[str, Model] = {}
-        self._local = LocalModels({}, clock=clock)
-        self._inline = CoalescedModels(self._local, clock=clock, limits=limits)
+        self._loaded: dict[str, Loaded] = {}
+        thread = ThreadPoolExecutor(1, thread_name_prefix="inline")
+        self._inline = InlineModels(clock=clock, limits=limits, thread=thread)
         self._replicas = CoalescedModels(HandleModels(clock=clock), clock=clock, limits=limits)
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
         self._predictor = Predictor(clock=clock, ids=_prediction_id)
@@ -54,32 +54,18 @@ class Gateway:
 
     async def _apply(self, snapshot: Snapshot) -> None:
         """Load what runs in this process, then answer under the new snapshot."""
-        inline = {
-            endpoint.preprocess.version
-            for endpoint in snapshot.endpoints.values()
-            if endpoint.preprocess is not None and endpoint.preprocess.inline
-        }
-        for version in inline - set(self._loaded):
+        endpoints = snapshot.endpoints.values()
+        wanted = {version for endpoint in endpoints for version in endpoint.loads()}
+        for version in wanted - set(self._loaded):
             name, number = split_reference(version)
-            loaded = await asyncio.to_thread(load, self._registry, name, number)
-            self._loaded[version] = loaded.model
+            self._loaded[version] = await asyncio.to_thread(load, self._registry, name, number)
         # Requests on their way may still need the former ones: those leave at the next swap.
-        self._local.replace(self._loaded)
+        self._inline.replace(self._loaded)
         self._predictor.swap(self._assembler.stages(snapshot))
-        self._loaded = {version: self._loaded[version] for version in inline}
-        self._retire(snapshot, inline)
-        logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})
-
-    def _retire(self, snapshot: Snapshot, inline: set[str]) -> None:
-        asked: set[str] = set()
-        for endpoint in snapshot.endpoints.values():
-            asked.update(variant.version for variant in endpoint.variants)
-            if endpoint.fallback is not None:
-                asked.add(endpoint.fallback.version)
-            if endpoint.preprocess is not None:
-                asked.add(endpoint.preprocess.version)
+        self._loaded = {version: self._loaded[version] for version in wanted}
+        asked = {version for endpoint in endpoints for version in endpoint.asks()}
         self._replicas.retire(asked)
-        self._inline.retire(inline)
+        logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})
 
 
 def _prediction_id() -> str:

@@ -208,10 +208,7 @@ class _Check:
     def _all_reachable(self) -> None:
         """Every version that an endpoint calls by handle has an application in this file."""
         for path, spec in self._specs:
-            versions = spec.needs() | {variant.version for variant in spec.variants}
-            if spec.fallback is not None:
-                versions |= {spec.fallback.version}
-            for version in sorted(versions):
+            for version in sorted(spec.asks() - spec.loads()):
                 name = application_name(version)
                 if name not in self.applications:
                     model, _, number = version.partition("@")
