@@ -1,14 +1,16 @@
-"""The ASGI application: one route table, the hot route first."""
+"""The ASGI application: predictions by a shortcut, everything else by Starlette's routes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ClientError, NotFound
@@ -25,19 +27,81 @@ class Limits:
     max_rows: int
 
 
-def build(predictor: Predictor, limits: Limits) -> Starlette:
+class PredictionRoute(Route):
+    """A path that predicts, matched by cutting the path instead of by a pattern.
+
+    Serve asks the first routes of an application for the name of each request's path.
+    """
+
+    def __init__(self, path: str, endpoint: Predictions) -> None:
+        super().__init__(path, endpoint, methods=["POST"])
+        start, _, end = path.partition("{endpoint}")
+        self._start, self._end = start, end.rpartition("}")[2] if "}" in end else end
+        self._versions = "{version}" in path
+
+    def parameters(self, path: str) -> dict[str, str] | None:
+        """What stands in the places of endpoint and version, when the path is of this route."""
+        if not (path.startswith(self._start) and path.endswith(self._end)):
+            return None
+        inner = path[len(self._start) : len(path) - len(self._end)]
+        if not self._versions:
+            return {"endpoint": inner} if inner and "/" not in inner else None
+        endpoint, versions, version = (*inner.split("/"), "", "", "")[:3]
+        if versions != "versions" or not endpoint or not version or inner.count("/") != 2:
+            return None
+        return {"endpoint": endpoint, "version": version}
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is of this route."""
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        found = self.parameters(scope["path"])
+        if found is None:
+            return Match.NONE, {}
+        match = Match.FULL if scope["method"] == "POST" else Match.PARTIAL
+        return match, {"endpoint": self.endpoint, "path_params": found}
+
+
+class GatewayApp:
+    """Sends predictions straight to those who answer them, past everything that pages need."""
+
+    def __init__(self, predictions: Sequence[PredictionRoute], pages: Starlette) -> None:
+        self._predictions = tuple(predictions)
+        self._pages = pages
+        self.router = pages.router
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """All routes, in the order in which they are tried."""
+        return self._pages.routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            path = scope["path"]
+            for route in self._predictions:
+                found = route.parameters(path)
+                if found is not None:
+                    scope["path_params"] = found
+                    await route.endpoint(scope, receive, send)
+                    return
+        await self._pages(scope, receive, send)
+
+
+def build(predictor: Predictor, limits: Limits) -> GatewayApp:
     """The gateway in front of a predictor."""
     native_json = Predictions(predictor, native.DIALECT, limits.max_body_bytes, limits.max_rows)
     oip = Predictions(predictor, oip_v2.DIALECT, limits.max_body_bytes, limits.max_rows)
+    predictions = [
+        PredictionRoute("/v1/models/{endpoint}:predict", native_json),
+        PredictionRoute("/v2/models/{endpoint}/infer", oip),
+        PredictionRoute("/v1/models/{endpoint}/versions/{version}:predict", native_json),
+        PredictionRoute("/v2/models/{endpoint}/versions/{version}/infer", oip),
+    ]
     pages = Pages(predictor)
-    return Starlette(
+    starlette = Starlette(
         routes=[
-            Route("/v1/models/{endpoint}:predict", native_json, methods=["POST"]),
-            Route("/v2/models/{endpoint}/infer", oip, methods=["POST"]),
-            Route(
-                "/v1/models/{endpoint}/versions/{version}:predict", native_json, methods=["POST"]
-            ),
-            Route("/v2/models/{endpoint}/versions/{version}/infer", oip, methods=["POST"]),
+            *predictions,
             Route("/v2/health/live", pages.live),
             Route("/v2/health/ready", pages.ready),
             Route("/v1/endpoints", pages.endpoints),
@@ -53,6 +117,7 @@ def build(predictor: Predictor, limits: Limits) -> Starlette:
         ],
         exception_handlers={HTTPException: _unrouted, Exception: _failed},
     )
+    return GatewayApp(predictions, starlette)
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:

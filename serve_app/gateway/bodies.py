@@ -2,43 +2,117 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+import sys
+import zlib
+from collections.abc import Mapping
+
+from starlette.types import Message, Receive
 
 from serve_app.errors import BadEncoding, TooLarge, UnsupportedMedia
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 JSON = frozenset({"application/json", "text/json", ""})
+ENCODINGS = ("gzip", "deflate", "zstd", "identity")
+_EITHER_WRAPPER = zlib.MAX_WBITS | 32
+_NO_WRAPPER = -zlib.MAX_WBITS
 
 
-async def read(request: Request, *, max_bytes: int, accepted: frozenset[str] = JSON) -> bytes:
-    """The whole body; memory never holds more of it than the limit.
+async def read(
+    receive: Receive,
+    headers: Mapping[str, str],
+    *,
+    max_bytes: int,
+    accepted: frozenset[str] = JSON,
+) -> bytes:
+    """The whole body, decompressed; memory never holds more of it than the limit, twice.
 
     Raises:
-        TooLarge: more than `max_bytes`, declared or sent.
+        TooLarge: more than `max_bytes`, declared, sent or decompressed.
         UnsupportedMedia: a content type, charset or encoding that is not spoken here.
-        BadEncoding: the client went away before the end.
+        BadEncoding: the client went away before the end, or it cannot be decompressed.
     """
-    headers = request.headers
-    _check_type(headers.get("content-type", ""), accepted)
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", ""}:
-        msg = f"the content encoding {encoding[:40]!r} is not spoken here; send the body plain"
-        raise UnsupportedMedia(msg, accepted=["identity"])
+    content_type = headers.get("content-type", "")
+    if content_type not in accepted:
+        _check_type(content_type, accepted)
+    encoding = headers.get("content-encoding")
+    if encoding is not None:
+        encoding = _known(encoding)
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    chunks: list[bytes] = []
-    size = 0
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False) or message["type"] == "http.disconnect":
+        body = await _rest(receive, body, message, max_bytes)
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
+    return body if encoding is None else _decompressed(body, encoding, max_bytes)
+
+
+async def _rest(receive: Receive, first: bytes, message: Message, limit: int) -> bytes:
+    chunks = [first]
+    size = len(first)
     while True:
-        message = await request.receive()
         if message["type"] == "http.disconnect":
             raise BadEncoding("the body ended before its declared length")
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
+        chunks.append(chunk)
+
+
+def _known(encoding: str) -> str | None:
+    name = encoding.strip().lower().removeprefix("x-")
+    if name in {"", "identity"}:
+        return None
+    if name not in ENCODINGS:
+        msg = (
+            f"the content encoding {name[:40]!r} is not spoken here; send the body plain or as "
+            f"{', '.join(ENCODINGS[:-1])}"
+        )
+        raise UnsupportedMedia(msg, accepted=list(ENCODINGS))
+    return name
+
+
+def _decompressed(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    try:
+        if encoding == "zstd":
+            return _unpacked(body, zstd.ZstdDecompressor, max_bytes)
+        try:
+            return _unpacked(body, lambda: zlib.decompressobj(_EITHER_WRAPPER), max_bytes)
+        except zlib.error:
+            # Some clients send deflate without the wrapper that the name stands for.
+            if encoding != "deflate":
+                raise
+            return _unpacked(body, lambda: zlib.decompressobj(_NO_WRAPPER), max_bytes)
+    except (zlib.error, zstd.ZstdError, EOFError) as error:
+        msg = f"the body is not {encoding}, as its content encoding says"
+        raise BadEncoding(msg) from error
+
+
+def _unpacked(body: bytes, decompressor: object, max_bytes: int) -> bytes:
+    """All members of a compressed body, one after the other, within the limit."""
+    parts: list[bytes] = []
+    size = 0
+    while body:
+        member = decompressor()  # type: ignore[operator]
+        part: bytes = member.decompress(body, max_bytes + 1 - size)
+        size += len(part)
         if size > max_bytes:
             raise _too_large(max_bytes)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if not member.eof:
+            raise BadEncoding("the compressed body ends before its end")
+        parts.append(part)
+        body = member.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _check_type(content_type: str, accepted: frozenset[str]) -> None:

@@ -50,27 +50,33 @@ class Predictions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        http = HTTPRequest(scope, receive)
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         request_id = headers.get("x-request-id", "")
         try:
-            answer = await self._predict(http, headers, request_id)
+            response = await self._predict(scope["path_params"], receive, headers, request_id)
+            body = self._dialect.encode(response)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
-            answer = errors.response(error, request_id)
-        await answer(scope, receive, send)
+            await errors.response(error, request_id)(scope, receive, send)
+            return
+        marks = _marks(response, len(body))
+        await send({"type": "http.response.start", "status": 200, "headers": marks})
+        await send({"type": "http.response.body", "body": body})
 
     async def _predict(
-        self, http: HTTPRequest, headers: dict[str, str], request_id: str
-    ) -> HTTPResponse:
-        parameters = http.path_params
+        self,
+        parameters: dict[str, str],
+        receive: Receive,
+        headers: dict[str, str],
+        request_id: str,
+    ) -> Response:
         stage = self._predictor.stages.endpoint(parameters["endpoint"])
         body = await bodies.read(
-            http, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
+            receive, headers, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
         )
         payload = self._dialect.decode(body, stage.names, max_rows=self._max_rows)
-        response = await self._predictor.predict(
+        return await self._predictor.predict(
             Request(
                 endpoint=parameters["endpoint"],
                 payload=payload,
@@ -79,9 +85,6 @@ class Predictions:
                 headers=headers,
                 timeout_s=_timeout_s(headers),
             )
-        )
-        return HTTPResponse(
-            self._dialect.encode(response), headers=_marks(response), media_type="application/json"
         )
 
 
@@ -172,14 +175,17 @@ def _timeout_s(headers: dict[str, str]) -> float | None:
     return seconds
 
 
-def _marks(response: Response) -> dict[str, str]:
-    marks = {
-        "x-prediction-id": response.prediction_id,
-        "x-variant": ",".join(response.answer.variants),
-        "x-snapshot": str(response.snapshot_version),
-    }
-    if response.answer.fallback:
-        marks["x-fallback"] = "true"
+def _marks(response: Response, size: int) -> list[tuple[bytes, bytes]]:
+    answer = response.answer
+    marks = [
+        (b"content-length", b"%d" % size),
+        (b"content-type", b"application/json"),
+        (b"x-prediction-id", response.prediction_id.encode()),
+        (b"x-variant", ",".join(answer.variants).encode()),
+        (b"x-snapshot", b"%d" % response.snapshot_version),
+    ]
+    if answer.fallback:
+        marks.append((b"x-fallback", b"true"))
     return marks
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,7 +27,10 @@ _FIT = re.compile(rb"^[A-Za-z0-9._:/+=@-]{1,128}$")
 
 
 class Edge:
-    """Takes away the headers that only the inside may set, and bad request ids."""
+    """Takes away the headers that only the inside may set, and bad request ids.
+
+    Answers leave in one write where the server lets them.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,7 +45,69 @@ class Edge:
             ]
             kept.append(UNWATCHED)
             scope["headers"] = kept
+            send = in_one_write(send)
         await self._app(scope, receive, send)
+
+
+class _Held:
+    """Stands in for a transport for a moment, and keeps what is written."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Keep some bytes."""
+        self.written.append(data)
+
+    def flush(self) -> None:
+        """Write all that was kept at once."""
+        if self.written:
+            self._transport.write(b"".join(self.written))
+            self.written.clear()
+
+    def close(self) -> None:
+        """Write what was kept, then close."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def in_one_write(send: Send) -> Send:
+    """The same `send`, which hands the head and the body of a short answer over together.
+
+    uvicorn writes them apart: two system calls, and two awakenings of the proxy behind, for
+    every answer. Of any other server `send` comes back as it is.
+    """
+    cycle: Any = getattr(send, "__self__", None)
+    if not hasattr(cycle, "transport"):
+        return send
+    start: list[Message] = []
+
+    async def joined(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.append(message)
+            return
+        if not start:
+            await send(message)
+            return
+        first = start.pop()
+        if message.get("more_body", False):
+            await send(first)
+            await send(message)
+            return
+        transport = cycle.transport
+        held = cycle.transport = _Held(transport)
+        try:
+            await send(first)
+            await send(message)
+        finally:
+            cycle.transport = transport
+            held.flush()
+
+    return joined
 
 
 class RequestIds:

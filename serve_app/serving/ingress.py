@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
+import secrets
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from ray import serve
-from starlette.applications import Starlette
 
 from serve_app.config import GatewayArgs, split_reference
 from serve_app.core.snapshot import Snapshot
@@ -42,10 +41,10 @@ class Gateway:
         self._inline = InlineModels(clock=clock, limits=limits, thread=thread)
         self._replicas = CoalescedModels(HandleModels(clock=clock), clock=clock, limits=limits)
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
-        self._predictor = Predictor(clock=clock, ids=_prediction_id)
+        self._predictor = Predictor(clock=clock, ids=PredictionIds())
         self._feed = Feed(SqliteState(args.state), self._apply)
 
-    async def __serve_build_asgi_app__(self) -> Starlette:
+    async def __serve_build_asgi_app__(self) -> app.GatewayApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
         await self._feed.start()
         return app.build(
@@ -68,5 +67,15 @@ class Gateway:
         logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})
 
 
-def _prediction_id() -> str:
-    return uuid.uuid4().hex
+class PredictionIds:
+    """Random identifiers of 128 bits, drawn from the system's source many at a time."""
+
+    def __init__(self) -> None:
+        self._drawn = ""
+
+    def __call__(self) -> str:
+        """A new identifier, 32 hexadecimal digits."""
+        if not self._drawn:
+            self._drawn = secrets.token_hex(16 * 256)
+        drawn, self._drawn = self._drawn[:32], self._drawn[32:]
+        return drawn

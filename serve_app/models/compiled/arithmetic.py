@@ -86,11 +86,10 @@ class Cast(Operation):
     dtype: str
 
     def __call__(self, x: Array, /) -> Array:
-        """The rounded numbers; what is too large becomes infinite without a warning."""
+        """The rounded numbers; what is too large becomes infinite."""
         if x.dtype == self.dtype:
             return x
-        with np.errstate(over="ignore", invalid="ignore"):
-            return x.astype(self.dtype)
+        return x.astype(self.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,21 +128,16 @@ class Elementwise(Operation):
     alike: bool = False
 
     def __call__(self, x: Array, /) -> Array:
-        """The results; overflow is infinite, without a warning."""
+        """The results; overflow is infinite."""
         function: Any = FUNCTIONS[self.function]
         operand = self.operand
         if operand is None:
-            return self._quiet(function, x)
+            result: Array = function(x)
+            return result
         if self.alike and isinstance(operand, np.ndarray) and operand.dtype != x.dtype:
             operand = operand.astype(x.dtype)
-        return (
-            self._quiet(function, operand, x) if self.turned else self._quiet(function, x, operand)
-        )
-
-    def _quiet(self, function: Any, *arguments: Any) -> Array:
-        with np.errstate(all="ignore"):
-            result: Array = function(*arguments)
-        return result
+        combined: Array = function(operand, x) if self.turned else function(x, operand)
+        return combined
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +161,7 @@ class MatMul(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, outputs), or (rows,) for a vector."""
-        with np.errstate(all="ignore"):
-            product: Array = x @ self.weights
+        product: Array = x @ self.weights
         return product
 
 
@@ -206,9 +199,8 @@ class ZerosMissing(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """float32, as XGBoost reads it."""
-        with np.errstate(all="ignore"):
-            # Whether there is a zero shows before rounding: only that is what is not stored.
-            return np.where(x == 0, np.float32(np.nan), x.astype(np.float32))
+        # Whether there is a zero shows before rounding: only that is what is not stored.
+        return np.where(x == 0, np.float32(np.nan), x.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,9 +211,8 @@ class ValueMissing(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """float32, as XGBoost compares it."""
-        with np.errstate(all="ignore"):
-            rounded = x.astype(np.float32, copy=False)
-            return np.where(rounded == np.float32(self.value), np.float32(np.nan), rounded)
+        rounded = x.astype(np.float32, copy=False)
+        return np.where(rounded == np.float32(self.value), np.float32(np.nan), rounded)
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,9 +248,8 @@ class Polynomial(Operation):
         terms = np.empty((x.shape[0], 1 + self.width + len(self.products)), dtype=x.dtype)
         terms[:, 0] = 1
         terms[:, 1 : 1 + self.width] = x
-        with np.errstate(all="ignore"):
-            for at, (earlier, column) in enumerate(self.products, start=1 + self.width):
-                np.multiply(terms[:, earlier], x[:, column], out=terms[:, at])
+        for at, (earlier, column) in enumerate(self.products, start=1 + self.width):
+            np.multiply(terms[:, earlier], x[:, column], out=terms[:, at])
         return terms[:, self.kept]
 
 

@@ -18,9 +18,8 @@ class Sigmoid(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """Between 0 and 1, the same shape."""
-        with np.errstate(over="ignore"):
-            scaled = x if self.scale == 1.0 else x * x.dtype.type(self.scale)
-            result: Array = 1 / (1 + np.exp(-scaled))
+        scaled = x if self.scale == 1.0 else x * x.dtype.type(self.scale)
+        result: Array = 1 / (1 + np.exp(-scaled))
         return result
 
 
@@ -107,8 +106,7 @@ class LogShares(Operation):
         """Rows that add up to 1."""
         largest = x.max(axis=1, keepdims=True)
         largest = np.where(np.isfinite(largest), largest, 0)
-        with np.errstate(divide="ignore"):
-            log_total = np.log(np.exp(x - largest).sum(axis=1, keepdims=True)) + largest
+        log_total = np.log(np.exp(x - largest).sum(axis=1, keepdims=True)) + largest
         result: Array = np.exp(x - log_total)
         return result
 

@@ -24,13 +24,12 @@ class Gaussians(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, classes)."""
-        with np.errstate(all="ignore"):
-            columns = [
-                prior + (offset - 0.5 * (((x - mean) ** 2) / variance).sum(axis=1))
-                for mean, variance, prior, offset in zip(
-                    self.means, self.variances, self.log_priors, self.offsets, strict=True
-                )
-            ]
+        columns = [
+            prior + (offset - 0.5 * (((x - mean) ** 2) / variance).sum(axis=1))
+            for mean, variance, prior, offset in zip(
+                self.means, self.variances, self.log_priors, self.offsets, strict=True
+            )
+        ]
         return np.array(columns).T
 
 
@@ -45,12 +44,11 @@ class Quadratics(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, classes)."""
-        with np.errstate(all="ignore"):
-            squares = [
-                np.sum(np.dot(x - mean, turn) ** 2, axis=1)
-                for mean, turn in zip(self.means, self.turns, strict=True)
-            ]
-            result: Array = -0.5 * (np.array(squares).T + self.logs) + self.log_priors
+        squares = [
+            np.sum(np.dot(x - mean, turn) ** 2, axis=1)
+            for mean, turn in zip(self.means, self.turns, strict=True)
+        ]
+        result: Array = -0.5 * (np.array(squares).T + self.logs) + self.log_priors
         return result
 
 

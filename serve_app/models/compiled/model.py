@@ -57,15 +57,18 @@ class CompiledModel:
         if columns.rows == 0:
             return self._nothing()
         try:
-            scores = self._program.scores(columns)
-            if self._classes is None:
-                return Prediction(scores)
-            probabilities = None
-            if self._probabilities is not None:
-                probabilities = self._probabilities(scores)
-            return Prediction(self._labels.take(self._classes(scores)), probabilities)
+            # Overflow gives infinity and 0/0 NaN, as in the library, which warns of it.
+            with np.errstate(all="ignore"):
+                return self._predicted(columns)
         except Exception as error:
             raise _failed(error) from error
+
+    def _predicted(self, columns: Columns) -> Prediction:
+        scores = self._program.scores(columns)
+        if self._classes is None:
+            return Prediction(scores)
+        probabilities = None if self._probabilities is None else self._probabilities(scores)
+        return Prediction(self._labels.take(self._classes(scores)), probabilities)
 
     def transform(self, columns: Columns) -> Columns:
         """Transform every row.
@@ -76,7 +79,8 @@ class CompiledModel:
         if columns.rows == 0:
             return Columns.from_block(self._names, np.empty((0, len(self._names))))
         try:
-            return Columns.from_block(self._names, self._program.scores(columns))
+            with np.errstate(all="ignore"):
+                return Columns.from_block(self._names, self._program.scores(columns))
         except Exception as error:
             raise _failed(error) from error
 

@@ -5,6 +5,7 @@ import itertools
 
 import httpx
 import pytest
+from starlette.routing import Match
 
 from serve_app.config import ControlSettings
 from serve_app.core.snapshot import Snapshot
@@ -52,11 +53,11 @@ class Client:
     def __init__(self, predictor, models):
         self.models = models
         self.predictor = predictor
-        self._app = build(predictor, Limits(max_body_bytes=10_000, max_rows=50))
+        self.app = build(predictor, Limits(max_body_bytes=10_000, max_rows=50))
 
     def send(self, method, path, **more):
         async def sent():
-            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
                 return await client.request(method, path, **more)
 
@@ -248,3 +249,30 @@ def test_the_documentation_is_that_of_these_endpoints(client):
     assert "risk" in page.text
     home = client.get("/")
     assert (home.status_code, home.headers["location"]) == (307, "/docs")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models/:predict",
+        "/v1/models/risk/:predict",
+        "/v1/models/risk/versions/:predict",
+        "/v1/models/risk/versions/1/2:predict",
+        "/v1/models/risk/version/1:predict",
+        "/v2/models//infer",
+        "/v2/models/risk/versions//infer",
+    ],
+)
+def test_paths_that_nearly_predict_are_not_found(client, path):
+    assert client.send("POST", path, json={"instances": [ROW]}).status_code == 404
+
+
+def test_serve_is_told_the_names_of_the_routes(client):
+    routes = {route.path: route for route in client.app.routes}
+    path = "/v1/models/{endpoint}/versions/{version}:predict"
+    match, found = routes[path].matches(
+        {"type": "http", "method": "POST", "path": "/v1/models/risk/versions/1:predict"}
+    )
+    assert match is Match.FULL
+    assert found["path_params"] == {"endpoint": "risk", "version": "1"}
+    assert client.app.router is not None

@@ -1,53 +1,60 @@
 """Bodies are read within limits, and only in encodings that can be decoded."""
 
+import gzip
+import tracemalloc
+import zlib
+
 import pytest
-from starlette.requests import Request
 
 from serve_app.errors import BadEncoding, TooLarge, UnsupportedMedia
 from serve_app.gateway import bodies
+from serve_app.gateway.bodies import zstd
 
 
-def request(*chunks, disconnect=False, **headers):
-    """A request whose body arrives in chunks; counts how many were taken."""
-    messages = [
-        {"type": "http.request", "body": chunk, "more_body": disconnect or i < len(chunks) - 1}
-        for i, chunk in enumerate(chunks)
-    ]
-    if disconnect:
-        messages.append({"type": "http.disconnect"})
-    taken = []
+class Sent:
+    """A body that arrives in chunks, with its headers; keeps which messages were taken."""
 
-    async def receive():
-        taken.append(messages[len(taken)])
-        return taken[-1]
+    def __init__(self, *chunks, disconnect=False, **headers):
+        last = len(chunks) - 1
+        self._messages = [
+            {"type": "http.request", "body": chunk, "more_body": disconnect or i < last}
+            for i, chunk in enumerate(chunks)
+        ]
+        if disconnect:
+            self._messages.append({"type": "http.disconnect"})
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.taken = []
 
-    raw = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
-    made = Request({"type": "http", "headers": raw}, receive)
-    made.taken = taken
-    return made
+    async def receive(self):
+        self.taken.append(self._messages[len(self.taken)])
+        return self.taken[-1]
+
+
+async def read(sent, *, max_bytes):
+    return await bodies.read(sent.receive, sent.headers, max_bytes=max_bytes)
 
 
 async def test_chunks_become_one_body():
-    assert await bodies.read(request(b"ab", b"cd"), max_bytes=4) == b"abcd"
+    assert await read(Sent(b"ab", b"cd"), max_bytes=4) == b"abcd"
 
 
 async def test_a_declared_length_above_the_limit_is_refused_before_anything_is_read():
-    made = request(b"x" * 10, content_length="10")
+    made = Sent(b"x" * 10, content_length="10")
     with pytest.raises(TooLarge, match="limit of 4 bytes"):
-        await bodies.read(made, max_bytes=4)
+        await read(made, max_bytes=4)
     assert made.taken == []
 
 
 async def test_a_body_that_grows_beyond_the_limit_is_not_read_to_its_end():
-    made = request(*[b"xx"] * 1000)
+    made = Sent(*[b"xx"] * 1000)
     with pytest.raises(TooLarge):
-        await bodies.read(made, max_bytes=4)
+        await read(made, max_bytes=4)
     assert len(made.taken) == 3
 
 
 async def test_a_client_that_leaves_in_the_middle_is_told_where_it_broke():
     with pytest.raises(BadEncoding, match="ended before"):
-        await bodies.read(request(b"{", disconnect=True), max_bytes=100)
+        await read(Sent(b"{", disconnect=True), max_bytes=100)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,7 @@ async def test_a_client_that_leaves_in_the_middle_is_told_where_it_broke():
     ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.x+json", ""],
 )
 async def test_json_is_taken_by_any_of_its_names(content_type):
-    assert await bodies.read(request(b"{}", content_type=content_type), max_bytes=9) == b"{}"
+    assert await read(Sent(b"{}", content_type=content_type), max_bytes=9) == b"{}"
 
 
 @pytest.mark.parametrize(
@@ -68,4 +75,56 @@ async def test_json_is_taken_by_any_of_its_names(content_type):
 )
 async def test_other_encodings_are_refused_with_what_to_send(headers, said):
     with pytest.raises(UnsupportedMedia, match=said):
-        await bodies.read(request(b"{}", **headers), max_bytes=9)
+        await read(Sent(b"{}", **headers), max_bytes=9)
+
+
+def deflated(content, wrapper):
+    packer = zlib.compressobj(wbits=wrapper)
+    return packer.compress(content) + packer.flush()
+
+
+CONTENT = b'{"instances": [1, 2, 3]}'
+PACKED = [
+    ("gzip", gzip.compress(CONTENT)),
+    ("x-gzip", gzip.compress(CONTENT)),
+    ("GZIP", gzip.compress(CONTENT[:5]) + gzip.compress(CONTENT[5:])),
+    ("deflate", zlib.compress(CONTENT)),
+    ("deflate", deflated(CONTENT, -zlib.MAX_WBITS)),
+    ("zstd", zstd.compress(CONTENT)),
+    ("zstd", zstd.compress(CONTENT[:5]) + zstd.compress(CONTENT[5:])),
+    ("identity", CONTENT),
+    ("", CONTENT),
+]
+
+
+@pytest.mark.parametrize(("encoding", "packed"), PACKED)
+async def test_compressed_bodies_are_unpacked(encoding, packed):
+    sent = Sent(packed, content_encoding=encoding)
+    assert await read(sent, max_bytes=100) == CONTENT
+
+
+@pytest.mark.parametrize(("encoding", "packed"), PACKED[:-2])
+async def test_a_compressed_body_that_breaks_off_is_said(encoding, packed):
+    with pytest.raises(BadEncoding):
+        await read(Sent(packed[:-3], content_encoding=encoding), max_bytes=100)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+async def test_what_is_not_compressed_as_it_says_is_refused(encoding):
+    with pytest.raises(BadEncoding, match=f"not {encoding}"):
+        await read(Sent(CONTENT, content_encoding=encoding), max_bytes=100)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("zstd", zstd.compress)],
+)
+async def test_a_small_body_cannot_grow_beyond_the_limit(encoding, pack):
+    packed = pack(b" " * 50_000_000)
+    assert len(packed) < 100_000
+    tracemalloc.start()
+    with pytest.raises(TooLarge, match="limit of 100000 bytes"):
+        await read(Sent(packed, content_encoding=encoding), max_bytes=100_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000

@@ -57,3 +57,71 @@ async def test_a_request_without_an_id_gets_one_and_so_does_its_answer():
     assert headers[b"x-request-id"] == answer[b"x-request-id"] == b"new"
     headers, answer = await passed(identified, [(b"x-request-id", b"mine")])
     assert headers[b"x-request-id"] == answer[b"x-request-id"] == b"mine"
+
+
+class Transport:
+    """Counts what a server writes to a connection."""
+
+    def __init__(self):
+        self.writes = []
+        self.closed = False
+
+    def write(self, data):
+        assert not self.closed
+        self.writes.append(data)
+
+    def close(self):
+        self.closed = True
+
+
+class Cycle:
+    """Writes as uvicorn does: the head when it comes, then each part of the body."""
+
+    def __init__(self, *, keep=True):
+        self.transport = Transport()
+        self._keep = keep
+
+    async def send(self, message):
+        if message["type"] == "http.response.start":
+            self.transport.write(b"head;")
+            return
+        if message["body"] == b"wrong":
+            raise RuntimeError("too long")
+        self.transport.write(message["body"])
+        if not message.get("more_body", False) and not self._keep:
+            self.transport.close()
+
+
+async def answered(cycle, *bodies):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number, body in enumerate(bodies, start=1):
+            more = number < len(bodies)
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+    transport = cycle.transport
+    await Edge(app)({"type": "http", "headers": []}, None, cycle.send)
+    assert cycle.transport is transport
+    return transport
+
+
+async def test_an_answer_leaves_in_one_write():
+    assert (await answered(Cycle(), b"body")).writes == [b"head;body"]
+
+
+async def test_a_connection_that_closes_is_written_to_first():
+    transport = await answered(Cycle(keep=False), b"body")
+    assert b"".join(transport.writes) == b"head;body"
+    assert transport.closed
+
+
+async def test_a_long_answer_leaves_part_by_part():
+    assert (await answered(Cycle(), b"one", b"two")).writes == [b"head;", b"one", b"two"]
+
+
+async def test_a_body_that_the_server_refuses_leaves_the_connection_as_it_was():
+    cycle = Cycle()
+    transport = cycle.transport
+    with pytest.raises(RuntimeError):
+        await answered(cycle, b"wrong")
+    assert cycle.transport is transport
