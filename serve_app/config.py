@@ -203,6 +203,13 @@ class SchemaSettings(Frozen):
         return self.model_dump(exclude={"columns"})
 
 
+class CacheSettings(Frozen):
+    """How many rows each gateway replica remembers the answers to, and for how long."""
+
+    rows: PositiveInt = 10_000
+    ttl_s: PositiveFloat = 60.0
+
+
 class EndpointSettings(Frozen):
     """What a client calls by name.
 
@@ -215,6 +222,7 @@ class EndpointSettings(Frozen):
     preprocess: PreprocessSettings | None = None
     fallback: Reference | None = None
     schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()
+    cache: CacheSettings | None = None
     timeout_s: PositiveFloat = 10.0
     variant_timeout_s: PositiveFloat | None = None
 

@@ -115,6 +115,15 @@ class Columns:
             return Columns.from_block(names, self.block[:, index])
         return Columns(names, [self.arrays[j] for j in index], None, self.rows)
 
+    def take(self, rows: Sequence[int]) -> Columns:
+        """These rows in ascending order, each at most once; itself when they are all."""
+        if len(rows) == self.rows:
+            return self
+        index = np.asarray(rows, dtype=np.intp)
+        if self.block is not None:
+            return Columns.from_block(self.names, self.block[index])
+        return Columns(self.names, [a[index] for a in self.arrays], None, len(index))
+
     def slice(self, start: int, stop: int) -> Columns:
         """The rows from `start` up to `stop`."""
         if self.block is not None:

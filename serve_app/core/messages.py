@@ -105,7 +105,10 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Everything that an encoder may say about one answered request."""
+    """Everything that an encoder may say about one answered request.
+
+    `cached_rows` is how many of its rows came from a cache, None where there is none.
+    """
 
     request: Request
     prediction_id: str
@@ -113,3 +116,4 @@ class Response:
     answer: Answer
     labels: tuple[Any, ...]
     warnings: tuple[Warned, ...] = ()
+    cached_rows: int | None = None

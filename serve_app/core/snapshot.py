@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from serve_app.core.cache import CacheLimits
 from serve_app.core.signature import Signature
 
 
@@ -30,7 +31,8 @@ class Preprocess:
 class Endpoint:
     """Everything that a gateway needs to answer for one endpoint.
 
-    `inline` says that its variants compute in the gateway and not in replicas of their own.
+    `inline` says that its variants compute in the gateway and not in replicas of their own,
+    `cache` how much gateways remember of what was answered.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Endpoint:
     reactions: Mapping[str, str] = field(default_factory=dict)
     example: Mapping[str, Any] | None = None
     inline: bool = False
+    cache: CacheLimits | None = None
 
     def needs(self) -> frozenset[str]:
         """The versions that must answer handles before this endpoint can be served."""
@@ -87,6 +90,8 @@ class Endpoint:
         fields["signature"] = Signature.from_json(body["signature"])
         fields["variants"] = tuple(_variant(variant) for variant in body["variants"])
         fields["fallback"] = None if body["fallback"] is None else _variant(body["fallback"])
+        cache = body.get("cache")
+        fields["cache"] = None if cache is None else CacheLimits(**cache)
         preprocess = body["preprocess"]
         fields["preprocess"] = None if preprocess is None else Preprocess(**preprocess)
         return cls(**fields)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from serve_app.core.cache import NoCache, RowCache
 from serve_app.core.columns import Columns
 from serve_app.core.combine import COMBINE
 from serve_app.core.ports import Clock, Models, Router
@@ -36,6 +37,12 @@ class Assembler:
         self._inline = inline
         self._clock = clock
         self._draw = draw
+        self._caches: dict[str, tuple[Endpoint, RowCache]] = {}
+
+    @property
+    def caches(self) -> Mapping[str, RowCache]:
+        """The caches of the endpoints that have one, by name."""
+        return {name: cache for name, (_, cache) in self._caches.items()}
 
     def stages(self, snapshot: Snapshot) -> Stages:
         """Build the stages of every endpoint of a snapshot.
@@ -43,12 +50,27 @@ class Assembler:
         Raises:
             ConfigError: an endpoint's description does not fit together.
         """
+        self._caches = {
+            name: self._cache(endpoint)
+            for name, endpoint in snapshot.endpoints.items()
+            if endpoint.cache is not None
+        }
         return Stages(
             snapshot.version,
             {name: self._stage(endpoint) for name, endpoint in snapshot.endpoints.items()},
             snapshot.waiting,
             snapshot.overrides,
         )
+
+    def _cache(self, spec: Endpoint) -> tuple[Endpoint, RowCache]:
+        """The cache of an endpoint: the former one while nothing changed that decides answers."""
+        assert spec.cache is not None  # noqa: S101 - called for no other
+        # Who answers is part of every key; how answers are weighed is not.
+        weightless = spec if spec.combine else spec.with_weights(dict.fromkeys(spec.asks(), 1.0))
+        kept = self._caches.get(spec.name)
+        if kept is not None and kept[0] == weightless:
+            return kept
+        return weightless, RowCache(spec.cache, clock=self._clock)
 
     def _stage(self, spec: Endpoint) -> Stage:
         names = spec.signature.names
@@ -57,6 +79,7 @@ class Assembler:
             names=names,
             schema=Schema(spec.signature.inputs, Policy.from_json(spec.reactions)),
             router=self._router(spec),
+            cache=self._caches[spec.name][1] if spec.cache is not None else NoCache(),
             prepare=self._prepare(spec),
             ask=self._ask(spec),
             labels=spec.signature.output.labels,

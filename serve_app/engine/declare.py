@@ -17,6 +17,7 @@ from serve_app.config import (
     split_reference,
 )
 from serve_app.core import combine
+from serve_app.core.cache import CacheLimits
 from serve_app.core.signature import Column, Signature
 from serve_app.core.snapshot import Endpoint, Preprocess, Variant
 from serve_app.errors import ConfigError, ServeError
@@ -129,6 +130,9 @@ class _Endpoint:
             reactions=settings.schema_.reactions(),
             example=_example(preprocess or first),
             inline=settings.placement == "inline",
+            cache=None
+            if settings.cache is None
+            else CacheLimits(settings.cache.rows, settings.cache.ttl_s),
         )
 
     def _problem(self, path: KeyPath, message: str) -> None:

@@ -35,7 +35,7 @@ class Predictor:
         self._stages = stages
 
     async def predict(self, request: Request) -> Response:
-        """Validate, route, preprocess, ask, combine.
+        """Route, validate, look up, preprocess, ask, combine.
 
         Raises:
             NotFound: no such endpoint or version.
@@ -51,8 +51,12 @@ class Predictor:
         columns, warnings = stage.schema.validate(
             _modelled(stage, request.payload), request.payload.rows
         )
-        features = await stage.prepare(columns, deadline)
-        answer = await stage.ask(plan, features, deadline)
+        found = stage.cache.find(plan, columns)
+        asked = None
+        if found.missing is not None:
+            features = await stage.prepare(found.missing, deadline)
+            asked = await stage.ask(plan, features, deadline)
+        answer, cached_rows = stage.cache.complete(found, asked)
         response = Response(
             request=request,
             prediction_id=self._sources.ids(),
@@ -60,6 +64,7 @@ class Predictor:
             answer=answer,
             labels=stage.labels,
             warnings=warnings,
+            cached_rows=cached_rows,
         )
         if logger.isEnabledFor(logging.DEBUG):
             self._log(response, started)

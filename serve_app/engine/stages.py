@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app.core.cache import Cache
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Answer, Request
 from serve_app.core.plan import Plan
@@ -27,6 +28,7 @@ class Stage:
     names: tuple[str, ...]
     schema: Schema
     router: Router
+    cache: Cache
     prepare: Prepare
     ask: Ask
     labels: tuple[Any, ...]

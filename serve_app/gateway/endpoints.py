@@ -186,7 +186,16 @@ def _marks(response: Response, size: int) -> list[tuple[bytes, bytes]]:
     ]
     if answer.fallback:
         marks.append((b"x-fallback", b"true"))
+    if response.cached_rows is not None:
+        marks.append((b"x-cache", _cache_mark(response.cached_rows, response)))
     return marks
+
+
+def _cache_mark(cached: int, response: Response) -> bytes:
+    rows = response.request.payload.rows
+    if cached in {0, rows}:
+        return b"hit" if cached else b"miss"
+    return b"hit; rows=%d/%d" % (cached, rows)
 
 
 def _metadata(stage: Stage) -> dict[str, Any]:
@@ -214,6 +223,9 @@ def _described(spec: Endpoint) -> dict[str, Any]:
             "version": spec.preprocess.version,
             "placement": "inline" if spec.preprocess.inline else "replicas",
         },
+        "cache": None
+        if spec.cache is None
+        else {"rows": spec.cache.rows, "ttl_s": spec.cache.ttl_s},
         "timeout_s": spec.timeout_s,
         "signature": spec.signature.to_json(),
     }

@@ -1,0 +1,175 @@
+"""Remembers what was answered for a row, by the versions that answered and its values.
+
+A key never leaves out who answers: a cache keyed by rows alone would mix models. Rows are told
+apart by their bytes, so that 0.0 and -0.0 are two rows.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from serve_app.core.columns import Array, Columns
+from serve_app.core.messages import Answer, Prediction
+from serve_app.core.plan import Plan
+from serve_app.core.ports import Clock
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """How many rows a cache remembers, and for how many seconds."""
+
+    rows: int
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a cache knows of the rows of a request.
+
+    `hits` has a prediction per row that is known and None for all others; `missing` are the
+    rows that have to be asked for, none when all are known. `keys` is empty where nothing is
+    remembered.
+    """
+
+    missing: Columns | None
+    versions: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
+    hits: tuple[Prediction | None, ...] = ()
+
+
+class Cache(Protocol):
+    """Finds known rows, and completes an answer with them."""
+
+    def find(self, plan: Plan, columns: Columns) -> Found:
+        """What is known of these rows when the plan's variants answer."""
+        ...
+
+    def complete(self, found: Found, asked: Answer | None) -> tuple[Answer, int | None]:
+        """The answer to all rows, and how many came from the cache (None without one)."""
+        ...
+
+
+class NoCache:
+    """Knows nothing and remembers nothing."""
+
+    def find(self, plan: Plan, columns: Columns) -> Found:  # noqa: ARG002
+        """Everything has to be asked for."""
+        return Found(columns)
+
+    def complete(self, found: Found, asked: Answer | None) -> tuple[Answer, int | None]:  # noqa: ARG002
+        """What was asked is the answer."""
+        assert asked is not None  # noqa: S101 - everything was missing
+        return asked, None
+
+
+class RowCache:
+    """The least recently used rows leave first, and each after its time.
+
+    `hits` and `rows` count, for metrics, since the cache was made.
+    """
+
+    def __init__(self, limits: CacheLimits, *, clock: Clock) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._known: OrderedDict[Key, tuple[float, Prediction]] = OrderedDict()
+        self.hits = 0
+        self.rows = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(self, plan: Plan, columns: Columns) -> Found:
+        """What is known of these rows when the plan's variants answer."""
+        versions = plan.variants if plan.together else plan.variants[:1]
+        keys = tuple((versions, *key) for key in row_keys(columns))
+        now = self._clock()
+        hits = tuple(self._hit(key, now) for key in keys)
+        self.rows += len(keys)
+        missing = [row for row, hit in enumerate(hits) if hit is None]
+        self.hits += len(keys) - len(missing)
+        if not missing and keys:
+            return Found(None, versions, keys, hits)
+        return Found(columns.take(missing), versions, keys, hits)
+
+    def complete(self, found: Found, asked: Answer | None) -> tuple[Answer, int | None]:
+        """The answer to all rows; what others than the planned answered is not remembered."""
+        known = [hit for hit in found.hits if hit is not None]
+        if asked is None:
+            return Answer(_stacked(known), found.versions), len(known)
+        planned = asked.variants == found.versions and not (asked.fallback or asked.left_out)
+        if planned:
+            self._remember(found, asked.prediction)
+        if not known:
+            return asked, 0
+        fresh = iter(_rows(asked.prediction))
+        parts = [next(fresh) if hit is None else hit for hit in found.hits]
+        variants = tuple(dict.fromkeys((*found.versions, *asked.variants)))
+        return replace(asked, prediction=_stacked(parts), variants=variants), len(known)
+
+    def _remember(self, found: Found, rows: Prediction) -> None:
+        expires = self._clock() + self._limits.ttl_s
+        unknown = [key for key, hit in zip(found.keys, found.hits, strict=True) if hit is None]
+        for key, part in zip(unknown, _rows(rows), strict=True):
+            self._known[key] = (expires, _own(part))
+        while len(self._known) > self._limits.rows:
+            self._known.popitem(last=False)
+
+    def _hit(self, key: Key, now: float) -> Prediction | None:
+        known = self._known.get(key)
+        if known is None:
+            return None
+        if known[0] <= now:
+            del self._known[key]
+            return None
+        self._known.move_to_end(key)
+        return known[1]
+
+
+def row_keys(columns: Columns) -> list[Key]:
+    """A key per row that two rows share only when all their values are the same."""
+    if columns.block is not None:
+        block = np.ascontiguousarray(columns.block)
+        return [(block.dtype.char, row.tobytes()) for row in block]
+    numeric = [array for array in columns.arrays if array.dtype != object]
+    texts = [array.tolist() for array in columns.arrays if array.dtype == object]
+    kinds = "".join(array.dtype.char for array in columns.arrays)
+    raw = _bytes(numeric, columns.rows)
+    if not texts:
+        return [(kinds, part) for part in raw]
+    return [(kinds, part, *words) for part, *words in zip(raw, *texts, strict=True)]
+
+
+def _bytes(arrays: Sequence[Array], rows: int) -> list[bytes]:
+    if not arrays:
+        return [b""] * rows
+    parts = [
+        np.ascontiguousarray(array).view(np.uint8).reshape(rows, array.itemsize) for array in arrays
+    ]
+    return [row.tobytes() for row in np.concatenate(parts, axis=1)]
+
+
+def _rows(prediction: Prediction) -> list[Prediction]:
+    return [prediction.slice(j, j + 1) for j in range(len(prediction.values))]
+
+
+def _own(part: Prediction) -> Prediction:
+    """A copy: a view would keep the whole batch that it came with in memory."""
+    probabilities = part.probabilities
+    return Prediction(part.values.copy(), None if probabilities is None else probabilities.copy())
+
+
+def _stacked(parts: Sequence[Prediction]) -> Prediction:
+    if len(parts) == 1:
+        return parts[0]
+    shares = [part.probabilities for part in parts if part.probabilities is not None]
+    return Prediction(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate(shares) if shares else None,
+    )

@@ -1,0 +1,197 @@
+"""Wherever a version computes, and whether or not rows are cached, the answers are the same."""
+
+import asyncio
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
+
+from serve_app.config import ControlSettings
+from serve_app.core.messages import Payload, Request
+from serve_app.core.snapshot import Snapshot
+from serve_app.engine.assemble import Assembler
+from serve_app.engine.coalesced import CoalescedModels, Limits
+from serve_app.engine.declare import declare
+from serve_app.engine.load import load
+from serve_app.engine.local import InlineModels, LocalModels
+from serve_app.engine.predict import Predictor
+from serve_app.engine.register import Candidate, register
+from serve_app.errors import DeadlineExceeded, ModelFailed, NotReady
+from serve_app.models.frames import to_columns
+from serve_app.registry.store import Registry
+
+LIMITS = Limits(max_rows=64, max_calls=2, max_waiting_rows=10_000, slow_call_s=0.02)
+VERSIONS = ("fast@1", "slow@1")
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def data():
+    import pandas as pd
+
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"age": rng.normal(50, 10, 200), "dose": rng.normal(2, 1, 200)})
+    return frame, np.where(frame["age"] + 5 * frame["dose"] > 60, "ill", "well")
+
+
+@pytest.fixture(scope="module")
+def registry(data):
+    """A model that is compiled and one that its library computes."""
+    frame, label = data
+    store = Registry(f"memory://placements-{next(_numbers)}")
+    compiled = register(store, Candidate("fast", LogisticRegression().fit(frame, label), frame))
+    native = register(store, Candidate("slow", SVC(kernel="rbf").fit(frame, label), frame))
+    assert compiled.compiled.served
+    assert not native.compiled.served
+    return store
+
+
+@pytest.fixture
+def thread():
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def loaded(registry):
+    return {v: load(registry, v.partition("@")[0], 1) for v in VERSIONS}
+
+
+def local(registry, thread):
+    return LocalModels({v: one.model for v, one in loaded(registry).items()}, clock=lambda: 0.0)
+
+
+def threaded(registry, thread):
+    models = {v: one.model for v, one in loaded(registry).items()}
+    return LocalModels(models, clock=lambda: 0.0, thread=thread)
+
+
+def coalesced(registry, thread):
+    return CoalescedModels(local(registry, thread), clock=lambda: 0.0, limits=LIMITS)
+
+
+def inline(registry, thread):
+    made = InlineModels(clock=lambda: 0.0, limits=LIMITS, thread=thread)
+    made.replace(loaded(registry))
+    return made
+
+
+PLACEMENTS = pytest.mark.parametrize("placed", [local, threaded, coalesced, inline])
+
+
+@PLACEMENTS
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("rows", [1, 7, 200])
+def test_a_version_answers_like_itself(placed, version, rows, registry, thread, data):
+    columns = to_columns(data[0]).slice(0, rows)
+    direct = load(registry, version.partition("@")[0], 1).model.predict(columns)
+    said = asyncio.run(placed(registry, thread).predict(version, columns, 1.0))
+    assert said.values.tolist() == direct.values.tolist()
+    if direct.probabilities is not None:
+        assert said.probabilities.tobytes() == direct.probabilities.tobytes()
+
+
+@PLACEMENTS
+def test_rows_that_come_together_each_get_their_own_answer(placed, registry, thread, data):
+    columns = to_columns(data[0])
+
+    async def asked():
+        models = placed(registry, thread)
+        parts = [columns.slice(j, j + 1) for j in range(20)]
+        return await asyncio.gather(*(models.predict("fast@1", part, 1.0) for part in parts))
+
+    direct = load(registry, "fast", 1).model.predict(columns.slice(0, 20))
+    said = [prediction.values[0] for prediction in asyncio.run(asked())]
+    assert said == direct.values.tolist()
+
+
+@PLACEMENTS
+def test_what_is_not_loaded_is_not_ready(placed, registry, thread, data):
+    with pytest.raises(NotReady):
+        asyncio.run(placed(registry, thread).predict("other@1", to_columns(data[0]), 1.0))
+
+
+@PLACEMENTS
+def test_nothing_begins_after_its_deadline(placed, registry, thread, data):
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(placed(registry, thread).predict("fast@1", to_columns(data[0]), 0.0))
+
+
+@PLACEMENTS
+@pytest.mark.parametrize("version", VERSIONS)
+def test_rows_that_the_library_refuses_are_a_failure(placed, version, registry, thread, data):
+    frame = data[0].head(1).assign(dose=np.nan)
+    with pytest.raises(ModelFailed):
+        asyncio.run(placed(registry, thread).predict(version, to_columns(frame), 1.0))
+
+
+@pytest.mark.parametrize("placement", ["inline", "replicas"])
+@pytest.mark.parametrize("cache", [None, {"rows": 50, "ttl_s": 10}])
+@pytest.mark.parametrize("name", ["fast", "slow"])
+def test_an_endpoint_answers_alike_whatever_its_yaml_says(
+    placement, cache, name, registry, thread, data
+):
+    frame, _ = data
+    settings = {"route": {"kind": "single", "model": f"{name}@1"}, "placement": placement}
+    declared = {"endpoints": {"e": {**settings, "cache": cache}}}
+    endpoints = declare(ControlSettings.model_validate(declared), registry.manifest).checked()
+
+    class Elsewhere:
+        """What is not asked in this placement."""
+
+    here = inline(registry, thread)
+    pair = {"replicas": Elsewhere(), "inline": Elsewhere(), placement: here}
+    assembler = Assembler(**pair, clock=lambda: 0.0)
+    predictor = Predictor(clock=lambda: 0.0, ids=lambda: "id")
+    predictor.swap(assembler.stages(Snapshot(1, "hash", endpoints)))
+    direct = load(registry, name, 1).model.predict(to_columns(frame)).values.tolist()
+
+    async def asked(start, stop):
+        part = frame[start:stop]
+        payload = Payload({column: part[column].tolist() for column in part}, len(part))
+        return await predictor.predict(Request("e", payload, "r"))
+
+    for start, stop in [(0, 30), (20, 40), (5, 6), (0, 200)]:
+        response = asyncio.run(asked(start, stop))
+        assert response.answer.prediction.values.tolist() == direct[start:stop]
+        assert (response.cached_rows is None) == (cache is None)
+    if cache is not None:
+        assert assembler.caches["e"].hits >= 11
+
+
+def test_an_inline_endpoint_needs_no_application_and_what_it_loads_is_said(registry):
+    declared = {
+        "e": {"route": {"kind": "single", "model": "fast@1"}, "placement": "inline"},
+        "f": {"route": {"kind": "single", "model": "fast@1"}, "fallback": "slow@1"},
+    }
+    endpoints = declare(
+        ControlSettings.model_validate({"endpoints": declared}), registry.manifest
+    ).checked()
+    assert (endpoints["e"].needs(), endpoints["e"].loads()) == (frozenset(), {"fast@1"})
+    assert (endpoints["f"].needs(), endpoints["f"].loads()) == ({"fast@1"}, frozenset())
+    assert endpoints["f"].asks() == {"fast@1", "slow@1"}
+
+
+def test_caches_outlive_new_weights_and_no_other_change(registry):
+    def stages(assembler, weight, **more):
+        route = {
+            "kind": more.pop("kind", "split"),
+            "variants": [{"model": "fast@1", "weight": weight}, {"model": "slow@1", "weight": 1}],
+        }
+        if route["kind"] == "ensemble":
+            route["combine"] = "vote"
+        settings = {"route": route, "cache": {"rows": 5, "ttl_s": 10}, **more}
+        declared = ControlSettings.model_validate({"endpoints": {"e": settings}})
+        endpoints = declare(declared, registry.manifest).checked()
+        assembler.stages(Snapshot(1, "hash", endpoints))
+        return assembler.caches["e"]
+
+    models = LocalModels({}, clock=lambda: 0.0)
+    assembler = Assembler(replicas=models, inline=models, clock=lambda: 0.0)
+    first = stages(assembler, 1)
+    assert stages(assembler, 5) is first
+    assert stages(assembler, 5, timeout_s=3.0) is not first
+    voting = stages(assembler, 5, kind="ensemble")
+    assert stages(assembler, 6, kind="ensemble") is not voting
