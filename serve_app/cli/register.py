@@ -18,9 +18,8 @@ from serve_app.errors import InvalidInput
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option(
     "--data",
-    required=True,
     type=click.Path(exists=True, dir_okay=False),
-    help="What it was trained on: CSV or Parquet, the features by name.",
+    help="What it was trained on: CSV or Parquet, the features by name. An ONNX graph needs none.",
 )
 @click.option("--target", help="The column of the data that is predicted, if it is in there.")
 @click.option("--labels", help="Names of classes 0, 1, 2 …, with commas between.")
@@ -38,7 +37,7 @@ from serve_app.errors import InvalidInput
 def register(
     name: str,
     file: str,
-    data: str,
+    data: str | None,
     target: str | None,
     labels: str | None,
     schema: str | None,
@@ -56,6 +55,7 @@ def register(
     FILE is one of
       model.skops          scikit-learn, stored by skops
       model.ubj, .json     XGBoost, stored by save_model
+      model.onnx           any ONNX graph of a table, served as it is
       model.pkl, .joblib   a pickle, with --allow-pickle only
     """
     with output.progress().status("importing …") as status:
@@ -64,7 +64,7 @@ def register(
         from serve_app.registry.store import Registry
 
         estimator = read_model(Path(file), trust=trust, allow_pickle=allow_pickle)
-        frame, wanted = _data(Path(data), target)
+        frame, wanted = _data(estimator, data, target)
         status.update("evaluating …")
         evaluation = _evaluation(estimator, frame, wanted) if evaluate else None
         status.update("compiling, proving, storing …")
@@ -74,7 +74,7 @@ def register(
             frame,
             labels=tuple(labels.split(",")) if labels else (),
             inputs=_corrected(frame, schema),
-            source=str(data),
+            source=data,
             target=target,
             evaluation=evaluation,
         )
@@ -98,9 +98,17 @@ def register(
         click.echo("it is a pickle: serving it needs `allow_pickle: true` in its args")
 
 
-def _data(path: Path, target: str | None) -> tuple[Any, Any]:
+def _data(estimator: Any, data: str | None, target: str | None) -> tuple[Any, Any]:
     import pandas as pd
 
+    from serve_app.models.onnx import Graph
+    from serve_app.models.onnx_graph import empty_frame
+
+    if data is None:
+        if not isinstance(estimator, Graph):
+            raise click.UsageError("Missing option '--data': what the model was trained on.")
+        return empty_frame(estimator), None
+    path = Path(data)
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     if target is None:
         return frame, None

@@ -18,6 +18,7 @@ from serve_app.models.compiled.model import FILE as COMPILED
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
+from serve_app.models.onnx import Graph
 from serve_app.models.replay import ROWS, check, expected, to_json
 from serve_app.models.signature import infer
 from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
@@ -35,6 +36,7 @@ Compile = Literal["auto", "never", "required"]
 class Candidate:
     """A fitted estimator with the frame that it was fitted on.
 
+    The frame of an ONNX graph may have no rows, where nobody knows its training data.
     `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
     the columns that are inferred from the frame; `source` and `target` say in words where
     the data came from and what is predicted.
@@ -87,23 +89,20 @@ def register(
     files = dict(stored.files)
     if compiled is not None and compiled.content is not None:
         files[COMPILED] = compiled.content
-    sample = columns.slice(0, min(ROWS, columns.rows))
+    sample = columns.slice(0, min(ROWS, columns.rows)) if columns.rows else None
     draft = Draft(
         name=candidate.name,
         flavour=name,
         format=stored.format,
         signature=signature,
         libraries=dict(stored.libraries),
-        training=TrainingData(
-            rows=len(candidate.frame),
-            fingerprint=fingerprint(candidate.frame),
-            source=candidate.source,
-            target=candidate.target,
-        ),
+        training=_training(candidate),
         metrics=_metrics(candidate.evaluation),
         git_commit=_git_commit(),
         parameters=dict(stored.parameters),
-        sample=Sample(inputs=to_json(sample), expected=expected(model, sample, kind)),
+        sample=None
+        if sample is None
+        else Sample(inputs=to_json(sample), expected=expected(model, sample, kind)),
         trusted_types=stored.trusted_types,
         pickle=stored.pickle,
         compiled=None if compiled is None else _told(compiled),
@@ -117,7 +116,8 @@ def _compiled(
     signature: Signature,
     wanted: Compile,
 ) -> Compilation | None:
-    if wanted == "never":
+    if wanted == "never" or isinstance(candidate.estimator, Graph):
+        # A graph is a compiled form already.
         return None
     columns = to_columns(candidate.frame.head(COMPARED_ROWS))
     found = compilation(candidate.estimator, model, signature, columns)
@@ -125,6 +125,17 @@ def _compiled(
         msg = f"{candidate.name} cannot be compiled: {found.reason}"
         raise InvalidInput(msg)
     return found
+
+
+def _training(candidate: Candidate) -> TrainingData | None:
+    if len(candidate.frame) == 0:
+        return None
+    return TrainingData(
+        rows=len(candidate.frame),
+        fingerprint=fingerprint(candidate.frame),
+        source=candidate.source,
+        target=candidate.target,
+    )
 
 
 def _told(found: Compilation) -> Compiled:

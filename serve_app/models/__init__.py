@@ -13,6 +13,7 @@ from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models.flavour import Flavour
 
 FLAVOURS = {
+    "onnx": "serve_app.models.onnx:OnnxFlavour",
     "sklearn": "serve_app.models.sklearn:SklearnFlavour",
     "xgboost": "serve_app.models.xgboost:XGBoostFlavour",
 }
@@ -45,6 +46,6 @@ def owner(estimator: Any) -> tuple[str, Flavour]:
             return name, flavour
     msg = (
         f"a {type(estimator).__name__} cannot be served: it has neither predict nor transform; "
-        "register a fitted scikit-learn or XGBoost model"
+        "register a fitted scikit-learn or XGBoost model, or an ONNX graph"
     )
     raise InvalidInput(msg)

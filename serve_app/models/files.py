@@ -12,6 +12,7 @@ import skops.io
 import xgboost
 
 from serve_app.errors import InvalidInput
+from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import TRUSTED, untrusted
 from serve_app.models.xgboost import WRAPPERS
 
@@ -31,17 +32,19 @@ def read_model(path: Path, *, trust: Sequence[str] = (), allow_pickle: bool = Fa
             "(skops.io.dump) or XGBoost's save_model, or add --allow-pickle if you trust it"
         )
         raise InvalidInput(msg)
-    if kind not in PICKLES | {".skops", ".ubj", ".json"}:
-        msg = f"{path} is none of .skops, .ubj, .json, .pkl, .joblib"
+    if kind not in PICKLES | {".skops", ".ubj", ".json", ".onnx"}:
+        msg = f"{path} is none of .skops, .ubj, .json, .onnx, .pkl, .joblib"
         raise InvalidInput(msg)
     try:
         if kind in PICKLES:
             return joblib.load(path)
         if kind == ".skops":
             return _skops(path, trust)
+        if kind == ".onnx":
+            return read_graph(path.read_bytes())
         return _xgboost(path)
-    except InvalidInput:
-        raise
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.message}", **error.details) from error
     except Exception as error:
         msg = f"{path} cannot be read ({type(error).__name__}: {error})"
         raise InvalidInput(msg) from error

@@ -11,7 +11,7 @@ import scipy.sparse
 
 from serve_app.core.signature import Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
-from serve_app.models import sklearn, xgboost
+from serve_app.models import onnx, sklearn, xgboost
 from serve_app.models.frames import describe
 
 PROBED_ROWS = 100
@@ -31,7 +31,10 @@ def infer(
     inputs = describe(frame)
     probe = frame.head(PROBED_ROWS)
     rows: Any = probe if hasattr(estimator, "feature_names_in_") else probe.to_numpy()
-    if flavour == "xgboost":
+    if flavour == "onnx":
+        _fits(estimator, frame)
+        kind, found, probabilities, width = onnx.outputs(estimator, labels)
+    elif flavour == "xgboost":
         kind, found, probabilities, width = xgboost.outputs(estimator)
     else:
         kind, found, probabilities, width = sklearn.outputs(estimator, rows)
@@ -72,6 +75,22 @@ def _trained_on(estimator: Any, frame: pd.DataFrame) -> None:
     if given != wanted:
         msg = f"the model was trained on the columns in the order {', '.join(wanted)}"
         raise InvalidInput(msg, columns=wanted)
+
+
+def _fits(graph: onnx.Graph, frame: pd.DataFrame) -> None:
+    """Refuse data whose columns are not those of a graph's inputs.
+
+    Raises:
+        InvalidInput: there are more or fewer, or text meets numbers.
+    """
+    wanted = graph.columns
+    if len(wanted) != len(frame.columns):
+        msg = f"the graph takes {len(wanted)} columns, but the data has {len(frame.columns)}"
+        raise InvalidInput(msg)
+    for (name, dtype), column in zip(wanted, describe(frame), strict=True):
+        if (dtype == "string") != (column.dtype == "string"):
+            msg = f"column {column.name!r} holds {column.dtype}, but the graph's {name!r} {dtype}"
+            raise InvalidInput(msg, column=column.name)
 
 
 def _columns(transformer: Any, rows: Any) -> tuple[Column, ...]:

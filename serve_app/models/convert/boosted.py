@@ -34,6 +34,7 @@ from serve_app.models.convert.dispatch import (
     Scored,
     numbers,
     predicts,
+    screened,
 )
 from serve_app.models.convert.forest import Tree, trees
 
@@ -75,7 +76,18 @@ def _plain(booster: Any, given: Given) -> Scored:
     best = None if attribute is None else int(attribute) + 1
     objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
     classifies = objective in {"binary:logistic", "multi:softprob", "multi:softmax"}
-    return _booster(booster, given, float("nan"), best, classifies=classifies)
+    scored = _booster(booster, given, float("nan"), best, classifies=classifies)
+    # What makes a DMatrix of the rows refuses infinities; the wrappers make none.
+    if not _all_numbers(given):
+        return _booster(booster, given, float("nan"), best, classifies=classifies)
+    matrix = given.matrix(given.width)
+    scored = _booster(booster, matrix, float("nan"), best, classifies=classifies)
+    # What makes a DMatrix of the rows refuses infinities; the wrappers make none.
+    return scored.before(screened(given, nan=True, dtype="float32"))
+
+
+def _all_numbers(given: Given) -> bool:
+    return given.columns is None or not any(c.frame_dtype == "category" for c in given.columns)
 
 
 def _booster(
@@ -164,7 +176,7 @@ def _rows(given: Given, missing: float, categorical: bool) -> Operation:
     gaps = None if np.isnan(missing) else ValueMissing(missing)
     if given.sparse:
         return chain(ZerosMissing(), gaps)
-    if given.columns is None or not any(c.frame_dtype == "category" for c in given.columns):
+    if _all_numbers(given):
         if categorical:
             msg = "XGBoost splits by categories, but the data says of no column that it holds some"
             raise Inconvertible(msg)
