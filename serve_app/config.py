@@ -72,6 +72,7 @@ class CoalesceSettings(Frozen):
     """How concurrent requests to one version become one columnar call."""
 
     max_rows: PositiveInt = 1024
+    max_bytes: PositiveInt = 16 * 1024 * 1024
     max_calls: PositiveInt = 8
     max_waiting_rows: PositiveInt = 20_000
     slow_call_s: PositiveFloat = 0.02

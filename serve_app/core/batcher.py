@@ -30,29 +30,45 @@ if TYPE_CHECKING:
     from serve_app.core.ports import Clock
 
 MIN_RETRY_AFTER_S = 0.1
+MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(slots=True)
 class Counters:
-    """What a coalescer has done, for metrics; `rows` counts a row each time it is sent."""
+    """What a coalescer has done, for metrics; `rows` counts a row each time it is sent.
+
+    `waited_s` adds up how long requests waited before they left, `requests` how many did.
+    """
 
     calls: int = 0
     rows: int = 0
+    requests: int = 0
+    waited_s: float = 0.0
     largest_batch: int = 0
     refused: int = 0
 
+    def __add__(self, other: Counters) -> Counters:
+        return Counters(
+            calls=self.calls + other.calls,
+            rows=self.rows + other.rows,
+            requests=self.requests + other.requests,
+            waited_s=self.waited_s + other.waited_s,
+            largest_batch=max(self.largest_batch, other.largest_batch),
+            refused=self.refused + other.refused,
+        )
+
 
 class Coalescer(Generic[T]):
-    """Queues requests for one target and sends them in batches of at most `max_rows`.
+    """Queues requests for one target and sends them in batches of bounded rows and bytes.
 
-    A request of more rows goes alone, and one whose rows make the call fail fails alone.
+    A request that is larger goes alone, and one whose rows make the call fail fails alone.
     How many calls may be in flight adapts between 1 and `max_calls`: a call that is still
     on its way after `slow_call_s` allows one more, since then parallel work (and an
     autoscaler that sees it) is worth more than larger batches; one that takes less than a
     quarter of that allows one fewer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every bound by its name
         self,
         call: Callable[[Columns, float], Awaitable[T]],
         *,
@@ -61,10 +77,12 @@ class Coalescer(Generic[T]):
         max_calls: int,
         max_waiting_rows: int,
         slow_call_s: float,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._call = call
         self._clock = clock
         self._max_rows = max_rows
+        self._max_bytes = max_bytes
         self._max_calls = max_calls
         self._slow_call_s = slow_call_s
         self._queue: Queue[T] = Queue(max_waiting_rows)
@@ -117,7 +135,7 @@ class Coalescer(Generic[T]):
         loop = asyncio.get_running_loop()
         self._submitted += 1
         item: Item[T] = Item(
-            columns, deadline, self._submitted, kind_of(columns), loop.create_future()
+            columns, deadline, self._submitted, kind_of(columns), loop.create_future(), now
         )
         self._queue.add(item)
         timer = loop.call_later(deadline - now, _expire, item.future)
@@ -144,7 +162,7 @@ class Coalescer(Generic[T]):
     def _flush(self) -> None:
         self._flush_due = False
         while len(self._in_flight) < self._allowed:
-            batch = self._queue.take(self._max_rows)
+            batch = self._queue.take(self._max_rows, self._max_bytes)
             if not batch:
                 return
             # An empty context: within that of one request, the call would be cancelled
@@ -171,6 +189,8 @@ class Coalescer(Generic[T]):
         batch = self._still_wanted(batch)
         if not batch:
             return
+        self.counters.requests += len(batch)
+        self.counters.waited_s += sum(self._clock() - item.since_s for item in batch)
         suspects: tuple[Sequence[Item[T]], ...] = ()
         try:
             result = await self._timed(

@@ -93,6 +93,16 @@ class Columns:
             return Columns.from_block, (self.names, np.ascontiguousarray(self.block))
         return Columns, (self.names, self._arrays, None, self.rows)
 
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes the values take."""
+        if self.block is not None:
+            return self.block.nbytes
+        return sum(
+            array.nbytes if array.dtype != object else sum(map(_text_bytes, array))
+            for array in self.arrays
+        )
+
     def as_dict(self) -> dict[str, Array]:
         """The columns by name."""
         return dict(zip(self.names, self.arrays, strict=True))
@@ -152,6 +162,10 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
         return Columns.from_block(names, np.concatenate(blocks))
     arrays = [np.concatenate(arrays) for arrays in zip(*(p.arrays for p in parts), strict=True)]
     return Columns(names, arrays, None, sum(part.rows for part in parts))
+
+
+def _text_bytes(value: Any) -> int:
+    return 8 + len(value) if isinstance(value, str) else 8
 
 
 def _same(a: Array, b: Array) -> bool:

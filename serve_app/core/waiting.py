@@ -28,7 +28,7 @@ Kind = tuple[object, ...]
 class Item(Generic[T]):
     """Rows that somebody waits for, and where the answer is awaited.
 
-    `number` grows with every arrival; `kind` is that of `kind_of`.
+    `number` grows with every arrival; `kind` is that of `kind_of`. It waits since `since_s`.
     """
 
     columns: Columns
@@ -36,6 +36,7 @@ class Item(Generic[T]):
     number: int
     kind: Kind
     future: asyncio.Future[T]
+    since_s: float = 0.0
     waits: bool = True
 
 
@@ -70,20 +71,21 @@ class Queue(Generic[T]):
         if not alike:
             del self._kinds[item.kind]
 
-    def take(self, max_rows: int) -> list[Item[T]]:
-        """The next batch, empty when nobody waits."""
+    def take(self, max_rows: int, max_bytes: int) -> list[Item[T]]:
+        """The next batch, empty when nobody waits; one that is larger alone goes alone."""
         if not self._kinds:
             return []
         alike = min(self._kinds.values(), key=lambda waiting: next(iter(waiting)))
         batch: list[Item[T]] = []
-        rows = 0
+        rows = size = 0
         while alike:
             item = next(iter(alike.values()))
-            if batch and rows + item.columns.rows > max_rows:
+            rows += item.columns.rows
+            size += item.columns.nbytes
+            if batch and (rows > max_rows or size > max_bytes):
                 break
             self.discard(item)
             batch.append(item)
-            rows += item.columns.rows
         return batch
 
     def clear(self) -> list[Item[T]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from serve_app.core.batcher import Coalescer
+from serve_app.core.batcher import MAX_BYTES, Coalescer, Counters
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Clock, Models
@@ -20,6 +20,7 @@ class Limits:
     max_calls: int
     max_waiting_rows: int
     slow_call_s: float
+    max_bytes: int = MAX_BYTES
 
 
 class CoalescedModels:
@@ -46,6 +47,14 @@ class CoalescedModels:
             coalescer = self._transform[version] = self._coalescer(version, self._models.transform)
         return await coalescer.submit(columns, deadline)
 
+    def counters(self) -> Mapping[str, Counters]:
+        """What was done for each version since it was first asked, both ways of asking."""
+        found: dict[str, Counters] = {}
+        for coalescers in (self._predict, self._transform):
+            for version, coalescer in coalescers.items():
+                found[version] = found.get(version, Counters()) + coalescer.counters
+        return found
+
     def retire(self, keep: Collection[str]) -> None:
         """Forget every version but these; what is on its way still gets its answer."""
         for version in [v for v in self._predict if v not in keep]:
@@ -67,4 +76,5 @@ class CoalescedModels:
             max_calls=limits.max_calls,
             max_waiting_rows=limits.max_waiting_rows,
             slow_call_s=limits.slow_call_s,
+            max_bytes=limits.max_bytes,
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import TypeVar
 
+from serve_app.core.batcher import Counters
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Clock, Model
@@ -82,6 +83,10 @@ class InlineModels:
         self._quick.replace({version: loaded[version].model for version in self._compiled})
         self._local.replace({version: one.model for version, one in loaded.items()})
         self._coalesced.retire(loaded)
+
+    def counters(self) -> Mapping[str, Counters]:
+        """What was coalesced, by version."""
+        return self._coalesced.counters()
 
     async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
         """Predict in this process; raises as `LocalModels` does."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ray import serve
 
 from serve_app.config import GatewayArgs, split_reference
+from serve_app.core.batcher import Counters
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import CoalescedModels, Limits
@@ -21,6 +22,7 @@ from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.feed import Feed
 from serve_app.serving.handles import HandleModels
+from serve_app.serving.metrics import GatewayMetrics
 
 logger = logging.getLogger("serve_app.gateway")
 
@@ -42,14 +44,19 @@ class Gateway:
         self._replicas = CoalescedModels(HandleModels(clock=clock), clock=clock, limits=limits)
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
         self._predictor = Predictor(clock=clock, ids=PredictionIds())
+        self._metrics = GatewayMetrics(self._counters, lambda: self._assembler.caches)
         self._feed = Feed(SqliteState(args.state), self._apply)
 
     async def __serve_build_asgi_app__(self) -> app.GatewayApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
         await self._feed.start()
+        self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
         return app.build(
             self._predictor, app.Limits(self._args.max_body_bytes, self._args.max_rows)
         )
+
+    def _counters(self) -> dict[str, Counters]:
+        return {**self._inline.counters(), **self._replicas.counters()}
 
     async def _apply(self, snapshot: Snapshot) -> None:
         """Load what runs in this process, then answer under the new snapshot."""

@@ -183,7 +183,7 @@ def _rows(given: Given, missing: float, categorical: bool) -> Operation:
         to_matrix, _ = numbers(given)
         return chain(to_matrix, Cast("float32"), gaps)
     branches: list[Operation] = []
-    for position, column in enumerate(given.columns):
+    for position, column in enumerate(given.columns or ()):
         pick = Pick((position,))
         if column.frame_dtype == "category":
             known = column.categories or ()

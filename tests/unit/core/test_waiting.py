@@ -20,8 +20,8 @@ class Waiting:
     queue: Queue
     numbers: itertools.count
 
-    def add(self, rows, kind="k"):
-        sized = SimpleNamespace(rows=rows)
+    def add(self, rows, kind="k", nbytes=0):
+        sized = SimpleNamespace(rows=rows, nbytes=nbytes)
         item = Item(sized, deadline=0.0, number=next(self.numbers), kind=(kind,), future=None)
         self.queue.add(item)
         return item
@@ -36,13 +36,13 @@ def numbers(batch):
 
 
 def drained(queue, max_rows):
-    return list(iter(lambda: queue.take(max_rows), []))
+    return list(iter(lambda: queue.take(max_bytes=10**9, max_rows=max_rows), []))
 
 
 def test_nobody_waits_in_a_new_queue():
     queue = waiting().queue
     assert queue.rows == 0
-    assert queue.take(10) == []
+    assert queue.take(max_bytes=10**9, max_rows=10) == []
     assert queue.clear() == []
 
 
@@ -101,7 +101,7 @@ def test_whoever_left_or_was_taken_cannot_leave_again():
     here = waiting()
     left, taken, stays = here.add(1), here.add(2), here.add(4)
     here.queue.discard(left)
-    assert numbers(here.queue.take(2)) == [1]
+    assert numbers(here.queue.take(max_bytes=10**9, max_rows=2)) == [1]
     for item in (left, taken):
         here.queue.discard(item)
         assert not item.waits
@@ -115,9 +115,9 @@ def test_clearing_takes_everybody_out():
         here.add(2, kind)
     assert sorted(numbers(here.queue.clear())) == [0, 1, 2]
     assert here.queue.rows == 0
-    assert here.queue.take(10) == []
+    assert here.queue.take(max_bytes=10**9, max_rows=10) == []
     here.add(1)
-    assert numbers(here.queue.take(10)) == [3]
+    assert numbers(here.queue.take(max_bytes=10**9, max_rows=10)) == [3]
 
 
 COMES = st.tuples(st.just("comes"), st.integers(0, 6), st.sampled_from("abc"))
@@ -137,7 +137,7 @@ def test_everybody_is_taken_once_in_turn_with_their_kind_unless_they_left(happen
             here.queue.discard(item)
             still = [other for other in still if other is not item]
         elif what == "takes":
-            batch = here.queue.take(how[0])
+            batch = here.queue.take(max_bytes=10**9, max_rows=how[0])
             alike = [item for item in still if item.kind == still[0].kind]
             assert numbers(batch) == numbers(alike[: len(batch)])
             assert bool(batch) == bool(still)
@@ -182,3 +182,19 @@ KINDS = [
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(KINDS, 2)))
 def test_other_names_types_or_shapes_are_of_another_kind(one, other):
     assert kind_of(one) != kind_of(other)
+
+
+def test_a_batch_ends_before_too_many_bytes_and_what_is_larger_goes_alone():
+    here = waiting()
+    for nbytes in (60, 40, 1, 500, 10):
+        here.add(1, nbytes=nbytes)
+    batches = [numbers(here.queue.take(max_rows=100, max_bytes=100)) for _ in range(3)]
+    assert batches == [[0, 1], [2], [3]]
+
+
+def test_the_bytes_of_columns_are_about_those_of_their_values():
+    block = Columns.from_block(("a", "b"), np.zeros((3, 2)))
+    assert block.nbytes == 48
+    text = np.array(["four", None], dtype=object)
+    mixed = Columns.of({"n": np.zeros(2, np.int32), "t": text})
+    assert mixed.nbytes == 8 + 16 + 4

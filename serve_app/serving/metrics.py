@@ -1,0 +1,78 @@
+"""Counts of the gateway for Prometheus, handed to Ray's metrics about once a second.
+
+A counter of Ray's costs as much as a whole stage of a request; here requests add to plain
+numbers, and this adds what has grown to Ray's counters. Prometheus finds them where Ray
+exports its own, under names that begin with `ray_serve_app_`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from ray.util import metrics
+
+from serve_app.core.batcher import Counters
+from serve_app.core.cache import RowCache
+
+PERIOD_S = 1.0
+
+
+class Growing:
+    """A counter of Ray's that is told totals; what shrinks was started anew."""
+
+    def __init__(self, name: str, description: str, tag: str) -> None:
+        self._counter = metrics.Counter(name, description, tag_keys=(tag,))
+        self._tag = tag
+        self._told: dict[str, float] = {}
+
+    def tell(self, key: str, total: float) -> None:
+        """Take the total of one tag's value."""
+        before = self._told.get(key, 0.0)
+        grown = total - before if total >= before else total
+        if grown > 0:
+            self._counter.inc(grown, {self._tag: key})
+        self._told[key] = total
+
+
+class GatewayMetrics:
+    """Tells Ray what coalescers and caches have counted."""
+
+    def __init__(
+        self,
+        coalesced: Callable[[], Mapping[str, Counters]],
+        caches: Callable[[], Mapping[str, RowCache]],
+    ) -> None:
+        self._coalesced = coalesced
+        self._caches = caches
+        self._calls = Growing("serve_app_batches", "Calls to a version.", "version")
+        self._rows = Growing("serve_app_batch_rows", "Rows sent to a version.", "version")
+        self._requests = Growing("serve_app_batch_requests", "Requests in its calls.", "version")
+        self._waited = Growing(
+            "serve_app_batch_wait_seconds", "Time that requests waited to leave.", "version"
+        )
+        self._refused = Growing("serve_app_refused", "Requests refused as too many.", "version")
+        self._largest = metrics.Gauge(
+            "serve_app_largest_batch_rows", "Rows of the largest call so far.", ("version",)
+        )
+        self._hits = Growing("serve_app_cache_hits", "Rows that a cache knew.", "endpoint")
+        self._asked = Growing(
+            "serve_app_cache_rows", "Rows looked up in a cache.", "endpoint"
+        )
+
+    def tell(self) -> None:
+        """Tell everything that has grown."""
+        for version, counters in self._coalesced().items():
+            self._calls.tell(version, counters.calls)
+            self._rows.tell(version, counters.rows)
+            self._requests.tell(version, counters.requests)
+            self._waited.tell(version, counters.waited_s)
+            self._refused.tell(version, counters.refused)
+            self._largest.set(counters.largest_batch, {"version": version})
+        for endpoint, cache in self._caches().items():
+            self._hits.tell(endpoint, cache.hits)
+            self._asked.tell(endpoint, cache.rows)
+
+    async def for_ever(self) -> None:
+        """Tell once a period, until cancelled."""
+        while True:
+            self.tell()
+            await asyncio.sleep(PERIOD_S)
