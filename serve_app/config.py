@@ -100,7 +100,8 @@ class ControlArgs(Frozen):
 class ModelArgs(Frozen):
     """`args` of a model application: one version, predictor or transformer.
 
-    `native` lets the library itself compute where there is a compiled form.
+    `native` lets the library itself compute where there is a compiled form. `device: cuda`
+    lets XGBoost or ONNX Runtime compute on a GPU, which `ray_actor_options` must ask for.
     """
 
     model: str
@@ -108,6 +109,7 @@ class ModelArgs(Frozen):
     registry: Location = "./registry"
     allow_pickle: bool = False
     native: bool = False
+    device: Literal["cpu", "cuda"] = "cpu"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property

@@ -98,11 +98,22 @@ def compiled_line(compiled: Compiled) -> str:
     """What became of compiling a version, in a sentence."""
     if not compiled.served:
         return f"its own library: {compiled.reason}"
-    faster = ", ".join(f"{v:g}x with {k} rows" for k, v in compiled.speedup.items())
-    return (
+    speed = ", ".join(
+        f"{ratio:g} x with {int(rows):,} row{'' if rows == '1' else 's'}"
+        for rows, ratio in compiled.speedup.items()
+    )
+    line = (
         f"its compiled form ({compiled.backend}): equal on {compiled.compared_rows:,} rows, "
-        f"largest difference {compiled.largest_difference:.1g}, faster by {faster}"
-    ).replace("with 1 rows", "with 1 row")
+        f"largest difference {compiled.largest_difference:.1g}; speed against the library's "
+        f"own: {speed}"
+    )
+    trade = compiled.quantised
+    if trade is None:
+        return line
+    return (
+        f"{line}; quantised to {trade.precision}: {trade.metric} {trade.before:.4f} became "
+        f"{trade.after:.4f}, {trade.size_before:,} bytes became {trade.size_after:,}"
+    )
 
 
 def _number(value: float | None) -> str | None:
@@ -172,6 +183,7 @@ def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> No
             if manifest.compiled is not None and manifest.compiled.served:
                 load(store, name, version)
             store.verify(name, version)
-            if not manifest.pickle or allow_pickle or manifest.needs_consent:
+            coarse = manifest.compiled is not None and manifest.compiled.quantised is not None
+            if not coarse and (not manifest.pickle or allow_pickle or manifest.needs_consent):
                 load(store, name, version, allow_pickle=allow_pickle, native=True)
             click.echo(f"{name}@{version}: every digest and the sample are as registered")

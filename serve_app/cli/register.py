@@ -31,6 +31,17 @@ from serve_app.errors import InvalidInput
 @click.option(
     "--require-compiled", "compile_", flag_value="required", help="Refuse what cannot be compiled."
 )
+@click.option(
+    "--quantise",
+    type=click.Choice(["int8", "float16"]),
+    help="Coarser weights and leaves; refused when the metric falls too far.",
+)
+@click.option(
+    "--held-out",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Rows that --quantise is judged by; without it the last quarter of the data.",
+)
+@click.option("--tolerance", default=0.005, show_default=True, help="How far it may fall.")
 @click.option("--alias", help="An alias that names the new version from now on.")
 @output.option_registry
 @output.as_json
@@ -45,6 +56,9 @@ def register(
     allow_pickle: bool,
     evaluate: bool,
     compile_: str | None,
+    quantise: str | None,
+    held_out: str | None,
+    tolerance: float,
     alias: str | None,
     registry: str,
     as_json: bool,
@@ -85,6 +99,7 @@ def register(
             trust=trust,
             allow_pickle=allow_pickle,
             compile=cast("use_case.Compile", compile_ or "auto"),
+            coarser=_coarser(quantise, (estimator, held_out, target), (frame, wanted), tolerance),
         )
         if alias:
             store.set_alias(name, alias, manifest.version, by=manifest.created_by)
@@ -116,6 +131,24 @@ def _data(estimator: Any, data: str | None, target: str | None) -> tuple[Any, An
         msg = f"{path} has no column {target!r}; it has {', '.join(map(str, frame.columns))}"
         raise InvalidInput(msg)
     return frame.drop(columns=target), frame[target]
+
+
+def _coarser(
+    precision: str | None, judged: tuple[Any, str | None, str | None], data: Any, tolerance: float
+) -> Any:
+    """The wish for a quantised version, with the rows that judge it."""
+    if precision is None:
+        return None
+    from serve_app.engine.register import Coarser
+
+    estimator, held_out, target = judged
+    if target is None:
+        raise click.UsageError("--quantise needs --target: without it nothing can be judged.")
+    frame, wanted = _data(estimator, held_out, target) if held_out else data
+    if not held_out:
+        start = len(frame) * 3 // 4
+        frame, wanted = frame[start:], wanted[start:]
+    return Coarser(cast("Any", precision), frame, wanted, tolerance)
 
 
 def _evaluation(estimator: Any, frame: Any, target: Any) -> Any:

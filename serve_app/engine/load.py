@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
+from serve_app.errors import ArtifactRejected
 from serve_app.models import resolve
 from serve_app.models.compiled.model import FILE, load_compiled
+from serve_app.models.devices import Device, require_cuda
 from serve_app.models.replay import check, sample_columns
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
@@ -46,18 +48,26 @@ def load(
     *,
     allow_pickle: bool = False,
     native: bool = False,
+    device: Device = "cpu",
 ) -> Loaded:
     """Read a version, verify what is read, load it and replay its sample.
 
     The compiled form is taken where there is one, and then nothing else is read, unless
-    `native` asks for the library's own.
+    `native` asks for the library's own. It computes on the CPU; on a GPU libraries do.
 
     Raises:
         NotFound: no such model or version.
         ArtifactRejected: a byte or an output is not what was registered, or the version
             is a pickle and nobody allowed that.
+        ConfigError: it cannot compute on that device.
     """
+    if device == "cuda":
+        require_cuda(f"{name}@{version}")
+        native = True
     manifest = registry.manifest(name, version)
+    if native and manifest.compiled is not None and manifest.compiled.quantised is not None:
+        msg = f"{manifest.reference} was quantised; its library's own form was not kept"
+        raise ArtifactRejected(msg)
     compiled = manifest.compiled is not None and manifest.compiled.served and not native
     artifact = registry.read(name, version, only=FILE if compiled else None)
     model: Model
@@ -70,6 +80,7 @@ def load(
             trusted_types=manifest.trusted_types,
             signature=manifest.signature,
             allow_pickle=allow_pickle,
+            device=device,
         )
     if manifest.sample is not None:
         columns = sample_columns(manifest.sample.inputs, manifest.signature)

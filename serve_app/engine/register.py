@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from serve_app.core.columns import Columns
 from serve_app.core.ports import Model
@@ -14,14 +16,25 @@ from serve_app.core.signature import Column, Signature
 from serve_app.errors import InvalidInput
 from serve_app.models import owner, resolve
 from serve_app.models.compilation import BACKEND, Compilation, compilation
+from serve_app.models.compiled import storage
 from serve_app.models.compiled.model import FILE as COMPILED
+from serve_app.models.compiled.model import load_compiled
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
 from serve_app.models.onnx import Graph
+from serve_app.models.quantise import Precision, is_coarse, quantised, score
 from serve_app.models.replay import ROWS, check, expected, to_json
 from serve_app.models.signature import infer
-from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
+from serve_app.registry.manifest import (
+    Compiled,
+    Draft,
+    Manifest,
+    Metrics,
+    Quantised,
+    Sample,
+    TrainingData,
+)
 from serve_app.registry.store import Registry
 
 if TYPE_CHECKING:
@@ -30,6 +43,19 @@ if TYPE_CHECKING:
 PROVEN_ROWS = 1000
 COMPARED_ROWS = 20_000
 Compile = Literal["auto", "never", "required"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coarser:
+    """A wish for a quantised version, and how much of the metric it may cost at most.
+
+    `frame` and `target` are rows that the model is judged by, best such that it never saw.
+    """
+
+    precision: Precision
+    frame: pd.DataFrame
+    target: Any
+    tolerance: float = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +85,16 @@ def register(
     trust: Sequence[str] = (),
     allow_pickle: bool = False,
     compile: Compile = "auto",  # noqa: A002 - what people call it
+    coarser: Coarser | None = None,
 ) -> Manifest:
     """Store an estimator, prove that what was stored answers like it, and give it a number.
 
     It is compiled where that is possible, proven equal and faster; `compile` may forbid or
-    demand it.
+    demand it. With `coarser` the compiled form alone is stored, quantised.
 
     Raises:
         InvalidInput: the estimator or its columns cannot be served, or compiling it was
-            demanded and cannot be done; says why.
+            demanded and cannot be done, or quantising it costs too much; says why.
         ArtifactRejected: what was stored does not answer like the estimator.
         RegistryFailed: the registry cannot be written.
     """
@@ -85,10 +112,13 @@ def register(
     columns = to_columns(candidate.frame.head(PROVEN_ROWS))
     kind = inferred.output.kind
     _prove(model, candidate, columns, inferred)
-    compiled = _compiled(candidate, model, inferred, compile)
+    compiled = _compiled(candidate, model, inferred, "required" if coarser else compile)
+    told = None if compiled is None else _told(compiled)
     files = dict(stored.files)
     if compiled is not None and compiled.content is not None:
         files[COMPILED] = compiled.content
+    if coarser is not None:
+        files, told, model = _coarsened(files, told, coarser, inferred)
     sample = columns.slice(0, min(ROWS, columns.rows)) if columns.rows else None
     draft = Draft(
         name=candidate.name,
@@ -104,8 +134,8 @@ def register(
         if sample is None
         else Sample(inputs=to_json(sample), expected=expected(model, sample, kind)),
         trusted_types=stored.trusted_types,
-        pickle=stored.pickle,
-        compiled=None if compiled is None else _told(compiled),
+        pickle=stored.pickle and coarser is None,
+        compiled=told,
     )
     return registry.register(draft, files)
 
@@ -125,6 +155,51 @@ def _compiled(
         msg = f"{candidate.name} cannot be compiled: {found.reason}"
         raise InvalidInput(msg)
     return found
+
+
+def _coarsened(
+    files: Mapping[str, bytes], told: Compiled | None, wish: Coarser, signature: Signature
+) -> tuple[dict[str, bytes], Compiled, Model]:
+    """The quantised form alone, when it stays within the tolerance.
+
+    Raises:
+        InvalidInput: there is nothing to quantise, or it costs more than is tolerated.
+    """
+    if told is None or COMPILED not in files or signature.output.kind == "transform":
+        msg = "what is quantised must be a predictor that can be compiled"
+        raise InvalidInput(msg)
+    program = storage.load(files[COMPILED])
+    coarse = quantised(program, wish.precision)
+    if not is_coarse(coarse):
+        msg = f"nothing in the compiled model becomes smaller as {wish.precision}"
+        raise InvalidInput(msg)
+    content = storage.dump(coarse)
+    columns, target = to_columns(wish.frame), np.asarray(wish.target)
+    model = load_compiled(content, signature)
+    kind = signature.output.kind
+    labels = dict(enumerate(signature.output.labels))
+    if kind == "classification" and not set(target.tolist()) <= set(signature.output.labels):
+        target = np.array([labels.get(value, value) for value in target.tolist()], dtype=object)
+    exact = load_compiled(files[COMPILED], signature)
+    metric, before = score(exact, columns, target, kind)
+    _, after = score(model, columns, target, kind)
+    sizes = len(files[COMPILED]), len(content)
+    if before - after > wish.tolerance:
+        msg = (
+            f"as {wish.precision} the {metric} falls from {before:.4f} to {after:.4f}, by more "
+            f"than the tolerance {wish.tolerance:g}; nothing was registered "
+            f"({sizes[0]:,} bytes would have become {sizes[1]:,})"
+        )
+        raise InvalidInput(msg, before=before, after=after)
+    trade = Quantised(
+        precision=wish.precision,
+        metric=metric,
+        before=before,
+        after=after,
+        size_before=sizes[0],
+        size_after=sizes[1],
+    )
+    return {COMPILED: content}, told.model_copy(update={"quantised": trade}), model
 
 
 def _training(candidate: Candidate) -> TrainingData | None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from serve_app.core.ports import Model
 from serve_app.core.signature import Signature
+from serve_app.models.devices import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class Flavour(Protocol):
         trusted_types: Sequence[str],
         signature: Signature,
         allow_pickle: bool,
+        device: Device = "cpu",
     ) -> Model:
-        """Make a model of stored files. Raises ArtifactRejected when they are unsafe."""
+        """Make a model of stored files.
+
+        Raises:
+            ArtifactRejected: they are unsafe or damaged.
+            ConfigError: it does not compute on that device.
+        """
         ...

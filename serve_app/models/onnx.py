@@ -14,12 +14,14 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
-from serve_app.errors import ArtifactRejected, InvalidInput, ModelFailed
+from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed
 from serve_app.models.compiled.trees import session
+from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 
 MODEL = "model.onnx"
 SETTINGS = "settings.json"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
@@ -93,15 +95,21 @@ class OnnxFlavour:
         trusted_types: Sequence[str],  # noqa: ARG002
         signature: Signature,
         allow_pickle: bool,  # noqa: ARG002
+        device: Device = "cpu",
     ) -> OnnxModel:
-        """Load what `dump` stored.
+        """Load what `dump` stored; on a GPU, ONNX Runtime's CUDA provider computes.
 
         Raises:
             ArtifactRejected: it cannot be read.
+            ConfigError: this ONNX Runtime has no CUDA provider.
         """
+        if device == "cuda" and CUDA not in onnxruntime.get_available_providers():
+            msg = "this onnxruntime has no CUDA provider; install onnxruntime-gpu in its place"
+            raise ConfigError(msg)
+        providers = (CUDA, CPU) if device == "cuda" else (CPU,)
         try:
             settings = json.loads(files[SETTINGS])
-            run = session(files[MODEL]).run
+            run = session(files[MODEL], providers).run
         except Exception as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error

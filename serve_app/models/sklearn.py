@@ -21,8 +21,9 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
-from serve_app.errors import ArtifactRejected, InvalidInput, ModelFailed
+from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed
 from serve_app.models import threads
+from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix, to_columns
 from serve_app.models.trusted import TRUSTED, untrusted
@@ -81,12 +82,16 @@ class SklearnFlavour:
         trusted_types: Sequence[str],
         signature: Signature,
         allow_pickle: bool,
+        device: Device = "cpu",
     ) -> SklearnModel:
         """Load what `dump` stored.
 
         Raises:
             ArtifactRejected: it is a pickle and nobody allowed that, or it cannot be read.
+            ConfigError: it is to compute on a GPU.
         """
+        if device != "cpu":
+            raise ConfigError("scikit-learn computes on the CPU; write `device: cpu`")
         if format == "pickle":
             if not allow_pickle:
                 raise ArtifactRejected(

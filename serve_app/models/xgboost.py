@@ -15,7 +15,8 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
-from serve_app.errors import ArtifactRejected, ModelFailed
+from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed
+from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix
 
@@ -71,23 +72,28 @@ class XGBoostFlavour:
         trusted_types: Sequence[str],  # noqa: ARG002
         signature: Signature,
         allow_pickle: bool,  # noqa: ARG002
+        device: Device = "cpu",
     ) -> WrapperModel | BoosterModel:
-        """Load what `dump` stored.
+        """Load what `dump` stored; on a GPU, XGBoost's own CUDA predictor computes.
 
         Raises:
             ArtifactRejected: it cannot be read.
+            ConfigError: this XGBoost was built without CUDA.
         """
+        if device == "cuda" and not xgboost.build_info().get("USE_CUDA"):
+            raise ConfigError("this XGBoost was built without CUDA; write `device: cpu`")
         try:
             settings = json.loads(files[SETTINGS])
             if settings["kind"] == "Booster":
                 booster = xgboost.Booster(model_file=bytearray(files[MODEL]))
-                booster.set_param({"nthread": 1})
+                booster.set_param({"nthread": 1, "device": device})
                 return BoosterModel(booster, signature)
             missing = np.nan if settings["missing"] is None else settings["missing"]
             wrapper = WRAPPERS[settings["kind"]](
                 missing=missing, enable_categorical=settings["categorical"], n_jobs=1
             )
             wrapper.load_model(bytearray(files[MODEL]))
+            wrapper.set_params(device=device)
         except (KeyError, ValueError, xgboost.core.XGBoostError) as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error

@@ -144,6 +144,17 @@ class Sample(_Frozen):
     expected: Annotated[dict[str, Any], Json, AfterValidator(_known_outputs)]
 
 
+class Quantised(_Frozen):
+    """Coarser numbers than were learned: what that did to a metric on held-out rows."""
+
+    precision: Literal["int8", "float16"]
+    metric: str
+    before: float
+    after: float
+    size_before: NonNegativeInt
+    size_after: NonNegativeInt
+
+
 class Compiled(_Frozen):
     """What became of compiling a version, and how it was proven.
 
@@ -159,6 +170,7 @@ class Compiled(_Frozen):
     compared_rows: NonNegativeInt = 0
     largest_difference: float = 0.0
     speedup: dict[str, float] = {}
+    quantised: Quantised | None = None
 
 
 class Draft(_Frozen):

@@ -54,9 +54,7 @@ class GatewayMetrics:
             "serve_app_largest_batch_rows", "Rows of the largest call so far.", ("version",)
         )
         self._hits = Growing("serve_app_cache_hits", "Rows that a cache knew.", "endpoint")
-        self._asked = Growing(
-            "serve_app_cache_rows", "Rows looked up in a cache.", "endpoint"
-        )
+        self._asked = Growing("serve_app_cache_rows", "Rows looked up in a cache.", "endpoint")
 
     def tell(self) -> None:
         """Tell everything that has grown."""

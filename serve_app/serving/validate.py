@@ -183,7 +183,13 @@ class _Check:
                 (*path, "name"),
                 f"holds {arguments.reference}, so gateways look for it under the name {expected!r}",
             )
-        consent = manifest.pickle if arguments.native else manifest.needs_consent
+        if arguments.device == "cuda" and manifest.flavour == "sklearn":
+            self._find(
+                (*path, "args", "device"),
+                f"{arguments.reference} is of scikit-learn, which computes on the CPU",
+            )
+        native = arguments.native or arguments.device == "cuda"
+        consent = manifest.pickle if native else manifest.needs_consent
         if consent and not arguments.allow_pickle:
             self._find(
                 (*path, "args"),

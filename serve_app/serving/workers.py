@@ -33,6 +33,7 @@ class Model:
             args.version,
             allow_pickle=args.allow_pickle,
             native=args.native,
+            device=args.device,
         )
         self._model = loaded.model
         self._reference = args.reference

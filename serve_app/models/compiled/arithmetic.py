@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,26 @@ class MatMul(Operation):
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, outputs), or (rows,) for a vector."""
         product: Array = x @ self.weights
+        return product
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseMatMul(Operation):
+    """The product with weights that were quantised: `codes * scales`, of `dtype`."""
+
+    codes: Array
+    scales: Array
+    dtype: str
+
+    @cached_property
+    def _weights(self) -> Array:
+        scales = self.scales if self.scales.size > 1 else self.scales.reshape(())
+        weights: Array = (self.codes * scales).astype(self.dtype)
+        return weights
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, outputs), or (rows,) for a vector."""
+        product: Array = x @ self._weights
         return product
 
 

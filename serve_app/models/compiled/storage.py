@@ -24,7 +24,9 @@ def dump(operation: Operation) -> bytes:
     layout = json.dumps(_described(operation, arrays)).encode()
     buffer = io.BytesIO()
     named = {f"a{number}": array for number, array in enumerate(arrays)}
-    np.savez(buffer, allow_pickle=False, **{_LAYOUT: np.frombuffer(layout, np.uint8)}, **named)
+    np.savez_compressed(
+        buffer, allow_pickle=False, **{_LAYOUT: np.frombuffer(layout, np.uint8)}, **named
+    )
     return buffer.getvalue()
 
 

@@ -56,18 +56,21 @@ class Trees(Operation):
 class Leaves(Operation):
     """What stands in the leaves of which `Trees` gives the numbers.
 
-    `values` holds one row per leaf of all trees; `starts` says where each tree's begin.
+    `values` holds one row per leaf of all trees; `starts` says where each tree's begin. They
+    are codes to be multiplied by `scale` where that is not 1.
     """
 
     trees: Trees
     starts: Array
     values: Array
+    scale: float = 1.0
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, trees, outputs)."""
         numbers = self.trees(x).astype(np.intp)
         numbers += self.starts
-        return self.values.take(numbers, axis=0)
+        found = self.values.take(numbers, axis=0)
+        return found if self.scale == 1.0 else found * self.scale
 
 
 @dataclass(frozen=True, eq=False)
