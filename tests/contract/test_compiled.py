@@ -17,6 +17,7 @@ from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     BaggingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
@@ -311,6 +312,28 @@ def test_what_others_convert_wrong_is_compiled_right(name):
 def test_what_has_no_compiled_form_says_why(estimator, reason):
     found, _, _ = compiled(estimator.fit(NUMBER_FRAME, YES), NUMBER_FRAME)
     assert (found.reason is None) if reason is None else (reason in found.reason)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        xgboost.XGBClassifier(n_estimators=200, n_jobs=1),
+        xgboost.XGBRegressor(n_estimators=200, n_jobs=1),
+        RandomForestClassifier(200, random_state=0),
+        RandomForestRegressor(200, random_state=0),
+        HistGradientBoostingClassifier(max_iter=200),
+        GradientBoostingRegressor(n_estimators=200),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_trees_answer_a_row_alone_as_among_others_to_the_last_bit(estimator):
+    target = TWO == "a" if hasattr(estimator, "predict_proba") else SCORE
+    found, _, signature = compiled(estimator.fit(NUMBERS, target), NUMBERS)
+    says = parity.outputs(load_compiled(found.content, signature), signature.output.kind)
+    rows = to_columns(NUMBERS)
+    together = says(rows).near
+    alone = [says(rows.slice(i, i + 1)).near for i in range(ROWS)]
+    assert np.concatenate(alone).tobytes() == together.tobytes()
 
 
 class Stranger(LogisticRegression):

@@ -73,6 +73,19 @@ class Leaves(Operation):
         return found if self.scale == 1.0 else found * self.scale
 
 
+def in_order(terms: Array) -> Array:
+    """The sum along the first axis of shape (terms, rows, outputs), one after the other.
+
+    Along the first axis NumPy adds so by itself, except where the other axes are of length 1:
+    there it sees a plain vector and adds in pairs.
+    """
+    if terms[0].size == 1:
+        last: Array = np.add.accumulate(terms, axis=0)[-1]
+        return last
+    total: Array = np.add.reduce(terms, axis=0)
+    return total
+
+
 @dataclass(frozen=True, eq=False)
 class SumOfTrees(Operation):
     """Adds what the trees say, one after the other, from `start` on; then divides.
@@ -104,8 +117,7 @@ class SumOfTrees(Operation):
         terms = np.empty((found.shape[1] + 1, found.shape[0], start.size), dtype=start.dtype)
         terms[0] = start
         terms[1:] = found.transpose(1, 0, 2)
-        # Along the first axis NumPy adds one after the other, in order.
-        total: Array = np.add.reduce(terms, axis=0)
+        total = in_order(terms)
         return total if self.divisor is None else total / self.divisor
 
 
