@@ -1,0 +1,1 @@
+"""One Pipeline behind this server and behind others, measured in alternating rounds."""

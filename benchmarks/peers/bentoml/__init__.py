@@ -1,0 +1,1 @@
+"""The Pipeline as a BentoML service."""

@@ -1,0 +1,1 @@
+"""Trees in ONNX behind a hand-written ASGI application."""
