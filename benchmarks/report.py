@@ -22,6 +22,7 @@ class Latency:
     p50_ms: float
     p90_ms: float
     p99_ms: float
+    p999_ms: float
     max_ms: float
 
     @classmethod
@@ -31,11 +32,11 @@ class Latency:
             return None
         ordered = sorted(latencies_s)
 
-        def at(percent: int) -> float:
-            rank = -(-percent * len(ordered) // 100)
+        def at(thousandths: int) -> float:
+            rank = -(-thousandths * len(ordered) // 1000)
             return round(ordered[max(rank, 1) - 1] * 1000, 3)
 
-        return cls(at(50), at(90), at(99), at(100))
+        return cls(at(500), at(900), at(990), at(999), at(1000))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ artificial wait (`batch_timeout=0`); no access log; one thread per worker comput
 (`OMP_NUM_THREADS=1`).
 """
 
-from __future__ import annotations
-
 import os
 from itertools import pairwise
 from typing import Any
