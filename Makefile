@@ -4,11 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Given to `serve-app demo`: make demo OPTIONS='--http-port 8010'
+# Given to what a target runs: make demo OPTIONS='--http-port 8010', make bench-peers OPTIONS=--quick
 OPTIONS ?=
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench clean
+.PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench bench-peers clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,5 +63,9 @@ fmt: setup-dev ## format the code
 bench: setup-dev ## throughput and latency of the demo's cluster, measured here and now
 	$(BIN)/python -m benchmarks.bench
 
+bench-peers: ## this server beside others, same model and rows (OPTIONS=--quick); needs wrk
+	$(PYTHON) -m benchmarks.peers.environments harness
+	benchmarks/.envs/harness/bin/python -m benchmarks.peers $(OPTIONS)
+
 clean: down ## remove what the targets built, the registry of examples included
-	rm -rf $(VENV) registry state .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) benchmarks/.envs benchmarks/.work registry state .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

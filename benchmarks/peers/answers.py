@@ -36,13 +36,15 @@ class Said:
     body: bytes
 
 
-def ask(port: int, path: str, questions: Sequence[Question]) -> list[Said]:
+def ask(
+    port: int, path: str, questions: Sequence[Question], *, timeout_s: float = TIMEOUT_S
+) -> list[Said]:
     """Send questions one after the other over one connection.
 
     Raises:
         OSError: nobody listens, or the connection broke.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     said: list[Said] = []
     try:
         for question in questions:

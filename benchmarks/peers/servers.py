@@ -22,6 +22,7 @@ from benchmarks.peers.peers import ONE_THREAD, Launch, Peer, Place
 
 READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
+FIRST_TIMEOUT_S = 10.0
 POLL_S = 0.02
 PORTS = 16
 LOG_CHARS = 1500
@@ -143,7 +144,8 @@ class Server:
                 if code is not None:
                     raise NotStarted(f"{self.peer.name} ended with {code}: {self.said()}")
             try:
-                said = answers.ask(self.place.port, self.peer.dialect.path, [question])
+                path = self.peer.dialect.path
+                said = answers.ask(self.place.port, path, [question], timeout_s=FIRST_TIMEOUT_S)
             except OSError as error:
                 last = repr(error)
             else:

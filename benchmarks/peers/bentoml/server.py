@@ -29,7 +29,7 @@ class Census:
     def __init__(self) -> None:
         self.model = joblib.load(os.environ["BENCH_MODEL"])
 
-    @bentoml.api(batchable=BATCHED, max_batch_size=20_000, max_latency_ms=60_000)
+    @bentoml.api(batchable=BATCHED, max_batch_size=20_000, max_latency_ms=1000)
     def predict(self, instances: pd.DataFrame) -> np.ndarray:
         """The probabilities of both classes, per row."""
         return self.model.predict_proba(instances)
