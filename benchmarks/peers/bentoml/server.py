@@ -8,6 +8,7 @@ computes (`OMP_NUM_THREADS=1`).
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import bentoml
 import joblib
@@ -15,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 BATCHED = os.environ.get("BENCH_BATCHED") == "1"
+# BentoML 1.4.39 cannot tell how many rows a DataFrame in a batch has; of a list it can.
+Rows = list[dict[str, Any]] if BATCHED else pd.DataFrame
 
 
 @bentoml.service(
@@ -30,6 +33,6 @@ class Census:
         self.model = joblib.load(os.environ["BENCH_MODEL"])
 
     @bentoml.api(batchable=BATCHED, max_batch_size=20_000, max_latency_ms=1000)
-    def predict(self, instances: pd.DataFrame) -> np.ndarray:
+    def predict(self, instances: Rows) -> np.ndarray:  # type: ignore[valid-type, type-arg]
         """The probabilities of both classes, per row."""
-        return self.model.predict_proba(instances)
+        return self.model.predict_proba(pd.DataFrame(instances) if BATCHED else instances)
