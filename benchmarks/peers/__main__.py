@@ -7,7 +7,7 @@ compared with scikit-learn's before and after; a wrong or failed one voids the r
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import signal
 import sys
@@ -106,7 +106,7 @@ def _write(
     about: dict[str, Any],
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    day = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    day = dt.datetime.now(tz=dt.UTC).date().isoformat()
     file = folder / f"{day}-{about['cores']}-cores.json"
     found = table.rates(closed)
     body = {

@@ -9,10 +9,10 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
-from benchmarks.peers.figures import Spread  # noqa: E402
-from benchmarks.peers.table import number  # noqa: E402
+from benchmarks.peers.figures import Spread
+from benchmarks.peers.table import number
 
 DRAWN = {"1 row, 16 connections": 0.55, "1 row, 64 connections": 1.0}
 COLOURS = {"ours": "#0b6e4f", "peer": "#5b6c82", "ceiling": "#c8963e"}

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 import shutil
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence

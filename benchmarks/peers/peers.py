@@ -16,9 +16,7 @@ from benchmarks.peers.environments import PEERS, Environment
 from benchmarks.peers.model import Stored
 
 CORES = os.cpu_count() or 1
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 FOLDER_NAME = "census"
 
 
@@ -152,9 +150,7 @@ def _uvicorn(environment: Environment, place: Place, workers: int) -> tuple[str,
 
 
 def _fastapi(workers: int) -> Callable[[Place], Launch]:
-    return lambda place: Launch(
-        (_uvicorn(FASTAPI, place, workers),), _variables(place, workers)
-    )
+    return lambda place: Launch((_uvicorn(FASTAPI, place, workers),), _variables(place, workers))
 
 
 def _convert(place: Place) -> None:

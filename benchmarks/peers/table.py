@@ -56,7 +56,14 @@ def _throughput(shape: str, kinds: Mapping[str, str], closed: Sequence[Closed]) 
     medians = {name: spread.median for name, spread in found.items()}
     top, ceiling = best(medians, kinds, "peer"), best(medians, kinds, "ceiling")
     table = _table(
-        shape, "requests/s", "least-most", "p50 ms", "p99 ms", "p99.9 ms", "x best peer", "x ceiling"
+        shape,
+        "requests/s",
+        "least-most",
+        "p50 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "x best peer",
+        "x ceiling",
     )
     measured = by_peer(closed, lambda one: one.peer)
     for name, spread in sorted(found.items(), key=lambda pair: -pair[1].median):

@@ -33,6 +33,6 @@ class Census:
         self.model = joblib.load(os.environ["BENCH_MODEL"])
 
     @bentoml.api(batchable=BATCHED, max_batch_size=20_000, max_latency_ms=1000)
-    def predict(self, instances: Rows) -> np.ndarray:  # type: ignore[valid-type, type-arg]
+    def predict(self, instances: Rows) -> np.ndarray:  # type: ignore[valid-type]
         """The probabilities of both classes, per row."""
         return self.model.predict_proba(pd.DataFrame(instances) if BATCHED else instances)

@@ -74,9 +74,7 @@ async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> 
         if not event.get("more_body"):
             break
     rows = orjson.loads(b"".join(parts))["instances"]
-    body = orjson.dumps(
-        {"probabilities": predicted(rows)}, option=orjson.OPT_SERIALIZE_NUMPY
-    )
+    body = orjson.dumps({"probabilities": predicted(rows)}, option=orjson.OPT_SERIALIZE_NUMPY)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

@@ -65,5 +65,6 @@ if __name__ == "__main__":
         http_options=HTTPOptions(host="127.0.0.1", port=int(os.environ["BENCH_PORT"])),
         logging_config=quiet,
     )
-    serve.run(Census.bind(), logging_config=quiet)
+    application = Census.bind()  # type: ignore[attr-defined]
+    serve.run(application, logging_config=quiet)
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
