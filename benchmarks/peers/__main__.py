@@ -35,7 +35,7 @@ WARM_UP_S = 3.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; 1 when a server could not be built or started, failed or answered wrongly."""
     said = _parser().parse_args(arguments)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     # The default handler would leave servers behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
