@@ -1,1 +1,6 @@
-"""The Pipeline behind this project."""
+"""This project through its own commands: register, cluster start, deploy.
+
+Settings: `inline.yaml` computes in the gateways, one per core; `replicas.yaml` has one gateway
+and one model replica, so that as many processes compute; the limits of bodies and rows are
+the defaults. Registering is done once and is no part of the time to the first answer.
+"""
