@@ -98,10 +98,7 @@ class Columns:
         """About how many bytes the values take."""
         if self.block is not None:
             return self.block.nbytes
-        return sum(
-            array.nbytes if array.dtype != object else sum(map(_text_bytes, array))
-            for array in self.arrays
-        )
+        return sum(array.nbytes + _text_bytes(array) for array in self.arrays)
 
     def as_dict(self) -> dict[str, Array]:
         """The columns by name."""
@@ -164,8 +161,13 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
     return Columns(names, arrays, None, sum(part.rows for part in parts))
 
 
-def _text_bytes(value: Any) -> int:
-    return 8 + len(value) if isinstance(value, str) else 8
+def _text_bytes(array: Array) -> int:
+    if array.dtype != object:
+        return 0
+    try:
+        return sum(map(len, filter(None, array.tolist())))
+    except TypeError:  # truth values among nulls
+        return 0
 
 
 def _same(a: Array, b: Array) -> bool:

@@ -81,9 +81,11 @@ class Queue(Generic[T]):
         while alike:
             item = next(iter(alike.values()))
             rows += item.columns.rows
-            size += item.columns.nbytes
-            if batch and (rows > max_rows or size > max_bytes):
-                break
+            if batch:
+                # Who goes alone need not be weighed.
+                size = (size or batch[0].columns.nbytes) + item.columns.nbytes
+                if rows > max_rows or size > max_bytes:
+                    break
             self.discard(item)
             batch.append(item)
         return batch

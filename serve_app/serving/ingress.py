@@ -20,6 +20,7 @@ from serve_app.engine.state import SqliteState
 from serve_app.gateway import app
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
+from serve_app.serving.collector import collect_rarely
 from serve_app.serving.feed import Feed
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.metrics import GatewayMetrics
@@ -50,6 +51,7 @@ class Gateway:
     async def __serve_build_asgi_app__(self) -> app.GatewayApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
         await self._feed.start()
+        collect_rarely()
         self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
         return app.build(
             self._predictor, app.Limits(self._args.max_body_bytes, self._args.max_rows)

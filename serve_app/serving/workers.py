@@ -16,6 +16,7 @@ from serve_app.engine.load import load
 from serve_app.errors import ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
+from serve_app.serving.collector import collect_rarely
 
 T = TypeVar("T")
 logger = logging.getLogger("serve_app.model")
@@ -37,6 +38,7 @@ class Model:
         )
         self._model = loaded.model
         self._reference = args.reference
+        collect_rarely()
         # In a thread of its own, so that the event loop can meanwhile take calls in, tell the
         # router and the autoscaler how many wait, and answer health checks.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")

@@ -1,8 +1,9 @@
-"""Decision trees: ONNX Runtime finds the leaves, NumPy adds what stands in them.
+"""Decision trees: ONNX Runtime finds the leaves, NumPy adds what stands in them if need be.
 
 Which leaf a row falls into is a matter of comparisons, which are exact. Sums are not: the
 library's own order of additions is kept, in its own precision, so that the result is the same
-to the last bit and no tie is broken the other way.
+to the last bit and no tie is broken the other way. Sums in float32 (XGBoost's) are left to ONNX
+Runtime, which adds tree after tree as long as it computes in one thread; it has none in float64.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ def session(graph: bytes, providers: Sequence[str] = ("CPUExecutionProvider",)) 
 
 @dataclass(frozen=True, eq=False)
 class Trees(Operation):
-    """The value of the leaf that each row falls into, tree by tree.
+    """What the leaves hold that each row falls into: tree by tree, or added up.
 
-    `graph` is an ONNX graph with an output per tree, which takes `dtype`.
+    `graph` is an ONNX graph that takes `dtype`, with an output per tree or per sum of trees.
     """
 
     graph: Array
@@ -46,7 +47,7 @@ class Trees(Operation):
         return session(self.graph.tobytes()).run
 
     def __call__(self, x: Array, /) -> Array:
-        """Shape (rows, trees), float32."""
+        """Shape (rows, outputs of the graph), float32."""
         given = np.ascontiguousarray(x, dtype=self.dtype)
         leaves: Array = self._run(None, {"x": given})[0]
         return leaves
@@ -93,15 +94,14 @@ class SumOfTrees(Operation):
     Each output has its own trees where `groups` says which (shape (outputs, trees of each)).
     """
 
-    leaves: Leaves | Trees
+    leaves: Leaves
     start: Array
     divisor: float | None = None
     groups: Array | None = None
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, outputs), in the dtype of `start`."""
-        trees = len(self.leaves.starts) if isinstance(self.leaves, Leaves) else self.start.size
-        step = max(1, CELLS // max(1, trees * self.start.size))
+        step = max(1, CELLS // max(1, len(self.leaves.starts) * self.start.size))
         if x.shape[0] <= step:
             return self._summed(x)
         parts = [self._summed(x[at : at + step]) for at in range(0, x.shape[0], step)]

@@ -27,7 +27,7 @@ from serve_app.models.compiled.classes import (
     SingleSoftmax,
 )
 from serve_app.models.compiled.operation import Chain, Operation, chain
-from serve_app.models.compiled.trees import Membership, SumOfTrees
+from serve_app.models.compiled.trees import Membership
 from serve_app.models.convert.dispatch import (
     Given,
     Inconvertible,
@@ -36,7 +36,7 @@ from serve_app.models.convert.dispatch import (
     predicts,
     screened,
 )
-from serve_app.models.convert.forest import Tree, trees
+from serve_app.models.convert.forest import Tree, sums
 
 _IDENTITY = frozenset(
     {
@@ -108,16 +108,14 @@ def _booster(
     width = int(learner["learner_model_param"]["num_feature"])
     sets: list[tuple[int, Array]] = []
     members = [_read(tree, sets, width) for tree in model["trees"][:kept]]
-    groups = _groups(model["tree_info"][:kept], outputs)
     start = _margin(booster, objective, outputs)
-    # Values stand in the leaves as they are: they are float32 already.
-    walked = trees(members, width=width + len(sets), below=True)
+    added = sums(members, model["tree_info"][:kept], start, width=width + len(sets))
     rows = _rows(given, missing, bool(sets))
     if sets:
         codes = max(len(inside) for _, inside in sets)
         padded = [np.pad(s, (0, codes - len(s)), constant_values=np.nan) for _, s in sets]
         rows = chain(rows, Membership(np.array([at for at, _ in sets]), np.array(padded)))
-    scores = chain(rows, SumOfTrees(walked, start, None, groups))
+    scores = chain(rows, added)
     return _finished(scores, objective, outputs, classifies=classifies)
 
 
@@ -160,16 +158,6 @@ def _margin(booster: Any, objective: str, outputs: int) -> Array:
     elif objective in _POWERS:
         base = np.log(base)
     return np.broadcast_to(base, (outputs,)).astype(np.float32)
-
-
-def _groups(info: list[int], outputs: int) -> Array | None:
-    if outputs == 1:
-        return None
-    found = [np.flatnonzero(np.asarray(info) == output) for output in range(outputs)]
-    if len({len(one) for one in found}) != 1:
-        msg = "XGBoost's classes have different numbers of trees"
-        raise Inconvertible(msg)
-    return np.array(found)
 
 
 def _rows(given: Given, missing: float, categorical: bool) -> Operation:

@@ -42,29 +42,35 @@ class Tree:
         return self.left < 0
 
 
-def trees(members: Sequence[Tree], *, width: int, below: bool, double: bool = False) -> Trees:
-    """An operation that gives the value of the leaf of each tree.
+def sums(members: Sequence[Tree], outputs: Sequence[int], start: Array, *, width: int) -> Trees:
+    """An operation that adds up the leaves of trees, of which each belongs to an output.
 
-    `width` is the number of features, `below` says that equality goes right. Values and,
-    unless `double` says so, thresholds are rounded to float32.
+    In float32 throughout: thresholds (below which a row goes left), leaves, and each sum,
+    which goes through its trees in order from `start` on (one number per output). `width` is
+    the number of features.
 
     Raises:
         Inconvertible: the trees have more nodes than are worth it.
     """
-    if sum(len(tree.left) for tree in members) > MAX_NODES:
-        msg = f"its trees have more than {MAX_NODES:,} nodes"
-        raise Inconvertible(msg)
-    graph = _graph(_attributes(members, below=below, double=double), len(members), width, double)
-    content = np.frombuffer(graph.SerializeToString(), np.uint8)
-    return Trees(content, "float64" if double else "float32")
+    # ONNX Runtime adds tree after tree, but what the operator calls base values comes last;
+    # as leaves of trees without a split they come first.
+    begin = [_leaf(value) for value in start]
+    to = [*range(len(start)), *outputs]
+    return _trees([*begin, *members], to, width=width, below=True, double=False)
 
 
 def leaves(members: Sequence[Tree], values: Sequence[Array], *, width: int, double: bool) -> Leaves:
-    """An operation that gives what stands in the leaf of each tree, one array per tree."""
+    """An operation that gives what stands in the leaf of each tree, one array per tree.
+
+    Unless `double` says so, thresholds are rounded to float32.
+
+    Raises:
+        Inconvertible: the trees have more nodes than are worth it.
+    """
     numbered = [_numbered(tree) for tree in members]
     sizes = [len(value) for value in values]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    found = trees(numbered, width=width, below=False, double=double)
+    found = _trees(numbered, range(len(members)), width=width, below=False, double=double)
     return Leaves(found, starts, np.concatenate([np.asarray(v) for v in values]))
 
 
@@ -104,13 +110,32 @@ def _trees_in(value: Any) -> Iterator[Trees]:
             yield from _trees_in(inner)
 
 
+def _trees(
+    members: Sequence[Tree], outputs: Sequence[int], *, width: int, below: bool, double: bool
+) -> Trees:
+    if sum(len(tree.left) for tree in members) > MAX_NODES:
+        msg = f"its trees have more than {MAX_NODES:,} nodes"
+        raise Inconvertible(msg)
+    attributes = _attributes(members, outputs, below=below, double=double)
+    graph = _graph(attributes, max(outputs) + 1, width, double)
+    content = np.frombuffer(graph.SerializeToString(), np.uint8)
+    return Trees(content, "float64" if double else "float32")
+
+
+def _leaf(value: float) -> Tree:
+    none, nothing = np.array([-1]), np.zeros(1)
+    return Tree(np.zeros(1, int), nothing, none, none, nothing, np.array([value]))
+
+
 def _numbered(tree: Tree) -> Tree:
     value = np.zeros(len(tree.left))
     value[tree.leaves] = np.arange(tree.leaves.sum())
     return Tree(tree.feature, tree.threshold, tree.left, tree.right, tree.missing_left, value)
 
 
-def _attributes(members: Sequence[Tree], *, below: bool, double: bool) -> dict[str, Any]:
+def _attributes(
+    members: Sequence[Tree], outputs: Sequence[int], *, below: bool, double: bool
+) -> dict[str, Any]:
     sizes = [len(tree.left) for tree in members]
     number = np.repeat(np.arange(len(members)), sizes)
     node = np.concatenate([np.arange(size) for size in sizes])
@@ -133,7 +158,7 @@ def _attributes(members: Sequence[Tree], *, below: bool, double: bool) -> dict[s
         "nodes_falsenodeids": nodes("right"),
         "target_treeids": number[leaf].tolist(),
         "target_nodeids": node[leaf].tolist(),
-        "target_ids": number[leaf].tolist(),
+        "target_ids": np.asarray(outputs)[number[leaf]].tolist(),
     }
     missing = nodes("missing_left")
     if any(missing):
