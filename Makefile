@@ -8,10 +8,10 @@ STAMP := $(VENV)/.installed
 OPTIONS ?=
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench bench-peers clean
+.PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench bench-peers bench-overhead clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("serve-app needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -66,6 +66,9 @@ bench: setup-dev ## throughput and latency of the demo's cluster, measured here 
 bench-peers: ## this server beside others, same model and rows (OPTIONS=--quick); needs wrk
 	$(PYTHON) -m benchmarks.peers.environments harness
 	benchmarks/.envs/harness/bin/python -m benchmarks.peers $(OPTIONS)
+
+bench-overhead: setup-dev ## processor time per request, beside a bare Ray application
+	$(BIN)/python -m benchmarks.overhead $(OPTIONS)
 
 clean: down ## remove what the targets built, the registry of examples included
 	rm -rf $(VENV) benchmarks/.envs benchmarks/.work registry state .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

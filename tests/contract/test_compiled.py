@@ -29,6 +29,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     KBinsDiscretizer,
@@ -128,7 +129,7 @@ def test_every_estimator_is_served_and_most_are_compiled(capsys):
         print(f"\n{share:.0%} of {len(served)} estimators compiled; by their library: {reasons}")
     assert share >= SHARE
     # Whatever is not compiled has no compiled form; nothing was found to be wrong.
-    assert all("no compiled form" in reason for reason in reasons.values())
+    assert all("no compiled form" in reason for reason in reasons.values()), reasons
 
 
 NUMERIC = [f"n{i}" for i in range(4)] + ["whole", "gaps"]
@@ -276,6 +277,11 @@ PIPELINES = {
     "calibrated": (
         CalibratedClassifierCV(RandomForestClassifier(5), method="isotonic", cv=2),
         NUMBER_FRAME.fillna(0), KINDS),
+    "neighbours": (
+        make_pipeline(SimpleImputer(), StandardScaler(), KNeighborsClassifier(7)),
+        NUMBER_FRAME, KINDS),
+    "neighbours in the same places": (
+        KNeighborsRegressor(4, metric="manhattan"), NUMBER_FRAME.fillna(0).round(0), VALUE),
     "bags of columns": (
         BaggingClassifier(LogisticRegression(), 5, max_features=0.5), NUMBER_FRAME.fillna(0), YES),
     "a transformer": (
@@ -306,6 +312,8 @@ def test_what_others_convert_wrong_is_compiled_right(name):
     [
         (xgboost.XGBClassifier(n_estimators=5, booster="dart"), "dart"),
         (xgboost.XGBClassifier(n_estimators=5, booster="gblinear"), "gblinear"),
+        (make_pipeline(SimpleImputer(), KNeighborsClassifier(weights="distance")), "weights"),
+        (make_pipeline(SimpleImputer(), KNeighborsClassifier(algorithm="brute")), "brute"),
         (make_pipeline(SimpleImputer(), PCA(2), GaussianNB().__class__()), None),
     ],
 )

@@ -14,7 +14,9 @@ from serve_app.core.columns import Array
 from serve_app.errors import ArtifactRejected
 from serve_app.models.compiled.operation import KINDS, Operation
 
-_MODULES = ("arithmetic", "categories", "classes", "distances", "ensembles", "model", "trees")
+_MODULES = (
+    "arithmetic", "categories", "classes", "distances", "ensembles", "model", "neighbours", "trees",
+)  # fmt: skip
 _LAYOUT = "layout"
 
 

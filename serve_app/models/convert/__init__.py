@@ -15,11 +15,20 @@ from typing import Any
 from serve_app.core.signature import Signature
 from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
-from serve_app.models.convert import boosted, encoders, linear, meta, rows, targets, trees
+from serve_app.models.convert import (
+    boosted,
+    encoders,
+    linear,
+    meta,
+    neighbours,
+    rows,
+    targets,
+    trees,
+)
 from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, predictor, transformer
 
 __all__ = ["Inconvertible", "convert"]
-FAMILIES = (boosted, encoders, linear, meta, rows, targets, trees)
+FAMILIES = (boosted, encoders, linear, meta, neighbours, rows, targets, trees)
 
 
 def convert(estimator: Any, signature: Signature) -> Program:

@@ -1,0 +1,1 @@
+"""What the gateway adds to Ray's own cost of a request, in processor time."""

@@ -1,0 +1,180 @@
+"""The points of training that lie nearest, and what they say.
+
+All distances are computed at once. Whom scikit-learn's tree finds among points that are equally
+far depends on the way that it takes through the tree: only then that way is gone again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array
+from serve_app.models.compiled.operation import Operation
+
+CELLS = 500_000
+"""How many distances are computed at once; more rows take several turns."""
+EQUAL = 1e-9
+"""The share of a distance within which rounding may decide who is nearer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours(Operation):
+    """The numbers of the `count` points that lie nearest to each row, the nearest first.
+
+    `points` has shape (points, features), and distances are sums of absolute differences to
+    the power of `power`. `order`, `starts`, `ends`, `lower` and `upper` are the tree: node i has
+    the nodes 2i + 1 and 2i + 2 below it unless it is one of the `leaves`, and holds the points
+    `order[starts[i]:ends[i]]` within bounds of shape (nodes, features).
+    """
+
+    points: Array
+    count: int
+    power: float
+    order: Array
+    starts: Array
+    ends: Array
+    leaves: Array
+    lower: Array
+    upper: Array
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, count)."""
+        step = max(1, CELLS // len(self.points))
+        if x.shape[0] <= step:
+            return self._nearest(x)
+        parts = [self._nearest(x[at : at + step]) for at in range(0, x.shape[0], step)]
+        return np.concatenate(parts)
+
+    def _nearest(self, x: Array) -> Array:
+        far = self._distances(x)
+        last = self.count - 1
+        if self.count < len(self.points):
+            found = np.argpartition(far, (last, self.count), axis=1)[:, : self.count + 1]
+        else:
+            found = np.argsort(far, axis=1)
+        chosen = np.take_along_axis(far, found, axis=1)
+        order = np.argsort(chosen[:, : self.count], axis=1)
+        nearest = np.take_along_axis(found, order, axis=1)
+        clear = np.isfinite(chosen).all(axis=1)
+        if self.count < len(self.points):
+            beyond = chosen[:, self.count]
+            clear &= beyond - chosen[:, : self.count].max(axis=1) > EQUAL * beyond
+        for row in np.flatnonzero(~clear):
+            nearest[row] = _Search(self, x[row]).found()
+        return nearest
+
+    def _distances(self, x: Array) -> Array:
+        """Shape (rows, points), added feature by feature as the library adds."""
+        total = np.zeros((x.shape[0], len(self.points)))
+        for feature in range(x.shape[1]):
+            apart = x[:, feature, np.newaxis] - self.points[:, feature]
+            total += np.square(apart) if self.power == 2.0 else np.abs(apart)
+        return total
+
+
+class _Search:
+    """One row's way through the tree, nearer nodes first.
+
+    The nearest so far stand in a heap with the farthest on top; who is not nearer than that one
+    does not enter, so that among equals the first one met stays, unless the heap lets it go.
+    """
+
+    def __init__(self, tree: Neighbours, row: Array) -> None:
+        self._tree = tree
+        self._row = row
+        self._far = [math.inf] * tree.count
+        self._who = [0] * tree.count
+
+    def found(self) -> Array:
+        """The numbers of the nearest points, the nearest first."""
+        self._visit(0, self._least(0))
+        return np.array(self._who)[np.argsort(self._far, kind="stable")]
+
+    def _visit(self, node: int, least: float) -> None:
+        tree = self._tree
+        if least > self._far[0]:
+            return
+        if tree.leaves[node]:
+            members = tree.order[tree.starts[node] : tree.ends[node]]
+            apart = np.zeros(len(members))
+            for feature, value in enumerate(self._row):
+                difference = value - tree.points[members, feature]
+                apart += np.square(difference) if tree.power == 2.0 else np.abs(difference)
+            for distance, member in zip(apart.tolist(), members.tolist(), strict=True):
+                self._push(distance, member)
+            return
+        below = (2 * node + 1, 2 * node + 2)
+        first, second = (self._least(inner) for inner in below)
+        if first <= second:
+            self._visit(below[0], first)
+            self._visit(below[1], second)
+        else:
+            self._visit(below[1], second)
+            self._visit(below[0], first)
+
+    def _least(self, node: int) -> float:
+        """The distance below which no point of a node can lie."""
+        total = 0.0
+        bounds = zip(self._tree.lower[node], self._tree.upper[node], self._row, strict=True)
+        for lower, upper, value in bounds:
+            outside = max(float(lower - value), 0.0) + max(float(value - upper), 0.0)
+            total += _powered(outside, self._tree.power)
+        return total
+
+    def _push(self, distance: float, member: int) -> None:
+        far, who = self._far, self._who
+        if distance >= far[0]:
+            return
+        at, size = 0, len(far)
+        while True:
+            child = 2 * at + 1
+            if child >= size:
+                break
+            if child + 1 < size and far[child] < far[child + 1]:
+                child += 1
+            if distance >= far[child]:
+                break
+            far[at], who[at] = far[child], who[child]
+            at = child
+        far[at], who[at] = distance, member
+
+
+def _powered(value: float, power: float) -> float:
+    # C's `pow`, as in the library: a square need not round as a product does.
+    try:
+        return math.pow(value, power)
+    except OverflowError:
+        return math.inf
+
+
+@dataclass(frozen=True, eq=False)
+class ShareOfVotes(Operation):
+    """How many of the points that rows name are of each class, as a share."""
+
+    votes: Array
+    classes: int
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, classes)."""
+        said = self.votes[x]
+        shares = np.zeros((x.shape[0], self.classes))
+        for number in range(self.classes):
+            shares[:, number] = (said == number).sum(axis=1)
+        total: Array = shares.sum(axis=1)[:, np.newaxis]
+        result: Array = shares / total
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class MeanOfPoints(Operation):
+    """The mean of what the points that rows name were worth."""
+
+    worth: Array
+
+    def __call__(self, x: Array, /) -> Any:
+        """Shape (rows, outputs)."""
+        return np.mean(self.worth[x], axis=1)
