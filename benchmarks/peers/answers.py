@@ -21,8 +21,9 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One body and the probabilities that scikit-learn gives its rows."""
+    """One body in a dialect, and the probabilities that scikit-learn gives its rows."""
 
+    dialect: Dialect
     body: bytes
     expected: Numbers
 
@@ -36,9 +37,7 @@ class Said:
     body: bytes
 
 
-def ask(
-    port: int, path: str, questions: Sequence[Question], *, timeout_s: float = TIMEOUT_S
-) -> list[Said]:
+def ask(port: int, questions: Sequence[Question], *, timeout_s: float = TIMEOUT_S) -> list[Said]:
     """Send questions one after the other over one connection.
 
     Raises:
@@ -49,7 +48,7 @@ def ask(
     try:
         for question in questions:
             headers = {"content-type": "application/json"}
-            connection.request("POST", path, question.body, headers)
+            connection.request("POST", question.dialect.path, question.body, headers)
             answer = connection.getresponse()
             head = sum(len(name) + len(value) + 4 for name, value in answer.getheaders())
             said.append(Said(answer.status, head + len("HTTP/1.1 200 OK") + 4, answer.read()))
@@ -73,24 +72,24 @@ def compare(found: Numbers, expected: Numbers) -> str:
     return f"row {row}: {found[row]!r} instead of {expected[row]!r} ({bad.size} rows differ)"
 
 
-def check(name: str, dialect: Dialect, said: Sequence[Said], asked: Sequence[Question]) -> None:
+def check(name: str, said: Sequence[Said], asked: Sequence[Question]) -> None:
     """Compare all answers.
 
     Raises:
         Wrong: one failed or differs; says whose and how.
     """
     for answer, question in zip(said, asked, strict=True):
-        wrong = _wrong(dialect, answer, question)
+        wrong = _wrong(answer, question)
         if wrong:
             raise Wrong(f"{name}: {wrong}")
 
 
-def _wrong(dialect: Dialect, answer: Said, question: Question) -> str:
+def _wrong(answer: Said, question: Question) -> str:
     if answer.status != 200:
         told = answer.body[:SAID_CHARS].decode(errors="replace")
         return f"status {answer.status}: {told}"
     try:
-        found = dialect.decode(answer.body)
+        found = question.dialect.decode(answer.body)
     except (ValueError, KeyError, IndexError, TypeError) as error:
         told = answer.body[:SAID_CHARS].decode(errors="replace")
         return f"an answer without probabilities ({error!r}): {told}"

@@ -72,7 +72,7 @@ OWN = Dialect("/v1/models/census:predict", _objects, _named("probabilities"))
 INSTANCES = Dialect("/predict", _objects, _named("probabilities"))
 BENTOML = Dialect("/predict", _objects, lambda body: _second(json.loads(body)))
 MLFLOW = Dialect("/invocations", _split, _named("predictions"))
-MLSERVER = Dialect(
+TENSORS = Dialect(
     "/v2/models/census/infer",
     _tensors,
     lambda body: _second(json.loads(body)["outputs"][0]["data"]),

@@ -16,6 +16,7 @@ from benchmarks.peers.environments import PEERS, Environment
 from benchmarks.peers.model import Stored
 
 CORES = os.cpu_count() or 1
+BULK_ROWS = 100
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 FOLDER_NAME = "census"
 
@@ -46,7 +47,10 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server; `kind` is ours, peer or ceiling, and `settings` says how it is tuned."""
+    """A server; `kind` is ours, peer or ceiling, and `settings` says how it is tuned.
+
+    It is asked in `dialect`, and for many rows at once in `bulk` where it speaks one for that.
+    """
 
     name: str
     environment: Environment
@@ -55,6 +59,11 @@ class Peer:
     settings: str
     kind: str = "peer"
     prepare: Callable[[Place], None] | None = None
+    bulk: Dialect | None = None
+
+    def speaks(self, rows: int) -> Dialect:
+        """The dialect for bodies of so many rows."""
+        return self.dialect if rows < BULK_ROWS or self.bulk is None else self.bulk
 
 
 def _run(environment: Environment, *command: str, cwd: Path | None = None) -> None:
@@ -247,6 +256,7 @@ ALL = (
         f"{CORES} gateways that compute",
         kind="ours",
         prepare=_register,
+        bulk=dialects.TENSORS,
     ),
     Peer(
         "serve-app-replicas",
@@ -256,6 +266,7 @@ ALL = (
         "1 gateway, 1 replica",
         kind="ours",
         prepare=_register,
+        bulk=dialects.TENSORS,
     ),
     Peer("fastapi-1", FASTAPI, dialects.INSTANCES, _fastapi(1), "1 worker"),
     Peer("fastapi-2", FASTAPI, dialects.INSTANCES, _fastapi(2), "2 workers"),
@@ -267,11 +278,11 @@ ALL = (
         _bentoml(batched=True),
         f"{_EACH}, adaptive batching",
     ),
-    Peer("mlserver", MLSERVER, dialects.MLSERVER, _mlserver(batched=False), _EACH),
+    Peer("mlserver", MLSERVER, dialects.TENSORS, _mlserver(batched=False), _EACH),
     Peer(
         "mlserver-batched",
         MLSERVER,
-        dialects.MLSERVER,
+        dialects.TENSORS,
         _mlserver(batched=True),
         f"{_EACH}, adaptive batching",
     ),

@@ -93,7 +93,7 @@ class Bench:
             size: [_expected(fitted, request) for request in requests]
             for size, requests in self._rows.items()
         }
-        self._questions: dict[dialects.Dialect, dict[int, list[Question]]] = {}
+        self._questions: dict[tuple[dialects.Dialect, int], list[Question]] = {}
 
     def prepare(self, peer: Peer) -> None:
         """Give the model to a server, which may want it in a form of its own."""
@@ -144,43 +144,39 @@ class Bench:
         return Server(peer, self._port, self.stored, kept)
 
     def _running(self, peer: Peer) -> AbstractContextManager[tuple[Server, float]]:
-        return running(self._server(peer), self._asked(peer)[1][0])
+        return running(self._server(peer), self._asked(peer, 1)[0])
 
-    def _asked(self, peer: Peer) -> dict[int, list[Question]]:
-        found = self._questions.get(peer.dialect)
+    def _asked(self, peer: Peer, size: int) -> list[Question]:
+        dialect = peer.speaks(size)
+        found = self._questions.get((dialect, size))
         if found is None:
-            found = {
-                size: [
-                    Question(peer.dialect.encode(request), expected)
-                    for request, expected in zip(requests, self._expected[size], strict=True)
-                ]
-                for size, requests in self._rows.items()
-            }
-            self._questions[peer.dialect] = found
+            pairs = zip(self._rows[size], self._expected[size], strict=True)
+            found = [Question(dialect, dialect.encode(rows), expected) for rows, expected in pairs]
+            self._questions[dialect, size] = found
         return found
 
     def _checked(self, server: Server) -> list[answers.Said]:
         """Ask every question once; gives the answers to those of one row."""
         single: list[answers.Said] = []
-        for size, questions in self._asked(server.peer).items():
-            path = server.peer.dialect.path
+        for size in self._rows:
+            questions = self._asked(server.peer, size)
             try:
-                said = answers.ask(server.place.port, path, questions)
+                said = answers.ask(server.place.port, questions)
             except OSError as error:
                 raise Wrong(f"{server.peer.name}: {error!r}; {server.said()}") from error
-            answers.check(server.peer.name, server.peer.dialect, said, questions)
+            answers.check(server.peer.name, said, questions)
             single = said if size == 1 else single
         return single
 
     def _bodies(self, server: Server, size: int) -> Path:
         file = server.place.scratch / f"bodies-{size}"
         if not file.exists():
-            wrk.write_bodies(file, [one.body for one in self._asked(server.peer)[size]])
+            wrk.write_bodies(file, [one.body for one in self._asked(server.peer, size)])
         return file
 
     def _warm_up(self, server: Server) -> None:
         wrk.load(
-            server.url,
+            server.url(1),
             self._bodies(server, 1),
             connections=WARM_UP_CONNECTIONS,
             seconds=self._warm_up_s,
@@ -188,7 +184,7 @@ class Bench:
 
     def _load(self, server: Server, shape: Shape) -> wrk.Measured:
         measured = wrk.load(
-            server.url,
+            server.url(shape.rows),
             self._bodies(server, shape.rows),
             connections=shape.connections,
             seconds=max(self._seconds, shape.least_seconds),
@@ -202,9 +198,9 @@ class Bench:
 
     async def _arrivals(self, server: Server, rate_per_s: float) -> Open:
         headers = {"host": "127.0.0.1", "content-type": "application/json"}
-        path = server.peer.dialect.path
+        path = server.peer.speaks(1).path
         requests = [
-            build_request("POST", path, headers, one.body) for one in self._asked(server.peer)[1]
+            build_request("POST", path, headers, one.body) for one in self._asked(server.peer, 1)
         ]
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

@@ -46,10 +46,9 @@ class Server:
         self._log = self._scratch / "server.log"
         self._launch: Launch | None = None
 
-    @property
-    def url(self) -> str:
-        """Where predictions are asked for."""
-        return f"http://127.0.0.1:{self.place.port}{self.peer.dialect.path}"
+    def url(self, rows: int) -> str:
+        """Where predictions of so many rows are asked for."""
+        return f"http://127.0.0.1:{self.place.port}{self.peer.speaks(rows).path}"
 
     def start(self, question: Question) -> float:
         """Start it; gives the seconds from the first process to the first right answer.
@@ -144,13 +143,12 @@ class Server:
                 if code is not None:
                     raise NotStarted(f"{self.peer.name} ended with {code}: {self.said()}")
             try:
-                path = self.peer.dialect.path
-                said = answers.ask(self.place.port, path, [question], timeout_s=FIRST_TIMEOUT_S)
+                said = answers.ask(self.place.port, [question], timeout_s=FIRST_TIMEOUT_S)
             except OSError as error:
                 last = repr(error)
             else:
                 if said[0].status == 200:
-                    answers.check(self.peer.name, self.peer.dialect, said, [question])
+                    answers.check(self.peer.name, said, [question])
                     return
                 last = f"status {said[0].status}: {said[0].body[:300]!r}"
             time.sleep(POLL_S)

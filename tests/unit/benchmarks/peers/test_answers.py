@@ -31,7 +31,7 @@ def test_another_number_of_rows_is_wrong() -> None:
     ],
 )
 def test_a_failed_or_wrong_answer_names_the_server(status: int, body: bytes, what: str) -> None:
-    question = Question(b"", np.array([0.5]))
+    question = Question(dialects.BENTOML, b"", np.array([0.5]))
     with pytest.raises(Wrong, match=r"^slow: ") as caught:
-        check("slow", dialects.BENTOML, [Said(status, 0, body)], [question])
+        check("slow", [Said(status, 0, body)], [question])
     assert what in str(caught.value)
