@@ -138,11 +138,12 @@ async def _answers(target: Target, port: int) -> None:
     """Wait until an application answers."""
     deadline = time.monotonic() + READY_S
     requests = _requests(target.path, port)[:1]
-    while time.monotonic() < deadline:
+    while True:
         report = await run_closed("127.0.0.1", port, requests, connections=1, duration_s=POLL_S)
         if report.ok:
             return
-    raise Failed(f"{target.name} did not answer within {READY_S:.0f} s: {report.bodies}")
+        if time.monotonic() > deadline:
+            raise Failed(f"{target.name} gave no answer in {READY_S:.0f} s: {report.bodies}")
 
 
 def _serve_app(*arguments: str, folder: str, check: bool = True) -> None:
