@@ -21,6 +21,13 @@ _ERRORS = {
     503: "Nobody is there to answer yet; try again.",
     504: "There was no answer in time.",
 }
+_PREDICTION_HEADERS = {
+    "x-prediction-id": "Identifies the answer.",
+    "x-variant": "Who answered: versions, with commas between.",
+    "x-snapshot": "The number of the snapshot under which the answer was given.",
+    "x-fallback": "`true` where the fallback answered.",
+    "x-cache": "`hit`, `miss` or `hit; rows=3/10`, where the endpoint has a cache.",
+}
 _RETRIED = frozenset({429, 503})
 _SERVER_TAG = "this server"  # no endpoint can be called so
 
@@ -58,7 +65,7 @@ def _native(described: EndpointDescription) -> JSON:
         "description": f"`/v1/models/{name}/versions/{{version}}:predict` asks one variant.",
         "requestBody": _body(_ref(f"{name}.Request"), schemas.native_example(described)),
         "responses": {
-            "200": _answer("One prediction per row.", _ref(f"{name}.Answer")),
+            "200": _predicted("One prediction per row.", _ref(f"{name}.Answer")),
             **_refused(),
         },
     }
@@ -70,7 +77,7 @@ def _open_inference(described: EndpointDescription) -> JSON:
         **_operation(f"Infer with {name} (Open Inference Protocol V2)", f"infer_{name}", name),
         "description": f"`/v2/models/{name}/versions/{{version}}/infer` asks one variant.",
         "requestBody": _body(_ref("InferRequest"), schemas.v2_example(described)),
-        "responses": {"200": _answer("The answer.", _ref("InferAnswer")), **_refused()},
+        "responses": {"200": _predicted("The answer.", _ref("InferAnswer")), **_refused()},
     }
 
 
@@ -105,6 +112,7 @@ def _operation(summary: str, identity: str, tag: str) -> JSON:
 
 def _body(schema: JSON, example: JSON) -> JSON:
     return {
+        "description": "Plain, or with the content encoding gzip, deflate or zstd.",
         "required": True,
         "content": {"application/json": {"schema": schema, "example": example}},
     }
@@ -112,6 +120,14 @@ def _body(schema: JSON, example: JSON) -> JSON:
 
 def _answer(description: str, schema: JSON) -> JSON:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _predicted(description: str, schema: JSON) -> JSON:
+    headers = {
+        name: {"description": said, "schema": {"type": "string"}}
+        for name, said in _PREDICTION_HEADERS.items()
+    }
+    return {**_answer(description, schema), "headers": headers}
 
 
 def _refused(codes: Sequence[int] = tuple(_ERRORS)) -> JSON:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import skops.io
 import yaml
+from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -131,7 +132,7 @@ def test_a_model_of_ones_own_is_served_by_following_the_readme(stranger):
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, churned)
     (stranger.home / "model.skops").write_bytes(skops.io.dumps(fitted))
     frame.assign(churned=churned).to_csv(stranger.home / "train.csv", index=False)
-    (registering,) = [block for block in blocks("sh") if "register churn" in block]
+    (registering,) = [block for block in blocks("sh") if "--alias champion" in block]
     stranger.shell(registering)
     stranger.shell(registering)
     application, endpoint = (yaml.safe_load(block) for block in blocks("yaml"))
@@ -154,6 +155,22 @@ def test_a_model_of_ones_own_is_served_by_following_the_readme(stranger):
     )
     assert refused.status == 400
     assert refused.json()["violations"][0]["rule"] == "range"
+
+
+def test_a_graph_and_coarser_weights_are_registered_by_following_the_readme(stranger):
+    frame = pd.read_csv(stranger.home / "train.csv")
+    target, rows = frame.pop("churned"), frame.to_numpy(np.float32)
+    graph = to_onnx(LogisticRegression().fit(rows, target), rows[:1])
+    (stranger.home / "model.onnx").write_bytes(graph.SerializeToString())
+    (registering,) = [block for block in blocks("sh") if "--quantise" in block]
+    stranger.shell(registering)
+    graph_shown = stranger.shell("serve-app models show churn-graph")
+    assert "onnx" in graph_shown
+    assert "x0" in graph_shown
+    shown = stranger.shell("serve-app models show churn-coarse --json")
+    trade = json.loads(shown)["compiled"]["quantised"]
+    assert trade["precision"] == "int8"
+    assert abs(trade["before"] - trade["after"]) <= 0.005
 
 
 def test_the_python_lines_of_the_readme_register_a_model(stranger):

@@ -185,3 +185,13 @@ def test_what_openapi_has_no_words_for_is_there_too() -> None:
 
 def test_reactions_are_those_of_the_policy() -> None:
     assert described(reactions={"range": "refuse"}).policy == Policy(range="refuse")
+
+
+def test_predictions_tell_of_their_headers_and_of_compressed_bodies() -> None:
+    paths = document([described()], title="t", version="1")["paths"]
+    for path in ("/v1/models/heart:predict", "/v2/models/heart/infer"):
+        operation = paths[path]["post"]
+        assert {"x-prediction-id", "x-variant", "x-cache"} <= operation["responses"]["200"][
+            "headers"
+        ].keys()
+        assert "gzip" in operation["requestBody"]["description"]
