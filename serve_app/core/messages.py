@@ -32,14 +32,14 @@ class Payload:
     """What a dialect reads out of a body, before anybody looked at the schema.
 
     `keys` holds the other named values of the body, among which a route may find the one
-    that it sticks to.
+    that it sticks to; `form` is what the dialect itself has to remember until it answers.
     """
 
     columns: RawColumns
     rows: int
     keys: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
-    outputs: tuple[str, ...] = ()
+    form: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from starlette.requests import Request as HTTPRequest
@@ -11,30 +11,14 @@ from starlette.responses import Response as HTTPResponse
 from starlette.types import Receive, Scope, Send
 
 from serve_app import __version__
-from serve_app.core.messages import Payload, Request, Response
+from serve_app.core.messages import Request, Response
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
 from serve_app.errors import InvalidInput, NotReady
 from serve_app.gateway import bodies, docs, errors, openapi
-from serve_app.protocols import oip_v2
-
-
-class Dialect(Protocol):
-    """How one protocol writes requests and answers."""
-
-    @property
-    def media_types(self) -> frozenset[str]:
-        """The content types that its bodies come with."""
-        ...
-
-    def decode(self, body: bytes, columns: tuple[str, ...], *, max_rows: int) -> Payload:
-        """From bytes to columns."""
-        ...
-
-    def encode(self, response: Response) -> bytes:
-        """From an answer to bytes."""
-        ...
+from serve_app.protocols import oip_outputs, oip_v2
+from serve_app.protocols.dialect import Call, Dialect, Reply
 
 
 class Predictions:
@@ -56,13 +40,13 @@ class Predictions:
         request_id = headers.get("x-request-id", "")
         try:
             response = await self._predict(scope["path_params"], receive, headers, request_id)
-            body = self._dialect.encode(response)
+            reply = self._dialect.encode(response)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
             await errors.response(error, request_id)(scope, receive, send)
             return
-        marks = _marks(response, len(body))
+        marks = _marks(response, reply)
         await send({"type": "http.response.start", "status": 200, "headers": marks})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": reply.body})
 
     async def _predict(
         self,
@@ -75,7 +59,8 @@ class Predictions:
         body = await bodies.read(
             receive, headers, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
         )
-        payload = self._dialect.decode(body, stage.names, max_rows=self._max_rows)
+        columns = stage.spec.signature.inputs
+        payload = self._dialect.decode(Call(body, stage.names, self._max_rows, headers, columns))
         return await self._predictor.predict(
             Request(
                 endpoint=parameters["endpoint"],
@@ -106,7 +91,9 @@ class Pages:
 
     async def server(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
         """Name, version and extensions of this server."""
-        return _json({"name": "serve-app", "version": __version__, "extensions": []})
+        return _json(
+            {"name": "serve-app", "version": __version__, "extensions": list(oip_v2.EXTENSIONS)}
+        )
 
     async def endpoints(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
         """All endpoints with their variants and weights as they are now."""
@@ -175,11 +162,12 @@ def _timeout_s(headers: dict[str, str]) -> float | None:
     return seconds
 
 
-def _marks(response: Response, size: int) -> list[tuple[bytes, bytes]]:
+def _marks(response: Response, reply: Reply) -> list[tuple[bytes, bytes]]:
     answer = response.answer
     marks = [
-        (b"content-length", b"%d" % size),
-        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(reply.body)),
+        (b"content-type", reply.media_type),
+        *reply.headers,
         (b"x-prediction-id", response.prediction_id.encode()),
         (b"x-variant", ",".join(answer.variants).encode()),
         (b"x-snapshot", b"%d" % response.snapshot_version),
@@ -200,7 +188,7 @@ def _cache_mark(cached: int, response: Response) -> bytes:
 
 def _metadata(stage: Stage) -> dict[str, Any]:
     versions = [variant.version for variant in stage.spec.variants]
-    return oip_v2.metadata(stage.spec.name, stage.spec.signature, versions)
+    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
 
 
 def _ready(stage: Stage) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column, Output
-from serve_app.protocols import oip_v2
+from serve_app.protocols import oip_outputs
 
 JSON = dict[str, Any]
 
@@ -169,7 +169,7 @@ def v2_example(described: EndpointDescription) -> JSON:
             {
                 "name": column.name,
                 "shape": [1],
-                "datatype": oip_v2.datatype(column),
+                "datatype": oip_outputs.datatype(column),
                 "data": [example[column.name]],
             }
             for column in described.inputs

@@ -12,6 +12,7 @@ from serve_app.core.messages import MISSING, Payload, RawColumns, Response
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import json_body
+from serve_app.protocols.dialect import Call, Reply
 
 _OWN_KEYS = frozenset({"instances", "id", "parameters"})
 _MAX_STRAY_NAMES = 100
@@ -27,7 +28,7 @@ class NativeJson:
     name = "native"
     media_types = frozenset({"application/json", "text/json", ""})
 
-    def decode(self, body: bytes, columns: Sequence[str], *, max_rows: int) -> Payload:
+    def decode(self, call: Call) -> Payload:
         """The columns of a body; cells that a row object lacks are `MISSING`.
 
         Raises:
@@ -35,7 +36,7 @@ class NativeJson:
             InvalidInput: a row does not have one value per column.
             TooLarge: more than `max_rows` rows.
         """
-        document = json_body.parse(body)
+        document = json_body.parse(call.body)
         if "instances" not in document:
             msg = "the body has no key 'instances'; send {\"instances\": [{column: value, …}, …]}"
             raise BadEncoding(msg, key="instances")
@@ -44,16 +45,16 @@ class NativeJson:
             raise BadEncoding(
                 f"'instances' must be a list of rows, got {told(instances)}", key="instances"
             )
-        json_body.check_rows(len(instances), max_rows)
+        json_body.check_rows(len(instances), call.max_rows)
         keys = json_body.members(document, "parameters")
         return Payload(
-            columns=_columns(instances, columns),
+            columns=_columns(instances, call.names),
             rows=len(instances),
             keys={**keys, **{k: v for k, v in document.items() if k not in _OWN_KEYS}},
             id=json_body.identity(document),
         )
 
-    def encode(self, response: Response) -> bytes:
+    def encode(self, response: Response) -> Reply:
         """The answer as JSON; what does not apply to it is left out."""
         answer = response.answer
         prediction = answer.prediction
@@ -74,7 +75,7 @@ class NativeJson:
             body["left_out"] = [asdict(failure) for failure in answer.left_out]
         if response.warnings:
             body["warnings"] = [asdict(warned) for warned in response.warnings]
-        return json_body.dump(body)
+        return Reply(json_body.dump(body))
 
 
 DIALECT = NativeJson()

@@ -1,38 +1,42 @@
-"""The Open Inference Protocol, version 2, in JSON: tensors in, tensors out."""
+"""The Open Inference Protocol, version 2, over HTTP: tensors in, tensors out.
+
+https://github.com/kserve/open-inference-protocol, with the binary tensor extension of Triton.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import orjson
 
-from serve_app.core.columns import Array
-from serve_app.core.messages import Payload, Prediction, RawColumns, Response
-from serve_app.core.signature import Column, Output, Signature
-from serve_app.core.violations import shortened, told
-from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import json_body
+from serve_app.core.messages import Payload, RawColumns, Response
+from serve_app.core.violations import shortened
+from serve_app.errors import BadEncoding
+from serve_app.protocols import binary, json_body, oip_outputs
+from serve_app.protocols.dialect import Call, Reply
+from serve_app.protocols.oip_outputs import Form
 from serve_app.protocols.tensors import Tensor, read_tensors
 
-PREDICT = "predict"
-PREDICT_PROBA = "predict_proba"
-_DATATYPES = {"float32": "FP32", "float64": "FP64", "string": "BYTES"}
+EXTENSIONS = ("binary_tensor_data", "classification", "parameters")
+"""What server metadata says is spoken beyond the protocol."""
+BINARY = b"application/octet-stream"
+_RAW = Form(as_bytes=True)
 
 
 class OpenInferenceV2:
     """One tensor per column, by name, or one matrix in the order of the schema.
 
-    Floats are answered as FP64 and integers as INT64 whichever variant computed them, so
-    that the answer is what the metadata says.
+    Whether a body is binary is told by the header `Inference-Header-Content-Length` alone:
+    clients send JSON as application/octet-stream, and bytes without any type.
     """
 
     name = "oip_v2"
-    # tritonclient's asynchronous client sends JSON as application/octet-stream.
     media_types = frozenset({"application/json", "text/json", "application/octet-stream", ""})
 
-    def decode(self, body: bytes, columns: Sequence[str], *, max_rows: int) -> Payload:
+    def decode(self, call: Call) -> Payload:
         """The columns of a request.
 
         Raises:
@@ -40,19 +44,27 @@ class OpenInferenceV2:
             InvalidInput: it asks for an output that there is not.
             TooLarge: more than `max_rows` rows.
         """
+        header = call.headers.get(binary.HEADER)
+        behind = None
+        body = call.body
+        if header is not None:
+            body, rest = binary.split(body, header)
+            if not body:
+                return _raw(rest, call)
+            behind = binary.Behind(rest)
         document = json_body.parse_with_nan(body)
-        tensors = read_tensors(document)
+        tensors = read_tensors(document, behind)
         rows = tensors[0].rows
-        json_body.check_rows(rows, max_rows)
+        json_body.check_rows(rows, call.max_rows)
         return Payload(
-            columns=_columns(tensors, columns),
+            columns=_columns(tensors, call.names),
             rows=rows,
             keys=json_body.members(document, "parameters"),
             id=json_body.identity(document),
-            outputs=_asked_outputs(document),
+            form=oip_outputs.form(document),
         )
 
-    def encode(self, response: Response) -> bytes:
+    def encode(self, response: Response) -> Reply:
         """The answer as tensors; what else there is to say stands in `parameters`.
 
         Raises:
@@ -74,41 +86,49 @@ class OpenInferenceV2:
             parameters["left_out"] = _text([asdict(failure) for failure in answer.left_out])
         if response.warnings:
             parameters["warnings"] = _text([asdict(warned) for warned in response.warnings])
-        return json_body.dump(
+        outputs, behind = oip_outputs.written(
+            answer.prediction, response.labels, payload.form or Form()
+        )
+        body = json_body.dump(
             {
                 "model_name": response.request.endpoint,
                 "model_version": ",".join(answer.variants),
                 "id": payload.id or response.request.id,
-                "outputs": _outputs(answer.prediction, payload.outputs),
+                "outputs": outputs,
                 "parameters": parameters,
             }
         )
+        if not behind:
+            return Reply(body)
+        length = (b"inference-header-content-length", b"%d" % len(body))
+        return Reply(b"".join((body, *behind)), BINARY, (length,))
 
 
 DIALECT = OpenInferenceV2()
 
 
-def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> dict[str, Any]:
-    """What an endpoint takes and gives, as the protocol describes models."""
-    return {
-        "name": endpoint,
-        "versions": list(versions),
-        "platform": "serve-app",
-        "inputs": [
-            {
-                "name": column.name,
-                "datatype": datatype(column),
-                "shape": [-1],
-            }
-            for column in signature.inputs
-        ],
-        "outputs": _described_outputs(signature.output),
-    }
-
-
-def datatype(column: Column) -> str:
-    """What the protocol calls the dtype of a column."""
-    return _DATATYPES.get(column.dtype, column.dtype.upper())
+def _raw(content: memoryview, call: Call) -> Payload:
+    """A body of bytes alone: one matrix of the one datatype that all columns have."""
+    datatypes = {oip_outputs.datatype(column) for column in call.columns}
+    if len(datatypes) != 1 or datatypes == {"BYTES"}:
+        msg = (
+            "a body of bytes alone is one matrix, but the columns of this endpoint are of "
+            f"{', '.join(sorted(datatypes)) or 'no known type'}; say in JSON which are which"
+        )
+        raise BadEncoding(msg, datatypes=sorted(datatypes))
+    (datatype,) = datatypes
+    width = len(call.names)
+    item_bytes = np.dtype(call.columns[0].dtype).itemsize
+    rows, rest = divmod(len(content), item_bytes * width)
+    if rest:
+        msg = f"the body has {len(content)} bytes, but a row of {width} {datatype} takes " + str(
+            item_bytes * width
+        )
+        raise BadEncoding(msg, got=len(content), row_bytes=item_bytes * width)
+    json_body.check_rows(rows, call.max_rows)
+    values = binary.read(content, datatype, rows * width, "the body")
+    tensor = Tensor("", (rows, width), values)  # type: ignore[arg-type]
+    return Payload(columns=_columns([tensor], call.names), rows=rows, form=_RAW)
 
 
 def _columns(tensors: Sequence[Tensor], columns: Sequence[str]) -> RawColumns:
@@ -134,74 +154,6 @@ def _columns(tensors: Sequence[Tensor], columns: Sequence[str]) -> RawColumns:
             raise BadEncoding(msg, input=shortened(name))
         found[name] = tensor.columns()[0]
     return found
-
-
-def _asked_outputs(document: Mapping[str, Any]) -> tuple[str, ...]:
-    asked = document.get("outputs") or []
-    if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
-        raise BadEncoding("'outputs' must be a list of objects with a 'name'", key="outputs")
-    names = tuple(output.get("name") for output in asked)
-    for name in names:
-        if not isinstance(name, str) or name not in {PREDICT, PREDICT_PROBA}:
-            msg = (
-                f"there is no output {told(name)}; endpoints give {PREDICT} and, where their "
-                f"models know probabilities, {PREDICT_PROBA}"
-            )
-            raise InvalidInput(msg, known=[PREDICT, PREDICT_PROBA])
-    if len(set(names)) < len(names):
-        raise BadEncoding("'outputs' names the same output twice", key="outputs")
-    return names
-
-
-def _outputs(prediction: Prediction, asked: tuple[str, ...]) -> list[dict[str, Any]]:
-    given = {PREDICT: prediction.values}
-    if prediction.probabilities is not None:
-        given[PREDICT_PROBA] = prediction.probabilities
-    for name in asked:
-        if name not in given:
-            raise _no_output(name, tuple(given))
-    return [_output(name, given[name]) for name in asked or given]
-
-
-def _no_output(name: object, given: tuple[str, ...]) -> InvalidInput:
-    msg = f"this endpoint has no output {told(name)}; it has {', '.join(given)}"
-    return InvalidInput(msg, known=list(given))
-
-
-def _output(name: str, values: Array) -> dict[str, Any]:
-    flat = values.reshape(-1)
-    return {
-        "name": name,
-        "shape": list(values.shape),
-        "datatype": _datatype(flat),
-        "data": json_body.plain(flat),
-    }
-
-
-def _datatype(flat: Array) -> str:
-    kind = flat.dtype.kind
-    if kind in "OUS":
-        return _datatype_of_labels(flat.tolist())
-    return {"b": "BOOL", "i": "INT64", "u": "INT64"}.get(kind, "FP64")
-
-
-def _datatype_of_labels(labels: Sequence[Any]) -> str:
-    kinds = {type(label) for label in labels}
-    for kind, name in ((bool, "BOOL"), (int, "INT64"), (float, "FP64")):
-        if kinds == {kind}:
-            return name
-    return "BYTES"
-
-
-def _described_outputs(output: Output) -> list[dict[str, Any]]:
-    shape = [-1] if output.width == 1 else [-1, output.width]
-    classifies = output.kind == "classification"
-    predicted = _datatype_of_labels(output.labels) if classifies else "FP64"
-    described = [{"name": PREDICT, "datatype": predicted, "shape": shape}]
-    if output.probabilities:
-        shape = [-1, len(output.labels)]
-        described.append({"name": PREDICT_PROBA, "datatype": "FP64", "shape": shape})
-    return described
 
 
 def _text(value: Any) -> str:

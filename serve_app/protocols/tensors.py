@@ -8,6 +8,8 @@ from typing import Any
 
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding
+from serve_app.protocols import binary
+from serve_app.protocols.binary import Behind
 
 _INT_RANGES = {
     f"{sign}INT{bits}": (0 if sign else -(2 ** (bits - 1)), 2 ** (bits - (0 if sign else 1)) - 1)
@@ -26,7 +28,10 @@ _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One input: `values` are flat, row by row; `shape` is [rows] or [rows, width]."""
+    """One input: `values` are flat, row by row; `shape` is [rows] or [rows, width].
+
+    Numbers that came as bytes are an array.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -49,8 +54,8 @@ class Tensor:
         return [self.values[start :: self.width] for start in range(self.width)]
 
 
-def read_tensors(document: Mapping[str, Any]) -> list[Tensor]:
-    """The inputs of a request; at least one.
+def read_tensors(document: Mapping[str, Any], behind: Behind | None = None) -> list[Tensor]:
+    """The inputs of a request; at least one. Binary ones are taken from `behind` the JSON.
 
     Raises:
         BadEncoding: an input lacks a key, or its data is not of its shape or datatype.
@@ -62,10 +67,13 @@ def read_tensors(document: Mapping[str, Any]) -> list[Tensor]:
             'send {"inputs": [{"name", "shape", "datatype", "data"}, …]}'
         )
         raise BadEncoding(msg, key="inputs")
-    return [_read(body, index) for index, body in enumerate(inputs)]
+    tensors = [_read(body, index, behind) for index, body in enumerate(inputs)]
+    if behind is not None:
+        behind.finish()
+    return tensors
 
 
-def _read(body: Any, index: int) -> Tensor:
+def _read(body: Any, index: int, behind: Behind | None) -> Tensor:
     if not isinstance(body, dict):
         raise BadEncoding(f"inputs[{index}] must be an object, got {told(body)}", input=index)
     name = body.get("name")
@@ -73,14 +81,39 @@ def _read(body: Any, index: int) -> Tensor:
         raise BadEncoding(f"inputs[{index}] must have a string 'name'", input=index)
     shown = shortened(name)
     shape = _shape(body.get("shape"), shown)
-    datatype = _datatype(body.get("datatype"), shown)
+    parameters = body.get("parameters")
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     data = body.get("data")
+    if size is not None:
+        if data is not None:
+            msg = f"input {shown!r} has both 'data' and 'binary_data_size'; send one of them"
+            raise BadEncoding(msg, input=shown)
+        return Tensor(name, shape, _binary(size, shape, body.get("datatype"), shown, behind))
+    datatype = _datatype(body.get("datatype"), shown)
     if not isinstance(data, list):
-        msg = f"input {shown!r} must have a list 'data'; binary tensors are not spoken here"
+        msg = f"input {shown!r} must have a list 'data', or a parameter 'binary_data_size'"
         raise BadEncoding(msg, input=shown)
     values = _flat(data, shape, shown)
     _check_values(values, datatype, shown)
     return Tensor(name, shape, values)
+
+
+def _binary(
+    size: Any, shape: tuple[int, ...], datatype: Any, shown: str, behind: Behind | None
+) -> Sequence[Any]:
+    if behind is None:
+        msg = (
+            f"input {shown!r} is to follow the JSON as bytes, but the request has no header "
+            "Inference-Header-Content-Length that says where they begin"
+        )
+        raise BadEncoding(msg, input=shown)
+    if not isinstance(datatype, str) or datatype not in binary.DATATYPES:
+        known = ", ".join(sorted(binary.DATATYPES))
+        msg = f"input {shown!r}: there is no datatype {told(datatype)}; use {known}"
+        raise BadEncoding(msg, input=shown)
+    content = behind.take(size, shown)
+    found: Sequence[Any] = binary.read(content, datatype, _count(shape), shown)  # type: ignore[assignment]
+    return found
 
 
 def _shape(shape: Any, shown: str) -> tuple[int, ...]:
@@ -112,11 +145,15 @@ def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
             msg = f"input {shown!r} has {len(data)} rows, but its shape says {rows}"
             raise BadEncoding(msg, input=shown)
         return [value for values in data for value in values]
-    size = shape[0] if len(shape) == 1 else shape[0] * shape[1]
+    size = _count(shape)
     if len(data) != size:
         msg = f"input {shown!r} has {len(data)} values, but its shape {list(shape)} needs {size}"
         raise BadEncoding(msg, input=shown, expected=size, got=len(data))
     return data
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return shape[0] if len(shape) == 1 else shape[0] * shape[1]
 
 
 def _check_values(values: list[Any], datatype: str, shown: str) -> None:

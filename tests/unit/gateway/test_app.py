@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
+import json
 
 import httpx
+import numpy as np
 import pytest
 from starlette.routing import Match
 
@@ -112,6 +114,28 @@ def test_the_open_inference_protocol_gives_the_same_answer(client):
     body = answer.json()
     assert (body["id"], body["model_name"]) == ("7", "age")
     assert body["outputs"][0]["data"] == native["predictions"]
+
+
+def test_tensors_may_follow_the_json_as_bytes_and_come_back_so(client):
+    parameters = {"binary_data_size": 8}
+    tensors = [
+        {"name": name, "shape": [1], "datatype": "FP64", "parameters": parameters} for name in ROW
+    ]
+    head = json.dumps({"inputs": tensors, "parameters": {"binary_data_output": True}}).encode()
+    answer = client.send(
+        "POST",
+        "/v2/models/risk/infer",
+        content=head + np.array(list(ROW.values())).tobytes(),
+        headers={"inference-header-content-length": str(len(head))},
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/octet-stream"
+    length = int(answer.headers["inference-header-content-length"])
+    outputs = json.loads(answer.content[:length])["outputs"]
+    shares = np.frombuffer(answer.content[-16:])
+    plain = client.predict("risk", ROW).json()
+    assert outputs[1]["parameters"] == {"binary_data_size": 16}
+    assert shares.tolist() == plain["probabilities"][0]
 
 
 def test_one_version_can_be_asked_by_its_name(client):

@@ -14,6 +14,7 @@ from serve_app.core.schema import Policy, Schema
 from serve_app.core.signature import Column, Output
 from serve_app.gateway.openapi import EndpointDescription, document
 from serve_app.protocols import native, oip_v2
+from serve_app.protocols.dialect import Call
 
 COLUMNS = (
     Column("age", "int64", minimum=29, maximum=77),
@@ -99,8 +100,8 @@ def test_the_examples_fit_the_documented_schema_the_dialects_and_the_columns(exa
     ):
         body = made["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
         validator(made, schema).validate(body)
-        names = [column.name for column in COLUMNS]
-        payload = dialect.decode(orjson.dumps(body), names, max_rows=1)
+        names = tuple(column.name for column in COLUMNS)
+        payload = dialect.decode(Call(orjson.dumps(body), names, 1))
         columns, warnings = Schema(COLUMNS, endpoint.policy).validate(payload.columns, payload.rows)
         assert columns.rows == 1
         assert warnings == ()
@@ -164,11 +165,11 @@ def test_answers_are_as_documented(probabilities: Any) -> None:
         warnings=(Warned(0, "age", "range", "150", "29 to 77"),),
     )
     made = documented(endpoint)
-    body = orjson.loads(native.DIALECT.encode(answer))
+    body = orjson.loads(native.DIALECT.encode(answer).body)
     validator(made, "heart.Answer").validate(body)
     undocumented = body.keys() - made["components"]["schemas"]["heart.Answer"]["properties"].keys()
     assert not undocumented
-    validator(made, "InferAnswer").validate(orjson.loads(oip_v2.DIALECT.encode(answer)))
+    validator(made, "InferAnswer").validate(orjson.loads(oip_v2.DIALECT.encode(answer).body))
 
 
 def test_what_openapi_has_no_words_for_is_there_too() -> None:

@@ -23,6 +23,7 @@ from serve_app.core.messages import (
     Warned,
 )
 from serve_app.errors import BadEncoding, ClientError, InvalidInput, TooLarge
+from serve_app.protocols.dialect import Call
 from serve_app.protocols.native import DIALECT
 
 NAMES = ("age", "sex")
@@ -30,7 +31,7 @@ NAMES = ("age", "sex")
 
 def decode(body: Any, *, columns: tuple[str, ...] = NAMES, max_rows: int = 100) -> Payload:
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    return DIALECT.decode(raw, columns, max_rows=max_rows)
+    return DIALECT.decode(Call(raw, columns, max_rows))
 
 
 def columns_of(payload: Payload) -> dict[str, list[Any]]:
@@ -49,7 +50,7 @@ def response(prediction: Prediction, labels: tuple[Any, ...] = (), **changed: An
 
 
 def encoded(answer: Response) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(DIALECT.encode(answer))
+    body: dict[str, Any] = json.loads(DIALECT.encode(answer).body)
     return body
 
 

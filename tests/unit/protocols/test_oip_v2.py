@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from serve_app.core.messages import Answer, Failure, Payload, Prediction, Request, Response, Warned
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.errors import BadEncoding, ClientError, InvalidInput, TooLarge
-from serve_app.protocols.oip_v2 import DIALECT, metadata
+from serve_app.protocols.dialect import Call
+from serve_app.protocols.oip_outputs import Form, Wanted, metadata
+from serve_app.protocols.oip_v2 import DIALECT
 
 NAMES = ("age", "sex")
 
@@ -28,7 +30,11 @@ def decode(
     *inputs: Any, columns: tuple[str, ...] = NAMES, max_rows: int = 100, **more: Any
 ) -> Payload:
     body = orjson.dumps({"inputs": list(inputs), **more})
-    return DIALECT.decode(body, columns, max_rows=max_rows)
+    return DIALECT.decode(Call(body, columns, max_rows))
+
+
+def asking(*names: str, **more: Any) -> Form:
+    return Form(tuple(Wanted(name) for name in names), **more)
 
 
 def columns_of(payload: Payload) -> dict[str, list[Any]]:
@@ -52,7 +58,7 @@ def response(prediction: Prediction, labels: tuple[Any, ...] = (), **payload: An
 
 
 def encoded(answer: Response) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(DIALECT.encode(answer))
+    body: dict[str, Any] = json.loads(DIALECT.encode(answer).body)
     return body
 
 
@@ -92,7 +98,7 @@ class TestInputs:
 
     def test_may_hold_the_tokens_that_json_does_not_have(self) -> None:
         body = json.dumps({"inputs": [tensor("x", [math.nan, math.inf])]}).encode()
-        values = DIALECT.decode(body, ("x",), max_rows=9).columns["x"]
+        values = DIALECT.decode(Call(body, ("x",), 9)).columns["x"]
         assert [str(value) for value in values] == ["nan", "inf"]
 
     def test_come_with_parameters_an_id_and_wanted_outputs(self) -> None:
@@ -105,7 +111,7 @@ class TestInputs:
         )
         assert payload.id == "call-1"
         assert payload.keys == {"patient_id": 7}
-        assert payload.outputs == ("predict_proba", "predict")
+        assert payload.form == Form((Wanted("predict_proba"), Wanted("predict")))
 
     def test_above_the_limit_are_refused(self) -> None:
         with pytest.raises(TooLarge, match="4 rows, above the limit of 3"):
@@ -116,7 +122,7 @@ class TestRefusals:
     @pytest.mark.parametrize("body", [b"{}", b'{"inputs": []}', b'{"inputs": {}}'])
     def test_a_body_without_inputs(self, body: bytes) -> None:
         with pytest.raises(BadEncoding, match="no list 'inputs'"):
-            DIALECT.decode(body, NAMES, max_rows=9)
+            DIALECT.decode(Call(body, NAMES, 9))
 
     @pytest.mark.parametrize(
         ("key", "value", "said"),
@@ -135,7 +141,7 @@ class TestRefusals:
             ("datatype", "FP16", "the datatype 'FP16' is not spoken here as JSON"),
             ("datatype", None, "the datatype null is not spoken here"),
             ("datatype", [], "the datatype a list of 0 is not spoken here"),
-            ("data", None, "must have a list 'data'; binary tensors are not spoken here"),
+            ("data", None, "must have a list 'data', or a parameter"),
             ("data", "abc", "must have a list 'data'"),
             ("data", [[1.0]], "data[0] is a list of 1, which is no FP64"),
         ],
@@ -204,7 +210,7 @@ class TestRefusals:
     )
     def test_whatever_comes_only_client_errors_come_of_it(self, inputs: Any) -> None:
         with pytest.raises(ClientError):
-            DIALECT.decode(json.dumps({"inputs": inputs}).encode(), NAMES, max_rows=9)
+            DIALECT.decode(Call(json.dumps({"inputs": inputs}).encode(), NAMES, 9))
 
 
 class TestAnswers:
@@ -236,14 +242,14 @@ class TestAnswers:
 
     def test_hold_only_the_outputs_that_were_asked_for_in_that_order(self) -> None:
         prediction = Prediction(np.array([1]), np.array([[0.1, 0.9]]))
-        asked = response(prediction, (0, 1), outputs=("predict_proba",))
+        asked = response(prediction, (0, 1), form=asking("predict_proba"))
         assert [output["name"] for output in encoded(asked)["outputs"]] == ["predict_proba"]
-        asked = response(prediction, (0, 1), outputs=("predict_proba", "predict"))
+        asked = response(prediction, (0, 1), form=asking("predict_proba", "predict"))
         names = [output["name"] for output in encoded(asked)["outputs"]]
         assert names == ["predict_proba", "predict"]
 
     def test_refuse_probabilities_of_a_model_that_gives_none(self) -> None:
-        asked = response(Prediction(np.array([1.0])), outputs=("predict_proba",))
+        asked = response(Prediction(np.array([1.0])), form=asking("predict_proba"))
         with pytest.raises(InvalidInput, match="no output 'predict_proba'; it has predict"):
             DIALECT.encode(asked)
 

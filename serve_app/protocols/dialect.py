@@ -1,0 +1,65 @@
+"""What every dialect is given and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from serve_app.core.messages import Payload, Response
+from serve_app.core.signature import Column
+
+JSON = b"application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it arrived, its body decompressed.
+
+    `columns` are those of the endpoint and `names` their names, in order; the names of
+    `headers` are in lower case.
+    """
+
+    body: bytes
+    names: tuple[str, ...]
+    max_rows: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
+
+
+class Reply(NamedTuple):
+    """An answer as it leaves."""
+
+    body: bytes
+    media_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Dialect(Protocol):
+    """How one protocol writes requests and answers."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in code."""
+        ...
+
+    @property
+    def media_types(self) -> frozenset[str]:
+        """The content types that its bodies come with; `""` stands for none."""
+        ...
+
+    def decode(self, call: Call) -> Payload:
+        """From bytes to columns.
+
+        Raises:
+            ClientError: the bytes are not of this protocol.
+        """
+        ...
+
+    def encode(self, response: Response) -> Reply:
+        """From an answer to bytes.
+
+        Raises:
+            ClientError: what was asked for cannot be said.
+        """
+        ...

@@ -1,0 +1,191 @@
+"""The outputs of an Open Inference answer: what is asked for, and how it is written.
+
+Floats are answered as FP64 and integers as INT64 whichever variant computed them, so that the
+answer is what the metadata says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array
+from serve_app.core.messages import Prediction
+from serve_app.core.signature import Column, Output, Signature
+from serve_app.core.violations import told
+from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.protocols import binary, json_body
+
+PREDICT = "predict"
+PREDICT_PROBA = "predict_proba"
+ALIASES = {"output-0": PREDICT}
+"""What other servers call an output: KServe's scikit-learn server has one, `output-0`."""
+_DATATYPES = {"float32": "FP32", "float64": "FP64", "string": "BYTES"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An output that a request names.
+
+    `as_bytes` follow the JSON (None: as the request says of all); `classes` above 0 asks for so
+    many of the likeliest classes as text instead of the numbers.
+    """
+
+    name: str
+    as_bytes: bool | None = None
+    classes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a request wants its answer; `wanted` is empty where it wants all outputs."""
+
+    wanted: tuple[Wanted, ...] = ()
+    as_bytes: bool = False
+
+
+def form(document: Mapping[str, Any]) -> Form:
+    """What a request says of its outputs.
+
+    Raises:
+        BadEncoding: it says it in another way than the protocol.
+        InvalidInput: it asks for an output that no endpoint has.
+    """
+    asked = document.get("outputs") or []
+    if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
+        raise BadEncoding("'outputs' must be a list of objects with a 'name'", key="outputs")
+    wanted = tuple(_wanted(output) for output in asked)
+    if len({one.name for one in wanted}) < len(wanted):
+        raise BadEncoding("'outputs' names the same output twice", key="outputs")
+    parameters = json_body.members(document, "parameters")
+    return Form(wanted, _flag(parameters, "binary_data_output") or False)
+
+
+def written(
+    prediction: Prediction, labels: Sequence[Any], form: Form
+) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """The outputs as JSON values, and the bytes that follow the JSON.
+
+    Raises:
+        InvalidInput: an output is asked for that this endpoint does not have.
+    """
+    given = {PREDICT: prediction.values}
+    if prediction.probabilities is not None:
+        given[PREDICT_PROBA] = prediction.probabilities
+    behind: list[bytes] = []
+    outputs = []
+    for one in form.wanted or tuple(Wanted(name) for name in given):
+        values = given.get(ALIASES.get(one.name, one.name))
+        if values is None:
+            msg = f"this endpoint has no output {told(one.name)}; it has {', '.join(given)}"
+            raise InvalidInput(msg, known=list(given))
+        if one.classes:
+            values = _likeliest(values, labels, one.classes)
+        as_bytes = form.as_bytes if one.as_bytes is None else one.as_bytes
+        outputs.append(_output(one.name, values, behind if as_bytes else None))
+    return outputs, behind
+
+
+def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> dict[str, Any]:
+    """What an endpoint takes and gives, as the protocol describes models."""
+    return {
+        "name": endpoint,
+        "versions": list(versions),
+        "platform": "serve-app",
+        "inputs": [
+            {"name": column.name, "datatype": datatype(column), "shape": [-1]}
+            for column in signature.inputs
+        ],
+        "outputs": _described(signature.output),
+    }
+
+
+def datatype(column: Column) -> str:
+    """What the protocol calls the dtype of a column."""
+    return _DATATYPES.get(column.dtype, column.dtype.upper())
+
+
+def _wanted(output: Mapping[str, Any]) -> Wanted:
+    name = output.get("name")
+    if not isinstance(name, str) or ALIASES.get(name, name) not in {PREDICT, PREDICT_PROBA}:
+        msg = (
+            f"there is no output {told(name)}; endpoints give {PREDICT} and, where their "
+            f"models know probabilities, {PREDICT_PROBA}"
+        )
+        raise InvalidInput(msg, known=[PREDICT, PREDICT_PROBA])
+    parameters = json_body.members(output, "parameters")
+    classes = parameters.get("classification", 0)
+    if type(classes) is not int or classes < 0:
+        msg = f"output {name!r}: 'classification' must be a number of classes, got {told(classes)}"
+        raise BadEncoding(msg, output=name)
+    return Wanted(name, _flag(parameters, "binary_data"), classes)
+
+
+def _flag(parameters: Mapping[str, Any], name: str) -> bool | None:
+    found = parameters.get(name)
+    if found is not None and not isinstance(found, bool):
+        raise BadEncoding(f"{name!r} must be true or false, got {told(found)}", key=name)
+    return found
+
+
+def _likeliest(values: Array, labels: Sequence[Any], count: int) -> Array:
+    """`value:index:label` of the highest values of each row, the highest first."""
+    rows = values.reshape(len(values), -1)
+    if rows.dtype.kind not in "iuf":
+        raise InvalidInput("'classification' orders numbers, and this output has none")
+    order = np.argsort(-rows, axis=1, kind="stable")[:, :count]
+    named = len(labels) == rows.shape[1]
+    texts = [
+        [f"{rows[row, at]:f}:{at}" + (f":{labels[at]}" if named else "") for at in places]
+        for row, places in enumerate(order.tolist())
+    ]
+    return np.array(texts, dtype=object).reshape(order.shape)
+
+
+def _output(name: str, values: Array, behind: list[bytes] | None) -> dict[str, Any]:
+    shape = list(values.shape)
+    if behind is not None:
+        datatype, content = binary.write(_plain_labels(values))
+        behind.append(content)
+        size = {"binary_data_size": len(content)}
+        return {"name": name, "shape": shape, "datatype": datatype, "parameters": size}
+    flat = values.reshape(-1)
+    data = json_body.plain(flat)
+    return {"name": name, "shape": shape, "datatype": _datatype(flat), "data": data}
+
+
+def _plain_labels(values: Array) -> Array:
+    """Labels of one kind as an array of that kind; text and mixed ones stay objects."""
+    if values.dtype.kind not in "OUS":
+        return values
+    dtype = {"BOOL": np.bool_, "INT64": np.int64, "FP64": np.float64}.get(_datatype(values))
+    return values if dtype is None else values.astype(dtype)
+
+
+def _datatype(values: Array) -> str:
+    kind = values.dtype.kind
+    if kind in "OUS":
+        return _datatype_of_labels(values.reshape(-1).tolist())
+    return {"b": "BOOL", "i": "INT64", "u": "INT64"}.get(kind, "FP64")
+
+
+def _datatype_of_labels(labels: Sequence[Any]) -> str:
+    kinds = {type(label) for label in labels}
+    for kind, name in ((bool, "BOOL"), (int, "INT64"), (float, "FP64")):
+        if kinds == {kind}:
+            return name
+    return "BYTES"
+
+
+def _described(output: Output) -> list[dict[str, Any]]:
+    shape = [-1] if output.width == 1 else [-1, output.width]
+    classifies = output.kind == "classification"
+    predicted = _datatype_of_labels(output.labels) if classifies else "FP64"
+    described = [{"name": PREDICT, "datatype": predicted, "shape": shape}]
+    if output.probabilities:
+        shape = [-1, len(output.labels)]
+        described.append({"name": PREDICT_PROBA, "datatype": "FP64", "shape": shape})
+    return described
