@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +17,17 @@ from serve_app.engine.predict import Predictor
 from serve_app.errors import ClientError, NotFound
 from serve_app.gateway import errors
 from serve_app.gateway.endpoints import Pages, Predictions
-from serve_app.protocols import native, oip_v2
+from serve_app.protocols import native, oip_v2, tf_serving
+from serve_app.protocols.dialect import Dialect
+
+
+class _Bare(StringConvertor):
+    """A part of a path without a verb behind it."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("bare", _Bare())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +99,21 @@ class GatewayApp:
         await self._pages(scope, receive, send)
 
 
+DIALECTS: tuple[tuple[str, Dialect], ...] = (
+    ("/v1/models/{model}:predict", native.DIALECT),
+    ("/v2/models/{model}/infer", oip_v2.DIALECT),
+    ("/v1/models/{model}:classify", tf_serving.CLASSIFY),
+    ("/v1/models/{model}:regress", tf_serving.REGRESS),
+)
+"""The paths that predict, of which `{model}` is an endpoint, or one and its version."""
+
+
 def build(predictor: Predictor, limits: Limits) -> GatewayApp:
     """The gateway in front of a predictor."""
-    native_json = Predictions(predictor, native.DIALECT, limits.max_body_bytes, limits.max_rows)
-    oip = Predictions(predictor, oip_v2.DIALECT, limits.max_body_bytes, limits.max_rows)
     predictions = [
-        PredictionRoute("/v1/models/{endpoint}:predict", native_json),
-        PredictionRoute("/v2/models/{endpoint}/infer", oip),
-        PredictionRoute("/v1/models/{endpoint}/versions/{version}:predict", native_json),
-        PredictionRoute("/v2/models/{endpoint}/versions/{version}/infer", oip),
+        PredictionRoute(path.replace("{model}", model), answering)
+        for model in ("{endpoint}", "{endpoint}/versions/{version}")
+        for path, answering in _answering(predictor, limits)
     ]
     pages = Pages(predictor)
     starlette = Starlette(
@@ -105,6 +122,14 @@ def build(predictor: Predictor, limits: Limits) -> GatewayApp:
             Route("/v2/health/live", pages.live),
             Route("/v2/health/ready", pages.ready),
             Route("/v1/endpoints", pages.endpoints),
+            Route("/v1/models", pages.models),
+            Route("/v1/models/{endpoint:bare}:explain", pages.explain, methods=["POST"]),
+            Route("/v1/models/{endpoint:bare}/metadata", pages.tf_metadata),
+            Route("/v1/models/{endpoint:bare}/versions/{version:bare}", pages.tf_status),
+            Route("/v1/models/{endpoint:bare}/versions/{version:bare}/metadata", pages.tf_metadata),
+            Route("/v1/models/{endpoint:bare}", pages.tf_status),
+            Route("/v2/models", pages.models),
+            Route("/v2/repository/index", pages.index, methods=["POST"]),
             Route("/v2", pages.server),
             Route("/v2/", pages.server),
             Route("/v2/models/{endpoint}", pages.model),
@@ -120,11 +145,18 @@ def build(predictor: Predictor, limits: Limits) -> GatewayApp:
     return GatewayApp(predictions, starlette)
 
 
+def _answering(predictor: Predictor, limits: Limits) -> list[tuple[str, Predictions]]:
+    return [
+        (path, Predictions(predictor, dialect, limits.max_body_bytes, limits.max_rows))
+        for path, dialect in DIALECTS
+    ]
+
+
 async def _unrouted(request: Request, error: Exception) -> Response:
     """No such path, or a method that it does not have."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other class
-    answer = errors.response(_as_client_error(request, error), request_id(request))
-    answer.status_code = error.status_code
+    refused = _as_client_error(request, error)
+    answer = errors.response(refused, request_id(request), status=error.status_code)
     for name, value in (error.headers or {}).items():
         answer.headers[name] = value
     return answer

@@ -15,9 +15,9 @@ from serve_app.core.messages import Request, Response
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
-from serve_app.errors import InvalidInput, NotReady
+from serve_app.errors import InvalidInput, NotFound, NotReady
 from serve_app.gateway import bodies, docs, errors, openapi
-from serve_app.protocols import oip_outputs, oip_v2
+from serve_app.protocols import oip_outputs, oip_v2, tf_serving
 from serve_app.protocols.dialect import Call, Dialect, Reply
 
 
@@ -107,6 +107,34 @@ class Pages:
             }
         )
 
+    async def models(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """The names of all endpoints."""
+        return _json({"models": sorted(self._predictor.stages.endpoints)})
+
+    async def index(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """All endpoints and versions that answer, as Triton lists its repository."""
+        stages = self._predictor.stages.endpoints.values()
+        return _json(
+            [
+                {"name": s.spec.name, "version": v.version, "state": "READY", "reason": ""}
+                for s in stages
+                for v in s.spec.variants
+            ]
+        )
+
+    async def tf_status(self, request: HTTPRequest) -> HTTPResponse:
+        """The versions of an endpoint, as TensorFlow Serving and KServe tell of them."""
+        return self._of_endpoint(request, _tf_status)
+
+    async def tf_metadata(self, request: HTTPRequest) -> HTTPResponse:
+        """An endpoint's columns and outputs, as TensorFlow Serving describes signatures."""
+        return self._of_endpoint(request, _tf_metadata)
+
+    async def explain(self, request: HTTPRequest) -> HTTPResponse:
+        """There are no explanations yet."""
+        name = request.path_params["endpoint"]
+        return _refused(request, NotFound(f"endpoint {name[:80]!r} has no explainer; use :predict"))
+
     async def model(self, request: HTTPRequest) -> HTTPResponse:
         """An endpoint's columns and outputs."""
         return self._of_endpoint(request, _metadata)
@@ -123,19 +151,20 @@ class Pages:
         """The documentation page."""
         return HTMLResponse(docs.page(self._document()), headers=docs.HEADERS)
 
-    async def home(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """People who open the address want the documentation."""
-        return RedirectResponse("/docs")
+    async def home(self, request: HTTPRequest) -> HTTPResponse:
+        """People who open the address want the documentation, KServe's clients a sign of life."""
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/docs")
+        return _json({"status": "alive"})
 
     def _of_endpoint(self, request: HTTPRequest, describe: Any) -> HTTPResponse:
         try:
             stage = self._predictor.stages.endpoint(request.path_params["endpoint"])
             version = request.path_params.get("version")
-            if version is not None:
-                stage.variant(version)
+            named = None if version is None else stage.variant(version)
         except Exception as error:  # noqa: BLE001 - becomes an answer
             return _refused(request, error)
-        return _json(describe(stage))
+        return _json(describe(stage, named))
 
     def _document(self) -> dict[str, Any]:
         stages = self._predictor.stages
@@ -186,12 +215,24 @@ def _cache_mark(cached: int, response: Response) -> bytes:
     return b"hit; rows=%d/%d" % (cached, rows)
 
 
-def _metadata(stage: Stage) -> dict[str, Any]:
-    versions = [variant.version for variant in stage.spec.variants]
-    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
+def _metadata(stage: Stage, version: str | None) -> dict[str, Any]:
+    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, _versions(stage, version))
 
 
-def _ready(stage: Stage) -> dict[str, Any]:
+def _tf_metadata(stage: Stage, version: str | None) -> dict[str, Any]:
+    return tf_serving.metadata(stage.spec.name, stage.spec.signature, _versions(stage, version))
+
+
+def _tf_status(stage: Stage, version: str | None) -> dict[str, Any]:
+    return tf_serving.status(stage.spec.name, _versions(stage, version))
+
+
+def _versions(stage: Stage, version: str | None) -> list[str]:
+    """The version that a path names, or all."""
+    return [variant.version for variant in stage.spec.variants] if version is None else [version]
+
+
+def _ready(stage: Stage, version: str | None) -> dict[str, Any]:  # noqa: ARG001
     return {"name": stage.spec.name, "ready": True}
 
 

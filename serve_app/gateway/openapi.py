@@ -39,6 +39,14 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
     for described in endpoints:
         paths[f"/v1/models/{described.name}:predict"] = {"post": _native(described)}
         paths[f"/v2/models/{described.name}/infer"] = {"post": _open_inference(described)}
+        if described.output.probabilities:
+            paths[f"/v1/models/{described.name}:classify"] = {
+                "post": _examples(described, "classify")
+            }
+        elif described.output.kind == "regression" and described.output.width == 1:
+            paths[f"/v1/models/{described.name}:regress"] = {
+                "post": _examples(described, "regress")
+            }
         components[f"{described.name}.Row"] = schemas.row(described)
         components[f"{described.name}.Cells"] = schemas.cells(described)
         components[f"{described.name}.Request"] = schemas.request(described.name)
@@ -81,6 +89,21 @@ def _open_inference(described: EndpointDescription) -> JSON:
     }
 
 
+def _examples(described: EndpointDescription, verb: str) -> JSON:
+    name = described.name
+    (row,) = schemas.native_example(described)["instances"]
+    rows = {"type": "array", "items": _ref(f"{name}.Row")}
+    request = {"type": "object", "required": ["examples"], "properties": {"examples": rows}}
+    results = {"type": "object", "properties": {"results": {"type": "array"}}}
+    return {
+        **_operation(
+            f"{verb.capitalize()} with {name} (TensorFlow Serving)", f"{verb}_{name}", name
+        ),
+        "requestBody": _body(request, {"examples": [row]}),
+        "responses": {"200": _predicted("One result per example.", results), **_refused()},
+    }
+
+
 def _server_paths() -> JSON:
     model = {
         "name": "endpoint",
@@ -90,6 +113,13 @@ def _server_paths() -> JSON:
     }
     pages = {
         "/v1/endpoints": ("All endpoints with their variants and weights", "endpoints", ()),
+        "/v1/models": ("The names of all endpoints", "models", ()),
+        "/v1/models/{endpoint}": ("The versions of an endpoint that answer", "status", (404,)),
+        "/v1/models/{endpoint}/metadata": (
+            "Columns and outputs, as TensorFlow Serving describes them",
+            "signature",
+            (404,),
+        ),
         "/v2": ("Name and version of the server", "server", ()),
         "/v2/health/live": ("The process answers", "live", ()),
         "/v2/health/ready": ("Endpoints can be asked", "ready", (503,)),
@@ -176,10 +206,13 @@ _TENSOR: JSON = {
 _COMMON_SCHEMAS: dict[str, Any] = {
     "Error": {
         "type": "object",
-        "required": ["error", "error_code", "request_id"],
+        "required": ["error", "message", "error_code", "code", "type", "request_id"],
         "properties": {
             "error": {"description": "What was wrong, where, and what to do.", **_STRING},
+            "message": {"description": "The same, for clients that look here.", **_STRING},
             "error_code": _STRING,
+            "code": {"description": "The status.", "type": "integer"},
+            "type": _STRING,
             "request_id": _STRING,
             "violations": {
                 "description": "The first 20 rules of the schema that the rows break.",

@@ -99,8 +99,13 @@ def request(name: str) -> JSON:
     ]
     return {
         "type": "object",
-        "required": ["instances"],
+        "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
         "properties": {
+            "inputs": {
+                "description": "Columns in place of rows: a list of values for each.",
+                "type": "object",
+                "additionalProperties": {"type": "array"},
+            },
             "instances": {
                 "description": "The rows: all of them objects, or all of them lists.",
                 "type": "array",

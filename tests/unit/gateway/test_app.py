@@ -179,7 +179,10 @@ def test_a_failure_of_a_model_is_a_500_that_tells_nothing_of_the_inside(client, 
     assert answer.status_code == 500
     assert answer.json() == {
         "error": "line@1 failed",
+        "message": "line@1 failed",
         "error_code": "model_failed",
+        "code": 500,
+        "type": "InternalServerException",
         "request_id": "r-9",
     }
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
@@ -271,8 +274,51 @@ def test_the_documentation_is_that_of_these_endpoints(client):
     page = client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "risk" in page.text
-    home = client.get("/")
+    home = client.send("GET", "/", headers={"accept": "text/html,*/*"})
     assert (home.status_code, home.headers["location"]) == (307, "/docs")
+
+
+def test_the_root_is_alive_for_clients_that_are_no_browser(client):
+    assert client.get("/").json() == {"status": "alive"}
+
+
+def test_columns_are_answered_where_tensorflow_servings_clients_look(client):
+    by_row = client.predict("age", ROW, ROW).json()
+    columns = {name: [value, value] for name, value in ROW.items()}
+    answer = client.send("POST", "/v1/models/age:predict", json={"inputs": columns}).json()
+    assert answer["outputs"] == answer["predictions"] == by_row["predictions"]
+    assert "outputs" not in by_row
+
+
+def test_endpoints_tell_of_themselves_as_tensorflow_serving_and_kserve_do(client):
+    assert client.get("/v1/models").json() == {"models": ["age", "both", "risk"]}
+    status = client.get("/v1/models/risk").json()
+    assert (status["name"], status["ready"]) == ("risk", True)
+    versions = [one["version"] for one in status["model_version_status"]]
+    assert versions == ["logistic@1", "other@1"]
+    one = client.get("/v1/models/risk/versions/other@1").json()["model_version_status"]
+    assert [version["version"] for version in one] == ["other@1"]
+    described = client.get("/v1/models/risk/metadata").json()
+    assert described["model_spec"]["name"] == "risk"
+    assert client.get("/v1/models/nobody").status_code == 404
+    index = client.send("POST", "/v2/repository/index", content=b"").json()
+    assert {"name": "age", "version": "line@1", "state": "READY", "reason": ""} in index
+
+
+def test_examples_are_classified_and_regressed(client):
+    examples = {"examples": [ROW, {name: [value] for name, value in ROW.items()}]}
+    results = client.send("POST", "/v1/models/risk:classify", json=examples).json()["results"]
+    native = client.predict("risk", ROW).json()
+    shares = dict(zip(native["classes"], native["probabilities"][0], strict=True))
+    expected = [list(pair) for pair in shares.items()]
+    assert results == [expected, expected]
+    numbers = client.send("POST", "/v1/models/age:regress", json=examples).json()["results"]
+    assert numbers == client.predict("age", ROW, ROW).json()["predictions"]
+    refused = client.send("POST", "/v1/models/age:classify", json=examples)
+    assert (refused.status_code, refused.json()["error_code"]) == (400, "invalid_input")
+    unexplained = client.send("POST", "/v1/models/age:explain", json=examples)
+    assert unexplained.status_code == 404
+    assert "no explainer" in unexplained.json()["error"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,17 @@ def test_an_error_has_one_status(kind, status):
     answer = errors.response(kind("so it is", row=3), "id-1")
     body = json.loads(answer.body)
     assert answer.status_code == status
-    assert body == {"error": "so it is", "error_code": kind.code, "row": 3, "request_id": "id-1"}
+    kind_of_torchserve = body.pop("type")
+    assert body == {
+        "error": "so it is", "message": "so it is", "error_code": kind.code, "code": status,
+        "row": 3, "request_id": "id-1",
+    }  # fmt: skip
+    assert kind_of_torchserve.endswith("Exception")
+
+
+def test_what_an_error_tells_beside_never_hides_what_clients_look_for():
+    body = json.loads(errors.response(kinds.NotFound("gone", code=1, type=2, error=3), "").body)
+    assert (body["error"], body["code"], body["type"]) == ("gone", 404, "ModelNotFoundException")
 
 
 @pytest.mark.parametrize(("kind", "after"), [(kinds.Overloaded, "3"), (kinds.NotReady, "3")])

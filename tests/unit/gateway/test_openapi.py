@@ -68,12 +68,18 @@ def test_the_document_is_valid_openapi(endpoints: tuple[EndpointDescription, ...
 
 
 def test_every_endpoint_has_its_own_paths_beside_the_common_ones() -> None:
-    assert set(documented(described(), described(name="prices"))["paths"]) == {
+    prices = described(name="prices", output=Output("regression"))
+    assert set(documented(described(), prices)["paths"]) == {
         "/v1/models/heart:predict",
         "/v2/models/heart/infer",
+        "/v1/models/heart:classify",
         "/v1/models/prices:predict",
         "/v2/models/prices/infer",
+        "/v1/models/prices:regress",
         "/v1/endpoints",
+        "/v1/models",
+        "/v1/models/{endpoint}",
+        "/v1/models/{endpoint}/metadata",
         "/v2",
         "/v2/health/live",
         "/v2/health/ready",

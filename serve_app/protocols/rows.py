@@ -1,0 +1,122 @@
+"""Rows and columns as JSON dialects write them, turned into columns by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+from serve_app.core.messages import MISSING, RawColumns
+from serve_app.core.violations import shortened, told
+from serve_app.errors import BadEncoding, InvalidInput
+
+_MAX_STRAY_NAMES = 100
+
+
+def of_rows(instances: list[Any], columns: Sequence[str]) -> RawColumns:
+    """The columns of rows that are objects, or lists in the order of `columns`.
+
+    Cells that a row object lacks are `MISSING`.
+
+    Raises:
+        BadEncoding: the rows are neither, or not all alike.
+        InvalidInput: a row does not have one value per column, or names very many strangers.
+    """
+    kinds = set(map(type, instances))
+    if kinds == {dict}:
+        return _from_objects(instances, columns)
+    if kinds == {list}:
+        return _from_lists(instances, columns)
+    if not kinds:
+        return {}
+    kind = type(instances[0])
+    expected: dict[type, str] = {dict: "an object as row 0 is", list: "a list as row 0 is"}
+    row = next(i for i, r in enumerate(instances) if type(r) is not kind or kind not in expected)
+    msg = (
+        f"instances[{row}] must be {expected.get(kind, 'an object or a list of values')}, "
+        f"got {told(instances[row])}"
+    )
+    raise BadEncoding(msg, row=row)
+
+
+def _from_lists(instances: list[list[Any]], columns: Sequence[str]) -> RawColumns:
+    width = len(columns)
+    if set(map(len, instances)) != {width}:
+        row = next(i for i, values in enumerate(instances) if len(values) != width)
+        msg = (
+            f"instances[{row}] has {len(instances[row])} values, "
+            f"but this endpoint takes {width} columns"
+        )
+        raise InvalidInput(msg, row=row, expected=width, got=len(instances[row]))
+    return dict(zip(columns, zip(*instances, strict=True), strict=True))
+
+
+def _from_objects(instances: list[dict[str, Any]], columns: Sequence[str]) -> RawColumns:
+    first = instances[0]
+    if len(instances) == 1:
+        return {name: (value,) for name, value in first.items()}
+    if len(first) > 1 and set(map(len, instances)) == {len(first)}:
+        # Of equal size, and each has all names of the first: then all have the same names.
+        try:
+            rows = list(map(itemgetter(*first), instances))
+        except KeyError:
+            return _from_ragged(instances, columns)
+        return dict(zip(first, zip(*rows, strict=True), strict=True))
+    return _from_ragged(instances, columns)
+
+
+def _from_ragged(instances: list[dict[str, Any]], columns: Sequence[str]) -> RawColumns:
+    names: Mapping[str, None] = dict.fromkeys(chain.from_iterable(instances))
+    _check_strangers(names.keys() - set(columns), "the rows name")
+    return {name: [row.get(name, MISSING) for row in instances] for name in names}
+
+
+def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
+    """The columns of `{column: [values]}`, or of a list of rows, and how many rows they have.
+
+    A value may stand in a list of its own, as a tensor of shape [rows, 1] has it.
+
+    Raises:
+        BadEncoding: it is neither.
+        InvalidInput: the columns differ in length, or very many of them are strangers.
+    """
+    if isinstance(inputs, list):
+        return of_rows(inputs, columns), len(inputs)
+    if not isinstance(inputs, dict) or not inputs:
+        msg = f"'inputs' must be an object of columns or a list of rows, got {told(inputs)}"
+        raise BadEncoding(msg, key="inputs")
+    _check_strangers(inputs.keys() - set(columns), "the body names")
+    found = {name: _values(name, values) for name, values in inputs.items()}
+    lengths = {name: len(values) for name, values in found.items()}
+    first = next(iter(lengths))
+    for name, length in lengths.items():
+        if length != lengths[first]:
+            msg = (
+                f"column {shortened(name)!r} has {length} values, "
+                f"but {shortened(first)!r} has {lengths[first]}"
+            )
+            raise InvalidInput(msg, column=shortened(name), expected=lengths[first], got=length)
+    return found, lengths[first]
+
+
+def _values(name: str, values: Any) -> list[Any]:
+    if not isinstance(values, list):
+        msg = f"column {shortened(name)!r} must be a list of values, got {told(values)}"
+        raise BadEncoding(msg, column=shortened(name))
+    if values and all(type(value) is list and len(value) == 1 for value in values):
+        return [value for (value,) in values]
+    return values
+
+
+def _check_strangers(stray: Set[str], who: str) -> None:
+    """Raise when there are very many unknown columns.
+
+    Each name costs one cell per row, so that a small body could ask for very many.
+    """
+    if len(stray) > _MAX_STRAY_NAMES:
+        msg = (
+            f"{who} {len(stray)} columns that this endpoint does not have, "
+            f"among them {shortened(min(stray))!r}"
+        )
+        raise InvalidInput(msg, unknown=len(stray))

@@ -1,0 +1,152 @@
+"""TensorFlow Serving's REST API beyond `:predict`: classify, regress, status and metadata.
+
+https://www.tensorflow.org/tfx/serving/api_rest
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from serve_app.core.messages import Payload, Response
+from serve_app.core.signature import Column, Signature
+from serve_app.core.violations import told
+from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.protocols import json_body, rows
+from serve_app.protocols.dialect import Call, Reply
+
+_MEDIA_TYPES = frozenset({"application/json", "text/json", ""})
+_TYPES = {
+    "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "bool": "DT_BOOL", "string": "DT_STRING",
+    **{f"{sign}int{bits}": f"DT_{sign.upper()}INT{bits}" for sign in ("", "u")
+       for bits in (8, 16, 32, 64)},
+}  # fmt: skip
+
+
+class _Examples:
+    """Bodies of `{"examples": [{column: value}], "context": {column: value}}`."""
+
+    media_types = _MEDIA_TYPES
+
+    def decode(self, call: Call) -> Payload:
+        """The columns of the examples; the context's values are those of every example.
+
+        Raises:
+            BadEncoding: not JSON, or not of this shape.
+            TooLarge: more than `max_rows` examples.
+        """
+        document = json_body.parse(call.body)
+        examples = document.get("examples")
+        if not isinstance(examples, list) or not all(isinstance(one, dict) for one in examples):
+            msg = f"'examples' must be a list of objects, got {told(examples)}"
+            raise BadEncoding(msg, key="examples")
+        json_body.check_rows(len(examples), call.max_rows)
+        context = json_body.members(document, "context")
+        found = [
+            {name: _value(name, value) for name, value in {**context, **one}.items()}
+            for one in examples
+        ]
+        return Payload(columns=rows.of_rows(found, call.names), rows=len(found))
+
+
+class Classify(_Examples):
+    """Each class of each example with its probability, in the order of the labels."""
+
+    name = "tf_serving_classify"
+
+    def encode(self, response: Response) -> Reply:
+        """`{"results": [[[label, probability], …], …]}`.
+
+        Raises:
+            InvalidInput: the endpoint gives no probabilities.
+        """
+        shares = response.answer.prediction.probabilities
+        if shares is None:
+            msg = "this endpoint gives no probabilities of classes; use :predict or :regress"
+            raise InvalidInput(msg)
+        labels = [str(label) for label in response.labels]
+        results = [
+            [list(pair) for pair in zip(labels, row, strict=True)] for row in shares.tolist()
+        ]
+        return Reply(json_body.dump({"results": results}))
+
+
+class Regress(_Examples):
+    """One number for each example."""
+
+    name = "tf_serving_regress"
+
+    def encode(self, response: Response) -> Reply:
+        """`{"results": [number, …]}`.
+
+        Raises:
+            InvalidInput: the endpoint gives classes, or several numbers per row.
+        """
+        values = response.answer.prediction.values
+        if response.labels or values.ndim > 1 or values.dtype.kind not in "iuf":
+            msg = "this endpoint does not give one number per row; use :predict or :classify"
+            raise InvalidInput(msg)
+        return Reply(json_body.dump({"results": json_body.plain(values.astype(float))}))
+
+
+CLASSIFY = Classify()
+REGRESS = Regress()
+
+
+def status(endpoint: str, versions: Sequence[str]) -> dict[str, Any]:
+    """The versions of an endpoint that answer; KServe's clients read `name` and `ready`."""
+    healthy = {"error_code": "OK", "error_message": ""}
+    return {
+        "name": endpoint,
+        "ready": True,
+        "model_version_status": [
+            {"version": version, "state": "AVAILABLE", "status": healthy} for version in versions
+        ],
+    }
+
+
+def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> dict[str, Any]:
+    """What an endpoint takes and gives, as TensorFlow describes signatures."""
+    output = signature.output
+    classes = {type(label) for label in output.labels}
+    predicted = "string" if classes and classes != {int} else "int64" if classes else "float64"
+    outputs = {"predictions": _tensor("predictions", predicted, output.width)}
+    if output.probabilities:
+        outputs["probabilities"] = _tensor(
+            "probabilities", "float64", len(output.labels), always_wide=True
+        )
+    described = {
+        "inputs": {column.name: _input(column) for column in signature.inputs},
+        "outputs": outputs,
+        "method_name": "tensorflow/serving/predict",
+        "defaults": {},
+    }
+    return {
+        "model_spec": {"name": endpoint, "signature_name": "", "version": ",".join(versions)},
+        "metadata": {"signature_def": {"signature_def": {"serving_default": described}}},
+    }
+
+
+def _input(column: Column) -> dict[str, Any]:
+    return _tensor(column.name, column.dtype, 1)
+
+
+def _tensor(name: str, dtype: str, width: int, *, always_wide: bool = False) -> dict[str, Any]:
+    sizes = [-1, width] if width > 1 or always_wide else [-1]
+    shape = {
+        "dim": [{"size": str(size), "name": ""} for size in sizes],
+        "unknown_rank": False,
+    }
+    return {"dtype": _TYPES[dtype], "tensor_shape": shape, "name": f"{name}:0"}
+
+
+def _value(name: str, value: Any) -> Any:
+    """A feature's value, which may stand in a list of its own."""
+    if isinstance(value, list):
+        if len(value) != 1:
+            msg = f"column {name[:80]!r} has {len(value)} values in one example, and takes one"
+            raise BadEncoding(msg, column=name[:80])
+        return value[0]
+    if isinstance(value, Mapping):
+        raise BadEncoding(f"column {name[:80]!r} must be a value, got {told(value)}")
+    return value
