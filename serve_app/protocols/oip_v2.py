@@ -135,6 +135,10 @@ def _columns(tensors: Sequence[Tensor], columns: Sequence[str]) -> RawColumns:
     first = tensors[0]
     if len(tensors) == 1 and first.width == len(columns):
         return dict(zip(columns, first.columns(), strict=True))
+    if {tensor.shape for tensor in tensors} == {(first.rows,)}:
+        by_name = {tensor.name: tensor.values for tensor in tensors}
+        if len(by_name) == len(tensors):
+            return by_name
     found: dict[str, Sequence[Any]] = {}
     for tensor in tensors:
         name = tensor.name

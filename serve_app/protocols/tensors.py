@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding
@@ -23,11 +23,12 @@ _KINDS: dict[str, frozenset[type]] = {
     "FP64": frozenset({float, int}),
     **dict.fromkeys(_INT_RANGES, frozenset({int})),
 }
+_PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
+_PARTS = itemgetter("name", "shape", "datatype", "data")
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One input: `values` are flat, row by row; `shape` is [rows] or [rows, width].
 
     Numbers that came as bytes are an array.
@@ -74,6 +75,32 @@ def read_tensors(document: Mapping[str, Any], behind: Behind | None = None) -> l
 
 
 def _read(body: Any, index: int, behind: Behind | None) -> Tensor:
+    return _plain(body) or _examined(body, index, behind)
+
+
+def _plain(body: Any) -> Tensor | None:
+    """A column as most come, flat and of a length that fits; all others need a closer look."""
+    try:
+        name, shape, datatype, data = _PARTS(body)
+        known = _PLAIN[datatype]
+        rows = shape[0]
+        fits = rows == len(data) and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1))
+        binary_data = "parameters" in body and "binary_data_size" in (body["parameters"] or ())
+    except (TypeError, KeyError, IndexError):
+        return None
+    if not fits or binary_data or {type(size) for size in shape} != {int}:
+        return None
+    if type(name) is not str or type(data) is not list or not known.issuperset(map(type, data)):
+        return None
+    if datatype in _INT_RANGES:
+        low, high = _INT_RANGES[datatype]
+        for value in data:
+            if value is not None and not low <= value <= high:
+                return None
+    return Tensor(name, (rows,), data)
+
+
+def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
     if not isinstance(body, dict):
         raise BadEncoding(f"inputs[{index}] must be an object, got {told(body)}", input=index)
     name = body.get("name")

@@ -19,6 +19,7 @@ from serve_app.protocols.oip_outputs import Form, Wanted, metadata
 from serve_app.protocols.oip_v2 import DIALECT
 
 NAMES = ("age", "sex")
+PARTS = ["name", "shape", "datatype", "data", "parameters", "binary_data_size"]
 
 
 def tensor(name: str, data: Any, datatype: str = "FP64", shape: Any = None) -> dict[str, Any]:
@@ -202,15 +203,23 @@ class TestRefusals:
     @given(
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-            lambda inner: (
-                st.lists(inner)
-                | st.dictionaries(st.sampled_from(["name", "shape", "datatype", "data"]), inner)
-            ),
+            lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(PARTS), inner),
         )
     )
     def test_whatever_comes_only_client_errors_come_of_it(self, inputs: Any) -> None:
         with pytest.raises(ClientError):
             DIALECT.decode(Call(json.dumps({"inputs": inputs}).encode(), NAMES, 9))
+
+    @pytest.mark.parametrize("shape", [[True], [1, True], [1.0], "1", {"0": 1}, [1, 2]])
+    @pytest.mark.parametrize("parameters", [None, {}])
+    def test_a_shape_that_is_no_list_of_sizes(self, shape: Any, parameters: Any) -> None:
+        one = {**tensor("age", [1], shape=shape), "parameters": parameters}
+        refusal(one, columns=("age",))
+
+    @pytest.mark.parametrize("parameters", [5, True, "binary_data_size", [], "x"])
+    def test_parameters_that_are_no_object_say_nothing(self, parameters: Any) -> None:
+        payload = decode({**tensor("age", [1]), "parameters": parameters}, columns=("age",))
+        assert columns_of(payload) == {"age": [1]}
 
 
 class TestAnswers:
