@@ -79,12 +79,17 @@ class CoalesceSettings(Frozen):
 
 
 class GatewayArgs(Frozen):
-    """`args` of the gateway application. They stay as they are when models change."""
+    """`args` of the gateway application. They stay as they are when models change.
+
+    `default_endpoint` answers on paths that name none, such as `/invocations`; without it the
+    only endpoint does, while there is one alone.
+    """
 
     registry: Location = "./registry"
     state: Location = "./state"
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     max_rows: PositiveInt = 10_000
+    default_endpoint: str | None = None
     coalesce: CoalesceSettings = CoalesceSettings()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -68,12 +68,14 @@ class Stages:
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
-    def endpoint(self, name: str) -> Stage:
-        """The endpoint of that name.
+    def endpoint(self, name: str | None) -> Stage:
+        """The endpoint of that name; without a name the only one.
 
         Raises:
-            NotFound: there is none; names those that exist.
+            NotFound: there is none, or without a name several; names those that exist.
         """
+        if name is None:
+            return self._only()
         stage = self.endpoints.get(name)
         if stage is None:
             known = sorted(self.endpoints)
@@ -83,3 +85,13 @@ class Stages:
             msg = f"there is no endpoint {name[:80]!r}.{hint} Endpoints: {listed}."
             raise NotFound(msg, known=known)
         return stage
+
+    def _only(self) -> Stage:
+        if len(self.endpoints) == 1:
+            return next(iter(self.endpoints.values()))
+        known = sorted(self.endpoints)
+        msg = (
+            "this path names no endpoint, and there is not one alone; set `default_endpoint` in "
+            f"the gateway's args. Endpoints: {', '.join(known) or 'none yet'}."
+        )
+        raise NotFound(msg, known=known)

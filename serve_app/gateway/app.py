@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -16,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ClientError, NotFound
 from serve_app.gateway import errors
-from serve_app.gateway.endpoints import Pages, Predictions
-from serve_app.protocols import native, oip_v2, tf_serving
+from serve_app.gateway.endpoints import Pages, Predictions, Settings
+from serve_app.protocols import invocations, native, oip_v2, tf_serving
 from serve_app.protocols.dialect import Dialect
 
 
@@ -30,37 +29,21 @@ class _Bare(StringConvertor):
 register_url_convertor("bare", _Bare())
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may cost."""
-
-    max_body_bytes: int
-    max_rows: int
-
-
 class PredictionRoute(Route):
-    """A path that predicts, matched by cutting the path instead of by a pattern.
+    """A path that predicts; gives what stands in its places and nothing else.
 
     Serve asks the first routes of an application for the name of each request's path.
     """
 
     def __init__(self, path: str, endpoint: Predictions) -> None:
         super().__init__(path, endpoint, methods=["POST"])
-        start, _, end = path.partition("{endpoint}")
-        self._start, self._end = start, end.rpartition("}")[2] if "}" in end else end
-        self._versions = "{version}" in path
+        self.path = self.path_format
+        self._match = self.path_regex.match
 
     def parameters(self, path: str) -> dict[str, str] | None:
         """What stands in the places of endpoint and version, when the path is of this route."""
-        if not (path.startswith(self._start) and path.endswith(self._end)):
-            return None
-        inner = path[len(self._start) : len(path) - len(self._end)]
-        if not self._versions:
-            return {"endpoint": inner} if inner and "/" not in inner else None
-        endpoint, versions, version = (*inner.split("/"), "", "", "")[:3]
-        if versions != "versions" or not endpoint or not version or inner.count("/") != 2:
-            return None
-        return {"endpoint": endpoint, "version": version}
+        found = self._match(path)
+        return None if found is None else found.groupdict()
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request is of this route."""
@@ -104,16 +87,21 @@ DIALECTS: tuple[tuple[str, Dialect], ...] = (
     ("/v2/models/{model}/infer", oip_v2.DIALECT),
     ("/v1/models/{model}:classify", tf_serving.CLASSIFY),
     ("/v1/models/{model}:regress", tf_serving.REGRESS),
+    ("/invocations", invocations.DIALECT),
 )
-"""The paths that predict, of which `{model}` is an endpoint, or one and its version."""
+"""The paths that predict, of which `{model}` is an endpoint, or one and its version.
+
+A path without it is answered by the endpoint that headers name, or by the default one.
+"""
 
 
-def build(predictor: Predictor, limits: Limits) -> GatewayApp:
+def build(predictor: Predictor, settings: Settings) -> GatewayApp:
     """The gateway in front of a predictor."""
     predictions = [
         PredictionRoute(path.replace("{model}", model), answering)
-        for model in ("{endpoint}", "{endpoint}/versions/{version}")
-        for path, answering in _answering(predictor, limits)
+        for model in ("{endpoint:bare}", "{endpoint:bare}/versions/{version:bare}")
+        for path, answering in _answering(predictor, settings)
+        if "{model}" in path or "versions" not in model
     ]
     pages = Pages(predictor)
     starlette = Starlette(
@@ -122,6 +110,9 @@ def build(predictor: Predictor, limits: Limits) -> GatewayApp:
             Route("/v2/health/live", pages.live),
             Route("/v2/health/ready", pages.ready),
             Route("/v1/endpoints", pages.endpoints),
+            Route("/ping", pages.ping),
+            Route("/health", pages.ping),
+            Route("/version", pages.version),
             Route("/v1/models", pages.models),
             Route("/v1/models/{endpoint:bare}:explain", pages.explain, methods=["POST"]),
             Route("/v1/models/{endpoint:bare}/metadata", pages.tf_metadata),
@@ -145,11 +136,8 @@ def build(predictor: Predictor, limits: Limits) -> GatewayApp:
     return GatewayApp(predictions, starlette)
 
 
-def _answering(predictor: Predictor, limits: Limits) -> list[tuple[str, Predictions]]:
-    return [
-        (path, Predictions(predictor, dialect, limits.max_body_bytes, limits.max_rows))
-        for path, dialect in DIALECTS
-    ]
+def _answering(predictor: Predictor, settings: Settings) -> list[tuple[str, Predictions]]:
+    return [(path, Predictions(predictor, dialect, settings)) for path, dialect in DIALECTS]
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from starlette.requests import Request as HTTPRequest
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from starlette.responses import Response as HTTPResponse
 from starlette.types import Receive, Scope, Send
 
@@ -21,16 +22,24 @@ from serve_app.protocols import oip_outputs, oip_v2, tf_serving
 from serve_app.protocols.dialect import Call, Dialect, Reply
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one request may cost, and who answers where a path names no endpoint."""
+
+    max_body_bytes: int
+    max_rows: int
+    default_endpoint: str | None = None
+
+
 class Predictions:
     """The path that predicts, in one dialect. An ASGI application: the hot path."""
 
-    def __init__(
-        self, predictor: Predictor, dialect: Dialect, max_body_bytes: int, max_rows: int
-    ) -> None:
+    def __init__(self, predictor: Predictor, dialect: Dialect, settings: Settings) -> None:
         self._predictor = predictor
         self._dialect = dialect
-        self._max_body_bytes = max_body_bytes
-        self._max_rows = max_rows
+        self._max_body_bytes = settings.max_body_bytes
+        self._max_rows = settings.max_rows
+        self._default = settings.default_endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -55,7 +64,9 @@ class Predictions:
         headers: dict[str, str],
         request_id: str,
     ) -> Response:
-        stage = self._predictor.stages.endpoint(parameters["endpoint"])
+        target = self._dialect.target(headers)
+        name = parameters.get("endpoint") or target.endpoint or self._default
+        stage = self._predictor.stages.endpoint(name)
         body = await bodies.read(
             receive, headers, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
         )
@@ -63,10 +74,10 @@ class Predictions:
         payload = self._dialect.decode(Call(body, stage.names, self._max_rows, headers, columns))
         return await self._predictor.predict(
             Request(
-                endpoint=parameters["endpoint"],
+                endpoint=stage.spec.name,
                 payload=payload,
                 id=request_id,
-                version=parameters.get("version"),
+                version=parameters.get("version") or target.version,
                 headers=headers,
                 timeout_s=_timeout_s(headers),
             )
@@ -88,6 +99,16 @@ class Pages:
         if self._predictor.stages.version == 0:
             return _refused(request, NotReady("no snapshot has arrived from control yet"))
         return _json({"ready": True, "live": True})
+
+    async def ping(self, request: HTTPRequest) -> HTTPResponse:
+        """Endpoints can be asked: what MLflow, SageMaker and TorchServe poll."""
+        if self._predictor.stages.version == 0:
+            return _refused(request, NotReady("no snapshot has arrived from control yet"))
+        return _json({"status": "Healthy"})
+
+    async def version(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
+        """The version of this server, as MLflow's clients read it."""
+        return PlainTextResponse(__version__)
 
     async def server(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
         """Name, version and extensions of this server."""

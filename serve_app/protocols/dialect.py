@@ -35,6 +35,16 @@ class Reply(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+class Target(NamedTuple):
+    """Whom a request asks for in its headers, where its path does not say."""
+
+    endpoint: str | None = None
+    version: str | None = None
+
+
+NOBODY = Target()
+
+
 class Dialect(Protocol):
     """How one protocol writes requests and answers."""
 
@@ -46,6 +56,10 @@ class Dialect(Protocol):
     @property
     def media_types(self) -> frozenset[str]:
         """The content types that its bodies come with; `""` stands for none."""
+        ...
+
+    def target(self, headers: Mapping[str, str]) -> Target:
+        """The endpoint and version that headers name."""
         ...
 
     def decode(self, call: Call) -> Payload:
@@ -63,3 +77,11 @@ class Dialect(Protocol):
             ClientError: what was asked for cannot be said.
         """
         ...
+
+
+class ByPath:
+    """A dialect whose paths say who is asked."""
+
+    def target(self, headers: Mapping[str, str]) -> Target:  # noqa: ARG002
+        """Nobody: the path says."""
+        return NOBODY

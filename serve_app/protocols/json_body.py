@@ -14,31 +14,28 @@ from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, TooLarge
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes, *, nan: bool = False) -> dict[str, Any]:
     """The object that a JSON body holds; of a key that stands twice, the last counts.
 
     Raises:
         BadEncoding: it is not UTF-8, not JSON, nested too deeply, or no object.
     """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        _refuse(body, error)
-    return _as_object(document)
+    return _as_object(parse_any(body, nan=nan))
 
 
-def parse_with_nan(body: bytes) -> dict[str, Any]:
-    """Like `parse`, but takes the tokens NaN, Infinity and -Infinity for numbers.
+def parse_any(body: bytes, *, nan: bool = False) -> Any:
+    """The value that a JSON body holds.
 
-    JSON has no such tokens, yet clients of the Open Inference Protocol send them.
+    With `nan`, the tokens NaN, Infinity and -Infinity are numbers: JSON has no such tokens, yet
+    clients of the Open Inference Protocol and of MLflow send them.
 
     Raises:
-        BadEncoding: likewise.
+        BadEncoding: it is not UTF-8, not JSON, or nested too deeply.
     """
     try:
-        return _as_object(orjson.loads(body))
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if b"NaN" not in body and b"Infinity" not in body:
+        if not nan or (b"NaN" not in body and b"Infinity" not in body):
             _refuse(body, error)
         try:
             document = json.loads(body)
@@ -46,7 +43,7 @@ def parse_with_nan(body: bytes) -> dict[str, Any]:
             orjson.dumps(document)
         except (ValueError, TypeError, RecursionError):
             _refuse(body, error)
-    return _as_object(document)
+        return document
 
 
 def members(document: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -96,8 +93,8 @@ def plain(array: Array) -> Array | list[Any]:
     return listed
 
 
-def dump(body: Mapping[str, Any]) -> bytes:
-    """The object as JSON; NaN and infinities become null, unknown kinds their text."""
+def dump(body: Any) -> bytes:
+    """A value as JSON; NaN and infinities become null, unknown kinds their text."""
     return orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -13,13 +13,13 @@ from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body, rows
-from serve_app.protocols.dialect import Call, Reply
+from serve_app.protocols.dialect import ByPath, Call, Reply
 
 _OWN_KEYS = frozenset({"instances", "inputs", "id", "parameters", "signature_name"})
 _SEND = 'send {"instances": [{column: value, …}, …]}'
 
 
-class NativeJson:
+class NativeJson(ByPath):
     """`{"instances": [{"age": 63, …}, …]}`, or rows as lists in the order of the schema.
 
     Or columns, `{"inputs": {"age": [63, …], …}}`: then the predictions stand under `outputs` too,

@@ -16,7 +16,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
 from serve_app.protocols import binary, json_body, oip_outputs
-from serve_app.protocols.dialect import Call, Reply
+from serve_app.protocols.dialect import ByPath, Call, Reply
 from serve_app.protocols.oip_outputs import Form
 from serve_app.protocols.tensors import Tensor, read_tensors
 
@@ -26,7 +26,7 @@ BINARY = b"application/octet-stream"
 _RAW = Form(as_bytes=True)
 
 
-class OpenInferenceV2:
+class OpenInferenceV2(ByPath):
     """One tensor per column, by name, or one matrix in the order of the schema.
 
     Whether a body is binary is told by the header `Inference-Header-Content-Length` alone:
@@ -52,7 +52,7 @@ class OpenInferenceV2:
             if not body:
                 return _raw(rest, call)
             behind = binary.Behind(rest)
-        document = json_body.parse_with_nan(body)
+        document = json_body.parse(body, nan=True)
         tensors = read_tensors(document, behind)
         rows = tensors[0].rows
         json_body.check_rows(rows, call.max_rows)

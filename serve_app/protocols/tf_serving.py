@@ -13,7 +13,7 @@ from serve_app.core.signature import Column, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import json_body, rows
-from serve_app.protocols.dialect import Call, Reply
+from serve_app.protocols.dialect import ByPath, Call, Reply
 
 _MEDIA_TYPES = frozenset({"application/json", "text/json", ""})
 _TYPES = {
@@ -23,7 +23,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-class _Examples:
+class _Examples(ByPath):
     """Bodies of `{"examples": [{column: value}], "context": {column: value}}`."""
 
     media_types = _MEDIA_TYPES

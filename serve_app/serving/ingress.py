@@ -18,6 +18,7 @@ from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.state import SqliteState
 from serve_app.gateway import app
+from serve_app.gateway.endpoints import Settings
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
@@ -53,9 +54,9 @@ class Gateway:
         await self._feed.start()
         collect_rarely()
         self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
-        return app.build(
-            self._predictor, app.Limits(self._args.max_body_bytes, self._args.max_rows)
-        )
+        args = self._args
+        settings = Settings(args.max_body_bytes, args.max_rows, args.default_endpoint)
+        return app.build(self._predictor, settings)
 
     def _counters(self) -> dict[str, Counters]:
         return {**self._inline.counters(), **self._replicas.counters()}

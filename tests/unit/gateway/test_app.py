@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from starlette.routing import Match
 
+from serve_app import __version__
 from serve_app.config import ControlSettings
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
@@ -17,7 +18,8 @@ from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ModelFailed, NotReady, Overloaded
-from serve_app.gateway.app import Limits, build
+from serve_app.gateway.app import build
+from serve_app.gateway.endpoints import Settings
 
 ENDPOINTS = {
     "risk": {
@@ -55,7 +57,7 @@ class Client:
     def __init__(self, predictor, models):
         self.models = models
         self.predictor = predictor
-        self.app = build(predictor, Limits(max_body_bytes=10_000, max_rows=50))
+        self.app = build(predictor, Settings(max_body_bytes=10_000, max_rows=50))
 
     def send(self, method, path, **more):
         async def sent():
@@ -303,6 +305,34 @@ def test_endpoints_tell_of_themselves_as_tensorflow_serving_and_kserve_do(client
     assert client.get("/v1/models/nobody").status_code == 404
     index = client.send("POST", "/v2/repository/index", content=b"").json()
     assert {"name": "age", "version": "line@1", "state": "READY", "reason": ""} in index
+
+
+def test_invocations_go_to_the_endpoint_that_headers_or_settings_name(client):
+    body = {"dataframe_records": [ROW]}
+    unnamed = client.send("POST", "/invocations", json=body)
+    assert unnamed.status_code == 404
+    assert "default_endpoint" in unnamed.json()["error"]
+    headers = {
+        "x-amzn-sagemaker-target-model": "risk",
+        "x-amzn-sagemaker-target-variant": "other@1",
+    }
+    named = client.send("POST", "/invocations", json=body, headers=headers)
+    assert named.status_code == 200, named.text
+    assert named.headers["x-amzn-invoked-production-variant"] == "other@1"
+    settings = Settings(max_body_bytes=10_000, max_rows=50, default_endpoint="age")
+    client.app = build(client.predictor, settings)
+    answer = client.send(
+        "POST", "/invocations", content="age,dose\n61,2.5\n", headers={"content-type": "text/csv"}
+    )
+    assert answer.json() == {"predictions": client.predict("age", ROW).json()["predictions"]}
+
+
+def test_servers_of_other_kinds_are_polled_where_they_are(client):
+    assert client.get("/ping").json() == {"status": "Healthy"}
+    assert client.get("/health").status_code == 200
+    assert client.get("/version").text == __version__
+    empty = Client(Predictor(clock=lambda: 0.0, ids=str), None)
+    assert empty.get("/ping").status_code == 503
 
 
 def test_examples_are_classified_and_regressed(client):

@@ -10,7 +10,7 @@ from serve_app.protocols import json_body
 
 def test_the_tokens_of_python_for_what_is_no_number_are_read_where_asked_for() -> None:
     body = b'{"data": [NaN, Infinity, -Infinity, 1.5], "name": "NaN \\ud83d\\ude00"}'
-    parsed = json_body.parse_with_nan(body)
+    parsed = json_body.parse(body, nan=True)
     assert math.isnan(parsed["data"][0])
     assert parsed["data"][1:] == [math.inf, -math.inf, 1.5]
     assert parsed["name"] == "NaN 😀"
@@ -32,4 +32,4 @@ def test_the_tokens_of_python_for_what_is_no_number_are_read_where_asked_for() -
 )
 def test_a_body_that_is_broken_beside_them_is_refused(body: bytes) -> None:
     with pytest.raises(BadEncoding):
-        json_body.parse_with_nan(body)
+        json_body.parse(body, nan=True)

@@ -1,0 +1,117 @@
+"""Rows as comma-separated values and as lines of JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from serve_app.core.messages import RawColumns
+from serve_app.core.signature import Column
+from serve_app.core.violations import shortened, told
+from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.protocols import json_body, rows
+
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def read_csv(body: bytes, columns: Sequence[Column], max_rows: int) -> tuple[RawColumns, int]:
+    """The columns of a CSV body and the number of its rows; an empty cell is null.
+
+    A first line that names columns of the endpoint is a header; without one, the cells are in
+    the order of the columns.
+
+    Raises:
+        BadEncoding: it is not UTF-8 or no CSV.
+        InvalidInput: a row has another number of cells than the others, or a cell is no number
+            where one is needed.
+        TooLarge: more than `max_rows` rows.
+    """
+    try:
+        lines = [line for line in csv.reader(io.StringIO(body.decode("utf-8-sig"))) if line]
+    except UnicodeDecodeError as error:
+        msg = f"the body is not UTF-8: byte {error.start} does not fit"
+        raise BadEncoding(msg, position=error.start) from None
+    except csv.Error as error:
+        raise BadEncoding(f"the body is not CSV: {error}") from None
+    if not lines:
+        raise BadEncoding("the body is empty; send one line of values per row")
+    known = {column.name: column for column in columns}
+    header = [cell.strip() for cell in lines[0]]
+    named = bool(known.keys() & set(header))
+    names = header if named else [column.name for column in columns]
+    content = lines[1:] if named else lines
+    json_body.check_rows(len(content), max_rows)
+    if len(set(names)) < len(names):
+        raise BadEncoding("the header names a column twice")
+    for row, cells in enumerate(content):
+        if len(cells) != len(names):
+            msg = f"row {row} has {len(cells)} cells, but there are {len(names)} columns"
+            raise InvalidInput(msg, row=row, expected=len(names), got=len(cells))
+    found = {
+        name: [_cell(text, known.get(name), row) for row, text in enumerate(texts)]
+        for name, texts in zip(names, zip(*content, strict=True), strict=False)
+    }
+    return found, len(content)
+
+
+def read_lines(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawColumns, int]:
+    """The columns of a body with a JSON object or list per line, and the number of its rows.
+
+    Raises:
+        BadEncoding: a line is neither.
+        TooLarge: more than `max_rows` lines.
+    """
+    lines = [line for line in body.splitlines() if line.strip()]
+    json_body.check_rows(len(lines), max_rows)
+    if not lines:
+        raise BadEncoding("the body is empty; send one line of JSON per row")
+    found: list[Any] = []
+    for number, line in enumerate(lines):
+        try:
+            found.append(features(orjson.loads(line)))
+        except orjson.JSONDecodeError as error:
+            raise BadEncoding(f"line {number} is not JSON: {error.msg}", line=number) from None
+    return rows.of_rows(found, names), len(found)
+
+
+def features(row: Any) -> Any:
+    """A row, which SageMaker's clients may put under `features`."""
+    if isinstance(row, Mapping) and set(row) == {"features"} and isinstance(row["features"], list):
+        return row["features"]
+    return row
+
+
+def write_csv(values: Sequence[Any]) -> bytes:
+    """One line per value; of lists, their values with commas between."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(value if isinstance(value, list) else [value] for value in values)
+    return text.getvalue().encode()
+
+
+def write_lines(values: Sequence[Any]) -> bytes:
+    """One JSON value per line."""
+    return b"".join(json_body.dump(value) + b"\n" for value in values)
+
+
+def _cell(text: str, column: Column | None, row: int) -> Any:
+    """A cell as a value of its column's type."""
+    if text == "":
+        return None
+    if column is None or column.dtype == "string":
+        return text
+    plain = text.strip()
+    if column.dtype == "bool" and plain.lower() in _TRUTHS:
+        return _TRUTHS[plain.lower()]
+    if "_" not in plain:  # which Python reads, and nobody else
+        # 3.0 stands for an integer where one is needed; the schema decides about 3.5.
+        for read in (int, float) if "int" in column.dtype else (float,):
+            with contextlib.suppress(ValueError):
+                return read(plain)
+    msg = f"row {row}, column {shortened(column.name)!r}: {told(text)} is no {column.dtype}"
+    raise InvalidInput(msg, row=row, column=column.name)

@@ -1,0 +1,176 @@
+"""`POST /invocations`: what MLflow's scoring server and SageMaker's containers answer.
+
+https://mlflow.org/docs/latest/deployment/deploy-model-locally and
+https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html. Bodies tell the two apart, and
+nothing else has to: JSON with one of MLflow's keys, a list of rows, lines of JSON, CSV with or
+without a header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from serve_app.core.messages import Payload, RawColumns, Response
+from serve_app.core.violations import told
+from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
+from serve_app.protocols import delimited, json_body, rows
+from serve_app.protocols.dialect import Call, Reply, Target
+
+CSV, LINES = "text/csv", "application/jsonlines"
+_LINES = frozenset({LINES, "application/x-jsonlines", "application/x-ndjson"})
+_FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_MODEL = "x-amzn-sagemaker-target-model"
+_VARIANT = "x-amzn-sagemaker-target-variant"
+_ECHOED = "x-amzn-sagemaker-custom-attributes"
+
+
+class Invocations:
+    """Rows in one of many forms in; `{"predictions": …}`, CSV or lines of JSON out.
+
+    `params: {"predict_method": "predict_proba"}` asks for probabilities, as with MLflow.
+    """
+
+    name = "invocations"
+    media_types = frozenset({"application/json", "text/json", "", CSV, *_LINES})
+
+    def target(self, headers: Mapping[str, str]) -> Target:
+        """SageMaker's target model is an endpoint, its target variant a version."""
+        return Target(headers.get(_MODEL), headers.get(_VARIANT))
+
+    def decode(self, call: Call) -> Payload:
+        """The columns of a body.
+
+        Raises:
+            BadEncoding: it is of none of the forms.
+            InvalidInput: its rows and columns do not fit each other.
+            TooLarge: more than `max_rows` rows.
+        """
+        kind = _kind(call.headers)
+        accepted = _accepted(call.headers)
+        if kind == CSV:
+            columns, count = delimited.read_csv(call.body, call.columns, call.max_rows)
+            return Payload(columns=columns, rows=count, form=(accepted, False))
+        if kind in _LINES:
+            columns, count = delimited.read_lines(call.body, call.names, call.max_rows)
+            return Payload(columns=columns, rows=count, form=(accepted, False))
+        document = json_body.parse_any(call.body, nan=True)
+        if isinstance(document, list):
+            document = {"instances": document}
+        if not isinstance(document, dict):
+            msg = f"the body must be a JSON object or a list of rows, got {told(document)}"
+            raise BadEncoding(msg)
+        columns, count = _from_document(document, call)
+        params = json_body.members(document, "params")
+        return Payload(
+            columns=columns,
+            rows=count,
+            keys=params,
+            form=(accepted, _wants_probabilities(params)),
+        )
+
+    def encode(self, response: Response) -> Reply:
+        """The answer in the form that `Accept` asks for.
+
+        Raises:
+            InvalidInput: probabilities were asked of a model that gives none.
+        """
+        answer = response.answer
+        accepted, probabilities = response.request.payload.form
+        values = answer.prediction.probabilities if probabilities else answer.prediction.values
+        if values is None:
+            raise InvalidInput("this endpoint gives no probabilities")
+        headers = _told(response)
+        if accepted == CSV:
+            return Reply(delimited.write_csv(values.tolist()), b"text/csv", headers)
+        if accepted == LINES:
+            lines = delimited.write_lines([{"prediction": value} for value in values.tolist()])
+            return Reply(lines, LINES.encode(), headers)
+        body = json_body.dump({"predictions": json_body.plain(values)})
+        return Reply(body, headers=headers)
+
+
+DIALECT = Invocations()
+
+
+def _kind(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _accepted(headers: Mapping[str, str]) -> str:
+    """The first of the types that a client accepts which is spoken here.
+
+    Raises:
+        UnsupportedMedia: none is.
+    """
+    said = headers.get("accept", "")
+    kinds = [part.partition(";")[0].strip().lower() for part in said.split(",") if part.strip()]
+    for kind in kinds or ["*/*"]:
+        if kind in {"*/*", "application/*", "application/json", "text/json"}:
+            return "application/json"
+        if kind in {CSV, "text/*"}:
+            return CSV
+        if kind in _LINES:
+            return LINES
+    msg = f"none of {said[:80]!r} can be answered; accept application/json, {CSV} or {LINES}"
+    raise UnsupportedMedia(msg, accepted=["application/json", CSV, LINES])
+
+
+def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns, int]:
+    given = [form for form in _FORMS if form in document]
+    if len(given) != 1:
+        said = "has none" if not given else f"has {' and '.join(given)}"
+        msg = f"the body must have one of {', '.join(_FORMS)}; it {said}"
+        raise BadEncoding(msg, known=list(_FORMS))
+    (form,) = given
+    found = document[form]
+    if form == "dataframe_split":
+        return _from_split(found, call)
+    if form == "inputs":
+        columns, count = rows.of_columns(found, call.names)
+        json_body.check_rows(count, call.max_rows)
+        return columns, count
+    if not isinstance(found, list):
+        raise BadEncoding(f"{form!r} must be a list of rows, got {told(found)}", key=form)
+    json_body.check_rows(len(found), call.max_rows)
+    return rows.of_rows([delimited.features(row) for row in found], call.names), len(found)
+
+
+def _from_split(split: Any, call: Call) -> tuple[RawColumns, int]:
+    """The orientation "split" of pandas: names of columns, and lists of values."""
+    if not isinstance(split, dict) or not isinstance(split.get("data"), list):
+        msg = f"'dataframe_split' must be an object with a list 'data', got {told(split)}"
+        raise BadEncoding(msg, key="dataframe_split")
+    stray = sorted(split.keys() - {"columns", "index", "data"})
+    if stray:
+        raise BadEncoding(f"'dataframe_split' has no key {stray[0][:80]!r}", key=stray[0][:80])
+    names = split.get("columns", list(call.names))
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadEncoding("'columns' must be a list of names", key="columns")
+    if len(set(names)) < len(names):
+        raise BadEncoding("'columns' names a column twice", key="columns")
+    data = split["data"]
+    json_body.check_rows(len(data), call.max_rows)
+    if not all(isinstance(row, list) for row in data):
+        raise BadEncoding("'data' must be a list of lists", key="data")
+    if not data:
+        return {name: [] for name in names}, 0
+    return rows.of_rows(data, names), len(data)
+
+
+def _wants_probabilities(params: Mapping[str, Any]) -> bool:
+    method = params.get("predict_method", "predict")
+    if method not in {"predict", "predict_proba"}:
+        msg = f"'predict_method' is {told(method)}; it may be predict or predict_proba"
+        raise InvalidInput(msg)
+    return bool(method == "predict_proba")
+
+
+def _told(response: Response) -> tuple[tuple[bytes, bytes], ...]:
+    """What SageMaker's runtime tells its clients beside the answer."""
+    variants = ",".join(response.answer.variants).encode()
+    headers = [(b"x-amzn-invoked-production-variant", variants)]
+    attributes = response.request.headers.get(_ECHOED)
+    if attributes is not None:
+        headers.append((_ECHOED.encode(), attributes.encode("latin-1")))
+    return tuple(headers)
