@@ -82,7 +82,9 @@ class GatewayArgs(Frozen):
     """`args` of the gateway application. They stay as they are when models change.
 
     `default_endpoint` answers on paths that name none, such as `/invocations`; without it the
-    only endpoint does, while there is one alone.
+    only endpoint does, while there is one alone. `server_name` is what metadata says: clients of
+    Triton and MLServer may insist on a name. On `grpc_port` each replica speaks the Open Inference
+    Protocol over gRPC; all of one machine share the port.
     """
 
     registry: Location = "./registry"
@@ -90,6 +92,9 @@ class GatewayArgs(Frozen):
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     max_rows: PositiveInt = 10_000
     default_endpoint: str | None = None
+    server_name: str = "serve-app"
+    grpc_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    grpc_host: str = "127.0.0.1"
     coalesce: CoalesceSettings = CoalesceSettings()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -16,7 +16,15 @@ from serve_app.engine.predict import Predictor
 from serve_app.errors import ClientError, NotFound
 from serve_app.gateway import errors
 from serve_app.gateway.endpoints import Pages, Predictions, Settings
-from serve_app.protocols import invocations, native, oip_v2, tf_serving
+from serve_app.protocols import (
+    azure_ml,
+    invocations,
+    native,
+    oip_v2,
+    seldon,
+    tf_serving,
+    torchserve,
+)
 from serve_app.protocols.dialect import Dialect
 
 
@@ -82,34 +90,45 @@ class GatewayApp:
         await self._pages(scope, receive, send)
 
 
+_ENDPOINT = "{endpoint:bare}"
+_VERSION = _ENDPOINT + "/versions/{version:bare}"
 DIALECTS: tuple[tuple[str, Dialect], ...] = (
-    ("/v1/models/{model}:predict", native.DIALECT),
-    ("/v2/models/{model}/infer", oip_v2.DIALECT),
-    ("/v1/models/{model}:classify", tf_serving.CLASSIFY),
-    ("/v1/models/{model}:regress", tf_serving.REGRESS),
+    (f"/v1/models/{_ENDPOINT}:predict", native.DIALECT),
+    (f"/v2/models/{_ENDPOINT}/infer", oip_v2.DIALECT),
+    (f"/v1/models/{_VERSION}:predict", native.DIALECT),
+    (f"/v2/models/{_VERSION}/infer", oip_v2.DIALECT),
     ("/invocations", invocations.DIALECT),
+    ("/score", azure_ml.DIALECT),
+    (f"/predictions/{_ENDPOINT}", torchserve.DIALECT),
+    (f"/predictions/{_ENDPOINT}/{{version:bare}}", torchserve.DIALECT),
+    ("/api/v1.0/predictions", seldon.DIALECT),
+    (f"/seldon/{{namespace:bare}}/{_ENDPOINT}/api/v1.0/predictions", seldon.DIALECT),
+    ("/v1/endpoints/{vertex:bare}/deployedModels/{deployed:bare}:predict", native.DIALECT),
+    (f"/v1/models/{_ENDPOINT}:classify", tf_serving.CLASSIFY),
+    (f"/v1/models/{_ENDPOINT}:regress", tf_serving.REGRESS),
+    (f"/v1/models/{_VERSION}:classify", tf_serving.CLASSIFY),
+    (f"/v1/models/{_VERSION}:regress", tf_serving.REGRESS),
 )
-"""The paths that predict, of which `{model}` is an endpoint, or one and its version.
+"""The paths that predict, those of which most is expected first.
 
-A path without it is answered by the endpoint that headers name, or by the default one.
+A path that names no endpoint is answered by the one that headers name, or by the default one.
 """
 
 
 def build(predictor: Predictor, settings: Settings) -> GatewayApp:
     """The gateway in front of a predictor."""
     predictions = [
-        PredictionRoute(path.replace("{model}", model), answering)
-        for model in ("{endpoint:bare}", "{endpoint:bare}/versions/{version:bare}")
-        for path, answering in _answering(predictor, settings)
-        if "{model}" in path or "versions" not in model
+        PredictionRoute(path, Predictions(predictor, dialect, settings))
+        for path, dialect in DIALECTS
     ]
-    pages = Pages(predictor)
+    pages = Pages(predictor, settings)
     starlette = Starlette(
         routes=[
             *predictions,
             Route("/v2/health/live", pages.live),
             Route("/v2/health/ready", pages.ready),
             Route("/v1/endpoints", pages.endpoints),
+            Route("/v1/endpoints/{vertex:bare}/deployedModels/{deployed:bare}", pages.ping),
             Route("/ping", pages.ping),
             Route("/health", pages.ping),
             Route("/version", pages.version),
@@ -134,10 +153,6 @@ def build(predictor: Predictor, settings: Settings) -> GatewayApp:
         exception_handlers={HTTPException: _unrouted, Exception: _failed},
     )
     return GatewayApp(predictions, starlette)
-
-
-def _answering(predictor: Predictor, settings: Settings) -> list[tuple[str, Predictions]]:
-    return [(path, Predictions(predictor, dialect, settings)) for path, dialect in DIALECTS]
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:

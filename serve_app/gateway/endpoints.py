@@ -29,6 +29,7 @@ class Settings:
     max_body_bytes: int
     max_rows: int
     default_endpoint: str | None = None
+    server_name: str = "serve-app"
 
 
 class Predictions:
@@ -51,7 +52,8 @@ class Predictions:
             response = await self._predict(scope["path_params"], receive, headers, request_id)
             reply = self._dialect.encode(response)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
-            await errors.response(error, request_id)(scope, receive, send)
+            refused = errors.response(error, request_id, refuse=self._dialect.refuse)
+            await refused(scope, receive, send)
             return
         marks = _marks(response, reply)
         await send({"type": "http.response.start", "status": 200, "headers": marks})
@@ -87,8 +89,9 @@ class Predictions:
 class Pages:
     """Everything that tells of the endpoints and asks none of them."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Predictor, settings: Settings) -> None:
         self._predictor = predictor
+        self._name = settings.server_name
 
     async def live(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
         """The process answers."""
@@ -113,7 +116,7 @@ class Pages:
     async def server(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
         """Name, version and extensions of this server."""
         return _json(
-            {"name": "serve-app", "version": __version__, "extensions": list(oip_v2.EXTENSIONS)}
+            {"name": self._name, "version": __version__, "extensions": list(oip_v2.EXTENSIONS)}
         )
 
     async def endpoints(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
 from serve_app import errors
+from serve_app.protocols.dialect import Refusal, Reply
 
 logger = logging.getLogger("serve_app.gateway")
 
@@ -46,14 +48,22 @@ def status_of(error: errors.ServeError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
-def response(error: Exception, request_id: str, *, status: int | None = None) -> Response:
+def response(
+    error: Exception,
+    request_id: str,
+    *,
+    status: int | None = None,
+    refuse: Callable[[Refusal], Reply | None] = lambda _: None,
+) -> Response:
     """The answer to a request that failed; nothing of the inside reaches the client.
 
-    `status` takes the place of the one that the error has in the table.
+    `status` takes the place of the one that the error has in the table; `refuse` are a
+    dialect's own words, whose body, where it has one, takes the place of the common one.
     """
     if not isinstance(error, errors.ServeError):
         logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
-        return _json(500, envelope("internal error", "internal", 500), request_id)
+        internal = Refusal("internal error", "internal", 500, request_id)
+        return _worded(internal, {}, refuse(internal))
     code = status or status_of(error)
     if isinstance(error, errors.ServerFault):
         logger.error(
@@ -61,28 +71,34 @@ def response(error: Exception, request_id: str, *, status: int | None = None) ->
             exc_info=error,
             extra={"request_id": request_id, "details": error.details},
         )
-    body = envelope(error.message, error.code, code)
-    answer = _json(code, {**error.details, **body}, request_id)
+    refusal = Refusal(error.message, error.code, code, request_id)
+    answer = _worded(refusal, error.details, refuse(refusal))
     if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DeadlineExceeded):
         after_s = float(error.details.get("retry_after_s", RETRY_AFTER_S))
         answer.headers["retry-after"] = str(max(1, math.ceil(after_s)))
     return answer
 
 
-def envelope(message: str, code: str, status: int) -> dict[str, Any]:
-    """One error for all clients, each of which looks for it in another place.
+def _worded(refusal: Refusal, details: Mapping[str, Any], reply: Reply | None) -> Response:
+    """An error for all clients, each of which looks for it in another place.
 
     The Open Inference Protocol, TensorFlow Serving and KServe read `error`, MLflow `error_code`
     and `message`, TorchServe `code`, `type` and `message`, Azure ML `message`.
     """
-    kind = TYPES.get(status, TYPES[400])
-    return {
-        "error": message, "message": message, "error_code": code, "code": status, "type": kind
-    }  # fmt: skip
-
-
-def _json(code: int, body: dict[str, Any], request_id: str) -> Response:
-    content = orjson.dumps(
-        {**body, "request_id": request_id}, default=str, option=orjson.OPT_NON_STR_KEYS
-    )
-    return Response(content, code, media_type="application/json")
+    if reply is not None and reply.body:
+        answer = Response(reply.body, refusal.status, media_type=reply.media_type.decode())
+    else:
+        body = {
+            **details,
+            "error": refusal.message,
+            "message": refusal.message,
+            "error_code": refusal.code,
+            "code": refusal.status,
+            "type": TYPES.get(refusal.status, TYPES[400]),
+            "request_id": refusal.request_id,
+        }
+        content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
+        answer = Response(content, refusal.status, media_type="application/json")
+    for name, value in () if reply is None else reply.headers:
+        answer.headers[name.decode()] = value.decode("latin-1")
+    return answer

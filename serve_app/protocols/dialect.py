@@ -62,6 +62,10 @@ class Dialect(Protocol):
         """The endpoint and version that headers name."""
         ...
 
+    def refuse(self, refusal: Refusal) -> Reply | None:
+        """An error in this protocol's own words; none where the common ones will do."""
+        ...
+
     def decode(self, call: Call) -> Payload:
         """From bytes to columns.
 
@@ -79,9 +83,22 @@ class Dialect(Protocol):
         ...
 
 
+class Refusal(NamedTuple):
+    """Why a request is not answered: `code` is the error's own, `status` that of HTTP."""
+
+    message: str
+    code: str
+    status: int
+    request_id: str
+
+
 class ByPath:
-    """A dialect whose paths say who is asked."""
+    """A dialect whose paths say who is asked, and whose errors are like everybody's."""
 
     def target(self, headers: Mapping[str, str]) -> Target:  # noqa: ARG002
         """Nobody: the path says."""
         return NOBODY
+
+    def refuse(self, refusal: Refusal) -> Reply | None:  # noqa: ARG002
+        """Nothing of its own."""
+        return None

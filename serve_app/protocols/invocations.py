@@ -15,7 +15,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
 from serve_app.protocols import delimited, json_body, rows
-from serve_app.protocols.dialect import Call, Reply, Target
+from serve_app.protocols.dialect import ByPath, Call, Reply, Target
 
 CSV, LINES = "text/csv", "application/jsonlines"
 _LINES = frozenset({LINES, "application/x-jsonlines", "application/x-ndjson"})
@@ -25,7 +25,7 @@ _VARIANT = "x-amzn-sagemaker-target-variant"
 _ECHOED = "x-amzn-sagemaker-custom-attributes"
 
 
-class Invocations:
+class Invocations(ByPath):
     """Rows in one of many forms in; `{"predictions": …}`, CSV or lines of JSON out.
 
     `params: {"predict_method": "predict_proba"}` asks for probabilities, as with MLflow.
@@ -125,7 +125,9 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
     (form,) = given
     found = document[form]
     if form == "dataframe_split":
-        return _from_split(found, call)
+        columns, count = rows.of_split(found, call.names, form)
+        json_body.check_rows(count, call.max_rows)
+        return columns, count
     if form == "inputs":
         columns, count = rows.of_columns(found, call.names)
         json_body.check_rows(count, call.max_rows)
@@ -134,28 +136,6 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
         raise BadEncoding(f"{form!r} must be a list of rows, got {told(found)}", key=form)
     json_body.check_rows(len(found), call.max_rows)
     return rows.of_rows([delimited.features(row) for row in found], call.names), len(found)
-
-
-def _from_split(split: Any, call: Call) -> tuple[RawColumns, int]:
-    """The orientation "split" of pandas: names of columns, and lists of values."""
-    if not isinstance(split, dict) or not isinstance(split.get("data"), list):
-        msg = f"'dataframe_split' must be an object with a list 'data', got {told(split)}"
-        raise BadEncoding(msg, key="dataframe_split")
-    stray = sorted(split.keys() - {"columns", "index", "data"})
-    if stray:
-        raise BadEncoding(f"'dataframe_split' has no key {stray[0][:80]!r}", key=stray[0][:80])
-    names = split.get("columns", list(call.names))
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadEncoding("'columns' must be a list of names", key="columns")
-    if len(set(names)) < len(names):
-        raise BadEncoding("'columns' names a column twice", key="columns")
-    data = split["data"]
-    json_body.check_rows(len(data), call.max_rows)
-    if not all(isinstance(row, list) for row in data):
-        raise BadEncoding("'data' must be a list of lists", key="data")
-    if not data:
-        return {name: [] for name in names}, 0
-    return rows.of_rows(data, names), len(data)
 
 
 def _wants_probabilities(params: Mapping[str, Any]) -> bool:

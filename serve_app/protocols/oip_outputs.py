@@ -7,7 +7,7 @@ answer is what the metadata says.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,11 @@ def form(document: Mapping[str, Any]) -> Form:
         raise BadEncoding("'outputs' names the same output twice", key="outputs")
     parameters = json_body.members(document, "parameters")
     return Form(wanted, _flag(parameters, "binary_data_output") or False)
+
+
+def all_as_bytes(form: Form) -> Form:
+    """The same outputs, all of them as bytes."""
+    return Form(tuple(replace(one, as_bytes=True) for one in form.wanted), as_bytes=True)
 
 
 def written(

@@ -57,7 +57,7 @@ class OpenInferenceV2(ByPath):
         rows = tensors[0].rows
         json_body.check_rows(rows, call.max_rows)
         return Payload(
-            columns=_columns(tensors, call.names),
+            columns=columns(tensors, call.names),
             rows=rows,
             keys=json_body.members(document, "parameters"),
             id=json_body.identity(document),
@@ -72,20 +72,6 @@ class OpenInferenceV2(ByPath):
         """
         answer = response.answer
         payload = response.request.payload
-        parameters: dict[str, Any] = {
-            "prediction_id": response.prediction_id,
-            "request_id": response.request.id,
-            "snapshot": response.snapshot_version,
-        }
-        # Parameters are scalars in this protocol; lists are therefore JSON in a string.
-        if answer.prediction.probabilities is not None:
-            parameters["classes"] = _text(response.labels)
-        if answer.fallback:
-            parameters["fallback"] = True
-        if answer.left_out:
-            parameters["left_out"] = _text([asdict(failure) for failure in answer.left_out])
-        if response.warnings:
-            parameters["warnings"] = _text([asdict(warned) for warned in response.warnings])
         outputs, behind = oip_outputs.written(
             answer.prediction, response.labels, payload.form or Form()
         )
@@ -95,7 +81,7 @@ class OpenInferenceV2(ByPath):
                 "model_version": ",".join(answer.variants),
                 "id": payload.id or response.request.id,
                 "outputs": outputs,
-                "parameters": parameters,
+                "parameters": parameters(response),
             }
         )
         if not behind:
@@ -105,6 +91,28 @@ class OpenInferenceV2(ByPath):
 
 
 DIALECT = OpenInferenceV2()
+
+
+def parameters(response: Response) -> dict[str, Any]:
+    """What there is to say beside the outputs.
+
+    Parameters are scalars in this protocol; lists are therefore JSON in a string.
+    """
+    answer = response.answer
+    said: dict[str, Any] = {
+        "prediction_id": response.prediction_id,
+        "request_id": response.request.id,
+        "snapshot": response.snapshot_version,
+    }
+    if answer.prediction.probabilities is not None:
+        said["classes"] = _text(response.labels)
+    if answer.fallback:
+        said["fallback"] = True
+    if answer.left_out:
+        said["left_out"] = _text([asdict(failure) for failure in answer.left_out])
+    if response.warnings:
+        said["warnings"] = _text([asdict(warned) for warned in response.warnings])
+    return said
 
 
 def _raw(content: memoryview, call: Call) -> Payload:
@@ -128,13 +136,18 @@ def _raw(content: memoryview, call: Call) -> Payload:
     json_body.check_rows(rows, call.max_rows)
     values = binary.read(content, datatype, rows * width, "the body")
     tensor = Tensor("", (rows, width), values)  # type: ignore[arg-type]
-    return Payload(columns=_columns([tensor], call.names), rows=rows, form=_RAW)
+    return Payload(columns=columns([tensor], call.names), rows=rows, form=_RAW)
 
 
-def _columns(tensors: Sequence[Tensor], columns: Sequence[str]) -> RawColumns:
+def columns(tensors: Sequence[Tensor], names: Sequence[str]) -> RawColumns:
+    """The columns that tensors are: one each, or a matrix of all in the order of `names`.
+
+    Raises:
+        BadEncoding: they are neither.
+    """
     first = tensors[0]
-    if len(tensors) == 1 and first.width == len(columns):
-        return dict(zip(columns, first.columns(), strict=True))
+    if len(tensors) == 1 and first.width == len(names):
+        return dict(zip(names, first.columns(), strict=True))
     if {tensor.shape for tensor in tensors} == {(first.rows,)}:
         by_name = {tensor.name: tensor.values for tensor in tensors}
         if len(by_name) == len(tensors):
@@ -145,7 +158,7 @@ def _columns(tensors: Sequence[Tensor], columns: Sequence[str]) -> RawColumns:
         if tensor.width != 1:
             msg = (
                 f"input {shortened(name)!r} has the shape {list(tensor.shape)}; send one input of "
-                f"shape [rows] per column, or a single one of shape [rows, {len(columns)}]"
+                f"shape [rows] per column, or a single one of shape [rows, {len(names)}]"
             )
             raise BadEncoding(msg, input=shortened(name))
         if name in found:

@@ -100,6 +100,35 @@ def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
     return found, lengths[first]
 
 
+def of_split(split: Any, columns: Sequence[str], key: str) -> tuple[RawColumns, int]:
+    """The columns of pandas' orientation "split", which stood under `key`, and how many rows.
+
+    Names of columns may be left out where the values are in the order of `columns`.
+
+    Raises:
+        BadEncoding: it is no such object.
+        InvalidInput: a row does not have one value per name.
+    """
+    if not isinstance(split, dict) or not isinstance(split.get("data"), list):
+        raise BadEncoding(
+            f"{key!r} must be an object with a list 'data', got {told(split)}", key=key
+        )
+    stray = sorted(split.keys() - {"columns", "index", "data"})
+    if stray:
+        raise BadEncoding(f"{key!r} has no key {shortened(stray[0])!r}", key=key)
+    names = split.get("columns", list(columns))
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadEncoding("'columns' must be a list of names", key="columns")
+    if len(set(names)) < len(names):
+        raise BadEncoding("'columns' names a column twice", key="columns")
+    data = split["data"]
+    if not all(isinstance(row, list) for row in data):
+        raise BadEncoding("'data' must be a list of lists", key="data")
+    if not data:
+        return {name: [] for name in names}, 0
+    return of_rows(data, names), len(data)
+
+
 def _values(name: str, values: Any) -> list[Any]:
     if not isinstance(values, list):
         msg = f"column {shortened(name)!r} must be a list of values, got {told(values)}"

@@ -107,7 +107,7 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
     if not isinstance(name, str):
         raise BadEncoding(f"inputs[{index}] must have a string 'name'", input=index)
     shown = shortened(name)
-    shape = _shape(body.get("shape"), shown)
+    shape = checked_shape(body.get("shape"), shown)
     parameters = body.get("parameters")
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     data = body.get("data")
@@ -139,11 +139,16 @@ def _binary(
         msg = f"input {shown!r}: there is no datatype {told(datatype)}; use {known}"
         raise BadEncoding(msg, input=shown)
     content = behind.take(size, shown)
-    found: Sequence[Any] = binary.read(content, datatype, _count(shape), shown)  # type: ignore[assignment]
+    found: Sequence[Any] = binary.read(content, datatype, count(shape), shown)  # type: ignore[assignment]
     return found
 
 
-def _shape(shape: Any, shown: str) -> tuple[int, ...]:
+def checked_shape(shape: Any, shown: str) -> tuple[int, ...]:
+    """The shape of an input, [rows] or [rows, columns].
+
+    Raises:
+        BadEncoding: it is another one.
+    """
     sizes = shape if isinstance(shape, list) else []
     if len(sizes) not in {1, 2} or not all(type(size) is int and size >= 0 for size in sizes):
         msg = f"input {shown!r}: 'shape' must be [rows] or [rows, columns]"
@@ -172,14 +177,15 @@ def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
             msg = f"input {shown!r} has {len(data)} rows, but its shape says {rows}"
             raise BadEncoding(msg, input=shown)
         return [value for values in data for value in values]
-    size = _count(shape)
+    size = count(shape)
     if len(data) != size:
         msg = f"input {shown!r} has {len(data)} values, but its shape {list(shape)} needs {size}"
         raise BadEncoding(msg, input=shown, expected=size, got=len(data))
     return data
 
 
-def _count(shape: tuple[int, ...]) -> int:
+def count(shape: tuple[int, ...]) -> int:
+    """How many values a shape holds."""
     return shape[0] if len(shape) == 1 else shape[0] * shape[1]
 
 

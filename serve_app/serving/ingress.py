@@ -6,6 +6,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 from ray import serve
 
 from serve_app.config import GatewayArgs, split_reference
@@ -17,8 +18,9 @@ from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.state import SqliteState
-from serve_app.gateway import app
+from serve_app.gateway import app, rpc
 from serve_app.gateway.endpoints import Settings
+from serve_app.gateway.rpc import InferenceService
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
@@ -47,6 +49,7 @@ class Gateway:
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
         self._predictor = Predictor(clock=clock, ids=PredictionIds())
         self._metrics = GatewayMetrics(self._counters, lambda: self._assembler.caches)
+        self._grpc: grpc.aio.Server | None = None
         self._feed = Feed(SqliteState(args.state), self._apply)
 
     async def __serve_build_asgi_app__(self) -> app.GatewayApp:
@@ -55,8 +58,19 @@ class Gateway:
         collect_rarely()
         self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
         args = self._args
-        settings = Settings(args.max_body_bytes, args.max_rows, args.default_endpoint)
+        settings = Settings(
+            args.max_body_bytes, args.max_rows, args.default_endpoint, args.server_name
+        )
+        if args.grpc_port is not None:
+            service = InferenceService(self._predictor, settings, ids=PredictionIds())
+            address = f"{args.grpc_host}:{args.grpc_port}"
+            self._grpc = await rpc.serve(service, address, args.max_body_bytes)
         return app.build(self._predictor, settings)
+
+    async def __del__(self) -> None:
+        """Serve calls this when the replica has drained."""
+        if self._grpc is not None:
+            await self._grpc.stop(rpc.GRACE_S)
 
     def _counters(self) -> dict[str, Counters]:
         return {**self._inline.counters(), **self._replicas.counters()}

@@ -79,6 +79,7 @@ class _Check:
         self.endpoints: list[str] = []
         self._models: dict[str, ModelArgs] = {}
         self._specs: list[tuple[Path_, Endpoint]] = []
+        self._defaults: list[tuple[Path_, str | None]] = []
 
     def everything(self) -> None:
         """All checks, the cheap ones first."""
@@ -105,6 +106,7 @@ class _Check:
             if isinstance(application, Mapping):
                 self._application(("applications", index), application)
         self._all_reachable()
+        self._default_exists()
 
     def _application(self, path: Path_, application: Mapping[str, Any]) -> None:
         name = str(application.get("name", ""))
@@ -125,6 +127,7 @@ class _Check:
         if isinstance(arguments, ModelArgs):
             self._model(path, name, arguments)
         if isinstance(arguments, config.GatewayArgs):
+            self._defaults.append(((*path, "args", "default_endpoint"), arguments.default_endpoint))
             return
         if application.get("route_prefix", "/") is not None:
             self._find(
@@ -224,6 +227,14 @@ class _Check:
                         f"`name: {name}`, `import_path: serve_app.app:model` and "
                         f"`args: {{model: {model}, version: {number}}}`",
                     )
+
+    def _default_exists(self) -> None:
+        """The endpoint that answers where a path names none is declared in this file."""
+        for path, name in self._defaults:
+            if name is not None and self.endpoints and name not in self.endpoints:
+                near = _nearest(name, self.endpoints)
+                known = ", ".join(self.endpoints)
+                self._find(path, f"no endpoint {name!r} is declared here, only {known}.{near}")
 
     def _pydantic(self, error: pydantic.ValidationError, base: Path_, body: Any) -> None:
         for item in error.errors():

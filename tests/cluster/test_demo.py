@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from serve_app.examples.datasets import breast_cancer
 from serve_app.serving.cluster import Cluster
 from tests.cluster.harness import BIN, CONFIGS, ROOT, TestCluster, free_row
 
@@ -125,6 +126,14 @@ def test_the_commands_of_the_first_prediction_work(stranger):
     assert "p(malignant)" in said
 
 
+def test_the_python_client_of_the_readme_answers(stranger):
+    (lines,) = [block for block in blocks("python") if "serve_app.client" in block]
+    names = {"frame": breast_cancer().frame.head(5)}
+    exec(lines.replace("127.0.0.1:8000", f"127.0.0.1:{stranger.cluster.http_port}"), names)
+    assert list(names["answer"].frame()) == ["prediction", "p(benign)", "p(malignant)"]
+    assert len(names["answer"].predictions) == 5
+
+
 def test_a_model_of_ones_own_is_served_by_following_the_readme(stranger):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"age": rng.integers(18, 90, 200), "visits": rng.normal(5, 2, 200)})
@@ -174,7 +183,7 @@ def test_a_graph_and_coarser_weights_are_registered_by_following_the_readme(stra
 
 
 def test_the_python_lines_of_the_readme_register_a_model(stranger):
-    (lines,) = blocks("python")
+    (lines,) = [block for block in blocks("python") if "register" in block]
     frame = pd.DataFrame({"age": [20, 40, 60, 80], "visits": [1.0, 2.0, 8.0, 9.0]})
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, [1, 1, 0, 0])
     names = {"pipeline": pipeline, "train_frame": frame}

@@ -4,13 +4,16 @@ import gzip
 import json
 import urllib.request
 
+import numpy as np
 import psutil
 import pytest
+import tritonclient.grpc as triton
 
 from serve_app.examples.datasets import breast_cancer, diabetes
 from serve_app.serving.environment import Ports
-from tests.cluster.harness import config, endpoints, until
+from tests.cluster.harness import application, config, endpoints, free_row, until
 
+GRPC_PORT = free_row(1, above=28_000)
 PATIENTS = [f"p-{number}" for number in range(20)]
 
 
@@ -23,7 +26,9 @@ def rows():
 def apart(cluster, rows):
     """What the same endpoints answer from replicas, before their models move inline."""
     cluster.start()
-    cluster.deploy(config("local"))
+    body = config("local")
+    application(body, "gateway")["args"]["grpc_port"] = GRPC_PORT
+    cluster.deploy(body)
     return answers(cluster, rows)
 
 
@@ -73,6 +78,22 @@ def test_replicas_of_compiled_versions_map_no_model_library(cluster, apart):
             mapped = {one.path for one in psutil.Process(pid).memory_maps()}
             assert any("onnxruntime" in path for path in mapped)
             assert not [path for path in mapped if "sklearn" in path or "xgboost" in path]
+
+
+def test_grpc_answers_without_a_word_of_applications_while_there_are_several(cluster, apart):
+    assert len(cluster.applications()) > 3
+    rows = json.loads(diabetes().frame.head(5).to_json(orient="records"))
+    inputs = []
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        one = triton.InferInput(name, values.shape, "FP64")
+        one.set_data_from_numpy(values)
+        inputs.append(one)
+    with triton.InferenceServerClient(f"127.0.0.1:{GRPC_PORT}") as client:
+        assert client.is_model_ready("progression")
+        answer = client.infer("progression", inputs)
+    wanted = cluster.predict("progression", rows)["predictions"]
+    assert answer.as_numpy("predict").astype(np.float32).tolist() == pytest.approx(wanted, rel=1e-7)
 
 
 def test_inline_the_same_variants_give_the_same_answers(inline, apart, rows):

@@ -98,7 +98,7 @@ def test_what_travels_cannot_be_changed(value):
 def test_a_request_that_says_no_more_than_it_must_asks_for_nothing_special():
     bare = Request("e", Payload({"x": [1.0]}, 1), "r")
     assert (bare.version, bare.headers, bare.timeout_s) == (None, {}, None)
-    assert (bare.payload.keys, bare.payload.id, bare.payload.outputs) == ({}, None, ())
+    assert (bare.payload.keys, bare.payload.id, bare.payload.form) == ({}, None, None)
 
 
 def test_requests_do_not_share_what_they_did_not_say():

@@ -327,6 +327,52 @@ def test_invocations_go_to_the_endpoint_that_headers_or_settings_name(client):
     assert answer.json() == {"predictions": client.predict("age", ROW).json()["predictions"]}
 
 
+LIST = [list(ROW.values())]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "values"),
+    [
+        ("/score", {"data": LIST}, lambda said: said),
+        ("/predictions/age", LIST, lambda said: said),
+        ("/predictions/age/1", LIST, lambda said: said),
+        (
+            "/api/v1.0/predictions",
+            {"data": {"ndarray": LIST}},
+            lambda said: said["data"]["ndarray"],
+        ),
+        (
+            "/seldon/space/age/api/v1.0/predictions",
+            {"data": {"ndarray": LIST}},
+            lambda said: said["data"]["ndarray"],
+        ),
+        (
+            "/v1/endpoints/1/deployedModels/2:predict",
+            {"instances": LIST, "parameters": {}},
+            lambda said: said["predictions"],
+        ),
+    ],
+)
+def test_every_systems_path_answers_alike(client, path, body, values):
+    settings = Settings(max_body_bytes=10_000, max_rows=50, default_endpoint="age")
+    client.app = build(client.predictor, settings)
+    answer = client.send("POST", path, json=body)
+    assert answer.status_code == 200, answer.text
+    assert values(answer.json()) == client.predict("age", ROW).json()["predictions"]
+
+
+def test_each_system_is_refused_in_its_own_words(client):
+    settings = Settings(max_body_bytes=10_000, max_rows=50, default_endpoint="age")
+    client.app = build(client.predictor, settings)
+    seldon = client.send("POST", "/api/v1.0/predictions", json={})
+    assert (seldon.status_code, seldon.json()["status"]["status"]) == (400, "FAILURE")
+    azure = client.send("POST", "/score", json={})
+    assert (azure.status_code, azure.headers["x-ms-run-function-failed"]) == (400, "False")
+    assert "data" in azure.json()["message"]
+    picked = {"azureml-model-deployment": "nobody@1"}
+    assert client.send("POST", "/score", json={"data": LIST}, headers=picked).status_code == 404
+
+
 def test_servers_of_other_kinds_are_polled_where_they_are(client):
     assert client.get("/ping").json() == {"status": "Healthy"}
     assert client.get("/health").status_code == 200

@@ -171,6 +171,15 @@ def test_an_application_that_would_answer_http_in_the_gateways_place_is_refused(
     assert any("route_prefix: null" in finding for finding in findings)
 
 
+def test_a_default_endpoint_that_is_not_declared_is_said_with_the_nearest(check):
+    args = "args: {registry: ./registry, state: ./state"
+    text = SPLIT.replace(args, f"{args}, default_endpoint: diagnosys", 1)
+    (found,) = check(text)
+    assert "default_endpoint" in found
+    assert "Did you mean 'diagnosis'?" in found
+    assert check(SPLIT.replace(args, f"{args}, default_endpoint: diagnosis", 1)) == []
+
+
 def test_all_problems_are_told_at_once_in_the_order_of_their_lines(check):
     text = SPLIT.replace("http_options:", "http_optons:")
     text = text.replace("max_queued_requests: 256", "max_queued: 256", 1)

@@ -1,0 +1,168 @@
+"""The Open Inference Protocol's gRPC service, in the gateway itself.
+
+Serve's own gRPC proxy needs a header that says which application is meant as soon as there are
+two, which unmodified clients do not send. Every gateway replica of a machine listens on the same
+port, and the kernel shares connections among them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from serve_app import __version__, errors
+from serve_app.core.messages import Request
+from serve_app.core.ports import Ids
+from serve_app.engine.predict import Predictor
+from serve_app.gateway.endpoints import Settings
+from serve_app.protocols import oip_grpc, oip_messages, oip_v2
+from serve_app.protocols.oip_messages import message
+
+logger = logging.getLogger("serve_app.gateway")
+
+CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
+    errors.ClientError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.ServeError: grpc.StatusCode.INTERNAL,
+}
+GRACE_S = 5.0
+_ADDITIONAL_BYTES = 64 * 1024
+
+
+class InferenceService:
+    """Answers the six methods of the service."""
+
+    def __init__(self, predictor: Predictor, settings: Settings, *, ids: Ids) -> None:
+        self._predictor = predictor
+        self._settings = settings
+        self._ids = ids
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """What a server calls, by method."""
+        methods: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
+            "ServerLive": self._live,
+            "ServerReady": self._ready,
+            "ModelReady": self._model_ready,
+            "ServerMetadata": self._server,
+            "ModelMetadata": self._model,
+            "ModelInfer": self._infer,
+        }
+        return grpc.method_handlers_generic_handler(
+            oip_messages.SERVICE,
+            {
+                name: grpc.unary_unary_rpc_method_handler(
+                    self._guarded(method),
+                    request_deserializer=message(f"{name}Request").FromString,
+                    response_serializer=message(f"{name}Response").SerializeToString,
+                )
+                for name, method in methods.items()
+            },
+        )
+
+    def _guarded(
+        self, method: Callable[[Any, Any], Awaitable[Any]]
+    ) -> Callable[[Any, Any], Awaitable[Any]]:
+        """The method, whose errors become status codes and tell nothing of the inside."""
+
+        async def call(request: Any, context: Any) -> Any:
+            try:
+                return await method(request, context)
+            except errors.ServeError as error:
+                if isinstance(error, errors.ServerFault):
+                    logger.error(error.message, exc_info=error, extra={"details": error.details})
+                await context.abort(code_of(error), error.message)
+            except Exception as error:
+                logger.error("unexpected error", exc_info=error)
+                await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+
+        return call
+
+    async def _live(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        return message("ServerLiveResponse")(live=True)
+
+    async def _ready(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        return message("ServerReadyResponse")(ready=self._predictor.stages.version > 0)
+
+    async def _model_ready(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        try:
+            stage = self._predictor.stages.endpoint(request.name)
+            if request.version:
+                stage.variant(request.version)
+        except errors.NotFound:
+            return message("ModelReadyResponse")(ready=False)
+        return message("ModelReadyResponse")(ready=True)
+
+    async def _server(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        return message("ServerMetadataResponse")(
+            name=self._settings.server_name, version=__version__, extensions=oip_v2.EXTENSIONS
+        )
+
+    async def _model(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        stage = self._predictor.stages.endpoint(request.name)
+        versions = [variant.version for variant in stage.spec.variants]
+        if request.version:
+            versions = [stage.variant(request.version)]
+        return oip_grpc.metadata(stage.spec.name, stage.spec.signature, versions)
+
+    async def _infer(self, request: Any, context: Any) -> Any:
+        stage = self._predictor.stages.endpoint(request.model_name)
+        payload = oip_grpc.decode(request, stage.names, max_rows=self._settings.max_rows)
+        headers = {
+            name: value
+            for name, value in context.invocation_metadata() or ()
+            if isinstance(value, str)
+        }
+        left_s = context.time_remaining()
+        response = await self._predictor.predict(
+            Request(
+                endpoint=stage.spec.name,
+                payload=payload,
+                id=headers.get("x-request-id") or self._ids(),
+                version=request.model_version or None,
+                headers=headers,
+                timeout_s=left_s,
+            )
+        )
+        return oip_grpc.encode(response)
+
+
+def code_of(error: errors.ServeError) -> grpc.StatusCode:
+    """The status code of an error: that of the nearest of its classes in the table."""
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+
+
+async def serve(service: InferenceService, address: str, max_body_bytes: int) -> grpc.aio.Server:
+    """Start a server that shares its port with others of this machine.
+
+    Raises:
+        ConfigError: somebody else has the port.
+    """
+    server = grpc.aio.server(
+        options=[
+            ("grpc.so_reuseport", 1),
+            ("grpc.max_receive_message_length", max_body_bytes + _ADDITIONAL_BYTES),
+            ("grpc.max_send_message_length", -1),
+        ]
+    )
+    server.add_generic_rpc_handlers((service.handlers(),))
+    alive = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(alive, server)
+    for name in ("", oip_messages.SERVICE):
+        await alive.set(name, health_pb2.HealthCheckResponse.SERVING)
+    names = (oip_messages.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server, pool=oip_messages.POOL)
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        msg = f"the gRPC address {address} cannot be taken; set another `grpc_port`"
+        raise errors.ConfigError(msg) from error
+    await server.start()
+    return server

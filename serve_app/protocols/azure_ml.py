@@ -1,0 +1,93 @@
+"""Azure ML's online endpoints: `POST /score`.
+
+https://learn.microsoft.com/azure/machine-learning/how-to-deploy-advanced-entry-script, and the
+server that Azure runs, azureml-inference-server-http.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from serve_app.core.messages import Payload, RawColumns, Response
+from serve_app.core.violations import told
+from serve_app.errors import BadEncoding
+from serve_app.protocols import json_body, rows
+from serve_app.protocols.dialect import ByPath, Call, Refusal, Reply, Target
+
+_DEPLOYMENT = "azureml-model-deployment"
+_CLIENT_ID = "x-ms-client-request-id"
+
+
+class AzureMl(ByPath):
+    """Rows under `data`, `Inputs` or `input_data`; a list of predictions.
+
+    A body with `Inputs`, as AutoML's clients send it, is answered under `Results`.
+    """
+
+    name = "azure_ml"
+    media_types = frozenset({"application/json", "text/json", ""})
+
+    def target(self, headers: Mapping[str, str]) -> Target:
+        """A deployment of Azure's is a version here, and goes past the route."""
+        return Target(None, headers.get(_DEPLOYMENT))
+
+    def decode(self, call: Call) -> Payload:
+        """The columns of a body.
+
+        Raises:
+            BadEncoding: it is of none of the forms.
+            InvalidInput: its rows and columns do not fit each other.
+            TooLarge: more than `max_rows` rows.
+        """
+        document = json_body.parse(call.body)
+        if "Inputs" in document:
+            inputs = json_body.members(document, "Inputs")
+            found = inputs.get("data", next(iter(inputs.values()), None))
+            columns, count = _from(found, "Inputs", call)
+        elif "input_data" in document:
+            columns, count = _from(document["input_data"], "input_data", call)
+        else:
+            columns, count = _from(document.get("data"), "data", call)
+        json_body.check_rows(count, call.max_rows)
+        return Payload(
+            columns=columns,
+            rows=count,
+            keys=json_body.members(document, "GlobalParameters"),
+            form="Inputs" in document,
+        )
+
+    def encode(self, response: Response) -> Reply:
+        """The predictions, with the headers that Azure's clients look for."""
+        values = json_body.plain(response.answer.prediction.values)
+        wrapped = response.request.payload.form
+        headers = [
+            (b"x-ms-request-id", response.request.id.encode()),
+            (b"x-ms-run-function-failed", b"False"),
+            (_DEPLOYMENT.encode(), ",".join(response.answer.variants).encode()),
+        ]
+        client_id = response.request.headers.get(_CLIENT_ID)
+        if client_id is not None:
+            headers.append((_CLIENT_ID.encode(), client_id.encode("latin-1")))
+        body = json_body.dump({"Results": values} if wrapped else values)
+        return Reply(body, headers=tuple(headers))
+
+    def refuse(self, refusal: Refusal) -> Reply | None:
+        """Azure's clients read a header that says whether the model failed."""
+        failed = b"True" if refusal.status == 500 else b"False"
+        return Reply(b"", headers=((b"x-ms-run-function-failed", failed),))
+
+
+DIALECT = AzureMl()
+
+
+def _from(found: Any, key: str, call: Call) -> tuple[RawColumns, int]:
+    if isinstance(found, dict) and isinstance(found.get("data"), list):
+        return rows.of_split(found, call.names, key)
+    if not isinstance(found, list):
+        msg = (
+            f"a value is not provided for {key!r}: it must be a list of rows, or an object with "
+            f"'columns' and 'data', got {told(found)}"
+        )
+        raise BadEncoding(msg, key=key)
+    return rows.of_rows(found, call.names), len(found)

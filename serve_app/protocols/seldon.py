@@ -1,0 +1,142 @@
+"""Seldon Core's first protocol: a SeldonMessage in, one of the same kind of data out.
+
+https://docs.seldon.io/projects/seldon-core/en/v1.18/reference/apis/external-prediction.html
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array
+from serve_app.core.messages import Payload, RawColumns, Response
+from serve_app.core.violations import told
+from serve_app.errors import BadEncoding
+from serve_app.protocols import json_body, rows
+from serve_app.protocols.dialect import ByPath, Call, Refusal, Reply
+
+_KINDS = ("ndarray", "tensor")
+
+
+class Seldon(ByPath):
+    """`data` with `names` and an `ndarray` or a `tensor`, or rows as `jsonData`.
+
+    Probabilities are answered where the model gives them, with the classes as `names`, and its
+    values otherwise: as Seldon's own scikit-learn server does.
+    """
+
+    name = "seldon"
+    media_types = frozenset({"application/json", "text/json", ""})
+
+    def decode(self, call: Call) -> Payload:
+        """The columns of a message.
+
+        Raises:
+            BadEncoding: it holds no data of a kind that is spoken here.
+            InvalidInput: a row does not have one value per name.
+            TooLarge: more than `max_rows` rows.
+        """
+        document = json_body.parse(call.body)
+        meta = json_body.members(document, "meta")
+        if "jsonData" in document:
+            kind, found = "jsonData", document["jsonData"]
+            found = [found] if isinstance(found, dict) else found
+            if not isinstance(found, list):
+                raise BadEncoding(f"'jsonData' must be rows, got {told(found)}", key="jsonData")
+            json_body.check_rows(len(found), call.max_rows)
+            columns, count = rows.of_rows(found, call.names), len(found)
+        else:
+            kind, columns, count = _from_data(json_body.members(document, "data"), call)
+        identity = meta.get("puid")
+        return Payload(
+            columns=columns,
+            rows=count,
+            keys=json_body.members(meta, "tags"),
+            id=identity if isinstance(identity, str) else None,
+            form=kind,
+        )
+
+    def encode(self, response: Response) -> Reply:
+        """The answer in the kind of data that was sent."""
+        answer, payload = response.answer, response.request.payload
+        shares = answer.prediction.probabilities
+        values = answer.prediction.values if shares is None else shares
+        names = [f"t:{index}" for index in range(1 if values.ndim == 1 else values.shape[1])]
+        if shares is not None:
+            names = [str(label) for label in response.labels]
+        meta = {
+            "puid": payload.id or response.request.id,
+            "tags": {"prediction_id": response.prediction_id},
+            "requestPath": dict.fromkeys(answer.variants, response.request.endpoint),
+        }
+        said = _said(payload.form, values, names)
+        return Reply(json_body.dump({"meta": meta, **said}))
+
+    def refuse(self, refusal: Refusal) -> Reply | None:
+        """Seldon's clients read `status`."""
+        client = refusal.status < 500
+        status = {
+            "code": refusal.status,
+            "status": "FAILURE",
+            "info": refusal.message,
+            "reason": "MICROSERVICE_BAD_DATA" if client else "MICROSERVICE_INTERNAL_ERROR",
+        }
+        return Reply(json_body.dump({"status": status, "meta": {"puid": refusal.request_id}}))
+
+
+DIALECT = Seldon()
+
+
+def _from_data(data: dict[str, Any], call: Call) -> tuple[str, RawColumns, int]:
+    kinds = [kind for kind in _KINDS if kind in data]
+    if len(kinds) != 1:
+        msg = "the body must have 'data' with one of ndarray or tensor, or 'jsonData'"
+        raise BadEncoding(msg, key="data")
+    (kind,) = kinds
+    names = data.get("names") or list(call.names)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadEncoding("'names' must be a list of names", key="names")
+    if len(set(names)) < len(names):
+        raise BadEncoding("'names' names a column twice", key="names")
+    found = data[kind] if kind == "ndarray" else _rows(data[kind])
+    if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
+        raise BadEncoding(f"{kind!r} must hold rows of values", key=kind)
+    json_body.check_rows(len(found), call.max_rows)
+    if not found:
+        return kind, {name: [] for name in names}, 0
+    return kind, rows.of_rows(found, names), len(found)
+
+
+def _rows(tensor: Any) -> list[list[Any]]:
+    """The rows of `{"shape": [rows, columns], "values": [flat]}`."""
+    shape = tensor.get("shape") if isinstance(tensor, dict) else None
+    values = tensor.get("values") if isinstance(tensor, dict) else None
+    if (
+        not isinstance(shape, list)
+        or not isinstance(values, list)
+        or len(shape) != 2
+        or not all(type(size) is int and size >= 0 for size in shape)
+        or math.prod(shape) != len(values)
+    ):
+        msg = "'tensor' must have a 'shape' of [rows, columns] and so many 'values'"
+        raise BadEncoding(msg, key="tensor")
+    width = shape[1]
+    return [values[start : start + width] for start in range(0, len(values), width or 1)]
+
+
+def _said(kind: str, values: Array, names: Sequence[str]) -> dict[str, Any]:
+    if kind == "jsonData":
+        return {"jsonData": json_body.plain(values)}
+    matrix = values[:, np.newaxis] if values.ndim == 1 and kind == "tensor" else values
+    if kind == "tensor" and matrix.dtype.kind in "biuf":
+        flat = json_body.plain(matrix.reshape(-1).astype(float))
+        return {
+            "data": {
+                "names": list(names),
+                "tensor": {"shape": list(matrix.shape), "values": flat},
+            }
+        }
+    return {"data": {"names": list(names), "ndarray": json_body.plain(values)}}

@@ -1,0 +1,83 @@
+"""The gateway without Ray on real sockets, for clients that other people wrote."""
+
+import asyncio
+import itertools
+import socket
+import threading
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+
+from serve_app.config import ControlSettings
+from serve_app.core.snapshot import Snapshot
+from serve_app.engine.assemble import Assembler
+from serve_app.engine.declare import declare
+from serve_app.engine.load import load
+from serve_app.engine.local import LocalModels
+from serve_app.engine.predict import Predictor
+from serve_app.gateway import rpc
+from serve_app.gateway.app import build
+from serve_app.gateway.endpoints import Settings
+from serve_app.gateway.middleware import RequestIds
+
+ENDPOINTS = {
+    "risk": {
+        "route": {
+            "kind": "split",
+            "variants": [{"model": "logistic@1", "weight": 1}, {"model": "other@1", "weight": 0}],
+        }
+    },
+    "age": {"route": {"kind": "single", "model": "line@1"}},
+}
+SETTINGS = Settings(
+    max_body_bytes=1_000_000, max_rows=20_000, default_endpoint="risk", server_name="triton"
+)
+START_S = 20
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where the gateway listens, and the models behind it."""
+
+    http: str
+    grpc: str
+    models: dict
+
+
+@pytest.fixture
+def served(registry):
+    """A running gateway, which is gone after the test."""
+    models = {f"{name}@1": load(registry, name, 1).model for name in ("logistic", "other", "line")}
+    numbers = itertools.count(1)
+    ids = lambda: f"id-{next(numbers)}"  # noqa: E731
+    predictor = Predictor(clock=lambda: 0.0, ids=ids)
+    declared = ControlSettings.model_validate({"endpoints": ENDPOINTS})
+    local = LocalModels(models, clock=lambda: 0.0)
+    assembler = Assembler(replicas=local, inline=local, clock=lambda: 0.0)
+    snapshot = Snapshot(4, "hash", declare(declared, registry.manifest).checked())
+    predictor.swap(assembler.stages(snapshot))
+    http = socket.create_server(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    application = RequestIds(build(predictor, SETTINGS), ids=ids)
+    server = uvicorn.Server(uvicorn.Config(application, log_level="critical"))
+    started = threading.Event()
+
+    async def run():
+        service = rpc.InferenceService(predictor, SETTINGS, ids=ids)
+        listening = await rpc.serve(service, address, SETTINGS.max_body_bytes)
+        started.set()
+        await server.serve([http])
+        await listening.stop(None)
+
+    thread = threading.Thread(target=asyncio.run, args=[run()])
+    thread.start()
+    try:
+        assert started.wait(START_S)
+        yield Running(f"127.0.0.1:{http.getsockname()[1]}", address, models)
+    finally:
+        server.should_exit = True
+        thread.join(START_S)
+        http.close()
+    assert not thread.is_alive()

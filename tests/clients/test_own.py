@@ -1,0 +1,40 @@
+"""The project's own client against a gateway on a real socket."""
+
+import numpy as np
+import pytest
+
+from serve_app import errors
+from serve_app.client import AsyncClient, Client, Retries
+from serve_app.models.frames import to_columns
+
+
+@pytest.mark.parametrize("form", ["frame", "matrix", "rows"])
+def test_rows_in_every_form_get_the_models_predictions(served, frame, form):
+    head = frame.head(20)
+    data = {"frame": head, "matrix": head.to_numpy(), "rows": head.to_dict("records")}[form]
+    model = served.models["logistic@1"].predict(to_columns(head))
+    with Client(f"http://{served.http}") as client:
+        answer = client.predict("risk", data)
+        names = [endpoint["name"] for endpoint in client.endpoints()]
+    assert answer.predictions == model.values.tolist()
+    assert np.array(answer.probabilities).tobytes() == model.probabilities.tobytes()
+    assert len(answer.frame()) == 20
+    assert sorted(names) == ["age", "risk"]
+
+
+def test_errors_are_those_of_the_server(served, frame):
+    with Client(f"http://{served.http}") as client:
+        with pytest.raises(errors.InvalidInput) as refused:
+            client.predict("risk", frame[["age"]])
+        assert refused.value.details["violations"][0]["column"] == "dose"
+        with pytest.raises(errors.NotFound, match="nobody"):
+            client.predict("nobody", frame)
+
+
+async def test_many_requests_at_once_are_answered(served, frame):
+    import asyncio
+
+    async with AsyncClient(f"http://{served.http}", retries=Retries(attempts=1)) as client:
+        one = frame.head(1)
+        answers = await asyncio.gather(*(client.predict("age", one) for _ in range(50)))
+    assert len({answer.predictions[0] for answer in answers}) == 1

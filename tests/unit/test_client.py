@@ -1,0 +1,201 @@
+"""The client's retries, deadlines and errors, with a server that a test plays."""
+
+import asyncio
+
+import httpx
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+
+from serve_app import errors
+from serve_app.client import AsyncClient, Client, Retries, rows
+
+GOOD = {
+    "predictions": ["ill"], "probabilities": [[0.25, 0.75]], "classes": ["well", "ill"],
+    "variants": ["a@1"], "prediction_id": "p", "request_id": "r", "snapshot": 3,
+}  # fmt: skip
+
+
+class Server:
+    """Gives prepared answers in turn, the last one for ever; a clock that sleeping moves."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.requests = []
+        self.slept = []
+        self.now = 100.0
+
+    def __call__(self, request):
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        status, body, headers = answer
+        return httpx.Response(status, json=body, headers=headers)
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def client(self, **more):
+        return Client(
+            "http://server/",
+            transport=httpx.MockTransport(self),
+            clock=lambda: self.now,
+            draw=lambda: 1.0,
+            sleep=self.sleep,
+            **more,
+        )
+
+
+def good():
+    return (200, GOOD, {"x-cache": "miss"})
+
+
+def busy(**headers):
+    return (429, {"error": "busy", "error_code": "overloaded", "waiting": 7}, headers)
+
+
+def test_an_answer_is_read_and_turned_into_a_frame():
+    server = Server(good())
+    with server.client(headers={"x-tenant": "t"}) as client:
+        answer = client.predict("risk", [{"age": 63}], version="2", parameters={"key": 1})
+    (request,) = server.requests
+    assert request.url.path == "/v1/models/risk/versions/2:predict"
+    assert orjson.loads(request.content) == {"instances": [{"age": 63}], "parameters": {"key": 1}}
+    assert request.headers["x-tenant"] == "t"
+    assert float(request.headers["x-timeout-s"]) == 10.0
+    assert (answer.predictions, answer.variants, answer.cache) == (["ill"], ["a@1"], "miss")
+    assert answer.frame().to_dict("records") == [
+        {"prediction": "ill", "p(well)": 0.25, "p(ill)": 0.75}
+    ]
+
+
+@pytest.mark.parametrize(
+    "failed", [busy(), (503, {}, {}), (502, {}, {}), httpx.ConnectError("refused")]
+)
+def test_what_may_pass_is_tried_again_after_growing_pauses(failed):
+    server = Server(failed, failed, good())
+    assert server.client().predict("risk", [[1]]).predictions == ["ill"]
+    assert server.slept == [0.05, 0.1]
+    left = [float(request.headers["x-timeout-s"]) for request in server.requests]
+    assert left == [10.0, 9.95, 9.85]
+
+
+def test_a_server_that_says_when_is_given_that_time():
+    server = Server(busy(**{"retry-after": "2"}), good())
+    server.client().predict("risk", [[1]])
+    assert server.slept == [2.0]
+
+
+def test_attempts_end_and_the_last_error_stands():
+    server = Server(busy())
+    with pytest.raises(errors.Overloaded, match="busy") as refused:
+        server.client().predict("risk", [[1]])
+    assert len(server.requests) == 4
+    assert refused.value.details == {"waiting": 7}
+
+
+def test_no_attempt_begins_after_the_deadline():
+    server = Server(busy(**{"retry-after": "3"}))
+    with pytest.raises(errors.Overloaded):
+        server.client(timeout_s=5.0).predict("risk", [[1]])
+    assert server.slept == [3.0]
+    with pytest.raises(errors.Overloaded):
+        server.client().predict("risk", [[1]], timeout_s=1.0)
+    assert server.slept == [3.0]
+
+
+def test_repetitions_stay_below_their_share_of_all_requests():
+    server = Server(busy())
+    client = server.client(retries=Retries(attempts=10, share=0.1, burst=3.0), timeout_s=1e6)
+    for _ in range(100):
+        with pytest.raises(errors.Overloaded):
+            client.predict("risk", [[1]])
+    assert 100 + 3 <= len(server.requests) <= 100 + 3 + 10
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, {"error": "x", "error_code": "invalid_input", "violations": []}, errors.InvalidInput),
+        (400, {"error": "x", "error_code": "bad_encoding"}, errors.ClientError),
+        (404, {"error": "x"}, errors.NotFound),
+        (413, {"error": "x"}, errors.TooLarge),
+        (415, {"error": "x"}, errors.UnsupportedMedia),
+        (500, {"error": "x", "error_code": "model_failed"}, errors.ModelFailed),
+        (500, {"error": "x"}, errors.ServerFault),
+        (504, {"error": "x"}, errors.DeadlineExceeded),
+        (302, [], errors.ServerFault),
+    ],
+)
+def test_other_errors_are_raised_at_once_as_what_they_are(status, body, kind):
+    server = Server((status, body, {}))
+    with pytest.raises(kind) as refused:
+        server.client().predict("risk", [[1]])
+    assert len(server.requests) == 1
+    assert type(refused.value) is kind
+
+
+def test_a_server_that_is_not_there_is_named():
+    server = Server(httpx.ConnectError("refused"))
+    with pytest.raises(errors.NotReady, match=r"http://server cannot be reached: refused"):
+        server.client().predict("risk", [[1]])
+    late = Server(httpx.ReadTimeout(""))
+    with pytest.raises(errors.DeadlineExceeded):
+        late.client(retries=Retries(attempts=1)).predict("risk", [[1]])
+
+
+def test_what_is_no_json_is_no_traceback():
+    def page(request):
+        return httpx.Response(200, text="<html>")
+
+    client = Client("http://server", transport=httpx.MockTransport(page))
+    with pytest.raises(errors.ServerFault, match="the server answered 200"):
+        client.endpoints()
+
+
+class TestRows:
+    def test_frames_are_columns_whose_gaps_are_null(self):
+        frame = pd.DataFrame(
+            {
+                "age": [63, 41],
+                "bmi": [22.5, np.nan],
+                "sex": pd.Series(["f", None], dtype="str"),
+                "smoker": pd.array([True, pd.NA], dtype="boolean"),
+            }
+        )
+        assert rows(frame) == {
+            "inputs": {
+                "age": [63, 41],
+                "bmi": [22.5, None],
+                "sex": ["f", None],
+                "smoker": [True, None],
+            }
+        }
+
+    @pytest.mark.parametrize(
+        "data",
+        [[[1.0, 2.0]], np.array([[1.0, 2.0]]), ([1.0, 2.0],)],
+        ids=["list", "matrix", "tuple"],
+    )
+    def test_matrices_are_rows(self, data):
+        assert rows(data) == {"instances": [[1.0, 2.0]]}
+
+    def test_one_row_may_stand_alone(self):
+        assert rows({"age": 63}) == {"instances": [{"age": 63}]}
+
+    @pytest.mark.parametrize("data", ["age", 5, None, b"rows"])
+    def test_what_is_no_table_is_refused(self, data):
+        with pytest.raises(errors.InvalidInput, match="rows must be"):
+            rows(data)
+
+
+async def test_the_asynchronous_client_does_the_same():
+    server = Server(busy(), good())
+    transport = httpx.MockTransport(server)
+    async with AsyncClient("http://server", transport=transport, draw=lambda: 0.0) as client:
+        answers = await asyncio.gather(*(client.predict("risk", [[1]]) for _ in range(3)))
+    assert [answer.predictions for answer in answers] == [["ill"]] * 3
+    assert len(server.requests) == 4
