@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import httpx
 import orjson
@@ -31,7 +31,6 @@ _KINDS: dict[int, type[errors.ServeError]] = {
     503: errors.NotReady,
     504: errors.DeadlineExceeded,
 }
-_MEDIA = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +75,42 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Send:
-    """A step: send this, within so many seconds."""
-
-    request: httpx.Request
-    timeout_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Pause:
-    """A step: wait so many seconds."""
+    """A step: wait so many seconds. The other kind of step is a request to send."""
 
     seconds: float
 
 
-_Steps = Generator[_Send | _Pause, httpx.Response | httpx.TransportError | None, httpx.Response]
+_Steps = Generator[
+    httpx.Request | _Pause, httpx.Response | httpx.TransportError | None, httpx.Response
+]
+
+
+class Options(TypedDict, total=False):
+    """What both clients may be told, beside where the server is.
+
+    `timeout_s` is the time of one prediction, repetitions included; `headers` go with every
+    request. `clock` gives seconds, `draw` numbers from 0 to 1.
+    """
+
+    timeout_s: float
+    retries: Retries
+    headers: Mapping[str, str]
+    clock: Callable[[], float]
+    draw: Callable[[], float]
 
 
 class _Calls:
     """What both clients do between sending and waiting; sends and waits for nothing itself."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout_s: float,
-        retries: Retries,
-        headers: Mapping[str, str],
-        clock: Callable[[], float],
-        draw: Callable[[], float],
-    ) -> None:
+    def __init__(self, url: str, options: Options) -> None:
         self._url = url.rstrip("/")
-        self._timeout_s = timeout_s
-        self._retries = retries
-        self._headers = {**headers}
-        self._clock = clock
-        self._draw = draw
-        self._allowed = retries.burst
+        self._timeout_s = options.get("timeout_s", 10.0)
+        self._retries = options.get("retries", Retries())
+        self._headers = {**options.get("headers", {}), "content-type": "application/json"}
+        self._clock = options.get("clock", time.monotonic)
+        self._draw = options.get("draw", random.random)
+        self._allowed = self._retries.burst
 
     def prediction(
         self,
@@ -122,12 +120,14 @@ class _Calls:
         parameters: Mapping[str, Any] | None,
         timeout_s: float | None,
     ) -> _Steps:
+        """The steps of a prediction."""
         path = f"/v1/models/{endpoint}" + (f"/versions/{version}" if version else "")
         body = {**rows(data), **({"parameters": dict(parameters)} if parameters else {})}
         content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
         return self._steps("POST", f"{path}:predict", content, timeout_s)
 
     def listing(self) -> _Steps:
+        """The steps of asking which endpoints there are."""
         return self._steps("GET", "/v1/endpoints", b"", None)
 
     def _steps(self, method: str, path: str, content: bytes, timeout_s: float | None) -> _Steps:
@@ -140,9 +140,13 @@ class _Calls:
             left_s = deadline - self._clock()
             if left_s <= 0:
                 raise errors.DeadlineExceeded(f"no answer from {self._url}{path} in time")
-            headers = {**self._headers, **_MEDIA, "x-timeout-s": f"{left_s:.3f}"}
-            request = httpx.Request(method, self._url + path, content=content, headers=headers)
-            got = yield _Send(request, left_s)
+            got = yield httpx.Request(
+                method,
+                self._url + path,
+                content=content,
+                headers={**self._headers, "x-timeout-s": f"{left_s:.3f}"},
+                extensions={"timeout": httpx.Timeout(left_s).as_dict()},
+            )
             if isinstance(got, httpx.Response) and got.status_code not in RETRIED:
                 return got
             pause_s = self._pause_s(attempt, got)
@@ -168,24 +172,29 @@ class _Calls:
         return max(asked, min(float(drawn), self._retries.longest_pause_s))
 
 
+def _next(
+    steps: _Steps, got: httpx.Response | httpx.TransportError | None
+) -> httpx.Request | _Pause | httpx.Response:
+    """The next step, or the answer that ends them."""
+    try:
+        return steps.send(got)
+    except StopIteration as finished:
+        response: httpx.Response = finished.value
+        return response
+
+
 class Client:
     """Asks endpoints, and waits for the answer."""
 
-    def __init__(  # noqa: PLR0913 - every setting by its name
+    def __init__(
         self,
         url: str,
         *,
-        timeout_s: float = 10.0,
-        retries: Retries = Retries(),
-        headers: Mapping[str, str] = {},
         transport: httpx.BaseTransport | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
+        **options: Unpack[Options],
     ) -> None:
-        self._calls = _Calls(
-            url, timeout_s=timeout_s, retries=retries, headers=headers, clock=clock, draw=draw
-        )
+        self._calls = _Calls(url, options)
         self._http = httpx.Client(transport=transport)
         self._sleep = sleep
 
@@ -208,9 +217,8 @@ class Client:
             Unavailable: nobody answered in time.
             ServerFault: a model failed.
         """
-        return _answer(
-            self._run(self._calls.prediction(endpoint, data, version, parameters, timeout_s))
-        )
+        steps = self._calls.prediction(endpoint, data, version, parameters, timeout_s)
+        return _answer(self._run(steps))
 
     def endpoints(self) -> list[dict[str, Any]]:
         """All endpoints with their variants, weights and columns."""
@@ -228,40 +236,29 @@ class Client:
 
     def _run(self, steps: _Steps) -> httpx.Response:
         got: httpx.Response | httpx.TransportError | None = None
-        while True:
-            try:
-                step = steps.send(got)
-            except StopIteration as finished:
-                response: httpx.Response = finished.value
-                return response
+        while not isinstance(step := _next(steps, got), httpx.Response):
             got = None
             if isinstance(step, _Pause):
                 self._sleep(step.seconds)
                 continue
-            step.request.extensions["timeout"] = httpx.Timeout(step.timeout_s).as_dict()
             try:
-                got = self._http.send(step.request)
+                got = self._http.send(step)
             except httpx.TransportError as error:
                 got = error
+        return step
 
 
 class AsyncClient:
     """The same for asyncio."""
 
-    def __init__(  # noqa: PLR0913 - every setting by its name
+    def __init__(
         self,
         url: str,
         *,
-        timeout_s: float = 10.0,
-        retries: Retries = Retries(),
-        headers: Mapping[str, str] = {},
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = random.random,
+        **options: Unpack[Options],
     ) -> None:
-        self._calls = _Calls(
-            url, timeout_s=timeout_s, retries=retries, headers=headers, clock=clock, draw=draw
-        )
+        self._calls = _Calls(url, options)
         self._http = httpx.AsyncClient(transport=transport)
 
     async def predict(
@@ -293,21 +290,16 @@ class AsyncClient:
 
     async def _run(self, steps: _Steps) -> httpx.Response:
         got: httpx.Response | httpx.TransportError | None = None
-        while True:
-            try:
-                step = steps.send(got)
-            except StopIteration as finished:
-                response: httpx.Response = finished.value
-                return response
+        while not isinstance(step := _next(steps, got), httpx.Response):
             got = None
             if isinstance(step, _Pause):
                 await asyncio.sleep(step.seconds)
                 continue
-            step.request.extensions["timeout"] = httpx.Timeout(step.timeout_s).as_dict()
             try:
-                got = await self._http.send(step.request)
+                got = await self._http.send(step)
             except httpx.TransportError as error:
                 got = error
+        return step
 
 
 def rows(data: Any) -> dict[str, Any]:
