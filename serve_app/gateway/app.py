@@ -98,6 +98,7 @@ DIALECTS: tuple[tuple[str, Dialect], ...] = (
     (f"/v1/models/{_VERSION}:predict", native.DIALECT),
     (f"/v2/models/{_VERSION}/infer", oip_v2.DIALECT),
     ("/invocations", invocations.DIALECT),
+    (f"/endpoints/{_ENDPOINT}/invocations", invocations.DIALECT),
     ("/score", azure_ml.DIALECT),
     (f"/predictions/{_ENDPOINT}", torchserve.DIALECT),
     (f"/predictions/{_ENDPOINT}/{{version:bare}}", torchserve.DIALECT),

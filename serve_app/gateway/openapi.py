@@ -8,6 +8,7 @@ from typing import Any
 
 from serve_app.gateway import openapi_schemas as schemas
 from serve_app.gateway.openapi_schemas import JSON, EndpointDescription
+from serve_app.protocols import tensors
 
 __all__ = ["EndpointDescription", "document"]
 
@@ -198,8 +199,14 @@ _TENSOR: JSON = {
     "required": ["name", "shape", "datatype", "data"],
     "properties": {
         "name": _STRING,
-        "shape": {"type": "array", "items": {"type": "integer"}},
-        "datatype": _STRING,
+        "shape": {
+            "description": "[rows], or [rows, columns].",
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0},
+            "minItems": 1,
+            "maxItems": 2,
+        },
+        "datatype": {"enum": sorted(tensors.DATATYPES)},
         "data": {"description": "Row by row; flat, or one list per row.", "type": "array"},
     },
 }
@@ -250,13 +257,14 @@ _COMMON_SCHEMAS: dict[str, Any] = {
                 "items": _TENSOR,
             },
             "outputs": {
-                "type": "array",
+                "type": ["array", "null"],
                 "items": {
                     "type": "object",
-                    "properties": {"name": {"enum": ["predict", "predict_proba"]}},
+                    "required": ["name"],
+                    "properties": {"name": {"enum": ["predict", "predict_proba", "output-0"]}},
                 },
             },
-            "parameters": {"type": "object"},
+            "parameters": {"type": ["object", "null"]},
         },
     },
     "InferAnswer": {

@@ -105,6 +105,7 @@ def request(name: str) -> JSON:
                 "description": "Columns in place of rows: a list of values for each.",
                 "type": "object",
                 "additionalProperties": {"type": "array"},
+                "minProperties": 1,
             },
             "instances": {
                 "description": "The rows: all of them objects, or all of them lists.",

@@ -23,6 +23,8 @@ _KINDS: dict[str, frozenset[type]] = {
     "FP64": frozenset({float, int}),
     **dict.fromkeys(_INT_RANGES, frozenset({int})),
 }
+DATATYPES = frozenset(_KINDS)
+"""The datatypes that JSON can carry."""
 _PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
 _PARTS = itemgetter("name", "shape", "datatype", "data")
 _BINARY_ONLY = frozenset({"FP16", "BF16"})

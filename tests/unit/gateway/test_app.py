@@ -334,6 +334,7 @@ LIST = [list(ROW.values())]
     ("path", "body", "values"),
     [
         ("/score", {"data": LIST}, lambda said: said),
+        ("/endpoints/age/invocations", LIST, lambda said: said["predictions"]),
         ("/predictions/age", LIST, lambda said: said),
         ("/predictions/age/1", LIST, lambda said: said),
         (
