@@ -23,6 +23,9 @@ from serve_app import errors
 
 RETRIED = frozenset({429, 502, 503})
 """Statuses after which the same request may be sent again; predictions change nothing."""
+_TOLD_APART: dict[Any, type[errors.ServeError]] = {
+    kind.code: kind for kind in (errors.InvalidInput, errors.RowsRefused, errors.ModelFailed)
+}
 _KINDS: dict[int, type[errors.ServeError]] = {
     404: errors.NotFound,
     413: errors.TooLarge,
@@ -213,6 +216,7 @@ class Client:
 
         Raises:
             InvalidInput: the rows break the schema; `details["violations"]` says how.
+            RowsRefused: the model takes no such values.
             NotFound: no such endpoint or version.
             Unavailable: nobody answered in time.
             ServerFault: a model failed.
@@ -370,10 +374,8 @@ def _checked(response: httpx.Response) -> Any:
 
 
 def _kind(status: int, code: Any) -> type[errors.ServeError]:
-    if code == errors.InvalidInput.code:
-        return errors.InvalidInput
-    if code == errors.ModelFailed.code:
-        return errors.ModelFailed
+    if code in _TOLD_APART:
+        return _TOLD_APART[code]
     if status in _KINDS:
         return _KINDS[status]
     return errors.ClientError if 400 <= status < 500 else errors.ServerFault

@@ -3,6 +3,7 @@
     ServeError
     ├── ClientError            mend the request
     │   ├── InvalidInput       the rows break the schema
+    │   ├── RowsRefused        the rows fit the schema, and the model takes no such values
     │   ├── BadEncoding        the bytes are not what the content type says
     │   ├── UnsupportedMedia   the content type or encoding is not spoken here
     │   ├── NotFound           no such endpoint, version or model
@@ -39,6 +40,7 @@ __all__ = [
     "NotReady",
     "Overloaded",
     "RegistryFailed",
+    "RowsRefused",
     "ServeError",
     "ServerFault",
     "TooLarge",
@@ -79,6 +81,12 @@ class InvalidInput(ClientError):
     """The rows break the schema; `details["violations"]` lists how."""
 
     code = "invalid_input"
+
+
+class RowsRefused(ClientError):
+    """The rows fit the schema, but hold values that the model itself refuses."""
+
+    code = "rows_refused"
 
 
 class BadEncoding(ClientError):

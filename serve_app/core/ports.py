@@ -14,11 +14,11 @@ class Model(Protocol):
     """One loaded version: a predictor, a transformer, or both."""
 
     def predict(self, columns: Columns) -> Prediction:
-        """Predict every row. Raises ModelFailed when the library refuses."""
+        """Predict every row. Raises RowsRefused or ModelFailed."""
         ...
 
     def transform(self, columns: Columns) -> Columns:
-        """Transform every row. Raises ModelFailed when the library refuses."""
+        """Transform every row. Raises RowsRefused or ModelFailed."""
         ...
 
 

@@ -17,6 +17,7 @@ from serve_app.errors import (
     DeadlineExceeded,
     NotReady,
     Overloaded,
+    RowsRefused,
     ServeError,
     ServerFault,
     Unavailable,
@@ -103,7 +104,7 @@ class AskInTurn:
             except Overloaded:
                 # Handing the load on would carry the overload to the next one.
                 raise
-            except (Unavailable, ServerFault) as error:
+            except (Unavailable, ServerFault, RowsRefused) as error:
                 failures = (*failures, Failure(version, error.code))
                 first = first or error
             else:
@@ -146,7 +147,7 @@ class AskTogether:
                 variant = asked.variants[version]
                 members.append(Member(result, variant.weight, variant.labels))
                 answered.append(version)
-            elif isinstance(result, (Unavailable, ServerFault)):
+            elif isinstance(result, (Unavailable, ServerFault, RowsRefused)):
                 failures.append(Failure(version, result.code))
                 errors.append(result)
             else:

@@ -13,7 +13,7 @@ import numpy as np
 from serve_app.core.columns import Columns
 from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.errors import ModelFailed
+from serve_app.errors import ModelFailed, RowsRefused
 from serve_app.models import parity, probes
 from serve_app.models.compiled import storage
 from serve_app.models.compiled.model import CompiledModel, load_compiled
@@ -125,7 +125,7 @@ def _speedup(
         batch = columns.slice(0, min(rows, columns.rows))
         try:
             took = [_time_s(model, kind, batch, clock) for model in (native, compiled)]
-        except ModelFailed:
+        except (ModelFailed, RowsRefused):
             continue
         found[str(rows)] = round(took[0] / took[1], 2)
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from serve_app.core.columns import Array, Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
-from serve_app.errors import ModelFailed
+from serve_app.errors import ModelFailed, RowsRefused
 
 PROBABILITY = 1e-6
 RELATIVE = 1e-5
@@ -88,7 +88,7 @@ def _compare(native: Computes, compiled: Computes, batch: Columns, compared: Com
 def _asked(computes: Computes, batch: Columns) -> Outputs | None:
     try:
         return computes(batch)
-    except ModelFailed:
+    except (ModelFailed, RowsRefused):
         return None
 
 

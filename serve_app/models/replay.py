@@ -10,7 +10,7 @@ import numpy as np
 from serve_app.core.columns import Array, Columns
 from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Signature
-from serve_app.errors import ArtifactRejected, ModelFailed
+from serve_app.errors import ArtifactRejected, ModelFailed, RowsRefused
 
 ROWS = 8
 # Matrix products differ in the last bits between processors.
@@ -50,7 +50,7 @@ def check(model: Model, columns: Columns, wanted: Mapping[str, Any], kind: str) 
     """
     try:
         got = expected(model, columns, kind)
-    except ModelFailed as error:
+    except (ModelFailed, RowsRefused) as error:
         msg = f"the version cannot answer its own sample: {error.message}"
         raise ArtifactRejected(msg) from error
     pairs = (wanted["columns"], got["columns"]) if kind == "transform" else (dict(wanted), got)

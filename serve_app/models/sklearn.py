@@ -21,7 +21,7 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
-from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed
+from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed, RowsRefused
 from serve_app.models import threads
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
@@ -137,7 +137,8 @@ class SklearnModel:
         """The library's `predict` and, where it has it, `predict_proba`.
 
         Raises:
-            ModelFailed: the library refused the rows.
+            RowsRefused: the library refused the rows.
+            ModelFailed: the estimator failed.
         """
         output = self._output
         if columns.rows == 0:
@@ -159,7 +160,8 @@ class SklearnModel:
         """The library's `transform`, by the names that it gives its columns.
 
         Raises:
-            ModelFailed: the library refused the rows.
+            RowsRefused: the library refused the rows.
+            ModelFailed: the estimator failed.
         """
         names = [column.name for column in self._output.columns]
         if columns.rows == 0:
@@ -217,8 +219,16 @@ def _empty(dtype: str) -> Array:
     return np.empty(0, dtype=object if dtype == "string" else dtype)
 
 
-def _failed(estimator: Any, error: Exception) -> ModelFailed:
-    return ModelFailed(f"{type(estimator).__name__} refused the rows ({type(error).__name__})")
+def _failed(estimator: Any, error: Exception) -> ModelFailed | RowsRefused:
+    """What went wrong: scikit-learn checks rows and says ValueError, anybody else's is a fault."""
+    innermost = error.__traceback__
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    module = "" if innermost is None else innermost.tb_frame.f_globals.get("__name__", "")
+    if isinstance(error, ValueError) and module.startswith("sklearn."):
+        said = str(error).partition("\n")[0]
+        return RowsRefused(f"the model does not take these rows: {said}")
+    return ModelFailed(f"{type(estimator).__name__} failed ({type(error).__name__})")
 
 
 def _libraries() -> dict[str, str]:

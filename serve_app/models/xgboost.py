@@ -15,7 +15,7 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
-from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed
+from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed, RowsRefused
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix
@@ -138,7 +138,8 @@ class WrapperModel(_Predicts):
         `predict` (which takes the second of two classes above 0.5: the same in float32).
 
         Raises:
-            ModelFailed: XGBoost refused the rows.
+            RowsRefused: XGBoost refused the rows.
+            ModelFailed: XGBoost failed.
         """
         if columns.rows == 0:
             return _nothing(self._labels, probabilities=self._classifies)
@@ -167,7 +168,8 @@ class BoosterModel(_Predicts):
         """The booster's `predict`, as probabilities or labels where its objective gives those.
 
         Raises:
-            ModelFailed: XGBoost refused the rows.
+            RowsRefused: XGBoost refused the rows.
+            ModelFailed: XGBoost failed.
         """
         classifies = self._output.kind == "classification"
         if columns.rows == 0:
@@ -215,5 +217,8 @@ def _nothing(labels: Array, *, probabilities: bool) -> Prediction:
     return Prediction(labels[:0] if len(labels) else np.empty(0, np.float32), empty)
 
 
-def _failed(error: Exception) -> ModelFailed:
-    return ModelFailed(f"XGBoost refused the rows ({type(error).__name__})")
+def _failed(error: Exception) -> ModelFailed | RowsRefused:
+    if isinstance(error, xgboost.core.XGBoostError) and "contains `inf`" in str(error):
+        msg = "the model does not take these rows: they hold infinities, or numbers beyond float32"
+        return RowsRefused(msg)
+    return ModelFailed(f"XGBoost failed ({type(error).__name__})")

@@ -13,7 +13,7 @@ from serve_app.config import ModelArgs
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.engine.load import load
-from serve_app.errors import ModelFailed, ServeError
+from serve_app.errors import ModelFailed, RowsRefused, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
@@ -45,11 +45,11 @@ class Model:
         logger.info("version loaded", extra={"version": self._reference})
 
     async def predict(self, columns: Columns) -> Prediction:
-        """Predict every row. Raises ModelFailed."""
+        """Predict every row. Raises RowsRefused or ModelFailed."""
         return await self._compute(self._model.predict, columns)
 
     async def transform(self, columns: Columns) -> Columns:
-        """Transform every row. Raises ModelFailed."""
+        """Transform every row. Raises RowsRefused or ModelFailed."""
         return await self._compute(self._model.transform, columns)
 
     async def ready(self) -> str:
@@ -59,6 +59,8 @@ class Model:
     async def _compute(self, method: Callable[[Columns], T], columns: Columns) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, method, columns)
+        except RowsRefused:
+            raise
         except Exception as error:
             raise self._failed(error) from error
 

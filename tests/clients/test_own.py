@@ -31,6 +31,18 @@ def test_errors_are_those_of_the_server(served, frame):
             client.predict("nobody", frame)
 
 
+def test_values_that_no_model_takes_are_the_requests_fault_and_not_the_servers(served):
+    # What is scaled overflows, and the classifier behind the scaler takes no infinities.
+    row = {"age": -1.797e308, "dose": -1.797e308}
+    with Client(f"http://{served.http}") as client:
+        with pytest.raises(errors.RowsRefused, match="does not take these rows") as refused:
+            client.predict("risk", [row])
+        assert (
+            refused.value.message
+            == "the model does not take these rows: the rows hold NaN or infinities"
+        )
+
+
 async def test_many_requests_at_once_are_answered(served, frame):
     import asyncio
 

@@ -19,7 +19,7 @@ from serve_app.engine.load import load
 from serve_app.engine.local import InlineModels, LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.register import Candidate, register
-from serve_app.errors import DeadlineExceeded, ModelFailed, NotReady
+from serve_app.errors import DeadlineExceeded, NotReady, RowsRefused
 from serve_app.models.frames import to_columns
 from serve_app.registry.store import Registry
 
@@ -123,7 +123,7 @@ def test_nothing_begins_after_its_deadline(placed, registry, thread, data):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_rows_that_the_library_refuses_are_a_failure(placed, version, registry, thread, data):
     frame = data[0].head(1).assign(dose=np.nan)
-    with pytest.raises(ModelFailed):
+    with pytest.raises(RowsRefused):
         asyncio.run(placed(registry, thread).predict(version, to_columns(frame), 1.0))
 
 

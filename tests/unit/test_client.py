@@ -120,6 +120,7 @@ def test_repetitions_stay_below_their_share_of_all_requests():
     ("status", "body", "kind"),
     [
         (400, {"error": "x", "error_code": "invalid_input", "violations": []}, errors.InvalidInput),
+        (400, {"error": "x", "error_code": "rows_refused"}, errors.RowsRefused),
         (400, {"error": "x", "error_code": "bad_encoding"}, errors.ClientError),
         (404, {"error": "x"}, errors.NotFound),
         (413, {"error": "x"}, errors.TooLarge),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.operation import Operation
+from serve_app.models.compiled.operation import Operation, Refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +63,12 @@ class CategoryLogs(Operation):
         """Shape (rows, classes).
 
         Raises:
-            IndexError: a category that training did not know.
+            Refused: a category that training did not know.
         """
         numbers = x.astype(int)
-        if (numbers < 0).any():
-            raise IndexError("categories are 0 and above")
+        known = [table.shape[1] for table in self.tables]
+        if (numbers < 0).any() or (numbers >= known).any():
+            raise Refused("a value is none of the categories of training")
         total = np.zeros((x.shape[0], len(self.log_priors)))
         for column, table in enumerate(self.tables):
             total += table[:, numbers[:, column]].T

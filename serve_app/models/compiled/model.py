@@ -10,9 +10,9 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
-from serve_app.errors import ModelFailed
+from serve_app.errors import ModelFailed, RowsRefused
 from serve_app.models.compiled import storage
-from serve_app.models.compiled.operation import Operation
+from serve_app.models.compiled.operation import Operation, Refused
 
 FILE = "compiled.npz"
 """The name of a version's compiled form among its files."""
@@ -52,7 +52,8 @@ class CompiledModel:
         """Predict every row.
 
         Raises:
-            ModelFailed: the library would have refused the rows.
+            RowsRefused: the library would have refused the rows.
+            ModelFailed: the computation failed.
         """
         if columns.rows == 0:
             return self._nothing()
@@ -74,7 +75,8 @@ class CompiledModel:
         """Transform every row.
 
         Raises:
-            ModelFailed: the library would have refused the rows.
+            RowsRefused: the library would have refused the rows.
+            ModelFailed: the computation failed.
         """
         if columns.rows == 0:
             return Columns.from_block(self._names, np.empty((0, len(self._names))))
@@ -103,5 +105,7 @@ def load_compiled(content: bytes, signature: Signature) -> CompiledModel:
     return CompiledModel(program, signature)
 
 
-def _failed(error: Exception) -> ModelFailed:
-    return ModelFailed(f"the compiled model refused the rows ({type(error).__name__})")
+def _failed(error: Exception) -> ModelFailed | RowsRefused:
+    if isinstance(error, Refused):
+        return RowsRefused(f"the model does not take these rows: {error}")
+    return ModelFailed(f"the compiled model failed ({type(error).__name__})")

@@ -11,7 +11,7 @@ from serve_app.core.messages import Failure, Prediction
 from serve_app.core.plan import Plan
 from serve_app.core.snapshot import Variant
 from serve_app.engine.ask import Asked, AskInTurn, AskTogether
-from serve_app.errors import DeadlineExceeded, ModelFailed, NotReady, Overloaded
+from serve_app.errors import DeadlineExceeded, ModelFailed, NotReady, Overloaded, RowsRefused
 
 ROWS = Columns.of({"x": np.array([1.0, 2.0])})
 
@@ -74,7 +74,9 @@ class TestInTurn:
         assert answer.prediction.values.tolist() == [1.0, 1.0]
         assert [version for version, _ in models.asked] == ["a@1"]
 
-    @pytest.mark.parametrize("error", [ModelFailed("no"), NotReady("no"), DeadlineExceeded("no")])
+    @pytest.mark.parametrize(
+        "error", [ModelFailed("no"), RowsRefused("no"), NotReady("no"), DeadlineExceeded("no")]
+    )
     def test_the_next_one_answers_when_the_first_cannot_and_the_first_is_named(self, error):
         answer = in_turn(Fake(a=error, b=2), "a", "b")
         assert answer.variants == ("b@1",)

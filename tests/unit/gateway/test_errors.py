@@ -15,6 +15,7 @@ from serve_app.gateway import errors
         (kinds.InvalidInput, 400),
         (kinds.BadEncoding, 400),
         (kinds.UnsupportedMedia, 415),
+        (kinds.RowsRefused, 400),
         (kinds.NotFound, 404),
         (kinds.Conflict, 409),
         (kinds.TooLarge, 413),
