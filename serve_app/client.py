@@ -374,7 +374,7 @@ def _checked(response: httpx.Response) -> Any:
 
 
 def _kind(status: int, code: Any) -> type[errors.ServeError]:
-    if code in _TOLD_APART:
+    if isinstance(code, str) and code in _TOLD_APART:
         return _TOLD_APART[code]
     if status in _KINDS:
         return _KINDS[status]

@@ -83,7 +83,8 @@ class GatewayArgs(Frozen):
 
     `default_endpoint` answers on paths that name none, such as `/invocations`; without it the
     only endpoint does, while there is one alone. `server_name` is what metadata says: clients of
-    Triton and MLServer may insist on a name. On `grpc_port` each replica speaks the Open Inference
+    Triton and MLServer may insist on a name. Longer answers than `compress_above_bytes` are
+    compressed for clients that accept it. On `grpc_port` each replica speaks the Open Inference
     Protocol over gRPC; all of one machine share the port.
     """
 
@@ -93,6 +94,7 @@ class GatewayArgs(Frozen):
     max_rows: PositiveInt = 10_000
     default_endpoint: str | None = None
     server_name: str = "serve-app"
+    compress_above_bytes: PositiveInt = 65_536
     grpc_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     grpc_host: str = "127.0.0.1"
     coalesce: CoalesceSettings = CoalesceSettings()

@@ -17,7 +17,7 @@ from serve_app.core.snapshot import Endpoint
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
 from serve_app.errors import InvalidInput, NotFound, NotReady
-from serve_app.gateway import bodies, docs, errors, openapi
+from serve_app.gateway import bodies, compression, docs, errors, openapi
 from serve_app.protocols import oip_outputs, oip_v2, tf_serving
 from serve_app.protocols.dialect import Call, Dialect, Reply
 
@@ -30,6 +30,7 @@ class Settings:
     max_rows: int
     default_endpoint: str | None = None
     server_name: str = "serve-app"
+    compress_above_bytes: int = 65_536
 
 
 class Predictions:
@@ -41,6 +42,7 @@ class Predictions:
         self._max_body_bytes = settings.max_body_bytes
         self._max_rows = settings.max_rows
         self._default = settings.default_endpoint
+        self._compress_above = settings.compress_above_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -55,6 +57,8 @@ class Predictions:
             refused = errors.response(error, request_id, refuse=self._dialect.refuse)
             await refused(scope, receive, send)
             return
+        if len(reply.body) > self._compress_above and "accept-encoding" in headers:
+            reply = _compressed(reply, headers["accept-encoding"])
         marks = _marks(response, reply)
         await send({"type": "http.response.start", "status": 200, "headers": marks})
         await send({"type": "http.response.body", "body": reply.body})
@@ -230,6 +234,17 @@ def _marks(response: Response, reply: Reply) -> list[tuple[bytes, bytes]]:
     if response.cached_rows is not None:
         marks.append((b"x-cache", _cache_mark(response.cached_rows, response)))
     return marks
+
+
+def _compressed(reply: Reply, accepted: str) -> Reply:
+    name = compression.encoding(accepted)
+    vary = (b"vary", b"accept-encoding")
+    if name is None:
+        return reply._replace(headers=(*reply.headers, vary))
+    said = (b"content-encoding", name.encode())
+    return Reply(
+        compression.packed(reply.body, name), reply.media_type, (*reply.headers, said, vary)
+    )
 
 
 def _cache_mark(cached: int, response: Response) -> bytes:

@@ -59,7 +59,11 @@ class Gateway:
         self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
         args = self._args
         settings = Settings(
-            args.max_body_bytes, args.max_rows, args.default_endpoint, args.server_name
+            args.max_body_bytes,
+            args.max_rows,
+            args.default_endpoint,
+            args.server_name,
+            args.compress_above_bytes,
         )
         if args.grpc_port is not None:
             service = InferenceService(self._predictor, settings, ids=PredictionIds())

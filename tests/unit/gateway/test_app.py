@@ -140,6 +140,23 @@ def test_tensors_may_follow_the_json_as_bytes_and_come_back_so(client):
     assert shares.tolist() == plain["probabilities"][0]
 
 
+def test_long_predictions_are_compressed_for_who_accepts_it_and_nothing_else_is(client):
+    settings = Settings(max_body_bytes=10_000, max_rows=50, compress_above_bytes=300)
+    client.app = build(client.predictor, settings)
+    plain = client.predict("age", *[ROW] * 30, headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    packed = client.predict("age", *[ROW] * 30, headers={"accept-encoding": "br, gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["vary"] == "accept-encoding"
+    assert int(packed.headers["content-length"]) < len(plain.content)
+    assert packed.json()["predictions"] == plain.json()["predictions"]
+    short = client.predict("age", ROW, headers={"accept-encoding": "gzip"})
+    refused = client.predict("nobody", ROW, headers={"accept-encoding": "gzip"})
+    page = client.send("GET", "/v1/endpoints", headers={"accept-encoding": "gzip"})
+    assert len(page.content) > 300
+    assert all("content-encoding" not in one.headers for one in (short, refused, page))
+
+
 def test_one_version_can_be_asked_by_its_name(client):
     path = "/v1/models/risk/versions/other@1:predict"
     answer = client.send("POST", path, json={"instances": [ROW]})
