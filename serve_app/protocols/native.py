@@ -7,11 +7,11 @@ TensorFlow Serving's and KServe's first protocol are within it: what their clien
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
-from serve_app.errors import BadEncoding
+from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import json_body, rows
 from serve_app.protocols.dialect import ByPath, Call, Reply
 
@@ -19,12 +19,20 @@ _OWN_KEYS = frozenset({"instances", "inputs", "id", "parameters", "signature_nam
 _SEND = 'send {"instances": [{column: value, …}, …]}'
 
 
+class _Form(NamedTuple):
+    """Whether columns were sent, and whether probabilities are wanted as the predictions."""
+
+    by_column: bool = False
+    shares: bool = False
+
+
 class NativeJson(ByPath):
     """`{"instances": [{"age": 63, …}, …]}`, or rows as lists in the order of the schema.
 
     Or columns, `{"inputs": {"age": [63, …], …}}`: then the predictions stand under `outputs` too,
-    where TensorFlow Serving's clients look for the answer to columns. Every other key of the
-    body, and those of an object `parameters`, is a key of the payload.
+    where TensorFlow Serving's clients look for the answer to columns. Its `signature_name`
+    `predict_proba` makes probabilities the predictions. Every other key of the body, and those
+    of an object `parameters`, is a key of the payload.
     """
 
     name = "native"
@@ -57,18 +65,26 @@ class NativeJson(ByPath):
             rows=count,
             keys={**keys, **{k: v for k, v in document.items() if k not in _OWN_KEYS}},
             id=json_body.identity(document),
-            form=by_column,
+            form=_Form(by_column, _signature(document)),
         )
 
     def encode(self, response: Response) -> Reply:
-        """The answer as JSON; what does not apply to it is left out."""
+        """The answer as JSON; what does not apply to it is left out.
+
+        Raises:
+            InvalidInput: probabilities were asked of a model that gives none.
+        """
         answer = response.answer
         prediction = answer.prediction
-        body: dict[str, Any] = {"predictions": json_body.plain(prediction.values)}
+        form = response.request.payload.form or _Form()
+        said = prediction.probabilities if form.shares else prediction.values
+        if said is None:
+            raise InvalidInput("this endpoint gives no probabilities")
+        body: dict[str, Any] = {"predictions": json_body.plain(said)}
         if prediction.probabilities is not None:
             body["probabilities"] = json_body.plain(prediction.probabilities)
             body["classes"] = list(response.labels)
-        if response.request.payload.form:
+        if form.by_column:
             body["outputs"] = body["predictions"]
         body["endpoint"] = response.request.endpoint
         body["variants"] = list(answer.variants)
@@ -87,6 +103,21 @@ class NativeJson(ByPath):
 
 
 DIALECT = NativeJson()
+
+
+def _signature(document: dict[str, Any]) -> bool:
+    """Whether TensorFlow's `signature_name` asks for probabilities as the predictions.
+
+    Raises:
+        InvalidInput: there is no such signature.
+    """
+    name = document.get("signature_name")
+    if name == "predict_proba":
+        return True
+    if name not in (None, "", "predict", "serving_default"):
+        msg = f"there is no signature {told(name)}; there are serving_default and predict_proba"
+        raise InvalidInput(msg, known=["serving_default", "predict_proba"])
+    return False
 
 
 def _instances(document: dict[str, Any]) -> list[Any]:

@@ -54,6 +54,46 @@ def encoded(answer: Response) -> dict[str, Any]:
     return body
 
 
+class TestTensorFlowServing:
+    SHARES = Prediction(np.array(["b"]), np.array([[0.25, 0.75]]))
+
+    @pytest.mark.parametrize("inputs", [{"age": [1, 2], "sex": ["m", "f"]}, [[1, "m"], [2, "f"]]])
+    def test_columns_may_take_the_place_of_rows(self, inputs: Any) -> None:
+        payload = decode({"inputs": inputs})
+        assert columns_of(payload) == {"age": [1, 2], "sex": ["m", "f"]}
+        assert payload.rows == 2
+
+    def test_columns_are_answered_under_outputs_too(self) -> None:
+        form = decode({"inputs": {"age": [1]}}).form
+        answer = response(self.SHARES, ("a", "b"))
+        payload = replace(answer.request.payload, form=form)
+        body = encoded(replace(answer, request=replace(answer.request, payload=payload)))
+        assert body["outputs"] == body["predictions"] == ["b"]
+
+    def test_a_signature_makes_probabilities_the_predictions(self) -> None:
+        form = decode({"instances": [[1, "m"]], "signature_name": "predict_proba"}).form
+        answer = response(self.SHARES, ("a", "b"))
+        payload = replace(answer.request.payload, form=form)
+        asked = replace(answer, request=replace(answer.request, payload=payload))
+        assert encoded(asked)["predictions"] == [[0.25, 0.75]]
+        none = replace(asked, answer=replace(asked.answer, prediction=Prediction(np.array([1.0]))))
+        with pytest.raises(InvalidInput, match="no probabilities"):
+            DIALECT.encode(none)
+
+    @pytest.mark.parametrize("name", ["", None, "predict", "serving_default"])
+    def test_other_signatures_are_the_usual_one(self, name: Any) -> None:
+        assert decode({"instances": [], "signature_name": name}).form == (False, False)
+
+    @pytest.mark.parametrize("name", ["classify", 5, {}])
+    def test_a_signature_that_nobody_has_is_refused(self, name: Any) -> None:
+        with pytest.raises(InvalidInput, match="there is no signature"):
+            decode({"instances": [], "signature_name": name})
+
+    def test_rows_and_columns_at_once_are_refused(self) -> None:
+        with pytest.raises(BadEncoding, match="both 'instances'"):
+            decode({"instances": [], "inputs": {"age": []}})
+
+
 class TestRows:
     def test_may_be_objects(self) -> None:
         payload = decode({"instances": [{"age": 1, "sex": "m"}, {"sex": "f", "age": None}]})
