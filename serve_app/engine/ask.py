@@ -23,6 +23,8 @@ from serve_app.errors import (
     Unavailable,
 )
 
+CANNOT = (Unavailable, ServerFault, RowsRefused)
+"""What says that one variant cannot answer and another one may."""
 Combine = Callable[[Sequence[Member], tuple[Any, ...]], Prediction]
 
 
@@ -104,7 +106,7 @@ class AskInTurn:
             except Overloaded:
                 # Handing the load on would carry the overload to the next one.
                 raise
-            except (Unavailable, ServerFault, RowsRefused) as error:
+            except CANNOT as error:
                 failures = (*failures, Failure(version, error.code))
                 first = first or error
             else:
@@ -147,7 +149,7 @@ class AskTogether:
                 variant = asked.variants[version]
                 members.append(Member(result, variant.weight, variant.labels))
                 answered.append(version)
-            elif isinstance(result, (Unavailable, ServerFault, RowsRefused)):
+            elif isinstance(result, CANNOT):
                 failures.append(Failure(version, result.code))
                 errors.append(result)
             else:

@@ -44,6 +44,16 @@ class Stage:
             return self.router.plan(request)
         return Plan((self.variant(request.version),))
 
+    def versions(self, named: str | None) -> list[str]:
+        """The version that is named, or all.
+
+        Raises:
+            NotFound: the named version is no variant of this endpoint.
+        """
+        if named is not None:
+            return [self.variant(named)]
+        return [variant.version for variant in self.spec.variants]
+
     def variant(self, named: str) -> str:
         """The variant called `diagnosis-xgb@1`, or `1` where only one has that number.
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from starlette.types import Message, Receive
 
 from serve_app.errors import BadEncoding, TooLarge, UnsupportedMedia
+from serve_app.protocols.dialect import JSON_TYPES
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-JSON = frozenset({"application/json", "text/json", ""})
 ENCODINGS = ("gzip", "deflate", "zstd", "identity")
 _EITHER_WRAPPER = zlib.MAX_WBITS | 32
 _NO_WRAPPER = -zlib.MAX_WBITS
@@ -26,7 +26,7 @@ async def read(
     headers: Mapping[str, str],
     *,
     max_bytes: int,
-    accepted: frozenset[str] = JSON,
+    accepted: frozenset[str] = JSON_TYPES,
 ) -> bytes:
     """The whole body, decompressed; memory never holds more of it than the limit, twice.
 

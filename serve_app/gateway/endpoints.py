@@ -103,15 +103,11 @@ class Pages:
 
     async def ready(self, request: HTTPRequest) -> HTTPResponse:
         """A snapshot is here, so endpoints can be asked."""
-        if self._predictor.stages.version == 0:
-            return _refused(request, NotReady("no snapshot has arrived from control yet"))
-        return _json({"ready": True, "live": True})
+        return self._if_ready(request, {"ready": True, "live": True})
 
     async def ping(self, request: HTTPRequest) -> HTTPResponse:
         """Endpoints can be asked: what MLflow, SageMaker and TorchServe poll."""
-        if self._predictor.stages.version == 0:
-            return _refused(request, NotReady("no snapshot has arrived from control yet"))
-        return _json({"status": "Healthy"})
+        return self._if_ready(request, {"status": "Healthy"})
 
     async def version(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
         """The version of this server, as MLflow's clients read it."""
@@ -185,14 +181,18 @@ class Pages:
             return RedirectResponse("/docs")
         return _json({"status": "alive"})
 
+    def _if_ready(self, request: HTTPRequest, body: dict[str, Any]) -> HTTPResponse:
+        if self._predictor.stages.version == 0:
+            return _refused(request, NotReady("no snapshot has arrived from control yet"))
+        return _json(body)
+
     def _of_endpoint(self, request: HTTPRequest, describe: Any) -> HTTPResponse:
         try:
             stage = self._predictor.stages.endpoint(request.path_params["endpoint"])
-            version = request.path_params.get("version")
-            named = None if version is None else stage.variant(version)
+            versions = stage.versions(request.path_params.get("version"))
         except Exception as error:  # noqa: BLE001 - becomes an answer
             return _refused(request, error)
-        return _json(describe(stage, named))
+        return _json(describe(stage, versions))
 
     def _document(self) -> dict[str, Any]:
         stages = self._predictor.stages
@@ -254,24 +254,19 @@ def _cache_mark(cached: int, response: Response) -> bytes:
     return b"hit; rows=%d/%d" % (cached, rows)
 
 
-def _metadata(stage: Stage, version: str | None) -> dict[str, Any]:
-    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, _versions(stage, version))
+def _metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
+    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
 
 
-def _tf_metadata(stage: Stage, version: str | None) -> dict[str, Any]:
-    return tf_serving.metadata(stage.spec.name, stage.spec.signature, _versions(stage, version))
+def _tf_metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
+    return tf_serving.metadata(stage.spec.name, stage.spec.signature, versions)
 
 
-def _tf_status(stage: Stage, version: str | None) -> dict[str, Any]:
-    return tf_serving.status(stage.spec.name, _versions(stage, version))
+def _tf_status(stage: Stage, versions: list[str]) -> dict[str, Any]:
+    return tf_serving.status(stage.spec.name, versions)
 
 
-def _versions(stage: Stage, version: str | None) -> list[str]:
-    """The version that a path names, or all."""
-    return [variant.version for variant in stage.spec.variants] if version is None else [version]
-
-
-def _ready(stage: Stage, version: str | None) -> dict[str, Any]:  # noqa: ARG001
+def _ready(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
     return {"name": stage.spec.name, "ready": True}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from serve_app import errors
 from serve_app.protocols.dialect import Refusal, Reply
 
 logger = logging.getLogger("serve_app.gateway")
+T = TypeVar("T")
 
 STATUS: dict[type[errors.ServeError], int] = {
     errors.ClientError: 400,
@@ -43,9 +44,21 @@ TYPES = {
 """What TorchServe's clients read as `type`."""
 
 
-def status_of(error: errors.ServeError) -> int:
-    """The HTTP status of an error: that of the nearest of its classes in the table."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+def nearest(table: Mapping[type[errors.ServeError], T], error: errors.ServeError) -> T:
+    """What stands in a table for an error: for the nearest of its classes."""
+    return next(table[kind] for kind in type(error).__mro__ if kind in table)
+
+
+def log(error: Exception, request_id: str) -> None:
+    """Tell the log of what is a fault of this side."""
+    if not isinstance(error, errors.ServeError):
+        logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
+    elif isinstance(error, errors.ServerFault):
+        logger.error(
+            error.message,
+            exc_info=error,
+            extra={"request_id": request_id, "details": error.details},
+        )
 
 
 def response(
@@ -60,17 +73,11 @@ def response(
     `status` takes the place of the one that the error has in the table; `refuse` are a
     dialect's own words, whose body, where it has one, takes the place of the common one.
     """
+    log(error, request_id)
     if not isinstance(error, errors.ServeError):
-        logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
         internal = Refusal("internal error", "internal", 500, request_id)
         return _worded(internal, {}, refuse(internal))
-    code = status or status_of(error)
-    if isinstance(error, errors.ServerFault):
-        logger.error(
-            error.message,
-            exc_info=error,
-            extra={"request_id": request_id, "details": error.details},
-        )
+    code = status or nearest(STATUS, error)
     refusal = Refusal(error.message, error.code, code, request_id)
     answer = _worded(refusal, error.details, refuse(refusal))
     if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DeadlineExceeded):

@@ -7,7 +7,6 @@ port, and the kernel shares connections among them.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,11 +18,10 @@ from serve_app import __version__, errors
 from serve_app.core.messages import Request
 from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
+from serve_app.gateway import errors as refusals
 from serve_app.gateway.endpoints import Settings
 from serve_app.protocols import oip_grpc, oip_messages, oip_v2
 from serve_app.protocols.oip_messages import message
-
-logger = logging.getLogger("serve_app.gateway")
 
 CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
     errors.ClientError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -76,11 +74,10 @@ class InferenceService:
             try:
                 return await method(request, context)
             except errors.ServeError as error:
-                if isinstance(error, errors.ServerFault):
-                    logger.error(error.message, exc_info=error, extra={"details": error.details})
-                await context.abort(code_of(error), error.message)
-            except Exception as error:
-                logger.error("unexpected error", exc_info=error)
+                refusals.log(error, _headers(context).get("x-request-id", ""))
+                await context.abort(refusals.nearest(CODES, error), error.message)
+            except Exception as error:  # noqa: BLE001 - whatever it is becomes a status
+                refusals.log(error, _headers(context).get("x-request-id", ""))
                 await context.abort(grpc.StatusCode.INTERNAL, "internal error")
 
         return call
@@ -94,8 +91,7 @@ class InferenceService:
     async def _model_ready(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         try:
             stage = self._predictor.stages.endpoint(request.name)
-            if request.version:
-                stage.variant(request.version)
+            stage.versions(request.version or None)
         except errors.NotFound:
             return message("ModelReadyResponse")(ready=False)
         return message("ModelReadyResponse")(ready=True)
@@ -107,20 +103,13 @@ class InferenceService:
 
     async def _model(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         stage = self._predictor.stages.endpoint(request.name)
-        versions = [variant.version for variant in stage.spec.variants]
-        if request.version:
-            versions = [stage.variant(request.version)]
+        versions = stage.versions(request.version or None)
         return oip_grpc.metadata(stage.spec.name, stage.spec.signature, versions)
 
     async def _infer(self, request: Any, context: Any) -> Any:
         stage = self._predictor.stages.endpoint(request.model_name)
         payload = oip_grpc.decode(request, stage.names, max_rows=self._settings.max_rows)
-        headers = {
-            name: value
-            for name, value in context.invocation_metadata() or ()
-            if isinstance(value, str)
-        }
-        left_s = context.time_remaining()
+        headers = _headers(context)
         response = await self._predictor.predict(
             Request(
                 endpoint=stage.spec.name,
@@ -128,15 +117,16 @@ class InferenceService:
                 id=headers.get("x-request-id") or self._ids(),
                 version=request.model_version or None,
                 headers=headers,
-                timeout_s=left_s,
+                timeout_s=context.time_remaining(),
             )
         )
         return oip_grpc.encode(response)
 
 
-def code_of(error: errors.ServeError) -> grpc.StatusCode:
-    """The status code of an error: that of the nearest of its classes in the table."""
-    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+def _headers(context: Any) -> dict[str, str]:
+    """The metadata of a call that are text."""
+    found = context.invocation_metadata() or ()
+    return {name: value for name, value in found if isinstance(value, str)}
 
 
 async def serve(service: InferenceService, address: str, max_body_bytes: int) -> grpc.aio.Server:

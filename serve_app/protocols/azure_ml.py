@@ -13,7 +13,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body, rows
-from serve_app.protocols.dialect import ByPath, Call, Refusal, Reply, Target
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target
 
 _DEPLOYMENT = "azureml-model-deployment"
 _CLIENT_ID = "x-ms-client-request-id"
@@ -26,7 +26,7 @@ class AzureMl(ByPath):
     """
 
     name = "azure_ml"
-    media_types = frozenset({"application/json", "text/json", ""})
+    media_types = JSON_TYPES
 
     def target(self, headers: Mapping[str, str]) -> Target:
         """A deployment of Azure's is a version here, and goes past the route."""

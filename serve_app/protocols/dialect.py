@@ -10,6 +10,8 @@ from serve_app.core.messages import Payload, Response
 from serve_app.core.signature import Column
 
 JSON = b"application/json"
+JSON_TYPES = frozenset({"application/json", "text/json", ""})
+"""The content types that JSON comes with; `""` stands for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Call:
     max_rows: int
     headers: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
+
+    @property
+    def media_type(self) -> str:
+        """The content type in lower case and without its parameters, `""` for none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class Reply(NamedTuple):

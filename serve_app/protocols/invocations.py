@@ -15,7 +15,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
 from serve_app.protocols import delimited, json_body, rows
-from serve_app.protocols.dialect import ByPath, Call, Reply, Target
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply, Target
 
 CSV, LINES = "text/csv", "application/jsonlines"
 _LINES = frozenset({LINES, "application/x-jsonlines", "application/x-ndjson"})
@@ -32,7 +32,7 @@ class Invocations(ByPath):
     """
 
     name = "invocations"
-    media_types = frozenset({"application/json", "text/json", "", CSV, *_LINES})
+    media_types = JSON_TYPES | {CSV, *_LINES}
 
     def target(self, headers: Mapping[str, str]) -> Target:
         """SageMaker's target model is an endpoint, its target variant a version."""
@@ -46,7 +46,7 @@ class Invocations(ByPath):
             InvalidInput: its rows and columns do not fit each other.
             TooLarge: more than `max_rows` rows.
         """
-        kind = _kind(call.headers)
+        kind = call.media_type
         accepted = _accepted(call.headers)
         if kind == CSV:
             columns, count = delimited.read_csv(call.body, call.columns, call.max_rows)
@@ -93,10 +93,6 @@ class Invocations(ByPath):
 DIALECT = Invocations()
 
 
-def _kind(headers: Mapping[str, str]) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
 def _accepted(headers: Mapping[str, str]) -> str:
     """The first of the types that a client accepts which is spoken here.
 
@@ -124,12 +120,11 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
         raise BadEncoding(msg, known=list(_FORMS))
     (form,) = given
     found = document[form]
-    if form == "dataframe_split":
-        columns, count = rows.of_split(found, call.names, form)
-        json_body.check_rows(count, call.max_rows)
-        return columns, count
-    if form == "inputs":
-        columns, count = rows.of_columns(found, call.names)
+    if form in {"dataframe_split", "inputs"}:
+        split = form == "dataframe_split"
+        columns, count = (
+            rows.of_split(found, call.names, form) if split else rows.of_columns(found, call.names)
+        )
         json_body.check_rows(count, call.max_rows)
         return columns, count
     if not isinstance(found, list):

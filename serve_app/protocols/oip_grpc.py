@@ -14,7 +14,7 @@ from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
 from serve_app.protocols import binary, json_body, oip_outputs, oip_v2
 from serve_app.protocols.oip_messages import message
-from serve_app.protocols.tensors import Tensor, checked_shape, count
+from serve_app.protocols.tensors import Tensor, check_datatype, checked, checked_shape, count
 
 _CONTENTS = {
     "BOOL": "bool_contents",
@@ -25,11 +25,6 @@ _CONTENTS = {
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
-}
-_NARROW = {
-    f"{sign}INT{bits}": (0 if sign else -(2 ** (bits - 1)), 2 ** (bits - (0 if sign else 1)) - 1)
-    for sign in ("", "U")
-    for bits in (8, 16)
 }
 
 
@@ -107,7 +102,7 @@ def _raw(tensor: Any, content: bytes) -> Tensor:
         )
         raise BadEncoding(msg, input=shown)
     shape = checked_shape(list(tensor.shape), shown)
-    _check_datatype(tensor.datatype, binary.DATATYPES, shown)
+    check_datatype(tensor.datatype, binary.DATATYPES, shown)
     values = binary.read(memoryview(content), tensor.datatype, count(shape), shown)
     return Tensor(tensor.name, shape, values)  # type: ignore[arg-type]
 
@@ -116,19 +111,11 @@ def _typed(tensor: Any) -> Tensor:
     shown = shortened(tensor.name)
     shape = checked_shape(list(tensor.shape), shown)
     datatype = tensor.datatype
-    _check_datatype(datatype, _CONTENTS.keys(), shown)
+    check_datatype(datatype, _CONTENTS.keys(), shown)
     values: list[Any] = list(getattr(tensor.contents, _CONTENTS[datatype]))
-    if len(values) != count(shape):
-        msg = f"input {shown!r} has {len(values)} values, but its shape needs {count(shape)}"
-        raise BadEncoding(msg, input=shown, expected=count(shape), got=len(values))
-    if datatype in _NARROW:
-        low, high = _NARROW[datatype]
-        wrong = next((value for value in values if not low <= value <= high), None)
-        if wrong is not None:
-            raise BadEncoding(f"input {shown!r} holds {wrong}, which is no {datatype}", input=shown)
     if datatype == "BYTES":
         values = _texts(values, shown)
-    return Tensor(tensor.name, shape, values)
+    return checked(tensor.name, shape, datatype, values)
 
 
 def _texts(values: Sequence[bytes], shown: str) -> list[str]:
@@ -136,13 +123,6 @@ def _texts(values: Sequence[bytes], shown: str) -> list[str]:
         return [value.decode() for value in values]
     except UnicodeDecodeError:
         raise BadEncoding(f"input {shown!r} holds text that is not UTF-8", input=shown) from None
-
-
-def _check_datatype(datatype: str, known: Any, shown: str) -> None:
-    if datatype not in known:
-        listed = ", ".join(sorted(known))
-        msg = f"input {shown!r}: there is no datatype {datatype[:40]!r}; use {listed}"
-        raise BadEncoding(msg, input=shown)
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
 from serve_app.protocols import binary, json_body, oip_outputs
-from serve_app.protocols.dialect import ByPath, Call, Reply
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
 from serve_app.protocols.oip_outputs import Form
 from serve_app.protocols.tensors import Tensor, read_tensors
 
@@ -34,7 +34,7 @@ class OpenInferenceV2(ByPath):
     """
 
     name = "oip_v2"
-    media_types = frozenset({"application/json", "text/json", "application/octet-stream", ""})
+    media_types = JSON_TYPES | {"application/octet-stream"}
 
     def decode(self, call: Call) -> Payload:
         """The columns of a request.
@@ -86,7 +86,7 @@ class OpenInferenceV2(ByPath):
         )
         if not behind:
             return Reply(body)
-        length = (b"inference-header-content-length", b"%d" % len(body))
+        length = (binary.HEADER.encode(), b"%d" % len(body))
         return Reply(b"".join((body, *behind)), BINARY, (length,))
 
 

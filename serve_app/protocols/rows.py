@@ -116,17 +116,33 @@ def of_split(split: Any, columns: Sequence[str], key: str) -> tuple[RawColumns, 
     stray = sorted(split.keys() - {"columns", "index", "data"})
     if stray:
         raise BadEncoding(f"{key!r} has no key {shortened(stray[0])!r}", key=key)
-    names = split.get("columns", list(columns))
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadEncoding("'columns' must be a list of names", key="columns")
-    if len(set(names)) < len(names):
-        raise BadEncoding("'columns' names a column twice", key="columns")
+    names = checked_names(split.get("columns", list(columns)), "columns")
     data = split["data"]
     if not all(isinstance(row, list) for row in data):
         raise BadEncoding("'data' must be a list of lists", key="data")
-    if not data:
-        return {name: [] for name in names}, 0
-    return of_rows(data, names), len(data)
+    return of_lists(data, names), len(data)
+
+
+def of_lists(data: list[list[Any]], names: Sequence[str]) -> RawColumns:
+    """The columns of rows that are lists in the order of `names`; all of them, without rows too.
+
+    Raises:
+        InvalidInput: a row does not have one value per name.
+    """
+    return _from_lists(data, names) if data else {name: [] for name in names}
+
+
+def checked_names(names: Any, key: str) -> list[str]:
+    """The names of columns that stood under `key`.
+
+    Raises:
+        BadEncoding: they are no list of names, or one stands twice.
+    """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadEncoding(f"{key!r} must be a list of names", key=key)
+    if len(set(names)) < len(names):
+        raise BadEncoding(f"{key!r} names a column twice", key=key)
+    return names
 
 
 def _values(name: str, values: Any) -> list[Any]:

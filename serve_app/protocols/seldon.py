@@ -16,7 +16,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body, rows
-from serve_app.protocols.dialect import ByPath, Call, Refusal, Reply
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
 
 _KINDS = ("ndarray", "tensor")
 
@@ -29,7 +29,7 @@ class Seldon(ByPath):
     """
 
     name = "seldon"
-    media_types = frozenset({"application/json", "text/json", ""})
+    media_types = JSON_TYPES
 
     def decode(self, call: Call) -> Payload:
         """The columns of a message.
@@ -96,18 +96,12 @@ def _from_data(data: dict[str, Any], call: Call) -> tuple[str, RawColumns, int]:
         msg = "the body must have 'data' with one of ndarray or tensor, or 'jsonData'"
         raise BadEncoding(msg, key="data")
     (kind,) = kinds
-    names = data.get("names") or list(call.names)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadEncoding("'names' must be a list of names", key="names")
-    if len(set(names)) < len(names):
-        raise BadEncoding("'names' names a column twice", key="names")
+    names = rows.checked_names(data.get("names") or list(call.names), "names")
     found = data[kind] if kind == "ndarray" else _rows(data[kind])
     if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
         raise BadEncoding(f"{kind!r} must hold rows of values", key=kind)
     json_body.check_rows(len(found), call.max_rows)
-    if not found:
-        return kind, {name: [] for name in names}, 0
-    return kind, rows.of_rows(found, names), len(found)
+    return kind, rows.of_lists(found, names), len(found)
 
 
 def _rows(tensor: Any) -> list[list[Any]]:

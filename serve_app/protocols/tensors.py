@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -122,6 +122,16 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
     if not isinstance(data, list):
         msg = f"input {shown!r} must have a list 'data', or a parameter 'binary_data_size'"
         raise BadEncoding(msg, input=shown)
+    return checked(name, shape, datatype, data)
+
+
+def checked(name: str, shape: tuple[int, ...], datatype: str, data: list[Any]) -> Tensor:
+    """A tensor of values of Python's, held against its shape and its datatype.
+
+    Raises:
+        BadEncoding: they do not fit.
+    """
+    shown = shortened(name)
     values = _flat(data, shape, shown)
     _check_values(values, datatype, shown)
     return Tensor(name, shape, values)
@@ -136,13 +146,22 @@ def _binary(
             "Inference-Header-Content-Length that says where they begin"
         )
         raise BadEncoding(msg, input=shown)
-    if not isinstance(datatype, str) or datatype not in binary.DATATYPES:
-        known = ", ".join(sorted(binary.DATATYPES))
-        msg = f"input {shown!r}: there is no datatype {told(datatype)}; use {known}"
-        raise BadEncoding(msg, input=shown)
+    check_datatype(datatype, binary.DATATYPES, shown)
     content = behind.take(size, shown)
     found: Sequence[Any] = binary.read(content, datatype, count(shape), shown)  # type: ignore[assignment]
     return found
+
+
+def check_datatype(datatype: Any, known: Set[str], shown: str) -> None:
+    """Return when there is such a datatype.
+
+    Raises:
+        BadEncoding: there is not.
+    """
+    if not isinstance(datatype, str) or datatype not in known:
+        listed = ", ".join(sorted(known))
+        msg = f"input {shown!r}: there is no datatype {told(datatype)}; use {listed}"
+        raise BadEncoding(msg, input=shown)
 
 
 def checked_shape(shape: Any, shown: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import delimited, json_body, rows
-from serve_app.protocols.dialect import ByPath, Call, Reply
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
 
 CSV = "text/csv"
 _WRAPPERS = ("instances", "data", "body")
@@ -25,17 +25,12 @@ class TorchServe(ByPath):
 
     name = "torchserve"
     # curl sends a file (-T, --data-binary) as a form or without any type.
-    media_types = frozenset(
-        {
-            "application/json",
-            "text/json",
-            "application/x-www-form-urlencoded",
-            "application/octet-stream",
-            "text/plain",
-            CSV,
-            "",
-        }
-    )
+    media_types = JSON_TYPES | {
+        "application/x-www-form-urlencoded",
+        "application/octet-stream",
+        "text/plain",
+        CSV,
+    }
 
     def decode(self, call: Call) -> Payload:
         """The columns of a body.
@@ -44,7 +39,7 @@ class TorchServe(ByPath):
             BadEncoding: it is neither JSON nor, where its type says so, CSV.
             TooLarge: more than `max_rows` rows.
         """
-        if call.headers.get("content-type", "").partition(";")[0].strip().lower() == CSV:
+        if call.media_type == CSV:
             columns, count = delimited.read_csv(call.body, call.columns, call.max_rows)
             return Payload(columns=columns, rows=count, form=False)
         document = json_body.parse_any(call.body, nan=True)

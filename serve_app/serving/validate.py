@@ -79,7 +79,7 @@ class _Check:
         self.endpoints: list[str] = []
         self._models: dict[str, ModelArgs] = {}
         self._specs: list[tuple[Path_, Endpoint]] = []
-        self._defaults: list[tuple[Path_, str | None]] = []
+        self._defaults: list[tuple[Path_, str]] = []
 
     def everything(self) -> None:
         """All checks, the cheap ones first."""
@@ -127,7 +127,9 @@ class _Check:
         if isinstance(arguments, ModelArgs):
             self._model(path, name, arguments)
         if isinstance(arguments, config.GatewayArgs):
-            self._defaults.append(((*path, "args", "default_endpoint"), arguments.default_endpoint))
+            if arguments.default_endpoint is not None:
+                where = (*path, "args", "default_endpoint")
+                self._defaults.append((where, arguments.default_endpoint))
             return
         if application.get("route_prefix", "/") is not None:
             self._find(
@@ -231,7 +233,7 @@ class _Check:
     def _default_exists(self) -> None:
         """The endpoint that answers where a path names none is declared in this file."""
         for path, name in self._defaults:
-            if name is not None and self.endpoints and name not in self.endpoints:
+            if self.endpoints and name not in self.endpoints:
                 near = _nearest(name, self.endpoints)
                 known = ", ".join(self.endpoints)
                 self._find(path, f"no endpoint {name!r} is declared here, only {known}.{near}")

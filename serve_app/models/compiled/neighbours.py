@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.operation import Operation
+from serve_app.models.compiled.operation import Operation, in_turns
 
 CELLS = 500_000
 """How many distances are computed at once; more rows take several turns."""
@@ -43,14 +43,10 @@ class Neighbours(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, count)."""
-        step = max(1, CELLS // len(self.points))
-        if x.shape[0] <= step:
-            return self._nearest(x)
-        parts = [self._nearest(x[at : at + step]) for at in range(0, x.shape[0], step)]
-        return np.concatenate(parts)
+        return in_turns(self._nearest, x, max(1, CELLS // len(self.points)))
 
     def _nearest(self, x: Array) -> Array:
-        far = self._distances(x)
+        far = self.distances(x, self.points)
         last = self.count - 1
         if self.count < len(self.points):
             found = np.argpartition(far, (last, self.count), axis=1)[:, : self.count + 1]
@@ -67,11 +63,11 @@ class Neighbours(Operation):
             nearest[row] = _Search(self, x[row]).found()
         return nearest
 
-    def _distances(self, x: Array) -> Array:
+    def distances(self, x: Array, points: Array) -> Array:
         """Shape (rows, points), added feature by feature as the library adds."""
-        total = np.zeros((x.shape[0], len(self.points)))
+        total = np.zeros((x.shape[0], len(points)))
         for feature in range(x.shape[1]):
-            apart = x[:, feature, np.newaxis] - self.points[:, feature]
+            apart = x[:, feature, np.newaxis] - points[:, feature]
             total += np.square(apart) if self.power == 2.0 else np.abs(apart)
         return total
 
@@ -100,11 +96,8 @@ class _Search:
             return
         if tree.leaves[node]:
             members = tree.order[tree.starts[node] : tree.ends[node]]
-            apart = np.zeros(len(members))
-            for feature, value in enumerate(self._row):
-                difference = value - tree.points[members, feature]
-                apart += np.square(difference) if tree.power == 2.0 else np.abs(difference)
-            for distance, member in zip(apart.tolist(), members.tolist(), strict=True):
+            (far,) = tree.distances(self._row[np.newaxis], tree.points[members])
+            for distance, member in zip(far.tolist(), members.tolist(), strict=True):
                 self._push(distance, member)
             return
         below = (2 * node + 1, 2 * node + 2)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import numpy as np
 
 from serve_app.core.columns import Array
 
@@ -51,6 +54,13 @@ class Chain(Operation):
         return x
 
 
+def in_turns(compute: Callable[[Array], Array], x: Array, step: int) -> Array:
+    """What is computed of so many rows at a time, stacked."""
+    if x.shape[0] <= step:
+        return compute(x)
+    return np.concatenate([compute(x[at : at + step]) for at in range(0, x.shape[0], step)])
+
+
 def chain(*steps: Operation | None) -> Operation:
     """The steps as one operation, nested chains unfolded and absent ones left out."""
     flat: list[Operation] = []
@@ -62,4 +72,4 @@ def chain(*steps: Operation | None) -> Operation:
     return flat[0] if len(flat) == 1 else Chain(tuple(flat))
 
 
-__all__ = ["KINDS", "Array", "Chain", "Operation", "Refused", "chain"]
+__all__ = ["KINDS", "Array", "Chain", "Operation", "Refused", "chain", "in_turns"]

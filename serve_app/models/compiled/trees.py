@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.operation import Operation
+from serve_app.models.compiled.operation import Operation, in_turns
 
 CELLS = 2_000_000
 """How many leaves are looked up at once; more rows take several turns."""
@@ -102,10 +102,7 @@ class SumOfTrees(Operation):
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, outputs), in the dtype of `start`."""
         step = max(1, CELLS // max(1, len(self.leaves.starts) * self.start.size))
-        if x.shape[0] <= step:
-            return self._summed(x)
-        parts = [self._summed(x[at : at + step]) for at in range(0, x.shape[0], step)]
-        return np.concatenate(parts)
+        return in_turns(self._summed, x, step)
 
     def _summed(self, x: Array) -> Array:
         found = self.leaves(x)

@@ -76,8 +76,6 @@ def _plain(booster: Any, given: Given) -> Scored:
     best = None if attribute is None else int(attribute) + 1
     objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
     classifies = objective in {"binary:logistic", "multi:softprob", "multi:softmax"}
-    scored = _booster(booster, given, float("nan"), best, classifies=classifies)
-    # What makes a DMatrix of the rows refuses infinities; the wrappers make none.
     if not _all_numbers(given):
         return _booster(booster, given, float("nan"), best, classifies=classifies)
     matrix = given.matrix(given.width)
