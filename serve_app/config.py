@@ -78,6 +78,34 @@ class CoalesceSettings(Frozen):
     slow_call_s: PositiveFloat = 0.02
 
 
+Profile = Literal[
+    "tfs",
+    "kserve",
+    "oip",
+    "torchserve",
+    "torchserve-management",
+    "mlflow",
+    "sagemaker",
+    "vertex",
+    "azureml",
+    "seldon",
+    "all",
+]
+
+
+class ListenerSettings(Frozen):
+    """A port on which gateways speak as one system does, or like the main port (`all`)."""
+
+    profile: Profile
+    port: Annotated[int, Field(ge=1, le=65535)]
+    host: str = "127.0.0.1"
+
+    @property
+    def address(self) -> str:
+        """Host and port, as errors and logs say them."""
+        return f"{self.host}:{self.port}"
+
+
 class GatewayArgs(Frozen):
     """`args` of the gateway application. They stay as they are when models change.
 
@@ -85,7 +113,7 @@ class GatewayArgs(Frozen):
     only endpoint does, while there is one alone. `server_name` is what metadata says: clients of
     Triton and MLServer may insist on a name. Longer answers than `compress_above_bytes` are
     compressed for clients that accept it. On `grpc_port` each replica speaks the Open Inference
-    Protocol over gRPC; all of one machine share the port.
+    Protocol over gRPC; all of one machine share the port, and those of `listeners`.
     """
 
     registry: Location = "./registry"
@@ -97,6 +125,7 @@ class GatewayArgs(Frozen):
     compress_above_bytes: PositiveInt = 65_536
     grpc_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     grpc_host: str = "127.0.0.1"
+    listeners: tuple[ListenerSettings, ...] = ()
     coalesce: CoalesceSettings = CoalesceSettings()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -6,7 +6,10 @@
     │   ├── RowsRefused        the rows fit the schema, and the model takes no such values
     │   ├── BadEncoding        the bytes are not what the content type says
     │   ├── UnsupportedMedia   the content type or encoding is not spoken here
+    │   ├── NotAcceptable      none of the content types that the client accepts is spoken here
+    │   ├── NotPermitted       for operators alone, by `serve-app`
     │   ├── NotFound           no such endpoint, version or model
+    │   │   └── NoSuchPath     nothing is at that path
     │   ├── Conflict           somebody else changed it first
     │   └── TooLarge           body, rows or nesting above the limit
     ├── Unavailable            try again
@@ -36,7 +39,10 @@ __all__ = [
     "DeadlineExceeded",
     "InvalidInput",
     "ModelFailed",
+    "NoSuchPath",
+    "NotAcceptable",
     "NotFound",
+    "NotPermitted",
     "NotReady",
     "Overloaded",
     "RegistryFailed",
@@ -101,10 +107,28 @@ class UnsupportedMedia(ClientError):
     code = "unsupported_media_type"
 
 
+class NotAcceptable(ClientError):
+    """None of the content types that the client accepts is spoken here."""
+
+    code = "not_acceptable"
+
+
+class NotPermitted(ClientError):
+    """Clients may not do this; operators may, by `serve-app`."""
+
+    code = "not_permitted"
+
+
 class NotFound(ClientError):
     """No such endpoint, version or model; `details["known"]` lists those that exist."""
 
     code = "not_found"
+
+
+class NoSuchPath(NotFound):
+    """Nothing is at that path."""
+
+    code = "no_such_path"
 
 
 class Conflict(ClientError):

@@ -44,12 +44,16 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prediction request, decoded."""
+    """One prediction request, decoded.
+
+    `version` and `label` ask for one variant past the route, by its name or by an alias.
+    """
 
     endpoint: str
     payload: Payload
     id: str
     version: str | None = None
+    label: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
 

@@ -103,7 +103,8 @@ class Snapshot:
 
     `declaration` is the hash of the declared configuration that it follows, `overrides`
     the weights that were set at run time since, `waiting` the versions that declared
-    endpoints still wait for (until then their former description stands).
+    endpoints still wait for (until then their former description stands), `aliases` the
+    numbers of versions that the registry's aliases name, by model.
     """
 
     version: int
@@ -111,6 +112,7 @@ class Snapshot:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot as JSON values."""
@@ -120,6 +122,7 @@ class Snapshot:
             "endpoints": {name: _endpoint_json(e) for name, e in self.endpoints.items()},
             "overrides": {name: dict(weights) for name, weights in self.overrides.items()},
             "waiting": {name: list(versions) for name, versions in self.waiting.items()},
+            "aliases": {model: dict(numbers) for model, numbers in self.aliases.items()},
         }
 
     @classmethod
@@ -131,6 +134,7 @@ class Snapshot:
             endpoints={name: Endpoint.from_json(e) for name, e in body["endpoints"].items()},
             overrides=body["overrides"],
             waiting={name: tuple(versions) for name, versions in body["waiting"].items()},
+            aliases=body.get("aliases", {}),
         )
 
 

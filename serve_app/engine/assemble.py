@@ -57,9 +57,13 @@ class Assembler:
         }
         return Stages(
             snapshot.version,
-            {name: self._stage(endpoint) for name, endpoint in snapshot.endpoints.items()},
+            {
+                name: self._stage(endpoint, snapshot.aliases)
+                for name, endpoint in snapshot.endpoints.items()
+            },
             snapshot.waiting,
             snapshot.overrides,
+            snapshot.aliases,
         )
 
     def _cache(self, spec: Endpoint) -> tuple[Endpoint, RowCache]:
@@ -72,7 +76,7 @@ class Assembler:
             return kept
         return weightless, RowCache(spec.cache, clock=self._clock)
 
-    def _stage(self, spec: Endpoint) -> Stage:
+    def _stage(self, spec: Endpoint, aliases: Mapping[str, Mapping[str, int]]) -> Stage:
         names = spec.signature.names
         return Stage(
             spec=spec,
@@ -84,6 +88,7 @@ class Assembler:
             ask=self._ask(spec),
             labels=spec.signature.output.labels,
             drops=spec.key if spec.key is not None and spec.key not in names else None,
+            aliased=_aliased(spec, aliases),
         )
 
     def _router(self, spec: Endpoint) -> Router:
@@ -113,3 +118,16 @@ class Assembler:
 
 async def _unchanged(columns: Columns, deadline: float) -> Columns:  # noqa: ARG001
     return columns
+
+
+def _aliased(
+    spec: Endpoint, aliases: Mapping[str, Mapping[str, int]]
+) -> dict[str, tuple[str, ...]]:
+    """The variants of an endpoint by the aliases that name them."""
+    found: dict[str, list[str]] = {}
+    for variant in spec.variants:
+        model, _, number = variant.version.rpartition("@")
+        for alias, named in aliases.get(model, {}).items():
+            if str(named) == number:
+                found.setdefault(alias, []).append(variant.version)
+    return {alias: tuple(versions) for alias, versions in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from serve_app.core.counts import Counts
 from serve_app.core.messages import Payload, RawColumns, Request, Response
 from serve_app.core.ports import Clock, Ids
 from serve_app.engine.stages import Stage, Stages
@@ -24,6 +25,11 @@ class Predictor:
     def __init__(self, *, clock: Clock, ids: Ids) -> None:
         self._sources = _Sources(clock, ids)
         self._stages = Stages()
+        self._counts: dict[str, Counts] = {}
+
+    def counts(self, endpoint: str) -> Counts:
+        """What was asked of an endpoint in this process."""
+        return self._counts.get(endpoint) or Counts()
 
     @property
     def stages(self) -> Stages:
@@ -33,6 +39,7 @@ class Predictor:
     def swap(self, stages: Stages) -> None:
         """Answer every later request under these stages; those on their way stay as they are."""
         self._stages = stages
+        self._counts = {name: self.counts(name) for name in stages.endpoints}
 
     async def predict(self, request: Request) -> Response:
         """Route, validate, look up, preprocess, ask, combine.
@@ -45,7 +52,22 @@ class Predictor:
         """
         stages = self._stages
         stage = stages.endpoint(request.endpoint)
+        counts = self._counts[stage.spec.name]
         started = self._sources.clock()
+        try:
+            response = await self._answered(stages, stage, request, started)
+        except BaseException:
+            counts.add_failed(self._sources.clock() - started)
+            raise
+        took_s = self._sources.clock() - started
+        counts.add(request.payload.rows, took_s)
+        if logger.isEnabledFor(logging.DEBUG):
+            _log(response, took_s)
+        return response
+
+    async def _answered(
+        self, stages: Stages, stage: Stage, request: Request, started: float
+    ) -> Response:
         deadline = started + _timeout_s(stage, request)
         plan = stage.plan(request)
         columns, warnings = stage.schema.validate(
@@ -57,7 +79,7 @@ class Predictor:
             features = await stage.prepare(found.missing, deadline)
             asked = await stage.ask(plan, features, deadline)
         answer, cached_rows = stage.cache.complete(found, asked)
-        response = Response(
+        return Response(
             request=request,
             prediction_id=self._sources.ids(),
             snapshot_version=stages.version,
@@ -66,23 +88,21 @@ class Predictor:
             warnings=warnings,
             cached_rows=cached_rows,
         )
-        if logger.isEnabledFor(logging.DEBUG):
-            self._log(response, started)
-        return response
 
-    def _log(self, response: Response, started: float) -> None:
-        logger.debug(
-            "predicted",
-            extra={
-                "endpoint": response.request.endpoint,
-                "request_id": response.request.id,
-                "prediction_id": response.prediction_id,
-                "variants": response.answer.variants,
-                "snapshot": response.snapshot_version,
-                "rows": response.request.payload.rows,
-                "duration_ms": round((self._sources.clock() - started) * 1000, 3),
-            },
-        )
+
+def _log(response: Response, took_s: float) -> None:
+    logger.debug(
+        "predicted",
+        extra={
+            "endpoint": response.request.endpoint,
+            "request_id": response.request.id,
+            "prediction_id": response.prediction_id,
+            "variants": response.answer.variants,
+            "snapshot": response.snapshot_version,
+            "rows": response.request.payload.rows,
+            "duration_ms": round(took_s * 1000, 3),
+        },
+    )
 
 
 def _timeout_s(stage: Stage, request: Request) -> float:

@@ -28,6 +28,7 @@ class Snapshots:
         self._declaration = self._current.declaration
         self._declared: Mapping[str, Endpoint] = self._current.endpoints
         self._overrides: Mapping[str, Mapping[str, float]] = self._current.overrides
+        self._aliases: Mapping[str, Mapping[str, int]] = self._current.aliases
         self._ready: set[str] = set()
 
     @property
@@ -83,6 +84,19 @@ class Snapshots:
         self._overrides = {**self._overrides, endpoint: merged}
         self._advance()
 
+    def set_aliases(self, aliases: Mapping[str, Mapping[str, int]]) -> None:
+        """Take what the registry's aliases name now, by model."""
+        self._aliases = aliases
+        self._advance()
+
+    def models(self) -> frozenset[str]:
+        """The models of which declared endpoints have variants."""
+        return frozenset(
+            variant.version.rpartition("@")[0]
+            for endpoint in self._declared.values()
+            for variant in endpoint.variants
+        )
+
     def ready(self, version: str) -> None:
         """A version has answered."""
         self._ready.add(version)
@@ -125,7 +139,12 @@ class Snapshots:
         current = self._current
         while True:
             snapshot = Snapshot(
-                current.version + 1, self._declaration, endpoints, self._overrides, waiting
+                current.version + 1,
+                self._declaration,
+                endpoints,
+                self._overrides,
+                waiting,
+                self._aliases,
             )
             if _same(snapshot, self._current):
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from serve_app.core.plan import Plan
 from serve_app.core.ports import Router
 from serve_app.core.schema import Schema
 from serve_app.core.snapshot import Endpoint
-from serve_app.errors import NotFound
+from serve_app.errors import InvalidInput, NotFound
 
 Prepare = Callable[[Columns, float], Awaitable[Columns]]
 Ask = Callable[[Plan, Columns, float], Awaitable[Answer]]
@@ -33,26 +33,63 @@ class Stage:
     ask: Ask
     labels: tuple[Any, ...]
     drops: str | None
+    aliased: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The variants of which the registry's aliases speak, by alias."""
 
     def plan(self, request: Request) -> Plan:
         """Who answers: the version that the request names, or whom the route chooses.
 
         Raises:
             NotFound: the named version is no variant of this endpoint.
+            InvalidInput: the label names none, or not one alone.
         """
+        if request.label is not None:
+            return Plan((self.labelled(request.label),))
         if request.version is None:
             return self.router.plan(request)
         return Plan((self.variant(request.version),))
 
-    def versions(self, named: str | None) -> list[str]:
-        """The version that is named, or all.
+    def versions(self, named: str | None, label: str | None = None) -> list[str]:
+        """The version that is named or labelled, or all.
 
         Raises:
             NotFound: the named version is no variant of this endpoint.
+            InvalidInput: the label names none, or not one alone.
         """
+        if label is not None:
+            return [self.labelled(label)]
         if named is not None:
             return [self.variant(named)]
         return [variant.version for variant in self.spec.variants]
+
+    def labelled(self, label: str) -> str:
+        """The variant that an alias of the registry names.
+
+        Raises:
+            InvalidInput: none is, or several models use that alias.
+        """
+        found = self.aliased.get(label, ())
+        if len(found) == 1:
+            return found[0]
+        if found:
+            msg = (
+                f"the label {label[:80]!r} names several variants of endpoint "
+                f"{self.spec.name!r}: {', '.join(found)}; ask for one by its version"
+            )
+            raise InvalidInput(msg, known=list(found))
+        known = sorted(self.aliased)
+        msg = (
+            f"endpoint {self.spec.name!r} has no version labelled {label[:80]!r}; "
+            f"labels: {', '.join(known) or 'none'}"
+        )
+        raise InvalidInput(msg, known=known)
+
+    def shortened(self, versions: Sequence[str]) -> list[str]:
+        """The versions by their numbers alone, where each variant has its own."""
+        numbers = {v.version.rpartition("@")[2] for v in self.spec.variants}
+        if len(numbers) < len(self.spec.variants):
+            return list(versions)
+        return [version.rpartition("@")[2] for version in versions]
 
     def variant(self, named: str) -> str:
         """The variant called `diagnosis-xgb@1`, or `1` where only one has that number.
@@ -77,6 +114,7 @@ class Stages:
     endpoints: Mapping[str, Stage] = field(default_factory=dict)
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def endpoint(self, name: str | None) -> Stage:
         """The endpoint of that name; without a name the only one.

@@ -118,7 +118,7 @@ def _unpacked(body: bytes, decompressor: object, max_bytes: int) -> bytes:
 def _check_type(content_type: str, accepted: frozenset[str]) -> None:
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower()
-    if kind not in accepted and not kind.endswith("+json"):
+    if "*/*" not in accepted and kind not in accepted and not kind.endswith("+json"):
         msg = f"the content type {kind[:80]!r} is not spoken here; send application/json"
         raise UnsupportedMedia(msg, accepted=sorted(accepted - {""}))
     for parameter in parameters.split(";"):

@@ -1,60 +1,46 @@
-"""What each path does: a few lines that join a dialect to the engine."""
+"""What each path that predicts does: a few lines that join a dialect to the engine."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
-import orjson
-from starlette.requests import Request as HTTPRequest
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
-from starlette.responses import Response as HTTPResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from serve_app import __version__
 from serve_app.core.messages import Request, Response
-from serve_app.core.snapshot import Endpoint
-from serve_app.engine.predict import Predictor
-from serve_app.engine.stages import Stage
-from serve_app.errors import InvalidInput, NotFound, NotReady
-from serve_app.gateway import bodies, compression, docs, errors, openapi
-from serve_app.protocols import oip_outputs, oip_v2, tf_serving
-from serve_app.protocols.dialect import Call, Dialect, Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What one request may cost, and who answers where a path names no endpoint."""
-
-    max_body_bytes: int
-    max_rows: int
-    default_endpoint: str | None = None
-    server_name: str = "serve-app"
-    compress_above_bytes: int = 65_536
+from serve_app.errors import InvalidInput
+from serve_app.gateway import bodies, compression, errors
+from serve_app.gateway.site import Site, headers_of
+from serve_app.protocols import forms
+from serve_app.protocols.dialect import Call, Dialect, Reply, Words
 
 
 class Predictions:
-    """The path that predicts, in one dialect. An ASGI application: the hot path."""
+    """The path that predicts, in one dialect. An ASGI application: the hot path.
 
-    def __init__(self, predictor: Predictor, dialect: Dialect, settings: Settings) -> None:
-        self._predictor = predictor
+    `refuse` are the words of errors; without them the dialect has its own.
+    """
+
+    def __init__(self, site: Site, dialect: Dialect, refuse: Words | None = None) -> None:
+        self._predictor = site.predictor
         self._dialect = dialect
-        self._max_body_bytes = settings.max_body_bytes
-        self._max_rows = settings.max_rows
-        self._default = settings.default_endpoint
-        self._compress_above = settings.compress_above_bytes
+        self._refuse = refuse or dialect.refuse
+        self._max_body_bytes = site.settings.max_body_bytes
+        self._max_rows = site.settings.max_rows
+        self._default = site.settings.default_endpoint
+        self._compress_above = site.settings.compress_above_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = headers_of(scope)
         request_id = headers.get("x-request-id", "")
         try:
+            if scope["method"] == "GET":
+                headers["content-type"] = forms.URLENCODED
+                receive = _query(scope)
             response = await self._predict(scope["path_params"], receive, headers, request_id)
             reply = self._dialect.encode(response)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
-            refused = errors.response(error, request_id, refuse=self._dialect.refuse)
+            refused = errors.response(error, request_id, refuse=self._refuse)
             await refused(scope, receive, send)
             return
         if len(reply.body) > self._compress_above and "accept-encoding" in headers:
@@ -65,7 +51,7 @@ class Predictions:
 
     async def _predict(
         self,
-        parameters: dict[str, str],
+        parameters: Mapping[str, str],
         receive: Receive,
         headers: dict[str, str],
         request_id: str,
@@ -84,120 +70,20 @@ class Predictions:
                 payload=payload,
                 id=request_id,
                 version=parameters.get("version") or target.version,
+                label=parameters.get("label"),
                 headers=headers,
                 timeout_s=_timeout_s(headers),
             )
         )
 
 
-class Pages:
-    """Everything that tells of the endpoints and asks none of them."""
+def _query(scope: Scope) -> Receive:
+    """The query of a request in the place of its body, since both are forms."""
 
-    def __init__(self, predictor: Predictor, settings: Settings) -> None:
-        self._predictor = predictor
-        self._name = settings.server_name
+    async def receive() -> Message:
+        return {"type": "http.request", "body": scope["query_string"], "more_body": False}
 
-    async def live(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """The process answers."""
-        return _json({"live": True})
-
-    async def ready(self, request: HTTPRequest) -> HTTPResponse:
-        """A snapshot is here, so endpoints can be asked."""
-        return self._if_ready(request, {"ready": True, "live": True})
-
-    async def ping(self, request: HTTPRequest) -> HTTPResponse:
-        """Endpoints can be asked: what MLflow, SageMaker and TorchServe poll."""
-        return self._if_ready(request, {"status": "Healthy"})
-
-    async def version(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """The version of this server, as MLflow's clients read it."""
-        return PlainTextResponse(__version__)
-
-    async def server(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """Name, version and extensions of this server."""
-        return _json(
-            {"name": self._name, "version": __version__, "extensions": list(oip_v2.EXTENSIONS)}
-        )
-
-    async def endpoints(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """All endpoints with their variants and weights as they are now."""
-        stages = self._predictor.stages
-        return _json(
-            {
-                "snapshot": stages.version,
-                "endpoints": [_described(s.spec) for s in stages.endpoints.values()],
-                "waiting": stages.waiting,
-                "set_at_run_time": stages.overrides,
-            }
-        )
-
-    async def models(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """The names of all endpoints."""
-        return _json({"models": sorted(self._predictor.stages.endpoints)})
-
-    async def index(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """All endpoints and versions that answer, as Triton lists its repository."""
-        stages = self._predictor.stages.endpoints.values()
-        return _json(
-            [
-                {"name": s.spec.name, "version": v.version, "state": "READY", "reason": ""}
-                for s in stages
-                for v in s.spec.variants
-            ]
-        )
-
-    async def tf_status(self, request: HTTPRequest) -> HTTPResponse:
-        """The versions of an endpoint, as TensorFlow Serving and KServe tell of them."""
-        return self._of_endpoint(request, _tf_status)
-
-    async def tf_metadata(self, request: HTTPRequest) -> HTTPResponse:
-        """An endpoint's columns and outputs, as TensorFlow Serving describes signatures."""
-        return self._of_endpoint(request, _tf_metadata)
-
-    async def explain(self, request: HTTPRequest) -> HTTPResponse:
-        """There are no explanations yet."""
-        name = request.path_params["endpoint"]
-        return _refused(request, NotFound(f"endpoint {name[:80]!r} has no explainer; use :predict"))
-
-    async def model(self, request: HTTPRequest) -> HTTPResponse:
-        """An endpoint's columns and outputs."""
-        return self._of_endpoint(request, _metadata)
-
-    async def model_ready(self, request: HTTPRequest) -> HTTPResponse:
-        """An endpoint can be asked."""
-        return self._of_endpoint(request, _ready)
-
-    async def openapi(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """The OpenAPI document of the endpoints as they are now."""
-        return _json(self._document())
-
-    async def docs(self, request: HTTPRequest) -> HTTPResponse:  # noqa: ARG002
-        """The documentation page."""
-        return HTMLResponse(docs.page(self._document()), headers=docs.HEADERS)
-
-    async def home(self, request: HTTPRequest) -> HTTPResponse:
-        """People who open the address want the documentation, KServe's clients a sign of life."""
-        if "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse("/docs")
-        return _json({"status": "alive"})
-
-    def _if_ready(self, request: HTTPRequest, body: dict[str, Any]) -> HTTPResponse:
-        if self._predictor.stages.version == 0:
-            return _refused(request, NotReady("no snapshot has arrived from control yet"))
-        return _json(body)
-
-    def _of_endpoint(self, request: HTTPRequest, describe: Any) -> HTTPResponse:
-        try:
-            stage = self._predictor.stages.endpoint(request.path_params["endpoint"])
-            versions = stage.versions(request.path_params.get("version"))
-        except Exception as error:  # noqa: BLE001 - becomes an answer
-            return _refused(request, error)
-        return _json(describe(stage, versions))
-
-    def _document(self) -> dict[str, Any]:
-        stages = self._predictor.stages
-        described = [_for_openapi(stage.spec) for stage in stages.endpoints.values()]
-        return openapi.document(described, title="serve-app", version=__version__)
+    return receive
 
 
 def _timeout_s(headers: dict[str, str]) -> float | None:
@@ -252,65 +138,3 @@ def _cache_mark(cached: int, response: Response) -> bytes:
     if cached in {0, rows}:
         return b"hit" if cached else b"miss"
     return b"hit; rows=%d/%d" % (cached, rows)
-
-
-def _metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
-    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
-
-
-def _tf_metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
-    return tf_serving.metadata(stage.spec.name, stage.spec.signature, versions)
-
-
-def _tf_status(stage: Stage, versions: list[str]) -> dict[str, Any]:
-    return tf_serving.status(stage.spec.name, versions)
-
-
-def _ready(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
-    return {"name": stage.spec.name, "ready": True}
-
-
-def _described(spec: Endpoint) -> dict[str, Any]:
-    return {
-        "name": spec.name,
-        "route": spec.kind,
-        "key": spec.key,
-        "combine": spec.combine,
-        "quorum": spec.quorum if spec.combine else None,
-        "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
-        "placement": "inline" if spec.inline else "replicas",
-        "fallback": spec.fallback.version if spec.fallback else None,
-        "preprocess": None
-        if spec.preprocess is None
-        else {
-            "version": spec.preprocess.version,
-            "placement": "inline" if spec.preprocess.inline else "replicas",
-        },
-        "cache": None
-        if spec.cache is None
-        else {"rows": spec.cache.rows, "ttl_s": spec.cache.ttl_s},
-        "timeout_s": spec.timeout_s,
-        "signature": spec.signature.to_json(),
-    }
-
-
-def _for_openapi(spec: Endpoint) -> openapi.EndpointDescription:
-    return openapi.EndpointDescription(
-        name=spec.name,
-        inputs=spec.signature.inputs,
-        output=spec.signature.output,
-        variants=tuple((v.version, v.weight) for v in spec.variants),
-        kind=spec.kind,
-        example=spec.example,
-        reactions=spec.reactions,
-    )
-
-
-def _refused(request: HTTPRequest, error: Exception) -> HTTPResponse:
-    return errors.response(error, request.headers.get("x-request-id", ""))
-
-
-def _json(body: Any) -> HTTPResponse:
-    return HTTPResponse(
-        orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
-    )

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import orjson
 from starlette.responses import Response
 
 from serve_app import errors
-from serve_app.protocols.dialect import Refusal, Reply
+from serve_app.protocols import torchserve
+from serve_app.protocols.dialect import Refusal, Reply, Words
 
 logger = logging.getLogger("serve_app.gateway")
 T = TypeVar("T")
 
 STATUS: dict[type[errors.ServeError], int] = {
     errors.ClientError: 400,
+    errors.NotPermitted: 403,
     errors.UnsupportedMedia: 415,
+    errors.NotAcceptable: 406,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.TooLarge: 413,
@@ -29,19 +32,6 @@ STATUS: dict[type[errors.ServeError], int] = {
     errors.ServeError: 500,
 }
 RETRY_AFTER_S = 1.0
-TYPES = {
-    400: "BadRequestException",
-    404: "ModelNotFoundException",
-    405: "MethodNotAllowedException",
-    409: "ConflictStatusException",
-    413: "RequestEntityTooLargeException",
-    415: "UnsupportedMediaTypeException",
-    429: "ServiceUnavailableException",
-    500: "InternalServerException",
-    503: "ServiceUnavailableException",
-    504: "ServiceUnavailableException",
-}
-"""What TorchServe's clients read as `type`."""
 
 
 def nearest(table: Mapping[type[errors.ServeError], T], error: errors.ServeError) -> T:
@@ -66,7 +56,7 @@ def response(
     request_id: str,
     *,
     status: int | None = None,
-    refuse: Callable[[Refusal], Reply | None] = lambda _: None,
+    refuse: Words = lambda _: None,
 ) -> Response:
     """The answer to a request that failed; nothing of the inside reaches the client.
 
@@ -92,8 +82,9 @@ def _worded(refusal: Refusal, details: Mapping[str, Any], reply: Reply | None) -
     The Open Inference Protocol, TensorFlow Serving and KServe read `error`, MLflow `error_code`
     and `message`, TorchServe `code`, `type` and `message`, Azure ML `message`.
     """
+    status = refusal.status if reply is None or reply.status is None else reply.status
     if reply is not None and reply.body:
-        answer = Response(reply.body, refusal.status, media_type=reply.media_type.decode())
+        answer = Response(reply.body, status, media_type=reply.media_type.decode())
     else:
         body = {
             **details,
@@ -101,11 +92,11 @@ def _worded(refusal: Refusal, details: Mapping[str, Any], reply: Reply | None) -
             "message": refusal.message,
             "error_code": refusal.code,
             "code": refusal.status,
-            "type": TYPES.get(refusal.status, TYPES[400]),
+            "type": torchserve.TYPES.get(refusal.status, torchserve.TYPES[400]),
             "request_id": refusal.request_id,
         }
         content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
-        answer = Response(content, refusal.status, media_type="application/json")
+        answer = Response(content, status, media_type="application/json")
     for name, value in () if reply is None else reply.headers:
         answer.headers[name.decode()] = value.decode("latin-1")
     return answer

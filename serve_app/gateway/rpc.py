@@ -19,12 +19,13 @@ from serve_app.core.messages import Request
 from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
 from serve_app.gateway import errors as refusals
-from serve_app.gateway.endpoints import Settings
+from serve_app.gateway.site import Settings
 from serve_app.protocols import oip_grpc, oip_messages, oip_v2
 from serve_app.protocols.oip_messages import message
 
 CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
     errors.ClientError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotPermitted: grpc.StatusCode.PERMISSION_DENIED,
     errors.NotFound: grpc.StatusCode.NOT_FOUND,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -12,7 +12,7 @@ from typing import Any
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
-from serve_app.protocols import json_body, rows
+from serve_app.protocols import json_body, methods, rows
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target
 
 _DEPLOYMENT = "azureml-model-deployment"
@@ -22,7 +22,8 @@ _CLIENT_ID = "x-ms-client-request-id"
 class AzureMl(ByPath):
     """Rows under `data`, `Inputs` or `input_data`; a list of predictions.
 
-    A body with `Inputs`, as AutoML's clients send it, is answered under `Results`.
+    A body with `Inputs`, as AutoML's clients send it, is answered under `Results`; its
+    `GlobalParameters` may ask for `{"method": "predict_proba"}`.
     """
 
     name = "azure_ml"
@@ -50,17 +51,20 @@ class AzureMl(ByPath):
         else:
             columns, count = _from(document.get("data"), "data", call)
         json_body.check_rows(count, call.max_rows)
-        return Payload(
-            columns=columns,
-            rows=count,
-            keys=json_body.members(document, "GlobalParameters"),
-            form="Inputs" in document,
-        )
+        keys = _parameters(document)
+        shares = methods.of_parameters(keys, "method")
+        form = ("Inputs" in document, shares)
+        return Payload(columns=columns, rows=count, keys=keys, form=form)
 
     def encode(self, response: Response) -> Reply:
-        """The predictions, with the headers that Azure's clients look for."""
-        values = json_body.plain(response.answer.prediction.values)
-        wrapped = response.request.payload.form
+        """The predictions, with the headers that Azure's clients look for.
+
+        Raises:
+            InvalidInput: probabilities were asked of a model that gives none.
+        """
+        wrapped, shares = response.request.payload.form
+        answered = methods.answered(response.answer.prediction, probabilities=shares)
+        values = json_body.plain(answered)
         headers = [
             (b"x-ms-request-id", response.request.id.encode()),
             (b"x-ms-run-function-failed", b"False"),
@@ -72,13 +76,25 @@ class AzureMl(ByPath):
         body = json_body.dump({"Results": values} if wrapped else values)
         return Reply(body, headers=tuple(headers))
 
-    def refuse(self, refusal: Refusal) -> Reply | None:
+    def refuse(self, refusal: Refusal) -> Reply:
         """Azure's clients read a header that says whether the model failed."""
         failed = b"True" if refusal.status == 500 else b"False"
         return Reply(b"", headers=((b"x-ms-run-function-failed", failed),))
 
 
 DIALECT = AzureMl()
+
+
+def _parameters(document: dict[str, Any]) -> dict[str, Any]:
+    """Azure's parameters for all rows; designers' pipelines send a number, which says nothing."""
+    found = document.get("GlobalParameters")
+    return found if isinstance(found, dict) else {}
+
+
+def refuse(refusal: Refusal) -> Reply:
+    """An error as Azure's server says it."""
+    marks = DIALECT.refuse(refusal).headers
+    return Reply(json_body.dump({"message": refusal.message}), headers=marks)
 
 
 def _from(found: Any, key: str, call: Call) -> tuple[RawColumns, int]:

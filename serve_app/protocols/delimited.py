@@ -19,11 +19,13 @@ from serve_app.protocols import json_body, rows
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def read_csv(body: bytes, columns: Sequence[Column], max_rows: int) -> tuple[RawColumns, int]:
+def read_csv(
+    body: bytes, columns: Sequence[Column], max_rows: int, *, header: bool = False
+) -> tuple[RawColumns, int]:
     """The columns of a CSV body and the number of its rows; an empty cell is null.
 
     A first line that names columns of the endpoint is a header; without one, the cells are in
-    the order of the columns.
+    the order of the columns. With `header`, the first line is one whatever it says.
 
     Raises:
         BadEncoding: it is not UTF-8 or no CSV.
@@ -41,9 +43,9 @@ def read_csv(body: bytes, columns: Sequence[Column], max_rows: int) -> tuple[Raw
     if not lines:
         raise BadEncoding("the body is empty; send one line of values per row")
     known = {column.name: column for column in columns}
-    header = [cell.strip() for cell in lines[0]]
-    named = bool(known.keys() & set(header))
-    names = header if named else [column.name for column in columns]
+    first = [cell.strip() for cell in lines[0]]
+    named = header or bool(known.keys() & set(first))
+    names = first if named else [column.name for column in columns]
     content = lines[1:] if named else lines
     json_body.check_rows(len(content), max_rows)
     if len(set(names)) < len(names):
@@ -77,6 +79,45 @@ def read_lines(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCol
         except orjson.JSONDecodeError as error:
             raise BadEncoding(f"line {number} is not JSON: {error.msg}", line=number) from None
     return rows.of_rows(found, names), len(found)
+
+
+def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawColumns, int]:
+    """The columns of lines of `[label] index:value …` and their number; what is left out is null.
+
+    Features are counted from 1, as LIBSVM counts them.
+
+    Raises:
+        BadEncoding: it is not UTF-8, or a line is none of that kind.
+        InvalidInput: there is no such feature, or it stands twice.
+        TooLarge: more than `max_rows` lines.
+    """
+    try:
+        lines = [line.split() for line in body.decode().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        msg = f"the body is not UTF-8: byte {error.start} does not fit"
+        raise BadEncoding(msg, position=error.start) from None
+    json_body.check_rows(len(lines), max_rows)
+    if not lines:
+        raise BadEncoding("the body is empty; send one line of index:value pairs per row")
+    found: dict[str, list[float | None]] = {name: [None] * len(lines) for name in names}
+    for row, parts in enumerate(lines):
+        for part in parts[0 if ":" in parts[0] else 1 :]:
+            index, value = _pair(part, row)
+            if not 1 <= index <= len(names) or found[names[index - 1]][row] is not None:
+                msg = f"row {row}: feature {index} stands twice, or is none of 1 to {len(names)}"
+                raise InvalidInput(msg, row=row, index=index)
+            found[names[index - 1]][row] = value
+    return found, len(lines)
+
+
+def _pair(part: str, row: int) -> tuple[int, float]:
+    index, _, value = part.partition(":")
+    try:
+        if "_" not in part:
+            return int(index), float(value)
+    except ValueError:
+        pass
+    raise BadEncoding(f"row {row}: {told(part)} is no index:value", row=row) from None
 
 
 def features(row: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -12,6 +12,8 @@ from serve_app.core.signature import Column
 JSON = b"application/json"
 JSON_TYPES = frozenset({"application/json", "text/json", ""})
 """The content types that JSON comes with; `""` stands for none."""
+ANY = frozenset({"*/*", *JSON_TYPES})
+"""The content types of systems that do not look at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,12 @@ class Call:
 
 
 class Reply(NamedTuple):
-    """An answer as it leaves."""
+    """An answer as it leaves; `status` is that of an error where it is not the common one."""
 
     body: bytes
     media_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    status: int | None = None
 
 
 class Target(NamedTuple):
@@ -97,6 +100,10 @@ class Refusal(NamedTuple):
     code: str
     status: int
     request_id: str
+
+
+Words = Callable[[Refusal], Reply | None]
+"""How errors are said; none where the common form will do."""
 
 
 class ByPath:

@@ -3,36 +3,61 @@
 https://mlflow.org/docs/latest/deployment/deploy-model-locally and
 https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html. Bodies tell the two apart, and
 nothing else has to: JSON with one of MLflow's keys, a list of rows, lines of JSON, CSV with or
-without a header.
+without a header, matrices of NumPy's, LIBSVM.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from serve_app.core.columns import Array
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
-from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
-from serve_app.protocols import delimited, json_body, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply, Target
+from serve_app.errors import BadEncoding, NotAcceptable
+from serve_app.protocols import delimited, json_body, methods, npy, rows
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target
 
-CSV, LINES = "text/csv", "application/jsonlines"
+JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 _LINES = frozenset({LINES, "application/x-jsonlines", "application/x-ndjson"})
+_LIBSVM = frozenset({"text/libsvm", "text/x-libsvm"})
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_ANSWERED = {
+    **dict.fromkeys(("*/*", "application/*", JSON, "text/json"), JSON),
+    **dict.fromkeys((CSV, "text/*"), CSV),
+    **dict.fromkeys(_LINES, LINES),
+    npy.MEDIA_TYPE: npy.MEDIA_TYPE,
+}
+"""The form of the answer, by the content types that clients accept."""
 _MODEL = "x-amzn-sagemaker-target-model"
 _VARIANT = "x-amzn-sagemaker-target-variant"
 _ECHOED = "x-amzn-sagemaker-custom-attributes"
+_MLFLOW_CODES = {
+    "bad_encoding": "BAD_REQUEST",
+    "not_found": "RESOURCE_DOES_NOT_EXIST",
+    "no_such_path": "ENDPOINT_NOT_FOUND",
+    "overloaded": "REQUEST_LIMIT_EXCEEDED",
+    "not_ready": "TEMPORARILY_UNAVAILABLE",
+    "unavailable": "TEMPORARILY_UNAVAILABLE",
+    "deadline_exceeded": "TEMPORARILY_UNAVAILABLE",
+}
+
+
+class Form(NamedTuple):
+    """The content type of the answer, and whether probabilities are wanted."""
+
+    accepted: str = JSON
+    shares: bool = False
 
 
 class Invocations(ByPath):
-    """Rows in one of many forms in; `{"predictions": …}`, CSV or lines of JSON out.
+    """Rows in one of many forms in; `{"predictions": …}`, CSV, lines of JSON or a matrix out.
 
     `params: {"predict_method": "predict_proba"}` asks for probabilities, as with MLflow.
     """
 
     name = "invocations"
-    media_types = JSON_TYPES | {CSV, *_LINES}
+    media_types = JSON_TYPES | {CSV, npy.MEDIA_TYPE, *_LINES, *_LIBSVM}
 
     def target(self, headers: Mapping[str, str]) -> Target:
         """SageMaker's target model is an endpoint, its target variant a version."""
@@ -44,30 +69,18 @@ class Invocations(ByPath):
         Raises:
             BadEncoding: it is of none of the forms.
             InvalidInput: its rows and columns do not fit each other.
+            NotAcceptable: the answer is wanted in a form that is not spoken here.
             TooLarge: more than `max_rows` rows.
         """
-        kind = call.media_type
         accepted = _accepted(call.headers)
-        if kind == CSV:
-            columns, count = delimited.read_csv(call.body, call.columns, call.max_rows)
-            return Payload(columns=columns, rows=count, form=(accepted, False))
-        if kind in _LINES:
-            columns, count = delimited.read_lines(call.body, call.names, call.max_rows)
-            return Payload(columns=columns, rows=count, form=(accepted, False))
+        found = of_a_table(call)
+        if found is not None:
+            columns, count = found
+            return Payload(columns=columns, rows=count, form=Form(accepted))
         document = json_body.parse_any(call.body, nan=True)
         if isinstance(document, list):
             document = {"instances": document}
-        if not isinstance(document, dict):
-            msg = f"the body must be a JSON object or a list of rows, got {told(document)}"
-            raise BadEncoding(msg)
-        columns, count = _from_document(document, call)
-        params = json_body.members(document, "params")
-        return Payload(
-            columns=columns,
-            rows=count,
-            keys=params,
-            form=(accepted, _wants_probabilities(params)),
-        )
+        return of_document(document, call, accepted)
 
     def encode(self, response: Response) -> Reply:
         """The answer in the form that `Accept` asks for.
@@ -75,41 +88,124 @@ class Invocations(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        answer = response.answer
-        accepted, probabilities = response.request.payload.form
-        values = answer.prediction.probabilities if probabilities else answer.prediction.values
-        if values is None:
-            raise InvalidInput("this endpoint gives no probabilities")
+        accepted, shares = response.request.payload.form
+        values = methods.answered(response.answer.prediction, probabilities=shares)
         headers = _told(response)
         if accepted == CSV:
-            return Reply(delimited.write_csv(values.tolist()), b"text/csv", headers)
+            return Reply(delimited.write_csv(values.tolist()), CSV.encode(), headers)
         if accepted == LINES:
             lines = delimited.write_lines([{"prediction": value} for value in values.tolist()])
             return Reply(lines, LINES.encode(), headers)
-        body = json_body.dump({"predictions": json_body.plain(values)})
-        return Reply(body, headers=headers)
+        if accepted == npy.MEDIA_TYPE:
+            return Reply(npy.write(values), accepted.encode(), headers)
+        return Reply(self._json(json_body.plain(values)), headers=headers)
+
+    def _json(self, values: Array | list[Any]) -> bytes:
+        return json_body.dump({"predictions": values})
+
+
+class SageMaker(Invocations):
+    """The same, with a bare list for JSON, as SageMaker's scikit-learn container answers."""
+
+    name = "sagemaker"
+
+    def _json(self, values: Array | list[Any]) -> bytes:
+        return json_body.dump(values)
+
+
+class MLflow(ByPath):
+    """MLflow's scoring server alone: JSON with one of its four keys or CSV with a header in."""
+
+    name = "mlflow"
+    media_types = JSON_TYPES | {CSV}
+
+    def decode(self, call: Call) -> Payload:
+        """The columns of a body.
+
+        Raises:
+            BadEncoding: it is of none of the forms.
+            InvalidInput: its rows and columns do not fit each other.
+            TooLarge: more than `max_rows` rows.
+        """
+        if call.media_type == CSV:
+            columns, count = delimited.read_csv(call.body, call.columns, call.max_rows, header=True)
+            return Payload(columns=columns, rows=count, form=Form())
+        return of_document(json_body.parse_any(call.body, nan=True), call, JSON)
+
+    def encode(self, response: Response) -> Reply:
+        """`{"predictions": …}`.
+
+        Raises:
+            InvalidInput: probabilities were asked of a model that gives none.
+        """
+        shares = response.request.payload.form.shares
+        values = methods.answered(response.answer.prediction, probabilities=shares)
+        return Reply(json_body.dump({"predictions": json_body.plain(values)}))
 
 
 DIALECT = Invocations()
+SAGEMAKER = SageMaker()
+MLFLOW = MLflow()
+
+
+def refuse_as_mlflow(refusal: Refusal) -> Reply:
+    """An error as MLflow's scoring server says it."""
+    if refusal.status == 415:
+        return Reply(refusal.message.encode(), b"text/plain; charset=utf-8")
+    usual = "INTERNAL_ERROR" if refusal.status >= 500 else "INVALID_PARAMETER_VALUE"
+    code = _MLFLOW_CODES.get(refusal.code, usual)
+    return Reply(json_body.dump({"error_code": code, "message": refusal.message}))
+
+
+def of_a_table(call: Call) -> tuple[RawColumns, int] | None:
+    """The columns and the number of rows of a body that is no JSON document; none of others.
+
+    Raises:
+        ClientError: it is not what its content type says.
+    """
+    kind = call.media_type
+    if kind == CSV:
+        return delimited.read_csv(call.body, call.columns, call.max_rows)
+    if kind in _LINES:
+        return delimited.read_lines(call.body, call.names, call.max_rows)
+    if kind in _LIBSVM:
+        return delimited.read_libsvm(call.body, call.names, call.max_rows)
+    if kind == npy.MEDIA_TYPE:
+        return npy.read(call.body, call.names, call.max_rows)
+    return None
+
+
+def of_document(document: Any, call: Call, accepted: str) -> Payload:
+    """What a JSON document with one of MLflow's keys holds.
+
+    Raises:
+        BadEncoding: it has none of them, or several.
+        InvalidInput: its rows and columns do not fit each other.
+        TooLarge: more rows than the limit.
+    """
+    if not isinstance(document, dict):
+        msg = f"the body must be a JSON object or a list of rows, got {told(document)}"
+        raise BadEncoding(msg)
+    columns, count = _from_document(document, call)
+    params = json_body.members(document, "params")
+    form = Form(accepted, methods.of_parameters(params))
+    return Payload(columns=columns, rows=count, keys=params, form=form)
 
 
 def _accepted(headers: Mapping[str, str]) -> str:
     """The first of the types that a client accepts which is spoken here.
 
     Raises:
-        UnsupportedMedia: none is.
+        NotAcceptable: none is.
     """
     said = headers.get("accept", "")
     kinds = [part.partition(";")[0].strip().lower() for part in said.split(",") if part.strip()]
-    for kind in kinds or ["*/*"]:
-        if kind in {"*/*", "application/*", "application/json", "text/json"}:
-            return "application/json"
-        if kind in {CSV, "text/*"}:
-            return CSV
-        if kind in _LINES:
-            return LINES
-    msg = f"none of {said[:80]!r} can be answered; accept application/json, {CSV} or {LINES}"
-    raise UnsupportedMedia(msg, accepted=["application/json", CSV, LINES])
+    for kind in kinds or [JSON]:
+        if kind in _ANSWERED:
+            return _ANSWERED[kind]
+    known = [JSON, CSV, LINES, npy.MEDIA_TYPE]
+    msg = f"none of {said[:80]!r} can be answered; accept one of {', '.join(known)}"
+    raise NotAcceptable(msg, accepted=known)
 
 
 def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns, int]:
@@ -131,14 +227,6 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
         raise BadEncoding(f"{form!r} must be a list of rows, got {told(found)}", key=form)
     json_body.check_rows(len(found), call.max_rows)
     return rows.of_rows([delimited.features(row) for row in found], call.names), len(found)
-
-
-def _wants_probabilities(params: Mapping[str, Any]) -> bool:
-    method = params.get("predict_method", "predict")
-    if method not in {"predict", "predict_proba"}:
-        msg = f"'predict_method' is {told(method)}; it may be predict or predict_proba"
-        raise InvalidInput(msg)
-    return bool(method == "predict_proba")
 
 
 def _told(response: Response) -> tuple[tuple[bytes, bytes], ...]:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
-from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import json_body, rows
+from serve_app.errors import BadEncoding
+from serve_app.protocols import json_body, methods, rows
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
 
 _OWN_KEYS = frozenset({"instances", "inputs", "id", "parameters", "signature_name"})
@@ -36,7 +36,8 @@ class NativeJson(ByPath):
     """
 
     name = "native"
-    media_types = JSON_TYPES
+    # curl sends what is given with -d as a form, and TensorFlow Serving's readers do just that.
+    media_types = JSON_TYPES | {"application/x-www-form-urlencoded", "application/octet-stream"}
 
     def decode(self, call: Call) -> Payload:
         """The columns of a body; cells that a row object lacks are `MISSING`.
@@ -65,7 +66,7 @@ class NativeJson(ByPath):
             rows=count,
             keys={**keys, **{k: v for k, v in document.items() if k not in _OWN_KEYS}},
             id=json_body.identity(document),
-            form=_Form(by_column, _signature(document)),
+            form=_Form(by_column, methods.of_signature(document)),
         )
 
     def encode(self, response: Response) -> Reply:
@@ -77,9 +78,7 @@ class NativeJson(ByPath):
         answer = response.answer
         prediction = answer.prediction
         form = response.request.payload.form or _Form()
-        said = prediction.probabilities if form.shares else prediction.values
-        if said is None:
-            raise InvalidInput("this endpoint gives no probabilities")
+        said = methods.answered(prediction, probabilities=form.shares)
         body: dict[str, Any] = {"predictions": json_body.plain(said)}
         if prediction.probabilities is not None:
             body["probabilities"] = json_body.plain(prediction.probabilities)
@@ -103,21 +102,6 @@ class NativeJson(ByPath):
 
 
 DIALECT = NativeJson()
-
-
-def _signature(document: dict[str, Any]) -> bool:
-    """Whether TensorFlow's `signature_name` asks for probabilities as the predictions.
-
-    Raises:
-        InvalidInput: there is no such signature.
-    """
-    name = document.get("signature_name")
-    if name == "predict_proba":
-        return True
-    if name not in (None, "", "predict", "serving_default"):
-        msg = f"there is no signature {told(name)}; there are serving_default and predict_proba"
-        raise InvalidInput(msg, known=["serving_default", "predict_proba"])
-    return False
 
 
 def _instances(document: dict[str, Any]) -> list[Any]:

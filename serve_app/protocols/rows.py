@@ -17,7 +17,9 @@ _MAX_STRAY_NAMES = 100
 def of_rows(instances: list[Any], columns: Sequence[str]) -> RawColumns:
     """The columns of rows that are objects, or lists in the order of `columns`.
 
-    Cells that a row object lacks are `MISSING`.
+    Cells that a row object lacks are `MISSING`. A cell of an object may stand in a list of its
+    own, a row may be a list of objects with a cell each (KServe's clients send both), and where
+    there is one column alone, a row may be its bare value.
 
     Raises:
         BadEncoding: the rows are neither, or not all alike.
@@ -25,11 +27,18 @@ def of_rows(instances: list[Any], columns: Sequence[str]) -> RawColumns:
     """
     kinds = set(map(type, instances))
     if kinds == {dict}:
+        if list in set(map(type, instances[0].values())):
+            instances = [_unwrapped(row) for row in instances]
         return _from_objects(instances, columns)
     if kinds == {list}:
+        if instances[0] and type(instances[0][0]) is dict:
+            merged = [_merged(row, index) for index, row in enumerate(instances)]
+            return _from_objects(merged, columns)
         return _from_lists(instances, columns)
     if not kinds:
         return {}
+    if len(columns) == 1 and not kinds & {dict, list}:
+        return {columns[0]: instances}
     kind = type(instances[0])
     expected: dict[type, str] = {dict: "an object as row 0 is", list: "a list as row 0 is"}
     row = next(i for i, r in enumerate(instances) if type(r) is not kind or kind not in expected)
@@ -64,6 +73,29 @@ def _from_objects(instances: list[dict[str, Any]], columns: Sequence[str]) -> Ra
             return _from_ragged(instances, columns)
         return dict(zip(first, zip(*rows, strict=True), strict=True))
     return _from_ragged(instances, columns)
+
+
+def _unwrapped(row: dict[str, Any]) -> dict[str, Any]:
+    """A row object with the values that stood alone in lists; others are the schema's business."""
+    return {
+        name: value[0] if type(value) is list and len(value) == 1 else value
+        for name, value in row.items()
+    }
+
+
+def _merged(row: list[Any], index: int) -> dict[str, Any]:
+    """A row that is a list of objects, each with some of its cells."""
+    found: dict[str, Any] = {}
+    for cells in row:
+        if type(cells) is not dict:
+            msg = f"instances[{index}] must be a list of objects, got {told(cells)} in it"
+            raise BadEncoding(msg, row=index)
+        twice = found.keys() & cells.keys()
+        if twice:
+            msg = f"instances[{index}] has column {shortened(min(twice))!r} twice"
+            raise BadEncoding(msg, row=index)
+        found.update(cells)
+    return found
 
 
 def _from_ragged(instances: list[dict[str, Any]], columns: Sequence[str]) -> RawColumns:

@@ -15,7 +15,7 @@ from serve_app.core.columns import Array
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
-from serve_app.protocols import json_body, rows
+from serve_app.protocols import forms, json_body, rows
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
 
 _KINDS = ("ndarray", "tensor")
@@ -24,12 +24,14 @@ _KINDS = ("ndarray", "tensor")
 class Seldon(ByPath):
     """`data` with `names` and an `ndarray` or a `tensor`, or rows as `jsonData`.
 
+    The message may stand in the field `json` of a form, as Seldon's own client sends it.
+
     Probabilities are answered where the model gives them, with the classes as `names`, and its
     values otherwise: as Seldon's own scikit-learn server does.
     """
 
     name = "seldon"
-    media_types = JSON_TYPES
+    media_types = JSON_TYPES | {forms.URLENCODED, forms.MULTIPART}
 
     def decode(self, call: Call) -> Payload:
         """The columns of a message.
@@ -39,15 +41,18 @@ class Seldon(ByPath):
             InvalidInput: a row does not have one value per name.
             TooLarge: more than `max_rows` rows.
         """
-        document = json_body.parse(call.body)
+        found = forms.fields(call.body, call.headers.get("content-type", ""))
+        document = json_body.parse(call.body) if found is None else forms.only(found, "json")
+        if not isinstance(document, dict):
+            raise BadEncoding(f"the message must be an object, got {told(document)}")
         meta = json_body.members(document, "meta")
         if "jsonData" in document:
-            kind, found = "jsonData", document["jsonData"]
-            found = [found] if isinstance(found, dict) else found
-            if not isinstance(found, list):
-                raise BadEncoding(f"'jsonData' must be rows, got {told(found)}", key="jsonData")
-            json_body.check_rows(len(found), call.max_rows)
-            columns, count = rows.of_rows(found, call.names), len(found)
+            kind, data = "jsonData", document["jsonData"]
+            data = [data] if isinstance(data, dict) else data
+            if not isinstance(data, list):
+                raise BadEncoding(f"'jsonData' must be rows, got {told(data)}", key="jsonData")
+            json_body.check_rows(len(data), call.max_rows)
+            columns, count = rows.of_rows(data, call.names), len(data)
         else:
             kind, columns, count = _from_data(json_body.members(document, "data"), call)
         identity = meta.get("puid")
@@ -75,7 +80,7 @@ class Seldon(ByPath):
         said = _said(payload.form, values, names)
         return Reply(json_body.dump({"meta": meta, **said}))
 
-    def refuse(self, refusal: Refusal) -> Reply | None:
+    def refuse(self, refusal: Refusal) -> Reply:
         """Seldon's clients read `status`."""
         client = refusal.status < 500
         status = {

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API beyond `:predict`: classify, regress, status and metadata.
+"""TensorFlow Serving's REST API: predict, classify, regress, status and metadata.
 
 https://www.tensorflow.org/tfx/serving/api_rest
 """
@@ -12,8 +12,8 @@ from serve_app.core.messages import Payload, Response
 from serve_app.core.signature import Column, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import json_body, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
+from serve_app.protocols import json_body, methods, rows
+from serve_app.protocols.dialect import ANY, ByPath, Call, Refusal, Reply
 
 _TYPES = {
     "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "bool": "DT_BOOL", "string": "DT_STRING",
@@ -22,10 +22,63 @@ _TYPES = {
 }  # fmt: skip
 
 
+class Predict(ByPath):
+    """`{"instances": [row, …]}` or `{"inputs": columns}`; nothing but predictions back.
+
+    `signature_name` `predict_proba` makes probabilities the predictions. Numbers that JSON does
+    not have are written as TensorFlow Serving writes them, NaN and Infinity.
+    """
+
+    name = "tf_serving_predict"
+    media_types = ANY
+
+    def decode(self, call: Call) -> Payload:
+        """The columns of a body.
+
+        Raises:
+            BadEncoding: not JSON, or not of this shape.
+            InvalidInput: there is no such signature, or rows and columns do not fit.
+            TooLarge: more than `max_rows` rows.
+        """
+        document = json_body.parse(call.body, nan=True)
+        given = [key for key in ("instances", "inputs") if key in document]
+        if len(given) != 1:
+            msg = "the body must have one of 'instances' (rows) and 'inputs' (columns)"
+            raise BadEncoding(msg, known=["instances", "inputs"])
+        (key,) = given
+        if key == "inputs":
+            columns, count = rows.of_columns(document[key], call.names)
+        else:
+            instances = document[key]
+            if not isinstance(instances, list) or not instances:
+                msg = f"no values in 'instances': it must be a list of rows, got {told(instances)}"
+                raise BadEncoding(msg, key=key)
+            json_body.check_rows(len(instances), call.max_rows)
+            columns, count = rows.of_rows(instances, call.names), len(instances)
+        json_body.check_rows(count, call.max_rows)
+        return Payload(columns=columns, rows=count, form=(key, methods.of_signature(document)))
+
+    def encode(self, response: Response) -> Reply:
+        """`{"predictions": …}` to rows, `{"outputs": …}` to columns.
+
+        Raises:
+            InvalidInput: probabilities were asked of a model that gives none.
+        """
+        key, shares = response.request.payload.form
+        said = methods.answered(response.answer.prediction, probabilities=shares)
+        name = "outputs" if key == "inputs" else "predictions"
+        return Reply(json_body.dump_tokens({name: json_body.plain(said)}))
+
+
+def refuse(refusal: Refusal) -> Reply:
+    """An error as TensorFlow Serving says it."""
+    return Reply(json_body.dump({"error": refusal.message}))
+
+
 class _Examples(ByPath):
     """Bodies of `{"examples": [{column: value}], "context": {column: value}}`."""
 
-    media_types = JSON_TYPES
+    media_types = ANY
 
     def decode(self, call: Call) -> Payload:
         """The columns of the examples; the context's values are those of every example.
@@ -88,19 +141,18 @@ class Regress(_Examples):
         return Reply(json_body.dump({"results": json_body.plain(values.astype(float))}))
 
 
+PREDICT = Predict()
 CLASSIFY = Classify()
 REGRESS = Regress()
 
 
-def status(endpoint: str, versions: Sequence[str]) -> dict[str, Any]:
-    """The versions of an endpoint that answer; KServe's clients read `name` and `ready`."""
+def status(versions: Sequence[str]) -> dict[str, Any]:
+    """The versions of an endpoint that answer."""
     healthy = {"error_code": "OK", "error_message": ""}
     return {
-        "name": endpoint,
-        "ready": True,
         "model_version_status": [
             {"version": version, "state": "AVAILABLE", "status": healthy} for version in versions
-        ],
+        ]
     }
 
 

@@ -1,63 +1,114 @@
-"""TorchServe's inference API: `POST /predictions/{model}[/{version}]`.
+"""TorchServe's inference API, `/predictions/{model}[/{version}]`, and how it describes models.
 
-https://pytorch.org/serve/inference_api.html
+https://pytorch.org/serve/inference_api.html and https://pytorch.org/serve/management_api.html
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
-from serve_app.protocols import delimited, json_body, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
+from serve_app.protocols import delimited, forms, json_body, methods, rows
+from serve_app.protocols.dialect import ANY, ByPath, Call, Refusal, Reply
 
 CSV = "text/csv"
 _WRAPPERS = ("instances", "data", "body")
+TYPES = {
+    400: "BadRequestException",
+    403: "ForbiddenException",
+    404: "ModelNotFoundException",
+    405: "MethodNotAllowedException",
+    406: "NotAcceptableException",
+    409: "ConflictStatusException",
+    413: "RequestEntityTooLargeException",
+    415: "UnsupportedMediaTypeException",
+    429: "ServiceUnavailableException",
+    500: "InternalServerException",
+    503: "ServiceUnavailableException",
+    504: "ServiceUnavailableException",
+}
+"""What TorchServe's clients read as `type`, by status."""
 
 
 class TorchServe(ByPath):
     """A row, a list of rows, or rows under `instances` or `data`; a prediction for each.
 
-    One row that stands alone is answered by its prediction alone.
+    In a form, every field is an input. One row that stands alone is answered by its prediction
+    alone. Beside the rows, `parameters: {"predict_method": "predict_proba"}` asks for
+    probabilities.
     """
 
     name = "torchserve"
     # curl sends a file (-T, --data-binary) as a form or without any type.
-    media_types = JSON_TYPES | {
-        "application/x-www-form-urlencoded",
-        "application/octet-stream",
-        "text/plain",
-        CSV,
-    }
+    media_types = ANY
 
     def decode(self, call: Call) -> Payload:
         """The columns of a body.
 
         Raises:
-            BadEncoding: it is neither JSON nor, where its type says so, CSV.
+            BadEncoding: it is neither JSON nor, where its type says so, CSV or a form.
             TooLarge: more than `max_rows` rows.
         """
         if call.media_type == CSV:
             columns, count = delimited.read_csv(call.body, call.columns, call.max_rows)
-            return Payload(columns=columns, rows=count, form=False)
-        document = json_body.parse_any(call.body, nan=True)
+            return Payload(columns=columns, rows=count, form=(False, False))
+        document = _document(call)
         found: Any = document
+        shares = False
         if isinstance(document, dict):
             named = [key for key in _WRAPPERS if key in document and key not in call.names]
             found = document[named[0]] if named else [document]
+            if named:
+                shares = methods.of_parameters(json_body.members(document, "parameters"))
         if not isinstance(found, list):
             raise BadEncoding(f"the body must be rows, got {told(found)}")
         json_body.check_rows(len(found), call.max_rows)
         alone = isinstance(document, dict) and found == [document]
-        return Payload(columns=rows.of_rows(found, call.names), rows=len(found), form=alone)
+        columns = rows.of_rows(found, call.names)
+        return Payload(columns=columns, rows=len(found), form=(alone, shares))
 
     def encode(self, response: Response) -> Reply:
-        """The predictions as a list, or the only one."""
-        values = response.answer.prediction.values
-        alone = response.request.payload.form
+        """The predictions as a list, or the only one.
+
+        Raises:
+            InvalidInput: probabilities were asked of a model that gives none.
+        """
+        alone, shares = response.request.payload.form
+        values = methods.answered(response.answer.prediction, probabilities=shares)
         return Reply(json_body.dump(values.tolist()[0] if alone else json_body.plain(values)))
 
 
 DIALECT = TorchServe()
+
+
+def refuse(refusal: Refusal) -> Reply:
+    """An error as TorchServe says it."""
+    kind = TYPES.get(refusal.status, TYPES[400])
+    body = {"code": refusal.status, "type": kind, "message": refusal.message}
+    return Reply(json_body.dump(body))
+
+
+def described(endpoint: str, version: str, short: str) -> Mapping[str, Any]:
+    """One version of an endpoint as the management API tells of it.
+
+    How many workers there are is Ray's to say: they are left out.
+    """
+    return {
+        "modelName": endpoint,
+        "modelVersion": short,
+        "modelUrl": version,
+        "runtime": "python",
+    }
+
+
+def _document(call: Call) -> Any:
+    found = forms.fields(call.body, call.headers.get("content-type", ""))
+    if found is None:
+        return json_body.parse_any(call.body, nan=True)
+    inputs = [json_body.parse_any(value, nan=True) for name in found for value in found[name]]
+    if len(inputs) == 1:
+        return inputs[0]
+    return inputs

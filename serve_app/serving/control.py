@@ -23,6 +23,8 @@ from serve_app.serving.handles import HandleModels
 APPLICATION = "control"
 DEPLOYMENT = "Control"
 PROBE_PAUSE_S = 0.25
+ALIASES_PAUSE_S = 3.0
+"""How often the registry is asked which versions its aliases name."""
 logger = logging.getLogger("serve_app.control")
 
 
@@ -42,6 +44,7 @@ class Control:
         self._models = HandleModels(clock=time.monotonic)
         self._changed = asyncio.Condition()
         self._probes: dict[str, asyncio.Task[None]] = {}
+        self._following: asyncio.Task[None] | None = None
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take the declared endpoints. Serve calls this at start and when they change.
@@ -56,7 +59,10 @@ class Control:
             raise ConfigError(str(error)) from None
         declaration = await asyncio.to_thread(declare, settings, self._registry.manifest)
         self._snapshots.declare(declaration.hash, declaration.checked())
+        await self._read_aliases()
         await self._announce()
+        if self._following is None:
+            self._following = asyncio.get_running_loop().create_task(self._follow_aliases())
 
     async def watch(self, seen: int, timeout_s: float) -> dict[str, Any] | None:
         """The snapshot that stands, as soon as it is newer than `seen`; none in time."""
@@ -84,6 +90,22 @@ class Control:
         self._snapshots.set_weights(endpoint, weights)
         await self._announce()
         return self._snapshots.current.to_json()
+
+    async def _follow_aliases(self) -> None:
+        """Let labels in paths follow the aliases of the registry, for ever."""
+        while True:
+            await asyncio.sleep(ALIASES_PAUSE_S)
+            await self._read_aliases()
+            await self._announce()
+
+    async def _read_aliases(self) -> None:
+        models = sorted(self._snapshots.models())
+        try:
+            found = await asyncio.to_thread(lambda: {m: self._registry.aliases(m) for m in models})
+        except ServeError as error:
+            logger.warning("the aliases cannot be read", extra={"why": error.message})
+            return
+        self._snapshots.set_aliases(found)
 
     async def _announce(self) -> None:
         async with self._changed:

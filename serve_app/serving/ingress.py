@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +20,15 @@ from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.state import SqliteState
 from serve_app.gateway import app, rpc
-from serve_app.gateway.endpoints import Settings
+from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
+from serve_app.gateway.site import Settings
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.feed import Feed
 from serve_app.serving.handles import HandleModels
+from serve_app.serving.listeners import Listeners, of_the_platform
 from serve_app.serving.metrics import GatewayMetrics
 
 logger = logging.getLogger("serve_app.gateway")
@@ -50,9 +53,10 @@ class Gateway:
         self._predictor = Predictor(clock=clock, ids=PredictionIds())
         self._metrics = GatewayMetrics(self._counters, lambda: self._assembler.caches)
         self._grpc: grpc.aio.Server | None = None
+        self._listeners = Listeners()
         self._feed = Feed(SqliteState(args.state), self._apply)
 
-    async def __serve_build_asgi_app__(self) -> app.GatewayApp:
+    async def __serve_build_asgi_app__(self) -> GatewayApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
         await self._feed.start()
         collect_rarely()
@@ -64,15 +68,22 @@ class Gateway:
             args.default_endpoint,
             args.server_name,
             args.compress_above_bytes,
+            health_route=os.environ.get("AIP_HEALTH_ROUTE"),
+            predict_route=os.environ.get("AIP_PREDICT_ROUTE"),
         )
         if args.grpc_port is not None:
             service = InferenceService(self._predictor, settings, ids=PredictionIds())
             address = f"{args.grpc_host}:{args.grpc_port}"
             self._grpc = await rpc.serve(service, address, args.max_body_bytes)
-        return app.build(self._predictor, settings)
+        gateway = app.build(self._predictor, settings)
+        for listener in (*args.listeners, *of_the_platform(os.environ)):
+            spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
+            self._listeners.open(spoken, listener, ids=PredictionIds())
+        return gateway
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""
+        await self._listeners.close()
         if self._grpc is not None:
             await self._grpc.stop(rpc.GRACE_S)
 

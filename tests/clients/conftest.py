@@ -18,8 +18,8 @@ from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.gateway import rpc
 from serve_app.gateway.app import build
-from serve_app.gateway.endpoints import Settings
 from serve_app.gateway.middleware import RequestIds
+from serve_app.gateway.site import Settings
 
 ENDPOINTS = {
     "risk": {

@@ -108,6 +108,7 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "endpoints": {},
         "overrides": {},
         "waiting": {},
+        "aliases": {},
     }
 
 

@@ -1,94 +1,17 @@
 """The gateway without Ray: every route, and what clients see when something is wrong."""
 
-import asyncio
-import itertools
 import json
 
-import httpx
 import numpy as np
 import pytest
 from starlette.routing import Match
 
 from serve_app import __version__
-from serve_app.config import ControlSettings
-from serve_app.core.snapshot import Snapshot
-from serve_app.engine.assemble import Assembler
-from serve_app.engine.declare import declare
-from serve_app.engine.load import load
-from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ModelFailed, NotReady, Overloaded
 from serve_app.gateway.app import build
-from serve_app.gateway.endpoints import Settings
-
-ENDPOINTS = {
-    "risk": {
-        "route": {
-            "kind": "split",
-            "key": "patient_id",
-            "variants": [{"model": "logistic@1", "weight": 1}, {"model": "other@1", "weight": 0}],
-        },
-        "fallback": "other@1",
-    },
-    "age": {"route": {"kind": "single", "model": "line@1"}},
-    "both": {
-        "route": {"kind": "ensemble", "variants": [{"model": "logistic@1"}, {"model": "other@1"}]}
-    },
-}
-ROW = {"age": 61.0, "dose": 2.5}
-
-
-class Failing(LocalModels):
-    """Models of which some raise what a test says."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.errors = {}
-
-    async def predict(self, version, columns, deadline):
-        if version in self.errors:
-            raise self.errors[version]
-        return await super().predict(version, columns, deadline)
-
-
-class Client:
-    """Talks to the gateway in this process."""
-
-    def __init__(self, predictor, models):
-        self.models = models
-        self.predictor = predictor
-        self.app = build(predictor, Settings(max_body_bytes=10_000, max_rows=50))
-
-    def send(self, method, path, **more):
-        async def sent():
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-                return await client.request(method, path, **more)
-
-        return asyncio.run(sent())
-
-    def get(self, path):
-        return self.send("GET", path)
-
-    def predict(self, endpoint, *rows, **more):
-        body = {"instances": list(rows), **more.pop("body", {})}
-        return self.send("POST", f"/v1/models/{endpoint}:predict", json=body, **more)
-
-
-@pytest.fixture
-def client(registry):
-    models = Failing(
-        {f"{name}@1": load(registry, name, 1).model for name in ("logistic", "other", "line")},
-        clock=lambda: 0.0,
-    )
-    numbers = itertools.count(1)
-    predictor = Predictor(clock=lambda: 0.0, ids=lambda: f"id-{next(numbers)}")
-    endpoints = declare(
-        ControlSettings.model_validate({"endpoints": ENDPOINTS}), registry.manifest
-    ).checked()
-    assembler = Assembler(replicas=models, inline=models, clock=lambda: 0.0)
-    predictor.swap(assembler.stages(Snapshot(4, "hash", endpoints)))
-    return Client(predictor, models)
+from serve_app.gateway.site import Settings
+from tests.unit.gateway.harness import ROW, Client
 
 
 def test_an_answer_says_who_gave_it_in_its_body_and_its_headers(client):

@@ -60,7 +60,6 @@ def test_global_parameters_are_keys() -> None:
         ({"Inputs": []}, "'Inputs' must be an object"),
         ({"Inputs": {}}, "not provided for 'Inputs'"),
         ({"input_data": {"columns": ["a"]}}, "not provided for 'input_data'"),
-        ({"data": ROWS, "GlobalParameters": 5}, "'GlobalParameters' must be an object"),
     ],
 )
 def test_other_forms_are_refused(body: Any, said: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request, Response
 from serve_app.core.signature import Column
-from serve_app.errors import BadEncoding, ClientError, InvalidInput, TooLarge, UnsupportedMedia
+from serve_app.errors import BadEncoding, ClientError, InvalidInput, NotAcceptable, TooLarge
 from serve_app.protocols.dialect import Call, Reply
 from serve_app.protocols.invocations import DIALECT
 
@@ -224,7 +224,7 @@ class TestAnswers:
         assert (reply.body, reply.media_type) == (body, kind)
 
     def test_that_cannot_be_given_are_refused(self) -> None:
-        with pytest.raises(UnsupportedMedia, match="image/png"):
+        with pytest.raises(NotAcceptable, match="image/png"):
             decode(LISTS, headers={"accept": "image/png"})
 
     def test_name_the_variant_and_echo_what_sagemaker_echoes(self) -> None:

@@ -1,0 +1,101 @@
+"""The pages of no system but this one: endpoints, documentation, the root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app import __version__
+from serve_app.core.snapshot import Endpoint
+from serve_app.gateway import docs, openapi
+from serve_app.gateway.site import Site, json
+
+
+def pages(site: Site) -> Sequence[BaseRoute]:
+    """What people and `serve-app` look at."""
+    own = _Pages(site)
+    return [
+        Route("/v1/endpoints", own.endpoints),
+        Route("/openapi.json", own.openapi),
+        Route("/docs", own.docs),
+        Route("/", own.openapi, methods=["OPTIONS"]),
+        Route("/", own.home),
+    ]
+
+
+class _Pages:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def endpoints(self, request: Request) -> Response:  # noqa: ARG002
+        """All endpoints with their variants and weights as they are now."""
+        stages = self._site.stages
+        return json(
+            {
+                "snapshot": stages.version,
+                "endpoints": [_described(s.spec) for s in stages.endpoints.values()],
+                "aliases": stages.aliases,
+                "waiting": stages.waiting,
+                "set_at_run_time": stages.overrides,
+            }
+        )
+
+    async def openapi(self, request: Request) -> Response:  # noqa: ARG002
+        """The OpenAPI document of the endpoints as they are now."""
+        return json(document(self._site))
+
+    async def docs(self, request: Request) -> Response:  # noqa: ARG002
+        """The documentation page."""
+        return HTMLResponse(docs.page(document(self._site)), headers=docs.HEADERS)
+
+    async def home(self, request: Request) -> Response:
+        """People who open the address want the documentation, KServe's clients a sign of life."""
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/docs")
+        return json({"status": "alive"})
+
+
+def document(site: Site) -> dict[str, Any]:
+    """The OpenAPI document of the endpoints as they are now."""
+    described = [_for_openapi(stage.spec) for stage in site.stages.endpoints.values()]
+    return openapi.document(described, title="serve-app", version=__version__)
+
+
+def _described(spec: Endpoint) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "route": spec.kind,
+        "key": spec.key,
+        "combine": spec.combine,
+        "quorum": spec.quorum if spec.combine else None,
+        "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
+        "placement": "inline" if spec.inline else "replicas",
+        "fallback": spec.fallback.version if spec.fallback else None,
+        "preprocess": None
+        if spec.preprocess is None
+        else {
+            "version": spec.preprocess.version,
+            "placement": "inline" if spec.preprocess.inline else "replicas",
+        },
+        "cache": None
+        if spec.cache is None
+        else {"rows": spec.cache.rows, "ttl_s": spec.cache.ttl_s},
+        "timeout_s": spec.timeout_s,
+        "signature": spec.signature.to_json(),
+    }
+
+
+def _for_openapi(spec: Endpoint) -> openapi.EndpointDescription:
+    return openapi.EndpointDescription(
+        name=spec.name,
+        inputs=spec.signature.inputs,
+        output=spec.signature.output,
+        variants=tuple((v.version, v.weight) for v in spec.variants),
+        kind=spec.kind,
+        example=spec.example,
+        reactions=spec.reactions,
+    )

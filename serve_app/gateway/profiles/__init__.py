@@ -1,0 +1,35 @@
+"""The strict profiles: each answers as one system does, below a prefix or on a port of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from serve_app.gateway.profile import Profile
+from serve_app.gateway.profiles import (
+    azureml,
+    kserve,
+    mlflow,
+    oip,
+    sagemaker,
+    seldon,
+    tfs,
+    torchserve,
+    vertex,
+)
+from serve_app.gateway.site import Settings
+
+
+def profiles(settings: Settings) -> Mapping[str, Profile]:
+    """The profiles by the name that paths begin with."""
+    return {
+        "tfs": tfs.PROFILE,
+        "kserve": kserve.PROFILE,
+        "oip": oip.PROFILE,
+        "torchserve": torchserve.PROFILE,
+        "torchserve-management": torchserve.MANAGEMENT,
+        "mlflow": mlflow.PROFILE,
+        "sagemaker": sagemaker.PROFILE,
+        "vertex": vertex.profile(settings),
+        "azureml": azureml.PROFILE,
+        "seldon": seldon.PROFILE,
+    }

@@ -1,0 +1,54 @@
+"""Azure ML's inference server, usually on port 5001."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app import __version__
+from serve_app.engine.stages import Stage
+from serve_app.errors import NotFound
+from serve_app.gateway import openapi_azure
+from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.site import Site
+from serve_app.protocols import azure_ml
+
+PREDICTIONS = (Spoken("/score", azure_ml.DIALECT, ("GET", "POST")),)
+
+
+def pages(site: Site) -> Sequence[BaseRoute]:
+    """The description of `/score`."""
+    return [Route("/swagger.json", _Pages(site).swagger)]
+
+
+def _pages(site: Site) -> Sequence[BaseRoute]:
+    return [Route("/", _healthy), *pages(site)]
+
+
+class _Pages:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def swagger(self, request: Request) -> Response:
+        """`/score` as Swagger 2 or OpenAPI 3 describe it."""
+        version = request.query_params.get("version", "2")
+        if version not in openapi_azure.VERSIONS:
+            known = ", ".join(openapi_azure.VERSIONS)
+            msg = f"Swagger version [{version[:20]}] is not valid; there are {known}"
+            return self._site.refused(request, NotFound(msg))
+
+        def described(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
+            spec = stage.spec
+            return openapi_azure.document(spec.name, spec.signature, __version__, version)
+
+        return self._site.of_endpoint(request, described)
+
+
+async def _healthy(request: Request) -> Response:  # noqa: ARG001
+    return PlainTextResponse("Healthy")
+
+
+PROFILE = Profile(predictions=PREDICTIONS, pages=_pages, refuse=azure_ml.refuse)

@@ -1,0 +1,44 @@
+"""MLflow's scoring server, usually on port 5000."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app import __version__
+from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.site import Site
+from serve_app.protocols import invocations
+
+
+def _pages(site: Site) -> Sequence[BaseRoute]:
+    own = _Pages(site)
+    return [
+        Route("/ping", own.ping),
+        Route("/health", own.ping),
+        Route("/version", version),
+    ]
+
+
+class _Pages:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def ping(self, request: Request) -> Response:
+        """Endpoints can be asked."""
+        return self._site.if_ready(request, Response("\n", media_type="application/json"))
+
+
+async def version(request: Request) -> Response:  # noqa: ARG001
+    """The version of this server, as MLflow's clients read it."""
+    return PlainTextResponse(__version__)
+
+
+PROFILE = Profile(
+    predictions=(Spoken("/invocations", invocations.MLFLOW),),
+    pages=_pages,
+    refuse=invocations.refuse_as_mlflow,
+)

@@ -1,0 +1,168 @@
+"""The Open Inference Protocol over HTTP, with what Triton and MLServer add; ports 8000 and 8080."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app import __version__
+from serve_app.core.counts import Counts
+from serve_app.engine.stages import Stage
+from serve_app.errors import ClientError, NotPermitted
+from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.site import Site, json
+from serve_app.protocols import oip_outputs, oip_v2
+
+MODEL = "/v2/models/{endpoint:bare}"
+PLACES = (MODEL, MODEL + "/versions/{version:bare}")
+_NOT_SHARED = "memory is not shared with clients here; send tensors in the request"
+
+
+def pages(site: Site) -> Sequence[BaseRoute]:
+    """All that tells of the server and its models."""
+    own = _Pages(site)
+    shared = [
+        route
+        for kind in ("system", "cuda")
+        for route in (
+            Route(f"/v2/{kind}sharedmemory/status", own.none_shared),
+            Route(f"/v2/{kind}sharedmemory/unregister", own.unshared, methods=["POST"]),
+            Route(
+                f"/v2/{kind}sharedmemory/region/{{region}}/register",
+                own.not_shared,
+                methods=["POST"],
+            ),
+        )
+    ]
+    return [
+        Route("/v2", own.server),
+        Route("/v2/", own.server),
+        Route("/v2/health/live", own.live),
+        Route("/v2/health/ready", own.ready),
+        Route("/v2/models", own.models),
+        Route("/v2/models/stats", own.all_statistics),
+        *(Route(place, own.model) for place in PLACES),
+        *(Route(f"{place}/ready", own.model_ready) for place in PLACES),
+        *(Route(f"{place}/config", own.configuration) for place in PLACES),
+        *(Route(f"{place}/stats", own.statistics) for place in PLACES),
+        Route("/v2/repository/index", own.index, methods=["POST"]),
+        Route("/v2/repository/models/{endpoint:bare}/load", own.load, methods=["POST"]),
+        Route("/v2/repository/models/{endpoint:bare}/unload", own.unload, methods=["POST"]),
+        *shared,
+    ]
+
+
+class _Pages:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def live(self, request: Request) -> Response:  # noqa: ARG002
+        """The process answers."""
+        return json({"live": True})
+
+    async def ready(self, request: Request) -> Response:
+        """A snapshot is here, so endpoints can be asked."""
+        return self._site.if_ready(request, json({"ready": True, "live": True}))
+
+    async def server(self, request: Request) -> Response:  # noqa: ARG002
+        """Name, version and extensions of this server."""
+        name = self._site.settings.server_name
+        extensions = list(oip_v2.EXTENSIONS)
+        return json({"name": name, "version": __version__, "extensions": extensions})
+
+    async def models(self, request: Request) -> Response:  # noqa: ARG002
+        """The names of all endpoints."""
+        return json({"models": sorted(self._site.stages.endpoints)})
+
+    async def model(self, request: Request) -> Response:
+        """An endpoint's columns and outputs."""
+        return self._site.of_endpoint(request, _metadata)
+
+    async def model_ready(self, request: Request) -> Response:
+        """An endpoint can be asked."""
+        return self._site.of_endpoint(request, _ready)
+
+    async def configuration(self, request: Request) -> Response:
+        """An endpoint as Triton's configurations describe models."""
+        return self._site.of_endpoint(
+            request, lambda stage, found: oip_outputs.configuration(_metadata(stage, found))
+        )
+
+    async def statistics(self, request: Request) -> Response:
+        """How much this replica was asked of an endpoint."""
+        return self._site.of_endpoint(
+            request, lambda stage, _: {"model_stats": [self._counted(stage)]}
+        )
+
+    async def all_statistics(self, request: Request) -> Response:  # noqa: ARG002
+        """How much this replica was asked of each endpoint."""
+        stages = self._site.stages.endpoints.values()
+        return json({"model_stats": [self._counted(stage) for stage in stages]})
+
+    async def index(self, request: Request) -> Response:  # noqa: ARG002
+        """All endpoints and versions that answer, as Triton lists its repository."""
+        stages = self._site.stages.endpoints.values()
+        return json(
+            [
+                {"name": s.spec.name, "version": v.version, "state": "READY", "reason": ""}
+                for s in stages
+                for v in s.spec.variants
+            ]
+        )
+
+    async def load(self, request: Request) -> Response:
+        """Nothing has to be done for an endpoint that is here."""
+        return self._site.of_endpoint(
+            request, lambda stage, _: {"name": stage.spec.name, "load": True}
+        )
+
+    async def unload(self, request: Request) -> Response:
+        """Clients do not decide what is served."""
+        name = request.path_params["endpoint"]
+        msg = (
+            f"{name[:80]!r} is not unloaded by requests: take it out of the configuration and "
+            "deploy that with serve-app deploy"
+        )
+        return self._site.refused(request, NotPermitted(msg))
+
+    async def none_shared(self, request: Request) -> Response:  # noqa: ARG002
+        """No memory is shared with clients."""
+        return json([])
+
+    async def unshared(self, request: Request) -> Response:  # noqa: ARG002
+        """Nothing was shared, so nothing has to be given up."""
+        return json({})
+
+    async def not_shared(self, request: Request) -> Response:
+        """Memory cannot be shared."""
+        return self._site.refused(request, ClientError(_NOT_SHARED))
+
+    def _counted(self, stage: Stage) -> dict[str, Any]:
+        counts: Counts = self._site.predictor.counts(stage.spec.name)
+        versions = ",".join(variant.version for variant in stage.spec.variants)
+        return {
+            "name": stage.spec.name,
+            "version": versions,
+            "inference_count": counts.rows,
+            "execution_count": counts.answered,
+            "inference_stats": {
+                "success": {"count": counts.answered, "ns": round(counts.answered_s * 1e9)},
+                "fail": {"count": counts.failed, "ns": round(counts.failed_s * 1e9)},
+            },
+        }
+
+
+def _metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
+    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
+
+
+def _ready(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
+    return {"name": stage.spec.name, "ready": True}
+
+
+PREDICTIONS = tuple(Spoken(f"{place}/infer", oip_v2.DIALECT) for place in PLACES)
+PROFILE = Profile(predictions=PREDICTIONS, pages=pages, refuse=oip_v2.refuse)

@@ -1,0 +1,113 @@
+"""SageMaker's containers, on port 8080: one model, or several behind `/models`.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html and
+https://docs.aws.amazon.com/sagemaker/latest/dg/mms-container-apis.html.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app.engine.stages import Stage
+from serve_app.errors import BadEncoding, ClientError, Conflict
+from serve_app.gateway import bodies
+from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profiles.torchserve import listed, refused_write
+from serve_app.gateway.site import Site, headers_of, json, nothing_of_its_own
+from serve_app.protocols import invocations
+from serve_app.protocols.dialect import ANY
+
+_MIB = 1024 * 1024
+
+
+def pages(site: Site) -> Sequence[BaseRoute]:
+    """What several models behind one container are asked for."""
+    own = _Pages(site)
+    return [
+        Route("/execution-parameters", own.parameters),
+        Route("/models", own.models),
+        Route("/models", own.load, methods=["POST"]),
+        Route("/models/{endpoint:bare}", own.model),
+        Route("/models/{endpoint:bare}", own.unload, methods=["DELETE"]),
+    ]
+
+
+def _pages(site: Site) -> Sequence[BaseRoute]:
+    return [Route("/ping", _Pages(site).ping), *pages(site)]
+
+
+class _Pages:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def ping(self, request: Request) -> Response:
+        """Endpoints can be asked."""
+        return self._site.if_ready(request, json({}))
+
+    async def parameters(self, request: Request) -> Response:  # noqa: ARG002
+        """How batch transforms should send their records."""
+        return json(
+            {
+                "MaxConcurrentTransforms": os.cpu_count() or 1,
+                "BatchStrategy": "MULTI_RECORD",
+                "MaxPayloadInMB": max(1, self._site.settings.max_body_bytes // _MIB),
+            }
+        )
+
+    async def models(self, request: Request) -> Response:
+        """The endpoints, a page at a time."""
+        return listed(self._site, request)
+
+    async def model(self, request: Request) -> Response:
+        """One endpoint."""
+        return self._site.of_endpoint(request, _described)
+
+    async def load(self, request: Request) -> Response:
+        """What is here is loaded already; everything else is the operator's to add."""
+        try:
+            name = await self._asked(request)
+        except ClientError as error:
+            return self._site.refused(request, error)
+        if name in self._site.stages.endpoints:
+            return self._site.refused(request, Conflict(f"model {name[:80]!r} is loaded already"))
+        return refused_write(self._site, request)
+
+    async def unload(self, request: Request) -> Response:
+        """Clients do not decide what is served."""
+        if request.path_params["endpoint"] in self._site.stages.endpoints:
+            return refused_write(self._site, request)
+        return self._site.of_endpoint(request, _described)
+
+    async def _asked(self, request: Request) -> str:
+        limit = self._site.settings.max_body_bytes
+        headers = headers_of(request.scope)
+        body = await bodies.read(request.receive, headers, max_bytes=limit, accepted=ANY)
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            document = None
+        name = document.get("model_name") if isinstance(document, dict) else None
+        if not isinstance(name, str):
+            raise BadEncoding('the body must be {"model_name": name, "url": where it lies}')
+        return name
+
+
+def _described(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
+    return {"modelName": stage.spec.name, "modelUrl": f"/v1/models/{stage.spec.name}"}
+
+
+INVOKE = "/models/{endpoint:bare}/invoke"
+PROFILE = Profile(
+    predictions=(
+        Spoken("/invocations", invocations.SAGEMAKER),
+        Spoken(INVOKE, invocations.SAGEMAKER),
+    ),
+    pages=_pages,
+    refuse=nothing_of_its_own,
+)

@@ -1,0 +1,83 @@
+"""Seldon Core's first protocol: of its orchestrator, and of single microservices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app.engine.stages import Stage
+from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.site import Site, json
+from serve_app.protocols import oip_outputs, seldon
+
+_GRAPH = "/{namespace:bare}/{endpoint:bare}"
+PLACES = ("", _GRAPH, f"/seldon{_GRAPH}")
+"""Where a graph stands: alone, or below `/seldon`, which is the prefix of the profile too."""
+PREDICTIONS = tuple(
+    Spoken(f"{place}/api/{version}/predictions", seldon.DIALECT, ("GET", "POST"))
+    for version in ("v1.0", "v0.1")
+    for place in PLACES
+)
+
+
+def pages(site: Site) -> Sequence[BaseRoute]:
+    """Status and metadata of the graph."""
+    own = _Pages(site)
+    return [
+        *(Route(f"{place}/api/v1.0/health/status", own.ready) for place in PLACES),
+        *(Route(f"{place}/api/v1.0/metadata", own.metadata) for place in PLACES),
+        Route("/api/v1.0/status/{endpoint:bare}", own.status),
+        Route("/api/v1.0/metadata/{endpoint:bare}", own.metadata),
+    ]
+
+
+def _pages(site: Site) -> Sequence[BaseRoute]:
+    own = _Pages(site)
+    return [
+        *pages(site),
+        Route("/health/ping", _pong),
+        Route("/health/status", own.ready),
+        Route("/live", own.live),
+        Route("/ready", own.ready),
+        Route("/metadata", own.metadata),
+    ]
+
+
+class _Pages:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def live(self, request: Request) -> Response:  # noqa: ARG002
+        """The process answers."""
+        return PlainTextResponse("live")
+
+    async def ready(self, request: Request) -> Response:
+        """Endpoints can be asked."""
+        return self._site.if_ready(request, json({"status": "ok"}))
+
+    async def status(self, request: Request) -> Response:
+        """An endpoint can be asked."""
+        return self._site.of_endpoint(request, lambda stage, _: {"name": stage.spec.name})
+
+    async def metadata(self, request: Request) -> Response:
+        """An endpoint's columns and outputs."""
+        return self._site.of_endpoint(request, _metadata)
+
+
+async def _pong(request: Request) -> Response:  # noqa: ARG001
+    return PlainTextResponse("pong")
+
+
+def _metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
+    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
+
+
+PROFILE = Profile(
+    predictions=(*PREDICTIONS, Spoken("/predict", seldon.DIALECT, ("GET", "POST"))),
+    pages=_pages,
+    refuse=seldon.DIALECT.refuse,
+)

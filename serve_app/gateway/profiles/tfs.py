@@ -1,0 +1,72 @@
+"""TensorFlow Serving's REST API, usually on port 8501."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app.engine.stages import Stage
+from serve_app.errors import ClientError
+from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.site import Site
+from serve_app.protocols import tf_serving
+from serve_app.protocols.dialect import Dialect
+
+MODEL = "/v1/models/{endpoint:bare}"
+PLACES = (MODEL, MODEL + "/versions/{version:number}", MODEL + "/labels/{label:bare}")
+_VERBS: tuple[tuple[str, Dialect], ...] = (
+    ("predict", tf_serving.PREDICT),
+    ("classify", tf_serving.CLASSIFY),
+    ("regress", tf_serving.REGRESS),
+)
+
+
+def _pages(site: Site) -> Sequence[BaseRoute]:
+    pages = Pages(site)
+    return [
+        *(Route(place, pages.status) for place in PLACES),
+        *(Route(f"{place}/metadata", pages.metadata) for place in PLACES),
+        Route("/v1/{rest:path}", pages.malformed, methods=["GET", "POST", "PUT", "DELETE"]),
+    ]
+
+
+class Pages:
+    """Status and metadata."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def status(self, request: Request) -> Response:
+        """The versions of an endpoint that answer."""
+        return self._site.of_endpoint(request, _status)
+
+    async def metadata(self, request: Request) -> Response:
+        """An endpoint's columns and outputs, as TensorFlow Serving describes signatures."""
+        return self._site.of_endpoint(request, _metadata)
+
+    async def malformed(self, request: Request) -> Response:
+        """What TensorFlow Serving calls every other path below /v1."""
+        shown = f"{request.method} {request.url.path[:200]}"
+        return self._site.refused(request, ClientError(f"Malformed request: {shown}"))
+
+
+def _status(stage: Stage, versions: list[str]) -> Any:
+    return tf_serving.status(stage.shortened(versions))
+
+
+def _metadata(stage: Stage, versions: list[str]) -> Any:
+    short = stage.shortened(versions)
+    return tf_serving.metadata(stage.spec.name, stage.spec.signature, short)
+
+
+PROFILE = Profile(
+    predictions=tuple(
+        Spoken(f"{place}:{verb}", dialect) for verb, dialect in _VERBS for place in PLACES
+    ),
+    pages=_pages,
+    refuse=tf_serving.refuse,
+)

@@ -1,0 +1,133 @@
+"""TorchServe's inference API, usually on port 8080, and what may be read of its management API.
+
+The management API lies on a port of its own (8081): both have a `/models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app.engine.stages import Stage
+from serve_app.errors import NotFound, NotPermitted
+from serve_app.gateway import own
+from serve_app.gateway.paging import page
+from serve_app.gateway.profile import SENT, Profile, Spoken
+from serve_app.gateway.profiles import kserve, oip
+from serve_app.gateway.site import Site, json
+from serve_app.protocols import torchserve
+
+PLACES = ("{endpoint:bare}", "{endpoint:bare}/{version:bare}")
+PREDICTIONS = tuple(
+    Spoken(f"/predictions/{place}", torchserve.DIALECT, ("GET", *SENT)) for place in PLACES
+)
+_WRITES = ["POST", "PUT", "DELETE"]
+
+
+def pages(site: Site) -> Sequence[BaseRoute]:
+    """Health, explanations, and the description of the API."""
+    inference = Inference(site)
+    return [
+        Route("/", inference.api, methods=["OPTIONS"]),
+        Route("/ping", inference.ping),
+        *(Route(f"/predictions/{place}", inference.api, methods=["OPTIONS"]) for place in PLACES),
+        *(
+            Route(f"/explanations/{place}", inference.explain, methods=["GET", *SENT])
+            for place in PLACES
+        ),
+    ]
+
+
+def _management(site: Site) -> Sequence[BaseRoute]:
+    management = _Management(site)
+    inference = Inference(site)
+    return [
+        Route("/", inference.api, methods=["OPTIONS"]),
+        Route("/ping", inference.ping),
+        Route("/models", management.models),
+        Route("/models/{endpoint:bare}", management.model),
+        Route("/models/{endpoint:bare}/all", management.model),
+        Route("/models/{endpoint:bare}/{version:bare}", management.model),
+        Route("/models", management.write, methods=["POST"]),
+        Route("/models/{rest:path}", management.write, methods=_WRITES),
+    ]
+
+
+class Inference:
+    """Health, explanations and the description of the API."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def api(self, request: Request) -> Response:  # noqa: ARG002
+        """The OpenAPI document of the endpoints as they are now."""
+        return json(own.document(self._site))
+
+    async def ping(self, request: Request) -> Response:
+        """Endpoints can be asked."""
+        return self._site.if_ready(request, json({"status": "Healthy"}))
+
+    async def explain(self, request: Request) -> Response:
+        """There are no explanations yet."""
+        name = request.path_params["endpoint"]
+        msg = f"endpoint {name[:80]!r} has no explainer; use /predictions/{name[:80]}"
+        return self._site.refused(request, NotFound(msg))
+
+
+class _Management:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def models(self, request: Request) -> Response:
+        """The endpoints, a page at a time."""
+        return listed(self._site, request)
+
+    async def model(self, request: Request) -> Response:
+        """The versions of an endpoint that answer."""
+        return self._site.of_endpoint(request, _described)
+
+    async def write(self, request: Request) -> Response:
+        """Clients do not decide what is served."""
+        return refused_write(self._site, request)
+
+
+def listed(site: Site, request: Request) -> Response:
+    """The endpoints by name and route, a page at a time, as `/models` of two systems has them."""
+    found = page(sorted(site.stages.endpoints), request.query_params)
+    models = [{"modelName": name, "modelUrl": f"/v1/models/{name}"} for name in found.items]
+    following = {"nextPageToken": found.following} if found.following else {}
+    return json({"models": models, **following})
+
+
+def refused_write(site: Site, request: Request) -> Response:
+    """The answer to whoever wants to register, scale or remove a model by a request."""
+    msg = (
+        "models are not registered, scaled or removed by requests: use serve-app register, and "
+        "serve-app deploy with the configuration"
+    )
+    return site.refused(request, NotPermitted(msg))
+
+
+def _described(stage: Stage, versions: list[str]) -> object:
+    short = stage.shortened(versions)
+    return [
+        torchserve.described(stage.spec.name, version, name)
+        for version, name in zip(versions, short, strict=True)
+    ]
+
+
+PROFILE = Profile(
+    predictions=(
+        *PREDICTIONS,
+        Spoken("/models/{endpoint:bare}/invoke", torchserve.DIALECT, SENT),
+        Spoken("/{endpoint:bare}/predict", torchserve.DIALECT, SENT),
+        *kserve.PREDICTIONS,
+        *oip.PREDICTIONS,
+    ),
+    pages=pages,
+    refuse=torchserve.refuse,
+)
+MANAGEMENT = Profile(predictions=(), pages=_management, refuse=torchserve.refuse)

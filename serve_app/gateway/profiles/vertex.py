@@ -1,0 +1,45 @@
+"""Vertex AI: its containers, with the paths of `AIP_*`, and its endpoints as its SDK asks them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.site import Settings, Site, json
+from serve_app.protocols import vertex
+
+_DEPLOYED = "/v1/endpoints/{vertex:bare}/deployedModels/{deployed:bare}"
+_ENDPOINT = "/v1/projects/{project:bare}/locations/{location:bare}/endpoints/{endpoint:bare}"
+
+
+def predictions(settings: Settings) -> tuple[Spoken, ...]:
+    """The paths that predict: Vertex's own, and the one that `AIP_PREDICT_ROUTE` names."""
+    paths = [f"{_DEPLOYED}:predict", f"{_ENDPOINT}:predict", f"{_ENDPOINT}:rawPredict"]
+    if settings.predict_route is not None:
+        paths.append(settings.predict_route)
+    return tuple(Spoken(path, vertex.DIALECT) for path in paths)
+
+
+def pages(site: Site) -> Sequence[BaseRoute]:
+    """Health, also where `AIP_HEALTH_ROUTE` says."""
+    own = _Pages(site)
+    health = site.settings.health_route
+    return [Route(path, own.healthy) for path in (_DEPLOYED, health) if path is not None]
+
+
+class _Pages:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def healthy(self, request: Request) -> Response:
+        """Endpoints can be asked."""
+        return self._site.if_ready(request, json({"status": "Healthy"}))
+
+
+def profile(settings: Settings) -> Profile:
+    """The profile with the paths that the environment names."""
+    return Profile(predictions=predictions(settings), pages=pages, refuse=vertex.DIALECT.refuse)

@@ -1,0 +1,108 @@
+"""Ports of their own for strict profiles, opened by each gateway replica.
+
+Clients of other systems have a host and a port and no prefix. The replicas of one machine share
+such a port (`SO_REUSEPORT`), and the kernel shares connections among them.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+
+import uvicorn
+
+from serve_app.config import ListenerSettings, Profile
+from serve_app.core.ports import Ids
+from serve_app.errors import ConfigError
+from serve_app.gateway.middleware import Edge, RequestIds
+from serve_app.gateway.routes import GatewayApp
+
+GRACE_S = 5.0
+_BACKLOG = 1024
+_PLATFORMS: tuple[tuple[Profile, str], ...] = (
+    ("sagemaker", "SAGEMAKER_BIND_TO_PORT"),
+    ("vertex", "AIP_HTTP_PORT"),
+)
+logger = logging.getLogger("serve_app.gateway")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn within a replica, whose signals are Ray's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Listeners:
+    """The servers of one replica."""
+
+    def __init__(self) -> None:
+        self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
+
+    def open(self, app: GatewayApp, settings: ListenerSettings, *, ids: Ids) -> None:
+        """Serve an application on a port from now on.
+
+        Raises:
+            ConfigError: somebody else has the port.
+        """
+        config = uvicorn.Config(
+            Edge(RequestIds(app, ids=ids)),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=round(GRACE_S),
+        )
+        server = _Server(config)
+        listening = _listening(settings)
+        task = asyncio.get_running_loop().create_task(server.serve([listening]))
+        self._servers.append((server, task))
+        logger.info("listening", extra={"profile": settings.profile, "address": settings.address})
+
+    async def close(self) -> None:
+        """Answer what is on its way, then close."""
+        for server, _ in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
+        self._servers.clear()
+
+
+def _listening(settings: ListenerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        msg = (
+            f"the address {settings.address} of the profile {settings.profile!r} cannot be taken: "
+            f"{error.strerror}; set another port under `listeners`"
+        )
+        raise ConfigError(msg) from error
+    listening.listen(_BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+def of_the_platform(environment: Mapping[str, str]) -> Sequence[ListenerSettings]:
+    """The ports on which SageMaker and Vertex AI expect their containers to listen.
+
+    They say so in the environment that the cluster was started in. Whoever sets these variables
+    runs a container whose port the platform reaches from outside: no loopback.
+
+    Raises:
+        ConfigError: what stands there is no port.
+    """
+    found = []
+    for profile, variable in _PLATFORMS:
+        text = environment.get(variable)
+        if text is None:
+            continue
+        if not text.isdecimal() or not 1 <= int(text) <= 65535:
+            raise ConfigError(f"{variable} must be a port, got {text[:20]!r}")
+        found.append(ListenerSettings(profile=profile, port=int(text), host="0.0.0.0"))  # noqa: S104
+    return found

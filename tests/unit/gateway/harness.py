@@ -1,0 +1,63 @@
+"""The gateway in this process, over models that some tests let fail."""
+
+import asyncio
+
+import httpx
+
+from serve_app.engine.local import LocalModels
+from serve_app.gateway.app import build
+from serve_app.gateway.site import Settings
+
+ENDPOINTS = {
+    "risk": {
+        "route": {
+            "kind": "split",
+            "key": "patient_id",
+            "variants": [{"model": "logistic@1", "weight": 1}, {"model": "other@1", "weight": 0}],
+        },
+        "fallback": "other@1",
+    },
+    "age": {"route": {"kind": "single", "model": "line@1"}},
+    "both": {
+        "route": {"kind": "ensemble", "variants": [{"model": "logistic@1"}, {"model": "other@1"}]}
+    },
+}
+ALIASES = {"logistic": {"champion": 1, "both": 1, "gone": 7}, "other": {"both": 1}}
+ROW = {"age": 61.0, "dose": 2.5}
+
+
+class Failing(LocalModels):
+    """Models of which some raise what a test says."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.errors = {}
+
+    async def predict(self, version, columns, deadline):
+        if version in self.errors:
+            raise self.errors[version]
+        return await super().predict(version, columns, deadline)
+
+
+class Client:
+    """Talks to the gateway in this process."""
+
+    def __init__(self, predictor, models):
+        self.models = models
+        self.predictor = predictor
+        self.app = build(predictor, Settings(max_body_bytes=10_000, max_rows=50))
+
+    def send(self, method, path, **more):
+        async def sent():
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(sent())
+
+    def get(self, path):
+        return self.send("GET", path)
+
+    def predict(self, endpoint, *rows, **more):
+        body = {"instances": list(rows), **more.pop("body", {})}
+        return self.send("POST", f"/v1/models/{endpoint}:predict", json=body, **more)
