@@ -129,6 +129,17 @@ class GatewayArgs(Frozen):
     coalesce: CoalesceSettings = CoalesceSettings()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    @model_validator(mode="after")
+    def _ports_differ(self) -> "GatewayArgs":
+        ports = [listener.port for listener in self.listeners]
+        if self.grpc_port is not None:
+            ports.append(self.grpc_port)
+        twice = sorted({port for port in ports if ports.count(port) > 1})
+        if twice:
+            msg = f"port {twice[0]} stands twice among `listeners` and `grpc_port`"
+            raise ValueError(msg)
+        return self
+
 
 class ControlArgs(Frozen):
     """`args` of the control application."""

@@ -127,6 +127,7 @@ class _Check:
         if isinstance(arguments, ModelArgs):
             self._model(path, name, arguments)
         if isinstance(arguments, config.GatewayArgs):
+            self._ports_free((*path, "args"), arguments)
             if arguments.default_endpoint is not None:
                 where = (*path, "args", "default_endpoint")
                 self._defaults.append((where, arguments.default_endpoint))
@@ -137,6 +138,19 @@ class _Check:
                 f"{name!r} is reached by handle; write `route_prefix: null`, "
                 "or it would answer HTTP in the gateway's place",
             )
+
+    def _ports_free(self, path: Path_, arguments: config.GatewayArgs) -> None:
+        """The gateway's own ports are not the one that HAProxy has."""
+        options = self._body.get("http_options")
+        port = options.get("port", 8000) if isinstance(options, Mapping) else 8000
+        for index, listener in enumerate(arguments.listeners):
+            if listener.port == port:
+                self._find(
+                    (*path, "listeners", index, "port"),
+                    f"port {port} is the one of `http_options`, where everything is spoken already",
+                )
+        if arguments.grpc_port == port:
+            self._find((*path, "grpc_port"), f"port {port} is the one of `http_options`")
 
     def _builder(self, path: Path_, import_path: Any) -> Any:
         module, separator, name = str(import_path or "").replace(":", ".").rpartition(".")

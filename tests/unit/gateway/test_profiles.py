@@ -76,9 +76,10 @@ class TestTensorFlowServing:
     def test_describes_signatures(self, sent):
         body = sent("GET", "/tfs/v1/models/age/metadata").json()
         assert body["model_spec"] == {"name": "age", "signature_name": "", "version": "1"}
-        assert "predictions" in body["metadata"]["signature_def"]["signature_def"][
-            "serving_default"
-        ]["outputs"]
+        assert (
+            "predictions"
+            in body["metadata"]["signature_def"]["signature_def"]["serving_default"]["outputs"]
+        )
 
     @pytest.mark.parametrize("place", ["versions/1", "labels/champion"])
     def test_a_version_or_a_label_goes_past_the_route(self, sent, place):
