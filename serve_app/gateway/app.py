@@ -16,6 +16,7 @@ from serve_app.engine.predict import Predictor
 from serve_app.errors import ClientError, NotFound
 from serve_app.gateway import errors
 from serve_app.gateway.endpoints import Pages, Predictions, Settings
+from serve_app.gateway.graphql import GraphQL
 from serve_app.protocols import (
     azure_ml,
     invocations,
@@ -147,6 +148,7 @@ def build(predictor: Predictor, settings: Settings) -> GatewayApp:
             Route("/v2/models/{endpoint}/ready", pages.model_ready),
             Route("/v2/models/{endpoint}/versions/{version}", pages.model),
             Route("/v2/models/{endpoint}/versions/{version}/ready", pages.model_ready),
+            Route("/graphql", GraphQL(predictor, settings), methods=["GET", "POST"]),
             Route("/openapi.json", pages.openapi),
             Route("/docs", pages.docs),
             Route("/", pages.home),
