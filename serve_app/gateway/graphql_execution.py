@@ -27,7 +27,7 @@ from serve_app.protocols.graphql_limits import Limits, parsed
 _KEPT_DOCUMENTS = 64
 _KEPT_CHARACTERS = 2_048
 _MESSAGE_CHARACTERS = 500
-_ERRORS = 20
+_ERRORS = 10
 _PLACE = ("locations", "path")
 
 

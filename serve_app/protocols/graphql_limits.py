@@ -43,7 +43,7 @@ class Limits:
     depth: int = 10
     predictions: int = 20
     aliases: int = 60
-    selections: int = 500
+    selections: int = 300
     tokens: int = 4_000
     characters: int = 65_536
 
