@@ -12,6 +12,7 @@ from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
 from serve_app.gateway import own
 from serve_app.gateway.endpoints import Predictions
+from serve_app.gateway.graphql import GraphQL
 from serve_app.gateway.profile import SENT, Spoken
 from serve_app.gateway.profiles import (
     azureml,
@@ -86,6 +87,7 @@ def _pages(site: Site) -> list[BaseRoute]:
         *(Route(f"{place}/metadata", status.metadata) for place in _PLACES),
         *(Route(place, shared.status) for place in _PLACES),
         *own.pages(site),
+        Route("/graphql", GraphQL(site), methods=["GET", "POST"]),
         *oip.pages(site),
         *torchserve.pages(site),
         *sagemaker.pages(site),

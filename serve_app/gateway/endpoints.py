@@ -72,7 +72,7 @@ class Predictions:
                 version=parameters.get("version") or target.version,
                 label=parameters.get("label"),
                 headers=headers,
-                timeout_s=_timeout_s(headers),
+                timeout_s=timeout_s(headers),
             )
         )
 
@@ -86,7 +86,7 @@ def _query(scope: Scope) -> Receive:
     return receive
 
 
-def _timeout_s(headers: dict[str, str]) -> float | None:
+def timeout_s(headers: dict[str, str]) -> float | None:
     """The time that the client gives, in seconds; it can only shorten the endpoint's.
 
     Raises:

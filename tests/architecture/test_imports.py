@@ -47,7 +47,7 @@ CORE = [
             ["serve_app.protocols.native", "serve_app.protocols.oip_v2"],
             {"ray", "pandas", "sklearn"},
         ),
-        (["serve_app.gateway.app"], {"ray", "pandas", "sklearn", "xgboost", "skops"}),
+        (["serve_app.gateway.app"], {"ray", "pandas", "sklearn", "xgboost", "skops", "graphql"}),
         (["serve_app.registry.store"], {"ray", "pandas", "sklearn", "starlette"}),
         (["serve_app.models.xgboost"], {"ray", "starlette", "skops"}),
         (["serve_app.engine.assemble"], {"ray", "starlette", "sklearn", "xgboost"}),
