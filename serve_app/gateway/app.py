@@ -29,28 +29,37 @@ from serve_app.gateway.profiles import (
 from serve_app.gateway.routes import GatewayApp, PredictionRoute
 from serve_app.gateway.site import Settings, Site
 from serve_app.protocols import (
+    arrow,
     azure_ml,
     invocations,
+    kserve_v1,
     native,
     oip_v2,
     tf_serving,
 )
 from serve_app.protocols import torchserve as torchserve_dialect
+from serve_app.protocols.by_type import ByType
 
+_PREDICT = ByType(
+    native.DIALECT,
+    {arrow.MEDIA_TYPE: arrow.DIALECT, kserve_v1.CLOUD_EVENT: kserve_v1.DIALECT},
+    answers=frozenset({arrow.MEDIA_TYPE}),
+)
+"""What `:predict` of the main port speaks."""
 _ENDPOINT = "{endpoint:bare}"
 _VERSION = f"/v1/models/{_ENDPOINT}/versions/{{version:bare}}"
 _LABEL = f"/v1/models/{_ENDPOINT}/labels/{{label:bare}}"
 _PLACES = (tfs.MODEL, _VERSION, _LABEL)
 """Where an endpoint stands, one of its versions by number or name, and one by an alias."""
 DIALECTS: tuple[Spoken, ...] = (
-    Spoken(f"/v1/models/{_ENDPOINT}:predict", native.DIALECT),
+    Spoken(f"/v1/models/{_ENDPOINT}:predict", _PREDICT),
     Spoken(f"/v2/models/{_ENDPOINT}/infer", oip_v2.DIALECT),
     Spoken("/invocations", invocations.DIALECT),
     Spoken("/score", azure_ml.DIALECT, ("GET", "POST")),
     Spoken(f"/predictions/{_ENDPOINT}", torchserve_dialect.DIALECT, SENT),
     *(one for one in seldon.PREDICTIONS if one.path.startswith("/api/")),
     Spoken(f"/endpoints/{_ENDPOINT}/invocations", invocations.DIALECT),
-    *(Spoken(f"{place}:predict", native.DIALECT) for place in _PLACES[1:]),
+    *(Spoken(f"{place}:predict", _PREDICT) for place in _PLACES[1:]),
     Spoken(f"/v2/models/{_ENDPOINT}/versions/{{version:bare}}/infer", oip_v2.DIALECT),
     Spoken(f"/predictions/{_ENDPOINT}/{{version:bare}}", torchserve_dialect.DIALECT, SENT),
     Spoken(sagemaker.INVOKE, invocations.DIALECT),

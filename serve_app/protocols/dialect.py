@@ -33,7 +33,12 @@ class Call:
     @property
     def media_type(self) -> str:
         """The content type in lower case and without its parameters, `""` for none."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return media_type(self.headers.get("content-type", ""))
+
+
+def media_type(header: str) -> str:
+    """A content type in lower case and without its parameters."""
+    return header.partition(";")[0].strip().lower()
 
 
 class Reply(NamedTuple):

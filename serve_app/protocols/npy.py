@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def read(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawColumns, 
         msg = f"the matrix has {matrix.shape[1]} columns, but this endpoint takes {len(names)}"
         raise InvalidInput(msg, expected=len(names), got=matrix.shape[1])
     native = matrix.astype(matrix.dtype.newbyteorder("="), copy=False)
-    columns = {name: native[:, index].tolist() for index, name in enumerate(names)}
+    columns: dict[str, Any] = {name: native[:, index] for index, name in enumerate(names)}
     return columns, len(native)
 
 
