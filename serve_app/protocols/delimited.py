@@ -8,8 +8,6 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from serve_app.core.messages import RawColumns
 from serve_app.core.signature import Column
 from serve_app.core.violations import shortened, told
@@ -75,9 +73,9 @@ def read_lines(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCol
     found: list[Any] = []
     for number, line in enumerate(lines):
         try:
-            found.append(features(orjson.loads(line)))
-        except orjson.JSONDecodeError as error:
-            raise BadEncoding(f"line {number} is not JSON: {error.msg}", line=number) from None
+            found.append(features(json_body.parse_any(line, nan=True)))
+        except BadEncoding as error:
+            raise BadEncoding(f"line {number}: {error.message}", line=number) from None
     return rows.of_rows(found, names), len(found)
 
 
