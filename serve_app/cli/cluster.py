@@ -76,13 +76,13 @@ def start(
 @click.argument("address")
 @_node_options
 def join(address: str, state: str, http_port: int, internal_ports: int | None, **node: Any) -> None:
-    r"""Add this machine to the cluster at ADDRESS, host:port of the head's Ray.
+    """Add this machine to the cluster at ADDRESS, host:port of the head's Ray.
 
     \b
     On the first machine:   serve-app cluster start --node-ip 10.0.0.1
     On each other one:      serve-app cluster join 10.0.0.1:6379 --node-ip 10.0.0.2
     All of them need the same Python environment and see the same registry.
-    """
+    """  # noqa: D301 - click looks for the character
     from serve_app.serving.cluster import Cluster, Options
     from serve_app.serving.environment import Ports
 

@@ -65,7 +65,7 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="serve-app")
 @click.pass_context
 def cli(ctx: click.Context, debug: bool) -> None:
-    r"""Put trained tabular models into production on Ray Serve.
+    """Put trained tabular models into production on Ray Serve.
 
     \b
     A first tour:
@@ -75,7 +75,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
       serve-app status                      applications, replicas, endpoints
       serve-app predict diagnosis --data rows.csv
       serve-app cluster stop                stop everything
-    """
+    """  # noqa: D301 - click looks for the character
     ctx.obj = debug
 
 

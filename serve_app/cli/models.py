@@ -72,6 +72,7 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         ("gives", manifest.signature.output.kind),
         ("libraries", ", ".join(f"{k} {v}" for k, v in manifest.libraries.items())),
         ("registered", f"{manifest.created_at} by {manifest.created_by}"),
+        ("came from", manifest.origin),
         ("git commit", manifest.git_commit),
         ("files", ", ".join(f"{f.path} ({f.size_bytes} bytes)" for f in manifest.files)),
     ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,11 +18,12 @@ from serve_app.errors import InvalidInput
 
 @click.command()
 @click.argument("name")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("file", metavar="PATH", type=click.Path(exists=True))
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False),
-    help="What it was trained on: CSV or Parquet, the features by name. An ONNX graph needs none.",
+    help="What it was trained on: CSV or Parquet, the features by name. An ONNX graph needs none, "
+    "nor does an MLflow directory with an input example.",
 )
 @click.option("--target", help="The column of the data that is predicted, if it is in there.")
 @click.option("--labels", help="Names of classes 0, 1, 2 …, with commas between.")
@@ -63,22 +67,25 @@ def register(
     registry: str,
     as_json: bool,
 ) -> None:
-    r"""Register the trained model in FILE as a new version of NAME.
+    """Register the trained model in PATH as a new version of NAME.
 
     \b
-    FILE is one of
+    PATH is one of
       model.skops          scikit-learn, stored by skops
       model.ubj, .json     XGBoost, stored by save_model
       model.onnx           any ONNX graph of a table, served as it is
       model.pkl, .joblib   a pickle, with --allow-pickle only
-    """
+      a directory          with MLflow's MLmodel: sklearn, xgboost or onnx; columns and
+                           rows are those of its signature and input example, or of --data
+    """  # noqa: D301 - click looks for the character
     with output.progress().status("importing …") as status:
         from serve_app.engine import register as use_case
-        from serve_app.models.files import read_model
         from serve_app.registry.store import Registry
 
-        estimator = read_model(Path(file), trust=trust, allow_pickle=allow_pickle)
-        frame, wanted = _data(estimator, data, target)
+        read, directory = _read(Path(file))
+        estimator = read(trust=trust, allow_pickle=allow_pickle)
+        given = _given(estimator, directory, (data, target), schema)
+        frame, wanted = given.frame, given.target
         status.update("evaluating …")
         evaluation = _evaluation(estimator, frame, wanted) if evaluate else None
         status.update("compiling, proving, storing …")
@@ -87,10 +94,12 @@ def register(
             estimator,
             frame,
             labels=tuple(labels.split(",")) if labels else (),
-            inputs=_corrected(frame, schema),
+            inputs=given.inputs,
             source=data,
             target=target,
             evaluation=evaluation,
+            example=data is None,
+            origin=None if directory is None else directory.origin,
         )
         store = Registry(registry)
         manifest = use_case.register(
@@ -99,30 +108,71 @@ def register(
             trust=trust,
             allow_pickle=allow_pickle,
             compile=cast("use_case.Compile", compile_ or "auto"),
-            coarser=_coarser(quantise, (estimator, held_out, target), (frame, wanted), tolerance),
+            coarser=_coarser(quantise, (held_out, target), (frame, wanted), tolerance),
         )
         if alias:
             store.set_alias(name, alias, manifest.version, by=manifest.created_by)
+    _tell(manifest, as_json=as_json)
+
+
+def _tell(manifest: Any, *, as_json: bool) -> None:
     if as_json:
         output.print_json(manifest.model_dump(mode="json"))
         return
-    click.echo(f"registered {name}@{manifest.version} ({manifest.signature.output.kind})")
+    click.echo(f"registered {manifest.reference} ({manifest.signature.output.kind})")
     if manifest.compiled is not None:
         click.echo(compiled_line(manifest.compiled))
     if manifest.needs_consent:
         click.echo("it is a pickle: serving it needs `allow_pickle: true` in its args")
 
 
-def _data(estimator: Any, data: str | None, target: str | None) -> tuple[Any, Any]:
-    import pandas as pd
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Rows that a model takes, with their target where it is known, and its columns."""
 
+    frame: Any
+    target: Any
+    inputs: tuple[Any, ...]
+
+
+def _read(path: Path) -> tuple[Callable[..., Any], Any]:
+    """How to read the estimator, and the MLflow directory if it is one."""
+    if path.is_dir():
+        from serve_app.models.mlflow_directory import MlflowDirectory
+
+        directory = MlflowDirectory(path)
+        return directory.estimator, directory
+    from serve_app.models.files import read_model
+
+    return partial(read_model, path), None
+
+
+def _given(
+    estimator: Any, directory: Any, training: tuple[str | None, str | None], schema: str | None
+) -> _Given:
+    """The training data where it is named, else what MLflow or an ONNX graph knows of it."""
+    from serve_app.models.frames import describe
     from serve_app.models.onnx import Graph
     from serve_app.models.onnx_graph import empty_frame
 
-    if data is None:
-        if not isinstance(estimator, Graph):
-            raise click.UsageError("Missing option '--data': what the model was trained on.")
-        return empty_frame(estimator), None
+    data, target = training
+    if data is not None:
+        frame, wanted = _data(data, target)
+        inputs = describe(frame)
+    elif directory is not None:
+        table = directory.table(estimator)
+        frame, wanted, inputs = table.frame, None, table.inputs
+    elif isinstance(estimator, Graph):
+        frame, wanted = empty_frame(estimator), None
+        inputs = describe(frame)
+    else:
+        raise click.UsageError("Missing option '--data': what the model was trained on.")
+    return _Given(frame, wanted, _corrected(inputs, schema))
+
+
+def _data(data: str, target: str | None) -> tuple[Any, Any]:
+    import pandas as pd
+
     path = Path(data)
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     if target is None:
@@ -134,17 +184,19 @@ def _data(estimator: Any, data: str | None, target: str | None) -> tuple[Any, An
 
 
 def _coarser(
-    precision: str | None, judged: tuple[Any, str | None, str | None], data: Any, tolerance: float
+    precision: str | None, judged: tuple[str | None, str | None], data: Any, tolerance: float
 ) -> Any:
     """The wish for a quantised version, with the rows that judge it."""
     if precision is None:
         return None
     from serve_app.engine.register import Coarser
 
-    estimator, held_out, target = judged
+    held_out, target = judged
     if target is None:
         raise click.UsageError("--quantise needs --target: without it nothing can be judged.")
-    frame, wanted = _data(estimator, held_out, target) if held_out else data
+    frame, wanted = _data(held_out, target) if held_out else data
+    if wanted is None:
+        raise click.UsageError("--quantise needs --data or --held-out: rows that judge it.")
     if not held_out:
         start = len(frame) * 3 // 4
         frame, wanted = frame[start:], wanted[start:]
@@ -160,17 +212,14 @@ def _evaluation(estimator: Any, frame: Any, target: Any) -> Any:
     return evaluate(estimator, frame, target)
 
 
-def _corrected(frame: Any, schema: str | None) -> Any:
+def _corrected(inferred: tuple[Any, ...], schema: str | None) -> tuple[Any, ...]:
     """The inferred columns with the corrections of a file: `{"age": {"maximum": 120}}`."""
     if schema is None:
-        return None
-    from dataclasses import fields, replace
-
+        return inferred
     from serve_app.core.signature import Column
-    from serve_app.models.frames import describe
 
+    columns = {column.name: column for column in inferred}
     corrections = json.loads(Path(schema).read_text())
-    columns = {column.name: column for column in describe(frame)}
     allowed = {field.name for field in fields(Column)} - {"name", "frame_dtype"}
     for name, changes in corrections.items():
         if name not in columns or not set(changes) <= allowed:

@@ -25,7 +25,7 @@ from serve_app.models.frames import to_columns
 from serve_app.models.onnx import Graph
 from serve_app.models.quantise import Precision, is_coarse, quantised, score
 from serve_app.models.replay import ROWS, check, expected, to_json
-from serve_app.models.signature import infer
+from serve_app.models.signature import answering, infer
 from serve_app.registry.manifest import (
     Compiled,
     Draft,
@@ -62,10 +62,11 @@ class Coarser:
 class Candidate:
     """A fitted estimator with the frame that it was fitted on.
 
-    The frame of an ONNX graph may have no rows, where nobody knows its training data.
+    The frame of an ONNX graph may have no rows, where nobody knows its training data. With
+    `example` its rows are not those of training, but some that the model takes.
     `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
     the columns that are inferred from the frame; `source` and `target` say in words where
-    the data came from and what is predicted.
+    the data came from and what is predicted, `origin` where the model did.
     """
 
     name: str
@@ -76,6 +77,8 @@ class Candidate:
     source: str | None = None
     target: str | None = None
     evaluation: Evaluation | None = None
+    example: bool = False
+    origin: str | None = None
 
 
 def register(
@@ -129,6 +132,7 @@ def register(
         training=_training(candidate),
         metrics=_metrics(candidate.evaluation),
         git_commit=_git_commit(),
+        origin=candidate.origin,
         parameters=dict(stored.parameters),
         sample=None
         if sample is None
@@ -203,7 +207,7 @@ def _coarsened(
 
 
 def _training(candidate: Candidate) -> TrainingData | None:
-    if len(candidate.frame) == 0:
+    if candidate.example or len(candidate.frame) == 0:
         return None
     return TrainingData(
         rows=len(candidate.frame),
@@ -233,7 +237,8 @@ def _prove(model: Any, candidate: Candidate, columns: Columns, signature: Signat
     rows: Any = candidate.frame.head(PROVEN_ROWS)
     if not hasattr(estimator, "feature_names_in_"):
         rows = rows.to_numpy()
-    values = estimator.predict(rows)
+    with answering():
+        values = estimator.predict(rows)
     labels = candidate.labels
     said = [labels[int(value)] for value in values] if labels else values.tolist()
     wanted: dict[str, Any] = {"values": said}

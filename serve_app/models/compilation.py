@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from serve_app.core.columns import Columns
+from serve_app.core.columns import Array, Columns
 from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.errors import ModelFailed, RowsRefused
 from serve_app.models import parity, probes
 from serve_app.models.compiled import storage
 from serve_app.models.compiled.model import CompiledModel, load_compiled
+from serve_app.models.compiled.operation import Operation
 from serve_app.models.convert import Inconvertible, convert
 from serve_app.models.convert.forest import thresholds
 from serve_app.models.convert.parts import Part, parts
 
 SEED = 7
+FEW_ROWS = 100
 TIMED_ROWS = (1, 1000)
 TIMED_S = 0.05
 BACKEND = "numpy + onnxruntime"
@@ -75,12 +77,16 @@ def _prove(
 ) -> parity.Compared:
     kind = signature.output.kind
     compiled = load_compiled(content, signature)
-    found = thresholds(storage.load(content)) if _is_direct(estimator) else {}
+    program = storage.load(content)
+    found = thresholds(program) if _is_direct(estimator) else {}
+    inputs = signature.inputs
+    if columns.rows < FEW_ROWS:
+        inputs, found = _with_learned(program, inputs, found)
 
     def batches() -> Iterator[Columns]:
         yield from probes.of_sizes(columns)
-        yield from probes.ordinary(columns, signature.inputs, found, SEED)
-        yield from probes.strange(columns, signature.inputs)
+        yield from probes.ordinary(columns, inputs, found, SEED)
+        yield from probes.strange(columns, inputs)
 
     whole = parity.compare(parity.outputs(native, kind), parity.outputs(compiled, kind), batches())
     for part in parts(estimator, columns, signature):
@@ -88,6 +94,24 @@ def _prove(
         whole.rows += inner.rows
         whole.refused += inner.refused
     return whole
+
+
+def _with_learned(
+    program: Operation, inputs: Sequence[Column], found: Mapping[int, Array]
+) -> tuple[tuple[Column, ...], dict[int, Array]]:
+    """What to probe beyond the values of a few rows: all that the program learned itself.
+
+    To which column a number or a word belongs, it does not say, so that each gets all of them.
+    """
+    numbers, words = probes.learned(program)
+    anywhere = dict.fromkeys(range(len(inputs)), numbers)
+    known = tuple(
+        replace(column, categories=(*(column.categories or ()), *words))
+        if column.dtype == "string" and column.frame_dtype != "category"
+        else column
+        for column in inputs
+    )
+    return known, {**anywhere, **found}
 
 
 def _prove_part(part: Part) -> parity.Compared:
@@ -122,7 +146,7 @@ def _speedup(
 ) -> dict[str, float]:
     found: dict[str, float] = {}
     for rows in TIMED_ROWS:
-        batch = columns.slice(0, min(rows, columns.rows))
+        batch = probes.repeated(columns, rows)
         try:
             took = [_time_s(model, kind, batch, clock) for model in (native, compiled)]
         except (ModelFailed, RowsRefused):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from serve_app.core.columns import Array, Columns, concatenate
 from serve_app.core.signature import Column
+from serve_app.models.compiled.operation import Operation
 
 MAX_PER_COLUMN = 1500
 MAX_ROWS = 40_000
@@ -60,6 +62,36 @@ def strange(columns: Columns, inputs: Sequence[Column]) -> Iterator[Columns]:
     yield _all_missing(first, inputs)
 
 
+def learned(program: Operation) -> tuple[Array, tuple[str, ...]]:
+    """The finite numbers and the words that a program holds: what it learned in training.
+
+    Where there are few rows, values of training are to be found here and not among those.
+    """
+    numbers: list[Array] = []
+    words: set[str] = set()
+    _collect(program, numbers, words)
+    found = np.unique(np.concatenate([np.zeros(1), *numbers]))
+    return found[np.isfinite(found)], tuple(sorted(words))
+
+
+def _collect(value: Any, numbers: list[Array], words: set[str]) -> None:
+    if isinstance(value, Operation):
+        for one in fields(value):
+            _collect(getattr(value, one.name), numbers, words)
+    elif isinstance(value, tuple):
+        for inner in value:
+            _collect(inner, numbers, words)
+    elif isinstance(value, str):
+        words.add(value)
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        words.update(value.ravel().tolist())
+    elif isinstance(value, (bool, int, float)):
+        numbers.append(np.array([float(value)]))
+    # Arrays of bytes are graphs: what these compare with, `convert/forest.py` tells.
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "fi":
+        numbers.append(value.ravel().astype(np.float64))
+
+
 def _numbers(array: Array, thresholds: Array | None, budget: int, rng: Any) -> Array:
     """Values of a column, what lies between and beside them, in its dtype."""
     finite = array[np.isfinite(array)]
@@ -68,8 +100,11 @@ def _numbers(array: Array, thresholds: Array | None, budget: int, rng: Any) -> A
         seen = np.zeros(1, dtype=array.dtype)
     if array.dtype.kind in "iu":
         info = np.iinfo(array.dtype)
-        wide = seen.astype(object)
-        near = {int(v) + d for v in wide[: budget // 3] for d in (-1, 0, 1)}
+        wide = list(seen.astype(object)[: budget // 3])
+        if thresholds is not None:
+            below = np.unique(np.floor(np.asarray(thresholds, dtype=np.float64)))
+            wide.extend(rng.permutation(below[np.isfinite(below)])[: budget // 3].tolist())
+        near = {int(v) + d for v in wide for d in (-1, 0, 1)}
         return np.array([v for v in sorted(near) if info.min <= v <= info.max], dtype=array.dtype)
     points = [seen.astype(np.float64), (seen[:-1].astype(float) + seen[1:].astype(float)) / 2]
     if thresholds is not None:
@@ -179,5 +214,10 @@ def of_sizes(columns: Columns) -> Iterator[Columns]:
         for start in range(0, min(columns.rows, 8 * size), size):
             yield columns.slice(start, start + size)
     if 0 < columns.rows < 1000:
-        repeated = [columns] * -(-1000 // columns.rows)
-        yield concatenate(repeated).slice(0, 1000)
+        yield repeated(columns, 1000)
+
+
+def repeated(columns: Columns, rows: int) -> Columns:
+    """So many rows: the first ones, or all of them over and over where there are fewer."""
+    times = -(-rows // columns.rows)
+    return (columns if times == 1 else concatenate([columns] * times)).slice(0, rows)

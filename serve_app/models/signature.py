@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -37,7 +38,8 @@ def infer(
     elif flavour == "xgboost":
         kind, found, probabilities, width = xgboost.outputs(estimator)
     else:
-        kind, found, probabilities, width = sklearn.outputs(estimator, rows)
+        with answering():
+            kind, found, probabilities, width = sklearn.outputs(estimator, rows)
     if labels and len(labels) != len(found):
         msg = f"the model knows {len(found)} classes, but {len(labels)} labels were given"
         raise InvalidInput(msg)
@@ -46,9 +48,32 @@ def infer(
             f"the model itself says {list(found)}; labels are for one that was trained on 0, 1, 2 …"
         )
         raise InvalidInput(msg)
-    columns = _columns(estimator, rows) if kind == "transform" else ()
+    columns: tuple[Column, ...] = ()
+    if kind == "transform":
+        with answering():
+            columns = _columns(estimator, rows)
     output = Output(cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns)
     return Signature(inputs, output)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """What an estimator is asked inside must succeed: it is asked about rows of its own data.
+
+    Raises:
+        InvalidInput: it raised; says what.
+    """
+    try:
+        yield
+    except InvalidInput:
+        raise
+    except Exception as error:
+        said = str(error).partition("\n")[0]
+        msg = (
+            f"the model does not answer the rows that were given with it ({type(error).__name__}: "
+            f"{said}); give the data that it was trained on, with columns of the same types"
+        )
+        raise InvalidInput(msg) from error
 
 
 def _trained_on(estimator: Any, frame: pd.DataFrame) -> None:

@@ -177,7 +177,8 @@ class Draft(_Frozen):
     """Everything of a manifest that is known before the version has a number.
 
     `trusted_types` are those that skops loads because a person said so; `pickle` is true
-    when a person allowed that loading the version can run any code.
+    when a person allowed that loading the version can run any code. `origin` says where the
+    model came from, when it came from another system's store.
     """
 
     name: str
@@ -188,6 +189,7 @@ class Draft(_Frozen):
     training: TrainingData | None = None
     metrics: Metrics | None = None
     git_commit: str | None = None
+    origin: str | None = None
     parameters: Annotated[dict[str, Any], Json] = {}
     sample: Sample | None = None
     trusted_types: tuple[str, ...] = ()

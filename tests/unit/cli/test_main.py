@@ -32,6 +32,14 @@ def test_every_command_and_every_option_explains_itself(serve_app, path):
             assert parameter.help, f"{path}: {parameter.name}"
 
 
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: " ".join(path) or "serve-app")
+def test_what_is_laid_out_by_hand_keeps_its_lines(serve_app, path):
+    _, _, laid_out = (EVERY[path].help or "").partition("\b\n")
+    said = [line.strip() for line in serve_app(*path, "--help").out.splitlines()]
+    assert "\\b" not in "".join(said)
+    assert {line.strip() for line in laid_out.splitlines()} <= {*said, ""}
+
+
 def test_the_issue_can_be_typed():
     wanted = {
         ("cluster", "start"), ("cluster", "stop"), ("cluster", "status"), ("train-examples",),

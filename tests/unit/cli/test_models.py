@@ -64,6 +64,92 @@ def test_a_pickle_needs_consent_and_the_manifest_says_so(serve_app, churn):
     assert json.loads(serve_app("models", "show", "churn", "--json").out)["format"] == "skops"
 
 
+@pytest.fixture
+def mlflow(churn):
+    """The same pipeline as MLflow keeps it: with its signature and three rows of input."""
+    folder = churn / "mlruns" / "artifacts"
+    folder.mkdir(parents=True)
+    shutil.copy(churn / "model.joblib", folder / "model.pkl")
+    rows = pd.read_csv(churn / "train.csv").drop(columns="churned").head(3)
+    example = {"columns": list(rows), "data": rows.astype(object).to_numpy().tolist()}
+    (folder / "input_example.json").write_text(json.dumps(example))
+    (folder / "MLmodel").write_text(
+        """
+flavors:
+  python_function: {loader_module: mlflow.sklearn, model_path: model.pkl}
+  sklearn: {pickled_model: model.pkl, serialization_format: cloudpickle}
+run_id: c2ec30169d68
+saved_input_example_info: {artifact_path: input_example.json, type: dataframe}
+signature:
+  inputs: '[{"type": "long", "name": "age", "required": true}, {"type": "double",
+    "name": "visits", "required": false}]'
+"""
+    )
+    return str(folder.relative_to(churn))
+
+
+MLFLOW = ["--allow-pickle", "--json"]
+
+
+def test_an_mlflow_directory_needs_no_data(serve_app, mlflow):
+    refused = serve_app("register", "churn", mlflow)
+    assert refused.code == 1
+    assert "model.pkl is a pickle" in refused.err
+    body = json.loads(serve_app("register", "churn", mlflow, *MLFLOW).out)
+    assert body["origin"] == f"MLflow directory {mlflow}, run c2ec30169d68"
+    assert (body["training"], body["metrics"]) == (None, None)
+    assert body["signature"]["inputs"] == [
+        {"name": "age", "dtype": "int64", "nullable": False, "frame_dtype": "int64"},
+        {"name": "visits", "dtype": "float64", "nullable": True, "frame_dtype": "float64"},
+    ]
+    assert body["compiled"]["speedup"].keys() == {"1", "1000"}
+    shown = serve_app("models", "show", "churn").out
+    assert "run c2ec30169d68" in shown
+
+
+def test_data_counts_more_than_what_mlflow_says(serve_app, mlflow):
+    body = json.loads(serve_app("register", "churn", mlflow, *REGISTER, *MLFLOW).out)
+    assert body["origin"].startswith("MLflow directory")
+    assert (body["training"]["rows"], body["training"]["source"]) == (200, "train.csv")
+    assert [column["nullable"] for column in body["signature"]["inputs"]] == [False, False]
+    assert "maximum" in body["signature"]["inputs"][0]
+    assert body["metrics"] is not None
+
+
+def test_a_schema_corrects_what_mlflow_says(serve_app, mlflow, churn):
+    (churn / "schema.json").write_text('{"age": {"maximum": 120}}')
+    more = ["--schema", "schema.json", *MLFLOW]
+    body = json.loads(serve_app("register", "churn", mlflow, *more).out)
+    assert body["signature"]["inputs"][0]["maximum"] == 120
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([".", "--json"], "a directory without a file MLmodel"),
+        (["mlruns/artifacts", *MLFLOW, "--quantise", "int8"], "--quantise needs --target"),
+        (
+            ["mlruns/artifacts", *MLFLOW, "--quantise", "int8", "--target", "churned"],
+            "--quantise needs --data or --held-out",
+        ),
+    ],
+)
+def test_what_a_directory_does_not_say_is_asked_for(serve_app, mlflow, arguments, said):
+    got = serve_app("register", "churn", *arguments)
+    assert got.code != 0
+    assert said in got.err
+    assert "Traceback" not in got.err
+
+
+def test_a_lack_of_rows_asks_for_data(serve_app, mlflow, churn):
+    file = churn / mlflow / "MLmodel"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.startswith("saved_input")))
+    got = serve_app("register", "churn", mlflow, *MLFLOW)
+    assert got.code == 1
+    assert "give --data" in got.err
+
+
 def test_labels_and_a_schema_can_be_given(serve_app, churn):
     (churn / "schema.json").write_text('{"age": {"minimum": 0, "maximum": 120}}')
     more = ["--labels", "stays,leaves", "--schema", "schema.json", "--no-evaluate", "--json"]

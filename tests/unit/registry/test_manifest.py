@@ -66,6 +66,7 @@ manifests = st.builds(
     metrics=st.none()
     | st.builds(Metrics, cross_validated=scores, held_out=scores, folds=st.none() | st.just(5)),
     git_commit=st.none() | texts,
+    origin=st.none() | texts,
     parameters=st.dictionaries(texts, json_values, max_size=3),
     sample=st.none()
     | st.builds(

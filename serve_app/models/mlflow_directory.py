@@ -1,0 +1,181 @@
+"""Reads the directories that MLflow keeps models in, without MLflow.
+
+Such a directory has a file `MLmodel` (YAML): under `flavors` where the model lies and what
+wrote it, beside that the run it came from, its signature and where its input example lies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import xgboost
+import yaml
+
+from serve_app.errors import InvalidInput
+from serve_app.models.files import Kind, read_as
+from serve_app.models.mlflow_columns import Table, specs, table
+from serve_app.models.mlflow_example import Example, example
+from serve_app.models.xgboost import WRAPPERS
+
+FILE = "MLmodel"
+SPOKEN = ("onnx", "sklearn", "xgboost")
+_SERIALISED: dict[str, Kind] = {"pickle": "pickle", "cloudpickle": "pickle", "skops": "skops"}
+_XGBOOST = {
+    "xgboost.core.Booster": xgboost.Booster,
+    **{f"xgboost.sklearn.{name}": wrapper for name, wrapper in WRAPPERS.items()},
+}
+
+
+class MlflowDirectory:
+    """A directory with a model that MLflow stored, of one of the flavours `SPOKEN`.
+
+    `origin` says in words where the model came from, with MLflow's run where it names one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file `MLmodel`.
+
+        Raises:
+            InvalidInput: there is none, it is damaged, or it names no flavour spoken here.
+        """
+        self._path = path
+        self._said = _mlmodel(path)
+        self._flavour, self._settings = self._spoken()
+        names = {"run": self._said.get("run_id"), "model": self._said.get("model_id")}
+        known = [f"{what} {name}" for what, name in names.items() if name]
+        self.origin = ", ".join([f"MLflow directory {path}", *known])
+
+    def estimator(self, *, trust: Sequence[str] = (), allow_pickle: bool = False) -> Any:
+        """Load the fitted estimator.
+
+        Raises:
+            InvalidInput: its file is missing, damaged, outside of the directory or a pickle
+                without consent, or of a class that cannot be served.
+        """
+        if self._flavour == "onnx":
+            return read_as("onnx", self._file("data"))
+        if self._flavour == "xgboost":
+            return self._xgboost()
+        path = self._file("pickled_model")
+        # MLflow 1 and 2 did not always write it down; all that they wrote were pickles.
+        written = self._settings.get("serialization_format", "pickle")
+        kind = _SERIALISED.get(str(written))
+        if kind is None:
+            known = ", ".join(sorted(_SERIALISED))
+            msg = f"{path} was written as {written!r}; known here are {known}"
+            raise InvalidInput(msg)
+        return read_as(kind, path, trust=trust, allow_pickle=allow_pickle)
+
+    def table(self, estimator: Any) -> Table:
+        """The columns that the signature names, and the rows of the input example.
+
+        Raises:
+            InvalidInput: there is neither, or a column cannot be served, or signature, example
+                and estimator contradict each other.
+        """
+        signature = self._said.get("signature")
+        inputs = signature.get("inputs") if isinstance(signature, Mapping) else None
+        try:
+            found = None if inputs is None else specs(inputs)
+            return table(estimator, found, self._example())
+        except InvalidInput as error:
+            raise InvalidInput(f"{self._path}: {error.message}", **error.details) from error
+
+    def _spoken(self) -> tuple[str, Mapping[str, Any]]:
+        flavours = self._said.get("flavors")
+        if not isinstance(flavours, Mapping):
+            msg = f"{self._path / FILE} does not say which flavours the model has"
+            raise InvalidInput(msg)
+        for name in SPOKEN:
+            settings = flavours.get(name)
+            if isinstance(settings, Mapping):
+                return name, settings
+        found = ", ".join(map(str, flavours)) or "none"
+        msg = (
+            f"{self._path} holds a model of the flavours {found}; those that can be registered "
+            f"are {', '.join(SPOKEN)}"
+        )
+        raise InvalidInput(msg)
+
+    def _file(self, key: str) -> Path:
+        """The file that a setting of the flavour names."""
+        named = self._settings.get(key)
+        if named is None:
+            msg = f"{self._path / FILE} does not name the file (flavors.{self._flavour}.{key})"
+            raise InvalidInput(msg)
+        return _inside(self._path, named)
+
+    def _xgboost(self) -> Any:
+        path = self._file("data")
+        # What MLflow takes for granted of models that it stored before version 1.22.
+        named = self._settings.get("model_class", "xgboost.core.Booster")
+        kind = _XGBOOST.get(str(named))
+        if kind is None:
+            msg = (
+                f"{path} is of the class {named}, which cannot be served; those that can are "
+                f"{', '.join(sorted(_XGBOOST))}"
+            )
+            raise InvalidInput(msg)
+        model = kind()
+        try:
+            # By content: names such as model.xgb do not tell XGBoost which format it is.
+            model.load_model(bytearray(path.read_bytes()))
+        except Exception as error:
+            # What follows the first line is where in XGBoost it happened.
+            said = str(error).partition("\n")[0]
+            msg = (
+                f"{path} cannot be read as {named} by XGBoost {xgboost.__version__} ({said}); "
+                "an old binary format must be loaded by an old XGBoost and saved as model.ubj"
+            )
+            raise InvalidInput(msg) from error
+        return model
+
+    def _example(self) -> Example | None:
+        info = self._said.get("saved_input_example_info")
+        if not isinstance(info, Mapping) or "artifact_path" not in info:
+            return None
+        path = _inside(self._path, info["artifact_path"])
+        try:
+            content = json.loads(path.read_bytes())
+        except (ValueError, RecursionError) as error:
+            msg = f"the input example {path.name} is no JSON that can be read ({error})"
+            raise InvalidInput(msg) from error
+        return example(content)
+
+
+def _mlmodel(path: Path) -> Mapping[str, Any]:
+    file = path / FILE
+    if not file.is_file():
+        msg = f"{path} is a directory without a file {FILE}; name a model file, or MLflow's own"
+        raise InvalidInput(msg)
+    try:
+        said = yaml.safe_load(file.read_bytes())
+    except Exception as error:
+        msg = f"{file} cannot be read ({type(error).__name__}: {error})"
+        raise InvalidInput(msg) from error
+    if not isinstance(said, Mapping):
+        msg = f"{file} holds no keys and values, as MLflow writes them"
+        raise InvalidInput(msg)
+    return said
+
+
+def _inside(root: Path, named: Any) -> Path:
+    """The file of that name in a directory; one that lies elsewhere is refused."""
+    text = str(named)
+    windows = PureWindowsPath(text)
+    if windows.anchor or ".." in windows.parts or "\0" in text:
+        outside = True
+    else:
+        # Where it leads to in the end, since a link may lead out.
+        outside = not (root / text).resolve().is_relative_to(root.resolve())
+    if outside:
+        msg = f"{root / FILE} names the file {text!r}, which is not inside of the directory"
+        raise InvalidInput(msg)
+    path = root / text
+    if not path.is_file():
+        msg = f"{root / FILE} names the file {text!r}, which is not there"
+        raise InvalidInput(msg)
+    return path
