@@ -18,7 +18,7 @@ def broken(tmp_path):
 def test_good_files_are_said_to_be_good(serve_app, home):
     said = serve_app("validate", *sorted(CONFIGS.glob("*.yaml")))
     assert said.code == 0
-    assert said.out.count(": good (") == 6
+    assert said.out.count(": good (") == len(list(CONFIGS.glob("*.yaml")))
 
 
 def test_a_problem_is_one_line_that_editors_can_jump_to(serve_app, home, broken):

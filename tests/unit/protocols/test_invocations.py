@@ -196,7 +196,8 @@ class TestLines:
         assert columns_of(decode(body, kind)) == BOTH
 
     @pytest.mark.parametrize(
-        ("body", "said"), [(b"", "empty"), (b"[1,2,3]\n{", "line 1 is not JSON"), (b"5", "must be")]
+        ("body", "said"),
+        [(b"", "empty"), (b"[1,2,3]\n{", "line 1: the body is not JSON"), (b"5", "must be")],
     )
     def test_what_is_no_row_is_refused(self, body: bytes, said: str) -> None:
         with pytest.raises(BadEncoding, match=said):

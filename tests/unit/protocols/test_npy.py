@@ -61,7 +61,7 @@ def test_sizes_that_do_not_fit_are_refused():
         npy.read(saved(np.zeros((1, 3))), NAMES, 9)
     with pytest.raises(TooLarge, match="10 rows"):
         npy.read(saved(np.zeros((10, 2))), NAMES, 9)
-    with pytest.raises(BadEncoding, match=r"129 bytes\|17 bytes"):
+    with pytest.raises(BadEncoding, match="17 bytes"):
         npy.read(saved(np.zeros((1, 2))) + b"x", NAMES, 9)
 
 
