@@ -14,7 +14,14 @@ from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
 from serve_app.protocols import binary, json_body, oip_outputs, oip_v2
 from serve_app.protocols.oip_messages import message
-from serve_app.protocols.tensors import Tensor, check_datatype, checked, checked_shape, count
+from serve_app.protocols.tensors import (
+    Tensor,
+    check_datatype,
+    checked,
+    checked_shape,
+    count,
+    uncoded,
+)
 
 _CONTENTS = {
     "BOOL": "bool_contents",
@@ -103,8 +110,8 @@ def _raw(tensor: Any, content: bytes) -> Tensor:
         raise BadEncoding(msg, input=shown)
     shape = checked_shape(list(tensor.shape), shown)
     check_datatype(tensor.datatype, binary.DATATYPES, shown)
-    values = binary.read(memoryview(content), tensor.datatype, count(shape), shown)
-    return Tensor(tensor.name, shape, values)  # type: ignore[arg-type]
+    values: Any = binary.read(memoryview(content), tensor.datatype, count(shape), shown)
+    return Tensor(tensor.name, shape, uncoded(values, _plain(tensor.parameters), shown))
 
 
 def _typed(tensor: Any) -> Tensor:
@@ -115,7 +122,8 @@ def _typed(tensor: Any) -> Tensor:
     values: list[Any] = list(getattr(tensor.contents, _CONTENTS[datatype]))
     if datatype == "BYTES":
         values = _texts(values, shown)
-    return checked(tensor.name, shape, datatype, values)
+    found = checked(tensor.name, shape, datatype, values)
+    return found._replace(values=uncoded(found.values, _plain(tensor.parameters), shown))
 
 
 def _texts(values: Sequence[bytes], shown: str) -> list[str]:

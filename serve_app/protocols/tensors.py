@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+import base64
+from collections.abc import Callable, Mapping, Sequence, Set
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+import orjson
 
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding
@@ -28,6 +31,8 @@ DATATYPES = frozenset(_KINDS)
 _PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
 _PARTS = itemgetter("name", "shape", "datatype", "data")
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
+_SPECIAL = frozenset({"binary_data_size", "content_type"})
+"""The parameters that say something of how values are written."""
 
 
 class Tensor(NamedTuple):
@@ -87,10 +92,10 @@ def _plain(body: Any) -> Tensor | None:
         known = _PLAIN[datatype]
         rows = shape[0]
         fits = rows == len(data) and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1))
-        binary_data = "parameters" in body and "binary_data_size" in (body["parameters"] or ())
+        special = "parameters" in body and not _SPECIAL.isdisjoint(body["parameters"] or ())
     except (TypeError, KeyError, IndexError):
         return None
-    if not fits or binary_data or {type(size) for size in shape} != {int}:
+    if not fits or special or {type(size) for size in shape} != {int}:
         return None
     if type(name) is not str or type(data) is not list or not known.issuperset(map(type, data)):
         return None
@@ -117,12 +122,41 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
         if data is not None:
             msg = f"input {shown!r} has both 'data' and 'binary_data_size'; send one of them"
             raise BadEncoding(msg, input=shown)
-        return Tensor(name, shape, _binary(size, shape, body.get("datatype"), shown, behind))
+        found = _binary(size, shape, body.get("datatype"), shown, behind)
+        return Tensor(name, shape, uncoded(found, parameters, shown))
     datatype = _datatype(body.get("datatype"), shown)
     if not isinstance(data, list):
         msg = f"input {shown!r} must have a list 'data', or a parameter 'binary_data_size'"
         raise BadEncoding(msg, input=shown)
-    return checked(name, shape, datatype, data)
+    tensor = checked(name, shape, datatype, data)
+    return tensor._replace(values=uncoded(tensor.values, parameters, shown))
+
+
+def uncoded(values: Sequence[Any], parameters: Any, shown: str) -> Sequence[Any]:
+    """Text as MLServer's codecs write it, as the values that it stands for.
+
+    `parameters` are those of the input. Its `content_type` `base64` is text in Base64, `pd_json` a
+    JSON value per cell, as for columns of mixed objects; all others change nothing.
+
+    Raises:
+        BadEncoding: a value is not coded so.
+    """
+    kind = parameters.get("content_type") if isinstance(parameters, Mapping) else None
+    decode = _CODECS.get(kind) if isinstance(kind, str) else None
+    if decode is None:
+        return values
+    try:
+        return [decode(value) if isinstance(value, str) else value for value in values]
+    except ValueError as error:
+        msg = f"input {shown!r} holds a value that is not {kind}, as its content_type says"
+        raise BadEncoding(msg, input=shown) from error
+
+
+def _of_base64(value: str) -> str:
+    return base64.b64decode(value, validate=True).decode()
+
+
+_CODECS: Mapping[str, Callable[[str], Any]] = {"base64": _of_base64, "pd_json": orjson.loads}
 
 
 def checked(name: str, shape: tuple[int, ...], datatype: str, data: list[Any]) -> Tensor:

@@ -118,6 +118,29 @@ class TestInputs:
         with pytest.raises(TooLarge, match="4 rows, above the limit of 3"):
             decode(tensor("age", [1, 2, 3, 4]), max_rows=3)
 
+    @pytest.mark.parametrize(
+        ("kind", "data", "values"),
+        [
+            ("base64", ["ZsO8cg==", None, ""], ["für", None, ""]),
+            ("pd_json", ['"f"', "3", "null", "2.5"], ["f", 3, None, 2.5]),
+            ("str", ["f", "m"], ["f", "m"]),
+            ("pd", ["f", "m"], ["f", "m"]),
+            (5, ["f"], ["f"]),
+        ],
+    )
+    def test_may_be_written_by_the_codecs_of_mlserver(
+        self, kind: Any, data: list[Any], values: list[Any]
+    ) -> None:
+        one = {**tensor("sex", data, "BYTES"), "parameters": {"content_type": kind}}
+        assert columns_of(decode(one)) == {"sex": values}
+
+    @pytest.mark.parametrize(
+        ("kind", "data"), [("base64", "f*"), ("base64", "/w=="), ("pd_json", "{")]
+    )
+    def test_are_refused_when_they_are_not_coded_as_they_say(self, kind: str, data: str) -> None:
+        one = {**tensor("sex", [data], "BYTES"), "parameters": {"content_type": kind}}
+        assert f"is not {kind}, as its content_type says" in refusal(one)
+
 
 class TestRefusals:
     @pytest.mark.parametrize("body", [b"{}", b'{"inputs": []}', b'{"inputs": {}}'])
