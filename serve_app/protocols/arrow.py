@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 _RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
 _MAX_COLUMNS = 10_000
+# What flatbuffers and pyarrow raise for bytes that are not what they claim to be.
+_OF_DAMAGE = (struct.error, TypeError, ValueError, ArithmeticError, LookupError, OSError, EOFError)
 
 
 def is_installed() -> bool:
@@ -101,7 +103,7 @@ def _batches(body: bytes, max_rows: int) -> Sequence[pa.RecordBatch]:
             batches = list(stream)
         for batch in batches:
             batch.validate(full=True)
-    except (pa.ArrowException, struct.error, OSError, EOFError, LookupError, ValueError) as error:
+    except (pa.ArrowException, *_OF_DAMAGE) as error:
         msg = "the body is no stream of Arrow's record batches, or it is damaged"
         raise BadEncoding(msg) from error
     return batches
