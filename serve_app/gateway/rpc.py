@@ -20,7 +20,7 @@ from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
 from serve_app.gateway import errors as refusals
 from serve_app.gateway.site import Settings
-from serve_app.protocols import oip_grpc, oip_messages, oip_v2
+from serve_app.protocols import oip_grpc, oip_messages, oip_outputs, oip_triton, oip_v2
 from serve_app.protocols.oip_messages import message
 
 CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
@@ -37,7 +37,7 @@ _ADDITIONAL_BYTES = 64 * 1024
 
 
 class InferenceService:
-    """Answers the six methods of the service."""
+    """Answers the six methods of the service, and those of Triton's that tell of models."""
 
     def __init__(self, predictor: Predictor, settings: Settings, *, ids: Ids) -> None:
         self._predictor = predictor
@@ -53,6 +53,11 @@ class InferenceService:
             "ServerMetadata": self._server,
             "ModelMetadata": self._model,
             "ModelInfer": self._infer,
+            "ModelConfig": self._configuration,
+            "ModelStatistics": self._statistics,
+            "RepositoryIndex": self._index,
+            "RepositoryModelLoad": self._load,
+            "RepositoryModelUnload": self._unload,
         }
         return grpc.method_handlers_generic_handler(
             oip_messages.SERVICE,
@@ -106,6 +111,39 @@ class InferenceService:
         stage = self._predictor.stages.endpoint(request.name)
         versions = stage.versions(request.version or None)
         return oip_grpc.metadata(stage.spec.name, stage.spec.signature, versions)
+
+    async def _configuration(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        stage = self._predictor.stages.endpoint(request.name)
+        versions = stage.versions(request.version or None)
+        described = oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
+        configured = oip_triton.numbered(oip_triton.configuration(described))
+        return message("ModelConfigResponse")(config=configured)
+
+    async def _statistics(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        stages = self._predictor.stages
+        names = [stages.endpoint(request.name).spec.name] if request.name else stages.endpoints
+        found = [
+            oip_triton.statistics(
+                name,
+                stages.endpoint(name).versions(request.version or None),
+                self._predictor.counts(name),
+            )
+            for name in names
+        ]
+        return message("ModelStatisticsResponse")(model_stats=found)
+
+    async def _index(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        stages = self._predictor.stages.endpoints.items()
+        found = oip_triton.index({name: stage.versions(None) for name, stage in stages})
+        return message("RepositoryIndexResponse")(models=found)
+
+    async def _load(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        stage = self._predictor.stages.endpoint(request.model_name or request.repository_name)
+        return message("RepositoryModelLoadResponse")(model_name=stage.spec.name, isLoaded=True)
+
+    async def _unload(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        name = request.model_name or request.repository_name
+        raise errors.NotPermitted(oip_triton.cannot_unload(name))
 
     async def _infer(self, request: Any, context: Any) -> Any:
         stage = self._predictor.stages.endpoint(request.model_name)

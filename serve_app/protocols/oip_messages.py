@@ -2,7 +2,8 @@
 
 Field numbers and types are those of
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/open_inference_grpc.proto;
-generated code would tie this package to one version of protobuf.
+generated code would tie this package to one version of protobuf. What Triton adds follows
+https://github.com/triton-inference-server/common/blob/main/protobuf/grpc_service.proto.
 """
 
 from __future__ import annotations
@@ -58,6 +59,35 @@ _MESSAGES: dict[str, dict[str, tuple[int, Any]]] = {
         "parameters": (4, _PARAMETERS), "inputs": (5, ["InferInputTensor"]),
         "outputs": (6, ["InferRequestedOutputTensor"]), "raw_input_contents": (7, ["bytes"]),
     },
+    "RepositoryIndexRequest": {"repository_name": (1, "string"), "ready": (2, "bool")},
+    "RepositoryIndexResponse": {"models": (1, ["ModelIndex"])},
+    "ModelIndex": {
+        "name": (1, "string"), "version": (2, "string"), "state": (3, "string"),
+        "reason": (4, "string"),
+    },
+    # KServe has its `model_name` where Triton has its `repository_name`.
+    "RepositoryModelLoadRequest": {"repository_name": (1, "string"), "model_name": (2, "string")},
+    "RepositoryModelLoadResponse": {"model_name": (1, "string"), "isLoaded": (2, "bool")},
+    "RepositoryModelUnloadRequest": {
+        "repository_name": (1, "string"), "model_name": (2, "string"),
+    },
+    "RepositoryModelUnloadResponse": {"model_name": (1, "string"), "isUnloaded": (2, "bool")},
+    "ModelConfigRequest": _MODEL,
+    "ModelConfigResponse": {"config": (1, "ModelConfig")},
+    "ModelConfig": {
+        "name": (1, "string"), "platform": (2, "string"), "max_batch_size": (4, "int32"),
+        "input": (5, ["ModelInput"]), "output": (6, ["ModelOutput"]), "backend": (17, "string"),
+    },
+    "ModelInput": {"name": (1, "string"), "data_type": (2, "int32"), "dims": (4, ["int64"])},
+    "ModelOutput": {"name": (1, "string"), "data_type": (2, "int32"), "dims": (3, ["int64"])},
+    "ModelStatisticsRequest": _MODEL,
+    "ModelStatisticsResponse": {"model_stats": (1, ["ModelStatistics"])},
+    "ModelStatistics": {
+        "name": (1, "string"), "version": (2, "string"), "inference_count": (4, "uint64"),
+        "execution_count": (5, "uint64"), "inference_stats": (6, "InferStatistics"),
+    },
+    "InferStatistics": {"success": (1, "StatisticDuration"), "fail": (2, "StatisticDuration")},
+    "StatisticDuration": {"count": (1, "uint64"), "ns": (2, "uint64")},
     "ModelInferResponse": {
         "model_name": (1, "string"), "model_version": (2, "string"), "id": (3, "string"),
         "parameters": (4, _PARAMETERS), "outputs": (5, ["InferOutputTensor"]),
@@ -71,6 +101,11 @@ METHODS = (
     "ServerMetadata",
     "ModelMetadata",
     "ModelInfer",
+    "ModelConfig",
+    "ModelStatistics",
+    "RepositoryIndex",
+    "RepositoryModelLoad",
+    "RepositoryModelUnload",
 )
 """Those of the service; each takes its `…Request` and gives its `…Response`."""
 _ONE_OF = frozenset({"InferParameter"})
@@ -123,6 +158,10 @@ _CLASSES = {
     name: message_factory.GetMessageClass(POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
     for name in _MESSAGES
 }
+
+
+NAMES = frozenset(_MESSAGES)
+"""The names of all messages."""
 
 
 def message(name: str) -> Any:

@@ -108,32 +108,6 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
     }
 
 
-def configuration(described: Mapping[str, Any]) -> dict[str, Any]:
-    """What Triton calls the configuration of a model, from its metadata.
-
-    Shapes are whole, batches included, as `max_batch_size` 0 says.
-    """
-    tensors = {
-        key: [
-            {
-                "name": one["name"],
-                "data_type": "TYPE_" + one["datatype"].replace("BYTES", "STRING"),
-                "dims": one["shape"],
-            }
-            for one in described[key]
-        ]
-        for key in ("inputs", "outputs")
-    }
-    return {
-        "name": described["name"],
-        "platform": described["platform"],
-        "backend": described["platform"],
-        "max_batch_size": 0,
-        "input": tensors["inputs"],
-        "output": tensors["outputs"],
-    }
-
-
 def datatype(column: Column) -> str:
     """What the protocol calls the dtype of a column."""
     return _DATATYPES.get(column.dtype, column.dtype.upper())

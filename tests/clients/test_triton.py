@@ -167,3 +167,55 @@ def test_the_service_is_described_and_watched(served):
             health_pb2.HealthCheckRequest(service="inference.GRPCInferenceService")
         )
     assert alive.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_models_are_configured_counted_and_listed_as_triton_does(protocol, client, frame):
+    json = {"as_json": True} if protocol is tritonclient.grpc else {}
+    configured = client.get_model_config("risk", **json)
+    configured = configured.get("config", configured)
+    assert configured["name"] == "risk"
+    assert configured["input"][0]["data_type"] == "TYPE_FP64"
+    assert configured["output"][0]["data_type"] == "TYPE_STRING"
+    client.infer("risk", inputs(protocol, frame))
+    (counted,) = client.get_inference_statistics("risk", **json)["model_stats"]
+    assert int(counted["inference_count"]) == ROWS
+    assert int(counted["execution_count"]) == 1
+    assert len(client.get_inference_statistics(**json)["model_stats"]) == 2
+    listed = client.get_model_repository_index(**json)
+    models = listed["models"] if protocol is tritonclient.grpc else listed
+    assert [(one["name"], one["version"], one["state"]) for one in models] == [
+        ("risk", "logistic@1", "READY"),
+        ("risk", "other@1", "READY"),
+        ("age", "line@1", "READY"),
+    ]
+
+
+def test_clients_load_what_is_there_and_unload_nothing(client):
+    client.load_model("risk")
+    with pytest.raises(InferenceServerException, match="nobody"):
+        client.load_model("nobody")
+    with pytest.raises(InferenceServerException, match="serve-app deploy"):
+        client.unload_model("risk")
+
+
+def test_the_messages_are_those_of_triton_where_both_have_them():
+    from tritonclient.grpc import model_config_pb2, service_pb2
+
+    from serve_app.protocols import oip_messages, oip_triton
+
+    theirs = {
+        **service_pb2.DESCRIPTOR.message_types_by_name,
+        **model_config_pb2.DESCRIPTOR.message_types_by_name,
+    }
+    nested = {"InferInputTensor", "InferOutputTensor", "InferRequestedOutputTensor"}
+    compared = 0
+    for name in oip_messages.NAMES - {"TensorMetadata", "ModelIndex", *nested}:
+        known = theirs[name].fields_by_name
+        for field in oip_messages.message(name).DESCRIPTOR.fields:
+            if field.name in known:
+                assert known[field.name].number == field.number, (name, field.name)
+                compared += 1
+    assert compared > 50
+    numbers = dict(model_config_pb2.DataType.items())
+    for datatype, number in oip_triton.DATA_TYPES.items():
+        assert numbers["TYPE_" + datatype.replace("BYTES", "STRING")] == number

@@ -10,12 +10,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app import __version__
-from serve_app.core.counts import Counts
 from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError, NotPermitted
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.site import Site, json
-from serve_app.protocols import oip_outputs, oip_v2
+from serve_app.protocols import oip_outputs, oip_triton, oip_v2
 
 MODEL = "/v2/models/{endpoint:bare}"
 PLACES = (MODEL, MODEL + "/versions/{version:bare}")
@@ -89,7 +88,7 @@ class _Pages:
     async def configuration(self, request: Request) -> Response:
         """An endpoint as Triton's configurations describe models."""
         return self._site.of_endpoint(
-            request, lambda stage, found: oip_outputs.configuration(_metadata(stage, found))
+            request, lambda stage, found: oip_triton.configuration(_metadata(stage, found))
         )
 
     async def statistics(self, request: Request) -> Response:
@@ -105,14 +104,8 @@ class _Pages:
 
     async def index(self, request: Request) -> Response:  # noqa: ARG002
         """All endpoints and versions that answer, as Triton lists its repository."""
-        stages = self._site.stages.endpoints.values()
-        return json(
-            [
-                {"name": s.spec.name, "version": v.version, "state": "READY", "reason": ""}
-                for s in stages
-                for v in s.spec.variants
-            ]
-        )
+        stages = self._site.stages.endpoints.items()
+        return json(oip_triton.index({name: stage.versions(None) for name, stage in stages}))
 
     async def load(self, request: Request) -> Response:
         """Nothing has to be done for an endpoint that is here."""
@@ -123,11 +116,7 @@ class _Pages:
     async def unload(self, request: Request) -> Response:
         """Clients do not decide what is served."""
         name = request.path_params["endpoint"]
-        msg = (
-            f"{name[:80]!r} is not unloaded by requests: take it out of the configuration and "
-            "deploy that with serve-app deploy"
-        )
-        return self._site.refused(request, NotPermitted(msg))
+        return self._site.refused(request, NotPermitted(oip_triton.cannot_unload(name)))
 
     async def none_shared(self, request: Request) -> Response:  # noqa: ARG002
         """No memory is shared with clients."""
@@ -142,18 +131,8 @@ class _Pages:
         return self._site.refused(request, ClientError(_NOT_SHARED))
 
     def _counted(self, stage: Stage) -> dict[str, Any]:
-        counts: Counts = self._site.predictor.counts(stage.spec.name)
-        versions = ",".join(variant.version for variant in stage.spec.variants)
-        return {
-            "name": stage.spec.name,
-            "version": versions,
-            "inference_count": counts.rows,
-            "execution_count": counts.answered,
-            "inference_stats": {
-                "success": {"count": counts.answered, "ns": round(counts.answered_s * 1e9)},
-                "fail": {"count": counts.failed, "ns": round(counts.failed_s * 1e9)},
-            },
-        }
+        name = stage.spec.name
+        return oip_triton.statistics(name, stage.versions(None), self._site.predictor.counts(name))
 
 
 def _metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
