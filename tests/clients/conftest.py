@@ -20,6 +20,7 @@ from serve_app.gateway import rpc
 from serve_app.gateway.app import build
 from serve_app.gateway.endpoints import Settings
 from serve_app.gateway.middleware import RequestIds
+from tests.clients import foreign
 
 ENDPOINTS = {
     "risk": {
@@ -81,3 +82,14 @@ def served(registry):
         thread.join(START_S)
         http.close()
     assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def call(request, tmp_path_factory):
+    """Calls a function of the script that a test's module names, in the clients' environment.
+
+    One process answers all tests of a module, for importing a client takes seconds.
+    """
+    said = tmp_path_factory.mktemp("client") / "stderr"
+    with foreign.running(request.module.SCRIPT, said) as calling:
+        yield calling
