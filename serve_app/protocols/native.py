@@ -29,7 +29,8 @@ class _Form(NamedTuple):
 class NativeJson(ByPath):
     """`{"instances": [{"age": 63, …}, …]}`, or rows as lists in the order of the schema.
 
-    Or columns, `{"inputs": {"age": [63, …], …}}`: then the predictions stand under `outputs` too,
+    A row object may be a small table, `{"age": [63, 41], …}`, as KServe reads it. Or columns,
+    `{"inputs": {"age": [63, …], …}}`: then the predictions stand under `outputs` too,
     where TensorFlow Serving's clients look for the answer to columns. Its `signature_name`
     `predict_proba` makes probabilities the predictions. Every other key of the body, and those
     of an object `parameters`, is a key of the payload.
@@ -58,7 +59,11 @@ class NativeJson(ByPath):
             instances = _instances(document)
             count = len(instances)
             json_body.check_rows(count, call.max_rows)
-            columns = rows.of_rows(instances, call.names)
+            if rows.are_frames(instances):
+                columns, count = rows.of_frames(instances, call.names)
+                json_body.check_rows(count, call.max_rows)
+            else:
+                columns = rows.of_rows(instances, call.names)
         keys = json_body.members(document, "parameters")
         return Payload(
             columns=columns,
