@@ -15,7 +15,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
 from serve_app.protocols import delimited, json_body, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply, Target
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target
 
 CSV, LINES = "text/csv", "application/jsonlines"
 _LINES = frozenset({LINES, "application/x-jsonlines", "application/x-ndjson"})
@@ -23,6 +23,14 @@ _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _MODEL = "x-amzn-sagemaker-target-model"
 _VARIANT = "x-amzn-sagemaker-target-variant"
 _ECHOED = "x-amzn-sagemaker-custom-attributes"
+_ERRORS = {
+    "deadline_exceeded": "ModelError",
+    "model_failed": "ModelError",
+    "not_ready": "ServiceUnavailable",
+    "overloaded": "ThrottlingException",
+    "unavailable": "ServiceUnavailable",
+}
+"""What boto3 calls the errors that are not the request's fault, by code."""
 
 
 class Invocations(ByPath):
@@ -88,6 +96,12 @@ class Invocations(ByPath):
             return Reply(lines, LINES.encode(), headers)
         body = json_body.dump({"predictions": json_body.plain(values)})
         return Reply(body, headers=headers)
+
+    def refuse(self, refusal: Refusal) -> Reply | None:
+        """boto3 raises the error that a header names."""
+        other = "ValidationError" if refusal.status < 500 else "InternalFailure"
+        kind = _ERRORS.get(refusal.code, other)
+        return Reply(b"", headers=((b"x-amzn-errortype", kind.encode()),))
 
 
 DIALECT = Invocations()

@@ -39,11 +39,12 @@ START_S = 20
 
 @dataclass(frozen=True)
 class Running:
-    """Where the gateway listens, and the models behind it."""
+    """Where the gateway listens, and the models behind it, which `local` may replace."""
 
     http: str
     grpc: str
     models: dict
+    local: LocalModels
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def served(registry):
     thread.start()
     try:
         assert started.wait(START_S)
-        yield Running(f"127.0.0.1:{http.getsockname()[1]}", address, models)
+        yield Running(f"127.0.0.1:{http.getsockname()[1]}", address, models, local)
     finally:
         server.should_exit = True
         thread.join(START_S)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request, Response
 from serve_app.core.signature import Column
 from serve_app.errors import BadEncoding, ClientError, InvalidInput, TooLarge, UnsupportedMedia
-from serve_app.protocols.dialect import Call, Reply
+from serve_app.protocols.dialect import Call, Refusal, Reply
 from serve_app.protocols.invocations import DIALECT
 
 COLUMNS = (Column("age", "int64"), Column("bmi", "float64"), Column("sex", "string"))
@@ -271,3 +271,20 @@ def test_whatever_comes_only_client_errors_come_of_it(body: Any, kind: str) -> N
     except ClientError:
         return
     assert {len(values) for values in payload.columns.values()} <= {payload.rows}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "name"),
+    [
+        ("invalid_input", 400, "ValidationError"),
+        ("not_found", 404, "ValidationError"),
+        ("overloaded", 429, "ThrottlingException"),
+        ("model_failed", 500, "ModelError"),
+        ("internal", 500, "InternalFailure"),
+        ("not_ready", 503, "ServiceUnavailable"),
+        ("deadline_exceeded", 504, "ModelError"),
+    ],
+)
+def test_errors_have_the_names_that_boto3_raises(code: str, status: int, name: str) -> None:
+    reply = DIALECT.refuse(Refusal("no", code, status, "r"))
+    assert reply == Reply(b"", headers=((b"x-amzn-errortype", name.encode()),))
