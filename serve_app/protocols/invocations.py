@@ -3,7 +3,7 @@
 https://mlflow.org/docs/latest/deployment/deploy-model-locally and
 https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html. Bodies tell the two apart, and
 nothing else has to: JSON with one of MLflow's keys, a list of rows, lines of JSON, CSV with or
-without a header.
+without a header, one array.
 """
 
 from __future__ import annotations
@@ -14,11 +14,19 @@ from typing import Any
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
-from serve_app.protocols import delimited, json_body, rows
+from serve_app.protocols import delimited, json_body, npy, rows
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target
 
 CSV, LINES = "text/csv", "application/jsonlines"
 _LINES = frozenset({LINES, "application/x-jsonlines", "application/x-ndjson"})
+_TABLES = frozenset({CSV, npy.MEDIA_TYPE, *_LINES})
+_ANSWERS = {
+    **dict.fromkeys(("*/*", "application/*", "application/json", "text/json"), "application/json"),
+    **dict.fromkeys((CSV, "text/*"), CSV),
+    **dict.fromkeys(_LINES, LINES),
+    npy.MEDIA_TYPE: npy.MEDIA_TYPE,
+}
+"""What a client accepts, and the form of the answer that it gets."""
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _MODEL = "x-amzn-sagemaker-target-model"
 _VARIANT = "x-amzn-sagemaker-target-variant"
@@ -34,13 +42,13 @@ _ERRORS = {
 
 
 class Invocations(ByPath):
-    """Rows in one of many forms in; `{"predictions": …}`, CSV or lines of JSON out.
+    """Rows in one of many forms in; `{"predictions": …}`, CSV, lines of JSON or an array out.
 
     `params: {"predict_method": "predict_proba"}` asks for probabilities, as with MLflow.
     """
 
     name = "invocations"
-    media_types = JSON_TYPES | {CSV, *_LINES}
+    media_types = JSON_TYPES | _TABLES
 
     def target(self, headers: Mapping[str, str]) -> Target:
         """SageMaker's target model is an endpoint, its target variant a version."""
@@ -56,11 +64,8 @@ class Invocations(ByPath):
         """
         kind = call.media_type
         accepted = _accepted(call.headers)
-        if kind == CSV:
-            columns, count = delimited.read_csv(call.body, call.columns, call.max_rows)
-            return Payload(columns=columns, rows=count, form=(accepted, False))
-        if kind in _LINES:
-            columns, count = delimited.read_lines(call.body, call.names, call.max_rows)
+        if kind in _TABLES:
+            columns, count = _from_table(kind, call)
             return Payload(columns=columns, rows=count, form=(accepted, False))
         document = json_body.parse_any(call.body, nan=True)
         if isinstance(document, list):
@@ -91,6 +96,8 @@ class Invocations(ByPath):
         headers = _told(response)
         if accepted == CSV:
             return Reply(delimited.write_csv(values.tolist()), b"text/csv", headers)
+        if accepted == npy.MEDIA_TYPE:
+            return Reply(npy.write(values), npy.MEDIA_TYPE.encode(), headers)
         if accepted == LINES:
             lines = delimited.write_lines([{"prediction": value} for value in values.tolist()])
             return Reply(lines, LINES.encode(), headers)
@@ -116,14 +123,19 @@ def _accepted(headers: Mapping[str, str]) -> str:
     said = headers.get("accept", "")
     kinds = [part.partition(";")[0].strip().lower() for part in said.split(",") if part.strip()]
     for kind in kinds or ["*/*"]:
-        if kind in {"*/*", "application/*", "application/json", "text/json"}:
-            return "application/json"
-        if kind in {CSV, "text/*"}:
-            return CSV
-        if kind in _LINES:
-            return LINES
-    msg = f"none of {said[:80]!r} can be answered; accept application/json, {CSV} or {LINES}"
-    raise UnsupportedMedia(msg, accepted=["application/json", CSV, LINES])
+        if kind in _ANSWERS:
+            return _ANSWERS[kind]
+    spoken = list(dict.fromkeys(_ANSWERS.values()))
+    msg = f"none of {said[:80]!r} can be answered; accept one of {', '.join(spoken)}"
+    raise UnsupportedMedia(msg, accepted=spoken)
+
+
+def _from_table(kind: str, call: Call) -> tuple[RawColumns, int]:
+    if kind == CSV:
+        return delimited.read_csv(call.body, call.columns, call.max_rows)
+    if kind == npy.MEDIA_TYPE:
+        return npy.read(call.body, call.names, call.max_rows)
+    return delimited.read_lines(call.body, call.names, call.max_rows)
 
 
 def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns, int]:
