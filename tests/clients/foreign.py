@@ -26,8 +26,9 @@ def program(name):
     found = ENVIRONMENT / "bin" / name
     if not found.exists():
         pytest.fail(f"there is no {name} in {ENVIRONMENT.name}; run `make setup-dev`")
-    # Its packages are installed without bytecode, which is written when they are first imported.
-    return str(found), {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    # Its packages are installed without bytecode, which is written when they are first imported;
+    # and some would tell their makers that they are used.
+    return str(found), {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "DO_NOT_TRACK": "1"}
 
 
 @contextlib.contextmanager
