@@ -24,6 +24,7 @@ from serve_app.protocols import (
     seldon,
     tf_serving,
     torchserve,
+    vertex,
 )
 from serve_app.protocols.dialect import Dialect
 
@@ -92,6 +93,7 @@ class GatewayApp:
 
 _ENDPOINT = "{endpoint:bare}"
 _VERSION = _ENDPOINT + "/versions/{version:bare}"
+_VERTEX = f"/v1/projects/{{project:bare}}/locations/{{location:bare}}/endpoints/{_ENDPOINT}"
 DIALECTS: tuple[tuple[str, Dialect], ...] = (
     (f"/v1/models/{_ENDPOINT}:predict", native.DIALECT),
     (f"/v2/models/{_ENDPOINT}/infer", oip_v2.DIALECT),
@@ -105,6 +107,8 @@ DIALECTS: tuple[tuple[str, Dialect], ...] = (
     ("/api/v1.0/predictions", seldon.DIALECT),
     (f"/seldon/{{namespace:bare}}/{_ENDPOINT}/api/v1.0/predictions", seldon.DIALECT),
     ("/v1/endpoints/{vertex:bare}/deployedModels/{deployed:bare}:predict", native.DIALECT),
+    (f"{_VERTEX}:predict", vertex.DIALECT),
+    (f"{_VERTEX}:rawPredict", vertex.RAW),
     (f"/v1/models/{_ENDPOINT}:classify", tf_serving.CLASSIFY),
     (f"/v1/models/{_ENDPOINT}:regress", tf_serving.REGRESS),
     (f"/v1/models/{_VERSION}:classify", tf_serving.CLASSIFY),
