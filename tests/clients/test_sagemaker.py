@@ -40,26 +40,18 @@ def labels(served, head):
     return served.models["logistic@1"].predict(to_columns(head)).values.tolist()
 
 
-@pytest.mark.parametrize(
-    ("form", "serializer", "deserializer"),
-    [
-        ("frame", "CSVSerializer", "CSVDeserializer"),
-        ("lists", "JSONSerializer", "JSONDeserializer"),
-    ],
-)
-def test_an_endpoint_gives_what_the_model_gives(
-    call, served, head, labels, form, serializer, deserializer
-):
+@pytest.mark.parametrize(("form", "kind"), [("frame", "CSV"), ("lists", "JSON")])
+def test_an_endpoint_gives_what_the_model_gives(call, served, head, labels, form, kind):
     answer = call(
         "invoke",
         place=served.http,
         endpoint="risk",
         rows=head.to_dict("records"),
         form=form,
-        serializer=serializer,
-        deserializer=deserializer,
+        serializer=f"{kind}Serializer",
+        deserializer=f"{kind}Deserializer",
     )
-    assert answer == read(labels)[deserializer]
+    assert answer == read(labels)[f"{kind}Deserializer"]
 
 
 def test_numbers_come_back_as_an_array_as_scikit_learns_predictor_asks(call, served, head):
