@@ -13,7 +13,7 @@ from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import json_body, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
+from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Reply
 
 _OWN_KEYS = frozenset({"instances", "inputs", "id", "parameters", "signature_name"})
 _SEND = 'send {"instances": [{column: value, …}, …]}'
@@ -37,7 +37,7 @@ class NativeJson(ByPath):
     """
 
     name = "native"
-    media_types = JSON_TYPES
+    media_types = JSON_TYPES | {FORM}
 
     def decode(self, call: Call) -> Payload:
         """The columns of a body; cells that a row object lacks are `MISSING`.

@@ -13,7 +13,7 @@ from serve_app.core.signature import Column, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import json_body, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
+from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Reply
 
 _TYPES = {
     "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "bool": "DT_BOOL", "string": "DT_STRING",
@@ -25,7 +25,7 @@ _TYPES = {
 class _Examples(ByPath):
     """Bodies of `{"examples": [{column: value}], "context": {column: value}}`."""
 
-    media_types = JSON_TYPES
+    media_types = JSON_TYPES | {FORM}
 
     def decode(self, call: Call) -> Payload:
         """The columns of the examples; the context's values are those of every example.

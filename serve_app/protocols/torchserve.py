@@ -11,7 +11,7 @@ from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import delimited, json_body, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
+from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Reply
 
 CSV = "text/csv"
 _WRAPPERS = ("instances", "data", "body")
@@ -26,7 +26,7 @@ class TorchServe(ByPath):
     name = "torchserve"
     # curl sends a file (-T, --data-binary) as a form or without any type.
     media_types = JSON_TYPES | {
-        "application/x-www-form-urlencoded",
+        FORM,
         "application/octet-stream",
         "text/plain",
         CSV,
