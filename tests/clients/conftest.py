@@ -59,7 +59,9 @@ def served(registry):
     assembler = Assembler(replicas=local, inline=local, clock=lambda: 0.0)
     snapshot = Snapshot(4, "hash", declare(declared, registry.manifest).checked())
     predictor.swap(assembler.stages(snapshot))
-    http = socket.create_server(("127.0.0.1", 0))
+    # Said to be TCP's, its connections send at once what is written; asyncio sees to that.
+    http = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    http.bind(("127.0.0.1", 0))
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     application = RequestIds(build(predictor, SETTINGS), ids=ids)
