@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 # Given to what a target runs: make demo OPTIONS='--http-port 8010', make bench-peers OPTIONS=--quick
 OPTIONS ?=
 DEV_STAMP := $(VENV)/.installed-dev
+# Clients that other people wrote, whose pins exclude ours; the tests call them there.
+CLIENTS := .venv-clients
+CLIENTS_STAMP := $(CLIENTS)/.installed
 
 .PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench bench-peers bench-overhead clean
 
@@ -27,7 +30,12 @@ $(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt
 
 setup: $(STAMP) ## build .venv from the pinned constraints
 
-setup-dev: $(DEV_STAMP) ## the same with the tools that tests need
+$(CLIENTS_STAMP): $(BIN)/python tests/clients/requirements.txt
+	$(BIN)/python -m venv --clear $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --requirement tests/clients/requirements.txt
+	@touch $@
+
+setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) ## the same with the tools and clients that tests need
 
 demo: setup ## train, register, start, deploy, predict; leaves it running
 	$(BIN)/serve-app demo $(OPTIONS)
@@ -71,4 +79,4 @@ bench-overhead: setup-dev ## processor time per request, beside a bare Ray appli
 	$(BIN)/python -m benchmarks.overhead $(OPTIONS)
 
 clean: down ## remove what the targets built, the registry of examples included
-	rm -rf $(VENV) benchmarks/.envs benchmarks/.work registry state .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) benchmarks/.envs benchmarks/.work registry state .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -44,9 +44,9 @@ class ColumnCheck:
                 return None
         return np.array(values, dtype=self.dtype)
 
-    def absent(self, rows: int, violations: Violations) -> Array:
+    def absent(self, rows: int, violations: Violations | None = None) -> Array:
         """Nulls, for a column that no row has; that counts as one broken rule."""
-        if rows:
+        if violations is not None:
             place = Place(self.name, self._position, ())
             missing = [(0, expectation(self.column))]
             violations.add(self._policy.reaction("missing"), "missing", place, missing)

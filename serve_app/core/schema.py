@@ -94,7 +94,8 @@ class Schema:
     ) -> Array:
         values = raw.get(check.name)
         if values is None:
-            return check.absent(rows, violations)
+            # Without rows it lacks where others were named.
+            return check.absent(rows, violations) if rows or raw else check.absent(0)
         quick = check.quick(values) if rows <= _FEW_ROWS else None
         return check.array(values, violations) if quick is None else quick
 

@@ -10,8 +10,7 @@ from serve_app.core.messages import Request, Response
 from serve_app.errors import InvalidInput
 from serve_app.gateway import bodies, compression, errors
 from serve_app.gateway.site import Site, headers_of
-from serve_app.protocols import forms
-from serve_app.protocols.dialect import Call, Dialect, Reply, Words
+from serve_app.protocols.dialect import FORM, Call, Dialect, Reply, Words
 
 
 class Predictions:
@@ -35,7 +34,7 @@ class Predictions:
         request_id = headers.get("x-request-id", "")
         try:
             if scope["method"] == "GET":
-                headers["content-type"] = forms.URLENCODED
+                headers["content-type"] = FORM
                 receive = _query(scope)
             response = await self._predict(scope["path_params"], receive, headers, request_id)
             reply = self._dialect.encode(response)

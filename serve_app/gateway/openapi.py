@@ -50,7 +50,9 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
             }
         components[f"{described.name}.Row"] = schemas.row(described)
         components[f"{described.name}.Cells"] = schemas.cells(described)
-        components[f"{described.name}.Request"] = schemas.request(described.name)
+        components[f"{described.name}.Table"] = schemas.table(described)
+        components[f"{described.name}.Request"] = schemas.request(described)
+        components[f"{described.name}.InferRequest"] = schemas.infer_request(described)
         components[f"{described.name}.Answer"] = schemas.answer(described)
     return {
         "openapi": "3.1.0",
@@ -61,7 +63,7 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
         },
         "servers": [{"url": "/"}],
         "tags": [*({"name": e.name} for e in endpoints), {"name": _SERVER_TAG}],
-        "paths": {**paths, **_server_paths()},
+        "paths": {**paths, **_server_paths([endpoint.name for endpoint in endpoints])},
         "components": {"schemas": components, "responses": _error_responses()},
         "x-endpoints": [_described(endpoint) for endpoint in endpoints],
     }
@@ -72,9 +74,9 @@ def _native(described: EndpointDescription) -> JSON:
     return {
         **_operation(f"Predict with {name}", f"predict_{name}", name),
         "description": f"`/v1/models/{name}/versions/{{version}}:predict` asks one variant.",
-        "requestBody": _body(_ref(f"{name}.Request"), schemas.native_example(described)),
+        "requestBody": _body(schemas.ref(f"{name}.Request"), schemas.native_example(described)),
         "responses": {
-            "200": _predicted("One prediction per row.", _ref(f"{name}.Answer")),
+            "200": _predicted("One prediction per row.", schemas.ref(f"{name}.Answer")),
             **_refused(),
         },
     }
@@ -85,32 +87,30 @@ def _open_inference(described: EndpointDescription) -> JSON:
     return {
         **_operation(f"Infer with {name} (Open Inference Protocol V2)", f"infer_{name}", name),
         "description": f"`/v2/models/{name}/versions/{{version}}/infer` asks one variant.",
-        "requestBody": _body(_ref("InferRequest"), schemas.v2_example(described)),
-        "responses": {"200": _predicted("The answer.", _ref("InferAnswer")), **_refused()},
+        "requestBody": _body(schemas.ref(f"{name}.InferRequest"), schemas.v2_example(described)),
+        "responses": {"200": _inferred(), **_refused()},
     }
 
 
 def _examples(described: EndpointDescription, verb: str) -> JSON:
     name = described.name
     (row,) = schemas.native_example(described)["instances"]
-    rows = {"type": "array", "items": _ref(f"{name}.Row")}
-    request = {"type": "object", "required": ["examples"], "properties": {"examples": rows}}
     results = {"type": "object", "properties": {"results": {"type": "array"}}}
     return {
         **_operation(
             f"{verb.capitalize()} with {name} (TensorFlow Serving)", f"{verb}_{name}", name
         ),
-        "requestBody": _body(request, {"examples": [row]}),
+        "requestBody": _body(schemas.examples(described), {"examples": [row]}),
         "responses": {"200": _predicted("One result per example.", results), **_refused()},
     }
 
 
-def _server_paths() -> JSON:
+def _server_paths(names: Sequence[str]) -> JSON:
     model = {
         "name": "endpoint",
         "in": "path",
         "required": True,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", **({"enum": list(names)} if names else {})},
     }
     pages = {
         "/v1/endpoints": ("All endpoints with their variants and weights", "endpoints", ()),
@@ -161,6 +161,18 @@ def _predicted(description: str, schema: JSON) -> JSON:
     return {**_answer(description, schema), "headers": headers}
 
 
+def _inferred() -> JSON:
+    """The answer in JSON, or with tensors behind it where the request wants them as bytes."""
+    answer = _predicted("The answer.", schemas.ref("InferAnswer"))
+    answer["content"]["application/octet-stream"] = {"schema": {}}
+    length = "Where tensors follow the JSON: its length."
+    answer["headers"]["inference-header-content-length"] = {
+        "description": length,
+        "schema": {"type": "string"},
+    }
+    return answer
+
+
 def _refused(codes: Sequence[int] = tuple(_ERRORS)) -> JSON:
     return {str(code): {"$ref": f"#/components/responses/{_response_name(code)}"} for code in codes}
 
@@ -168,7 +180,7 @@ def _refused(codes: Sequence[int] = tuple(_ERRORS)) -> JSON:
 def _error_responses() -> JSON:
     responses: JSON = {}
     for code, description in _ERRORS.items():
-        responses[_response_name(code)] = _answer(description, _ref("Error"))
+        responses[_response_name(code)] = _answer(description, schemas.ref("Error"))
         if code in _RETRIED:
             after = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
             responses[_response_name(code)]["headers"] = {"Retry-After": after}
@@ -177,10 +189,6 @@ def _error_responses() -> JSON:
 
 def _response_name(code: int) -> str:
     return HTTPStatus(code).name.title().replace("_", "")
-
-
-def _ref(name: str) -> JSON:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _described(endpoint: EndpointDescription) -> JSON:
@@ -244,28 +252,6 @@ _COMMON_SCHEMAS: dict[str, Any] = {
         "description": "A variant that did not answer, and the code of the error why.",
         "type": "object",
         "properties": {"variant": _STRING, "code": _STRING},
-    },
-    "InferRequest": {
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {
-            "id": _STRING,
-            "inputs": {
-                "description": "One tensor per column, or one of shape [rows, columns].",
-                "type": "array",
-                "minItems": 1,
-                "items": _TENSOR,
-            },
-            "outputs": {
-                "type": ["array", "null"],
-                "items": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": {"name": {"enum": ["predict", "predict_proba", "output-0"]}},
-                },
-            },
-            "parameters": {"type": ["object", "null"]},
-        },
     },
     "InferAnswer": {
         "type": "object",

@@ -12,6 +12,7 @@ from serve_app.core.signature import Column, Output
 from serve_app.protocols import oip_outputs
 
 JSON = dict[str, Any]
+_SIZE: JSON = {"type": "integer", "minimum": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,51 +92,204 @@ def cell(column: Column, policy: Policy) -> JSON:
     return schema
 
 
-def request(name: str) -> JSON:
+def table(described: EndpointDescription) -> JSON:
+    """Rows as an object of columns; all have as many values, which no schema can say."""
+    policy = described.policy
+    columns = {column.name: _column(column, policy) for column in described.inputs}
+    schema: JSON = {
+        "description": "A list of values for each column, as long as all others.",
+        "type": "object",
+        "properties": columns,
+        "additionalProperties": False if policy.unknown == "refuse" else {"type": "array"},
+        "minProperties": 1,
+    }
+    if policy.missing == "refuse":
+        schema["required"] = list(columns)
+    return schema
+
+
+def _column(column: Column, policy: Policy) -> JSON:
+    value = cell(column, policy)
+    return {"anyOf": [_list_of(value), _list_of({**_list_of(value), "minItems": 1, "maxItems": 1})]}
+
+
+def _list_of(items: JSON) -> JSON:
+    return {"type": "array", "items": items}
+
+
+def request(described: EndpointDescription) -> JSON:
     """The body of a prediction request in the native dialect."""
-    rows = [
-        {"$ref": f"#/components/schemas/{name}.Row"},
-        {"$ref": f"#/components/schemas/{name}.Cells"},
-    ]
+    name = described.name
+    signatures = ["", "predict", "serving_default", None]
+    if described.output.probabilities:
+        signatures.append("predict_proba")
+    alike = [_list_of(ref(f"{name}.{kind}")) for kind in ("Row", "Cells")]
+    table = ref(f"{name}.Table")
     return {
         "type": "object",
         "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
         "properties": {
             "inputs": {
                 "description": "Columns in place of rows: a list of values for each.",
-                "type": "object",
-                "additionalProperties": {"type": "array"},
-                "minProperties": 1,
+                "anyOf": [table, *alike],
             },
             "instances": {
-                "description": "The rows: all of them objects, or all of them lists.",
-                "type": "array",
-                "items": {"anyOf": rows},
+                "description": "The rows: all objects, all lists, or all of them small tables.",
+                "anyOf": [*alike, _list_of(table)],
             },
             "id": {
                 "description": "Given back with the answer.",
                 "type": ["string", "integer", "null"],
+                "minimum": -(2**63),
+                "maximum": 2**64 - 1,
             },
             "parameters": {
                 "description": "Other named values, of which a route may use one as its key.",
                 "type": ["object", "null"],
             },
+            "signature_name": {
+                "description": "`predict_proba` makes probabilities the predictions.",
+                "enum": signatures,
+            },
         },
     }
+
+
+def examples(described: EndpointDescription) -> JSON:
+    """The body of a request of TensorFlow Serving's classify or regress."""
+    row_schema = row(described)
+    features = {
+        name: {"anyOf": [value, {**_list_of(value), "minItems": 1, "maxItems": 1}]}
+        for name, value in row_schema["properties"].items()
+    }
+    return {
+        "description": "Features that all examples share may stand under `context` instead.",
+        "type": "object",
+        "required": ["examples"],
+        "properties": {"examples": _list_of({**row_schema, "properties": features})},
+    }
+
+
+def infer_request(described: EndpointDescription) -> JSON:
+    """The body of a request in the Open Inference Protocol."""
+    names = [oip_outputs.PREDICT, *oip_outputs.ALIASES]
+    if described.output.probabilities:
+        names.append(oip_outputs.PREDICT_PROBA)
+    return {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {
+                "type": ["string", "integer", "null"],
+                "minimum": -(2**63),
+                "maximum": 2**64 - 1,
+            },
+            "inputs": {
+                "description": "A tensor per column, in any order, or one of shape "
+                "[rows, columns]. Any datatype will do whose values fit the column.",
+                "anyOf": [_tensors(described), *_matrix(described)],
+            },
+            "outputs": {
+                "description": "Those that are wanted, each once; all where none is named.",
+                "type": ["array", "null"],
+                "items": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {
+                        "name": {"enum": names},
+                        "parameters": {
+                            "type": ["object", "null"],
+                            "properties": {
+                                "binary_data": {"type": ["boolean", "null"]},
+                                "classification": {
+                                    "description": "So many of the likeliest classes, as text.",
+                                    "type": "integer",
+                                    "minimum": 0,
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+            "parameters": {
+                "type": ["object", "null"],
+                "properties": {"binary_data_output": {"type": ["boolean", "null"]}},
+            },
+        },
+    }
+
+
+def _tensors(described: EndpointDescription) -> JSON:
+    columns = [_tensor(column, described.policy) for column in described.inputs]
+    size = len(columns)
+    return {"type": "array", "prefixItems": columns, "minItems": size, "maxItems": size}
+
+
+def _tensor(column: Column, policy: Policy) -> JSON:
+    shape = {"prefixItems": [_SIZE, {"const": 1}], "minItems": 1, "maxItems": 2}
+    return {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"const": column.name},
+            "shape": {"type": "array", **shape},
+            "datatype": {"enum": _datatypes(column)},
+            "data": _list_of(cell(column, policy)),
+        },
+    }
+
+
+def _matrix(described: EndpointDescription) -> list[JSON]:
+    """The schema of a single tensor, where all columns are of one datatype."""
+    datatypes = {tuple(_datatypes(column)) for column in described.inputs}
+    if len(datatypes) != 1:
+        return []
+    width = len(described.inputs)
+    kinds = {_json_type(column) for column in described.inputs}
+    nullable = all(described.policy.null(column) != "refuse" for column in described.inputs)
+    value = {"type": [*sorted(kinds), *(["null"] if nullable else [])]}
+    row_schema = {**_list_of(value), "minItems": width, "maxItems": width}
+    shape = {"prefixItems": [_SIZE, {"const": width}], "minItems": 2, "maxItems": 2}
+    tensor = {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"type": "string"},
+            "shape": {"type": "array", **shape},
+            "datatype": {"enum": list(*datatypes)},
+            "data": {
+                "description": "Row by row; flat, or one list per row.",
+                "anyOf": [_list_of(row_schema), _list_of(value)],
+            },
+        },
+    }
+    return [{"type": "array", "prefixItems": [tensor], "minItems": 1, "maxItems": 1}]
+
+
+def _datatypes(column: Column) -> list[str]:
+    own = oip_outputs.datatype(column)
+    return ["FP32", "FP64"] if own in {"FP32", "FP64"} else [own]
+
+
+def ref(name: str) -> JSON:
+    """A schema of the document by its name."""
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def answer(described: EndpointDescription) -> JSON:
     """The body of an answer in the native dialect."""
     output = described.output
-    value: JSON = {"type": ["number", "null"]}
+    number: JSON = {"type": ["number", "null"]}
+    value = number
     if output.kind == "classification":
         value = {"enum": list(output.labels)} if output.labels else {}
+    value = value if output.width == 1 else _list_of(value)
+    if output.probabilities:
+        value = {"anyOf": [value, _list_of(number)]}
+    predictions = _list_of(value)
     properties: JSON = {
-        "predictions": {
-            "description": "One per row.",
-            "type": "array",
-            "items": value if output.width == 1 else {"type": "array", "items": value},
-        },
+        "predictions": {"description": "One per row.", **predictions},
+        "outputs": {"description": "The same, where columns were sent.", **predictions},
         "endpoint": {"const": described.name},
         "variants": {
             "description": "The versions whose predictions are in this answer.",
@@ -155,8 +309,7 @@ def answer(described: EndpointDescription) -> JSON:
         },
     }
     if output.probabilities:
-        rows = {"type": "array", "items": {"type": ["number", "null"]}}
-        properties["probabilities"] = {"type": "array", "items": rows}
+        properties["probabilities"] = _list_of(_list_of(number))
         properties["classes"] = {"description": "What the probabilities are of.", "type": "array"}
     required = ["predictions", "endpoint", "variants", "snapshot", "prediction_id", "request_id"]
     return {"type": "object", "required": required, "properties": properties}

@@ -12,6 +12,8 @@ from serve_app.core.signature import Column
 JSON = b"application/json"
 JSON_TYPES = frozenset({"application/json", "text/json", ""})
 """The content types that JSON comes with; `""` stands for none."""
+FORM = "application/x-www-form-urlencoded"
+"""What curl's `-d` says of any body, JSON too; TensorFlow Serving's documentation posts so."""
 ANY = frozenset({"*/*", *JSON_TYPES})
 """The content types of systems that do not look at them."""
 

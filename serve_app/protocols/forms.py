@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl
 
 from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body
+from serve_app.protocols.dialect import FORM, media_type
 
-URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+MULTIPART = "multipart/form-data"
 _MAX_FIELDS = 1000
 _JSON_STARTS = (b"{", b"[")
 
@@ -27,10 +28,10 @@ def fields(body: bytes, content_type: str) -> Fields | None:
     Raises:
         BadEncoding: it calls itself a form and is none.
     """
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = media_type(content_type)
     if kind == MULTIPART:
         return _parts(body, content_type)
-    if kind != URLENCODED or body.lstrip()[:1] in _JSON_STARTS:
+    if kind != FORM or body.lstrip()[:1] in _JSON_STARTS:
         return None
     try:
         pairs = parse_qsl(

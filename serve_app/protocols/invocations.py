@@ -41,6 +41,14 @@ _MLFLOW_CODES = {
     "unavailable": "TEMPORARILY_UNAVAILABLE",
     "deadline_exceeded": "TEMPORARILY_UNAVAILABLE",
 }
+_AWS_ERRORS = {
+    "deadline_exceeded": "ModelError",
+    "model_failed": "ModelError",
+    "not_ready": "ServiceUnavailable",
+    "overloaded": "ThrottlingException",
+    "unavailable": "ServiceUnavailable",
+}
+"""What boto3 calls the errors that are not the request's fault, by code."""
 
 
 class Form(NamedTuple):
@@ -99,6 +107,12 @@ class Invocations(ByPath):
         if accepted == npy.MEDIA_TYPE:
             return Reply(npy.write(values), accepted.encode(), headers)
         return Reply(self._json(json_body.plain(values)), headers=headers)
+
+    def refuse(self, refusal: Refusal) -> Reply:
+        """boto3 raises the error that a header names."""
+        other = "ValidationError" if refusal.status < 500 else "InternalFailure"
+        kind = _AWS_ERRORS.get(refusal.code, other)
+        return Reply(b"", headers=((b"x-amzn-errortype", kind.encode()),))
 
     def _json(self, values: Array | list[Any]) -> bytes:
         return json_body.dump({"predictions": values})

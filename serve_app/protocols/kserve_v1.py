@@ -20,7 +20,7 @@ _KEYS = ("instances", "inputs")
 
 
 class KServeV1(ByPath):
-    """Rows under `instances` or `inputs`; the predictions alone in the answer.
+    """Rows or small tables under `instances` or `inputs`; the predictions alone in the answer.
 
     A CloudEvent, whether its attributes stand in headers or in the body, is answered by one of
     the same kind.
@@ -48,10 +48,13 @@ class KServeV1(ByPath):
         if not isinstance(instances, list):
             raise BadEncoding(f"{key!r} must be a list of rows, got {told(instances)}", key=key)
         json_body.check_rows(len(instances), call.max_rows)
+        if rows.are_frames(instances):
+            columns, count = rows.of_frames(instances, call.names)
+            json_body.check_rows(count, call.max_rows)
+        else:
+            columns, count = rows.of_rows(instances, call.names), len(instances)
         shares = methods.of_parameters(json_body.members(document, "parameters"))
-        return Payload(
-            columns=rows.of_rows(instances, call.names), rows=len(instances), form=(event, shares)
-        )
+        return Payload(columns=columns, rows=count, form=(event, shares))
 
     def encode(self, response: Response) -> Reply:
         """`{"predictions": […]}`, by itself or within an event.

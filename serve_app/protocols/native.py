@@ -13,7 +13,7 @@ from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body, methods, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
+from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Reply
 
 _OWN_KEYS = frozenset({"instances", "inputs", "id", "parameters", "signature_name"})
 _SEND = 'send {"instances": [{column: value, …}, …]}'
@@ -29,15 +29,15 @@ class _Form(NamedTuple):
 class NativeJson(ByPath):
     """`{"instances": [{"age": 63, …}, …]}`, or rows as lists in the order of the schema.
 
-    Or columns, `{"inputs": {"age": [63, …], …}}`: then the predictions stand under `outputs` too,
+    A row object may be a small table, `{"age": [63, 41], …}`, as KServe reads it. Or columns,
+    `{"inputs": {"age": [63, …], …}}`: then the predictions stand under `outputs` too,
     where TensorFlow Serving's clients look for the answer to columns. Its `signature_name`
     `predict_proba` makes probabilities the predictions. Every other key of the body, and those
     of an object `parameters`, is a key of the payload.
     """
 
     name = "native"
-    # curl sends what is given with -d as a form, and TensorFlow Serving's readers do just that.
-    media_types = JSON_TYPES | {"application/x-www-form-urlencoded", "application/octet-stream"}
+    media_types = JSON_TYPES | {FORM, "application/octet-stream"}
 
     def decode(self, call: Call) -> Payload:
         """The columns of a body; cells that a row object lacks are `MISSING`.
@@ -59,7 +59,11 @@ class NativeJson(ByPath):
             instances = _instances(document)
             count = len(instances)
             json_body.check_rows(count, call.max_rows)
-            columns = rows.of_rows(instances, call.names)
+            if rows.are_frames(instances):
+                columns, count = rows.of_frames(instances, call.names)
+                json_body.check_rows(count, call.max_rows)
+            else:
+                columns = rows.of_rows(instances, call.names)
         keys = json_body.members(document, "parameters")
         return Payload(
             columns=columns,

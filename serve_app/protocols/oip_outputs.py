@@ -54,7 +54,8 @@ def form(document: Mapping[str, Any]) -> Form:
         BadEncoding: it says it in another way than the protocol.
         InvalidInput: it asks for an output that no endpoint has.
     """
-    asked = document.get("outputs") or []
+    asked = document.get("outputs")
+    asked = [] if asked is None else asked
     if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
         raise BadEncoding("'outputs' must be a list of objects with a 'name'", key="outputs")
     wanted = tuple(_wanted(output) for output in asked)
@@ -138,7 +139,7 @@ def _flag(parameters: Mapping[str, Any], name: str) -> bool | None:
 
 def _likeliest(values: Array, labels: Sequence[Any], count: int) -> Array:
     """`value:index:label` of the highest values of each row, the highest first."""
-    rows = values.reshape(len(values), -1)
+    rows = values if values.ndim == 2 else values[:, np.newaxis]
     if rows.dtype.kind not in "iuf":
         raise InvalidInput("'classification' orders numbers, and this output has none")
     order = np.argsort(-rows, axis=1, kind="stable")[:, :count]

@@ -132,6 +132,39 @@ def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
     return found, lengths[first]
 
 
+def are_frames(instances: Sequence[Any]) -> bool:
+    """Whether each instance is a small table, `{column: [values]}`, as KServe's clients send it."""
+    first = instances[0] if instances else None
+    return type(first) is dict and bool(first) and all(type(v) is list for v in first.values())
+
+
+def of_frames(frames: Sequence[Any], columns: Sequence[str]) -> tuple[RawColumns, int]:
+    """The columns of small tables, one below the other, and how many rows they have.
+
+    Cells of a column that a table lacks are `MISSING`.
+
+    Raises:
+        BadEncoding: one of them is no table.
+        InvalidInput: its columns differ in length, or very many of them are strangers.
+    """
+    found: dict[str, list[Any]] = {}
+    count = 0
+    for row, frame in enumerate(frames):
+        if not isinstance(frame, dict):
+            msg = f"instances[{row}] must be an object of columns as row 0 is, got {told(frame)}"
+            raise BadEncoding(msg, row=row)
+        part, length = of_columns(frame, columns)
+        for name, values in part.items():
+            column = found.setdefault(name, [])
+            column.extend([MISSING] * (count - len(column)))
+            column.extend(values)
+        _check_strangers(found.keys() - set(columns), "the rows name")
+        count += length
+    for column in found.values():
+        column.extend([MISSING] * (count - len(column)))
+    return found, count
+
+
 def of_split(split: Any, columns: Sequence[str], key: str) -> tuple[RawColumns, int]:
     """The columns of pandas' orientation "split", which stood under `key`, and how many rows.
 

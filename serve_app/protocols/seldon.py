@@ -16,7 +16,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import forms, json_body, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
+from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply
 
 _KINDS = ("ndarray", "tensor")
 
@@ -31,7 +31,7 @@ class Seldon(ByPath):
     """
 
     name = "seldon"
-    media_types = JSON_TYPES | {forms.URLENCODED, forms.MULTIPART}
+    media_types = JSON_TYPES | {FORM, forms.MULTIPART}
 
     def decode(self, call: Call) -> Payload:
         """The columns of a message.

@@ -1,10 +1,14 @@
-"""Vertex AI's prediction protocol, of its containers and of its endpoints.
+"""Vertex AI's prediction service: `POST /v1/projects/…/locations/…/endpoints/{endpoint}:predict`.
 
-https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements and
-https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints/predict.
+https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints/predict, and
+`:rawPredict` beside it. Google's clients write every number as a float.
 """
 
 from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, NamedTuple
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
@@ -12,21 +16,29 @@ from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body, methods, rows
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
 
-_STATUSES = {
-    400: "INVALID_ARGUMENT",
-    403: "PERMISSION_DENIED",
+_STATUS = {
     404: "NOT_FOUND",
     409: "ABORTED",
     429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
 
 
-class Vertex(ByPath):
-    """`{"instances": [row, …], "parameters": {…}}`; a prediction per instance.
+class _Form(NamedTuple):
+    """Whether the body came wrapped, and whether probabilities are wanted as the predictions."""
 
-    `parameters: {"predict_method": "predict_proba"}` asks for probabilities.
+    wrapped: bool = False
+    shares: bool = False
+
+
+class Vertex(ByPath):
+    """`{"instances": […], "parameters": {…}}`; each prediction is the value for one instance.
+
+    A deployed model of Vertex's is a version here, and its model an endpoint. Probabilities stand
+    under `metadata`, the only place that Google's clients read beside the predictions;
+    `parameters: {"predict_method": "predict_proba"}` makes them the predictions.
     """
 
     name = "vertex"
@@ -36,23 +48,11 @@ class Vertex(ByPath):
         """The columns of a body.
 
         Raises:
-            BadEncoding: not JSON, or not of this shape.
-            InvalidInput: the parameters ask for what there is not.
+            BadEncoding: it is not JSON, or not of this shape.
+            InvalidInput: a row does not have one value per column.
             TooLarge: more than `max_rows` rows.
         """
-        document = json_body.parse(call.body)
-        instances = document.get("instances")
-        if not isinstance(instances, list):
-            msg = f"'instances' must be a list of rows, got {told(instances)}"
-            raise BadEncoding(msg, key="instances")
-        json_body.check_rows(len(instances), call.max_rows)
-        parameters = json_body.members(document, "parameters")
-        return Payload(
-            columns=rows.of_rows(instances, call.names),
-            rows=len(instances),
-            keys=parameters,
-            form=methods.of_parameters(parameters),
-        )
+        return _payload(json_body.parse(call.body), call)
 
     def encode(self, response: Response) -> Reply:
         """The predictions, and who gave them.
@@ -60,24 +60,80 @@ class Vertex(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        shares = response.request.payload.form
-        values = methods.answered(response.answer.prediction, probabilities=shares)
+        answer = response.answer
+        prediction = answer.prediction
+        shares = response.request.payload.form.shares
+        values = methods.answered(prediction, probabilities=shares)
+        metadata: dict[str, Any] = {"prediction_id": response.prediction_id}
+        if prediction.probabilities is not None:
+            metadata["probabilities"] = json_body.plain(prediction.probabilities)
+            metadata["classes"] = list(response.labels)
         body = {
             "predictions": json_body.plain(values),
-            "deployedModelId": ",".join(response.answer.variants),
+            "deployedModelId": ",".join(answer.variants),
             "model": response.request.endpoint,
+            "metadata": metadata,
         }
         return Reply(json_body.dump(body))
 
     def refuse(self, refusal: Refusal) -> Reply:
-        """An error as Google's APIs say it."""
-        usual = "INTERNAL" if refusal.status >= 500 else "INVALID_ARGUMENT"
+        """Google's clients read an object under `error`, and raise by the status."""
         error = {
             "code": refusal.status,
             "message": refusal.message,
-            "status": _STATUSES.get(refusal.status, usual),
+            "status": _STATUS.get(refusal.status, "INVALID_ARGUMENT"),
         }
         return Reply(json_body.dump({"error": error}))
 
 
+class RawVertex(Vertex):
+    """The same body as it is, or in base64 under `httpBody`, as Google's REST client writes it."""
+
+    name = "vertex_raw"
+
+    def decode(self, call: Call) -> Payload:
+        """The columns of a body; raises as that of `Vertex` does."""
+        document = json_body.parse(call.body)
+        if "httpBody" not in document:
+            return _payload(document, call)
+        data = json_body.members(document, "httpBody").get("data")
+        try:
+            body = base64.b64decode(data, validate=True) if isinstance(data, str) else None
+        except (binascii.Error, ValueError):
+            body = None
+        if body is None:
+            msg = f"'httpBody' must have the body in base64 under 'data', got {told(data)}"
+            raise BadEncoding(msg, key="httpBody")
+        return _payload(json_body.parse(body), call, wrapped=True)
+
+    def encode(self, response: Response) -> Reply:
+        """The answer as it would be, wrapped where the request was; headers say who gave it."""
+        body = super().encode(response).body
+        if response.request.payload.form.wrapped:
+            data = base64.b64encode(body).decode()
+            body = json_body.dump({"contentType": "application/json", "data": data})
+        variants = ",".join(response.answer.variants).encode()
+        headers = (
+            (b"x-vertex-ai-deployed-model-id", variants),
+            (b"x-vertex-ai-model", response.request.endpoint.encode()),
+        )
+        return Reply(body, headers=headers)
+
+
 DIALECT = Vertex()
+RAW = RawVertex()
+
+
+def _payload(document: dict[str, Any], call: Call, *, wrapped: bool = False) -> Payload:
+    instances = document.get("instances")
+    if not isinstance(instances, list):
+        msg = f"'instances' must be a list of rows, got {told(instances)}"
+        raise BadEncoding(msg, key="instances")
+    json_body.check_rows(len(instances), call.max_rows)
+    parameters = json_body.members(document, "parameters")
+    return Payload(
+        columns=rows.of_rows(instances, call.names),
+        rows=len(instances),
+        keys=parameters,
+        form=_Form(wrapped, methods.of_parameters(parameters)),
+    )

@@ -109,8 +109,9 @@ def test_no_machine_of_ours_is_named_anywhere():
         assert not any(place in text for place in places), path
 
 
-def test_constraints_are_names_and_versions_alone():
-    for line in (ROOT / "constraints.txt").read_text().splitlines():
+@pytest.mark.parametrize("pins", ["constraints.txt", "tests/clients/requirements.txt"])
+def test_pins_are_names_and_versions_alone(pins):
+    for line in (ROOT / pins).read_text().splitlines():
         package, separator, version = line.partition("==")
         assert separator, line
         assert package.replace("-", "").replace("_", "").replace(".", "").isalnum(), line

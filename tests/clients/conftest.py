@@ -20,6 +20,7 @@ from serve_app.gateway import rpc
 from serve_app.gateway.app import build
 from serve_app.gateway.middleware import RequestIds
 from serve_app.gateway.site import Settings
+from tests.clients import foreign
 
 ENDPOINTS = {
     "risk": {
@@ -38,11 +39,12 @@ START_S = 20
 
 @dataclass(frozen=True)
 class Running:
-    """Where the gateway listens, and the models behind it."""
+    """Where the gateway listens, and the models behind it, which `local` may replace."""
 
     http: str
     grpc: str
     models: dict
+    local: LocalModels
 
 
 @pytest.fixture
@@ -57,7 +59,10 @@ def served(registry):
     assembler = Assembler(replicas=local, inline=local, clock=lambda: 0.0)
     snapshot = Snapshot(4, "hash", declare(declared, registry.manifest).checked())
     predictor.swap(assembler.stages(snapshot))
-    http = socket.create_server(("127.0.0.1", 0))
+    # Said to be TCP's, its connections send at once what is written; asyncio sees to that.
+    http = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    http.bind(("127.0.0.1", 0))
+    http.listen()
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     application = RequestIds(build(predictor, SETTINGS), ids=ids)
@@ -75,9 +80,20 @@ def served(registry):
     thread.start()
     try:
         assert started.wait(START_S)
-        yield Running(f"127.0.0.1:{http.getsockname()[1]}", address, models)
+        yield Running(f"127.0.0.1:{http.getsockname()[1]}", address, models, local)
     finally:
         server.should_exit = True
         thread.join(START_S)
         http.close()
     assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def call(request, tmp_path_factory):
+    """Calls a function of the script that a test's module names, in the clients' environment.
+
+    One process answers all tests of a module, for importing a client takes seconds.
+    """
+    said = tmp_path_factory.mktemp("client") / "stderr"
+    with foreign.running(request.module.SCRIPT, said) as calling:
+        yield calling

@@ -62,5 +62,5 @@ class Goldens:
     def save(self):
         for folder, records in self.written.items():
             (HERE / folder).mkdir(exist_ok=True)
-            text = json.dumps(dict(sorted(records.items())), indent=1, ensure_ascii=False)
+            text = json.dumps(records, indent=1, ensure_ascii=False, sort_keys=True)
             (HERE / folder / "cases.json").write_text(text + "\n")

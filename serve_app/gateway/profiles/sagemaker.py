@@ -19,7 +19,7 @@ from serve_app.errors import BadEncoding, ClientError, Conflict
 from serve_app.gateway import bodies
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.profiles.torchserve import listed, refused_write
-from serve_app.gateway.site import Site, headers_of, json, nothing_of_its_own
+from serve_app.gateway.site import Site, headers_of, json
 from serve_app.protocols import invocations
 from serve_app.protocols.dialect import ANY
 
@@ -109,5 +109,5 @@ PROFILE = Profile(
         Spoken(INVOKE, invocations.SAGEMAKER),
     ),
     pages=_pages,
-    refuse=nothing_of_its_own,
+    refuse=invocations.SAGEMAKER.refuse,
 )

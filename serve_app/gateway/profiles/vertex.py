@@ -18,10 +18,11 @@ _ENDPOINT = "/v1/projects/{project:bare}/locations/{location:bare}/endpoints/{en
 
 def predictions(settings: Settings) -> tuple[Spoken, ...]:
     """The paths that predict: Vertex's own, and the one that `AIP_PREDICT_ROUTE` names."""
-    paths = [f"{_DEPLOYED}:predict", f"{_ENDPOINT}:predict", f"{_ENDPOINT}:rawPredict"]
+    paths = [f"{_DEPLOYED}:predict", f"{_ENDPOINT}:predict"]
     if settings.predict_route is not None:
         paths.append(settings.predict_route)
-    return tuple(Spoken(path, vertex.DIALECT) for path in paths)
+    spoken = tuple(Spoken(path, vertex.DIALECT) for path in paths)
+    return (*spoken, Spoken(f"{_ENDPOINT}:rawPredict", vertex.RAW))
 
 
 def pages(site: Site) -> Sequence[BaseRoute]:

@@ -95,6 +95,14 @@ class TestColumnsThatFit:
             assert columns.rows == 0
             assert columns["a"].dtype == (np.object_ if dtype == "string" else np.dtype(dtype))
 
+    def test_that_lack_beside_named_ones_are_missing_without_rows_too(self) -> None:
+        schema = Schema([Column("a", "int64"), Column("b", "string")], Policy())
+        with pytest.raises(InvalidInput, match=r"column 'b'.*missing"):
+            schema.validate({"a": []}, 0)
+        relaxed = Schema([Column("a", "int64"), Column("b", "string")], Policy(missing="ignore"))
+        columns, _ = relaxed.validate({"a": []}, 0)
+        assert columns.rows == 0
+
     def test_are_the_same_however_many_rows_come_with_them(self) -> None:
         schema = Schema(PATIENT, Policy())
         one, _ = schema.validate(row(), 1)

@@ -292,6 +292,16 @@ LIST = [list(ROW.values())]
             {"instances": LIST, "parameters": {}},
             lambda said: said["predictions"],
         ),
+        (
+            "/v1/projects/p/locations/l/endpoints/age:predict",
+            {"instances": LIST, "parameters": {}},
+            lambda said: said["predictions"],
+        ),
+        (
+            "/v1/projects/p/locations/l/endpoints/age:rawPredict",
+            {"instances": LIST},
+            lambda said: said["predictions"],
+        ),
     ],
 )
 def test_every_systems_path_answers_alike(client, path, body, values):
@@ -302,6 +312,17 @@ def test_every_systems_path_answers_alike(client, path, body, values):
     assert values(answer.json()) == client.predict("age", ROW).json()["predictions"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [("predict", {"instances": LIST}), ("regress", {"examples": [ROW]})],
+)
+def test_json_may_come_as_curl_sends_it_without_being_told(client, verb, body):
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    content = json.dumps(body)
+    answer = client.send("POST", f"/v1/models/age:{verb}", content=content, headers=form)
+    assert answer.status_code == 200, answer.text
+
+
 def test_each_system_is_refused_in_its_own_words(client):
     settings = Settings(max_body_bytes=10_000, max_rows=50, default_endpoint="age")
     client.app = build(client.predictor, settings)
@@ -310,6 +331,8 @@ def test_each_system_is_refused_in_its_own_words(client):
     azure = client.send("POST", "/score", json={})
     assert (azure.status_code, azure.headers["x-ms-run-function-failed"]) == (400, "False")
     assert "data" in azure.json()["message"]
+    vertex = client.send("POST", "/v1/projects/p/locations/l/endpoints/nobody:predict", json={})
+    assert (vertex.status_code, vertex.json()["error"]["status"]) == (404, "NOT_FOUND")
     picked = {"azureml-model-deployment": "nobody@1"}
     assert client.send("POST", "/score", json={"data": LIST}, headers=picked).status_code == 404
 

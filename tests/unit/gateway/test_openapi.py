@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from serve_app.core.messages import Answer, Failure, Payload, Prediction, Request, Response, Warned
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.signature import Column, Output
+from serve_app.errors import ClientError
 from serve_app.gateway.openapi import EndpointDescription, document
 from serve_app.protocols import native, oip_v2
 from serve_app.protocols.dialect import Call
@@ -102,7 +104,7 @@ def test_the_examples_fit_the_documented_schema_the_dialects_and_the_columns(exa
     made = documented(endpoint)
     for path, schema, dialect in (
         ("/v1/models/heart:predict", "heart.Request", native.DIALECT),
-        ("/v2/models/heart/infer", "InferRequest", oip_v2.DIALECT),
+        ("/v2/models/heart/infer", "heart.InferRequest", oip_v2.DIALECT),
     ):
         body = made["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
         validator(made, schema).validate(body)
@@ -128,6 +130,93 @@ def test_rows_that_are_refused_do_not_fit_the_documented_schema(instance: Any) -
     assert not validator(documented(described()), "heart.Request").is_valid(
         {"instances": [instance]}
     )
+
+
+ALIKE = Column("x", "float64", minimum=0.0), Column("y", "float64")
+
+
+def tensor(name: str, data: list[Any], **changed: Any) -> dict[str, Any]:
+    return {"name": name, "shape": [len(data)], "datatype": "FP64", "data": data, **changed}
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        ({"instances": [{"x": [1.0, 2.0], "y": [3.0, 4.0]}]}, True),
+        ({"instances": []}, True),
+        ({"inputs": {"x": [1.0], "y": [[2.0]]}}, True),
+        ({"inputs": [[1.0, 2.0]]}, True),
+        ({"inputs": [{"x": 1.0, "y": 2.0}], "signature_name": "predict_proba"}, True),
+        ({"instances": [[1.0, 2.0]], "signature_name": None, "id": 2**64 - 1}, True),
+        ({"instances": [[1.0, 2.0], {"x": 1.0, "y": 2.0}]}, False),
+        ({"instances": [{"x": [1.0]}]}, False),
+        ({"inputs": {"x": [1.0]}}, False),
+        ({"inputs": {"x": [1.0], "y": ["2"]}}, False),
+        ({"inputs": {"x": [1.0], "y": [2.0], "z": []}}, False),
+        ({"instances": [[1.0, 2.0]], "signature_name": "classify"}, False),
+        ({"instances": [[1.0, 2.0]], "id": 2**64}, False),
+    ],
+)
+def test_bodies_are_documented_as_they_are_taken(body: Any, fits: bool) -> None:
+    made = documented(described(name="pair", inputs=ALIKE))
+    assert validator(made, "pair.Request").is_valid(body) is fits
+    assert _taken(native.DIALECT, body) is fits
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        ({"inputs": [tensor("x", [1.0]), tensor("y", [2.0], shape=[1, 1])]}, True),
+        ({"inputs": [tensor("x", [1.0], datatype="FP32"), tensor("y", [2.0])]}, True),
+        ({"inputs": [tensor("m", [1.0, 2.0], shape=[1, 2])]}, True),
+        ({"inputs": [tensor("m", [[1.0, 2.0]], shape=[1, 2])]}, True),
+        ({"inputs": [tensor("x", [1.0]), tensor("y", [2.0])], "outputs": None}, True),
+        ({"inputs": [tensor("m", [1.0, 2.0], shape=[1, 2])], "outputs": [{"name": "x"}]}, False),
+        ({"inputs": [tensor("m", [1.0, 2.0], shape=[1, 2])], "outputs": {}}, False),
+        ({"inputs": [tensor("x", [1.0])]}, False),
+        ({"inputs": [tensor("x", []), tensor("z", [])]}, False),
+        ({"inputs": [tensor("x", ["1"]), tensor("y", [2.0])]}, False),
+        ({"inputs": [tensor("x", [1.0], shape=[1, 1, 1]), tensor("y", [2.0])]}, False),
+        ({"inputs": []}, False),
+    ],
+)
+def test_tensors_are_documented_as_they_are_taken(body: Any, fits: bool) -> None:
+    made = documented(described(name="pair", inputs=ALIKE))
+    assert validator(made, "pair.InferRequest").is_valid(body) is fits
+    assert _taken(oip_v2.DIALECT, body) is fits
+
+
+def _taken(dialect: Any, body: Any) -> bool:
+    names = tuple(column.name for column in ALIKE)
+    try:
+        payload = dialect.decode(Call(json.dumps(body).encode(), names, 9))
+        Schema(ALIKE, Policy()).validate(payload.columns, payload.rows)
+    except ClientError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("example", "fits"),
+    [
+        ({"age": 50, "pressure": [120.0], "sex": "male", "smoker": [False]}, True),
+        ({"age": [50, 51], "pressure": 120.0, "sex": "male", "smoker": False}, False),
+        ({"age": 50}, False),
+    ],
+)
+def test_features_of_examples_may_stand_in_lists(example: Any, fits: bool) -> None:
+    made = documented(described())
+    post = made["paths"]["/v1/models/heart:classify"]["post"]
+    schema = post["requestBody"]["content"]["application/json"]["schema"]
+    found = jsonschema.Draft202012Validator({**schema, "components": made["components"]})
+    assert found.is_valid({"examples": [example]}) is fits
+
+
+def test_the_names_of_endpoints_are_those_that_there_are() -> None:
+    (parameter,) = documented(described())["paths"]["/v2/models/{endpoint}"]["parameters"]
+    assert parameter["schema"] == {"type": "string", "enum": ["heart"]}
+    (parameter,) = documented()["paths"]["/v2/models/{endpoint}"]["parameters"]
+    assert parameter["schema"] == {"type": "string"}
 
 
 @pytest.mark.parametrize("rule", ["missing", "unknown", "nan", "range", "category"])

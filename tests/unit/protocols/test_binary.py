@@ -246,6 +246,14 @@ class TestClassification:
         assert output["shape"] == [2, 2]
         assert output["datatype"] == "BYTES"
 
+    @pytest.mark.parametrize("values", [np.empty((0, 2)), np.empty(0)])
+    def test_of_no_rows_names_none(self, values: Any) -> None:
+        form = Form((Wanted("predict", False, 1),))
+        reply = DIALECT.encode(response(Prediction(values), form))
+        (output,) = json.loads(reply.body)["outputs"]
+        assert output["shape"] == [0, 1]
+        assert output["data"] == []
+
     def test_of_labels_is_refused(self) -> None:
         with pytest.raises(InvalidInput, match="orders numbers"):
             DIALECT.encode(response(PREDICTION, Form((Wanted("predict", None, 1),)), ("a", "b")))

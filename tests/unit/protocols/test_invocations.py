@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request, Response
 from serve_app.core.signature import Column
 from serve_app.errors import BadEncoding, ClientError, InvalidInput, NotAcceptable, TooLarge
-from serve_app.protocols.dialect import Call, Reply
+from serve_app.protocols import npy
+from serve_app.protocols.dialect import Call, Refusal, Reply
 from serve_app.protocols.invocations import DIALECT
 
 COLUMNS = (Column("age", "int64"), Column("bmi", "float64"), Column("sex", "string"))
@@ -272,3 +274,35 @@ def test_whatever_comes_only_client_errors_come_of_it(body: Any, kind: str) -> N
     except ClientError:
         return
     assert {len(values) for values in payload.columns.values()} <= {payload.rows}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "name"),
+    [
+        ("invalid_input", 400, "ValidationError"),
+        ("not_found", 404, "ValidationError"),
+        ("overloaded", 429, "ThrottlingException"),
+        ("model_failed", 500, "ModelError"),
+        ("internal", 500, "InternalFailure"),
+        ("not_ready", 503, "ServiceUnavailable"),
+        ("deadline_exceeded", 504, "ModelError"),
+    ],
+)
+def test_errors_have_the_names_that_boto3_raises(code: str, status: int, name: str) -> None:
+    reply = DIALECT.refuse(Refusal("no", code, status, "r"))
+    assert reply == Reply(b"", headers=((b"x-amzn-errortype", name.encode()),))
+
+
+def test_an_array_of_numpys_is_read_and_answered() -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([[63, 22.5, 1.0], [41, 31.0, 0.0]]))
+    payload = decode(buffer.getvalue(), npy.MEDIA_TYPE, headers={"accept": npy.MEDIA_TYPE})
+    assert columns_of(payload) == {"age": [63, 41], "bmi": [22.5, 31.0], "sex": [1, 0]}
+    reply = answered(Prediction(np.array([0.25, 0.75])), payload)
+    assert reply.media_type == npy.MEDIA_TYPE.encode()
+    assert np.load(io.BytesIO(reply.body), allow_pickle=False).tolist() == [0.25, 0.75]
+
+
+def test_json_may_have_a_type_of_its_own() -> None:
+    payload = decode({"inputs": BOTH}, "application/vnd.own+json")
+    assert columns_of(payload) == BOTH

@@ -128,6 +128,30 @@ class TestRows:
         payload = decode({"instances": [{"age": 1, "sex": "m", "note": [1, 2]}]})
         assert columns_of(payload)["note"] == [[1, 2]]
 
+    def test_may_be_small_tables(self) -> None:
+        tables = [{"age": [1, 2], "sex": ["m", "f"]}, {"sex": ["m"]}, {"age": [3], "note": [0]}]
+        payload = decode({"instances": tables})
+        assert columns_of(payload) == {
+            "age": [1, 2, MISSING, 3],
+            "sex": ["m", "f", "m", MISSING],
+            "note": [MISSING, MISSING, MISSING, 0],
+        }
+        assert payload.rows == 4
+
+    @pytest.mark.parametrize(
+        ("instances", "error", "said"),
+        [
+            ([{"age": [1], "sex": ["m", "f"]}], InvalidInput, "'sex' has 2 values, but 'age' has"),
+            ([{"age": [1]}, [2]], BadEncoding, r"instances\[1\] must be an object of columns"),
+            ([{"age": [1]}, {"age": 2}], BadEncoding, "'age' must be a list"),
+            ([{"age": [1] * 101}], TooLarge, "101 rows"),
+            ([{f"{i}.{j}": [1] for j in range(60)} for i in range(2)], InvalidInput, "120 columns"),
+        ],
+    )
+    def test_that_are_no_tables_are_refused(self, instances: Any, error: Any, said: str) -> None:
+        with pytest.raises(error, match=said):
+            decode({"instances": instances})
+
     @pytest.mark.parametrize(
         ("instances", "row", "got"), [([[1, "m"], [2]], 1, 1), ([[1, 2, 3]], 0, 3), ([[]], 0, 0)]
     )

@@ -211,7 +211,7 @@ class TestRefusals:
     def test_a_name_that_stands_twice(self) -> None:
         assert "'age' stands twice" in refusal(tensor("age", [1]), tensor("age", [1]))
 
-    @pytest.mark.parametrize("outputs", ["x", [1], [{"name": "predict"}] * 2])
+    @pytest.mark.parametrize("outputs", ["x", "", {}, 0, [1], [{"name": "predict"}] * 2])
     def test_outputs_that_are_no_list_of_names(self, outputs: Any) -> None:
         refusal(tensor("x", [1, 2], shape=[1, 2]), outputs=outputs)
 

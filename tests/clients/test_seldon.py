@@ -1,0 +1,101 @@
+"""The messages that Seldon Core's clients send, posted to the paths that they post to."""
+
+import httpx
+import numpy as np
+import pytest
+
+from serve_app.models.frames import to_columns
+
+ROWS = 20
+GATEWAY = "seldon/some-namespace/risk/api/v1.0/predictions"
+PATHS = ["api/v1.0/predictions", GATEWAY]
+
+
+@pytest.fixture
+def head(frame):
+    return frame.head(ROWS)
+
+
+@pytest.fixture
+def model(served, head):
+    return served.models["logistic@1"].predict(to_columns(head))
+
+
+@pytest.fixture
+def client(served):
+    with httpx.Client(base_url=f"http://{served.http}/") as made:
+        yield made
+
+
+def message(head, kind, *, names=True):
+    """Rows as one kind of a SeldonMessage's data."""
+    if kind == "jsonData":
+        return {"jsonData": head.to_dict("records")}
+    matrix = head.to_numpy()
+    data = {
+        "ndarray": matrix.tolist(),
+        "tensor": {"shape": list(matrix.shape), "values": matrix.reshape(-1).tolist()},
+    }[kind]
+    return {"data": {**({"names": list(head)} if names else {}), kind: data}}
+
+
+def values(answer, kind):
+    """The predictions in the kind of data that was sent."""
+    if kind == "jsonData":
+        return answer["jsonData"]
+    data = answer["data"]
+    if kind == "ndarray":
+        return data["ndarray"]
+    return np.array(data["tensor"]["values"]).reshape(data["tensor"]["shape"]).tolist()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("kind", ["ndarray", "tensor", "jsonData"])
+def test_rows_of_every_kind_get_the_models_probabilities(client, head, model, kind, path):
+    answer = client.post(path, json=message(head, kind)).json()
+    assert values(answer, kind) == model.probabilities.tolist()
+    if kind != "jsonData":
+        assert answer["data"]["names"] == ["ill", "well"]
+
+
+@pytest.mark.parametrize("kind", ["ndarray", "tensor"])
+def test_names_say_the_order_of_the_columns(client, head, model, kind):
+    turned = client.post(GATEWAY, json=message(head[["dose", "age"]], kind)).json()
+    plain = client.post(GATEWAY, json=message(head, kind, names=False)).json()
+    assert values(turned, kind) == values(plain, kind) == model.probabilities.tolist()
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("ndarray", (ROWS,)), ("tensor", (ROWS, 1))])
+def test_numbers_have_a_name_per_column(client, served, head, kind, shape):
+    path = GATEWAY.replace("risk", "age")
+    answer = client.post(path, json=message(head, kind)).json()
+    numbers = served.models["line@1"].predict(to_columns(head)).values
+    assert answer["data"]["names"] == ["t:0"]
+    assert values(answer, kind) == numbers.reshape(shape).tolist()
+
+
+def test_the_message_says_who_answered_and_which_request(client, head):
+    meta = {"puid": "call-7", "tags": {"patient_id": "p-1"}}
+    answer = client.post(GATEWAY, json={"meta": meta, **message(head, "ndarray")}).json()
+    assert answer["meta"]["puid"] == "call-7"
+    assert answer["meta"]["requestPath"] == {"logistic@1": "risk"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code", "said"),
+    [
+        (GATEWAY, {}, 400, "'data'"),
+        (GATEWAY, {"data": {"ndarray": [[63]]}}, 400, "1 values"),
+        (GATEWAY, {"data": {"tensor": {"shape": [2, 2], "values": [1]}}}, 400, "'tensor'"),
+        (GATEWAY, {"data": {"names": ["age"], "ndarray": [[63]]}}, 400, "'dose'"),
+        (GATEWAY.replace("risk", "nobody"), {"data": {"ndarray": [[63, 2]]}}, 404, "nobody"),
+    ],
+)
+def test_errors_stand_under_status(client, path, body, code, said):
+    answer = client.post(path, json=body)
+    assert answer.status_code == code
+    status = answer.json()["status"]
+    assert status["status"] == "FAILURE"
+    assert status["code"] == code
+    assert status["reason"] == "MICROSERVICE_BAD_DATA"
+    assert said in status["info"]
