@@ -27,7 +27,9 @@ _TOLD_APART: dict[Any, type[errors.ServeError]] = {
     kind.code: kind for kind in (errors.InvalidInput, errors.RowsRefused, errors.ModelFailed)
 }
 _KINDS: dict[int, type[errors.ServeError]] = {
+    403: errors.NotPermitted,
     404: errors.NotFound,
+    406: errors.NotAcceptable,
     413: errors.TooLarge,
     415: errors.UnsupportedMedia,
     429: errors.Overloaded,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import string
+from collections.abc import Callable
 from html import escape
 from importlib import resources
 from typing import Any
@@ -15,10 +16,28 @@ _PAGES = resources.files("serve_app.gateway") / "pages"
 _TEMPLATE = string.Template((_PAGES / "docs.html").read_text("utf-8"))
 _STYLE = (_PAGES / "docs.css").read_text("utf-8")
 _SCRIPT = (_PAGES / "docs.js").read_text("utf-8")
-_DIALECTS = {
-    "Native JSON": "/v1/models/{}:predict",
-    "Open Inference Protocol V2": "/v2/models/{}/infer",
-}
+_NATIVE = "/v1/models/{}:predict"
+_OPEN_INFERENCE = "/v2/models/{}/infer"
+Body = Callable[[list[dict[str, Any]]], Any]
+_OTHERS: tuple[tuple[str, str, Body], ...] = (
+    ("TensorFlow Serving", "/tfs/v1/models/{}:predict", lambda rows: {"instances": rows}),
+    ("KServe V1", "/kserve/v1/models/{}:predict", lambda rows: {"instances": rows}),
+    ("TorchServe", "/torchserve/predictions/{}", lambda rows: rows),
+    ("SageMaker", "/sagemaker/models/{}/invoke", lambda rows: {"instances": rows}),
+    (
+        "Vertex AI",
+        "/v1/projects/p/locations/l/endpoints/{}:predict",
+        lambda rows: {"instances": rows},
+    ),
+    (
+        "Seldon Core V1",
+        "/seldon/default/{}/api/v1.0/predictions",
+        lambda rows: {
+            "data": {"names": list(rows[0]), "ndarray": [list(r.values()) for r in rows]}
+        },
+    ),
+)
+"""How other systems' clients would ask with the rows of the native example."""
 _CATEGORIES_SHOWN = 12
 
 
@@ -132,10 +151,18 @@ def _values(column: dict[str, Any]) -> str:
 
 
 def _form(name: str, paths: dict[str, Any]) -> str:
+    native, open_inference = (
+        paths[pattern.format(name)]["post"]["requestBody"]["content"]["application/json"]["example"]
+        for pattern in (_NATIVE, _OPEN_INFERENCE)
+    )
+    bodies = [
+        ("Native JSON", _NATIVE, native),
+        ("Open Inference Protocol V2", _OPEN_INFERENCE, open_inference),
+        *((title, pattern, body(native["instances"])) for title, pattern, body in _OTHERS),
+    ]
     options = []
-    for title, pattern in _DIALECTS.items():
+    for title, pattern, body in bodies:
         path = pattern.format(name)
-        body = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
         example = orjson.dumps(body, default=str, option=orjson.OPT_INDENT_2).decode()
         options.append(
             f'<option data-path="{escape(path)}" data-example="{escape(example)}">{title}</option>'

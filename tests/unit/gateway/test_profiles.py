@@ -1,7 +1,9 @@
 """The strict profiles answer as one system does: its forms, its words, its paths and no others."""
 
+import html
 import io
 import json
+import re
 import typing
 
 import numpy as np
@@ -490,3 +492,13 @@ def test_what_is_nowhere_is_refused_in_each_profiles_words(sent, name):
 def test_a_page_has_no_post(sent, name):
     answer = sent("POST", f"/{name}/nowhere/at/all", json={})
     assert answer.status_code in {403, 404}
+
+
+def test_the_documentation_page_offers_bodies_that_are_answered(client):
+    page = client.get("/docs").text
+    offered = re.findall(r'<option data-path="([^"]*)" data-example="([^"]*)">', page)
+    asked = [(html.unescape(path), html.unescape(body)) for path, body in offered]
+    assert {path.split("/")[1] for path, _ in asked} >= {"v1", "v2", "tfs", "kserve", "torchserve"}
+    for path, body in asked:
+        kind = {"content-type": "application/json"}
+        assert client.send("POST", path, content=body, headers=kind).status_code == 200, path
