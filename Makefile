@@ -11,7 +11,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 
-.PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench bench-peers bench-overhead clean
+.PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench bench-peers bench-dialects bench-overhead clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench: setup-dev ## throughput and latency of the demo's cluster, measured here 
 bench-peers: ## this server beside others, same model and rows (OPTIONS=--quick); needs wrk
 	$(PYTHON) -m benchmarks.peers.environments harness
 	benchmarks/.envs/harness/bin/python -m benchmarks.peers $(OPTIONS)
+
+bench-dialects: setup-dev ## dialects beside each other, and MLServer beside one of them
+	$(BIN)/python -m benchmarks.dialects $(OPTIONS)
 
 bench-overhead: setup-dev ## processor time per request, beside a bare Ray application
 	$(BIN)/python -m benchmarks.overhead $(OPTIONS)

@@ -60,7 +60,12 @@ def start(
     internal_ports: int | None,
     **node: Any,
 ) -> None:
-    """Start the cluster, in the mode that is fast, or say where it runs already."""
+    """Start the cluster, in the mode that is fast, or say where it runs already.
+
+    Gateways also listen where the platforms want their containers to: on
+    SAGEMAKER_BIND_TO_PORT as SageMaker's, on AIP_HTTP_PORT as Vertex AI's (which
+    also names AIP_HEALTH_ROUTE and AIP_PREDICT_ROUTE), on all addresses.
+    """
     from serve_app.serving.cluster import Cluster, Options
     from serve_app.serving.environment import Ports
 

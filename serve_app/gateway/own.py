@@ -21,6 +21,8 @@ def pages(site: Site) -> Sequence[BaseRoute]:
     return [
         Route("/v1/endpoints", own.endpoints),
         Route("/openapi.json", own.openapi),
+        Route("/v2/docs/dataplane.json", own.openapi),
+        Route("/v2/docs", own.docs),
         Route("/docs", own.docs),
         Route("/", own.openapi, methods=["OPTIONS"]),
         Route("/", own.home),

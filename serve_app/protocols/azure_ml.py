@@ -12,22 +12,24 @@ from typing import Any
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
-from serve_app.protocols import json_body, methods, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target
+from serve_app.protocols import forms, json_body, methods, rows
+from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply, Target
 
 _DEPLOYMENT = "azureml-model-deployment"
 _CLIENT_ID = "x-ms-client-request-id"
+_CLIENT_ID_CHARS = 100
 
 
 class AzureMl(ByPath):
     """Rows under `data`, `Inputs` or `input_data`; a list of predictions.
 
-    A body with `Inputs`, as AutoML's clients send it, is answered under `Results`; its
-    `GlobalParameters` may ask for `{"method": "predict_proba"}`.
+    With GET the same stands in the query, each value as JSON. A body with `Inputs`, as AutoML's
+    clients send it, is answered under `Results`; its `GlobalParameters` may ask for
+    `{"method": "predict_proba"}`.
     """
 
     name = "azure_ml"
-    media_types = JSON_TYPES
+    media_types = JSON_TYPES | {FORM}
 
     def target(self, headers: Mapping[str, str]) -> Target:
         """A deployment of Azure's is a version here, and goes past the route."""
@@ -41,7 +43,9 @@ class AzureMl(ByPath):
             InvalidInput: its rows and columns do not fit each other.
             TooLarge: more than `max_rows` rows.
         """
-        document = json_body.parse(call.body)
+        if len(call.headers.get(_CLIENT_ID, "")) > _CLIENT_ID_CHARS:
+            raise BadEncoding(f"{_CLIENT_ID} has more than {_CLIENT_ID_CHARS} characters")
+        document = _document(call)
         if "Inputs" in document:
             inputs = json_body.members(document, "Inputs")
             found = inputs.get("data", next(iter(inputs.values()), None))
@@ -83,6 +87,14 @@ class AzureMl(ByPath):
 
 
 DIALECT = AzureMl()
+
+
+def _document(call: Call) -> dict[str, Any]:
+    """The object of a body, or of a query: there each value is JSON."""
+    found = forms.fields(call.body, call.headers.get("content-type", ""))
+    if found is None:
+        return json_body.parse(call.body)
+    return {name: forms.only(found, name) for name in found}
 
 
 def _parameters(document: dict[str, Any]) -> dict[str, Any]:

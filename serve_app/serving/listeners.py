@@ -103,7 +103,7 @@ def of_the_platform(environment: Mapping[str, str]) -> Sequence[ListenerSettings
         text = environment.get(variable)
         if text is None:
             continue
-        if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
             raise ConfigError(f"{variable} must be a port, got {text[:20]!r}")
         found.append(ListenerSettings(profile=profile, port=int(text), host="0.0.0.0"))  # noqa: S104
     return found

@@ -139,6 +139,19 @@ def test_two_controls_that_overlap_never_write_one_version_twice(standing, store
     assert other.current.version == standing.current.version + 1
 
 
+def test_aliases_that_move_make_a_new_snapshot_and_others_none(standing, store):
+    before = standing.current.version
+    assert standing.models() == {"a", "b"}
+    standing.set_aliases({"a": {"champion": 1}, "b": {}})
+    assert standing.current.version == before + 1
+    assert standing.current.aliases == {"a": {"champion": 1}, "b": {}}
+    standing.set_aliases({"a": {"champion": 1}, "b": {}})
+    assert standing.current.version == before + 1
+    assert Snapshots(store).current.aliases == {"a": {"champion": 1}, "b": {}}
+    standing.set_weights("e", {"a@1": 50})
+    assert standing.current.aliases["a"] == {"champion": 1}
+
+
 def test_a_snapshot_survives_json(standing):
     assert Snapshot.from_json(standing.current.to_json()) == standing.current
 

@@ -421,6 +421,15 @@ class TestAzure:
     def test_is_healthy(self, sent):
         assert sent("GET", "/azureml/").text == "Healthy"
 
+    def test_reads_a_query(self, sent, expected):
+        answer = sent("GET", "/azureml/score", params={"data": json.dumps(TWO)})
+        assert answer.json() == expected["risk"]["predictions"]
+
+    def test_refuses_an_identifier_that_is_very_long(self, sent):
+        headers = {"x-ms-client-request-id": "x" * 101}
+        answer = sent("POST", "/azureml/score", json={"data": TWO}, headers=headers)
+        assert answer.status_code == 400
+
     @pytest.mark.parametrize("version", [None, "2", "3", "3.1"])
     def test_describes_itself(self, sent, version):
         query = "" if version is None else f"?version={version}"

@@ -171,6 +171,13 @@ def test_an_application_that_would_answer_http_in_the_gateways_place_is_refused(
     assert any("route_prefix: null" in finding for finding in findings)
 
 
+@pytest.mark.parametrize("said", ["listeners: [{profile: tfs, port: 8000}]", "grpc_port: 8000"])
+def test_the_port_of_haproxy_is_nobody_elses(check, said):
+    args = "args: {registry: ./registry, state: ./state"
+    (found,) = check(SPLIT.replace(args, f"{args}, {said}", 1))
+    assert "port 8000 is the one of `http_options`" in found
+
+
 def test_a_default_endpoint_that_is_not_declared_is_said_with_the_nearest(check):
     args = "args: {registry: ./registry, state: ./state"
     text = SPLIT.replace(args, f"{args}, default_endpoint: diagnosys", 1)

@@ -1,0 +1,1 @@
+"""What dialects cost beside each other: `make bench-dialects`."""

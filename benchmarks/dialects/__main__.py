@@ -1,0 +1,210 @@
+"""What dialects cost beside each other, and MLServer beside one of them.
+
+`make bench-dialects`. One server at a time, the gateway in one process without Ray; the load
+generator shares the machine with it. Dialects take turns, several rounds of each, so that what
+the machine does besides falls on all alike; figures are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from sklearn.linear_model import LinearRegression
+
+from benchmarks.dialects import bodies, codecs
+from benchmarks.load import run_closed
+from benchmarks.peers.environments import Environment
+from benchmarks.wire import build_request
+from serve_app.engine.register import Candidate, register
+from serve_app.registry.store import Registry
+
+ROW_COLUMNS, WIDE_COLUMNS, WIDE_ROWS = 14, 30, 10_000
+CONNECTIONS = 16
+START_S = 60.0
+MLSERVER_PATH = "/v2/models/wide/infer"
+
+
+def trained(columns: int) -> tuple[LinearRegression, pd.DataFrame]:
+    """A linear regression on columns of noise, which costs next to nothing to ask."""
+    values = np.random.default_rng(3).normal(50, 10, (500, columns))
+    frame = pd.DataFrame(values, columns=[f"column_{index}" for index in range(columns)])
+    return LinearRegression().fit(frame.to_numpy(), values.sum(axis=1)), frame
+
+
+@contextlib.contextmanager
+def serving(command: Sequence[str], port: int, path: str, **environment: str) -> Iterator[None]:
+    """A server that answers at a path; ended after."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, stdout=said, stderr=said, env={**os.environ, **environment}
+        )
+        try:
+            deadline = time.monotonic() + START_S
+            while not asyncio.run(_answers(port, path)):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    said.seek(0)
+                    text = said.read().decode(errors="replace")[-2000:]
+                    raise SystemExit(f"{command[0]} does not answer on port {port}: {text}")
+                time.sleep(0.2)
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+async def _answers(port: int, path: str) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    asked = build_request("GET", path)
+    report = await run_closed("127.0.0.1", port, [asked], connections=1, duration_s=0.01)
+    return report.failed == 0 and report.rate_per_s > 0
+
+
+def rate(port: int, asked: Sequence[bodies.Asked], connections: int, duration_s: float) -> float:
+    """Requests a second; ends the benchmark when one fails."""
+    requests = [one.request() for one in asked]
+    running = run_closed(
+        "127.0.0.1", port, requests, connections=connections, duration_s=duration_s
+    )
+    report = asyncio.run(running)
+    if report.failed or not report.rate_per_s:
+        raise SystemExit(f"{asked[0].path} failed: {report.failed_by} {report.bodies}")
+    return report.rate_per_s
+
+
+def throughput(port: int, rounds: int, duration_s: float) -> dict[str, float]:
+    """By dialect: requests of one row a second, the median over rounds in turn."""
+    rows = bodies.rows([f"column_{index}" for index in range(ROW_COLUMNS)], 100)
+    asked = {name: [write(row) for row in rows] for name, write in bodies.ROW.items()}
+    found: dict[str, list[float]] = {name: [] for name in asked}
+    for requests in asked.values():
+        rate(port, requests, CONNECTIONS, duration_s / 4)
+    for _ in range(rounds):
+        for name, requests in asked.items():
+            found[name].append(rate(port, requests, CONNECTIONS, duration_s))
+    return {name: median(rates) for name, rates in found.items()}
+
+
+def shown(title: str, heads: Sequence[str], lines: Mapping[str, Sequence[str]]) -> Table:
+    """A table with a line per name."""
+    table = Table(title=title)
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="right" if place else "left")
+    for name, cells in lines.items():
+        table.add_row(name, *cells)
+    return table
+
+
+def mlserver(folder: Path, port: int, model: LinearRegression) -> list[str]:
+    """The command of an MLServer with the same model, its files written to a folder."""
+    environment = Environment("mlserver")
+    environment.build()
+    joblib.dump(model, folder / "model.joblib")
+    settings = {
+        "host": "127.0.0.1", "http_port": port, "grpc_port": port + 1, "metrics_port": port + 2,
+        "metrics_endpoint": None, "parallel_workers": 0, "debug": False,
+    }  # fmt: skip
+    served = {
+        "name": "wide",
+        "implementation": "mlserver_sklearn.SKLearnModel",
+        "parameters": {"uri": "./model.joblib"},
+    }
+    (folder / "settings.json").write_text(json.dumps(settings))
+    (folder / "model-settings.json").write_text(json.dumps(served))
+    return [environment.script("mlserver"), "start", str(folder)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dialects", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--port", type=int, default=18200, help="the first of four")
+    parser.add_argument("--without-mlserver", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    said = parser.parse_args(arguments)
+    console = Console()
+    names = [f"column_{index}" for index in range(ROW_COLUMNS)]
+    wide, frame = trained(WIDE_COLUMNS)
+    matrix = np.random.default_rng(9).normal(50, 10, (WIDE_ROWS, WIDE_COLUMNS))
+    cost = codecs.row_us(bodies.rows(names, 1)[0])
+    codec = codecs.matrix_ms(matrix, list(frame.columns))
+    asked = {
+        "V2, JSON": bodies.as_json(MLSERVER_PATH, matrix),
+        "V2, bytes": bodies.as_bytes(MLSERVER_PATH, matrix),
+    }
+    large: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        registry = Path(place) / "registry"
+        for name, columns in (("row", ROW_COLUMNS), ("wide", WIDE_COLUMNS)):
+            model, data = trained(columns)
+            register(Registry(str(registry)), Candidate(name, model, data))
+        own = [sys.executable, "-m", "benchmarks.dialects.server", str(registry), str(said.port)]
+        with serving(own, said.port, "/v2/health/ready", OMP_NUM_THREADS="1"):
+            rates = throughput(said.port, said.rounds, said.seconds)
+        theirs = None if said.without_mlserver else mlserver(Path(place), said.port + 1, wide)
+        for _ in range(said.rounds):
+            with serving(own, said.port, "/v2/health/ready", OMP_NUM_THREADS="1"):
+                for name, one in asked.items():
+                    large.setdefault(name, []).append(rate(said.port, [one], 1, said.seconds))
+            if theirs is not None:
+                with serving(theirs, said.port + 1, "/v2/health/ready", OMP_NUM_THREADS="1"):
+                    found = rate(said.port + 1, [asked["V2, JSON"]], 1, said.seconds)
+                    large.setdefault("MLServer, JSON", []).append(found)
+    _print(console, cost, rates, codec, large)
+    if said.json:
+        figures: dict[str, Any] = {
+            "row_us": cost, "requests_per_s": rates, "matrix_ms": codec, "matrix_per_s": large,
+        }  # fmt: skip
+        said.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+def _print(
+    console: Console,
+    cost: Mapping[str, float],
+    rates: Mapping[str, float],
+    codec: Mapping[str, float],
+    large: Mapping[str, Sequence[float]],
+) -> None:
+    best = max(rates.values())
+    lines = {
+        name: (f"{cost[name]:.1f}", f"{rates[name]:,.0f}", f"{rates[name] / best:.2f}")
+        for name in rates
+    }
+    title = f"one row of {ROW_COLUMNS} numbers, {CONNECTIONS} connections, without Ray"
+    console.print(shown(title, ("dialect", "µs to read and write", "requests/s", "ratio"), lines))
+    base = median(large["V2, JSON"])
+    whole = {
+        name: (f"{median(found):,.1f}", f"{median(found) / base:.1f}")
+        for name, found in large.items()
+    }
+    title = f"{WIDE_ROWS:,} rows of {WIDE_COLUMNS} numbers, 1 connection"
+    console.print(shown(title, ("", "requests/s", "ratio"), whole))
+    times = {name: (f"{ms:.2f}", f"{codec['JSON'] / ms:.1f}") for name, ms in codec.items()}
+    title = "the same without HTTP and model: read, hold against the schema, write"
+    console.print(shown(title, ("", "ms", "ratio"), times))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Ports of their own: opened, shared, closed, and refused by name."""
+
+import asyncio
+import socket
+
+import httpx
+import pytest
+
+from serve_app.config import GatewayArgs, ListenerSettings
+from serve_app.engine.predict import Predictor
+from serve_app.errors import ConfigError
+from serve_app.gateway.app import build
+from serve_app.gateway.site import Settings
+from serve_app.serving.listeners import Listeners, of_the_platform
+
+READY_S = 10
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def app():
+    predictor = Predictor(clock=lambda: 0.0, ids=str)
+    return build(predictor, Settings(max_body_bytes=1000, max_rows=5)).mounted["azureml"]
+
+
+async def asked(port):
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with asyncio.timeout(READY_S):
+            while True:
+                try:
+                    return await client.get("/", headers={"x-request-id": "mine"})
+                except httpx.ConnectError:
+                    await asyncio.sleep(0.01)
+
+
+async def test_a_port_answers_as_its_profile_until_it_is_closed(app, port):
+    listeners = Listeners()
+    listeners.open(app, ListenerSettings(profile="azureml", port=port), ids=lambda: "made")
+    answer = await asked(port)
+    assert (answer.status_code, answer.text) == (200, "Healthy")
+    assert answer.headers["x-request-id"] == "mine"
+    assert "server" not in answer.headers
+    await listeners.close()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def test_replicas_of_one_machine_share_a_port(app, port):
+    settings = ListenerSettings(profile="azureml", port=port)
+    first, second = Listeners(), Listeners()
+    first.open(app, settings, ids=str)
+    second.open(app, settings, ids=str)
+    await asked(port)
+    await first.close()
+    assert (await asked(port)).text == "Healthy"
+    await second.close()
+
+
+async def test_a_port_that_somebody_else_has_is_named(app):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        settings = ListenerSettings(profile="tfs", port=number)
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{number} of the profile 'tfs'"):
+            Listeners().open(app, settings, ids=str)
+
+
+def test_platforms_say_in_the_environment_where_containers_listen():
+    assert of_the_platform({}) == []
+    found = of_the_platform({"SAGEMAKER_BIND_TO_PORT": "8080", "AIP_HTTP_PORT": "8081"})
+    assert [(one.profile, one.address) for one in found] == [
+        ("sagemaker", "0.0.0.0:8080"),
+        ("vertex", "0.0.0.0:8081"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "http", "0", "65536", "-1", "\uff18\uff10"])
+def test_what_is_no_port_is_named(text):
+    with pytest.raises(ConfigError, match="AIP_HTTP_PORT must be a port"):
+        of_the_platform({"AIP_HTTP_PORT": text})
+
+
+def test_one_port_has_one_meaning():
+    twice = [{"profile": "tfs", "port": 8501}, {"profile": "oip", "port": 8501}]
+    with pytest.raises(ValueError, match="port 8501 stands twice"):
+        GatewayArgs.model_validate({"listeners": twice})
+    with pytest.raises(ValueError, match="port 8501 stands twice"):
+        GatewayArgs.model_validate({"listeners": twice[:1], "grpc_port": 8501})
+    with pytest.raises(ValueError, match="profile"):
+        GatewayArgs.model_validate({"listeners": [{"profile": "nobody", "port": 1}]})
