@@ -39,6 +39,7 @@ class Stranger:
         self.cluster = TestCluster(home, first, first + 1, first + 2)
         self._installed = home / "installed"
         shutil.copytree(CONFIGS, home / "configs")
+        shutil.copytree(ROOT / "examples", home / "examples")
         for name in ("Makefile", "pyproject.toml", "constraints.txt"):
             shutil.copy2(ROOT / name, home / name)
         # Newer than all that it is built from, so that make does not build it again.
