@@ -23,6 +23,7 @@ from serve_app.gateway.app import build
 from serve_app.gateway.middleware import Edge, RequestIds
 from serve_app.gateway.site import Settings
 from serve_app.registry.store import Registry
+from serve_app.serving.memory import keep_freed
 
 ENDPOINTS = ("row", "wide")
 
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     predictor = Predictor(clock=time.monotonic, ids=lambda: f"id-{next(numbers)}")
     endpoints = declare(declared, registry.manifest).checked()
     predictor.swap(assembler.stages(Snapshot(1, "benchmark", endpoints)))
+    keep_freed()
     settings = Settings(64 * 1024 * 1024, 100_000, default_endpoint=ENDPOINTS[0])
     app = Edge(RequestIds(build(predictor, settings), ids=lambda: f"r-{next(numbers)}"))
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)

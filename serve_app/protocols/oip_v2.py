@@ -15,10 +15,10 @@ import orjson
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
-from serve_app.protocols import binary, json_body, oip_outputs
+from serve_app.protocols import binary, json_body, large_json, oip_outputs
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
 from serve_app.protocols.oip_outputs import Form
-from serve_app.protocols.tensors import Tensor, read_tensors
+from serve_app.protocols.tensors import Tensor, plain_columns, read_tensors
 
 EXTENSIONS = (
     "binary_tensor_data",
@@ -58,12 +58,17 @@ class OpenInferenceV2(ByPath):
             if not body:
                 return _raw(rest, call)
             behind = binary.Behind(rest)
-        document = json_body.parse(body, nan=True)
-        tensors = read_tensors(document, behind)
-        rows = tensors[0].rows
+        document = large_json.parse(body) or json_body.parse(body, nan=True)
+        plain = plain_columns(document) if behind is None else None
+        if plain is None:
+            tensors = read_tensors(document, behind)
+            rows = tensors[0].rows
+            found = columns(tensors, call.names)
+        else:
+            found, rows = plain
         json_body.check_rows(rows, call.max_rows)
         return Payload(
-            columns=columns(tensors, call.names),
+            columns=found,
             rows=rows,
             keys=json_body.members(document, "parameters"),
             id=json_body.identity(document),

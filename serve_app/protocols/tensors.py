@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence, Set
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
 from serve_app.core.violations import shortened, told
@@ -29,7 +31,8 @@ _KINDS: dict[str, frozenset[type]] = {
 DATATYPES = frozenset(_KINDS)
 """The datatypes that JSON can carry."""
 _PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
-_PARTS = itemgetter("name", "shape", "datatype", "data")
+_PART_NAMES = ("name", "shape", "datatype", "data")
+_PARTS = itemgetter(*_PART_NAMES)
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 _SPECIAL = frozenset({"binary_data_size", "content_type"})
 """The parameters that say something of how values are written."""
@@ -60,6 +63,45 @@ class Tensor(NamedTuple):
         if self.width == 1:
             return [self.values]
         return [self.values[start :: self.width] for start in range(self.width)]
+
+
+def plain_columns(document: Mapping[str, Any]) -> tuple[dict[str, Sequence[Any]], int] | None:
+    """The columns of a request whose inputs are one flat list each, and their number of rows.
+
+    As most requests are: several inputs of one length with nothing special about them. None for
+    all others, which `read_tensors` looks at one by one; what is wrong, it says.
+    """
+    try:
+        names, shapes, datatypes, datas = zip(*map(_PARTS, document["inputs"]), strict=True)
+        rows = shapes[0][0]
+        if (
+            len(names) < 2
+            or type(rows) is not int
+            or shapes.count([rows]) + shapes.count([rows, 1]) < len(names)
+            or set(map(len, document["inputs"])) != {len(_PART_NAMES)}
+            or set(map(type, datas)) != {list}
+            or set(map(len, datas)) != {rows}
+            or set(map(type, names)) != {str}
+            or set(map(type, chain.from_iterable(shapes))) != {int}
+        ):
+            return None
+        for datatype in set(datatypes):
+            same = [d for d, kind in zip(datas, datatypes, strict=True) if kind == datatype]
+            if not _fit(datatype, same):
+                return None
+    except (TypeError, ValueError, LookupError):
+        return None
+    found = dict(zip(names, datas, strict=True))
+    return (found, rows) if len(found) == len(names) else None
+
+
+def _fit(datatype: str, datas: Sequence[list[Any]]) -> bool:
+    """Whether all values of some inputs are of their datatype."""
+    kinds = set(map(type, chain.from_iterable(datas)))
+    if datatype not in _INT_RANGES:
+        return kinds <= _PLAIN[datatype]
+    low, high = _INT_RANGES[datatype]
+    return kinds == {int} and all(low <= min(data) and max(data) <= high for data in datas)
 
 
 def read_tensors(document: Mapping[str, Any], behind: Behind | None = None) -> list[Tensor]:
@@ -125,6 +167,9 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
         found = _binary(size, shape, body.get("datatype"), shown, behind)
         return Tensor(name, shape, uncoded(found, parameters, shown))
     datatype = _datatype(body.get("datatype"), shown)
+    if isinstance(data, np.ndarray):
+        _check_size(len(data), shape, shown)
+        return Tensor(name, shape, data)  # type: ignore[arg-type]
     if not isinstance(data, list):
         msg = f"input {shown!r} must have a list 'data', or a parameter 'binary_data_size'"
         raise BadEncoding(msg, input=shown)
@@ -232,11 +277,15 @@ def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
             msg = f"input {shown!r} has {len(data)} rows, but its shape says {rows}"
             raise BadEncoding(msg, input=shown)
         return [value for values in data for value in values]
-    size = count(shape)
-    if len(data) != size:
-        msg = f"input {shown!r} has {len(data)} values, but its shape {list(shape)} needs {size}"
-        raise BadEncoding(msg, input=shown, expected=size, got=len(data))
+    _check_size(len(data), shape, shown)
     return data
+
+
+def _check_size(got: int, shape: tuple[int, ...], shown: str) -> None:
+    size = count(shape)
+    if got != size:
+        msg = f"input {shown!r} has {got} values, but its shape {list(shape)} needs {size}"
+        raise BadEncoding(msg, input=shown, expected=size, got=got)
 
 
 def count(shape: tuple[int, ...]) -> int:

@@ -29,6 +29,7 @@ from serve_app.serving.collector import collect_rarely
 from serve_app.serving.feed import Feed
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_the_platform
+from serve_app.serving.memory import keep_freed
 from serve_app.serving.metrics import GatewayMetrics
 
 logger = logging.getLogger("serve_app.gateway")
@@ -60,6 +61,7 @@ class Gateway:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
         await self._feed.start()
         collect_rarely()
+        keep_freed()
         self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
         args = self._args
         settings = Settings(

@@ -496,3 +496,51 @@ class TestPolicies:
     def test_that_make_no_sense_are_refused(self, body: dict[str, Any]) -> None:
         with pytest.raises(ConfigError):
             Policy.from_json(body)
+
+
+ANY_FLOATS = st.floats() | st.floats(-5, 5)
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(st.lists(ANY_FLOATS, min_size=width, max_size=width), min_size=65)
+    ),
+    st.sampled_from(["float64", "float32"]),
+    st.sampled_from(["refuse", "warn", "ignore"]),
+    st.booleans(),
+)
+def test_a_matrix_is_looked_at_as_a_whole_and_answered_as_its_columns_are(
+    rows: list[list[float]], dtype: str, reaction: str, bounded: bool
+) -> None:
+    bounds = {"minimum": -4.0, "maximum": 4.5} if bounded else {}
+    columns = [Column(f"c{index}", dtype, **bounds) for index in range(len(rows[0]))]  # type: ignore[arg-type]
+    schema = Schema(columns, Policy.from_json({"range": reaction, "nan": reaction}))
+    flat = np.array(rows, dtype=np.float64).reshape(-1)
+    views = {column.name: flat[at :: len(columns)] for at, column in enumerate(columns)}
+    apart = {name: values.copy() for name, values in views.items()}
+    expected, found = (outcome(schema, raw, len(rows)) for raw in (apart, views))
+    if isinstance(expected, dict):
+        assert found == expected
+        return
+    assert found[1] == expected[1]
+    assert found[0].block is not None
+    assert expected[0].block is not None
+    assert found[0].block.dtype == expected[0].block.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(found[0].block, expected[0].block)
+
+
+def outcome(schema: Schema, raw: Any, rows: int) -> Any:
+    """What validating gives, or the details of the refusal."""
+    try:
+        return schema.validate(raw, rows)
+    except InvalidInput as refused:
+        return refused.details
+
+
+def test_columns_in_another_order_are_no_matrix() -> None:
+    schema = Schema([Column("a", "float64"), Column("b", "float64")], Policy.from_json({}))
+    flat = np.arange(200.0)
+    found, _ = schema.validate({"b": flat[0::2], "a": flat[1::2]}, 100)
+    assert found["a"].tolist() == flat[1::2].tolist()
+    found, _ = schema.validate({"a": flat[1::2], "b": flat[0::2]}, 100)
+    assert found["a"].tolist() == flat[1::2].tolist()

@@ -17,6 +17,7 @@ from serve_app.errors import BadEncoding, ClientError, InvalidInput, TooLarge
 from serve_app.protocols.dialect import Call
 from serve_app.protocols.oip_outputs import Form, Wanted, metadata
 from serve_app.protocols.oip_v2 import DIALECT
+from serve_app.protocols.tensors import plain_columns, read_tensors
 
 NAMES = ("age", "sex")
 PARTS = ["name", "shape", "datatype", "data", "parameters", "binary_data_size"]
@@ -140,6 +141,37 @@ class TestInputs:
     def test_are_refused_when_they_are_not_coded_as_they_say(self, kind: str, data: str) -> None:
         one = {**tensor("sex", [data], "BYTES"), "parameters": {"content_type": kind}}
         assert f"is not {kind}, as its content_type says" in refusal(one)
+
+
+CELLS = st.none() | st.integers(-300, 300) | st.floats(-9, 9) | st.booleans() | st.text(max_size=2)
+ANY_TENSOR = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["a", "b", "c", 5]),
+        "shape": st.sampled_from([[2], [2, 1], [1], [1, 2], [True], [2.0], []]),
+        "datatype": st.sampled_from(["FP64", "INT8", "UINT8", "INT64", "BOOL", "BYTES", "FP16"]),
+        "data": st.lists(CELLS, min_size=1, max_size=2) | st.just("no"),
+    },
+    optional={"parameters": st.none() | st.just({"content_type": "base64"}), "more": st.none()},
+)
+
+
+@given(st.lists(ANY_TENSOR, max_size=4))
+def test_the_quick_way_reads_nothing_else_than_the_one_that_looks_closely(
+    inputs: list[dict[str, Any]],
+) -> None:
+    quick = plain_columns({"inputs": inputs})
+    if quick is not None:
+        found, rows = quick
+        tensors = read_tensors({"inputs": inputs})
+        assert {tensor.rows for tensor in tensors} == {rows}
+        assert found == {tensor.name: tensor.values for tensor in tensors}
+
+
+def test_most_requests_are_read_the_quick_way() -> None:
+    inputs = [tensor("a", [1.5, None]), tensor("b", ["x", "y"], "BYTES"), tensor("c", [1, 2])]
+    assert plain_columns({"inputs": inputs}) is not None
+    inputs[2] = tensor("c", [1, 300], "INT8")
+    assert plain_columns({"inputs": inputs}) is None
 
 
 class TestRefusals:
