@@ -2,7 +2,7 @@
 
 `make bench-dialects`. One server at a time, the gateway in one process without Ray; the load
 generator shares the machine with it. Dialects take turns, several rounds of each, so that what
-the machine does besides falls on all alike; figures are medians over the rounds.
+the machine does besides falls on all alike.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from benchmarks.load import run_closed
 from benchmarks.peers.environments import Environment
 from benchmarks.wire import build_request
 from serve_app.engine.register import Candidate, register
+from serve_app.examples.datasets import diabetes
 from serve_app.registry.store import Registry
+from serve_app.serving.cluster import Cluster
 
 ROW_COLUMNS, WIDE_COLUMNS, WIDE_ROWS = 14, 30, 10_000
 CONNECTIONS = 16
@@ -94,17 +96,21 @@ def rate(port: int, asked: Sequence[bodies.Asked], connections: int, duration_s:
     return report.rate_per_s
 
 
-def throughput(port: int, rounds: int, duration_s: float) -> dict[str, float]:
-    """By dialect: requests of one row a second, the median over rounds in turn."""
-    rows = bodies.rows([f"column_{index}" for index in range(ROW_COLUMNS)], 100)
-    asked = {name: [write(row) for row in rows] for name, write in bodies.ROW.items()}
+def throughput(
+    port: int, endpoint: str, rows: Sequence[bodies.Row], rounds: int, duration_s: float
+) -> dict[str, float]:
+    """By dialect: requests of one row a second, the best of rounds in turn.
+
+    The best and not the median, since a neighbour on a shared machine only ever takes away.
+    """
+    asked = {name: [write(row, endpoint) for row in rows] for name, write in bodies.ROW.items()}
     found: dict[str, list[float]] = {name: [] for name in asked}
     for requests in asked.values():
         rate(port, requests, CONNECTIONS, duration_s / 4)
     for _ in range(rounds):
         for name, requests in asked.items():
             found[name].append(rate(port, requests, CONNECTIONS, duration_s))
-    return {name: median(rates) for name, rates in found.items()}
+    return {name: max(rates) for name, rates in found.items()}
 
 
 def large_rate(port: int, asked: bodies.Asked, duration_s: float) -> float:
@@ -173,14 +179,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--port", type=int, default=18200, help="the first of four")
     parser.add_argument("--without-mlserver", action="store_true")
+    parser.add_argument(
+        "--demo", action="store_true", help="ask the running demo instead, through HAProxy and Ray"
+    )
+    parser.add_argument("--state", type=Path, default=Path("state"), help="of the demo")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     said = parser.parse_args(arguments)
     console = Console()
     names = [f"column_{index}" for index in range(ROW_COLUMNS)]
+    rows = bodies.rows(names, 100)
+    if said.demo:
+        return _of_the_demo(console, said)
     wide, frame = trained(WIDE_COLUMNS)
     # Rows of the training data: values beyond its ranges would be warned of, one by one.
     matrix = frame.sample(WIDE_ROWS, replace=True, random_state=9).to_numpy()
-    cost = codecs.row_us(bodies.rows(names, 1)[0])
+    cost = codecs.row_us(rows[0])
     codec = codecs.matrix_ms(matrix, list(frame.columns))
     asked = {
         "V2, JSON": bodies.as_json(MLSERVER_PATH, matrix),
@@ -194,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             register(Registry(str(registry)), Candidate(name, model, data))
         own = [sys.executable, "-m", "benchmarks.dialects.server", str(registry), str(said.port)]
         with serving(own, said.port, "/v2/health/ready", OMP_NUM_THREADS="1"):
-            rates = throughput(said.port, said.rounds, said.seconds)
+            rates = throughput(said.port, "row", rows, said.rounds, said.seconds)
         theirs = None if said.without_mlserver else mlserver(Path(place), said.port + 1, wide)
         for _ in range(said.rounds):
             with serving(own, said.port, "/v2/health/ready", OMP_NUM_THREADS="1"):
@@ -210,6 +223,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "row_us": cost, "requests_per_s": rates, "matrix_ms": codec, "matrix_per_s": large,
         }  # fmt: skip
         said.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+def _of_the_demo(console: Console, said: argparse.Namespace) -> int:
+    """One-row requests in every dialect to the endpoint `progression` of the running demo."""
+    port = Cluster(said.state).require().http_port
+    frame = diabetes().frame.head(100)
+    names = [str(name) for name in frame]
+    rows = [dict(zip(names, row, strict=True)) for row in frame.to_numpy().tolist()]
+    rates = throughput(port, "progression", rows, said.rounds, said.seconds)
+    best = max(rates.values())
+    lines = {name: (f"{found:,.0f}", f"{found / best:.2f}") for name, found in rates.items()}
+    title = f"one row of 10 numbers, {CONNECTIONS} connections, through HAProxy and Ray"
+    console.print(shown(title, ("dialect", "requests/s", "ratio"), lines))
     return 0
 
 

@@ -41,29 +41,33 @@ def _tensors(row: Row) -> list[dict[str, Any]]:
     ]
 
 
-ROW: Mapping[str, Callable[[Row], Asked]] = {
-    "our own": lambda row: _asked("/v1/models/row:predict", {"instances": [dict(row)]}),
-    "Open Inference V2": lambda row: _asked("/v2/models/row/infer", {"inputs": _tensors(row)}),
-    "TensorFlow Serving": lambda row: _asked(
-        "/tfs/v1/models/row:predict", {"instances": [dict(row)]}
+ROW: Mapping[str, Callable[[Row, str], Asked]] = {
+    "our own": lambda row, to: _asked(f"/v1/models/{to}:predict", {"instances": [dict(row)]}),
+    "Open Inference V2": lambda row, to: _asked(
+        f"/v2/models/{to}/infer", {"inputs": _tensors(row)}
     ),
-    "KServe V1": lambda row: _asked("/kserve/v1/models/row:predict", {"instances": [dict(row)]}),
-    "TorchServe": lambda row: _asked("/torchserve/predictions/row", dict(row)),
-    "MLflow": lambda row: _asked(
-        "/mlflow/invocations",
+    "TensorFlow Serving": lambda row, to: _asked(
+        f"/tfs/v1/models/{to}:predict", {"instances": [dict(row)]}
+    ),
+    "KServe V1": lambda row, to: _asked(
+        f"/kserve/v1/models/{to}:predict", {"instances": [dict(row)]}
+    ),
+    "TorchServe": lambda row, to: _asked(f"/torchserve/predictions/{to}", dict(row)),
+    "MLflow": lambda row, to: _asked(
+        f"/endpoints/{to}/invocations",
         {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}},
     ),
-    "SageMaker": lambda row: _asked("/sagemaker/invocations", [list(row.values())]),
-    "Vertex AI": lambda row: _asked(
-        "/v1/projects/p/locations/l/endpoints/row:predict", {"instances": [dict(row)]}
+    "SageMaker": lambda row, to: _asked(f"/sagemaker/models/{to}/invoke", [list(row.values())]),
+    "Vertex AI": lambda row, to: _asked(
+        f"/v1/projects/p/locations/l/endpoints/{to}:predict", {"instances": [dict(row)]}
     ),
-    "Azure ML": lambda row: _asked("/azureml/score", {"data": [dict(row)]}),
-    "Seldon V1": lambda row: _asked(
-        "/seldon/space/row/api/v1.0/predictions",
+    "Azure ML": lambda row, _: _asked("/azureml/score", {"data": [dict(row)]}),
+    "Seldon V1": lambda row, to: _asked(
+        f"/seldon/space/{to}/api/v1.0/predictions",
         {"data": {"names": list(row), "ndarray": [list(row.values())]}},
     ),
 }
-"""One row in every JSON dialect."""
+"""One row in every JSON dialect, to an endpoint; Azure ML's asks the default one."""
 
 
 def as_json(path: str, matrix: Matrix) -> Asked:

@@ -47,7 +47,7 @@ def row_us(row: Row) -> dict[str, float]:
     answer = Answer(Prediction(np.array([1.5])), ("row@1",))
 
     def turn(name: str) -> Callable[[], None]:
-        dialect, asked = DIALECTS[name], ROW[name](row)
+        dialect, asked = DIALECTS[name], ROW[name](row, "row")
         call = Call(asked.body, names, 10, asked.headers, columns)
 
         def once() -> None:

@@ -9,7 +9,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from serve_app.errors import ClientError, NoSuchPath
@@ -63,6 +63,36 @@ class PredictionRoute(Route):
         return match, {"endpoint": self.endpoint, "path_params": found}
 
 
+class Mounted(BaseRoute):
+    """Applications by the first part of their paths, found by one look into a table.
+
+    Serve asks every route of an application in turn for the name of a request's path: this one
+    stands first and answers for all that it holds.
+    """
+
+    path = "/{profile}"
+
+    def __init__(self, apps: Mapping[str, GatewayApp]) -> None:
+        self._apps = dict(apps)
+
+    def find(self, path: str) -> GatewayApp | None:
+        """The application that a path leads to."""
+        return self._apps.get(path[1 : path.find("/", 1)])
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is for one of the applications."""
+        found = self.find(_path(scope)) if scope["type"] == "http" else None
+        return (Match.NONE, {}) if found is None else (Match.FULL, {"endpoint": found})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer below the first part of the path."""
+        path = _path(scope)
+        found = self.find(path)
+        assert found is not None  # noqa: S101 - it matched
+        scope["root_path"] = scope.get("root_path", "") + path[: path.find("/", 1)]
+        await found(scope, receive, send)
+
+
 class GatewayApp:
     """Sends predictions straight to those who answer them, past everything that pages need.
 
@@ -78,9 +108,9 @@ class GatewayApp:
     ) -> None:
         self._predictions = tuple(predictions)
         self.mounted = dict(mounted or {})
-        mounts = [Mount(f"/{name}", app=app) for name, app in self.mounted.items()]
+        self._below = Mounted(self.mounted)
         self._pages = Starlette(
-            routes=[*predictions, *pages, *mounts],
+            routes=[self._below, *predictions, *pages],
             exception_handlers={HTTPException: _unrouted(site), Exception: _failed(site)},
         )
         self.router = self._pages.router
@@ -94,11 +124,8 @@ class GatewayApp:
         """Answer one request."""
         if scope["type"] == "http" and scope["method"] == "POST":
             path = _path(scope)
-            mounted = self.mounted.get(path[1 : path.find("/", 1)])
-            if mounted is not None:
-                prefix = path[: path.find("/", 1)]
-                scope["root_path"] = scope.get("root_path", "") + prefix
-                await mounted(scope, receive, send)
+            if self._below.find(path) is not None:
+                await self._below.handle(scope, receive, send)
                 return
             for route in self._predictions:
                 found = route.parameters(path)

@@ -22,6 +22,8 @@ except ModuleNotFoundError:  # there are no builds of it for the newest Python y
     simdjson = None
 
 LARGE_BYTES = 128 * 1024
+# What simdjson raises for what it cannot read, and reading on for what is of another shape.
+_OF_OTHERS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _FLOATS = frozenset({"FP64", "FP32"})
 _KEYS = frozenset({"id", "parameters", "inputs", "outputs"})
 
@@ -40,7 +42,7 @@ def parse(body: bytes) -> dict[str, Any] | None:
         document = {name: _plain(found[name]) for name in _names(found) if name != "inputs"}
         inputs: Any = found["inputs"]
         document["inputs"] = [_input(one) for one in inputs]
-    except (ValueError, TypeError, LookupError, AttributeError, _Unusual):
+    except (*_OF_OTHERS, _Unusual):
         return None
     return document
 
