@@ -195,17 +195,8 @@ class Cluster:
             if process.pid == os.getpid():
                 continue
             with contextlib.suppress(psutil.Error, OSError):
-                if process.status() != psutil.STATUS_ZOMBIE and self._owns(process):
+                if process.status() != psutil.STATUS_ZOMBIE and belongs(process, str(self._folder)):
                     yield process
-
-    def _owns(self, process: psutil.Process) -> bool:
-        mark = str(self._folder)
-        return (
-            process.environ().get(MARK_VARIABLE) == mark
-            or any(mark + "/" in part for part in process.cmdline())
-            # Ray's agents write their title over both of the above.
-            or any(file.path.startswith(mark + "/") for file in process.open_files())
-        )
 
     def _head_lives(self) -> bool:
         return any("gcs_server" in process.name() for process in self.processes())
@@ -266,6 +257,21 @@ class Cluster:
             self.stop()
             raise ServerFault("Ray started and ended at once")
         return running
+
+
+def belongs(process: psutil.Process, folder: str) -> bool:
+    """Whether a process is of the cluster whose own files are in a folder.
+
+    Raises:
+        psutil.Error: it cannot be looked at, or is gone.
+        OSError: likewise.
+    """
+    return (
+        process.environ().get(MARK_VARIABLE) == folder
+        or any(folder + "/" in part for part in process.cmdline())
+        # Ray's agents write their title over both of the above.
+        or any(file.path.startswith(folder + "/") for file in process.open_files())
+    )
 
 
 def _end(

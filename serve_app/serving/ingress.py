@@ -28,7 +28,7 @@ from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.feed import Feed
 from serve_app.serving.handles import HandleModels
-from serve_app.serving.listeners import Listeners, of_the_platform
+from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.memory import keep_freed
 from serve_app.serving.metrics import GatewayMetrics
 
@@ -76,11 +76,12 @@ class Gateway:
         if args.grpc_port is not None:
             service = InferenceService(self._predictor, settings, ids=PredictionIds())
             address = f"{args.grpc_host}:{args.grpc_port}"
+            await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
             self._grpc = await rpc.serve(service, address, args.max_body_bytes)
         gateway = app.build(self._predictor, settings)
         for listener in (*args.listeners, *of_the_platform(os.environ)):
             spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
-            self._listeners.open(spoken, listener, ids=PredictionIds())
+            await self._listeners.open(spoken, listener, ids=PredictionIds())
         return gateway
 
     async def __del__(self) -> None:

@@ -7,9 +7,11 @@ such a port (`SO_REUSEPORT`), and the kernel shares connections among them.
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 
+import psutil
 import uvicorn
 
 from serve_app.config import ListenerSettings, Profile
@@ -17,6 +19,8 @@ from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
 from serve_app.gateway.middleware import Edge, RequestIds
 from serve_app.gateway.routes import GatewayApp
+from serve_app.serving.cluster import belongs
+from serve_app.serving.environment import MARK_VARIABLE
 
 GRACE_S = 5.0
 _BACKLOG = 1024
@@ -41,7 +45,7 @@ class Listeners:
     def __init__(self) -> None:
         self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
 
-    def open(self, app: GatewayApp, settings: ListenerSettings, *, ids: Ids) -> None:
+    async def open(self, app: GatewayApp, settings: ListenerSettings, *, ids: Ids) -> None:
         """Serve an application on a port from now on.
 
         Raises:
@@ -56,6 +60,7 @@ class Listeners:
             timeout_graceful_shutdown=round(GRACE_S),
         )
         server = _Server(config)
+        await asyncio.to_thread(refuse_strangers, settings.port, settings.address)
         listening = _listening(settings)
         task = asyncio.get_running_loop().create_task(server.serve([listening]))
         self._servers.append((server, task))
@@ -67,6 +72,30 @@ class Listeners:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
         self._servers.clear()
+
+
+def refuse_strangers(port: int, address: str) -> None:
+    """Return unless somebody listens on a port who is no gateway of this cluster.
+
+    Processes of one user may share a port unasked: two clusters would each get a part of the
+    other's requests, and so would HAProxy and the gateways behind it.
+
+    Raises:
+        ConfigError: somebody does; says who.
+    """
+    folder = os.environ.get(MARK_VARIABLE, "")
+    for connection in psutil.net_connections(kind="tcp"):
+        listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+        if not listens or listens.port != port or connection.pid in {None, os.getpid()}:
+            continue
+        with contextlib.suppress(psutil.Error, OSError):
+            process = psutil.Process(connection.pid)
+            if "haproxy" in process.name() or not (folder and belongs(process, folder)):
+                msg = (
+                    f"the address {address} is taken by process {process.pid} "
+                    f"({process.name()}); set another port in the gateway's args"
+                )
+                raise ConfigError(msg)
 
 
 def _listening(settings: ListenerSettings) -> socket.socket:

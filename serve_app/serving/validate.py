@@ -6,6 +6,7 @@ application at a time. Here every problem is found at once and named with its li
 
 import difflib
 import inspect
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,6 +23,7 @@ from serve_app.core.snapshot import Endpoint
 from serve_app.engine.declare import declare
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
+from serve_app.serving.listeners import of_the_platform
 from serve_app.serving.positions import Positions
 
 Path_ = tuple[str | int, ...]
@@ -148,6 +150,13 @@ class _Check:
                 self._find(
                     (*path, "listeners", index, "port"),
                     f"port {port} is the one of `http_options`, where everything is spoken already",
+                )
+        for listener in of_the_platform(os.environ):
+            if listener.port == port:
+                self._find(
+                    ("http_options", "port"),
+                    f"port {port} is where gateways listen as {listener.profile}'s containers do, "
+                    "since the environment says so; choose another",
                 )
         if arguments.grpc_port == port:
             self._find((*path, "grpc_port"), f"port {port} is the one of `http_options`")

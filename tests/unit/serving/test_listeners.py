@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -40,7 +42,7 @@ async def asked(port):
 
 async def test_a_port_answers_as_its_profile_until_it_is_closed(app, port):
     listeners = Listeners()
-    listeners.open(app, ListenerSettings(profile="azureml", port=port), ids=lambda: "made")
+    await listeners.open(app, ListenerSettings(profile="azureml", port=port), ids=lambda: "made")
     answer = await asked(port)
     assert (answer.status_code, answer.text) == (200, "Healthy")
     assert answer.headers["x-request-id"] == "mine"
@@ -53,12 +55,33 @@ async def test_a_port_answers_as_its_profile_until_it_is_closed(app, port):
 async def test_replicas_of_one_machine_share_a_port(app, port):
     settings = ListenerSettings(profile="azureml", port=port)
     first, second = Listeners(), Listeners()
-    first.open(app, settings, ids=str)
-    second.open(app, settings, ids=str)
+    await first.open(app, settings, ids=str)
+    await second.open(app, settings, ids=str)
     await asked(port)
     await first.close()
     assert (await asked(port)).text == "Healthy"
     await second.close()
+
+
+@pytest.fixture
+def other(port):
+    """A process that listens on the port and would share it."""
+    sharing = (
+        "import socket, sys; s = socket.socket(); "
+        "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1); "
+        f"s.bind(('127.0.0.1', {port})); s.listen(); print('ready', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", sharing], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+
+
+async def test_a_port_that_another_cluster_would_share_is_refused(app, port, other):
+    settings = ListenerSettings(profile="tfs", port=port)
+    with pytest.raises(ConfigError, match=f"taken by process {other.pid}"):
+        await Listeners().open(app, settings, ids=str)
 
 
 async def test_a_port_that_somebody_else_has_is_named(app):
@@ -66,7 +89,7 @@ async def test_a_port_that_somebody_else_has_is_named(app):
         number = taken.getsockname()[1]
         settings = ListenerSettings(profile="tfs", port=number)
         with pytest.raises(ConfigError, match=f"127.0.0.1:{number} of the profile 'tfs'"):
-            Listeners().open(app, settings, ids=str)
+            await Listeners().open(app, settings, ids=str)
 
 
 def test_platforms_say_in_the_environment_where_containers_listen():

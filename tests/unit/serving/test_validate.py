@@ -178,6 +178,12 @@ def test_the_port_of_haproxy_is_nobody_elses(check, said):
     assert "port 8000 is the one of `http_options`" in found
 
 
+def test_the_port_of_a_platform_is_not_haproxys(check, monkeypatch):
+    monkeypatch.setenv("AIP_HTTP_PORT", "8000")
+    (found,) = check(SPLIT)
+    assert "gateways listen as vertex's containers do" in found
+
+
 def test_a_default_endpoint_that_is_not_declared_is_said_with_the_nearest(check):
     args = "args: {registry: ./registry, state: ./state"
     text = SPLIT.replace(args, f"{args}, default_endpoint: diagnosys", 1)
