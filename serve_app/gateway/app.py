@@ -84,17 +84,20 @@ def build(predictor: Predictor, settings: Settings) -> GatewayApp:
 
 
 def _pages(site: Site) -> list[BaseRoute]:
-    shared = _Shared(site)
-    status = tfs.Pages(site)
-    readiness = kserve.Pages(site)
+    signatures = tfs.Pages(site)
     health = torchserve.Inference(site)
+
+    async def status(request: Request) -> Response:
+        """The versions of an endpoint, as TensorFlow Serving and KServe tell of them."""
+        return site.of_endpoint(request, _status)
+
     return [
         Route("/health", health.ping),
         Route("/version", mlflow.version),
-        Route("/v1/models", readiness.models),
-        Route(f"{kserve.MODEL}:explain", readiness.explain, methods=["POST"]),
-        *(Route(f"{place}/metadata", status.metadata) for place in _PLACES),
-        *(Route(place, shared.status) for place in _PLACES),
+        Route("/v1/models", oip.Pages(site).models),
+        Route(f"{kserve.MODEL}:explain", kserve.Pages(site).explain, methods=["POST"]),
+        *(Route(f"{place}/metadata", signatures.metadata) for place in _PLACES),
+        *(Route(place, status) for place in _PLACES),
         *own.pages(site),
         Route("/graphql", GraphQL(site), methods=["GET", "POST"]),
         *oip.pages(site),
@@ -104,17 +107,6 @@ def _pages(site: Site) -> list[BaseRoute]:
         *seldon.pages(site),
         *vertex.pages(site),
     ]
-
-
-class _Shared:
-    """What several systems ask for at one path, answered so that all of them can read it."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-
-    async def status(self, request: Request) -> Response:
-        """The versions of an endpoint, as TensorFlow Serving and KServe tell of them."""
-        return self._site.of_endpoint(request, _status)
 
 
 def _status(stage: Stage, versions: list[str]) -> dict[str, Any]:

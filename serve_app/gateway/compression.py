@@ -27,6 +27,15 @@ def encoding(accepted: str) -> str | None:
     return next((name for name in _WRAPPERS if name in taken and name not in refused), None)
 
 
+def negotiated(body: bytes, accepted: str) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
+    """A long body as a client with this `Accept-Encoding` takes it, and the headers that say so."""
+    vary = (b"vary", b"accept-encoding")
+    name = encoding(accepted)
+    if name is None:
+        return body, (vary,)
+    return packed(body, name), ((b"content-encoding", name.encode()), vary)
+
+
 def packed(body: bytes, name: str) -> bytes:
     """The body in an encoding that `encoding` gave."""
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _WRAPPERS[name])

@@ -122,14 +122,8 @@ def _marks(response: Response, reply: Reply) -> list[tuple[bytes, bytes]]:
 
 
 def _compressed(reply: Reply, accepted: str) -> Reply:
-    name = compression.encoding(accepted)
-    vary = (b"vary", b"accept-encoding")
-    if name is None:
-        return reply._replace(headers=(*reply.headers, vary))
-    said = (b"content-encoding", name.encode())
-    return Reply(
-        compression.packed(reply.body, name), reply.media_type, (*reply.headers, said, vary)
-    )
+    body, said = compression.negotiated(reply.body, accepted)
+    return reply._replace(body=body, headers=(*reply.headers, *said))
 
 
 def _cache_mark(cached: int, response: Response) -> bytes:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from serve_app import errors
 from serve_app.protocols import torchserve
-from serve_app.protocols.dialect import Refusal, Reply, Words
+from serve_app.protocols.dialect import Refusal, Reply, Words, in_common_words
 
 logger = logging.getLogger("serve_app.gateway")
 T = TypeVar("T")
@@ -56,7 +56,7 @@ def response(
     request_id: str,
     *,
     status: int | None = None,
-    refuse: Words = lambda _: None,
+    refuse: Words = in_common_words,
 ) -> Response:
     """The answer to a request that failed; nothing of the inside reaches the client.
 

@@ -86,13 +86,10 @@ class GraphQL:
     def _written(
         self, body: bytes, status: int, media_type: str, headers: Mapping[str, str]
     ) -> Response:
-        marks = {}
+        said: tuple[tuple[bytes, bytes], ...] = ()
         if len(body) > self._compress_above and "accept-encoding" in headers:
-            marks["vary"] = "accept-encoding"
-            name = compression.encoding(headers["accept-encoding"])
-            if name is not None:
-                marks["content-encoding"] = name
-                body = compression.packed(body, name)
+            body, said = compression.negotiated(body, headers["accept-encoding"])
+        marks = {name.decode(): value.decode() for name, value in said}
         return Response(body, status, marks, f"{media_type}; charset=utf-8")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column, Output
-from serve_app.protocols import oip_outputs
+from serve_app.protocols import methods, oip_outputs
 
 JSON = dict[str, Any]
 _SIZE: JSON = {"type": "integer", "minimum": 0}
@@ -172,9 +172,9 @@ def examples(described: EndpointDescription) -> JSON:
 
 def infer_request(described: EndpointDescription) -> JSON:
     """The body of a request in the Open Inference Protocol."""
-    names = [oip_outputs.PREDICT, *oip_outputs.ALIASES]
+    names = [methods.PREDICT, *oip_outputs.ALIASES]
     if described.output.probabilities:
-        names.append(oip_outputs.PREDICT_PROBA)
+        names.append(methods.PREDICT_PROBA)
     return {
         "type": "object",
         "required": ["inputs"],

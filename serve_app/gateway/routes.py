@@ -73,7 +73,7 @@ class Mounted(BaseRoute):
     path = "/{profile}"
 
     def __init__(self, apps: Mapping[str, GatewayApp]) -> None:
-        self._apps = dict(apps)
+        self._apps = apps
 
     def find(self, path: str) -> GatewayApp | None:
         """The application that a path leads to."""

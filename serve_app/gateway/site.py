@@ -14,15 +14,10 @@ from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage, Stages
 from serve_app.errors import NotReady
 from serve_app.gateway import errors
-from serve_app.protocols.dialect import Refusal, Reply, Words
+from serve_app.protocols.dialect import Words, in_common_words
 
 Describe = Callable[[Stage, list[str]], Any]
 """From an endpoint and those of its versions that are meant to JSON values."""
-
-
-def nothing_of_its_own(refusal: Refusal) -> Reply | None:  # noqa: ARG001
-    """The common form of errors."""
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ class Site:
 
     predictor: Predictor
     settings: Settings
-    refuse: Words = nothing_of_its_own
+    refuse: Words = in_common_words
 
     @property
     def stages(self) -> Stages:

@@ -113,6 +113,11 @@ Words = Callable[[Refusal], Reply | None]
 """How errors are said; none where the common form will do."""
 
 
+def in_common_words(refusal: Refusal) -> Reply | None:  # noqa: ARG001
+    """The form of errors that most clients read."""
+    return None
+
+
 class ByPath:
     """A dialect whose paths say who is asked, and whose errors are like everybody's."""
 

@@ -16,7 +16,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, NotAcceptable
 from serve_app.protocols import delimited, json_body, methods, npy, rows
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target, media_type
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 _LINES = frozenset({LINES, "application/x-jsonlines", "application/x-ndjson"})
@@ -213,7 +213,7 @@ def _accepted(headers: Mapping[str, str]) -> str:
         NotAcceptable: none is.
     """
     said = headers.get("accept", "")
-    kinds = [part.partition(";")[0].strip().lower() for part in said.split(",") if part.strip()]
+    kinds = [media_type(part) for part in said.split(",") if part.strip()]
     for kind in kinds or [JSON]:
         if kind in _ANSWERED:
             return _ANSWERED[kind]
@@ -229,18 +229,17 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
         msg = f"the body must have one of {', '.join(_FORMS)}; it {said}"
         raise BadEncoding(msg, known=list(_FORMS))
     (form,) = given
-    found = document[form]
     if form in {"dataframe_split", "inputs"}:
+        found = document[form]
         split = form == "dataframe_split"
         columns, count = (
             rows.of_split(found, call.names, form) if split else rows.of_columns(found, call.names)
         )
         json_body.check_rows(count, call.max_rows)
         return columns, count
-    if not isinstance(found, list):
-        raise BadEncoding(f"{form!r} must be a list of rows, got {told(found)}", key=form)
-    json_body.check_rows(len(found), call.max_rows)
-    return rows.of_rows([delimited.features(row) for row in found], call.names), len(found)
+    listed = json_body.rows_under(document, form)
+    json_body.check_rows(len(listed), call.max_rows)
+    return rows.of_rows([delimited.features(row) for row in listed], call.names), len(listed)
 
 
 def _told(response: Response) -> tuple[tuple[bytes, bytes], ...]:

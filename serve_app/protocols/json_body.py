@@ -12,6 +12,7 @@ import orjson
 from serve_app.core.columns import Array
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, TooLarge
+from serve_app.protocols.dialect import Refusal, Reply
 
 
 def parse(body: bytes, *, nan: bool = False) -> dict[str, Any]:
@@ -105,6 +106,23 @@ def dump_tokens(body: Mapping[str, Any]) -> bytes:
         return dump(body)
     said = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in body.items()}
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def rows_under(document: Mapping[str, Any], key: str) -> list[Any]:
+    """The list of rows that stands under a key.
+
+    Raises:
+        BadEncoding: something else does, or nothing.
+    """
+    found = document.get(key)
+    if not isinstance(found, list):
+        raise BadEncoding(f"{key!r} must be a list of rows, got {told(found)}", key=key)
+    return found
+
+
+def only_error(refusal: Refusal) -> Reply:
+    """An error as TensorFlow Serving, KServe and the Open Inference Protocol say it."""
+    return Reply(dump({"error": refusal.message}))
 
 
 def _as_object(document: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from serve_app.core.messages import Payload, Response
-from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body, methods, rows
 from serve_app.protocols.dialect import ANY, ByPath, Call, Refusal, Reply
@@ -44,15 +43,9 @@ class KServeV1(ByPath):
         key = next((key for key in _KEYS if key in document), None)
         if key is None:
             raise BadEncoding("the body has no key 'instances' and no key 'inputs'")
-        instances = document[key]
-        if not isinstance(instances, list):
-            raise BadEncoding(f"{key!r} must be a list of rows, got {told(instances)}", key=key)
-        json_body.check_rows(len(instances), call.max_rows)
-        if rows.are_frames(instances):
-            columns, count = rows.of_frames(instances, call.names)
-            json_body.check_rows(count, call.max_rows)
-        else:
-            columns, count = rows.of_rows(instances, call.names), len(instances)
+        columns, count = rows.of_instances(
+            json_body.rows_under(document, key), call.names, call.max_rows
+        )
         shares = methods.of_parameters(json_body.members(document, "parameters"))
         return Payload(columns=columns, rows=count, form=(event, shares))
 
@@ -87,4 +80,4 @@ def refuse(refusal: Refusal) -> Reply:
     """An error as KServe says it; FastAPI says for it that there is no such path."""
     if refusal.code == "no_such_path":
         return Reply(json_body.dump({"detail": "Not Found"}))
-    return Reply(json_body.dump({"error": refusal.message}))
+    return json_body.only_error(refusal)

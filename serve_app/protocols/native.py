@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from serve_app.core.messages import Payload, Response
-from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body, methods, rows
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Reply
@@ -56,14 +55,7 @@ class NativeJson(ByPath):
             columns, count = rows.of_columns(document["inputs"], call.names)
             json_body.check_rows(count, call.max_rows)
         else:
-            instances = _instances(document)
-            count = len(instances)
-            json_body.check_rows(count, call.max_rows)
-            if rows.are_frames(instances):
-                columns, count = rows.of_frames(instances, call.names)
-                json_body.check_rows(count, call.max_rows)
-            else:
-                columns = rows.of_rows(instances, call.names)
+            columns, count = rows.of_instances(_instances(document), call.names, call.max_rows)
         keys = json_body.members(document, "parameters")
         return Payload(
             columns=columns,
@@ -111,8 +103,4 @@ DIALECT = NativeJson()
 def _instances(document: dict[str, Any]) -> list[Any]:
     if "instances" not in document:
         raise BadEncoding(f"the body has no key 'instances'; {_SEND}", key="instances")
-    found = document["instances"]
-    if not isinstance(found, list):
-        msg = f"'instances' must be a list of rows, got {told(found)}"
-        raise BadEncoding(msg, key="instances")
-    return found
+    return json_body.rows_under(document, "instances")

@@ -18,9 +18,8 @@ from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import binary, json_body
+from serve_app.protocols.methods import PREDICT, PREDICT_PROBA
 
-PREDICT = "predict"
-PREDICT_PROBA = "predict_proba"
 ALIASES = {"output-0": PREDICT}
 """What other servers call an output: KServe's scikit-learn server has one, `output-0`."""
 _DATATYPES = {"float32": "FP32", "float64": "FP64", "string": "BYTES"}

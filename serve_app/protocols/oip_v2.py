@@ -16,7 +16,7 @@ from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
 from serve_app.protocols import binary, json_body, large_json, oip_outputs
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
 from serve_app.protocols.oip_outputs import Form
 from serve_app.protocols.tensors import Tensor, plain_columns, read_tensors
 
@@ -102,11 +102,6 @@ class OpenInferenceV2(ByPath):
 
 
 DIALECT = OpenInferenceV2()
-
-
-def refuse(refusal: Refusal) -> Reply:
-    """An error as the protocol says it."""
-    return Reply(json_body.dump({"error": refusal.message}))
 
 
 def parameters(response: Response) -> dict[str, Any]:

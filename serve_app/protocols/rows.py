@@ -10,6 +10,7 @@ from typing import Any
 from serve_app.core.messages import MISSING, RawColumns
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.protocols import json_body
 
 _MAX_STRAY_NAMES = 100
 
@@ -132,13 +133,31 @@ def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
     return found, lengths[first]
 
 
-def are_frames(instances: Sequence[Any]) -> bool:
+def of_instances(
+    instances: list[Any], columns: Sequence[str], max_rows: int
+) -> tuple[RawColumns, int]:
+    """The columns of rows or of small tables, as KServe's clients send both, and how many rows.
+
+    Raises:
+        BadEncoding: they are neither, or not all alike.
+        InvalidInput: rows or columns differ in length, or very many columns are strangers.
+        TooLarge: more than `max_rows` instances or rows.
+    """
+    json_body.check_rows(len(instances), max_rows)
+    if not _are_frames(instances):
+        return of_rows(instances, columns), len(instances)
+    found, count = _of_frames(instances, columns)
+    json_body.check_rows(count, max_rows)
+    return found, count
+
+
+def _are_frames(instances: Sequence[Any]) -> bool:
     """Whether each instance is a small table, `{column: [values]}`, as KServe's clients send it."""
     first = instances[0] if instances else None
     return type(first) is dict and bool(first) and all(type(v) is list for v in first.values())
 
 
-def of_frames(frames: Sequence[Any], columns: Sequence[str]) -> tuple[RawColumns, int]:
+def _of_frames(frames: Sequence[Any], columns: Sequence[str]) -> tuple[RawColumns, int]:
     """The columns of small tables, one below the other, and how many rows they have.
 
     Cells of a column that a table lacks are `MISSING`.

@@ -34,8 +34,6 @@ _PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
 _PART_NAMES = ("name", "shape", "datatype", "data")
 _PARTS = itemgetter(*_PART_NAMES)
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
-_SPECIAL = frozenset({"binary_data_size", "content_type"})
-"""The parameters that say something of how values are written."""
 
 
 class Tensor(NamedTuple):
@@ -117,36 +115,10 @@ def read_tensors(document: Mapping[str, Any], behind: Behind | None = None) -> l
             'send {"inputs": [{"name", "shape", "datatype", "data"}, …]}'
         )
         raise BadEncoding(msg, key="inputs")
-    tensors = [_read(body, index, behind) for index, body in enumerate(inputs)]
+    tensors = [_examined(body, index, behind) for index, body in enumerate(inputs)]
     if behind is not None:
         behind.finish()
     return tensors
-
-
-def _read(body: Any, index: int, behind: Behind | None) -> Tensor:
-    return _plain(body) or _examined(body, index, behind)
-
-
-def _plain(body: Any) -> Tensor | None:
-    """A column as most come, flat and of a length that fits; all others need a closer look."""
-    try:
-        name, shape, datatype, data = _PARTS(body)
-        known = _PLAIN[datatype]
-        rows = shape[0]
-        fits = rows == len(data) and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1))
-        special = "parameters" in body and not _SPECIAL.isdisjoint(body["parameters"] or ())
-    except (TypeError, KeyError, IndexError):
-        return None
-    if not fits or special or {type(size) for size in shape} != {int}:
-        return None
-    if type(name) is not str or type(data) is not list or not known.issuperset(map(type, data)):
-        return None
-    if datatype in _INT_RANGES:
-        low, high = _INT_RANGES[datatype]
-        for value in data:
-            if value is not None and not low <= value <= high:
-                return None
-    return Tensor(name, (rows,), data)
 
 
 def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:

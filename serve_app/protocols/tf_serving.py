@@ -13,7 +13,7 @@ from serve_app.core.signature import Column, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import json_body, methods, rows
-from serve_app.protocols.dialect import ANY, ByPath, Call, Refusal, Reply
+from serve_app.protocols.dialect import ANY, ByPath, Call, Reply
 
 _TYPES = {
     "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "bool": "DT_BOOL", "string": "DT_STRING",
@@ -68,11 +68,6 @@ class Predict(ByPath):
         said = methods.answered(response.answer.prediction, probabilities=shares)
         name = "outputs" if key == "inputs" else "predictions"
         return Reply(json_body.dump_tokens({name: json_body.plain(said)}))
-
-
-def refuse(refusal: Refusal) -> Reply:
-    """An error as TensorFlow Serving says it."""
-    return Reply(json_body.dump({"error": refusal.message}))
 
 
 class _Examples(ByPath):

@@ -125,10 +125,7 @@ RAW = RawVertex()
 
 
 def _payload(document: dict[str, Any], call: Call, *, wrapped: bool = False) -> Payload:
-    instances = document.get("instances")
-    if not isinstance(instances, list):
-        msg = f"'instances' must be a list of rows, got {told(instances)}"
-        raise BadEncoding(msg, key="instances")
+    instances = json_body.rows_under(document, "instances")
     json_body.check_rows(len(instances), call.max_rows)
     parameters = json_body.members(document, "parameters")
     return Payload(

@@ -16,10 +16,12 @@ from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
+from serve_app.errors import ModelFailed
 from serve_app.gateway import rpc
 from serve_app.gateway.app import build
 from serve_app.gateway.middleware import RequestIds
 from serve_app.gateway.site import Settings
+from serve_app.models.frames import to_columns
 from tests.clients import foreign
 
 ENDPOINTS = {
@@ -35,6 +37,7 @@ SETTINGS = Settings(
     max_body_bytes=1_000_000, max_rows=20_000, default_endpoint="risk", server_name="triton"
 )
 START_S = 20
+ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -97,3 +100,26 @@ def call(request, tmp_path_factory):
     said = tmp_path_factory.mktemp("client") / "stderr"
     with foreign.running(request.module.SCRIPT, said) as calling:
         yield calling
+
+
+@pytest.fixture
+def head(frame):
+    """The rows that clients send."""
+    return frame.head(ROWS)
+
+
+@pytest.fixture
+def model(served, head):
+    """What the first variant of `risk` says of these rows."""
+    return served.models["logistic@1"].predict(to_columns(head))
+
+
+@pytest.fixture
+def failing():
+    """A model that fails whatever it is asked."""
+
+    class Failing:
+        def predict(self, columns):
+            raise ModelFailed("the model failed")
+
+    return Failing()

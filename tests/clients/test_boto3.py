@@ -4,29 +4,10 @@ import json
 
 import pytest
 
-from serve_app.errors import ModelFailed
 from serve_app.models.frames import to_columns
 from tests.clients.foreign import Raised
 
 SCRIPT = "boto3_calls.py"
-ROWS = 20
-
-
-class Failing:
-    """A model that fails whatever it is asked."""
-
-    def predict(self, columns):
-        raise ModelFailed("the model failed")
-
-
-@pytest.fixture
-def head(frame):
-    return frame.head(ROWS)
-
-
-@pytest.fixture
-def model(served, head):
-    return served.models["logistic@1"].predict(to_columns(head))
 
 
 def bodies(head):
@@ -126,8 +107,8 @@ def test_what_is_wrong_with_a_request_is_a_validation_error(call, served, change
     assert refused.value.kinds[:2] == ["ValidationError", "ClientError"]
 
 
-def test_a_model_that_fails_is_a_model_error(call, served):
-    served.local.replace({"line@1": Failing()})
+def test_a_model_that_fails_is_a_model_error(call, served, failing):
+    served.local.replace({"line@1": failing})
     with pytest.raises(Raised, match="the model failed") as refused:
         call("invoke", place=served.http, EndpointName="age", ContentType="text/csv", body="63,2.5")
     assert refused.value.kinds[:2] == ["ModelError", "ClientError"]

@@ -9,18 +9,7 @@ import pytest
 
 from serve_app.models.frames import to_columns
 
-ROWS = 20
 TIMEOUT_S = 30
-
-
-@pytest.fixture
-def head(frame):
-    return frame.head(ROWS)
-
-
-@pytest.fixture
-def model(served, head):
-    return served.models["logistic@1"].predict(to_columns(head))
 
 
 @pytest.fixture

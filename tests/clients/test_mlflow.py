@@ -5,22 +5,10 @@ import math
 import pytest
 
 from serve_app import __version__
-from serve_app.models.frames import to_columns
 from tests.clients.foreign import Raised
 
 SCRIPT = "mlflow_calls.py"
-ROWS = 20
 FORMS = ["frame", "ndarray", "list", "records"]
-
-
-@pytest.fixture
-def head(frame):
-    return frame.head(ROWS)
-
-
-@pytest.fixture
-def model(served, head):
-    return served.models["logistic@1"].predict(to_columns(head))
 
 
 def test_the_server_is_waited_for_and_says_its_version(call, served):

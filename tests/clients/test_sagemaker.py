@@ -6,7 +6,6 @@ from serve_app.models.frames import to_columns
 from tests.clients.foreign import Raised
 
 SCRIPT = "sagemaker_calls.py"
-ROWS = 20
 WRITTEN = [
     ("frame", "CSVSerializer"),
     ("ndarray", "CSVSerializer"),
@@ -28,11 +27,6 @@ def read(labels):
         "CSVDeserializer": [[label] for label in labels],
         "NumpyDeserializer": labels,
     }
-
-
-@pytest.fixture
-def head(frame):
-    return frame.head(ROWS)
 
 
 @pytest.fixture

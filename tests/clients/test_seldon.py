@@ -6,19 +6,8 @@ import pytest
 
 from serve_app.models.frames import to_columns
 
-ROWS = 20
 GATEWAY = "seldon/some-namespace/risk/api/v1.0/predictions"
 PATHS = ["api/v1.0/predictions", GATEWAY]
-
-
-@pytest.fixture
-def head(frame):
-    return frame.head(ROWS)
-
-
-@pytest.fixture
-def model(served, head):
-    return served.models["logistic@1"].predict(to_columns(head))
 
 
 @pytest.fixture
@@ -65,7 +54,7 @@ def test_names_say_the_order_of_the_columns(client, head, model, kind):
     assert values(turned, kind) == values(plain, kind) == model.probabilities.tolist()
 
 
-@pytest.mark.parametrize(("kind", "shape"), [("ndarray", (ROWS,)), ("tensor", (ROWS, 1))])
+@pytest.mark.parametrize(("kind", "shape"), [("ndarray", (20,)), ("tensor", (20, 1))])
 def test_numbers_have_a_name_per_column(client, served, head, kind, shape):
     path = GATEWAY.replace("risk", "age")
     answer = client.post(path, json=message(head, kind)).json()

@@ -8,13 +8,7 @@ import pytest
 
 from serve_app.models.frames import to_columns
 
-ROWS = 20
 AS_A_FORM = {"content-type": "application/x-www-form-urlencoded"}
-
-
-@pytest.fixture
-def head(frame):
-    return frame.head(ROWS)
 
 
 @pytest.fixture

@@ -5,29 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serve_app.errors import ModelFailed
 from serve_app.models.frames import to_columns
 from tests.clients.foreign import Raised
 
 SCRIPT = "vertex_calls.py"
-ROWS = 20
-
-
-class Failing:
-    """A model that fails whatever it is asked."""
-
-    def predict(self, columns):
-        raise ModelFailed("the model failed")
-
-
-@pytest.fixture
-def head(frame):
-    return frame.head(ROWS)
-
-
-@pytest.fixture
-def model(served, head):
-    return served.models["logistic@1"].predict(to_columns(head))
 
 
 def instances(head, form):
@@ -95,8 +76,8 @@ def test_errors_are_googles_and_say_what_is_wrong(call, served, endpoint, rows, 
         call("raw_predict", place=served.http, endpoint=endpoint, body={"instances": rows})
 
 
-def test_a_model_that_fails_is_an_internal_error(call, served):
-    served.local.replace({"line@1": Failing()})
+def test_a_model_that_fails_is_an_internal_error(call, served, failing):
+    served.local.replace({"line@1": failing})
     with pytest.raises(Raised, match="the model failed") as refused:
         call("predict", place=served.http, endpoint="age", instances=[[63, 2]])
     assert "InternalServerError" in refused.value.kinds

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from serve_app.engine.stages import Stage
 from serve_app.errors import NotFound
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.profiles import oip
@@ -21,17 +19,18 @@ MODEL = "/v1/models/{endpoint:bare}"
 
 def _pages(site: Site) -> Sequence[BaseRoute]:
     pages = Pages(site)
+    models = oip.Pages(site)
     return [
         Route("/", pages.alive),
-        Route("/v1/models", pages.models),
-        Route(MODEL, pages.ready),
+        Route("/v1/models", models.models),
+        Route(MODEL, models.model_ready),
         Route(f"{MODEL}:explain", pages.explain, methods=["POST"]),
         *oip.pages(site),
     ]
 
 
 class Pages:
-    """Life and readiness, as KServe's clients ask for them."""
+    """Life and explanations, as KServe's clients ask for them."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -40,23 +39,11 @@ class Pages:
         """The process answers."""
         return json({"status": "alive"})
 
-    async def models(self, request: Request) -> Response:  # noqa: ARG002
-        """The names of all endpoints."""
-        return json({"models": sorted(self._site.stages.endpoints)})
-
-    async def ready(self, request: Request) -> Response:
-        """An endpoint can be asked."""
-        return self._site.of_endpoint(request, _ready)
-
     async def explain(self, request: Request) -> Response:
         """There are no explanations yet."""
         name = request.path_params["endpoint"]
         msg = f"endpoint {name[:80]!r} has no explainer; use :predict"
         return self._site.refused(request, NotFound(msg))
-
-
-def _ready(stage: Stage, versions: list[str]) -> Any:  # noqa: ARG001
-    return {"name": stage.spec.name, "ready": True}
 
 
 PREDICTIONS = (Spoken(f"{MODEL}:predict", kserve_v1.DIALECT),)

@@ -14,7 +14,7 @@ from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError, NotPermitted
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.site import Site, json
-from serve_app.protocols import oip_outputs, oip_triton, oip_v2
+from serve_app.protocols import json_body, oip_outputs, oip_triton, oip_v2
 
 MODEL = "/v2/models/{endpoint:bare}"
 PLACES = (MODEL, MODEL + "/versions/{version:bare}")
@@ -23,7 +23,7 @@ _NOT_SHARED = "memory is not shared with clients here; send tensors in the reque
 
 def pages(site: Site) -> Sequence[BaseRoute]:
     """All that tells of the server and its models."""
-    own = _Pages(site)
+    own = Pages(site)
     shared = [
         route
         for kind in ("system", "cuda")
@@ -55,7 +55,9 @@ def pages(site: Site) -> Sequence[BaseRoute]:
     ]
 
 
-class _Pages:
+class Pages:
+    """The server, its models, and what Triton's clients ask beside."""
+
     def __init__(self, site: Site) -> None:
         self._site = site
 
@@ -79,7 +81,7 @@ class _Pages:
 
     async def model(self, request: Request) -> Response:
         """An endpoint's columns and outputs."""
-        return self._site.of_endpoint(request, _metadata)
+        return self._site.of_endpoint(request, metadata)
 
     async def model_ready(self, request: Request) -> Response:
         """An endpoint can be asked."""
@@ -88,7 +90,7 @@ class _Pages:
     async def configuration(self, request: Request) -> Response:
         """An endpoint as Triton's configurations describe models."""
         return self._site.of_endpoint(
-            request, lambda stage, found: oip_triton.configuration(_metadata(stage, found))
+            request, lambda stage, found: oip_triton.configuration(metadata(stage, found))
         )
 
     async def statistics(self, request: Request) -> Response:
@@ -135,7 +137,8 @@ class _Pages:
         return oip_triton.statistics(name, stage.versions(None), self._site.predictor.counts(name))
 
 
-def _metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
+def metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
+    """An endpoint's columns and outputs."""
     return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
 
 
@@ -144,4 +147,4 @@ def _ready(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
 
 
 PREDICTIONS = tuple(Spoken(f"{place}/infer", oip_v2.DIALECT) for place in PLACES)
-PROFILE = Profile(predictions=PREDICTIONS, pages=pages, refuse=oip_v2.refuse)
+PROFILE = Profile(predictions=PREDICTIONS, pages=pages, refuse=json_body.only_error)

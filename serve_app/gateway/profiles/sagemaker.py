@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -17,10 +16,10 @@ from starlette.routing import BaseRoute, Route
 from serve_app.engine.stages import Stage
 from serve_app.errors import BadEncoding, ClientError, Conflict
 from serve_app.gateway import bodies
+from serve_app.gateway.listing import entry, listed, refused_write
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.profiles.torchserve import listed, refused_write
 from serve_app.gateway.site import Site, headers_of, json
-from serve_app.protocols import invocations
+from serve_app.protocols import invocations, json_body
 from serve_app.protocols.dialect import ANY
 
 _MIB = 1024 * 1024
@@ -88,18 +87,14 @@ class _Pages:
         limit = self._site.settings.max_body_bytes
         headers = headers_of(request.scope)
         body = await bodies.read(request.receive, headers, max_bytes=limit, accepted=ANY)
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            document = None
-        name = document.get("model_name") if isinstance(document, dict) else None
+        name = json_body.parse(body).get("model_name")
         if not isinstance(name, str):
             raise BadEncoding('the body must be {"model_name": name, "url": where it lies}')
         return name
 
 
 def _described(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
-    return {"modelName": stage.spec.name, "modelUrl": f"/v1/models/{stage.spec.name}"}
+    return entry(stage.spec.name)
 
 
 INVOKE = "/models/{endpoint:bare}/invoke"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from serve_app.engine.stages import Stage
 from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profiles import oip
 from serve_app.gateway.site import Site, json
-from serve_app.protocols import oip_outputs, seldon
+from serve_app.protocols import seldon
 
 _GRAPH = "/{namespace:bare}/{endpoint:bare}"
 PLACES = ("", _GRAPH, f"/seldon{_GRAPH}")
@@ -65,15 +64,11 @@ class _Pages:
 
     async def metadata(self, request: Request) -> Response:
         """An endpoint's columns and outputs."""
-        return self._site.of_endpoint(request, _metadata)
+        return self._site.of_endpoint(request, oip.metadata)
 
 
 async def _pong(request: Request) -> Response:  # noqa: ARG001
     return PlainTextResponse("pong")
-
-
-def _metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
-    return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
 
 
 PROFILE = Profile(

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app.engine.stages import Stage
-from serve_app.errors import NotFound, NotPermitted
+from serve_app.errors import NotFound
 from serve_app.gateway import own
-from serve_app.gateway.paging import page
+from serve_app.gateway.listing import listed, refused_write
 from serve_app.gateway.profile import SENT, Profile, Spoken
 from serve_app.gateway.profiles import kserve, oip
 from serve_app.gateway.site import Site, json
@@ -92,23 +92,6 @@ class _Management:
     async def write(self, request: Request) -> Response:
         """Clients do not decide what is served."""
         return refused_write(self._site, request)
-
-
-def listed(site: Site, request: Request) -> Response:
-    """The endpoints by name and route, a page at a time, as `/models` of two systems has them."""
-    found = page(sorted(site.stages.endpoints), request.query_params)
-    models = [{"modelName": name, "modelUrl": f"/v1/models/{name}"} for name in found.items]
-    following = {"nextPageToken": found.following} if found.following else {}
-    return json({"models": models, **following})
-
-
-def refused_write(site: Site, request: Request) -> Response:
-    """The answer to whoever wants to register, scale or remove a model by a request."""
-    msg = (
-        "models are not registered, scaled or removed by requests: use serve-app register, and "
-        "serve-app deploy with the configuration"
-    )
-    return site.refused(request, NotPermitted(msg))
 
 
 def _described(stage: Stage, versions: list[str]) -> object:

@@ -1,0 +1,58 @@
+"""The endpoints at `/models`, as TorchServe and SageMaker list them, and what may not be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serve_app.errors import NotPermitted
+from serve_app.gateway.site import Site, json
+
+DEFAULT_LIMIT = 100
+
+
+class Page(NamedTuple):
+    """Some of a list, and the token that asks for those that follow."""
+
+    items: Sequence[str]
+    following: str | None
+
+
+def page(items: Sequence[str], asked: Mapping[str, str]) -> Page:
+    """The page that `limit` and `next_page_token` of a query ask for.
+
+    What is no number counts as not given, as with TorchServe.
+    """
+    start = _number(asked.get("next_page_token"), 0)
+    limit = _number(asked.get("limit"), DEFAULT_LIMIT) or DEFAULT_LIMIT
+    stop = start + min(limit, DEFAULT_LIMIT)
+    return Page(items[start:stop], str(stop) if stop < len(items) else None)
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else otherwise
+
+
+def entry(name: str) -> dict[str, str]:
+    """An endpoint by its name and where it is asked."""
+    return {"modelName": name, "modelUrl": f"/v1/models/{name}"}
+
+
+def listed(site: Site, request: Request) -> Response:
+    """The endpoints by name and route, a page at a time, as `/models` of two systems has them."""
+    found = page(sorted(site.stages.endpoints), request.query_params)
+    models = [entry(name) for name in found.items]
+    following = {"nextPageToken": found.following} if found.following else {}
+    return json({"models": models, **following})
+
+
+def refused_write(site: Site, request: Request) -> Response:
+    """The answer to whoever wants to register, scale or remove a model by a request."""
+    msg = (
+        "models are not registered, scaled or removed by requests: use serve-app register, and "
+        "serve-app deploy with the configuration"
+    )
+    return site.refused(request, NotPermitted(msg))
