@@ -25,6 +25,8 @@ LARGE_BYTES = 128 * 1024
 # What simdjson raises for what it cannot read, and reading on for what is of another shape.
 _OF_OTHERS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _FLOATS = frozenset({"FP64", "FP32"})
+_PARTS = frozenset({"name", "shape", "datatype", "data"})
+_HOLDERS = frozenset({dict, list})
 _KEYS = frozenset({"id", "parameters", "inputs", "outputs"})
 
 
@@ -42,6 +44,9 @@ def parse(body: bytes) -> dict[str, Any] | None:
         document = {name: _plain(found[name]) for name in _names(found) if name != "inputs"}
         inputs: Any = found["inputs"]
         document["inputs"] = [_input(one) for one in inputs]
+        # Arrays hold the numbers of lists in lists too: with more brackets, one was not flat.
+        if body.count(b"[") != _lists(document):
+            return None
     except (*_OF_OTHERS, _Unusual):
         return None
     return document
@@ -65,21 +70,33 @@ def _plain(value: Any) -> Any:
 
 
 def _input(found: Any) -> dict[str, Any]:
-    read = {name: _plain(found[name]) for name in _names(found) if name != "data"}
+    names = _names(found)
+    if not _PARTS.issubset(names):
+        raise _Unusual
+    read = {name: _plain(found[name]) for name in names if name != "data"}
     data = found["data"]
     floats = read["datatype"] in _FLOATS and isinstance(data, simdjson.Array)
-    return {**read, "data": _doubles(data, read["shape"]) if floats else _plain(data)}
+    return {**read, "data": _doubles(data) if floats else _plain(data)}
 
 
-def _doubles(data: Any, shape: Any) -> Array:
-    """The numbers of a list, flat or with a list per row.
+def _doubles(data: Any) -> Array:
+    """The numbers of a list, and of all lists in it.
 
     Raises:
-        _Unusual: the lists are of other lengths, or integers may have been rounded.
+        _Unusual: integers may have been rounded.
     """
     values = np.frombuffer(data.as_buffer(of_type="d"), dtype=np.float64)
-    if len(data) != values.size and any(len(row) != shape[1] for row in data):
-        raise _Unusual
     if values.size and max(values.max(), -values.min()) >= EXACT:
         raise _Unusual
     return values
+
+
+def _lists(value: Any) -> int:
+    """How many lists a value holds, itself included; an array counts as one."""
+    if isinstance(value, np.ndarray):
+        return 1
+    if isinstance(value, dict):
+        return sum(map(_lists, value.values()))
+    if isinstance(value, list):
+        return 1 + sum(_lists(one) for one in value if type(one) in _HOLDERS)
+    return 0
