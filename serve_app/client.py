@@ -123,11 +123,14 @@ class _Calls:
         data: Any,
         version: str | None,
         parameters: Mapping[str, Any] | None,
+        method: str | None,
         timeout_s: float | None,
     ) -> _Steps:
         """The steps of a prediction."""
         path = f"/v1/models/{endpoint}" + (f"/versions/{version}" if version else "")
         body = {**rows(data), **({"parameters": dict(parameters)} if parameters else {})}
+        if method is not None:
+            body["signature_name"] = method
         content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
         return self._steps("POST", f"{path}:predict", content, timeout_s)
 
@@ -210,11 +213,13 @@ class Client:
         *,
         version: str | None = None,
         parameters: Mapping[str, Any] | None = None,
+        method: str | None = None,
         timeout_s: float | None = None,
     ) -> Answer:
         """Predict every row of a frame, a matrix, or a list of rows.
 
-        `parameters` are other named values, of which the route may use one as its key.
+        `parameters` are other named values, of which the route may use one as its key. The
+        `method` "predict_proba" or "raw_scores" makes those the predictions of the answer.
 
         Raises:
             InvalidInput: the rows break the schema; `details["violations"]` says how.
@@ -223,7 +228,7 @@ class Client:
             Unavailable: nobody answered in time.
             ServerFault: a model failed.
         """
-        steps = self._calls.prediction(endpoint, data, version, parameters, timeout_s)
+        steps = self._calls.prediction(endpoint, data, version, parameters, method, timeout_s)
         return _answer(self._run(steps))
 
     def endpoints(self) -> list[dict[str, Any]]:
@@ -274,10 +279,11 @@ class AsyncClient:
         *,
         version: str | None = None,
         parameters: Mapping[str, Any] | None = None,
+        method: str | None = None,
         timeout_s: float | None = None,
     ) -> Answer:
         """Predict every row; like `Client.predict`, errors included."""
-        steps = self._calls.prediction(endpoint, data, version, parameters, timeout_s)
+        steps = self._calls.prediction(endpoint, data, version, parameters, method, timeout_s)
         return _answer(await self._run(steps))
 
     async def endpoints(self) -> list[dict[str, Any]]:

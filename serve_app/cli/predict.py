@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from serve_app.cli import output, web
+from serve_app.core.messages import PREDICT, RAW_SCORES
 from serve_app.errors import BadEncoding
 from serve_app.serving.cluster import Cluster
 
@@ -25,6 +26,9 @@ from serve_app.serving.cluster import Cluster
 @click.option("--url", help="The gateway's address.  [default: the running cluster's]")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first rows.")
 @click.option("--key", "keys", multiple=True, metavar="NAME=VALUE", help="What a route sticks to.")
+@click.option(
+    "--raw-scores", is_flag=True, help="Print the model's raw scores in place of predictions."
+)
 @output.option_state
 @output.as_json
 def predict(
@@ -33,6 +37,7 @@ def predict(
     url: str | None,
     limit: int | None,
     keys: tuple[str, ...],
+    raw_scores: bool,
     state: str,
     as_json: bool,
 ) -> None:
@@ -40,16 +45,16 @@ def predict(
     base = url or Cluster(Path(state)).require().http_url
     rows = read_rows(Path(data))[:limit]
     parameters = dict(key.partition("=")[::2] for key in keys)
-    answer = web.post(
-        f"{base}/v1/models/{endpoint}:predict", {"instances": rows, "parameters": parameters}
-    )
+    method = RAW_SCORES if raw_scores else PREDICT
+    body = {"instances": rows, "parameters": parameters, "signature_name": method}
+    answer = web.post(f"{base}/v1/models/{endpoint}:predict", body)
     if as_json:
         output.print_json(answer)
         return
     classes = answer.get("classes", [])
     output.print_table(
         f"{endpoint}: {', '.join(answer['variants'])} under snapshot {answer['snapshot']}",
-        ["row", "prediction", *[f"p({label})" for label in classes]],
+        ["row", "raw score" if raw_scores else "prediction", *[f"p({label})" for label in classes]],
         prediction_rows(answer),
     )
     for warning in answer.get("warnings", []):

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from serve_app.core.columns import Array
+
+Method = Literal["predict", "predict_proba", "raw_scores"]
+"""What a request wants of a model: what it decides, or the numbers by which it does."""
+PREDICT: Method = "predict"
+PREDICT_PROBA: Method = "predict_proba"
+RAW_SCORES: Method = "raw_scores"
 
 RawColumns = Mapping[str, Sequence[Any]]
 """Decoded, unvalidated columns: name to one value per row, `MISSING` where a row has none."""
@@ -33,6 +39,7 @@ class Payload:
 
     `keys` holds the other named values of the body, among which a route may find the one
     that it sticks to; `form` is what the dialect itself has to remember until it answers.
+    Raw scores are computed for a `method` that wants them, beside everything else.
     """
 
     columns: RawColumns
@@ -40,6 +47,7 @@ class Payload:
     keys: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
     form: Any = None
+    method: Method = PREDICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +72,21 @@ class Prediction:
 
     `values` has shape (n,) or, with several outputs, (n, m): class labels of a classifier,
     numbers of a regressor. `probabilities` has shape (n, classes), in the order of the
-    signature's labels, when the model gives them.
+    signature's labels, when the model gives them. `scores` are raw scores (a decision
+    function, margins) in the library's own shape, (n,) or (n, k), where they were asked for.
     """
 
     values: Array
     probabilities: Array | None = None
+    scores: Array | None = None
 
     def slice(self, start: int, stop: int) -> Prediction:
         """The rows from `start` up to `stop`."""
-        probabilities = self.probabilities
+        probabilities, scores = self.probabilities, self.scores
         return Prediction(
-            self.values[start:stop], None if probabilities is None else probabilities[start:stop]
+            self.values[start:stop],
+            None if probabilities is None else probabilities[start:stop],
+            None if scores is None else scores[start:stop],
         )
 
 

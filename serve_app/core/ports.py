@@ -17,6 +17,13 @@ class Model(Protocol):
         """Predict every row. Raises RowsRefused or ModelFailed."""
         ...
 
+    def predict_with_scores(self, columns: Columns) -> Prediction:
+        """Predict every row, with its raw scores.
+
+        Raises as `predict` does, and InvalidInput where it has none.
+        """
+        ...
+
     def transform(self, columns: Columns) -> Columns:
         """Transform every row. Raises RowsRefused or ModelFailed."""
         ...
@@ -31,6 +38,12 @@ class Models(Protocol):
 
     async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
         """Ask one version to predict."""
+        ...
+
+    async def predict_with_scores(
+        self, version: str, columns: Columns, deadline: float
+    ) -> Prediction:
+        """Ask one version to predict, and for its raw scores."""
         ...
 
     async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:

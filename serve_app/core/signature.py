@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 OutputKind = Literal["classification", "regression", "transform"]
@@ -78,13 +78,22 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What comes out: class labels, numbers (`width` of them per row), or `columns`."""
+    """What comes out: class labels, numbers (`width` of them per row), or `columns`.
+
+    `probabilities` come with every prediction where there are any, `raw_scores` on demand.
+    """
 
     kind: OutputKind
     labels: tuple[Any, ...] = ()
     probabilities: bool = False
     width: int = 1
     columns: tuple[Column, ...] = ()
+    raw_scores: bool = False
+
+    @property
+    def scores_width(self) -> int:
+        """How many raw scores a row has: one per class of more than two, else one per output."""
+        return len(self.labels) if len(self.labels) > 2 else self.width
 
     def to_json(self) -> dict[str, Any]:
         """The output as JSON values."""
@@ -94,6 +103,7 @@ class Output:
             "probabilities": self.probabilities,
             "width": self.width,
             "columns": [column.to_json() for column in self.columns],
+            "raw_scores": self.raw_scores,
         }
 
     @classmethod
@@ -105,6 +115,7 @@ class Output:
             probabilities=body.get("probabilities", False),
             width=body.get("width", 1),
             columns=tuple(Column.from_json(column) for column in body.get("columns", ())),
+            raw_scores=body.get("raw_scores", False),
         )
 
 
@@ -119,6 +130,10 @@ class Signature:
     def names(self) -> tuple[str, ...]:
         """The names of the input columns, in order."""
         return tuple(column.name for column in self.inputs)
+
+    def with_raw_scores(self, given: bool) -> Signature:
+        """The same, but for whether raw scores can be asked for."""
+        return replace(self, output=replace(self.output, raw_scores=given))
 
     def to_json(self) -> dict[str, Any]:
         """The signature as JSON values."""

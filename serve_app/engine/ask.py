@@ -15,6 +15,7 @@ from serve_app.core.ports import Clock, Models
 from serve_app.core.snapshot import Endpoint, Variant
 from serve_app.errors import (
     DeadlineExceeded,
+    InvalidInput,
     NotReady,
     Overloaded,
     RowsRefused,
@@ -52,9 +53,12 @@ class Asked:
         )
 
     async def one(self, version: str, columns: Columns, deadline: float) -> Prediction:
-        """Ask one variant, which has its share of the time and not all of it."""
-        own = min(deadline, self.clock() + self.variant_timeout_s)
-        return await self.models.predict(version, columns, own)
+        """Ask one variant."""
+        return await self.models.predict(version, columns, self.until(deadline))
+
+    def until(self, deadline: float) -> float:
+        """Until when one variant may answer: it has its share of the time and not all of it."""
+        return min(deadline, self.clock() + self.variant_timeout_s)
 
     async def rescue(
         self,
@@ -77,12 +81,17 @@ class Asked:
         )
 
     def aligned(self, prediction: Prediction, variant: Variant) -> Prediction:
-        """The prediction with its probabilities in the endpoint's order of labels."""
-        probabilities = prediction.probabilities
-        if probabilities is None or variant.labels == self.labels:
+        """The prediction with its probabilities and scores in the endpoint's order of labels."""
+        if variant.labels == self.labels:
             return prediction
+        probabilities, scores = prediction.probabilities, prediction.scores
         order = [variant.labels.index(label) for label in self.labels]
-        return Prediction(prediction.values, probabilities[:, order])
+        if probabilities is not None:
+            probabilities = probabilities[:, order]
+        if scores is not None:
+            # A single score speaks for the second of two classes, and against the first.
+            scores = scores[:, order] if scores.ndim == 2 else -scores
+        return Prediction(prediction.values, probabilities, scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,39 @@ class AskInTurn:
                 break
         late = DeadlineExceeded("no variant was asked in time")
         return await asked.rescue(columns, deadline, failures, first or late)
+
+
+@dataclass(frozen=True, slots=True)
+class AskForScores:
+    """One variant gives raw scores, and nobody else in its place.
+
+    What a score means differs from model to model, so that neither an ensemble nor another
+    variant can answer for the one that was chosen.
+    """
+
+    asked: Asked
+
+    async def __call__(self, plan: Plan, columns: Columns, deadline: float) -> Answer:
+        """Ask the variant that the route chose, or that the request names.
+
+        Raises:
+            InvalidInput: several variants answer together, or the variant has no raw scores.
+            ServeError: the variant did not answer.
+        """
+        if plan.together:
+            msg = (
+                "an ensemble has no raw scores, since those of its variants do not compare; ask "
+                f"for one of them by its version: {', '.join(plan.variants)}"
+            )
+            raise InvalidInput(msg, known=list(plan.variants))
+        version = plan.variants[0]
+        asked = self.asked
+        until = asked.until(deadline)
+        try:
+            prediction = await asked.models.predict_with_scores(version, columns, until)
+        except InvalidInput as error:
+            raise InvalidInput(f"{version}: {error.message}", **error.details) from error
+        return Answer(asked.aligned(prediction, asked.variants[version]), (version,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from serve_app.core.combine import COMBINE
 from serve_app.core.ports import Clock, Models, Router
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.snapshot import Endpoint, Snapshot
-from serve_app.engine.ask import Asked, AskInTurn, AskTogether
+from serve_app.engine.ask import Asked, AskForScores, AskInTurn, AskTogether
 from serve_app.engine.stages import Ask, Prepare, Stage, Stages
 from serve_app.routing import KINDS
 
@@ -78,6 +78,8 @@ class Assembler:
 
     def _stage(self, spec: Endpoint, aliases: Mapping[str, Mapping[str, int]]) -> Stage:
         names = spec.signature.names
+        models = self._inline if spec.inline else self._replicas
+        asked = Asked.of(spec, models, self._clock)
         return Stage(
             spec=spec,
             names=names,
@@ -85,7 +87,8 @@ class Assembler:
             router=self._router(spec),
             cache=self._caches[spec.name][1] if spec.cache is not None else NoCache(),
             prepare=self._prepare(spec),
-            ask=self._ask(spec),
+            ask=self._ask(asked, spec),
+            ask_for_scores=AskForScores(asked),
             labels=spec.signature.output.labels,
             drops=spec.key if spec.key is not None and spec.key not in names else None,
             aliased=_aliased(spec, aliases),
@@ -108,9 +111,7 @@ class Assembler:
 
         return transform
 
-    def _ask(self, spec: Endpoint) -> Ask:
-        models = self._inline if spec.inline else self._replicas
-        asked = Asked.of(spec, models, self._clock)
+    def _ask(self, asked: Asked, spec: Endpoint) -> Ask:
         if spec.combine is None:
             return AskInTurn(asked)
         return AskTogether(asked, COMBINE[spec.combine], spec.quorum)

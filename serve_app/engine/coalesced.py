@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Generic
 
 from serve_app.core.batcher import MAX_BYTES, Coalescer, Counters
 from serve_app.core.columns import Columns
@@ -24,49 +25,76 @@ class Limits:
 
 
 class CoalescedModels:
-    """Wraps any `Models`: what arrives together goes together."""
+    """Wraps any `Models`: what arrives together and asks the same goes together."""
 
     def __init__(self, models: Models, *, clock: Clock, limits: Limits) -> None:
-        self._models = models
-        self._clock = clock
-        self._limits = limits
-        self._predict: dict[str, Coalescer[Prediction]] = {}
-        self._transform: dict[str, Coalescer[Columns]] = {}
+        self._predict = _ByVersion(models.predict, clock, limits)
+        self._scored = _ByVersion(models.predict_with_scores, clock, limits)
+        self._transform = _ByVersion(models.transform, clock, limits)
 
     async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
         """Predict, together with whatever else waits for this version."""
-        coalescer = self._predict.get(version)
-        if coalescer is None:
-            coalescer = self._predict[version] = self._coalescer(version, self._models.predict)
-        return await coalescer.submit(columns, deadline)
+        return await self._predict.of(version).submit(columns, deadline)
+
+    async def predict_with_scores(
+        self, version: str, columns: Columns, deadline: float
+    ) -> Prediction:
+        """Predict with raw scores, together with whatever else wants those of this version."""
+        return await self._scored.of(version).submit(columns, deadline)
 
     async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
         """Transform, together with whatever else waits for this version."""
-        coalescer = self._transform.get(version)
-        if coalescer is None:
-            coalescer = self._transform[version] = self._coalescer(version, self._models.transform)
-        return await coalescer.submit(columns, deadline)
+        return await self._transform.of(version).submit(columns, deadline)
 
     def counters(self) -> Mapping[str, Counters]:
-        """What was done for each version since it was first asked, both ways of asking."""
+        """What was done for each version since it was first asked, all ways of asking."""
         found: dict[str, Counters] = {}
-        for coalescers in (self._predict, self._transform):
-            for version, coalescer in coalescers.items():
-                found[version] = found.get(version, Counters()) + coalescer.counters
+        for version, counters in (
+            *self._predict.counters(), *self._scored.counters(), *self._transform.counters(),
+        ):  # fmt: skip
+            found[version] = found.get(version, Counters()) + counters
         return found
 
     def retire(self, keep: Collection[str]) -> None:
         """Forget every version but these; what is on its way still gets its answer."""
-        for version in [v for v in self._predict if v not in keep]:
-            del self._predict[version]
-        for version in [v for v in self._transform if v not in keep]:
-            del self._transform[version]
+        self._predict.retire(keep)
+        self._scored.retire(keep)
+        self._transform.retire(keep)
 
-    def _coalescer(
-        self, version: str, call: Callable[[str, Columns, float], Awaitable[T]]
-    ) -> Coalescer[T]:
+
+class _ByVersion(Generic[T]):
+    """A coalescer for each version, for one way of asking."""
+
+    def __init__(
+        self,
+        call: Callable[[str, Columns, float], Awaitable[T]],
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._call = call
+        self._clock = clock
+        self._limits = limits
+        self._coalescers: dict[str, Coalescer[T]] = {}
+
+    def of(self, version: str) -> Coalescer[T]:
+        """The coalescer of a version."""
+        found = self._coalescers.get(version)
+        if found is None:
+            found = self._coalescers[version] = self._made(version)
+        return found
+
+    def counters(self) -> Iterator[tuple[str, Counters]]:
+        """What was done for each version."""
+        return ((version, made.counters) for version, made in self._coalescers.items())
+
+    def retire(self, keep: Collection[str]) -> None:
+        """Forget every version but these."""
+        for version in [v for v in self._coalescers if v not in keep]:
+            del self._coalescers[version]
+
+    def _made(self, version: str) -> Coalescer[T]:
         async def bound(columns: Columns, deadline: float) -> T:
-            return await call(version, columns, deadline)
+            return await self._call(version, columns, deadline)
 
         limits = self._limits
         return Coalescer(

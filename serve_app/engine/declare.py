@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -93,7 +93,7 @@ class _Endpoint:
         fallback = self._fallback()
         if first is None or (settings.preprocess is not None and preprocess is None):
             return None
-        output = first.signature.output
+        output = replace(first.signature.output, raw_scores=self._scored(manifests))
         inputs = (preprocess or first).signature.inputs
         for path, manifest in (*manifests, *([fallback] if fallback else [])):
             if manifest is not None:
@@ -227,6 +227,12 @@ class _Endpoint:
                 f"{manifest.reference} needs the column {', '.join(map(repr, lacking[:3]))}{more}, "
                 f"but {giver} {len(given)} others",
             )
+
+    def _scored(self, manifests: Sequence[Placed]) -> bool:
+        """Whether raw scores can be asked for, whichever variant answers."""
+        if isinstance(self._settings.route, EnsembleRoute):
+            return False
+        return all(m is not None and m.signature.output.raw_scores for _, m in manifests)
 
     def _combines(self, first: Manifest) -> None:
         route = self._settings.route

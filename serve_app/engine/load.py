@@ -27,6 +27,10 @@ class Selecting:
         """Predict every row."""
         return self.model.predict(columns.select(self.names))
 
+    def predict_with_scores(self, columns: Columns) -> Prediction:
+        """Predict every row, with its raw scores."""
+        return self.model.predict_with_scores(columns.select(self.names))
+
     def transform(self, columns: Columns) -> Columns:
         """Transform every row."""
         return self.model.transform(columns.select(self.names))

@@ -10,7 +10,7 @@ from typing import TypeVar
 from serve_app.core.batcher import Counters
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
-from serve_app.core.ports import Clock, Model
+from serve_app.core.ports import Clock, Model, Models
 from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.engine.load import Loaded
 from serve_app.errors import DeadlineExceeded, NotReady
@@ -43,6 +43,17 @@ class LocalModels:
             ModelFailed: the model refused the rows.
         """
         return await self._computed(self._model(version, deadline).predict, columns)
+
+    async def predict_with_scores(
+        self, version: str, columns: Columns, deadline: float
+    ) -> Prediction:
+        """Predict in this process, with raw scores; raises as `predict` does.
+
+        Raises:
+            InvalidInput: the model has none.
+        """
+        model = self._model(version, deadline)
+        return await self._computed(model.predict_with_scores, columns)
 
     async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
         """Transform in this process; raises as `predict` does."""
@@ -90,12 +101,18 @@ class InlineModels:
 
     async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
         """Predict in this process; raises as `LocalModels` does."""
-        if columns.rows <= FEW_ROWS and version in self._compiled:
-            return await self._quick.predict(version, columns, deadline)
-        return await self._coalesced.predict(version, columns, deadline)
+        return await self._for(version, columns).predict(version, columns, deadline)
+
+    async def predict_with_scores(
+        self, version: str, columns: Columns, deadline: float
+    ) -> Prediction:
+        """Predict in this process, with raw scores; raises as `LocalModels` does."""
+        return await self._for(version, columns).predict_with_scores(version, columns, deadline)
 
     async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
         """Transform in this process; raises as `LocalModels` does."""
-        if columns.rows <= FEW_ROWS and version in self._compiled:
-            return await self._quick.transform(version, columns, deadline)
-        return await self._coalesced.transform(version, columns, deadline)
+        return await self._for(version, columns).transform(version, columns, deadline)
+
+    def _for(self, version: str, columns: Columns) -> Models:
+        few = columns.rows <= FEW_ROWS and version in self._compiled
+        return self._quick if few else self._coalesced

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from serve_app.core.cache import NoCache
 from serve_app.core.counts import Counts
-from serve_app.core.messages import Payload, RawColumns, Request, Response
+from serve_app.core.messages import RAW_SCORES, Payload, RawColumns, Request, Response
 from serve_app.core.ports import Clock, Ids
 from serve_app.engine.stages import Stage, Stages
 
 logger = logging.getLogger("serve_app.predict")
+_NO_CACHE = NoCache()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,16 @@ class Predictor:
         columns, warnings = stage.schema.validate(
             _modelled(stage, request.payload), request.payload.rows
         )
-        found = stage.cache.find(plan, columns)
+        scored = request.payload.method == RAW_SCORES
+        # What a cache remembers has no scores, and few ask for them.
+        cache = _NO_CACHE if scored else stage.cache
+        ask = stage.ask_for_scores if scored else stage.ask
+        found = cache.find(plan, columns)
         asked = None
         if found.missing is not None:
             features = await stage.prepare(found.missing, deadline)
-            asked = await stage.ask(plan, features, deadline)
-        answer, cached_rows = stage.cache.complete(found, asked)
+            asked = await ask(plan, features, deadline)
+        answer, cached_rows = cache.complete(found, asked)
         return Response(
             request=request,
             prediction_id=self._sources.ids(),

@@ -31,6 +31,7 @@ class Stage:
     cache: Cache
     prepare: Prepare
     ask: Ask
+    ask_for_scores: Ask
     labels: tuple[Any, ...]
     drops: str | None
     aliased: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -100,10 +100,13 @@ def _endpoint(endpoint: dict[str, Any], paths: dict[str, Any]) -> str:
 def _gives(output: dict[str, Any]) -> str:
     if output["kind"] == "classification":
         labels = ", ".join(f"<code>{_value(label)}</code>" for label in output["labels"])
-        more = ", with probabilities" if output["probabilities"] else ""
-        return f"Answers one of {labels}{more}." if labels else f"Answers a class{more}."
-    width = output["width"]
-    return "Answers a number." if width == 1 else f"Answers {width} numbers."
+        said = f"one of {labels}" if labels else "a class"
+        said += ", with probabilities" if output["probabilities"] else ""
+    else:
+        width = output["width"]
+        said = "a number" if width == 1 else f"{width} numbers"
+    scores = ", raw scores on demand" if output["raw_scores"] else ""
+    return f"Answers {said}{scores}."
 
 
 def _variants(endpoint: dict[str, Any]) -> str:

@@ -120,9 +120,7 @@ def _list_of(items: JSON) -> JSON:
 def request(described: EndpointDescription) -> JSON:
     """The body of a prediction request in the native dialect."""
     name = described.name
-    signatures = ["", "predict", "serving_default", None]
-    if described.output.probabilities:
-        signatures.append("predict_proba")
+    signatures = [*methods.signatures(described.output), None]
     alike = [_list_of(ref(f"{name}.{kind}")) for kind in ("Row", "Cells")]
     table = ref(f"{name}.Table")
     return {
@@ -148,7 +146,8 @@ def request(described: EndpointDescription) -> JSON:
                 "type": ["object", "null"],
             },
             "signature_name": {
-                "description": "`predict_proba` makes probabilities the predictions.",
+                "description": "`predict_proba` and `raw_scores`, where there are any, make "
+                "those the predictions.",
                 "enum": signatures,
             },
         },
@@ -172,9 +171,7 @@ def examples(described: EndpointDescription) -> JSON:
 
 def infer_request(described: EndpointDescription) -> JSON:
     """The body of a request in the Open Inference Protocol."""
-    names = [methods.PREDICT, *oip_outputs.ALIASES]
-    if described.output.probabilities:
-        names.append(methods.PREDICT_PROBA)
+    names = oip_outputs.names(described.output)
     return {
         "type": "object",
         "required": ["inputs"],
@@ -284,8 +281,8 @@ def answer(described: EndpointDescription) -> JSON:
     if output.kind == "classification":
         value = {"enum": list(output.labels)} if output.labels else {}
     value = value if output.width == 1 else _list_of(value)
-    if output.probabilities:
-        value = {"anyOf": [value, _list_of(number)]}
+    if output.probabilities or output.raw_scores:
+        value = {"anyOf": [value, number, _list_of(number)]}
     predictions = _list_of(value)
     properties: JSON = {
         "predictions": {"description": "One per row.", **predictions},

@@ -16,7 +16,7 @@ from serve_app.core.signature import Column, Output, Signature
 from serve_app.errors import ModelFailed, RowsRefused
 from serve_app.models import parity, probes
 from serve_app.models.compiled import storage
-from serve_app.models.compiled.model import CompiledModel, load_compiled
+from serve_app.models.compiled.model import CompiledModel, Program, load_compiled
 from serve_app.models.compiled.operation import Operation
 from serve_app.models.convert import Inconvertible, convert
 from serve_app.models.convert.forest import thresholds
@@ -33,13 +33,15 @@ BACKEND = "numpy + onnxruntime"
 class Compilation:
     """What became of an estimator: the file to store, or the reason why there is none.
 
-    `speedup` says how many times faster the compiled form answered here, by batch size.
+    `raw_scores` says whether it gives those as well, `speedup` how many times faster the
+    compiled form answered here, by batch size.
     """
 
     content: bytes | None
     reason: str | None = None
     rows: int = 0
     largest_difference: float = 0.0
+    raw_scores: bool = False
     speedup: dict[str, float] = field(default_factory=dict)
 
 
@@ -57,9 +59,11 @@ def compilation(
     compiled.
     """
     try:
-        content = storage.dump(convert(estimator, signature))
+        program = convert(estimator, signature)
         # Probes are made to overflow; that a library warns of it is no news.
         with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+            program = _with_true_scores(program, native, signature, columns)
+            content = storage.dump(program)
             compared = _prove(estimator, native, signature, columns, content)
     except (Inconvertible, parity.Differs) as said:
         return Compilation(None, str(said))
@@ -68,8 +72,27 @@ def compilation(
     compiled = load_compiled(content, signature)
     speedup = _speedup(native, compiled, signature.output.kind, columns, clock)
     if speedup and max(speedup.values()) <= 1.0:
-        return Compilation(None, "it is no faster than the library", compared.rows, 0.0, speedup)
-    return Compilation(content, None, compared.rows, compared.largest_difference, speedup)
+        reason = "it is no faster than the library"
+        return Compilation(None, reason, compared.rows, speedup=speedup)
+    scores = program.raw is not None
+    return Compilation(content, None, compared.rows, compared.largest_difference, scores, speedup)
+
+
+def _with_true_scores(
+    program: Program, native: Model, signature: Signature, columns: Columns
+) -> Program:
+    """The program with raw scores where the library gives some, and the same ones.
+
+    Rows of the training data will do: predictions, which are proven everywhere, come from them.
+    """
+    if not signature.output.raw_scores or program.raw is None:
+        return replace(program, raw=None)
+    compiled = CompiledModel(program, signature)
+    try:
+        parity.compare(parity.scores(native), parity.scores(compiled), probes.of_sizes(columns))
+    except parity.Differs:
+        return replace(program, raw=None)
+    return program
 
 
 def _prove(

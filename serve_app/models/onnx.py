@@ -15,6 +15,7 @@ from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed
+from serve_app.models import raw_scores
 from serve_app.models.compiled.trees import session
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
@@ -144,6 +145,10 @@ class OnnxModel:
         except Exception as error:
             msg = f"the ONNX graph refused the rows ({type(error).__name__})"
             raise ModelFailed(msg) from error
+
+    def predict_with_scores(self, columns: Columns) -> Prediction:  # noqa: ARG002
+        """Raises InvalidInput: what a graph does not put out, nobody can ask of it."""
+        raise raw_scores.none_of("an ONNX graph")
 
     def transform(self, columns: Columns) -> Columns:  # noqa: ARG002
         """Raises ModelFailed: graphs predict."""

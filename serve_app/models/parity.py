@@ -52,6 +52,11 @@ def outputs(model: Model, kind: str) -> Computes:
     return lambda columns: _said(model.predict(columns), kind)
 
 
+def scores(model: Model) -> Computes:
+    """The raw scores that a model gives rows, ready to be compared."""
+    return lambda columns: Outputs(None, model.predict_with_scores(columns).scores, relative=True)
+
+
 def compare(native: Computes, compiled: Computes, batches: Iterable[Columns]) -> Compared:
     """Let both answer and compare.
 

@@ -31,15 +31,18 @@ def infer(
     _trained_on(estimator, frame)
     inputs = describe(frame)
     probe = frame.head(PROBED_ROWS)
+    scores = False
     rows: Any = probe if hasattr(estimator, "feature_names_in_") else probe.to_numpy()
     if flavour == "onnx":
         _fits(estimator, frame)
         kind, found, probabilities, width = onnx.outputs(estimator, labels)
     elif flavour == "xgboost":
         kind, found, probabilities, width = xgboost.outputs(estimator)
+        scores = True
     else:
         with answering():
             kind, found, probabilities, width = sklearn.outputs(estimator, rows)
+        scores = kind != "transform" and sklearn.scores_of(estimator) is not None
     if labels and len(labels) != len(found):
         msg = f"the model knows {len(found)} classes, but {len(labels)} labels were given"
         raise InvalidInput(msg)
@@ -52,7 +55,9 @@ def infer(
     if kind == "transform":
         with answering():
             columns = _columns(estimator, rows)
-    output = Output(cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns)
+    output = Output(
+        cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns, scores
+    )
     return Signature(inputs, output)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import cloudpickle
@@ -22,7 +24,7 @@ from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed, RowsRefused
-from serve_app.models import threads
+from serve_app.models import raw_scores, threads
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix, to_columns
@@ -129,6 +131,7 @@ class SklearnModel:
         self._framer = Framer(signature.inputs)
         self._named = hasattr(estimator, "feature_names_in_")
         self._argmax = isinstance(_last(estimator), _ARGMAX)
+        self._scores = scores_of(estimator)
         own: Array = np.asarray(getattr(estimator, "classes_", ()))
         self._renames = tuple(own.tolist()) != signature.output.labels
         self._classes = label_array(signature.output.labels) if self._renames else own
@@ -155,6 +158,25 @@ class SklearnModel:
             return Prediction(self._named_values(self._estimator.predict(rows)), probabilities)
         except Exception as error:
             raise _failed(self._estimator, error) from error
+
+    def predict_with_scores(self, columns: Columns) -> Prediction:
+        """What `predict` says, and the library's `decision_function`.
+
+        Raises:
+            InvalidInput: the estimator has none.
+            RowsRefused: the library refused the rows.
+            ModelFailed: the estimator failed.
+        """
+        if self._scores is None:
+            raise raw_scores.none_of(type(_last(self._estimator)).__name__)
+        prediction = self.predict(columns)
+        if columns.rows == 0:
+            return replace(prediction, scores=raw_scores.of_no_rows(self._output))
+        try:
+            scores = np.asarray(self._scores(self._rows(columns)))
+        except Exception as error:
+            raise _failed(self._estimator, error) from error
+        return replace(prediction, scores=scores)
 
     def transform(self, columns: Columns) -> Columns:
         """The library's `transform`, by the names that it gives its columns.
@@ -196,6 +218,23 @@ class SklearnModel:
             values = np.empty(0, dtype=object)
         shape = (0, len(output.labels))
         return Prediction(values, np.empty(shape) if output.probabilities else None)
+
+
+def scores_of(estimator: Any) -> Callable[[Any], Any] | None:
+    """What computes the raw scores of rows: a decision function, or margins of XGBoost's.
+
+    They are a number per row or one per class; of a number per pair of classes nobody could say
+    which class it speaks for.
+    """
+    last = _last(estimator)
+    if hasattr(estimator, "decision_function"):
+        pairs = getattr(last, "decision_function_shape", None) == "ovo"
+        found: Callable[[Any], Any] = estimator.decision_function
+        return None if pairs and len(estimator.classes_) > 2 else found
+    if last is not estimator and type(last).__module__.startswith("xgboost."):
+        # A Pipeline hands what it does not know on to the `predict` of its last step.
+        return partial(estimator.predict, output_margin=True)
+    return None
 
 
 def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import xgboost
 from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
-from serve_app.core.signature import Signature
+from serve_app.core.signature import Output, Signature
 from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed, RowsRefused
+from serve_app.models import raw_scores
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix
@@ -114,20 +116,46 @@ class _Rows:
         return matrix(columns) if self._numbers else self._framer.frame(columns)
 
 
-class _Predicts:
-    """The half of the `Model` port that XGBoost has no use for."""
+class _Boosted:
+    """What wrappers and boosters have in common behind the `Model` port."""
+
+    _output: Output
+
+    def predict(self, columns: Columns) -> Prediction:
+        """Predict every row; raises as a model does."""
+        raise NotImplementedError
+
+    def predict_with_scores(self, columns: Columns) -> Prediction:
+        """What `predict` says, and the margins of the trees.
+
+        Raises:
+            RowsRefused: XGBoost refused the rows.
+            ModelFailed: XGBoost failed.
+        """
+        prediction = self.predict(columns)
+        if columns.rows == 0:
+            return replace(prediction, scores=raw_scores.of_no_rows(self._output))
+        try:
+            margins = self._margins(columns)
+        except Exception as error:
+            raise _failed(error) from error
+        return replace(prediction, scores=margins)
+
+    def _margins(self, columns: Columns) -> Array:
+        raise NotImplementedError
 
     def transform(self, columns: Columns) -> Columns:  # noqa: ARG002
         """Raises ModelFailed: XGBoost predicts."""
         raise ModelFailed("an XGBoost model predicts and does not transform")
 
 
-class WrapperModel(_Predicts):
+class WrapperModel(_Boosted):
     """One of XGBoost's scikit-learn wrappers behind the `Model` port."""
 
     def __init__(self, wrapper: Any, signature: Signature) -> None:
         self._wrapper = wrapper
         self._labels = label_array(signature.output.labels)
+        self._output = signature.output
         self._classifies = signature.output.kind == "classification"
         self._rows = _Rows(signature)
 
@@ -151,8 +179,12 @@ class WrapperModel(_Predicts):
             raise _failed(error) from error
         return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
 
+    def _margins(self, columns: Columns) -> Array:
+        margins: Array = self._wrapper.predict(self._rows(columns), output_margin=True)
+        return margins
 
-class BoosterModel(_Predicts):
+
+class BoosterModel(_Boosted):
     """A plain booster behind the `Model` port."""
 
     def __init__(self, booster: xgboost.Booster, signature: Signature) -> None:
@@ -175,10 +207,7 @@ class BoosterModel(_Predicts):
         if columns.rows == 0:
             return _nothing(self._labels, probabilities=self._output.probabilities)
         try:
-            rows = xgboost.DMatrix(
-                self._rows(columns), feature_names=self._names, enable_categorical=True, nthread=1
-            )
-            raw = self._booster.predict(rows, iteration_range=self._trees)
+            raw = self._said(columns, output_margin=False)
         except Exception as error:
             raise _failed(error) from error
         if not classifies:
@@ -187,6 +216,18 @@ class BoosterModel(_Predicts):
             return Prediction(self._labels[raw.astype(np.int64)])
         probabilities = raw if raw.ndim == 2 else np.column_stack([np.float32(1) - raw, raw])
         return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
+
+    def _margins(self, columns: Columns) -> Array:
+        return self._said(columns, output_margin=True)
+
+    def _said(self, columns: Columns, *, output_margin: bool) -> Array:
+        rows = xgboost.DMatrix(
+            self._rows(columns), feature_names=self._names, enable_categorical=True, nthread=1
+        )
+        said: Array = self._booster.predict(
+            rows, output_margin=output_margin, iteration_range=self._trees
+        )
+        return said
 
 
 def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:

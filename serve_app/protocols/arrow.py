@@ -17,16 +17,17 @@ import orjson
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
-from serve_app.core.messages import Payload, RawColumns, Response
+from serve_app.core.messages import Method, Payload, RawColumns, Response
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
-from serve_app.protocols import json_body
+from serve_app.protocols import json_body, methods
 from serve_app.protocols.dialect import ByPath, Call, Reply
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
+_METHOD = "predict_method"
 _RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
 _MAX_COLUMNS = 10_000
 # What flatbuffers and pyarrow raise for bytes that are not what they claim to be.
@@ -39,7 +40,11 @@ def is_installed() -> bool:
 
 
 class ArrowStream(ByPath):
-    """A column per feature; a column `prediction` and, where there are any, `probabilities`."""
+    """A column per feature; a column `prediction` and, where there are any, `probabilities`.
+
+    `predict_method` in the metadata of the request's schema makes `predict_proba` or
+    `raw_scores` the predictions.
+    """
 
     name = "arrow"
     media_types = frozenset({MEDIA_TYPE})
@@ -51,6 +56,7 @@ class ArrowStream(ByPath):
             UnsupportedMedia: pyarrow is not installed here.
             BadEncoding: it is no stream, is compressed within, or holds values of types that
                 are not spoken.
+            InvalidInput: there is no such method.
             TooLarge: more than `max_rows` rows.
         """
         if not is_installed():
@@ -59,22 +65,23 @@ class ArrowStream(ByPath):
                 "operator can install it with: pip install 'serve-app[arrow]'"
             )
             raise UnsupportedMedia(msg)
-        batches = _batches(call.body, call.max_rows)
+        schema, batches = _batches(call.body, call.max_rows)
         rows = sum(batch.num_rows for batch in batches)
         json_body.check_rows(rows, call.max_rows)
-        return Payload(columns=_columns(batches), rows=rows)
+        return Payload(columns=_columns(batches), rows=rows, method=_method(schema))
 
     def encode(self, response: Response) -> Reply:
         """The answer as a stream; what else there is to say stands in the schema's metadata.
 
         Raises:
-            InvalidInput: the answers are of several kinds, which no column holds.
+            InvalidInput: the answers are of several kinds, which no column holds, or the
+                model gives no probabilities, which were asked for.
         """
         import pyarrow as pa  # noqa: PLC0415 - an extra
 
         prediction = response.answer.prediction
         try:
-            columns = {"prediction": _written(prediction.values)}
+            columns = {"prediction": _written(methods.answered(response))}
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             msg = "answers of several kinds have no form as a column; accept application/json"
             raise InvalidInput(msg) from error
@@ -90,7 +97,12 @@ class ArrowStream(ByPath):
 DIALECT = ArrowStream()
 
 
-def _batches(body: bytes, max_rows: int) -> Sequence[pa.RecordBatch]:
+def _method(schema: pa.Schema) -> Method:
+    said = (schema.metadata or {}).get(_METHOD.encode())
+    return methods.of_parameters({} if said is None else {_METHOD: said.decode(errors="replace")})
+
+
+def _batches(body: bytes, max_rows: int) -> tuple[pa.Schema, Sequence[pa.RecordBatch]]:
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
     try:
@@ -99,14 +111,15 @@ def _batches(body: bytes, max_rows: int) -> Sequence[pa.RecordBatch]:
             rows += _rows_of(message.metadata.to_pybytes())
             json_body.check_rows(rows, max_rows)
         with pa.ipc.open_stream(body) as stream:
-            _check_types(stream.schema)
+            schema = stream.schema
+            _check_types(schema)
             batches = list(stream)
         for batch in batches:
             batch.validate(full=True)
     except (pa.ArrowException, *_OF_DAMAGE) as error:
         msg = "the body is no stream of Arrow's record batches, or it is damaged"
         raise BadEncoding(msg) from error
-    return batches
+    return schema, batches
 
 
 def _rows_of(metadata: bytes) -> int:

@@ -25,7 +25,7 @@ class AzureMl(ByPath):
 
     With GET the same stands in the query, each value as JSON. A body with `Inputs`, as AutoML's
     clients send it, is answered under `Results`; its `GlobalParameters` may ask for
-    `{"method": "predict_proba"}`.
+    `{"method": "predict_proba"}` or `raw_scores`.
     """
 
     name = "azure_ml"
@@ -56,9 +56,13 @@ class AzureMl(ByPath):
             columns, count = _from(document.get("data"), "data", call)
         json_body.check_rows(count, call.max_rows)
         keys = _parameters(document)
-        shares = methods.of_parameters(keys, "method")
-        form = ("Inputs" in document, shares)
-        return Payload(columns=columns, rows=count, keys=keys, form=form)
+        return Payload(
+            columns=columns,
+            rows=count,
+            keys=keys,
+            form="Inputs" in document,
+            method=methods.of_parameters(keys, "method"),
+        )
 
     def encode(self, response: Response) -> Reply:
         """The predictions, with the headers that Azure's clients look for.
@@ -66,9 +70,8 @@ class AzureMl(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        wrapped, shares = response.request.payload.form
-        answered = methods.answered(response.answer.prediction, probabilities=shares)
-        values = json_body.plain(answered)
+        wrapped = response.request.payload.form
+        values = json_body.plain(methods.answered(response))
         headers = [
             (b"x-ms-request-id", response.request.id.encode()),
             (b"x-ms-run-function-failed", b"False"),

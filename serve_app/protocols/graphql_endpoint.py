@@ -97,6 +97,7 @@ def described_type() -> GraphQLObjectType:
             "kind": text(lambda of: of.kind, "classification or regression"),
             "labels": field(GraphQLNonNull(GraphQLList(LABEL)), lambda of: of.labels),
             "probabilities": field(GraphQLNonNull(GraphQLBoolean), lambda of: of.probabilities),
+            "rawScores": field(GraphQLNonNull(GraphQLBoolean), lambda of: of.raw_scores),
             "width": field(GraphQLNonNull(GraphQLInt), lambda of: of.width, "Values per row."),
         },
         description="What comes out of an endpoint.",

@@ -25,7 +25,7 @@ from graphql import (
 )
 
 from serve_app.errors import BadEncoding, ClientError, TooLarge
-from serve_app.protocols.graphql_schema import PREDICT
+from serve_app.protocols.graphql_schema import PREDICTIONS
 
 _INTROSPECTION = frozenset({"__schema", "__type"})
 _STEPS = 100
@@ -75,8 +75,8 @@ class _Place(NamedTuple):
         inner = self.name
         if self.name == "root":
             inner = "introspection" if field in _INTROSPECTION else "below"
-            inner = PREDICT if field == PREDICT else inner
-        elif self.name == PREDICT:
+            inner = PREDICTIONS if field == PREDICTIONS else inner
+        elif self.name == PREDICTIONS:
             inner = "below"
         return _Place(inner, self.steps + 1)
 
@@ -181,7 +181,8 @@ class _Weighing:
         inner = self.of(node.selection_set, place.within(node.name.value))
         return _Weight(
             0 if place.name == "introspection" else inner.depth + 1,
-            inner.predictions + (place.name == PREDICT and not node.name.value.startswith("__")),
+            inner.predictions
+            + (place.name == PREDICTIONS and not node.name.value.startswith("__")),
             inner.aliases + (node.alias is not None),
         )
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import orjson
 from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
     GraphQLArgument,
     GraphQLBoolean,
     GraphQLField,
@@ -26,10 +28,11 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSchema,
     GraphQLString,
+    InlineFragmentNode,
 )
 
 from serve_app.core.columns import Array
-from serve_app.core.messages import Payload, Response
+from serve_app.core.messages import PREDICT, RAW_SCORES, Payload, Response
 from serve_app.core.signature import Column, Output
 from serve_app.core.snapshot import Endpoint
 from serve_app.core.violations import shortened, told
@@ -44,7 +47,8 @@ from serve_app.protocols.graphql_endpoint import (
 )
 from serve_app.protocols.graphql_scalars import of_dtype, of_labels
 
-PREDICT = "predict"
+PREDICTIONS = "predict"
+_RAW_SCORES = "rawScores"
 _BY_HEADER = "header:"
 _CATEGORIES_NAMED = 8
 _TEXTS = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))
@@ -94,7 +98,9 @@ def build(endpoints: Iterable[Endpoint]) -> GraphQLSchema:
     }
     if listed:
         said = "Predictions. They change nothing, so they are queries."
-        fields[PREDICT] = field(GraphQLNonNull(_predictions_type(listed)), lambda _: by_name, said)
+        fields[PREDICTIONS] = field(
+            GraphQLNonNull(_predictions_type(listed)), lambda _: by_name, said
+        )
     return GraphQLSchema(GraphQLObjectType("Query", fields))
 
 
@@ -128,7 +134,12 @@ def _prediction(one: NamedEndpoint, word: str, shared: GraphQLInterfaceType) -> 
     async def predict(_source: Any, info: GraphQLResolveInfo[Asks], /, **given: Any) -> Response:
         sent = given["rows"]
         keys = {key: given["key"]} if key is not None and given.get("key") is not None else {}
-        payload = Payload(columns=rows.of_rows(sent, columns), rows=len(sent), keys=keys)
+        payload = Payload(
+            columns=rows.of_rows(sent, columns),
+            rows=len(sent),
+            keys=keys,
+            method=RAW_SCORES if _asks_for(_RAW_SCORES, info) else PREDICT,
+        )
         answer: Response = await info.context.predict(endpoint.name, payload, given.get("version"))
         return answer
 
@@ -240,12 +251,36 @@ def _answer_type(endpoint: Endpoint, name: str, shared: GraphQLInterfaceType) ->
         fields["classes"] = field(
             GraphQLNonNull(GraphQLList(of_labels(output.labels))), lambda said: list(said.labels)
         )
+    if output.raw_scores:
+        fields[_RAW_SCORES] = field(
+            GraphQLList(GraphQLFloat if output.scores_width == 1 else GraphQLList(GraphQLFloat)),
+            lambda said: _plain(said.answer.prediction.scores),
+            "One per row, before any link function; computed for who asks.",
+        )
     return GraphQLObjectType(
         name,
         {**fields, **shared.fields},
         interfaces=[shared],
         description=f"What the endpoint {endpoint.name} answered.",
     )
+
+
+def _asks_for(name: str, info: GraphQLResolveInfo[Asks]) -> bool:
+    """Whether a field is selected below the one that is being resolved."""
+    waiting = [node.selection_set for node in info.field_nodes]
+    seen: set[str] = set()
+    while waiting:
+        selected = waiting.pop()
+        for one in selected.selections if selected is not None else ():
+            if isinstance(one, FragmentSpreadNode):
+                if one.name.value not in seen:
+                    seen.add(one.name.value)
+                    waiting.append(info.fragments[one.name.value].selection_set)
+            elif isinstance(one, InlineFragmentNode):
+                waiting.append(one.selection_set)
+            elif isinstance(one, FieldNode) and one.name.value == name:
+                return True
+    return False
 
 
 def _value_type(output: Output) -> GraphQLOutputType:

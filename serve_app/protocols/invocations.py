@@ -9,10 +9,10 @@ without a header, matrices of NumPy's, LIBSVM.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from serve_app.core.columns import Array
-from serve_app.core.messages import Payload, RawColumns, Response
+from serve_app.core.messages import Method, Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, NotAcceptable
 from serve_app.protocols import delimited, json_body, methods, npy, rows
@@ -51,17 +51,12 @@ _AWS_ERRORS = {
 """What boto3 calls the errors that are not the request's fault, by code."""
 
 
-class Form(NamedTuple):
-    """The content type of the answer, and whether probabilities are wanted."""
-
-    accepted: str = JSON
-    shares: bool = False
-
-
 class Invocations(ByPath):
     """Rows in one of many forms in; `{"predictions": …}`, CSV, lines of JSON or a matrix out.
 
-    `params: {"predict_method": "predict_proba"}` asks for probabilities, as with MLflow.
+    `params: {"predict_method": "predict_proba"}` asks for probabilities, as with MLflow, and
+    `raw_scores` for those. Beside a body that has no such place, SageMaker's custom attributes
+    may hold `predict_method=predict_proba`.
     """
 
     name = "invocations"
@@ -84,7 +79,8 @@ class Invocations(ByPath):
         found = of_a_table(call)
         if found is not None:
             columns, count = found
-            return Payload(columns=columns, rows=count, form=Form(accepted))
+            method = _of_attributes(call.headers.get(_ECHOED, ""))
+            return Payload(columns=columns, rows=count, form=accepted, method=method)
         document = json_body.parse_any(call.body, nan=True)
         if isinstance(document, list):
             document = {"instances": document}
@@ -96,8 +92,8 @@ class Invocations(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        accepted, shares = response.request.payload.form
-        values = methods.answered(response.answer.prediction, probabilities=shares)
+        accepted = response.request.payload.form
+        values = methods.answered(response)
         headers = _told(response)
         if accepted == CSV:
             return Reply(delimited.write_csv(values.tolist()), CSV.encode(), headers)
@@ -143,7 +139,7 @@ class MLflow(ByPath):
         """
         if call.media_type == CSV:
             columns, count = delimited.read_csv(call.body, call.columns, call.max_rows, header=True)
-            return Payload(columns=columns, rows=count, form=Form())
+            return Payload(columns=columns, rows=count, form=JSON)
         return of_document(json_body.parse_any(call.body, nan=True), call, JSON)
 
     def encode(self, response: Response) -> Reply:
@@ -152,9 +148,7 @@ class MLflow(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        shares = response.request.payload.form.shares
-        values = methods.answered(response.answer.prediction, probabilities=shares)
-        return Reply(json_body.dump({"predictions": json_body.plain(values)}))
+        return Reply(json_body.dump({"predictions": json_body.plain(methods.answered(response))}))
 
 
 DIALECT = Invocations()
@@ -202,8 +196,18 @@ def of_document(document: Any, call: Call, accepted: str) -> Payload:
         raise BadEncoding(msg)
     columns, count = _from_document(document, call)
     params = json_body.members(document, "params")
-    form = Form(accepted, methods.of_parameters(params))
-    return Payload(columns=columns, rows=count, keys=params, form=form)
+    method = methods.of_parameters(params)
+    return Payload(columns=columns, rows=count, keys=params, form=accepted, method=method)
+
+
+def _of_attributes(said: str) -> Method:
+    """The method that SageMaker's custom attributes ask for, among whatever else they hold.
+
+    Raises:
+        InvalidInput: there is no such method.
+    """
+    pairs = (part.partition("=") for part in said.split(","))
+    return methods.of_parameters({name.strip(): value.strip() for name, _, value in pairs})
 
 
 def _accepted(headers: Mapping[str, str]) -> str:

@@ -46,8 +46,8 @@ class KServeV1(ByPath):
         columns, count = rows.of_instances(
             json_body.rows_under(document, key), call.names, call.max_rows
         )
-        shares = methods.of_parameters(json_body.members(document, "parameters"))
-        return Payload(columns=columns, rows=count, form=(event, shares))
+        method = methods.of_parameters(json_body.members(document, "parameters"))
+        return Payload(columns=columns, rows=count, form=event, method=method)
 
     def encode(self, response: Response) -> Reply:
         """`{"predictions": […]}`, by itself or within an event.
@@ -55,9 +55,8 @@ class KServeV1(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        event, shares = response.request.payload.form
-        values = methods.answered(response.answer.prediction, probabilities=shares)
-        body = {"predictions": json_body.plain(values)}
+        event = response.request.payload.form
+        body = {"predictions": json_body.plain(methods.answered(response))}
         if not event:
             return Reply(json_body.dump(body))
         about: dict[str, Any] = {

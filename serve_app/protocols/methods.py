@@ -1,4 +1,4 @@
-"""What a request wants of a model: its predictions, or the probabilities of the classes."""
+"""What a request wants of a model: its predictions, probabilities of classes, or raw scores."""
 
 from __future__ import annotations
 
@@ -6,50 +6,79 @@ from collections.abc import Mapping
 from typing import Any
 
 from serve_app.core.columns import Array
-from serve_app.core.messages import Prediction
+from serve_app.core.messages import PREDICT, PREDICT_PROBA, RAW_SCORES, Method, Response
+from serve_app.core.signature import Output
 from serve_app.core.violations import told
 from serve_app.errors import InvalidInput
 
-PREDICT, PREDICT_PROBA = "predict", "predict_proba"
-METHODS = (PREDICT, PREDICT_PROBA)
+_METHODS: Mapping[str, Method] = {
+    PREDICT: PREDICT,
+    PREDICT_PROBA: PREDICT_PROBA,
+    RAW_SCORES: RAW_SCORES,
+    # What scikit-learn calls them.
+    "decision_function": RAW_SCORES,
+}
+"""The methods by the names that requests may call them."""
+_SIGNATURES: Mapping[str, Method] = {"serving_default": PREDICT, "": PREDICT, **_METHODS}
 
 
-def of_signature(document: Mapping[str, Any]) -> bool:
-    """Whether TensorFlow's `signature_name` asks for probabilities.
+def of_signature(document: Mapping[str, Any]) -> Method:
+    """The method that TensorFlow's `signature_name` asks for.
 
     Raises:
         InvalidInput: there is no such signature.
     """
     name = document.get("signature_name")
-    if name in (None, "", PREDICT, "serving_default"):
-        return False
-    if name == PREDICT_PROBA:
-        return True
-    msg = f"there is no signature {told(name)}; there are serving_default and {PREDICT_PROBA}"
-    raise InvalidInput(msg, known=["serving_default", PREDICT_PROBA])
+    if name is None:
+        return PREDICT
+    method = _SIGNATURES.get(name) if isinstance(name, str) else None
+    if method is None:
+        known = ["serving_default", PREDICT_PROBA, RAW_SCORES]
+        msg = f"there is no signature {told(name)}; there are {', '.join(known)}"
+        raise InvalidInput(msg, known=known)
+    return method
 
 
-def of_parameters(parameters: Mapping[str, Any], key: str = "predict_method") -> bool:
-    """Whether parameters ask for probabilities.
+def given(output: Output) -> frozenset[Method]:
+    """The methods that an endpoint answers."""
+    shares: tuple[Method, ...] = (PREDICT_PROBA,) if output.probabilities else ()
+    scores: tuple[Method, ...] = (RAW_SCORES,) if output.raw_scores else ()
+    return frozenset((PREDICT, *shares, *scores))
+
+
+def signatures(output: Output) -> list[str]:
+    """The names that `signature_name` may hold."""
+    methods = given(output)
+    return [name for name, method in _SIGNATURES.items() if method in methods]
+
+
+def of_parameters(parameters: Mapping[str, Any], key: str = "predict_method") -> Method:
+    """The method that parameters ask for.
 
     Raises:
-        InvalidInput: they ask for something else than the two.
+        InvalidInput: they ask for something else than there is.
     """
-    method = parameters.get(key, PREDICT)
-    if method not in METHODS:
-        msg = f"{key!r} is {told(method)}; it may be {' or '.join(METHODS)}"
-        raise InvalidInput(msg, known=list(METHODS))
-    return bool(method == PREDICT_PROBA)
+    name = parameters.get(key, PREDICT)
+    method = _METHODS.get(name) if isinstance(name, str) else None
+    if method is None:
+        known = [PREDICT, PREDICT_PROBA, RAW_SCORES]
+        msg = f"{key!r} is {told(name)}; it may be {', '.join(known[:-1])} or {known[-1]}"
+        raise InvalidInput(msg, known=known)
+    return method
 
 
-def answered(prediction: Prediction, *, probabilities: bool) -> Array:
-    """The values of a prediction, or its probabilities.
+def answered(response: Response) -> Array:
+    """What stands for the predictions in an answer: the output of the method that was asked for.
 
     Raises:
         InvalidInput: the model gives no probabilities.
     """
-    if not probabilities:
+    prediction = response.answer.prediction
+    method = response.request.payload.method
+    if method == PREDICT:
         return prediction.values
-    if prediction.probabilities is None:
-        raise InvalidInput("this endpoint gives no probabilities")
-    return prediction.probabilities
+    found = prediction.probabilities if method == PREDICT_PROBA else prediction.scores
+    if found is None:
+        what = "probabilities" if method == PREDICT_PROBA else "raw scores"
+        raise InvalidInput(f"this endpoint gives no {what}")
+    return found

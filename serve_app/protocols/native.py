@@ -7,7 +7,7 @@ TensorFlow Serving's and KServe's first protocol are within it: what their clien
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 from serve_app.core.messages import Payload, Response
 from serve_app.errors import BadEncoding
@@ -18,21 +18,14 @@ _OWN_KEYS = frozenset({"instances", "inputs", "id", "parameters", "signature_nam
 _SEND = 'send {"instances": [{column: value, …}, …]}'
 
 
-class _Form(NamedTuple):
-    """Whether columns were sent, and whether probabilities are wanted as the predictions."""
-
-    by_column: bool = False
-    shares: bool = False
-
-
 class NativeJson(ByPath):
     """`{"instances": [{"age": 63, …}, …]}`, or rows as lists in the order of the schema.
 
     A row object may be a small table, `{"age": [63, 41], …}`, as KServe reads it. Or columns,
     `{"inputs": {"age": [63, …], …}}`: then the predictions stand under `outputs` too,
     where TensorFlow Serving's clients look for the answer to columns. Its `signature_name`
-    `predict_proba` makes probabilities the predictions. Every other key of the body, and those
-    of an object `parameters`, is a key of the payload.
+    `predict_proba` or `raw_scores` makes those the predictions. Every other key of the body, and
+    those of an object `parameters`, is a key of the payload.
     """
 
     name = "native"
@@ -62,7 +55,8 @@ class NativeJson(ByPath):
             rows=count,
             keys={**keys, **{k: v for k, v in document.items() if k not in _OWN_KEYS}},
             id=json_body.identity(document),
-            form=_Form(by_column, methods.of_signature(document)),
+            form=by_column,
+            method=methods.of_signature(document),
         )
 
     def encode(self, response: Response) -> Reply:
@@ -73,13 +67,11 @@ class NativeJson(ByPath):
         """
         answer = response.answer
         prediction = answer.prediction
-        form = response.request.payload.form or _Form()
-        said = methods.answered(prediction, probabilities=form.shares)
-        body: dict[str, Any] = {"predictions": json_body.plain(said)}
+        body: dict[str, Any] = {"predictions": json_body.plain(methods.answered(response))}
         if prediction.probabilities is not None:
             body["probabilities"] = json_body.plain(prediction.probabilities)
             body["classes"] = list(response.labels)
-        if form.by_column:
+        if response.request.payload.form:
             body["outputs"] = body["predictions"]
         body["endpoint"] = response.request.endpoint
         body["variants"] = list(answer.variants)

@@ -61,12 +61,14 @@ def decode(request: Any, names: Sequence[str], *, max_rows: int) -> Payload:
         {"name": output.name, "parameters": _plain(output.parameters)} for output in request.outputs
     ]
     parameters = _plain(request.parameters)
+    form = oip_outputs.form({"outputs": outputs})
     return Payload(
         columns=oip_v2.columns(tensors, names),
         rows=rows,
         keys=parameters,
         id=request.id or None,
-        form=oip_outputs.form({"outputs": outputs}),
+        form=form,
+        method=form.method,
     )
 
 

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 
 from serve_app.core.columns import Array
-from serve_app.core.messages import Prediction
+from serve_app.core.messages import PREDICT, PREDICT_PROBA, RAW_SCORES, Method, Prediction
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import binary, json_body
-from serve_app.protocols.methods import PREDICT, PREDICT_PROBA
+from serve_app.protocols import binary, json_body, methods
 
-ALIASES = {"output-0": PREDICT}
-"""What other servers call an output: KServe's scikit-learn server has one, `output-0`."""
+ALIASES: Mapping[str, Method] = {"output-0": PREDICT, "decision_function": RAW_SCORES}
+"""What others call an output: KServe's scikit-learn server `output-0`, scikit-learn the scores."""
+_OUTPUTS: Mapping[str, Method] = {
+    **ALIASES, PREDICT: PREDICT, PREDICT_PROBA: PREDICT_PROBA, RAW_SCORES: RAW_SCORES
+}  # fmt: skip
 _DATATYPES = {"float32": "FP32", "float64": "FP64", "string": "BYTES"}
 
 
@@ -40,10 +42,21 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a request wants its answer; `wanted` is empty where it wants all outputs."""
+    """How a request wants its answer.
+
+    `wanted` is empty where it wants all outputs; raw scores are given to who names them.
+    """
 
     wanted: tuple[Wanted, ...] = ()
     as_bytes: bool = False
+
+    @property
+    def method(self) -> Method:
+        """What the model is asked for: raw scores are computed where an output is one of them."""
+        if not self.wanted:
+            return PREDICT
+        scored = any(_OUTPUTS[one.name] == RAW_SCORES for one in self.wanted)
+        return RAW_SCORES if scored else PREDICT
 
 
 def form(document: Mapping[str, Any]) -> Form:
@@ -77,13 +90,15 @@ def written(
     Raises:
         InvalidInput: an output is asked for that this endpoint does not have.
     """
-    given = {PREDICT: prediction.values}
+    given: dict[str, Array] = {PREDICT: prediction.values}
     if prediction.probabilities is not None:
         given[PREDICT_PROBA] = prediction.probabilities
+    if prediction.scores is not None:
+        given[RAW_SCORES] = prediction.scores
     behind: list[bytes] = []
     outputs = []
     for one in form.wanted or tuple(Wanted(name) for name in given):
-        values = given.get(ALIASES.get(one.name, one.name))
+        values = given.get(_OUTPUTS[one.name])
         if values is None:
             msg = f"this endpoint has no output {told(one.name)}; it has {', '.join(given)}"
             raise InvalidInput(msg, known=list(given))
@@ -92,6 +107,12 @@ def written(
         as_bytes = form.as_bytes if one.as_bytes is None else one.as_bytes
         outputs.append(_output(one.name, values, behind if as_bytes else None))
     return outputs, behind
+
+
+def names(output: Output) -> list[str]:
+    """The outputs that a request may name."""
+    given = methods.given(output)
+    return [name for name, method in _OUTPUTS.items() if method in given]
 
 
 def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> dict[str, Any]:
@@ -115,12 +136,12 @@ def datatype(column: Column) -> str:
 
 def _wanted(output: Mapping[str, Any]) -> Wanted:
     name = output.get("name")
-    if not isinstance(name, str) or ALIASES.get(name, name) not in {PREDICT, PREDICT_PROBA}:
+    if not isinstance(name, str) or name not in _OUTPUTS:
         msg = (
             f"there is no output {told(name)}; endpoints give {PREDICT} and, where their "
-            f"models know probabilities, {PREDICT_PROBA}"
+            f"models know them, {PREDICT_PROBA} and {RAW_SCORES}"
         )
-        raise InvalidInput(msg, known=[PREDICT, PREDICT_PROBA])
+        raise InvalidInput(msg, known=[PREDICT, PREDICT_PROBA, RAW_SCORES])
     parameters = json_body.members(output, "parameters")
     classes = parameters.get("classification", 0)
     if type(classes) is not int or classes < 0:

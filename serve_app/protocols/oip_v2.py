@@ -67,12 +67,14 @@ class OpenInferenceV2(ByPath):
         else:
             found, rows = plain
         json_body.check_rows(rows, call.max_rows)
+        form = oip_outputs.form(document)
         return Payload(
             columns=found,
             rows=rows,
             keys=json_body.members(document, "parameters"),
             id=json_body.identity(document),
-            form=oip_outputs.form(document),
+            form=form,
+            method=form.method,
         )
 
     def encode(self, response: Response) -> Reply:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from serve_app.core.messages import Payload, Response
+from serve_app.core.messages import PREDICT_PROBA, RAW_SCORES, Payload, Response
 from serve_app.core.signature import Column, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
@@ -25,8 +25,8 @@ _TYPES = {
 class Predict(ByPath):
     """`{"instances": [row, …]}` or `{"inputs": columns}`; nothing but predictions back.
 
-    `signature_name` `predict_proba` makes probabilities the predictions. Numbers that JSON does
-    not have are written as TensorFlow Serving writes them, NaN and Infinity.
+    `signature_name` `predict_proba` or `raw_scores` makes those the predictions. Numbers that
+    JSON does not have are written as TensorFlow Serving writes them, NaN and Infinity.
     """
 
     name = "tf_serving_predict"
@@ -56,7 +56,8 @@ class Predict(ByPath):
             json_body.check_rows(len(instances), call.max_rows)
             columns, count = rows.of_rows(instances, call.names), len(instances)
         json_body.check_rows(count, call.max_rows)
-        return Payload(columns=columns, rows=count, form=(key, methods.of_signature(document)))
+        method = methods.of_signature(document)
+        return Payload(columns=columns, rows=count, form=key, method=method)
 
     def encode(self, response: Response) -> Reply:
         """`{"predictions": …}` to rows, `{"outputs": …}` to columns.
@@ -64,10 +65,9 @@ class Predict(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        key, shares = response.request.payload.form
-        said = methods.answered(response.answer.prediction, probabilities=shares)
-        name = "outputs" if key == "inputs" else "predictions"
-        return Reply(json_body.dump_tokens({name: json_body.plain(said)}))
+        name = "outputs" if response.request.payload.form == "inputs" else "predictions"
+        said = json_body.plain(methods.answered(response))
+        return Reply(json_body.dump_tokens({name: said}))
 
 
 class _Examples(ByPath):
@@ -156,20 +156,27 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
     output = signature.output
     classes = {type(label) for label in output.labels}
     predicted = "string" if classes and classes != {int} else "int64" if classes else "float64"
-    outputs = {"predictions": _tensor("predictions", predicted, output.width)}
+    outputs = {"serving_default": _tensor("predictions", predicted, output.width)}
     if output.probabilities:
-        outputs["probabilities"] = _tensor(
-            "probabilities", "float64", len(output.labels), always_wide=True
+        classes_known = len(output.labels)
+        outputs[PREDICT_PROBA] = _tensor(
+            "probabilities", "float64", classes_known, always_wide=True
         )
+    if output.raw_scores:
+        outputs[RAW_SCORES] = _tensor("raw_scores", "float64", output.scores_width)
+    inputs = {column.name: _input(column) for column in signature.inputs}
     described = {
-        "inputs": {column.name: _input(column) for column in signature.inputs},
-        "outputs": outputs,
-        "method_name": "tensorflow/serving/predict",
-        "defaults": {},
+        name: {
+            "inputs": inputs,
+            "outputs": {tensor["name"].partition(":")[0]: tensor},
+            "method_name": "tensorflow/serving/predict",
+            "defaults": {},
+        }
+        for name, tensor in outputs.items()
     }
     return {
         "model_spec": {"name": endpoint, "signature_name": "", "version": ",".join(versions)},
-        "metadata": {"signature_def": {"signature_def": {"serving_default": described}}},
+        "metadata": {"signature_def": {"signature_def": described}},
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serve_app.core.messages import Payload, Response
+from serve_app.core.messages import PREDICT, Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import delimited, forms, json_body, methods, rows
@@ -38,7 +38,7 @@ class TorchServe(ByPath):
 
     In a form, every field is an input. One row that stands alone is answered by its prediction
     alone. Beside the rows, `parameters: {"predict_method": "predict_proba"}` asks for
-    probabilities.
+    probabilities, `raw_scores` for those.
     """
 
     name = "torchserve"
@@ -54,21 +54,21 @@ class TorchServe(ByPath):
         """
         if call.media_type == CSV:
             columns, count = delimited.read_csv(call.body, call.columns, call.max_rows)
-            return Payload(columns=columns, rows=count, form=(False, False))
+            return Payload(columns=columns, rows=count, form=False)
         document = _document(call)
         found: Any = document
-        shares = False
+        method = PREDICT
         if isinstance(document, dict):
             named = [key for key in _WRAPPERS if key in document and key not in call.names]
             found = document[named[0]] if named else [document]
             if named:
-                shares = methods.of_parameters(json_body.members(document, "parameters"))
+                method = methods.of_parameters(json_body.members(document, "parameters"))
         if not isinstance(found, list):
             raise BadEncoding(f"the body must be rows, got {told(found)}")
         json_body.check_rows(len(found), call.max_rows)
         alone = isinstance(document, dict) and found == [document]
         columns = rows.of_rows(found, call.names)
-        return Payload(columns=columns, rows=len(found), form=(alone, shares))
+        return Payload(columns=columns, rows=len(found), form=alone, method=method)
 
     def encode(self, response: Response) -> Reply:
         """The predictions as a list, or the only one.
@@ -76,8 +76,8 @@ class TorchServe(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        alone, shares = response.request.payload.form
-        values = methods.answered(response.answer.prediction, probabilities=shares)
+        alone = response.request.payload.form
+        values = methods.answered(response)
         return Reply(json_body.dump(values.tolist()[0] if alone else json_body.plain(values)))
 
 

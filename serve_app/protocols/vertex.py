@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, NamedTuple
+from typing import Any
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
@@ -26,19 +26,13 @@ _STATUS = {
 }
 
 
-class _Form(NamedTuple):
-    """Whether the body came wrapped, and whether probabilities are wanted as the predictions."""
-
-    wrapped: bool = False
-    shares: bool = False
-
-
 class Vertex(ByPath):
     """`{"instances": […], "parameters": {…}}`; each prediction is the value for one instance.
 
     A deployed model of Vertex's is a version here, and its model an endpoint. Probabilities stand
     under `metadata`, the only place that Google's clients read beside the predictions;
-    `parameters: {"predict_method": "predict_proba"}` makes them the predictions.
+    `parameters: {"predict_method": "predict_proba"}` makes them the predictions, `raw_scores`
+    those.
     """
 
     name = "vertex"
@@ -62,14 +56,12 @@ class Vertex(ByPath):
         """
         answer = response.answer
         prediction = answer.prediction
-        shares = response.request.payload.form.shares
-        values = methods.answered(prediction, probabilities=shares)
         metadata: dict[str, Any] = {"prediction_id": response.prediction_id}
         if prediction.probabilities is not None:
             metadata["probabilities"] = json_body.plain(prediction.probabilities)
             metadata["classes"] = list(response.labels)
         body = {
-            "predictions": json_body.plain(values),
+            "predictions": json_body.plain(methods.answered(response)),
             "deployedModelId": ",".join(answer.variants),
             "model": response.request.endpoint,
             "metadata": metadata,
@@ -109,7 +101,7 @@ class RawVertex(Vertex):
     def encode(self, response: Response) -> Reply:
         """The answer as it would be, wrapped where the request was; headers say who gave it."""
         body = super().encode(response).body
-        if response.request.payload.form.wrapped:
+        if response.request.payload.form:
             data = base64.b64encode(body).decode()
             body = json_body.dump({"contentType": "application/json", "data": data})
         variants = ",".join(response.answer.variants).encode()
@@ -132,5 +124,6 @@ def _payload(document: dict[str, Any], call: Call, *, wrapped: bool = False) -> 
         columns=rows.of_rows(instances, call.names),
         rows=len(instances),
         keys=parameters,
-        form=_Form(wrapped, methods.of_parameters(parameters)),
+        form=wrapped,
+        method=methods.of_parameters(parameters),
     )

@@ -93,6 +93,17 @@ class HandleModels:
         answer: Prediction = await self._call(version, "predict", columns, deadline)
         return answer
 
+    async def predict_with_scores(
+        self, version: str, columns: Columns, deadline: float
+    ) -> Prediction:
+        """Predict in one of the version's replicas, with raw scores; raises as `predict` does.
+
+        Raises:
+            InvalidInput: the model has none.
+        """
+        answer: Prediction = await self._call(version, "predict_with_scores", columns, deadline)
+        return answer
+
     async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
         """Transform in one of the version's replicas; raises as `predict` does."""
         answer: Columns = await self._call(version, "transform", columns, deadline)

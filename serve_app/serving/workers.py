@@ -13,7 +13,7 @@ from serve_app.config import ModelArgs
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.engine.load import load
-from serve_app.errors import ModelFailed, RowsRefused, ServeError
+from serve_app.errors import ClientError, ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
@@ -48,6 +48,10 @@ class Model:
         """Predict every row. Raises RowsRefused or ModelFailed."""
         return await self._compute(self._model.predict, columns)
 
+    async def predict_with_scores(self, columns: Columns) -> Prediction:
+        """Predict every row, with its raw scores. Raises as `predict`, or InvalidInput."""
+        return await self._compute(self._model.predict_with_scores, columns)
+
     async def transform(self, columns: Columns) -> Columns:
         """Transform every row. Raises RowsRefused or ModelFailed."""
         return await self._compute(self._model.transform, columns)
@@ -59,7 +63,7 @@ class Model:
     async def _compute(self, method: Callable[[Columns], T], columns: Columns) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, method, columns)
-        except RowsRefused:
+        except ClientError:
             raise
         except Exception as error:
             raise self._failed(error) from error

@@ -62,6 +62,17 @@ def test_a_prediction_is_that_of_the_model(protocol, client, served, frame):
     assert answer.as_numpy("predict_proba").tobytes() == model.probabilities.tobytes()
 
 
+def test_raw_scores_come_to_who_names_them(protocol, client, served, frame):
+    outputs = [protocol.InferRequestedOutput(name) for name in ("raw_scores", "predict")]
+    answer = client.infer("risk", inputs(protocol, frame), outputs=outputs)
+    model = served.models["logistic@1"].predict_with_scores(to_columns(frame.head(ROWS)))
+    assert answer.as_numpy("raw_scores").tobytes() == model.scores.tobytes()
+    assert [label.decode() for label in answer.as_numpy("predict")] == model.values.tolist()
+    assert answer.as_numpy("predict_proba") is None
+    with pytest.raises(InferenceServerException, match="line@1: this model has no raw scores"):
+        client.infer("age", inputs(protocol, frame), outputs=outputs)
+
+
 def test_one_version_is_asked_by_its_name(protocol, client, served, frame):
     answer = client.infer("risk", inputs(protocol, frame), model_version="other@1")
     model = expected(served, "other@1", frame)

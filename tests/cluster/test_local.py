@@ -36,13 +36,14 @@ def row(patients):
     return patients.iloc[0].to_dict()
 
 
-def expected(home, model, frame):
+def expected(home, model, frame, *, scores=False):
     """What the library says of the rows, called directly."""
     registry = Registry(str(home / "registry"))
     columns = to_columns(frame)
     if model.startswith("diagnosis"):
         columns = load(registry, "diagnosis-features", 1).model.transform(columns)
-    return load(registry, model, 1).model.predict(columns)
+    loaded = load(registry, model, 1).model
+    return loaded.predict_with_scores(columns) if scores else loaded.predict(columns)
 
 
 def test_a_thousand_rows_are_answered_as_by_the_library_to_the_last_bit(local, patients):
@@ -79,6 +80,17 @@ def test_a_regression_is_answered_as_by_the_library(local):
     assert np.array(answer["predictions"], dtype=direct.values.dtype).tolist() == (
         direct.values.tolist()
     )
+
+
+def test_raw_scores_are_those_of_the_library_where_it_has_some(local, patients):
+    rows = patients.head(20)
+    body = {"instances": rows.to_dict(orient="records"), "signature_name": "raw_scores"}
+    answer = local.request("/v1/models/diagnosis/versions/diagnosis-xgb@1:predict", body).json()
+    direct = expected(local.home, "diagnosis-xgb", rows, scores=True)
+    assert np.array(answer["predictions"], direct.scores.dtype).tobytes() == direct.scores.tobytes()
+    forest = local.request("/v1/models/diagnosis/versions/diagnosis-forest@1:predict", body)
+    assert (forest.status, forest.json()["error_code"]) == (400, "invalid_input")
+    assert forest.json()["error"].startswith("diagnosis-forest@1: ")
 
 
 def test_rows_may_come_as_lists_in_the_order_of_the_schema(local, patients, row):
@@ -281,6 +293,10 @@ def test_rows_of_a_file_are_predicted_from_the_command_line(local, patients):
     assert table.count("malignant") >= 3
     answer = json.loads(local.run("predict", "diagnosis", "--data", "rows.csv", "--json"))
     assert len(answer["predictions"]) == 3
+    scored = local.run(
+        "predict", "diagnosis-ensemble", "--data", "rows.csv", "--raw-scores", code=1
+    )
+    assert "an ensemble has no raw scores" in scored
     path.write_text("mean_radius\nabc\n")
     assert "missing" in local.run("predict", "diagnosis", "--data", "rows.csv", code=1)
 

@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
     StackingClassifier,
     VotingClassifier,
@@ -133,6 +134,63 @@ def test_a_classifier_answers_like_the_library(name, target):
     if hasattr(estimator, "predict_proba"):
         probabilities = estimator.predict_proba(FRAME)
     same(prediction, estimator.predict(FRAME), probabilities)
+
+
+@pytest.mark.parametrize("target", [TWO, THREE], ids=["two", "three"])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_raw_scores_are_the_librarys_decision_function(name, target):
+    estimator = fitted(CLASSIFIERS[name], FRAME, target)
+    signature, model = served(estimator, FRAME)
+    scored = hasattr(estimator, "decision_function")
+    assert signature.output.raw_scores is scored
+    columns = to_columns(FRAME)
+    if not scored:
+        with pytest.raises(InvalidInput, match=r"\w+(Classifier|CV|NB) has no raw scores"):
+            model.predict_with_scores(columns)
+        return
+    said, plain = model.predict_with_scores(columns), model.predict(columns)
+    assert (
+        said.scores.tobytes() == np.ascontiguousarray(estimator.decision_function(FRAME)).tobytes()
+    )
+    same(said, plain.values, plain.probabilities)
+    assert plain.scores is None
+    empty = model.predict_with_scores(columns.slice(0, 0))
+    assert empty.scores.shape == (0, *said.scores.shape[1:])
+
+
+def test_how_far_a_row_is_from_the_usual_is_its_raw_score():
+    estimator = IsolationForest(n_estimators=10, random_state=0).fit(FRAME)
+    signature, model = served(estimator, FRAME)
+    assert (signature.output.kind, signature.output.raw_scores) == ("regression", True)
+    said = model.predict_with_scores(to_columns(FRAME))
+    assert said.scores.tobytes() == estimator.decision_function(FRAME).tobytes()
+
+
+def test_scores_of_pairs_of_classes_are_not_given_as_if_of_classes():
+    estimator = SVC(decision_function_shape="ovo").fit(FRAME, THREE)
+    signature, model = served(estimator, FRAME)
+    assert not signature.output.raw_scores
+    with pytest.raises(InvalidInput):
+        model.predict_with_scores(to_columns(FRAME))
+
+
+@pytest.mark.parametrize("target", [CODE % 2, CODE, SCORE], ids=["two", "three", "number"])
+@pytest.mark.parametrize("way", ["wrapper", "pipeline", "booster"])
+def test_raw_scores_of_trees_of_xgboosts_are_their_margins(way, target):
+    made = xgboost.XGBRegressor if target is SCORE else xgboost.XGBClassifier
+    wrapper = made(n_estimators=5).fit(FRAME, target)
+    margins = wrapper.predict(FRAME, output_margin=True)
+    estimator = wrapper.get_booster() if way == "booster" else wrapper
+    if way == "pipeline":
+        estimator = make_pipeline("passthrough", wrapper)
+    signature, model = served(estimator, FRAME)
+    assert signature.output.raw_scores
+    columns = to_columns(FRAME)
+    said, plain = model.predict_with_scores(columns), model.predict(columns)
+    assert said.scores.tobytes() == margins.tobytes()
+    same(said, plain.values, plain.probabilities)
+    empty = model.predict_with_scores(columns.slice(0, 0))
+    assert empty.scores.shape == (0, *said.scores.shape[1:])
 
 
 SINGLE_OUTPUT = {"svr", "gradient", "histogram"}

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from serve_app.config import ControlSettings
-from serve_app.core.messages import Payload, Request
+from serve_app.core.messages import PREDICT, RAW_SCORES, Payload, Request
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import CoalescedModels, Limits
@@ -94,6 +94,35 @@ def test_a_version_answers_like_itself(placed, version, rows, registry, thread, 
 
 
 @PLACEMENTS
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("rows", [1, 7, 200])
+def test_raw_scores_are_the_same_everywhere(placed, version, rows, registry, thread, data):
+    columns = to_columns(data[0]).slice(0, rows)
+    model = load(registry, version.partition("@")[0], 1).model
+    direct = model.predict_with_scores(columns)
+    said = asyncio.run(placed(registry, thread).predict_with_scores(version, columns, 1.0))
+    assert said.scores.tobytes() == direct.scores.tobytes()
+    assert said.values.tolist() == model.predict(columns).values.tolist()
+
+
+@PLACEMENTS
+def test_raw_scores_that_come_together_are_each_ones_own(placed, registry, thread, data):
+    columns = to_columns(data[0])
+
+    async def asked():
+        models = placed(registry, thread)
+        parts = [columns.slice(j, j + 1) for j in range(20)]
+        scored = (models.predict_with_scores("slow@1", part, 1.0) for part in parts)
+        plain = (models.predict("slow@1", part, 1.0) for part in parts)
+        return await asyncio.gather(*scored, *plain)
+
+    direct = load(registry, "slow", 1).model.predict_with_scores(columns.slice(0, 20))
+    said = asyncio.run(asked())
+    assert [one.scores[0] for one in said[:20]] == pytest.approx(direct.scores.tolist())
+    assert all(one.scores is None for one in said[20:])
+
+
+@PLACEMENTS
 def test_rows_that_come_together_each_get_their_own_answer(placed, registry, thread, data):
     columns = to_columns(data[0])
 
@@ -148,11 +177,17 @@ def test_an_endpoint_answers_alike_whatever_its_yaml_says(
     predictor.swap(assembler.stages(Snapshot(1, "hash", endpoints)))
     direct = load(registry, name, 1).model.predict(to_columns(frame)).values.tolist()
 
-    async def asked(start, stop):
+    async def asked(start, stop, method=PREDICT):
         part = frame[start:stop]
-        payload = Payload({column: part[column].tolist() for column in part}, len(part))
+        columns = {column: part[column].tolist() for column in part}
+        payload = Payload(columns, len(part), method=method)
         return await predictor.predict(Request("e", payload, "r"))
 
+    scores = load(registry, name, 1).model.predict_with_scores(to_columns(frame)).scores
+    assert asyncio.run(asked(0, 9)).answer.prediction.scores is None
+    scored = asyncio.run(asked(0, 9, RAW_SCORES))
+    assert scored.answer.prediction.scores == pytest.approx(scores[:9])
+    assert scored.cached_rows is None
     for start, stop in [(0, 30), (20, 40), (5, 6), (0, 200)]:
         response = asyncio.run(asked(start, stop))
         assert response.answer.prediction.values.tolist() == direct[start:stop]

@@ -72,6 +72,13 @@ def test_an_answer_is_read_and_turned_into_a_frame():
     ]
 
 
+def test_a_method_other_than_the_usual_can_be_asked_for():
+    server = Server(good())
+    server.client().predict("risk", [[1]], method="raw_scores")
+    body = orjson.loads(server.requests[0].content)
+    assert body == {"instances": [[1]], "signature_name": "raw_scores"}
+
+
 @pytest.mark.parametrize(
     "failed", [busy(), (503, {}, {}), (502, {}, {}), httpx.ConnectError("refused")]
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
 from serve_app.errors import ModelFailed, RowsRefused
+from serve_app.models import raw_scores
 from serve_app.models.compiled import storage
 from serve_app.models.compiled.operation import Operation, Refused
 
@@ -22,18 +23,28 @@ FILE = "compiled.npz"
 class Program(Operation):
     """A whole model: `scores` of the rows, and what is made of them.
 
-    `probabilities` and `classes` (numbers of classes) take the scores of a classifier.
-    Without them the scores are the values of a regressor or the features of a transformer.
+    `link` makes of the scores what everything else takes, where that is not the scores as they
+    are. `probabilities` and `classes` (numbers of classes) are a classifier's. Without them the
+    linked scores are the values of a regressor or the features of a transformer. `raw` makes of
+    the scores, before any link, what the library gives as raw scores, where it gives some.
     """
 
     scores: Operation
     probabilities: Operation | None = None
     classes: Operation | None = None
+    link: Operation | None = None
+    raw: Operation | None = None
 
     def __call__(self, x: Columns, /) -> Array:
-        """The scores."""
-        scores: Array = self.scores(x)
-        return scores
+        """The linked scores."""
+        return self.linked(self.scores(x))
+
+    def linked(self, scores: Array) -> Array:
+        """The scores as everything but `raw` takes them."""
+        if self.link is None:
+            return scores
+        linked: Array = self.link(scores)
+        return linked
 
 
 class CompiledModel:
@@ -42,6 +53,7 @@ class CompiledModel:
     def __init__(self, program: Program, signature: Signature) -> None:
         output = signature.output
         self._program = program
+        self._output = output
         self._labels = label_array(output.labels)
         self._width = output.width
         self._names = tuple(column.name for column in output.columns)
@@ -60,16 +72,36 @@ class CompiledModel:
         try:
             # Overflow gives infinity and 0/0 NaN, as in the library, which warns of it.
             with np.errstate(all="ignore"):
-                return self._predicted(columns)
+                return self._predicted(self._program(columns))
         except Exception as error:
             raise _failed(error) from error
 
-    def _predicted(self, columns: Columns) -> Prediction:
-        scores = self._program.scores(columns)
+    def predict_with_scores(self, columns: Columns) -> Prediction:
+        """Predict every row, with the raw scores.
+
+        Raises:
+            InvalidInput: the library gives none for this model.
+            RowsRefused: the library would have refused the rows.
+            ModelFailed: the computation failed.
+        """
+        program = self._program
+        if program.raw is None:
+            raise raw_scores.none_of("this model")
+        if columns.rows == 0:
+            return replace(self._nothing(), scores=raw_scores.of_no_rows(self._output))
+        try:
+            with np.errstate(all="ignore"):
+                scores = program.scores(columns)
+                prediction = self._predicted(program.linked(scores))
+                return replace(prediction, scores=program.raw(scores))
+        except Exception as error:
+            raise _failed(error) from error
+
+    def _predicted(self, linked: Array) -> Prediction:
         if self._classes is None:
-            return Prediction(scores)
-        probabilities = None if self._probabilities is None else self._probabilities(scores)
-        return Prediction(self._labels.take(self._classes(scores)), probabilities)
+            return Prediction(linked)
+        probabilities = None if self._probabilities is None else self._probabilities(linked)
+        return Prediction(self._labels.take(self._classes(linked)), probabilities)
 
     def transform(self, columns: Columns) -> Columns:
         """Transform every row.
@@ -82,7 +114,7 @@ class CompiledModel:
             return Columns.from_block(self._names, np.empty((0, len(self._names))))
         try:
             with np.errstate(all="ignore"):
-                return Columns.from_block(self._names, self._program.scores(columns))
+                return Columns.from_block(self._names, self._program(columns))
         except Exception as error:
             raise _failed(error) from error
 

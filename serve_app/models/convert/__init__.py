@@ -48,9 +48,11 @@ def convert(estimator: Any, signature: Signature) -> Program:
         return Program(chain(operation, to_matrix))
     scored = predictor(estimator, given)
     if signature.output.kind == "regression":
-        return Program(scored.scores)
+        return Program(scored.scores, link=scored.link, raw=scored.decision)
     if signature.output.probabilities and scored.probabilities is None:
         msg = "it gives probabilities in a way that has no compiled form"
         raise Inconvertible(msg)
     probabilities = scored.probabilities if signature.output.probabilities else None
-    return Program(scored.scores, probabilities, scored.classes)
+    return Program(
+        scored.scores, probabilities, scored.classes, link=scored.link, raw=scored.decision
+    )

@@ -118,21 +118,22 @@ def _booster(
 
 
 def _finished(scores: Operation, objective: str, outputs: int, *, classifies: bool) -> Scored:
-    flat = Flatten() if outputs == 1 else None
+    if outputs == 1:
+        scores = chain(scores, Flatten())
     if not classifies:
-        return Scored(chain(scores, flat, _inverse(objective)))
+        return Scored(scores, decision=_SAME, link=_inverse(objective))
     if objective == "multi:softmax":
-        return Scored(scores, None, None, Largest(), np.arange(outputs))
+        return Scored(scores, _SAME, None, Largest(), np.arange(outputs))
     if objective == "multi:softprob":
-        probabilities: Operation = SingleSoftmax()
+        link: Operation = SingleSoftmax()
     elif objective == "binary:logistic":
-        probabilities = chain(Flatten(), SingleSigmoid(), BothClasses())
+        link = chain(SingleSigmoid(), BothClasses())
     else:
         msg = f"XGBoost's objective {objective} gives no probabilities"
         raise Inconvertible(msg)
     # XGBoost decides by the probabilities, which are coarser than what they come from.
     labels = np.arange(max(2, outputs))
-    return Scored(chain(scores, probabilities), None, _SAME, Largest(), labels)
+    return Scored(scores, _SAME, _SAME, Largest(), labels, link)
 
 
 def _inverse(objective: str) -> Operation | None:

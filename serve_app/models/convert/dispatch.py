@@ -52,8 +52,10 @@ class Given:
 class Scored:
     """A converted predictor.
 
-    A classifier's `scores` take the rows; `decision`, `probabilities` and `classes` take
-    the scores. A regressor's scores are its values, and it has no `classes`.
+    `scores` take the rows, and `link` the scores: nothing for most, which is the same as the
+    scores themselves. A classifier's `probabilities` and `classes` take what is linked. A
+    regressor's linked scores are its values, and it has no `classes`. `decision` takes the
+    scores before any link: scikit-learn's decision function, XGBoost's margins.
     """
 
     scores: Operation
@@ -61,6 +63,7 @@ class Scored:
     probabilities: Operation | None = None
     classes: Operation | None = None
     labels: Array | None = None
+    link: Operation | None = None
 
     def before(self, *steps: Operation | None) -> Scored:
         """The same predictor behind some steps."""
@@ -74,19 +77,20 @@ class Scored:
         """
         if name == "predict":
             return self._predict()
-        last = self.probabilities if name == "predict_proba" else self.decision
+        likely = name == "predict_proba"
+        last = self.probabilities if likely else self.decision
         if last is None:
             msg = f"it has no {name}"
             raise Inconvertible(msg)
-        return chain(self.scores, last)
+        return chain(self.scores, self.link if likely else None, last)
 
     def _predict(self) -> Operation:
         if self.classes is None:
-            return self.scores
+            return chain(self.scores, self.link)
         if self.labels is None or self.labels.dtype.kind not in "biuf":
             msg = "a model of classes that are no numbers is a part of it"
             raise Inconvertible(msg)
-        return chain(self.scores, self.classes, Take(self.labels))
+        return chain(self.scores, self.link, self.classes, Take(self.labels))
 
 
 def transforms(*kinds: type) -> Callable[[F], F]:

@@ -176,8 +176,8 @@ def _on_top(model: Any, given: Given) -> tuple[Operation | None, Scored, OnTop]:
 
 @predicts(StackingRegressor)
 def _stacked_regressor(model: Any, given: Given) -> Scored:
-    start, _, scores = _on_top(model, given)
-    return Scored(chain(start, scores))
+    start, top, scores = _on_top(model, given)
+    return Scored(chain(start, scores), link=top.link)
 
 
 @predicts(StackingClassifier)
@@ -269,11 +269,12 @@ def _one_against_one_class(
     by_decision = hasattr(member, "decision_function") and is_classifier(member)
     bound = 0.0 if by_decision else 0.5
     if not hasattr(model, "predict_proba"):
-        return Scored(chain(start, sure), None, None, Above(bound), labels)
+        decision = _SAME if by_decision else None
+        return Scored(chain(start, sure), decision, None, Above(bound), labels)
     share = chain(predictor(member, given).method("predict_proba"), Column(1))
     return Scored(
         chain(start, Beside((sure, share))),
-        None,
+        Column(0) if by_decision else None,
         chain(Pick((1,)), BothClasses(), SharesOrZero()),
         chain(Pick((0,)), Above(bound)),
         labels,

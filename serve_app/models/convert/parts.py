@@ -82,7 +82,8 @@ def parts(estimator: Any, columns: Columns, signature: Signature) -> Iterator[Pa
         classes = len(inner.classes_) if is_classifier(inner) else 0
         if classes and scored.probabilities is None:
             continue
-        program = Program(chain(ToMatrix(), scored.scores), scored.probabilities, scored.classes)
+        scores = chain(ToMatrix(), scored.scores)
+        program = Program(scores, scored.probabilities, scored.classes, scored.link)
         yield Part(inner, program, rows, classes)
 
 

@@ -1,6 +1,7 @@
 """Who is asked in which order, who is left out, and when the fallback answers."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,15 @@ from serve_app.core.combine import COMBINE
 from serve_app.core.messages import Failure, Prediction
 from serve_app.core.plan import Plan
 from serve_app.core.snapshot import Variant
-from serve_app.engine.ask import Asked, AskInTurn, AskTogether
-from serve_app.errors import DeadlineExceeded, ModelFailed, NotReady, Overloaded, RowsRefused
+from serve_app.engine.ask import Asked, AskForScores, AskInTurn, AskTogether
+from serve_app.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    ModelFailed,
+    NotReady,
+    Overloaded,
+    RowsRefused,
+)
 
 ROWS = Columns.of({"x": np.array([1.0, 2.0])})
 
@@ -32,6 +40,13 @@ class Fake:
     def __init__(self, **answers):
         self._answers = answers
         self.asked = []
+
+    async def predict_with_scores(self, version, columns, deadline):
+        """The prediction, with a score per row or, below zero, one per class."""
+        prediction = await self.predict(version, columns, deadline)
+        values = prediction.values
+        scores = np.column_stack([values, values * 2, values * 3]) if values[0] < 0 else values
+        return replace(prediction, scores=scores)
 
     async def predict(self, version, columns, deadline):
         self.asked.append((version, deadline))
@@ -64,6 +79,53 @@ def together(models, *members, quorum=2, deadline=1.0, **more):
     plan = Plan(tuple(f"{name}@1" for name in members), together=True)
     ask = AskTogether(asked(models, **more), COMBINE["mean"], quorum)
     return asyncio.run(ask(plan, ROWS, deadline))
+
+
+class TestForScores:
+    """Raw scores are those of one model, and nobody stands in for it."""
+
+    @staticmethod
+    def ask(models, *order, together=False, labels=(), variant_labels=(), **more):
+        found = replace(
+            asked(models, **more),
+            labels=labels,
+            variants={f"{n}@1": Variant(f"{n}@1", 1.0, variant_labels) for n in "abc"},
+        )
+        plan = Plan(tuple(f"{name}@1" for name in order), together=together)
+        return asyncio.run(AskForScores(found)(plan, ROWS, 1.0))
+
+    def test_the_chosen_variant_answers_in_its_share_of_the_time(self):
+        models = Fake(a=1, b=2)
+        answer = self.ask(models, "a", "b")
+        assert answer.variants == ("a@1",)
+        assert answer.prediction.scores.tolist() == [1.0, 1.0]
+        assert models.asked == [("a@1", 0.8)]
+
+    def test_neither_the_next_variant_nor_the_fallback_stands_in(self):
+        models = Fake(a=NotReady("no"), b=2, c=3)
+        with pytest.raises(NotReady):
+            self.ask(models, "a", "b", fallback="c@1")
+        assert [version for version, _ in models.asked] == ["a@1"]
+
+    def test_variants_that_answer_together_have_none(self):
+        models = Fake(a=1, b=2)
+        with pytest.raises(InvalidInput, match="a@1, b@1"):
+            self.ask(models, "a", "b", together=True)
+        assert models.asked == []
+
+    def test_a_model_that_has_none_is_named(self):
+        with pytest.raises(InvalidInput, match="a@1: it has none"):
+            self.ask(Fake(a=InvalidInput("it has none")), "a")
+
+    def test_a_single_score_speaks_for_the_endpoints_second_class(self):
+        order = {"labels": ("ill", "well"), "variant_labels": ("well", "ill")}
+        answer = self.ask(Fake(a=2), "a", **order)
+        assert answer.prediction.scores.tolist() == [-2.0, -2.0]
+
+    def test_scores_of_classes_are_in_the_endpoints_order(self):
+        order = {"labels": ("x", "y", "z"), "variant_labels": ("z", "x", "y")}
+        answer = self.ask(Fake(a=-1), "a", **order)
+        assert answer.prediction.scores.tolist() == [[-2.0, -3.0, -1.0]] * 2
 
 
 class TestInTurn:

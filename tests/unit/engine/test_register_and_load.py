@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
@@ -41,6 +42,30 @@ def test_the_compiled_form_alone_is_read_where_there_is_one(on_disk):
     assert load(store, "logistic", 1).manifest.compiled.served
     with pytest.raises(ArtifactRejected, match=r"model\.skops"):
         load(store, "logistic", 1, native=True)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_raw_scores_are_those_of_the_estimator(registry, models, frame, native):
+    estimator, _ = models["logistic"]
+    loaded = load(registry, "logistic", 1, native=native)
+    assert loaded.manifest.signature.output.raw_scores
+    said = loaded.model.predict_with_scores(to_columns(frame))
+    assert said.scores == pytest.approx(estimator.decision_function(frame), rel=1e-12)
+    assert said.values.tolist() == estimator.predict(frame).tolist()
+
+
+def test_what_the_compiled_form_cannot_give_is_not_promised(registry, frame):
+    label = frame["age"] > 50
+    bags = BaggingClassifier(LogisticRegression(), 3, random_state=0).fit(frame, label)
+    manifest = register(registry, Candidate("bags", bags, frame))
+    assert manifest.compiled.served
+    assert not manifest.signature.output.raw_scores
+    with pytest.raises(InvalidInput, match="no raw scores"):
+        load(registry, "bags", 1).model.predict_with_scores(to_columns(frame))
+    plain = register(registry, Candidate("bags", bags, frame), compile="never")
+    assert plain.signature.output.raw_scores
+    scores = load(registry, "bags", 2).model.predict_with_scores(to_columns(frame)).scores
+    assert scores.tobytes() == bags.decision_function(frame).tobytes()
 
 
 def test_compiling_can_be_forbidden(registry, models):

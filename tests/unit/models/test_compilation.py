@@ -43,6 +43,9 @@ class Otherwise:
         odd = columns.as_dict()[self._name] == self._value
         return Prediction(np.where(odd, ~said.values, said.values), said.probabilities)
 
+    def predict_with_scores(self, columns):
+        return self._model.predict_with_scores(columns)
+
 
 def compiled(name, value):
     signature = infer(FITTED, "sklearn", FEW)

@@ -71,9 +71,9 @@ class TestTensorFlowServing:
         assert body["outputs"] == body["predictions"] == ["b"]
 
     def test_a_signature_makes_probabilities_the_predictions(self) -> None:
-        form = decode({"instances": [[1, "m"]], "signature_name": "predict_proba"}).form
+        method = decode({"instances": [[1, "m"]], "signature_name": "predict_proba"}).method
         answer = response(self.SHARES, ("a", "b"))
-        payload = replace(answer.request.payload, form=form)
+        payload = replace(answer.request.payload, method=method)
         asked = replace(answer, request=replace(answer.request, payload=payload))
         assert encoded(asked)["predictions"] == [[0.25, 0.75]]
         none = replace(asked, answer=replace(asked.answer, prediction=Prediction(np.array([1.0]))))
@@ -82,7 +82,7 @@ class TestTensorFlowServing:
 
     @pytest.mark.parametrize("name", ["", None, "predict", "serving_default"])
     def test_other_signatures_are_the_usual_one(self, name: Any) -> None:
-        assert decode({"instances": [], "signature_name": name}).form == (False, False)
+        assert decode({"instances": [], "signature_name": name}).method == "predict"
 
     @pytest.mark.parametrize("name", ["classify", 5, {}])
     def test_a_signature_that_nobody_has_is_refused(self, name: Any) -> None:

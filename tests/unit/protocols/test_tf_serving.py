@@ -96,12 +96,13 @@ class TestMetadata:
         output = Output("classification", labels=("a", "b"), probabilities=True)
         body = metadata("risk", Signature(self.INPUTS, output), ["m@1", "n@2"])
         assert body["model_spec"] == {"name": "risk", "signature_name": "", "version": "m@1,n@2"}
-        described = body["metadata"]["signature_def"]["signature_def"]["serving_default"]
+        signatures = body["metadata"]["signature_def"]["signature_def"]
+        described = signatures["serving_default"]
         types = {name: tensor["dtype"] for name, tensor in described["inputs"].items()}
         assert types == {"age": "DT_INT64", "bmi": "DT_FLOAT", "sex": "DT_STRING"}
-        outputs = described["outputs"]
-        assert outputs["predictions"]["dtype"] == "DT_STRING"
-        sizes = [dim["size"] for dim in outputs["probabilities"]["tensor_shape"]["dim"]]
+        assert described["outputs"]["predictions"]["dtype"] == "DT_STRING"
+        shares = signatures["predict_proba"]["outputs"]["probabilities"]
+        sizes = [dim["size"] for dim in shares["tensor_shape"]["dim"]]
         assert sizes == ["-1", "2"]
 
     @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_rows_and_parameters_are_read(dialect: Any, body: Any, form: bool) -> No
     assert columns == {"age": [63.0, 41.0], "sex": ["f", "m"]}
     assert payload.rows == 2
     assert payload.keys == {"patient_id": "p-1"}
-    assert payload.form.wrapped is form
+    assert payload.form is form
 
 
 def test_rows_may_be_lists() -> None:
