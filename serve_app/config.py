@@ -84,6 +84,7 @@ Profile = Literal[
     "oip",
     "torchserve",
     "torchserve-management",
+    "torchserve-metrics",
     "mlflow",
     "sagemaker",
     "vertex",

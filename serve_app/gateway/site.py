@@ -24,7 +24,8 @@ Describe = Callable[[Stage, list[str]], Any]
 class Settings:
     """What one request may cost, and who answers where a path names no endpoint.
 
-    `health_route` and `predict_route` are the paths that Vertex AI gives a container.
+    `health_route` and `predict_route` are the paths that Vertex AI gives a container, `replica`
+    tells counts of this process from those of others.
     """
 
     max_body_bytes: int
@@ -34,6 +35,7 @@ class Settings:
     compress_above_bytes: int = 65_536
     health_route: str | None = None
     predict_route: str | None = None
+    replica: str = ""
 
 
 @dataclass(frozen=True, slots=True)

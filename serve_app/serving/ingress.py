@@ -72,6 +72,7 @@ class Gateway:
             args.compress_above_bytes,
             health_route=os.environ.get("AIP_HEALTH_ROUTE"),
             predict_route=os.environ.get("AIP_PREDICT_ROUTE"),
+            replica=PredictionIds()(),
         )
         if args.grpc_port is not None:
             service = InferenceService(self._predictor, settings, ids=PredictionIds())

@@ -8,13 +8,18 @@ import urllib.request
 import psutil
 import pytest
 import tritonclient.grpc as triton
+from prometheus_client.parser import text_string_to_metric_families
 
 from serve_app.examples.datasets import diabetes
 from tests.cluster.harness import application, config, endpoints, free_row, until
 
-NAMES = ("tfs", "torchserve", "torchserve-management", "mlflow", "azureml")
-FIRST = free_row(len(NAMES) + 3, above=28_100)
-PORTS = dict(zip((*NAMES, "grpc", "sagemaker", "vertex"), range(FIRST, FIRST + 8), strict=True))
+NAMES = (
+    "tfs", "torchserve", "torchserve-management", "torchserve-metrics", "mlflow", "azureml",
+    "grpc", "sagemaker", "vertex",
+)  # fmt: skip
+COUNTED = "ts_inference_requests_total"
+FIRST = free_row(len(NAMES), above=28_100)
+PORTS = dict(zip(NAMES, range(FIRST, FIRST + len(NAMES)), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +59,16 @@ def expected(served, row):
     return served.predict("progression", [row])["predictions"]
 
 
-def asked(name, path, body=None):
+def read(name, path, body=None):
     data = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json"}
     request = urllib.request.Request(f"http://127.0.0.1:{PORTS[name]}{path}", data, headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
+        return answer.read()
+
+
+def asked(name, path, body=None):
+    return json.loads(read(name, path, body))
 
 
 def test_each_port_speaks_as_one_system_does(served, expected, row):
@@ -70,6 +79,23 @@ def test_each_port_speaks_as_one_system_does(served, expected, row):
     assert asked("azureml", "/score", {"data": [row]}) == expected
     (one,) = asked("torchserve-management", "/models/progression")
     assert one["modelName"] == "progression"
+
+
+def test_each_replica_counts_for_itself_and_says_so(served, expected, row):
+    for _ in range(10):
+        asked("torchserve", "/predictions/progression", [row])
+    seen = {}
+
+    def both():
+        text = read("torchserve-metrics", "/metrics").decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = sample.labels
+                if sample.name == COUNTED and labels["model_name"] == "progression":
+                    seen[labels["uuid"]] = sample.value
+        return len(seen) == 2 and sum(seen.values()) >= 10
+
+    until(both, timeout_s=30, what="metrics of both replicas")
 
 
 def test_the_environment_of_a_platform_names_port_and_paths(served, expected, row):

@@ -27,6 +27,7 @@ def profiles(settings: Settings) -> Mapping[str, Profile]:
         "oip": oip.PROFILE,
         "torchserve": torchserve.PROFILE,
         "torchserve-management": torchserve.MANAGEMENT,
+        "torchserve-metrics": torchserve.METRICS,
         "mlflow": mlflow.PROFILE,
         "sagemaker": sagemaker.PROFILE,
         "vertex": vertex.profile(settings),

@@ -1,10 +1,11 @@
-"""TorchServe's inference API, usually on port 8080, and what may be read of its management API.
+"""TorchServe's inference API, usually on port 8080, and what may be read of its other two.
 
-The management API lies on a port of its own (8081): both have a `/models`.
+The management API lies on a port of its own (8081): both have a `/models`. So do metrics (8082).
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 
 from starlette.requests import Request
@@ -18,7 +19,7 @@ from serve_app.gateway.listing import listed, refused_write
 from serve_app.gateway.profile import SENT, Profile, Spoken
 from serve_app.gateway.profiles import kserve, oip
 from serve_app.gateway.site import Site, json
-from serve_app.protocols import torchserve
+from serve_app.protocols import torchserve, torchserve_metrics
 
 PLACES = ("{endpoint:bare}", "{endpoint:bare}/{version:bare}")
 PREDICTIONS = tuple(
@@ -54,6 +55,19 @@ def _management(site: Site) -> Sequence[BaseRoute]:
         Route("/models", management.write, methods=["POST"]),
         Route("/models/{rest:path}", management.write, methods=_WRITES),
     ]
+
+
+def _metrics(site: Site) -> Sequence[BaseRoute]:
+    labels = {"hostname": socket.gethostname(), "uuid": site.settings.replica}
+
+    async def metrics(request: Request) -> Response:
+        """What was asked of this replica."""
+        counts = ((name, site.predictor.counts(name)) for name in sorted(site.stages.endpoints))
+        wanted = request.query_params.getlist("name[]")
+        text = torchserve_metrics.exposed(counts, labels, wanted)
+        return Response(text, media_type=torchserve_metrics.MEDIA_TYPE)
+
+    return [Route("/metrics", metrics)]
 
 
 class Inference:
@@ -114,3 +128,4 @@ PROFILE = Profile(
     refuse=torchserve.refuse,
 )
 MANAGEMENT = Profile(predictions=(), pages=_management, refuse=torchserve.refuse)
+METRICS = Profile(predictions=(), pages=_metrics, refuse=torchserve.refuse)

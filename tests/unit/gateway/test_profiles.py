@@ -9,6 +9,7 @@ import typing
 import numpy as np
 import orjson
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from serve_app import __version__, config
 from serve_app.errors import ModelFailed
@@ -258,6 +259,26 @@ class TestTorchServe:
         (one,) = sent("GET", "/torchserve-management/models/risk/other@1").json()
         assert one["modelVersion"] == "other@1"
         assert sent("GET", "/torchserve-management/models/risk/9").status_code == 404
+
+    def test_counts_requests_answered_and_failed(self, sent):
+        for rows in (TWO, TWO, [{"nothing": 1}]):
+            sent("POST", "/torchserve/predictions/age", json=rows)
+        answer = sent("GET", "/torchserve-metrics/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        found = list(text_string_to_metric_families(answer.text))
+        assert [family.type for family in found] == ["counter", "counter"]
+        by_name = {(s.name, s.labels["model_name"]): s for f in found for s in f.samples}
+        asked = by_name["ts_inference_requests_total", "age"]
+        assert asked.value == 3
+        assert asked.labels["model_version"] == "default"
+        assert asked.labels.keys() >= {"hostname", "uuid"}
+        assert by_name["ts_inference_requests_total", "risk"].value == 0
+
+    def test_gives_the_metrics_that_are_named(self, sent):
+        path = "/torchserve-metrics/metrics?name[]=ts_inference_latency_microseconds"
+        lines = sent("GET", f"{path}&name[]=other").text.splitlines()
+        names = {line.partition("{")[0] for line in lines if not line.startswith("#")}
+        assert names == {"ts_inference_latency_microseconds"}
 
     @pytest.mark.parametrize(
         ("method", "path"),
