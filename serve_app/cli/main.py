@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
     "endpoints": ("serve_app.cli.endpoints:endpoints", "See endpoints and change weights."),
+    "feedback": ("serve_app.cli.feedback:feedback", "See what clients said of predictions."),
     "models": ("serve_app.cli.models:models", "See registered models and move aliases."),
     "predict": ("serve_app.cli.predict:predict", "Ask an endpoint about rows of a file."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from serve_app.errors import Conflict, RegistryFailed
+from serve_app.engine.sqlite import SqliteFile
+from serve_app.errors import Conflict
 
 KEPT = 200
 _SCHEMA = """
@@ -23,14 +22,10 @@ CREATE TABLE snapshots (
 
 
 class SqliteState:
-    """Implements the `StateStore` port with one SQLite file in write-ahead mode.
-
-    Each call opens its own connection: calls are rare, and any process or thread may make
-    them while another one writes.
-    """
+    """Implements the `StateStore` port with one SQLite file; any process may read and write."""
 
     def __init__(self, folder: str) -> None:
-        self._path = Path(folder) / "snapshots.sqlite"
+        self._file = SqliteFile(Path(folder) / "snapshots.sqlite", _SCHEMA)
 
     def save(self, version: int, declaration: str, body: Mapping[str, Any]) -> None:
         """Keep a snapshot, and forget those more than `KEPT` versions older.
@@ -40,8 +35,8 @@ class SqliteState:
             RegistryFailed: the file cannot be written.
         """
         row = (version, declaration, json.dumps(body))
-        self._create()
-        with self._connected() as connection:
+        self._file.create()
+        with self._file.connected() as connection:
             try:
                 connection.execute("INSERT INTO snapshots VALUES (?, ?, ?)", row)
             except sqlite3.IntegrityError:
@@ -55,9 +50,9 @@ class SqliteState:
         Raises:
             RegistryFailed: the file cannot be read.
         """
-        if not self._path.exists():
+        if not self._file.exists():
             return None
-        with self._connected() as connection:
+        with self._file.connected() as connection:
             row = connection.execute(
                 "SELECT body FROM snapshots ORDER BY version DESC LIMIT 1"
             ).fetchone()
@@ -65,41 +60,3 @@ class SqliteState:
             return None
         body: dict[str, Any] = json.loads(row[0])
         return body
-
-    def _create(self) -> None:
-        """Make the file, whole or not at all, unless it is there."""
-        if self._path.exists():
-            return
-        made = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Elsewhere first: SQLite waits for no lock when it changes to write-ahead mode,
-            # so that of two who open a new file together one would fail.
-            with closing(sqlite3.connect(made)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute(_SCHEMA)
-            with suppress(FileExistsError):
-                self._path.hardlink_to(made)
-        except (OSError, sqlite3.Error) as error:
-            raise self._failed(error) from error
-        finally:
-            with suppress(OSError):
-                made.unlink()
-
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = sqlite3.connect(self._path, timeout=5.0)
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-        try:
-            with connection:
-                yield connection
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-        finally:
-            connection.close()
-
-    def _failed(self, error: Exception) -> RegistryFailed:
-        msg = f"the state store {self._path} cannot be used: {error}"
-        return RegistryFailed(msg, path=str(self._path))

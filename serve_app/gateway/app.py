@@ -27,7 +27,7 @@ from serve_app.gateway.profiles import (
     vertex,
 )
 from serve_app.gateway.routes import GatewayApp, PredictionRoute
-from serve_app.gateway.site import Settings, Site
+from serve_app.gateway.site import Keep, Settings, Site
 from serve_app.protocols import (
     arrow,
     azure_ml,
@@ -72,9 +72,12 @@ A path that names no endpoint is answered by the one that headers name, or by th
 """
 
 
-def build(predictor: Predictor, settings: Settings) -> GatewayApp:
-    """The gateway in front of a predictor, with the strict profiles below their prefixes."""
-    site = Site(predictor, settings)
+def build(predictor: Predictor, settings: Settings, keep: Keep | None = None) -> GatewayApp:
+    """The gateway in front of a predictor, with the strict profiles below their prefixes.
+
+    `keep` takes feedback; without it feedback is refused.
+    """
+    site = Site(predictor, settings, keep=keep)
     predictions = [
         PredictionRoute(path, Predictions(site, dialect), methods)
         for path, dialect, methods in (*DIALECTS, *vertex.predictions(settings))

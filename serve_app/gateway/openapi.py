@@ -40,6 +40,7 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
     for described in endpoints:
         paths[f"/v1/models/{described.name}:predict"] = {"post": _native(described)}
         paths[f"/v2/models/{described.name}/infer"] = {"post": _open_inference(described)}
+        paths[f"/v1/models/{described.name}:feedback"] = {"post": _feedback(described)}
         if described.output.probabilities:
             paths[f"/v1/models/{described.name}:classify"] = {
                 "post": _examples(described, "classify")
@@ -89,6 +90,19 @@ def _open_inference(described: EndpointDescription) -> JSON:
         "description": f"`/v2/models/{name}/versions/{{version}}/infer` asks one variant.",
         "requestBody": _body(schemas.ref(f"{name}.InferRequest"), schemas.v2_example(described)),
         "responses": {"200": _inferred(), **_refused()},
+    }
+
+
+def _feedback(described: EndpointDescription) -> JSON:
+    name = described.name
+    return {
+        **_operation(f"Say what became of a prediction of {name}", f"feedback_{name}", name),
+        "description": "What is said first of a prediction stands; saying it twice counts once.",
+        "requestBody": _body(schemas.ref("Feedback"), {"prediction_id": "…", "reward": 1.0}),
+        "responses": {
+            "200": _answer("What became of the feedback.", schemas.ref("FeedbackAnswer")),
+            **_refused(),
+        },
     }
 
 
@@ -219,6 +233,8 @@ _TENSOR: JSON = {
     },
 }
 _COMMON_SCHEMAS: dict[str, Any] = {
+    "Feedback": schemas.FEEDBACK,
+    "FeedbackAnswer": schemas.FEEDBACK_ANSWER,
     "Error": {
         "type": "object",
         "required": ["error", "message", "error_code", "code", "type", "request_id"],

@@ -9,7 +9,7 @@ from typing import Any
 
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column, Output
-from serve_app.protocols import methods, oip_outputs
+from serve_app.protocols import feedback, methods, oip_outputs
 
 JSON = dict[str, Any]
 _SIZE: JSON = {"type": "integer", "minimum": 0}
@@ -353,3 +353,46 @@ def _made_up(column: Column) -> Any:
 
 def _in_json(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+FEEDBACK: JSON = {
+    "type": "object",
+    "anyOf": [
+        {"required": ["truth"], "properties": {"truth": {"not": {"type": "null"}}}},
+        {"required": ["reward"], "properties": {"reward": {"type": "number"}}},
+    ],
+    "properties": {
+        "prediction_id": {
+            "description": "The one that the answer told.",
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": feedback.MAX_ID_CHARACTERS,
+        },
+        "truth": {"description": "What was right, one value per row."},
+        "reward": {
+            "description": "How good the prediction was; more is better.",
+            "type": ["number", "null"],
+            "minimum": -feedback.MAX_REWARD,
+            "maximum": feedback.MAX_REWARD,
+        },
+        "variants": {
+            "description": "Those of the answer.",
+            "type": ["array", "null"],
+            "items": {"type": "string", "maxLength": feedback.MAX_ID_CHARACTERS},
+            "maxItems": feedback.MAX_VARIANTS,
+        },
+    },
+}
+FEEDBACK_ANSWER: JSON = {
+    "type": "object",
+    "required": ["endpoint", "prediction_id", "outcome", "request_id"],
+    "properties": {
+        "endpoint": {"type": "string"},
+        "prediction_id": {"type": ["string", "null"]},
+        "outcome": {
+            "description": "New, added to what was known of the prediction, or known already.",
+            "enum": ["stored", "completed", "known"],
+        },
+        "request_id": {"type": "string"},
+    },
+}

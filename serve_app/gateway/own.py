@@ -1,4 +1,4 @@
-"""The pages of no system but this one: endpoints, documentation, the root."""
+"""The paths of no system but this one: endpoints, feedback, documentation, the root."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from starlette.routing import BaseRoute, Route
 from serve_app import __version__
 from serve_app.core.snapshot import Endpoint
 from serve_app.gateway import docs, openapi
+from serve_app.gateway.feedback import FeedbackPath, Spoken
 from serve_app.gateway.site import Site, json
+from serve_app.protocols import feedback
+from serve_app.protocols.dialect import FORM, JSON_TYPES
+
+_FEEDBACK = Spoken(lambda body, _: feedback.decode(body), feedback.encode, JSON_TYPES | {FORM})
 
 
 def pages(site: Site) -> Sequence[BaseRoute]:
@@ -20,6 +25,11 @@ def pages(site: Site) -> Sequence[BaseRoute]:
     own = _Pages(site)
     return [
         Route("/v1/endpoints", own.endpoints),
+        Route(
+            "/v1/models/{endpoint:bare}:feedback",
+            FeedbackPath(site, _FEEDBACK).taken,
+            methods=["POST"],
+        ),
         Route("/openapi.json", own.openapi),
         Route("/v2/docs/dataplane.json", own.openapi),
         Route("/v2/docs", own.docs),

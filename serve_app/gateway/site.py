@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,15 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serve_app.core.feedback import Feedback, Outcome
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage, Stages
 from serve_app.errors import NotReady
 from serve_app.gateway import errors
 from serve_app.protocols.dialect import Words, in_common_words
 
+Keep = Callable[[Feedback], Awaitable[Outcome]]
+"""Keeps feedback, and returns once it is kept."""
 Describe = Callable[[Stage, list[str]], Any]
 """From an endpoint and those of its versions that are meant to JSON values."""
 
@@ -40,11 +43,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A predictor with its settings, and the words in which requests are refused."""
+    """A predictor with its settings, and the words in which requests are refused.
+
+    `keep` takes feedback, where anything does.
+    """
 
     predictor: Predictor
     settings: Settings
     refuse: Words = in_common_words
+    keep: Keep | None = None
 
     @property
     def stages(self) -> Stages:

@@ -6,17 +6,19 @@ https://docs.seldon.io/projects/seldon-core/en/v1.18/reference/apis/external-pre
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from serve_app.core.columns import Array
+from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
-from serve_app.protocols import forms, json_body, rows
+from serve_app.protocols import feedback, forms, json_body, rows
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply
+from serve_app.protocols.feedback import Told
 
 _KINDS = ("ndarray", "tensor")
 
@@ -41,10 +43,7 @@ class Seldon(ByPath):
             InvalidInput: a row does not have one value per name.
             TooLarge: more than `max_rows` rows.
         """
-        found = forms.fields(call.body, call.headers.get("content-type", ""))
-        document = json_body.parse(call.body) if found is None else forms.only(found, "json")
-        if not isinstance(document, dict):
-            raise BadEncoding(f"the message must be an object, got {told(document)}")
+        document = _message(call.body, call.headers)
         meta = json_body.members(document, "meta")
         if "jsonData" in document:
             kind, data = "jsonData", document["jsonData"]
@@ -93,6 +92,57 @@ class Seldon(ByPath):
 
 
 DIALECT = Seldon()
+
+
+def decode_feedback(body: bytes, headers: Mapping[str, str]) -> Told:
+    """A message of Seldon's feedback: `{"request", "response", "reward", "truth"}`.
+
+    The response that it gives back says which prediction is meant, and who gave it. A reward
+    of 0 may be left out, as Protocol Buffers do, where there is no truth either.
+
+    Raises:
+        BadEncoding: it is not of this shape.
+    """
+    document = _message(body, headers)
+    meta = json_body.members(json_body.members(document, "response"), "meta")
+    path = json_body.members(meta, "requestPath")
+    truth = _truth(json_body.members(document, "truth"))
+    reward = feedback.reward(document)
+    endpoints = [name for name in path.values() if isinstance(name, str)]
+    return Told(
+        prediction_id=feedback.identity(json_body.members(meta, "tags"), "prediction_id"),
+        truth=truth,
+        reward=0.0 if reward is None and truth is None else reward,
+        variants=feedback.checked_variants(list(path)),
+        endpoint=endpoints[0] if endpoints else None,
+    )
+
+
+def encode_feedback(said: Feedback, outcome: Outcome) -> Reply:
+    """An empty message, whose tags say what became of the feedback."""
+    tags = {"prediction_id": said.prediction_id, "feedback": outcome}
+    return Reply(json_body.dump({"meta": {"puid": said.request_id, "tags": tags}}))
+
+
+def _truth(message: dict[str, Any]) -> Any:
+    """The values of a message, of whichever kind; none where it holds none."""
+    data = json_body.members(message, "data")
+    if "tensor" in data:
+        return _rows(data["tensor"])
+    if "ndarray" in data:
+        return data["ndarray"]
+    return next(
+        (message[kind] for kind in ("jsonData", "strData", "binData") if kind in message), None
+    )
+
+
+def _message(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The object that a body is, or that stands in the field `json` of a form."""
+    found = forms.fields(body, headers.get("content-type", ""))
+    document = json_body.parse(body) if found is None else forms.only(found, "json")
+    if not isinstance(document, dict):
+        raise BadEncoding(f"the message must be an object, got {told(document)}")
+    return document
 
 
 def _from_data(data: dict[str, Any], call: Call) -> tuple[str, RawColumns, int]:

@@ -11,7 +11,9 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.config import ControlArgs, ControlSettings, split_reference
+from serve_app.core.feedback import Feedback, Outcome
 from serve_app.engine.declare import declare
+from serve_app.engine.feedback import SqliteFeedback
 from serve_app.engine.load import load
 from serve_app.engine.snapshots import Snapshots
 from serve_app.engine.state import SqliteState
@@ -41,6 +43,7 @@ class Control:
         logs.configure("control", args.log_level)
         self._registry = Registry(args.registry)
         self._snapshots = Snapshots(SqliteState(args.state))
+        self._feedback = SqliteFeedback(args.state)
         self._models = HandleModels(clock=time.monotonic)
         self._changed = asyncio.Condition()
         self._probes: dict[str, asyncio.Task[None]] = {}
@@ -90,6 +93,14 @@ class Control:
         self._snapshots.set_weights(endpoint, weights)
         await self._announce()
         return self._snapshots.current.to_json()
+
+    async def keep_feedback(self, feedback: Feedback) -> Outcome:
+        """Keep what somebody says of a prediction.
+
+        Raises:
+            RegistryFailed: it cannot be written.
+        """
+        return await asyncio.to_thread(self._feedback.record, feedback, time.time())
 
     async def _follow_aliases(self) -> None:
         """Let labels in paths follow the aliases of the registry, for ever."""

@@ -24,7 +24,7 @@ from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.site import Settings
 from serve_app.registry.store import Registry
-from serve_app.serving import logs
+from serve_app.serving import feedback, logs
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.feed import Feed
 from serve_app.serving.handles import HandleModels
@@ -79,7 +79,7 @@ class Gateway:
             address = f"{args.grpc_host}:{args.grpc_port}"
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
             self._grpc = await rpc.serve(service, address, args.max_body_bytes)
-        gateway = app.build(self._predictor, settings)
+        gateway = app.build(self._predictor, settings, feedback.keep)
         for listener in (*args.listeners, *of_the_platform(os.environ)):
             spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
             await self._listeners.open(spoken, listener, ids=PredictionIds())

@@ -13,6 +13,7 @@ from serve_app.config import ControlSettings
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.declare import declare
+from serve_app.engine.feedback import SqliteFeedback
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
@@ -42,16 +43,17 @@ ROWS = 20
 
 @dataclass(frozen=True)
 class Running:
-    """Where the gateway listens, and the models behind it, which `local` may replace."""
+    """Where the gateway listens, and what is behind it: models, which `local` may replace."""
 
     http: str
     grpc: str
     models: dict
     local: LocalModels
+    feedback: SqliteFeedback
 
 
 @pytest.fixture
-def served(registry):
+def served(registry, tmp_path):
     """A running gateway, which is gone after the test."""
     models = {f"{name}@1": load(registry, name, 1).model for name in ("logistic", "other", "line")}
     numbers = itertools.count(1)
@@ -68,7 +70,12 @@ def served(registry):
     http.listen()
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    application = RequestIds(build(predictor, SETTINGS), ids=ids)
+    store = SqliteFeedback(str(tmp_path / "state"))
+
+    async def keep(feedback):
+        return await asyncio.to_thread(store.record, feedback, 0.0)
+
+    application = RequestIds(build(predictor, SETTINGS, keep), ids=ids)
     server = uvicorn.Server(uvicorn.Config(application, log_level="critical"))
     started = threading.Event()
 
@@ -83,7 +90,7 @@ def served(registry):
     thread.start()
     try:
         assert started.wait(START_S)
-        yield Running(f"127.0.0.1:{http.getsockname()[1]}", address, models, local)
+        yield Running(f"127.0.0.1:{http.getsockname()[1]}", address, models, local, store)
     finally:
         server.should_exit = True
         thread.join(START_S)

@@ -50,3 +50,20 @@ async def test_many_requests_at_once_are_answered(served, frame):
         one = frame.head(1)
         answers = await asyncio.gather(*(client.predict("age", one) for _ in range(50)))
     assert len({answer.predictions[0] for answer in answers}) == 1
+
+
+async def test_feedback_is_kept_once_for_the_variant_that_answered(served, frame):
+    with Client(f"http://{served.http}") as client:
+        answer = client.predict("risk", frame.head(2))
+        assert client.feedback("risk", answer, reward=0.5) == "stored"
+    async with AsyncClient(f"http://{served.http}") as client:
+        truth = frame["age"].head(2) > 50
+        assert await client.feedback("risk", answer, truth=truth) == "completed"
+        assert await client.feedback("risk", answer.prediction_id, truth=truth) == "known"
+        with pytest.raises(errors.NotFound, match="nobody"):
+            await client.feedback("nobody", answer, reward=1)
+        with pytest.raises(errors.InvalidInput, match="'truth' or a 'reward'"):
+            await client.feedback("risk", answer)
+    (kept,) = served.feedback.all()
+    assert (kept["truth"], kept["reward"]) == (truth.tolist(), 0.5)
+    assert kept["variants"] == ["logistic@1"]

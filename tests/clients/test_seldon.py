@@ -70,6 +70,21 @@ def test_the_message_says_who_answered_and_which_request(client, head):
     assert answer["meta"]["requestPath"] == {"logistic@1": "risk"}
 
 
+def test_feedback_leads_back_to_the_prediction_by_the_response_that_it_holds(client, served, head):
+    sent = message(head.head(1), "ndarray")
+    response = client.post(GATEWAY, json=sent).json()
+    told = {"request": sent, "response": response, "reward": 0.75, "truth": {"strData": "ill"}}
+    path = GATEWAY.replace("predictions", "feedback")
+    for outcome in ("stored", "known"):
+        answer = client.post(path, json=told)
+        assert answer.status_code == 200
+        assert answer.json()["meta"]["tags"]["feedback"] == outcome
+    (kept,) = served.feedback.all()
+    assert kept["prediction_id"] == response["meta"]["tags"]["prediction_id"]
+    assert (kept["endpoint"], kept["variants"]) == ("risk", ["logistic@1"])
+    assert (kept["reward"], kept["truth"]) == (0.75, "ill")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "code", "said"),
     [

@@ -11,7 +11,9 @@ import numpy as np
 import psutil
 import pytest
 
+from serve_app.client import Client
 from serve_app.engine.load import load
+from serve_app.errors import DeadlineExceeded, NotReady
 from serve_app.examples.datasets import breast_cancer, diabetes
 from serve_app.models.frames import to_columns
 from serve_app.registry.store import Registry
@@ -299,6 +301,39 @@ def test_rows_of_a_file_are_predicted_from_the_command_line(local, patients):
     assert "an ensemble has no raw scores" in scored
     path.write_text("mean_radius\nabc\n")
     assert "missing" in local.run("predict", "diagnosis", "--data", "rows.csv", code=1)
+
+
+def test_feedback_is_kept_for_the_whole_cluster_and_survives_control(local, patients, row):
+    with Client(f"http://127.0.0.1:{local.http_port}") as client:
+        answer = client.predict("diagnosis", patients.head(2), parameters={"patient_id": "p"})
+        assert client.feedback("diagnosis", answer, reward=0.5) == "stored"
+        (control,) = local.replicas("control")
+        local.kill(control)
+        kept = until(
+            lambda: told_again(client, answer), timeout_s=60, what="control that keeps feedback"
+        )
+    assert kept == "completed"
+    message = {"data": {"names": list(row), "ndarray": [list(row.values())]}}
+    path = "/seldon/any/diagnosis/api/v1.0/predictions"
+    response = local.request(path, message).json()
+    told = {"request": message, "response": response, "reward": 1.0}
+    assert local.request(path.replace("predictions", "feedback"), told).status == 200
+    lines = local.run("feedback", "--records").splitlines()
+    first, second = [json.loads(line) for line in lines]
+    assert first["prediction_id"] == answer.prediction_id
+    assert (first["variants"], first["truth"]) == (answer.variants, ["benign", "malignant"])
+    assert second["variants"] == list(response["meta"]["requestPath"])
+    assert "mean reward" in local.run("feedback")
+    received = json.loads(local.run("feedback", "diagnosis", "--json"))
+    assert sum(one["rewards"] for one in received) == 2
+
+
+def told_again(client, answer):
+    """What became of the truth, or none while control is away."""
+    try:
+        return client.feedback("diagnosis", answer, truth=["benign", "malignant"])
+    except (NotReady, DeadlineExceeded):
+        return None
 
 
 def test_the_replicas_keep_json_logs_beside_those_of_serve(local):

@@ -79,6 +79,22 @@ def test_a_method_other_than_the_usual_can_be_asked_for():
     assert body == {"instances": [[1]], "signature_name": "raw_scores"}
 
 
+def test_feedback_says_which_answer_it_is_about():
+    kept = (200, {"outcome": "stored"}, {})
+    server = Server(good(), busy(), kept)
+    with server.client() as client:
+        answer = client.predict("risk", [[1]])
+        assert client.feedback("risk", answer, truth=pd.Series(["ill"]), reward=0.5) == "stored"
+        assert client.feedback("risk", "p-2", truth=["well"]) == "stored"
+    _, first, again, other = server.requests
+    assert first.url.path == "/v1/models/risk:feedback"
+    assert first.content == again.content
+    said = {"prediction_id": answer.prediction_id, "variants": answer.variants}
+    assert orjson.loads(first.content) == {**said, "truth": ["ill"], "reward": 0.5}
+    said = {"prediction_id": "p-2", "truth": ["well"], "reward": None}
+    assert orjson.loads(other.content) == said
+
+
 @pytest.mark.parametrize(
     "failed", [busy(), (503, {}, {}), (502, {}, {}), httpx.ConnectError("refused")]
 )

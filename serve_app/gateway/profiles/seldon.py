@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from serve_app.gateway import feedback
+from serve_app.gateway.feedback import FeedbackPath
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.profiles import oip
 from serve_app.gateway.site import Site, json
@@ -22,11 +24,24 @@ PREDICTIONS = tuple(
     for place in PLACES
 )
 
+_FEEDBACK = feedback.Spoken(
+    seldon.decode_feedback,
+    seldon.encode_feedback,
+    seldon.DIALECT.media_types,
+    seldon.DIALECT.refuse,
+)
+
 
 def pages(site: Site) -> Sequence[BaseRoute]:
-    """Status and metadata of the graph."""
+    """Status, metadata and feedback of the graph."""
     own = _Pages(site)
+    taken = FeedbackPath(site, _FEEDBACK).taken
     return [
+        *(
+            Route(f"{place}/api/{version}/feedback", taken, methods=["GET", "POST"])
+            for version in ("v1.0", "v0.1")
+            for place in PLACES
+        ),
         *(Route(f"{place}/api/v1.0/health/status", own.ready) for place in PLACES),
         *(Route(f"{place}/api/v1.0/metadata", own.metadata) for place in PLACES),
         Route("/api/v1.0/status/{endpoint:bare}", own.status),
@@ -38,6 +53,7 @@ def _pages(site: Site) -> Sequence[BaseRoute]:
     own = _Pages(site)
     return [
         *pages(site),
+        Route("/send-feedback", FeedbackPath(site, _FEEDBACK).taken, methods=["GET", "POST"]),
         Route("/health/ping", _pong),
         Route("/health/status", own.ready),
         Route("/live", own.live),

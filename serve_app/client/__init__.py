@@ -1,0 +1,183 @@
+"""A client of our own endpoints: frames in and out, deadlines, retries that cannot pile up.
+
+Needs httpx (`pip install serve-app[client]`), and pandas where frames are given.
+
+    with Client("http://127.0.0.1:8000") as client:
+        answer = client.predict("diagnosis", frame, parameters={"patient_id": "p-17"})
+        answer.predictions, answer.frame()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Self, Unpack
+
+import httpx
+
+from serve_app.client import answers
+from serve_app.client.answers import Answer
+from serve_app.client.calls import Calls, Options, Pause, Retries, Steps, following, rows
+
+__all__ = ["Answer", "AsyncClient", "Client", "Options", "Retries", "rows"]
+
+
+class Client:
+    """Asks endpoints, and waits for the answer."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        **options: Unpack[Options],
+    ) -> None:
+        self._calls = Calls(url, options)
+        self._http = httpx.Client(transport=transport)
+        self._sleep = sleep
+
+    def predict(
+        self,
+        endpoint: str,
+        data: Any,
+        *,
+        version: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        method: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        """Predict every row of a frame, a matrix, or a list of rows.
+
+        `parameters` are other named values, of which the route may use one as its key. The
+        `method` "predict_proba" or "raw_scores" makes those the predictions of the answer.
+
+        Raises:
+            InvalidInput: the rows break the schema; `details["violations"]` says how.
+            RowsRefused: the model takes no such values.
+            NotFound: no such endpoint or version.
+            Unavailable: nobody answered in time.
+            ServerFault: a model failed.
+        """
+        steps = self._calls.prediction(endpoint, data, version, parameters, method, timeout_s)
+        return answers.answer(self._run(steps))
+
+    def feedback(
+        self,
+        endpoint: str,
+        prediction: Answer | str,
+        *,
+        truth: Any = None,
+        reward: float | None = None,
+    ) -> str:
+        """Tell what became of a prediction, by its answer or its id.
+
+        `truth` is what was right, one value per row; a higher `reward` is better. What is said
+        twice counts once.
+
+        Returns:
+            "stored", "completed" where it adds to what was known, or "known".
+
+        Raises:
+            InvalidInput: there is neither a truth nor a reward.
+            NotFound: no such endpoint.
+            Unavailable: nobody kept it in time.
+        """
+        steps = self._calls.feedback(endpoint, prediction, truth, reward)
+        return answers.outcome(self._run(steps))
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        """All endpoints with their variants, weights and columns."""
+        return answers.endpoints(self._run(self._calls.listing()))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, steps: Steps) -> httpx.Response:
+        got: httpx.Response | httpx.TransportError | None = None
+        while not isinstance(step := following(steps, got), httpx.Response):
+            got = None
+            if isinstance(step, Pause):
+                self._sleep(step.seconds)
+                continue
+            try:
+                got = self._http.send(step)
+            except httpx.TransportError as error:
+                got = error
+        return step
+
+
+class AsyncClient:
+    """The same for asyncio."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self._calls = Calls(url, options)
+        self._http = httpx.AsyncClient(transport=transport)
+
+    async def predict(
+        self,
+        endpoint: str,
+        data: Any,
+        *,
+        version: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        method: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        """Predict every row; like `Client.predict`, errors included."""
+        steps = self._calls.prediction(endpoint, data, version, parameters, method, timeout_s)
+        return answers.answer(await self._run(steps))
+
+    async def feedback(
+        self,
+        endpoint: str,
+        prediction: Answer | str,
+        *,
+        truth: Any = None,
+        reward: float | None = None,
+    ) -> str:
+        """Tell what became of a prediction; like `Client.feedback`, errors included."""
+        return answers.outcome(
+            await self._run(self._calls.feedback(endpoint, prediction, truth, reward))
+        )
+
+    async def endpoints(self) -> list[dict[str, Any]]:
+        """All endpoints with their variants, weights and columns."""
+        return answers.endpoints(await self._run(self._calls.listing()))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _run(self, steps: Steps) -> httpx.Response:
+        got: httpx.Response | httpx.TransportError | None = None
+        while not isinstance(step := following(steps, got), httpx.Response):
+            got = None
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+                continue
+            try:
+                got = await self._http.send(step)
+            except httpx.TransportError as error:
+                got = error
+        return step

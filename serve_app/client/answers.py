@@ -1,0 +1,109 @@
+"""What a server answers, as values and as errors by kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from serve_app import errors
+
+_TOLD_APART: dict[Any, type[errors.ServeError]] = {
+    kind.code: kind for kind in (errors.InvalidInput, errors.RowsRefused, errors.ModelFailed)
+}
+_KINDS: dict[int, type[errors.ServeError]] = {
+    403: errors.NotPermitted,
+    404: errors.NotFound,
+    406: errors.NotAcceptable,
+    413: errors.TooLarge,
+    415: errors.UnsupportedMedia,
+    429: errors.Overloaded,
+    503: errors.NotReady,
+    504: errors.DeadlineExceeded,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an endpoint said of some rows: one prediction each, and probabilities by class."""
+
+    predictions: list[Any]
+    probabilities: list[list[float]] | None
+    classes: list[Any] | None
+    variants: list[str]
+    prediction_id: str
+    request_id: str
+    snapshot: int
+    fallback: bool = False
+    warnings: tuple[dict[str, Any], ...] = ()
+    cache: str | None = None
+
+    def frame(self) -> Any:
+        """A pandas frame with `prediction`, and a column `p(class)` for every class."""
+        import pandas as pd  # noqa: PLC0415 - only who asks for frames needs it
+
+        frame = pd.DataFrame({"prediction": self.predictions})
+        for place, name in enumerate(self.classes or ()):
+            frame[f"p({name})"] = [shares[place] for shares in self.probabilities or ()]
+        return frame
+
+
+def answer(response: httpx.Response) -> Answer:
+    """What a prediction was answered. Raises ServeError: it was refused."""
+    body = _checked(response)
+    return Answer(
+        predictions=body["predictions"],
+        probabilities=body.get("probabilities"),
+        classes=body.get("classes"),
+        variants=body["variants"],
+        prediction_id=body["prediction_id"],
+        request_id=body["request_id"],
+        snapshot=body["snapshot"],
+        fallback=body.get("fallback", False),
+        warnings=tuple(body.get("warnings", ())),
+        cache=response.headers.get("x-cache"),
+    )
+
+
+def outcome(response: httpx.Response) -> str:
+    """What became of feedback. Raises ServeError: it was refused."""
+    said: str = _checked(response)["outcome"]
+    return said
+
+
+def endpoints(response: httpx.Response) -> list[dict[str, Any]]:
+    """The endpoints that there are. Raises ServeError: the question was refused."""
+    found: list[dict[str, Any]] = _checked(response)["endpoints"]
+    return found
+
+
+def _checked(response: httpx.Response) -> Any:
+    """The body of an answer of 200.
+
+    Raises:
+        ServeError: the kind that the status and the code of the error stand for.
+    """
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        body = {}
+    if response.status_code == 200 and isinstance(body, dict) and body:
+        return body
+    said = body if isinstance(body, dict) else {}
+    message = str(said.get("error") or f"the server answered {response.status_code}")
+    details = {
+        key: value
+        for key, value in said.items()
+        if key not in {"error", "message", "error_code", "code", "type"}
+    }
+    raise _kind(response.status_code, said.get("error_code"))(message, **details)
+
+
+def _kind(status: int, code: Any) -> type[errors.ServeError]:
+    if isinstance(code, str) and code in _TOLD_APART:
+        return _TOLD_APART[code]
+    if status in _KINDS:
+        return _KINDS[status]
+    return errors.ClientError if 400 <= status < 500 else errors.ServerFault

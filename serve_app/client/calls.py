@@ -1,0 +1,182 @@
+"""What is sent and when it is sent again; sends and waits for nothing itself."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import httpx
+import orjson
+
+from serve_app import errors
+from serve_app.client.answers import Answer
+
+RETRIED = frozenset({429, 502, 503})
+"""Statuses after which the same request may be sent again; predictions change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """When a request is sent again.
+
+    Up to `attempts` in all, after pauses that double from `pause_s` and are drawn at random
+    below that. Over time no more than a `share` of all requests are repetitions, and `burst` at
+    once, so that clients do not add to the load that made them repeat.
+    """
+
+    attempts: int = 4
+    pause_s: float = 0.05
+    longest_pause_s: float = 2.0
+    share: float = 0.1
+    burst: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A step: wait so many seconds. The other kind of step is a request to send."""
+
+    seconds: float
+
+
+Steps = Generator[
+    httpx.Request | Pause, httpx.Response | httpx.TransportError | None, httpx.Response
+]
+
+
+class Options(TypedDict, total=False):
+    """What both clients may be told, beside where the server is.
+
+    `timeout_s` is the time of one prediction, repetitions included; `headers` go with every
+    request. `clock` gives seconds, `draw` numbers from 0 to 1.
+    """
+
+    timeout_s: float
+    retries: Retries
+    headers: Mapping[str, str]
+    clock: Callable[[], float]
+    draw: Callable[[], float]
+
+
+class Calls:
+    """What both clients do between sending and waiting."""
+
+    def __init__(self, url: str, options: Options) -> None:
+        self._url = url.rstrip("/")
+        self._timeout_s = options.get("timeout_s", 10.0)
+        self._retries = options.get("retries", Retries())
+        self._headers = {**options.get("headers", {}), "content-type": "application/json"}
+        self._clock = options.get("clock", time.monotonic)
+        self._draw = options.get("draw", random.random)
+        self._allowed = self._retries.burst
+
+    def prediction(
+        self,
+        endpoint: str,
+        data: Any,
+        version: str | None,
+        parameters: Mapping[str, Any] | None,
+        method: str | None,
+        timeout_s: float | None,
+    ) -> Steps:
+        """The steps of a prediction."""
+        path = f"/v1/models/{endpoint}" + (f"/versions/{version}" if version else "")
+        body = {**rows(data), **({"parameters": dict(parameters)} if parameters else {})}
+        if method is not None:
+            body["signature_name"] = method
+        content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        return self._steps("POST", f"{path}:predict", content, timeout_s)
+
+    def feedback(
+        self, endpoint: str, prediction: Answer | str, truth: Any, reward: float | None
+    ) -> Steps:
+        """The steps of telling what became of a prediction."""
+        if hasattr(truth, "tolist"):
+            truth = truth.tolist()
+        said: dict[str, Any] = {"prediction_id": prediction, "truth": truth, "reward": reward}
+        if isinstance(prediction, Answer):
+            said |= {"prediction_id": prediction.prediction_id, "variants": prediction.variants}
+        content = orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)
+        return self._steps("POST", f"/v1/models/{endpoint}:feedback", content, None)
+
+    def listing(self) -> Steps:
+        """The steps of asking which endpoints there are."""
+        return self._steps("GET", "/v1/endpoints", b"", None)
+
+    def _steps(self, method: str, path: str, content: bytes, timeout_s: float | None) -> Steps:
+        """Send until there is an answer that stands, the time is over or no attempt is left."""
+        deadline = self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
+        self._allowed = min(self._retries.burst, self._allowed + self._retries.share)
+        attempt = 0
+        while True:
+            attempt += 1
+            left_s = deadline - self._clock()
+            if left_s <= 0:
+                raise errors.DeadlineExceeded(f"no answer from {self._url}{path} in time")
+            got = yield httpx.Request(
+                method,
+                self._url + path,
+                content=content,
+                headers={**self._headers, "x-timeout-s": f"{left_s:.3f}"},
+                extensions={"timeout": httpx.Timeout(left_s).as_dict()},
+            )
+            if isinstance(got, httpx.Response) and got.status_code not in RETRIED:
+                return got
+            pause_s = self._pause_s(attempt, got)
+            if attempt >= self._retries.attempts or self._allowed < 1:
+                break
+            if self._clock() + pause_s >= deadline:
+                break
+            self._allowed -= 1
+            yield Pause(pause_s)
+        if isinstance(got, httpx.Response):
+            return got
+        if isinstance(got, httpx.TimeoutException):
+            raise errors.DeadlineExceeded(f"no answer from {self._url}{path} in time") from got
+        said = str(got) or type(got).__name__
+        raise errors.NotReady(f"{self._url} cannot be reached: {said}") from got
+
+    def _pause_s(self, attempt: int, got: Any) -> float:
+        drawn = self._draw() * self._retries.pause_s * 2 ** (attempt - 1)
+        asked = 0.0
+        if isinstance(got, httpx.Response):
+            text = got.headers.get("retry-after", "")
+            asked = float(text) if text.isdigit() else 0.0
+        return max(asked, min(float(drawn), self._retries.longest_pause_s))
+
+
+def following(
+    steps: Steps, got: httpx.Response | httpx.TransportError | None
+) -> httpx.Request | Pause | httpx.Response:
+    """The next step, or the answer that ends them."""
+    try:
+        return steps.send(got)
+    except StopIteration as finished:
+        response: httpx.Response = finished.value
+        return response
+
+
+def rows(data: Any) -> dict[str, Any]:
+    """A frame as columns, everything else as rows; NaN and NaT become null.
+
+    Raises:
+        InvalidInput: it is no table.
+    """
+    if hasattr(data, "columns") and hasattr(data, "to_dict"):
+        return {"inputs": {str(name): _plain(data[name]) for name in data.columns}}
+    if hasattr(data, "tolist"):
+        data = data.tolist()
+    if isinstance(data, Mapping):
+        return {"instances": [dict(data)]}
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        return {"instances": list(data)}
+    msg = f"rows must be a frame, a matrix or a list of rows, got {type(data).__name__}"
+    raise errors.InvalidInput(msg)
+
+
+def _plain(column: Any) -> list[Any]:
+    """A column's values as JSON has them: pandas' ways of saying nothing become None."""
+    gaps = column.isna().tolist()
+    return [None if gap else value for value, gap in zip(column.tolist(), gaps, strict=True)]

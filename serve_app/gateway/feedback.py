@@ -1,0 +1,65 @@
+"""The paths that take feedback: what became of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serve_app.core.feedback import Feedback, Outcome
+from serve_app.errors import NotReady
+from serve_app.gateway import bodies, errors
+from serve_app.gateway.site import Site
+from serve_app.protocols.dialect import FORM, Reply, Words
+from serve_app.protocols.feedback import Told
+
+
+class Spoken(NamedTuple):
+    """How one protocol says feedback, and how it is answered."""
+
+    decode: Callable[[bytes, Mapping[str, str]], Told]
+    encode: Callable[[Feedback, Outcome], Reply]
+    media_types: frozenset[str]
+    refuse: Words | None = None
+
+
+class FeedbackPath:
+    """A path that takes feedback, in the words of one protocol."""
+
+    def __init__(self, site: Site, spoken: Spoken) -> None:
+        self._site = site
+        self._spoken = spoken
+
+    async def taken(self, request: Request) -> Response:
+        """Hand on what a request says, and tell what became of it."""
+        headers = dict(request.headers)
+        request_id = headers.get("x-request-id", "")
+        try:
+            reply = await self._kept(request, headers, request_id)
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
+            refuse = self._spoken.refuse or self._site.refuse
+            return errors.response(error, request_id, refuse=refuse)
+        return Response(reply.body, media_type=reply.media_type.decode())
+
+    async def _kept(self, request: Request, headers: dict[str, str], request_id: str) -> Reply:
+        site, spoken = self._site, self._spoken
+        if site.keep is None:
+            raise NotReady("this gateway keeps no feedback")
+        settings = site.settings
+        if request.method == "GET":
+            headers["content-type"] = FORM
+            body = request.url.query.encode()
+        else:
+            body = await bodies.read(
+                request.receive,
+                headers,
+                max_bytes=settings.max_body_bytes,
+                accepted=spoken.media_types,
+            )
+        said = spoken.decode(body, headers)
+        name = request.path_params.get("endpoint") or said.endpoint or settings.default_endpoint
+        endpoint = site.stages.endpoint(name).spec.name
+        feedback = said.of(endpoint, request_id)
+        return spoken.encode(feedback, await site.keep(feedback))
