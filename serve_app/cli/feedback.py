@@ -27,6 +27,9 @@ def feedback(endpoint: str | None, records: bool, state: str, as_json: bool) -> 
     if as_json:
         output.print_json([asdict(one) for one in received])
         return
+    if not received:
+        click.echo("no feedback yet; clients send it to /v1/models/ENDPOINT:feedback")
+        return
     output.print_table(
         "Feedback",
         ["endpoint", "variants", "received", "with truth", "with reward", "mean reward"],

@@ -9,6 +9,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
+from serve_app.core.signature import Output
 from serve_app.errors import NotFound
 from serve_app.registry.manifest import Compiled
 from serve_app.registry.store import Registry
@@ -69,7 +70,7 @@ def show(reference: str, registry: str, as_json: bool) -> None:
     shown: list[tuple[str, Any]] = [
         ("version", f"{name}@{version}"),
         ("flavour", f"{manifest.flavour} ({manifest.format})"),
-        ("gives", manifest.signature.output.kind),
+        ("gives", _gives(manifest.signature.output)),
         ("libraries", ", ".join(f"{k} {v}" for k, v in manifest.libraries.items())),
         ("registered", f"{manifest.created_at} by {manifest.created_by}"),
         ("came from", manifest.origin),
@@ -115,6 +116,11 @@ def compiled_line(compiled: Compiled) -> str:
         f"{line}; quantised to {trade.precision}: {trade.metric} {trade.before:.4f} became "
         f"{trade.after:.4f}, {trade.size_before:,} bytes became {trade.size_after:,}"
     )
+
+
+def _gives(given: Output) -> str:
+    more = {"probabilities": given.probabilities, "raw scores": given.raw_scores}
+    return ", ".join([given.kind, *(name for name, there in more.items() if there)])
 
 
 def _number(value: float | None) -> str | None:

@@ -40,6 +40,11 @@ def churn(folder):
 REGISTER = ["--data", "train.csv", "--target", "churned"]
 
 
+def test_what_a_model_gives_is_shown(churn, serve_app):
+    serve_app("register", "churn", "model.skops", *REGISTER)
+    assert "classification, probabilities, raw scores" in serve_app("models", "show", "churn").out
+
+
 @pytest.mark.parametrize("file", ["model.skops", "model.ubj", "model.json"])
 def test_a_trained_model_gets_the_next_number(serve_app, churn, file):
     first = serve_app("register", "churn", file, *REGISTER)
