@@ -98,7 +98,11 @@ class Calls:
         said: dict[str, Any] = {"prediction_id": prediction, "truth": truth, "reward": reward}
         if isinstance(prediction, Answer):
             said |= {"prediction_id": prediction.prediction_id, "variants": prediction.variants}
-        content = orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)
+        try:
+            content = orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)
+        except TypeError as error:
+            msg = f"the truth must be values that JSON has, one per row: {error}"
+            raise errors.InvalidInput(msg) from error
         return self._steps("POST", f"/v1/models/{endpoint}:feedback", content, None)
 
     def listing(self) -> Steps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 Outcome = Literal["stored", "completed", "known"]
 """What became of feedback: it is new, or it adds to what was known of its prediction, or not."""
@@ -13,14 +13,14 @@ Outcome = Literal["stored", "completed", "known"]
 class Feedback:
     """What somebody says of one prediction of an endpoint.
 
-    `truth` are JSON values, one per row of the request; higher rewards are better. `variants`
-    are the versions that gave the prediction, as far as the answer told them. Without a
-    `prediction_id` nobody can say later which prediction was meant.
+    `truth_json` is what was right, one value per row of the request, as JSON; higher rewards are
+    better. `variants` are the versions that gave the prediction, as far as the client says.
+    Without a `prediction_id` nobody can say later which prediction was meant.
     """
 
     endpoint: str
     prediction_id: str | None = None
-    truth: Any = None
+    truth_json: str | None = None
     reward: float | None = None
     variants: tuple[str, ...] = ()
     request_id: str = ""

@@ -80,7 +80,8 @@ class Column:
 class Output:
     """What comes out: class labels, numbers (`width` of them per row), or `columns`.
 
-    `probabilities` come with every prediction where there are any, `raw_scores` on demand.
+    `probabilities` come with every prediction where there are any, raw scores on demand:
+    `scores_width` of them per row, 0 where there are none.
     """
 
     kind: OutputKind
@@ -88,12 +89,12 @@ class Output:
     probabilities: bool = False
     width: int = 1
     columns: tuple[Column, ...] = ()
-    raw_scores: bool = False
+    scores_width: int = 0
 
     @property
-    def scores_width(self) -> int:
-        """How many raw scores a row has: one per class of more than two, else one per output."""
-        return len(self.labels) if len(self.labels) > 2 else self.width
+    def raw_scores(self) -> bool:
+        """Whether raw scores can be asked for."""
+        return self.scores_width > 0
 
     def to_json(self) -> dict[str, Any]:
         """The output as JSON values."""
@@ -103,7 +104,7 @@ class Output:
             "probabilities": self.probabilities,
             "width": self.width,
             "columns": [column.to_json() for column in self.columns],
-            "raw_scores": self.raw_scores,
+            "scores_width": self.scores_width,
         }
 
     @classmethod
@@ -115,7 +116,7 @@ class Output:
             probabilities=body.get("probabilities", False),
             width=body.get("width", 1),
             columns=tuple(Column.from_json(column) for column in body.get("columns", ())),
-            raw_scores=body.get("raw_scores", False),
+            scores_width=body.get("scores_width", 0),
         )
 
 
@@ -131,9 +132,9 @@ class Signature:
         """The names of the input columns, in order."""
         return tuple(column.name for column in self.inputs)
 
-    def with_raw_scores(self, given: bool) -> Signature:
-        """The same, but for whether raw scores can be asked for."""
-        return replace(self, output=replace(self.output, raw_scores=given))
+    def without_raw_scores(self) -> Signature:
+        """The same, but that nobody can ask for raw scores."""
+        return replace(self, output=replace(self.output, scores_width=0))
 
     def to_json(self) -> dict[str, Any]:
         """The signature as JSON values."""

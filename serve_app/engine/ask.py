@@ -132,16 +132,18 @@ class AskForScores:
     """One variant gives raw scores, and nobody else in its place.
 
     What a score means differs from model to model, so that neither an ensemble nor another
-    variant can answer for the one that was chosen.
+    variant can answer for the one that was chosen. `alike` says that all variants have some.
     """
 
     asked: Asked
+    alike: bool
 
     async def __call__(self, plan: Plan, columns: Columns, deadline: float) -> Answer:
         """Ask the variant that the route chose, or that the request names.
 
         Raises:
-            InvalidInput: several variants answer together, or the variant has no raw scores.
+            InvalidInput: several variants answer together, or not each of those that the
+                route may choose has raw scores.
             ServeError: the variant did not answer.
         """
         if plan.together:
@@ -152,6 +154,12 @@ class AskForScores:
             raise InvalidInput(msg, known=list(plan.variants))
         version = plan.variants[0]
         asked = self.asked
+        if len(plan.variants) > 1 and not self.alike:
+            msg = (
+                "not all variants of this endpoint have raw scores, or not as many, and its route "
+                f"may choose any; ask for one by its version: {', '.join(plan.variants)}"
+            )
+            raise InvalidInput(msg, known=list(plan.variants))
         until = asked.until(deadline)
         try:
             prediction = await asked.models.predict_with_scores(version, columns, until)

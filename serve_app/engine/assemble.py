@@ -88,7 +88,7 @@ class Assembler:
             cache=self._caches[spec.name][1] if spec.cache is not None else NoCache(),
             prepare=self._prepare(spec),
             ask=self._ask(asked, spec),
-            ask_for_scores=AskForScores(asked),
+            ask_for_scores=AskForScores(asked, spec.signature.output.raw_scores),
             labels=spec.signature.output.labels,
             drops=spec.key if spec.key is not None and spec.key not in names else None,
             aliased=_aliased(spec, aliases),

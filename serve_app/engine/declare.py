@@ -93,7 +93,9 @@ class _Endpoint:
         fallback = self._fallback()
         if first is None or (settings.preprocess is not None and preprocess is None):
             return None
-        output = replace(first.signature.output, raw_scores=self._scored(manifests))
+        output = first.signature.output
+        if not self._scored(manifests):
+            output = replace(output, scores_width=0)
         inputs = (preprocess or first).signature.inputs
         for path, manifest in (*manifests, *([fallback] if fallback else [])):
             if manifest is not None:
@@ -229,10 +231,11 @@ class _Endpoint:
             )
 
     def _scored(self, manifests: Sequence[Placed]) -> bool:
-        """Whether raw scores can be asked for, whichever variant answers."""
+        """Whether raw scores can be asked for, alike whichever variant answers."""
         if isinstance(self._settings.route, EnsembleRoute):
             return False
-        return all(m is not None and m.signature.output.raw_scores for _, m in manifests)
+        widths = {0 if m is None else m.signature.output.scores_width for _, m in manifests}
+        return len(widths) == 1 and 0 not in widths
 
     def _combines(self, first: Manifest) -> None:
         route = self._settings.route

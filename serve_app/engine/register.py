@@ -116,8 +116,8 @@ def register(
     kind = inferred.output.kind
     _prove(model, candidate, columns, inferred)
     compiled = _compiled(candidate, model, inferred, "required" if coarser else compile)
-    if compiled is not None and compiled.content is not None:
-        signature = signature.with_raw_scores(compiled.raw_scores)
+    if compiled is not None and compiled.content is not None and not compiled.raw_scores:
+        signature = signature.without_raw_scores()
     told = None if compiled is None else _told(compiled)
     files = dict(stored.files)
     if compiled is not None and compiled.content is not None:

@@ -105,7 +105,7 @@ def _gives(output: dict[str, Any]) -> str:
     else:
         width = output["width"]
         said = "a number" if width == 1 else f"{width} numbers"
-    scores = ", raw scores on demand" if output["raw_scores"] else ""
+    scores = ", raw scores on demand" if output["scores_width"] else ""
     return f"Answers {said}{scores}."
 
 

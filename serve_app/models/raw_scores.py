@@ -18,7 +18,16 @@ def none_of(what: str) -> InvalidInput:
     return InvalidInput(msg)
 
 
+def not_compiled() -> InvalidInput:
+    """The error when a compiled version is asked for raw scores that it does not have."""
+    msg = (
+        "this version has no raw scores: its model has none, or it was compiled without them; "
+        "then register it anew, or with --no-compile"
+    )
+    return InvalidInput(msg)
+
+
 def of_no_rows(output: Output) -> Array:
     """The raw scores of no rows."""
     width = output.scores_width
-    return np.empty(0 if width == 1 else (0, width))
+    return np.empty((0, width) if width > 1 else 0)

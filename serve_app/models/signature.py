@@ -31,18 +31,18 @@ def infer(
     _trained_on(estimator, frame)
     inputs = describe(frame)
     probe = frame.head(PROBED_ROWS)
-    scores = False
+    scores = 0
     rows: Any = probe if hasattr(estimator, "feature_names_in_") else probe.to_numpy()
     if flavour == "onnx":
         _fits(estimator, frame)
         kind, found, probabilities, width = onnx.outputs(estimator, labels)
     elif flavour == "xgboost":
         kind, found, probabilities, width = xgboost.outputs(estimator)
-        scores = True
+        scores = xgboost.scores_width(estimator)
     else:
         with answering():
             kind, found, probabilities, width = sklearn.outputs(estimator, rows)
-        scores = kind != "transform" and sklearn.scores_of(estimator) is not None
+            scores = 0 if kind == "transform" else sklearn.scores_width(estimator, rows)
     if labels and len(labels) != len(found):
         msg = f"the model knows {len(found)} classes, but {len(labels)} labels were given"
         raise InvalidInput(msg)

@@ -228,13 +228,34 @@ def scores_of(estimator: Any) -> Callable[[Any], Any] | None:
     """
     last = _last(estimator)
     if hasattr(estimator, "decision_function"):
-        pairs = getattr(last, "decision_function_shape", None) == "ovo"
         found: Callable[[Any], Any] = estimator.decision_function
-        return None if pairs and len(estimator.classes_) > 2 else found
+        classes = getattr(estimator, "classes_", ())
+        return None if len(classes) > 2 and _scores_pairs(estimator) else found
     if last is not estimator and type(last).__module__.startswith("xgboost."):
         # A Pipeline hands what it does not know on to the `predict` of its last step.
         return partial(estimator.predict, output_margin=True)
     return None
+
+
+def _scores_pairs(estimator: Any) -> bool:
+    """Whether a decision function in an estimator has a number per pair of classes."""
+    if getattr(estimator, "decision_function_shape", None) == "ovo":
+        return True
+    if isinstance(estimator, Pipeline):
+        return _scores_pairs(_last(estimator))
+    fitted = ("best_estimator_", "estimator_", "final_estimator_")
+    inner = [getattr(estimator, name) for name in fitted if hasattr(estimator, name)]
+    inner += [one for one in getattr(estimator, "estimators_", ()) if hasattr(one, "get_params")]
+    return any(_scores_pairs(one) for one in inner)
+
+
+def scores_width(estimator: Any, rows: Any) -> int:
+    """How many raw scores a row has; 0 where there are none."""
+    compute = scores_of(estimator)
+    if compute is None:
+        return 0
+    scores = np.asarray(compute(rows))
+    return 1 if scores.ndim == 1 else int(scores.shape[1])
 
 
 def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]:

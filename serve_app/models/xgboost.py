@@ -244,6 +244,13 @@ def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
     return "regression", (), False, _width(estimator)
 
 
+def scores_width(estimator: Any) -> int:
+    """How many margins a row has."""
+    booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
+    config = json.loads(booster.save_config())["learner"]["learner_model_param"]
+    return max(1, int(config["num_class"]), int(config.get("num_target", 1)))
+
+
 def _width(booster: xgboost.Booster) -> int:
     config = json.loads(booster.save_config())["learner"]["learner_model_param"]
     return max(1, int(config.get("num_target", 1)))

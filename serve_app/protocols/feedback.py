@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.violations import told
-from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.errors import BadEncoding, InvalidInput, TooLarge
 from serve_app.protocols import json_body
 from serve_app.protocols.dialect import Reply
 
 MAX_ID_CHARACTERS = 200
 MAX_VARIANTS = 100
+MAX_TRUTH_BYTES = 256 * 1024
 MAX_REWARD = 1e12
 """So that sums of very many still are numbers."""
 
@@ -21,7 +22,7 @@ class Told(NamedTuple):
     """Feedback as it came; `endpoint` is whom the message itself names."""
 
     prediction_id: str | None = None
-    truth: Any = None
+    truth_json: str | None = None
     reward: float | None = None
     variants: tuple[str, ...] = ()
     endpoint: str | None = None
@@ -29,7 +30,7 @@ class Told(NamedTuple):
     def of(self, endpoint: str, request_id: str) -> Feedback:
         """The same about an endpoint that there is."""
         return Feedback(
-            endpoint, self.prediction_id, self.truth, self.reward, self.variants, request_id
+            endpoint, self.prediction_id, self.truth_json, self.reward, self.variants, request_id
         )
 
 
@@ -39,15 +40,16 @@ def decode(body: bytes) -> Told:
     Raises:
         BadEncoding: it is not JSON, or not of this shape.
         InvalidInput: it has neither a truth nor a reward.
+        TooLarge: the truth is very long.
     """
     document = json_body.parse(body)
     found = Told(
         identity(document, "prediction_id"),
-        document.get("truth"),
+        truth_json(document.get("truth")),
         reward(document),
         _variants(document),
     )
-    if found.truth is None and found.reward is None:
+    if found.truth_json is None and found.reward is None:
         raise InvalidInput("feedback must have a 'truth' or a 'reward'")
     return found
 
@@ -61,6 +63,25 @@ def encode(feedback: Feedback, outcome: Outcome) -> Reply:
         "request_id": feedback.request_id,
     }
     return Reply(json_body.dump(said))
+
+
+def truth_json(truth: Any) -> str | None:
+    """A truth as JSON, none for null; NaN and infinities in it become null.
+
+    Raises:
+        BadEncoding: it is nested too deeply.
+        TooLarge: it is longer than the limit.
+    """
+    if truth is None:
+        return None
+    try:
+        written = json_body.dump(truth)
+    except TypeError as error:
+        raise BadEncoding("'truth' is nested too deeply", key="truth") from error
+    if len(written) > MAX_TRUTH_BYTES:
+        msg = f"'truth' has {len(written)} bytes, above the limit of {MAX_TRUTH_BYTES}"
+        raise TooLarge(msg, max_bytes=MAX_TRUTH_BYTES)
+    return written.decode()
 
 
 def identity(document: Mapping[str, Any], key: str) -> str | None:

@@ -206,7 +206,7 @@ def _of_attributes(said: str) -> Method:
     Raises:
         InvalidInput: there is no such method.
     """
-    pairs = (part.partition("=") for part in said.split(","))
+    pairs = (part.partition("=") for part in said.replace(";", ",").split(","))
     return methods.of_parameters({name.strip(): value.strip() for name, _, value in pairs})
 
 

@@ -59,6 +59,9 @@ class Form:
         return RAW_SCORES if scored else PREDICT
 
 
+_USUAL = Form()
+
+
 def form(document: Mapping[str, Any]) -> Form:
     """What a request says of its outputs.
 
@@ -67,6 +70,8 @@ def form(document: Mapping[str, Any]) -> Form:
         InvalidInput: it asks for an output that no endpoint has.
     """
     asked = document.get("outputs")
+    if asked is None and document.get("parameters") is None:
+        return _USUAL
     asked = [] if asked is None else asked
     if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
         raise BadEncoding("'outputs' must be a list of objects with a 'name'", key="outputs")

@@ -15,7 +15,7 @@ from serve_app.core.columns import Array
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
-from serve_app.errors import BadEncoding
+from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import feedback, forms, json_body, rows
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply
 from serve_app.protocols.feedback import Told
@@ -97,22 +97,30 @@ DIALECT = Seldon()
 def decode_feedback(body: bytes, headers: Mapping[str, str]) -> Told:
     """A message of Seldon's feedback: `{"request", "response", "reward", "truth"}`.
 
-    The response that it gives back says which prediction is meant, and who gave it. A reward
-    of 0 may be left out, as Protocol Buffers do, where there is no truth either.
+    The response that it gives back says which prediction is meant, and who gave it. Beside one, a
+    reward of 0 may be left out, as Protocol Buffers do, where there is no truth either.
 
     Raises:
-        BadEncoding: it is not of this shape.
+        BadEncoding: it is not of this shape, or its truth is of a kind that is not read.
+        InvalidInput: it says nothing of any prediction.
+        TooLarge: the truth is very long.
     """
     document = _message(body, headers)
-    meta = json_body.members(json_body.members(document, "response"), "meta")
+    response = json_body.members(document, "response")
+    meta = json_body.members(response, "meta")
     path = json_body.members(meta, "requestPath")
     truth = _truth(json_body.members(document, "truth"))
     reward = feedback.reward(document)
+    if reward is None and truth is None:
+        if not response:
+            msg = "feedback must have a 'reward', a 'truth', or the 'response' that it is about"
+            raise InvalidInput(msg)
+        reward = 0.0
     endpoints = [name for name in path.values() if isinstance(name, str)]
     return Told(
         prediction_id=feedback.identity(json_body.members(meta, "tags"), "prediction_id"),
-        truth=truth,
-        reward=0.0 if reward is None and truth is None else reward,
+        truth_json=truth,
+        reward=reward,
         variants=feedback.checked_variants(list(path)),
         endpoint=endpoints[0] if endpoints else None,
     )
@@ -124,16 +132,16 @@ def encode_feedback(said: Feedback, outcome: Outcome) -> Reply:
     return Reply(json_body.dump({"meta": {"puid": said.request_id, "tags": tags}}))
 
 
-def _truth(message: dict[str, Any]) -> Any:
-    """The values of a message, of whichever kind; none where it holds none."""
+def _truth(message: dict[str, Any]) -> str | None:
+    """The values of a message as JSON, of whichever kind; none of an empty one."""
     data = json_body.members(message, "data")
-    if "tensor" in data:
-        return _rows(data["tensor"])
-    if "ndarray" in data:
-        return data["ndarray"]
-    return next(
-        (message[kind] for kind in ("jsonData", "strData", "binData") if kind in message), None
-    )
+    found = data.get("ndarray") if "tensor" not in data else _rows(data["tensor"])
+    values = [found, *(message.get(kind) for kind in ("jsonData", "strData", "binData"))]
+    said = next((value for value in values if value is not None), None)
+    if message and said is None:
+        known = "data with an ndarray or a tensor, jsonData, strData, binData"
+        raise BadEncoding(f"'truth' must hold one of {known}", key="truth")
+    return feedback.truth_json(said)
 
 
 def _message(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:

@@ -69,28 +69,35 @@ def plain_columns(document: Mapping[str, Any]) -> tuple[dict[str, Sequence[Any]]
     As most requests are: several inputs of one length with nothing special about them. None for
     all others, which `read_tensors` looks at one by one; what is wrong, it says.
     """
+    found: dict[str, Sequence[Any]] = {}
+    alike: dict[str, list[list[Any]]] = {}
     try:
-        names, shapes, datatypes, datas = zip(*map(_PARTS, document["inputs"]), strict=True)
-        rows = shapes[0][0]
-        if (
-            len(names) < 2
-            or type(rows) is not int
-            or shapes.count([rows]) + shapes.count([rows, 1]) < len(names)
-            or set(map(len, document["inputs"])) != {len(_PART_NAMES)}
-            or set(map(type, datas)) != {list}
-            or set(map(len, datas)) != {rows}
-            or set(map(type, names)) != {str}
-            or set(map(type, chain.from_iterable(shapes))) != {int}
-        ):
-            return None
-        for datatype in set(datatypes):
-            same = [d for d, kind in zip(datas, datatypes, strict=True) if kind == datatype]
-            if not _fit(datatype, same):
+        inputs = document["inputs"]
+        rows = inputs[0]["shape"][0]
+        shapes = [rows], [rows, 1]
+        for one in inputs:
+            name, shape, datatype, data = _PARTS(one)
+            if (
+                shape not in shapes
+                or len(one) != len(_PART_NAMES)
+                or type(data) is not list
+                or len(data) != rows
+                or type(name) is not str
+                # True and 1.0 equal 1, and are no sizes.
+                or type(shape[0]) is not int
+                or type(shape[-1]) is not int
+            ):
                 return None
+            found[name] = data
+            if datatype in alike:
+                alike[datatype].append(data)
+            else:
+                alike[datatype] = [data]
+        if not all(_fit(datatype, datas) for datatype, datas in alike.items()):
+            return None
     except (TypeError, ValueError, LookupError):
         return None
-    found = dict(zip(names, datas, strict=True))
-    return (found, rows) if len(found) == len(names) else None
+    return (found, rows) if len(found) == len(inputs) > 1 else None
 
 
 def _fit(datatype: str, datas: Sequence[list[Any]]) -> bool:

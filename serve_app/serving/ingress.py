@@ -24,9 +24,11 @@ from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.site import Settings
 from serve_app.registry.store import Registry
-from serve_app.serving import feedback, logs
+from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
+from serve_app.serving.control import control_handle
 from serve_app.serving.feed import Feed
+from serve_app.serving.feedback import Kept
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.memory import keep_freed
@@ -79,7 +81,8 @@ class Gateway:
             address = f"{args.grpc_host}:{args.grpc_port}"
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
             self._grpc = await rpc.serve(service, address, args.max_body_bytes)
-        gateway = app.build(self._predictor, settings, feedback.keep)
+        keep = Kept(control_handle().options(method_name="keep_feedback"))
+        gateway = app.build(self._predictor, settings, keep)
         for listener in (*args.listeners, *of_the_platform(os.environ)):
             spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
             await self._listeners.open(spoken, listener, ids=PredictionIds())

@@ -69,7 +69,7 @@ def test_raw_scores_come_to_who_names_them(protocol, client, served, frame):
     assert answer.as_numpy("raw_scores").tobytes() == model.scores.tobytes()
     assert [label.decode() for label in answer.as_numpy("predict")] == model.values.tolist()
     assert answer.as_numpy("predict_proba") is None
-    with pytest.raises(InferenceServerException, match="line@1: this model has no raw scores"):
+    with pytest.raises(InferenceServerException, match="line@1: this version has no raw scores"):
         client.infer("age", inputs(protocol, frame), outputs=outputs)
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
+    BaggingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -23,11 +25,13 @@ from sklearn.ensemble import (
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
@@ -166,12 +170,39 @@ def test_how_far_a_row_is_from_the_usual_is_its_raw_score():
     assert said.scores.tobytes() == estimator.decision_function(FRAME).tobytes()
 
 
-def test_scores_of_pairs_of_classes_are_not_given_as_if_of_classes():
-    estimator = SVC(decision_function_shape="ovo").fit(FRAME, THREE)
-    signature, model = served(estimator, FRAME)
+PAIRS = SVC(decision_function_shape="ovo")
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        PAIRS,
+        make_pipeline(StandardScaler(), PAIRS),
+        GridSearchCV(make_pipeline(StandardScaler(), PAIRS), {"svc__C": [1.0]}, cv=2),
+        GridSearchCV(SVC(), {"decision_function_shape": ["ovo"]}, cv=2),
+        BaggingClassifier(PAIRS, 2, random_state=0),
+        StackingClassifier([("b", GaussianNB())], PAIRS, cv=2),
+        SelfTrainingClassifier(SVC(decision_function_shape="ovo", probability=True)),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+@pytest.mark.filterwarnings("ignore")
+def test_scores_of_pairs_of_classes_are_not_given_as_if_of_classes(estimator):
+    estimator = fitted(clone(estimator), FRAME, THREE)
+    signature, model = served(estimator, FRAME, allow_pickle=True)
     assert not signature.output.raw_scores
     with pytest.raises(InvalidInput):
         model.predict_with_scores(to_columns(FRAME))
+
+
+def test_the_width_of_raw_scores_is_that_of_what_the_library_gives():
+    data = xgboost.DMatrix(FRAME, CODE % 2)
+    booster = xgboost.train({"objective": "multi:softprob", "num_class": 2}, data, 3)
+    signature, model = served(booster, FRAME)
+    assert signature.output.scores_width == 2
+    columns = to_columns(FRAME)
+    assert model.predict_with_scores(columns).scores.shape == (ROWS, 2)
+    assert model.predict_with_scores(columns.slice(0, 0)).scores.shape == (0, 2)
 
 
 @pytest.mark.parametrize("target", [CODE % 2, CODE, SCORE], ids=["two", "three", "number"])

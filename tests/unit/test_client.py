@@ -72,6 +72,13 @@ def test_an_answer_is_read_and_turned_into_a_frame():
     ]
 
 
+def test_a_truth_that_json_does_not_have_is_refused_before_it_is_sent():
+    server = Server(good())
+    with pytest.raises(errors.InvalidInput, match="truth"):
+        server.client().feedback("risk", "p-1", truth={1, 2})
+    assert server.requests == []
+
+
 def test_a_method_other_than_the_usual_can_be_asked_for():
     server = Server(good())
     server.client().predict("risk", [[1]], method="raw_scores")

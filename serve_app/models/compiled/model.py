@@ -13,7 +13,7 @@ from serve_app.core.signature import Signature
 from serve_app.errors import ModelFailed, RowsRefused
 from serve_app.models import raw_scores
 from serve_app.models.compiled import storage
-from serve_app.models.compiled.operation import Operation, Refused
+from serve_app.models.compiled.operation import Operation, Refused, chain
 
 FILE = "compiled.npz"
 """The name of a version's compiled form among its files."""
@@ -37,13 +37,7 @@ class Program(Operation):
 
     def __call__(self, x: Columns, /) -> Array:
         """The linked scores."""
-        return self.linked(self.scores(x))
-
-    def linked(self, scores: Array) -> Array:
-        """The scores as everything but `raw` takes them."""
-        if self.link is None:
-            return scores
-        linked: Array = self.link(scores)
+        linked: Array = chain(self.scores, self.link)(x)
         return linked
 
 
@@ -54,6 +48,7 @@ class CompiledModel:
         output = signature.output
         self._program = program
         self._output = output
+        self._linked = chain(program.scores, program.link)
         self._labels = label_array(output.labels)
         self._width = output.width
         self._names = tuple(column.name for column in output.columns)
@@ -72,7 +67,7 @@ class CompiledModel:
         try:
             # Overflow gives infinity and 0/0 NaN, as in the library, which warns of it.
             with np.errstate(all="ignore"):
-                return self._predicted(self._program(columns))
+                return self._predicted(self._linked(columns))
         except Exception as error:
             raise _failed(error) from error
 
@@ -86,13 +81,13 @@ class CompiledModel:
         """
         program = self._program
         if program.raw is None:
-            raise raw_scores.none_of("this model")
+            raise raw_scores.not_compiled()
         if columns.rows == 0:
             return replace(self._nothing(), scores=raw_scores.of_no_rows(self._output))
         try:
             with np.errstate(all="ignore"):
                 scores = program.scores(columns)
-                prediction = self._predicted(program.linked(scores))
+                prediction = self._predicted(chain(program.link)(scores))
                 return replace(prediction, scores=program.raw(scores))
         except Exception as error:
             raise _failed(error) from error
@@ -114,7 +109,7 @@ class CompiledModel:
             return Columns.from_block(self._names, np.empty((0, len(self._names))))
         try:
             with np.errstate(all="ignore"):
-                return Columns.from_block(self._names, self._program(columns))
+                return Columns.from_block(self._names, self._linked(columns))
         except Exception as error:
             raise _failed(error) from error
 

@@ -111,7 +111,7 @@ def test_what_is_written_is_read_by_everybody():
             "probabilities": True,
             "width": 1,
             "columns": [],
-            "raw_scores": False,
+            "scores_width": 0,
         },
     }
 

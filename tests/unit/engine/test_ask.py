@@ -85,14 +85,14 @@ class TestForScores:
     """Raw scores are those of one model, and nobody stands in for it."""
 
     @staticmethod
-    def ask(models, *order, together=False, labels=(), variant_labels=(), **more):
+    def ask(models, *order, together=False, alike=True, labels=(), variant_labels=(), **more):
         found = replace(
             asked(models, **more),
             labels=labels,
             variants={f"{n}@1": Variant(f"{n}@1", 1.0, variant_labels) for n in "abc"},
         )
         plan = Plan(tuple(f"{name}@1" for name in order), together=together)
-        return asyncio.run(AskForScores(found)(plan, ROWS, 1.0))
+        return asyncio.run(AskForScores(found, alike)(plan, ROWS, 1.0))
 
     def test_the_chosen_variant_answers_in_its_share_of_the_time(self):
         models = Fake(a=1, b=2)
@@ -112,6 +112,13 @@ class TestForScores:
         with pytest.raises(InvalidInput, match="a@1, b@1"):
             self.ask(models, "a", "b", together=True)
         assert models.asked == []
+
+    def test_where_the_route_may_choose_one_without_any_nobody_is_asked(self):
+        models = Fake(a=1, b=2)
+        with pytest.raises(InvalidInput, match=r"its version: a@1, b@1"):
+            self.ask(models, "a", "b", alike=False)
+        assert models.asked == []
+        assert self.ask(models, "a", alike=False).variants == ("a@1",)
 
     def test_a_model_that_has_none_is_named(self):
         with pytest.raises(InvalidInput, match="a@1: it has none"):

@@ -28,7 +28,7 @@ def test_nothing_is_there_before_anything_is_kept(store, tmp_path):
 
 
 def test_what_is_said_is_found_by_whoever_opens_the_folder_next(store, tmp_path):
-    assert store.record(about(truth=["krank", None, 2], reward=0.5), 17.25) == "stored"
+    assert store.record(about(truth_json='["krank", null, 2]', reward=0.5), 17.25) == "stored"
     assert list(SqliteFeedback(str(tmp_path / "state")).all()) == [
         {
             "endpoint": "risk",
@@ -52,7 +52,7 @@ def test_saying_it_twice_counts_once_and_the_first_word_stands(store):
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_truth_that_comes_after_a_reward_completes_it(store, turned):
-    parts = [{"reward": 1.0}, {"truth": ["ill"]}]
+    parts = [{"reward": 1.0}, {"truth_json": '["ill"]'}]
     first, second = reversed(parts) if turned else parts
     assert store.record(about(**first), 1.0) == "stored"
     assert store.record(about(**second), 2.0) == "completed"
@@ -71,8 +71,8 @@ def test_ids_are_those_of_an_endpoint_and_without_one_everything_is_kept(store):
 
 def test_it_is_counted_by_endpoint_and_variants(store):
     store.record(about("p-1", reward=1.0), 1.0)
-    store.record(about("p-2", reward=0.5, truth=["ill"]), 1.0)
-    store.record(about("p-3", truth=["well"], variants=("a@1", "b@2")), 1.0)
+    store.record(about("p-2", reward=0.5, truth_json='["ill"]'), 1.0)
+    store.record(about("p-3", truth_json='["well"]', variants=("a@1", "b@2")), 1.0)
     store.record(Feedback("age", "p-1", reward=3.0), 1.0)
     assert store.received() == [
         Received("age", (), 1, 0, 1, 3.0),
@@ -96,18 +96,48 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         SqliteFeedback(str(tmp_path / "state")).record(about(reward=1.0), 1.0)
 
 
-SAID = st.tuples(st.sampled_from(["p", "q"]), st.none() | st.just([1]), st.none() | st.just(2.0))
+def test_the_oldest_leave_when_all_are_too_long(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "KEPT_BYTES", 1_000_000)
+    truth = '"' + "x" * 20_000 + '"'
+    for number in range(300):
+        store.record(about(f"p-{number}", truth_json=truth), 1.0)
+    left = [one["prediction_id"] for one in store.all()]
+    assert 0 < len(left) < 100
+    assert left[-1] == "p-299"
+    assert (tmp_path / "state" / "feedback.sqlite").stat().st_size < 2_000_000
+
+
+def test_whoever_reads_slowly_reads_everything_page_by_page(store, monkeypatch):
+    monkeypatch.setattr(kept, "_PAGE", 3)
+    for number in range(7):
+        store.record(about(f"p-{number}", reward=1.0), 1.0)
+    reading = store.all()
+    first = next(reading)
+    store.record(about("p-7", reward=1.0), 1.0)
+    assert [first["prediction_id"], *(one["prediction_id"] for one in reading)] == [
+        f"p-{number}" for number in range(8)
+    ]
+
+
+def test_who_answered_may_be_said_later(store):
+    store.record(about(reward=1.0, variants=()), 1.0)
+    assert store.record(about(truth_json="1", variants=("a@1",)), 2.0) == "completed"
+    (received,) = store.received()
+    assert received.variants == ("a@1",)
+
+
+SAID = st.tuples(st.sampled_from(["p", "q"]), st.none() | st.just("[1]"), st.none() | st.just(2.0))
 
 
 @given(said=st.lists(SAID, max_size=8))
 def test_in_the_end_everything_that_was_said_is_there_once(tmp_path_factory, said):
     store = SqliteFeedback(str(tmp_path_factory.mktemp("law")))
     for identity, truth, reward in said:
-        store.record(about(identity, truth=truth, reward=reward), 1.0)
+        store.record(about(identity, truth_json=truth, reward=reward), 1.0)
     found = {one["prediction_id"]: (one["truth"], one["reward"]) for one in store.all()}
     assert found == {
         name: (
-            next((t for i, t, _ in said if i == name and t is not None), None),
+            next(([1] for i, t, _ in said if i == name and t is not None), None),
             next((r for i, _, r in said if i == name and r is not None), None),
         )
         for name in {identity for identity, _, _ in said}

@@ -56,13 +56,14 @@ class TestOwn:
         assert answer.json() == {
             "endpoint": "risk", "prediction_id": "p-1", "outcome": "stored", "request_id": "r-1"
         }  # fmt: skip
-        assert keeper.told == [Feedback("risk", "p-1", ["ill"], 1.0, ("a@1", "b@1"), "r-1")]
+        assert keeper.told == [Feedback("risk", "p-1", '["ill"]', 1.0, ("a@1", "b@1"), "r-1")]
 
     @pytest.mark.parametrize("body", [{"reward": 0}, {"truth": False}, {"truth": {"a": [1]}}])
     def test_a_truth_or_a_reward_will_do(self, client, keeper, body):
         assert client.send("POST", OWN, json=body).status_code == 200
         (told,) = keeper.told
-        assert (told.truth, told.reward) == (body.get("truth"), body.get("reward"))
+        assert told.reward == body.get("reward")
+        assert json.loads(told.truth_json or "null") == body.get("truth")
 
     @pytest.mark.parametrize(
         ("body", "said"),
@@ -87,6 +88,24 @@ class TestOwn:
         answer = client.send("POST", OWN, content=body, headers=headers)
         assert answer.status_code == 400
         assert said in answer.json()["error"]
+        assert keeper.told == []
+
+    @pytest.mark.parametrize(
+        ("truth", "status"),
+        [(b"[" * 300 + b"]" * 300, 400), (b"[" * 1100 + b"]" * 1100, 400), (b"1" * 10_001, 413)],
+    )
+    def test_what_could_not_be_kept_is_refused(self, client, keeper, truth, status):
+        headers = {"content-type": "application/json"}
+        content = b'{"reward": 1, "truth": ' + truth + b"}"
+        answer = client.send("POST", OWN, content=content, headers=headers)
+        assert answer.status_code == status
+        assert keeper.told == []
+
+    def test_a_very_long_truth_is_refused(self, client, keeper):
+        client.app = build(client.predictor, Settings(1_000_000, 50), keeper)
+        answer = client.send("POST", OWN, json={"truth": ["x" * 300_000]})
+        assert answer.status_code == 413
+        assert "'truth'" in answer.json()["error"]
         assert keeper.told == []
 
     def test_very_long_names_are_refused(self, client, keeper):
@@ -145,7 +164,13 @@ class TestSeldon:
     def test_a_truth_is_a_message_of_any_kind(self, client, keeper, truth, read):
         client.send("POST", SELDON, json={"response": RESPONSE, "truth": truth})
         (told,) = keeper.told
-        assert (told.truth, told.reward) == (read, None)
+        assert (json.loads(told.truth_json), told.reward) == (read, None)
+
+    def test_what_json_has_no_number_for_is_null_in_a_truth(self, client, keeper):
+        message = '{"truth": {"data": {"ndarray": [NaN, 1]}}}'
+        answer = client.send("POST", SELDON, data={"json": message})
+        assert answer.status_code == 200
+        assert keeper.told[0].truth_json == "[null,1]"
 
     def test_a_reward_of_nothing_may_be_left_out(self, client, keeper):
         assert client.send("POST", SELDON, json={"response": RESPONSE}).status_code == 200
@@ -163,6 +188,9 @@ class TestSeldon:
             (b'{"reward": "high"}', "'reward'"),
             (b'{"response": {"meta": {"tags": {"prediction_id": 1}}}}', "'prediction_id'"),
             (b'{"truth": {"data": {"tensor": {"shape": [2], "values": []}}}}', "'tensor'"),
+            (b'{"response": {"meta": {}}, "truth": {"data": {"tftensor": {}}}}', "'truth'"),
+            (b'{"response": {"meta": {}}, "truth": {"data": {"ndarray": null}}}', "'truth'"),
+            (b"{}", "must have a 'reward', a 'truth', or the 'response'"),
         ],
     )
     def test_errors_stand_under_status(self, client, keeper, body, said):

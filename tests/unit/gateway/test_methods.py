@@ -122,7 +122,7 @@ def asked(client, endpoint, **more):
 def test_a_model_without_raw_scores_says_so_by_its_version(client):
     answer = asked(client, "age")
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith("line@1: this model has no raw scores")
+    assert answer.json()["error"].startswith("line@1: this version has no raw scores")
 
 
 def test_scores_of_an_ensemble_do_not_exist_but_those_of_its_variants_do(client):
@@ -153,10 +153,10 @@ def test_outputs_that_nobody_names_are_without_scores(client):
 
 def test_whether_there_are_scores_is_told_beforehand(client):
     listed = client.get("/v1/endpoints").json()["endpoints"]
-    assert {one["name"]: one["signature"]["output"]["raw_scores"] for one in listed} == {
-        "risk": True,
-        "age": False,
-        "both": False,
+    assert {one["name"]: one["signature"]["output"]["scores_width"] for one in listed} == {
+        "risk": 1,
+        "age": 0,
+        "both": 0,
     }
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     names = {
