@@ -180,7 +180,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=18200, help="the first of four")
     parser.add_argument("--without-mlserver", action="store_true")
     parser.add_argument(
-        "--demo", action="store_true", help="ask the running demo instead, through HAProxy and Ray"
+        "--demo",
+        action="store_true",
+        help="ask the running demo instead, through HAProxy and Ray; its gateway needs "
+        "`default_endpoint: progression`, which Azure ML's path does not name",
     )
     parser.add_argument("--state", type=Path, default=Path("state"), help="of the demo")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
