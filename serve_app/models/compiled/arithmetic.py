@@ -31,6 +31,7 @@ FUNCTIONS = {
     "tanh": np.tanh,
 }
 """The functions that `Elementwise` may name."""
+_TURNED_ROWS = 256
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
@@ -41,12 +42,25 @@ class ToMatrix(Operation):
     def __call__(self, x: Columns, /) -> Array:
         """A matrix of shape (rows, columns), column by column in memory as pandas keeps it."""
         if x.block is not None:
-            return np.asfortranarray(x.block)
+            return _by_column(x.block)
         arrays = x.arrays
         if not arrays:
             return np.empty((x.rows, 0))
         # Booleans among numbers are numbers, as scikit-learn takes them.
         return np.array(arrays, dtype=np.result_type(*arrays)).T
+
+
+def _by_column(block: Array) -> Array:
+    """The same matrix, column by column in memory.
+
+    Some rows at a time, so that what is read and what is written stay near the processor.
+    """
+    if block.flags.f_contiguous or block.shape[0] <= _TURNED_ROWS:
+        return np.asfortranarray(block)
+    turned = np.empty(block.shape, dtype=block.dtype, order="F")
+    for start in range(0, block.shape[0], _TURNED_ROWS):
+        turned[start : start + _TURNED_ROWS] = block[start : start + _TURNED_ROWS]
+    return turned
 
 
 @dataclass(frozen=True, eq=False)

@@ -544,3 +544,20 @@ def test_columns_in_another_order_are_no_matrix() -> None:
     assert found["a"].tolist() == flat[1::2].tolist()
     found, _ = schema.validate({"a": flat[1::2], "b": flat[0::2]}, 100)
     assert found["a"].tolist() == flat[1::2].tolist()
+
+
+@pytest.mark.parametrize("row", [0, 31, 32, 95, 96, 99])
+@pytest.mark.parametrize("column", [0, 2])
+@pytest.mark.parametrize("value", [9.5, -9.5, np.nan, np.inf])
+def test_in_a_matrix_one_value_that_breaks_a_rule_is_found_wherever_it_stands(
+    row: int, column: int, value: float
+) -> None:
+    columns = [Column(name, "float64", minimum=-9.0, maximum=9.0) for name in "abc"]
+    schema = Schema(columns, Policy.from_json({"range": "refuse", "nan": "refuse"}))
+    flat = np.random.default_rng(3).uniform(-9, 9, 300)
+    flat[row * 3 + column] = value
+    views = {name: flat[at::3] for at, name in enumerate("abc")}
+    with pytest.raises(InvalidInput) as refused:
+        schema.validate(views, 100)
+    (violation,) = refused.value.details["violations"]
+    assert (violation["row"], violation["column"]) == (row, "abc"[column])
