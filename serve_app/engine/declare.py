@@ -93,9 +93,8 @@ class _Endpoint:
         fallback = self._fallback()
         if first is None or (settings.preprocess is not None and preprocess is None):
             return None
-        output = first.signature.output
-        if not self._scored(manifests):
-            output = replace(output, scores_width=0)
+        scored = self._scored(manifests)
+        output = (first.signature if scored else first.signature.without_raw_scores()).output
         inputs = (preprocess or first).signature.inputs
         for path, manifest in (*manifests, *([fallback] if fallback else [])):
             if manifest is not None:

@@ -6,10 +6,10 @@ import sys
 import zlib
 from collections.abc import Mapping
 
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 from serve_app.errors import BadEncoding, TooLarge, UnsupportedMedia
-from serve_app.protocols.dialect import JSON_TYPES
+from serve_app.protocols.dialect import FORM, JSON_TYPES
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -51,6 +51,19 @@ async def read(
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     return body if encoding is None else _decompressed(body, encoding, max_bytes)
+
+
+def of_query(scope: Scope, headers: dict[str, str]) -> Receive:
+    """The query of a request in the place of its body, since both are forms.
+
+    `headers` are told so.
+    """
+    headers["content-type"] = FORM
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": scope["query_string"], "more_body": False}
+
+    return receive
 
 
 async def _rest(receive: Receive, first: bytes, message: Message, limit: int) -> bytes:

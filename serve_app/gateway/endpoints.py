@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from serve_app.core.messages import Request, Response
 from serve_app.errors import InvalidInput
 from serve_app.gateway import bodies, compression, errors
 from serve_app.gateway.site import Site, headers_of
-from serve_app.protocols.dialect import FORM, Call, Dialect, Reply, Words
+from serve_app.protocols.dialect import Call, Dialect, Reply, Words
 
 
 class Predictions:
@@ -34,8 +34,7 @@ class Predictions:
         request_id = headers.get("x-request-id", "")
         try:
             if scope["method"] == "GET":
-                headers["content-type"] = FORM
-                receive = _query(scope)
+                receive = bodies.of_query(scope, headers)
             response = await self._predict(scope["path_params"], receive, headers, request_id)
             reply = self._dialect.encode(response)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
@@ -74,15 +73,6 @@ class Predictions:
                 timeout_s=timeout_s(headers),
             )
         )
-
-
-def _query(scope: Scope) -> Receive:
-    """The query of a request in the place of its body, since both are forms."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": scope["query_string"], "more_body": False}
-
-    return receive
 
 
 def timeout_s(headers: dict[str, str]) -> float | None:

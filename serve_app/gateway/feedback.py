@@ -11,8 +11,8 @@ from starlette.responses import Response
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.errors import NotReady
 from serve_app.gateway import bodies, errors
-from serve_app.gateway.site import Site
-from serve_app.protocols.dialect import FORM, Reply, Words
+from serve_app.gateway.site import Site, headers_of
+from serve_app.protocols.dialect import Reply, Words
 from serve_app.protocols.feedback import Told
 
 
@@ -34,7 +34,7 @@ class FeedbackPath:
 
     async def taken(self, request: Request) -> Response:
         """Hand on what a request says, and tell what became of it."""
-        headers = dict(request.headers)
+        headers = headers_of(request.scope)
         request_id = headers.get("x-request-id", "")
         try:
             reply = await self._kept(request, headers, request_id)
@@ -48,16 +48,12 @@ class FeedbackPath:
         if site.keep is None:
             raise NotReady("this gateway keeps no feedback")
         settings = site.settings
+        receive = request.receive
         if request.method == "GET":
-            headers["content-type"] = FORM
-            body = request.url.query.encode()
-        else:
-            body = await bodies.read(
-                request.receive,
-                headers,
-                max_bytes=settings.max_body_bytes,
-                accepted=spoken.media_types,
-            )
+            receive = bodies.of_query(request.scope, headers)
+        body = await bodies.read(
+            receive, headers, max_bytes=settings.max_body_bytes, accepted=spoken.media_types
+        )
         said = spoken.decode(body, headers)
         name = request.path_params.get("endpoint") or said.endpoint or settings.default_endpoint
         endpoint = site.stages.endpoint(name).spec.name

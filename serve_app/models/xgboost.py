@@ -238,8 +238,7 @@ def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
         return "regression", (), False, _width(estimator.get_booster())
     objective = _objective(estimator)
     if objective in {"binary:logistic", "multi:softprob", "multi:softmax"}:
-        config = json.loads(estimator.save_config())["learner"]["learner_model_param"]
-        labels = tuple(range(max(2, int(config["num_class"]))))
+        labels = tuple(range(max(2, _classes(estimator))))
         return "classification", labels, objective != "multi:softmax", 1
     return "regression", (), False, _width(estimator)
 
@@ -247,13 +246,21 @@ def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
 def scores_width(estimator: Any) -> int:
     """How many margins a row has."""
     booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
-    config = json.loads(booster.save_config())["learner"]["learner_model_param"]
-    return max(1, int(config["num_class"]), int(config.get("num_target", 1)))
+    return max(_classes(booster), _width(booster))
 
 
 def _width(booster: xgboost.Booster) -> int:
-    config = json.loads(booster.save_config())["learner"]["learner_model_param"]
-    return max(1, int(config.get("num_target", 1)))
+    return max(1, int(_learned(booster).get("num_target", 1)))
+
+
+def _classes(booster: xgboost.Booster) -> int:
+    """How many classes it has a margin for; 0 where it has one for both, or no classes."""
+    return int(_learned(booster)["num_class"])
+
+
+def _learned(booster: xgboost.Booster) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(booster.save_config())["learner"]["learner_model_param"]
+    return found
 
 
 def _objective(booster: xgboost.Booster) -> str:

@@ -11,7 +11,7 @@ from serve_app.core.signature import Output
 from serve_app.core.violations import told
 from serve_app.errors import InvalidInput
 
-_METHODS: Mapping[str, Method] = {
+METHODS: Mapping[str, Method] = {
     PREDICT: PREDICT,
     PREDICT_PROBA: PREDICT_PROBA,
     RAW_SCORES: RAW_SCORES,
@@ -19,7 +19,7 @@ _METHODS: Mapping[str, Method] = {
     "decision_function": RAW_SCORES,
 }
 """The methods by the names that requests may call them."""
-_SIGNATURES: Mapping[str, Method] = {"serving_default": PREDICT, "": PREDICT, **_METHODS}
+_SIGNATURES: Mapping[str, Method] = {"serving_default": PREDICT, "": PREDICT, **METHODS}
 
 
 def of_signature(document: Mapping[str, Any]) -> Method:
@@ -59,7 +59,7 @@ def of_parameters(parameters: Mapping[str, Any], key: str = "predict_method") ->
         InvalidInput: they ask for something else than there is.
     """
     name = parameters.get(key, PREDICT)
-    method = _METHODS.get(name) if isinstance(name, str) else None
+    method = METHODS.get(name) if isinstance(name, str) else None
     if method is None:
         known = [PREDICT, PREDICT_PROBA, RAW_SCORES]
         msg = f"{key!r} is {told(name)}; it may be {', '.join(known[:-1])} or {known[-1]}"

@@ -19,11 +19,8 @@ from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import binary, json_body, methods
 
-ALIASES: Mapping[str, Method] = {"output-0": PREDICT, "decision_function": RAW_SCORES}
-"""What others call an output: KServe's scikit-learn server `output-0`, scikit-learn the scores."""
-_OUTPUTS: Mapping[str, Method] = {
-    **ALIASES, PREDICT: PREDICT, PREDICT_PROBA: PREDICT_PROBA, RAW_SCORES: RAW_SCORES
-}  # fmt: skip
+_OUTPUTS: Mapping[str, Method] = {"output-0": PREDICT, **methods.METHODS}
+"""The outputs by name; KServe's scikit-learn server calls its only one `output-0`."""
 _DATATYPES = {"float32": "FP32", "float64": "FP64", "string": "BYTES"}
 
 
