@@ -13,7 +13,7 @@ import pytest
 
 from serve_app.client import Client
 from serve_app.engine.load import load
-from serve_app.errors import NotReady
+from serve_app.errors import DeadlineExceeded, NotReady
 from serve_app.examples.datasets import breast_cancer, diabetes
 from serve_app.models.frames import to_columns
 from serve_app.registry.store import Registry
@@ -312,7 +312,8 @@ def test_feedback_is_kept_for_the_whole_cluster_and_survives_control(local, pati
         kept = until(
             lambda: told_again(client, answer), timeout_s=60, what="control that keeps feedback"
         )
-    assert kept == "completed"
+    # What was given up on may have been kept after all; once, as the records below show.
+    assert kept in {"completed", "known"}
     message = {"data": {"names": list(row), "ndarray": [list(row.values())]}}
     path = "/seldon/any/diagnosis/api/v1.0/predictions"
     response = local.request(path, message).json()
@@ -332,7 +333,7 @@ def told_again(client, answer):
     """What became of the truth, or none while control is away."""
     try:
         return client.feedback("diagnosis", answer, truth=["benign", "malignant"])
-    except NotReady:
+    except (NotReady, DeadlineExceeded):
         return None
 
 
