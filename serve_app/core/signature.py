@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-OutputKind = Literal["classification", "regression", "transform"]
+OutputKind = Literal[
+    "classification", "multilabel", "multioutput", "regression", "tensors", "transform"
+]
+"""What a version gives; see `Output`."""
+
+Container = Literal["array", "frame", "list", "series"]
+"""In what an estimator is handed its rows: a matrix, a frame, or its one column alone."""
 
 DTYPES = (
     "bool",
@@ -30,7 +36,9 @@ class Column:
 
     `minimum` and `maximum` bound numeric columns, `categories` lists the values of
     columns with few of them. `frame_dtype` is the pandas dtype that the user's own
-    pipeline saw, and gets again.
+    pipeline saw, and gets again; `label` is what the frame of training called the column
+    where that was a number and no name. `shape` is that of one row's value: empty for
+    numbers and words, (4,) for a tensor of shape (rows, 4).
     """
 
     name: str
@@ -40,6 +48,8 @@ class Column:
     maximum: float | None = None
     categories: tuple[Any, ...] | None = None
     frame_dtype: str | None = None
+    label: int | None = None
+    shape: tuple[int | None, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The column as JSON values, without what it does not say."""
@@ -52,6 +62,10 @@ class Column:
             body["categories"] = list(self.categories)
         if self.frame_dtype is not None:
             body["frame_dtype"] = self.frame_dtype
+        if self.label is not None:
+            body["label"] = self.label
+        if self.shape:
+            body["shape"] = list(self.shape)
         return body
 
     @classmethod
@@ -73,7 +87,26 @@ class Column:
             maximum=body.get("maximum"),
             categories=None if categories is None else tuple(categories),
             frame_dtype=body.get("frame_dtype"),
+            label=body.get("label"),
+            shape=tuple(body.get("shape", ())),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One of several things that are classified at once, and its classes."""
+
+    name: str
+    labels: tuple[Any, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The target as JSON values."""
+        return {"name": self.name, "labels": list(self.labels)}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Target:
+        """Read what `to_json` wrote."""
+        return cls(body["name"], tuple(body["labels"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +115,11 @@ class Output:
 
     `probabilities` come with every prediction where there are any, raw scores on demand:
     `scores_width` of them per row, 0 where there are none.
+
+    `kind` says which: one class per row (classification, of `labels`), yes or no to each of
+    `targets` (multilabel), a class of each of `targets` (multioutput), numbers (regression),
+    the named outputs of a graph as they are (tensors, described by `columns`), or columns for
+    another model (transform).
     """
 
     kind: OutputKind
@@ -90,6 +128,7 @@ class Output:
     width: int = 1
     columns: tuple[Column, ...] = ()
     scores_width: int = 0
+    targets: tuple[Target, ...] = ()
 
     @property
     def raw_scores(self) -> bool:
@@ -98,7 +137,7 @@ class Output:
 
     def to_json(self) -> dict[str, Any]:
         """The output as JSON values."""
-        return {
+        body: dict[str, Any] = {
             "kind": self.kind,
             "labels": list(self.labels),
             "probabilities": self.probabilities,
@@ -106,6 +145,9 @@ class Output:
             "columns": [column.to_json() for column in self.columns],
             "scores_width": self.scores_width,
         }
+        if self.targets:
+            body["targets"] = [target.to_json() for target in self.targets]
+        return body
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Output:
@@ -117,15 +159,23 @@ class Output:
             width=body.get("width", 1),
             columns=tuple(Column.from_json(column) for column in body.get("columns", ())),
             scores_width=body.get("scores_width", 0),
+            targets=tuple(Target.from_json(target) for target in body.get("targets", ())),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The columns that a version takes, in order, and what it gives."""
+    """The columns that a version takes, in order, and what it gives.
+
+    `container` is what its estimator is handed them in, where registering found that out.
+    `by_position` is true of an estimator that knows no names for its columns, so that only
+    their order in the training data says which is which.
+    """
 
     inputs: tuple[Column, ...]
     output: Output
+    container: Container | None = None
+    by_position: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -138,10 +188,15 @@ class Signature:
 
     def to_json(self) -> dict[str, Any]:
         """The signature as JSON values."""
-        return {
+        body: dict[str, Any] = {
             "inputs": [column.to_json() for column in self.inputs],
             "output": self.output.to_json(),
         }
+        if self.container is not None:
+            body["container"] = self.container
+        if self.by_position:
+            body["by_position"] = True
+        return body
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Signature:
@@ -149,4 +204,6 @@ class Signature:
         return cls(
             inputs=tuple(Column.from_json(column) for column in body["inputs"]),
             output=Output.from_json(body["output"]),
+            container=body.get("container"),
+            by_position=body.get("by_position", False),
         )
