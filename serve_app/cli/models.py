@@ -9,7 +9,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
-from serve_app.core.signature import Output
+from serve_app.core.signature import Output, Signature
 from serve_app.errors import NotFound
 from serve_app.registry.manifest import Compiled
 from serve_app.registry.store import Registry
@@ -79,6 +79,9 @@ def show(reference: str, registry: str, as_json: bool) -> None:
     ]
     if manifest.compiled is not None:
         shown.append(("computed by", compiled_line(manifest.compiled)))
+    if manifest.signature.by_position:
+        shown.append(("takes", by_position_line(manifest.signature)))
+    shown.extend(("warning", warning) for warning in manifest.warnings)
     if manifest.training is not None:
         shown.append(("trained on", f"{manifest.training.rows} rows of {manifest.training.source}"))
     output.print_table("Version", ["what", "value"], shown)
@@ -94,6 +97,11 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         )
     inputs = [column.to_json() for column in manifest.signature.inputs]
     output.print_table("Columns", COLUMN_HEADS, column_rows(inputs))
+
+
+def by_position_line(signature: Signature) -> str:
+    """That a model knows no names for its columns, and their order."""
+    return f"columns go by position: {', '.join(signature.names)}"
 
 
 def compiled_line(compiled: Compiled) -> str:

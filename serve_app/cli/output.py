@@ -24,6 +24,11 @@ def progress() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def warn(message: str) -> None:
+    """Say on standard error what somebody should know who goes on."""
+    click.echo(click.style(f"warning: {message}", fg="yellow"), err=True)
+
+
 def print_json(body: Any) -> None:
     """Print JSON and nothing else."""
     click.echo(json.dumps(body, indent=2, default=str))

@@ -12,7 +12,7 @@ from typing import Any, cast
 import click
 
 from serve_app.cli import output
-from serve_app.cli.models import compiled_line
+from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.errors import InvalidInput
 
 
@@ -86,9 +86,7 @@ def register(
         estimator = read(trust=trust, allow_pickle=allow_pickle)
         given = _given(estimator, directory, (data, target), schema)
         frame, wanted = given.frame, given.target
-        status.update("evaluating …")
-        evaluation = _evaluation(estimator, frame, wanted) if evaluate else None
-        status.update("compiling, proving, storing …")
+        status.update("evaluating, compiling, proving, storing …")
         candidate = use_case.Candidate(
             name,
             estimator,
@@ -97,9 +95,10 @@ def register(
             inputs=given.inputs,
             source=data,
             target=target,
-            evaluation=evaluation,
             example=data is None,
             origin=None if directory is None else directory.origin,
+            truth=wanted,
+            evaluate=evaluate,
         )
         store = Registry(registry)
         manifest = use_case.register(
@@ -116,12 +115,16 @@ def register(
 
 
 def _tell(manifest: Any, *, as_json: bool) -> None:
+    for warning in manifest.warnings:
+        output.warn(warning)
     if as_json:
         output.print_json(manifest.model_dump(mode="json"))
         return
     click.echo(f"registered {manifest.reference} ({manifest.signature.output.kind})")
     if manifest.compiled is not None:
         click.echo(compiled_line(manifest.compiled))
+    if manifest.signature.by_position:
+        click.echo(by_position_line(manifest.signature))
     if manifest.needs_consent:
         click.echo("it is a pickle: serving it needs `allow_pickle: true` in its args")
 
@@ -201,15 +204,6 @@ def _coarser(
         start = len(frame) * 3 // 4
         frame, wanted = frame[start:], wanted[start:]
     return Coarser(cast("Any", precision), frame, wanted, tolerance)
-
-
-def _evaluation(estimator: Any, frame: Any, target: Any) -> Any:
-    """Metrics, where there is a target and the estimator can be fitted again."""
-    if target is None or not hasattr(estimator, "get_params") or not hasattr(estimator, "predict"):
-        return None
-    from serve_app.models.evaluate import evaluate
-
-    return evaluate(estimator, frame, target)
 
 
 def _corrected(inferred: tuple[Any, ...], schema: str | None) -> tuple[Any, ...]:

@@ -4,81 +4,31 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
-import numpy as np
-
-from serve_app.core.columns import Columns
 from serve_app.core.ports import Model
-from serve_app.core.signature import Column, Signature
+from serve_app.core.signature import Signature
+from serve_app.engine.candidate import Candidate, evaluated, in_order
+from serve_app.engine.coarser import Coarser, coarsened
+from serve_app.engine.prove import PROVEN_ROWS, prove
 from serve_app.errors import InvalidInput
 from serve_app.models import owner, resolve
 from serve_app.models.compilation import BACKEND, Compilation, compilation
-from serve_app.models.compiled import storage
 from serve_app.models.compiled.model import FILE as COMPILED
-from serve_app.models.compiled.model import load_compiled
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
 from serve_app.models.onnx import Graph
-from serve_app.models.quantise import Precision, is_coarse, quantised, score
-from serve_app.models.replay import ROWS, check, expected, to_json
-from serve_app.models.signature import answering, infer
-from serve_app.registry.manifest import (
-    Compiled,
-    Draft,
-    Manifest,
-    Metrics,
-    Quantised,
-    Sample,
-    TrainingData,
-)
+from serve_app.models.replay import ROWS, expected, to_json
+from serve_app.models.signature import infer
+from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
 from serve_app.registry.store import Registry
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-PROVEN_ROWS = 1000
+__all__ = ["Candidate", "Coarser", "register"]
 COMPARED_ROWS = 20_000
 Compile = Literal["auto", "never", "required"]
-
-
-@dataclass(frozen=True, slots=True)
-class Coarser:
-    """A wish for a quantised version, and how much of the metric it may cost at most.
-
-    `frame` and `target` are rows that the model is judged by, best such that it never saw.
-    """
-
-    precision: Precision
-    frame: pd.DataFrame
-    target: Any
-    tolerance: float = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A fitted estimator with the frame that it was fitted on.
-
-    The frame of an ONNX graph may have no rows, where nobody knows its training data. With
-    `example` its rows are not those of training, but some that the model takes.
-    `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
-    the columns that are inferred from the frame; `source` and `target` say in words where
-    the data came from and what is predicted, `origin` where the model did.
-    """
-
-    name: str
-    estimator: Any
-    frame: pd.DataFrame
-    labels: Sequence[Any] = ()
-    inputs: Sequence[Column] | None = None
-    source: str | None = None
-    target: str | None = None
-    evaluation: Evaluation | None = None
-    example: bool = False
-    origin: str | None = None
 
 
 def register(
@@ -102,8 +52,12 @@ def register(
         RegistryFailed: the registry cannot be written.
     """
     name, flavour = owner(candidate.estimator)
-    inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels)
-    signature = Signature(tuple(candidate.inputs or inferred.inputs), inferred.output)
+    candidate = in_order(candidate)
+    inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels, candidate.truth)
+    signature = replace(inferred, inputs=tuple(candidate.inputs or inferred.inputs))
+    warnings: tuple[str, ...] = ()
+    if candidate.evaluate:
+        candidate, warnings = evaluated(candidate, inferred)
     stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
     model = resolve(name).load(
         stored.files,
@@ -114,7 +68,7 @@ def register(
     )
     columns = to_columns(candidate.frame.head(PROVEN_ROWS))
     kind = inferred.output.kind
-    _prove(model, candidate, columns, inferred)
+    warnings = (*warnings, *prove(model, flavour, candidate, inferred))
     compiled = _compiled(candidate, model, inferred, "required" if coarser else compile)
     if compiled is not None and compiled.content is not None and not compiled.raw_scores:
         signature = signature.without_raw_scores()
@@ -123,7 +77,7 @@ def register(
     if compiled is not None and compiled.content is not None:
         files[COMPILED] = compiled.content
     if coarser is not None:
-        files, told, model = _coarsened(files, told, coarser, inferred)
+        files, told, model = coarsened(files, told, coarser, inferred)
     sample = columns.slice(0, min(ROWS, columns.rows)) if columns.rows else None
     draft = Draft(
         name=candidate.name,
@@ -142,6 +96,7 @@ def register(
         trusted_types=stored.trusted_types,
         pickle=stored.pickle and coarser is None,
         compiled=told,
+        warnings=warnings,
     )
     return registry.register(draft, files)
 
@@ -161,51 +116,6 @@ def _compiled(
         msg = f"{candidate.name} cannot be compiled: {found.reason}"
         raise InvalidInput(msg)
     return found
-
-
-def _coarsened(
-    files: Mapping[str, bytes], told: Compiled | None, wish: Coarser, signature: Signature
-) -> tuple[dict[str, bytes], Compiled, Model]:
-    """The quantised form alone, when it stays within the tolerance.
-
-    Raises:
-        InvalidInput: there is nothing to quantise, or it costs more than is tolerated.
-    """
-    if told is None or COMPILED not in files or signature.output.kind == "transform":
-        msg = "what is quantised must be a predictor that can be compiled"
-        raise InvalidInput(msg)
-    program = storage.load(files[COMPILED])
-    coarse = quantised(program, wish.precision)
-    if not is_coarse(coarse):
-        msg = f"nothing in the compiled model becomes smaller as {wish.precision}"
-        raise InvalidInput(msg)
-    content = storage.dump(coarse)
-    columns, target = to_columns(wish.frame), np.asarray(wish.target)
-    model = load_compiled(content, signature)
-    kind = signature.output.kind
-    labels = dict(enumerate(signature.output.labels))
-    if kind == "classification" and not set(target.tolist()) <= set(signature.output.labels):
-        target = np.array([labels.get(value, value) for value in target.tolist()], dtype=object)
-    exact = load_compiled(files[COMPILED], signature)
-    metric, before = score(exact, columns, target, kind)
-    _, after = score(model, columns, target, kind)
-    sizes = len(files[COMPILED]), len(content)
-    if before - after > wish.tolerance:
-        msg = (
-            f"as {wish.precision} the {metric} falls from {before:.4f} to {after:.4f}, by more "
-            f"than the tolerance {wish.tolerance:g}; nothing was registered "
-            f"({sizes[0]:,} bytes would have become {sizes[1]:,})"
-        )
-        raise InvalidInput(msg, before=before, after=after)
-    trade = Quantised(
-        precision=wish.precision,
-        metric=metric,
-        before=before,
-        after=after,
-        size_before=sizes[0],
-        size_after=sizes[1],
-    )
-    return {COMPILED: content}, told.model_copy(update={"quantised": trade}), model
 
 
 def _training(candidate: Candidate) -> TrainingData | None:
@@ -228,25 +138,6 @@ def _told(found: Compilation) -> Compiled:
         largest_difference=found.largest_difference,
         speedup=found.speedup,
     )
-
-
-def _prove(model: Any, candidate: Candidate, columns: Columns, signature: Signature) -> None:
-    """Compare the stored model with the one in memory, on up to `PROVEN_ROWS` rows."""
-    kind = signature.output.kind
-    estimator = candidate.estimator
-    if kind == "transform" or not hasattr(estimator, "get_params"):
-        return
-    rows: Any = candidate.frame.head(PROVEN_ROWS)
-    if not hasattr(estimator, "feature_names_in_"):
-        rows = rows.to_numpy()
-    with answering():
-        values = estimator.predict(rows)
-    labels = candidate.labels
-    said = [labels[int(value)] for value in values] if labels else values.tolist()
-    wanted: dict[str, Any] = {"values": said}
-    if signature.output.probabilities:
-        wanted["probabilities"] = estimator.predict_proba(rows).astype("float64").tolist()
-    check(model, columns, wanted, kind)
 
 
 def _metrics(evaluation: Evaluation | None) -> Metrics | None:

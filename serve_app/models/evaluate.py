@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer
@@ -32,7 +31,7 @@ class Evaluation:
 
 def evaluate(
     estimator: Any,
-    frame: pd.DataFrame,
+    frame: Any,
     target: Any,
     *,
     chain: Any = None,
@@ -41,7 +40,8 @@ def evaluate(
 ) -> Evaluation:
     """Fit clones of an estimator on parts of the data and score them on the rest.
 
-    `chain` is a transformer that comes first; it is fitted on the same parts, so that
+    `frame` holds the rows in what the estimator takes them. `chain` is a transformer that comes
+    first; it is fitted on the same parts, so that
     nothing of the rest leaks into it. Deterministic for a seed.
     """
     classifies = is_classifier(estimator)
@@ -80,7 +80,7 @@ def _scorers(estimator: Any, target: Any) -> dict[str, str]:
 
 
 def _cross_validated(
-    model: Any, frame: pd.DataFrame, target: Any, split: Any, scorers: dict[str, str]
+    model: Any, frame: Any, target: Any, split: Any, scorers: dict[str, str]
 ) -> dict[str, float]:
     scores = cross_validate(model, frame, target, cv=split, scoring=scorers)
     return {name: _upright(scorers[name], scores[f"test_{name}"].mean()) for name in scorers}

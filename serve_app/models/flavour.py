@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
 from serve_app.core.signature import Signature
 from serve_app.models.devices import Device
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,14 @@ class Flavour(Protocol):
 
     def dump(self, estimator: Any, *, trust: Sequence[str], allow_pickle: bool) -> Stored:
         """Store an estimator. Raises InvalidInput when that needs consent nobody gave."""
+        ...
+
+    def answers(self, estimator: Any, rows: pd.DataFrame, signature: Signature) -> Prediction:
+        """What the estimator itself says of rows, called as its user would call it.
+
+        The rows have the names and dtypes of training. The way there has nothing in common with
+        that of a loaded model, which is held against it: no columns, no matrix, no short cut.
+        """
         ...
 
     def load(

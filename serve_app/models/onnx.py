@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
@@ -19,6 +19,9 @@ from serve_app.models import raw_scores
 from serve_app.models.compiled.trees import session
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MODEL = "model.onnx"
 SETTINGS = "settings.json"
@@ -87,6 +90,17 @@ class OnnxFlavour:
             libraries={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
             parameters={"estimator": "ONNX graph", "inputs": len(estimator.inputs)},
         )
+
+    def answers(self, estimator: Any, rows: pd.DataFrame, signature: Signature) -> Prediction:
+        """What ONNX Runtime makes of the columns of a frame, by the names of the graph's inputs."""
+        settings = {
+            "inputs": [list(one) for one in estimator.inputs],
+            "roles": dict(estimator.roles),
+            "classes": list(estimator.classes),
+        }
+        run = session(estimator.content).run
+        columns = Columns.of({str(name): rows[name].to_numpy() for name in rows.columns})
+        return OnnxModel(run, settings, signature).predict(columns)
 
     def load(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from serve_app.core.columns import Array, Columns
+from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Signature
 from serve_app.errors import ArtifactRejected, ModelFailed, RowsRefused
@@ -35,11 +36,26 @@ def expected(model: Model, columns: Columns, kind: str) -> dict[str, Any]:
     """What a model says of some rows, as JSON values."""
     if kind == "transform":
         return {"columns": to_json(model.transform(columns))}
-    prediction = model.predict(columns)
+    return answered(model.predict(columns))
+
+
+def answered(prediction: Prediction) -> dict[str, Any]:
+    """A prediction as JSON values."""
     body: dict[str, Any] = {"values": _values(prediction.values)}
     if prediction.probabilities is not None:
         body["probabilities"] = _values(prediction.probabilities)
     return body
+
+
+def hold(got: Array, wanted: Array) -> None:
+    """Hold the features that a stored transformer gives against those of the one in memory.
+
+    Raises:
+        ArtifactRejected: they are others.
+    """
+    if got.shape != wanted.shape or not _same(_values(wanted), _values(got)):
+        msg = "what was stored does not transform rows like the transformer that was given"
+        raise ArtifactRejected(msg)
 
 
 def check(model: Model, columns: Columns, wanted: Mapping[str, Any], kind: str) -> None:

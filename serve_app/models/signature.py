@@ -13,52 +13,92 @@ import scipy.sparse
 from serve_app.core.signature import Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
 from serve_app.models import onnx, sklearn, xgboost
+from serve_app.models.containers import Found, find, handed, refused
+from serve_app.models.feature_names import knows_names
 from serve_app.models.frames import describe
+from serve_app.models.plausibility import agreement
 
 PROBED_ROWS = 100
 
 
 def infer(
-    estimator: Any, flavour: str, frame: pd.DataFrame, labels: Sequence[Any] = ()
+    estimator: Any,
+    flavour: str,
+    frame: pd.DataFrame,
+    labels: Sequence[Any] = (),
+    truth: Any = None,
 ) -> Signature:
     """What an estimator takes and gives.
 
-    `labels` name the classes of a model that was trained on 0, 1, 2, …, in that order.
+    `frame` has its columns in the estimator's own order (`feature_names.bound`). `labels` name
+    the classes of a model that was trained on 0, 1, 2, …, in that order. `truth` is the target
+    of the rows, where it is known.
 
     Raises:
-        InvalidInput: a column cannot be served, or the labels do not fit.
+        InvalidInput: a column cannot be served, the labels do not fit, or the model does not
+            answer the rows.
     """
-    _trained_on(estimator, frame)
     inputs = describe(frame)
-    probe = frame.head(PROBED_ROWS)
     scores = 0
-    rows: Any = probe if hasattr(estimator, "feature_names_in_") else probe.to_numpy()
+    found: Found | None = None
+    rows: Any = frame.head(PROBED_ROWS)
     if flavour == "onnx":
         _fits(estimator, frame)
-        kind, found, probabilities, width = onnx.outputs(estimator, labels)
+        kind, classes, probabilities, width = onnx.outputs(estimator, labels)
     elif flavour == "xgboost":
-        kind, found, probabilities, width = xgboost.outputs(estimator)
+        kind, classes, probabilities, width = xgboost.outputs(estimator)
         scores = xgboost.scores_width(estimator)
     else:
         with answering():
-            kind, found, probabilities, width = sklearn.outputs(estimator, rows)
+            found = _container(estimator, frame, truth)
+            rows = handed(rows, found.container)
+            kind, classes, probabilities, width = sklearn.outputs(estimator, rows)
             scores = 0 if kind == "transform" else sklearn.scores_width(estimator, rows)
-    if labels and len(labels) != len(found):
-        msg = f"the model knows {len(found)} classes, but {len(labels)} labels were given"
-        raise InvalidInput(msg)
-    if labels and found not in (tuple(labels), tuple(range(len(labels)))):
-        msg = (
-            f"the model itself says {list(found)}; labels are for one that was trained on 0, 1, 2 …"
-        )
-        raise InvalidInput(msg)
+    _check_labels(labels, classes)
     columns: tuple[Column, ...] = ()
     if kind == "transform":
         with answering():
             columns = _columns(estimator, rows)
     output = Output(
-        cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns, scores
+        cast(OutputKind, kind), tuple(labels) or classes, probabilities, width, columns, scores
     )
-    return Signature(inputs, output)
+    return Signature(
+        inputs,
+        output,
+        container=None if found is None else found.container,
+        by_position=_by_position(estimator, frame, found),
+    )
+
+
+def _container(estimator: Any, frame: pd.DataFrame, truth: Any) -> Found:
+    ask = estimator.predict if hasattr(estimator, "predict") else estimator.transform
+    if truth is None:
+        return find(estimator, ask, frame)
+    wanted = np.asarray(truth)
+    labels = getattr(estimator, "classes_", ())
+
+    def fit(said: Any) -> float:
+        return agreement(said, wanted[np.arange(len(said)) % len(wanted)], list(labels))
+
+    return find(estimator, ask, frame, fit)
+
+
+def _by_position(estimator: Any, frame: pd.DataFrame, found: Found | None) -> bool:
+    if found is not None:
+        return found.by_position
+    if isinstance(estimator, onnx.Graph):
+        return False
+    return frame.shape[1] > 1 and not knows_names(estimator, frame)
+
+
+def _check_labels(labels: Sequence[Any], classes: Sequence[Any]) -> None:
+    if labels and len(labels) != len(classes):
+        msg = f"the model knows {len(classes)} classes, but {len(labels)} labels were given"
+        raise InvalidInput(msg)
+    if labels and tuple(classes) not in (tuple(labels), tuple(range(len(labels)))):
+        said = list(classes)
+        msg = f"the model itself says {said}; labels are for one that was trained on 0, 1, 2 …"
+        raise InvalidInput(msg)
 
 
 @contextmanager
@@ -73,38 +113,7 @@ def answering() -> Iterator[None]:
     except InvalidInput:
         raise
     except Exception as error:
-        said = str(error).partition("\n")[0]
-        msg = (
-            f"the model does not answer the rows that were given with it ({type(error).__name__}: "
-            f"{said}); give the data that it was trained on, with columns of the same types"
-        )
-        raise InvalidInput(msg) from error
-
-
-def _trained_on(estimator: Any, frame: pd.DataFrame) -> None:
-    """Refuse data whose columns are not those that the estimator says it was fitted on.
-
-    Raises:
-        InvalidInput: one is missing, one too many, or they come in another order.
-    """
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None:
-        return
-    given, wanted = [str(name) for name in frame.columns], [str(name) for name in names]
-    lacking = [name for name in wanted if name not in given]
-    besides = [name for name in given if name not in wanted]
-    if lacking:
-        msg = f"the model was trained on the column {lacking[0]!r}, which the data does not have"
-        raise InvalidInput(msg, columns=lacking)
-    if besides:
-        msg = (
-            f"the data has the column {besides[0]!r}, which the model was not trained on; leave "
-            "it out, or name it as the target"
-        )
-        raise InvalidInput(msg, columns=besides)
-    if given != wanted:
-        msg = f"the model was trained on the columns in the order {', '.join(wanted)}"
-        raise InvalidInput(msg, columns=wanted)
+        raise refused(error) from error
 
 
 def _fits(graph: onnx.Graph, frame: pd.DataFrame) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
+import pandas as pd
 import scipy.sparse
 import sklearn
 import skops
@@ -25,9 +26,10 @@ from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed, RowsRefused
 from serve_app.models import raw_scores, threads
+from serve_app.models.containers import container_of, handed, handing
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
-from serve_app.models.frames import Framer, matrix, to_columns
+from serve_app.models.frames import Framer, to_columns
 from serve_app.models.trusted import TRUSTED, untrusted
 
 # Their `predict` is, in scikit-learn's source, the argmax of their `predict_proba`.
@@ -75,6 +77,18 @@ class SklearnFlavour:
             trusted_types=tuple(sorted(asked)),
             parameters=parameters,
         )
+
+    def answers(self, estimator: Any, rows: pd.DataFrame, signature: Signature) -> Prediction:
+        """The estimator's own `predict` and `predict_proba`, or `transform`, of a frame."""
+        given = handed(rows, signature.container or container_of(estimator))
+        output = signature.output
+        if output.kind == "transform":
+            return Prediction(_dense(estimator.transform(given)))
+        values = np.asarray(estimator.predict(given))
+        if output.kind == "classification":
+            values = named_classes(values, estimator, output.labels)
+        shares = estimator.predict_proba(given) if output.probabilities else None
+        return Prediction(values, shares)
 
     def load(
         self,
@@ -129,8 +143,8 @@ class SklearnModel:
         self._estimator = estimator
         self._output = signature.output
         self._framer = Framer(signature.inputs)
-        self._named = hasattr(estimator, "feature_names_in_")
-        self._argmax = isinstance(_last(estimator), _ARGMAX)
+        self._rows = handing(signature.container or container_of(estimator), self._framer)
+        self._argmax = type(_last(estimator)) in _ARGMAX
         self._scores = scores_of(estimator)
         own: Array = np.asarray(getattr(estimator, "classes_", ()))
         self._renames = tuple(own.tolist()) != signature.output.labels
@@ -208,9 +222,6 @@ class SklearnModel:
             return values
         return self._classes.take(values.astype(np.intp))
 
-    def _rows(self, columns: Columns) -> Any:
-        return self._framer.frame(columns) if self._named else matrix(columns)
-
     def _nothing(self) -> Prediction:
         output = self._output
         values = np.empty(0 if output.width == 1 else (0, output.width))
@@ -270,9 +281,28 @@ def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]
 
 
 def _last(estimator: Any) -> Any:
-    while isinstance(estimator, Pipeline):
+    # A subclass of Pipeline may predict in a way of its own.
+    while type(estimator) is Pipeline:
         estimator = estimator.steps[-1][1]
     return estimator
+
+
+def named_classes(values: Array, estimator: Any, labels: tuple[Any, ...]) -> Array:
+    """Classes as an estimator says them, by the names that the signature gives them."""
+    own = np.asarray(estimator.classes_).tolist()
+    if tuple(own) == labels:
+        return values
+    numbers = {value: number for number, value in enumerate(own)}
+    return label_array(labels).take([numbers[value] for value in values.tolist()])
+
+
+def _dense(result: Any) -> Array:
+    if isinstance(result, pd.DataFrame):
+        return result.to_numpy()
+    if scipy.sparse.issparse(result):
+        result = result.toarray()
+    dense: Array = np.asarray(result)
+    return dense
 
 
 def _empty(dtype: str) -> Array:

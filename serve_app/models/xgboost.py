@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xgboost
 
 from serve_app.core.columns import Array, Columns
@@ -19,6 +20,7 @@ from serve_app.core.signature import Output, Signature
 from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed, RowsRefused
 from serve_app.models import raw_scores
 from serve_app.models.devices import Device
+from serve_app.models.feature_names import known_names
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix
 
@@ -65,6 +67,26 @@ class XGBoostFlavour:
                 "trees": booster.num_boosted_rounds(),
             },
         )
+
+    def answers(self, estimator: Any, rows: pd.DataFrame, signature: Signature) -> Prediction:
+        """The model's own answers to a frame, or to a matrix if it knows no names."""
+        given: Any = rows if known_names(estimator) is not None else rows.to_numpy()
+        output = signature.output
+        classifies = output.kind == "classification"
+        if not isinstance(estimator, xgboost.Booster):
+            values = np.asarray(estimator.predict(given))
+            if not classifies:
+                return Prediction(values)
+            labels = label_array(output.labels)
+            return Prediction(labels.take(values.astype(int)), estimator.predict_proba(given))
+        said = estimator.predict(xgboost.DMatrix(given, enable_categorical=True))
+        if not classifies:
+            return Prediction(said)
+        labels = label_array(output.labels)
+        if not output.probabilities:
+            return Prediction(labels.take(said.astype(int)))
+        shares = said if said.ndim == 2 else np.column_stack([np.float32(1) - said, said])
+        return Prediction(labels.take(np.argmax(shares, axis=1)), shares)
 
     def load(
         self,

@@ -178,7 +178,8 @@ class Draft(_Frozen):
 
     `trusted_types` are those that skops loads because a person said so; `pickle` is true
     when a person allowed that loading the version can run any code. `origin` says where the
-    model came from, when it came from another system's store.
+    model came from, when it came from another system's store. `warnings` are what people
+    should know who let the version answer.
     """
 
     name: str
@@ -195,6 +196,7 @@ class Draft(_Frozen):
     trusted_types: tuple[str, ...] = ()
     pickle: bool = False
     compiled: Compiled | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def needs_consent(self) -> bool:

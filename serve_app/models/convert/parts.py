@@ -22,6 +22,7 @@ from serve_app.errors import ModelFailed
 from serve_app.models.compiled.arithmetic import ToMatrix
 from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
+from serve_app.models.containers import container_of, handing
 from serve_app.models.convert import boosted, trees
 from serve_app.models.convert.dispatch import PREDICTORS, Given, Inconvertible, predictor
 from serve_app.models.frames import Framer, matrix
@@ -64,8 +65,8 @@ def parts(estimator: Any, columns: Columns, signature: Signature) -> Iterator[Pa
     """The tree models at the end of a Pipeline, and those inside of what stands there."""
     if not isinstance(estimator, Pipeline) or len(estimator.steps) < 2:
         return
-    named = hasattr(estimator, "feature_names_in_")
-    rows: Any = Framer(signature.inputs).frame(columns) if named else matrix(columns)
+    container = signature.container or container_of(estimator)
+    rows: Any = handing(container, Framer(signature.inputs))(columns)
     for _, step in estimator.steps[:-1]:
         if step is not None and step != "passthrough":
             rows = step.transform(rows)

@@ -1,0 +1,76 @@
+"""A fitted estimator that somebody wants to register, with the data that it was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from serve_app.core.signature import Column, Signature
+from serve_app.models.containers import handed
+from serve_app.models.evaluate import Evaluation
+from serve_app.models.evaluate import evaluate as evaluation
+from serve_app.models.feature_names import bound
+from serve_app.models.onnx import Graph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fitted estimator with the frame that it was fitted on.
+
+    The frame of an ONNX graph may have no rows, where nobody knows its training data. With
+    `example` its rows are not those of training, but some that the model takes.
+    `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
+    the columns that are inferred from the frame; `source` and `target` say in words where
+    the data came from and what is predicted, `origin` where the model did. `truth` is the
+    target of the frame's rows, where it is known: what the model says is held against it, and
+    with `evaluate` clones of the estimator are fitted and scored by it.
+    """
+
+    name: str
+    estimator: Any
+    frame: pd.DataFrame
+    labels: Sequence[Any] = ()
+    inputs: Sequence[Column] | None = None
+    source: str | None = None
+    target: str | None = None
+    evaluation: Evaluation | None = None
+    example: bool = False
+    origin: str | None = None
+    truth: Any = None
+    evaluate: bool = False
+
+
+def in_order(candidate: Candidate) -> Candidate:
+    """The candidate with the columns of its frame in the order in which the model knows them.
+
+    Raises:
+        InvalidInput: they are not those that it was trained on.
+    """
+    if isinstance(candidate.estimator, Graph):
+        return candidate
+    frame = bound(candidate.estimator, candidate.frame)
+    if frame is candidate.frame or candidate.inputs is None:
+        return replace(candidate, frame=frame)
+    inputs = {column.name: column for column in candidate.inputs}
+    return replace(candidate, frame=frame, inputs=[inputs[str(name)] for name in frame.columns])
+
+
+def evaluated(candidate: Candidate, signature: Signature) -> tuple[Candidate, tuple[str, ...]]:
+    """The candidate with its metrics, or a warning why it has none."""
+    estimator = candidate.estimator
+    if candidate.truth is None or not hasattr(estimator, "get_params"):
+        return candidate, ()
+    if signature.output.kind == "transform":
+        return candidate, ()
+    rows = handed(candidate.frame, signature.container or "frame")
+    try:
+        found = evaluation(estimator, rows, candidate.truth)
+    except Exception as error:  # noqa: BLE001 - whatever fails when fitted anew, it can serve
+        said = str(error).strip().partition("\n")[0]
+        warning = f"it has no metrics: fitting it anew raised {type(error).__name__}: {said}"
+        return candidate, (warning,)
+    return replace(candidate, evaluation=found), ()
