@@ -69,7 +69,10 @@ def register(
     )
     columns = to_columns(candidate.frame.head(PROVEN_ROWS))
     kind = inferred.output.kind
-    warnings = (*warnings, *prove(model, flavour, candidate, inferred))
+    warnings = (
+        *warnings,
+        *prove(model, flavour, candidate, inferred, str(stored.parameters.get("objective", ""))),
+    )
     compiled = _compiled(candidate, model, inferred, "required" if coarser else compile)
     if compiled is not None and compiled.content is not None and not compiled.raw_scores:
         signature = signature.without_raw_scores()
