@@ -252,6 +252,10 @@ _COMMON_SCHEMAS: dict[str, Any] = {
                 "items": {"$ref": "#/components/schemas/Violation"},
             },
             "total": {"description": "How many they are in all.", "type": "integer"},
+            "row": {"description": "The row that the model does not take.", "type": "integer"},
+            "column": {"description": "Its column, where one value is at fault.", **_STRING},
+            "seen": {"description": "What stands there.", **_STRING},
+            "cause": {"description": "What the model says of it.", **_STRING},
         },
     },
     "Violation": {
@@ -260,7 +264,7 @@ _COMMON_SCHEMAS: dict[str, Any] = {
         "properties": {
             "row": {"type": "integer"},
             "column": _STRING,
-            "rule": {"enum": ["missing", "unknown", "type", "nan", "range", "category"]},
+            "rule": {"enum": ["missing", "unknown", "type", "nan", "range", "category", "model"]},
             "seen": _STRING,
             "expected": _STRING,
         },

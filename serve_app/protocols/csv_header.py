@@ -42,7 +42,7 @@ def names_columns(lines: Lines, columns: Sequence[Column], fits: Fits) -> bool:
         return True
     if whole and (words or not table.may_count(in_order=table.names == table.first)):
         return True
-    if whole or words:
+    if whole or words or table.says_numbers_of_names():
         raise _refused(table, "could be a header and could be a row")
     if table.looks_like_a_header():
         raise _refused(table, "looks like a header, but not like this endpoint's")
@@ -79,6 +79,21 @@ class _Table:
             return True
         return all(map(_integers, self.below)) and (not in_order or len(self.first) <= 2)
 
+    def says_numbers_of_names(self) -> bool:
+        """Whether, where columns are called by numbers, several stand over their own columns.
+
+        Then words beside them are names as well, though not the endpoint's.
+        """
+        numbers = [j for j, name in enumerate(self.names) if _kind(name) in {"integer", "decimal"}]
+        if not 2 <= len(numbers) < len(self.columns) or not self.readable or not self.below:
+            return False
+        own = [self.names[j] for j in numbers]
+        return [self.first[j] for j in numbers] == own and not any(
+            [line[j].strip() for j in numbers] == own
+            for line in self.below
+            if len(line) > numbers[-1]
+        )
+
     def looks_like_a_header(self) -> bool:
         """Whether the first line has something of a header, and no line below has it."""
         if not self.below:
@@ -86,6 +101,8 @@ class _Table:
         kinds = {_kind(cell) for cell in self.first} - {"empty"}
         if kinds == {"integer"}:
             return self.readable and self._counts()
+        if kinds == {"integer", "text"}:
+            return self.readable and self._counts_beside_words()
         if kinds != {"text"}:
             return False
         if not self.readable or _folded(self.names) & _folded(self.first):
@@ -103,6 +120,19 @@ class _Table:
             return not any(map(_integers, self.below))
         growing = all(a < b for a, b in itertools.pairwise(numbers))
         return growing and len(numbers) > 1 and self._stands_out()
+
+    def _counts_beside_words(self) -> bool:
+        """Whether its numbers are 0, 1, 2 or 1, 2, 3, and below them are others than integers."""
+        places = [j for j, cell in enumerate(self.first) if _kind(cell) == "integer"]
+        cells = [self.first[j] for j in places]
+        counts = [[str(start + j) for j in range(len(cells))] for start in (0, 1)]
+        return (
+            len(cells) > 1
+            and cells in counts
+            and not any(
+                _integers([c for j, c in enumerate(line) if j in places]) for line in self.below
+            )
+        )
 
     def _stands_out(self) -> bool:
         """Whether each cell is of a kind that no cell below it has."""

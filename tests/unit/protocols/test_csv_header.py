@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serve_app.core.messages import Payload
 from serve_app.core.signature import Column
-from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.errors import BadEncoding, ClientError, InvalidInput
 from serve_app.protocols.dialect import Call
 from serve_app.protocols.invocations import DIALECT, MLFLOW, SAGEMAKER
 from serve_app.protocols.torchserve import DIALECT as TORCHSERVE
@@ -22,6 +24,8 @@ WORDS = (
 )
 NUMBERED = tuple(Column(str(number), "float64") for number in range(4))
 PAIR = (Column("0", "float64"), Column("1", "float64"))
+YEARS = (Column("city", "string"), Column("2020", "float64"), Column("2021", "float64"))
+TOWNS = (Column("city", "string"), *SIZES)
 FLAGS = (Column("new", "bool"), Column("paid", "bool"))
 
 
@@ -59,6 +63,8 @@ def decode(body, columns, kind="text/csv", dialect=DIALECT) -> Payload:
         (NUMBERED, "3,2,1,0\n5,3,1,0"),
         (NUMBERED, "0,1,2,3"),
         (PAIR, "0,1\n1,0\n1,1"),
+        (YEARS, "town,2020,2021\nOslo,5,7\nRome,6,8"),
+        (TOWNS, "town,0,1\nOslo,5.5,7.5\nRome,6.5,8"),
         (FLAGS, "0,1\ntrue,false\nfalse,false"),
         (FLAGS, "a,b\ntrue,false"),
     ],
@@ -92,6 +98,9 @@ def test_a_first_line_of_other_names_is_refused_with_what_to_do(columns, body):
         (NUMBERED, "5,3,1,0\n4,3,1,0"),
         (NUMBERED, "1,1,1,1\n0,0,0,0"),
         (FLAGS, "1,0\ntrue,false"),
+        (YEARS, "Oslo,5,7\nRome,6,8"),
+        (TOWNS, "Oslo,0,1\nRome,6,8"),
+        (TOWNS, "Oslo,3,5\nRome,6.5,8.5"),
         (FLAGS, "true,false\nfalse,true"),
     ],
 )
@@ -159,3 +168,20 @@ def test_a_header_that_is_neither_present_nor_absent_is_refused():
 def test_a_word_where_a_number_belongs_is_no_header():
     with pytest.raises(InvalidInput, match="row 0, column 'length': 'x' is no float64"):
         decode("x,3.5\n4.9,3.0", SIZES)
+
+
+CELLS = st.sampled_from(
+    ["", "0", "1", "2", "5.1", "nan", "x", "f0", "f1", "Age", "age", "sex", "true", "2026-01-31"]
+)
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=4),
+    st.sampled_from([SIZES, MIXED, TEXT, WORDS, NUMBERED, PAIR, FLAGS, YEARS, TOWNS]),
+)
+def test_whatever_the_lines_are_they_are_rows_or_refused(lines, columns):
+    try:
+        payload = decode("\n".join(map(",".join, lines)), columns)
+    except ClientError:
+        return
+    assert {len(values) for values in payload.columns.values()} == {payload.rows}
