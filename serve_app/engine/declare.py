@@ -70,8 +70,13 @@ def declare(settings: ControlSettings, manifest_of: ManifestOf) -> Declaration:
         problems.extend(found.problems)
         if spec is not None:
             endpoints[name] = spec
+    return Declaration(declaration_hash(settings), endpoints, tuple(problems))
+
+
+def declaration_hash(settings: ControlSettings) -> str:
+    """The hash by which a declaration is known, whatever the registry makes of it."""
     canonical = json.dumps(settings.declaration(), sort_keys=True)
-    return Declaration(hashlib.sha256(canonical.encode()).hexdigest(), endpoints, tuple(problems))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class _Endpoint:

@@ -128,6 +128,7 @@ def _server_paths(names: Sequence[str]) -> JSON:
     }
     pages = {
         "/v1/endpoints": ("All endpoints with their variants and weights", "endpoints", ()),
+        "/v1/status": ("What is in effect on every gateway", "in_effect", (503,)),
         "/v1/models": ("The names of all endpoints", "models", ()),
         "/v1/models/{endpoint}": ("The versions of an endpoint that answer", "status", (404,)),
         "/v1/models/{endpoint}/metadata": (
@@ -251,6 +252,10 @@ _COMMON_SCHEMAS: dict[str, Any] = {
                 "items": {"$ref": "#/components/schemas/Violation"},
             },
             "total": {"description": "How many they are in all.", "type": "integer"},
+            "row": {"description": "The row that the model does not take.", "type": "integer"},
+            "column": {"description": "Its column, where one value is at fault.", **_STRING},
+            "seen": {"description": "What stands there.", **_STRING},
+            "cause": {"description": "What the model says of it.", **_STRING},
         },
     },
     "Violation": {
@@ -259,7 +264,7 @@ _COMMON_SCHEMAS: dict[str, Any] = {
         "properties": {
             "row": {"type": "integer"},
             "column": _STRING,
-            "rule": {"enum": ["missing", "unknown", "type", "nan", "range", "category"]},
+            "rule": {"enum": ["missing", "unknown", "type", "nan", "range", "category", "model"]},
             "seen": _STRING,
             "expected": _STRING,
         },

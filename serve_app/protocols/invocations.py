@@ -124,7 +124,10 @@ class SageMaker(Invocations):
 
 
 class MLflow(ByPath):
-    """MLflow's scoring server alone: JSON with one of its four keys or CSV with a header in."""
+    """MLflow's scoring server alone: JSON with one of its four keys or CSV with a header in.
+
+    CSV that is said to have none (`text/csv; header=absent`) is taken at its word.
+    """
 
     name = "mlflow"
     media_types = JSON_TYPES | {CSV}
@@ -138,7 +141,9 @@ class MLflow(ByPath):
             TooLarge: more than `max_rows` rows.
         """
         if call.media_type == CSV:
-            columns, count = delimited.read_csv(call.body, call.columns, call.max_rows, header=True)
+            columns, count = delimited.read_csv(
+                call.body, call.columns, call.max_rows, header=call.header is not False
+            )
             return Payload(columns=columns, rows=count, form=JSON)
         return of_document(json_body.parse_any(call.body, nan=True), call, JSON)
 
@@ -173,7 +178,7 @@ def of_a_table(call: Call) -> tuple[RawColumns, int] | None:
     """
     kind = call.media_type
     if kind == CSV:
-        return delimited.read_csv(call.body, call.columns, call.max_rows)
+        return delimited.read_csv(call.body, call.columns, call.max_rows, header=call.header)
     if kind in _LINES:
         return delimited.read_lines(call.body, call.names, call.max_rows)
     if kind in _LIBSVM:
