@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ class CatBoostFlavour:
             raise ConfigError("CatBoost predicts on the CPU here; write `device: cpu`")
         try:
             kind = KINDS[json.loads(files[SETTINGS])["kind"]]
-            model = kind().load_model(blob=files[MODEL])
+            model = _loaded(kind, files[MODEL])
         except (KeyError, ValueError, catboost.CatBoostError) as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error
@@ -155,7 +155,7 @@ class CatBoostModel:
         if columns.rows == 0:
             return replace(self._nothing(), scores=raw_scores.of_no_rows(self._output))
         pool = self._pool(columns)
-        scores = _flat(self._asked(pool, prediction_type="RawFormulaVal"))
+        scores = _flat(self._computed(self._raw, pool))
         return replace(self._predicted(pool), scores=scores)
 
     def transform(self, columns: Columns) -> Columns:  # noqa: ARG002
@@ -171,9 +171,17 @@ class CatBoostModel:
             values = self._labels.take([self._own[value] for value in values.tolist()])
         return Prediction(values, self._asked(pool, prediction_type="Probability"))
 
+    def _raw(self, pool: catboost.Pool, **options: Any) -> Any:
+        # The base class's: a ranker's own has no such option.
+        return catboost.CatBoost.predict(self._model, pool, "RawFormulaVal", **options)
+
     def _asked(self, pool: catboost.Pool, **options: str) -> Array:
+        return self._computed(self._model.predict, pool, **options)
+
+    @staticmethod
+    def _computed(compute: Callable[..., Any], pool: catboost.Pool, **options: str) -> Array:
         try:
-            return np.asarray(self._model.predict(pool, thread_count=1, **options))
+            return np.asarray(compute(pool, thread_count=1, **options))
         except Exception as error:
             raise ModelFailed(f"CatBoost failed ({type(error).__name__})") from error
 
@@ -247,6 +255,18 @@ def of_file(path: Path, form: str = "cbm") -> Any:
     else:
         kind = catboost.CatBoostRegressor
     return kind().load_model(str(path), format=form)
+
+
+def _loaded(kind: Any, content: bytes) -> Any:
+    """The model in the bytes of a file.
+
+    Through a file, since what CatBoost reads of bytes alone forgets how it was trained, and with
+    that in which units its `predict` answers.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / MODEL
+        path.write_bytes(content)
+        return kind().load_model(str(path))
 
 
 def _labels(estimator: Any) -> tuple[Any, ...]:
