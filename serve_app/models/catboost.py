@@ -39,6 +39,7 @@ KINDS = {
 }
 _ONE_LABEL = frozenset({"CrossEntropy", "Focal", "Logloss", "MultiClass", "MultiClassOneVsAll"})
 _SEVERAL_LABELS = frozenset({"MultiCrossEntropy", "MultiLogloss"})
+_RANKS = ("GroupQuantile", "LambdaMart", "PairLogit", "Query", "Stochastic", "YetiRank")
 _PLACE = re.compile(r"feature_idx=(\d+)")
 
 
@@ -244,17 +245,24 @@ def scores_width(estimator: Any) -> int:
     return len(np.atleast_1d(estimator.get_scale_and_bias()[1]))
 
 
-def of_file(path: Path, form: str = "cbm") -> Any:
-    """The model in a file of CatBoost's, as the class that its loss is for."""
-    plain = catboost.CatBoost().load_model(str(path), format=form)
-    name = loss(plain)
+def of_file(path: Path, form: str = "cbm", named: str | None = None) -> Any:
+    """The model in a file of CatBoost's, of the class that is named or that its loss is for.
+
+    Raises:
+        InvalidInput: the class is none of CatBoost's.
+    """
+    if named is not None and named not in KINDS:
+        msg = f"it is of the class {named}, which cannot be served; those that can are "
+        raise InvalidInput(msg + ", ".join(KINDS))
+    if named is None:
+        named = _kind_for(loss(catboost.CatBoost().load_model(str(path), format=form)))
+    return KINDS[named]().load_model(str(path), format=form)
+
+
+def _kind_for(name: str) -> str:
     if name in _ONE_LABEL or name in _SEVERAL_LABELS:
-        kind = catboost.CatBoostClassifier
-    elif name.startswith(("Yeti", "PairLogit", "Query", "Stochastic", "Lambda", "GroupQuantile")):
-        kind = catboost.CatBoostRanker
-    else:
-        kind = catboost.CatBoostRegressor
-    return kind().load_model(str(path), format=form)
+        return "CatBoostClassifier"
+    return "CatBoostRanker" if name.startswith(_RANKS) else "CatBoostRegressor"
 
 
 def _loaded(kind: Any, content: bytes) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -177,6 +178,20 @@ class LightGBMModel:
 def booster_of(estimator: Any) -> lightgbm.Booster:
     """The booster that a fitted wrapper holds, or that an estimator is."""
     return estimator if type(estimator) is lightgbm.Booster else estimator.booster_
+
+
+def of_file(path: Path) -> lightgbm.Booster:
+    """The booster in a file that LightGBM's `save_model` wrote.
+
+    Raises:
+        InvalidInput: it is another text, or breaks off.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if text.split("\n", 1)[0].strip() != "tree":
+        raise InvalidInput("it is no model of LightGBM's save_model, which begins with `tree`")
+    if "\nend of trees" not in text:
+        raise InvalidInput("it is a model of LightGBM's that breaks off; save it again")
+    return lightgbm.Booster(model_str=text)
 
 
 def objective(estimator: Any) -> tuple[str, dict[str, str]]:

@@ -31,7 +31,7 @@ FRAME = pd.DataFrame(
     }
 )
 VALUE = FRAME["income"].fillna(100) * 2 - FRAME["debt"] * 3 + FRAME["age in years"]
-TWO = np.where(VALUE > VALUE.median(), "yes", "no")
+TWO = np.where(VALUE.median() < VALUE, "yes", "no")
 THREE = pd.cut(VALUE, 3, labels=False).to_numpy() * 10
 MIXED = FRAME.assign(
     city=pd.Categorical(
@@ -191,7 +191,7 @@ def own_objective(wanted, said):
 @pytest.mark.filterwarnings("ignore:Cannot compute class probabilities")
 @pytest.mark.parametrize("kind", ["booster", "regressor", "classifier"])
 def test_an_objective_of_ones_own_gives_raw_values(registry, kind):
-    target = (VALUE > VALUE.median()).astype(float).to_numpy()
+    target = (VALUE.median() < VALUE).astype(float).to_numpy()
     if kind == "booster":
         settings = {**PLAIN, "objective": lambda said, data: own_objective(data.get_label(), said)}
         model = lightgbm.train(settings, lightgbm.Dataset(FRAME, target), 8)
@@ -255,7 +255,7 @@ def test_whole_numbers_as_categories_are_compiled(registry):
     frame = FRAME.assign(code=RNG.integers(0, 60, ROWS))
     data = lightgbm.Dataset(frame, VALUE + frame.code % 7 * 30, categorical_feature=["code"])
     model = lightgbm.train(PLAIN, data, 8)
-    manifest = registered(registry, model, frame)
+    registered(registry, model, frame)
     for said in asked(registry, model, frame):
         assert said.values == pytest.approx(model.predict(frame), rel=1e-12)
 
@@ -288,7 +288,7 @@ def test_classes_get_the_names_that_are_given(registry):
 class Own(lightgbm.LGBMClassifier):
     """Predicts in a way of its own."""
 
-    def predict(self, X, **options):
+    def predict(self, X, **options):  # noqa: N803 - LightGBM's name
         return np.full(len(X), "no")
 
 

@@ -41,8 +41,6 @@ _POWERS = frozenset({"Poisson", "Tweedie"})
 
 @predicts(*KINDS.values())
 def _catboost(model: Any, given: Given) -> Scored:
-    if given.sparse:
-        raise Inconvertible("CatBoost would be given a sparse matrix; add sparse_output=False")
     if model.get_cat_feature_indices() or model.get_text_feature_indices():
         raise Inconvertible("CatBoost's trees ask about categories or text")
     said = _exported(model)

@@ -117,8 +117,6 @@ def _link(name: str, settings: Mapping[str, str]) -> Operation | None:
 
 def _rows(given: Given, known: list[list[Any]]) -> Operation:
     """What makes float64 of the rows, categories as numbers in the model's own order."""
-    if given.sparse:
-        raise Inconvertible("LightGBM would be given a sparse matrix; add sparse_output=False")
     if not any(column.frame_dtype == "category" for column in given.columns or ()):
         if known:
             msg = (
