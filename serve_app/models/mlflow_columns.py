@@ -197,7 +197,8 @@ def _width(estimator: Any) -> int | None:
     if isinstance(estimator, xgboost.Booster):
         return int(estimator.num_features())
     width = getattr(estimator, "n_features_in_", None)
-    return None if width is None else int(width)
+    # CatBoost says 0 of a model that it read from a file.
+    return int(width) if width else None
 
 
 def _values(spec: Spec, position: int, given: Example | None) -> Sequence[Any]:
