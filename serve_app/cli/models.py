@@ -78,7 +78,9 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         ("files", ", ".join(f"{f.path} ({f.size_bytes} bytes)" for f in manifest.files)),
     ]
     if manifest.compiled is not None:
-        shown.append(("computed by", compiled_line(manifest.compiled)))
+        shown.append(
+            ("computed by", compiled_line(manifest.compiled, len(manifest.signature.inputs)))
+        )
     if manifest.signature.by_position:
         shown.append(("takes", by_position_line(manifest.signature)))
     shown.extend(("warning", warning) for warning in manifest.warnings)
@@ -104,8 +106,8 @@ def by_position_line(signature: Signature) -> str:
     return f"columns go by position: {', '.join(signature.names)}"
 
 
-def compiled_line(compiled: Compiled) -> str:
-    """What became of compiling a version, in a sentence."""
+def compiled_line(compiled: Compiled, columns: int) -> str:
+    """What became of compiling a version of so many columns, in a sentence."""
     if not compiled.served:
         return f"its own library: {compiled.reason}"
     speed = ", ".join(
@@ -113,9 +115,9 @@ def compiled_line(compiled: Compiled) -> str:
         for rows, ratio in compiled.speedup.items()
     )
     line = (
-        f"its compiled form ({compiled.backend}): equal on {compiled.compared_rows:,} rows, "
-        f"largest difference {compiled.largest_difference:.1g}; speed against the library's "
-        f"own: {speed}"
+        f"its compiled form ({compiled.backend}): equal on {compiled.compared_rows:,} rows"
+        f"{_left_out(compiled, columns)}, largest difference {compiled.largest_difference:.1g}; "
+        f"speed against the library's own: {speed}"
     )
     trade = compiled.quantised
     if trade is None:
@@ -124,6 +126,20 @@ def compiled_line(compiled: Compiled) -> str:
         f"{line}; quantised to {trade.precision}: {trade.metric} {trade.before:.4f} became "
         f"{trade.after:.4f}, {trade.size_before:,} bytes became {trade.size_after:,}"
     )
+
+
+def _left_out(compiled: Compiled, columns: int) -> str:
+    """What a proof did not go through, where a model is too wide for all of it."""
+    left: list[str] = []
+    if compiled.probed_columns is not None and compiled.probed_columns < columns:
+        left.append(
+            f"values at the edges were tried one by one in {compiled.probed_columns:,} of "
+            f"{columns:,} columns"
+        )
+    if compiled.refused_together:
+        rows = compiled.refused_together
+        left.append(f"{rows:,} more rows were refused by both, though not each alone")
+    return f" ({'; '.join(left)})" if left else ""
 
 
 def _gives(given: Output) -> str:

@@ -125,7 +125,7 @@ def _tell(manifest: Any, *, as_json: bool) -> None:
         return
     click.echo(f"registered {manifest.reference} ({manifest.signature.output.kind})")
     if manifest.compiled is not None:
-        click.echo(compiled_line(manifest.compiled))
+        click.echo(compiled_line(manifest.compiled, len(manifest.signature.inputs)))
     if manifest.signature.by_position:
         click.echo(by_position_line(manifest.signature))
     if manifest.needs_consent:

@@ -17,6 +17,7 @@ from serve_app.errors import InvalidInput
 from serve_app.models import owner, resolve
 from serve_app.models.compilation import BACKEND, Compilation, compilation
 from serve_app.models.compiled.model import FILE as COMPILED
+from serve_app.models.coverage import MAX_CELLS
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
@@ -110,7 +111,8 @@ def _compiled(
     if wanted == "never" or isinstance(candidate.estimator, Graph):
         # A graph is a compiled form already.
         return None
-    columns = to_columns(candidate.frame.head(COMPARED_ROWS))
+    wide = max(1, candidate.frame.shape[1])
+    columns = to_columns(candidate.frame.head(min(COMPARED_ROWS, max(200, MAX_CELLS // wide))))
     found = compilation(candidate.estimator, model, signature, columns)
     if wanted == "required" and found.content is None:
         msg = f"{candidate.name} cannot be compiled: {found.reason}"
@@ -137,6 +139,8 @@ def _told(found: Compilation) -> Compiled:
         compared_rows=found.rows,
         largest_difference=found.largest_difference,
         speedup=found.speedup,
+        refused_together=found.refused_together,
+        probed_columns=found.probed_columns,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,12 +22,14 @@ from serve_app.models.compiled.operation import Operation
 from serve_app.models.convert import Inconvertible, convert
 from serve_app.models.convert.forest import thresholds
 from serve_app.models.convert.parts import Part, parts
+from serve_app.models.coverage import coverage
 
 SEED = 7
 FEW_ROWS = 100
 TIMED_ROWS = (1, 1000)
 TIMED_S = 0.05
 BACKEND = "numpy + onnxruntime"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Compilation:
     """What became of an estimator: the file to store, or the reason why there is none.
 
     `raw_scores` says whether it gives those as well, `speedup` how many times faster the
-    compiled form answered here, by batch size.
+    compiled form answered here, by batch size. `refused_together` more rows both refused among
+    others, and nobody looked at them alone. `probed_columns` were changed one by one.
     """
 
     content: bytes | None
@@ -43,6 +47,8 @@ class Compilation:
     largest_difference: float = 0.0
     raw_scores: bool = False
     speedup: dict[str, float] = field(default_factory=dict)
+    refused_together: int = 0
+    probed_columns: int = 0
 
 
 def compilation(
@@ -75,7 +81,16 @@ def compilation(
         reason = "it is no faster than the library"
         return Compilation(None, reason, compared.rows, speedup=speedup)
     scores = program.raw is not None
-    return Compilation(content, None, compared.rows, compared.largest_difference, scores, speedup)
+    return Compilation(
+        content,
+        None,
+        compared.rows,
+        compared.largest_difference,
+        scores,
+        speedup,
+        refused_together=compared.left,
+        probed_columns=probes.probed(signature.inputs),
+    )
 
 
 def _with_true_scores(
@@ -106,16 +121,21 @@ def _prove(
     if columns.rows < FEW_ROWS:
         inputs, found = _with_learned(program, inputs, found)
 
-    def batches() -> Iterator[Columns]:
-        yield from probes.of_sizes(columns)
-        yield from probes.ordinary(columns, inputs, found, SEED)
-        yield from probes.strange(columns, inputs)
-
-    whole = parity.compare(parity.outputs(native, kind), parity.outputs(compiled, kind), batches())
+    answers = parity.outputs(native, kind), parity.outputs(compiled, kind)
+    halvings = coverage(len(inputs)).halvings
+    _log.info("comparing rows of the training data")
+    whole = parity.compare(*answers, probes.of_sizes(columns), halvings // 4)
+    _log.info("comparing values at and beside those of training")
+    whole.add(
+        parity.compare(*answers, probes.ordinary(columns, inputs, found, SEED), halvings // 2)
+    )
+    strange = probes.strange(columns, inputs, SEED)
+    for number, batch in enumerate(strange, start=1):
+        share = max(4, (halvings - whole.halvings) // (len(strange) + 1 - number))
+        _log.info("comparing gaps, infinities and ends of types (%s of %s)", number, len(strange))
+        whole.add(parity.compare(*answers, [batch], share))
     for part in parts(estimator, columns, signature):
-        inner = _prove_part(part)
-        whole.rows += inner.rows
-        whole.refused += inner.refused
+        whole.add(_prove_part(part))
     return whole
 
 

@@ -38,11 +38,25 @@ class Differs(Exception):
 
 @dataclass(slots=True)
 class Compared:
-    """What a comparison went through; of values a difference is relative to the library's."""
+    """What a comparison went through; of values a difference is relative to the library's.
+
+    `left` are rows that both refused among others and that nobody looked at alone, `halvings`
+    how many batches were halved to look at less of them.
+    """
 
     rows: int = 0
     refused: int = 0
+    left: int = 0
+    halvings: int = 0
     largest_difference: float = 0.0
+
+    def add(self, other: Compared) -> None:
+        """Count another comparison's rows as well."""
+        self.rows += other.rows
+        self.refused += other.refused
+        self.left += other.left
+        self.halvings += other.halvings
+        self.largest_difference = max(self.largest_difference, other.largest_difference)
 
 
 def outputs(model: Model, kind: str) -> Computes:
@@ -57,37 +71,48 @@ def scores(model: Model) -> Computes:
     return lambda columns: Outputs(None, model.predict_with_scores(columns).scores, relative=True)
 
 
-def compare(native: Computes, compiled: Computes, batches: Iterable[Columns]) -> Compared:
+def compare(
+    native: Computes, compiled: Computes, batches: Iterable[Columns], halvings: int | None = None
+) -> Compared:
     """Let both answer and compare.
+
+    Where both refuse a batch it is halved, until each row that they refuse was refused alone; at
+    most `halvings` times, and what is left then is counted.
 
     Raises:
         Differs: they do not agree.
     """
     compared = Compared()
+    most = float("inf") if halvings is None else halvings
     for batch in batches:
-        _compare(native, compiled, batch, compared)
+        _compare((native, compiled), batch, compared, most)
     return compared
 
 
-def _compare(native: Computes, compiled: Computes, batch: Columns, compared: Compared) -> None:
-    wanted, got = _asked(native, batch), _asked(compiled, batch)
+def _compare(
+    both: tuple[Computes, Computes], batch: Columns, compared: Compared, most: float
+) -> None:
+    wanted, got = (_asked(computes, batch) for computes in both)
     if wanted is not None and got is not None:
         _hold(wanted, got, compared)
         compared.rows += batch.rows
-    elif batch.rows > 1:
-        # One row that is refused refuses its batch: look at each part on its own.
-        middle = batch.rows // 2
-        _compare(native, compiled, batch.slice(0, middle), compared)
-        _compare(native, compiled, batch.slice(middle, batch.rows), compared)
-    elif wanted is None and got is None:
-        compared.rows += 1
-        compared.refused += 1
-    else:
+    elif (wanted is None) != (got is None) and (batch.rows == 1 or compared.halvings >= most):
         who, other = ("the library", "the compiled form")
         if got is None:
             who, other = other, who
-        msg = f"{who} refuses a row that {other} answers"
+        msg = f"{who} refuses {'a row' if batch.rows == 1 else 'rows'} that {other} answers"
         raise Differs(msg)
+    elif batch.rows == 1:
+        compared.rows += 1
+        compared.refused += 1
+    elif compared.halvings >= most:
+        compared.left += batch.rows
+    else:
+        # One row that is refused refuses its batch: look at each part on its own.
+        compared.halvings += 1
+        middle = batch.rows // 2
+        _compare(both, batch.slice(0, middle), compared, most)
+        _compare(both, batch.slice(middle, batch.rows), compared, most)
 
 
 def _asked(computes: Computes, batch: Columns) -> Outputs | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,10 +12,13 @@ import numpy as np
 from serve_app.core.columns import Array, Columns, concatenate
 from serve_app.core.signature import Column
 from serve_app.models.compiled.operation import Operation
+from serve_app.models.coverage import Coverage, coverage
 
 MAX_PER_COLUMN = 1500
-MAX_ROWS = 40_000
+LEAST_PER_COLUMN = 50
 SHUFFLED = 1000
+EVERYWHERE = 200
+STRANGE = 20
 _TINY = (0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e-45, 1.2e-38)
 _HUGE = (1e15, 2.0**53, 2.0**53 + 2, 1e30, 3.4028234663852886e38, 3.5e38, 1e300, 1.79e308)
 _WORDS = ("", " ", "never seen in training", "ünïcödé ☃", "nan", "None", "0", "x" * 300)
@@ -29,37 +33,80 @@ def ordinary(
     """Rows of finite numbers and any text, in batches of up to 1,000.
 
     Each is a row of the training data with one column changed to a value at or beside one
-    that training saw, or at or beside a threshold; or it is put together of several rows.
+    that training saw, or at or beside a threshold; or it is put together of several rows; or
+    each of its numbers is such a value. Of more columns than can be changed one by one, some of
+    every kind are.
     """
     rng = np.random.default_rng(seed)
-    budget = max(50, MAX_ROWS // max(1, len(inputs)))
-    for position, column in enumerate(inputs):
-        array = columns.arrays[position]
+    bounds = coverage(len(inputs))
+    budget = min(MAX_PER_COLUMN, max(LEAST_PER_COLUMN, bounds.rows // max(1, len(inputs))))
+    chosen = some_of_every_kind(inputs, bounds.columns(LEAST_PER_COLUMN), seed)
+
+    def values(position: int) -> Array:
+        column, array = inputs[position], columns.arrays[position]
         if array.dtype.kind in "fiu":
-            values = _numbers(array, thresholds.get(position), min(budget, MAX_PER_COLUMN), rng)
-        else:
-            values = _values(column, array)
-        yield from _changed(columns, position, values, rng)
-    yield from _batches(_shuffled(columns, rng))
+            return _numbers(array, thresholds.get(position), budget, rng)
+        return _values(column, array)
+
+    yield from _changed(columns, ((at, values(at)) for at in chosen), bounds.batch, rng)
+    yield from _batches(_shuffled(columns, bounds, rng), bounds.batch)
+    yield _everywhere(columns, thresholds, bounds, rng)
 
 
-def strange(columns: Columns, inputs: Sequence[Column]) -> Iterator[Columns]:
-    """Single rows of which each holds gaps, infinities or numbers near the ends of their type."""
+def strange(columns: Columns, inputs: Sequence[Column], seed: int) -> list[Columns]:
+    """Rows of which each holds one gap, infinity or number near the ends of its type.
+
+    A batch has one such value per column: what refuses one of them may take another. Of more
+    columns than there is room for, some of every kind are tried.
+    """
     first = columns.slice(0, 1)
-    for position, column in enumerate(inputs):
-        array = first.arrays[position]
-        if array.dtype.kind == "f":
-            limits = np.array([np.nan, np.inf, -np.inf, *_HUGE, *(-h for h in _HUGE)])
-            with np.errstate(over="ignore"):
-                edges = limits.astype(array.dtype)
-        elif array.dtype.kind in "iu":
-            info = np.iinfo(array.dtype)
-            edges = np.array([info.min, info.max, info.max // 2 + 1], dtype=array.dtype)
-        else:
-            edges = _objects([None, *_WORDS]) if column.dtype == "string" else array[:0]
-        for at in range(len(edges)):
-            yield _with(first, position, edges[at : at + 1])
-    yield _all_missing(first, inputs)
+    bounds = coverage(len(inputs))
+    edges = {
+        at: _edges(inputs[at], first.arrays[at])
+        for at in some_of_every_kind(inputs, bounds.columns(STRANGE), seed)
+    }
+    batches: list[Columns] = []
+    rows = bounds.batch
+    for number in range(max(map(len, edges.values()), default=0)):
+        at = [j for j, values in edges.items() if len(values) > number]
+        for start in range(0, len(at), rows):
+            some = at[start : start + rows]
+            changes = [
+                (j, np.array([k]), edges[j][number : number + 1]) for k, j in enumerate(some)
+            ]
+            batches.append(_with(repeated(first, len(some)), changes))
+    batches.append(_all_missing(first, inputs))
+    return batches
+
+
+def _edges(column: Column, array: Array) -> Array:
+    if array.dtype.kind == "f":
+        limits = np.array([np.nan, np.inf, -np.inf, *_HUGE, *(-h for h in _HUGE)])
+        with np.errstate(over="ignore"):
+            return limits.astype(array.dtype)
+    if array.dtype.kind in "iu":
+        info = np.iinfo(array.dtype)
+        return np.array([info.min, info.max, info.max // 2 + 1], dtype=array.dtype)
+    return _objects([None, *_WORDS]) if column.dtype == "string" else array[:0]
+
+
+def probed(inputs: Sequence[Column]) -> int:
+    """How many columns are changed one by one, to ordinary values and to strange ones."""
+    bounds = coverage(len(inputs))
+    return min(len(inputs), bounds.columns(LEAST_PER_COLUMN), bounds.columns(STRANGE))
+
+
+def some_of_every_kind(inputs: Sequence[Column], count: int, seed: int) -> list[int]:
+    """Positions of so many columns: in turns one of each kind, by chance among those alike."""
+    rng = np.random.default_rng(seed)
+    if len(inputs) <= count:
+        return list(range(len(inputs)))
+    kinds: dict[tuple[Any, ...], list[int]] = {}
+    for at in rng.permutation(len(inputs)).tolist():
+        column = inputs[at]
+        kinds.setdefault((column.dtype, column.frame_dtype, column.nullable), []).append(at)
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*kinds.values()))
+    return sorted(itertools.islice((at for at in turns if at is not None), count))
 
 
 def learned(program: Operation) -> tuple[Array, tuple[str, ...]]:
@@ -156,10 +203,23 @@ def _objects(values: Sequence[Any]) -> Array:
     return array
 
 
-def _changed(columns: Columns, position: int, values: Array, rng: Any) -> Iterator[Columns]:
-    rows = rng.integers(0, columns.rows, len(values))
-    base = _rows(columns, rows)
-    yield from _batches(_with(base, position, values))
+def _changed(
+    columns: Columns, changes: Iterable[tuple[int, Array]], batch: int, rng: Any
+) -> Iterator[Columns]:
+    """Rows with one column changed, those of several columns in one batch."""
+    gathered: list[tuple[int, Array, Array]] = []
+    size = 0
+    for position, values in changes:
+        taken = 0
+        while taken < len(values):
+            part = values[taken : taken + batch - size]
+            gathered.append((position, np.arange(size, size + len(part)), part))
+            taken, size = taken + len(part), size + len(part)
+            if size == batch:
+                yield _with(_rows(columns, rng.integers(0, columns.rows, size)), gathered)
+                gathered, size = [], 0
+    if size:
+        yield _with(_rows(columns, rng.integers(0, columns.rows, size)), gathered)
 
 
 def _rows(columns: Columns, index: Array) -> Columns:
@@ -168,25 +228,54 @@ def _rows(columns: Columns, index: Array) -> Columns:
     return Columns(columns.names, [a[index] for a in columns.arrays], None, len(index))
 
 
-def _with(columns: Columns, position: int, values: Array) -> Columns:
+def _with(columns: Columns, changes: Sequence[tuple[int, Array, Array]]) -> Columns:
+    """The same rows with values changed: in which column, in which rows, to what."""
     if columns.block is not None:
         block = columns.block.copy()
-        block[:, position] = values
+        for position, rows, values in changes:
+            block[rows, position] = values
         return Columns.from_block(columns.names, block)
     arrays = list(columns.arrays)
-    arrays[position] = values
+    for position in {position for position, _, _ in changes}:
+        arrays[position] = arrays[position].copy()
+    for position, rows, values in changes:
+        arrays[position] = _assigned(arrays[position], rows, values)
     return Columns(columns.names, arrays, None, columns.rows)
 
 
-def _shuffled(columns: Columns, rng: Any) -> Columns:
+def _assigned(array: Array, rows: Array, values: Array) -> Array:
+    if array.dtype != values.dtype:
+        array = array.astype(
+            np.result_type(array, values)
+            if "O" not in (array.dtype.kind + values.dtype.kind)
+            else object
+        )
+    array[rows] = values
+    return array
+
+
+def _shuffled(columns: Columns, bounds: Coverage, rng: Any) -> Columns:
     """Rows whose columns come from different rows."""
-    count = min(SHUFFLED, 4 * columns.rows)
+    count = min(SHUFFLED, 4 * columns.rows, bounds.rows)
     if columns.block is not None:
         width = len(columns.names)
         index = rng.integers(0, columns.rows, (count, width))
         return Columns.from_block(columns.names, columns.block[index, np.arange(width)])
     picked = [array[rng.integers(0, columns.rows, count)] for array in columns.arrays]
     return Columns(columns.names, picked, None, count)
+
+
+def _everywhere(columns: Columns, thresholds: Thresholds, bounds: Coverage, rng: Any) -> Columns:
+    """Rows in which every number is one at or beside a value of training, or a threshold."""
+    count = min(EVERYWHERE, bounds.batch)
+    base = _rows(columns, rng.integers(0, columns.rows, count))
+    rows = np.arange(count)
+    changes = [
+        (at, rows, rng.choice(_numbers(array, thresholds.get(at), LEAST_PER_COLUMN, rng), count))
+        for at, array in enumerate(columns.arrays)
+        if array.dtype.kind in "fiu"
+    ]
+    return _with(base, changes)
 
 
 def _all_missing(first: Columns, inputs: Sequence[Column]) -> Columns:
@@ -202,19 +291,23 @@ def _all_missing(first: Columns, inputs: Sequence[Column]) -> Columns:
     return Columns(first.names, arrays, None, 1)
 
 
-def _batches(columns: Columns) -> Iterator[Columns]:
-    for start in range(0, columns.rows, 1000):
-        yield columns.slice(start, start + 1000)
+def _batches(columns: Columns, batch: int) -> Iterator[Columns]:
+    for start in range(0, columns.rows, batch):
+        yield columns.slice(start, start + batch)
 
 
 def of_sizes(columns: Columns) -> Iterator[Columns]:
-    """The training rows themselves: in batches of 1, 2, 7 and 1,000, and all of them."""
-    yield from _batches(columns)
+    """The training rows themselves: in batches of 1, 2, 7 and 1,000, and all of them.
+
+    Of wide rows there are fewer in a batch.
+    """
+    batch = coverage(len(columns)).batch
+    yield from _batches(columns, batch)
     for size in (1, 2, 7):
         for start in range(0, min(columns.rows, 8 * size), size):
             yield columns.slice(start, start + size)
-    if 0 < columns.rows < 1000:
-        yield repeated(columns, 1000)
+    if 0 < columns.rows < batch:
+        yield repeated(columns, batch)
 
 
 def repeated(columns: Columns, rows: int) -> Columns:

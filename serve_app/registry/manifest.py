@@ -161,7 +161,9 @@ class Compiled(_Frozen):
     `served` says whether the compiled form answers; `reason` why not, when it does not.
     `compared_rows` were held against the library, `largest_difference` is that of a
     probability, or relative that of a value; `speedup` is by batch size, as measured at
-    registration.
+    registration. Of wide models not every column was changed one by one, but `probed_columns`
+    (None of old versions), and `refused_together` more rows were refused by both among others
+    and not looked at alone.
     """
 
     served: bool
@@ -171,6 +173,8 @@ class Compiled(_Frozen):
     largest_difference: float = 0.0
     speedup: dict[str, float] = {}
     quantised: Quantised | None = None
+    refused_together: NonNegativeInt = 0
+    probed_columns: NonNegativeInt | None = None
 
 
 class Draft(_Frozen):
