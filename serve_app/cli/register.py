@@ -73,10 +73,13 @@ def register(
     PATH is one of
       model.skops          scikit-learn, stored by skops
       model.ubj, .json     XGBoost, stored by save_model
+      model.txt            LightGBM, stored by save_model of the booster
+      model.cbm, .json     CatBoost, stored by save_model
       model.onnx           any ONNX graph of a table, served as it is
       model.pkl, .joblib   a pickle, with --allow-pickle only
-      a directory          with MLflow's MLmodel: sklearn, xgboost or onnx; columns and
-                           rows are those of its signature and input example, or of --data
+      a directory          with MLflow's MLmodel: sklearn, xgboost, lightgbm, catboost or
+                           onnx; columns and rows are those of its signature and input
+                           example, or of --data
     """  # noqa: D301 - click looks for the character
     with output.progress().status("importing …") as status:
         from serve_app.engine import register as use_case

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from serve_app.core.signature import Column, Signature
+from serve_app.models.categories import typed
 from serve_app.models.containers import handed
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.evaluate import evaluate as evaluation
 from serve_app.models.feature_names import bound
+from serve_app.models.frames import describe
 from serve_app.models.onnx import Graph
 
 if TYPE_CHECKING:
@@ -47,15 +49,20 @@ class Candidate:
 def in_order(candidate: Candidate) -> Candidate:
     """The candidate with the columns of its frame in the order in which the model knows them.
 
+    Plain values become categories where the model knows those.
+
     Raises:
         InvalidInput: they are not those that it was trained on.
     """
     if isinstance(candidate.estimator, Graph):
         return candidate
-    frame = bound(candidate.estimator, candidate.frame)
+    frame = typed(candidate.estimator, bound(candidate.estimator, candidate.frame))
     if frame is candidate.frame or candidate.inputs is None:
         return replace(candidate, frame=frame)
     inputs = {column.name: column for column in candidate.inputs}
+    for column in describe(frame):
+        if column.frame_dtype == "category" != inputs[column.name].frame_dtype:
+            inputs[column.name] = replace(column, nullable=inputs[column.name].nullable)
     return replace(candidate, frame=frame, inputs=[inputs[str(name)] for name in frame.columns])
 
 

@@ -13,24 +13,43 @@ from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models.flavour import Flavour
 
 FLAVOURS = {
+    "catboost": "serve_app.models.catboost:CatBoostFlavour",
+    "lightgbm": "serve_app.models.lightgbm:LightGBMFlavour",
     "onnx": "serve_app.models.onnx:OnnxFlavour",
     "sklearn": "serve_app.models.sklearn:SklearnFlavour",
     "xgboost": "serve_app.models.xgboost:XGBoostFlavour",
 }
+OPTIONAL = frozenset({"catboost", "lightgbm"})
+"""Flavours whose library is an extra of that name."""
 
 
 def resolve(flavour: str) -> Flavour:
     """The flavour of that name, imported now.
 
     Raises:
-        ArtifactRejected: there is none.
+        ArtifactRejected: there is none, or its library is not installed.
     """
     if flavour not in FLAVOURS:
         msg = f"the flavour {flavour!r} is not known here; flavours: {', '.join(FLAVOURS)}"
         raise ArtifactRejected(msg)
-    module, _, name = FLAVOURS[flavour].partition(":")
-    made: Flavour = getattr(import_module(module), name)()
+    name = FLAVOURS[flavour].partition(":")[2]
+    made: Flavour = getattr(module_of(flavour), name)()
     return made
+
+
+def module_of(flavour: str) -> Any:
+    """The module of a flavour, imported now.
+
+    Raises:
+        ArtifactRejected: its library is an extra that is not installed.
+    """
+    try:
+        return import_module(FLAVOURS[flavour].partition(":")[0])
+    except ModuleNotFoundError as error:
+        if error.name not in OPTIONAL:
+            raise
+        msg = f'{error.name} is not installed here: pip install "serve-app[{error.name}]"'
+        raise ArtifactRejected(msg) from error
 
 
 def owner(estimator: Any) -> tuple[str, Flavour]:
@@ -40,12 +59,14 @@ def owner(estimator: Any) -> tuple[str, Flavour]:
         InvalidInput: none can serve it.
     """
     library = type(estimator).__module__.partition(".")[0]
-    for name in sorted(FLAVOURS, key=lambda name: name != library):
+    # Who brings an estimator of an optional library has it; nobody else's model needs its import.
+    asked = [name for name in FLAVOURS if name == library or name not in OPTIONAL]
+    for name in sorted(asked, key=lambda name: name != library):
         flavour = resolve(name)
         if flavour.owns(estimator):
             return name, flavour
     msg = (
         f"a {type(estimator).__name__} cannot be served: it has neither predict nor transform; "
-        "register a fitted scikit-learn or XGBoost model, or an ONNX graph"
+        "register a fitted model of scikit-learn, XGBoost, LightGBM or CatBoost, or an ONNX graph"
     )
     raise InvalidInput(msg)

@@ -33,7 +33,8 @@ def known_names(estimator: Any) -> tuple[str, ...] | None:
         return own
     for step in _steps(estimator)[:1]:
         return known_names(step)
-    return None
+    best = getattr(estimator, "best_estimator_", None)
+    return None if best is None else known_names(best)
 
 
 def bound(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +50,8 @@ def bound(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
         names = _names_of_a_later_step(estimator, frame)
     if names is None:
         return frame
-    found = _matched(names, [str(name) for name in frame.columns], _library(estimator))
+    columns = [str(name) for name in frame.columns]
+    found = _matched(names, columns, underscores=_holds_lightgbm(estimator))
     lacking = [name for name, position in zip(names, found, strict=True) if position is None]
     besides = [str(name) for at, name in enumerate(frame.columns) if at not in set(found)]
     if lacking:
@@ -133,9 +135,23 @@ def _library(estimator: Any) -> str:
     return next((name for name in modules if name in {"catboost", "lightgbm", "xgboost"}), "")
 
 
-def _matched(names: Sequence[str], columns: Sequence[str], library: str) -> list[int | None]:
+def _holds_lightgbm(estimator: Any) -> bool:
+    """Whether the names of an estimator may be those of a LightGBM model in it."""
+    if _library(estimator) == "lightgbm":
+        return True
+    fitted = [getattr(estimator, name, None) for name in ("best_estimator_", "estimator_")]
+    listed = getattr(estimator, "estimators_", None)
+    fitted += list(listed)[:1] if isinstance(listed, list | tuple) else []
+    folds = getattr(estimator, "calibrated_classifiers_", None) or ()
+    fitted += [fold.estimator for fold in folds[:1]]
+    return any(_holds_lightgbm(one) for one in (*_steps(estimator), *fitted) if one is not None)
+
+
+def _matched(
+    names: Sequence[str], columns: Sequence[str], *, underscores: bool
+) -> list[int | None]:
     """Where in the data each of the names stands."""
-    if library == "lightgbm" and not set(names) <= set(columns):
+    if underscores and not set(names) <= set(columns):
         # It writes `_` for what its files cannot hold in a name.
         written = [re.sub(r"\s", "_", name) for name in columns]
         if len(set(written)) == len(written):

@@ -11,16 +11,19 @@ import joblib
 import skops.io
 import xgboost
 
-from serve_app.errors import InvalidInput
+from serve_app.errors import ArtifactRejected, InvalidInput
+from serve_app.models import module_of
 from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import TRUSTED, untrusted
 from serve_app.models.xgboost import WRAPPERS
 
-Kind = Literal["onnx", "pickle", "skops", "xgboost"]
+Kind = Literal["catboost", "lightgbm", "onnx", "pickle", "skops", "xgboost"]
 KINDS: dict[str, Kind] = {
     ".skops": "skops",
     ".ubj": "xgboost",
     ".json": "xgboost",
+    ".txt": "lightgbm",
+    ".cbm": "catboost",
     ".onnx": "onnx",
     ".pkl": "pickle",
     ".pickle": "pickle",
@@ -37,7 +40,7 @@ def read_model(path: Path, *, trust: Sequence[str] = (), allow_pickle: bool = Fa
     """
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
-        msg = f"{path} is none of .skops, .ubj, .json, .onnx, .pkl, .joblib"
+        msg = f"{path} is none of .skops, .ubj, .json, .txt, .cbm, .onnx, .pkl, .joblib"
         raise InvalidInput(msg)
     return read_as(kind, path, trust=trust, allow_pickle=allow_pickle)
 
@@ -54,7 +57,7 @@ def read_as(
     if kind == "pickle" and not allow_pickle:
         msg = (
             f"{path} is a pickle: loading it can run any code. Store the model with skops "
-            "(skops.io.dump) or XGBoost's save_model, or add --allow-pickle if you trust it"
+            "(skops.io.dump) or its own library's save_model, or add --allow-pickle if you trust it"
         )
         raise InvalidInput(msg)
     try:
@@ -64,8 +67,12 @@ def read_as(
             return _skops(path, trust)
         if kind == "onnx":
             return read_graph(path.read_bytes())
+        if kind in {"catboost", "lightgbm"}:
+            return module_of(kind).of_file(path)
+        if path.suffix.lower() == ".json" and _is_catboost(path):
+            return module_of("catboost").of_file(path, "json")
         return _xgboost(path)
-    except InvalidInput as error:
+    except (ArtifactRejected, InvalidInput) as error:
         raise InvalidInput(f"{path}: {error.message}", **error.details) from error
     except ModuleNotFoundError as error:
         msg = (
@@ -84,6 +91,12 @@ def _skops(path: Path, trust: Sequence[str]) -> Any:
     if unknown:
         raise untrusted(str(path), unknown)
     return skops.io.load(path, trusted=sorted(asked))
+
+
+def _is_catboost(path: Path) -> bool:
+    """Whether a JSON file is CatBoost's; of any other XGBoost says what is wrong with it."""
+    said = json.loads(path.read_bytes())
+    return isinstance(said, dict) and "features_info" in said
 
 
 def _xgboost(path: Path) -> Any:

@@ -13,6 +13,7 @@ import xgboost
 
 from serve_app.core.signature import DTYPES, Column
 from serve_app.errors import InvalidInput
+from serve_app.models.feature_names import known_names
 from serve_app.models.frames import OBJECT_WITH_NAN
 from serve_app.models.mlflow_example import Example
 from serve_app.models.onnx import Graph
@@ -186,9 +187,7 @@ def _learned(estimator: Any) -> tuple[str, ...]:
     """The names of a model's columns, in order, where it knows them."""
     if isinstance(estimator, Graph):
         return tuple(name for name, _ in estimator.columns)
-    key = "feature_names" if isinstance(estimator, xgboost.Booster) else "feature_names_in_"
-    names = getattr(estimator, key, None)
-    return () if names is None else tuple(map(str, names))
+    return known_names(estimator) or ()
 
 
 def _width(estimator: Any) -> int | None:
@@ -198,7 +197,8 @@ def _width(estimator: Any) -> int | None:
     if isinstance(estimator, xgboost.Booster):
         return int(estimator.num_features())
     width = getattr(estimator, "n_features_in_", None)
-    return None if width is None else int(width)
+    # CatBoost says 0 of a model that it read from a file.
+    return int(width) if width else None
 
 
 def _values(spec: Spec, position: int, given: Example | None) -> Sequence[Any]:

@@ -14,19 +14,23 @@ from typing import Any
 import xgboost
 import yaml
 
-from serve_app.errors import InvalidInput
+from serve_app.errors import ArtifactRejected, InvalidInput
+from serve_app.models import module_of
 from serve_app.models.files import Kind, read_as
 from serve_app.models.mlflow_columns import Table, specs, table
 from serve_app.models.mlflow_example import Example, example
 from serve_app.models.xgboost import WRAPPERS
 
 FILE = "MLmodel"
-SPOKEN = ("onnx", "sklearn", "xgboost")
+SPOKEN = ("onnx", "sklearn", "xgboost", "lightgbm", "catboost")
 _SERIALISED: dict[str, Kind] = {"pickle": "pickle", "cloudpickle": "pickle", "skops": "skops"}
 _XGBOOST = {
     "xgboost.core.Booster": xgboost.Booster,
     **{f"xgboost.sklearn.{name}": wrapper for name, wrapper in WRAPPERS.items()},
 }
+
+
+_LIGHTGBM_BOOSTER = "lightgbm.basic.Booster"
 
 
 class MlflowDirectory:
@@ -59,7 +63,13 @@ class MlflowDirectory:
             return read_as("onnx", self._file("data"))
         if self._flavour == "xgboost":
             return self._xgboost()
-        path = self._file("pickled_model")
+        if self._flavour == "catboost":
+            return self._catboost()
+        key = "data" if self._flavour == "lightgbm" else "pickled_model"
+        path = self._file(key)
+        named = str(self._settings.get("model_class", _LIGHTGBM_BOOSTER))
+        if self._flavour == "lightgbm" and named == _LIGHTGBM_BOOSTER:
+            return read_as("lightgbm", path)
         # MLflow 1 and 2 did not always write it down; all that they wrote were pickles.
         written = self._settings.get("serialization_format", "pickle")
         kind = _SERIALISED.get(str(written))
@@ -132,6 +142,18 @@ class MlflowDirectory:
             )
             raise InvalidInput(msg) from error
         return model
+
+    def _catboost(self) -> Any:
+        path = self._file("data")
+        kind, form = (str(self._settings.get(key)) for key in ("model_type", "save_format"))
+        try:
+            return module_of("catboost").of_file(path, form, kind)
+        except (ArtifactRejected, InvalidInput) as error:
+            raise InvalidInput(f"{path}: {error.message}") from error
+        except Exception as error:
+            said = str(error).partition("\n")[0]
+            msg = f"{path} cannot be read as {kind} in CatBoost's format {form} ({said})"
+            raise InvalidInput(msg) from error
 
     def _example(self) -> Example | None:
         info = self._said.get("saved_input_example_info")

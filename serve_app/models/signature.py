@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from serve_app.core.signature import Column, Output, OutputKind, Signature
+from serve_app.core.signature import Column, Output, OutputKind, Signature, Target
 from serve_app.errors import InvalidInput
-from serve_app.models import onnx, sklearn, xgboost
+from serve_app.models import module_of, onnx, sklearn
 from serve_app.models.containers import Found, find, handed, refused
 from serve_app.models.feature_names import knows_names
 from serve_app.models.frames import describe
@@ -45,22 +45,32 @@ def infer(
     if flavour == "onnx":
         _fits(estimator, frame)
         kind, classes, probabilities, width = onnx.outputs(estimator, labels)
-    elif flavour == "xgboost":
-        kind, classes, probabilities, width = xgboost.outputs(estimator)
-        scores = xgboost.scores_width(estimator)
+    elif flavour in {"catboost", "lightgbm", "xgboost"}:
+        library = module_of(flavour)
+        with answering():
+            kind, classes, probabilities, width = library.outputs(estimator)
+            scores = library.scores_width(estimator)
     else:
         with answering():
             found = _container(estimator, frame, truth)
             rows = handed(rows, found.container)
             kind, classes, probabilities, width = sklearn.outputs(estimator, rows)
             scores = 0 if kind == "transform" else sklearn.scores_width(estimator, rows)
+    targets = cast(tuple[Target, ...], classes) if kind == "multilabel" else ()
+    classes = () if targets else classes
     _check_labels(labels, classes)
     columns: tuple[Column, ...] = ()
     if kind == "transform":
         with answering():
             columns = _columns(estimator, rows)
     output = Output(
-        cast(OutputKind, kind), tuple(labels) or classes, probabilities, width, columns, scores
+        cast(OutputKind, kind),
+        tuple(labels) or classes,
+        probabilities,
+        width,
+        columns,
+        scores,
+        targets,
     )
     return Signature(
         inputs,

@@ -253,7 +253,7 @@ def _scores_pairs(estimator: Any) -> bool:
     if getattr(estimator, "decision_function_shape", None) == "ovo":
         return True
     if isinstance(estimator, Pipeline):
-        return _scores_pairs(_last(estimator))
+        return _scores_pairs(estimator.steps[-1][1])
     fitted = ("best_estimator_", "estimator_", "final_estimator_")
     inner = [getattr(estimator, name) for name in fitted if hasattr(estimator, name)]
     inner += [one for one in getattr(estimator, "estimators_", ()) if hasattr(one, "get_params")]

@@ -15,7 +15,8 @@ def use_one(estimator: Any) -> None:
     jobs = {
         name: 1
         for name, value in parameters.items()
-        if (name == "n_jobs" or name.endswith("__n_jobs")) and value not in {1, None}
+        # None is one thread to scikit-learn, and to XGBoost and LightGBM as many as there are.
+        if (name == "n_jobs" or name.endswith("__n_jobs")) and value != 1
     }
     if jobs:
         estimator.set_params(**jobs)

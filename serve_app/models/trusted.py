@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serve_app.errors import InvalidInput
+from serve_app.models.trusted_extras import BOOSTERS, IMBALANCED
 
 TRUSTED = frozenset(
     {
@@ -46,6 +47,8 @@ TRUSTED = frozenset(
         "xgboost.sklearn.XGBRFRegressor",
         "xgboost.sklearn.XGBRegressor",
     }
+    | BOOSTERS
+    | IMBALANCED
 )
 
 

@@ -107,6 +107,11 @@ class SumOfTrees(Operation):
     def _summed(self, x: Array) -> Array:
         found = self.leaves(x)
         start = self.start
+        if found.shape[0] == 1 and found.ndim == 2 and self.groups is None:
+            # A single row of single numbers: nothing to turn.
+            line = np.concatenate([start, found[0]], dtype=start.dtype, casting="same_kind")
+            only: Array = np.add.accumulate(line)[-1:].reshape(1, 1)
+            return only if self.divisor is None else only / self.divisor
         if self.groups is not None:
             found = found[:, self.groups].transpose(0, 2, 1)
         elif found.ndim == 2:

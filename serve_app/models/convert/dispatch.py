@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +21,13 @@ from serve_app.models.compiled.operation import Operation, chain
 ConvertsRows = Callable[[Any, "Given"], tuple[Operation, "Given"]]
 ConvertsModel = Callable[[Any, "Given"], "Scored"]
 F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONAL = {
+    "catboost": "serve_app.models.convert.catboost",
+    "imblearn": "serve_app.models.convert.imbalanced",
+    "lightgbm": "serve_app.models.convert.lightgbm",
+}
+"""Who converts estimators of libraries that need not be here; imported with the first of them."""
 
 TRANSFORMERS: dict[type, ConvertsRows] = {}
 PREDICTORS: dict[type, ConvertsModel] = {}
@@ -119,6 +127,7 @@ def transformer(estimator: Any, given: Given) -> tuple[Operation, Given]:
     Raises:
         Inconvertible: there is none; says why.
     """
+    _import_family(estimator)
     convert = TRANSFORMERS.get(type(estimator))
     if convert is None:
         raise _unknown(estimator)
@@ -131,6 +140,7 @@ def predictor(estimator: Any, given: Given) -> Scored:
     Raises:
         Inconvertible: there are none; says why.
     """
+    _import_family(estimator)
     convert = PREDICTORS.get(type(estimator))
     if convert is None:
         raise _unknown(estimator)
@@ -187,6 +197,12 @@ def dense(given: Given, what: Any) -> None:
 def as_array(value: Any) -> Array:
     """A fitted attribute as an array that keeps how it lies in memory."""
     return np.asarray(value)
+
+
+def _import_family(estimator: Any) -> None:
+    module = OPTIONAL.get(type(estimator).__module__.partition(".")[0])
+    if module is not None:
+        import_module(module)
 
 
 def _unknown(estimator: Any) -> Inconvertible:

@@ -23,6 +23,11 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     TunedThresholdClassifierCV,
 )
+from sklearn.model_selection._search_successive_halving import (
+    # Where they are whether or not somebody asked for what is experimental.
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+)
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -67,7 +72,7 @@ def _pipeline(pipeline: Any, given: Given) -> Scored:
     return predictor(pipeline.steps[-1][1], handed_on).before(operation)
 
 
-@predicts(GridSearchCV, RandomizedSearchCV)
+@predicts(GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV)
 def _search(search: Any, given: Given) -> Scored:
     return predictor(search.best_estimator_, given)
 

@@ -23,12 +23,16 @@ from serve_app.models.compiled.arithmetic import ToMatrix
 from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
 from serve_app.models.containers import container_of, handing
-from serve_app.models.convert import boosted, trees
+from serve_app.models.convert import boosted, dispatch, trees
 from serve_app.models.convert.dispatch import PREDICTORS, Given, Inconvertible, predictor
 from serve_app.models.frames import Framer, matrix
 from serve_app.models.parity import Outputs
 
-_OF_TREES = (boosted.__name__, trees.__name__)
+_OF_TREES = (
+    boosted.__name__,
+    trees.__name__,
+    *(dispatch.OPTIONAL[library] for library in ("catboost", "lightgbm")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Part:
             if not self.classes:
                 return Outputs(None, np.asarray(self.estimator.predict(rows)), relative=True)
             probabilities = self.estimator.predict_proba(rows)
-            found = np.asarray(self.estimator.predict(rows))
+            # CatBoost gives one of several classes in a column of its own.
+            found = np.asarray(self.estimator.predict(rows)).reshape(-1)
         except ValueError as error:
             raise ModelFailed("refused") from error
         numbers = np.searchsorted(self.estimator.classes_, found)
@@ -68,7 +73,8 @@ def parts(estimator: Any, columns: Columns, signature: Signature) -> Iterator[Pa
     container = signature.container or container_of(estimator)
     rows: Any = handing(container, Framer(signature.inputs))(columns)
     for _, step in estimator.steps[:-1]:
-        if step is not None and step != "passthrough":
+        # Of samplers (imbalanced-learn's) rows see nothing after training.
+        if step is not None and step != "passthrough" and not hasattr(step, "fit_resample"):
             rows = step.transform(rows)
     rows = rows.toarray() if scipy.sparse.issparse(rows) else np.asarray(rows)
     if rows.dtype.kind not in "fiu":

@@ -2,8 +2,11 @@
 
 import json
 import shutil
+import sys
 
+import catboost
 import joblib
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,11 +36,54 @@ def churn(folder):
     boosted = xgboost.XGBClassifier(n_estimators=3).fit(frame, churned)
     boosted.save_model(folder / "model.ubj")
     boosted.save_model(folder / "model.json")
+    light = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(frame, churned)
+    light.booster_.save_model(folder / "model.txt")
+    cats = catboost.CatBoostClassifier(iterations=3, verbose=0, allow_writing_files=False)
+    cats.fit(frame, churned)
+    cats.save_model(str(folder / "model.cbm"))
+    cats.save_model(str(folder / "cats.json"), format="json")
     frame.assign(churned=churned).to_csv(folder / "train.csv", index=False)
     return folder
 
 
 REGISTER = ["--data", "train.csv", "--target", "churned"]
+
+
+@pytest.mark.parametrize(
+    ("file", "flavour"),
+    [("model.txt", "lightgbm"), ("model.cbm", "catboost"), ("cats.json", "catboost")],
+)
+def test_files_of_lightgbm_and_catboost_are_told_by_name_and_content(
+    serve_app, churn, file, flavour
+):
+    said = serve_app("register", "churn", file, *REGISTER, "--labels", "stays,leaves")
+    assert "registered churn@1 (classification)" in said.out
+    manifest = json.loads(serve_app("models", "show", "churn", "--json").out)
+    assert manifest["flavour"] == flavour
+    assert manifest["signature"]["output"]["labels"] == ["stays", "leaves"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("age,visits\n1,2\n", "begins with `tree`"), ("tree\nversion=v4\n", "breaks off")],
+)
+def test_another_text_is_no_model_of_lightgbms(serve_app, churn, content, said):
+    (churn / "other.txt").write_text(content)
+    assert said in serve_app("register", "churn", "other.txt", *REGISTER).err
+
+
+@pytest.mark.parametrize(
+    ("file", "library"), [("model.txt", "lightgbm"), ("model.cbm", "catboost")]
+)
+def test_a_file_whose_library_is_not_installed_says_what_to_install(
+    serve_app, churn, monkeypatch, file, library
+):
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, f"serve_app.models.{library}", raising=False)
+    said = serve_app("register", "churn", file, *REGISTER).err
+    assert f'{library} is not installed here: pip install "serve-app[{library}]"' in said
+    # And no other library is in its way.
+    assert "registered churn@1" in serve_app("register", "churn", "model.skops", *REGISTER).out
 
 
 def test_what_a_model_gives_is_shown(churn, serve_app):

@@ -2,7 +2,9 @@
 
 import json
 
+import catboost
 import cloudpickle
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
@@ -264,6 +266,50 @@ def test_another_class_than_the_file_holds_is_refused_in_one_line(folder):
         MlflowDirectory(folder).estimator()
 
 
+CITIES = MIXED[["age", "dose"]].assign(city=pd.Categorical(MIXED["city"]))
+
+
+@pytest.mark.parametrize("kind", ["booster", "skops", "cloudpickle"])
+def test_lightgbm_is_read_with_its_categories(folder, kind):
+    fitted = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(CITIES, ILL)
+    settings = {"data": "model.lgb", "lgb_version": lightgbm.__version__}
+    if kind == "booster":
+        content = fitted.booster_.model_to_string().encode()
+        named = "lightgbm.basic.Booster"
+    else:
+        content = skops.io.dumps(fitted) if kind == "skops" else cloudpickle.dumps(fitted)
+        named = "lightgbm.sklearn.LGBMClassifier"
+    settings |= {"model_class": named, "serialization_format": kind}
+    example = split(CITIES.head(20))
+    written(
+        folder, "lightgbm", settings, {"model.lgb": content}, inputs=SIGNED[:3], example=example
+    )
+    _, model = served(folder, allow_pickle=True)
+    said = model.predict(to_columns(CITIES))
+    assert said.probabilities == pytest.approx(fitted.predict_proba(CITIES), abs=1e-12)
+
+
+def test_catboost_is_read_by_the_class_that_is_named(folder, tmp_path):
+    fitted = catboost.CatBoostRegressor(
+        iterations=3, loss_function="Poisson", verbose=0, allow_writing_files=False
+    ).fit(NUMBERS, np.arange(120))
+    fitted.save_model(tmp_path / "saved.cbm")
+    settings = {
+        "catboost_version": catboost.__version__,
+        "data": "model.cb",
+        "model_type": "CatBoostRegressor",
+        "save_format": "cbm",
+    }
+    files = {"model.cb": (tmp_path / "saved.cbm").read_bytes()}
+    written(folder, "catboost", settings, files, inputs=DOUBLES, example=split(NUMBERS.head(5)))
+    _, model = served(folder)
+    said = model.predict(to_columns(NUMBERS)).values
+    assert said == pytest.approx(fitted.predict(NUMBERS), rel=1e-9)
+    edited(folder, lambda body: body["flavors"]["catboost"].update(model_type="Popen"))
+    with pytest.raises(InvalidInput, match=r"the class Popen.*CatBoostClassifier"):
+        MlflowDirectory(folder).estimator()
+
+
 def test_an_old_binary_of_xgboost_is_refused_without_a_stack_trace(folder):
     written(folder, "xgboost", BOOSTER, {"model.ubj": b"binf" + bytes(200)})
     with pytest.raises(InvalidInput, match=r"saved as model\.ubj") as caught:
@@ -411,7 +457,10 @@ def test_another_way_of_storing_is_refused_by_name(folder, kind):
         ("- a", "no keys and values"),
         ("run_id: a", "does not say which flavours"),
         ("flavors: 3", "does not say which flavours"),
-        ("flavors: {}", "flavours none; those that can be registered are onnx, sklearn, xgboost"),
+        (
+            "flavors: {}",
+            "flavours none; those that can be registered are onnx, sklearn, xgboost, lightgbm",
+        ),
         ("flavors: {python_function: {}, pytorch: {}}", "flavours python_function, pytorch;"),
         ("flavors: {sklearn: }", "flavours sklearn;"),
         ("flavors: {sklearn: {}}", r"does not name the file \(flavors.sklearn.pickled_model\)"),
