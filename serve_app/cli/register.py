@@ -25,7 +25,11 @@ from serve_app.errors import InvalidInput
     help="What it was trained on: CSV or Parquet, the features by name. An ONNX graph needs none, "
     "nor does an MLflow directory with an input example.",
 )
-@click.option("--target", help="The column of the data that is predicted, if it is in there.")
+@click.option(
+    "--target",
+    help="The column of the data that is predicted, if it is in there; of several things that "
+    "are predicted at once, their columns with commas between.",
+)
 @click.option("--labels", help="Names of classes 0, 1, 2 …, with commas between.")
 @click.option("--schema", type=click.Path(exists=True, dir_okay=False), help="Corrections (JSON).")
 @click.option("--trust", multiple=True, metavar="TYPE", help="A type in the model to trust.")
@@ -100,6 +104,7 @@ def register(
             evaluation=evaluation,
             example=data is None,
             origin=None if directory is None else directory.origin,
+            targets=tuple(map(str, getattr(wanted, "columns", ()))),
         )
         store = Registry(registry)
         manifest = use_case.register(
@@ -177,10 +182,16 @@ def _data(data: str, target: str | None) -> tuple[Any, Any]:
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     if target is None:
         return frame, None
-    if target not in frame.columns:
-        msg = f"{path} has no column {target!r}; it has {', '.join(map(str, frame.columns))}"
-        raise InvalidInput(msg)
-    return frame.drop(columns=target), frame[target]
+    if target in frame.columns:
+        return frame.drop(columns=target), frame[target]
+    targets = [name.strip() for name in target.split(",")]
+    for name in targets:
+        if name not in frame.columns:
+            msg = f"{path} has no column {name!r}; it has {', '.join(map(str, frame.columns))}"
+            raise InvalidInput(msg)
+    if len(set(targets)) < len(targets):
+        raise InvalidInput(f"--target {target} names a column twice")
+    return frame.drop(columns=targets), frame[targets]
 
 
 def _coarser(
@@ -209,7 +220,15 @@ def _evaluation(estimator: Any, frame: Any, target: Any) -> Any:
         return None
     from serve_app.models.evaluate import evaluate
 
-    return evaluate(estimator, frame, target)
+    if target.ndim == 1:
+        return evaluate(estimator, frame, target)
+    try:
+        return evaluate(estimator, frame, target)
+    except ValueError as error:
+        # Of many targets some have one class alone in a part of the data, which not all can learn.
+        said = str(error).strip().partition("\n")[0]
+        click.echo(f"not evaluated: fitting it again on parts of the data failed: {said}", err=True)
+        return None
 
 
 def _corrected(inferred: tuple[Any, ...], schema: str | None) -> tuple[Any, ...]:

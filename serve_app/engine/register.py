@@ -25,6 +25,7 @@ from serve_app.models.frames import to_columns
 from serve_app.models.onnx import Graph
 from serve_app.models.quantise import Precision, is_coarse, quantised, score
 from serve_app.models.replay import ROWS, check, expected, to_json
+from serve_app.models.several import told
 from serve_app.models.signature import answering, infer
 from serve_app.registry.manifest import (
     Compiled,
@@ -66,7 +67,8 @@ class Candidate:
     `example` its rows are not those of training, but some that the model takes.
     `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
     the columns that are inferred from the frame; `source` and `target` say in words where
-    the data came from and what is predicted, `origin` where the model did.
+    the data came from and what is predicted, `origin` where the model did. `targets` name what
+    is predicted where that is several things.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Candidate:
     evaluation: Evaluation | None = None
     example: bool = False
     origin: str | None = None
+    targets: Sequence[str] = ()
 
 
 def register(
@@ -102,7 +105,9 @@ def register(
         RegistryFailed: the registry cannot be written.
     """
     name, flavour = owner(candidate.estimator)
-    inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels)
+    inferred = infer(
+        candidate.estimator, name, candidate.frame, candidate.labels, candidate.targets
+    )
     signature = Signature(tuple(candidate.inputs or inferred.inputs), inferred.output)
     stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
     model = resolve(name).load(
@@ -239,6 +244,10 @@ def _prove(model: Any, candidate: Candidate, columns: Columns, signature: Signat
     rows: Any = candidate.frame.head(PROVEN_ROWS)
     if not hasattr(estimator, "feature_names_in_"):
         rows = rows.to_numpy()
+    if signature.output.targets:
+        with answering():
+            check(model, columns, told(estimator, signature.output, rows), kind)
+        return
     with answering():
         values = estimator.predict(rows)
     labels = candidate.labels

@@ -10,23 +10,28 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from serve_app.core.signature import Column, Output, OutputKind, Signature
+from serve_app.core.signature import SEVERAL, Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
-from serve_app.models import onnx, sklearn, xgboost
+from serve_app.models import onnx, several, sklearn, xgboost
 from serve_app.models.frames import describe
 
 PROBED_ROWS = 100
 
 
 def infer(
-    estimator: Any, flavour: str, frame: pd.DataFrame, labels: Sequence[Any] = ()
+    estimator: Any,
+    flavour: str,
+    frame: pd.DataFrame,
+    labels: Sequence[Any] = (),
+    targets: Sequence[str] = (),
 ) -> Signature:
     """What an estimator takes and gives.
 
-    `labels` name the classes of a model that was trained on 0, 1, 2, …, in that order.
+    `labels` name the classes of a model that was trained on 0, 1, 2, …, in that order; `targets`
+    name what it predicts where that is several things.
 
     Raises:
-        InvalidInput: a column cannot be served, or the labels do not fit.
+        InvalidInput: a column cannot be served, or the labels or targets do not fit.
     """
     _trained_on(estimator, frame)
     inputs = describe(frame)
@@ -42,7 +47,13 @@ def infer(
     else:
         with answering():
             kind, found, probabilities, width = sklearn.outputs(estimator, rows)
-            scores = 0 if kind == "transform" else sklearn.scores_width(estimator, rows)
+            without = kind in {"transform", "multioutput"}
+            scores = 0 if without else sklearn.scores_width(estimator, rows)
+    about = several.named(found, targets) if kind in SEVERAL else ()
+    if about:
+        found, scores = (), scores if scores == width else 0
+    if labels and about:
+        raise InvalidInput("labels name the classes of one target, but the model predicts several")
     if labels and len(labels) != len(found):
         msg = f"the model knows {len(found)} classes, but {len(labels)} labels were given"
         raise InvalidInput(msg)
@@ -56,7 +67,7 @@ def infer(
         with answering():
             columns = _columns(estimator, rows)
     output = Output(
-        cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns, scores
+        cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns, scores, about
     )
     return Signature(inputs, output)
 

@@ -15,9 +15,9 @@ import xgboost
 from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
-from serve_app.core.signature import Output, Signature
+from serve_app.core.signature import Output, Signature, Target
 from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed, RowsRefused
-from serve_app.models import raw_scores
+from serve_app.models import raw_scores, several
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, matrix
@@ -170,8 +170,10 @@ class WrapperModel(_Boosted):
             ModelFailed: XGBoost failed.
         """
         if columns.rows == 0:
-            return _nothing(self._labels, probabilities=self._classifies)
+            return _nothing(self._output, self._labels)
         try:
+            if self._output.targets:
+                return _yes_or_no(self._wrapper.predict_proba(self._rows(columns)))
             if not self._classifies:
                 return Prediction(self._wrapper.predict(self._rows(columns)))
             probabilities = self._wrapper.predict_proba(self._rows(columns))
@@ -205,11 +207,13 @@ class BoosterModel(_Boosted):
         """
         classifies = self._output.kind == "classification"
         if columns.rows == 0:
-            return _nothing(self._labels, probabilities=self._output.probabilities)
+            return _nothing(self._output, self._labels)
         try:
             raw = self._said(columns, output_margin=False)
         except Exception as error:
             raise _failed(error) from error
+        if self._output.targets:
+            return _yes_or_no(raw)
         if not classifies:
             return Prediction(raw)
         if not self._output.probabilities:
@@ -232,6 +236,10 @@ class BoosterModel(_Boosted):
 
 def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
     """The kind of a model's output, its labels, whether it gives probabilities, its width."""
+    booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
+    if _objective(booster) == "binary:logistic" and _width(booster) > 1:
+        targets = tuple(Target(str(place), (0, 1)) for place in range(_width(booster)))
+        return "multilabel", targets, True, len(targets)
     if not isinstance(estimator, xgboost.Booster):
         if hasattr(estimator, "predict_proba"):
             return "classification", tuple(range(int(estimator.n_classes_))), True, 1
@@ -267,8 +275,15 @@ def _objective(booster: xgboost.Booster) -> str:
     return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
 
 
-def _nothing(labels: Array, *, probabilities: bool) -> Prediction:
-    empty = np.empty((0, len(labels)), np.float32) if probabilities else None
+def _yes_or_no(probabilities: Array) -> Prediction:
+    """What XGBoost's own classifier says of several labels: yes above 0.5."""
+    return Prediction((probabilities > np.float32(0.5)).astype(np.int64), probabilities)
+
+
+def _nothing(output: Output, labels: Array) -> Prediction:
+    if output.targets:
+        return several.nothing(output)
+    empty = np.empty((0, len(labels)), np.float32) if output.probabilities else None
     return Prediction(labels[:0] if len(labels) else np.empty(0, np.float32), empty)
 
 
