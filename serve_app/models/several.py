@@ -85,7 +85,8 @@ def says(estimator: Any) -> Callable[[Any], Any]:
     """The `predict` of an estimator that says one thing, as an array (n,)."""
     only = _classes(estimator, 1)
     if only is None:
-        found: Callable[[Any], Any] = estimator.predict
+        # A transformer has none, and is asked for none.
+        found: Callable[[Any], Any] = getattr(estimator, "predict", None)
         return found
     return lambda rows: dense(estimator.predict(rows)).reshape(-1).astype(only[0].dtype)
 
