@@ -9,8 +9,12 @@ import scipy.sparse as sp
 import xgboost
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
-from sklearn.linear_model import RidgeClassifierCV
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    RidgeClassifier,
+    RidgeClassifierCV,
+)
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
@@ -63,9 +67,7 @@ OF_ARRAYS = {
     "chain": ClassifierChain(LogisticRegression(), random_state=0),
     "one against the rest": OneVsRestClassifier(LogisticRegression()),
     "xgboost": xgboost.XGBClassifier(n_estimators=3),
-    "xgboost in a pipeline": make_pipeline(
-        StandardScaler(), xgboost.XGBClassifier(n_estimators=3)
-    ),
+    "xgboost in a pipeline": make_pipeline(StandardScaler(), xgboost.XGBClassifier(n_estimators=3)),
 }
 """Estimators whose `predict_proba` is one array (n, targets): how likely yes is."""
 WITHOUT = {
@@ -136,18 +138,14 @@ def test_a_target_with_one_class_in_training_is_that_for_sure(name, target, shar
 
 
 def test_sparse_predictions_are_answered_as_plain_ones():
-    output, said, model = answered(
-        OneVsRestClassifier(LogisticRegression()), sp.csr_matrix(FLAGS)
-    )
+    output, said, model = answered(OneVsRestClassifier(LogisticRegression()), sp.csr_matrix(FLAGS))
     assert sp.issparse(model.predict(FRAME))
     np.testing.assert_array_equal(said.values, model.predict(FRAME).toarray())
     assert output.kind == "multilabel"
 
 
 def test_a_chain_of_more_than_two_classes_gives_no_probabilities_of_unknown_classes():
-    output, said, model = answered(
-        ClassifierChain(LogisticRegression(), random_state=0), NUMBERS
-    )
+    output, said, model = answered(ClassifierChain(LogisticRegression(), random_state=0), NUMBERS)
     assert output.kind == "multioutput"
     assert said.probabilities is None
     np.testing.assert_array_equal(said.values, model.predict(FRAME))
@@ -159,7 +157,7 @@ def test_stacking_says_how_likely_no_is_and_that_is_not_answered_as_yes():
         final_estimator=RandomForestClassifier(3, random_state=0),
         cv=2,
     )
-    output, said, model = answered(stacked, FLAGS)
+    _output, said, model = answered(stacked, FLAGS)
     assert said.probabilities is None
     np.testing.assert_array_equal(said.values, model.predict(FRAME))
 
