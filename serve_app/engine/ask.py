@@ -28,6 +28,7 @@ from serve_app.errors import (
 
 CANNOT = (Unavailable, ServerFault, RowsRefused)
 """What says that one variant cannot answer and another one may."""
+_ONE_CLASS = Output("classification")
 Combine = Callable[[Sequence[Member], tuple[Any, ...]], Prediction]
 
 
@@ -41,7 +42,7 @@ class Asked:
     labels: tuple[Any, ...]
     variant_timeout_s: float
     fallback: Variant | None
-    output: Output
+    output: Output = _ONE_CLASS
 
     @classmethod
     def of(cls, spec: Endpoint, models: Models, clock: Clock) -> Asked:

@@ -90,7 +90,8 @@ def _scorers(estimator: Any, target: Any) -> dict[str, str]:
 def _cross_validated(
     model: Any, frame: pd.DataFrame, target: Any, split: Any, scorers: Scorers
 ) -> dict[str, float]:
-    scores = cross_validate(model, frame, target, cv=split, scoring=scorers)
+    failed: Any = np.nan if target.ndim == 1 else "raise"
+    scores = cross_validate(model, frame, target, cv=split, scoring=scorers, error_score=failed)
     return {name: _upright(scorers[name], scores[f"test_{name}"].mean()) for name in scorers}
 
 

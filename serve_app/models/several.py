@@ -7,7 +7,7 @@ classes or none at all, dense matrices or sparse ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse
@@ -86,8 +86,8 @@ def says(estimator: Any) -> Callable[[Any], Any]:
     only = _classes(estimator, 1)
     if only is None:
         # A transformer has none, and is asked for none.
-        found: Callable[[Any], Any] = getattr(estimator, "predict", None)
-        return found
+        found: Any = getattr(estimator, "predict", None)
+        return cast("Callable[[Any], Any]", found)
     return lambda rows: dense(estimator.predict(rows)).reshape(-1).astype(only[0].dtype)
 
 
