@@ -25,7 +25,11 @@ from serve_app.errors import InvalidInput
     help="What it was trained on: CSV or Parquet, the features by name. An ONNX graph needs none, "
     "nor does an MLflow directory with an input example.",
 )
-@click.option("--target", help="The column of the data that is predicted, if it is in there.")
+@click.option(
+    "--target",
+    help="The column of the data that is predicted, if it is in there; of several things that "
+    "are predicted at once, their columns with commas between.",
+)
 @click.option("--labels", help="Names of classes 0, 1, 2 …, with commas between.")
 @click.option("--schema", type=click.Path(exists=True, dir_okay=False), help="Corrections (JSON).")
 @click.option("--trust", multiple=True, metavar="TYPE", help="A type in the model to trust.")
@@ -102,6 +106,7 @@ def register(
             origin=None if directory is None else directory.origin,
             truth=wanted,
             evaluate=evaluate,
+            targets=tuple(map(str, getattr(wanted, "columns", ()))),
         )
         store = Registry(registry)
         manifest = use_case.register(
@@ -183,10 +188,16 @@ def _data(data: str, target: str | None) -> tuple[Any, Any]:
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     if target is None:
         return frame, None
-    if target not in frame.columns:
-        msg = f"{path} has no column {target!r}; it has {', '.join(map(str, frame.columns))}"
-        raise InvalidInput(msg)
-    return frame.drop(columns=target), frame[target]
+    if target in frame.columns:
+        return frame.drop(columns=target), frame[target]
+    targets = [name.strip() for name in target.split(",")]
+    for name in targets:
+        if name not in frame.columns:
+            msg = f"{path} has no column {name!r}; it has {', '.join(map(str, frame.columns))}"
+            raise InvalidInput(msg)
+    if len(set(targets)) < len(targets):
+        raise InvalidInput(f"--target {target} names a column twice")
+    return frame.drop(columns=targets), frame[targets]
 
 
 def _coarser(

@@ -11,6 +11,9 @@ OutputKind = Literal[
 ]
 """What a version gives; see `Output`."""
 
+SEVERAL: frozenset[str] = frozenset({"multilabel", "multioutput"})
+"""The kinds of output that say something of each of several targets."""
+
 Container = Literal["array", "frame", "list", "series"]
 """In what an estimator is handed its rows: a matrix, a frame, or its one column alone."""
 
@@ -94,7 +97,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One of several things that are classified at once, and its classes."""
+    """One of several things that are classified at once, and its classes.
+
+    Of a yes or no there are two, first what stands for no: 0 and 1, or False and True.
+    """
 
     name: str
     labels: tuple[Any, ...]
@@ -119,7 +125,9 @@ class Output:
     `kind` says which: one class per row (classification, of `labels`), yes or no to each of
     `targets` (multilabel), a class of each of `targets` (multioutput), numbers (regression),
     the named outputs of a graph as they are (tensors, described by `columns`), or columns for
-    another model (transform).
+    another model (transform). Where there are `targets`, `width` is their number and `labels` is
+    empty. The probabilities of yes or no are one per target, that of yes; those of a class of
+    each are all classes of the first target, then all of the second, and so on.
     """
 
     kind: OutputKind
@@ -129,6 +137,13 @@ class Output:
     columns: tuple[Column, ...] = ()
     scores_width: int = 0
     targets: tuple[Target, ...] = ()
+
+    @property
+    def shares(self) -> int:
+        """How many probabilities a row has, where there are any."""
+        if self.kind == "multioutput":
+            return sum(len(target.labels) for target in self.targets)
+        return len(self.targets) if self.targets else len(self.labels)
 
     @property
     def raw_scores(self) -> bool:

@@ -29,7 +29,8 @@ class Candidate:
     the columns that are inferred from the frame; `source` and `target` say in words where
     the data came from and what is predicted, `origin` where the model did. `truth` is the
     target of the frame's rows, where it is known: what the model says is held against it, and
-    with `evaluate` clones of the estimator are fitted and scored by it.
+    with `evaluate` clones of the estimator are fitted and scored by it. `targets` name what is
+    predicted where that is several things.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Candidate:
     origin: str | None = None
     truth: Any = None
     evaluate: bool = False
+    targets: Sequence[str] = ()
 
 
 def in_order(candidate: Candidate) -> Candidate:

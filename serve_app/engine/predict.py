@@ -99,6 +99,7 @@ class Predictor:
             labels=stage.labels,
             warnings=warnings,
             cached_rows=cached_rows,
+            several=stage.several,
         )
 
 

@@ -54,7 +54,14 @@ def register(
     """
     name, flavour = owner(candidate.estimator)
     candidate = in_order(candidate)
-    inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels, candidate.truth)
+    inferred = infer(
+        candidate.estimator,
+        name,
+        candidate.frame,
+        candidate.labels,
+        candidate.truth,
+        targets=candidate.targets,
+    )
     signature = replace(inferred, inputs=tuple(candidate.inputs or inferred.inputs))
     warnings: tuple[str, ...] = ()
     if candidate.evaluate:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from serve_app.gateway import openapi_answers
 from serve_app.gateway import openapi_schemas as schemas
 from serve_app.gateway.openapi_schemas import JSON, EndpointDescription
 from serve_app.protocols import tensors
@@ -41,7 +42,7 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
         paths[f"/v1/models/{described.name}:predict"] = {"post": _native(described)}
         paths[f"/v2/models/{described.name}/infer"] = {"post": _open_inference(described)}
         paths[f"/v1/models/{described.name}:feedback"] = {"post": _feedback(described)}
-        if described.output.probabilities:
+        if described.output.probabilities and described.output.kind != "multioutput":
             paths[f"/v1/models/{described.name}:classify"] = {
                 "post": _examples(described, "classify")
             }
@@ -54,7 +55,7 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
         components[f"{described.name}.Table"] = schemas.table(described)
         components[f"{described.name}.Request"] = schemas.request(described)
         components[f"{described.name}.InferRequest"] = schemas.infer_request(described)
-        components[f"{described.name}.Answer"] = schemas.answer(described)
+        components[f"{described.name}.Answer"] = openapi_answers.answer(described)
     return {
         "openapi": "3.1.0",
         "info": {

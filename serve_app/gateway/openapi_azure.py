@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from serve_app.core.signature import Column, Output, Signature
+from serve_app.protocols import several
 
 VERSIONS = ("2", "3", "3.1")
 _PLACES = {
@@ -82,7 +83,8 @@ def _cell(column: Column) -> dict[str, Any]:
 
 
 def _answer(output: Output) -> dict[str, Any]:
-    kinds = {type(label) for label in output.labels}
+    labels = several.all_labels(output) if output.targets else output.labels
+    kinds = {type(label) for label in labels}
     one: dict[str, Any] = {"type": "number"}
     if kinds:
         named = {bool: "boolean", int: "integer", float: "number"}

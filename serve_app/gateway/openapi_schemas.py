@@ -273,45 +273,6 @@ def ref(name: str) -> JSON:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def answer(described: EndpointDescription) -> JSON:
-    """The body of an answer in the native dialect."""
-    output = described.output
-    number: JSON = {"type": ["number", "null"]}
-    value = number
-    if output.kind == "classification":
-        value = {"enum": list(output.labels)} if output.labels else {}
-    value = value if output.width == 1 else _list_of(value)
-    if output.probabilities or output.raw_scores:
-        value = {"anyOf": [value, number, _list_of(number)]}
-    predictions = _list_of(value)
-    properties: JSON = {
-        "predictions": {"description": "One per row.", **predictions},
-        "outputs": {"description": "The same, where columns were sent.", **predictions},
-        "endpoint": {"const": described.name},
-        "variants": {
-            "description": "The versions whose predictions are in this answer.",
-            "type": "array",
-            "items": {"type": "string"},
-        },
-        "snapshot": {"description": "The configuration that chose them.", "type": "integer"},
-        "prediction_id": {"type": "string"},
-        "request_id": {"type": "string"},
-        "id": {"type": "string"},
-        "fallback": {"description": "True when the fallback answered.", "const": True},
-        "left_out": {"type": "array", "items": {"$ref": "#/components/schemas/LeftOut"}},
-        "warnings": {
-            "description": "The first 20 rules that were broken and only warned of.",
-            "type": "array",
-            "items": {"$ref": "#/components/schemas/Violation"},
-        },
-    }
-    if output.probabilities:
-        properties["probabilities"] = _list_of(_list_of(number))
-        properties["classes"] = {"description": "What the probabilities are of.", "type": "array"}
-    required = ["predictions", "endpoint", "variants", "snapshot", "prediction_id", "request_id"]
-    return {"type": "object", "required": required, "properties": properties}
-
-
 def native_example(described: EndpointDescription) -> JSON:
     """A request in the native dialect."""
     return {"instances": [described.example_row]}
@@ -368,7 +329,10 @@ FEEDBACK: JSON = {
             "minLength": 1,
             "maxLength": feedback.MAX_ID_CHARACTERS,
         },
-        "truth": {"description": "What was right, one value per row."},
+        "truth": {
+            "description": "What was right, one value per row; where answers are about several "
+            "targets, one list per row with a value for each of them."
+        },
         "reward": {
             "description": "How good the prediction was; more is better.",
             "type": ["number", "null"],

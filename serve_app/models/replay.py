@@ -101,7 +101,19 @@ def _values(array: Array) -> list[Any]:
         listed: list[Any] = array.astype(np.float64).tolist()
         return _without_nan(listed)
     values: list[Any] = array.tolist()
-    return values
+    return _plain(values) if array.dtype == object else values
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    """The same with Python's own scalars in place of NumPy's, which no JSON holds."""
+    return [
+        _plain(value)
+        if isinstance(value, list)
+        else value.item()
+        if isinstance(value, np.generic)
+        else value
+        for value in values
+    ]
 
 
 def _without_nan(values: list[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ strangers: what could be small on the wire and large in memory is refused before
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import util
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ import orjson
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
-from serve_app.core.messages import Method, Payload, RawColumns, Response
+from serve_app.core.messages import PREDICT_PROBA, Method, Payload, RawColumns, Response
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
-from serve_app.protocols import json_body, methods
+from serve_app.protocols import json_body, methods, several
 from serve_app.protocols.dialect import ByPath, Call, Reply
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def is_installed() -> bool:
 
 class ArrowStream(ByPath):
     """A column per feature; a column `prediction` and, where there are any, `probabilities`.
+
+    Of several yes or no, both hold a list with one for each; of a class of each of several
+    targets, a struct with a field for each.
 
     `predict_method` in the metadata of the request's schema makes `predict_proba` or
     `raw_scores` the predictions.
@@ -81,12 +84,12 @@ class ArrowStream(ByPath):
 
         prediction = response.answer.prediction
         try:
-            columns = {"prediction": _written(methods.answered(response))}
+            columns = {"prediction": _answered(response)}
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             msg = "answers of several kinds have no form as a column; accept application/json"
             raise InvalidInput(msg) from error
         if prediction.probabilities is not None:
-            columns["probabilities"] = _written(prediction.probabilities)
+            columns["probabilities"] = _shares(response, prediction.probabilities)
         batch = pa.record_batch(columns).replace_schema_metadata(_about(response))
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batch.schema) as writer:
@@ -218,6 +221,34 @@ def _values(column: pa.ChunkedArray) -> Sequence[Any]:
     return listed
 
 
+def _answered(response: Response) -> pa.Array:
+    values = methods.answered(response)
+    if response.request.payload.method == PREDICT_PROBA:
+        return _shares(response, values)
+    output = response.several
+    if (
+        output is None
+        or not several.is_split(output)
+        or values is response.answer.prediction.scores
+    ):
+        return _written(values)
+    return _struct(several.columns(values, output))
+
+
+def _shares(response: Response, shares: Any) -> pa.Array:
+    output = response.several
+    if output is None or not several.is_split(output):
+        return _written(shares)
+    return _struct(several.parts(shares, output))
+
+
+def _struct(by_target: Mapping[str, Any]) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    arrays = [_written(values) for values in by_target.values()]
+    return pa.StructArray.from_arrays(arrays, names=list(by_target))
+
+
 def _written(values: Any) -> pa.Array:
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
@@ -236,6 +267,7 @@ def _about(response: Response) -> dict[str, str]:
         "prediction_id": response.prediction_id,
         "request_id": response.request.id,
         "classes": response.labels,
+        **several.about(response),
         "fallback": answer.fallback,
         "left_out": [asdict(failure) for failure in answer.left_out],
         "warnings": [asdict(warned) for warned in response.warnings],

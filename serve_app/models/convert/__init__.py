@@ -37,6 +37,9 @@ def convert(estimator: Any, signature: Signature) -> Program:
     Raises:
         Inconvertible: it, or a part of it, has no compiled form; says why.
     """
+    if signature.output.targets:
+        msg = "it says several things of each row, which has no compiled form"
+        raise Inconvertible(msg)
     given = Given(len(signature.inputs), signature.inputs)
     if signature.output.kind == "transform":
         operation, handed_on = transformer(estimator, given)

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 import skops.io
 import xgboost
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -294,3 +296,53 @@ class TestRegistered:
     def test_examples_that_are_registered_are_left_as_they_are(self, serve_app):
         said = serve_app("train-examples", "cultivar", "progression", "--json")
         assert [model["version"] for model in json.loads(said.out)] == [1, 1]
+
+
+@pytest.fixture
+def several(churn):
+    """A forest of two targets, and its data with a column for each."""
+    frame = pd.read_csv(churn / "train.csv")
+    frame["visitor"] = (frame["visits"] > frame["visits"].median()).astype(int)
+    frame["churned"] = frame["churned"].astype(int)
+    frame.to_csv(churn / "both.csv", index=False)
+    forest = RandomForestClassifier(5, max_depth=3, random_state=0)
+    forest.fit(frame[["age", "visits"]], frame[["churned", "visitor"]])
+    (churn / "both.skops").write_bytes(skops.io.dumps(forest))
+    return churn
+
+
+def test_several_targets_are_named_with_commas_between(serve_app, several):
+    more = ["--data", "both.csv", "--target", "churned,visitor"]
+    said = serve_app("register", "both", "both.skops", *more)
+    assert "registered both@1 (multilabel)" in said.out
+    assert "several things" in said.out
+    shown = serve_app("models", "show", "both").out
+    assert "multilabel of churned, visitor, probabilities" in shown
+    metrics = json.loads(serve_app("models", "show", "both", "--json").out)["metrics"]["held_out"]
+    assert set(metrics) == {"subset_accuracy", "mean_f1", "f1 churned", "f1 visitor"}
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("churned,gone", "no column 'gone'"), ("churned,churned", "twice")],
+)
+def test_targets_that_are_no_columns_are_refused(serve_app, several, target, words):
+    said = serve_app("register", "both", "both.skops", "--data", "both.csv", "--target", target)
+    assert said.code == 1
+    assert words in said.err
+
+
+def test_a_target_that_cannot_be_learned_from_a_part_is_not_evaluated_with_a_word(
+    serve_app, several
+):
+    frame = pd.read_csv("both.csv")
+    frame["visitor"] = [1, *[0] * (len(frame) - 1)]
+    frame.to_csv("rare.csv", index=False)
+    each = MultiOutputClassifier(LogisticRegression())
+    each.fit(frame[["age", "visits"]], frame[["churned", "visitor"]])
+    (several / "each.skops").write_bytes(skops.io.dumps(each))
+    more = ["--data", "rare.csv", "--target", "churned,visitor"]
+    said = serve_app("register", "rare", "each.skops", *more)
+    assert said.code == 0, said.err
+    assert "not evaluated" in said.err
+    assert "registered rare@1 (multilabel)" in said.out
