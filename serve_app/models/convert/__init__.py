@@ -18,6 +18,9 @@ from serve_app.models.compiled.operation import chain
 from serve_app.models.convert import (
     boosted,
     encoders,
+    functions,
+    imputers,
+    kernels,
     linear,
     meta,
     neighbours,
@@ -28,7 +31,9 @@ from serve_app.models.convert import (
 from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, predictor, transformer
 
 __all__ = ["Inconvertible", "convert"]
-FAMILIES = (boosted, encoders, linear, meta, neighbours, rows, targets, trees)
+FAMILIES = (
+    boosted, encoders, functions, imputers, kernels, linear, meta, neighbours, rows, targets, trees,
+)  # fmt: skip
 
 
 def convert(estimator: Any, signature: Signature) -> Program:

@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RANSACRegressor
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -75,6 +76,11 @@ def _search(search: Any, given: Given) -> Scored:
 @predicts(RANSACRegressor, SelfTrainingClassifier)
 def _wrapped(model: Any, given: Given) -> Scored:
     return predictor(model.estimator_, given)
+
+
+@predicts(FrozenEstimator)
+def _frozen(model: Any, given: Given) -> Scored:
+    return predictor(model.estimator, given)
 
 
 @predicts(VotingRegressor)
