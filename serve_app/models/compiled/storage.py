@@ -15,7 +15,7 @@ from serve_app.errors import ArtifactRejected
 from serve_app.models.compiled.operation import KINDS, Operation
 
 _MODULES = (
-    "arithmetic", "categories", "classes", "distances", "ensembles", "functions", "gaps",
+    "arithmetic", "categories", "classes", "curves", "distances", "ensembles", "functions", "gaps",
     "kernels", "model", "neighbours", "trees",
 )  # fmt: skip
 _LAYOUT = "layout"

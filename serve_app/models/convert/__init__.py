@@ -17,6 +17,7 @@ from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
 from serve_app.models.convert import (
     boosted,
+    curves,
     encoders,
     functions,
     imputers,
@@ -32,7 +33,8 @@ from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, pre
 
 __all__ = ["Inconvertible", "convert"]
 FAMILIES = (
-    boosted, encoders, functions, imputers, kernels, linear, meta, neighbours, rows, targets, trees,
+    boosted, curves, encoders, functions, imputers, kernels, linear, meta, neighbours, rows,
+    targets, trees,
 )  # fmt: skip
 
 
