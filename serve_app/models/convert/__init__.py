@@ -17,6 +17,7 @@ from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
 from serve_app.models.convert import (
     boosted,
+    clusters,
     curves,
     encoders,
     functions,
@@ -25,6 +26,7 @@ from serve_app.models.convert import (
     linear,
     meta,
     neighbours,
+    outliers,
     rows,
     targets,
     trees,
@@ -33,8 +35,8 @@ from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, pre
 
 __all__ = ["Inconvertible", "convert"]
 FAMILIES = (
-    boosted, curves, encoders, functions, imputers, kernels, linear, meta, neighbours, rows,
-    targets, trees,
+    boosted, clusters, curves, encoders, functions, imputers, kernels, linear, meta, neighbours,
+    outliers, rows, targets, trees,
 )  # fmt: skip
 
 

@@ -22,12 +22,12 @@ from serve_app.errors import ModelFailed
 from serve_app.models.compiled.arithmetic import ToMatrix
 from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
-from serve_app.models.convert import boosted, trees
+from serve_app.models.convert import boosted, outliers, trees
 from serve_app.models.convert.dispatch import PREDICTORS, Given, Inconvertible, predictor
 from serve_app.models.frames import Framer, matrix
 from serve_app.models.parity import Outputs
 
-_OF_TREES = (boosted.__name__, trees.__name__)
+_OF_TREES = (boosted.__name__, outliers.__name__, trees.__name__)
 
 
 @dataclass(frozen=True, slots=True)
