@@ -16,7 +16,7 @@ from serve_app.models.compiled.operation import KINDS, Operation
 
 _MODULES = (
     "arithmetic", "categories", "classes", "clusters", "curves", "distances", "ensembles",
-    "functions", "gaps", "kernels", "model", "neighbours", "trees",
+    "functions", "gaps", "kernels", "model", "neighbours", "texts", "trees",
 )  # fmt: skip
 _LAYOUT = "layout"
 

@@ -29,6 +29,7 @@ from serve_app.models.convert import (
     outliers,
     rows,
     targets,
+    texts,
     trees,
 )
 from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, predictor, transformer
@@ -36,7 +37,7 @@ from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, pre
 __all__ = ["Inconvertible", "convert"]
 FAMILIES = (
     boosted, clusters, curves, encoders, functions, imputers, kernels, linear, meta, neighbours,
-    outliers, rows, targets, trees,
+    outliers, rows, targets, texts, trees,
 )  # fmt: skip
 
 
