@@ -230,3 +230,17 @@ def squared_distances(x: Array, points: Array) -> Array:
     far += np.einsum("ij,ij->i", points, points)
     np.maximum(far, 0, out=far)
     return far
+
+
+@dataclass(frozen=True, eq=False)
+class CentredKernel(Operation):
+    """Likenesses to points, less what rows and points have in common with all points."""
+
+    of_points: Array
+    of_all: float
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, points)."""
+        of_rows = (x.sum(axis=1) / len(self.of_points))[:, np.newaxis]
+        centred: Array = x - self.of_points - of_rows + self.of_all
+        return centred

@@ -15,8 +15,8 @@ from serve_app.errors import ArtifactRejected
 from serve_app.models.compiled.operation import KINDS, Operation
 
 _MODULES = (
-    "arithmetic", "categories", "classes", "clusters", "curves", "distances", "ensembles",
-    "functions", "gaps", "kernels", "model", "neighbours", "texts", "trees",
+    "arithmetic", "categories", "classes", "clusters", "curves", "curves_back", "distances",
+    "ensembles", "functions", "gaps", "kernels", "model", "neighbours", "texts", "trees",
 )  # fmt: skip
 _LAYOUT = "layout"
 

@@ -27,6 +27,7 @@ from serve_app.models.convert import (
     meta,
     neighbours,
     outliers,
+    projections,
     rows,
     targets,
     texts,
@@ -37,7 +38,7 @@ from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, pre
 __all__ = ["Inconvertible", "convert"]
 FAMILIES = (
     boosted, clusters, curves, encoders, functions, imputers, kernels, linear, meta, neighbours,
-    outliers, rows, targets, texts, trees,
+    outliers, projections, rows, targets, texts, trees,
 )  # fmt: skip
 
 

@@ -6,23 +6,27 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.impute import SimpleImputer
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it makes it public
+from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
 
 from serve_app.core.columns import Array
 from serve_app.core.signature import Column
 from serve_app.models.compiled.arithmetic import AsFloat, Screen
 from serve_app.models.compiled.categories import FillGaps
-from serve_app.models.compiled.gaps import Impute
+from serve_app.models.compiled.gaps import FillInTurn, GapFlags, Impute, NearestFill
 from serve_app.models.compiled.operation import Operation, chain
 from serve_app.models.convert.dispatch import (
     NULLABLE,
     Given,
     Inconvertible,
+    as_array,
     dense,
     numbers,
+    predictor,
     transforms,
 )
 from serve_app.models.convert.encoders import gap_of, is_nan, plain
+from serve_app.models.convert.rows import floats
 
 Converted = tuple[Operation, Given]
 
@@ -39,9 +43,7 @@ def _imputer(imputer: Any, given: Given) -> Converted:
     missing = float(imputer.missing_values)
     averaged = imputer.strategy not in {"most_frequent", "constant"}
     fills, kept = _fills(imputer, given.width)
-    flagged = None
-    if imputer.add_indicator:
-        flagged = tuple(int(j) for j in imputer.indicator_.features_)
+    flagged = _flagged(imputer)
     operation = chain(
         to_matrix,
         AsFloat() if averaged else None,
@@ -50,6 +52,88 @@ def _imputer(imputer: Any, given: Given) -> Converted:
     )
     width = (given.width if kept is None else len(kept)) + len(flagged or ())
     return operation, given.matrix(width, screened=True)
+
+
+def _flagged(imputer: Any) -> tuple[int, ...] | None:
+    if not imputer.add_indicator:
+        return None
+    return tuple(int(j) for j in imputer.indicator_.features_)
+
+
+@transforms(MissingIndicator)
+def _flags(indicator: Any, given: Given) -> Converted:
+    dense(given, indicator)
+    if not is_nan(indicator.missing_values) or indicator.sparse is True:
+        msg = "a MissingIndicator flags what is no NaN, or gives a sparse matrix"
+        raise Inconvertible(msg)
+    to_matrix, given = numbers(given)
+    every = indicator.features == "all"
+    flagged = range(given.width) if every else (int(j) for j in indicator.features_)
+    flags = GapFlags(tuple(flagged), every or not indicator.error_on_new)
+    return chain(to_matrix, Screen(nan=True), flags), given.matrix(len(flags.flagged))
+
+
+def _only_nan(imputer: Any, given: Given) -> None:
+    dense(given, imputer)
+    if not is_nan(imputer.missing_values) or imputer.keep_empty_features:
+        msg = f"a {type(imputer).__name__} fills what is no NaN, or keeps columns of nothing"
+        raise Inconvertible(msg)
+
+
+@transforms(KNNImputer)
+def _nearest(imputer: Any, given: Given) -> Converted:
+    _only_nan(imputer, given)
+    if imputer.weights not in {"uniform", "distance"} or imputer.metric != "nan_euclidean":
+        msg = "a KNNImputer measures or weighs by code of its own"
+        raise Inconvertible(msg)
+    start, given = floats(given)
+    points = as_array(imputer._fit_X)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        known = ~np.isnan(points)
+        means = np.where(known, points, 0).sum(axis=0) / known.sum(axis=0)
+    kept = _kept(np.asarray(known.any(axis=0)))
+    near_counts = imputer.weights == "distance"
+    fill = NearestFill(
+        points, int(imputer.n_neighbors), near_counts, means, kept, _flagged(imputer)
+    )
+    return chain(start, fill), _after(given, kept, fill.flagged)
+
+
+@transforms(IterativeImputer)
+def _in_turn(imputer: Any, given: Given) -> Converted:
+    _only_nan(imputer, given)
+    if imputer.sample_posterior:
+        msg = "an IterativeImputer draws at random"
+        raise Inconvertible(msg)
+    start, given = floats(given)
+    initial = imputer.initial_imputer_
+    fills, kept = _fills(initial, given.width)
+    if initial.strategy == "constant":
+        msg = "an IterativeImputer starts from a constant"
+        raise Inconvertible(msg)
+    turns = imputer.imputation_sequence_ if imputer.n_iter_ else []
+    fill = FillInTurn(
+        start=Impute(fills, float("nan"), kept, None),
+        members=tuple(
+            predictor(turn.estimator, Given(len(turn.neighbor_feat_idx))).method("predict")
+            for turn in turns
+        ),
+        targets=tuple(int(turn.feat_idx) for turn in turns),
+        others=tuple(tuple(int(j) for j in turn.neighbor_feat_idx) for turn in turns),
+        low=as_array(imputer._min_value),
+        high=as_array(imputer._max_value),
+        kept=kept,
+        flagged=_flagged(imputer),
+    )
+    return chain(start, fill), _after(given, kept, fill.flagged)
+
+
+def _kept(valid: Array) -> tuple[int, ...] | None:
+    return None if valid.all() else tuple(np.flatnonzero(valid).tolist())
+
+
+def _after(given: Given, kept: tuple[int, ...] | None, flagged: tuple[int, ...] | None) -> Given:
+    return given.matrix((given.width if kept is None else len(kept)) + len(flagged or ()))
 
 
 def _is_object(column: Column) -> bool:

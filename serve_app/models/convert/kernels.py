@@ -107,11 +107,16 @@ def _classifier(model: Any, given: Given) -> Scored:
 def _ridge(model: Any, given: Given) -> Scored:
     dense(given, model)
     weights = as_array(model.dual_coef_)
-    kernel = _pairwise(model, as_array(model.X_fit_), model.gamma)
+    kernel = pairwise(model, as_array(model.X_fit_), model.gamma)
     return Scored(chain(screened(given), AsFloat(), kernel, MatMul(weights)))
 
 
-def _pairwise(model: Any, points: Array, gamma: float | None) -> Operation:
+def pairwise(model: Any, points: Array, gamma: float | None) -> Operation:
+    """The kernel of a model that has its settings, between rows and points.
+
+    Raises:
+        Inconvertible: it is none that is known here.
+    """
     if model.kernel not in _KINDS or model.kernel_params or points.dtype != np.float64:
         msg = f"{type(model).__name__} has a kernel of its own"
         raise Inconvertible(msg)
@@ -124,7 +129,7 @@ def _pairwise(model: Any, points: Array, gamma: float | None) -> Operation:
 @transforms(Nystroem)
 def _nystroem(model: Any, given: Given) -> tuple[Operation, Given]:
     dense(given, model)
-    kernel = _pairwise(model, as_array(model.components_), model.gamma)
+    kernel = pairwise(model, as_array(model.components_), model.gamma)
     turned = as_array(model.normalization_)
     operation = chain(screened(given), AsFloat(), kernel, MatMul(turned.T))
     return operation, given.matrix(turned.shape[0])
