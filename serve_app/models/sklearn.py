@@ -294,6 +294,10 @@ def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]
             return found
         labels = tuple(_scalar(label) for label in several.classes_of(estimator))
         return "classification", labels, hasattr(estimator, "predict_proba"), 1
+    if hasattr(estimator, "predict_proba"):
+        # A mixture calls its components 0, 1, 2, … and says how likely each is.
+        count = np.asarray(estimator.predict_proba(rows)).shape[1]
+        return "classification", tuple(range(count)), True, 1
     values = np.asarray(estimator.predict(rows))
     return "regression", (), False, 1 if values.ndim == 1 else values.shape[1]
 
