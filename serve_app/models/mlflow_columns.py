@@ -12,6 +12,7 @@ import pandas as pd
 import xgboost
 
 from serve_app.core.signature import DTYPES, Column
+from serve_app.core.times import DATETIMES
 from serve_app.errors import InvalidInput
 from serve_app.models.frames import OBJECT_WITH_NAN
 from serve_app.models.mlflow_example import Example
@@ -119,7 +120,7 @@ def _tensor(entry: Mapping[str, Any], name: str | None, called: str) -> Spec:
     inner = entry.get("tensor-spec")
     said, shape = (inner.get("dtype"), inner.get("shape")) if isinstance(inner, Mapping) else (0, 0)
     dtype = _TENSORS.get(str(said), str(said))
-    if dtype not in DTYPES:
+    if dtype not in DTYPES or dtype in DATETIMES:
         msg = f"{called} is a tensor of {said}, which cannot be served; make numbers or text of it"
         raise InvalidInput(msg)
     if not isinstance(shape, list) or len(shape) not in {1, 2}:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from serve_app.core import times
 from serve_app.core.columns import Array, Columns
 from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Signature
@@ -18,7 +21,7 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 
 
 def to_json(columns: Columns) -> dict[str, list[Any]]:
-    """Columns as JSON values; NaN becomes null."""
+    """Columns as JSON values; NaN becomes null, dates and decimals text."""
     return {name: _values(array) for name, array in columns.as_dict().items()}
 
 
@@ -84,8 +87,10 @@ def _values(array: Array) -> list[Any]:
         # Through float64, which JSON writes exactly.
         listed: list[Any] = array.astype(np.float64).tolist()
         return _without_nan(listed)
+    if array.dtype.kind == "M":
+        return list(times.texts(array, zoned=False))
     values: list[Any] = array.tolist()
-    return values
+    return [str(value) if isinstance(value, Decimal) else value for value in values]
 
 
 def _without_nan(values: list[Any]) -> list[Any]:
@@ -96,7 +101,11 @@ def _without_nan(values: list[Any]) -> list[Any]:
 
 
 def _array(column: Column, values: list[Any]) -> Array:
-    if column.dtype == "string" or (column.dtype == "bool" and None in values):
+    if column.is_datetime:
+        return times.array_of(values, replace(column, zone=None))
+    if column.dtype == "decimal":
+        values = [None if value is None else Decimal(value) for value in values]
+    if column.array_dtype.kind == "O" or (column.dtype == "bool" and None in values):
         array = np.empty(len(values), dtype=object)
         array[:] = values
         return array

@@ -146,7 +146,7 @@ def numbers(given: Given) -> tuple[Operation | None, Given]:
     if given.columns is None:
         return None, given
     for column in given.columns:
-        words = column.dtype == "string" or column.frame_dtype in {"category", "boolean"}
+        words = not column.is_numeric or column.frame_dtype in {"category", "boolean"}
         if words or (column.dtype == "bool" and column.nullable):
             msg = f"column {column.name!r} is no number where a number is needed"
             raise Inconvertible(msg)

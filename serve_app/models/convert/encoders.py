@@ -147,6 +147,10 @@ def _categorical(given: Given) -> tuple[Operation | None, list[Column | None]]:
     if any(c.dtype == "bool" and c.nullable for c in given.columns):
         msg = "a column of booleans has gaps"
         raise Inconvertible(msg)
+    for column in given.columns:
+        if not column.is_numeric and column.dtype != "string":
+            msg = f"column {column.name!r} holds neither numbers nor text"
+            raise Inconvertible(msg)
     categorical = [j for j, c in enumerate(given.columns) if c.frame_dtype == "category"]
     known = None
     if categorical:
@@ -175,10 +179,17 @@ def _gap(column: Column) -> str:
     """Which kind of gap scikit-learn would see in a column: None or NaN."""
     if column.dtype == "string" and column.frame_dtype in {None, "object"}:
         return "none"
-    if column.frame_dtype in {"string", "boolean"} and column.nullable:
+    if column.nullable and _marks_gaps_as_na(column):
         msg = f"column {column.name!r} marks its gaps as pandas.NA"
         raise Inconvertible(msg)
     return "nan"
+
+
+def _marks_gaps_as_na(column: Column) -> bool:
+    """Whether a gap of a column of text or truth values is pandas.NA, which equals nothing."""
+    kept = column.frame_dtype or ""
+    of_extension = kept.startswith("string") or kept.endswith("[pyarrow]")
+    return of_extension or kept in {"boolean", "object[NA]"}
 
 
 def _plain(value: Any) -> Any:
