@@ -83,6 +83,18 @@ def moment(text: str, column: Column) -> Any:
     return seconds.astype(column.dtype) + ticks
 
 
+def is_moment(text: str, *, zoned: bool) -> bool:
+    """Whether a text is an ISO 8601 date or date-time, with an offset or without one."""
+    parts = _ISO.fullmatch(text.strip())
+    if parts is None or (parts["zone"] is not None) != zoned:
+        return False
+    try:
+        np.datetime64(f"{parts['date']}T{parts['clock'] or '00:00'}", "s")
+    except ValueError:
+        return False
+    return True
+
+
 def array_of(texts: Iterable[str | None], column: Column) -> Array:
     """The texts as an array of the column's dtype; none is NaT.
 
