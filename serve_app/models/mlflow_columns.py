@@ -14,9 +14,12 @@ import xgboost
 from serve_app.core.signature import DTYPES, Column
 from serve_app.core.times import DATETIMES
 from serve_app.errors import InvalidInput
+from serve_app.models.declared import Declared
+from serve_app.models.frame_columns import described
 from serve_app.models.frames import OBJECT_WITH_NAN
 from serve_app.models.mlflow_example import Example
 from serve_app.models.onnx import Graph
+from serve_app.models.typed import typed
 
 _TYPES = {
     "boolean": "bool",
@@ -25,6 +28,8 @@ _TYPES = {
     "float": "float32",
     "double": "float64",
     "string": "string",
+    # The unit is that of the example.
+    "datetime": "datetime64[ns]",
 }
 _TENSORS = {"float16": "float32", "object": "string", "str": "string"}
 
@@ -226,6 +231,10 @@ def _column(spec: Spec, values: Sequence[Any]) -> tuple[Column, pd.Series[Any]]:
     if missing and "int" in dtype:
         # As in training: NumPy's integers have no gaps.
         dtype = "float64"
+    if dtype in DATETIMES:
+        series = typed(name, pd.Series(values, dtype=object), Declared("datetime"))
+        found = described(name, series)
+        return replace(found, nullable=nullable), series
     fits = {"string": (str,), "bool": (bool,)}.get(dtype, (int, float))
     for value in values:
         as_number = isinstance(value, bool) and dtype != "bool"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,9 +19,13 @@ ROWS = 8
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 
 
-def to_json(columns: Columns) -> dict[str, list[Any]]:
-    """Columns as JSON values; NaN becomes null, dates and decimals text."""
-    return {name: _values(array) for name, array in columns.as_dict().items()}
+def to_json(columns: Columns, inputs: Sequence[Column] = ()) -> dict[str, list[Any]]:
+    """Columns as JSON values; NaN becomes null, dates and decimals text.
+
+    `inputs` tell which columns have a time zone, and so what a request would say.
+    """
+    zoned = {column.name for column in inputs if column.zone is not None}
+    return {name: _values(array, name in zoned) for name, array in columns.as_dict().items()}
 
 
 def sample_columns(inputs: Mapping[str, list[Any]], signature: Signature) -> Columns:
@@ -82,13 +85,13 @@ def _same(before: Any, now: Any) -> bool:
     return bool(before == now)
 
 
-def _values(array: Array) -> list[Any]:
+def _values(array: Array, zoned: bool = False) -> list[Any]:
     if array.dtype.kind == "f":
         # Through float64, which JSON writes exactly.
         listed: list[Any] = array.astype(np.float64).tolist()
         return _without_nan(listed)
     if array.dtype.kind == "M":
-        return list(times.texts(array, zoned=False))
+        return list(times.texts(array, zoned=zoned))
     values: list[Any] = array.tolist()
     return [str(value) if isinstance(value, Decimal) else value for value in values]
 
@@ -102,7 +105,7 @@ def _without_nan(values: list[Any]) -> list[Any]:
 
 def _array(column: Column, values: list[Any]) -> Array:
     if column.is_datetime:
-        return times.array_of(values, replace(column, zone=None))
+        return times.array_of(values, column)
     if column.dtype == "decimal":
         values = [None if value is None else Decimal(value) for value in values]
     if column.array_dtype.kind == "O" or (column.dtype == "bool" and None in values):

@@ -41,7 +41,7 @@ def read_csv(
     if not lines:
         raise BadEncoding("the body is empty; send one line of values per row")
     known = {column.name: column for column in columns}
-    first = [cell.strip() for cell in lines[0]]
+    first = [_name(cell, known) for cell in lines[0]]
     named = header or bool(known.keys() & set(first))
     names = first if named else [column.name for column in columns]
     content = lines[1:] if named else lines
@@ -138,11 +138,17 @@ def write_lines(values: Sequence[Any]) -> bytes:
     return b"".join(json_body.dump(value) + b"\n" for value in values)
 
 
+def _name(cell: str, known: Mapping[str, Column]) -> str:
+    """A name in a header; blanks around it count where a column is called so."""
+    return cell if cell in known else cell.strip()
+
+
 def _cell(text: str, column: Column | None, row: int) -> Any:
     """A cell as a value of its column's type."""
     if text == "":
         return None
-    if column is None or column.dtype == "string":
+    if column is None or not column.is_numeric:
+        # What texts of dates and decimals say is the schema's business.
         return text
     plain = text.strip()
     if column.dtype == "bool" and plain.lower() in _TRUTHS:
