@@ -80,6 +80,6 @@ def evaluated(candidate: Candidate, signature: Signature) -> tuple[Candidate, tu
         found = evaluation(estimator, rows, candidate.truth)
     except Exception as error:  # noqa: BLE001 - whatever fails when fitted anew, it can serve
         said = str(error).strip().partition("\n")[0]
-        warning = f"it has no metrics: fitting it anew raised {type(error).__name__}: {said}"
+        warning = f"not evaluated: fitting it anew on parts of the data failed: {said}"
         return candidate, (warning,)
     return replace(candidate, evaluation=found), ()

@@ -103,7 +103,9 @@ def register(
         parameters=dict(stored.parameters),
         sample=None
         if sample is None
-        else Sample(inputs=to_json(sample), expected=expected(model, sample, kind)),
+        else Sample(
+            inputs=to_json(sample, inferred.inputs), expected=expected(model, sample, kind)
+        ),
         trusted_types=stored.trusted_types,
         pickle=stored.pickle and coarser is None,
         compiled=told,

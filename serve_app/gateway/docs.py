@@ -156,7 +156,8 @@ def _columns(columns: list[dict[str, Any]]) -> str:
 
 
 def _type(column: dict[str, Any]) -> str:
-    return escape(column["dtype"]) + (" <em>or null</em>" if column["nullable"] else "")
+    zone = f" <em>with an offset, as in</em> {escape(column['zone'])}" if "zone" in column else ""
+    return escape(column["dtype"]) + zone + (" <em>or null</em>" if column["nullable"] else "")
 
 
 def _values(column: dict[str, Any]) -> str:

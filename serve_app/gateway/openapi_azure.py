@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from serve_app.core.signature import Column, Output, Signature
+from serve_app.gateway.openapi_schemas import column_format
 from serve_app.protocols import several
 
 VERSIONS = ("2", "3", "3.1")
@@ -73,8 +74,9 @@ def _row(signature: Signature) -> dict[str, Any]:
 
 
 def _cell(column: Column) -> dict[str, Any]:
-    if column.dtype == "string":
-        return {"type": "string"}
+    if not column.is_numeric:
+        about = column_format(column)
+        return {"type": "string", **({"format": about} if about else {})}
     if column.dtype == "bool":
         return {"type": "boolean"}
     if "int" in column.dtype:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app.core import times
+from serve_app.core.cells import expectation
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column, Output
 from serve_app.protocols import feedback, methods, oip_outputs
@@ -72,10 +74,12 @@ def cell(column: Column, policy: Policy) -> JSON:
     """The value of one column; rules that only warn are told in words."""
     kind = _json_type(column)
     nullable = policy.null(column) != "refuse"
-    schema: JSON = {"type": [kind, "null"] if nullable else kind}
-    if kind in {"number", "integer"}:
-        schema["format"] = {"float64": "double", "float32": "float"}.get(column.dtype, column.dtype)
-    words = []
+    kinds = [kind, *(["number"] if column.dtype == "decimal" else []), *(["null"] * nullable)]
+    schema: JSON = {"type": kinds if len(kinds) > 1 else kind}
+    about = column_format(column)
+    if about is not None:
+        schema["format"] = about
+    words = _in_words(column)
     if column.categories is not None:
         if policy.category == "refuse":
             schema["enum"] = [*column.categories, *([None] if nullable else [])]
@@ -294,10 +298,31 @@ def v2_example(described: EndpointDescription) -> JSON:
     }
 
 
+def column_format(column: Column) -> str | None:
+    """The format of a column's values, by JSON Schema's names or those of OpenAPI's registry."""
+    if column.dtype == times.DATE:
+        return "date"
+    if column.is_datetime:
+        # RFC 3339 knows no date-time without an offset.
+        return "date-time-local" if column.zone is None else "date-time"
+    if column.dtype in {"bool", "string"}:
+        return None
+    return {"float64": "double", "float32": "float"}.get(column.dtype, column.dtype)
+
+
+def _in_words(column: Column) -> list[str]:
+    if column.is_datetime or column.dtype == "decimal":
+        said = expectation(column)
+        return [said[0].upper() + said[1:]]
+    return []
+
+
 def _json_type(column: Column) -> str:
+    if not column.is_numeric:
+        return "string"
     if column.dtype in {"float32", "float64"}:
         return "number"
-    return {"bool": "boolean", "string": "string"}.get(column.dtype, "integer")
+    return "boolean" if column.dtype == "bool" else "integer"
 
 
 def _made_up(column: Column) -> Any:
@@ -307,9 +332,16 @@ def _made_up(column: Column) -> Any:
     if kind == "boolean":
         return False
     if kind == "string":
-        return "text"
+        return _made_up_text(column)
     value = column.minimum if column.minimum is not None else column.maximum
     return int(value or 0) if kind == "integer" else float(value or 0)
+
+
+def _made_up_text(column: Column) -> str:
+    if column.is_datetime:
+        day = column.dtype == times.DATE
+        return "2024-05-01" + ("" if day else "T12:00:00") + ("" if column.zone is None else "Z")
+    return "12.50" if column.dtype == "decimal" else "text"
 
 
 def _in_json(value: Any) -> Any:

@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
-from serve_app.core.signature import Signature
+from serve_app.core.signature import Column, Signature
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed, RowsRefused
 from serve_app.models import raw_scores, several, threads
 from serve_app.models.containers import container_of, handed, handing
@@ -329,11 +329,13 @@ def _dense(result: Any) -> Array:
 
 
 def _empty(dtype: str) -> Array:
-    return np.empty(0, dtype=object if dtype == "string" else dtype)
+    return np.empty(0, dtype=Column("", dtype).array_dtype)
 
 
 def _failed(estimator: Any, error: Exception) -> ModelFailed | RowsRefused:
     """What went wrong: scikit-learn checks rows and says ValueError, anybody else's is a fault."""
+    if isinstance(error, RowsRefused):
+        return error
     innermost = error.__traceback__
     while innermost is not None and innermost.tb_next is not None:
         innermost = innermost.tb_next

@@ -44,7 +44,8 @@ def read_csv(
     if header is None:
         header = csv_header.names_columns(lines, columns, _fits)
     known = {column.name: column for column in columns}
-    names = [cell.strip() for cell in lines[0]] if header else [c.name for c in columns]
+    first = [_name(cell, known) for cell in lines[0]]
+    names = first if header else [column.name for column in columns]
     content = lines[1:] if header else lines
     json_body.check_rows(len(content), max_rows)
     if len(set(names)) < len(names):
@@ -147,11 +148,17 @@ def _fits(text: str, column: Column) -> bool:
     return True
 
 
+def _name(cell: str, known: Mapping[str, Column]) -> str:
+    """A name in a header; blanks around it count where a column is called so."""
+    return cell if cell in known else cell.strip()
+
+
 def _cell(text: str, column: Column | None, row: int) -> Any:
     """A cell as a value of its column's type."""
     if text == "":
         return None
-    if column is None or column.dtype == "string":
+    if column is None or not column.is_numeric:
+        # What texts of dates and decimals say is the schema's business.
         return text
     plain = text.strip()
     if column.dtype == "bool" and plain.lower() in _TRUTHS:

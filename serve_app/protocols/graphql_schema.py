@@ -155,7 +155,9 @@ def _row_type(one: NamedEndpoint, name: str) -> GraphQLInputObjectType:
     """A row; cells may be left out, since the endpoint's schema decides what becomes of that."""
     fields = {
         word: GraphQLInputField(
-            of_dtype(column.dtype), description=_told(column), out_name=column.name
+            of_dtype(column.dtype, zoned=column.zone is not None),
+            description=_told(column),
+            out_name=column.name,
         )
         for column, word in one.columns
     }

@@ -23,7 +23,7 @@ _OUTPUTS: Mapping[str, Method] = {"output-0": PREDICT, **methods.METHODS}
 """The outputs by name; KServe's scikit-learn server calls its only one `output-0`."""
 _PART = f"{PREDICT_PROBA}_"
 """Before the name of a target: the probabilities of its classes."""
-_DATATYPES = {"float32": "FP32", "float64": "FP64", "string": "BYTES"}
+_DATATYPES = {"float32": "FP32", "float64": "FP64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,9 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
 
 
 def datatype(column: Column) -> str:
-    """What the protocol calls the dtype of a column."""
+    """What the protocol calls the dtype of a column; dates and decimals are text to it."""
+    if not column.is_numeric:
+        return "BYTES"
     return _DATATYPES.get(column.dtype, column.dtype.upper())
 
 

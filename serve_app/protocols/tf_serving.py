@@ -210,7 +210,8 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
 
 
 def _input(column: Column) -> dict[str, Any]:
-    return _tensor(column.name, column.dtype, 1)
+    # Dates and decimals are text to it.
+    return _tensor(column.name, column.dtype if column.is_numeric else "string", 1)
 
 
 def _tensor(name: str, dtype: str, width: int, *, always_wide: bool = False) -> dict[str, Any]:

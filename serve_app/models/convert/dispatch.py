@@ -159,7 +159,7 @@ def numbers(given: Given) -> tuple[Operation | None, Given]:
     if given.columns is None:
         return None, given
     for column in given.columns:
-        if column.dtype == "string" or column.frame_dtype == "category":
+        if not column.is_numeric or column.frame_dtype == "category":
             msg = f"column {column.name!r} is no number where a number is needed"
             raise Inconvertible(msg)
     return chain(floats_of(given.columns), ToMatrix()), given.matrix(given.width)

@@ -138,6 +138,10 @@ def _categorical(given: Given) -> tuple[Operation | None, list[Column | None]]:
     dense(given, "an encoder of categories")
     if given.columns is None:
         return (None if given.screened else Screen(nan=True)), [None] * given.width
+    for column in given.columns:
+        if not column.is_numeric and column.dtype != "string":
+            msg = f"column {column.name!r} holds neither numbers nor text"
+            raise Inconvertible(msg)
     nullable = tuple(
         j for j, c in enumerate(given.columns) if (c.frame_dtype or "").startswith(NULLABLE)
     )
@@ -173,10 +177,16 @@ def gap_of(column: Column) -> str:
     """
     if column.dtype in {"string", "bool"} and column.frame_dtype in {None, "object"}:
         return "none"
-    if column.frame_dtype == "string" and column.nullable:
+    if column.nullable and column.dtype == "string" and _marks_gaps_as_na(column):
         msg = f"column {column.name!r} marks its gaps as pandas.NA"
         raise Inconvertible(msg)
     return "nan"
+
+
+def _marks_gaps_as_na(column: Column) -> bool:
+    """Whether a gap of a column of text is pandas.NA, which equals nothing."""
+    kept = column.frame_dtype or ""
+    return kept.startswith("string") or kept.endswith("[pyarrow]") or kept == "object[NA]"
 
 
 def plain(value: Any) -> Any:

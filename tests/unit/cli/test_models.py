@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 import skops.io
 import xgboost
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 
 @pytest.fixture
@@ -346,3 +347,59 @@ def test_a_target_that_cannot_be_learned_from_a_part_is_not_evaluated_with_a_wor
     assert said.code == 0, said.err
     assert "not evaluated" in said.err
     assert "registered rare@1 (multilabel)" in said.out
+
+
+def test_types_of_the_training_data_are_declared(folder, serve_app):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "zip": rng.choice(["00501", "10001", "NA"], 60),
+            "store": pd.Categorical(rng.choice([10, 20, 30], 60)),
+            "when": pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(0, 90, 60), "D"),
+        }
+    )
+    target = (frame["zip"] == "NA") | (frame["store"] == 20)
+    words = ColumnTransformer(
+        [
+            ("words", OneHotEncoder(), ["zip"]),
+            ("stores", OneHotEncoder(), make_column_selector(dtype_include="category")),
+        ]
+    )
+    fitted = make_pipeline(words, LogisticRegression()).fit(frame, target)
+    joblib.dump(fitted, folder / "model.joblib")
+    frame.assign(bought=target).to_csv(folder / "train.csv", index=False)
+    (folder / "types.yaml").write_text("dtypes:\n  store: category\n  when: datetime\n")
+    register = ["register", "shop", "model.joblib", "--allow-pickle"]
+    register += ["--data", "train.csv", "--target", "bought"]
+
+    asked = serve_app(*register)
+    assert asked.code == 1
+    assert "column 'zip'" in asked.err
+    unknown = serve_app(*register, "--dtypes", "zipp=string")
+    assert "no column 'zipp'; it has 'zip', 'store', 'when', 'bought'" in unknown.err
+    said = serve_app(*register, "--dtypes", "zip=string", "--dtypes", "types.yaml", "--json")
+    inputs = {c["name"]: c for c in json.loads(said.out)["signature"]["inputs"]}
+    assert inputs["zip"]["categories"] == ["00501", "10001", "NA"]
+    assert (inputs["store"]["dtype"], inputs["store"]["categories"]) == ("int64", [10, 20, 30])
+    assert inputs["when"]["dtype"].startswith("datetime64")
+    dashes = (folder / "train.csv").read_text().replace("NA", "-")
+    (folder / "dashes.csv").write_text(dashes)
+    named = [*register[:-4], "--data", "dashes.csv", "--target", "bought", "--na-values", "-"]
+    gaps = serve_app(*named, "--dtypes", "zip=string", "--dtypes", "types.yaml", "--no-evaluate")
+    assert gaps.code == 1  # the model never saw a gap
+    assert "Found unknown categories" in gaps.err
+
+
+def test_the_rows_that_judge_a_quantised_version_have_the_declared_types_too(folder, serve_app):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"zip": rng.choice(["00501", "10001"], 80), "x": rng.normal(size=80)})
+    target = (frame["zip"] == "00501") & (frame["x"] > 0)
+    encoded = ColumnTransformer([("zip", OneHotEncoder(), ["zip"])], remainder="passthrough")
+    fitted = make_pipeline(encoded, RandomForestClassifier(5, random_state=0)).fit(frame, target)
+    (folder / "model.skops").write_bytes(skops.io.dumps(fitted))
+    frame.assign(hit=target).to_csv(folder / "train.csv", index=False)
+    arguments = ["--data", "train.csv", "--held-out", "train.csv", "--target", "hit"]
+    arguments += ["--quantise", "int8", "--tolerance", "1", "--no-evaluate"]
+    assert "column 'zip'" in serve_app("register", "shop", "model.skops", *arguments).err
+    said = serve_app("register", "shop", "model.skops", *arguments, "--dtypes", "zip=string")
+    assert "registered shop@1" in said.out
