@@ -113,7 +113,6 @@ def register(
         estimator = read(trust=trust, allow_pickle=allow_pickle)
         given = _given(estimator, directory, data_of, (data, target), schema)
         frame, wanted = given.frame, given.target
-        status.update("evaluating, compiling, proving, storing …")
         candidate = use_case.Candidate(
             name,
             estimator,
@@ -129,14 +128,15 @@ def register(
             targets=tuple(map(str, getattr(wanted, "columns", ()))),
         )
         store = Registry(registry)
-        manifest = use_case.register(
-            store,
-            candidate,
-            trust=trust,
-            allow_pickle=allow_pickle,
-            compile=cast("use_case.Compile", compile_ or "auto"),
-            coarser=_coarser(quantise, data_of, (held_out, target), (frame, wanted), tolerance),
-        )
+        with output.progress_of("serve_app", status):
+            manifest = use_case.register(
+                store,
+                candidate,
+                trust=trust,
+                allow_pickle=allow_pickle,
+                compile=cast("use_case.Compile", compile_ or "auto"),
+                coarser=_coarser(quantise, data_of, (held_out, target), (frame, wanted), tolerance),
+            )
         if alias:
             store.set_alias(name, alias, manifest.version, by=manifest.created_by)
     _tell(manifest, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Samp
 from serve_app.registry.store import Registry
 
 __all__ = ["Candidate", "Coarser", "register"]
+_log = logging.getLogger(__name__)
 COMPARED_ROWS = 20_000
 Compile = Literal["auto", "never", "required"]
 
@@ -65,6 +67,7 @@ def register(
     signature = replace(inferred, inputs=tuple(candidate.inputs or inferred.inputs))
     warnings: tuple[str, ...] = ()
     if candidate.evaluate:
+        _log.info("fitting it anew on parts of the data")
         candidate, warnings = evaluated(candidate, inferred)
     stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
     model = resolve(name).load(
@@ -76,6 +79,7 @@ def register(
     )
     columns = to_columns(candidate.frame.head(PROVEN_ROWS))
     kind = inferred.output.kind
+    _log.info("holding what is stored against the model")
     warnings = (
         *warnings,
         *prove(model, flavour, candidate, inferred, str(stored.parameters.get("objective", ""))),
