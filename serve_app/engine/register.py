@@ -14,7 +14,7 @@ from serve_app.core.columns import Columns
 from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Signature
 from serve_app.errors import InvalidInput
-from serve_app.models import owner, resolve
+from serve_app.models import owner, resolve, several
 from serve_app.models.compilation import BACKEND, Compilation, compilation
 from serve_app.models.compiled import storage
 from serve_app.models.compiled.model import FILE as COMPILED
@@ -25,7 +25,6 @@ from serve_app.models.frames import to_columns
 from serve_app.models.onnx import Graph
 from serve_app.models.quantise import Precision, is_coarse, quantised, score
 from serve_app.models.replay import ROWS, check, expected, to_json
-from serve_app.models.several import told
 from serve_app.models.signature import answering, infer
 from serve_app.registry.manifest import (
     Compiled,
@@ -246,15 +245,18 @@ def _prove(model: Any, candidate: Candidate, columns: Columns, signature: Signat
         rows = rows.to_numpy()
     if signature.output.targets:
         with answering():
-            check(model, columns, told(estimator, signature.output, rows), kind)
+            check(model, columns, several.told(estimator, signature.output, rows), kind)
         return
     with answering():
-        values = estimator.predict(rows)
+        values = several.says(estimator)(rows)
+    if signature.output.width == 1:
+        # Some say one thing of each row in a column of its own.
+        values = np.asarray(values).reshape(-1)
     labels = candidate.labels
     said = [labels[int(value)] for value in values] if labels else values.tolist()
     wanted: dict[str, Any] = {"values": said}
     if signature.output.probabilities:
-        wanted["probabilities"] = estimator.predict_proba(rows).astype("float64").tolist()
+        wanted["probabilities"] = several.shares_of(estimator)(rows).astype("float64").tolist()
     check(model, columns, wanted, kind)
 
 

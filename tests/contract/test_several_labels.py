@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import xgboost
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import (
@@ -295,3 +296,21 @@ def test_an_ensemble_of_other_targets_is_refused_and_says_which(second):
     store = Registry(f"memory://other-{len(second[0])}")
     (problem,) = declared(store, ["x", "y", "z"], FLAGS, second).problems
     assert "first@1 gives 'x' of [0, 1], 'y' of [0, 1], 'z' of [0, 1]" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("estimator", "target"),
+    [
+        (LinearRegression(), FRAME[["a"]] * 2),
+        (PLSRegression(1), FRAME[["a"]] * 2),
+        (MultiOutputClassifier(LogisticRegression()), FLAGS[:, :1]),
+        (ClassifierChain(LogisticRegression()), FLAGS[:, :1]),
+    ],
+    ids=["linear", "pls", "each", "chain"],
+)
+def test_what_answers_in_a_column_of_its_own_is_registered(estimator, target):
+    model = fitted(estimator, FRAME, target)
+    store = Registry(f"memory://column-{type(estimator).__name__}")
+    register(store, Candidate("m", model, FRAME))
+    said = load(store, "m", 1).model.predict(to_columns(FRAME))
+    np.testing.assert_allclose(said.values, np.ravel(model.predict(FRAME)))
