@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import xgboost
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import (
@@ -25,7 +26,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
+from serve_app.config import ControlSettings
 from serve_app.core import targets
+from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.register import Candidate, register
 from serve_app.errors import InvalidInput
@@ -262,3 +265,52 @@ def test_classes_are_evaluated_by_all_targets_at_once_and_by_each():
     names = ["subset_accuracy", "mean_accuracy", "accuracy city", "accuracy colour"]
     assert list(found.held_out) == list(found.baseline) == names
     assert found.held_out["subset_accuracy"] > found.baseline["subset_accuracy"]
+
+
+ENSEMBLE = {"kind": "ensemble", "variants": [{"model": "first@1"}, {"model": "second@1"}]}
+
+
+def declared(store, names, target, second):
+    """What becomes of an ensemble of a forest and of one of other targets."""
+    pairs = (("first", names, target), ("second", *second))
+    for name, known_as, of in pairs:
+        model = fitted(RandomForestClassifier(3, random_state=0), FRAME, of)
+        register(store, Candidate(name, model, FRAME, targets=known_as), compile="never")
+    settings = ControlSettings.model_validate({"endpoints": {"both": {"route": ENSEMBLE}}})
+    return declare(settings, store.manifest)
+
+
+def test_an_ensemble_may_know_its_targets_in_another_order():
+    turned = (["z", "y", "x"], FLAGS[:, ::-1])
+    found = declared(Registry("memory://turned"), ["x", "y", "z"], FLAGS, turned).checked()["both"]
+    names = [[target.name for target in variant.targets] for variant in found.variants]
+    assert names == [["x", "y", "z"], ["z", "y", "x"]]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [(["x", "y", "w"], FLAGS), (["x", "y"], FLAGS[:, :2])],
+    ids=["another name", "one less"],
+)
+def test_an_ensemble_of_other_targets_is_refused_and_says_which(second):
+    store = Registry(f"memory://other-{len(second[0])}")
+    (problem,) = declared(store, ["x", "y", "z"], FLAGS, second).problems
+    assert "first@1 gives 'x' of [0, 1], 'y' of [0, 1], 'z' of [0, 1]" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("estimator", "target"),
+    [
+        (LinearRegression(), FRAME[["a"]] * 2),
+        (PLSRegression(1), FRAME[["a"]] * 2),
+        (MultiOutputClassifier(LogisticRegression()), FLAGS[:, :1]),
+        (ClassifierChain(LogisticRegression()), FLAGS[:, :1]),
+    ],
+    ids=["linear", "pls", "each", "chain"],
+)
+def test_what_answers_in_a_column_of_its_own_is_registered(estimator, target):
+    model = fitted(estimator, FRAME, target)
+    store = Registry(f"memory://column-{type(estimator).__name__}")
+    register(store, Candidate("m", model, FRAME))
+    said = load(store, "m", 1).model.predict(to_columns(FRAME))
+    np.testing.assert_allclose(said.values, np.ravel(model.predict(FRAME)))
