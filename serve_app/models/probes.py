@@ -17,6 +17,7 @@ MAX_ROWS = 40_000
 SHUFFLED = 1000
 _TINY = (0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e-45, 1.2e-38)
 _HUGE = (1e15, 2.0**53, 2.0**53 + 2, 1e30, 3.4028234663852886e38, 3.5e38, 1e300, 1.79e308)
+_EXACT = 2.0**53 - 1
 _WORDS = ("", " ", "never seen in training", "ünïcödé ☃", "nan", "None", "0", "x" * 300)
 
 Thresholds = Mapping[int, Array]
@@ -37,6 +38,7 @@ def ordinary(
         array = columns.arrays[position]
         if array.dtype.kind in "fiu":
             values = _numbers(array, thresholds.get(position), min(budget, MAX_PER_COLUMN), rng)
+            values = _whole(column, values) if _holds_integers(column, array) else values
         else:
             values = _values(column, array)
         yield from _changed(columns, position, values, rng)
@@ -52,6 +54,8 @@ def strange(columns: Columns, inputs: Sequence[Column]) -> Iterator[Columns]:
             limits = np.array([np.nan, np.inf, -np.inf, *_HUGE, *(-h for h in _HUGE)])
             with np.errstate(over="ignore"):
                 edges = limits.astype(array.dtype)
+            if _holds_integers(column, array):
+                edges = _whole(column, edges)
         elif array.dtype.kind in "iu":
             info = np.iinfo(array.dtype)
             edges = np.array([info.min, info.max, info.max // 2 + 1], dtype=array.dtype)
@@ -60,6 +64,19 @@ def strange(columns: Columns, inputs: Sequence[Column]) -> Iterator[Columns]:
         for at in range(len(edges)):
             yield _with(first, position, edges[at : at + 1])
     yield _all_missing(first, inputs)
+
+
+def _holds_integers(column: Column, array: Array) -> bool:
+    """Whether floats stand for a column of integers and gaps, which takes no fractions."""
+    return array.dtype.kind == "f" and column.dtype.lstrip("u").startswith("int")
+
+
+def _whole(column: Column, values: Array) -> Array:
+    """What a column of integers takes of the numbers, as far as floats are exact; gaps stay."""
+    info = np.iinfo(column.dtype)
+    low, high = max(float(info.min), -_EXACT), min(float(info.max), _EXACT)
+    rounded = np.rint(values)
+    return np.unique(rounded[np.isnan(rounded) | ((rounded >= low) & (rounded <= high))])
 
 
 def learned(program: Operation) -> tuple[Array, tuple[str, ...]]:
