@@ -21,6 +21,7 @@ EVERYWHERE = 200
 STRANGE = 20
 _TINY = (0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e-45, 1.2e-38)
 _HUGE = (1e15, 2.0**53, 2.0**53 + 2, 1e30, 3.4028234663852886e38, 3.5e38, 1e300, 1.79e308)
+_EXACT = 2.0**53 - 1
 _WORDS = ("", " ", "never seen in training", "ünïcödé ☃", "nan", "None", "0", "x" * 300)
 
 Thresholds = Mapping[int, Array]
@@ -45,12 +46,12 @@ def ordinary(
     def values(position: int) -> Array:
         column, array = inputs[position], columns.arrays[position]
         if array.dtype.kind in "fiu":
-            return _numbers(array, thresholds.get(position), budget, rng)
+            return _numbers_of(column, array, thresholds.get(position), budget, rng)
         return _values(column, array)
 
     yield from _changed(columns, ((at, values(at)) for at in chosen), bounds.batch, rng)
     yield from _batches(_shuffled(columns, bounds, rng), bounds.batch)
-    yield _everywhere(columns, thresholds, bounds, rng)
+    yield _everywhere(columns, inputs, thresholds, bounds, rng)
 
 
 def strange(columns: Columns, inputs: Sequence[Column], seed: int) -> list[Columns]:
@@ -83,7 +84,8 @@ def _edges(column: Column, array: Array) -> Array:
     if array.dtype.kind == "f":
         limits = np.array([np.nan, np.inf, -np.inf, *_HUGE, *(-h for h in _HUGE)])
         with np.errstate(over="ignore"):
-            return limits.astype(array.dtype)
+            edges = limits.astype(array.dtype)
+        return _whole(column, edges) if _holds_integers(column, array) else edges
     if array.dtype.kind in "iu":
         info = np.iinfo(array.dtype)
         return np.array([info.min, info.max, info.max // 2 + 1], dtype=array.dtype)
@@ -109,6 +111,19 @@ def some_of_every_kind(inputs: Sequence[Column], count: int, seed: int) -> list[
         kinds.setdefault((column.dtype, column.frame_dtype, column.nullable), []).append(at)
     turns = itertools.chain.from_iterable(itertools.zip_longest(*kinds.values()))
     return sorted(itertools.islice((at for at in turns if at is not None), count))
+
+
+def _holds_integers(column: Column, array: Array) -> bool:
+    """Whether floats stand for a column of integers and gaps, which takes no fractions."""
+    return array.dtype.kind == "f" and column.dtype.lstrip("u").startswith("int")
+
+
+def _whole(column: Column, values: Array) -> Array:
+    """What a column of integers takes of the numbers, as far as floats are exact; gaps stay."""
+    info = np.iinfo(column.dtype)
+    low, high = max(float(info.min), -_EXACT), min(float(info.max), _EXACT)
+    rounded = np.rint(values)
+    return np.unique(rounded[np.isnan(rounded) | ((rounded >= low) & (rounded <= high))])
 
 
 def learned(program: Operation) -> tuple[Array, tuple[str, ...]]:
@@ -139,6 +154,14 @@ def _collect(value: Any, numbers: list[Array], words: set[str]) -> None:
     # Arrays of bytes are graphs: what these compare with, `convert/forest.py` tells.
     elif isinstance(value, np.ndarray) and value.dtype.kind in "fi":
         numbers.append(value.ravel().astype(np.float64))
+
+
+def _numbers_of(
+    column: Column, array: Array, thresholds: Array | None, budget: int, rng: Any
+) -> Array:
+    """Values of a column of numbers, what lies between and beside them, as the column takes them."""
+    values = _numbers(array, thresholds, budget, rng)
+    return _whole(column, values) if _holds_integers(column, array) else values
 
 
 def _numbers(array: Array, thresholds: Array | None, budget: int, rng: Any) -> Array:
@@ -271,16 +294,18 @@ def _shuffled(columns: Columns, bounds: Coverage, rng: Any) -> Columns:
     return Columns(columns.names, picked, None, count)
 
 
-def _everywhere(columns: Columns, thresholds: Thresholds, bounds: Coverage, rng: Any) -> Columns:
+def _everywhere(
+    columns: Columns, inputs: Sequence[Column], thresholds: Thresholds, bounds: Coverage, rng: Any
+) -> Columns:
     """Rows in which every number is one at or beside a value of training, or a threshold."""
     count = min(EVERYWHERE, bounds.batch)
     base = _rows(columns, rng.integers(0, columns.rows, count))
     rows = np.arange(count)
-    changes = [
-        (at, rows, rng.choice(_numbers(array, thresholds.get(at), LEAST_PER_COLUMN, rng), count))
-        for at, array in enumerate(columns.arrays)
-        if array.dtype.kind in "fiu"
-    ]
+    changes = []
+    for at, (column, array) in enumerate(zip(inputs, columns.arrays, strict=True)):
+        if array.dtype.kind in "fiu":
+            values = _numbers_of(column, array, thresholds.get(at), LEAST_PER_COLUMN, rng)
+            changes.append((at, rows, rng.choice(values, count)))
     return _with(base, changes)
 
 

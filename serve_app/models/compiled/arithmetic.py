@@ -192,10 +192,10 @@ class Elementwise(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Clip(Operation):
-    """Keeps numbers within bounds."""
+    """Keeps numbers within bounds; None is no bound."""
 
-    low: Array | float
-    high: Array | float
+    low: Array | float | None
+    high: Array | float | None
 
     def __call__(self, x: Array, /) -> Array:
         """The bounded numbers."""

@@ -1,4 +1,4 @@
-"""NumPy's functions of the columns of a frame, each in a type of its own."""
+"""NumPy's functions, of a matrix or of the columns of a frame, each in a type of its own."""
 
 from __future__ import annotations
 
@@ -7,40 +7,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from serve_app.core.columns import Array, Columns
-from serve_app.models.compiled.arithmetic import FUNCTIONS
 from serve_app.models.compiled.operation import Operation
 
 
 @dataclass(frozen=True, eq=False)
 class EachColumn(Operation):
-    """A function of every number of columns that stay apart."""
+    """An operation on arrays of any shape, for columns that stay apart."""
 
-    function: str
+    inner: Operation
 
     def __call__(self, x: Columns, /) -> Columns:
         """Columns of the same names."""
-        function = FUNCTIONS[self.function]
         if x.block is not None:
-            return Columns.from_block(x.names, function(x.block))
-        return Columns(x.names, [function(array) for array in x.arrays], None, x.rows)
+            return Columns.from_block(x.names, self.inner(x.block))
+        return Columns(x.names, [self.inner(array) for array in x.arrays], None, x.rows)
 
 
 @dataclass(frozen=True, eq=False)
-class ClipColumns(Operation):
-    """Keeps the numbers of columns that stay apart within bounds, where there are any."""
+class Rounded(Operation):
+    """Rounds to so many places behind the point, halves to the even digit."""
 
-    low: float | None
-    high: float | None
+    places: int
 
-    def __call__(self, x: Columns, /) -> Columns:
-        """Columns of the same names."""
-        if x.block is not None:
-            return Columns.from_block(x.names, np.clip(x.block, self.low, self.high))
-        return Columns(x.names, [self._clipped(array) for array in x.arrays], None, x.rows)
-
-    def _clipped(self, array: Array) -> Array:
-        clipped: Array = np.clip(array, self.low, self.high)
-        return clipped
+    def __call__(self, x: Array, /) -> Array:
+        """The same shape and dtype."""
+        rounded: Array = np.round(x, self.places)
+        return rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,3 +47,18 @@ class NumbersForGaps(Operation):
         """The same shape, finite where the numbers that are put are."""
         filled: Array = np.nan_to_num(x, nan=self.nan, posinf=self.above, neginf=self.below)
         return filled
+
+
+@dataclass(frozen=True, eq=False)
+class Typed(Operation):
+    """The columns of a matrix in types of their own, where they have no gaps."""
+
+    dtypes: tuple[str, ...]
+
+    def __call__(self, x: Array, /) -> Columns:
+        """Columns that are named by their positions."""
+        arrays: list[Array] = []
+        for column, dtype in zip(x.T, self.dtypes, strict=True):
+            fits = dtype.startswith("float") or not np.isnan(column).any()
+            arrays.append(column.astype(dtype) if fits else column)
+        return Columns([str(j) for j in range(len(arrays))], arrays, None, x.shape[0])

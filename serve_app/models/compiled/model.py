@@ -110,9 +110,14 @@ class CompiledModel:
             return Columns.from_block(self._names, np.empty((0, len(self._names))))
         try:
             with np.errstate(all="ignore"):
-                return Columns.from_block(self._names, self._linked(columns))
+                return self._named(self._linked(columns))
         except Exception as error:
             raise _failed(error) from error
+
+    def _named(self, features: Array | Columns) -> Columns:
+        if isinstance(features, Columns):
+            return Columns(self._names, features.arrays, None, features.rows)
+        return Columns.from_block(self._names, features)
 
     def _nothing(self) -> Prediction:
         if self._classes is None:

@@ -171,3 +171,55 @@ class MeanOfPoints(Operation):
     def __call__(self, x: Array, /) -> Any:
         """Shape (rows, outputs)."""
         return np.mean(self.worth[x], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class NearVotes(Operation):
+    """The share of votes for each class among the nearest points, counted by 1 / distance."""
+
+    nearest: Neighbours
+    votes: Array
+    classes: int
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, classes)."""
+        numbers = self.nearest(x)
+        weights = _weights(self.nearest, x, numbers)
+        said = self.votes[numbers]
+        shares = np.zeros((x.shape[0], self.classes))
+        rows = np.arange(x.shape[0])
+        for place in range(numbers.shape[1]):
+            shares[rows, said[:, place]] += weights[:, place]
+        result: Array = shares / shares.sum(axis=1)[:, np.newaxis]
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class NearMean(Operation):
+    """The mean of what the nearest points were worth, counted by 1 / distance."""
+
+    nearest: Neighbours
+    worth: Array
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, outputs)."""
+        numbers = self.nearest(x)
+        weights = _weights(self.nearest, x, numbers)
+        total = weights.sum(axis=1)
+        means = np.empty((x.shape[0], self.worth.shape[1]))
+        for output in range(self.worth.shape[1]):
+            means[:, output] = (self.worth[numbers, output] * weights).sum(axis=1) / total
+        return means
+
+
+def _weights(nearest: Neighbours, x: Array, numbers: Array) -> Array:
+    """1 / distance of the points that are named; of points in the same place, 1 for those alone."""
+    total = np.zeros(numbers.shape)
+    for feature in range(x.shape[1]):
+        apart = x[:, feature, np.newaxis] - nearest.points[numbers, feature]
+        total += np.square(apart) if nearest.power == 2.0 else np.abs(apart)
+    weights = 1.0 / (np.sqrt(total) if nearest.power == 2.0 else total)
+    endless = np.isinf(weights)
+    some = endless.any(axis=1)
+    weights[some] = endless[some]
+    return weights

@@ -10,11 +10,13 @@ operations, and in which order, the library computes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from serve_app.core.signature import Signature
+from serve_app.core.signature import Column, Signature
+from serve_app.models.compiled.functions import Typed
 from serve_app.models.compiled.model import Program
-from serve_app.models.compiled.operation import chain
+from serve_app.models.compiled.operation import Operation, chain
 from serve_app.models.convert import (
     boosted,
     clusters,
@@ -55,11 +57,7 @@ def convert(estimator: Any, signature: Signature) -> Program:
     if signature.output.kind == "transform":
         operation, handed_on = transformer(estimator, given)
         to_matrix, _ = numbers(handed_on)
-        dtypes = {column.dtype for column in signature.output.columns}
-        if len(dtypes) != 1 or not next(iter(dtypes)).startswith("float"):
-            msg = "it gives columns of different types"
-            raise Inconvertible(msg)
-        return Program(chain(operation, to_matrix))
+        return Program(chain(operation, to_matrix, _typed(signature.output.columns)))
     scored = predictor(estimator, given)
     if signature.output.kind == "regression":
         return Program(scored.scores, link=scored.link, raw=scored.decision)
@@ -70,3 +68,13 @@ def convert(estimator: Any, signature: Signature) -> Program:
     return Program(
         scored.scores, probabilities, scored.classes, link=scored.link, raw=scored.decision
     )
+
+
+def _typed(columns: Sequence[Column]) -> Operation | None:
+    """What gives the columns of a transformer types of their own, where they have some."""
+    dtypes = tuple(column.dtype for column in columns)
+    if "string" in dtypes:
+        msg = "it gives columns of text"
+        raise Inconvertible(msg)
+    alike = len(set(dtypes)) == 1 and dtypes[0].startswith("float")
+    return None if alike else Typed(dtypes)

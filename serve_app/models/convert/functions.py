@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
-from serve_app.core.columns import Columns
 from serve_app.core.signature import Column
 from serve_app.models.compiled.arithmetic import FUNCTIONS, Clip, Elementwise, Screen
-from serve_app.models.compiled.functions import ClipColumns, EachColumn, NumbersForGaps
+from serve_app.models.compiled.functions import EachColumn, NumbersForGaps, Rounded
 from serve_app.models.compiled.operation import Operation, chain
 from serve_app.models.convert.dispatch import (
     NULLABLE,
@@ -39,14 +38,13 @@ def _function(transformer: Any, given: Given) -> Converted:
     if function is None:
         return chain(start), given
     dense(given, transformer)
+    operation = _operation(function, settings)
     if given.columns is None or function is np.nan_to_num:
         # nan_to_num makes a matrix of a frame; all else leaves its columns apart.
         to_matrix, matrix = numbers(given)
-        of_matrix = _of_matrix(function, settings)
-        return chain(start, to_matrix, of_matrix), matrix.matrix(matrix.width)
-    operation = _of_columns(function, settings)
+        return chain(start, to_matrix, operation), matrix.matrix(matrix.width)
     columns = tuple(_after(column, operation) for column in given.columns)
-    return operation, replace(given, columns=columns, screened=False)
+    return EachColumn(operation), replace(given, columns=columns, screened=False)
 
 
 def _unfolded(function: Any, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -60,20 +58,15 @@ def _unfolded(function: Any, settings: Mapping[str, Any]) -> tuple[Any, dict[str
     return function, merged
 
 
-def _of_matrix(function: Any, settings: dict[str, Any]) -> Operation:
+def _operation(function: Any, settings: dict[str, Any]) -> Operation:
     if function is np.clip:
-        low, high = _bounds(settings)
-        return Clip(-np.inf if low is None else low, np.inf if high is None else high)
+        return Clip(*_bounds(settings))
     if function is np.nan_to_num and not set(settings) - {"nan", "posinf", "neginf", "copy"}:
         above, below = settings.get("posinf"), settings.get("neginf")
         return NumbersForGaps(_number(settings.get("nan", 0.0)), _bound(above), _bound(below))
+    if function in {np.round, np.around} and not set(settings) - {"decimals"}:
+        return Rounded(int(_number(settings.get("decimals", 0))))
     return Elementwise(_name(function, settings))
-
-
-def _of_columns(function: Any, settings: dict[str, Any]) -> Operation:
-    if function is np.clip:
-        return ClipColumns(*_bounds(settings))
-    return EachColumn(_name(function, settings))
 
 
 def _name(function: Any, settings: dict[str, Any]) -> str:
@@ -124,6 +117,5 @@ def _after(column: Column, operation: Operation) -> Column:
     if column.dtype == "string" or kind in {"category", "object"} or kind.startswith(NULLABLE):
         msg = f"a FunctionTransformer is given the column {column.name!r} of {kind}"
         raise Inconvertible(msg)
-    one = Columns.of({column.name: np.ones(1, dtype=column.dtype)})
-    dtype = operation(one).arrays[0].dtype.name
+    dtype = operation(np.ones(1, dtype=column.dtype)).dtype.name
     return replace(column, dtype=dtype, frame_dtype=dtype, categories=None)

@@ -9,7 +9,13 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from serve_app.models.compiled.arithmetic import Cast, Flatten
 from serve_app.models.compiled.classes import Largest
-from serve_app.models.compiled.neighbours import MeanOfPoints, Neighbours, ShareOfVotes
+from serve_app.models.compiled.neighbours import (
+    MeanOfPoints,
+    NearMean,
+    NearVotes,
+    Neighbours,
+    ShareOfVotes,
+)
 from serve_app.models.compiled.operation import Chain, Operation, chain
 from serve_app.models.convert.dispatch import (
     Given,
@@ -27,6 +33,15 @@ _POWERS = {"euclidean": 2.0, "manhattan": 1.0}
 
 
 def _nearest(model: Any, given: Given) -> Operation:
+    """The numbers of the nearest points."""
+    return chain(_rows(given), _neighbours(model, given))
+
+
+def _rows(given: Given) -> Operation:
+    return chain(screened(given), Cast("float64"))
+
+
+def _neighbours(model: Any, given: Given) -> Neighbours:
     dense(given, model)
     if model._fit_method != "kd_tree":
         msg = f"{type(model).__name__} searches by {model._fit_method!r} and not by 'kd_tree'"
@@ -35,8 +50,8 @@ def _nearest(model: Any, given: Given) -> Operation:
     if power is None:
         msg = f"{type(model).__name__} measures by the metric {model.effective_metric_!r}"
         raise Inconvertible(msg)
-    if model.weights != "uniform":
-        msg = f"{type(model).__name__} weights its neighbours"
+    if model.weights not in {"uniform", "distance"}:
+        msg = f"{type(model).__name__} weights its neighbours by code of its own"
         raise Inconvertible(msg)
     points, order, nodes, bounds = (as_array(part) for part in model._tree.get_arrays())
     if points.dtype != np.float64:
@@ -45,7 +60,7 @@ def _nearest(model: Any, given: Given) -> Operation:
     if points.size > MAX_CELLS:
         msg = f"the tree of {type(model).__name__} searches so many points quicker"
         raise Inconvertible(msg)
-    nearest = Neighbours(
+    return Neighbours(
         points=points,
         count=model.n_neighbors,
         power=power,
@@ -56,7 +71,6 @@ def _nearest(model: Any, given: Given) -> Operation:
         lower=bounds[0],
         upper=bounds[1],
     )
-    return chain(screened(given), Cast("float64"), nearest)
 
 
 @predicts(KNeighborsClassifier)
@@ -65,7 +79,11 @@ def _classifier(model: Any, given: Given) -> Scored:
         msg = "it classifies several targets at once"
         raise Inconvertible(msg)
     labels = as_array(model.classes_)
-    votes = chain(_nearest(model, given), ShareOfVotes(as_array(model._y), len(labels)))
+    said = as_array(model._y)
+    if model.weights == "distance":
+        votes = chain(_rows(given), NearVotes(_neighbours(model, given), said, len(labels)))
+    else:
+        votes = chain(_nearest(model, given), ShareOfVotes(said, len(labels)))
     return Scored(votes, None, Chain(()), Largest(), labels)
 
 
@@ -73,5 +91,8 @@ def _classifier(model: Any, given: Given) -> Scored:
 def _regressor(model: Any, given: Given) -> Scored:
     worth = as_array(model._y)
     flat = Flatten() if worth.ndim == 1 else None
-    mean = MeanOfPoints(worth.reshape(len(worth), -1))
+    worth = worth.reshape(len(worth), -1)
+    if model.weights == "distance":
+        return Scored(chain(_rows(given), NearMean(_neighbours(model, given), worth), flat))
+    mean = MeanOfPoints(worth)
     return Scored(chain(_nearest(model, given), mean, flat))

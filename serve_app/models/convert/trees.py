@@ -138,7 +138,6 @@ def _forest_classifier(model: Any, given: Given) -> Scored:
 
 def _boosted(model: Any, given: Given) -> tuple[Operation, int]:
     """The sums of a gradient boosting of scikit-learn, and how many there are per row."""
-    dense(given, model)
     if model.init is not None and model.init != "zero":
         msg = f"{type(model).__name__} starts from a model of the user's own"
         raise Inconvertible(msg)
