@@ -159,7 +159,7 @@ def _collect(value: Any, numbers: list[Array], words: set[str]) -> None:
 def _numbers_of(
     column: Column, array: Array, thresholds: Array | None, budget: int, rng: Any
 ) -> Array:
-    """Values of a column of numbers, what lies between and beside them, as the column takes them."""
+    """Values of a column, what lies between and beside them, as far as the column takes them."""
     values = _numbers(array, thresholds, budget, rng)
     return _whole(column, values) if _holds_integers(column, array) else values
 
