@@ -12,11 +12,18 @@ from serve_app.core.signature import Column
 JSON = dict[str, Any]
 
 
-def cell(column: Column, policy: Policy) -> JSON:
-    """The value of one column; rules that only warn are told in words."""
+def cell(column: Column, policy: Policy, *, numbers_as_text: bool = False) -> JSON:
+    """The value of one column; rules that only warn are told in words.
+
+    `numbers_as_text` is for what has decimals as text alone.
+    """
     kind = json_type(column)
     nullable = policy.null(column) != "refuse"
-    kinds = [kind, *(["number"] if column.dtype == "decimal" else []), *(["null"] * nullable)]
+    kinds = [
+        kind,
+        *(["number"] if column.dtype == "decimal" and not numbers_as_text else []),
+        *(["null"] * nullable),
+    ]
     schema: JSON = {"type": kinds if len(kinds) > 1 else kind}
     about = column_format(column)
     if about is not None:

@@ -208,7 +208,7 @@ def _tensor(column: Column, policy: Policy) -> JSON:
             "name": {"const": column.name},
             "shape": {"type": "array", **shape},
             "datatype": {"enum": _datatypes(column)},
-            "data": _list_of(cell(column, policy)),
+            "data": _list_of(cell(column, policy, numbers_as_text=True)),
         },
     }
 
