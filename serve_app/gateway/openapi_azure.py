@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.gateway.openapi_schemas import column_format
+from serve_app.gateway.openapi_columns import column_format
 from serve_app.protocols import several
 
 VERSIONS = ("2", "3", "3.1")

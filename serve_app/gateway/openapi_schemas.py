@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from serve_app.core import times
-from serve_app.core.cells import expectation
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column, Output
+from serve_app.gateway.openapi_columns import cell, json_type, made_up
 from serve_app.protocols import feedback, methods, oip_outputs
 
 JSON = dict[str, Any]
@@ -42,7 +41,7 @@ class EndpointDescription:
     def example_row(self) -> JSON:
         """One row that could be sent: of the training data, or else made up."""
         given = self.example or {}
-        return {c.name: _in_json(given.get(c.name, _made_up(c))) for c in self.inputs}
+        return {c.name: _in_json(given.get(c.name, made_up(c))) for c in self.inputs}
 
 
 def row(described: EndpointDescription) -> JSON:
@@ -68,32 +67,6 @@ def cells(described: EndpointDescription) -> JSON:
         "minItems": size,
         "maxItems": size,
     }
-
-
-def cell(column: Column, policy: Policy) -> JSON:
-    """The value of one column; rules that only warn are told in words."""
-    kind = _json_type(column)
-    nullable = policy.null(column) != "refuse"
-    kinds = [kind, *(["number"] if column.dtype == "decimal" else []), *(["null"] * nullable)]
-    schema: JSON = {"type": kinds if len(kinds) > 1 else kind}
-    about = column_format(column)
-    if about is not None:
-        schema["format"] = about
-    words = _in_words(column)
-    if column.categories is not None:
-        if policy.category == "refuse":
-            schema["enum"] = [*column.categories, *([None] if nullable else [])]
-        else:
-            words.append("Known values: " + ", ".join(str(value) for value in column.categories))
-    if kind in {"number", "integer"}:
-        for bound, value in (("minimum", column.minimum), ("maximum", column.maximum)):
-            if value is not None and policy.range == "refuse":
-                schema[bound] = value
-            elif value is not None:
-                words.append(f"{bound.capitalize()} in training: {value:.15g}")
-    if words:
-        schema["description"] = ". ".join(words) + "."
-    return schema
 
 
 def table(described: EndpointDescription) -> JSON:
@@ -235,7 +208,7 @@ def _tensor(column: Column, policy: Policy) -> JSON:
             "name": {"const": column.name},
             "shape": {"type": "array", **shape},
             "datatype": {"enum": _datatypes(column)},
-            "data": _list_of(cell(column, policy)),
+            "data": _list_of(cell(column, policy, numbers_as_text=True)),
         },
     }
 
@@ -246,7 +219,7 @@ def _matrix(described: EndpointDescription) -> list[JSON]:
     if len(datatypes) != 1:
         return []
     width = len(described.inputs)
-    kinds = {_json_type(column) for column in described.inputs}
+    kinds = {json_type(column) for column in described.inputs}
     nullable = all(described.policy.null(column) != "refuse" for column in described.inputs)
     value = {"type": [*sorted(kinds), *(["null"] if nullable else [])]}
     row_schema = {**_list_of(value), "minItems": width, "maxItems": width}
@@ -296,52 +269,6 @@ def v2_example(described: EndpointDescription) -> JSON:
             for column in described.inputs
         ]
     }
-
-
-def column_format(column: Column) -> str | None:
-    """The format of a column's values, by JSON Schema's names or those of OpenAPI's registry."""
-    if column.dtype == times.DATE:
-        return "date"
-    if column.is_datetime:
-        # RFC 3339 knows no date-time without an offset.
-        return "date-time-local" if column.zone is None else "date-time"
-    if column.dtype in {"bool", "string"}:
-        return None
-    return {"float64": "double", "float32": "float"}.get(column.dtype, column.dtype)
-
-
-def _in_words(column: Column) -> list[str]:
-    if column.is_datetime or column.dtype == "decimal":
-        said = expectation(column)
-        return [said[0].upper() + said[1:]]
-    return []
-
-
-def _json_type(column: Column) -> str:
-    if not column.is_numeric:
-        return "string"
-    if column.dtype in {"float32", "float64"}:
-        return "number"
-    return "boolean" if column.dtype == "bool" else "integer"
-
-
-def _made_up(column: Column) -> Any:
-    if column.categories:
-        return column.categories[0]
-    kind = _json_type(column)
-    if kind == "boolean":
-        return False
-    if kind == "string":
-        return _made_up_text(column)
-    value = column.minimum if column.minimum is not None else column.maximum
-    return int(value or 0) if kind == "integer" else float(value or 0)
-
-
-def _made_up_text(column: Column) -> str:
-    if column.is_datetime:
-        day = column.dtype == times.DATE
-        return "2024-05-01" + ("" if day else "T12:00:00") + ("" if column.zone is None else "Z")
-    return "12.50" if column.dtype == "decimal" else "text"
 
 
 def _in_json(value: Any) -> Any:

@@ -80,7 +80,7 @@ def _categories(column: Column) -> Makes:
     if column.is_datetime:
         known = _moments_of(column)
         codes = {value: code for code, value in enumerate(known.view("int64").tolist())}
-        return lambda array: _coded(array.view("int64").tolist(), codes, dtype)
+        return lambda array: _coded(_ticks(column, array).tolist(), codes, dtype)
     values: Sequence[Any] = column.categories or ()
     if column.dtype == "decimal":
         values = [Decimal(value) for value in values]
@@ -112,6 +112,11 @@ def _index(column: Column) -> pd.Index[Any]:
     return made
 
 
+def _ticks(column: Column, array: Array) -> Array:
+    """Dates and times as whole numbers, in the unit of the column."""
+    return array.astype(column.dtype, copy=False).view("int64")
+
+
 def _moments_of(column: Column) -> Array:
     return times.array_of(column.categories or (), column)
 
@@ -131,7 +136,10 @@ def _sparse(dtype: pd.SparseDtype) -> Makes:
 
 
 def _moments(dtype: pd.DatetimeTZDtype) -> Makes:
-    return lambda array: pd.DatetimeIndex(array).tz_localize("UTC").tz_convert(dtype.tz).array
+    plain = f"datetime64[{dtype.unit}]"
+    return lambda array: (
+        pd.DatetimeIndex(array.astype(plain)).tz_localize("UTC").tz_convert(dtype.tz).array
+    )
 
 
 def _arrow(column: Column, dtype: pd.ArrowDtype) -> Makes:
@@ -163,7 +171,7 @@ def _arrow_values(column: Column, kind: Any) -> Callable[[Array], Any]:
     if column.is_datetime:
 
         def moments(array: Array) -> Any:
-            ticks = pa.array(array.view("int64"), mask=np.isnat(array))
+            ticks = pa.array(_ticks(column, array), mask=np.isnat(array))
             if pa.types.is_date(kind):
                 return ticks.cast(pa.int32()).cast(pa.date32()).cast(kind)
             return ticks.cast(kind)

@@ -151,7 +151,7 @@ def _columns(transformer: Any, rows: Any) -> tuple[Column, ...]:
     """The columns that a transformer gives."""
     result = transformer.transform(rows)
     if isinstance(result, pd.DataFrame):
-        return tuple(Column(c.name, c.dtype, c.nullable) for c in describe(result))
+        return tuple(Column(c.name, c.dtype, c.nullable, zone=c.zone) for c in describe(result))
     if scipy.sparse.issparse(result):
         result = result.toarray()
     result = np.asarray(result)

@@ -151,7 +151,7 @@ def _read_csv(path: Path, delimiter: str, reading: Reading) -> Table:
     for name in raw.columns:
         wanted = reading.dtypes.get(name)
         if wanted is None or (wanted.word == "category" and wanted.inner is None):
-            _check_guess(name, raw[name], guessed[name])
+            _check_guess(name, raw[name], guessed[name], categories=wanted is not None)
             notices.extend(_taken_for_gaps(name, raw[name], guessed[name], reading))
             columns[name] = guessed[name]
         else:
@@ -227,7 +227,9 @@ def _check_names(columns: Any, dtypes: Mapping[str, Declared], path: Path) -> No
             raise InvalidInput(msg, column=name)
 
 
-def _check_guess(name: str, raw: pd.Series[Any], guessed: pd.Series[Any]) -> None:
+def _check_guess(
+    name: str, raw: pd.Series[Any], guessed: pd.Series[Any], *, categories: bool
+) -> None:
     """Refuse what looks like a number and would become another text, or another number.
 
     Raises:
@@ -239,9 +241,11 @@ def _check_guess(name: str, raw: pd.Series[Any], guessed: pd.Series[Any]) -> Non
     zeros = texts[texts.str.fullmatch(_LEADING_ZERO)]
     if len(zeros):
         number = "int64" if guessed.dtype.kind in "iu" else "float64"
+        said = "category[{}]" if categories else "{}"
         msg = (
             f"column {name!r} looks like text: {zeros.iloc[0]} in row {zeros.index[0]}; say "
-            f"--dtypes {name}=string, or {name}={number} if training had numbers"
+            f"--dtypes {name}={said.format('string')}, or {name}={said.format(number)} if "
+            "training had numbers"
         )
         raise InvalidInput(msg, column=name)
     if guessed.dtype.kind != "f":

@@ -178,7 +178,7 @@ def test_a_column_comes_out_of_a_stored_sample_as_it_was(name):
     frame = pd.DataFrame({"x": SERIES[name]})
     inputs = describe(frame)
     signature = Signature(inputs, Output("regression"))
-    columns = sample_columns(json.loads(json.dumps(to_json(to_columns(frame)))), signature)
+    columns = sample_columns(json.loads(json.dumps(to_json(to_columns(frame), inputs))), signature)
     pd.testing.assert_frame_equal(Framer(inputs).frame(columns), frame, check_column_type=False)
 
 

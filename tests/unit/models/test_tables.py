@@ -50,6 +50,8 @@ def test_a_column_declared_as_text_keeps_every_character(table):
 def test_leading_zeros_that_nobody_declared_are_asked_about(table, value, other):
     with pytest.raises(InvalidInput, match=r"column 'zip' looks like text: .*--dtypes zip=string"):
         table(f"zip,x\n{other},1\n{value},1\n")
+    with pytest.raises(InvalidInput, match=r"--dtypes zip=category\[string\], or zip=category\["):
+        table(f"zip,x\n{other},1\n{value},1\n", "zip=category")
     assert table(f"zip,x\n12,1\n{value},1\n", "zip=int64").frame["zip"].tolist() == [12, int(value)]
 
 
