@@ -9,6 +9,7 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,6 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from serve_app.engine.register import Candidate, register
 from serve_app.examples.trained import EXAMPLES
 from serve_app.registry.store import Registry
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 _numbers = itertools.count()
 

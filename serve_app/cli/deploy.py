@@ -1,4 +1,4 @@
-"""`serve-app deploy`: validate, `serve deploy`, and wait until it answers."""
+"""`serve-app deploy`: validate, `serve deploy`, and wait until it is in effect."""
 
 from __future__ import annotations
 
@@ -20,17 +20,26 @@ from serve_app.serving.cluster import Cluster, Running
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @output.option_state
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it answers.")
-@click.option("--timeout-s", default=180.0, show_default=True, help="How long to wait.")
+@click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until it is in effect."
+)
+@click.option(
+    "--timeout-s", "--timeout", default=180.0, show_default=True, help="How long to wait."
+)
 def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
-    """Check a config FILE, hand it to `serve deploy`, and wait until every endpoint answers."""
+    """Check a config FILE, hand it to `serve deploy`, and wait until it is in effect.
+
+    Then the next request is answered as the file says, whichever gateway it reaches. What is not
+    in effect in time is said, with an exit code other than 0.
+    """
     running = Cluster(Path(state)).require()
     require_valid(Path(file), running.environment[HOME_VARIABLE])
     with output.progress().status("serve deploy …"):
         serve_deploy(Path(file), running)
     if wait:
         wait_until_ready(running, Path(file), timeout_s=timeout_s)
-    click.echo(f"deployed {file}; documentation: {running.http_url}/docs")
+    state_words = "deployed" if wait else "handed to Serve (serve-app status tells how far it is):"
+    click.echo(f"{state_words} {file}; documentation: {running.http_url}/docs")
 
 
 def serve_deploy(file: Path, running: Running) -> None:

@@ -57,8 +57,8 @@ def show(name: str, state: str, as_json: bool) -> None:
     )
     output.print_table("Columns", COLUMN_HEADS, column_rows(found["signature"]["inputs"]))
     result = found["signature"]["output"]
-    labels = f": {', '.join(map(str, result['labels']))}" if result["labels"] else ""
-    click.echo(f"answers {result['kind']}{labels}")
+    named = result["labels"] or [target["name"] for target in result.get("targets", [])]
+    click.echo(f"answers {result['kind']}" + (f": {', '.join(map(str, named))}" if named else ""))
 
 
 COLUMN_HEADS = ["column", "dtype", "null", "minimum", "maximum", "categories"]

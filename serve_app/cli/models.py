@@ -144,7 +144,8 @@ def _left_out(compiled: Compiled, columns: int) -> str:
 
 def _gives(given: Output) -> str:
     more = {"probabilities": given.probabilities, "raw scores": given.raw_scores}
-    return ", ".join([given.kind, *(name for name, there in more.items() if there)])
+    of = f" of {', '.join(t.name for t in given.targets)}" if given.targets else ""
+    return ", ".join([given.kind + of, *(name for name, there in more.items() if there)])
 
 
 def _number(value: float | None) -> str | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 from rich.table import Table
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -22,6 +26,32 @@ def console() -> Console:
 def progress() -> Console:
     """Standard error, for what is going on."""
     return Console(stderr=True, highlight=False)
+
+
+class _ToStatus(logging.Handler):
+    """Shows what is being done beside a spinner."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(logging.INFO)
+        self._status = status
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one record in place of the last."""
+        self._status.update(f"{escape(record.getMessage())} …")
+
+
+@contextmanager
+def progress_of(logger: str, status: Status) -> Iterator[None]:
+    """Let a spinner show what a logger says meanwhile."""
+    log = logging.getLogger(logger)
+    handler, before = _ToStatus(status), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def warn(message: str) -> None:

@@ -51,10 +51,10 @@ def predict(
     if as_json:
         output.print_json(answer)
         return
-    classes = answer.get("classes", [])
+    said = "raw score" if raw_scores else "prediction"
     output.print_table(
         f"{endpoint}: {', '.join(answer['variants'])} under snapshot {answer['snapshot']}",
-        ["row", "raw score" if raw_scores else "prediction", *[f"p({label})" for label in classes]],
+        ["row", *prediction_heads(answer, said)],
         prediction_rows(answer),
     )
     for warning in answer.get("warnings", []):
@@ -65,13 +65,30 @@ def predict(
         )
 
 
+def prediction_heads(answer: dict[str, Any], said: str) -> list[str]:
+    """What stands above predictions and their probabilities; of several targets, their names."""
+    classes, targets = answer.get("classes", []), answer.get("targets")
+    if targets is None:
+        return [said, *[f"p({label})" for label in classes]]
+    heads = [f"{said} {name}" if said != "prediction" else name for name in targets]
+    if "probabilities" not in answer:
+        return heads
+    if not classes:
+        return [*heads, *[f"p({name})" for name in targets]]
+    pairs = zip(targets, classes, strict=True)
+    return [*heads, *[f"p({name}={label})" for name, labels in pairs for label in labels]]
+
+
 def prediction_rows(answer: dict[str, Any]) -> list[list[Any]]:
     """One row per prediction, with its probabilities."""
+    several = "targets" in answer
     probabilities = answer.get("probabilities") or [[] for _ in answer["predictions"]]
-    return [
-        [index, _shown(value), *[f"{p:.4f}" for p in row]]
-        for index, (value, row) in enumerate(zip(answer["predictions"], probabilities, strict=True))
-    ]
+    rows = []
+    for index, (value, row) in enumerate(zip(answer["predictions"], probabilities, strict=True)):
+        values = value if several else [value]
+        shares = [p for part in row for p in (part if isinstance(part, list) else [part])]
+        rows.append([index, *map(_shown, values), *[f"{p:.4f}" for p in shares]])
+    return rows
 
 
 def _shown(value: Any) -> str:

@@ -1,30 +1,35 @@
-"""Waits, visibly, until what was deployed answers."""
+"""Waits, visibly, until what was deployed is in effect."""
 
 from __future__ import annotations
 
 import csv
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from serve_app.cli import output, web
+from serve_app.cli.effect import declared_hash, gateways, not_in_effect
 from serve_app.errors import NotReady, ServeError, ServerFault
 from serve_app.serving.cluster import Running
+from serve_app.serving.messages import cause
 
 POLL_S = 0.5
 FAILED = {"DEPLOY_FAILED", "UNHEALTHY"}
 
 
 def wait_until_ready(running: Running, file: Path, *, timeout_s: float) -> None:
-    """Return once every application runs, HAProxy sees the gateway and all endpoints stand.
+    """Return once what a file declares is in effect on every gateway.
+
+    Every application runs as it was declared, every endpoint answers with the versions that it
+    was declared with, and each gateway replica has taken the snapshot that says so.
 
     Raises:
         ServerFault: an application failed; says which and why.
-        NotReady: it took longer than `timeout_s`; says what is missing.
+        NotReady: it took longer than `timeout_s`; says what is not in effect yet.
     """
     declared = yaml.safe_load(file.read_text())
     deadline = time.monotonic() + timeout_s
@@ -34,35 +39,40 @@ def wait_until_ready(running: Running, file: Path, *, timeout_s: float) -> None:
             if not missing:
                 return
             if time.monotonic() > deadline:
-                msg = f"not ready after {timeout_s:.0f} s: {missing}; see serve-app status"
+                msg = f"not in effect after {timeout_s:.0f} s: {missing}; see serve-app status"
                 raise NotReady(msg)
             status.update(missing)
             time.sleep(POLL_S)
 
 
 def _missing(running: Running, declared: Mapping[str, Any]) -> str:
-    """What is not there yet, in a few words; empty when everything is."""
+    """What is not in effect yet, in a few words; empty when everything is."""
     try:
-        missing = _applications(running, declared)
-        return missing or _proxy(running) or _endpoints(running, declared)
+        body = web.get(f"{running.dashboard_url}/api/serve/applications/", timeout_s=5.0)
+        states = body["applications"]
+        return (
+            _applications(states, declared["applications"])
+            or _proxy(running)
+            or _effect(running, states, declared["applications"])
+        )
     except ServerFault:
         raise
     except ServeError as error:
         return error.message
 
 
-def _applications(running: Running, declared: Mapping[str, Any]) -> str:
-    body = web.get(f"{running.dashboard_url}/api/serve/applications/", timeout_s=5.0)
-    states = body["applications"]
+def _applications(
+    states: Mapping[str, Mapping[str, Any]], declared: Sequence[Mapping[str, Any]]
+) -> str:
     waiting: list[str] = []
-    for application in declared["applications"]:
+    for application in declared:
         name = application["name"]
         state = states.get(name, {"status": "NOT_STARTED", "message": ""})
         if state["status"] in FAILED:
-            msg = f"application {name!r} failed: {_first_lines(state['message'])}"
+            msg = f"application {name!r} failed: {reason(state)}"
             raise ServerFault(msg)
         if state["status"] != "RUNNING":
-            waiting.append(f"{name} ({_why(state)})")
+            waiting.append(f"{name} ({reason(state) or state['status'].lower()})")
     return f"applications starting: {', '.join(waiting)}" if waiting else ""
 
 
@@ -78,23 +88,23 @@ def _proxy(running: Running) -> str:
     return "" if up else "HAProxy does not see the gateway yet"
 
 
-def _endpoints(running: Running, declared: Mapping[str, Any]) -> str:
+def _effect(
+    running: Running,
+    states: Mapping[str, Mapping[str, Any]],
+    declared: Sequence[Mapping[str, Any]],
+) -> str:
     web.get(f"{running.http_url}/v2/health/ready", timeout_s=5.0)
-    standing = web.get(f"{running.http_url}/v1/endpoints", timeout_s=5.0)
-    names = {endpoint["name"] for endpoint in standing["endpoints"]}
-    wanted: set[str] = set()
-    for application in declared["applications"]:
-        for deployment in application.get("deployments") or []:
-            wanted.update((deployment.get("user_config") or {}).get("endpoints", {}))
-    missing = sorted(wanted - names)
-    return f"endpoints starting: {', '.join(missing)}" if missing else ""
+    declaration = declared_hash(declared)
+    if declaration is None:
+        return ""
+    said = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
+    return "; ".join(not_in_effect(said, declaration, gateways(states)))
 
 
-def _why(state: Mapping[str, Any]) -> str:
-    """What Serve says of an application that does not run yet."""
-    said = [state["message"], *[d["message"] for d in state.get("deployments", {}).values()]]
-    return _first_lines(" ".join(filter(None, said))) or state["status"].lower()
+def reason(state: Mapping[str, Any]) -> str:
+    """What Serve says of an application that does not run: the cause, where it tells one.
 
-
-def _first_lines(message: str) -> str:
-    return " ".join(message.split())[-600:]
+    What it says of a deployment tells more than what it says of the application.
+    """
+    said = [d["message"] for d in state.get("deployments", {}).values()]
+    return cause("\n".join(filter(None, [state["message"], *said])))

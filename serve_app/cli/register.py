@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,9 @@ import click
 from serve_app.cli import output
 from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.errors import InvalidInput
+
+DataOf = Callable[[str, str | None], tuple[Any, Any]]
+"""Reads a file: its rows without the column of that name, and that column."""
 
 
 @click.command()
@@ -25,7 +28,25 @@ from serve_app.errors import InvalidInput
     help="What it was trained on: CSV or Parquet, the features by name. An ONNX graph needs none, "
     "nor does an MLflow directory with an input example.",
 )
-@click.option("--target", help="The column of the data that is predicted, if it is in there.")
+@click.option(
+    "--target",
+    help="The column of the data that is predicted, if it is in there; of several things that "
+    "are predicted at once, their columns with commas between.",
+)
+@click.option(
+    "--dtypes",
+    multiple=True,
+    metavar="COLUMN=TYPE,…",
+    help="Types that columns had in training: string, category, datetime, date, decimal, or "
+    "pandas' names; or a .yaml or .json file of them. CSV needs them, Parquet knows its own.",
+)
+@click.option(
+    "--na-values",
+    multiple=True,
+    metavar="WORD,…",
+    help='The words that are gaps in CSV, no others; "" is the empty cell. By default those of '
+    "pandas, and in columns declared as string only empty cells.",
+)
 @click.option("--labels", help="Names of classes 0, 1, 2 …, with commas between.")
 @click.option("--schema", type=click.Path(exists=True, dir_okay=False), help="Corrections (JSON).")
 @click.option("--trust", multiple=True, metavar="TYPE", help="A type in the model to trust.")
@@ -54,6 +75,8 @@ def register(
     file: str,
     data: str | None,
     target: str | None,
+    dtypes: tuple[str, ...],
+    na_values: tuple[str, ...],
     labels: str | None,
     schema: str | None,
     trust: tuple[str, ...],
@@ -85,11 +108,11 @@ def register(
         from serve_app.engine import register as use_case
         from serve_app.registry.store import Registry
 
+        data_of = _reader(dtypes, na_values, status.console)
         read, directory = _read(Path(file))
         estimator = read(trust=trust, allow_pickle=allow_pickle)
-        given = _given(estimator, directory, (data, target), schema)
+        given = _given(estimator, directory, data_of, (data, target), schema)
         frame, wanted = given.frame, given.target
-        status.update("evaluating, compiling, proving, storing …")
         candidate = use_case.Candidate(
             name,
             estimator,
@@ -102,16 +125,18 @@ def register(
             origin=None if directory is None else directory.origin,
             truth=wanted,
             evaluate=evaluate,
+            targets=tuple(map(str, getattr(wanted, "columns", ()))),
         )
         store = Registry(registry)
-        manifest = use_case.register(
-            store,
-            candidate,
-            trust=trust,
-            allow_pickle=allow_pickle,
-            compile=cast("use_case.Compile", compile_ or "auto"),
-            coarser=_coarser(quantise, (held_out, target), (frame, wanted), tolerance),
-        )
+        with output.progress_of("serve_app", status):
+            manifest = use_case.register(
+                store,
+                candidate,
+                trust=trust,
+                allow_pickle=allow_pickle,
+                compile=cast("use_case.Compile", compile_ or "auto"),
+                coarser=_coarser(quantise, data_of, (held_out, target), (frame, wanted), tolerance),
+            )
         if alias:
             store.set_alias(name, alias, manifest.version, by=manifest.created_by)
     _tell(manifest, as_json=as_json)
@@ -154,7 +179,11 @@ def _read(path: Path) -> tuple[Callable[..., Any], Any]:
 
 
 def _given(
-    estimator: Any, directory: Any, training: tuple[str | None, str | None], schema: str | None
+    estimator: Any,
+    directory: Any,
+    data_of: DataOf,
+    training: tuple[str | None, str | None],
+    schema: str | None,
 ) -> _Given:
     """The training data where it is named, else what MLflow or an ONNX graph knows of it."""
     from serve_app.models.frames import describe
@@ -163,7 +192,7 @@ def _given(
 
     data, target = training
     if data is not None:
-        frame, wanted = _data(data, target)
+        frame, wanted = data_of(data, target)
         inputs = describe(frame)
     elif directory is not None:
         table = directory.table(estimator)
@@ -176,21 +205,45 @@ def _given(
     return _Given(frame, wanted, _corrected(inputs, schema))
 
 
-def _data(data: str, target: str | None) -> tuple[Any, Any]:
-    import pandas as pd
+def _reader(dtypes: Sequence[str], na_values: Sequence[str], console: Any) -> DataOf:
+    """What reads a file of rows in the declared types, and tells what it took for granted."""
+    from serve_app.models.declared import declared
+    from serve_app.models.tables import Reading, read_table
 
-    path = Path(data)
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    words = tuple(word for text in na_values for word in text.split(","))
+    reading = Reading(declared(dtypes), words if na_values else None)
+
+    def data_of(data: str, target: str | None) -> tuple[Any, Any]:
+        table = read_table(Path(data), reading)
+        for notice in table.notices:
+            console.print(notice, markup=False, highlight=False)
+        return _parted(data, table.frame, target)
+
+    return data_of
+
+
+def _parted(data: str, frame: Any, target: str | None) -> tuple[Any, Any]:
+    """The rows without the target's columns, and the target."""
     if target is None:
         return frame, None
-    if target not in frame.columns:
-        msg = f"{path} has no column {target!r}; it has {', '.join(map(str, frame.columns))}"
-        raise InvalidInput(msg)
-    return frame.drop(columns=target), frame[target]
+    if target in frame.columns:
+        return frame.drop(columns=target), frame[target]
+    targets = [name.strip() for name in target.split(",")]
+    for name in targets:
+        if name not in frame.columns:
+            msg = f"{data} has no column {name!r}; it has {', '.join(map(str, frame.columns))}"
+            raise InvalidInput(msg)
+    if len(set(targets)) < len(targets):
+        raise InvalidInput(f"--target {target} names a column twice")
+    return frame.drop(columns=targets), frame[targets]
 
 
 def _coarser(
-    precision: str | None, judged: tuple[str | None, str | None], data: Any, tolerance: float
+    precision: str | None,
+    data_of: DataOf,
+    judged: tuple[str | None, str | None],
+    data: Any,
+    tolerance: float,
 ) -> Any:
     """The wish for a quantised version, with the rows that judge it."""
     if precision is None:
@@ -200,7 +253,7 @@ def _coarser(
     held_out, target = judged
     if target is None:
         raise click.UsageError("--quantise needs --target: without it nothing can be judged.")
-    frame, wanted = _data(held_out, target) if held_out else data
+    frame, wanted = data_of(held_out, target) if held_out else data
     if wanted is None:
         raise click.UsageError("--quantise needs --data or --held-out: rows that judge it.")
     if not held_out:
@@ -213,15 +266,16 @@ def _corrected(inferred: tuple[Any, ...], schema: str | None) -> tuple[Any, ...]
     """The inferred columns with the corrections of a file: `{"age": {"maximum": 120}}`."""
     if schema is None:
         return inferred
-    from serve_app.core.signature import Column
-
     columns = {column.name: column for column in inferred}
     corrections = json.loads(Path(schema).read_text())
-    allowed = {field.name for field in fields(Column)} - {"name", "frame_dtype"}
+    allowed = {"categories", "dtype", "maximum", "minimum", "nullable"}
     for name, changes in corrections.items():
         if name not in columns or not set(changes) <= allowed:
             known = sorted(columns) if name not in columns else sorted(allowed)
             msg = f"{schema}: {name!r}: {changes}: known here are {', '.join(known)}"
+            raise InvalidInput(msg)
+        if {"minimum", "maximum"} & set(changes) and not columns[name].is_numeric:
+            msg = f"{schema}: {name!r} holds {columns[name].dtype}, which has no bounds"
             raise InvalidInput(msg)
         if "categories" in changes:
             changes = {**changes, "categories": tuple(changes["categories"])}  # noqa: PLW2901

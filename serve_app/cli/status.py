@@ -8,15 +8,21 @@ from typing import Any
 import click
 
 from serve_app.cli import output, web
-from serve_app.errors import NotReady
-from serve_app.serving.cluster import Cluster
+from serve_app.cli.effect import declared_hash, deployed, gateways, not_in_effect
+from serve_app.cli.readiness import reason
+from serve_app.errors import NotReady, ServeError
+from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.messages import cause
 
 
 @click.command()
 @output.option_state
 @output.as_json
 def status(state: str, as_json: bool) -> None:
-    """Show applications, replicas and their bounds, endpoints, variants and weights."""
+    """Show applications, replicas and their bounds, endpoints, variants and weights.
+
+    What was deployed and is not in effect on every gateway yet stands last, with the reason.
+    """
     running = Cluster(Path(state)).require()
     serve = web.get(f"{running.dashboard_url}/api/serve/applications/")
     applications = [
@@ -28,8 +34,9 @@ def status(state: str, as_json: bool) -> None:
         standing = web.get(f"{running.http_url}/v1/endpoints")
     except NotReady:
         standing = {"snapshot": 0, "endpoints": [], "waiting": {}, "set_at_run_time": {}}
+    missing = _not_in_effect(running, serve["applications"])
     if as_json:
-        output.print_json({"applications": applications, **standing})
+        output.print_json({"applications": applications, **standing, "not_in_effect": missing})
         return
     output.print_table(
         "Applications",
@@ -44,8 +51,25 @@ def status(state: str, as_json: bool) -> None:
     for name, weights in standing["set_at_run_time"].items():
         listed = ", ".join(f"{version}={weight:g}" for version, weight in weights.items())
         click.echo(f"{name}: set at run time, until a changed file is deployed: {listed}")
-    for name, versions in standing["waiting"].items():
-        click.echo(f"{name}: its new description waits for {', '.join(versions)}")
+    for problem in missing:
+        click.echo(f"not in effect: {problem}")
+
+
+def _not_in_effect(running: Running, applications: dict[str, Any]) -> list[str]:
+    """What Serve was given and is not in effect on every gateway, or why nobody can tell."""
+    missing = [
+        f"application {name} is {body['status']}: {reason(body)}"
+        for name, body in sorted(applications.items())
+        if body["status"] != "RUNNING"
+    ]
+    declaration = declared_hash(deployed(applications))
+    if declaration is None:
+        return missing
+    try:
+        said = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
+    except ServeError as error:
+        return [*missing, error.message]
+    return [*missing, *not_in_effect(said, declaration, gateways(applications))]
 
 
 def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
@@ -75,5 +99,5 @@ def _deployment(app: str, name: str, deployment: dict[str, Any]) -> dict[str, An
         "status": deployment.get("status", "NOT_STARTED"),
         "replicas": running,
         "bounds": bounds,
-        "message": " ".join(deployment.get("message", "").split())[:300],
+        "message": cause(deployment.get("message", ""))[:300],
     }

@@ -27,10 +27,15 @@ _KINDS: dict[int, type[errors.ServeError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an endpoint said of some rows: one prediction each, and probabilities by class."""
+    """What an endpoint said of some rows: one prediction each, and probabilities by class.
+
+    Where it says several things of a row, `targets` names them and each prediction is a list:
+    with yes and no, the probabilities of a row are one for each target; with more classes, one
+    list for each, in the order of the list of `classes` that is the target's.
+    """
 
     predictions: list[Any]
-    probabilities: list[list[float]] | None
+    probabilities: list[list[Any]] | None
     classes: list[Any] | None
     variants: list[str]
     prediction_id: str
@@ -39,15 +44,38 @@ class Answer:
     fallback: bool = False
     warnings: tuple[dict[str, Any], ...] = ()
     cache: str | None = None
+    targets: list[str] | None = None
 
     def frame(self) -> Any:
-        """A pandas frame with `prediction`, and a column `p(class)` for every class."""
+        """A pandas frame with `prediction`, and a column `p(class)` for every class.
+
+        Of several targets each has a column by its name, and one `p(target)` with the
+        probability of yes, or `p(target=class)` for every class.
+        """
         import pandas as pd  # noqa: PLC0415 - only who asks for frames needs it
 
+        if self.targets is not None:
+            return pd.DataFrame(self._by_target(self.targets))
         frame = pd.DataFrame({"prediction": self.predictions})
         for place, name in enumerate(self.classes or ()):
             frame[f"p({name})"] = [shares[place] for shares in self.probabilities or ()]
         return frame
+
+    def _by_target(self, targets: list[str]) -> dict[str, list[Any]]:
+        """The columns of a frame."""
+        columns = {
+            name: [row[place] for row in self.predictions] for place, name in enumerate(targets)
+        }
+        if self.probabilities is None:
+            return columns
+        for place, name in enumerate(targets):
+            shares = [row[place] for row in self.probabilities]
+            if self.classes is None:
+                columns[f"p({name})"] = shares
+                continue
+            for at, label in enumerate(self.classes[place]):
+                columns[f"p({name}={label})"] = [share[at] for share in shares]
+        return columns
 
 
 def answer(response: httpx.Response) -> Answer:
@@ -64,6 +92,7 @@ def answer(response: httpx.Response) -> Answer:
         fallback=body.get("fallback", False),
         warnings=tuple(body.get("warnings", ())),
         cache=response.headers.get("x-cache"),
+        targets=body.get("targets"),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypedDict
 
 import httpx
@@ -183,4 +185,13 @@ def rows(data: Any) -> dict[str, Any]:
 def _plain(column: Any) -> list[Any]:
     """A column's values as JSON has them: pandas' ways of saying nothing become None."""
     gaps = column.isna().tolist()
-    return [None if gap else value for value, gap in zip(column.tolist(), gaps, strict=True)]
+    return [
+        None if gap else _written(value) for value, gap in zip(column.tolist(), gaps, strict=True)
+    ]
+
+
+def _written(value: Any) -> Any:
+    """Dates and times as ISO 8601, decimals as text."""
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic
 
 from serve_app.core.columns import Columns, concatenate
+from serve_app.core.refusals import moved, row_alone
 from serve_app.core.waiting import Item, Queue, T, kind_of
 from serve_app.errors import (
     ClientError,
@@ -185,29 +186,27 @@ class Coalescer(Generic[T]):
             raise
 
     async def _answer(self, batch: Sequence[Item[T]]) -> None:
-        """Send a batch; when it may be the fault of one item's rows, halve it until found."""
+        """Send a batch; when it may be the fault of one item's rows, in parts until found."""
+        parts = [batch]
+        while parts:
+            parts[:0] = await self._asked(parts.pop(0))
+
+    async def _asked(self, batch: Sequence[Item[T]]) -> Sequence[Sequence[Item[T]]]:
+        """Send a batch; gives the parts of it that have to be asked again."""
         batch = self._still_wanted(batch)
         if not batch:
-            return
+            return ()
         self.counters.requests += len(batch)
         self.counters.waited_s += sum(self._clock() - item.since_s for item in batch)
-        suspects: tuple[Sequence[Item[T]], ...] = ()
+        together = concatenate([item.columns for item in batch])
         try:
-            result = await self._timed(
-                concatenate([item.columns for item in batch]),
-                max(item.deadline for item in batch),
-            )
+            result = await self._timed(together, max(item.deadline for item in batch))
             _deliver(batch, result)
         except (ModelFailed, ClientError) as error:
-            if len(batch) == 1:
-                _fail(batch, error)
-            else:
-                middle = len(batch) // 2
-                suspects = (batch[:middle], batch[middle:])
+            return _suspects(batch, error)
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait for it
             _fail(batch, error)
-        for half in suspects:
-            await self._answer(half)
+        return ()
 
     def _still_wanted(self, batch: Sequence[Item[T]]) -> Sequence[Item[T]]:
         now = self._clock()
@@ -257,6 +256,23 @@ def _deliver(batch: Sequence[Item[T]], result: T) -> None:
         if not item.future.done():
             item.future.set_result(result if len(batch) == 1 else result.slice(start, stop))
         start = stop
+
+
+def _suspects(batch: Sequence[Item[T]], error: ServeError) -> Sequence[Sequence[Item[T]]]:
+    """Fail the item whose rows made a batch fail, where that is known; halve all others."""
+    if len(batch) == 1:
+        _fail(batch, error)
+        return ()
+    row, start = row_alone(error), 0
+    for index, item in enumerate(batch):
+        stop = start + item.columns.rows
+        if row is not None and start <= row < stop:
+            _fail([item], moved(error, row - start))
+            batch = [*batch[:index], *batch[index + 1 :]]
+            break
+        start = stop
+    middle = len(batch) // 2
+    return (batch[:middle], batch[middle:])
 
 
 def _fail(batch: Sequence[Item[T]], error: Exception) -> None:

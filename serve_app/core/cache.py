@@ -43,6 +43,11 @@ class Found:
     keys: tuple[Key, ...] = ()
     hits: tuple[Prediction | None, ...] = ()
 
+    def row(self, number: int) -> int:
+        """The row of the request that one of the `missing` is."""
+        unknown = [row for row, hit in enumerate(self.hits) if hit is None]
+        return unknown[number] if number < len(unknown) else number
+
 
 class Cache(Protocol):
     """Finds known rows, and completes an answer with them."""

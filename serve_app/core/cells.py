@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from serve_app.core import decimals, times
 from serve_app.core.messages import MISSING
 from serve_app.core.signature import Column
 from serve_app.core.violations import Broken
@@ -24,6 +26,7 @@ INT_LIMITS = {
     for sign in ("", "u")
     for bits in (8, 16, 32, 64)
 }
+_OF_ONE_TYPE: dict[str, type] = {"string": str, "bool": bool}
 _TOO_PRECISE = f"an integer within ±{EXACT}, beyond which a float is not exact"
 _BESIDE_NULL = f"an integer within ±{EXACT} where the column has nulls as well"
 
@@ -65,6 +68,10 @@ def expectation(column: Column) -> str:
         return "an integer" if column.dtype == "int64" else f"an integer from {low} to {high}"
     if column.dtype == "bool":
         return "true or false"
+    if column.is_datetime:
+        return times.expected(column)
+    if column.dtype == "decimal":
+        return decimals.EXPECTED
     return "a string" if column.dtype == "string" else "a number"
 
 
@@ -77,6 +84,9 @@ def plain_test(column: Column, *, null_fits: bool) -> Callable[[Any], bool]:
         return _plain_string(column, null_fits)
     if column.dtype == "bool":
         return _plain_bool(column)
+    if not column.is_numeric:
+        # Texts of dates and decimals are read one by one.
+        return lambda value: null_fits and value is None
     low = -math.inf if column.minimum is None else column.minimum
     high = math.inf if column.maximum is None else column.maximum
     if column.dtype in INT_LIMITS:
@@ -134,12 +144,38 @@ def _read(value: Any, column: Column) -> _Read:
         return None, "missing", expectation(column)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None, "", ""
-    if column.dtype in {"string", "bool"}:
-        fits = type(value) is (str if column.dtype == "string" else bool)
-        return (value, "", "") if fits else (None, "type", expectation(column))
-    if isinstance(value, float) and math.isinf(value):
+    if isinstance(value, float) and math.isinf(value) and column.dtype not in _OF_ONE_TYPE:
         return None, "nan", "a finite number"
-    return _read_int(value, column) if column.dtype in INT_LIMITS else _read_float(value, column)
+    return _reader(column)(value, column)
+
+
+def _reader(column: Column) -> Callable[[Any, Column], _Read]:
+    if column.is_datetime:
+        return _read_moment
+    if column.dtype in INT_LIMITS:
+        return _read_int
+    return _READERS.get(column.dtype, _read_float)
+
+
+def _read_exactly(value: Any, column: Column) -> _Read:
+    fits = type(value) is _OF_ONE_TYPE[column.dtype]
+    return (value, "", "") if fits else (None, "type", expectation(column))
+
+
+def _read_decimal(value: Any, column: Column) -> _Read:
+    exact = decimals.decimal(value)
+    return (None, "type", expectation(column)) if exact is None else (exact, "", "")
+
+
+def _read_moment(value: Any, column: Column) -> _Read:
+    """A date or time stays the text that it came as: converting it comes after."""
+    if not isinstance(value, str):
+        return None, "type", expectation(column)
+    try:
+        times.moment(value, column)
+    except times.NoMoment as error:
+        return None, "type", str(error)
+    return value, "", ""
 
 
 def _read_float(value: Any, column: Column) -> _Read:
@@ -170,7 +206,7 @@ def _read_int(value: Any, column: Column) -> _Read:
 
 def _number(value: Any) -> float | None:
     """The number that a value is, or that a string spells."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         return None
     if isinstance(value, str) and "_" in value:
         return None
@@ -182,7 +218,7 @@ def _number(value: Any) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
 def _within_exact(looked: Looked) -> None:
@@ -193,3 +229,6 @@ def _within_exact(looked: Looked) -> None:
             looked.broken.setdefault("type", []).append((row, _BESIDE_NULL))
     if "type" in looked.broken:
         looked.broken["type"].sort()
+
+
+_READERS = {"string": _read_exactly, "bool": _read_exactly, "decimal": _read_decimal}

@@ -24,14 +24,12 @@ class ColumnCheck:
     def __init__(self, column: Column, position: int, policy: Policy) -> None:
         self.column = column
         self.name = column.name
-        self.dtype: np.dtype[Any] = np.dtype(
-            np.object_ if column.dtype == "string" else column.dtype
-        )
+        self.dtype: np.dtype[Any] = column.array_dtype
         self._position = position
         self._policy = policy
         self._null = policy.null(column)
         # Nulls change the dtype of integers and booleans, which takes the slower way.
-        keeps_dtype = self.dtype.kind in "fO"
+        keeps_dtype = self.dtype.kind in "fOM"
         self.fits = plain_test(column, null_fits=keeps_dtype and self._null == "ignore")
         self._known = _known(column)
         self._bounds = _bounds(column)
@@ -130,6 +128,10 @@ def _known(column: Column) -> tuple[frozenset[Any], str] | None:
     named = ", ".join(told(value) for value in categories[:_CATEGORIES_NAMED])
     more = len(categories) - _CATEGORIES_NAMED
     words = f"one of {named}" + (f" and {more} more" if more > 0 else "")
+    if not column.is_numeric and column.dtype != "string":
+        # Written as text in the signature, since JSON has neither dates nor decimals.
+        read = [convert([value], column) for value in categories]
+        return frozenset(array.item(0) for array in read if array is not None), words
     if column.dtype == "float32":
         # 0.1 is another number among float32 than among Python's floats.
         numbers = [value for value in categories if isinstance(value, (int, float))]

@@ -15,6 +15,7 @@ import numpy as np
 
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
+from serve_app.core.signature import SEVERAL
 from serve_app.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,10 +77,11 @@ def check(kind: str, output: Output) -> None:
     """
     if kind not in COMBINE:
         raise ConfigError(f"combine: {kind!r} is not one of {', '.join(COMBINE)}")
-    if kind == "vote" and output.kind != "classification":
+    classifies = output.kind == "classification" or output.kind in SEVERAL
+    if kind == "vote" and not classifies:
         msg = f"a vote needs classes, but the variants give {output.kind}; use mean or weighted"
         raise ConfigError(msg)
-    if kind != "vote" and output.kind == "classification" and not output.probabilities:
+    if kind != "vote" and classifies and not output.probabilities:
         msg = f"{kind} needs probabilities, which the variants do not give; use vote"
         raise ConfigError(msg)
 

@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from serve_app.core import decimals, times
 from serve_app.core.cells import EXACT, FLOAT_LIMITS, INT_LIMITS
 from serve_app.core.columns import Array
 from serve_app.core.signature import Column
 
 _NUMBERS = frozenset({float, int, type(None)})
+_TEXTS = frozenset({str, type(None)})
 
 
 def convert(values: Sequence[Any] | Array, column: Column) -> Array | None:
     """The values as an array of the column's dtype, or none when some cell does not fit.
 
-    Nulls are NaN in numeric columns (integers are float64 then) and None in string and
-    boolean ones (booleans are objects then). Bounds and categories are not looked at.
+    Nulls are NaN in numeric columns (integers are float64 then), NaT in those of dates and
+    times, and None in all others (booleans are objects then). Bounds and categories are not
+    looked at.
     """
     if isinstance(values, np.ndarray):
         if values.ndim == 1 and values.dtype.kind in "fiu" and _is_numeric(column):
@@ -32,6 +35,8 @@ def nulls(array: Array) -> NDArray[np.intp]:
     """The rows whose value is null."""
     if array.dtype.kind == "f":
         return np.flatnonzero(np.isnan(array))
+    if array.dtype.kind == "M":
+        return np.flatnonzero(np.isnat(array))
     if array.dtype.kind == "O":
         return np.array([row for row, value in enumerate(array) if value is None], dtype=np.intp)
     return np.empty(0, dtype=np.intp)
@@ -51,10 +56,27 @@ def _from_cells(values: Sequence[Any], column: Column) -> Array | None:
     kinds = set(map(type, values))
     if _is_numeric(column):
         return _from_python_numbers(values, kinds, column) if kinds <= _NUMBERS else None
+    if column.is_datetime:
+        return _moments(values, column) if kinds <= _TEXTS else None
+    if column.dtype == "decimal":
+        return _decimals(values)
     if column.dtype == "bool" and kinds <= {bool}:
         return np.array(values, dtype=np.bool_)
     fitting = {bool if column.dtype == "bool" else str, type(None)}
     return _objects(values) if kinds <= fitting else None
+
+
+def _moments(values: Sequence[str | None], column: Column) -> Array | None:
+    try:
+        return times.array_of(values, column)
+    except times.NoMoment:
+        return None
+
+
+def _decimals(values: Sequence[Any]) -> Array | None:
+    found = [None if value is None else decimals.decimal(value) for value in values]
+    fit = all((new is None) == (old is None) for new, old in zip(found, values, strict=True))
+    return _objects(found) if fit else None
 
 
 def _from_python_numbers(values: Sequence[Any], kinds: set[type], column: Column) -> Array | None:

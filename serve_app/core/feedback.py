@@ -13,8 +13,9 @@ Outcome = Literal["stored", "completed", "known"]
 class Feedback:
     """What somebody says of one prediction of an endpoint.
 
-    `truth_json` is what was right, one value per row of the request, as JSON; higher rewards are
-    better. `variants` are the versions that gave the prediction, as far as the client says.
+    `truth_json` is what was right, as JSON: one value per row of the request, or a list of one
+    per target; higher rewards are better. `variants` are the versions that gave the prediction,
+    as far as the client says.
     Without a `prediction_id` nobody can say later which prediction was meant.
     """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from serve_app.core.columns import Array
+from serve_app.core.signature import Output
 
 Method = Literal["predict", "predict_proba", "raw_scores"]
 """What a request wants of a model: what it decides, or the numbers by which it does."""
@@ -72,7 +73,10 @@ class Prediction:
 
     `values` has shape (n,) or, with several outputs, (n, m): class labels of a classifier,
     numbers of a regressor. `probabilities` has shape (n, classes), in the order of the
-    signature's labels, when the model gives them. `scores` are raw scores (a decision
+    signature's labels, when the model gives them. Of several targets, `values` has a column for
+    each, in the order of the signature; `probabilities` has one for each as well where the
+    answer is yes or no, that of yes, and else (n, classes of all targets), those of the first
+    target first: one array, which `core.targets` takes apart. `scores` are raw scores (a decision
     function, margins) in the library's own shape, (n,) or (n, k), where they were asked for.
     """
 
@@ -123,7 +127,8 @@ class Warned:
 class Response:
     """Everything that an encoder may say about one answered request.
 
-    `cached_rows` is how many of its rows came from a cache, None where there is none.
+    `cached_rows` is how many of its rows came from a cache, None where there is none. `several`
+    is the endpoint's output where that says something of each of several targets, else None.
     """
 
     request: Request
@@ -133,3 +138,4 @@ class Response:
     labels: tuple[Any, ...]
     warnings: tuple[Warned, ...] = ()
     cached_rows: int | None = None
+    several: Output | None = None

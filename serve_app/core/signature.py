@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
+from serve_app.core.times import DATETIMES
+
 OutputKind = Literal[
     "classification", "multilabel", "multioutput", "regression", "tensors", "transform"
 ]
 """What a version gives; see `Output`."""
+
+SEVERAL: frozenset[str] = frozenset({"multilabel", "multioutput"})
+"""The kinds of output that say something of each of several targets."""
 
 Container = Literal["array", "frame", "list", "series"]
 """In what an estimator is handed its rows: a matrix, a frame, or its one column alone."""
@@ -27,7 +34,10 @@ DTYPES = (
     "float32",
     "float64",
     "string",
+    "decimal",
+    *DATETIMES,
 )
+_OBJECTS = frozenset({"string", "decimal"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,11 @@ class Column:
     pipeline saw, and gets again; `label` is what the frame of training called the column
     where that was a number and no name. `shape` is that of one row's value: empty for
     numbers and words, (4,) for a tensor of shape (rows, 4).
+
+    `zone` is the time zone of a column of moments; dates and times without one have none.
+    `ordered` says that the order of a pandas column's categories means something, and
+    `category_dtype` what pandas dtype they have where that is another than pandas gives such
+    values by itself. Categories that are dates, times or decimals are written as text.
     """
 
     name: str
@@ -50,6 +65,24 @@ class Column:
     frame_dtype: str | None = None
     label: int | None = None
     shape: tuple[int | None, ...] = ()
+    zone: str | None = None
+    ordered: bool = False
+    category_dtype: str | None = None
+
+    @property
+    def array_dtype(self) -> np.dtype[Any]:
+        """The dtype of an array with values of this column and no nulls."""
+        return np.dtype(np.object_ if self.dtype in _OBJECTS else self.dtype)
+
+    @property
+    def is_datetime(self) -> bool:
+        """Whether the values are dates, or dates with times."""
+        return self.dtype in DATETIMES
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether models can compute with the values as they are: numbers and truth values."""
+        return self.dtype not in _OBJECTS and not self.is_datetime
 
     def to_json(self) -> dict[str, Any]:
         """The column as JSON values, without what it does not say."""
@@ -66,6 +99,12 @@ class Column:
             body["label"] = self.label
         if self.shape:
             body["shape"] = list(self.shape)
+        if self.zone is not None:
+            body["zone"] = self.zone
+        if self.ordered:
+            body["ordered"] = True
+        if self.category_dtype is not None:
+            body["category_dtype"] = self.category_dtype
         return body
 
     @classmethod
@@ -89,12 +128,18 @@ class Column:
             frame_dtype=body.get("frame_dtype"),
             label=body.get("label"),
             shape=tuple(body.get("shape", ())),
+            zone=body.get("zone"),
+            ordered=body.get("ordered", False),
+            category_dtype=body.get("category_dtype"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One of several things that are classified at once, and its classes."""
+    """One of several things that are classified at once, and its classes.
+
+    Of a yes or no there are two, first what stands for no: 0 and 1, or False and True.
+    """
 
     name: str
     labels: tuple[Any, ...]
@@ -119,7 +164,9 @@ class Output:
     `kind` says which: one class per row (classification, of `labels`), yes or no to each of
     `targets` (multilabel), a class of each of `targets` (multioutput), numbers (regression),
     the named outputs of a graph as they are (tensors, described by `columns`), or columns for
-    another model (transform).
+    another model (transform). Where there are `targets`, `width` is their number and `labels` is
+    empty. The probabilities of yes or no are one per target, that of yes; those of a class of
+    each are all classes of the first target, then all of the second, and so on.
     """
 
     kind: OutputKind
@@ -129,6 +176,13 @@ class Output:
     columns: tuple[Column, ...] = ()
     scores_width: int = 0
     targets: tuple[Target, ...] = ()
+
+    @property
+    def shares(self) -> int:
+        """How many probabilities a row has, where there are any."""
+        if self.kind == "multioutput":
+            return sum(len(target.labels) for target in self.targets)
+        return len(self.targets) if self.targets else len(self.labels)
 
     @property
     def raw_scores(self) -> bool:

@@ -7,16 +7,20 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from serve_app.core.cache import CacheLimits
-from serve_app.core.signature import Signature
+from serve_app.core.signature import Signature, Target
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A version as a target of an endpoint; `labels` are its classes in its own order."""
+    """A version as a target of an endpoint; `labels` are its classes in its own order.
+
+    `targets` are those that it says something of, in its own order, where there are several.
+    """
 
     version: str
     weight: float = 1.0
     labels: tuple[Any, ...] = ()
+    targets: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ class Snapshot:
 
 
 def _variant(body: Mapping[str, Any]) -> Variant:
-    return Variant(body["version"], body["weight"], tuple(body["labels"]))
+    targets = tuple(Target.from_json(target) for target in body.get("targets", ()))
+    return Variant(body["version"], body["weight"], tuple(body["labels"]), targets)
 
 
 def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:

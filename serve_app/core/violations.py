@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -115,7 +116,7 @@ def told(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
         return _quoted(value)
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float, Decimal)):
         return _numeral(value)
     if isinstance(value, (list, tuple, dict)):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
@@ -133,7 +134,9 @@ def shortened(text: str) -> str:
     return text if len(text) <= _SEEN_CHARACTERS else f"{text[:_SEEN_CHARACTERS]}…"
 
 
-def _numeral(value: float) -> str:
+def _numeral(value: float | Decimal) -> str:
+    if isinstance(value, Decimal):
+        return shortened(str(value))
     if isinstance(value, int):
         return str(value) if value.bit_length() <= 128 else "an integer of very many digits"
     if math.isnan(value):

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from serve_app.core import targets
 from serve_app.core.columns import Columns
 from serve_app.core.combine import Member
 from serve_app.core.messages import Answer, Failure, Prediction
 from serve_app.core.plan import Plan
 from serve_app.core.ports import Clock, Models
+from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint, Variant
 from serve_app.errors import (
     DeadlineExceeded,
@@ -26,6 +28,7 @@ from serve_app.errors import (
 
 CANNOT = (Unavailable, ServerFault, RowsRefused)
 """What says that one variant cannot answer and another one may."""
+_ONE_CLASS = Output("classification")
 Combine = Callable[[Sequence[Member], tuple[Any, ...]], Prediction]
 
 
@@ -39,6 +42,7 @@ class Asked:
     labels: tuple[Any, ...]
     variant_timeout_s: float
     fallback: Variant | None
+    output: Output = _ONE_CLASS
 
     @classmethod
     def of(cls, spec: Endpoint, models: Models, clock: Clock) -> Asked:
@@ -50,6 +54,7 @@ class Asked:
             labels=spec.signature.output.labels,
             variant_timeout_s=spec.variant_timeout_s,
             fallback=spec.fallback,
+            output=spec.signature.output,
         )
 
     async def one(self, version: str, columns: Columns, deadline: float) -> Prediction:
@@ -81,7 +86,9 @@ class Asked:
         )
 
     def aligned(self, prediction: Prediction, variant: Variant) -> Prediction:
-        """The prediction with its probabilities and scores in the endpoint's order of labels."""
+        """The prediction with what it holds in the endpoint's order of labels and targets."""
+        if variant.targets != self.output.targets:
+            return targets.aligned(prediction, variant.targets, self.output)
         if variant.labels == self.labels:
             return prediction
         probabilities, scores = prediction.probabilities, prediction.scores
@@ -197,6 +204,8 @@ class AskTogether:
         for version, result in zip(plan.variants, results, strict=True):
             if isinstance(result, Prediction):
                 variant = asked.variants[version]
+                if variant.targets != asked.output.targets:
+                    result = targets.aligned(result, variant.targets, asked.output)  # noqa: PLW2901
                 members.append(Member(result, variant.weight, variant.labels))
                 answered.append(version)
             elif isinstance(result, CANNOT):

@@ -10,6 +10,7 @@ from typing import Any
 from serve_app.core.cache import NoCache, RowCache
 from serve_app.core.columns import Columns
 from serve_app.core.combine import COMBINE
+from serve_app.core.combine_targets import per_target
 from serve_app.core.ports import Clock, Models, Router
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.snapshot import Endpoint, Snapshot
@@ -90,6 +91,7 @@ class Assembler:
             ask=self._ask(asked, spec),
             ask_for_scores=AskForScores(asked, spec.signature.output.raw_scores),
             labels=spec.signature.output.labels,
+            several=spec.signature.output if spec.signature.output.targets else None,
             drops=spec.key if spec.key is not None and spec.key not in names else None,
             aliased=_aliased(spec, aliases),
         )
@@ -114,7 +116,11 @@ class Assembler:
     def _ask(self, asked: Asked, spec: Endpoint) -> Ask:
         if spec.combine is None:
             return AskInTurn(asked)
-        return AskTogether(asked, COMBINE[spec.combine], spec.quorum)
+        combine = COMBINE[spec.combine]
+        output = spec.signature.output
+        if output.targets:
+            combine = per_target(combine, output)
+        return AskTogether(asked, combine, spec.quorum)
 
 
 async def _unchanged(columns: Columns, deadline: float) -> Columns:  # noqa: ARG001

@@ -29,7 +29,8 @@ class Candidate:
     the columns that are inferred from the frame; `source` and `target` say in words where
     the data came from and what is predicted, `origin` where the model did. `truth` is the
     target of the frame's rows, where it is known: what the model says is held against it, and
-    with `evaluate` clones of the estimator are fitted and scored by it.
+    with `evaluate` clones of the estimator are fitted and scored by it. `targets` name what is
+    predicted where that is several things.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Candidate:
     origin: str | None = None
     truth: Any = None
     evaluate: bool = False
+    targets: Sequence[str] = ()
 
 
 def in_order(candidate: Candidate) -> Candidate:
@@ -78,6 +80,6 @@ def evaluated(candidate: Candidate, signature: Signature) -> tuple[Candidate, tu
         found = evaluation(estimator, rows, candidate.truth)
     except Exception as error:  # noqa: BLE001 - whatever fails when fitted anew, it can serve
         said = str(error).strip().partition("\n")[0]
-        warning = f"it has no metrics: fitting it anew raised {type(error).__name__}: {said}"
+        warning = f"not evaluated: fitting it anew on parts of the data failed: {said}"
         return candidate, (warning,)
     return replace(candidate, evaluation=found), ()

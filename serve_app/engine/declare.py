@@ -16,9 +16,9 @@ from serve_app.config import (
     SplitRoute,
     split_reference,
 )
-from serve_app.core import combine
+from serve_app.core import combine, targets
 from serve_app.core.cache import CacheLimits
-from serve_app.core.signature import Column, Signature
+from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, Preprocess, Variant
 from serve_app.errors import ConfigError, ServeError
 from serve_app.registry.manifest import Manifest
@@ -70,8 +70,13 @@ def declare(settings: ControlSettings, manifest_of: ManifestOf) -> Declaration:
         problems.extend(found.problems)
         if spec is not None:
             endpoints[name] = spec
+    return Declaration(declaration_hash(settings), endpoints, tuple(problems))
+
+
+def declaration_hash(settings: ControlSettings) -> str:
+    """The hash by which a declaration is known, whatever the registry makes of it."""
     canonical = json.dumps(settings.declaration(), sort_keys=True)
-    return Declaration(hashlib.sha256(canonical.encode()).hexdigest(), endpoints, tuple(problems))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class _Endpoint:
@@ -105,11 +110,7 @@ class _Endpoint:
         if self.problems:
             return None
         weights = {variant.model: variant.weight for variant in settings.variants}
-        variants = tuple(
-            Variant(m.reference, weights[m.reference], m.signature.output.labels)
-            for _, m in manifests
-            if m is not None
-        )
+        variants = tuple(_variant(m, weights[m.reference]) for _, m in manifests if m is not None)
         rescue = fallback[1] if fallback else None
         return Endpoint(
             name=self._name,
@@ -122,9 +123,7 @@ class _Endpoint:
             key=route.key if isinstance(route, SplitRoute) else None,
             combine=route.combine if isinstance(route, EnsembleRoute) else None,
             quorum=_quorum(settings),
-            fallback=None
-            if rescue is None
-            else Variant(rescue.reference, 0.0, rescue.signature.output.labels),
+            fallback=None if rescue is None else _variant(rescue, 0.0),
             preprocess=None
             if preprocess is None or settings.preprocess is None
             else Preprocess(preprocess.reference, settings.preprocess.placement == "inline"),
@@ -194,7 +193,8 @@ class _Endpoint:
 
     def _same_output(self, path: KeyPath, manifest: Manifest, first: Manifest) -> None:
         mine, theirs = manifest.signature.output, first.signature.output
-        if mine.kind != theirs.kind or mine.width != theirs.width:
+        wider = mine.width != theirs.width and not mine.targets
+        if mine.kind != theirs.kind or wider:
             self._problem(
                 path,
                 f"{manifest.reference} gives {mine.kind}, "
@@ -205,6 +205,12 @@ class _Endpoint:
                 path,
                 f"{manifest.reference} has the classes {list(mine.labels)}, "
                 f"but {first.reference} has {list(theirs.labels)}",
+            )
+        elif _sets(mine) != _sets(theirs):
+            self._problem(
+                path,
+                f"{manifest.reference} gives {targets.told(mine.targets)}, "
+                f"but {first.reference} gives {targets.told(theirs.targets)}",
             )
 
     def _fed(
@@ -252,6 +258,16 @@ class _Endpoint:
             if name not in known:
                 self._problem(("schema", "columns", name), f"there is no column {name!r}")
         return tuple(_correct(column, corrections.get(column.name)) for column in inputs)
+
+
+def _variant(manifest: Manifest, weight: float) -> Variant:
+    output = manifest.signature.output
+    return Variant(manifest.reference, weight, output.labels, output.targets)
+
+
+def _sets(output: Output) -> dict[str, set[Any]]:
+    """The classes of each target; in which order they stand does not matter."""
+    return {target.name: set(target.labels) for target in output.targets}
 
 
 def _quorum(settings: EndpointSettings) -> int:

@@ -9,6 +9,7 @@ from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
 from serve_app.errors import ArtifactRejected
 from serve_app.models import resolve
+from serve_app.models.blame import Blame
 from serve_app.models.compiled.model import FILE, load_compiled
 from serve_app.models.devices import Device, require_cuda
 from serve_app.models.replay import check, sample_columns
@@ -18,22 +19,47 @@ from serve_app.registry.store import Registry
 
 @dataclass(frozen=True, slots=True)
 class Selecting:
-    """A model that takes its own columns, in its own order, out of those that it is given."""
+    """A model that takes its own columns, in its own order, out of those that it is given.
+
+    Where it fails and a row explains that, the row is refused in the words of `blame`.
+    """
 
     model: Model
     names: tuple[str, ...]
+    blame: Blame
 
     def predict(self, columns: Columns) -> Prediction:
         """Predict every row."""
-        return self.model.predict(columns.select(self.names))
+        own = columns.select(self.names)
+        try:
+            return self.model.predict(own)
+        except Exception as error:
+            refusal = self.blame(self.model.predict, own, error)
+            if refusal is None:
+                raise
+            raise refusal from error
 
     def predict_with_scores(self, columns: Columns) -> Prediction:
         """Predict every row, with its raw scores."""
-        return self.model.predict_with_scores(columns.select(self.names))
+        own = columns.select(self.names)
+        try:
+            return self.model.predict_with_scores(own)
+        except Exception as error:
+            refusal = self.blame(self.model.predict_with_scores, own, error)
+            if refusal is None:
+                raise
+            raise refusal from error
 
     def transform(self, columns: Columns) -> Columns:
         """Transform every row."""
-        return self.model.transform(columns.select(self.names))
+        own = columns.select(self.names)
+        try:
+            return self.model.transform(own)
+        except Exception as error:
+            refusal = self.blame(self.model.transform, own, error)
+            if refusal is None:
+                raise
+            raise refusal from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +112,10 @@ def load(
             allow_pickle=allow_pickle,
             device=device,
         )
+    witness: Columns | None = None
     if manifest.sample is not None:
         columns = sample_columns(manifest.sample.inputs, manifest.signature)
         check(model, columns, manifest.sample.expected, manifest.signature.output.kind)
-    return Loaded(Selecting(model, manifest.signature.names), manifest, compiled)
+        witness = columns.slice(0, 1) if columns.rows else None
+    selecting = Selecting(model, manifest.signature.names, Blame(witness))
+    return Loaded(selecting, manifest, compiled)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from serve_app.core.cache import NoCache
+from serve_app.core.cache import Found, NoCache
 from serve_app.core.counts import Counts
 from serve_app.core.messages import RAW_SCORES, Payload, RawColumns, Request, Response
 from serve_app.core.ports import Clock, Ids
+from serve_app.core.refusals import moved
 from serve_app.engine.stages import Stage, Stages
+from serve_app.errors import RowsRefused
 
 logger = logging.getLogger("serve_app.predict")
 _NO_CACHE = NoCache()
@@ -49,6 +51,7 @@ class Predictor:
         Raises:
             NotFound: no such endpoint or version.
             InvalidInput: the rows break the schema.
+            RowsRefused: they hold values that the model does not take.
             Unavailable: nobody could answer in time.
             ServerFault: a model failed.
         """
@@ -82,8 +85,11 @@ class Predictor:
         found = cache.find(plan, columns)
         asked = None
         if found.missing is not None:
-            features = await stage.prepare(found.missing, deadline)
-            asked = await ask(plan, features, deadline)
+            try:
+                features = await stage.prepare(found.missing, deadline)
+                asked = await ask(plan, features, deadline)
+            except RowsRefused as error:
+                raise _of_the_request(error, found) from error
         answer, cached_rows = cache.complete(found, asked)
         return Response(
             request=request,
@@ -93,7 +99,14 @@ class Predictor:
             labels=stage.labels,
             warnings=warnings,
             cached_rows=cached_rows,
+            several=stage.several,
         )
+
+
+def _of_the_request(error: RowsRefused, found: Found) -> RowsRefused:
+    """A refusal by the row of the request, of which models are not asked what a cache knows."""
+    row = error.details.get("row")
+    return error if row is None or not found.hits else moved(error, found.row(row))
 
 
 def _log(response: Response, took_s: float) -> None:

@@ -9,7 +9,7 @@ from serve_app.core.signature import Signature
 from serve_app.engine.candidate import Candidate
 from serve_app.models.flavour import Flavour
 from serve_app.models.frames import matrix, to_columns
-from serve_app.models.plausibility import implausible
+from serve_app.models.plausibility import aims_at_the_truth, implausible
 from serve_app.models.replay import answered, check, hold
 from serve_app.models.signature import answering
 
@@ -17,12 +17,13 @@ PROVEN_ROWS = 1000
 
 
 def prove(
-    model: Model, flavour: Flavour, candidate: Candidate, signature: Signature
+    model: Model, flavour: Flavour, candidate: Candidate, signature: Signature, objective: str
 ) -> tuple[str, ...]:
     """Hold the stored model against the one in memory, and both against the truth.
 
     The one in memory is called as its user would call it, on up to `PROVEN_ROWS` rows from all
-    over the data. What comes back are warnings for people.
+    over the data. `objective` is what the library calls what the model was trained for, where it
+    says so. What comes back are warnings for people.
 
     Raises:
         ArtifactRejected: what was stored answers otherwise.
@@ -39,7 +40,7 @@ def prove(
         hold(matrix(model.transform(columns)), said.values)
         return ()
     check(model, columns, answered(said), signature.output.kind)
-    if candidate.truth is None:
+    if candidate.truth is None or not aims_at_the_truth(candidate.estimator, objective):
         return ()
     evaluation = candidate.evaluation
     warning = implausible(

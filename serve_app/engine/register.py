@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Samp
 from serve_app.registry.store import Registry
 
 __all__ = ["Candidate", "Coarser", "register"]
+_log = logging.getLogger(__name__)
 COMPARED_ROWS = 20_000
 Compile = Literal["auto", "never", "required"]
 
@@ -54,10 +56,18 @@ def register(
     """
     name, flavour = owner(candidate.estimator)
     candidate = in_order(candidate)
-    inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels, candidate.truth)
+    inferred = infer(
+        candidate.estimator,
+        name,
+        candidate.frame,
+        candidate.labels,
+        candidate.truth,
+        targets=candidate.targets,
+    )
     signature = replace(inferred, inputs=tuple(candidate.inputs or inferred.inputs))
     warnings: tuple[str, ...] = ()
     if candidate.evaluate:
+        _log.info("fitting it anew on parts of the data")
         candidate, warnings = evaluated(candidate, inferred)
     stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
     model = resolve(name).load(
@@ -69,7 +79,11 @@ def register(
     )
     columns = to_columns(candidate.frame.head(PROVEN_ROWS))
     kind = inferred.output.kind
-    warnings = (*warnings, *prove(model, flavour, candidate, inferred))
+    _log.info("holding what is stored against the model")
+    warnings = (
+        *warnings,
+        *prove(model, flavour, candidate, inferred, str(stored.parameters.get("objective", ""))),
+    )
     compiled = _compiled(candidate, model, inferred, "required" if coarser else compile)
     if compiled is not None and compiled.content is not None and not compiled.raw_scores:
         signature = signature.without_raw_scores()
@@ -93,7 +107,9 @@ def register(
         parameters=dict(stored.parameters),
         sample=None
         if sample is None
-        else Sample(inputs=to_json(sample), expected=expected(model, sample, kind)),
+        else Sample(
+            inputs=to_json(sample, inferred.inputs), expected=expected(model, sample, kind)
+        ),
         trusted_types=stored.trusted_types,
         pickle=stored.pickle and coarser is None,
         compiled=told,

@@ -44,6 +44,8 @@ class Snapshots:
             self._overrides = {}
         self._declaration = declaration
         self._declared = endpoints
+        # What nobody needs may be gone when it is needed again.
+        self._ready &= self.loaded_by_gateways() | self.needed_by_handle()
         self._advance()
 
     def set_weights(self, endpoint: str, weights: Mapping[str, float]) -> None:
@@ -109,6 +111,10 @@ class Snapshots:
     def needed_by_handle(self) -> frozenset[str]:
         """The versions that declared endpoints need in replicas of their own."""
         return frozenset(v for endpoint in self._declared.values() for v in endpoint.needs())
+
+    def serving_by_handle(self) -> frozenset[str]:
+        """The versions that answer in replicas of their own now."""
+        return frozenset(v for one in self._current.endpoints.values() for v in one.needs())
 
     def awaited(self) -> frozenset[str]:
         """The versions that declared endpoints still wait for."""

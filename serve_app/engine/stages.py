@@ -13,6 +13,7 @@ from serve_app.core.messages import Answer, Request
 from serve_app.core.plan import Plan
 from serve_app.core.ports import Router
 from serve_app.core.schema import Schema
+from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint
 from serve_app.errors import InvalidInput, NotFound
 
@@ -33,6 +34,7 @@ class Stage:
     ask: Ask
     ask_for_scores: Ask
     labels: tuple[Any, ...]
+    several: Output | None
     drops: str | None
     aliased: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The variants of which the registry's aliases speak, by alias."""

@@ -27,7 +27,7 @@ from serve_app.gateway.profiles import (
     vertex,
 )
 from serve_app.gateway.routes import GatewayApp, PredictionRoute
-from serve_app.gateway.site import Keep, Settings, Site
+from serve_app.gateway.site import Effect, Keep, Settings, Site
 from serve_app.protocols import (
     arrow,
     azure_ml,
@@ -72,12 +72,18 @@ A path that names no endpoint is answered by the one that headers name, or by th
 """
 
 
-def build(predictor: Predictor, settings: Settings, keep: Keep | None = None) -> GatewayApp:
+def build(
+    predictor: Predictor,
+    settings: Settings,
+    keep: Keep | None = None,
+    effect: Effect | None = None,
+) -> GatewayApp:
     """The gateway in front of a predictor, with the strict profiles below their prefixes.
 
-    `keep` takes feedback; without it feedback is refused.
+    `keep` takes feedback; without it feedback is refused. `effect` knows what is in effect in
+    the whole cluster.
     """
-    site = Site(predictor, settings, keep=keep)
+    site = Site(predictor, settings, keep=keep, effect=effect)
     predictions = [
         PredictionRoute(path, Predictions(site, dialect), methods)
         for path, dialect, methods in (*DIALECTS, *vertex.predictions(settings))

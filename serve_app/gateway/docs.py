@@ -39,6 +39,7 @@ _OTHERS: tuple[tuple[str, str, Body], ...] = (
 )
 """How other systems' clients would ask with the rows of the native example."""
 _CATEGORIES_SHOWN = 12
+_TARGETS_SHOWN = 12
 
 
 def _source(text: str) -> str:
@@ -102,11 +103,30 @@ def _gives(output: dict[str, Any]) -> str:
         labels = ", ".join(f"<code>{_value(label)}</code>" for label in output["labels"])
         said = f"one of {labels}" if labels else "a class"
         said += ", with probabilities" if output["probabilities"] else ""
+    elif output.get("targets"):
+        said = _several(output)
     else:
         width = output["width"]
         said = "a number" if width == 1 else f"{width} numbers"
     scores = ", raw scores on demand" if output["scores_width"] else ""
     return f"Answers {said}{scores}."
+
+
+def _several(output: dict[str, Any]) -> str:
+    """What is said of several targets."""
+    targets = output["targets"]
+    more = len(targets) - _TARGETS_SHOWN
+    rest = f" <em>and {more} more</em>" if more > 0 else ""
+    names = [f"<code>{escape(target['name'])}</code>" for target in targets[:_TARGETS_SHOWN]]
+    if output["kind"] == "multilabel":
+        said = f"yes or no to each of {', '.join(names)}{rest}"
+    else:
+        of = [
+            f"{name} (one of {', '.join(f'<code>{_value(label)}</code>' for label in t['labels'])})"
+            for name, t in zip(names, targets, strict=False)
+        ]
+        said = f"a class of each of {', '.join(of)}{rest}"
+    return said + (", with probabilities" if output["probabilities"] else "")
 
 
 def _variants(endpoint: dict[str, Any]) -> str:
@@ -136,7 +156,8 @@ def _columns(columns: list[dict[str, Any]]) -> str:
 
 
 def _type(column: dict[str, Any]) -> str:
-    return escape(column["dtype"]) + (" <em>or null</em>" if column["nullable"] else "")
+    zone = f" <em>with an offset, as in</em> {escape(column['zone'])}" if "zone" in column else ""
+    return escape(column["dtype"]) + zone + (" <em>or null</em>" if column["nullable"] else "")
 
 
 def _values(column: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from serve_app.errors import NotReady
 from serve_app.gateway import bodies, errors
 from serve_app.gateway.site import Site, headers_of
 from serve_app.protocols.dialect import Reply, Words
-from serve_app.protocols.feedback import Told
+from serve_app.protocols.feedback import Told, check_truth
 
 
 class Spoken(NamedTuple):
@@ -56,6 +56,8 @@ class FeedbackPath:
         )
         said = spoken.decode(body, headers)
         name = request.path_params.get("endpoint") or said.endpoint or settings.default_endpoint
-        endpoint = site.stages.endpoint(name).spec.name
-        feedback = said.of(endpoint, request_id)
+        stage = site.stages.endpoint(name)
+        if stage.several is not None:
+            check_truth(said.truth_json, stage.several)
+        feedback = said.of(stage.spec.name, request_id)
         return spoken.encode(feedback, await site.keep(feedback))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from serve_app.gateway import openapi_answers
 from serve_app.gateway import openapi_schemas as schemas
 from serve_app.gateway.openapi_schemas import JSON, EndpointDescription
 from serve_app.protocols import tensors
@@ -41,7 +42,7 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
         paths[f"/v1/models/{described.name}:predict"] = {"post": _native(described)}
         paths[f"/v2/models/{described.name}/infer"] = {"post": _open_inference(described)}
         paths[f"/v1/models/{described.name}:feedback"] = {"post": _feedback(described)}
-        if described.output.probabilities:
+        if described.output.probabilities and described.output.kind != "multioutput":
             paths[f"/v1/models/{described.name}:classify"] = {
                 "post": _examples(described, "classify")
             }
@@ -54,7 +55,7 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
         components[f"{described.name}.Table"] = schemas.table(described)
         components[f"{described.name}.Request"] = schemas.request(described)
         components[f"{described.name}.InferRequest"] = schemas.infer_request(described)
-        components[f"{described.name}.Answer"] = schemas.answer(described)
+        components[f"{described.name}.Answer"] = openapi_answers.answer(described)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -128,6 +129,7 @@ def _server_paths(names: Sequence[str]) -> JSON:
     }
     pages = {
         "/v1/endpoints": ("All endpoints with their variants and weights", "endpoints", ()),
+        "/v1/status": ("What is in effect on every gateway", "in_effect", (503,)),
         "/v1/models": ("The names of all endpoints", "models", ()),
         "/v1/models/{endpoint}": ("The versions of an endpoint that answer", "status", (404,)),
         "/v1/models/{endpoint}/metadata": (
@@ -251,6 +253,10 @@ _COMMON_SCHEMAS: dict[str, Any] = {
                 "items": {"$ref": "#/components/schemas/Violation"},
             },
             "total": {"description": "How many they are in all.", "type": "integer"},
+            "row": {"description": "The row that the model does not take.", "type": "integer"},
+            "column": {"description": "Its column, where one value is at fault.", **_STRING},
+            "seen": {"description": "What stands there.", **_STRING},
+            "cause": {"description": "What the model says of it.", **_STRING},
         },
     },
     "Violation": {
@@ -259,7 +265,7 @@ _COMMON_SCHEMAS: dict[str, Any] = {
         "properties": {
             "row": {"type": "integer"},
             "column": _STRING,
-            "rule": {"enum": ["missing", "unknown", "type", "nan", "range", "category"]},
+            "rule": {"enum": ["missing", "unknown", "type", "nan", "range", "category", "model"]},
             "seen": _STRING,
             "expected": _STRING,
         },

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from serve_app.core.signature import Column, Output, Signature
+from serve_app.gateway.openapi_schemas import column_format
+from serve_app.protocols import several
 
 VERSIONS = ("2", "3", "3.1")
 _PLACES = {
@@ -72,8 +74,9 @@ def _row(signature: Signature) -> dict[str, Any]:
 
 
 def _cell(column: Column) -> dict[str, Any]:
-    if column.dtype == "string":
-        return {"type": "string"}
+    if not column.is_numeric:
+        about = column_format(column)
+        return {"type": "string", **({"format": about} if about else {})}
     if column.dtype == "bool":
         return {"type": "boolean"}
     if "int" in column.dtype:
@@ -82,7 +85,8 @@ def _cell(column: Column) -> dict[str, Any]:
 
 
 def _answer(output: Output) -> dict[str, Any]:
-    kinds = {type(label) for label in output.labels}
+    labels = several.all_labels(output) if output.targets else output.labels
+    kinds = {type(label) for label in labels}
     one: dict[str, Any] = {"type": "number"}
     if kinds:
         named = {bool: "boolean", int: "integer", float: "number"}

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from serve_app.core import times
+from serve_app.core.cells import expectation
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column, Output
 from serve_app.protocols import feedback, methods, oip_outputs
@@ -72,10 +74,12 @@ def cell(column: Column, policy: Policy) -> JSON:
     """The value of one column; rules that only warn are told in words."""
     kind = _json_type(column)
     nullable = policy.null(column) != "refuse"
-    schema: JSON = {"type": [kind, "null"] if nullable else kind}
-    if kind in {"number", "integer"}:
-        schema["format"] = {"float64": "double", "float32": "float"}.get(column.dtype, column.dtype)
-    words = []
+    kinds = [kind, *(["number"] if column.dtype == "decimal" else []), *(["null"] * nullable)]
+    schema: JSON = {"type": kinds if len(kinds) > 1 else kind}
+    about = column_format(column)
+    if about is not None:
+        schema["format"] = about
+    words = _in_words(column)
     if column.categories is not None:
         if policy.category == "refuse":
             schema["enum"] = [*column.categories, *([None] if nullable else [])]
@@ -273,45 +277,6 @@ def ref(name: str) -> JSON:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def answer(described: EndpointDescription) -> JSON:
-    """The body of an answer in the native dialect."""
-    output = described.output
-    number: JSON = {"type": ["number", "null"]}
-    value = number
-    if output.kind == "classification":
-        value = {"enum": list(output.labels)} if output.labels else {}
-    value = value if output.width == 1 else _list_of(value)
-    if output.probabilities or output.raw_scores:
-        value = {"anyOf": [value, number, _list_of(number)]}
-    predictions = _list_of(value)
-    properties: JSON = {
-        "predictions": {"description": "One per row.", **predictions},
-        "outputs": {"description": "The same, where columns were sent.", **predictions},
-        "endpoint": {"const": described.name},
-        "variants": {
-            "description": "The versions whose predictions are in this answer.",
-            "type": "array",
-            "items": {"type": "string"},
-        },
-        "snapshot": {"description": "The configuration that chose them.", "type": "integer"},
-        "prediction_id": {"type": "string"},
-        "request_id": {"type": "string"},
-        "id": {"type": "string"},
-        "fallback": {"description": "True when the fallback answered.", "const": True},
-        "left_out": {"type": "array", "items": {"$ref": "#/components/schemas/LeftOut"}},
-        "warnings": {
-            "description": "The first 20 rules that were broken and only warned of.",
-            "type": "array",
-            "items": {"$ref": "#/components/schemas/Violation"},
-        },
-    }
-    if output.probabilities:
-        properties["probabilities"] = _list_of(_list_of(number))
-        properties["classes"] = {"description": "What the probabilities are of.", "type": "array"}
-    required = ["predictions", "endpoint", "variants", "snapshot", "prediction_id", "request_id"]
-    return {"type": "object", "required": required, "properties": properties}
-
-
 def native_example(described: EndpointDescription) -> JSON:
     """A request in the native dialect."""
     return {"instances": [described.example_row]}
@@ -333,10 +298,31 @@ def v2_example(described: EndpointDescription) -> JSON:
     }
 
 
+def column_format(column: Column) -> str | None:
+    """The format of a column's values, by JSON Schema's names or those of OpenAPI's registry."""
+    if column.dtype == times.DATE:
+        return "date"
+    if column.is_datetime:
+        # RFC 3339 knows no date-time without an offset.
+        return "date-time-local" if column.zone is None else "date-time"
+    if column.dtype in {"bool", "string"}:
+        return None
+    return {"float64": "double", "float32": "float"}.get(column.dtype, column.dtype)
+
+
+def _in_words(column: Column) -> list[str]:
+    if column.is_datetime or column.dtype == "decimal":
+        said = expectation(column)
+        return [said[0].upper() + said[1:]]
+    return []
+
+
 def _json_type(column: Column) -> str:
+    if not column.is_numeric:
+        return "string"
     if column.dtype in {"float32", "float64"}:
         return "number"
-    return {"bool": "boolean", "string": "string"}.get(column.dtype, "integer")
+    return "boolean" if column.dtype == "bool" else "integer"
 
 
 def _made_up(column: Column) -> Any:
@@ -346,9 +332,16 @@ def _made_up(column: Column) -> Any:
     if kind == "boolean":
         return False
     if kind == "string":
-        return "text"
+        return _made_up_text(column)
     value = column.minimum if column.minimum is not None else column.maximum
     return int(value or 0) if kind == "integer" else float(value or 0)
+
+
+def _made_up_text(column: Column) -> str:
+    if column.is_datetime:
+        day = column.dtype == times.DATE
+        return "2024-05-01" + ("" if day else "T12:00:00") + ("" if column.zone is None else "Z")
+    return "12.50" if column.dtype == "decimal" else "text"
 
 
 def _in_json(value: Any) -> Any:
@@ -368,7 +361,10 @@ FEEDBACK: JSON = {
             "minLength": 1,
             "maxLength": feedback.MAX_ID_CHARACTERS,
         },
-        "truth": {"description": "What was right, one value per row."},
+        "truth": {
+            "description": "What was right, one value per row; where answers are about several "
+            "targets, one list per row with a value for each of them."
+        },
         "reward": {
             "description": "How good the prediction was; more is better.",
             "type": ["number", "null"],

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app import __version__
 from serve_app.core.snapshot import Endpoint
+from serve_app.errors import NotReady
 from serve_app.gateway import docs, openapi
 from serve_app.gateway.feedback import FeedbackPath, Spoken
 from serve_app.gateway.site import Site, json
@@ -25,6 +26,7 @@ def pages(site: Site) -> Sequence[BaseRoute]:
     own = _Pages(site)
     return [
         Route("/v1/endpoints", own.endpoints),
+        Route("/v1/status", own.status),
         Route(
             "/v1/models/{endpoint:bare}:feedback",
             FeedbackPath(site, _FEEDBACK).taken,
@@ -55,6 +57,15 @@ class _Pages:
                 "set_at_run_time": stages.overrides,
             }
         )
+
+    async def status(self, request: Request) -> Response:
+        """What is in effect, here and on every other gateway, as control knows it."""
+        try:
+            if self._site.effect is None:
+                raise NotReady("this gateway has no control")
+            return json(await self._site.effect())
+        except Exception as error:  # noqa: BLE001 - becomes an answer
+            return self._site.refused(request, error)
 
     async def openapi(self, request: Request) -> Response:  # noqa: ARG002
         """The OpenAPI document of the endpoints as they are now."""

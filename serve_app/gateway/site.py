@@ -19,6 +19,8 @@ from serve_app.protocols.dialect import Words, in_common_words
 
 Keep = Callable[[Feedback], Awaitable[Outcome]]
 """Keeps feedback, and returns once it is kept."""
+Effect = Callable[[], Awaitable[Mapping[str, Any]]]
+"""Tells what is in effect in the whole cluster."""
 Describe = Callable[[Stage, list[str]], Any]
 """From an endpoint and those of its versions that are meant to JSON values."""
 
@@ -45,13 +47,14 @@ class Settings:
 class Site:
     """A predictor with its settings, and the words in which requests are refused.
 
-    `keep` takes feedback, where anything does.
+    `keep` takes feedback, where anything does; `effect` tells of the cluster, where there is one.
     """
 
     predictor: Predictor
     settings: Settings
     refuse: Words = in_common_words
     keep: Keep | None = None
+    effect: Effect | None = None
 
     @property
     def stages(self) -> Stages:

@@ -64,6 +64,7 @@ def compilation(
     `columns` are rows of its training data. What differs anywhere, or is no faster, is not
     compiled.
     """
+    _log.info("compiling")
     try:
         program = convert(estimator, signature)
         # Probes are made to overflow; that a library warns of it is no news.

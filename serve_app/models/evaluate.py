@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import get_scorer
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import KFold, StratifiedKFold, cross_validate, train_test_split
 from sklearn.pipeline import make_pipeline
+
+from serve_app.models.target_metrics import Scorers, of_targets
 
 _REGRESSION = {"r2": "r2", "mae": "neg_mean_absolute_error", "rmse": "neg_root_mean_squared_error"}
 _CATBOOST_QUIET = {"logging_level": "Silent", "silent": True, "verbose": 0}
@@ -41,18 +43,23 @@ def evaluate(
     """Fit clones of an estimator on parts of the data and score them on the rest.
 
     `frame` holds the rows in what the estimator takes them. `chain` is a transformer that comes
-    first; it is fitted on the same parts, so that
-    nothing of the rest leaks into it. Deterministic for a seed.
+    first; it is fitted on the same parts, so that nothing of the rest leaks into it. A target of
+    several columns is several things that are classified at once: how often all of them are
+    right, and how good each is. Deterministic for a seed.
     """
     classifies = is_classifier(estimator)
+    names = [str(name) for name in getattr(target, "columns", ())]
     target = np.asarray(target)
+    stratified = classifies and target.ndim == 1
     alone = quiet(clone(estimator))
     model = alone if chain is None else make_pipeline(clone(chain), alone)
     dummy = DummyClassifier(strategy="prior") if classifies else DummyRegressor()
-    scorers = _scorers(estimator, target) if classifies else dict(_REGRESSION)
+    scorers: Scorers = dict(_REGRESSION)
+    if classifies:
+        scorers = dict(_scorers(estimator, target)) if stratified else of_targets(target, names)
     split = (
         StratifiedKFold(folds, shuffle=True, random_state=seed)
-        if classifies
+        if stratified
         else KFold(folds, shuffle=True, random_state=seed)
     )
     parts = train_test_split(
@@ -60,7 +67,7 @@ def evaluate(
         target,
         test_size=HELD_OUT,
         random_state=seed,
-        stratify=target if classifies else None,
+        stratify=target if stratified else None,
     )
     return Evaluation(
         folds=folds,
@@ -98,21 +105,22 @@ def _scorers(estimator: Any, target: Any) -> dict[str, str]:
 
 
 def _cross_validated(
-    model: Any, frame: Any, target: Any, split: Any, scorers: dict[str, str]
+    model: Any, frame: Any, target: Any, split: Any, scorers: Scorers
 ) -> dict[str, float]:
-    scores = cross_validate(model, frame, target, cv=split, scoring=scorers)
+    failed: Any = np.nan if target.ndim == 1 else "raise"
+    scores = cross_validate(model, frame, target, cv=split, scoring=scorers, error_score=failed)
     return {name: _upright(scorers[name], scores[f"test_{name}"].mean()) for name in scorers}
 
 
-def _held_out(model: Any, parts: Any, scorers: dict[str, str]) -> dict[str, float]:
+def _held_out(model: Any, parts: Any, scorers: Scorers) -> dict[str, float]:
     train, test, train_target, test_target = parts
     fitted = clone(model).fit(train, train_target)
     return {
-        name: _upright(scorer, get_scorer(scorer)(fitted, test, test_target))
+        name: _upright(scorer, check_scoring(fitted, scorer)(fitted, test, test_target))
         for name, scorer in scorers.items()
     }
 
 
-def _upright(scorer: str, value: Any) -> float:
+def _upright(scorer: Any, value: Any) -> float:
     """scikit-learn turns errors round so that more is better; people do not."""
-    return float(-value if scorer.startswith("neg_") else value)
+    return float(-value if str(scorer).startswith("neg_") else value)

@@ -12,11 +12,15 @@ import pandas as pd
 import xgboost
 
 from serve_app.core.signature import DTYPES, Column
+from serve_app.core.times import DATETIMES
 from serve_app.errors import InvalidInput
+from serve_app.models.declared import Declared
 from serve_app.models.feature_names import known_names
+from serve_app.models.frame_columns import described
 from serve_app.models.frames import OBJECT_WITH_NAN
 from serve_app.models.mlflow_example import Example
 from serve_app.models.onnx import Graph
+from serve_app.models.typed import typed
 
 _TYPES = {
     "boolean": "bool",
@@ -25,6 +29,8 @@ _TYPES = {
     "float": "float32",
     "double": "float64",
     "string": "string",
+    # The unit is that of the example.
+    "datetime": "datetime64[ns]",
 }
 _TENSORS = {"float16": "float32", "object": "string", "str": "string"}
 
@@ -120,7 +126,7 @@ def _tensor(entry: Mapping[str, Any], name: str | None, called: str) -> Spec:
     inner = entry.get("tensor-spec")
     said, shape = (inner.get("dtype"), inner.get("shape")) if isinstance(inner, Mapping) else (0, 0)
     dtype = _TENSORS.get(str(said), str(said))
-    if dtype not in DTYPES:
+    if dtype not in DTYPES or dtype in DATETIMES:
         msg = f"{called} is a tensor of {said}, which cannot be served; make numbers or text of it"
         raise InvalidInput(msg)
     if not isinstance(shape, list) or len(shape) not in {1, 2}:
@@ -225,6 +231,10 @@ def _column(spec: Spec, values: Sequence[Any]) -> tuple[Column, pd.Series[Any]]:
     if missing and "int" in dtype:
         # As in training: NumPy's integers have no gaps.
         dtype = "float64"
+    if dtype in DATETIMES:
+        series = typed(name, pd.Series(values, dtype=object), Declared("datetime"))
+        found = described(name, series)
+        return replace(found, nullable=nullable), series
     fits = {"string": (str,), "bool": (bool,)}.get(dtype, (int, float))
     for value in values:
         as_number = isinstance(value, bool) and dtype != "bool"

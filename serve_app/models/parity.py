@@ -13,6 +13,7 @@ import numpy as np
 from serve_app.core.columns import Array, Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
+from serve_app.core.signature import SEVERAL
 from serve_app.errors import ModelFailed, RowsRefused
 
 PROBABILITY = 1e-6
@@ -126,7 +127,8 @@ def _hold(wanted: Outputs, got: Outputs, compared: Compared) -> None:
     if wanted.exact is not None:
         if got.exact is None or wanted.exact.shape != got.exact.shape:
             raise Differs("the classes have another shape")
-        other = np.flatnonzero(wanted.exact != got.exact)
+        differs = wanted.exact != got.exact
+        other = np.flatnonzero(differs if differs.ndim == 1 else differs.any(axis=1))
         if len(other):
             row = int(other[0])
             msg = f"class {got.exact[row]!r} instead of {wanted.exact[row]!r} for a probed row"
@@ -169,7 +171,7 @@ def _hold_numbers(wanted: Array, got: Array, compared: Compared, *, relative: bo
 
 
 def _said(prediction: Prediction, kind: str) -> Outputs:
-    if kind == "classification":
+    if kind == "classification" or kind in SEVERAL:
         return Outputs(prediction.values, prediction.probabilities, relative=False)
     return Outputs(None, prediction.values, relative=True)
 

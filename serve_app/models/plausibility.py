@@ -10,11 +10,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier, is_regressor
 
 from serve_app.core.columns import Array
 
 FAR = 0.1
 """How far below its cross-validated score a model may be on the data that it was trained on."""
+
+_OTHER_AIMS = (
+    "rank", "ndcg", "survival", "logitraw", "hinge", "quantile", "yeti", "pair", "query",
+    "cox", "aft", "softrank",
+)  # fmt: skip
 
 
 def agreement(said: Any, truth: Any, labels: Sequence[Any] = ()) -> float:
@@ -26,6 +32,18 @@ def agreement(said: Any, truth: Any, labels: Sequence[Any] = ()) -> float:
     if labels or values.dtype.kind not in "fiu" or wanted.dtype.kind not in "fiu":
         return _share(values, wanted, labels)
     return _determination(values.astype(float), wanted.astype(float))
+
+
+def aims_at_the_truth(estimator: Any, objective: str) -> bool:
+    """Whether what a model says is meant to be the target, and not a rank, a risk or a score.
+
+    `objective` is the library's word for it; scikit-learn's estimators say it by their kind.
+    """
+    if any(word in objective.lower() for word in _OTHER_AIMS):
+        return False
+    if not hasattr(estimator, "get_params"):
+        return True
+    return bool(is_classifier(estimator) or is_regressor(estimator))
 
 
 def implausible(

@@ -87,6 +87,8 @@ def _edges(column: Column, array: Array) -> Array:
     if array.dtype.kind in "iu":
         info = np.iinfo(array.dtype)
         return np.array([info.min, info.max, info.max // 2 + 1], dtype=array.dtype)
+    if array.dtype.kind == "M":
+        return np.array(["NaT"], dtype=array.dtype)
     return _objects([None, *_WORDS]) if column.dtype == "string" else array[:0]
 
 
@@ -192,7 +194,11 @@ def _beside(base: Array) -> Array:
 def _values(column: Column, array: Array) -> Array:
     if column.dtype == "bool":
         return np.array([True, False]) if array.dtype.kind == "b" else _objects([True, False])
+    if array.dtype.kind == "M":
+        return np.unique(array)[:MAX_PER_COLUMN]
     seen = sorted({value for value in array.tolist() if value is not None})[:MAX_PER_COLUMN]
+    if column.dtype == "decimal":
+        return _objects(seen)
     changed = [f"{value} " for value in seen[:20]] + [value.upper() for value in seen[:20]]
     return _objects([*seen, *(column.categories or ()), *changed, *_WORDS])
 
@@ -281,7 +287,9 @@ def _everywhere(columns: Columns, thresholds: Thresholds, bounds: Coverage, rng:
 def _all_missing(first: Columns, inputs: Sequence[Column]) -> Columns:
     arrays: list[Array] = []
     for column, array in zip(inputs, first.arrays, strict=True):
-        if column.dtype in {"string", "bool"}:
+        if array.dtype.kind == "M":
+            arrays.append(np.array(["NaT"], dtype=array.dtype))
+        elif array.dtype.kind == "O" or column.dtype == "bool":
             arrays.append(_objects([None]))
         else:
             dtype = array.dtype if array.dtype.kind == "f" else np.float64

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from serve_app.core.signature import Column, Output, OutputKind, Signature, Target
+from serve_app.core.signature import SEVERAL, Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
-from serve_app.models import module_of, onnx, sklearn
+from serve_app.models import module_of, onnx, several, sklearn
 from serve_app.models.containers import Found, find, handed, refused
 from serve_app.models.feature_names import knows_names
 from serve_app.models.frames import describe
@@ -27,16 +27,17 @@ def infer(
     frame: pd.DataFrame,
     labels: Sequence[Any] = (),
     truth: Any = None,
+    targets: Sequence[str] = (),
 ) -> Signature:
     """What an estimator takes and gives.
 
     `frame` has its columns in the estimator's own order (`feature_names.bound`). `labels` name
-    the classes of a model that was trained on 0, 1, 2, …, in that order. `truth` is the target
-    of the rows, where it is known.
+    the classes of a model that was trained on 0, 1, 2, …, in that order; `targets` name what it
+    predicts where that is several things. `truth` is the target of the rows, where it is known.
 
     Raises:
-        InvalidInput: a column cannot be served, the labels do not fit, or the model does not
-            answer the rows.
+        InvalidInput: a column cannot be served, the labels or targets do not fit, or the model
+            does not answer the rows.
     """
     inputs = describe(frame)
     scores = 0
@@ -55,9 +56,13 @@ def infer(
             found = _container(estimator, frame, truth)
             rows = handed(rows, found.container)
             kind, classes, probabilities, width = sklearn.outputs(estimator, rows)
-            scores = 0 if kind == "transform" else sklearn.scores_width(estimator, rows)
-    targets = cast(tuple[Target, ...], classes) if kind == "multilabel" else ()
-    classes = () if targets else classes
+            without = kind in {"transform", "multioutput"}
+            scores = 0 if without else sklearn.scores_width(estimator, rows)
+    about = several.named(cast("Any", classes), targets) if kind in SEVERAL else ()
+    if about:
+        classes, scores = (), scores if scores == width else 0
+    if labels and about:
+        raise InvalidInput("labels name the classes of one target, but the model predicts several")
     _check_labels(labels, classes)
     columns: tuple[Column, ...] = ()
     if kind == "transform":
@@ -70,7 +75,7 @@ def infer(
         width,
         columns,
         scores,
-        targets,
+        about,
     )
     return Signature(
         inputs,

@@ -23,9 +23,9 @@ from sklearn.tree import DecisionTreeClassifier
 from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
-from serve_app.core.signature import Signature
+from serve_app.core.signature import Column, Signature
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed, RowsRefused
-from serve_app.models import raw_scores, threads
+from serve_app.models import raw_scores, several, threads
 from serve_app.models.containers import container_of, handed, handing
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
@@ -84,10 +84,14 @@ class SklearnFlavour:
         output = signature.output
         if output.kind == "transform":
             return Prediction(_dense(estimator.transform(given)))
-        values = np.asarray(estimator.predict(given))
+        if output.targets:
+            return several.computes(estimator, output)(given)
+        values = np.asarray(several.says(estimator)(given))
         if output.kind == "classification":
             values = named_classes(values, estimator, output.labels)
-        shares = estimator.predict_proba(given) if output.probabilities else None
+        elif output.width == 1:
+            values = values.reshape(-1)
+        shares = several.shares_of(estimator)(given) if output.probabilities else None
         return Prediction(values, shares)
 
     def load(
@@ -146,7 +150,14 @@ class SklearnModel:
         self._rows = handing(signature.container or container_of(estimator), self._framer)
         self._argmax = type(_last(estimator)) in _ARGMAX
         self._scores = scores_of(estimator)
-        own: Array = np.asarray(getattr(estimator, "classes_", ()))
+        if signature.output.targets:
+            self._compute = several.computes(estimator, signature.output)
+            self._scores = self._scores if signature.output.raw_scores else None
+            return
+        self._compute = self._predicted
+        self._says = several.says(estimator)
+        self._shares = several.shares_of(estimator) if signature.output.probabilities else None
+        own: Array = several.classes_of(estimator)
         self._renames = tuple(own.tolist()) != signature.output.labels
         self._classes = label_array(signature.output.labels) if self._renames else own
 
@@ -157,21 +168,20 @@ class SklearnModel:
             RowsRefused: the library refused the rows.
             ModelFailed: the estimator failed.
         """
-        output = self._output
         if columns.rows == 0:
             return self._nothing()
         try:
-            rows = self._rows(columns)
-            if not output.probabilities:
-                return Prediction(self._named_values(self._estimator.predict(rows)))
-            probabilities = self._estimator.predict_proba(rows)
-            if self._argmax:
-                return Prediction(
-                    self._classes.take(np.argmax(probabilities, axis=1)), probabilities
-                )
-            return Prediction(self._named_values(self._estimator.predict(rows)), probabilities)
+            return self._compute(self._rows(columns))
         except Exception as error:
             raise _failed(self._estimator, error) from error
+
+    def _predicted(self, rows: Any) -> Prediction:
+        if self._shares is None:
+            return Prediction(self._named_values(self._says(rows)))
+        probabilities = self._shares(rows)
+        if self._argmax:
+            return Prediction(self._classes.take(np.argmax(probabilities, axis=1)), probabilities)
+        return Prediction(self._named_values(self._says(rows)), probabilities)
 
     def predict_with_scores(self, columns: Columns) -> Prediction:
         """What `predict` says, and the library's `decision_function`.
@@ -218,12 +228,17 @@ class SklearnModel:
     def _named_values(self, predicted: Any) -> Array:
         """What the library predicts, classes by the names that the signature gives them."""
         values: Array = np.asarray(predicted)
+        if values.ndim == 2 and self._output.width == 1:
+            # Some say one thing of each row in a column of its own.
+            values = values.reshape(-1)
         if self._output.kind != "classification" or not self._renames:
             return values
         return self._classes.take(values.astype(np.intp))
 
     def _nothing(self) -> Prediction:
         output = self._output
+        if output.targets:
+            return several.nothing(output)
         values = np.empty(0 if output.width == 1 else (0, output.width))
         if output.kind == "classification":
             values = np.empty(0, dtype=object)
@@ -274,8 +289,15 @@ def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]
     if not hasattr(estimator, "predict"):
         return "transform", (), False, 1
     if is_classifier(estimator):
-        labels = tuple(_scalar(label) for label in estimator.classes_)
+        found = several.outputs(estimator, rows)
+        if found is not None:
+            return found
+        labels = tuple(_scalar(label) for label in several.classes_of(estimator))
         return "classification", labels, hasattr(estimator, "predict_proba"), 1
+    if hasattr(estimator, "predict_proba"):
+        # A mixture calls its components 0, 1, 2, … and says how likely each is.
+        count = np.asarray(estimator.predict_proba(rows)).shape[1]
+        return "classification", tuple(range(count)), True, 1
     values = np.asarray(estimator.predict(rows))
     return "regression", (), False, 1 if values.ndim == 1 else values.shape[1]
 
@@ -289,7 +311,8 @@ def _last(estimator: Any) -> Any:
 
 def named_classes(values: Array, estimator: Any, labels: tuple[Any, ...]) -> Array:
     """Classes as an estimator says them, by the names that the signature gives them."""
-    own = np.asarray(estimator.classes_).tolist()
+    values = values.reshape(-1)
+    own = several.classes_of(estimator).tolist()
     if tuple(own) == labels:
         return values
     numbers = {value: number for number, value in enumerate(own)}
@@ -306,11 +329,13 @@ def _dense(result: Any) -> Array:
 
 
 def _empty(dtype: str) -> Array:
-    return np.empty(0, dtype=object if dtype == "string" else dtype)
+    return np.empty(0, dtype=Column("", dtype).array_dtype)
 
 
 def _failed(estimator: Any, error: Exception) -> ModelFailed | RowsRefused:
     """What went wrong: scikit-learn checks rows and says ValueError, anybody else's is a fault."""
+    if isinstance(error, RowsRefused):
+        return error
     innermost = error.__traceback__
     while innermost is not None and innermost.tb_next is not None:
         innermost = innermost.tb_next

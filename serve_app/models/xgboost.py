@@ -16,9 +16,9 @@ import xgboost
 from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
-from serve_app.core.signature import Output, Signature
+from serve_app.core.signature import Output, Signature, Target
 from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed, RowsRefused
-from serve_app.models import raw_scores
+from serve_app.models import raw_scores, several
 from serve_app.models.devices import Device
 from serve_app.models.feature_names import known_names
 from serve_app.models.flavour import Stored
@@ -72,21 +72,16 @@ class XGBoostFlavour:
         """The model's own answers to a frame, or to a matrix if it knows no names."""
         given: Any = rows if known_names(estimator) is not None else rows.to_numpy()
         output = signature.output
-        classifies = output.kind == "classification"
-        if not isinstance(estimator, xgboost.Booster):
-            values = np.asarray(estimator.predict(given))
-            if not classifies:
-                return Prediction(values)
-            labels = label_array(output.labels)
-            return Prediction(labels.take(values.astype(int)), estimator.predict_proba(given))
-        said = estimator.predict(xgboost.DMatrix(given, enable_categorical=True))
-        if not classifies:
-            return Prediction(said)
+        if isinstance(estimator, xgboost.Booster):
+            said = estimator.predict(xgboost.DMatrix(given, enable_categorical=True))
+            return _of_booster(said, output, label_array(output.labels))
+        values = np.asarray(estimator.predict(given))
+        if output.targets:
+            return Prediction(values, estimator.predict_proba(given))
+        if output.kind != "classification":
+            return Prediction(values)
         labels = label_array(output.labels)
-        if not output.probabilities:
-            return Prediction(labels.take(said.astype(int)))
-        shares = said if said.ndim == 2 else np.column_stack([np.float32(1) - said, said])
-        return Prediction(labels.take(np.argmax(shares, axis=1)), shares)
+        return Prediction(labels.take(values.astype(int)), estimator.predict_proba(given))
 
     def load(
         self,
@@ -192,8 +187,10 @@ class WrapperModel(_Boosted):
             ModelFailed: XGBoost failed.
         """
         if columns.rows == 0:
-            return _nothing(self._labels, probabilities=self._classifies)
+            return _nothing(self._output, self._labels)
         try:
+            if self._output.targets:
+                return _yes_or_no(self._wrapper.predict_proba(self._rows(columns)))
             if not self._classifies:
                 return Prediction(self._wrapper.predict(self._rows(columns)))
             probabilities = self._wrapper.predict_proba(self._rows(columns))
@@ -225,19 +222,13 @@ class BoosterModel(_Boosted):
             RowsRefused: XGBoost refused the rows.
             ModelFailed: XGBoost failed.
         """
-        classifies = self._output.kind == "classification"
         if columns.rows == 0:
-            return _nothing(self._labels, probabilities=self._output.probabilities)
+            return _nothing(self._output, self._labels)
         try:
             raw = self._said(columns, output_margin=False)
         except Exception as error:
             raise _failed(error) from error
-        if not classifies:
-            return Prediction(raw)
-        if not self._output.probabilities:
-            return Prediction(self._labels[raw.astype(np.int64)])
-        probabilities = raw if raw.ndim == 2 else np.column_stack([np.float32(1) - raw, raw])
-        return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
+        return _of_booster(raw, self._output, self._labels)
 
     def _margins(self, columns: Columns) -> Array:
         return self._said(columns, output_margin=True)
@@ -254,6 +245,10 @@ class BoosterModel(_Boosted):
 
 def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
     """The kind of a model's output, its labels, whether it gives probabilities, its width."""
+    booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
+    if _objective(booster) == "binary:logistic" and _width(booster) > 1:
+        targets = tuple(Target(str(place), (0, 1)) for place in range(_width(booster)))
+        return "multilabel", targets, True, len(targets)
     if not isinstance(estimator, xgboost.Booster):
         if hasattr(estimator, "predict_proba"):
             return "classification", tuple(range(int(estimator.n_classes_))), True, 1
@@ -289,8 +284,27 @@ def _objective(booster: xgboost.Booster) -> str:
     return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
 
 
-def _nothing(labels: Array, *, probabilities: bool) -> Prediction:
-    empty = np.empty((0, len(labels)), np.float32) if probabilities else None
+def _of_booster(said: Array, output: Output, labels: Array) -> Prediction:
+    """What a booster predicts, as the signature says it."""
+    if output.targets:
+        return _yes_or_no(said)
+    if output.kind != "classification":
+        return Prediction(said)
+    if not output.probabilities:
+        return Prediction(labels.take(said.astype(np.intp)))
+    shares = said if said.ndim == 2 else np.column_stack([np.float32(1) - said, said])
+    return Prediction(labels.take(np.argmax(shares, axis=1)), shares)
+
+
+def _yes_or_no(probabilities: Array) -> Prediction:
+    """What XGBoost's own classifier says of several labels: yes above 0.5."""
+    return Prediction((probabilities > np.float32(0.5)).astype(np.int64), probabilities)
+
+
+def _nothing(output: Output, labels: Array) -> Prediction:
+    if output.targets:
+        return several.nothing(output)
+    empty = np.empty((0, len(labels)), np.float32) if output.probabilities else None
     return Prediction(labels[:0] if len(labels) else np.empty(0, np.float32), empty)
 
 

@@ -8,19 +8,20 @@ strangers: what could be small on the wire and large in memory is refused before
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import util
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
-from serve_app.core.messages import Method, Payload, RawColumns, Response
+from serve_app.core import times
+from serve_app.core.messages import PREDICT_PROBA, Method, Payload, RawColumns, Response
 from serve_app.core.violations import shortened
-from serve_app.errors import BadEncoding, InvalidInput, UnsupportedMedia
-from serve_app.protocols import json_body, methods
+from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.protocols import json_body, methods, several
 from serve_app.protocols.dialect import ByPath, Call, Reply
 
 if TYPE_CHECKING:
@@ -34,13 +35,11 @@ _MAX_COLUMNS = 10_000
 _OF_DAMAGE = (struct.error, TypeError, ValueError, ArithmeticError, LookupError, OSError, EOFError)
 
 
-def is_installed() -> bool:
-    """Whether pyarrow is there, which is an extra."""
-    return util.find_spec("pyarrow") is not None
-
-
 class ArrowStream(ByPath):
     """A column per feature; a column `prediction` and, where there are any, `probabilities`.
+
+    Of several yes or no, both hold a list with one for each; of a class of each of several
+    targets, a struct with a field for each.
 
     `predict_method` in the metadata of the request's schema makes `predict_proba` or
     `raw_scores` the predictions.
@@ -53,18 +52,11 @@ class ArrowStream(ByPath):
         """The columns of a stream.
 
         Raises:
-            UnsupportedMedia: pyarrow is not installed here.
             BadEncoding: it is no stream, is compressed within, or holds values of types that
                 are not spoken.
             InvalidInput: there is no such method.
             TooLarge: more than `max_rows` rows.
         """
-        if not is_installed():
-            msg = (
-                "Arrow needs the package pyarrow, which is not installed on this server; its "
-                "operator can install it with: pip install 'serve-app[arrow]'"
-            )
-            raise UnsupportedMedia(msg)
         schema, batches = _batches(call.body, call.max_rows)
         rows = sum(batch.num_rows for batch in batches)
         json_body.check_rows(rows, call.max_rows)
@@ -77,16 +69,16 @@ class ArrowStream(ByPath):
             InvalidInput: the answers are of several kinds, which no column holds, or the
                 model gives no probabilities, which were asked for.
         """
-        import pyarrow as pa  # noqa: PLC0415 - an extra
+        import pyarrow as pa  # noqa: PLC0415 - slow to import
 
         prediction = response.answer.prediction
         try:
-            columns = {"prediction": _written(methods.answered(response))}
+            columns = {"prediction": _answered(response)}
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             msg = "answers of several kinds have no form as a column; accept application/json"
             raise InvalidInput(msg) from error
         if prediction.probabilities is not None:
-            columns["probabilities"] = _written(prediction.probabilities)
+            columns["probabilities"] = _shares(response, prediction.probabilities)
         batch = pa.record_batch(columns).replace_schema_metadata(_about(response))
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batch.schema) as writer:
@@ -103,7 +95,7 @@ def _method(schema: pa.Schema) -> Method:
 
 
 def _batches(body: bytes, max_rows: int) -> tuple[pa.Schema, Sequence[pa.RecordBatch]]:
-    import pyarrow as pa  # noqa: PLC0415 - an extra
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
 
     try:
         rows = 0
@@ -167,13 +159,13 @@ def _check_types(schema: pa.Schema) -> None:
             name = shortened(field.name)
             msg = (
                 f"column {name!r} is of Arrow's type {shortened(str(field.type))}; send integers, "
-                "floats, booleans, or text (utf8, also as dictionaries)"
+                "floats, booleans, decimals, dates, timestamps or text (utf8, also as dictionaries)"
             )
             raise BadEncoding(msg, column=name)
 
 
 def _is_spoken(kind: pa.DataType) -> bool:
-    from pyarrow import types  # noqa: PLC0415 - an extra
+    from pyarrow import types  # noqa: PLC0415 - slow to import
 
     if types.is_dictionary(kind):
         kind = kind.value_type
@@ -184,11 +176,14 @@ def _is_spoken(kind: pa.DataType) -> bool:
         or types.is_string(kind)
         or types.is_large_string(kind)
         or types.is_null(kind)
+        or types.is_decimal(kind)
+        or types.is_date(kind)
+        or types.is_timestamp(kind)
     )
 
 
 def _columns(batches: Sequence[pa.RecordBatch]) -> RawColumns:
-    import pyarrow as pa  # noqa: PLC0415 - an extra
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
 
     if not batches:
         return {}
@@ -201,14 +196,17 @@ def _columns(batches: Sequence[pa.RecordBatch]) -> RawColumns:
 
 def _values(column: pa.ChunkedArray) -> Sequence[Any]:
     """The values of a column: an array of numbers where nothing is null, else a list."""
-    from pyarrow import types  # noqa: PLC0415 - an extra
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+    from pyarrow import types  # noqa: PLC0415 - slow to import
 
     kind = column.type
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return _moments(column)
     if types.is_dictionary(kind):
         found: list[Any] = []
         for chunk in column.chunks:
             # Each text once, however many rows name it.
-            known = [*chunk.dictionary.to_pylist(), None]
+            known = [*_values(pa.chunked_array([chunk.dictionary])), None]
             found.extend(known[-1 if at is None else at] for at in chunk.indices.to_pylist())
         return found
     if column.null_count == 0 and (types.is_integer(kind) or types.is_floating(kind)):
@@ -218,8 +216,54 @@ def _values(column: pa.ChunkedArray) -> Sequence[Any]:
     return listed
 
 
-def _written(values: Any) -> pa.Array:
+def _answered(response: Response) -> pa.Array:
+    values = methods.answered(response)
+    if response.request.payload.method == PREDICT_PROBA:
+        return _shares(response, values)
+    output = response.several
+    if (
+        output is None
+        or not several.is_split(output)
+        or values is response.answer.prediction.scores
+    ):
+        return _written(values)
+    return _struct(several.columns(values, output))
+
+
+def _shares(response: Response, shares: Any) -> pa.Array:
+    output = response.several
+    if output is None or not several.is_split(output):
+        return _written(shares)
+    return _struct(several.parts(shares, output))
+
+
+def _struct(by_target: Mapping[str, Any]) -> pa.Array:
     import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    arrays = [_written(values) for values in by_target.values()]
+    return pa.StructArray.from_arrays(arrays, names=list(by_target))
+
+
+def _moments(column: pa.ChunkedArray) -> list[str | None]:
+    """Dates and timestamps as ISO 8601, those of a zone in UTC."""
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+    from pyarrow import types  # noqa: PLC0415
+
+    if types.is_date(column.type):
+        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+        return times.texts(_ticks(days).view(times.DATE), zoned=False)
+    unit, zone = column.type.unit, column.type.tz
+    ticks = _ticks(column.cast(pa.int64()))
+    return times.texts(ticks.view(f"datetime64[{unit}]"), zoned=zone is not None)
+
+
+def _ticks(column: pa.ChunkedArray) -> Any:
+    """Whole numbers with NumPy's sign for nothing where there are gaps."""
+    return column.fill_null(np.iinfo(np.int64).min).to_numpy()
+
+
+def _written(values: Any) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
 
     if values.ndim == 1:
         return pa.array(values.tolist() if values.dtype == object else values)
@@ -236,6 +280,7 @@ def _about(response: Response) -> dict[str, str]:
         "prediction_id": response.prediction_id,
         "request_id": response.request.id,
         "classes": response.labels,
+        **several.about(response),
         "fallback": answer.fallback,
         "left_out": [asdict(failure) for failure in answer.left_out],
         "warnings": [asdict(warned) for warned in response.warnings],

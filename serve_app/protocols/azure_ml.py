@@ -12,7 +12,7 @@ from typing import Any
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
-from serve_app.protocols import forms, json_body, methods, rows
+from serve_app.protocols import forms, json_body, methods, rows, several
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply, Target
 
 _DEPLOYMENT = "azureml-model-deployment"
@@ -71,7 +71,7 @@ class AzureMl(ByPath):
             InvalidInput: probabilities were asked of a model that gives none.
         """
         wrapped = response.request.payload.form
-        values = json_body.plain(methods.answered(response))
+        values = several.answered(response, methods.answered(response))
         headers = [
             (b"x-ms-request-id", response.request.id.encode()),
             (b"x-ms-run-function-failed", b"False"),

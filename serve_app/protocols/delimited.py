@@ -12,23 +12,23 @@ from serve_app.core.messages import RawColumns
 from serve_app.core.signature import Column
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import json_body, rows
+from serve_app.protocols import csv_header, json_body, rows
 
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def read_csv(
-    body: bytes, columns: Sequence[Column], max_rows: int, *, header: bool = False
+    body: bytes, columns: Sequence[Column], max_rows: int, *, header: bool | None = None
 ) -> tuple[RawColumns, int]:
     """The columns of a CSV body and the number of its rows; an empty cell is null.
 
-    A first line that names columns of the endpoint is a header; without one, the cells are in
-    the order of the columns. With `header`, the first line is one whatever it says.
+    `header` says whether the first line is one, whatever stands there; with none, what stands
+    there tells (`csv_header`). Without a header, the cells are in the order of the columns.
 
     Raises:
         BadEncoding: it is not UTF-8 or no CSV.
-        InvalidInput: a row has another number of cells than the others, or a cell is no number
-            where one is needed.
+        InvalidInput: a row has another number of cells than the others, a cell is no number
+            where one is needed, or nobody can tell whether the first line is a header.
         TooLarge: more than `max_rows` rows.
     """
     try:
@@ -40,11 +40,13 @@ def read_csv(
         raise BadEncoding(f"the body is not CSV: {error}") from None
     if not lines:
         raise BadEncoding("the body is empty; send one line of values per row")
+    json_body.check_rows(len(lines) - (header is not False), max_rows)
+    if header is None:
+        header = csv_header.names_columns(lines, columns, _fits)
     known = {column.name: column for column in columns}
-    first = [cell.strip() for cell in lines[0]]
-    named = header or bool(known.keys() & set(first))
-    names = first if named else [column.name for column in columns]
-    content = lines[1:] if named else lines
+    first = [_name(cell, known) for cell in lines[0]]
+    names = first if header else [column.name for column in columns]
+    content = lines[1:] if header else lines
     json_body.check_rows(len(content), max_rows)
     if len(set(names)) < len(names):
         raise BadEncoding("the header names a column twice")
@@ -52,10 +54,9 @@ def read_csv(
         if len(cells) != len(names):
             msg = f"row {row} has {len(cells)} cells, but there are {len(names)} columns"
             raise InvalidInput(msg, row=row, expected=len(names), got=len(cells))
-    found = {
-        name: [_cell(text, known.get(name), row) for row, text in enumerate(texts)]
-        for name, texts in zip(names, zip(*content, strict=True), strict=False)
-    }
+    found: dict[str, list[Any]] = {name: [] for name in names}
+    for name, texts in zip(names, zip(*content, strict=True), strict=False):
+        found[name] = [_cell(text, known.get(name), row) for row, text in enumerate(texts)]
     return found, len(content)
 
 
@@ -138,11 +139,26 @@ def write_lines(values: Sequence[Any]) -> bytes:
     return b"".join(json_body.dump(value) + b"\n" for value in values)
 
 
+def _fits(text: str, column: Column) -> bool:
+    """Whether a cell can be read as a value of a column."""
+    try:
+        _cell(text, column, 0)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _name(cell: str, known: Mapping[str, Column]) -> str:
+    """A name in a header; blanks around it count where a column is called so."""
+    return cell if cell in known else cell.strip()
+
+
 def _cell(text: str, column: Column | None, row: int) -> Any:
     """A cell as a value of its column's type."""
     if text == "":
         return None
-    if column is None or column.dtype == "string":
+    if column is None or not column.is_numeric:
+        # What texts of dates and decimals say is the schema's business.
         return text
     plain = text.strip()
     if column.dtype == "bool" and plain.lower() in _TRUTHS:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.signature import Column
+from serve_app.errors import BadEncoding
 
 JSON = b"application/json"
 JSON_TYPES = frozenset({"application/json", "text/json", ""})
@@ -16,6 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 """What curl's `-d` says of any body, JSON too; TensorFlow Serving's documentation posts so."""
 ANY = frozenset({"*/*", *JSON_TYPES})
 """The content types of systems that do not look at them."""
+_HEADERS = {"present": True, "absent": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,23 @@ class Call:
     def media_type(self) -> str:
         """The content type in lower case and without its parameters, `""` for none."""
         return media_type(self.headers.get("content-type", ""))
+
+    @property
+    def header(self) -> bool | None:
+        """Whether a body of CSV has a header, where its content type says so (RFC 4180).
+
+        Raises:
+            BadEncoding: it says neither `present` nor `absent`.
+        """
+        for part in self.headers.get("content-type", "").split(";")[1:]:
+            name, _, value = part.partition("=")
+            if name.strip().lower() == "header":
+                said = value.strip().strip('"').lower()
+                if said not in _HEADERS:
+                    msg = f"header={said[:80]} says nothing: write header=present or header=absent"
+                    raise BadEncoding(msg)
+                return _HEADERS[said]
+        return None
 
 
 def media_type(header: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 from serve_app.core.feedback import Feedback, Outcome
+from serve_app.core.signature import Output, Target
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput, TooLarge
-from serve_app.protocols import json_body
+from serve_app.protocols import json_body, several
 from serve_app.protocols.dialect import Reply
 
 MAX_ID_CHARACTERS = 200
@@ -82,6 +85,40 @@ def truth_json(truth: Any) -> str | None:
         msg = f"'truth' has {len(written)} bytes, above the limit of {MAX_TRUTH_BYTES}"
         raise TooLarge(msg, max_bytes=MAX_TRUTH_BYTES)
     return written.decode()
+
+
+def check_truth(truth_json: str | None, output: Output) -> None:
+    """Return when a truth has a value per row for each of several targets; null is not known.
+
+    Raises:
+        InvalidInput: it is of another shape, or holds something else than yes or no.
+    """
+    if truth_json is None:
+        return
+    names = several.names(output)
+    truth = orjson.loads(truth_json)
+    for place, row in enumerate(truth if isinstance(truth, list) else [truth]):
+        if not isinstance(truth, list) or not isinstance(row, list) or len(row) != len(names):
+            msg = (
+                f"'truth' must have a list of {len(names)} values for each row, one for each of "
+                f"{several.shown(names)}; got {told(row)}"
+            )
+            raise InvalidInput(msg, key="truth", row=place, targets=names)
+        for target, value in zip(output.targets, row, strict=True):
+            if isinstance(value, list | dict) or not _fits(value, target, output):
+                msg = (
+                    f"'truth', row {place}, target {target.name!r}: it must be one of "
+                    f"{', '.join(map(told, target.labels))}, got {told(value)}"
+                )
+                raise InvalidInput(msg, key="truth", row=place, target=target.name)
+
+
+def _fits(value: Any, target: Target, output: Output) -> bool:
+    """Whether a value may be right; a class that training never saw may be."""
+    if value is None or (output.kind == "multilabel" and value in target.labels):
+        return True
+    kinds = {isinstance(label, str) for label in target.labels}
+    return output.kind == "multioutput" and isinstance(value, str) in kinds
 
 
 def identity(document: Mapping[str, Any], key: str) -> str | None:

@@ -91,10 +91,23 @@ def described_type() -> GraphQLObjectType:
         },
         description="A version that an endpoint asks.",
     )
+    target = GraphQLObjectType(
+        "Target",
+        {
+            "name": text(lambda of: of.name),
+            "labels": field(GraphQLNonNull(GraphQLList(LABEL)), lambda of: of.labels),
+        },
+        description="One of several things that are said of each row, and its classes.",
+    )
     output = GraphQLObjectType(
         "Output",
         {
-            "kind": text(lambda of: of.kind, "classification or regression"),
+            "kind": text(
+                lambda of: of.kind, "classification, multilabel, multioutput or regression"
+            ),
+            "targets": field(
+                all_of(target), lambda of: of.targets, "Where each row is several things."
+            ),
             "labels": field(GraphQLNonNull(GraphQLList(LABEL)), lambda of: of.labels),
             "probabilities": field(GraphQLNonNull(GraphQLBoolean), lambda of: of.probabilities),
             "rawScores": field(GraphQLNonNull(GraphQLBoolean), lambda of: of.raw_scores),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from graphql import (
     ConstValueNode,
+    FloatValueNode,
     GraphQLBoolean,
     GraphQLError,
     GraphQLFloat,
@@ -17,7 +19,9 @@ from graphql import (
     StringValueNode,
 )
 
+from serve_app.core import times
 from serve_app.core.cells import EXACT, INT_LIMITS
+from serve_app.core.times import DATETIMES
 from serve_app.core.violations import told
 
 _DIGITS = re.compile(r"-?[0-9]{1,20}")
@@ -71,10 +75,58 @@ LABEL = GraphQLScalarType(
 )
 
 
-def of_dtype(dtype: str) -> GraphQLScalarType:
-    """The scalar that values of a column's dtype are sent as."""
+_Written = StringValueNode | IntValueNode | FloatValueNode
+
+
+def _texts(name: str, kinds: tuple[type[_Written], ...]) -> Callable[[ConstValueNode], str]:
+    """What takes literals of these kinds as the texts that they were written as."""
+
+    def read(node: ConstValueNode) -> str:
+        if isinstance(node, kinds):
+            return node.value
+        kind = node.kind.removesuffix("_value").replace("_", " ")
+        raise GraphQLError(f"{name} does not take a {kind}", node)
+
+    return read
+
+
+def _as_text(name: str, *kinds: type[_Written], said: str) -> GraphQLScalarType:
+    """A scalar whose values the schema of the endpoint reads, and judges row by row."""
+    return GraphQLScalarType(
+        name,
+        description=said,
+        coerce_input_value=lambda value: value,
+        coerce_input_literal=_texts(name, kinds),
+    )
+
+
+DATE = _as_text("Date", StringValueNode, said="An ISO 8601 date such as 2024-05-01.")
+DATE_TIME = _as_text(
+    "DateTime",
+    StringValueNode,
+    said="An ISO 8601 date-time with its offset, such as 2024-05-01T12:00:00Z.",
+)
+LOCAL_DATE_TIME = _as_text(
+    "LocalDateTime",
+    StringValueNode,
+    said="An ISO 8601 date-time without an offset, such as 2024-05-01T12:00:00.",
+)
+DECIMAL = _as_text(
+    "Decimal",
+    *(StringValueNode, IntValueNode, FloatValueNode),
+    said='A decimal number; as a string it keeps every digit, such as "12.50".',
+)
+
+
+def of_dtype(dtype: str, *, zoned: bool = False) -> GraphQLScalarType:
+    """The scalar that values of a column's dtype are sent as; `zoned` have an offset."""
     if dtype in _IN_32_BITS:
         return GraphQLInt
+    if dtype in DATETIMES:
+        by_time = DATE_TIME if zoned else LOCAL_DATE_TIME
+        return DATE if dtype == times.DATE else by_time
+    if dtype == "decimal":
+        return DECIMAL
     plain = {"bool": GraphQLBoolean, "string": GraphQLString}
     return plain.get(dtype, GraphQLFloat if dtype.startswith("float") else LONG)
 

@@ -36,7 +36,7 @@ from serve_app.core.messages import PREDICT, RAW_SCORES, Payload, Response
 from serve_app.core.signature import Column, Output
 from serve_app.core.snapshot import Endpoint
 from serve_app.core.violations import shortened, told
-from serve_app.protocols import graphql_names, json_body, rows
+from serve_app.protocols import graphql_names, graphql_targets, json_body, rows, several
 from serve_app.protocols.graphql_endpoint import (
     NamedEndpoint,
     all_of,
@@ -155,7 +155,9 @@ def _row_type(one: NamedEndpoint, name: str) -> GraphQLInputObjectType:
     """A row; cells may be left out, since the endpoint's schema decides what becomes of that."""
     fields = {
         word: GraphQLInputField(
-            of_dtype(column.dtype), description=_told(column), out_name=column.name
+            of_dtype(column.dtype, zoned=column.zone is not None),
+            description=_told(column),
+            out_name=column.name,
         )
         for column, word in one.columns
     }
@@ -242,7 +244,9 @@ def _answer_type(endpoint: Endpoint, name: str, shared: GraphQLInterfaceType) ->
             "One per row.",
         )
     }
-    if output.probabilities:
+    if output.targets:
+        fields.update(graphql_targets.fields(output))
+    elif output.probabilities:
         fields["probabilities"] = field(
             GraphQLList(GraphQLNonNull(GraphQLList(GraphQLFloat))),
             lambda said: _plain(said.answer.prediction.probabilities),
@@ -285,7 +289,9 @@ def _asks_for(name: str, info: GraphQLResolveInfo[Asks]) -> bool:
 
 def _value_type(output: Output) -> GraphQLOutputType:
     """The type of one row's prediction; a list where there are several outputs."""
-    scalar = of_labels(output.labels) if output.kind == "classification" else GraphQLFloat
+    labels = several.all_labels(output) if output.targets else output.labels
+    classifies = output.kind == "classification" or output.targets
+    scalar = of_labels(labels) if classifies else GraphQLFloat
     return scalar if output.width == 1 else GraphQLList(scalar)
 
 

@@ -15,7 +15,7 @@ from serve_app.core.columns import Array
 from serve_app.core.messages import Method, Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, NotAcceptable
-from serve_app.protocols import delimited, json_body, methods, npy, rows
+from serve_app.protocols import delimited, json_body, methods, npy, rows, several
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target, media_type
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
@@ -56,7 +56,8 @@ class Invocations(ByPath):
 
     `params: {"predict_method": "predict_proba"}` asks for probabilities, as with MLflow, and
     `raw_scores` for those. Beside a body that has no such place, SageMaker's custom attributes
-    may hold `predict_method=predict_proba`.
+    may hold `predict_method=predict_proba`. CSV and matrices have one level: there the
+    probabilities of several targets' classes stand side by side, in the order of the targets.
     """
 
     name = "invocations"
@@ -98,11 +99,13 @@ class Invocations(ByPath):
         if accepted == CSV:
             return Reply(delimited.write_csv(values.tolist()), CSV.encode(), headers)
         if accepted == LINES:
-            lines = delimited.write_lines([{"prediction": value} for value in values.tolist()])
+            said = several.answered(response, values)
+            listed = said if isinstance(said, list) else said.tolist()
+            lines = delimited.write_lines([{"prediction": value} for value in listed])
             return Reply(lines, LINES.encode(), headers)
         if accepted == npy.MEDIA_TYPE:
             return Reply(npy.write(values), accepted.encode(), headers)
-        return Reply(self._json(json_body.plain(values)), headers=headers)
+        return Reply(self._json(several.answered(response, values)), headers=headers)
 
     def refuse(self, refusal: Refusal) -> Reply:
         """boto3 raises the error that a header names."""
@@ -124,7 +127,10 @@ class SageMaker(Invocations):
 
 
 class MLflow(ByPath):
-    """MLflow's scoring server alone: JSON with one of its four keys or CSV with a header in."""
+    """MLflow's scoring server alone: JSON with one of its four keys or CSV with a header in.
+
+    CSV that is said to have none (`text/csv; header=absent`) is taken at its word.
+    """
 
     name = "mlflow"
     media_types = JSON_TYPES | {CSV}
@@ -138,7 +144,9 @@ class MLflow(ByPath):
             TooLarge: more than `max_rows` rows.
         """
         if call.media_type == CSV:
-            columns, count = delimited.read_csv(call.body, call.columns, call.max_rows, header=True)
+            columns, count = delimited.read_csv(
+                call.body, call.columns, call.max_rows, header=call.header is not False
+            )
             return Payload(columns=columns, rows=count, form=JSON)
         return of_document(json_body.parse_any(call.body, nan=True), call, JSON)
 
@@ -148,7 +156,9 @@ class MLflow(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        return Reply(json_body.dump({"predictions": json_body.plain(methods.answered(response))}))
+        return Reply(
+            json_body.dump({"predictions": several.answered(response, methods.answered(response))})
+        )
 
 
 DIALECT = Invocations()
@@ -173,7 +183,7 @@ def of_a_table(call: Call) -> tuple[RawColumns, int] | None:
     """
     kind = call.media_type
     if kind == CSV:
-        return delimited.read_csv(call.body, call.columns, call.max_rows)
+        return delimited.read_csv(call.body, call.columns, call.max_rows, header=call.header)
     if kind in _LINES:
         return delimited.read_lines(call.body, call.names, call.max_rows)
     if kind in _LIBSVM:

@@ -10,7 +10,7 @@ from typing import Any
 
 from serve_app.core.messages import Payload, Response
 from serve_app.errors import BadEncoding
-from serve_app.protocols import json_body, methods, rows
+from serve_app.protocols import json_body, methods, rows, several
 from serve_app.protocols.dialect import ANY, ByPath, Call, Refusal, Reply
 
 CLOUD_EVENT = "application/cloudevents+json"
@@ -56,7 +56,7 @@ class KServeV1(ByPath):
             InvalidInput: probabilities were asked of a model that gives none.
         """
         event = response.request.payload.form
-        body = {"predictions": json_body.plain(methods.answered(response))}
+        body = {"predictions": several.answered(response, methods.answered(response))}
         if not event:
             return Reply(json_body.dump(body))
         about: dict[str, Any] = {

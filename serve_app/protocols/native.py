@@ -11,7 +11,7 @@ from typing import Any
 
 from serve_app.core.messages import Payload, Response
 from serve_app.errors import BadEncoding
-from serve_app.protocols import json_body, methods, rows
+from serve_app.protocols import json_body, methods, rows, several
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Reply
 
 _OWN_KEYS = frozenset({"instances", "inputs", "id", "parameters", "signature_name"})
@@ -24,7 +24,8 @@ class NativeJson(ByPath):
     A row object may be a small table, `{"age": [63, 41], …}`, as KServe reads it. Or columns,
     `{"inputs": {"age": [63, …], …}}`: then the predictions stand under `outputs` too,
     where TensorFlow Serving's clients look for the answer to columns. Its `signature_name`
-    `predict_proba` or `raw_scores` makes those the predictions. Every other key of the body, and
+    `predict_proba` or `raw_scores` makes those the predictions. An answer about several targets
+    names them under `targets`. Every other key of the body, and
     those of an object `parameters`, is a key of the payload.
     """
 
@@ -67,10 +68,12 @@ class NativeJson(ByPath):
         """
         answer = response.answer
         prediction = answer.prediction
-        body: dict[str, Any] = {"predictions": json_body.plain(methods.answered(response))}
+        body: dict[str, Any] = {
+            "predictions": several.answered(response, methods.answered(response))
+        }
         if prediction.probabilities is not None:
-            body["probabilities"] = json_body.plain(prediction.probabilities)
-            body["classes"] = list(response.labels)
+            body["probabilities"] = several.probabilities(response)
+        body.update(several.about(response))
         if response.request.payload.form:
             body["outputs"] = body["predictions"]
         body["endpoint"] = response.request.endpoint

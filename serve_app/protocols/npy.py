@@ -53,7 +53,12 @@ def write(values: Array) -> bytes:
     Raises:
         InvalidInput: they are of several kinds, which the format has no word for.
     """
-    plain = np.array(values.tolist()) if values.dtype == object else values
+    plain = values
+    if values.dtype == object:
+        flat = values.reshape(-1).tolist()
+        # Of words and numbers NumPy would make words, in silence.
+        mixed = len({isinstance(value, str) for value in flat}) > 1
+        plain = values if mixed else np.array(values.tolist())
     if plain.dtype == object:
         raise InvalidInput(f"these predictions cannot be said as {MEDIA_TYPE}; accept JSON")
     buffer = io.BytesIO()

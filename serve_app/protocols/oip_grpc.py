@@ -80,7 +80,10 @@ def encode(response: Response) -> Any:
     """
     form = response.request.payload.form
     outputs, contents = oip_outputs.written(
-        response.answer.prediction, response.labels, oip_outputs.all_as_bytes(form)
+        response.answer.prediction,
+        response.labels,
+        oip_outputs.all_as_bytes(form),
+        response.several,
     )
     answer = message("ModelInferResponse")(
         model_name=response.request.endpoint,

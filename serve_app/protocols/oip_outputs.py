@@ -17,11 +17,13 @@ from serve_app.core.messages import PREDICT, PREDICT_PROBA, RAW_SCORES, Method, 
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import binary, json_body, methods
+from serve_app.protocols import binary, json_body, methods, several
 
 _OUTPUTS: Mapping[str, Method] = {"output-0": PREDICT, **methods.METHODS}
 """The outputs by name; KServe's scikit-learn server calls its only one `output-0`."""
-_DATATYPES = {"float32": "FP32", "float64": "FP64", "string": "BYTES"}
+_PART = f"{PREDICT_PROBA}_"
+"""Before the name of a target: the probabilities of its classes."""
+_DATATYPES = {"float32": "FP32", "float64": "FP64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Form:
         """What the model is asked for: raw scores are computed where an output is one of them."""
         if not self.wanted:
             return PREDICT
-        scored = any(_OUTPUTS[one.name] == RAW_SCORES for one in self.wanted)
+        scored = any(_OUTPUTS.get(one.name) == RAW_SCORES for one in self.wanted)
         return RAW_SCORES if scored else PREDICT
 
 
@@ -85,9 +87,13 @@ def all_as_bytes(form: Form) -> Form:
 
 
 def written(
-    prediction: Prediction, labels: Sequence[Any], form: Form
+    prediction: Prediction, labels: Sequence[Any], form: Form, output: Output | None = None
 ) -> tuple[list[dict[str, Any]], list[bytes]]:
     """The outputs as JSON values, and the bytes that follow the JSON.
+
+    `output` is the endpoint's where it says something of several targets. The probabilities of
+    their classes are an output for each target, `predict_proba_<target>`, and `predict_proba`
+    names them all.
 
     Raises:
         InvalidInput: an output is asked for that this endpoint does not have.
@@ -97,24 +103,67 @@ def written(
         given[PREDICT_PROBA] = prediction.probabilities
     if prediction.scores is not None:
         given[RAW_SCORES] = prediction.scores
+    wanted = form.wanted or tuple(Wanted(name) for name in given)
+    labels_of: Mapping[str, Sequence[Any]] = {}
+    if output is not None:
+        given, labels_of = _of_targets(given, output)
+        wanted = _by_target(wanted, labels_of)
     behind: list[bytes] = []
     outputs = []
-    for one in form.wanted or tuple(Wanted(name) for name in given):
-        values = given.get(_OUTPUTS[one.name])
+    for one in wanted:
+        values = given.get(_OUTPUTS.get(one.name, one.name))
         if values is None:
             msg = f"this endpoint has no output {told(one.name)}; it has {', '.join(given)}"
             raise InvalidInput(msg, known=list(given))
         if one.classes:
-            values = _likeliest(values, labels, one.classes)
+            values = _likeliest(values, labels_of.get(one.name, labels), one.classes)
         as_bytes = form.as_bytes if one.as_bytes is None else one.as_bytes
         outputs.append(_output(one.name, values, behind if as_bytes else None))
     return outputs, behind
 
 
+def _of_targets(
+    given: Mapping[str, Array], output: Output
+) -> tuple[dict[str, Array], dict[str, Sequence[Any]]]:
+    """The outputs of several targets, and what their columns are called, by output."""
+    found = dict(given)
+    if found[PREDICT].dtype == object and _datatype_of_targets(output) == "BYTES":
+        # A tensor is of one datatype: of words and numbers all are text.
+        found[PREDICT] = np.array([str(v) for v in found[PREDICT].flat], dtype=object).reshape(
+            found[PREDICT].shape
+        )
+    named: Sequence[Any] = several.names(output)
+    if not several.is_split(output):
+        return found, dict.fromkeys(found, named)
+    shares = found.pop(PREDICT_PROBA, None)
+    if shares is None:
+        return found, {}
+    by_target = several.parts(shares, output)
+    found.update({_PART + target: part for target, part in by_target.items()})
+    return found, {_PART + target.name: target.labels for target in output.targets}
+
+
+def _by_target(wanted: Sequence[Wanted], parts: Mapping[str, Sequence[Any]]) -> tuple[Wanted, ...]:
+    """The same outputs with those of each target in place of the probabilities of all."""
+    names = [name for name in parts if name.startswith(_PART)]
+    if not names:
+        return tuple(wanted)
+    found = [
+        [replace(one, name=name) for name in names] if one.name == PREDICT_PROBA else [one]
+        for one in wanted
+    ]
+    return tuple(dict.fromkeys(one for some in found for one in some))
+
+
 def names(output: Output) -> list[str]:
     """The outputs that a request may name."""
     given = methods.given(output)
-    return [name for name, method in _OUTPUTS.items() if method in given]
+    parts = _parts(output) if output.probabilities and several.is_split(output) else {}
+    return [*(name for name, method in _OUTPUTS.items() if method in given), *parts]
+
+
+def _parts(output: Output) -> dict[str, int]:
+    return {_PART + target.name: len(target.labels) for target in output.targets}
 
 
 def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> dict[str, Any]:
@@ -132,13 +181,15 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
 
 
 def datatype(column: Column) -> str:
-    """What the protocol calls the dtype of a column."""
+    """What the protocol calls the dtype of a column; dates and decimals are text to it."""
+    if not column.is_numeric:
+        return "BYTES"
     return _DATATYPES.get(column.dtype, column.dtype.upper())
 
 
 def _wanted(output: Mapping[str, Any]) -> Wanted:
     name = output.get("name")
-    if not isinstance(name, str) or name not in _OUTPUTS:
+    if not isinstance(name, str) or (name not in _OUTPUTS and not name.startswith(_PART)):
         msg = (
             f"there is no output {told(name)}; endpoints give {PREDICT} and, where their "
             f"models know them, {PREDICT_PROBA} and {RAW_SCORES}"
@@ -212,8 +263,16 @@ def _described(output: Output) -> list[dict[str, Any]]:
     shape = [-1] if output.width == 1 else [-1, output.width]
     classifies = output.kind == "classification"
     predicted = _datatype_of_labels(output.labels) if classifies else "FP64"
+    if output.targets:
+        predicted = _datatype_of_targets(output)
     described = [{"name": PREDICT, "datatype": predicted, "shape": shape}]
     if output.probabilities:
-        shape = [-1, len(output.labels)]
-        described.append({"name": PREDICT_PROBA, "datatype": "FP64", "shape": shape})
+        sizes = _parts(output) if several.is_split(output) else {PREDICT_PROBA: output.shares}
+        described += [
+            {"name": name, "datatype": "FP64", "shape": [-1, size]} for name, size in sizes.items()
+        ]
     return described
+
+
+def _datatype_of_targets(output: Output) -> str:
+    return _datatype_of_labels(several.all_labels(output))

@@ -15,7 +15,7 @@ import orjson
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
-from serve_app.protocols import binary, json_body, large_json, oip_outputs
+from serve_app.protocols import binary, json_body, large_json, oip_outputs, several
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
 from serve_app.protocols.oip_outputs import Form
 from serve_app.protocols.tensors import Tensor, plain_columns, read_tensors
@@ -86,7 +86,7 @@ class OpenInferenceV2(ByPath):
         answer = response.answer
         payload = response.request.payload
         outputs, behind = oip_outputs.written(
-            answer.prediction, response.labels, payload.form or Form()
+            answer.prediction, response.labels, payload.form or Form(), response.several
         )
         body = json_body.dump(
             {
@@ -117,8 +117,7 @@ def parameters(response: Response) -> dict[str, Any]:
         "request_id": response.request.id,
         "snapshot": response.snapshot_version,
     }
-    if answer.prediction.probabilities is not None:
-        said["classes"] = _text(response.labels)
+    said.update({name: _text(value) for name, value in several.about(response).items()})
     if answer.fallback:
         said["fallback"] = True
     if answer.left_out:

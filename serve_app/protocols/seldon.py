@@ -16,7 +16,7 @@ from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import feedback, forms, json_body, rows
+from serve_app.protocols import feedback, forms, json_body, rows, several
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply
 from serve_app.protocols.feedback import Told
 
@@ -29,7 +29,8 @@ class Seldon(ByPath):
     The message may stand in the field `json` of a form, as Seldon's own client sends it.
 
     Probabilities are answered where the model gives them, with the classes as `names`, and its
-    values otherwise: as Seldon's own scikit-learn server does.
+    values otherwise: as Seldon's own scikit-learn server does. Of several targets each column of
+    probabilities is named by its target, or as `target=class`.
     """
 
     name = "seldon"
@@ -69,7 +70,10 @@ class Seldon(ByPath):
         shares = answer.prediction.probabilities
         values = answer.prediction.values if shares is None else shares
         names = [f"t:{index}" for index in range(1 if values.ndim == 1 else values.shape[1])]
-        if shares is not None:
+        if response.several is not None:
+            output = response.several
+            names = several.share_names(output) if shares is not None else several.names(output)
+        elif shares is not None:
             names = [str(label) for label in response.labels]
         meta = {
             "puid": payload.id or response.request.id,
@@ -77,6 +81,8 @@ class Seldon(ByPath):
             "requestPath": dict.fromkeys(answer.variants, response.request.endpoint),
         }
         said = _said(payload.form, values, names)
+        if payload.form == "jsonData" and shares is not None and several.is_split(response.several):
+            said = {"jsonData": several.probabilities(response)}
         return Reply(json_body.dump({"meta": meta, **said}))
 
     def refuse(self, refusal: Refusal) -> Reply:

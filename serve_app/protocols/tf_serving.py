@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from serve_app.core.columns import Array
 from serve_app.core.messages import PREDICT_PROBA, RAW_SCORES, Payload, Response
-from serve_app.core.signature import Column, Signature
+from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import json_body, methods, rows
+from serve_app.protocols import json_body, methods, rows, several
 from serve_app.protocols.dialect import ANY, ByPath, Call, Reply
 
 _TYPES = {
@@ -20,6 +21,8 @@ _TYPES = {
     **{f"{sign}int{bits}": f"DT_{sign.upper()}INT{bits}" for sign in ("", "u")
        for bits in (8, 16, 32, 64)},
 }  # fmt: skip
+
+_OF_LABELS = {bool: "bool", int: "int64", float: "float64"}
 
 
 class Predict(ByPath):
@@ -66,8 +69,21 @@ class Predict(ByPath):
             InvalidInput: probabilities were asked of a model that gives none.
         """
         name = "outputs" if response.request.payload.form == "inputs" else "predictions"
-        said = json_body.plain(methods.answered(response))
-        return Reply(json_body.dump_tokens({name: said}))
+        values = methods.answered(response)
+        output = response.several
+        if output is None or response.request.payload.method != PREDICT_PROBA:
+            return Reply(json_body.dump_tokens({name: json_body.plain(values)}))
+        return Reply(json_body.dump_tokens({name: _shares(values, output, name)}))
+
+
+def _shares(values: Array, output: Output, name: str) -> Any:
+    """The probabilities of several targets; those of classes as outputs of their own, by name."""
+    if not several.is_split(output):
+        return json_body.plain(values)
+    by_name = {target: part.tolist() for target, part in several.parts(values, output).items()}
+    if name == "outputs":
+        return by_name
+    return [dict(zip(by_name, row, strict=True)) for row in zip(*by_name.values(), strict=True)]
 
 
 class _Examples(ByPath):
@@ -97,7 +113,10 @@ class _Examples(ByPath):
 
 
 class Classify(_Examples):
-    """Each class of each example with its probability, in the order of the labels."""
+    """Each class of each example with its probability, in the order of the labels.
+
+    Where a row is several things at once, each of them with the probability that it is.
+    """
 
     name = "tf_serving_classify"
 
@@ -111,7 +130,13 @@ class Classify(_Examples):
         if shares is None:
             msg = "this endpoint gives no probabilities of classes; use :predict or :regress"
             raise InvalidInput(msg)
+        output = response.several
+        if several.is_split(output):
+            msg = "this endpoint gives a class of each of several targets; use :predict"
+            raise InvalidInput(msg)
         labels = [str(label) for label in response.labels]
+        if output is not None:
+            labels = several.names(output)
         results = [
             [list(pair) for pair in zip(labels, row, strict=True)] for row in shares.tolist()
         ]
@@ -154,25 +179,29 @@ def status(versions: Sequence[str]) -> dict[str, Any]:
 def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> dict[str, Any]:
     """What an endpoint takes and gives, as TensorFlow describes signatures."""
     output = signature.output
-    classes = {type(label) for label in output.labels}
-    predicted = "string" if classes and classes != {int} else "int64" if classes else "float64"
-    outputs = {"serving_default": _tensor("predictions", predicted, output.width)}
+    labels = several.all_labels(output) if output.targets else output.labels
+    classes = {type(label) for label in labels}
+    predicted = _OF_LABELS.get(next(iter(classes)), "string") if len(classes) == 1 else "string"
+    predicted = predicted if classes else "float64"
+    outputs = {"serving_default": [_tensor("predictions", predicted, output.width)]}
     if output.probabilities:
-        classes_known = len(output.labels)
-        outputs[PREDICT_PROBA] = _tensor(
-            "probabilities", "float64", classes_known, always_wide=True
-        )
+        sizes = {"probabilities": output.shares}
+        if several.is_split(output):
+            sizes = {target.name: len(target.labels) for target in output.targets}
+        outputs[PREDICT_PROBA] = [
+            _tensor(name, "float64", size, always_wide=True) for name, size in sizes.items()
+        ]
     if output.raw_scores:
-        outputs[RAW_SCORES] = _tensor("raw_scores", "float64", output.scores_width)
+        outputs[RAW_SCORES] = [_tensor("raw_scores", "float64", output.scores_width)]
     inputs = {column.name: _input(column) for column in signature.inputs}
     described = {
         name: {
             "inputs": inputs,
-            "outputs": {tensor["name"].partition(":")[0]: tensor},
+            "outputs": {tensor["name"].rpartition(":")[0]: tensor for tensor in tensors},
             "method_name": "tensorflow/serving/predict",
             "defaults": {},
         }
-        for name, tensor in outputs.items()
+        for name, tensors in outputs.items()
     }
     return {
         "model_spec": {"name": endpoint, "signature_name": "", "version": ",".join(versions)},
@@ -181,7 +210,8 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
 
 
 def _input(column: Column) -> dict[str, Any]:
-    return _tensor(column.name, column.dtype, 1)
+    # Dates and decimals are text to it.
+    return _tensor(column.name, column.dtype if column.is_numeric else "string", 1)
 
 
 def _tensor(name: str, dtype: str, width: int, *, always_wide: bool = False) -> dict[str, Any]:

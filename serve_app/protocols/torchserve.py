@@ -11,7 +11,7 @@ from typing import Any
 from serve_app.core.messages import PREDICT, Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
-from serve_app.protocols import delimited, forms, json_body, methods, rows
+from serve_app.protocols import delimited, forms, json_body, methods, rows, several
 from serve_app.protocols.dialect import ANY, ByPath, Call, Refusal, Reply
 
 CSV = "text/csv"
@@ -53,7 +53,9 @@ class TorchServe(ByPath):
             TooLarge: more than `max_rows` rows.
         """
         if call.media_type == CSV:
-            columns, count = delimited.read_csv(call.body, call.columns, call.max_rows)
+            columns, count = delimited.read_csv(
+                call.body, call.columns, call.max_rows, header=call.header
+            )
             return Payload(columns=columns, rows=count, form=False)
         document = _document(call)
         found: Any = document
@@ -77,8 +79,11 @@ class TorchServe(ByPath):
             InvalidInput: probabilities were asked of a model that gives none.
         """
         alone = response.request.payload.form
-        values = methods.answered(response)
-        return Reply(json_body.dump(values.tolist()[0] if alone else json_body.plain(values)))
+        values = several.answered(response, methods.answered(response))
+        # One row alone: of an array, its first is of NumPy, which JSON does not write as a value.
+        if alone:
+            values = values[0] if isinstance(values, list) else values.tolist()[0]
+        return Reply(json_body.dump(values))
 
 
 DIALECT = TorchServe()

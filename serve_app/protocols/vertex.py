@@ -13,7 +13,7 @@ from typing import Any
 from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
-from serve_app.protocols import json_body, methods, rows
+from serve_app.protocols import json_body, methods, rows, several
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
 
 _STATUS = {
@@ -58,10 +58,10 @@ class Vertex(ByPath):
         prediction = answer.prediction
         metadata: dict[str, Any] = {"prediction_id": response.prediction_id}
         if prediction.probabilities is not None:
-            metadata["probabilities"] = json_body.plain(prediction.probabilities)
-            metadata["classes"] = list(response.labels)
+            metadata["probabilities"] = several.probabilities(response)
+        metadata.update(several.about(response))
         body = {
-            "predictions": json_body.plain(methods.answered(response)),
+            "predictions": several.answered(response, methods.answered(response)),
             "deployedModelId": ",".join(answer.variants),
             "model": response.request.endpoint,
             "metadata": metadata,

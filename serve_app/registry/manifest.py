@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -226,6 +228,11 @@ class Manifest(Draft):
         """The manifest as JSON: the same bytes for the same manifest, floats exact."""
         body = self.model_dump(mode="json")
         return (json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the manifest, and with it of every file of the version."""
+        return hashlib.sha256(self.encode()).hexdigest()
 
     @classmethod
     def decode(cls, content: bytes) -> Manifest:

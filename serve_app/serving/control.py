@@ -14,6 +14,7 @@ from serve_app.config import ControlArgs, ControlSettings, split_reference
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.engine.declare import declare
 from serve_app.engine.feedback import SqliteFeedback
+from serve_app.engine.gateways import Acknowledged, Gateways
 from serve_app.engine.load import load
 from serve_app.engine.snapshots import Snapshots
 from serve_app.engine.state import SqliteState
@@ -21,10 +22,15 @@ from serve_app.errors import ConfigError, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.handles import HandleModels
+from serve_app.serving.messages import told
 
 APPLICATION = "control"
 DEPLOYMENT = "Control"
 PROBE_PAUSE_S = 0.25
+WATCH_S = 30.0
+"""How long a gateway waits for the next snapshot before it says again which one it has."""
+LOOK_AGAIN_S = 0.4
+"""How long what replicas hold is not asked again, however many want to know."""
 ALIASES_PAUSE_S = 3.0
 """How often the registry is asked which versions its aliases name."""
 logger = logging.getLogger("serve_app.control")
@@ -45,6 +51,9 @@ class Control:
         self._snapshots = Snapshots(SqliteState(args.state))
         self._feedback = SqliteFeedback(args.state)
         self._models = HandleModels(clock=time.monotonic)
+        self._gateways = Gateways(clock=time.monotonic, forget_after_s=2 * WATCH_S)
+        self._reasons: dict[str, str] = {}
+        self._looked: tuple[float, dict[str, str]] | None = None
         self._changed = asyncio.Condition()
         self._probes: dict[str, asyncio.Task[None]] = {}
         self._following: asyncio.Task[None] | None = None
@@ -67,8 +76,15 @@ class Control:
         if self._following is None:
             self._following = asyncio.get_running_loop().create_task(self._follow_aliases())
 
-    async def watch(self, seen: int, timeout_s: float) -> dict[str, Any] | None:
-        """The snapshot that stands, as soon as it is newer than `seen`; none in time."""
+    async def watch(
+        self, seen: int, timeout_s: float, acknowledged: Acknowledged | None = None
+    ) -> dict[str, Any] | None:
+        """The snapshot that stands, as soon as it is newer than `seen`; none in time.
+
+        A gateway says with its call under which snapshot it answers.
+        """
+        if acknowledged is not None:
+            self._gateways.hear(acknowledged)
         async with self._changed:
             try:
                 await asyncio.wait_for(
@@ -82,6 +98,47 @@ class Control:
     async def snapshot(self) -> dict[str, Any]:
         """The snapshot that stands."""
         return self._snapshots.current.to_json()
+
+    async def in_effect(self) -> dict[str, Any]:
+        """What stands, what it waits for and why, and what gateways and replicas say of it.
+
+        `other` names versions whose replicas hold something else than the registry does.
+        """
+        snapshot = self._snapshots.current
+        return {
+            "declaration": snapshot.declaration,
+            "snapshot": snapshot.version,
+            "waiting": {name: list(versions) for name, versions in snapshot.waiting.items()},
+            "reasons": {v: self._reasons[v] for v in self._probes if v in self._reasons},
+            "gateways": {name: said.to_json() for name, said in self._gateways.known().items()},
+            "other": await self._other_lately(),
+        }
+
+    async def _other_lately(self) -> dict[str, str]:
+        now = time.monotonic()
+        if self._looked is None or now - self._looked[0] > LOOK_AGAIN_S:
+            self._looked = (now, await self._other())
+        return self._looked[1]
+
+    async def _other(self) -> dict[str, str]:
+        """Versions that are answered by something else than the registry holds, and by whom."""
+        held = await self._models.held(self._snapshots.serving_by_handle())
+        for gateway in self._gateways.known().values():
+            for version, digest in gateway.loaded.items():
+                held.setdefault(version, []).append(digest)
+        found: dict[str, str] = {}
+        for version, digests in held.items():
+            try:
+                manifest = await asyncio.to_thread(
+                    self._registry.manifest, *split_reference(version)
+                )
+            except ServeError as error:
+                found[version] = told(error)
+                continue
+            strangers = sum(digest != manifest.digest for digest in digests)
+            if strangers:
+                found[version] = f"{strangers} of {len(digests)} hold another content"
+        return found
 
     async def set_weights(self, endpoint: str, weights: Mapping[str, float]) -> dict[str, Any]:
         """Change weights until the next declaration, and give the snapshot that follows.
@@ -142,8 +199,10 @@ class Control:
                 await self._answers(version)
                 break
             except ServeError as error:
+                self._reasons[version] = told(error)
                 logger.info("still waiting", extra={"version": version, "why": error.code})
                 await asyncio.sleep(PROBE_PAUSE_S)
         self._probes.pop(version, None)
+        self._reasons.pop(version, None)
         self._snapshots.ready(version)
         await self._announce()

@@ -7,22 +7,38 @@ from typing import Any
 
 from serve_app.core.ports import StateStore
 from serve_app.core.snapshot import Snapshot
+from serve_app.engine.gateways import Acknowledged
 from serve_app.errors import ServeError
-from serve_app.serving.control import control_handle
+from serve_app.serving.control import WATCH_S, control_handle
+from serve_app.serving.messages import told
 
 FIRST_WAIT_S = 3.0
-WATCH_S = 30.0
 PAUSE_S = 0.25
 logger = logging.getLogger("serve_app.gateway")
 
 
 class Feed:
-    """Pulls the snapshot at start, then waits for the next one, for ever."""
+    """Pulls the snapshot at start, then waits for the next one, for ever.
 
-    def __init__(self, store: StateStore, apply: Callable[[Snapshot], Awaitable[None]]) -> None:
+    `replica` is the name under which this gateway tells control what it answers under, `loaded`
+    gives the digests of the versions that it computes itself.
+    """
+
+    def __init__(
+        self,
+        store: StateStore,
+        apply: Callable[[Snapshot], Awaitable[None]],
+        *,
+        replica: str,
+        loaded: Callable[[], Mapping[str, str]],
+    ) -> None:
         self._store = store
         self._apply = apply
+        self._replica = replica
+        self._loaded = loaded
         self._seen = 0
+        self._applied = 0
+        self._trouble: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -49,12 +65,15 @@ class Feed:
         watching = control_handle().options(method_name="watch")
         while True:
             try:
-                body = await watching.remote(self._seen, WATCH_S)
+                body = await watching.remote(self._seen, WATCH_S, self._acknowledged())
                 if body is not None:
                     await self._take(body)
             except Exception as error:  # noqa: BLE001 - control is away: the last snapshot stands
                 logger.info("control is away", extra={"why": type(error).__name__})
                 await asyncio.sleep(PAUSE_S)
+
+    def _acknowledged(self) -> Acknowledged:
+        return Acknowledged(self._replica, self._applied, self._trouble, self._loaded())
 
     async def _take(self, body: Mapping[str, Any]) -> None:
         snapshot = Snapshot.from_json(body)
@@ -62,8 +81,10 @@ class Feed:
             return
         try:
             await self._apply(snapshot)
+            self._applied, self._trouble = snapshot.version, None
         except ServeError as error:
             # A snapshot that cannot be applied must not take the one that works away.
+            self._trouble = told(error)
             logger.error(
                 "a snapshot cannot be applied",
                 exc_info=error,

@@ -1,6 +1,7 @@
 """Versions in their own Serve applications, reached by handle."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import ray.exceptions
@@ -23,6 +24,7 @@ from serve_app.errors import (
 DEPLOYMENT = "Model"
 ATTEMPTS = 4
 RETRY_PAUSE_S = 0.05
+HELD_TIMEOUT_S = 3.0
 
 # A replica that died or left took the call with it. Predictions change nothing, so asking
 # another replica is safe.
@@ -120,6 +122,21 @@ class HandleModels:
             await handle.remote()
         except Exception as error:
             raise translate(error, version) from error
+
+    async def held(self, versions: Collection[str]) -> dict[str, list[str]]:
+        """The digests of what the replicas of some versions hold; none of those that are silent."""
+        asked = [(version, self._held(version)) for version in sorted(versions)]
+        said = await asyncio.gather(*(digests for _, digests in asked))
+        return {version: digests for (version, _), digests in zip(asked, said, strict=True)}
+
+    async def _held(self, version: str) -> list[str]:
+        try:
+            told = self._handle(version, "held").broadcast("held")
+            async with asyncio.timeout(HELD_TIMEOUT_S):
+                digests: list[Any] = await told.results_async(return_exceptions=True)
+        except Exception:  # noqa: BLE001 - whoever is silent is waited for elsewhere
+            return []
+        return [digest for digest in digests if isinstance(digest, str)]
 
     async def _call(self, version: str, method: str, columns: Columns, deadline: float) -> Any:
         handle = self._handle(version, method)

@@ -27,6 +27,7 @@ from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.control import control_handle
+from serve_app.serving.effect import Effect
 from serve_app.serving.feed import Feed
 from serve_app.serving.feedback import Kept
 from serve_app.serving.handles import HandleModels
@@ -57,7 +58,12 @@ class Gateway:
         self._metrics = GatewayMetrics(self._counters, lambda: self._assembler.caches)
         self._grpc: grpc.aio.Server | None = None
         self._listeners = Listeners()
-        self._feed = Feed(SqliteState(args.state), self._apply)
+        self._feed = Feed(
+            SqliteState(args.state),
+            self._apply,
+            replica=serve.get_replica_context().replica_id.unique_id,
+            loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
+        )
 
     async def __serve_build_asgi_app__(self) -> GatewayApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
@@ -82,7 +88,8 @@ class Gateway:
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
             self._grpc = await rpc.serve(service, address, args.max_body_bytes)
         keep = Kept(control_handle().options(method_name="keep_feedback"))
-        gateway = app.build(self._predictor, settings, keep)
+        effect = Effect(control_handle().options(method_name="in_effect"))
+        gateway = app.build(self._predictor, settings, keep, effect)
         for listener in (*args.listeners, *of_the_platform(os.environ)):
             spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
             await self._listeners.open(spoken, listener, ids=PredictionIds())

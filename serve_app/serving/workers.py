@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from ray import serve
 
-from serve_app.config import ModelArgs
+from serve_app.config import ModelArgs, application_name
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.engine.load import load
-from serve_app.errors import ClientError, ModelFailed, ServeError
+from serve_app.errors import ClientError, ConfigError, ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
@@ -28,6 +28,7 @@ class Model:
 
     def __init__(self, args: ModelArgs) -> None:
         logs.configure("model", args.log_level)
+        _require_own_name(args.reference)
         loaded = load(
             Registry(args.registry),
             args.model,
@@ -38,6 +39,7 @@ class Model:
         )
         self._model = loaded.model
         self._reference = args.reference
+        self._digest = loaded.manifest.digest
         collect_rarely()
         # In a thread of its own, so that the event loop can meanwhile take calls in, tell the
         # router and the autoscaler how many wait, and answer health checks.
@@ -60,6 +62,10 @@ class Model:
         """The version that this replica holds."""
         return self._reference
 
+    async def held(self) -> str:
+        """The digest of what this replica holds."""
+        return self._digest
+
     async def _compute(self, method: Callable[[Columns], T], columns: Columns) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, method, columns)
@@ -81,3 +87,18 @@ class Model:
             details = {**error.details, "failure_id": failure_id}
             return type(error)(f"{self._reference}: {error.message}", **details)
         return ModelFailed(f"{self._reference} failed", failure_id=failure_id)
+
+
+def _require_own_name(reference: str) -> None:
+    """Let a version serve under its own name alone, since endpoints ask for it by that.
+
+    Raises:
+        ConfigError: this application is called like another version.
+    """
+    name, expected = serve.get_replica_context().app_name, application_name(reference)
+    if name != expected:
+        msg = (
+            f"application {name!r} is given {reference}, and endpoints that ask for {name!r} "
+            f"would get answers of another version; call it {expected!r}"
+        )
+        raise ConfigError(msg)

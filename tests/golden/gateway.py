@@ -2,12 +2,13 @@
 
 import asyncio
 import math
+from dataclasses import replace
 
 import httpx
 import numpy as np
 
 from serve_app.core.messages import Prediction
-from serve_app.core.signature import Column, Output, Signature
+from serve_app.core.signature import Column, Output, Signature, Target
 from serve_app.core.snapshot import Endpoint, Snapshot, Variant
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.predict import Predictor
@@ -56,6 +57,42 @@ class Sums:
         return Prediction(values, np.column_stack([1 - shares, shares]))
 
 
+SEVERAL = {
+    "multilabel": Output(
+        "multilabel",
+        probabilities=True,
+        width=2,
+        targets=(Target("ill", (0, 1)), Target("old", (0, 1))),
+    ),
+    "multioutput": Output(
+        "multioutput",
+        probabilities=True,
+        width=2,
+        targets=(Target("group", ("a", "b")), Target("grade", (1, 2, 3))),
+    ),
+}
+"""Outputs that say two things of each row."""
+
+
+class SeveralSums:
+    """Says two things of each row by the same sum."""
+
+    def __init__(self, kind):
+        self._kind = kind
+
+    async def predict(self, version, columns, deadline):
+        pairs = zip(columns["age"].tolist(), columns["dose"].tolist(), strict=True)
+        yes = np.array([share(age, dose) for age, dose in pairs], dtype=np.float64)
+        no = 1 - yes
+        if self._kind == "multilabel":
+            shares = np.column_stack([yes, no])
+            return Prediction((shares > 0.5).astype(np.int64), shares)
+        values = np.empty((len(yes), 2), dtype=object)
+        values[:, 0] = ["ab"[int(one > 0.5)] for one in yes]
+        values[:, 1] = [3 if one > 0.5 else 2 for one in yes]
+        return Prediction(values, np.column_stack([no, yes, no * 0, no, yes]))
+
+
 class Remembering(Predictor):
     """Keeps what a dialect decoded."""
 
@@ -66,23 +103,38 @@ class Remembering(Predictor):
         return await super().predict(request)
 
 
-class Gateway:
-    """The gateway in this process, with one variant per endpoint."""
+def told(signature, several):
+    """A signature with an output about several targets in place of its own."""
+    return signature if several is None else replace(signature, output=SEVERAL[several])
 
-    def __init__(self, default="mixed"):
+
+def variant(several):
+    """Who answers."""
+    if several is None:
+        return Variant("sums@1", labels=LABELS)
+    return Variant("sums@1", targets=SEVERAL[several].targets)
+
+
+class Gateway:
+    """The gateway in this process, with one variant per endpoint.
+
+    With `several`, a kind of output, all endpoints say that of each row.
+    """
+
+    def __init__(self, default="mixed", several=None):
         self.predictor = Remembering(clock=lambda: 0.0, ids=lambda: "p-1")
         endpoints = {
             name: Endpoint(
                 name=name,
                 kind="single",
-                signature=signature,
-                variants=(Variant("sums@1", labels=LABELS),),
+                signature=told(signature, several),
+                variants=(variant(several),),
                 timeout_s=2.0,
                 variant_timeout_s=1.5,
             )
             for name, signature in SIGNATURES.items()
         }
-        models = Sums()
+        models = Sums() if several is None else SeveralSums(several)
         assembler = Assembler(replicas=models, inline=models, clock=lambda: 0.0)
         self.predictor.swap(assembler.stages(Snapshot(4, "hash", endpoints)))
         settings = Settings(8_000_000, MAX_ROWS, default_endpoint=default)

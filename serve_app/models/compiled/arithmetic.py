@@ -14,21 +14,56 @@ from serve_app.models.compiled.operation import Operation, Refused
 FUNCTIONS = {
     "absolute": np.absolute,
     "add": np.add,
+    "arccos": np.arccos,
+    "arccosh": np.arccosh,
+    "arcsin": np.arcsin,
     "arcsinh": np.arcsinh,
+    "arctan": np.arctan,
+    "arctanh": np.arctanh,
+    "cbrt": np.cbrt,
+    "ceil": np.ceil,
+    "cos": np.cos,
+    "cosh": np.cosh,
+    "deg2rad": np.deg2rad,
+    "degrees": np.degrees,
     "divide": np.divide,
     "exp": np.exp,
+    "exp2": np.exp2,
     "expm1": np.expm1,
+    "fabs": np.fabs,
+    "floor": np.floor,
+    "fmax": np.fmax,
+    "fmin": np.fmin,
     "greater": np.greater,
+    "isfinite": np.isfinite,
+    "isinf": np.isinf,
+    "isnan": np.isnan,
     "log": np.log,
+    "log10": np.log10,
     "log1p": np.log1p,
+    "log2": np.log2,
+    "logical_not": np.logical_not,
     "maximum": np.maximum,
+    "minimum": np.minimum,
     "multiply": np.multiply,
     "negative": np.negative,
+    "positive": np.positive,
     "power": np.power,
+    "rad2deg": np.rad2deg,
+    "radians": np.radians,
+    "reciprocal": np.reciprocal,
+    "rint": np.rint,
+    "sign": np.sign,
+    "signbit": np.signbit,
+    "sin": np.sin,
+    "sinh": np.sinh,
+    "spacing": np.spacing,
     "sqrt": np.sqrt,
     "square": np.square,
     "subtract": np.subtract,
+    "tan": np.tan,
     "tanh": np.tanh,
+    "trunc": np.trunc,
 }
 """The functions that `Elementwise` may name."""
 _TURNED_ROWS = 256
@@ -198,34 +233,6 @@ class CoarseMatMul(Operation):
         """Shape (rows, outputs), or (rows,) for a vector."""
         product: Array = x @ self._weights
         return product
-
-
-@dataclass(frozen=True, eq=False)
-class Impute(Operation):
-    """Fills gaps: NaN when `missing` is NaN, else the numbers that equal it.
-
-    `fills` has one value per column, `kept` are the columns that stay (all when None), and
-    `flagged` those for which a column of zeros and ones follows that says where a gap was.
-    """
-
-    fills: Array
-    missing: float
-    kept: tuple[int, ...] | None = None
-    flagged: tuple[int, ...] | None = None
-
-    def __call__(self, x: Array, /) -> Array:
-        """The numbers without gaps, in the same dtype."""
-        if self.missing != self.missing:
-            gaps = np.isnan(x) if x.dtype.kind == "f" else None
-        else:
-            gaps = x == self.missing
-        filled = x if gaps is None else np.where(gaps, self.fills.astype(x.dtype, copy=False), x)
-        if self.kept is not None:
-            filled = filled[:, self.kept]
-        if self.flagged is None:
-            return filled
-        flags = np.zeros(x.shape, bool) if gaps is None else gaps
-        return np.hstack([filled, flags[:, self.flagged]])
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,7 +94,8 @@ class CompiledModel:
 
     def _predicted(self, linked: Array) -> Prediction:
         if self._classes is None:
-            return Prediction(linked)
+            # Of one number per row, some models make a column.
+            return Prediction(linked.reshape(-1) if self._width == 1 else linked)
         probabilities = None if self._probabilities is None else self._probabilities(linked)
         return Prediction(self._labels.take(self._classes(linked)), probabilities)
 

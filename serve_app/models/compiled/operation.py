@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from serve_app.core.columns import Array
+from serve_app.core.columns import Array, Columns
 
 KINDS: dict[str, type[Operation]] = {}
 """Every kind of operation by the name under which it is stored."""
@@ -61,6 +61,25 @@ def in_turns(compute: Callable[[Array], Array], x: Array, step: int) -> Array:
     return np.concatenate([compute(x[at : at + step]) for at in range(0, x.shape[0], step)])
 
 
+@dataclass(frozen=True, eq=False)
+class InTurns(Operation):
+    """The same operation on so many rows at a time, which bounds the memory of wide rows."""
+
+    inner: Operation
+    rows: int
+
+    def __call__(self, x: Columns | Array, /) -> Array:
+        """What the inner operation gives."""
+        count = x.rows if isinstance(x, Columns) else x.shape[0]
+        if count <= self.rows:
+            whole: Array = self.inner(x)
+            return whole
+        starts = range(0, count, self.rows)
+        if isinstance(x, Columns):
+            return np.concatenate([self.inner(x.slice(at, at + self.rows)) for at in starts])
+        return np.concatenate([self.inner(x[at : at + self.rows]) for at in starts])
+
+
 def chain(*steps: Operation | None) -> Operation:
     """The steps as one operation, nested chains unfolded and absent ones left out."""
     flat: list[Operation] = []
@@ -72,4 +91,4 @@ def chain(*steps: Operation | None) -> Operation:
     return flat[0] if len(flat) == 1 else Chain(tuple(flat))
 
 
-__all__ = ["KINDS", "Array", "Chain", "Operation", "Refused", "chain", "in_turns"]
+__all__ = ["KINDS", "Array", "Chain", "InTurns", "Operation", "Refused", "chain", "in_turns"]

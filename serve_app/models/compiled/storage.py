@@ -15,8 +15,9 @@ from serve_app.errors import ArtifactRejected
 from serve_app.models.compiled.operation import KINDS, Operation
 
 _MODULES = (
-    "arithmetic", "categories", "classes", "distances", "ensembles", "gaps", "model", "neighbours",
-    "oblivious", "trees",
+    "arithmetic", "boosters", "categories", "classes", "clusters", "curves", "curves_back",
+    "distances", "ensembles", "functions", "gaps", "kernels", "model", "neighbours", "oblivious",
+    "texts", "trees",
 )  # fmt: skip
 _LAYOUT = "layout"
 

@@ -17,18 +17,29 @@ from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
 from serve_app.models.convert import (
     boosted,
+    clusters,
+    curves,
     encoders,
+    functions,
+    imputers,
+    kernels,
     linear,
     meta,
     neighbours,
+    outliers,
+    projections,
     rows,
     targets,
+    texts,
     trees,
 )
 from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, predictor, transformer
 
 __all__ = ["Inconvertible", "convert"]
-FAMILIES = (boosted, encoders, linear, meta, neighbours, rows, targets, trees)
+FAMILIES = (
+    boosted, clusters, curves, encoders, functions, imputers, kernels, linear, meta, neighbours,
+    outliers, projections, rows, targets, texts, trees,
+)  # fmt: skip
 
 
 def convert(estimator: Any, signature: Signature) -> Program:
@@ -37,6 +48,9 @@ def convert(estimator: Any, signature: Signature) -> Program:
     Raises:
         Inconvertible: it, or a part of it, has no compiled form; says why.
     """
+    if signature.output.targets:
+        msg = "it says several things of each row, which has no compiled form"
+        raise Inconvertible(msg)
     given = Given(len(signature.inputs), signature.inputs)
     if signature.output.kind == "transform":
         operation, handed_on = transformer(estimator, given)

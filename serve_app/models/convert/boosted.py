@@ -172,7 +172,7 @@ def _rows(given: Given, missing: float, categorical: bool) -> Operation:
     branches: list[Operation] = []
     for position, column in enumerate(given.columns or ()):
         pick = Pick((position,))
-        if column.frame_dtype == "category":
+        if column.frame_dtype == "category" and (column.is_numeric or column.dtype == "string"):
             known = column.categories or ()
             codes = tuple(float(code) for code in range(len(known)))
             gap = (*known, None), (*codes, float("nan"))

@@ -5,7 +5,7 @@ A subclass may compute something else, so that it is never taken for its parent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from serve_app.core.columns import Array
 from serve_app.core.signature import Column
 from serve_app.models.compiled.arithmetic import Cast, Screen, ToMatrix
 from serve_app.models.compiled.classes import Take
+from serve_app.models.compiled.gaps import AsFloats
 from serve_app.models.compiled.operation import Operation, chain
 
 ConvertsRows = Callable[[Any, "Given"], tuple[Operation, "Given"]]
@@ -28,6 +29,8 @@ OPTIONAL = {
     "lightgbm": "serve_app.models.convert.lightgbm",
 }
 """Who converts estimators of libraries that need not be here; imported with the first of them."""
+NULLABLE = ("boolean", "Int", "UInt", "Float")
+"""How the names of pandas' nullable types of numbers begin."""
 
 TRANSFORMERS: dict[type, ConvertsRows] = {}
 PREDICTORS: dict[type, ConvertsModel] = {}
@@ -156,11 +159,24 @@ def numbers(given: Given) -> tuple[Operation | None, Given]:
     if given.columns is None:
         return None, given
     for column in given.columns:
-        words = column.dtype == "string" or column.frame_dtype in {"category", "boolean"}
-        if words or (column.dtype == "bool" and column.nullable):
+        if not column.is_numeric or column.frame_dtype == "category":
             msg = f"column {column.name!r} is no number where a number is needed"
             raise Inconvertible(msg)
-    return ToMatrix(), given.matrix(given.width)
+    return chain(floats_of(given.columns), ToMatrix()), given.matrix(given.width)
+
+
+def floats_of(columns: Sequence[Column]) -> Operation | None:
+    """What makes floats of the columns that pandas holds with gaps beside values.
+
+    scikit-learn does so with its nullable types, whether or not there is a gap in the rows.
+    """
+    positions = tuple(j for j, column in enumerate(columns) if _beside_gaps(column))
+    return AsFloats(positions) if positions else None
+
+
+def _beside_gaps(column: Column) -> bool:
+    kind = column.frame_dtype or ""
+    return kind.startswith(NULLABLE) or (column.dtype == "bool" and column.nullable)
 
 
 def shared(given: Given) -> tuple[Operation | None, Given]:

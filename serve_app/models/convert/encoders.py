@@ -1,4 +1,4 @@
-"""Converts what makes numbers of text and categories, and text of gaps."""
+"""Converts what makes numbers of text and categories."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    TargetEncoder,
+)
 
 from serve_app.core.signature import Column
-from serve_app.models.compiled.arithmetic import AsFloat, Screen
+from serve_app.models.compiled.arithmetic import AsFloat, Pick, Screen
 from serve_app.models.compiled.categories import (
     NOWHERE,
     REFUSED,
     Bins,
     Codes,
-    FillGaps,
     Known,
     OneHot,
     ScreenColumns,
 )
+from serve_app.models.compiled.gaps import AsFloats
 from serve_app.models.compiled.operation import Operation, chain
 from serve_app.models.convert.dispatch import (
+    NULLABLE,
     Given,
     Inconvertible,
     dense,
@@ -30,36 +36,6 @@ from serve_app.models.convert.dispatch import (
 )
 
 Converted = tuple[Operation, Given]
-
-
-def text_imputer(imputer: Any, given: Given) -> Converted:
-    """A SimpleImputer of text.
-
-    Raises:
-        Inconvertible: it replaces what is no gap, or flags gaps.
-    """
-    columns = given.columns or ()
-    if imputer.add_indicator or any(c.dtype != "string" for c in columns):
-        msg = "a SimpleImputer of text flags gaps, or has columns besides that are no text"
-        raise Inconvertible(msg)
-    wanted = imputer.missing_values
-    if wanted is not None and not _is_nan(wanted):
-        msg = "a SimpleImputer of text replaces a value that is no gap"
-        raise Inconvertible(msg)
-    kind = "none" if wanted is None else "nan"
-    if any(_plain(value) is None for value in imputer.statistics_):
-        msg = "a SimpleImputer leaves out a column that was empty in training"
-        raise Inconvertible(msg)
-    # It sees one kind of gap, and leaves columns as they are whose gaps are of the other.
-    fills = tuple(
-        _plain(value) if _gap(column) == kind else None
-        for value, column in zip(imputer.statistics_, columns, strict=True)
-    )
-    handed_on = tuple(
-        column if fill is None else replace(column, nullable=False, frame_dtype="object")
-        for column, fill in zip(columns, fills, strict=True)
-    )
-    return FillGaps(fills), replace(given, columns=handed_on)
 
 
 @transforms(OneHotEncoder)
@@ -123,8 +99,8 @@ def ordinal(encoder: Any, given: Given) -> Converted:
         if encoder._infrequent_enabled:
             mapping = encoder._default_to_infrequent_mappings[position]
             if mapping is not None:
-                msg = "an OrdinalEncoder groups infrequent categories"
-                raise Inconvertible(msg)
+                # A gap is a category that is never grouped; its number comes below.
+                number[: len(mapping)] = mapping.astype(float).tolist()
         missing = encoder._missing_indices.get(position)
         if missing is not None:
             number[missing] = float(encoder.encoded_missing_value)
@@ -139,14 +115,36 @@ def ordinal(encoder: Any, given: Given) -> Converted:
     return chain(start, encoded), given.matrix(given.width)
 
 
+@transforms(TargetEncoder)
+def _by_target(encoder: Any, given: Given) -> Converted:
+    start, columns = _categorical(given)
+    means = np.atleast_1d(encoder.target_mean_).tolist()
+    # Of several classes each column gives one number per class, beside each other.
+    repeated = tuple(position for position in range(given.width) for _ in means)
+    tables: list[tuple[Any, ...]] = []
+    codes: list[tuple[float, ...]] = []
+    for position, encoding in zip(repeated, encoder.encodings_, strict=True):
+        table, kept = _reachable(encoder.categories_[position], columns[position])
+        tables.append(table)
+        codes.append(tuple(encoding[kept].tolist()))
+    unknown = tuple(means) * given.width
+    picked = Pick(repeated) if len(means) > 1 else None
+    encoded = Codes(tuple(tables), tuple(codes), unknown)
+    return chain(start, picked, encoded), given.matrix(len(repeated), screened=True)
+
+
 def _categorical(given: Given) -> tuple[Operation | None, list[Column | None]]:
     """What comes before an encoder of categories, and what is known of its columns."""
     dense(given, "an encoder of categories")
     if given.columns is None:
         return (None if given.screened else Screen(nan=True)), [None] * given.width
-    if any(c.dtype == "bool" and c.nullable for c in given.columns):
-        msg = "a column of booleans has gaps"
-        raise Inconvertible(msg)
+    for column in given.columns:
+        if not column.is_numeric and column.dtype != "string":
+            msg = f"column {column.name!r} holds neither numbers nor text"
+            raise Inconvertible(msg)
+    nullable = tuple(
+        j for j, c in enumerate(given.columns) if (c.frame_dtype or "").startswith(NULLABLE)
+    )
     categorical = [j for j, c in enumerate(given.columns) if c.frame_dtype == "category"]
     known = None
     if categorical:
@@ -154,16 +152,16 @@ def _categorical(given: Given) -> tuple[Operation | None, list[Column | None]]:
         known = Known(tuple(categorical), sets)
     floats = any(c.dtype.startswith("float") or c.nullable for c in given.columns)
     screen = ScreenColumns() if floats else None
-    return chain(known, screen), list(given.columns)
+    return chain(AsFloats(nullable) if nullable else None, known, screen), list(given.columns)
 
 
 def _reachable(categories: Any, column: Column | None) -> tuple[tuple[Any, ...], list[int]]:
     """The categories that values can equal as they come, a gap being None, and their numbers."""
-    gap = "nan" if column is None else _gap(column)
+    gap = "nan" if column is None else gap_of(column)
     table: list[Any] = []
     kept: list[int] = []
     for number, category in enumerate(categories):
-        value = _plain(category)
+        value = plain(category)
         if value is None and ("none" if category is None else "nan") != gap:
             continue
         table.append(value)
@@ -171,22 +169,34 @@ def _reachable(categories: Any, column: Column | None) -> tuple[tuple[Any, ...],
     return tuple(table), kept
 
 
-def _gap(column: Column) -> str:
-    """Which kind of gap scikit-learn would see in a column: None or NaN."""
-    if column.dtype == "string" and column.frame_dtype in {None, "object"}:
+def gap_of(column: Column) -> str:
+    """Which kind of gap scikit-learn would see in a column: "none" or "nan".
+
+    Raises:
+        Inconvertible: it is pandas.NA.
+    """
+    if column.dtype in {"string", "bool"} and column.frame_dtype in {None, "object"}:
         return "none"
-    if column.frame_dtype in {"string", "boolean"} and column.nullable:
+    if column.nullable and column.dtype == "string" and _marks_gaps_as_na(column):
         msg = f"column {column.name!r} marks its gaps as pandas.NA"
         raise Inconvertible(msg)
     return "nan"
 
 
-def _plain(value: Any) -> Any:
+def _marks_gaps_as_na(column: Column) -> bool:
+    """Whether a gap of a column of text is pandas.NA, which equals nothing."""
+    kept = column.frame_dtype or ""
+    return kept.startswith("string") or kept.endswith("[pyarrow]") or kept == "object[NA]"
+
+
+def plain(value: Any) -> Any:
+    """A value as Python's own, None for a gap of either kind."""
     value = value.item() if isinstance(value, np.generic) else value
-    return None if value is None or _is_nan(value) else value
+    return None if value is None or is_nan(value) else value
 
 
-def _is_nan(value: Any) -> bool:
+def is_nan(value: Any) -> bool:
+    """Whether it is a float that is no number."""
     return isinstance(value, (float, np.floating)) and bool(value != value)  # noqa: PLR0124
 
 

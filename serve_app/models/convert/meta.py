@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RANSACRegressor
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -50,7 +51,7 @@ from serve_app.models.compiled.ensembles import (
     Placed,
     Votes,
 )
-from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.operation import Chain, InTurns, Operation, chain
 from serve_app.models.convert.dispatch import (
     Given,
     Inconvertible,
@@ -64,12 +65,20 @@ from serve_app.models.convert.linear import curve
 from serve_app.models.convert.rows import in_sequence
 
 _SAME = Chain(())
+WIDE = 1_000
+"""More columns than that are computed some rows at a time."""
+CELLS = 2_000_000
+"""How many numbers of such rows are held at once."""
 
 
 @predicts(Pipeline)
 def _pipeline(pipeline: Any, given: Given) -> Scored:
     operation, handed_on = in_sequence([step for _, step in pipeline.steps[:-1]], given)
-    return predictor(pipeline.steps[-1][1], handed_on).before(operation)
+    scored = predictor(pipeline.steps[-1][1], handed_on).before(operation)
+    if handed_on.width <= WIDE:
+        return scored
+    # What scikit-learn keeps as a sparse matrix would take much memory for many rows.
+    return replace(scored, scores=InTurns(scored.scores, max(1, CELLS // handed_on.width)))
 
 
 @predicts(GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV)
@@ -80,6 +89,11 @@ def _search(search: Any, given: Given) -> Scored:
 @predicts(RANSACRegressor, SelfTrainingClassifier)
 def _wrapped(model: Any, given: Given) -> Scored:
     return predictor(model.estimator_, given)
+
+
+@predicts(FrozenEstimator)
+def _frozen(model: Any, given: Given) -> Scored:
+    return predictor(model.estimator, given)
 
 
 @predicts(VotingRegressor)

@@ -23,13 +23,14 @@ from serve_app.models.compiled.arithmetic import ToMatrix
 from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
 from serve_app.models.containers import container_of, handing
-from serve_app.models.convert import boosted, dispatch, trees
+from serve_app.models.convert import boosted, dispatch, outliers, trees
 from serve_app.models.convert.dispatch import PREDICTORS, Given, Inconvertible, predictor
 from serve_app.models.frames import Framer, matrix
 from serve_app.models.parity import Outputs
 
 _OF_TREES = (
     boosted.__name__,
+    outliers.__name__,
     trees.__name__,
     *(dispatch.OPTIONAL[library] for library in ("catboost", "lightgbm")),
 )

@@ -1,4 +1,4 @@
-"""Converts what stands before a model: imputers, scalers, selections, compositions."""
+"""Converts what stands before a model: scalers, selections, compositions."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ from sklearn.feature_selection import (
     SequentialFeatureSelector,
     VarianceThreshold,
 )
-from sklearn.impute import SimpleImputer
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     Binarizer,
-    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
@@ -43,14 +42,13 @@ from serve_app.models.compiled.arithmetic import (
     Cast,
     Clip,
     Elementwise,
-    Impute,
     MatMul,
     Normalise,
     Pick,
     Polynomial,
     Screen,
 )
-from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.operation import Operation, chain
 from serve_app.models.convert.dispatch import (
     Given,
     Inconvertible,
@@ -60,7 +58,6 @@ from serve_app.models.convert.dispatch import (
     transformer,
     transforms,
 )
-from serve_app.models.convert.encoders import text_imputer
 
 Converted = tuple[Operation, Given]
 
@@ -83,6 +80,11 @@ def in_sequence(steps: Sequence[Any], given: Given) -> Converted:
         operation, given = transformer(step, given)
         operations.append(operation)
     return chain(*operations), given
+
+
+@transforms(FrozenEstimator)
+def _frozen(frozen: Any, given: Given) -> Converted:
+    return transformer(frozen.estimator, given)
 
 
 @transforms(ColumnTransformer)
@@ -149,52 +151,20 @@ def _union(union: Any, given: Given) -> Converted:
     return Beside(tuple(branches)), replace(given.matrix(width), sparse=sparse)
 
 
-@transforms(FunctionTransformer)
-def _function(function: Any, given: Given) -> Converted:
-    if function.func is not None:
-        msg = "a FunctionTransformer runs code of its own"
-        raise Inconvertible(msg)
-    return Chain(()), given
+def floats(given: Given) -> tuple[Operation, Given]:
+    """Floats of any precision, NaN allowed: what scalers take.
 
-
-def _floats(given: Given) -> tuple[Operation, Given]:
-    """Floats of any precision, NaN allowed: what scalers take."""
+    Raises:
+        Inconvertible: a column holds text or categories.
+    """
     to_matrix, given = numbers(given)
     screen = None if given.screened else Screen(nan=True)
     return chain(to_matrix, AsFloat(), screen), given
 
 
-@transforms(SimpleImputer)
-def _imputer(imputer: Any, given: Given) -> Converted:
-    if given.columns is not None and any(c.dtype in {"string", "bool"} for c in given.columns):
-        return text_imputer(imputer, given)
-    if not isinstance(imputer.missing_values, (int, float)) or imputer.statistics_.dtype == object:
-        msg = "a SimpleImputer fills gaps that are no numbers"
-        raise Inconvertible(msg)
-    dense(given, imputer)
-    to_matrix, given = numbers(given)
-    missing = float(imputer.missing_values)
-    averaged = imputer.strategy not in {"most_frequent", "constant"}
-    kept = None
-    if not imputer.keep_empty_features:
-        valid = np.flatnonzero(~np.isnan(imputer.statistics_.astype(float)))
-        kept = None if len(valid) == given.width else tuple(valid.tolist())
-    flagged = None
-    if imputer.add_indicator:
-        flagged = tuple(int(j) for j in imputer.indicator_.features_)
-    operation = chain(
-        to_matrix,
-        AsFloat() if averaged else None,
-        Screen(nan=np.isnan(missing).item()),
-        Impute(imputer.statistics_, missing, kept, flagged),
-    )
-    width = (given.width if kept is None else len(kept)) + len(flagged or ())
-    return operation, given.matrix(width, screened=True)
-
-
 @transforms(StandardScaler)
 def _standard(scaler: Any, given: Given) -> Converted:
-    start, given = _floats(given)
+    start, given = floats(given)
     mean = scaler.mean_ if scaler.with_mean else None
     scale = scaler.scale_ if scaler.with_std else None
     return _shifted(start, given, mean, scale)
@@ -202,7 +172,7 @@ def _standard(scaler: Any, given: Given) -> Converted:
 
 @transforms(RobustScaler)
 def _robust(scaler: Any, given: Given) -> Converted:
-    start, given = _floats(given)
+    start, given = floats(given)
     center = scaler.center_ if scaler.with_centering else None
     scale = scaler.scale_ if scaler.with_scaling else None
     return _shifted(start, given, center, scale)
@@ -223,7 +193,7 @@ def _divided(scale: Any, given: Given) -> Operation:
 
 @transforms(MaxAbsScaler)
 def _max_abs(scaler: Any, given: Given) -> Converted:
-    start, given = _floats(given)
+    start, given = floats(given)
     clip = Clip(-1.0, 1.0) if getattr(scaler, "clip", False) else None
     operation = chain(start, _divided(scaler.scale_, given), clip)
     return operation, replace(given.matrix(given.width), sparse=given.sparse)
@@ -232,7 +202,7 @@ def _max_abs(scaler: Any, given: Given) -> Converted:
 @transforms(MinMaxScaler)
 def _min_max(scaler: Any, given: Given) -> Converted:
     dense(given, scaler)
-    start, given = _floats(given)
+    start, given = floats(given)
     low, high = scaler.feature_range
     clip = Clip(float(low), float(high)) if scaler.clip else None
     operation = chain(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
-from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 
 from serve_app.models.compiled.arithmetic import Beside, Elementwise, Screen
+from serve_app.models.compiled.curves_back import RanksBack, YeoJohnsonBack
 from serve_app.models.compiled.ensembles import InTurn
 from serve_app.models.compiled.operation import Operation, chain
 from serve_app.models.convert.dispatch import (
@@ -62,19 +69,51 @@ def _turned_back(model: Any) -> Sequence[Operation]:
             return screen
         if inverse in _FORWARD:
             return [*screen, Elementwise(_FORWARD[inverse])]
-    one = model._training_dim == 1
-    if one and type(transformer) is StandardScaler and transformer.scale_ is not None:
-        return _unscaled(transformer.scale_, transformer.mean_)
-    if one and type(transformer) is RobustScaler:
-        return _unscaled(transformer.scale_, transformer.center_)
-    if one and type(transformer) is MinMaxScaler:
-        return [
-            Screen(nan=True),
-            Elementwise("subtract", float(transformer.min_[0])),
-            Elementwise("divide", float(transformer.scale_[0])),
-        ]
-    msg = "the target is transformed back by code of its own"
-    raise Inconvertible(msg)
+    back = _BACK.get(type(transformer))
+    if back is None or model._training_dim != 1:
+        msg = "the target is transformed back by code of its own"
+        raise Inconvertible(msg)
+    return back(transformer)
+
+
+def _standard_back(scaler: Any) -> Sequence[Operation]:
+    return _unscaled(scaler.scale_, scaler.mean_ if scaler.with_mean else None)
+
+
+def _robust_back(scaler: Any) -> Sequence[Operation]:
+    scale = scaler.scale_ if scaler.with_scaling else None
+    return _unscaled(scale, scaler.center_ if scaler.with_centering else None)
+
+
+def _range_back(scaler: Any) -> Sequence[Operation]:
+    return [
+        Screen(nan=True),
+        Elementwise("subtract", float(scaler.min_[0])),
+        Elementwise("divide", float(scaler.scale_[0])),
+    ]
+
+
+def _power_back(power: Any) -> Sequence[Operation]:
+    if power.method != "yeo-johnson":
+        msg = "the target is transformed back by Box and Cox's transform"
+        raise Inconvertible(msg)
+    scaled = _standard_back(power._scaler) if power.standardize else []
+    return [Screen(nan=True), *scaled, YeoJohnsonBack(float(power.lambdas_[0]))]
+
+
+def _quantiles_back(transformer: Any) -> Sequence[Operation]:
+    normal = transformer.output_distribution == "normal"
+    quantiles = np.ascontiguousarray(transformer.quantiles_[:, 0])
+    return [Screen(nan=True), RanksBack(quantiles, transformer.references_, normal)]
+
+
+_BACK: dict[type, Callable[[Any], Sequence[Operation]]] = {
+    MinMaxScaler: _range_back,
+    PowerTransformer: _power_back,
+    QuantileTransformer: _quantiles_back,
+    RobustScaler: _robust_back,
+    StandardScaler: _standard_back,
+}
 
 
 def _unscaled(scale: Any, center: Any) -> Sequence[Operation]:

@@ -96,7 +96,8 @@ def _sum(
     groups: Array | None = None,
 ) -> Operation:
     found = values if values is not None else [_in_leaves(member) for member in members]
-    nan = bool(get_tags(members[0]).input_tags.allow_nan)
+    # Of a sparse matrix scikit-learn's trees take no gaps.
+    nan = bool(get_tags(members[0]).input_tags.allow_nan) and not given.sparse
     walked = leaves([read(member) for member in members], found, width=given.width, double=False)
     outputs = found[0].shape[1] if found[0].ndim == 2 else 1
     begin = np.zeros(outputs) if start is None else start

@@ -12,9 +12,12 @@ import pandas as pd
 import pytest
 import skops.io
 import xgboost
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 
 @pytest.fixture
@@ -294,3 +297,109 @@ class TestRegistered:
     def test_examples_that_are_registered_are_left_as_they_are(self, serve_app):
         said = serve_app("train-examples", "cultivar", "progression", "--json")
         assert [model["version"] for model in json.loads(said.out)] == [1, 1]
+
+
+@pytest.fixture
+def several(churn):
+    """A forest of two targets, and its data with a column for each."""
+    frame = pd.read_csv(churn / "train.csv")
+    frame["visitor"] = (frame["visits"] > frame["visits"].median()).astype(int)
+    frame["churned"] = frame["churned"].astype(int)
+    frame.to_csv(churn / "both.csv", index=False)
+    forest = RandomForestClassifier(5, max_depth=3, random_state=0)
+    forest.fit(frame[["age", "visits"]], frame[["churned", "visitor"]])
+    (churn / "both.skops").write_bytes(skops.io.dumps(forest))
+    return churn
+
+
+def test_several_targets_are_named_with_commas_between(serve_app, several):
+    more = ["--data", "both.csv", "--target", "churned,visitor"]
+    said = serve_app("register", "both", "both.skops", *more)
+    assert "registered both@1 (multilabel)" in said.out
+    assert "several things" in said.out
+    shown = serve_app("models", "show", "both").out
+    assert "multilabel of churned, visitor, probabilities" in shown
+    metrics = json.loads(serve_app("models", "show", "both", "--json").out)["metrics"]["held_out"]
+    assert set(metrics) == {"subset_accuracy", "mean_f1", "f1 churned", "f1 visitor"}
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("churned,gone", "no column 'gone'"), ("churned,churned", "twice")],
+)
+def test_targets_that_are_no_columns_are_refused(serve_app, several, target, words):
+    said = serve_app("register", "both", "both.skops", "--data", "both.csv", "--target", target)
+    assert said.code == 1
+    assert words in said.err
+
+
+def test_a_target_that_cannot_be_learned_from_a_part_is_not_evaluated_with_a_word(
+    serve_app, several
+):
+    frame = pd.read_csv("both.csv")
+    frame["visitor"] = [1, *[0] * (len(frame) - 1)]
+    frame.to_csv("rare.csv", index=False)
+    each = MultiOutputClassifier(LogisticRegression())
+    each.fit(frame[["age", "visits"]], frame[["churned", "visitor"]])
+    (several / "each.skops").write_bytes(skops.io.dumps(each))
+    more = ["--data", "rare.csv", "--target", "churned,visitor"]
+    said = serve_app("register", "rare", "each.skops", *more)
+    assert said.code == 0, said.err
+    assert "not evaluated" in said.err
+    assert "registered rare@1 (multilabel)" in said.out
+
+
+def test_types_of_the_training_data_are_declared(folder, serve_app):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "zip": rng.choice(["00501", "10001", "NA"], 60),
+            "store": pd.Categorical(rng.choice([10, 20, 30], 60)),
+            "when": pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(0, 90, 60), "D"),
+        }
+    )
+    target = (frame["zip"] == "NA") | (frame["store"] == 20)
+    words = ColumnTransformer(
+        [
+            ("words", OneHotEncoder(), ["zip"]),
+            ("stores", OneHotEncoder(), make_column_selector(dtype_include="category")),
+        ]
+    )
+    fitted = make_pipeline(words, LogisticRegression()).fit(frame, target)
+    joblib.dump(fitted, folder / "model.joblib")
+    frame.assign(bought=target).to_csv(folder / "train.csv", index=False)
+    (folder / "types.yaml").write_text("dtypes:\n  store: category\n  when: datetime\n")
+    register = ["register", "shop", "model.joblib", "--allow-pickle"]
+    register += ["--data", "train.csv", "--target", "bought"]
+
+    asked = serve_app(*register)
+    assert asked.code == 1
+    assert "column 'zip'" in asked.err
+    unknown = serve_app(*register, "--dtypes", "zipp=string")
+    assert "no column 'zipp'; it has 'zip', 'store', 'when', 'bought'" in unknown.err
+    said = serve_app(*register, "--dtypes", "zip=string", "--dtypes", "types.yaml", "--json")
+    inputs = {c["name"]: c for c in json.loads(said.out)["signature"]["inputs"]}
+    assert inputs["zip"]["categories"] == ["00501", "10001", "NA"]
+    assert (inputs["store"]["dtype"], inputs["store"]["categories"]) == ("int64", [10, 20, 30])
+    assert inputs["when"]["dtype"].startswith("datetime64")
+    dashes = (folder / "train.csv").read_text().replace("NA", "-")
+    (folder / "dashes.csv").write_text(dashes)
+    named = [*register[:-4], "--data", "dashes.csv", "--target", "bought", "--na-values", "-"]
+    gaps = serve_app(*named, "--dtypes", "zip=string", "--dtypes", "types.yaml", "--no-evaluate")
+    assert gaps.code == 1  # the model never saw a gap
+    assert "Found unknown categories" in gaps.err
+
+
+def test_the_rows_that_judge_a_quantised_version_have_the_declared_types_too(folder, serve_app):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"zip": rng.choice(["00501", "10001"], 80), "x": rng.normal(size=80)})
+    target = (frame["zip"] == "00501") & (frame["x"] > 0)
+    encoded = ColumnTransformer([("zip", OneHotEncoder(), ["zip"])], remainder="passthrough")
+    fitted = make_pipeline(encoded, RandomForestClassifier(5, random_state=0)).fit(frame, target)
+    (folder / "model.skops").write_bytes(skops.io.dumps(fitted))
+    frame.assign(hit=target).to_csv(folder / "train.csv", index=False)
+    arguments = ["--data", "train.csv", "--held-out", "train.csv", "--target", "hit"]
+    arguments += ["--quantise", "int8", "--tolerance", "1", "--no-evaluate"]
+    assert "column 'zip'" in serve_app("register", "shop", "model.skops", *arguments).err
+    said = serve_app("register", "shop", "model.skops", *arguments, "--dtypes", "zip=string")
+    assert "registered shop@1" in said.out

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from serve_app.cli.predict import prediction_rows, read_rows
+from serve_app.cli.predict import prediction_heads, prediction_rows, read_rows
 from serve_app.errors import BadEncoding
 
 TWO = (
@@ -63,3 +63,20 @@ def test_predictions_stand_beside_their_probabilities():
     answer = {"predictions": ["a", "b"], "probabilities": [[0.75, 0.25], [0.1, 0.9]]}
     assert prediction_rows(answer) == [[0, "a", "0.7500", "0.2500"], [1, "b", "0.1000", "0.9000"]]
     assert prediction_rows({"predictions": [1.23456789]}) == [[0, "1.23457"]]
+
+
+def test_several_targets_have_a_column_each_and_their_probabilities_too():
+    flags = {"predictions": [[1, 0]], "probabilities": [[0.9, 0.25]], "targets": ["ill", "old"]}
+    assert prediction_heads(flags, "prediction") == ["ill", "old", "p(ill)", "p(old)"]
+    assert prediction_rows(flags) == [[0, "1", "0", "0.9000", "0.2500"]]
+    words = {
+        "predictions": [["Rome", 3]],
+        "probabilities": [[[0.25, 0.75], [1.0]]],
+        "targets": ["city", "n"],
+        "classes": [["Paris", "Rome"], [3]],
+    }
+    heads = ["city", "n", "p(city=Paris)", "p(city=Rome)", "p(n=3)"]
+    assert prediction_heads(words, "prediction") == heads
+    assert prediction_rows(words) == [[0, "Rome", "3", "0.2500", "0.7500", "1.0000"]]
+    scores = {"predictions": [[1.5, -2.0]], "targets": ["ill", "old"]}
+    assert prediction_heads(scores, "raw score") == ["raw score ill", "raw score old"]

@@ -9,18 +9,19 @@ import pytest
 import yaml
 
 from serve_app.cli.readiness import wait_until_ready
+from serve_app.config import ControlSettings
+from serve_app.engine.declare import declaration_hash
 from serve_app.errors import NotReady, ServerFault
 from serve_app.serving.cluster import Running
 
+ENDPOINTS = {"endpoints": {"risk": {"route": {"kind": "single", "model": "risk@2"}}}}
 DECLARED = {
     "applications": [
         {"name": "gateway"},
-        {
-            "name": "control",
-            "deployments": [{"name": "Control", "user_config": {"endpoints": {"risk": {}}}}],
-        },
+        {"name": "control", "deployments": [{"name": "Control", "user_config": ENDPOINTS}]},
     ]
 }
+HASH = declaration_hash(ControlSettings.model_validate(ENDPOINTS))
 UP = "# pxname,svname,status\nhttp-default,SERVE_REPLICA::a,UP\n"
 
 
@@ -28,13 +29,28 @@ def application(status, message="", said=""):
     return {"status": status, "message": message, "deployments": {"D": {"message": said}}}
 
 
+def acknowledged(snapshot, trouble=None):
+    return {"snapshot": snapshot, "trouble": trouble, "loaded": {}}
+
+
 class World:
     """What the dashboard, HAProxy and the gateway say, on one port of this machine."""
 
     def __init__(self):
         self.applications = {name: application("RUNNING") for name in ("gateway", "control")}
+        replicas = [{"replica_id": name, "state": "RUNNING"} for name in ("first", "second")]
+        replicas.append({"replica_id": "leaving", "state": "STOPPING"})
+        gateway = {"Gateway": {"message": "", "replicas": replicas}}
+        self.applications["gateway"]["deployments"] = gateway
         self.stats = UP
-        self.endpoints = ["risk"]
+        self.status = {
+            "declaration": HASH,
+            "snapshot": 7,
+            "waiting": {},
+            "reasons": {},
+            "gateways": {name: acknowledged(7) for name in ("first", "second")},
+            "other": {},
+        }
         self.asked = 0
 
     def page(self, path):
@@ -43,8 +59,7 @@ class World:
             return json.dumps({"applications": self.applications})
         if path.startswith("/stats"):
             return self.stats
-        listed = [{"name": name} for name in self.endpoints]
-        return json.dumps({"snapshot": 1, "endpoints": listed})
+        return json.dumps(self.status)
 
 
 @pytest.fixture
@@ -123,10 +138,51 @@ def test_haproxy_must_see_the_gateway(wait, world):
         wait()
 
 
-def test_every_declared_endpoint_must_stand(wait, world):
-    world.endpoints = []
-    with pytest.raises(NotReady, match="endpoints starting: risk"):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"declaration": "of before"}, "control has not taken this declaration yet"),
+        ({"waiting": {"risk": ["risk@2"]}}, "endpoint risk waits for risk@2; see"),
+        (
+            {"waiting": {"risk": ["risk@2"]}, "reasons": {"risk@2": "it has no replica"}},
+            r"endpoint risk waits for risk@2 \(it has no replica\)",
+        ),
+        ({"snapshot": 8}, "gateway first still answers under snapshot 7, 8 stands; gateway second"),
+        (
+            {"gateways": {"first": acknowledged(7)}},
+            "gateway second has not told control what it answers under",
+        ),
+        (
+            {"gateways": {"first": acknowledged(7), "second": acknowledged(6, "no model")}},
+            "gateway second cannot take snapshot 7: no model",
+        ),
+        ({"other": {"risk@2": "1 of 2 hold another content"}}, "risk@2 is not what the registry"),
+    ],
+)
+def test_what_is_not_in_effect_on_every_gateway_is_waited_for_and_said(wait, world, change, said):
+    world.status.update(change)
+    with pytest.raises(NotReady, match=f"not in effect after 0 s: .*{said}"):
         wait()
+
+
+def test_an_application_that_failed_is_told_by_the_last_line_of_its_deployments_error(wait, world):
+    traceback = (
+        "The deployment failed to start 3 times in a row. Error:\nTraceback:\n"
+        "  File \"x.py\", line 1\nModuleNotFoundError: No module named 'own_steps'\n"
+    )
+    failed = application("DEPLOY_FAILED", "Failed to update the deployments ['D'].", traceback)
+    world.applications["control"] = failed
+    with pytest.raises(ServerFault, match="failed: ModuleNotFoundError: No module named 'own_st"):
+        wait(timeout_s=60.0)
+
+
+def test_a_file_without_endpoints_asks_nothing_of_control(world, tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump({"applications": DECLARED["applications"][:1]}))
+    world.status = {}
+    running = Running(Path("/nowhere"), world.port, world.port, world.port, 1, "127.0.0.1", {})
+    wait_until_ready(running, file, timeout_s=0.0)
+    assert world.asked == 3
 
 
 def test_a_cluster_that_does_not_answer_is_said(wait, world, tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from serve_app.core.batcher import Coalescer
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
+from serve_app.core.refusals import refused
 from serve_app.errors import (
     DeadlineExceeded,
     InvalidInput,
@@ -144,6 +145,33 @@ async def test_one_poisonous_request_among_many_costs_few_more_calls():
     assert isinstance(answers[63], ModelFailed)
     assert all(isinstance(answer, Prediction) for answer in answers[:63])
     assert len(target.calls) < 16
+
+
+@pytest.mark.parametrize("poisoned", [{0}, {63}, {5, 40}, set(range(64))])
+async def test_a_row_that_the_target_names_is_known_by_its_number_in_its_own_request(poisoned):
+    calls = []
+
+    async def named(columns, deadline):
+        calls.append(columns.rows)
+        bad = np.flatnonzero(columns["x"] < 0)
+        if len(bad):
+            raise refused("negative", row=int(bad[0]), column="x", seen="-1.0")
+        return Prediction(columns["x"] * 2)
+
+    target = Target()
+    coalescer = Coalescer(
+        named, clock=target.clock, max_rows=999, max_calls=1, max_waiting_rows=999, slow_call_s=60.0
+    )
+    sent = [rows(i, i, POISON if i in poisoned else i) for i in range(64)]
+    answers = await asyncio.gather(
+        *[coalescer.submit(part, FOREVER) for part in sent], return_exceptions=True
+    )
+    for number, answer in enumerate(answers):
+        if number in poisoned:
+            assert answer.details == refused("negative", row=2, column="x", seen="-1.0").details
+        else:
+            assert doubled(answer) == [2 * number] * 3
+    assert len(calls) <= 1 + 3 * len(poisoned)
 
 
 async def test_an_error_that_is_nobodys_rows_is_told_to_all_without_another_call():

@@ -93,7 +93,8 @@ class TestColumnsThatFit:
         for raw in ({}, {"a": [], "b": []}):
             columns, _ = schema.validate(raw, 0)
             assert columns.rows == 0
-            assert columns["a"].dtype == (np.object_ if dtype == "string" else np.dtype(dtype))
+            objects = dtype in {"string", "decimal"}
+            assert columns["a"].dtype == (np.object_ if objects else np.dtype(dtype))
 
     def test_that_lack_beside_named_ones_are_missing_without_rows_too(self) -> None:
         schema = Schema([Column("a", "int64"), Column("b", "string")], Policy())
@@ -254,8 +255,11 @@ class TestNulls:
     @pytest.mark.parametrize("rows", [1, 100])
     def test_are_nan_or_none_where_the_column_is_nullable(self, dtype: str, rows: int) -> None:
         array = accepted(Column("x", dtype, nullable=True), [None] * rows)
-        if dtype in {"bool", "string"}:
+        if dtype in {"bool", "string", "decimal"}:
             assert array.tolist() == [None] * rows
+        elif dtype.startswith("datetime64"):
+            assert np.isnat(array).all()
+            assert array.dtype == dtype
         else:
             assert np.isnan(array).all()
             assert array.dtype == ("float32" if dtype == "float32" else "float64")

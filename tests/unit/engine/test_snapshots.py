@@ -167,3 +167,13 @@ def test_the_store_forgets_what_is_long_past(store):
     for version in range(1, 260):
         store.save(version, "d", {"version": version})
     assert store.latest() == {"version": 259}
+
+
+def test_a_version_that_was_away_is_waited_for_again(standing):
+    standing.declare("second", {"e": split(b=1)})
+    standing.declare("third", {"e": split(a=1)})
+    assert standing.current.waiting == {"e": ("a@1",)}
+    assert weights(standing.current) == {"b@1": 1}
+    assert standing.serving_by_handle() == {"b@1"}
+    standing.ready("a@1")
+    assert weights(standing.current) == {"a@1": 1}

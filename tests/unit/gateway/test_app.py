@@ -80,6 +80,22 @@ def test_long_predictions_are_compressed_for_who_accepts_it_and_nothing_else_is(
     assert all("content-encoding" not in one.headers for one in (short, refused, page))
 
 
+def test_what_is_in_effect_is_what_control_says(client):
+    settings = Settings(max_body_bytes=10_000, max_rows=50)
+
+    async def said():
+        return {"snapshot": 4, "gateways": {"a": {"snapshot": 3}}}
+
+    async def away():
+        raise NotReady("control does not answer yet")
+
+    client.app = build(client.predictor, settings, effect=said)
+    assert client.get("/v1/status").json() == {"snapshot": 4, "gateways": {"a": {"snapshot": 3}}}
+    for effect in (away, None):
+        client.app = build(client.predictor, settings, effect=effect)
+        assert client.get("/v1/status").status_code == 503
+
+
 def test_one_version_can_be_asked_by_its_name(client):
     path = "/v1/models/risk/versions/other@1:predict"
     answer = client.send("POST", path, json={"instances": [ROW]})

@@ -4,6 +4,7 @@ import contextlib
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import xgboost
 from hypothesis import given
@@ -53,7 +54,18 @@ def test_every_type_has_its_dtype(said, value, dtype):
     assert str(found.frame["a"].dtype) == ("object" if dtype == "string" else dtype)
 
 
-@pytest.mark.parametrize("said", ["datetime", "binary", "array", "sparkml vector", None, {"a": 1}])
+def test_dates_of_the_example_are_dates():
+    values = [["2024-05-01T12:00:00"], [None]]
+    found = of([column("datetime")], {"columns": ["a"], "data": values})
+    (only,) = found.inputs
+    assert (only.nullable, only.zone, only.categories) == (True, None, None)
+    assert only.dtype == str(found.frame["a"].dtype)
+    assert found.frame["a"].tolist()[0] == pd.Timestamp("2024-05-01T12:00:00")
+    with pytest.raises(InvalidInput, match="'yesterday' is not an ISO 8601 date"):
+        of([column("datetime")], {"columns": ["a"], "data": [["yesterday"]]})
+
+
+@pytest.mark.parametrize("said", ["binary", "array", "sparkml vector", None, {"a": 1}])
 def test_types_that_cannot_be_served_are_refused_by_the_name_of_the_column(said):
     with pytest.raises(InvalidInput, match="column 'when' is of MLflow's type"):
         specs(json.dumps([column("long"), column(said, "when")]))

@@ -46,6 +46,9 @@ def test_each_dtype_has_the_scalar_that_holds_it():
         "bool": "Boolean", "int8": "Int", "int16": "Int", "int32": "Int", "int64": "Long",
         "uint8": "Int", "uint16": "Int", "uint32": "Long", "uint64": "Long",
         "float32": "Float", "float64": "Float", "string": "String",
+        "decimal": "Decimal", "datetime64[D]": "Date",
+        "datetime64[s]": "LocalDateTime", "datetime64[ms]": "LocalDateTime",
+        "datetime64[us]": "LocalDateTime", "datetime64[ns]": "LocalDateTime",
     }  # fmt: skip
 
 

@@ -1,0 +1,46 @@
+"""Which gateway answers under which snapshot, as each tells when it waits for the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from serve_app.core.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What one gateway replica says of itself.
+
+    `snapshot` is the version that it answers under, `trouble` why it could not take a newer
+    one, `loaded` the digests of the versions that it computes itself.
+    """
+
+    replica: str
+    snapshot: int
+    trouble: str | None = None
+    loaded: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return {"snapshot": self.snapshot, "trouble": self.trouble, "loaded": dict(self.loaded)}
+
+
+class Gateways:
+    """Those that were heard within the last `forget_after_s`."""
+
+    def __init__(self, *, clock: Clock, forget_after_s: float) -> None:
+        self._clock = clock
+        self._forget_after_s = forget_after_s
+        self._heard: dict[str, tuple[float, Acknowledged]] = {}
+
+    def hear(self, acknowledged: Acknowledged) -> None:
+        """Take what a gateway says."""
+        self._heard[acknowledged.replica] = (self._clock(), acknowledged)
+
+    def known(self) -> Mapping[str, Acknowledged]:
+        """What each said last, by replica."""
+        oldest = self._clock() - self._forget_after_s
+        self._heard = {name: said for name, said in self._heard.items() if said[0] >= oldest}
+        return {name: said for name, (_, said) in self._heard.items()}
