@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from serve_app.models.target_metrics import Scorers, of_targets
 
 _REGRESSION = {"r2": "r2", "mae": "neg_mean_absolute_error", "rmse": "neg_root_mean_squared_error"}
-
+_CATBOOST_QUIET = {"logging_level": "Silent", "silent": True, "verbose": 0}
 
 HELD_OUT = 0.25
 
@@ -51,7 +51,8 @@ def evaluate(
     names = [str(name) for name in getattr(target, "columns", ())]
     target = np.asarray(target)
     stratified = classifies and target.ndim == 1
-    model = clone(estimator) if chain is None else make_pipeline(clone(chain), clone(estimator))
+    alone = quiet(clone(estimator))
+    model = alone if chain is None else make_pipeline(clone(chain), alone)
     dummy = DummyClassifier(strategy="prior") if classifies else DummyRegressor()
     scorers: Scorers = dict(_REGRESSION)
     if classifies:
@@ -75,6 +76,23 @@ def evaluate(
         baseline=_held_out(dummy, parts, scorers),
         baseline_cross_validated=_cross_validated(dummy, frame, target, split, scorers),
     )
+
+
+def quiet(estimator: Any) -> Any:
+    """The estimator, told to print nothing and to write no files while it is fitted.
+
+    LightGBM and CatBoost print by default, where nobody looks for it, and CatBoost leaves a folder.
+    """
+    for one in (estimator, *estimator.get_params(deep=True).values()):
+        library = type(one).__module__.partition(".")[0]
+        if library == "lightgbm" and hasattr(one, "set_params"):
+            one.set_params(verbose=-1)
+        elif library == "catboost" and hasattr(one, "set_params"):
+            # It takes only one of several names for the same.
+            said = one.get_params().keys()
+            named = next((name for name in _CATBOOST_QUIET if name in said), "verbose")
+            one.set_params(allow_writing_files=False, **{named: _CATBOOST_QUIET[named]})
+    return estimator
 
 
 def _scorers(estimator: Any, target: Any) -> dict[str, str]:

@@ -144,20 +144,18 @@ def test_several_numbers_at_once(registry):
 
 
 @pytest.mark.parametrize("loss", ["MultiLogloss", "MultiCrossEntropy"])
-def test_yes_or_no_to_several_things(loss):
+def test_yes_or_no_to_several_things(registry, loss):
     both = np.column_stack([HIGH, FRAME["debt"] > 20]).astype(int)
     model = catboost.CatBoostClassifier(**QUICK, loss_function=loss).fit(FRAME, both)
-    flavour, found = stored(model)
-    signature = infer(model, "catboost", FRAME)
-    assert signature.output.kind == "multilabel"
-    assert [target.labels for target in signature.output.targets] == [(0, 1), (0, 1)]
-    served = flavour.load(
-        found.files, format="cbm", trusted_types=(), signature=signature, allow_pickle=False
-    )
-    said = served.predict_with_scores(to_columns(FRAME))
+    manifest = register(registry, Candidate("worth", model, FRAME[FRAME.columns[::-1]]))
+    output = manifest.signature.output
+    assert output.kind == "multilabel"
+    assert [target.labels for target in output.targets] == [(0, 1), (0, 1)]
+    said = asked(registry, rows(FRAME), native=True)
     assert said.values.tolist() == model.predict(FRAME).tolist()
     assert said.probabilities.tolist() == model.predict_proba(FRAME).tolist()
     assert said.scores.shape == (ROWS, 2)
+    served = load(registry, "worth", 1).model
     assert served.predict(to_columns(FRAME).slice(0, 0)).values.shape == (0, 2)
 
 

@@ -1,8 +1,11 @@
 """Metrics are honest: on rows that the model has not seen, beside what knows nothing."""
 
+import catboost
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
@@ -61,3 +64,21 @@ def test_the_estimator_that_is_given_stays_as_it_is():
     model = LogisticRegression()
     evaluate(model, frame, target)
     assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize("name", ["logging_level", "silent", "verbose", None])
+def test_boosters_print_nothing_and_leave_no_files_while_they_are_fitted_anew(
+    name, capfd, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    loud = {"logging_level": "Info", "silent": False, "verbose": 1}
+    cats = catboost.CatBoostClassifier(iterations=2, **({name: loud[name]} if name else {}))
+    models = [("c", cats), ("l", lightgbm.LGBMClassifier(n_estimators=2))]
+    rng = np.random.default_rng(0)
+    rows, target = rng.normal(size=(60, 2)), np.arange(60) % 2
+    found = evaluate(VotingClassifier(models, voting="soft"), rows, target, folds=2)
+    assert found.cross_validated.keys() >= {"accuracy"}
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+    # The model that was given stays as it was.
+    assert "allow_writing_files" not in cats.get_params()
