@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,7 +22,8 @@ from serve_app.models.compiled.model import load_compiled
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
-from serve_app.models.onnx import Graph
+from serve_app.models.onnx_ends import Graph
+from serve_app.models.onnx_examined import examined
 from serve_app.models.quantise import Precision, is_coarse, quantised, score
 from serve_app.models.replay import ROWS, check, expected, to_json
 from serve_app.models.signature import answering, infer
@@ -102,8 +103,11 @@ def register(
         RegistryFailed: the registry cannot be written.
     """
     name, flavour = owner(candidate.estimator)
+    if isinstance(candidate.estimator, Graph):
+        looked_at = examined(candidate.estimator, candidate.frame, candidate.labels)
+        candidate = replace(candidate, estimator=looked_at)
     inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels)
-    signature = Signature(tuple(candidate.inputs or inferred.inputs), inferred.output)
+    signature = replace(inferred, inputs=tuple(candidate.inputs or inferred.inputs))
     stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
     model = resolve(name).load(
         stored.files,

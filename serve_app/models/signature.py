@@ -12,8 +12,9 @@ import scipy.sparse
 
 from serve_app.core.signature import Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
-from serve_app.models import onnx, sklearn, xgboost
+from serve_app.models import onnx_examined, sklearn, xgboost
 from serve_app.models.frames import describe
+from serve_app.models.onnx_ends import Graph
 
 PROBED_ROWS = 100
 
@@ -28,29 +29,21 @@ def infer(
     Raises:
         InvalidInput: a column cannot be served, or the labels do not fit.
     """
+    if flavour == "onnx":
+        return _of_graph(estimator, frame, labels)
     _trained_on(estimator, frame)
     inputs = describe(frame)
     probe = frame.head(PROBED_ROWS)
     scores = 0
     rows: Any = probe if hasattr(estimator, "feature_names_in_") else probe.to_numpy()
-    if flavour == "onnx":
-        _fits(estimator, frame)
-        kind, found, probabilities, width = onnx.outputs(estimator, labels)
-    elif flavour == "xgboost":
+    if flavour == "xgboost":
         kind, found, probabilities, width = xgboost.outputs(estimator)
         scores = xgboost.scores_width(estimator)
     else:
         with answering():
             kind, found, probabilities, width = sklearn.outputs(estimator, rows)
             scores = 0 if kind == "transform" else sklearn.scores_width(estimator, rows)
-    if labels and len(labels) != len(found):
-        msg = f"the model knows {len(found)} classes, but {len(labels)} labels were given"
-        raise InvalidInput(msg)
-    if labels and found not in (tuple(labels), tuple(range(len(labels)))):
-        msg = (
-            f"the model itself says {list(found)}; labels are for one that was trained on 0, 1, 2 …"
-        )
-        raise InvalidInput(msg)
+    _check_labels(labels, found)
     columns: tuple[Column, ...] = ()
     if kind == "transform":
         with answering():
@@ -59,6 +52,40 @@ def infer(
         cast(OutputKind, kind), tuple(labels) or found, probabilities, width, columns, scores
     )
     return Signature(inputs, output)
+
+
+def _of_graph(graph: Graph, frame: pd.DataFrame, labels: Sequence[Any]) -> Signature:
+    """What an ONNX graph takes and gives."""
+    graph = graph if graph.found is not None else onnx_examined.examined(graph, frame, labels)
+    found = graph.found
+    assert found is not None  # noqa: S101 - examined just now
+    roles = found.roles
+    _check_labels(labels, roles.classes)
+    output = Output(
+        cast(OutputKind, roles.kind),
+        tuple(labels) or roles.classes,
+        bool(roles.shares),
+        roles.width,
+        tuple(one.column for one in found.outputs),
+        roles.scores_width,
+        named=found.named,
+    )
+    inputs = onnx_examined.inputs(graph, frame)
+    taken = found.columns or tuple((at,) for at in range(len(inputs)))
+    tensors = tuple(one.column for one in found.inputs)
+    return Signature(inputs, output, by_position=found.by_position, tensors=tensors, taken=taken)
+
+
+def _check_labels(labels: Sequence[Any], found: Sequence[Any]) -> None:
+    """Refuse names that are not one for each class of a model that knows none of its own."""
+    if labels and len(labels) != len(found):
+        msg = f"the model knows {len(found)} classes, but {len(labels)} labels were given"
+        raise InvalidInput(msg)
+    if labels and tuple(found) not in (tuple(labels), tuple(range(len(labels)))):
+        msg = (
+            f"the model itself says {list(found)}; labels are for one that was trained on 0, 1, 2 …"
+        )
+        raise InvalidInput(msg)
 
 
 @contextmanager
@@ -105,22 +132,6 @@ def _trained_on(estimator: Any, frame: pd.DataFrame) -> None:
     if given != wanted:
         msg = f"the model was trained on the columns in the order {', '.join(wanted)}"
         raise InvalidInput(msg, columns=wanted)
-
-
-def _fits(graph: onnx.Graph, frame: pd.DataFrame) -> None:
-    """Refuse data whose columns are not those of a graph's inputs.
-
-    Raises:
-        InvalidInput: there are more or fewer, or text meets numbers.
-    """
-    wanted = graph.columns
-    if len(wanted) != len(frame.columns):
-        msg = f"the graph takes {len(wanted)} columns, but the data has {len(frame.columns)}"
-        raise InvalidInput(msg)
-    for (name, dtype), column in zip(wanted, describe(frame), strict=True):
-        if (dtype == "string") != (column.dtype == "string"):
-            msg = f"column {column.name!r} holds {column.dtype}, but the graph's {name!r} {dtype}"
-            raise InvalidInput(msg, column=column.name)
 
 
 def _columns(transformer: Any, rows: Any) -> tuple[Column, ...]:
