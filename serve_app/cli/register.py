@@ -187,7 +187,7 @@ def _given(
 ) -> _Given:
     """The training data where it is named, else what MLflow or an ONNX graph knows of it."""
     from serve_app.models.frames import describe
-    from serve_app.models.onnx import Graph
+    from serve_app.models.onnx_ends import Graph
     from serve_app.models.onnx_graph import empty_frame
 
     data, target = training

@@ -78,19 +78,23 @@ class Prediction:
     answer is yes or no, that of yes, and else (n, classes of all targets), those of the first
     target first: one array, which `core.targets` takes apart. `scores` are raw scores (a decision
     function, margins) in the library's own shape, (n,) or (n, k), where they were asked for.
+    `tensors` holds what else a graph gives, by its own names, each of shape (n, …); where that
+    is all there is, `values` are None for every row.
     """
 
     values: Array
     probabilities: Array | None = None
     scores: Array | None = None
+    tensors: Mapping[str, Array] | None = None
 
     def slice(self, start: int, stop: int) -> Prediction:
         """The rows from `start` up to `stop`."""
-        probabilities, scores = self.probabilities, self.scores
+        probabilities, scores, tensors = self.probabilities, self.scores, self.tensors
         return Prediction(
             self.values[start:stop],
             None if probabilities is None else probabilities[start:stop],
             None if scores is None else scores[start:stop],
+            None if tensors is None else {name: a[start:stop] for name, a in tensors.items()},
         )
 
 

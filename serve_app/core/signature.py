@@ -167,6 +167,9 @@ class Output:
     another model (transform). Where there are `targets`, `width` is their number and `labels` is
     empty. The probabilities of yes or no are one per target, that of yes; those of a class of
     each are all classes of the first target, then all of the second, and so on.
+
+    The outputs of a graph are described by `columns` whatever its kind. Those of them that
+    `named` holds are what predictions hold as well, under the names of ours.
     """
 
     kind: OutputKind
@@ -176,6 +179,7 @@ class Output:
     columns: tuple[Column, ...] = ()
     scores_width: int = 0
     targets: tuple[Target, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
 
     @property
     def shares(self) -> int:
@@ -201,6 +205,8 @@ class Output:
         }
         if self.targets:
             body["targets"] = [target.to_json() for target in self.targets]
+        if self.named:
+            body["named"] = [list(pair) for pair in self.named]
         return body
 
     @classmethod
@@ -214,6 +220,7 @@ class Output:
             columns=tuple(Column.from_json(column) for column in body.get("columns", ())),
             scores_width=body.get("scores_width", 0),
             targets=tuple(Target.from_json(target) for target in body.get("targets", ())),
+            named=tuple((own, ours) for own, ours in body.get("named", ())),
         )
 
 
@@ -223,13 +230,16 @@ class Signature:
 
     `container` is what its estimator is handed them in, where registering found that out.
     `by_position` is true of an estimator that knows no names for its columns, so that only
-    their order in the training data says which is which.
+    their order in the training data says which is which. `tensors` are the inputs of a graph
+    as it has them, each of which takes one or more of `inputs`: their places in `taken`.
     """
 
     inputs: tuple[Column, ...]
     output: Output
     container: Container | None = None
     by_position: bool = False
+    tensors: tuple[Column, ...] = ()
+    taken: tuple[tuple[int, ...], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -250,6 +260,9 @@ class Signature:
             body["container"] = self.container
         if self.by_position:
             body["by_position"] = True
+        if self.tensors:
+            body["tensors"] = [tensor.to_json() for tensor in self.tensors]
+            body["taken"] = [list(places) for places in self.taken]
         return body
 
     @classmethod
@@ -260,4 +273,6 @@ class Signature:
             output=Output.from_json(body["output"]),
             container=body.get("container"),
             by_position=body.get("by_position", False),
+            tensors=tuple(Column.from_json(tensor) for tensor in body.get("tensors", ())),
+            taken=tuple(tuple(places) for places in body.get("taken", ())),
         )

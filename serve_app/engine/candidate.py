@@ -13,7 +13,7 @@ from serve_app.models.evaluate import Evaluation
 from serve_app.models.evaluate import evaluate as evaluation
 from serve_app.models.feature_names import bound
 from serve_app.models.frames import describe
-from serve_app.models.onnx import Graph
+from serve_app.models.onnx_ends import Graph
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,8 @@ from serve_app.models.coverage import MAX_CELLS
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
-from serve_app.models.onnx import Graph
+from serve_app.models.onnx_ends import Graph
+from serve_app.models.onnx_examined import examined
 from serve_app.models.replay import ROWS, expected, to_json
 from serve_app.models.signature import infer
 from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
@@ -56,6 +57,9 @@ def register(
     """
     name, flavour = owner(candidate.estimator)
     candidate = in_order(candidate)
+    if isinstance(candidate.estimator, Graph):
+        looked_at = examined(candidate.estimator, candidate.frame, candidate.labels)
+        candidate = replace(candidate, estimator=looked_at)
     inferred = infer(
         candidate.estimator,
         name,

@@ -19,7 +19,7 @@ from serve_app.models.feature_names import known_names
 from serve_app.models.frame_columns import described
 from serve_app.models.frames import OBJECT_WITH_NAN
 from serve_app.models.mlflow_example import Example
-from serve_app.models.onnx import Graph
+from serve_app.models.onnx_ends import Graph
 from serve_app.models.typed import typed
 
 _TYPES = {

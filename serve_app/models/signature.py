@@ -12,10 +12,11 @@ import scipy.sparse
 
 from serve_app.core.signature import SEVERAL, Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
-from serve_app.models import module_of, onnx, several, sklearn
+from serve_app.models import module_of, onnx_examined, several, sklearn
 from serve_app.models.containers import Found, find, handed, refused
 from serve_app.models.feature_names import knows_names
 from serve_app.models.frames import describe
+from serve_app.models.onnx_ends import Graph
 from serve_app.models.plausibility import agreement
 
 PROBED_ROWS = 100
@@ -39,14 +40,13 @@ def infer(
         InvalidInput: a column cannot be served, the labels or targets do not fit, or the model
             does not answer the rows.
     """
+    if flavour == "onnx":
+        return _of_graph(estimator, frame, labels)
     inputs = describe(frame)
     scores = 0
     found: Found | None = None
     rows: Any = frame.head(PROBED_ROWS)
-    if flavour == "onnx":
-        _fits(estimator, frame)
-        kind, classes, probabilities, width = onnx.outputs(estimator, labels)
-    elif flavour in {"catboost", "lightgbm", "xgboost"}:
+    if flavour in {"catboost", "lightgbm", "xgboost"}:
         library = module_of(flavour)
         with answering():
             kind, classes, probabilities, width = library.outputs(estimator)
@@ -101,8 +101,6 @@ def _container(estimator: Any, frame: pd.DataFrame, truth: Any) -> Found:
 def _by_position(estimator: Any, frame: pd.DataFrame, found: Found | None) -> bool:
     if found is not None:
         return found.by_position
-    if isinstance(estimator, onnx.Graph):
-        return False
     return frame.shape[1] > 1 and not knows_names(estimator, frame)
 
 
@@ -114,6 +112,28 @@ def _check_labels(labels: Sequence[Any], classes: Sequence[Any]) -> None:
         said = list(classes)
         msg = f"the model itself says {said}; labels are for one that was trained on 0, 1, 2 …"
         raise InvalidInput(msg)
+
+
+def _of_graph(graph: Graph, frame: pd.DataFrame, labels: Sequence[Any]) -> Signature:
+    """What an ONNX graph takes and gives."""
+    graph = graph if graph.found is not None else onnx_examined.examined(graph, frame, labels)
+    found = graph.found
+    assert found is not None  # noqa: S101 - examined just now
+    roles = found.roles
+    _check_labels(labels, roles.classes)
+    output = Output(
+        cast(OutputKind, roles.kind),
+        tuple(labels) or roles.classes,
+        bool(roles.shares),
+        roles.width,
+        tuple(one.column for one in found.outputs),
+        roles.scores_width,
+        named=found.named,
+    )
+    inputs = onnx_examined.inputs(graph, frame)
+    taken = found.columns or tuple((at,) for at in range(len(inputs)))
+    tensors = tuple(one.column for one in found.inputs)
+    return Signature(inputs, output, by_position=found.by_position, tensors=tensors, taken=taken)
 
 
 @contextmanager
@@ -129,22 +149,6 @@ def answering() -> Iterator[None]:
         raise
     except Exception as error:
         raise refused(error) from error
-
-
-def _fits(graph: onnx.Graph, frame: pd.DataFrame) -> None:
-    """Refuse data whose columns are not those of a graph's inputs.
-
-    Raises:
-        InvalidInput: there are more or fewer, or text meets numbers.
-    """
-    wanted = graph.columns
-    if len(wanted) != len(frame.columns):
-        msg = f"the graph takes {len(wanted)} columns, but the data has {len(frame.columns)}"
-        raise InvalidInput(msg)
-    for (name, dtype), column in zip(wanted, describe(frame), strict=True):
-        if (dtype == "string") != (column.dtype == "string"):
-            msg = f"column {column.name!r} holds {column.dtype}, but the graph's {name!r} {dtype}"
-            raise InvalidInput(msg, column=column.name)
 
 
 def _columns(transformer: Any, rows: Any) -> tuple[Column, ...]:

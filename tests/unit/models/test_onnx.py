@@ -111,8 +111,11 @@ def test_a_graph_of_trees_is_served_too():
 
 
 def bare(output, kind):
-    """A graph that adds its three columns up."""
-    nodes = [helper.make_node("ReduceSum", ["x"], [output], keepdims=1)]
+    """A graph that gives the probability of a sum of its three columns."""
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1),
+        helper.make_node("Sigmoid", ["sum"], [output]),
+    ]
     graph = helper.make_graph(
         nodes,
         "sum",

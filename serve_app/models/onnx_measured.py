@@ -1,0 +1,204 @@
+"""How a graph answers batches: along which axis its rows lie, and whether they keep apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serve_app.core.columns import Array
+from serve_app.errors import InvalidInput, ModelFailed, ServeError
+from serve_app.models.onnx_ends import DTYPES, Given, Graph, Said
+from serve_app.models.onnx_rows import Feeds, GraphRows, Run
+
+BATCHES = (1, 2, 7)
+"""The numbers of rows that a graph must answer one by one, before anybody is served."""
+_RELATIVE, _ABSOLUTE = 1e-3, 1e-4
+
+
+def measured(
+    graph: Graph, inputs: Sequence[Given], run: Run, rows: Feeds
+) -> tuple[tuple[Said, ...], int | None]:
+    """The outputs as they come out for batches of `BATCHES`, and how many rows go at once.
+
+    `rows` holds seven of them. A graph that cannot answer several at once answers one by one.
+
+    Raises:
+        InvalidInput: it answers in neither way, or what it says of a row depends on others.
+    """
+    fixed = {one.batch for one in inputs if one.batch is not None}
+    if len(fixed) > 1:
+        said = ", ".join(f"{one.name}: {one.batch}" for one in inputs if one.batch is not None)
+        msg = f"the inputs of the graph take different numbers of rows at once ({said})"
+        raise InvalidInput(msg)
+    together = None if fixed else _together(graph, inputs, run, rows)
+    outputs: tuple[Said, ...]
+    batch: int | None
+    outputs, batch = together or _alone(graph, inputs, run, rows, fixed.pop() if fixed else 1)
+    _check_apart(run, rows, outputs, batch)
+    return outputs, batch
+
+
+def _together(
+    graph: Graph, inputs: Sequence[Given], run: Run, rows: Feeds
+) -> tuple[tuple[Said, ...], None] | None:
+    """The outputs of a graph that takes any number of rows; none where it does not."""
+    names = [name for name, _ in graph.outputs]
+    taken = []
+    for count in BATCHES:
+        try:
+            taken.append(run(names, {name: a[:count] for name, a in rows.items()}))
+        except Exception:  # noqa: BLE001 - perhaps it takes them one by one; that is tried next
+            return None
+    outputs: list[Said] = []
+    dynamic = any(None in one.shape for one in inputs)
+    for place, (name, kind) in enumerate(graph.outputs):
+        found = _described(name, kind, [one[place] for one in taken], BATCHES, dynamic=dynamic)
+        if found is None:
+            return None
+        outputs += found
+    return tuple(outputs), None
+
+
+def _alone(
+    graph: Graph, inputs: Sequence[Given], run: Run, rows: Feeds, batch: int
+) -> tuple[tuple[Said, ...], int]:
+    """The outputs of a graph that takes `batch` rows at once."""
+    names = [name for name, _ in graph.outputs]
+    places = [at % len(next(iter(rows.values()))) for at in range(batch)]
+    try:
+        taken = run(names, {name: a[places] for name, a in rows.items()})
+    except Exception as error:
+        said = str(error).partition("\n")[0]
+        msg = f"the graph does not answer the rows that it was tried on ({said})"
+        raise InvalidInput(msg) from error
+    outputs: list[Said] = []
+    dynamic = any(None in one.shape for one in inputs)
+    for place, (name, kind) in enumerate(graph.outputs):
+        found = _described(name, kind, [taken[place]], (batch,), dynamic=dynamic)
+        if found is None and batch > 1:
+            msg = f"the graph gives no output {name!r} of its own to each of {batch} rows"
+            raise InvalidInput(msg)
+        outputs += found or [_whole(name, kind, taken[place], dynamic=dynamic)]
+    return tuple(outputs), batch
+
+
+def _described(
+    name: str, kind: str, taken: Sequence[Any], counts: Sequence[int], *, dynamic: bool
+) -> list[Said] | None:
+    """An output whose rows lie along one axis of each of `taken`; none where they do not."""
+    if not kind.startswith("seq("):
+        found = _axis([np.asarray(one) for one in taken], counts)
+        return None if found is None else [_said(name, name, kind, *found, dynamic=dynamic)]
+    lengths = {len(one) for one in taken}
+    if len(lengths) != 1:
+        return None
+    length = lengths.pop()
+    parts = [_axis([np.asarray(one[j]) for one in taken], counts) for j in range(length)]
+    if not parts or None in parts:
+        return None
+    alike = {part for part in parts if part is not None}
+    if len(alike) == 1:
+        axis, shape = alike.pop()
+        said = _said(name, name, kind, axis, (length, *shape), dynamic=dynamic)
+        return [Said(said.name, said.dtype, said.shape, name, axis, "all")]
+    return [
+        Said(f"{name}_{j}", _dtype(kind), part[1], name, part[0], j)
+        for j, part in enumerate(parts)
+        if part is not None
+    ]
+
+
+def _axis(
+    arrays: Sequence[Array], counts: Sequence[int]
+) -> tuple[int, tuple[int | None, ...]] | None:
+    """The first axis along which all arrays have their number of rows, and the shape of a row."""
+    ranks = {array.ndim for array in arrays}
+    if len(ranks) != 1:
+        return None
+    for axis in range(ranks.pop()):
+        if all(a.shape[axis] == count for a, count in zip(arrays, counts, strict=True)):
+            shapes = [a.shape[:axis] + a.shape[axis + 1 :] for a in arrays]
+            sizes = [set(one) for one in zip(*shapes, strict=True)]
+            return axis, tuple(one.pop() if len(one) == 1 else None for one in sizes)
+    return None
+
+
+def _said(
+    name: str, source: str, kind: str, axis: int, shape: tuple[int | None, ...], *, dynamic: bool
+) -> Said:
+    # Where inputs may be of any size, outputs may be too: one look cannot tell.
+    sizes = tuple(None for _ in shape) if dynamic else shape
+    return Said(name, _dtype(kind), sizes, source, axis)
+
+
+def _whole(name: str, kind: str, taken: Any, *, dynamic: bool) -> Said:
+    """An output that is the answer to one row as a whole."""
+    if kind.startswith("seq("):
+        raise InvalidInput(f"the sequence {name!r} of the graph does not lie row by row")
+    shape = np.asarray(taken).shape
+    return Said(name, _dtype(kind), tuple(None for _ in shape) if dynamic else shape, name, None)
+
+
+def _dtype(kind: str) -> str:
+    plain = kind.removeprefix("seq(").removesuffix(")") if kind.startswith("seq(") else kind
+    return DTYPES[plain]
+
+
+def _check_apart(run: Run, rows: Feeds, outputs: Sequence[Said], batch: int | None) -> None:
+    """Refuse a graph that says something else of a row when others are beside it.
+
+    Raises:
+        InvalidInput: it does; requests that are computed together would change each other.
+    """
+    if batch == 1:
+        return
+    said = GraphRows(run, outputs, batch)
+    try:
+        together = said(rows)
+        count = len(next(iter(rows.values())))
+        alone = [said({k: a[at : at + 1] for k, a in rows.items()}) for at in range(count)]
+    except (ServeError, ValueError, IndexError) as error:
+        told = error.message if isinstance(error, ModelFailed) else str(error)
+        msg = f"the graph does not answer every row alike: {told}"
+        raise InvalidInput(msg) from error
+    for one in outputs:
+        single = np.concatenate([part[one.name] for part in alone])
+        if _differing(together[one.name], single) * 2 > count:
+            msg = (
+                f"what the graph says of a row ({one.name!r}) depends on the rows beside it, so "
+                "that requests that are computed together would change each other's answers"
+            )
+            raise InvalidInput(msg)
+
+
+def _differing(together: Array, single: Array) -> int:
+    """How many rows differ by more than rounding explains."""
+    if together.shape != single.shape:
+        return len(together)
+    if together.dtype.kind == "f":
+        same = np.isclose(together, single, rtol=_RELATIVE, atol=_ABSOLUTE, equal_nan=True)
+    else:
+        same = np.asarray(together == single)
+    return int((~same.reshape(len(together), -1).all(axis=1)).sum())
+
+
+def synthetic(inputs: Sequence[Given], texts: Sequence[str], size: int) -> Mapping[str, Array]:
+    """Seven rows of made-up values; dimensions of any size are `size` long."""
+    rng = np.random.default_rng(0)
+    rows = BATCHES[-1]
+    found: dict[str, Array] = {}
+    for one in inputs:
+        shape = (rows, *(size if dim is None else dim for dim in one.shape))
+        if one.dtype == "string":
+            words = np.array(list(texts) or ["a"], dtype=object)
+            found[one.name] = words[rng.integers(0, len(words), size=shape)]
+        elif one.dtype.startswith("float"):
+            spread = np.array([0.0, 1.0, 1.0, 1.0, 5.0, 50.0, 1000.0]).reshape(
+                rows, *[1] * (len(shape) - 1)
+            )
+            found[one.name] = (rng.normal(size=shape) * spread).astype(one.dtype)
+        else:
+            found[one.name] = rng.integers(0, 2, size=shape).astype(one.dtype)
+    return found
