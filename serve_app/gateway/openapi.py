@@ -129,7 +129,6 @@ def _server_paths(names: Sequence[str]) -> JSON:
     }
     pages = {
         "/v1/endpoints": ("All endpoints with their variants and weights", "endpoints", ()),
-        "/v1/status": ("What is in effect on every gateway", "in_effect", (503,)),
         "/v1/models": ("The names of all endpoints", "models", ()),
         "/v1/models/{endpoint}": ("The versions of an endpoint that answer", "status", (404,)),
         "/v1/models/{endpoint}/metadata": (

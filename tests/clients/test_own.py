@@ -37,9 +37,9 @@ def test_values_that_no_model_takes_are_the_requests_fault_and_not_the_servers(s
     with Client(f"http://{served.http}") as client:
         with pytest.raises(errors.RowsRefused, match="does not take these rows") as refused:
             client.predict("risk", [row])
-        assert (
-            refused.value.message
-            == "the model does not take these rows: the rows hold NaN or infinities"
+        assert refused.value.message == (
+            "the model does not take these rows: row 0, column 'dose', -1.797e+308: "
+            "the rows hold NaN or infinities"
         )
 
 

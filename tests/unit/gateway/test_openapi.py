@@ -81,7 +81,6 @@ def test_every_endpoint_has_its_own_paths_beside_the_common_ones() -> None:
         "/v2/models/prices/infer",
         "/v1/models/prices:regress",
         "/v1/endpoints",
-        "/v1/status",
         "/v1/models",
         "/v1/models/{endpoint}",
         "/v1/models/{endpoint}/metadata",
