@@ -14,6 +14,7 @@ import yaml
 from serve_app.cli import output, web
 from serve_app.errors import NotReady, ServeError, ServerFault
 from serve_app.serving.cluster import Running
+from serve_app.serving.messages import causes
 
 POLL_S = 0.5
 FAILED = {"DEPLOY_FAILED", "UNHEALTHY"}
@@ -59,10 +60,10 @@ def _applications(running: Running, declared: Mapping[str, Any]) -> str:
         name = application["name"]
         state = states.get(name, {"status": "NOT_STARTED", "message": ""})
         if state["status"] in FAILED:
-            msg = f"application {name!r} failed: {_first_lines(state['message'])}"
+            msg = f"application {name!r} failed: {causes(state)}"
             raise ServerFault(msg)
         if state["status"] != "RUNNING":
-            waiting.append(f"{name} ({_why(state)})")
+            waiting.append(f"{name} ({causes(state) or state['status'].lower()})")
     return f"applications starting: {', '.join(waiting)}" if waiting else ""
 
 
@@ -88,13 +89,3 @@ def _endpoints(running: Running, declared: Mapping[str, Any]) -> str:
             wanted.update((deployment.get("user_config") or {}).get("endpoints", {}))
     missing = sorted(wanted - names)
     return f"endpoints starting: {', '.join(missing)}" if missing else ""
-
-
-def _why(state: Mapping[str, Any]) -> str:
-    """What Serve says of an application that does not run yet."""
-    said = [state["message"], *[d["message"] for d in state.get("deployments", {}).values()]]
-    return _first_lines(" ".join(filter(None, said))) or state["status"].lower()
-
-
-def _first_lines(message: str) -> str:
-    return " ".join(message.split())[-600:]

@@ -10,6 +10,7 @@ import click
 from serve_app.cli import output, web
 from serve_app.errors import NotReady
 from serve_app.serving.cluster import Cluster
+from serve_app.serving.messages import cause
 
 
 @click.command()
@@ -22,7 +23,7 @@ def status(state: str, as_json: bool) -> None:
     applications = [
         _deployment(app, name, deployment)
         for app, body in sorted(serve["applications"].items())
-        for name, deployment in sorted(body["deployments"].items() or [("", {})])
+        for name, deployment in sorted((body["deployments"] or {"": body}).items())
     ]
     try:
         standing = web.get(f"{running.http_url}/v1/endpoints")
@@ -75,5 +76,5 @@ def _deployment(app: str, name: str, deployment: dict[str, Any]) -> dict[str, An
         "status": deployment.get("status", "NOT_STARTED"),
         "replicas": running,
         "bounds": bounds,
-        "message": " ".join(deployment.get("message", "").split())[:300],
+        "message": cause(deployment.get("message", "")),
     }

@@ -15,6 +15,7 @@ from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Signature
 from serve_app.errors import InvalidInput
 from serve_app.models import owner, resolve
+from serve_app.models.code import NONE, Code
 from serve_app.models.compilation import BACKEND, Compilation, compilation
 from serve_app.models.compiled import storage
 from serve_app.models.compiled.model import FILE as COMPILED
@@ -23,6 +24,7 @@ from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
 from serve_app.models.onnx import Graph
+from serve_app.models.own_modules import importable
 from serve_app.models.quantise import Precision, is_coarse, quantised, score
 from serve_app.models.replay import ROWS, check, expected, to_json
 from serve_app.models.signature import answering, infer
@@ -66,7 +68,8 @@ class Candidate:
     `example` its rows are not those of training, but some that the model takes.
     `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
     the columns that are inferred from the frame; `source` and `target` say in words where
-    the data came from and what is predicted, `origin` where the model did.
+    the data came from and what is predicted, `origin` where the model did. `code` holds the
+    modules of the model's own that are stored with it, and runs whenever it is loaded.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Candidate:
     evaluation: Evaluation | None = None
     example: bool = False
     origin: str | None = None
+    code: Code = NONE
 
 
 def register(
@@ -101,10 +105,23 @@ def register(
         ArtifactRejected: what was stored does not answer like the estimator.
         RegistryFailed: the registry cannot be written.
     """
+    with importable(candidate.code):
+        return _register(registry, candidate, (trust, allow_pickle), compile, coarser)
+
+
+def _register(
+    registry: Registry,
+    candidate: Candidate,
+    consent: tuple[Sequence[str], bool],
+    compile: Compile,  # noqa: A002
+    coarser: Coarser | None,
+) -> Manifest:
+    trust, allow_pickle = consent
     name, flavour = owner(candidate.estimator)
     inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels)
     signature = Signature(tuple(candidate.inputs or inferred.inputs), inferred.output)
-    stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
+    own = [f"{module}.*" for module in candidate.code.modules]
+    stored = flavour.dump(candidate.estimator, trust=[*trust, *own], allow_pickle=allow_pickle)
     model = resolve(name).load(
         stored.files,
         format=stored.format,
@@ -119,12 +136,13 @@ def register(
     if compiled is not None and compiled.content is not None and not compiled.raw_scores:
         signature = signature.without_raw_scores()
     told = None if compiled is None else _told(compiled)
-    files = dict(stored.files)
+    files = {**stored.files, **candidate.code.stored()}
     if compiled is not None and compiled.content is not None:
         files[COMPILED] = compiled.content
     if coarser is not None:
         files, told, model = _coarsened(files, told, coarser, inferred)
     sample = columns.slice(0, min(ROWS, columns.rows)) if columns.rows else None
+    library = coarser is None
     draft = Draft(
         name=candidate.name,
         flavour=name,
@@ -140,7 +158,9 @@ def register(
         if sample is None
         else Sample(inputs=to_json(sample), expected=expected(model, sample, kind)),
         trusted_types=stored.trusted_types,
-        pickle=stored.pickle and coarser is None,
+        pickle=stored.pickle and library,
+        code=candidate.code.modules if library else (),
+        needs=tuple(m for m in stored.modules if m not in candidate.code.modules and library),
         compiled=told,
     )
     return registry.register(draft, files)

@@ -1,0 +1,35 @@
+"""What Serve says of an application that does not run, without the way there."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+LONGEST = 600
+_OURS = re.compile(r"serve_app\.errors\.\w+: (.+)")
+_RAISED = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
+
+
+def cause(message: str) -> str:
+    """The cause of a failure in one line: our own error in it, or else the last that is there.
+
+    A message of Serve's holds the traceback of another process, several times over; one
+    without any is given as it is.
+    """
+    found = _OURS.findall(message)
+    if found:
+        return " ".join(found[-1].split())[:LONGEST]
+    raised = _RAISED.findall(message) if "Traceback" in message else []
+    if raised:
+        kind, said = raised[-1]
+        return f"{kind}: {' '.join(said.split())}"[:LONGEST]
+    return " ".join(message.split())[:LONGEST]
+
+
+def causes(application: Mapping[str, Any]) -> str:
+    """Why an application does not run: its deployments know better than it does itself.
+
+    `application` is what Serve's REST API says of one.
+    """
+    deployments = application.get("deployments") or {}
+    said = [cause(one["message"]) for one in deployments.values() if one.get("message")]
+    return "; ".join(dict.fromkeys(said)) or cause(application.get("message") or "")
