@@ -74,6 +74,8 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         ("libraries", ", ".join(f"{k} {v}" for k, v in manifest.libraries.items())),
         ("registered", f"{manifest.created_at} by {manifest.created_by}"),
         ("came from", manifest.origin),
+        ("own code", ", ".join(manifest.code)),
+        ("needs modules", ", ".join(manifest.needs)),
         ("git commit", manifest.git_commit),
         ("files", ", ".join(f"{f.path} ({f.size_bytes} bytes)" for f in manifest.files)),
     ]

@@ -15,7 +15,7 @@ from serve_app.cli import output, web
 from serve_app.cli.effect import declared_hash, gateways, not_in_effect
 from serve_app.errors import NotReady, ServeError, ServerFault
 from serve_app.serving.cluster import Running
-from serve_app.serving.messages import cause
+from serve_app.serving.messages import causes
 
 POLL_S = 0.5
 FAILED = {"DEPLOY_FAILED", "UNHEALTHY"}
@@ -69,10 +69,10 @@ def _applications(
         name = application["name"]
         state = states.get(name, {"status": "NOT_STARTED", "message": ""})
         if state["status"] in FAILED:
-            msg = f"application {name!r} failed: {reason(state)}"
+            msg = f"application {name!r} failed: {causes(state)}"
             raise ServerFault(msg)
         if state["status"] != "RUNNING":
-            waiting.append(f"{name} ({reason(state) or state['status'].lower()})")
+            waiting.append(f"{name} ({causes(state) or state['status'].lower()})")
     return f"applications starting: {', '.join(waiting)}" if waiting else ""
 
 
@@ -99,12 +99,3 @@ def _effect(
         return ""
     said = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
     return "; ".join(not_in_effect(said, declaration, gateways(states)))
-
-
-def reason(state: Mapping[str, Any]) -> str:
-    """What Serve says of an application that does not run: the cause, where it tells one.
-
-    What it says of a deployment tells more than what it says of the application.
-    """
-    said = [d["message"] for d in state.get("deployments", {}).values()]
-    return cause("\n".join(filter(None, [state["message"], *said])))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.models import by_position_line, compiled_line
+from serve_app.cli.opened import Opened, opened
 from serve_app.errors import InvalidInput
 
 DataOf = Callable[[str, str | None], tuple[Any, Any]]
@@ -50,6 +50,13 @@ DataOf = Callable[[str, str | None], tuple[Any, Any]]
 @click.option("--labels", help="Names of classes 0, 1, 2 …, with commas between.")
 @click.option("--schema", type=click.Path(exists=True, dir_okay=False), help="Corrections (JSON).")
 @click.option("--trust", multiple=True, metavar="TYPE", help="A type in the model to trust.")
+@click.option(
+    "--code",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="A module of your own (file or folder) that the model needs: stored with it, and run "
+    "whenever it is loaded.",
+)
 @click.option("--allow-pickle", is_flag=True, help="Load and store pickles: they can run code.")
 @click.option("--evaluate/--no-evaluate", default=True, show_default=True)
 @click.option("--no-compile", "compile_", flag_value="never", help="Serve it by its own library.")
@@ -80,6 +87,7 @@ def register(
     labels: str | None,
     schema: str | None,
     trust: tuple[str, ...],
+    code: tuple[str, ...],
     allow_pickle: bool,
     evaluate: bool,
     compile_: str | None,
@@ -104,13 +112,16 @@ def register(
                            onnx; columns and rows are those of its signature and input
                            example, or of --data
     """  # noqa: D301 - click looks for the character
-    with output.progress().status("importing …") as status:
+    with (
+        output.progress().status("importing …") as status,
+        opened(Path(file), code, (trust, allow_pickle)) as source,
+    ):
         from serve_app.engine import register as use_case
         from serve_app.registry.store import Registry
 
         data_of = _reader(dtypes, na_values, status.console)
-        read, directory = _read(Path(file))
-        estimator = read(trust=trust, allow_pickle=allow_pickle)
+        directory = source.directory
+        estimator = source.estimator()
         given = _given(estimator, directory, data_of, (data, target), schema)
         frame, wanted = given.frame, given.target
         candidate = use_case.Candidate(
@@ -126,6 +137,7 @@ def register(
             truth=wanted,
             evaluate=evaluate,
             targets=tuple(map(str, getattr(wanted, "columns", ()))),
+            code=source.code,
         )
         store = Registry(registry)
         with output.progress_of("serve_app", status):
@@ -139,10 +151,12 @@ def register(
             )
         if alias:
             store.set_alias(name, alias, manifest.version, by=manifest.created_by)
-    _tell(manifest, as_json=as_json)
+    _tell(manifest, source, as_json=as_json)
 
 
-def _tell(manifest: Any, *, as_json: bool) -> None:
+def _tell(manifest: Any, source: Opened, *, as_json: bool) -> None:
+    if source.warning is not None:
+        output.warn(source.warning)
     for warning in manifest.warnings:
         output.warn(warning)
     if as_json:
@@ -155,6 +169,14 @@ def _tell(manifest: Any, *, as_json: bool) -> None:
         click.echo(by_position_line(manifest.signature))
     if manifest.needs_consent:
         click.echo("it is a pickle: serving it needs `allow_pickle: true` in its args")
+    if manifest.code:
+        click.echo(f"stored with it, and run when it is loaded: {', '.join(manifest.code)}")
+    if manifest.needs:
+        first = manifest.needs[0]
+        click.echo(
+            f"it needs {', '.join(manifest.needs)}, which is not stored with it: add "
+            f"--code {first}.py (or the folder {first}), or let every node find it (PYTHONPATH)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +186,6 @@ class _Given:
     frame: Any
     target: Any
     inputs: tuple[Any, ...]
-
-
-def _read(path: Path) -> tuple[Callable[..., Any], Any]:
-    """How to read the estimator, and the MLflow directory if it is one."""
-    if path.is_dir():
-        from serve_app.models.mlflow_directory import MlflowDirectory
-
-        directory = MlflowDirectory(path)
-        return directory.estimator, directory
-    from serve_app.models.files import read_model
-
-    return partial(read_model, path), None
 
 
 def _given(

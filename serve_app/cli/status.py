@@ -9,10 +9,9 @@ import click
 
 from serve_app.cli import output, web
 from serve_app.cli.effect import declared_hash, deployed, gateways, not_in_effect
-from serve_app.cli.readiness import reason
 from serve_app.errors import NotReady, ServeError
 from serve_app.serving.cluster import Cluster, Running
-from serve_app.serving.messages import cause
+from serve_app.serving.messages import cause, causes
 
 
 @click.command()
@@ -28,7 +27,7 @@ def status(state: str, as_json: bool) -> None:
     applications = [
         _deployment(app, name, deployment)
         for app, body in sorted(serve["applications"].items())
-        for name, deployment in sorted(body["deployments"].items() or [("", {})])
+        for name, deployment in sorted((body["deployments"] or {"": body}).items())
     ]
     try:
         standing = web.get(f"{running.http_url}/v1/endpoints")
@@ -58,7 +57,7 @@ def status(state: str, as_json: bool) -> None:
 def _not_in_effect(running: Running, applications: dict[str, Any]) -> list[str]:
     """What Serve was given and is not in effect on every gateway, or why nobody can tell."""
     missing = [
-        f"application {name} is {body['status']}: {reason(body)}"
+        f"application {name} is {body['status']}: {causes(body)}"
         for name, body in sorted(applications.items())
         if body["status"] != "RUNNING"
     ]

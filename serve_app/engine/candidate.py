@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from serve_app.core.signature import Column, Signature
 from serve_app.models.categories import typed
+from serve_app.models.code import NONE, Code
 from serve_app.models.containers import handed
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.evaluate import evaluate as evaluation
@@ -30,7 +31,8 @@ class Candidate:
     the data came from and what is predicted, `origin` where the model did. `truth` is the
     target of the frame's rows, where it is known: what the model says is held against it, and
     with `evaluate` clones of the estimator are fitted and scored by it. `targets` name what is
-    predicted where that is several things.
+    predicted where that is several things. `code` holds the modules of the model's own that are
+    stored with it, and runs whenever it is loaded.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Candidate:
     truth: Any = None
     evaluate: bool = False
     targets: Sequence[str] = ()
+    code: Code = NONE
 
 
 def in_order(candidate: Candidate) -> Candidate:

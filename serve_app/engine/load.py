@@ -8,10 +8,12 @@ from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
 from serve_app.errors import ArtifactRejected
-from serve_app.models import resolve
+from serve_app.models import modules, resolve
 from serve_app.models.blame import Blame
+from serve_app.models.code import of_version
 from serve_app.models.compiled.model import FILE, load_compiled
 from serve_app.models.devices import Device, require_cuda
+from serve_app.models.own_modules import importable
 from serve_app.models.replay import check, sample_columns
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
@@ -103,19 +105,33 @@ def load(
     model: Model
     if compiled:
         model = load_compiled(artifact.files[FILE], manifest.signature)
+        witness = _replayed(model, manifest)
     else:
-        model = resolve(manifest.flavour).load(
-            artifact.files,
-            format=manifest.format,
-            trusted_types=manifest.trusted_types,
-            signature=manifest.signature,
-            allow_pickle=allow_pickle,
-            device=device,
-        )
-    witness: Columns | None = None
-    if manifest.sample is not None:
-        columns = sample_columns(manifest.sample.inputs, manifest.signature)
-        check(model, columns, manifest.sample.expected, manifest.signature.output.kind)
-        witness = columns.slice(0, 1) if columns.rows else None
+        with importable(of_version(artifact.files)):
+            _require_modules(manifest)
+            model = resolve(manifest.flavour).load(
+                artifact.files,
+                format=manifest.format,
+                trusted_types=manifest.trusted_types,
+                signature=manifest.signature,
+                allow_pickle=allow_pickle,
+                device=device,
+            )
+            witness = _replayed(model, manifest)
     selecting = Selecting(model, manifest.signature.names, Blame(witness))
     return Loaded(selecting, manifest, compiled)
+
+
+def _replayed(model: Model, manifest: Manifest) -> Columns | None:
+    """The first row of the version's sample, once the model has answered all of it alike."""
+    if manifest.sample is None:
+        return None
+    columns = sample_columns(manifest.sample.inputs, manifest.signature)
+    check(model, columns, manifest.sample.expected, manifest.signature.output.kind)
+    return columns.slice(0, 1) if columns.rows else None
+
+
+def _require_modules(manifest: Manifest) -> None:
+    missing = modules.are_missing(manifest.needs)
+    if missing:
+        raise ArtifactRejected(modules.missing(missing), version=manifest.reference)

@@ -24,6 +24,7 @@ from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
 from serve_app.models.onnx_ends import Graph
 from serve_app.models.onnx_examined import examined
+from serve_app.models.own_modules import importable
 from serve_app.models.replay import ROWS, expected, to_json
 from serve_app.models.signature import infer
 from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
@@ -55,6 +56,18 @@ def register(
         ArtifactRejected: what was stored does not answer like the estimator.
         RegistryFailed: the registry cannot be written.
     """
+    with importable(candidate.code):
+        return _register(registry, candidate, (trust, allow_pickle), compile, coarser)
+
+
+def _register(
+    registry: Registry,
+    candidate: Candidate,
+    consent: tuple[Sequence[str], bool],
+    compile: Compile,  # noqa: A002
+    coarser: Coarser | None,
+) -> Manifest:
+    trust, allow_pickle = consent
     name, flavour = owner(candidate.estimator)
     candidate = in_order(candidate)
     if isinstance(candidate.estimator, Graph):
@@ -73,7 +86,8 @@ def register(
     if candidate.evaluate:
         _log.info("fitting it anew on parts of the data")
         candidate, warnings = evaluated(candidate, inferred)
-    stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
+    own = [f"{module}.*" for module in candidate.code.modules]
+    stored = flavour.dump(candidate.estimator, trust=[*trust, *own], allow_pickle=allow_pickle)
     model = resolve(name).load(
         stored.files,
         format=stored.format,
@@ -92,12 +106,13 @@ def register(
     if compiled is not None and compiled.content is not None and not compiled.raw_scores:
         signature = signature.without_raw_scores()
     told = None if compiled is None else _told(compiled)
-    files = dict(stored.files)
+    files = {**stored.files, **candidate.code.stored()}
     if compiled is not None and compiled.content is not None:
         files[COMPILED] = compiled.content
     if coarser is not None:
         files, told, model = coarsened(files, told, coarser, inferred)
     sample = columns.slice(0, min(ROWS, columns.rows)) if columns.rows else None
+    library = coarser is None
     draft = Draft(
         name=candidate.name,
         flavour=name,
@@ -115,7 +130,9 @@ def register(
             inputs=to_json(sample, inferred.inputs), expected=expected(model, sample, kind)
         ),
         trusted_types=stored.trusted_types,
-        pickle=stored.pickle and coarser is None,
+        pickle=stored.pickle and library,
+        code=candidate.code.modules if library else (),
+        needs=tuple(m for m in stored.modules if m not in candidate.code.modules and library),
         compiled=told,
         warnings=warnings,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +11,13 @@ from typing import Any, Literal
 import joblib
 import skops.io
 import xgboost
+from sklearn.exceptions import InconsistentVersionWarning
 
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
 from serve_app.models.onnx_graph import read_graph
-from serve_app.models.trusted import TRUSTED, untrusted
+from serve_app.models.trusted import needs, require_trusted
+from serve_app.models.versions import said_first, trained_with
 from serve_app.models.xgboost import WRAPPERS
 
 Kind = Literal["catboost", "lightgbm", "onnx", "pickle", "skops", "xgboost"]
@@ -54,6 +57,13 @@ def read_as(
         InvalidInput: the file is damaged, a pickle without consent, or it needs a module or
             a type that is not there or not trusted.
     """
+    if kind in ("pickle", "skops"):
+        with said_first(str(path), trained_with(path)):
+            return _read(kind, path, trust, allow_pickle)
+    return _read(kind, path, trust, allow_pickle)
+
+
+def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> Any:
     if kind == "pickle" and not allow_pickle:
         msg = (
             f"{path} is a pickle: loading it can run any code. Store the model with skops "
@@ -61,10 +71,8 @@ def read_as(
         )
         raise InvalidInput(msg)
     try:
-        if kind == "pickle":
-            return joblib.load(path)
-        if kind == "skops":
-            return _skops(path, trust)
+        if kind in ("pickle", "skops"):
+            return _loaded(kind, path, trust)
         if kind == "onnx":
             return read_graph(path.read_bytes())
         if kind in {"catboost", "lightgbm"}:
@@ -75,22 +83,27 @@ def read_as(
     except (ArtifactRejected, InvalidInput) as error:
         raise InvalidInput(f"{path}: {error.message}", **error.details) from error
     except ModuleNotFoundError as error:
-        msg = (
-            f"{path} needs the module {error.name!r}, which is not here: install it, or name the "
-            "folder that holds it in PYTHONPATH"
-        )
-        raise InvalidInput(msg) from error
+        raise InvalidInput(f"{path} {needs([str(error.name)])}") from error
     except Exception as error:
+        if "__main__" in str(error):
+            msg = (
+                f"{path} needs something that was defined in a script or a notebook ({error}): "
+                "move it into a module, store the model again and add --code that_module.py, or "
+                "store it with cloudpickle.dump"
+            )
+            raise InvalidInput(msg) from error
         msg = f"{path} cannot be read ({type(error).__name__}: {error})"
         raise InvalidInput(msg) from error
 
 
-def _skops(path: Path, trust: Sequence[str]) -> Any:
-    asked = set(skops.io.get_untrusted_types(file=path))
-    unknown = sorted(asked - TRUSTED - set(trust))
-    if unknown:
-        raise untrusted(str(path), unknown)
-    return skops.io.load(path, trusted=sorted(asked))
+def _loaded(kind: Kind, path: Path, trust: Sequence[str]) -> Any:
+    with warnings.catch_warnings():
+        # Of another version `models/versions.py` tells, once and in words of ours.
+        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        if kind == "pickle":
+            return joblib.load(path)
+        content = path.read_bytes()
+        return skops.io.loads(content, trusted=list(require_trusted("it", content, trust)))
 
 
 def _is_catboost(path: Path) -> bool:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Stored:
     """An estimator as files, with what is needed to load them again.
 
-    `pickle` is true when loading it can run any code.
+    `pickle` is true when loading it can run any code; `modules` are those that loading it
+    imports and that belong to no installed library.
     """
 
     format: str
@@ -28,6 +29,7 @@ class Stored:
     trusted_types: tuple[str, ...] = ()
     pickle: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
 
 
 class Flavour(Protocol):

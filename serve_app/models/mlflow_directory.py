@@ -16,9 +16,11 @@ import yaml
 
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
+from serve_app.models.code import NONE, Code, read_code
 from serve_app.models.files import Kind, read_as
 from serve_app.models.mlflow_columns import Table, specs, table
 from serve_app.models.mlflow_example import Example, example
+from serve_app.models.versions import trained_with
 from serve_app.models.xgboost import WRAPPERS
 
 FILE = "MLmodel"
@@ -78,6 +80,25 @@ class MlflowDirectory:
             msg = f"{path} was written as {written!r}; known here are {known}"
             raise InvalidInput(msg)
         return read_as(kind, path, trust=trust, allow_pickle=allow_pickle)
+
+    def code(self) -> Code:
+        """The modules that MLflow stored with the model (`code_paths`).
+
+        Raises:
+            InvalidInput: they are not there, or none of them can be imported.
+        """
+        python = self._said["flavors"].get("python_function")
+        settings = (self._settings, python if isinstance(python, Mapping) else {})
+        named = next((one["code"] for one in settings if one.get("code")), None)
+        if named is None:
+            return NONE
+        folder = _inside(self._path, named, kind="folder")
+        found = sorted(p for p in folder.iterdir() if p.name[0] != "." and p.name != "__pycache__")
+        return read_code([path for path in found if path.is_dir() or path.suffix == ".py"])
+
+    def trained_with(self) -> str | None:
+        """The version of scikit-learn that the model's file names, where it names one."""
+        return trained_with(self._file("pickled_model")) if self._flavour == "sklearn" else None
 
     def table(self, estimator: Any) -> Table:
         """The columns that the signature names, and the rows of the input example.
@@ -184,8 +205,8 @@ def _mlmodel(path: Path) -> Mapping[str, Any]:
     return said
 
 
-def _inside(root: Path, named: Any) -> Path:
-    """The file of that name in a directory; one that lies elsewhere is refused."""
+def _inside(root: Path, named: Any, *, kind: str = "file") -> Path:
+    """The file or folder of that name in a directory; one that lies elsewhere is refused."""
     text = str(named)
     windows = PureWindowsPath(text)
     if windows.anchor or ".." in windows.parts or "\0" in text:
@@ -194,10 +215,10 @@ def _inside(root: Path, named: Any) -> Path:
         # Where it leads to in the end, since a link may lead out.
         outside = not (root / text).resolve().is_relative_to(root.resolve())
     if outside:
-        msg = f"{root / FILE} names the file {text!r}, which is not inside of the directory"
+        msg = f"{root / FILE} names the {kind} {text!r}, which is not inside of the directory"
         raise InvalidInput(msg)
     path = root / text
-    if not path.is_file():
-        msg = f"{root / FILE} names the file {text!r}, which is not there"
+    if not (path.is_file() if kind == "file" else path.is_dir()):
+        msg = f"{root / FILE} names the {kind} {text!r}, which is not there"
         raise InvalidInput(msg)
     return path

@@ -25,12 +25,12 @@ from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Column, Signature
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed, RowsRefused
-from serve_app.models import raw_scores, several, threads
+from serve_app.models import modules, raw_scores, several, threads
 from serve_app.models.containers import container_of, handed, handing
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 from serve_app.models.frames import Framer, to_columns
-from serve_app.models.trusted import TRUSTED, untrusted
+from serve_app.models.trusted import PICKLE, require_trusted
 
 # Their `predict` is, in scikit-learn's source, the argmax of their `predict_proba`.
 _ARGMAX = (DecisionTreeClassifier, ExtraTreesClassifier, RandomForestClassifier)
@@ -56,25 +56,19 @@ class SklearnFlavour:
         parameters = {"estimator": type(estimator).__name__, **_parameters(estimator)}
         try:
             content = skops.io.dumps(estimator)
-            asked = set(skops.io.get_untrusted_types(data=content))
+            asked = require_trusted("the model", content, trust)
         except Exception as error:
-            if not allow_pickle:
-                msg = (
-                    f"skops cannot store this {type(estimator).__name__} ({error}); "
-                    "--allow-pickle stores it as a pickle, which can run any code when loaded"
-                )
-                raise InvalidInput(msg) from error
-            return self._pickled(estimator, libraries, parameters)
-        unknown = sorted(asked - TRUSTED - set(trust))
-        if unknown and allow_pickle:
-            return self._pickled(estimator, libraries, parameters)
-        if unknown:
-            raise untrusted("the model", unknown)
+            if allow_pickle:
+                return self._pickled(estimator, libraries, parameters)
+            if isinstance(error, InvalidInput):
+                raise
+            raise InvalidInput(_unstorable(estimator, error)) from error
         return Stored(
             format="skops",
             files={"model.skops": content},
             libraries=libraries,
-            trusted_types=tuple(sorted(asked)),
+            trusted_types=asked,
+            modules=modules.of_types(asked),
             parameters=parameters,
         )
 
@@ -112,29 +106,34 @@ class SklearnFlavour:
         """
         if device != "cpu":
             raise ConfigError("scikit-learn computes on the CPU; write `device: cpu`")
-        if format == "pickle":
-            if not allow_pickle:
-                raise ArtifactRejected(
-                    "this version is a pickle, which can run any code when it is loaded; "
-                    "set `allow_pickle: true` (or --allow-pickle) if you trust who made it"
-                )
-            estimator = cloudpickle.load(io.BytesIO(files["model.pkl"]))
-        else:
-            try:
-                estimator = skops.io.loads(files["model.skops"], trusted=list(trusted_types))
-            except Exception as error:
-                msg = f"model.skops cannot be loaded ({type(error).__name__})"
-                raise ArtifactRejected(msg, file="model.skops") from error
+        if format == "pickle" and not allow_pickle:
+            raise ArtifactRejected(
+                "this version is a pickle, which can run any code when it is loaded; "
+                "set `allow_pickle: true` (or --allow-pickle) if you trust who made it"
+            )
+        file = "model.pkl" if format == "pickle" else "model.skops"
+        try:
+            if format == "pickle":
+                estimator = cloudpickle.load(io.BytesIO(files[file]))
+            else:
+                estimator = skops.io.loads(files[file], trusted=list(trusted_types))
+        except ModuleNotFoundError as error:
+            raise ArtifactRejected(modules.missing([str(error.name)]), file=file) from error
+        except Exception as error:
+            msg = f"{file} cannot be loaded ({type(error).__name__})"
+            raise ArtifactRejected(msg, file=file) from error
         threads.use_one(estimator)
         return SklearnModel(estimator, signature)
 
     def _pickled(
         self, estimator: Any, libraries: dict[str, str], parameters: dict[str, Any]
     ) -> Stored:
+        content = cloudpickle.dumps(estimator)
         return Stored(
             format="pickle",
-            files={"model.pkl": cloudpickle.dumps(estimator)},
+            files={"model.pkl": content},
             libraries=libraries,
+            modules=modules.of_pickle(content),
             pickle=True,
             parameters=parameters,
         )
@@ -344,6 +343,15 @@ def _failed(estimator: Any, error: Exception) -> ModelFailed | RowsRefused:
         said = str(error).partition("\n")[0]
         return RowsRefused(f"the model does not take these rows: {said}")
     return ModelFailed(f"{type(estimator).__name__} failed ({type(error).__name__})")
+
+
+def _unstorable(estimator: Any, error: Exception) -> str:
+    """What to do with an estimator that skops has no way to store."""
+    said = str(error).partition("\n")[0].rstrip(".")
+    best = ""
+    if hasattr(estimator, "best_estimator_"):
+        best = "register its best_estimator_, which is what answers; or else "
+    return f"skops cannot store this {type(estimator).__name__} ({said}): {best}{PICKLE}"
 
 
 def _libraries() -> dict[str, str]:

@@ -183,9 +183,10 @@ class Draft(_Frozen):
     """Everything of a manifest that is known before the version has a number.
 
     `trusted_types` are those that skops loads because a person said so; `pickle` is true
-    when a person allowed that loading the version can run any code. `origin` says where the
-    model came from, when it came from another system's store. `warnings` are what people
-    should know who let the version answer.
+    when a person allowed that loading the version can run any code. `code` are the modules
+    that are stored with it and run when it is loaded, `needs` those that must be importable
+    wherever it is. `origin` says where the model came from, when it came from another
+    system's store. `warnings` are what people should know who let the version answer.
     """
 
     name: str
@@ -201,6 +202,8 @@ class Draft(_Frozen):
     sample: Sample | None = None
     trusted_types: tuple[str, ...] = ()
     pickle: bool = False
+    code: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     compiled: Compiled | None = None
     warnings: tuple[str, ...] = ()
 

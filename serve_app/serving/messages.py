@@ -1,26 +1,40 @@
 """What is wrong in words for those who are outside: the cause, and nothing of the inside."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from serve_app.errors import RegistryFailed, ServeError
 
-_ENDED = re.compile(r"^\s*(?:\w+\.)*(\w*(?:Error|Exception|Failed|Rejected|Found|Input)): (.+)")
-_OURS = frozenset({"ArtifactRejected", "ConfigError", "InvalidInput", "NotFound", "RegistryFailed"})
-_LONGEST = 600
+LONGEST = 600
+_OURS = re.compile(r"serve_app\.errors\.\w+: (.+)")
+_RAISED = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
 
 
 def cause(message: str) -> str:
-    """The last error that a message of Serve's tells of; all of it in one line where none does.
+    """The cause of a failure in one line: our own error in it, or else the last that is there.
 
-    Serve puts a remote traceback around what a constructor or an import raised; the line in
-    which it ends says what is wrong.
+    A message of Serve's holds the traceback of another process, several times over; one
+    without any is given as it is.
     """
-    ended = [found for line in message.splitlines() if (found := _ENDED.match(line))]
-    if not ended:
-        return " ".join(message.split())[-_LONGEST:]
-    kind, said = ended[-1].groups()
-    told = said.strip() if kind in _OURS else f"{kind}: {said.strip()}"
-    return told[:_LONGEST]
+    found = _OURS.findall(message)
+    if found:
+        return " ".join(found[-1].split())[:LONGEST]
+    raised = _RAISED.findall(message) if "Traceback" in message else []
+    if raised:
+        kind, said = raised[-1]
+        return f"{kind}: {' '.join(said.split())}"[:LONGEST]
+    return " ".join(message.split())[:LONGEST]
+
+
+def causes(application: Mapping[str, Any]) -> str:
+    """Why an application does not run: its deployments know better than it does itself.
+
+    `application` is what Serve's REST API says of one.
+    """
+    deployments = application.get("deployments") or {}
+    said = [cause(one["message"]) for one in deployments.values() if one.get("message")]
+    return "; ".join(dict.fromkeys(said)) or cause(application.get("message") or "")
 
 
 def told(error: ServeError) -> str:
