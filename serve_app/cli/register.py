@@ -120,24 +120,14 @@ def register(
         from serve_app.registry.store import Registry
 
         data_of = _reader(dtypes, na_values, status.console)
-        directory = source.directory
-        estimator = source.estimator()
-        given = _given(estimator, directory, data_of, (data, target), schema)
-        frame, wanted = given.frame, given.target
-        candidate = use_case.Candidate(
-            name,
-            estimator,
-            frame,
+        given = _given(source, data_of, (data, target), schema)
+        candidate = replace(
+            _candidate(name, source, given),
             labels=tuple(labels.split(",")) if labels else (),
-            inputs=given.inputs,
             source=data,
             target=target,
             example=data is None,
-            origin=None if directory is None else directory.origin,
-            truth=wanted,
             evaluate=evaluate,
-            targets=tuple(map(str, getattr(wanted, "columns", ()))),
-            code=source.code,
         )
         store = Registry(registry)
         with output.progress_of("serve_app", status):
@@ -147,11 +137,27 @@ def register(
                 trust=trust,
                 allow_pickle=allow_pickle,
                 compile=cast("use_case.Compile", compile_ or "auto"),
-                coarser=_coarser(quantise, data_of, (held_out, target), (frame, wanted), tolerance),
+                coarser=_coarser(quantise, data_of, (held_out, target), given, tolerance),
             )
         if alias:
             store.set_alias(name, alias, manifest.version, by=manifest.created_by)
     _tell(manifest, source, as_json=as_json)
+
+
+def _candidate(name: str, source: Opened, given: _Given) -> Any:
+    """What is registered, as far as the file and the data say it."""
+    from serve_app.engine.candidate import Candidate
+
+    return Candidate(
+        name,
+        given.estimator,
+        given.frame,
+        inputs=given.inputs,
+        origin=None if source.directory is None else source.directory.origin,
+        truth=given.target,
+        targets=tuple(map(str, getattr(given.target, "columns", ()))),
+        code=source.code,
+    )
 
 
 def _tell(manifest: Any, source: Opened, *, as_json: bool) -> None:
@@ -181,26 +187,27 @@ def _tell(manifest: Any, source: Opened, *, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """Rows that a model takes, with their target where it is known, and its columns."""
+    """A model with rows that it takes, their target where it is known, and its columns."""
 
+    estimator: Any
     frame: Any
     target: Any
     inputs: tuple[Any, ...]
 
 
 def _given(
-    estimator: Any,
-    directory: Any,
+    source: Opened,
     data_of: DataOf,
     training: tuple[str | None, str | None],
     schema: str | None,
 ) -> _Given:
-    """The training data where it is named, else what MLflow or an ONNX graph knows of it."""
+    """The model with its data where it is named, else what MLflow or a graph knows of it."""
     from serve_app.models.frames import describe
     from serve_app.models.onnx_ends import Graph
     from serve_app.models.onnx_graph import empty_frame
 
     data, target = training
+    estimator, directory = source.estimator(), source.directory
     if data is not None:
         frame, wanted = data_of(data, target)
         inputs = describe(frame)
@@ -212,7 +219,7 @@ def _given(
         inputs = describe(frame)
     else:
         raise click.UsageError("Missing option '--data': what the model was trained on.")
-    return _Given(frame, wanted, _corrected(inputs, schema))
+    return _Given(estimator, frame, wanted, _corrected(inputs, schema))
 
 
 def _reader(dtypes: Sequence[str], na_values: Sequence[str], console: Any) -> DataOf:
@@ -252,7 +259,7 @@ def _coarser(
     precision: str | None,
     data_of: DataOf,
     judged: tuple[str | None, str | None],
-    data: Any,
+    given: _Given,
     tolerance: float,
 ) -> Any:
     """The wish for a quantised version, with the rows that judge it."""
@@ -263,7 +270,7 @@ def _coarser(
     held_out, target = judged
     if target is None:
         raise click.UsageError("--quantise needs --target: without it nothing can be judged.")
-    frame, wanted = data_of(held_out, target) if held_out else data
+    frame, wanted = data_of(held_out, target) if held_out else (given.frame, given.target)
     if wanted is None:
         raise click.UsageError("--quantise needs --data or --held-out: rows that judge it.")
     if not held_out:

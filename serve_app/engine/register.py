@@ -13,14 +13,15 @@ from serve_app.core.ports import Model
 from serve_app.core.signature import Signature
 from serve_app.engine.candidate import Candidate, evaluated, in_order
 from serve_app.engine.coarser import Coarser, coarsened
-from serve_app.engine.prove import PROVEN_ROWS, prove
+from serve_app.engine.prove import prove
 from serve_app.errors import InvalidInput
-from serve_app.models import owner, resolve
+from serve_app.models import owner
 from serve_app.models.compilation import BACKEND, Compilation, compilation
 from serve_app.models.compiled.model import FILE as COMPILED
 from serve_app.models.coverage import MAX_CELLS
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
+from serve_app.models.flavour import Flavour
 from serve_app.models.frames import to_columns
 from serve_app.models.onnx_ends import Graph
 from serve_app.models.onnx_examined import examined
@@ -68,6 +69,58 @@ def _register(
     coarser: Coarser | None,
 ) -> Manifest:
     trust, allow_pickle = consent
+    flavour, candidate, inferred = _understood(candidate)
+    warnings: tuple[str, ...] = ()
+    if candidate.evaluate:
+        _log.info("fitting it anew on parts of the data")
+        candidate, warnings = evaluated(candidate, inferred)
+    own = [f"{module}.*" for module in candidate.code.modules]
+    stored = flavour.dump(candidate.estimator, trust=[*trust, *own], allow_pickle=allow_pickle)
+    model = flavour.load(
+        stored.files,
+        format=stored.format,
+        trusted_types=stored.trusted_types,
+        signature=inferred,
+        allow_pickle=allow_pickle,
+    )
+    _log.info("holding what is stored against the model")
+    objective = str(stored.parameters.get("objective", ""))
+    warnings = (*warnings, *prove(model, flavour, candidate, inferred, objective))
+    compiled = _compiled(candidate, model, inferred, "required" if coarser else compile)
+    signature = replace(inferred, inputs=tuple(candidate.inputs or inferred.inputs))
+    if compiled is not None and compiled.content is not None and not compiled.raw_scores:
+        signature = signature.without_raw_scores()
+    told = None if compiled is None else _told(compiled)
+    files = {**stored.files, **candidate.code.stored()}
+    if compiled is not None and compiled.content is not None:
+        files[COMPILED] = compiled.content
+    if coarser is not None:
+        files, told, model = coarsened(files, told, coarser, inferred)
+    library = coarser is None
+    draft = Draft(
+        name=candidate.name,
+        flavour=owner(candidate.estimator)[0],
+        format=stored.format,
+        signature=signature,
+        libraries=dict(stored.libraries),
+        training=_training(candidate),
+        metrics=_metrics(candidate.evaluation),
+        git_commit=_git_commit(),
+        origin=candidate.origin,
+        parameters=dict(stored.parameters),
+        sample=_sample(model, candidate, inferred),
+        trusted_types=stored.trusted_types,
+        pickle=stored.pickle and library,
+        code=candidate.code.modules if library else (),
+        needs=tuple(m for m in stored.modules if m not in candidate.code.modules and library),
+        compiled=told,
+        warnings=warnings,
+    )
+    return registry.register(draft, files)
+
+
+def _understood(candidate: Candidate) -> tuple[Flavour, Candidate, Signature]:
+    """The flavour of a model, its data as it takes them, and what it takes and gives."""
     name, flavour = owner(candidate.estimator)
     candidate = in_order(candidate)
     if isinstance(candidate.estimator, Graph):
@@ -81,62 +134,18 @@ def _register(
         candidate.truth,
         targets=candidate.targets,
     )
-    signature = replace(inferred, inputs=tuple(candidate.inputs or inferred.inputs))
-    warnings: tuple[str, ...] = ()
-    if candidate.evaluate:
-        _log.info("fitting it anew on parts of the data")
-        candidate, warnings = evaluated(candidate, inferred)
-    own = [f"{module}.*" for module in candidate.code.modules]
-    stored = flavour.dump(candidate.estimator, trust=[*trust, *own], allow_pickle=allow_pickle)
-    model = resolve(name).load(
-        stored.files,
-        format=stored.format,
-        trusted_types=stored.trusted_types,
-        signature=inferred,
-        allow_pickle=allow_pickle,
+    return flavour, candidate, inferred
+
+
+def _sample(model: Model, candidate: Candidate, signature: Signature) -> Sample | None:
+    """The first rows of the data with what the version says of them."""
+    if len(candidate.frame) == 0:
+        return None
+    rows = to_columns(candidate.frame.head(ROWS))
+    return Sample(
+        inputs=to_json(rows, signature.inputs),
+        expected=expected(model, rows, signature.output.kind),
     )
-    columns = to_columns(candidate.frame.head(PROVEN_ROWS))
-    kind = inferred.output.kind
-    _log.info("holding what is stored against the model")
-    warnings = (
-        *warnings,
-        *prove(model, flavour, candidate, inferred, str(stored.parameters.get("objective", ""))),
-    )
-    compiled = _compiled(candidate, model, inferred, "required" if coarser else compile)
-    if compiled is not None and compiled.content is not None and not compiled.raw_scores:
-        signature = signature.without_raw_scores()
-    told = None if compiled is None else _told(compiled)
-    files = {**stored.files, **candidate.code.stored()}
-    if compiled is not None and compiled.content is not None:
-        files[COMPILED] = compiled.content
-    if coarser is not None:
-        files, told, model = coarsened(files, told, coarser, inferred)
-    sample = columns.slice(0, min(ROWS, columns.rows)) if columns.rows else None
-    library = coarser is None
-    draft = Draft(
-        name=candidate.name,
-        flavour=name,
-        format=stored.format,
-        signature=signature,
-        libraries=dict(stored.libraries),
-        training=_training(candidate),
-        metrics=_metrics(candidate.evaluation),
-        git_commit=_git_commit(),
-        origin=candidate.origin,
-        parameters=dict(stored.parameters),
-        sample=None
-        if sample is None
-        else Sample(
-            inputs=to_json(sample, inferred.inputs), expected=expected(model, sample, kind)
-        ),
-        trusted_types=stored.trusted_types,
-        pickle=stored.pickle and library,
-        code=candidate.code.modules if library else (),
-        needs=tuple(m for m in stored.modules if m not in candidate.code.modules and library),
-        compiled=told,
-        warnings=warnings,
-    )
-    return registry.register(draft, files)
 
 
 def _compiled(

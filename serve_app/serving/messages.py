@@ -8,6 +8,7 @@ from serve_app.errors import RegistryFailed, ServeError
 
 LONGEST = 600
 _OURS = re.compile(r"serve_app\.errors\.\w+: (.+)")
+_FRAME = re.compile(r'^(?:Traceback|\s+File "|\w*ray::)', re.MULTILINE)
 _RAISED = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
 
 
@@ -20,7 +21,7 @@ def cause(message: str) -> str:
     found = _OURS.findall(message)
     if found:
         return " ".join(found[-1].split())[:LONGEST]
-    raised = _RAISED.findall(message) if "Traceback" in message else []
+    raised = _RAISED.findall(message) if _FRAME.search(message) else []
     if raised:
         kind, said = raised[-1]
         return f"{kind}: {' '.join(said.split())}"[:LONGEST]

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.semi_supervised import LabelPropagation
 
 from serve_app.engine.load import load
 from serve_app.engine.register import Candidate, Coarser, register
@@ -67,7 +67,7 @@ def test_what_costs_more_than_is_tolerated_is_not_registered():
 
 def test_what_has_no_coarser_form_is_refused():
     with pytest.raises(InvalidInput, match="cannot be compiled"):
-        quantised(SVC(), LABEL, "int8")
+        quantised(LabelPropagation(), LABEL, "int8")
 
 
 def test_a_quantised_version_has_no_form_of_its_library():
