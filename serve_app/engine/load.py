@@ -134,4 +134,5 @@ def _replayed(model: Model, manifest: Manifest) -> Columns | None:
 def _require_modules(manifest: Manifest) -> None:
     missing = modules.are_missing(manifest.needs)
     if missing:
-        raise ArtifactRejected(modules.missing(missing), version=manifest.reference)
+        said = modules.missing(missing, who=manifest.reference)
+        raise ArtifactRejected(said, version=manifest.reference)

@@ -28,12 +28,12 @@ def of_pickle(content: bytes) -> tuple[str, ...]:
     return _outside(words)
 
 
-def missing(names: Sequence[str]) -> str:
+def missing(names: Sequence[str], *, who: str = "the version") -> str:
     """What to say of a version whose modules are not here."""
     listed = ", ".join(map(repr, names))
     first = names[0].partition(".")[0]
     return (
-        f"the version needs the module{'s' if len(names) > 1 else ''} {listed}, which cannot be "
+        f"{who} needs the module{'s' if len(names) > 1 else ''} {listed}, which cannot be "
         f"imported here: register it again with --code {first}.py (or the folder {first}), "
         "install it on every node, or name the folder that holds it in PYTHONPATH when the "
         "cluster is started"

@@ -36,9 +36,10 @@ def importable(code: Code) -> Iterator[None]:
     """Let imports find the modules of a code, and of no other, while this is entered.
 
     Afterwards they stay where no others of their names were before, else those come back.
+    A code without modules finds none, and so nobody else's either.
     """
     with _lock:
-        if not code or set(_owners.values()) == {code.digest}:
+        if set(_owners.values()) == ({code.digest} if code else set()):
             yield
             return
         owners = dict(_owners)
@@ -47,7 +48,8 @@ def importable(code: Code) -> Iterator[None]:
         _owners.clear()
         _owners.update(dict.fromkeys(code.modules, code.digest))
         sys.modules.update(_modules.get(code.digest, {}))
-        sys.meta_path[:] = [_Finder(code, _home(code)), *_others(finders)]
+        found = [_Finder(code, _home(code))] if code else []
+        sys.meta_path[:] = [*found, *_others(finders)]
         try:
             yield
         finally:

@@ -78,8 +78,8 @@ _SKLEARN = {
     ),
     f"{_METRICS}._ranking": (
         "auc average_precision_score coverage_error dcg_score "
-        "label_ranking_average_precision_score label_ranking_loss ndcg_score roc_auc_score "
-        "top_k_accuracy_score"
+        "label_ranking_average_precision_score label_ranking_loss ndcg_score "
+        "roc_auc_score top_k_accuracy_score"
     ),
     f"{_METRICS}._regression": (
         "d2_absolute_error_score d2_pinball_score d2_tweedie_score explained_variance_score "

@@ -26,6 +26,7 @@ from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
 from serve_app.serving.environment import (
     MARK_VARIABLE,
     Ports,
+    python_path,
     variables,
     write_proxy_launcher,
 )
@@ -224,7 +225,7 @@ class Cluster:
             try:
                 done = subprocess.run(  # noqa: S603 - our own arguments
                     command,
-                    env={**os.environ, **environment},
+                    env={**os.environ, **python_path(os.environ), **environment},
                     cwd=options.home,
                     stdin=subprocess.DEVNULL,
                     stdout=output,

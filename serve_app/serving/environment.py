@@ -8,6 +8,7 @@ speed or less.
 import os
 import shlex
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from serve_app.config import HOME_VARIABLE
@@ -103,6 +104,15 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
         "MKL_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def python_path(environment: Mapping[str, str]) -> dict[str, str]:
+    """`PYTHONPATH` with whole paths, where it is set: replicas run in folders of Ray's."""
+    given = environment.get("PYTHONPATH")
+    if not given:
+        return {}
+    parts = [str(Path(part).resolve()) for part in given.split(os.pathsep) if part]
+    return {"PYTHONPATH": os.pathsep.join(parts)}
 
 
 def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:

@@ -1,12 +1,13 @@
 """Modules of a model's own: read from files and folders, imported for one version alone."""
 
+import importlib
 import sys
 import threading
 
 import pytest
 
 from serve_app.errors import InvalidInput
-from serve_app.models.code import Code, of_version, read_code
+from serve_app.models.code import NONE, Code, of_version, read_code
 from serve_app.models.own_modules import importable
 
 
@@ -55,6 +56,14 @@ def test_a_version_does_not_find_what_only_another_brought():
         import only_there  # noqa: F401
     with pytest.raises(ModuleNotFoundError, match="only_there"):
         lonely.seek()
+
+
+def test_a_version_without_code_does_not_find_anothers():
+    with importable(code(somebodys="SIZE = 1")):
+        import somebodys
+    with importable(NONE), pytest.raises(ModuleNotFoundError):
+        importlib.import_module("somebodys")
+    assert sys.modules["somebodys"] is somebodys
 
 
 def test_modules_that_import_each_other_are_made_once():
@@ -107,8 +116,6 @@ def test_threads_wait_for_each_others_modules():
 
     def loads(n):
         with importable(codes[n]):
-            import importlib
-
             module = importlib.import_module("threaded")
         found[n] = [module.size() for _ in range(5)]
 
