@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import click
 
-from serve_app.cli import output
+from serve_app.cli import output, xgboost_options
 from serve_app.cli.models import compiled_line
 from serve_app.errors import InvalidInput
 
@@ -46,6 +46,22 @@ from serve_app.errors import InvalidInput
     help="Rows that --quantise is judged by; without it the last quarter of the data.",
 )
 @click.option("--tolerance", default=0.005, show_default=True, help="How far it may fall.")
+@click.option(
+    "--missing",
+    type=float,
+    metavar="NUMBER",
+    help="XGBoost: the number that stood for a gap in training (`missing=`); nan if none did.",
+)
+@click.option(
+    "--iterations",
+    metavar="best|all|N",
+    help="XGBoost: which iterations answer; without it all of a Booster, the best of a wrapper.",
+)
+@click.option(
+    "--offset",
+    metavar="COLUMN",
+    help="XGBoost: the column that was the base margin in training, given with each row.",
+)
 @click.option("--alias", help="An alias that names the new version from now on.")
 @output.option_registry
 @output.as_json
@@ -63,6 +79,9 @@ def register(
     quantise: str | None,
     held_out: str | None,
     tolerance: float,
+    missing: float | None,
+    iterations: str | None,
+    offset: str | None,
     alias: str | None,
     registry: str,
     as_json: bool,
@@ -86,6 +105,9 @@ def register(
         estimator = read(trust=trust, allow_pickle=allow_pickle)
         given = _given(estimator, directory, (data, target), schema)
         frame, wanted = given.frame, given.target
+        estimator, frame = xgboost_options.declared(
+            estimator, frame, (missing, iterations, offset), status=None if as_json else status
+        )
         status.update("evaluating …")
         evaluation = _evaluation(estimator, frame, wanted) if evaluate else None
         status.update("compiling, proving, storing …")
@@ -120,6 +142,9 @@ def _tell(manifest: Any, *, as_json: bool) -> None:
         output.print_json(manifest.model_dump(mode="json"))
         return
     click.echo(f"registered {manifest.reference} ({manifest.signature.output.kind})")
+    for name in ("iterations", "missing", "offset"):
+        if name in manifest.parameters:
+            click.echo(f"{name}: {manifest.parameters[name]}")
     if manifest.compiled is not None:
         click.echo(compiled_line(manifest.compiled))
     if manifest.needs_consent:
@@ -205,6 +230,7 @@ def _coarser(
 
 def _evaluation(estimator: Any, frame: Any, target: Any) -> Any:
     """Metrics, where there is a target and the estimator can be fitted again."""
+    estimator = xgboost_options.fitted_again(estimator)
     if target is None or not hasattr(estimator, "get_params") or not hasattr(estimator, "predict"):
         return None
     from serve_app.models.evaluate import evaluate

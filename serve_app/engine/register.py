@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -26,6 +26,8 @@ from serve_app.models.onnx import Graph
 from serve_app.models.quantise import Precision, is_coarse, quantised, score
 from serve_app.models.replay import ROWS, check, expected, to_json
 from serve_app.models.signature import answering, infer
+from serve_app.models.xgboost_columns import as_trained, described
+from serve_app.models.xgboost_trained import is_xgboost, user_prediction
 from serve_app.registry.manifest import (
     Compiled,
     Draft,
@@ -67,6 +69,9 @@ class Candidate:
     `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
     the columns that are inferred from the frame; `source` and `target` say in words where
     the data came from and what is predicted, `origin` where the model did.
+
+    A model of XGBoost's may come as `Trained`, which says what its file does not: which
+    number is a gap, which iterations answer, which column is the offset.
     """
 
     name: str
@@ -102,6 +107,10 @@ def register(
         RegistryFailed: the registry cannot be written.
     """
     name, flavour = owner(candidate.estimator)
+    if name == "xgboost":
+        candidate = _as_trained(candidate)
+        if coarser is not None:
+            coarser = replace(coarser, frame=as_trained(candidate.estimator, coarser.frame))
     inferred = infer(candidate.estimator, name, candidate.frame, candidate.labels)
     signature = Signature(tuple(candidate.inputs or inferred.inputs), inferred.output)
     stored = flavour.dump(candidate.estimator, trust=trust, allow_pickle=allow_pickle)
@@ -144,6 +153,13 @@ def register(
         compiled=told,
     )
     return registry.register(draft, files)
+
+
+def _as_trained(candidate: Candidate) -> Candidate:
+    """The candidate with its data, and the columns that describe it, as in training."""
+    frame = as_trained(candidate.estimator, candidate.frame)
+    inputs = described(candidate.inputs, frame) if candidate.inputs else None
+    return replace(candidate, frame=frame, inputs=inputs)
 
 
 def _compiled(
@@ -234,6 +250,11 @@ def _prove(model: Any, candidate: Candidate, columns: Columns, signature: Signat
     """Compare the stored model with the one in memory, on up to `PROVEN_ROWS` rows."""
     kind = signature.output.kind
     estimator = candidate.estimator
+    if is_xgboost(estimator):
+        with answering():
+            said_, likely = user_prediction(estimator, candidate.frame.head(PROVEN_ROWS))
+        check(model, columns, _wanted(said_, likely, candidate.labels, signature), kind)
+        return
     if kind == "transform" or not hasattr(estimator, "get_params"):
         return
     rows: Any = candidate.frame.head(PROVEN_ROWS)
@@ -247,6 +268,17 @@ def _prove(model: Any, candidate: Candidate, columns: Columns, signature: Signat
     if signature.output.probabilities:
         wanted["probabilities"] = estimator.predict_proba(rows).astype("float64").tolist()
     check(model, columns, wanted, kind)
+
+
+def _wanted(
+    values: Any, likely: Any, labels: Sequence[Any], signature: Signature
+) -> dict[str, Any]:
+    """What a library said, as `check` compares it."""
+    said = values.astype("float64").tolist() if values.dtype.kind == "f" else values.tolist()
+    wanted: dict[str, Any] = {"values": [labels[value] for value in said] if labels else said}
+    if signature.output.probabilities:
+        wanted["probabilities"] = likely.astype("float64").tolist()
+    return wanted
 
 
 def _metrics(evaluation: Evaluation | None) -> Metrics | None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import joblib
 import skops.io
-import xgboost
 
 from serve_app.errors import InvalidInput
 from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import TRUSTED, untrusted
-from serve_app.models.xgboost import WRAPPERS
+from serve_app.models.xgboost_trained import from_file
 
 Kind = Literal["onnx", "pickle", "skops", "xgboost"]
 KINDS: dict[str, Kind] = {
@@ -64,7 +62,7 @@ def read_as(
             return _skops(path, trust)
         if kind == "onnx":
             return read_graph(path.read_bytes())
-        return _xgboost(path)
+        return from_file(path)
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error.message}", **error.details) from error
     except ModuleNotFoundError as error:
@@ -84,14 +82,3 @@ def _skops(path: Path, trust: Sequence[str]) -> Any:
     if unknown:
         raise untrusted(str(path), unknown)
     return skops.io.load(path, trusted=sorted(asked))
-
-
-def _xgboost(path: Path) -> Any:
-    booster = xgboost.Booster(model_file=path)
-    wrapped = booster.attr("scikit_learn")
-    if wrapped is None:
-        return booster
-    kind = "XGBRegressor" if json.loads(wrapped).get("_estimator_type") == "regressor" else ""
-    wrapper = WRAPPERS[kind or "XGBClassifier"]()
-    wrapper.load_model(path)
-    return wrapper

@@ -148,7 +148,11 @@ def _plain(series: pd.Series[Any], dtype: pd.CategoricalDtype) -> pd.Series[Any]
 def _series(column: Column, array: Array) -> Any:
     wanted = column.frame_dtype or column.dtype
     if wanted == "category":
-        return pd.Categorical(_with_none(array), categories=list(column.categories or ()))
+        known: Any = list(column.categories or ())
+        if "int" in column.dtype:
+            # XGBoost tells int32 from int64.
+            known = pd.Index(known, dtype=column.dtype)
+        return pd.Categorical(_with_none(array), categories=known)
     if wanted == OBJECT_WITH_NAN:
         filled = [np.nan if value is None else value for value in array]
         return pd.Series(filled, dtype=object)

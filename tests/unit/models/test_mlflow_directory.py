@@ -246,7 +246,7 @@ def test_a_booster_stays_a_booster_also_where_old_directories_name_no_class(fold
 
 
 @pytest.mark.parametrize(
-    "named", ["xgboost.sklearn.XGBRanker", "os.system", "xgboost.sklearn.Booster", None]
+    "named", ["xgboost.dask.DaskXGBRanker", "os.system", "xgboost.sklearn.Booster", None]
 )
 def test_classes_that_are_none_of_xgboosts_own_are_refused(folder, named):
     fitted = xgboost.XGBRegressor(n_estimators=1).fit(X, X[:, 0])
