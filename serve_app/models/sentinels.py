@@ -13,6 +13,9 @@ from serve_app.core.columns import Array
 _NINES = tuple(float(sign * int("9" * n)) for n in range(2, 11) for sign in (1, -1))
 _ENDS = (-(2.0**31), 2.0**31 - 1, -(2.0**15), 2.0**15 - 1, -(2.0**63), 2.0**63 - 1, 2.0**16 - 1)
 _HUGE = 1e18
+_LARGE = 999
+# Fewer different values are codes for something.
+_CODES = 10
 USUAL = frozenset({*_NINES, *_ENDS, -1.0, -9.0, -999.25, -9999.9})
 """Numbers that people take for gaps."""
 
@@ -57,7 +60,7 @@ def _ends(values: Array) -> list[tuple[float, float, bool]]:
     if len(there) == 0:
         return []
     seen, counts = np.unique(there, return_counts=True)
-    if len(seen) < 4:
+    if len(seen) < 2:
         return []
     found = []
     for at, rest in ((0, slice(1, None)), (-1, slice(None, -1))):
@@ -69,20 +72,19 @@ def _ends(values: Array) -> list[tuple[float, float, bool]]:
 
 def _sure(value: float, count: int, others: Array, counts: Array) -> bool | None:
     """Whether a number at one end is no value for sure; None where it may well be one."""
-    if value == 0 or count < 2:
-        lone = value in USUAL and abs(value) >= 999 and _far(value, others)
-        return True if lone else None
-    often = count >= 2 * float(np.median(counts)) or count >= 0.05 * counts.sum()
-    if not often:
-        return None
-    far = _far(value, others)
-    if value in USUAL or abs(value) >= _HUGE:
-        below_all = value < 0 <= float(others[0])
-        if far or (below_all and (value <= -99 or len(others) > 10)):
+    far, often = _far(value, others), count >= 2 and count >= 2 * float(np.median(counts))
+    below_all = value < 0 <= float(others[0])
+    if abs(value) >= _HUGE:
+        return True if far else None
+    if value in USUAL:
+        large = abs(value) >= _LARGE
+        if far and (large or (len(others) > 1 and count > 1 and value != -1)):
             return True
-        return False if below_all else None
-    alone = count >= 0.02 * (count + counts.sum()) and len(others) >= 10
-    return True if far and alone else None
+        if below_all and often and (large or len(others) > _CODES):
+            return True
+        return False if below_all and often else None
+    alone = often and value != 0 and count >= 0.02 * (count + counts.sum())
+    return True if far and alone and len(others) > _CODES else None
 
 
 def _far(value: float, others: Any) -> bool:

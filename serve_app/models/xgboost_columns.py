@@ -113,8 +113,10 @@ def _categories(entry: dict[str, Any]) -> pd.Index[Any]:
     if "type" in entry:
         numbers: list[int] = entry["values"]
         return pd.Index(numbers, dtype=_TYPES.get(entry["type"], "int64"))
-    text = bytes(value % 256 for value in entry["values"])
-    ends = entry["offsets"]
+    if any(value < 0 for value in entry["values"]):
+        # XGBoost counts letters where it means bytes, so that what is not ASCII is cut short.
+        return pd.Index([], dtype=object)
+    text, ends = bytes(entry["values"]), entry["offsets"]
     words = [text[a:b].decode() for a, b in pairwise(ends)]
     return pd.Index(words, dtype=object)
 
@@ -262,7 +264,8 @@ def _without_stored(name: str, series: pd.Series[Any]) -> pd.Series[Any]:
             return series
     msg = (
         f"the model was trained on categories in column {name!r}, and its file does not hold "
-        f"them (XGBoost writes them from 3.1 on, of frames); give them with the data: "
+        f"them (XGBoost writes them from 3.1 on, of frames, and in ASCII); give them with the "
+        f"data: "
         f"--dtypes {name}=category where the data is that of training, or Parquet with a "
         "column of categories"
     )
