@@ -187,16 +187,13 @@ class WrapperModel(_Boosted):
         return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
 
     def _said(self, columns: Columns, **more: bool) -> Array:
-        margin = self._rows.margin(columns)
-        rows = self._rows(columns)
+        rows, margin = self._rows(columns), self._rows.margin(columns)
         said: Array = self._wrapper.predict(rows, base_margin=margin, **self._how, **more)
         return said
 
     def _likely(self, columns: Columns) -> Array:
-        margin = self._rows.margin(columns)
-        said: Array = self._wrapper.predict_proba(
-            self._rows(columns), base_margin=margin, **self._how
-        )
+        rows, margin = self._rows(columns), self._rows.margin(columns)
+        said: Array = self._wrapper.predict_proba(rows, base_margin=margin, **self._how)
         return said
 
     def _margins(self, columns: Columns) -> Array:
