@@ -79,6 +79,11 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         ("git commit", manifest.git_commit),
         ("files", ", ".join(f"{f.path} ({f.size_bytes} bytes)" for f in manifest.files)),
     ]
+    shown += [
+        (name, manifest.parameters[name])
+        for name in ("iterations", "missing", "offset")
+        if name in manifest.parameters
+    ]
     if manifest.compiled is not None:
         shown.append(
             ("computed by", compiled_line(manifest.compiled, len(manifest.signature.inputs)))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import click
 
-from serve_app.cli import output
+from serve_app.cli import output, xgboost_options
 from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.cli.opened import Opened, opened
 from serve_app.errors import InvalidInput
@@ -74,6 +74,22 @@ DataOf = Callable[[str, str | None], tuple[Any, Any]]
     help="Rows that --quantise is judged by; without it the last quarter of the data.",
 )
 @click.option("--tolerance", default=0.005, show_default=True, help="How far it may fall.")
+@click.option(
+    "--missing",
+    type=float,
+    metavar="NUMBER",
+    help="XGBoost: the number that stood for a gap in training (`missing=`); nan if none did.",
+)
+@click.option(
+    "--iterations",
+    metavar="best|all|N",
+    help="XGBoost: which iterations answer; without it all of a Booster, the best of a wrapper.",
+)
+@click.option(
+    "--offset",
+    metavar="COLUMN",
+    help="XGBoost: the column that was the base margin in training, given with each row.",
+)
 @click.option("--alias", help="An alias that names the new version from now on.")
 @output.option_registry
 @output.as_json
@@ -94,6 +110,9 @@ def register(
     quantise: str | None,
     held_out: str | None,
     tolerance: float,
+    missing: float | None,
+    iterations: str | None,
+    offset: str | None,
     alias: str | None,
     registry: str,
     as_json: bool,
@@ -121,6 +140,13 @@ def register(
 
         data_of = _reader(dtypes, na_values, status.console)
         given = _given(source, data_of, (data, target), schema)
+        estimator, frame = xgboost_options.declared(
+            given.estimator,
+            given.frame,
+            (missing, iterations, offset),
+            status=None if as_json else status,
+        )
+        given = replace(given, estimator=estimator, frame=frame)
         candidate = replace(
             _candidate(name, source, given),
             labels=tuple(labels.split(",")) if labels else (),
@@ -169,17 +195,26 @@ def _tell(manifest: Any, source: Opened, *, as_json: bool) -> None:
         output.print_json(manifest.model_dump(mode="json"))
         return
     click.echo(f"registered {manifest.reference} ({manifest.signature.output.kind})")
+    for line in _lines(manifest):
+        click.echo(line)
+
+
+def _lines(manifest: Any) -> Iterator[str]:
+    """What people should know of a new version."""
+    for name in ("iterations", "missing", "offset"):
+        if name in manifest.parameters:
+            yield f"{name}: {manifest.parameters[name]}"
     if manifest.compiled is not None:
-        click.echo(compiled_line(manifest.compiled, len(manifest.signature.inputs)))
+        yield compiled_line(manifest.compiled, len(manifest.signature.inputs))
     if manifest.signature.by_position:
-        click.echo(by_position_line(manifest.signature))
+        yield by_position_line(manifest.signature)
     if manifest.needs_consent:
-        click.echo("it is a pickle: serving it needs `allow_pickle: true` in its args")
+        yield "it is a pickle: serving it needs `allow_pickle: true` in its args"
     if manifest.code:
-        click.echo(f"stored with it, and run when it is loaded: {', '.join(manifest.code)}")
+        yield f"stored with it, and run when it is loaded: {', '.join(manifest.code)}"
     if manifest.needs:
         first = manifest.needs[0]
-        click.echo(
+        yield (
             f"it needs {', '.join(manifest.needs)}, which is not stored with it: add "
             f"--code {first}.py (or the folder {first}), or let every node find it (PYTHONPATH)"
         )

@@ -15,6 +15,8 @@ from serve_app.models.evaluate import evaluate as evaluation
 from serve_app.models.feature_names import bound
 from serve_app.models.frames import describe
 from serve_app.models.onnx_ends import Graph
+from serve_app.models.xgboost_columns import as_trained, described
+from serve_app.models.xgboost_trained import fitted_again, is_xgboost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +35,9 @@ class Candidate:
     with `evaluate` clones of the estimator are fitted and scored by it. `targets` name what is
     predicted where that is several things. `code` holds the modules of the model's own that are
     stored with it, and runs whenever it is loaded.
+
+    A model of XGBoost's may come as `Trained`, which says what its file does not: which
+    number is a gap, which iterations answer, which column is the offset.
     """
 
     name: str
@@ -61,6 +66,14 @@ def in_order(candidate: Candidate) -> Candidate:
     """
     if isinstance(candidate.estimator, Graph):
         return candidate
+    if is_xgboost(candidate.estimator):
+        frame = as_trained(candidate.estimator, candidate.frame)
+        inputs = described(candidate.inputs, frame) if candidate.inputs else None
+        return replace(candidate, frame=frame, inputs=inputs)
+    return _in_order(candidate)
+
+
+def _in_order(candidate: Candidate) -> Candidate:
     frame = typed(candidate.estimator, bound(candidate.estimator, candidate.frame))
     if frame is candidate.frame or candidate.inputs is None:
         return replace(candidate, frame=frame)
@@ -73,7 +86,7 @@ def in_order(candidate: Candidate) -> Candidate:
 
 def evaluated(candidate: Candidate, signature: Signature) -> tuple[Candidate, tuple[str, ...]]:
     """The candidate with its metrics, or a warning why it has none."""
-    estimator = candidate.estimator
+    estimator = fitted_again(candidate.estimator)
     if candidate.truth is None or not hasattr(estimator, "get_params"):
         return candidate, ()
     if signature.output.kind == "transform":

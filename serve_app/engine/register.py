@@ -28,6 +28,8 @@ from serve_app.models.onnx_examined import examined
 from serve_app.models.own_modules import importable
 from serve_app.models.replay import ROWS, expected, to_json
 from serve_app.models.signature import infer
+from serve_app.models.xgboost_columns import as_trained
+from serve_app.models.xgboost_trained import is_xgboost
 from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
 from serve_app.registry.store import Registry
 
@@ -95,6 +97,8 @@ def _register(
     if compiled is not None and compiled.content is not None:
         files[COMPILED] = compiled.content
     if coarser is not None:
+        if is_xgboost(candidate.estimator):
+            coarser = replace(coarser, frame=as_trained(candidate.estimator, coarser.frame))
         files, told, model = coarsened(files, told, coarser, inferred)
     library = coarser is None
     draft = Draft(

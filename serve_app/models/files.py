@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import joblib
 import skops.io
-import xgboost
 from sklearn.exceptions import InconsistentVersionWarning
 
 from serve_app.errors import ArtifactRejected, InvalidInput
@@ -18,7 +17,7 @@ from serve_app.models import module_of
 from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import needs, require_trusted
 from serve_app.models.versions import said_first, trained_with
-from serve_app.models.xgboost import WRAPPERS
+from serve_app.models.xgboost_trained import from_file
 
 Kind = Literal["catboost", "lightgbm", "onnx", "pickle", "skops", "xgboost"]
 KINDS: dict[str, Kind] = {
@@ -79,7 +78,7 @@ def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> A
             return module_of(kind).of_file(path)
         if path.suffix.lower() == ".json" and _is_catboost(path):
             return module_of("catboost").of_file(path, "json")
-        return _xgboost(path)
+        return from_file(path)
     except (ArtifactRejected, InvalidInput) as error:
         raise InvalidInput(f"{path}: {error.message}", **error.details) from error
     except ModuleNotFoundError as error:
@@ -110,14 +109,3 @@ def _is_catboost(path: Path) -> bool:
     """Whether a JSON file is CatBoost's; of any other XGBoost says what is wrong with it."""
     said = json.loads(path.read_bytes())
     return isinstance(said, dict) and "features_info" in said
-
-
-def _xgboost(path: Path) -> Any:
-    booster = xgboost.Booster(model_file=path)
-    wrapped = booster.attr("scikit_learn")
-    if wrapped is None:
-        return booster
-    kind = "XGBRegressor" if json.loads(wrapped).get("_estimator_type") == "regressor" else ""
-    wrapper = WRAPPERS[kind or "XGBClassifier"]()
-    wrapper.load_model(path)
-    return wrapper

@@ -21,6 +21,7 @@ from serve_app.models.frames import OBJECT_WITH_NAN
 from serve_app.models.mlflow_example import Example
 from serve_app.models.onnx_ends import Graph
 from serve_app.models.typed import typed
+from serve_app.models.xgboost_columns import CATEGORY, stored_categories
 
 _TYPES = {
     "boolean": "bool",
@@ -297,12 +298,14 @@ def _in_order(
 
 
 def _refuse_categories(estimator: Any) -> None:
-    """Refuse a model that was trained on pandas categories, of which MLflow keeps only values."""
+    """Refuse a model of pandas categories that neither its file nor MLflow, of values, keeps."""
     booster = estimator.get_booster() if hasattr(estimator, "get_booster") else estimator
     types = list(booster.feature_types or ()) if isinstance(booster, xgboost.Booster) else []
-    if "c" not in types:
+    held = stored_categories(booster) if CATEGORY in types else {}
+    lost = [at for at, kind in enumerate(types) if kind == CATEGORY and at not in held]
+    if not lost:
         return
-    at = types.index("c")
+    at = lost[0]
     name = booster.feature_names[at] if booster.feature_names else at
     msg = (
         f"the column {name!r} is one of categories, which neither signature nor example name; "

@@ -21,7 +21,7 @@ from serve_app.models.files import Kind, read_as
 from serve_app.models.mlflow_columns import Table, specs, table
 from serve_app.models.mlflow_example import Example, example
 from serve_app.models.versions import trained_with
-from serve_app.models.xgboost import WRAPPERS
+from serve_app.models.xgboost_trained import WRAPPERS, Trained
 
 FILE = "MLmodel"
 SPOKEN = ("onnx", "sklearn", "xgboost", "lightgbm", "catboost")
@@ -111,7 +111,8 @@ class MlflowDirectory:
         inputs = signature.get("inputs") if isinstance(signature, Mapping) else None
         try:
             found = None if inputs is None else specs(inputs)
-            return table(estimator, found, self._example())
+            model = estimator.model if isinstance(estimator, Trained) else estimator
+            return table(model, found, self._example())
         except InvalidInput as error:
             raise InvalidInput(f"{self._path}: {error.message}", **error.details) from error
 
@@ -162,7 +163,7 @@ class MlflowDirectory:
                 "an old binary format must be loaded by an old XGBoost and saved as model.ubj"
             )
             raise InvalidInput(msg) from error
-        return model
+        return Trained(model)
 
     def _catboost(self) -> Any:
         path = self._file("data")

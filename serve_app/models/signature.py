@@ -12,12 +12,13 @@ import scipy.sparse
 
 from serve_app.core.signature import SEVERAL, Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
-from serve_app.models import module_of, onnx_examined, several, sklearn
+from serve_app.models import module_of, onnx_examined, several, sklearn, xgboost_columns
 from serve_app.models.containers import Found, find, handed, refused
 from serve_app.models.feature_names import knows_names
 from serve_app.models.frames import describe
 from serve_app.models.onnx_ends import Graph
 from serve_app.models.plausibility import agreement
+from serve_app.models.xgboost_trained import is_xgboost
 
 PROBED_ROWS = 100
 
@@ -101,6 +102,9 @@ def _container(estimator: Any, frame: pd.DataFrame, truth: Any) -> Found:
 def _by_position(estimator: Any, frame: pd.DataFrame, found: Found | None) -> bool:
     if found is not None:
         return found.by_position
+    if is_xgboost(estimator):
+        given = [str(name) for name in frame.columns]
+        return frame.shape[1] > 1 and xgboost_columns.known_names(estimator, given) is None
     return frame.shape[1] > 1 and not knows_names(estimator, frame)
 
 

@@ -20,68 +20,76 @@ from serve_app.core.signature import Output, Signature, Target
 from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed, RowsRefused
 from serve_app.models import raw_scores, several
 from serve_app.models.devices import Device
-from serve_app.models.feature_names import known_names
 from serve_app.models.flavour import Stored
-from serve_app.models.frames import Framer, matrix
+from serve_app.models.xgboost_rows import Asked, Rows, asked, gap
+from serve_app.models.xgboost_trained import (
+    WRAPPERS,
+    both_of_margins,
+    is_xgboost,
+    iterations,
+    likely,
+    objective,
+    trained,
+    user_prediction,
+)
 
 MODEL = "model.ubj"
 SETTINGS = "settings.json"
-WRAPPERS = {
-    wrapper.__name__: wrapper
-    for wrapper in (
-        xgboost.XGBClassifier,
-        xgboost.XGBRegressor,
-        xgboost.XGBRFClassifier,
-        xgboost.XGBRFRegressor,
-    )
-}
 
 
 class XGBoostFlavour:
     """Implements the `Flavour` port."""
 
     def owns(self, estimator: Any) -> bool:
-        """Whether it is one of XGBoost's wrappers or a booster."""
-        return isinstance(estimator, xgboost.Booster) or type(estimator).__name__ in WRAPPERS
+        """Whether it is one of XGBoost's wrappers, a booster, or one of those `Trained`."""
+        return is_xgboost(estimator)
 
     def dump(self, estimator: Any, *, trust: Sequence[str], allow_pickle: bool) -> Stored:  # noqa: ARG002
-        """Store in XGBoost's own format, which holds no code."""
-        settings: dict[str, Any] = {"kind": type(estimator).__name__}
-        booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
-        if not isinstance(estimator, xgboost.Booster):
-            # The format does not hold it, and it decides which values are gaps.
-            missing = float(estimator.missing)
-            settings["missing"] = None if np.isnan(missing) else missing
-            settings["categorical"] = bool(estimator.enable_categorical)
+        """Store in XGBoost's own format, which holds no code, and beside it what that loses.
+
+        Raises:
+            InvalidInput: the model has not the iterations that were asked for.
+        """
+        model = trained(estimator)
+        chosen = iterations(model)
+        settings: dict[str, Any] = {
+            "kind": type(model.model).__name__,
+            "missing": None if np.isnan(model.gap) else model.gap,
+            "iterations": chosen.end,
+            "offset": model.offset,
+        }
+        if model.wrapped:
+            settings["categorical"] = bool(model.model.enable_categorical)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / MODEL
-            estimator.save_model(path)
+            model.model.save_model(path)
             content = path.read_bytes()
+        parameters = {
+            "estimator": settings["kind"],
+            "objective": objective(model.booster),
+            "trees": chosen.of,
+            "iterations": chosen.words,
+            "missing": f"{model.gap:.15g} and NaN" if settings["missing"] is not None else "NaN",
+        }
+        if model.offset is not None:
+            parameters["offset"] = model.offset
         return Stored(
             format="ubj",
             files={MODEL: content, SETTINGS: json.dumps(settings).encode()},
             libraries={"xgboost": xgboost.__version__, "numpy": np.__version__},
-            parameters={
-                "estimator": settings["kind"],
-                "objective": _objective(booster),
-                "trees": booster.num_boosted_rounds(),
-            },
+            parameters=parameters,
         )
 
     def answers(self, estimator: Any, rows: pd.DataFrame, signature: Signature) -> Prediction:
-        """The model's own answers to a frame, or to a matrix if it knows no names."""
-        given: Any = rows if known_names(estimator) is not None else rows.to_numpy()
+        """What XGBoost itself says of a frame."""
+        values, shares = user_prediction(estimator, rows)
         output = signature.output
-        if isinstance(estimator, xgboost.Booster):
-            said = estimator.predict(xgboost.DMatrix(given, enable_categorical=True))
-            return _of_booster(said, output, label_array(output.labels))
-        values = np.asarray(estimator.predict(given))
         if output.targets:
-            return Prediction(values, estimator.predict_proba(given))
+            return _yes_or_no(values if shares is None else shares)
         if output.kind != "classification":
             return Prediction(values)
-        labels = label_array(output.labels)
-        return Prediction(labels.take(values.astype(int)), estimator.predict_proba(given))
+        named = label_array(output.labels).take(values.astype(np.intp))
+        return Prediction(named, shares if output.probabilities else None)
 
     def load(
         self,
@@ -106,31 +114,16 @@ class XGBoostFlavour:
             if settings["kind"] == "Booster":
                 booster = xgboost.Booster(model_file=bytearray(files[MODEL]))
                 booster.set_param({"nthread": 1, "device": device})
-                return BoosterModel(booster, signature)
-            missing = np.nan if settings["missing"] is None else settings["missing"]
+                return BoosterModel(booster, signature, asked(settings, booster))
             wrapper = WRAPPERS[settings["kind"]](
-                missing=missing, enable_categorical=settings["categorical"], n_jobs=1
+                missing=gap(settings), enable_categorical=settings["categorical"], n_jobs=1
             )
             wrapper.load_model(bytearray(files[MODEL]))
             wrapper.set_params(device=device)
+            return WrapperModel(wrapper, signature, asked(settings, wrapper.get_booster()))
         except (KeyError, ValueError, xgboost.core.XGBoostError) as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error
-        return WrapperModel(wrapper, signature)
-
-
-class _Rows:
-    """What XGBoost is given: a matrix where all is numbers, a frame where names matter."""
-
-    def __init__(self, signature: Signature) -> None:
-        self._framer = Framer(signature.inputs)
-        self._numbers = all(
-            column.dtype != "string" and column.frame_dtype != "category"
-            for column in signature.inputs
-        )
-
-    def __call__(self, columns: Columns) -> Any:
-        return matrix(columns) if self._numbers else self._framer.frame(columns)
 
 
 class _Boosted:
@@ -169,15 +162,20 @@ class _Boosted:
 class WrapperModel(_Boosted):
     """One of XGBoost's scikit-learn wrappers behind the `Model` port."""
 
-    def __init__(self, wrapper: Any, signature: Signature) -> None:
+    def __init__(self, wrapper: Any, signature: Signature, how: Asked) -> None:
         self._wrapper = wrapper
         self._labels = label_array(signature.output.labels)
         self._output = signature.output
         self._classifies = signature.output.kind == "classification"
-        self._rows = _Rows(signature)
+        self._softmax = self._classifies and wrapper.objective == "multi:softmax"
+        self._rows = Rows(signature, how.offset, wrapper.get_booster())
+        self._how: dict[str, Any] = {
+            "iteration_range": (0, how.end),
+            "validate_features": self._rows.named,
+        }
 
     def predict(self, columns: Columns) -> Prediction:
-        """The wrapper's `predict_proba`, or `predict` of a regressor.
+        """The wrapper's `predict_proba`, or `predict` where it gives no probabilities.
 
         The labels are the argmax of the probabilities, as they are in the wrapper's own
         `predict` (which takes the second of two classes above 0.5: the same in float32).
@@ -190,30 +188,44 @@ class WrapperModel(_Boosted):
             return _nothing(self._output, self._labels)
         try:
             if self._output.targets:
-                return _yes_or_no(self._wrapper.predict_proba(self._rows(columns)))
+                return _yes_or_no(self._likely(columns))
             if not self._classifies:
-                return Prediction(self._wrapper.predict(self._rows(columns)))
-            probabilities = self._wrapper.predict_proba(self._rows(columns))
+                return Prediction(self._said(columns))
+            if not self._output.probabilities:
+                return Prediction(self._labels[self._said(columns).astype(np.int64)])
+            if self._softmax:
+                numbers, probabilities = both_of_margins(self._margins(columns))
+                return Prediction(self._labels[numbers], probabilities)
+            probabilities = self._likely(columns)
         except Exception as error:
             raise _failed(error) from error
         return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
 
+    def _said(self, columns: Columns, **more: bool) -> Array:
+        rows, margin = self._rows(columns), self._rows.margin(columns)
+        said: Array = self._wrapper.predict(rows, base_margin=margin, **self._how, **more)
+        return said
+
+    def _likely(self, columns: Columns) -> Array:
+        rows, margin = self._rows(columns), self._rows.margin(columns)
+        said: Array = self._wrapper.predict_proba(rows, base_margin=margin, **self._how)
+        return said
+
     def _margins(self, columns: Columns) -> Array:
-        margins: Array = self._wrapper.predict(self._rows(columns), output_margin=True)
-        return margins
+        return self._said(columns, output_margin=True)
 
 
 class BoosterModel(_Boosted):
     """A plain booster behind the `Model` port."""
 
-    def __init__(self, booster: xgboost.Booster, signature: Signature) -> None:
+    def __init__(self, booster: xgboost.Booster, signature: Signature, how: Asked) -> None:
         self._booster = booster
-        self._names = booster.feature_names
         self._labels = label_array(signature.output.labels)
         self._output = signature.output
-        self._rows = _Rows(signature)
-        best = booster.attr("best_iteration")
-        self._trees = (0, int(best) + 1) if best is not None else (0, 0)
+        self._rows = Rows(signature, how.offset, booster)
+        self._missing = how.missing
+        every = how.end == booster.num_boosted_rounds()
+        self._iterations = (0, 0) if every else (0, how.end)
 
     def predict(self, columns: Columns) -> Prediction:
         """The booster's `predict`, as probabilities or labels where its objective gives those.
@@ -235,39 +247,46 @@ class BoosterModel(_Boosted):
 
     def _said(self, columns: Columns, *, output_margin: bool) -> Array:
         rows = xgboost.DMatrix(
-            self._rows(columns), feature_names=self._names, enable_categorical=True, nthread=1
+            self._rows(columns),
+            base_margin=self._rows.margin(columns),
+            missing=self._missing,
+            feature_names=self._rows.names,
+            enable_categorical=True,
+            nthread=1,
         )
         said: Array = self._booster.predict(
-            rows, output_margin=output_margin, iteration_range=self._trees
+            rows, output_margin=output_margin, iteration_range=self._iterations
         )
         return said
 
 
 def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
     """The kind of a model's output, its labels, whether it gives probabilities, its width."""
-    booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
-    if _objective(booster) == "binary:logistic" and _width(booster) > 1:
+    model = trained(estimator)
+    booster, aim = model.booster, objective(model.booster)
+    if aim == "binary:logistic" and _width(booster) > 1:
         targets = tuple(Target(str(place), (0, 1)) for place in range(_width(booster)))
         return "multilabel", targets, True, len(targets)
-    if not isinstance(estimator, xgboost.Booster):
-        if hasattr(estimator, "predict_proba"):
-            return "classification", tuple(range(int(estimator.n_classes_))), True, 1
-        return "regression", (), False, _width(estimator.get_booster())
-    objective = _objective(estimator)
-    if objective in {"binary:logistic", "multi:softprob", "multi:softmax"}:
-        labels = tuple(range(max(2, _classes(estimator))))
-        return "classification", labels, objective != "multi:softmax", 1
-    return "regression", (), False, _width(estimator)
+    if model.wrapped:
+        if hasattr(model.model, "predict_proba"):
+            labels = tuple(range(int(model.model.n_classes_)))
+            return "classification", labels, likely(aim), 1
+        return "regression", (), False, _width(booster)
+    if likely(aim):
+        labels = tuple(range(max(2, _classes(booster))))
+        return "classification", labels, aim not in {"multi:softmax", "binary:hinge"}, 1
+    return "regression", (), False, _width(booster)
 
 
 def scores_width(estimator: Any) -> int:
     """How many margins a row has."""
-    booster = estimator if isinstance(estimator, xgboost.Booster) else estimator.get_booster()
+    booster = trained(estimator).booster
     return max(_classes(booster), _width(booster))
 
 
 def _width(booster: xgboost.Booster) -> int:
-    return max(1, int(_learned(booster).get("num_target", 1)))
+    learned = _learned(booster)
+    return max(1, int(learned.get("num_target", 1)), _classes(booster))
 
 
 def _classes(booster: xgboost.Booster) -> int:
@@ -278,10 +297,6 @@ def _classes(booster: xgboost.Booster) -> int:
 def _learned(booster: xgboost.Booster) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(booster.save_config())["learner"]["learner_model_param"]
     return found
-
-
-def _objective(booster: xgboost.Booster) -> str:
-    return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
 
 
 def _of_booster(said: Array, output: Output, labels: Array) -> Prediction:

@@ -287,7 +287,7 @@ def test_a_plain_booster_answers_like_the_library(objective, target, classes):
         assert prediction.probabilities.tobytes() == raw.tobytes()
 
 
-def test_a_booster_that_stopped_early_answers_with_its_best_trees():
+def test_a_booster_that_stopped_early_answers_with_all_trees_as_its_own_predict_does():
     data = xgboost.DMatrix(FRAME[:100], CODE[:100] % 2)
     rest = xgboost.DMatrix(FRAME[100:], (CODE[100:] + 1) % 2)
     booster = xgboost.train(
@@ -296,8 +296,7 @@ def test_a_booster_that_stopped_early_answers_with_its_best_trees():
     )  # fmt: skip
     assert booster.best_iteration < booster.num_boosted_rounds() - 1
     _, model = served(booster, FRAME)
-    best = (0, booster.best_iteration + 1)
-    raw = booster.predict(xgboost.DMatrix(FRAME), iteration_range=best)
+    raw = booster.predict(xgboost.DMatrix(FRAME))
     assert model.predict(to_columns(FRAME)).probabilities[:, 1].tobytes() == raw.tobytes()
 
 

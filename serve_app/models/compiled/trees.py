@@ -128,7 +128,7 @@ class Membership(Operation):
     """Columns of zeros and ones beside the numbers: whether a code is in a set of codes.
 
     So a split by category becomes a comparison like every other. `sets` has one row per new
-    column and one entry per code; gaps and unknown codes stay or become NaN.
+    column and one entry per code; gaps stay NaN, and a code that no set speaks of is in none.
     """
 
     positions: Array
@@ -140,4 +140,5 @@ class Membership(Operation):
         known = (codes >= 0) & (codes < self.sets.shape[1])
         numbers = np.where(known, codes, 0).astype(np.intp)
         inside = self.sets[np.arange(len(self.positions)), numbers]
-        return np.concatenate([x, np.where(known, inside, np.nan).astype(x.dtype)], axis=1)
+        inside = np.where(known, inside, np.where(np.isnan(codes), np.nan, 0.0))
+        return np.concatenate([x, inside.astype(x.dtype)], axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,12 @@ from serve_app.models.compiled.arithmetic import (
 )
 from serve_app.models.compiled.categories import Codes, Known
 from serve_app.models.compiled.classes import (
+    Above,
     BothClasses,
     Largest,
     SingleSigmoid,
     SingleSoftmax,
+    Softmax,
 )
 from serve_app.models.compiled.operation import Chain, Operation, chain
 from serve_app.models.compiled.trees import Membership
@@ -37,6 +40,7 @@ from serve_app.models.convert.dispatch import (
     screened,
 )
 from serve_app.models.convert.forest import Tree, sums
+from serve_app.models.xgboost_trained import WRAPPERS, Trained, iterations, likely, trained
 
 _IDENTITY = frozenset(
     {
@@ -44,6 +48,7 @@ _IDENTITY = frozenset(
         "reg:absoluteerror",
         "reg:pseudohubererror",
         "reg:quantileerror",
+        "reg:expectileerror",
         "reg:squaredlogerror",
         "binary:logitraw",
         "rank:ndcg",
@@ -56,84 +61,83 @@ _LOGISTIC = frozenset({"binary:logistic", "reg:logistic"})
 _SAME = Chain(())
 
 
-@predicts(
-    xgboost.XGBClassifier, xgboost.XGBRFClassifier, xgboost.XGBRegressor, xgboost.XGBRFRegressor
-)
-def _wrapper(model: Any, given: Given) -> Scored:
-    booster = model.get_booster()
-    missing = float(model.missing)
-    best = None
-    if model.early_stopping_rounds is not None or booster.attr("best_iteration") is not None:
-        attribute = booster.attr("best_iteration")
-        best = None if attribute is None else int(attribute) + 1
-    classes = getattr(model, "n_classes_", None) if hasattr(model, "predict_proba") else None
-    return _booster(booster, given, missing, best, classifies=classes is not None)
-
-
-@predicts(xgboost.Booster)
-def _plain(booster: Any, given: Given) -> Scored:
-    attribute = booster.attr("best_iteration")
-    best = None if attribute is None else int(attribute) + 1
-    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
-    classifies = objective in {"binary:logistic", "multi:softprob", "multi:softmax"}
-    if not _all_numbers(given):
-        return _booster(booster, given, float("nan"), best, classifies=classifies)
-    matrix = given.matrix(given.width)
-    scored = _booster(booster, matrix, float("nan"), best, classifies=classifies)
+@predicts(*WRAPPERS.values(), xgboost.Booster, Trained)
+def _trained(estimator: Any, given: Given) -> Scored:
+    model = trained(estimator)
+    if model.offset is not None:
+        raise Inconvertible("an offset of each row is added to its margin")
+    if model.wrapped or not _all_numbers(given):
+        return _booster(model, given)
     # What makes a DMatrix of the rows refuses infinities; the wrappers make none.
-    return scored.before(screened(given, nan=True, dtype="float32"))
+    return _booster(model, given.matrix(given.width)).before(
+        screened(given, nan=True, dtype="float32")
+    )
 
 
 def _all_numbers(given: Given) -> bool:
     return given.columns is None or not any(c.frame_dtype == "category" for c in given.columns)
 
 
-def _booster(
-    booster: Any, given: Given, missing: float, best: int | None, *, classifies: bool
-) -> Scored:
-    learner = json.loads(booster.save_raw("json"))["learner"]
-    if learner["gradient_booster"]["name"] != "gbtree":
-        msg = f"XGBoost's {learner['gradient_booster']['name']} is not made of plain trees"
+def _booster(source: Trained, given: Given) -> Scored:
+    learner = json.loads(source.booster.save_raw("json"))["learner"]
+    part = learner["gradient_booster"]
+    drops = part.get("weight_drop")
+    part = part.get("gbtree", part)
+    if "trees" not in part["model"]:
+        msg = f"XGBoost's {learner['gradient_booster']['name']} is not made of trees"
         raise Inconvertible(msg)
-    model = learner["gradient_booster"]["model"]
-    objective = learner["objective"]["name"]
-    outputs = max(
-        1,
-        int(learner["learner_model_param"]["num_class"]),
-        int(learner["learner_model_param"].get("num_target", 1)),
-    )
-    kept = len(model["trees"]) if best is None else model["iteration_indptr"][best]
-    width = int(learner["learner_model_param"]["num_feature"])
+    model, learned = part["model"], learner["learner_model_param"]
+    outputs = max(1, int(learned["num_class"]), int(learned.get("num_target", 1)))
+    kept = model["iteration_indptr"][iterations(source).end]
+    width = int(learned["num_feature"])
     sets: list[tuple[int, Array]] = []
-    members = [_read(tree, sets, width) for tree in model["trees"][:kept]]
-    start = _margin(booster, objective, outputs)
-    added = sums(members, model["tree_info"][:kept], start, width=width + len(sets))
-    rows = _rows(given, missing, bool(sets))
+    members: list[Tree] = []
+    to: list[int] = []
+    for at, tree in enumerate(model["trees"][:kept]):
+        found = _read(tree, sets, width)
+        if drops is not None:
+            scale = np.float32(drops[at])
+            found = [replace(one, value=one.value * scale) for one in found]
+        members += found
+        to += [model["tree_info"][at]] if len(found) == 1 else range(len(found))
+    start = _margin(source.booster, learner["objective"]["name"], outputs)
+    added = sums(members, to, start, width=width + len(sets))
+    rows = _rows(given, source.gap)
     if sets:
         codes = max(len(inside) for _, inside in sets)
-        padded = [np.pad(s, (0, codes - len(s)), constant_values=np.nan) for _, s in sets]
+        padded = [np.pad(inside, (0, codes - len(inside))) for _, inside in sets]
         rows = chain(rows, Membership(np.array([at for at, _ in sets]), np.array(padded)))
-    scores = chain(rows, added)
-    return _finished(scores, objective, outputs, classifies=classifies)
+    return _finished(source, chain(rows, added), learner["objective"]["name"], outputs)
 
 
-def _finished(scores: Operation, objective: str, outputs: int, *, classifies: bool) -> Scored:
+def _finished(source: Trained, scores: Operation, objective: str, outputs: int) -> Scored:
     if outputs == 1:
         scores = chain(scores, Flatten())
+    classifies = hasattr(source.model, "predict_proba") if source.wrapped else likely(objective)
     if not classifies:
         return Scored(scores, decision=_SAME, link=_inverse(objective))
-    if objective == "multi:softmax":
-        return Scored(scores, _SAME, None, Largest(), np.arange(outputs))
-    if objective == "multi:softprob":
-        link: Operation = SingleSoftmax()
-    elif objective == "binary:logistic":
-        link = chain(SingleSigmoid(), BothClasses())
-    else:
-        msg = f"XGBoost's objective {objective} gives no probabilities"
-        raise Inconvertible(msg)
-    # XGBoost decides by the probabilities, which are coarser than what they come from.
     labels = np.arange(max(2, outputs))
-    return Scored(scores, _SAME, _SAME, Largest(), labels, link)
+    if objective == "multi:softmax":
+        probabilities = Softmax() if source.wrapped else None
+        return Scored(scores, _SAME, probabilities, Largest(), labels)
+    if objective == "binary:hinge" and not source.wrapped:
+        return Scored(scores, _SAME, None, Above(), labels)
+    if objective == "binary:logitraw":
+        # A wrapper takes margins for probabilities when it decides.
+        return Scored(scores, _SAME, None, Above(0.5), labels)
+    # XGBoost decides by the probabilities, which are coarser than what they come from.
+    return Scored(scores, _SAME, _SAME, Largest(), labels, _likelihood(objective))
+
+
+def _likelihood(objective: str) -> Operation:
+    if objective == "multi:softprob":
+        return SingleSoftmax()
+    if objective == "binary:logistic":
+        return chain(SingleSigmoid(), BothClasses())
+    if objective == "binary:hinge":
+        return chain(Above(), Cast("float32"), BothClasses())
+    msg = f"XGBoost's objective {objective} gives no probabilities"
+    raise Inconvertible(msg)
 
 
 def _inverse(objective: str) -> Operation | None:
@@ -159,14 +163,11 @@ def _margin(booster: Any, objective: str, outputs: int) -> Array:
     return np.broadcast_to(base, (outputs,)).astype(np.float32)
 
 
-def _rows(given: Given, missing: float, categorical: bool) -> Operation:
+def _rows(given: Given, missing: float) -> Operation:
     gaps = None if np.isnan(missing) else ValueMissing(missing)
     if given.sparse:
         return chain(ZerosMissing(), gaps)
     if _all_numbers(given):
-        if categorical:
-            msg = "XGBoost splits by categories, but the data says of no column that it holds some"
-            raise Inconvertible(msg)
         to_matrix, _ = numbers(given)
         return chain(to_matrix, Cast("float32"), gaps)
     branches: list[Operation] = []
@@ -186,14 +187,12 @@ def _rows(given: Given, missing: float, categorical: bool) -> Operation:
     return chain(Beside(tuple(branches), "float32"), gaps)
 
 
-def _read(tree: dict[str, Any], sets: list[tuple[int, Array]], width: int) -> Tree:
-    if int(tree["tree_param"].get("size_leaf_vector", 1) or 1) > 1:
-        msg = "XGBoost's trees answer for several targets at once"
-        raise Inconvertible(msg)
+def _read(tree: dict[str, Any], sets: list[tuple[int, Array]], width: int) -> list[Tree]:
+    """A tree; one for each target where its leaves hold a number for each."""
     left = np.asarray(tree["left_children"])
     feature = np.asarray(tree["split_indices"]).copy()
-    conditions = np.asarray(tree["split_conditions"], dtype=np.float32)
-    threshold = conditions.copy()
+    threshold = np.asarray(tree["split_conditions"], dtype=np.float32).copy()
+    values = _leaf_values(tree, left < 0)
     for node, begin, size in zip(
         tree["categories_nodes"],
         tree["categories_segments"],
@@ -207,11 +206,22 @@ def _read(tree: dict[str, Any], sets: list[tuple[int, Array]], width: int) -> Tr
         sets.append((int(feature[node]), inside))
         feature[node] = width + len(sets) - 1
         threshold[node] = 0.5
-    return Tree(
-        feature=feature,
-        threshold=threshold,
-        left=left,
-        right=np.asarray(tree["right_children"]),
-        missing_left=np.asarray(tree["default_left"]),
-        value=conditions,
-    )
+    right_children, missing_left = np.asarray(tree["right_children"]), tree["default_left"]
+    return [
+        Tree(feature, threshold, left, right_children, np.asarray(missing_left), value)
+        for value in values
+    ]
+
+
+def _leaf_values(tree: dict[str, Any], leaves: Array) -> list[Array]:
+    """What the leaves hold, an array with an entry per node for each target."""
+    targets = int(tree["tree_param"].get("size_leaf_vector", 1) or 1)
+    if targets <= 1:
+        return [np.asarray(tree["split_conditions"], dtype=np.float32)]
+    if "leaf_weights" in tree:
+        # The place of a leaf's numbers stands where its right child would.
+        at = np.where(leaves, np.asarray(tree["right_children"]), 0)
+        held = np.asarray(tree["leaf_weights"], dtype=np.float32)
+    else:
+        at, held = np.arange(len(leaves)), np.asarray(tree["base_weights"], dtype=np.float32)
+    return list(held.reshape(-1, targets)[at].T)

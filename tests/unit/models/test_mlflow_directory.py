@@ -248,7 +248,7 @@ def test_a_booster_stays_a_booster_also_where_old_directories_name_no_class(fold
 
 
 @pytest.mark.parametrize(
-    "named", ["xgboost.sklearn.XGBRanker", "os.system", "xgboost.sklearn.Booster", None]
+    "named", ["xgboost.dask.DaskXGBRanker", "os.system", "xgboost.sklearn.Booster", None]
 )
 def test_classes_that_are_none_of_xgboosts_own_are_refused(folder, named):
     fitted = xgboost.XGBRegressor(n_estimators=1).fit(X, X[:, 0])
@@ -317,8 +317,19 @@ def test_an_old_binary_of_xgboost_is_refused_without_a_stack_trace(folder):
     assert "\n" not in caught.value.message
 
 
-def test_categories_of_pandas_need_the_data(folder):
+def test_categories_of_pandas_that_the_file_holds_are_served(folder):
     frame = MIXED[["age", "city"]].astype({"city": "category"})
+    fitted = xgboost.XGBClassifier(n_estimators=2, enable_categorical=True).fit(frame, ILL == "ill")
+    boosted(folder, fitted, inputs=[SIGNED[0], SIGNED[2]], example=split(frame.head(3)))
+    manifest, model = served(folder)
+    said = asked(manifest, model, frame).probabilities
+    np.testing.assert_allclose(said, fitted.predict_proba(frame), atol=1e-6)
+
+
+def test_categories_of_pandas_that_it_does_not_hold_need_the_data(folder):
+    frame = MIXED[["age", "city"]].astype({"city": "category"})
+    # XGBoost cuts words short that are not ASCII.
+    frame["city"] = frame["city"].cat.rename_categories(lambda city: f"{city}, où")
     fitted = xgboost.XGBClassifier(n_estimators=2, enable_categorical=True).fit(frame, ILL == "ill")
     inputs = [SIGNED[0], SIGNED[2]]
     boosted(folder, fitted, inputs=inputs, example=split(frame.head(3)))
