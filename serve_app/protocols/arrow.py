@@ -81,7 +81,7 @@ class ArrowStream(ByPath):
 
         prediction = response.answer.prediction
         try:
-            columns = {"prediction": _written(methods.answered(response))}
+            columns = {"prediction": _written(methods.flat(response, "Arrow"))}
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             msg = "answers of several kinds have no form as a column; accept application/json"
             raise InvalidInput(msg) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from serve_app.core.messages import Payload, Response
-from serve_app.core.signature import Column
+from serve_app.core.signature import Column, Signature
 
 JSON = b"application/json"
 JSON_TYPES = frozenset({"application/json", "text/json", ""})
@@ -23,7 +23,7 @@ class Call:
     """A request as it arrived, its body decompressed.
 
     `columns` are those of the endpoint and `names` their names, in order; the names of
-    `headers` are in lower case.
+    `headers` are in lower case. `signature` says more of an endpoint, where it is known.
     """
 
     body: bytes
@@ -31,6 +31,7 @@ class Call:
     max_rows: int
     headers: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
+    signature: Signature | None = None
 
     @property
     def media_type(self) -> str:

@@ -71,7 +71,11 @@ class NativeJson(ByPath):
         if prediction.probabilities is not None:
             body["probabilities"] = json_body.plain(prediction.probabilities)
             body["classes"] = list(response.labels)
-        if response.request.payload.form:
+        if prediction.tensors is not None:
+            body["outputs"] = {
+                name: json_body.plain(array) for name, array in prediction.tensors.items()
+            }
+        elif response.request.payload.form:
             body["outputs"] = body["predictions"]
         body["endpoint"] = response.request.endpoint
         body["variants"] = list(answer.variants)
