@@ -69,6 +69,10 @@ class TensorCheck:
             given = values if isinstance(values, np.ndarray) else np.array(values)
         except (ValueError, OverflowError):
             return None
+        sizes = self.column.shape
+        if given.ndim == rank - len(sizes) and set(sizes) == {1}:
+            # Clients take a list of one value for that value.
+            given = values = given.reshape(*given.shape, *sizes)
         shape = given.shape[rank - len(self.column.shape) :]
         fits = given.ndim == rank and all(
             wanted in {None, size} for size, wanted in zip(shape, self.column.shape, strict=True)

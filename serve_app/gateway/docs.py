@@ -102,6 +102,8 @@ def _gives(output: dict[str, Any]) -> str:
         labels = ", ".join(f"<code>{_value(label)}</code>" for label in output["labels"])
         said = f"one of {labels}" if labels else "a class"
         said += ", with probabilities" if output["probabilities"] else ""
+    elif output["kind"] == "tensors":
+        said = ", ".join(f"<code>{escape(column['name'])}</code>" for column in output["columns"])
     else:
         width = output["width"]
         said = "a number" if width == 1 else f"{width} numbers"

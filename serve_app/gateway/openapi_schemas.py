@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serve_app.core.policy import Policy
@@ -70,6 +70,8 @@ def cells(described: EndpointDescription) -> JSON:
 
 def cell(column: Column, policy: Policy) -> JSON:
     """The value of one column; rules that only warn are told in words."""
+    if column.shape:
+        return _nested({"type": _json_type(column)}, column.shape)
     kind = _json_type(column)
     nullable = policy.null(column) != "refuse"
     schema: JSON = {"type": [kind, "null"] if nullable else kind}
@@ -90,6 +92,15 @@ def cell(column: Column, policy: Policy) -> JSON:
     if words:
         schema["description"] = ". ".join(words) + "."
     return schema
+
+
+def _nested(value: JSON, shape: tuple[int | None, ...]) -> JSON:
+    """Lists in lists, of the sizes of a tensor."""
+    for size in reversed(shape):
+        value = _list_of(value)
+        if size is not None:
+            value |= {"minItems": size, "maxItems": size}
+    return value
 
 
 def table(described: EndpointDescription) -> JSON:
@@ -223,7 +234,10 @@ def _tensors(described: EndpointDescription) -> JSON:
 
 
 def _tensor(column: Column, policy: Policy) -> JSON:
-    shape = {"prefixItems": [_SIZE, {"const": 1}], "minItems": 1, "maxItems": 2}
+    shape: JSON = {"prefixItems": [_SIZE, {"const": 1}], "minItems": 1, "maxItems": 2}
+    if column.shape:
+        sizes = [_SIZE if size is None else {"const": size} for size in column.shape]
+        shape = {"prefixItems": [_SIZE, *sizes], "minItems": len(sizes) + 1}
     return {
         "type": "object",
         "required": ["name", "shape", "datatype", "data"],
@@ -238,6 +252,8 @@ def _tensor(column: Column, policy: Policy) -> JSON:
 
 def _matrix(described: EndpointDescription) -> list[JSON]:
     """The schema of a single tensor, where all columns are of one datatype."""
+    if any(column.shape for column in described.inputs):
+        return []
     datatypes = {tuple(_datatypes(column)) for column in described.inputs}
     if len(datatypes) != 1:
         return []
@@ -280,6 +296,8 @@ def answer(described: EndpointDescription) -> JSON:
     value = number
     if output.kind == "classification":
         value = {"enum": list(output.labels)} if output.labels else {}
+    if output.kind == "tensors":
+        value = {"type": "object", "required": [column.name for column in output.columns]}
     value = value if output.width == 1 else _list_of(value)
     if output.probabilities or output.raw_scores:
         value = {"anyOf": [value, number, _list_of(number)]}
@@ -305,6 +323,12 @@ def answer(described: EndpointDescription) -> JSON:
             "items": {"$ref": "#/components/schemas/Violation"},
         },
     }
+    if output.columns:
+        properties["outputs"] = {
+            "description": "What a graph gives beside, by its own names; or the predictions again, "
+            "where columns were sent.",
+            "type": ["object", "array"],
+        }
     if output.probabilities:
         properties["probabilities"] = _list_of(_list_of(number))
         properties["classes"] = {"description": "What the probabilities are of.", "type": "array"}
@@ -324,7 +348,7 @@ def v2_example(described: EndpointDescription) -> JSON:
         "inputs": [
             {
                 "name": column.name,
-                "shape": [1],
+                "shape": [1, *(size or 1 for size in column.shape)],
                 "datatype": oip_outputs.datatype(column),
                 "data": [example[column.name]],
             }
@@ -342,6 +366,11 @@ def _json_type(column: Column) -> str:
 def _made_up(column: Column) -> Any:
     if column.categories:
         return column.categories[0]
+    if column.shape:
+        value = _made_up(replace(column, shape=()))
+        for size in reversed(column.shape):
+            value = [value] * (size or 1)
+        return value
     kind = _json_type(column)
     if kind == "boolean":
         return False

@@ -34,6 +34,12 @@ class Call:
     signature: Signature | None = None
 
     @property
+    def shaped(self) -> bool:
+        """Whether a graph takes tensors, one per row, in place of numbers and words."""
+        graph = self.signature
+        return graph is not None and bool(graph.tensors) and any(c.shape for c in graph.inputs)
+
+    @property
     def media_type(self) -> str:
         """The content type in lower case and without its parameters, `""` for none."""
         return media_type(self.headers.get("content-type", ""))

@@ -48,7 +48,9 @@ class NativeJson(ByPath):
             columns, count = rows.of_columns(document["inputs"], call.names)
             json_body.check_rows(count, call.max_rows)
         else:
-            columns, count = rows.of_instances(_instances(document), call.names, call.max_rows)
+            columns, count = rows.of_instances(
+                _instances(document), call.names, call.max_rows, shaped=call.shaped
+            )
         keys = json_body.members(document, "parameters")
         return Payload(
             columns=columns,

@@ -211,6 +211,8 @@ def _tabular(tensors: Sequence[Tensor], names: Sequence[str]) -> RawColumns:
 
 
 def _misshaped(tensor: Tensor, names: Sequence[str]) -> str:
+    if len(tensor.shape) > 2:
+        return f"input {shortened(tensor.name)!r}: 'shape' must be [rows] or [rows, columns]"
     return (
         f"input {shortened(tensor.name)!r} has the shape {list(tensor.shape)}; send one input of "
         f"shape [rows] per column, or a single one of shape [rows, {len(names)}]"
