@@ -7,7 +7,7 @@ apart by their bytes, so that 0.0 and -0.0 are two rows.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from serve_app.core.plan import Plan
 from serve_app.core.ports import Clock
 
 Key = tuple[object, ...]
+_NOTHING = np.empty((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +144,29 @@ def row_keys(columns: Columns) -> list[Key]:
         block = np.ascontiguousarray(columns.block)
         return [(block.dtype.char, row.tobytes()) for row in block]
     numeric = [array for array in columns.arrays if array.dtype != object]
-    texts = [array.tolist() for array in columns.arrays if array.dtype == object]
+    texts = [_words(array) for array in columns.arrays if array.dtype == object]
     kinds = "".join(array.dtype.char for array in columns.arrays)
+    if any(array.ndim > 1 for array in columns.arrays):
+        kinds += str([array.shape[1:] for array in columns.arrays])
     raw = _bytes(numeric, columns.rows)
     if not texts:
         return [(kinds, part) for part in raw]
     return [(kinds, part, *words) for part, *words in zip(raw, *texts, strict=True)]
 
 
+def _words(array: Array) -> list[object]:
+    if array.ndim == 1:
+        words: list[object] = array.tolist()
+        return words
+    return [tuple(row) for row in array.reshape(len(array), -1).tolist()]
+
+
 def _bytes(arrays: Sequence[Array], rows: int) -> list[bytes]:
     if not arrays:
         return [b""] * rows
     parts = [
-        np.ascontiguousarray(array).view(np.uint8).reshape(rows, array.itemsize) for array in arrays
+        np.ascontiguousarray(array).reshape(rows, -1).view(np.uint8) if rows else _NOTHING
+        for array in arrays
     ]
     return [row.tobytes() for row in np.concatenate(parts, axis=1)]
 
@@ -166,8 +177,12 @@ def _rows(prediction: Prediction) -> list[Prediction]:
 
 def _own(part: Prediction) -> Prediction:
     """A copy: a view would keep the whole batch that it came with in memory."""
-    probabilities = part.probabilities
-    return Prediction(part.values.copy(), None if probabilities is None else probabilities.copy())
+    shares, tensors = part.probabilities, part.tensors
+    return Prediction(
+        part.values.copy(),
+        None if shares is None else shares.copy(),
+        tensors=None if tensors is None else {name: a.copy() for name, a in tensors.items()},
+    )
 
 
 def _stacked(parts: Sequence[Prediction]) -> Prediction:
@@ -177,4 +192,11 @@ def _stacked(parts: Sequence[Prediction]) -> Prediction:
     return Prediction(
         np.concatenate([part.values for part in parts]),
         np.concatenate(shares) if shares else None,
+        tensors=_stacked_tensors([part.tensors for part in parts if part.tensors is not None]),
     )
+
+
+def _stacked_tensors(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array] | None:
+    if not parts:
+        return None
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

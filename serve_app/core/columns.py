@@ -12,7 +12,9 @@ Array = NDArray[Any]
 
 
 class Columns:
-    """Named one-dimensional columns of equal length, never changed after they are built.
+    """Named columns of equal length, never changed after they are built.
+
+    A column is one-dimensional, or of shape (rows, …) where each row is a tensor.
 
     Columns of one dtype may share one two-dimensional `block` of shape (rows, columns),
     so that a purely numeric request is one array from decoding to the model and crosses
@@ -165,7 +167,7 @@ def _text_bytes(array: Array) -> int:
     if array.dtype != object:
         return 0
     try:
-        return sum(map(len, filter(None, array.tolist())))
+        return sum(map(len, filter(None, array.reshape(-1).tolist())))
     except TypeError:  # truth values among nulls
         return 0
 
@@ -174,5 +176,8 @@ def _same(a: Array, b: Array) -> bool:
     if a.dtype.kind == "f":
         return bool(np.array_equal(a, b, equal_nan=True))
     if a.dtype.kind == "O":
-        return all(x is y or x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))  # noqa: PLR0124
+        if a.shape != b.shape:
+            return False
+        pairs = zip(a.reshape(-1), b.reshape(-1), strict=True)
+        return all(x is y or x == y or (x != x and y != y) for x, y in pairs)  # noqa: PLR0124
     return bool(np.array_equal(a, b))

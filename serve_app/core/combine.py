@@ -77,6 +77,8 @@ def check(kind: str, output: Output) -> None:
     """
     if kind not in COMBINE:
         raise ConfigError(f"combine: {kind!r} is not one of {', '.join(COMBINE)}")
+    if output.kind == "tensors":
+        raise ConfigError(f"{kind}: the named outputs of graphs cannot be combined")
     classifies = output.kind == "classification" or output.kind in SEVERAL
     if kind == "vote" and not classifies:
         msg = f"a vote needs classes, but the variants give {output.kind}; use mean or weighted"

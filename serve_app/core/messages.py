@@ -87,6 +87,13 @@ class Prediction:
     scores: Array | None = None
     tensors: Mapping[str, Array] | None = None
 
+    @property
+    def only_tensors(self) -> bool:
+        """Whether the named tensors are all that is said of a row."""
+        if self.tensors is None or self.values.dtype != object:
+            return False
+        return not len(self.values) or self.values[0] is None
+
     def slice(self, start: int, stop: int) -> Prediction:
         """The rows from `start` up to `stop`."""
         probabilities, scores, tensors = self.probabilities, self.scores, self.tensors

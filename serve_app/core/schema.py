@@ -15,6 +15,7 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.messages import MISSING, RawColumns, Warned
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column
+from serve_app.core.tensor_check import TensorCheck
 from serve_app.core.violations import LISTED, Place, Violations, shortened
 
 __all__ = ["Policy", "Schema"]
@@ -30,9 +31,13 @@ class Schema:
         self.columns = tuple(columns)
         self.names = tuple(column.name for column in columns)
         self._policy = policy
-        self._checks = tuple(ColumnCheck(c, j, policy) for j, c in enumerate(columns))
+        self._checks = tuple(
+            TensorCheck(c, j) if c.shape else ColumnCheck(c, j, policy)
+            for j, c in enumerate(columns)
+        )
         dtypes = {check.dtype for check in self._checks}
-        self._block_dtype = dtypes.pop() if len(dtypes) == 1 else None
+        tabular = not any(column.shape for column in columns)
+        self._block_dtype = dtypes.pop() if len(dtypes) == 1 and tabular else None
         if self._block_dtype is not None and self._block_dtype.kind != "f":
             self._block_dtype = None
         self._limits = None if self._block_dtype is None else _limits(columns)
@@ -113,7 +118,7 @@ class Schema:
         return Columns.from_block(self.names, block), warnings
 
     def _array(
-        self, check: ColumnCheck, raw: RawColumns, rows: int, violations: Violations
+        self, check: ColumnCheck | TensorCheck, raw: RawColumns, rows: int, violations: Violations
     ) -> Array:
         values = raw.get(check.name)
         if values is None:

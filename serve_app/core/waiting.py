@@ -99,7 +99,7 @@ class Queue(Generic[T]):
 
 
 def kind_of(columns: Columns) -> Kind:
-    """What must be alike for rows to be stacked: names, dtypes, and whether in one block."""
+    """What must be alike for rows to be stacked: names, dtypes, shapes, whether in one block."""
     if columns.block is not None:
         return (columns.names, columns.block.dtype)
-    return (columns.names, *[array.dtype for array in columns.arrays])
+    return (columns.names, *[(array.dtype, array.shape[1:]) for array in columns.arrays])

@@ -98,7 +98,7 @@ class Asked:
         if scores is not None:
             # A single score speaks for the second of two classes, and against the first.
             scores = scores[:, order] if scores.ndim == 2 else -scores
-        return Prediction(prediction.values, probabilities, scores)
+        return Prediction(prediction.values, probabilities, scores, prediction.tensors)
 
 
 @dataclass(frozen=True, slots=True)

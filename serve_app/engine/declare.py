@@ -100,6 +100,8 @@ class _Endpoint:
             return None
         scored = self._scored(manifests)
         output = (first.signature if scored else first.signature.without_raw_scores()).output
+        if not self._alike(manifests, fallback):
+            output = replace(output, columns=(), named=())
         inputs = (preprocess or first).signature.inputs
         for path, manifest in (*manifests, *([fallback] if fallback else [])):
             if manifest is not None:
@@ -115,7 +117,9 @@ class _Endpoint:
         return Endpoint(
             name=self._name,
             kind=route.kind,
-            signature=Signature(columns, output),
+            signature=Signature(columns, output)
+            if preprocess
+            else replace(first.signature, inputs=columns, output=output),
             variants=variants,
             timeout_s=settings.timeout_s,
             variant_timeout_s=settings.variant_timeout_s
@@ -200,6 +204,12 @@ class _Endpoint:
                 f"{manifest.reference} gives {mine.kind}, "
                 f"but {first.reference} gives {theirs.kind}",
             )
+        elif mine.kind == "tensors" and mine.columns != theirs.columns:
+            self._problem(
+                path,
+                f"{manifest.reference} gives the outputs {[one.name for one in mine.columns]} of "
+                f"other names or shapes than {first.reference}",
+            )
         elif set(mine.labels) != set(theirs.labels):
             self._problem(
                 path,
@@ -234,6 +244,17 @@ class _Endpoint:
                 f"{manifest.reference} needs the column {', '.join(map(repr, lacking[:3]))}{more}, "
                 f"but {giver} {len(given)} others",
             )
+
+    def _alike(self, manifests: Sequence[Placed], fallback: Placed | None) -> bool:
+        """Whether whoever answers gives the same outputs under the same names of a graph."""
+        if isinstance(self._settings.route, EnsembleRoute):
+            return False
+        found = [
+            (manifest.signature.output.columns, manifest.signature.output.named)
+            for _, manifest in (*manifests, *([fallback] if fallback else []))
+            if manifest is not None
+        ]
+        return all(one == found[0] for one in found)
 
     def _scored(self, manifests: Sequence[Placed]) -> bool:
         """Whether raw scores can be asked for, alike whichever variant answers."""

@@ -105,6 +105,8 @@ def _gives(output: dict[str, Any]) -> str:
         said += ", with probabilities" if output["probabilities"] else ""
     elif output.get("targets"):
         said = _several(output)
+    elif output["kind"] == "tensors":
+        said = ", ".join(f"<code>{escape(column['name'])}</code>" for column in output["columns"])
     else:
         width = output["width"]
         said = "a number" if width == 1 else f"{width} numbers"

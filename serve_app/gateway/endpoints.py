@@ -60,8 +60,10 @@ class Predictions:
         body = await bodies.read(
             receive, headers, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
         )
-        columns = stage.spec.signature.inputs
-        payload = self._dialect.decode(Call(body, stage.names, self._max_rows, headers, columns))
+        signature = stage.spec.signature
+        payload = self._dialect.decode(
+            Call(body, stage.names, self._max_rows, headers, signature.inputs, signature)
+        )
         return await self._predictor.predict(
             Request(
                 endpoint=stage.spec.name,

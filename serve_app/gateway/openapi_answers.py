@@ -40,6 +40,12 @@ def answer(described: EndpointDescription) -> JSON:
     properties.update(
         _of_targets(output, number) if output.targets else _of_classes(output, number)
     )
+    if output.columns:
+        properties["outputs"] = {
+            "description": "What a graph gives beside, by its own names; or the predictions "
+            "again, where columns were sent.",
+            "type": ["object", "array"],
+        }
     required = ["predictions", "endpoint", "variants", "snapshot", "prediction_id", "request_id"]
     return {"type": "object", "required": required, "properties": properties}
 
@@ -50,6 +56,8 @@ def _value(output: Output, number: JSON) -> JSON:
         each = [{"title": t.name, "enum": list(t.labels)} for t in output.targets]
         size = len(each)
         return {"type": "array", "prefixItems": each, "minItems": size, "maxItems": size}
+    if output.kind == "tensors":
+        return {"type": "object", "required": [column.name for column in output.columns]}
     if output.kind == "classification":
         value: JSON = {"enum": list(output.labels)} if output.labels else {}
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from serve_app.core import times
@@ -17,6 +18,8 @@ def cell(column: Column, policy: Policy, *, numbers_as_text: bool = False) -> JS
 
     `numbers_as_text` is for what has decimals as text alone.
     """
+    if column.shape:
+        return _nested({"type": json_type(column)}, column.shape)
     kind = json_type(column)
     nullable = policy.null(column) != "refuse"
     kinds = [
@@ -45,6 +48,15 @@ def cell(column: Column, policy: Policy, *, numbers_as_text: bool = False) -> JS
     return schema
 
 
+def _nested(value: JSON, shape: tuple[int | None, ...]) -> JSON:
+    """Lists in lists, of the sizes of a tensor."""
+    for size in reversed(shape):
+        value = {"type": "array", "items": value}
+        if size is not None:
+            value |= {"minItems": size, "maxItems": size}
+    return value
+
+
 def column_format(column: Column) -> str | None:
     """The format of a column's values, by JSON Schema's names or those of OpenAPI's registry."""
     if column.dtype == times.DATE:
@@ -61,6 +73,11 @@ def made_up(column: Column) -> Any:
     """A value that could be sent where nobody knows one of training."""
     if column.categories:
         return column.categories[0]
+    if column.shape:
+        value = made_up(replace(column, shape=()))
+        for size in reversed(column.shape):
+            value = [value] * (size or 1)
+        return value
     kind = json_type(column)
     if kind == "boolean":
         return False

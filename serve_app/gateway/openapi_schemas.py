@@ -200,7 +200,10 @@ def _tensors(described: EndpointDescription) -> JSON:
 
 
 def _tensor(column: Column, policy: Policy) -> JSON:
-    shape = {"prefixItems": [_SIZE, {"const": 1}], "minItems": 1, "maxItems": 2}
+    shape: JSON = {"prefixItems": [_SIZE, {"const": 1}], "minItems": 1, "maxItems": 2}
+    if column.shape:
+        sizes = [_SIZE if size is None else {"const": size} for size in column.shape]
+        shape = {"prefixItems": [_SIZE, *sizes], "minItems": len(sizes) + 1}
     return {
         "type": "object",
         "required": ["name", "shape", "datatype", "data"],
@@ -215,6 +218,8 @@ def _tensor(column: Column, policy: Policy) -> JSON:
 
 def _matrix(described: EndpointDescription) -> list[JSON]:
     """The schema of a single tensor, where all columns are of one datatype."""
+    if any(column.shape for column in described.inputs):
+        return []
     datatypes = {tuple(_datatypes(column)) for column in described.inputs}
     if len(datatypes) != 1:
         return []
@@ -262,7 +267,7 @@ def v2_example(described: EndpointDescription) -> JSON:
         "inputs": [
             {
                 "name": column.name,
-                "shape": [1],
+                "shape": [1, *(size or 1 for size in column.shape)],
                 "datatype": oip_outputs.datatype(column),
                 "data": [example[column.name]],
             }

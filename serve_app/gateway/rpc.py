@@ -147,7 +147,12 @@ class InferenceService:
 
     async def _infer(self, request: Any, context: Any) -> Any:
         stage = self._predictor.stages.endpoint(request.model_name)
-        payload = oip_grpc.decode(request, stage.names, max_rows=self._settings.max_rows)
+        payload = oip_grpc.decode(
+            request,
+            stage.names,
+            max_rows=self._settings.max_rows,
+            signature=stage.spec.signature,
+        )
         headers = _headers(context)
         response = await self._predictor.predict(
             Request(

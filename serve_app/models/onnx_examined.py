@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from serve_app.models.onnx_rows import Feeds, GraphRows, feeds
 LOOKED_AT = 1000
 """Up to so many rows of training show what the outputs are."""
 _SIZES = (4, 3, 1)
+_WORDS = (("1", "2"), ("a", "b"), ("",))
+"""What is tried where a graph takes text: it may read numbers there, or know no word."""
 _STRETCH = (-30.0, -5.0, -1.0, 0.0, 5.0, 30.0, 1000.0)
 
 
@@ -114,8 +117,10 @@ def _made_up(graph: Graph, inputs: Sequence[Given], run: Any) -> Any:
     """The outputs for made-up rows, for lack of data; sizes that a graph leaves open are tried."""
     refused: InvalidInput | None = None
     dynamic = any(None in one.shape for one in inputs)
-    for size in _SIZES if dynamic else _SIZES[:1]:
-        rows = synthetic(inputs, graph.hints.texts, size)
+    text = any(one.dtype == "string" for one in inputs)
+    words = ([*([graph.hints.texts] if graph.hints.texts else []), *_WORDS]) if text else [()]
+    for size, known in product(_SIZES if dynamic else _SIZES[:1], words):
+        rows = synthetic(inputs, known, size)
         try:
             outputs, batch = measured(graph, inputs, run, rows)
         except InvalidInput as error:

@@ -16,6 +16,8 @@ from serve_app.core.signature import Column, Signature
 from serve_app.errors import ArtifactRejected, ModelFailed, RowsRefused
 
 ROWS = 8
+TENSOR = "tensor:"
+"""Stands before the names of a graph's own outputs."""
 # Matrix products differ in the last bits between processors.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 
@@ -50,6 +52,8 @@ def answered(prediction: Prediction) -> dict[str, Any]:
     body: dict[str, Any] = {"values": _values(prediction.values)}
     if prediction.probabilities is not None:
         body["probabilities"] = _values(prediction.probabilities)
+    for name, values in (prediction.tensors or {}).items():
+        body[f"{TENSOR}{name}"] = _values(values)
     return body
 
 

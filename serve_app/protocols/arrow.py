@@ -217,7 +217,7 @@ def _values(column: pa.ChunkedArray) -> Sequence[Any]:
 
 
 def _answered(response: Response) -> pa.Array:
-    values = methods.answered(response)
+    values = methods.flat(response, "Arrow")
     if response.request.payload.method == PREDICT_PROBA:
         return _shares(response, values)
     output = response.several

@@ -108,6 +108,14 @@ def write(values: Array) -> tuple[str, bytes]:
     return "BYTES", write_texts(values.reshape(-1).tolist())
 
 
+def write_as(values: Array, dtype: str) -> bytes:
+    """The bytes of values in a dtype of their own."""
+    if dtype == "string":
+        return write_texts(values.reshape(-1).tolist())
+    wanted = np.dtype("u1") if dtype == "bool" else np.dtype(dtype).newbyteorder("<")
+    return values.astype(wanted).tobytes()
+
+
 def write_texts(texts: Sequence[Any]) -> bytes:
     """Texts, each behind its length."""
     parts: list[bytes] = []

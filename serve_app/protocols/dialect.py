@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from serve_app.core.messages import Payload, Response
-from serve_app.core.signature import Column
+from serve_app.core.signature import Column, Signature
 from serve_app.errors import BadEncoding
 
 JSON = b"application/json"
@@ -25,7 +25,7 @@ class Call:
     """A request as it arrived, its body decompressed.
 
     `columns` are those of the endpoint and `names` their names, in order; the names of
-    `headers` are in lower case.
+    `headers` are in lower case. `signature` says more of an endpoint, where it is known.
     """
 
     body: bytes
@@ -33,6 +33,13 @@ class Call:
     max_rows: int
     headers: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
+    signature: Signature | None = None
+
+    @property
+    def shaped(self) -> bool:
+        """Whether a graph takes tensors, one per row, in place of numbers and words."""
+        graph = self.signature
+        return graph is not None and bool(graph.tensors) and any(c.shape for c in graph.inputs)
 
     @property
     def media_type(self) -> str:

@@ -80,7 +80,7 @@ def build(endpoints: Iterable[Endpoint]) -> GraphQLSchema:
     An endpoint is a field of `predict`, and a column one of its rows: names that GraphQL cannot
     write are changed, and the endpoint's description tells how.
     """
-    listed = named(endpoints)
+    listed = named(endpoint for endpoint in endpoints if _fits(endpoint))
     by_name = {one.endpoint.name: one for one in listed}
     described = described_type()
 
@@ -285,6 +285,12 @@ def _asks_for(name: str, info: GraphQLResolveInfo[Asks]) -> bool:
             elif isinstance(one, FieldNode) and one.name.value == name:
                 return True
     return False
+
+
+def _fits(endpoint: Endpoint) -> bool:
+    """Whether an endpoint takes and gives what GraphQL has types for: tensors it has none."""
+    shaped = any(column.shape for column in endpoint.signature.inputs)
+    return endpoint.signature.output.kind != "tensors" and not shaped
 
 
 def _value_type(output: Output) -> GraphQLOutputType:

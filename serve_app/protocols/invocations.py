@@ -94,7 +94,8 @@ class Invocations(ByPath):
             InvalidInput: probabilities were asked of a model that gives none.
         """
         accepted = response.request.payload.form
-        values = methods.answered(response)
+        flat = accepted in {CSV, npy.MEDIA_TYPE}
+        values = methods.flat(response, accepted) if flat else methods.answered(response)
         headers = _told(response)
         if accepted == CSV:
             return Reply(delimited.write_csv(values.tolist()), CSV.encode(), headers)

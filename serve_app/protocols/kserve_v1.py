@@ -44,7 +44,7 @@ class KServeV1(ByPath):
         if key is None:
             raise BadEncoding("the body has no key 'instances' and no key 'inputs'")
         columns, count = rows.of_instances(
-            json_body.rows_under(document, key), call.names, call.max_rows
+            json_body.rows_under(document, key), call.names, call.max_rows, shaped=call.shaped
         )
         method = methods.of_parameters(json_body.members(document, "parameters"))
         return Payload(columns=columns, rows=count, form=event, method=method)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from serve_app.core.columns import Array
-from serve_app.core.messages import PREDICT, PREDICT_PROBA, RAW_SCORES, Method, Response
+from serve_app.core.messages import (
+    PREDICT,
+    PREDICT_PROBA,
+    RAW_SCORES,
+    Method,
+    Prediction,
+    Response,
+)
 from serve_app.core.signature import Output
 from serve_app.core.violations import told
 from serve_app.errors import InvalidInput
@@ -67,6 +76,28 @@ def of_parameters(parameters: Mapping[str, Any], key: str = "predict_method") ->
     return method
 
 
+def named_rows(prediction: Prediction) -> Array:
+    """The outputs of a graph as one object per row: `{name: value}`."""
+    tensors = prediction.tensors or {}
+    rows = np.empty(len(prediction.values), dtype=object)
+    listed = [array.tolist() for array in tensors.values()]
+    rows[:] = [dict(zip(tensors, values, strict=True)) for values in zip(*listed, strict=True)]
+    return rows
+
+
+def flat(response: Response, form: str) -> Array:
+    """What `answered` gives, where it can stand in a table.
+
+    Raises:
+        InvalidInput: the endpoint gives named tensors, or no such output.
+    """
+    if response.answer.prediction.only_tensors:
+        named = ", ".join(response.answer.prediction.tensors or ())
+        msg = f"this endpoint gives named outputs ({named}), which {form} cannot hold; ask in JSON"
+        raise InvalidInput(msg)
+    return answered(response)
+
+
 def answered(response: Response) -> Array:
     """What stands for the predictions in an answer: the output of the method that was asked for.
 
@@ -76,7 +107,7 @@ def answered(response: Response) -> Array:
     prediction = response.answer.prediction
     method = response.request.payload.method
     if method == PREDICT:
-        return prediction.values
+        return named_rows(prediction) if prediction.only_tensors else prediction.values
     found = prediction.probabilities if method == PREDICT_PROBA else prediction.scores
     if found is None:
         what = "probabilities" if method == PREDICT_PROBA else "raw scores"

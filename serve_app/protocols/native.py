@@ -49,7 +49,9 @@ class NativeJson(ByPath):
             columns, count = rows.of_columns(document["inputs"], call.names)
             json_body.check_rows(count, call.max_rows)
         else:
-            columns, count = rows.of_instances(_instances(document), call.names, call.max_rows)
+            columns, count = rows.of_instances(
+                _instances(document), call.names, call.max_rows, shaped=call.shaped
+            )
         keys = json_body.members(document, "parameters")
         return Payload(
             columns=columns,
@@ -74,7 +76,11 @@ class NativeJson(ByPath):
         if prediction.probabilities is not None:
             body["probabilities"] = several.probabilities(response)
         body.update(several.about(response))
-        if response.request.payload.form:
+        if prediction.tensors is not None:
+            body["outputs"] = {
+                name: json_body.plain(array) for name, array in prediction.tensors.items()
+            }
+        elif response.request.payload.form:
             body["outputs"] = body["predictions"]
         body["endpoint"] = response.request.endpoint
         body["variants"] = list(answer.variants)

@@ -12,7 +12,7 @@ from serve_app.core.messages import Payload, Response
 from serve_app.core.signature import Signature
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
-from serve_app.protocols import binary, json_body, oip_outputs, oip_v2
+from serve_app.protocols import binary, json_body, oip_graph, oip_outputs, oip_v2
 from serve_app.protocols.oip_messages import message
 from serve_app.protocols.tensors import (
     Tensor,
@@ -35,8 +35,10 @@ _CONTENTS = {
 }
 
 
-def decode(request: Any, names: Sequence[str], *, max_rows: int) -> Payload:
-    """The columns of a `ModelInferRequest`.
+def decode(
+    request: Any, names: Sequence[str], *, max_rows: int, signature: Signature | None = None
+) -> Payload:
+    """The columns of a `ModelInferRequest`; `signature` is that of the endpoint.
 
     Raises:
         BadEncoding: a tensor is not what it says of itself.
@@ -61,9 +63,10 @@ def decode(request: Any, names: Sequence[str], *, max_rows: int) -> Payload:
         {"name": output.name, "parameters": _plain(output.parameters)} for output in request.outputs
     ]
     parameters = _plain(request.parameters)
-    form = oip_outputs.form({"outputs": outputs})
+    form = oip_outputs.form({"outputs": outputs}, oip_graph.own(signature))
+    graph = signature if signature is not None and signature.tensors else None
     return Payload(
-        columns=oip_v2.columns(tensors, names),
+        columns=oip_v2.columns(tensors, names, graph),
         rows=rows,
         keys=parameters,
         id=request.id or None,

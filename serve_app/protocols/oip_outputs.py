@@ -17,7 +17,7 @@ from serve_app.core.messages import PREDICT, PREDICT_PROBA, RAW_SCORES, Method, 
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import binary, json_body, methods, several
+from serve_app.protocols import binary, json_body, methods, oip_graph, several
 
 _OUTPUTS: Mapping[str, Method] = {"output-0": PREDICT, **methods.METHODS}
 """The outputs by name; KServe's scikit-learn server calls its only one `output-0`."""
@@ -43,11 +43,13 @@ class Wanted:
 class Form:
     """How a request wants its answer.
 
-    `wanted` is empty where it wants all outputs; raw scores are given to who names them.
+    `wanted` is empty where it wants all outputs; raw scores are given to who names them. `own`
+    describes outputs that a graph has under names of its own.
     """
 
     wanted: tuple[Wanted, ...] = ()
     as_bytes: bool = False
+    own: Output | None = None
 
     @property
     def method(self) -> Method:
@@ -61,8 +63,8 @@ class Form:
 _USUAL = Form()
 
 
-def form(document: Mapping[str, Any]) -> Form:
-    """What a request says of its outputs.
+def form(document: Mapping[str, Any], own: Output | None = None) -> Form:
+    """What a request says of its outputs; `own` are those of a graph.
 
     Raises:
         BadEncoding: it says it in another way than the protocol.
@@ -70,20 +72,21 @@ def form(document: Mapping[str, Any]) -> Form:
     """
     asked = document.get("outputs")
     if asked is None and document.get("parameters") is None:
-        return _USUAL
+        return _USUAL if own is None else Form(own=own)
     asked = [] if asked is None else asked
     if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
         raise BadEncoding("'outputs' must be a list of objects with a 'name'", key="outputs")
-    wanted = tuple(_wanted(output) for output in asked)
+    wanted = tuple(_wanted(output, own) for output in asked)
     if len({one.name for one in wanted}) < len(wanted):
         raise BadEncoding("'outputs' names the same output twice", key="outputs")
     parameters = json_body.members(document, "parameters")
-    return Form(wanted, _flag(parameters, "binary_data_output") or False)
+    return Form(wanted, _flag(parameters, "binary_data_output") or False, own)
 
 
 def all_as_bytes(form: Form) -> Form:
     """The same outputs, all of them as bytes."""
-    return Form(tuple(replace(one, as_bytes=True) for one in form.wanted), as_bytes=True)
+    wanted = tuple(replace(one, as_bytes=True) for one in form.wanted)
+    return Form(wanted, as_bytes=True, own=form.own)
 
 
 def written(
@@ -93,17 +96,14 @@ def written(
 
     `output` is the endpoint's where it says something of several targets. The probabilities of
     their classes are an output for each target, `predict_proba_<target>`, and `predict_proba`
-    names them all.
+    names them all. A graph's own outputs stand under its own names.
 
     Raises:
         InvalidInput: an output is asked for that this endpoint does not have.
     """
-    given: dict[str, Array] = {PREDICT: prediction.values}
-    if prediction.probabilities is not None:
-        given[PREDICT_PROBA] = prediction.probabilities
-    if prediction.scores is not None:
-        given[RAW_SCORES] = prediction.scores
-    wanted = form.wanted or tuple(Wanted(name) for name in given)
+    given = _given(prediction)
+    own = {} if form.own is None else oip_graph.held(prediction, form.own)
+    wanted = form.wanted or tuple(Wanted(name) for name in own or given)
     labels_of: Mapping[str, Sequence[Any]] = {}
     if output is not None:
         given, labels_of = _of_targets(given, output)
@@ -111,15 +111,31 @@ def written(
     behind: list[bytes] = []
     outputs = []
     for one in wanted:
-        values = given.get(_OUTPUTS.get(one.name, one.name))
+        column, values = own.get(one.name) or (None, given.get(_OUTPUTS.get(one.name, one.name)))
         if values is None:
-            msg = f"this endpoint has no output {told(one.name)}; it has {', '.join(given)}"
-            raise InvalidInput(msg, known=list(given))
+            known = [*own, *given]
+            msg = f"this endpoint has no output {told(one.name)}; it has {', '.join(known)}"
+            raise InvalidInput(msg, known=known)
         if one.classes:
-            values = _likeliest(values, labels_of.get(one.name, labels), one.classes)
+            named = labels_of.get(one.name, labels)
+            column, values = None, _likeliest(values, named, one.classes)
         as_bytes = form.as_bytes if one.as_bytes is None else one.as_bytes
-        outputs.append(_output(one.name, values, behind if as_bytes else None))
+        told_as = behind if as_bytes else None
+        if column is None:
+            outputs.append(_output(one.name, values, told_as))
+        else:
+            outputs.append(_of_graph(column, values, told_as))
     return outputs, behind
+
+
+def _given(prediction: Prediction) -> dict[str, Array]:
+    """The outputs under the names of ours."""
+    given: dict[str, Array] = {} if prediction.only_tensors else {PREDICT: prediction.values}
+    if prediction.probabilities is not None:
+        given[PREDICT_PROBA] = prediction.probabilities
+    if prediction.scores is not None:
+        given[RAW_SCORES] = prediction.scores
+    return given
 
 
 def _of_targets(
@@ -157,9 +173,12 @@ def _by_target(wanted: Sequence[Wanted], parts: Mapping[str, Sequence[Any]]) -> 
 
 def names(output: Output) -> list[str]:
     """The outputs that a request may name."""
+    own = [column.name for column in output.columns]
+    if output.kind == "tensors":
+        return own
     given = methods.given(output)
     parts = _parts(output) if output.probabilities and several.is_split(output) else {}
-    return [*(name for name, method in _OUTPUTS.items() if method in given), *parts]
+    return [*own, *(name for name, method in _OUTPUTS.items() if method in given), *parts]
 
 
 def _parts(output: Output) -> dict[str, int]:
@@ -172,12 +191,15 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
         "name": endpoint,
         "versions": list(versions),
         "platform": "serve-app",
-        "inputs": [
-            {"name": column.name, "datatype": datatype(column), "shape": [-1]}
-            for column in signature.inputs
-        ],
+        "inputs": [_tensor(column) for column in signature.tensors or signature.inputs],
         "outputs": _described(signature.output),
     }
+
+
+def _tensor(column: Column) -> dict[str, Any]:
+    """A column, or an input or output of a graph, as metadata tell of it."""
+    sizes = [-1 if size is None else size for size in column.shape]
+    return {"name": column.name, "datatype": datatype(column), "shape": [-1, *sizes]}
 
 
 def datatype(column: Column) -> str:
@@ -187,9 +209,14 @@ def datatype(column: Column) -> str:
     return _DATATYPES.get(column.dtype, column.dtype.upper())
 
 
-def _wanted(output: Mapping[str, Any]) -> Wanted:
+def _wanted(output: Mapping[str, Any], own: Output | None) -> Wanted:
     name = output.get("name")
-    if not isinstance(name, str) or (name not in _OUTPUTS and not name.startswith(_PART)):
+    columns = [] if own is None else [column.name for column in own.columns]
+    known = isinstance(name, str) and (name in _OUTPUTS or name.startswith(_PART))
+    if not isinstance(name, str) or not (known or name in columns):
+        if columns:
+            msg = f"there is no output {told(name)}; the graph gives {', '.join(columns)}"
+            raise InvalidInput(msg, known=columns)
         msg = (
             f"there is no output {told(name)}; endpoints give {PREDICT} and, where their "
             f"models know them, {PREDICT_PROBA} and {RAW_SCORES}"
@@ -236,6 +263,18 @@ def _output(name: str, values: Array, behind: list[bytes] | None) -> dict[str, A
     return {"name": name, "shape": shape, "datatype": _datatype(flat), "data": data}
 
 
+def _of_graph(column: Column, values: Array, behind: list[bytes] | None) -> dict[str, Any]:
+    """An output of a graph in the datatype that it has there."""
+    shape = list(values.shape)
+    said = {"name": column.name, "shape": shape, "datatype": datatype(column)}
+    if behind is not None:
+        content = binary.write_as(values, column.dtype)
+        behind.append(content)
+        return {**said, "parameters": {"binary_data_size": len(content)}}
+    typed = values if column.dtype == "string" else values.astype(column.dtype, copy=False)
+    return {**said, "data": json_body.plain(typed.reshape(-1))}
+
+
 def _plain_labels(values: Array) -> Array:
     """Labels of one kind as an array of that kind; text and mixed ones stay objects."""
     if values.dtype.kind not in "OUS":
@@ -260,6 +299,8 @@ def _datatype_of_labels(labels: Sequence[Any]) -> str:
 
 
 def _described(output: Output) -> list[dict[str, Any]]:
+    if output.columns and output.kind != "transform":
+        return [_tensor(column) for column in output.columns]
     shape = [-1] if output.width == 1 else [-1, output.width]
     classifies = output.kind == "classification"
     predicted = _datatype_of_labels(output.labels) if classifies else "FP64"

@@ -5,17 +5,19 @@ https://github.com/kserve/open-inference-protocol, with the binary tensor extens
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import orjson
 
 from serve_app.core.messages import Payload, RawColumns, Response
+from serve_app.core.signature import Signature
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
-from serve_app.protocols import binary, json_body, large_json, oip_outputs, several
+from serve_app.protocols import binary, json_body, large_json, oip_graph, oip_outputs, several
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
 from serve_app.protocols.oip_outputs import Form
 from serve_app.protocols.tensors import Tensor, plain_columns, read_tensors
@@ -60,14 +62,15 @@ class OpenInferenceV2(ByPath):
             behind = binary.Behind(rest)
         document = large_json.parse(body) or json_body.parse(body, nan=True)
         plain = plain_columns(document) if behind is None else None
-        if plain is None:
+        graph = _graph(call.signature)
+        if plain is None or (graph is not None and not plain[0].keys() <= set(call.names)):
             tensors = read_tensors(document, behind)
             rows = tensors[0].rows
-            found = columns(tensors, call.names)
+            found = columns(tensors, call.names, graph)
         else:
             found, rows = plain
         json_body.check_rows(rows, call.max_rows)
-        form = oip_outputs.form(document)
+        form = oip_outputs.form(document, oip_graph.own(call.signature))
         return Payload(
             columns=found,
             rows=rows,
@@ -129,7 +132,8 @@ def parameters(response: Response) -> dict[str, Any]:
 
 def _raw(content: memoryview, call: Call) -> Payload:
     """A body of bytes alone: one matrix of the one datatype that all columns have."""
-    datatypes = {oip_outputs.datatype(column) for column in call.columns}
+    given = call.columns
+    datatypes = {oip_outputs.datatype(column) for column in given}
     if len(datatypes) != 1 or datatypes == {"BYTES"}:
         msg = (
             "a body of bytes alone is one matrix, but the columns of this endpoint are of "
@@ -137,7 +141,11 @@ def _raw(content: memoryview, call: Call) -> Payload:
         )
         raise BadEncoding(msg, datatypes=sorted(datatypes))
     (datatype,) = datatypes
-    width = len(call.names)
+    shape = given[0].shape if len(given) == 1 else (len(given),)
+    if None in shape or (len(given) > 1 and any(column.shape for column in given)):
+        msg = "a body of bytes alone does not say the shapes of tensors; say them in JSON"
+        raise BadEncoding(msg)
+    width = math.prod(shape)  # type: ignore[arg-type]
     item_bytes = np.dtype(call.columns[0].dtype).itemsize
     rows, rest = divmod(len(content), item_bytes * width)
     if rest:
@@ -147,33 +155,49 @@ def _raw(content: memoryview, call: Call) -> Payload:
         raise BadEncoding(msg, got=len(content), row_bytes=item_bytes * width)
     json_body.check_rows(rows, call.max_rows)
     values = binary.read(content, datatype, rows * width, "the body")
-    tensor = Tensor("", (rows, width), values)  # type: ignore[arg-type]
-    return Payload(columns=columns([tensor], call.names), rows=rows, form=_RAW)
+    form = replace(_RAW, own=oip_graph.own(call.signature))
+    tensor = Tensor(given[0].name, (rows, width), values)  # type: ignore[arg-type]
+    if given[0].shape:
+        whole: Any = np.asarray(values).reshape((rows, *shape))
+        return Payload({given[0].name: whole}, rows, form=form)
+    return Payload(columns=columns([tensor], call.names), rows=rows, form=form)
 
 
-def columns(tensors: Sequence[Tensor], names: Sequence[str]) -> RawColumns:
+def _graph(signature: Signature | None) -> Signature | None:
+    return signature if signature is not None and signature.tensors else None
+
+
+def columns(
+    tensors: Sequence[Tensor], names: Sequence[str], graph: Signature | None = None
+) -> RawColumns:
     """The columns that tensors are: one each, or a matrix of all in the order of `names`.
+
+    Those that a `graph` takes are found by its own names for them.
 
     Raises:
         BadEncoding: they are neither.
     """
+    if graph is not None:
+        found = oip_graph.of_graph(tensors, graph)
+        if found is not None:
+            return found
+    return _tabular(tensors, names)
+
+
+def _tabular(tensors: Sequence[Tensor], names: Sequence[str]) -> RawColumns:
     first = tensors[0]
-    if len(tensors) == 1 and first.width == len(names):
+    if len(tensors) == 1 and first.width == len(names) and len(first.shape) <= 2:
         return dict(zip(names, first.columns(), strict=True))
     if {tensor.shape for tensor in tensors} == {(first.rows,)}:
         by_name = {tensor.name: tensor.values for tensor in tensors}
         if len(by_name) == len(tensors):
             return by_name
-    found: dict[str, Sequence[Any]] = {}
+    by_column: dict[str, Sequence[Any]] = {}
     for tensor in tensors:
         name = tensor.name
-        if tensor.width != 1:
-            msg = (
-                f"input {shortened(name)!r} has the shape {list(tensor.shape)}; send one input of "
-                f"shape [rows] per column, or a single one of shape [rows, {len(names)}]"
-            )
-            raise BadEncoding(msg, input=shortened(name))
-        if name in found:
+        if tensor.width != 1 or len(tensor.shape) > 2:
+            raise BadEncoding(_misshaped(tensor, names), input=shortened(name))
+        if name in by_column:
             raise BadEncoding(f"input {shortened(name)!r} stands twice", input=shortened(name))
         if tensor.rows != first.rows:
             msg = (
@@ -181,8 +205,17 @@ def columns(tensors: Sequence[Tensor], names: Sequence[str]) -> RawColumns:
                 f"but {shortened(first.name)!r} has {first.rows}"
             )
             raise BadEncoding(msg, input=shortened(name))
-        found[name] = tensor.columns()[0]
-    return found
+        by_column[name] = tensor.columns()[0]
+    return by_column
+
+
+def _misshaped(tensor: Tensor, names: Sequence[str]) -> str:
+    if len(tensor.shape) > 2:
+        return f"input {shortened(tensor.name)!r}: 'shape' must be [rows] or [rows, columns]"
+    return (
+        f"input {shortened(tensor.name)!r} has the shape {list(tensor.shape)}; send one input of "
+        f"shape [rows] per column, or a single one of shape [rows, {len(names)}]"
+    )
 
 
 def _text(value: Any) -> str:

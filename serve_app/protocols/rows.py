@@ -134,9 +134,11 @@ def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
 
 
 def of_instances(
-    instances: list[Any], columns: Sequence[str], max_rows: int
+    instances: list[Any], columns: Sequence[str], max_rows: int, *, shaped: bool = False
 ) -> tuple[RawColumns, int]:
     """The columns of rows or of small tables, as KServe's clients send both, and how many rows.
+
+    Where columns are `shaped`, a list in a row is the tensor of that row and no column.
 
     Raises:
         BadEncoding: they are neither, or not all alike.
@@ -144,7 +146,7 @@ def of_instances(
         TooLarge: more than `max_rows` instances or rows.
     """
     json_body.check_rows(len(instances), max_rows)
-    if not _are_frames(instances):
+    if shaped or not _are_frames(instances):
         return of_rows(instances, columns), len(instances)
     found, count = _of_frames(instances, columns)
     json_body.check_rows(count, max_rows)

@@ -16,7 +16,7 @@ from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import feedback, forms, json_body, rows, several
+from serve_app.protocols import feedback, forms, json_body, methods, rows, several
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply
 from serve_app.protocols.feedback import Told
 
@@ -68,7 +68,7 @@ class Seldon(ByPath):
         """The answer in the kind of data that was sent."""
         answer, payload = response.answer, response.request.payload
         shares = answer.prediction.probabilities
-        values = answer.prediction.values if shares is None else shares
+        values = methods.flat(response, "Seldon's protocol") if shares is None else shares
         names = [f"t:{index}" for index in range(1 if values.ndim == 1 else values.shape[1])]
         if response.several is not None:
             output = response.several

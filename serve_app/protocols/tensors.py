@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import chain
 from operator import itemgetter
@@ -33,11 +34,12 @@ DATATYPES = frozenset(_KINDS)
 _PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
 _PART_NAMES = ("name", "shape", "datatype", "data")
 _PARTS = itemgetter(*_PART_NAMES)
+_MOST_SIZES = 32
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
 class Tensor(NamedTuple):
-    """One input: `values` are flat, row by row; `shape` is [rows] or [rows, width].
+    """One input: `values` are flat, row by row; the first size of `shape` is that of rows.
 
     Numbers that came as bytes are an array.
     """
@@ -54,7 +56,7 @@ class Tensor(NamedTuple):
     @property
     def width(self) -> int:
         """The number of values per row."""
-        return self.shape[1] if len(self.shape) == 2 else 1
+        return math.prod(self.shape[1:])
 
     def columns(self) -> list[Sequence[Any]]:
         """The values of each column."""
@@ -223,13 +225,15 @@ def check_datatype(datatype: Any, known: Set[str], shown: str) -> None:
 
 
 def checked_shape(shape: Any, shown: str) -> tuple[int, ...]:
-    """The shape of an input, [rows] or [rows, columns].
+    """The shape of an input: [rows], [rows, columns], or more where a graph takes tensors.
 
     Raises:
-        BadEncoding: it is another one.
+        BadEncoding: it is none.
     """
     sizes = shape if isinstance(shape, list) else []
-    if len(sizes) not in {1, 2} or not all(type(size) is int and size >= 0 for size in sizes):
+    if not 0 < len(sizes) <= _MOST_SIZES or not all(
+        type(size) is int and size >= 0 for size in sizes
+    ):
         msg = f"input {shown!r}: 'shape' must be [rows] or [rows, columns]"
         raise BadEncoding(msg, input=shown)
     return tuple(sizes)
@@ -245,6 +249,8 @@ def _datatype(datatype: Any, shown: str) -> str:
 
 def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
     """The data row by row, whether it came flat or as one list per row."""
+    if data and len(shape) > 2 and isinstance(data[0], list):
+        return _nested(data, shape, shown)
     if data and len(shape) == 2 and isinstance(data[0], list):
         rows, width = shape
         for row, values in enumerate(data):
@@ -260,6 +266,16 @@ def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
     return data
 
 
+def _nested(data: Any, shape: tuple[int, ...], shown: str) -> list[Any]:
+    """The values of lists in lists, of a shape of any rank."""
+    if not isinstance(data, list) or len(data) != shape[0]:
+        msg = f"input {shown!r}: a list of {shape[0]} is expected in its data, got {told(data)}"
+        raise BadEncoding(msg, input=shown)
+    if len(shape) == 1:
+        return data
+    return [value for part in data for value in _nested(part, shape[1:], shown)]
+
+
 def _check_size(got: int, shape: tuple[int, ...], shown: str) -> None:
     size = count(shape)
     if got != size:
@@ -269,7 +285,7 @@ def _check_size(got: int, shape: tuple[int, ...], shown: str) -> None:
 
 def count(shape: tuple[int, ...]) -> int:
     """How many values a shape holds."""
-    return shape[0] if len(shape) == 1 else shape[0] * shape[1]
+    return math.prod(shape)
 
 
 def _check_values(values: list[Any], datatype: str, shown: str) -> None:

@@ -91,7 +91,8 @@ def _null_for_nan(value: float) -> float | None:
 
 
 def _known_outputs(expected: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(expected.keys() - {"values", "probabilities", "columns"})
+    given = {name for name in expected if not name.startswith("tensor:")}
+    unknown = sorted(given - {"values", "probabilities", "columns"})
     if unknown:
         msg = f"{unknown[0]!r} is not one of values, probabilities and columns"
         raise ValueError(msg)
@@ -139,7 +140,8 @@ class Metrics(_Frozen):
 class Sample(_Frozen):
     """A few rows with what the model said of them at registration; null stands for NaN.
 
-    `expected` has `values` and perhaps `probabilities`, or, of a transformer, `columns`.
+    `expected` has `values` and perhaps `probabilities`, or, of a transformer, `columns`; what
+    else a graph gives stands under `tensor:` and its name.
     """
 
     inputs: Annotated[dict[str, list[Any]], Json]
