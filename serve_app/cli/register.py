@@ -140,13 +140,7 @@ def register(
 
         data_of = _reader(dtypes, na_values, status.console)
         given = _given(source, data_of, (data, target), schema)
-        estimator, frame = xgboost_options.declared(
-            given.estimator,
-            given.frame,
-            (missing, iterations, offset),
-            status=None if as_json else status,
-        )
-        given = replace(given, estimator=estimator, frame=frame)
+        given = _declared(given, (missing, iterations, offset), None if as_json else status)
         candidate = replace(
             _candidate(name, source, given),
             labels=tuple(labels.split(",")) if labels else (),
@@ -168,6 +162,14 @@ def register(
         if alias:
             store.set_alias(name, alias, manifest.version, by=manifest.created_by)
     _tell(manifest, source, as_json=as_json)
+
+
+def _declared(given: _Given, options: xgboost_options.Options, status: Any) -> _Given:
+    """The same with what the options say of a model of XGBoost's."""
+    estimator, frame = xgboost_options.declared(
+        given.estimator, given.frame, options, status=status
+    )
+    return replace(given, estimator=estimator, frame=frame)
 
 
 def _candidate(name: str, source: Opened, given: _Given) -> Any:

@@ -524,7 +524,7 @@ def test_a_link_that_stays_inside_is_followed(folder):
     boosted(folder, xgboost.XGBRegressor(n_estimators=1).fit(X, X[:, 0]))
     (folder / "model.ubj").rename(folder / "other")
     (folder / "model.ubj").symlink_to("other")
-    assert MlflowDirectory(folder).estimator().n_features_in_ == 3
+    assert MlflowDirectory(folder).estimator().model.n_features_in_ == 3
 
 
 def test_a_damaged_example_is_refused_by_name(folder):
