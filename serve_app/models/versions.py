@@ -20,7 +20,9 @@ from serve_app.errors import InvalidInput, ServeError
 _SKOPS = re.compile(rb'"_sklearn_version":\s*\{[^{}]*?"content":\s*"\\"([^"\\]+)\\""')
 # In a pickle the key is followed by a word or two of its own and then the value, whatever the
 # protocol; every estimator has both, the first says which.
-_PICKLE = re.compile(rb"_sklearn_version.{1,16}?(\d+\.\d+[\w.]*)", re.DOTALL)
+_PICKLE = re.compile(
+    rb"_sklearn_version.{1,16}?(\d+(?:\.\d+)+(?:\.?(?:dev|rc|post)\d+)?)", re.DOTALL
+)
 _COMPRESSED: Mapping[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress,
     b"x": zlib.decompress,

@@ -11,7 +11,7 @@ import skops.io
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
-from tests.cluster.harness import application, config, endpoints
+from tests.cluster.harness import application, config, endpoints, until
 
 MODULE = """
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -85,6 +85,12 @@ def declared(*versions, placement="replicas"):
     return body
 
 
+def placements(cluster):
+    """Where the endpoints' versions compute."""
+    answer = cluster.request("/v1/endpoints")
+    return {one["placement"] for one in answer.json()["endpoints"]}
+
+
 def test_each_version_computes_with_its_own_modules(cluster, answers):
     cluster.start()
     cluster.deploy(declared(1, 2))
@@ -95,6 +101,7 @@ def test_each_version_computes_with_its_own_modules(cluster, answers):
 
 def test_in_one_gateway_too(cluster, answers):
     cluster.deploy(declared(1, 2, placement="inline"))
+    until(lambda: placements(cluster) == {"inline"}, timeout_s=90, what="both endpoints inline")
     for version, wanted in zip((1, 2), answers, strict=True):
         said = cluster.predict(f"churn-{version}", ROWS)
         assert said["predictions"] == pytest.approx(wanted, rel=1e-12)

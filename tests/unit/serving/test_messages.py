@@ -3,7 +3,7 @@
 import pytest
 
 from serve_app.errors import NotReady, RegistryFailed
-from serve_app.serving.messages import cause, told
+from serve_app.serving.messages import cause, causes, told
 
 STARTED = """The deployment failed to start 3 times in a row. This may be due to a problem with \
 its constructor or initial health check failing. See controller logs for details. Error:
@@ -41,3 +41,37 @@ def test_the_line_in_which_a_traceback_ends_is_the_cause(message, said):
 def test_what_the_registry_says_of_its_files_stays_inside():
     assert "/secret" not in told(RegistryFailed("/secret/registry cannot be read"))
     assert told(NotReady("churn@1 has no replica")) == "churn@1 has no replica"
+
+
+TRACEBACK = """The deployment failed to start 3 times in a row. See worker logs. Retrying.
+\x1b[36mray::ServeReplica:churn-1:Model.initialize_and_get_metadata()\x1b[39m (pid=7, ip=127.0.0.1)
+  File "/x/ray/serve/_private/replica.py", line 1, in initialize_and_get_metadata
+    raise RuntimeError(traceback.format_exc()) from None
+RuntimeError: Traceback (most recent call last):
+  File "/x/serve_app/engine/load.py", line 90, in load
+    raise ArtifactRejected(said)
+serve_app.errors.ArtifactRejected: churn@1 needs the module 'mine', which cannot be imported here
+"""
+
+
+def test_our_own_error_is_the_cause():
+    assert cause(TRACEBACK) == "churn@1 needs the module 'mine', which cannot be imported here"
+
+
+def test_somebody_elses_error_is_told_with_its_kind():
+    said = "Failed.\nTraceback (most recent call last):\n  File x\nmodule.OddError: it  broke\n"
+    assert cause(said) == "OddError: it broke"
+
+
+def test_what_holds_no_traceback_is_told_as_it_is():
+    assert cause("Replica is starting:\n 1 pending") == "Replica is starting: 1 pending"
+    assert cause("") == ""
+
+
+def test_deployments_know_better_than_their_application():
+    failed = {
+        "message": "Failed to update the deployments ['Model'].",
+        "deployments": {"Model": {"message": TRACEBACK}, "Other": {"message": ""}},
+    }
+    assert causes(failed).startswith("churn@1 needs the module")
+    assert causes({"message": "it is new", "deployments": {}}) == "it is new"
