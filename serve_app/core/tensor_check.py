@@ -88,6 +88,9 @@ class TensorCheck:
             return texts.astype(object) if _all_texts(texts) else None
         if dtype == "bool" or kind == "b":
             return given if kind == "b" and dtype == "bool" else None
+        if not isinstance(values, np.ndarray) and bool in _kinds(values):
+            # NumPy takes truth values among numbers for numbers.
+            return None
         return given.astype(self.dtype) if kind in "iuf" and self._holds(given) else None
 
     def _holds(self, numbers: Array) -> bool:
@@ -99,6 +102,10 @@ class TensorCheck:
         low, high = INT_LIMITS[dtype]
         whole = numbers.dtype.kind != "f" or bool((np.trunc(numbers) == numbers).all())
         return whole and bool(low <= numbers.min() and numbers.max() <= high)
+
+
+def _kinds(values: Any) -> set[type]:
+    return set(map(type, np.array(values, dtype=object).reshape(-1).tolist()))
 
 
 def _all_texts(values: Array) -> bool:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from serve_app.core.columns import Array
-from serve_app.errors import InvalidInput, ModelFailed, ServeError
+from serve_app.errors import InvalidInput, ModelFailed
 from serve_app.models.onnx_ends import DTYPES, Given, Graph, Said
 from serve_app.models.onnx_rows import Feeds, GraphRows, Run
 
 BATCHES = (1, 2, 7)
 """The numbers of rows that a graph must answer one by one, before anybody is served."""
-_RELATIVE, _ABSOLUTE = 1e-3, 1e-4
+_RELATIVE, _COARSE, _ABSOLUTE = 1e-4, 0.05, 1e-5
 
 
 def measured(
@@ -36,7 +36,8 @@ def measured(
     outputs: tuple[Said, ...]
     batch: int | None
     outputs, batch = together or _alone(graph, inputs, run, rows, fixed.pop() if fixed else 1)
-    _check_apart(run, rows, outputs, batch)
+    if batch != 1 and not _apart(run, rows, outputs, batch):
+        return _alone(graph, inputs, run, rows, 1) if batch is None else (outputs, batch)
     return outputs, batch
 
 
@@ -146,41 +147,49 @@ def _dtype(kind: str) -> str:
     return DTYPES[plain]
 
 
-def _check_apart(run: Run, rows: Feeds, outputs: Sequence[Said], batch: int | None) -> None:
-    """Refuse a graph that says something else of a row when others are beside it.
+def _apart(run: Run, rows: Feeds, outputs: Sequence[Said], batch: int | None) -> bool:
+    """Whether rows are answered alike alone and among others.
+
+    They are nearly alike where numbers are quantised by the range of a whole batch.
 
     Raises:
-        InvalidInput: it does; requests that are computed together would change each other.
+        InvalidInput: they are not, so that requests that are computed together would change
+            each other's answers.
     """
-    if batch == 1:
-        return
     said = GraphRows(run, outputs, batch)
+    count = len(next(iter(rows.values())))
     try:
         together = said(rows)
-        count = len(next(iter(rows.values())))
         alone = [said({k: a[at : at + 1] for k, a in rows.items()}) for at in range(count)]
-    except (ServeError, ValueError, IndexError) as error:
-        told = error.message if isinstance(error, ModelFailed) else str(error)
+    except Exception as error:
+        told = error.message if isinstance(error, ModelFailed) else str(error).partition("\n")[0]
         msg = f"the graph does not answer every row alike: {told}"
         raise InvalidInput(msg) from error
+    apart = True
     for one in outputs:
         single = np.concatenate([part[one.name] for part in alone])
-        if _differing(together[one.name], single) * 2 > count:
-            msg = (
-                f"what the graph says of a row ({one.name!r}) depends on the rows beside it, so "
-                "that requests that are computed together would change each other's answers"
-            )
-            raise InvalidInput(msg)
+        if _differing(together[one.name], single, _RELATIVE) * 2 > count:
+            apart = False
+            if _differing(together[one.name], single, _COARSE) * 2 > count:
+                msg = (
+                    f"what the graph says of a row ({one.name!r}) depends on the rows beside it, "
+                    "so that requests that are computed together would change each other's answers"
+                )
+                raise InvalidInput(msg)
+    return apart
 
 
-def _differing(together: Array, single: Array) -> int:
-    """How many rows differ by more than rounding explains."""
+def _differing(together: Array, single: Array, relative: float) -> int:
+    """How many rows differ by more than a part of their own size, or of the usual one."""
     if together.shape != single.shape:
         return len(together)
-    if together.dtype.kind == "f":
-        same = np.isclose(together, single, rtol=_RELATIVE, atol=_ABSOLUTE, equal_nan=True)
-    else:
+    if together.dtype.kind != "f":
         same = np.asarray(together == single)
+    else:
+        finite = np.abs(single[np.isfinite(single)])
+        usual = float(np.median(finite)) if finite.size else 0.0
+        absolute = max(_ABSOLUTE, relative * usual)
+        same = np.isclose(together, single, rtol=relative, atol=absolute, equal_nan=True)
     return int((~same.reshape(len(together), -1).all(axis=1)).sum())
 
 

@@ -309,11 +309,16 @@ def test_other_dialects_answer_by_the_names_of_outputs_or_refuse(client):
     assert body["outputs"] == {name: [values, values] for name, values in one.items()}
     answer = client.send(
         "POST",
-        "/invocations",
+        "/endpoints/simple/invocations",
         json={"instances": [row]},
-        headers={"accept": "text/csv", "x-amzn-sagemaker-target-model": "simple"},
+        headers={"accept": "text/csv"},
     )
-    assert answer.status_code in {400, 404}
+    assert answer.status_code == 400
+    assert "OUTPUT0, OUTPUT1" in answer.text
+    answer = client.send("POST", "/endpoints/simple/invocations", json={"instances": [row]})
+    assert answer.json()["predictions"] == [one]
+    strict = client.send("POST", "/tfs/v1/models/simple:predict", json={"instances": [row]})
+    assert strict.json() == {"predictions": [one]}
 
 
 @pytest.mark.parametrize(

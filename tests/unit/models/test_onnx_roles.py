@@ -279,6 +279,22 @@ def test_rows_that_change_each_other_are_refused():
         served(graph)
 
 
+def test_rows_that_are_quantised_by_the_range_of_a_batch_are_answered_one_by_one():
+    graph = made(
+        [
+            helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "scale", "zero"]),
+            helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
+        ],
+        [("x", "f", [None, 4])],
+        [("y", "f", [None, 4])],
+    )
+    rows = (X / np.abs(X).max(axis=1, keepdims=True) + 2).astype(np.float32)
+    _, model = served(graph, pd.DataFrame(rows, columns=list("abcd")))
+    run = onnxruntime.InferenceSession(graph.content).run
+    wanted = [run(None, {"x": rows[at : at + 1]})[0][0].tolist() for at in range(5)]
+    assert model.predict(Columns.from_block(COLUMNS.names, rows[:5])).values.tolist() == wanted
+
+
 def test_a_graph_that_takes_one_row_at_once_answers_them_one_by_one():
     fitted = LinearRegression().fit(X, X[:, 0] * 3)
     types = [("X", FloatTensorType([1, 4]))]
