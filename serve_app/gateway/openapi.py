@@ -252,10 +252,10 @@ _COMMON_SCHEMAS: dict[str, Any] = {
                 "items": {"$ref": "#/components/schemas/Violation"},
             },
             "total": {"description": "How many they are in all.", "type": "integer"},
-            "row": {"description": "The row that the model does not take.", "type": "integer"},
-            "column": {"description": "Its column, where one value is at fault.", **_STRING},
-            "seen": {"description": "What stands there.", **_STRING},
-            "cause": {"description": "What the model says of it.", **_STRING},
+            "cause": {
+                "description": "What the model says of a row that it does not take.",
+                **_STRING,
+            },
         },
     },
     "Violation": {
