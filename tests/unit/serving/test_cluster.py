@@ -10,7 +10,7 @@ import pytest
 
 from serve_app.errors import Conflict, InvalidInput, NotReady
 from serve_app.serving.cluster import Cluster, Options
-from serve_app.serving.environment import Ports, variables, write_proxy_launcher
+from serve_app.serving.environment import Ports, python_path, variables, write_proxy_launcher
 
 
 @pytest.fixture
@@ -134,3 +134,11 @@ def test_nobody_else_on_the_machine_may_administer_the_proxy(launched):
 
 def test_slow_headers_do_not_hold_a_connection_for_ever(launched):
     assert "defaults\n    timeout http-request 30s\n" in launched
+
+
+def test_modules_found_from_the_folder_here_are_found_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = os.pathsep.join([".", "own", "/elsewhere"])
+    found = python_path({"PYTHONPATH": given})["PYTHONPATH"].split(os.pathsep)
+    assert found == [str(tmp_path), str(tmp_path / "own"), "/elsewhere"]
+    assert python_path({}) == python_path({"PYTHONPATH": ""}) == {}
