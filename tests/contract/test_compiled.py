@@ -321,7 +321,7 @@ def test_what_others_convert_wrong_is_compiled_right(name):
     ("estimator", "reason"),
     [
         (xgboost.XGBClassifier(n_estimators=5, booster="gblinear"), "gblinear"),
-        (make_pipeline(SimpleImputer(), KNeighborsClassifier(weights="distance")), "weights"),
+        (make_pipeline(SimpleImputer(), KNeighborsClassifier(weights=np.ones_like)), "weights"),
         (make_pipeline(SimpleImputer(), KNeighborsClassifier(algorithm="brute")), "brute"),
         (make_pipeline(SimpleImputer(), PCA(2), GaussianNB().__class__()), None),
     ],

@@ -41,19 +41,6 @@ class CentreDistances(Operation):
 
 
 @dataclass(frozen=True, eq=False)
-class CentreScores(Operation):
-    """How near each centre is, as a score to which its class's prior is added."""
-
-    centres: Array
-    priors: Array
-
-    def __call__(self, x: Array, /) -> Array:
-        """Shape (rows, centres)."""
-        scores: Array = -(np.sqrt(squared_distances(x, self.centres)) ** 2) + self.priors
-        return scores
-
-
-@dataclass(frozen=True, eq=False)
 class Clouds(Operation):
     """Logarithms of how likely rows are under normal distributions, each with an offset.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.operation import Operation, in_turns
+from serve_app.models.compiled.operation import Operation, Refused, in_turns
 
 CELLS = 500_000
 """How many distances are computed at once; more rows take several turns."""
@@ -182,9 +182,15 @@ class NearVotes(Operation):
     classes: int
 
     def __call__(self, x: Array, /) -> Array:
-        """Shape (rows, classes)."""
+        """Shape (rows, classes).
+
+        Raises:
+            Refused: all points are endlessly far from a row.
+        """
         numbers = self.nearest(x)
         weights = _weights(self.nearest, x, numbers)
+        if (weights == 0).all(axis=1).any():
+            raise Refused("all neighbours of a row count for nothing")
         said = self.votes[numbers]
         shares = np.zeros((x.shape[0], self.classes))
         rows = np.arange(x.shape[0])

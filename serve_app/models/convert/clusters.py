@@ -8,21 +8,18 @@ from typing import Any
 import numpy as np
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
-from sklearn.neighbors import NearestCentroid
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.arithmetic import AsFloat, Elementwise
-from serve_app.models.compiled.classes import Difference, Largest, LogShares
+from serve_app.models.compiled.arithmetic import AsFloat
+from serve_app.models.compiled.classes import Largest, LogShares
 from serve_app.models.compiled.clusters import (
     CentreDistances,
-    CentreScores,
     Clouds,
     NearestCentre,
 )
 from serve_app.models.compiled.operation import Operation, chain
 from serve_app.models.convert.dispatch import (
     Given,
-    Inconvertible,
     Scored,
     as_array,
     dense,
@@ -43,25 +40,6 @@ def _distances(model: Any, given: Given) -> tuple[Operation, Given]:
     centres = as_array(model.cluster_centers_)
     operation = chain(screened(given), AsFloat(), CentreDistances(centres))
     return operation, replace(given.matrix(len(centres)), sparse=False)
-
-
-@predicts(NearestCentroid)
-def _nearest_centroid(model: Any, given: Given) -> Scored:
-    dense(given, model)
-    if model.metric != "euclidean":
-        msg = f"a NearestCentroid measures by the metric {model.metric!r}"
-        raise Inconvertible(msg)
-    labels = as_array(model.classes_)
-    spread = as_array(model.within_class_std_dev_)
-    scale = np.where(spread == 0, 1.0, spread)
-    centres = as_array(model.centroids_)
-    priors = 2.0 * np.log(model.class_prior_)
-    scores = chain(Elementwise("divide", scale), CentreScores(centres / scale, priors))
-    alike = bool(np.isclose(model.class_prior_, 1 / len(labels)).all())
-    classes = NearestCentre(centres) if alike else chain(scores, Largest())
-    decision = chain(scores, Difference()) if len(labels) == 2 else scores
-    rows = screened(given, dtype="float64")
-    return Scored(rows, decision, chain(scores, LogShares()), classes, labels)
 
 
 @predicts(GaussianMixture, BayesianGaussianMixture)
