@@ -102,4 +102,5 @@ def kind_of(columns: Columns) -> Kind:
     """What must be alike for rows to be stacked: names, dtypes, shapes, whether in one block."""
     if columns.block is not None:
         return (columns.names, columns.block.dtype)
-    return (columns.names, *[(array.dtype, array.shape[1:]) for array in columns.arrays])
+    arrays = columns.arrays
+    return (columns.names, *[a.dtype if a.ndim == 1 else (a.dtype, a.shape[1:]) for a in arrays])
