@@ -9,6 +9,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
+from serve_app.cli.xgboost_options import told
 from serve_app.core.signature import Output, Signature
 from serve_app.errors import NotFound
 from serve_app.registry.manifest import Compiled
@@ -79,11 +80,7 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         ("git commit", manifest.git_commit),
         ("files", ", ".join(f"{f.path} ({f.size_bytes} bytes)" for f in manifest.files)),
     ]
-    shown += [
-        (name, manifest.parameters[name])
-        for name in ("iterations", "missing", "offset")
-        if name in manifest.parameters
-    ]
+    shown += told(manifest)
     if manifest.compiled is not None:
         shown.append(
             ("computed by", compiled_line(manifest.compiled, len(manifest.signature.inputs)))

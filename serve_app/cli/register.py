@@ -203,9 +203,8 @@ def _tell(manifest: Any, source: Opened, *, as_json: bool) -> None:
 
 def _lines(manifest: Any) -> Iterator[str]:
     """What people should know of a new version."""
-    for name in ("iterations", "missing", "offset"):
-        if name in manifest.parameters:
-            yield f"{name}: {manifest.parameters[name]}"
+    for name, value in xgboost_options.told(manifest):
+        yield f"{name}: {value}"
     if manifest.compiled is not None:
         yield compiled_line(manifest.compiled, len(manifest.signature.inputs))
     if manifest.signature.by_position:

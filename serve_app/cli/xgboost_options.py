@@ -46,6 +46,12 @@ def declared(estimator: Any, frame: Any, options: Options, *, status: Any) -> tu
     return model, as_trained(model, frame)
 
 
+def told(manifest: Any) -> list[tuple[str, Any]]:
+    """What was said of a version of XGBoost's, or taken for granted: names and values."""
+    names = ("iterations", "missing", "offset") if manifest.flavour == "xgboost" else ()
+    return [(name, manifest.parameters[name]) for name in names if name in manifest.parameters]
+
+
 def _choice(iterations: str | None) -> Choice | None:
     if iterations is None or iterations in {"best", "all"}:
         return cast("Choice | None", iterations)

@@ -19,6 +19,7 @@ _SEVERAL = 5
 _INVENTED = {
     "catboost": re.compile(r"\d+"),
     "lightgbm": re.compile(r"Column_\d+"),
+    "xgboost": re.compile(r"f\d+"),
 }
 """The names that a library makes up itself when it is given a matrix."""
 

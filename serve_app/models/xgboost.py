@@ -17,11 +17,12 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Output, Signature, Target
-from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed, RowsRefused
-from serve_app.models import raw_scores, several
+from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed
+from serve_app.models import raw_scores
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Stored
 from serve_app.models.xgboost_rows import Asked, Rows, asked, gap
+from serve_app.models.xgboost_said import failed, nothing, of_booster, yes_or_no
 from serve_app.models.xgboost_trained import (
     WRAPPERS,
     both_of_margins,
@@ -85,7 +86,7 @@ class XGBoostFlavour:
         values, shares = user_prediction(estimator, rows)
         output = signature.output
         if output.targets:
-            return _yes_or_no(values if shares is None else shares)
+            return yes_or_no(values if shares is None else shares)
         if output.kind != "classification":
             return Prediction(values)
         named = label_array(output.labels).take(values.astype(np.intp))
@@ -148,7 +149,7 @@ class _Boosted:
         try:
             margins = self._margins(columns)
         except Exception as error:
-            raise _failed(error) from error
+            raise failed(error) from error
         return replace(prediction, scores=margins)
 
     def _margins(self, columns: Columns) -> Array:
@@ -185,10 +186,10 @@ class WrapperModel(_Boosted):
             ModelFailed: XGBoost failed.
         """
         if columns.rows == 0:
-            return _nothing(self._output, self._labels)
+            return nothing(self._output, self._labels)
         try:
             if self._output.targets:
-                return _yes_or_no(self._likely(columns))
+                return yes_or_no(self._likely(columns))
             if not self._classifies:
                 return Prediction(self._said(columns))
             if not self._output.probabilities:
@@ -198,7 +199,7 @@ class WrapperModel(_Boosted):
                 return Prediction(self._labels[numbers], probabilities)
             probabilities = self._likely(columns)
         except Exception as error:
-            raise _failed(error) from error
+            raise failed(error) from error
         return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
 
     def _said(self, columns: Columns, **more: bool) -> Array:
@@ -235,12 +236,12 @@ class BoosterModel(_Boosted):
             ModelFailed: XGBoost failed.
         """
         if columns.rows == 0:
-            return _nothing(self._output, self._labels)
+            return nothing(self._output, self._labels)
         try:
             raw = self._said(columns, output_margin=False)
         except Exception as error:
-            raise _failed(error) from error
-        return _of_booster(raw, self._output, self._labels)
+            raise failed(error) from error
+        return of_booster(raw, self._output, self._labels)
 
     def _margins(self, columns: Columns) -> Array:
         return self._said(columns, output_margin=True)
@@ -297,34 +298,3 @@ def _classes(booster: xgboost.Booster) -> int:
 def _learned(booster: xgboost.Booster) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(booster.save_config())["learner"]["learner_model_param"]
     return found
-
-
-def _of_booster(said: Array, output: Output, labels: Array) -> Prediction:
-    """What a booster predicts, as the signature says it."""
-    if output.targets:
-        return _yes_or_no(said)
-    if output.kind != "classification":
-        return Prediction(said)
-    if not output.probabilities:
-        return Prediction(labels.take(said.astype(np.intp)))
-    shares = said if said.ndim == 2 else np.column_stack([np.float32(1) - said, said])
-    return Prediction(labels.take(np.argmax(shares, axis=1)), shares)
-
-
-def _yes_or_no(probabilities: Array) -> Prediction:
-    """What XGBoost's own classifier says of several labels: yes above 0.5."""
-    return Prediction((probabilities > np.float32(0.5)).astype(np.int64), probabilities)
-
-
-def _nothing(output: Output, labels: Array) -> Prediction:
-    if output.targets:
-        return several.nothing(output)
-    empty = np.empty((0, len(labels)), np.float32) if output.probabilities else None
-    return Prediction(labels[:0] if len(labels) else np.empty(0, np.float32), empty)
-
-
-def _failed(error: Exception) -> ModelFailed | RowsRefused:
-    if isinstance(error, xgboost.core.XGBoostError) and "contains `inf`" in str(error):
-        msg = "the model does not take these rows: they hold infinities, or numbers beyond float32"
-        return RowsRefused(msg)
-    return ModelFailed(f"XGBoost failed ({type(error).__name__})")

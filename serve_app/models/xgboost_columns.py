@@ -16,7 +16,7 @@ from serve_app.core.signature import Column
 from serve_app.errors import InvalidInput
 from serve_app.models.frames import describe
 from serve_app.models.sentinels import Suspect, suspects
-from serve_app.models.xgboost_trained import Trained, iterations, trained
+from serve_app.models.xgboost_trained import Trained, iterations, made_up, trained
 
 CATEGORY = "c"
 # How XGBoost's JSON numbers the types of arrays.
@@ -32,7 +32,7 @@ def known_names(estimator: Any, given: Sequence[str] = ()) -> tuple[str, ...] | 
     """
     model = trained(estimator)
     names = model.booster.feature_names
-    if not names or (_by_default(names) and not set(names) <= set(given)):
+    if not names or (made_up(names) and not set(names) <= set(given)):
         return None
     return tuple(names) if model.offset is None else (*names, model.offset)
 
@@ -89,7 +89,7 @@ def positions(names: Sequence[str], booster: xgboost.Booster) -> list[str] | Non
     if known is None:
         return None
     known = list(known)
-    if not known or list(names) == known or _by_default(known):
+    if not known or list(names) == known or made_up(known):
         return known
     msg = f"the model knows the columns {known}, and the version's are {list(names)}"
     raise ValueError(msg)
@@ -119,10 +119,6 @@ def _categories(entry: dict[str, Any]) -> pd.Index[Any]:
     text, ends = bytes(entry["values"]), entry["offsets"]
     words = [text[a:b].decode() for a, b in pairwise(ends)]
     return pd.Index(words, dtype=object)
-
-
-def _by_default(names: Sequence[str]) -> bool:
-    return list(names) == [f"f{at}" for at in range(len(names))]
 
 
 def _ordered(model: Trained, frame: pd.DataFrame) -> pd.DataFrame:

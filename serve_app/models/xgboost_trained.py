@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -73,6 +74,14 @@ class Trained:
         return found
 
     @property
+    def feature_names_in_(self) -> tuple[str, ...] | None:
+        """The columns that it knows by name, the offset last; XGBoost's own f0, f1, … are none."""
+        names = self.booster.feature_names
+        if not names or made_up(names):
+            return None
+        return tuple(names) if self.offset is None else (*names, self.offset)
+
+    @property
     def gap(self) -> float:
         """The number that stands for a gap, NaN where only NaN does."""
         if self.missing is not None:
@@ -117,11 +126,17 @@ def from_file(content: Any) -> Trained:
         return Trained(booster)
     settings = json.loads(said)
     settings = settings if isinstance(settings, dict) else {}
-    kind = _BY_TYPE.get(str(settings.get("_estimator_type"))) or _by_objective(booster)
+    kind = _BY_TYPE.get(str(settings.get("_estimator_type"))) or str(settings.get("type"))
+    kind = kind if kind in WRAPPERS else _by_objective(booster)
     wrapper = WRAPPERS[kind]()
     wrapper.load_model(content)
     missing = settings.get("missing")
     return Trained(wrapper, float(missing) if isinstance(missing, (int, float)) else None)
+
+
+def made_up(names: Sequence[str]) -> bool:
+    """Whether names are those that XGBoost gives columns of arrays."""
+    return list(names) == [f"f{at}" for at in range(len(names))]
 
 
 def objective(booster: xgboost.Booster) -> str:

@@ -135,6 +135,23 @@ def test_the_objective_tells_the_kind_where_the_file_does_not(tmp_path):
         assert type(from_file(tmp_path / "model.ubj").model).__name__ == kind
 
 
+def test_files_of_the_first_versions_name_the_class(tmp_path):
+    booster = xgboost.train({"objective": "reg:logistic"}, xgboost.DMatrix(X, YES), 2)
+    booster.set_attr(scikit_learn=json.dumps({"type": "XGBClassifier"}))
+    booster.save_model(tmp_path / "model.ubj")
+    assert type(from_file(tmp_path / "model.ubj").model).__name__ == "XGBClassifier"
+
+
+def test_only_a_version_of_arrays_says_that_it_goes_by_position(tmp_path):
+    for name, columns in (("frame", None), ("array", ["f0", "f1", "f2"])):
+        data = xgboost.DMatrix(X, Y) if columns is None else xgboost.DMatrix(X.to_numpy(), Y)
+        data.feature_names = columns or data.feature_names
+        booster = xgboost.train({}, data, 2)
+        for at, model in enumerate((booster, Trained(booster))):
+            _, manifest = said_by(model, X, tmp_path, f"{name}{at}")
+            assert manifest.signature.by_position is (name == "array")
+
+
 def test_files_of_former_versions_say_which_number_is_a_gap(tmp_path):
     booster = stopped()
     settings = {"_estimator_type": "regressor", "missing": -999.0, "n_estimators": 60}
