@@ -75,7 +75,7 @@ def compared(holder: str, trained: str | None) -> str | None:
     if words is None:
         return None
     return (
-        f"warning: {holder} was {words}: it loads and answers, but whether it answers as it did "
+        f"{holder} was {words}: it loads and answers, but whether it answers as it did "
         f"there was not compared; {advice(trained)} to be sure"
     )
 
