@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from serve_app.engine.load import load
 from serve_app.engine.register import Candidate, Coarser, register
@@ -67,7 +67,7 @@ def test_what_costs_more_than_is_tolerated_is_not_registered():
 
 def test_what_has_no_coarser_form_is_refused():
     with pytest.raises(InvalidInput, match="cannot be compiled"):
-        quantised(SVC(), LABEL, "int8")
+        quantised(GaussianProcessClassifier(), LABEL, "int8")
 
 
 def test_a_quantised_version_has_no_form_of_its_library():
