@@ -50,7 +50,7 @@ from serve_app.models.frames import to_columns
 from serve_app.models.signature import infer
 
 ROWS = 150
-SHARE = 0.8
+SHARE = 0.9
 RNG = np.random.default_rng(1)
 NUMBERS = pd.DataFrame({f"c{i}": RNG.normal(size=ROWS).round(2) for i in range(4)})
 WHOLE = NUMBERS.abs().round(0)

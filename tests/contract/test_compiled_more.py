@@ -339,7 +339,7 @@ def test_what_people_bring_compiles_and_answers_like_its_library(name):
         (ridge(function(np.cumsum, kw_args={"axis": 1})), PLAIN, "code of its own"),
         (scaled(SVC(kernel=lambda a, b: a @ b.T)), PLAIN, "kernel of its own"),
         (of_text(TfidfVectorizer(tokenizer=str.split)), TEXTS, "code of its own"),
-        (ridge(SplineTransformer(4, degree=1, extrapolation="linear")), PLAIN, "straight lines"),
+        (ridge(SplineTransformer(4, degree=1, extrapolation="linear")), PLAIN, "beyond its ends"),
         (ridge(IterativeImputer(sample_posterior=True, max_iter=1)), GAPS, "at random"),
     ],
 )

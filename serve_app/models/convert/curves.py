@@ -23,6 +23,8 @@ from serve_app.models.convert.dispatch import (
 from serve_app.models.convert.rows import floats
 
 Converted = tuple[Operation, Given]
+# Below, scikit-learn counts the degree up from column to column, or leaves rows out.
+_LEAST_DEGREE = {"constant": 1, "linear": 2}
 
 
 @transforms(PowerTransformer)
@@ -51,9 +53,11 @@ def _quantiles(quantiles: Any, given: Given) -> Converted:
 @transforms(SplineTransformer)
 def _splines(splines: Any, given: Given) -> Converted:
     dense(given, splines)
-    if splines.extrapolation == "linear" and splines.degree < 2:
-        # scikit-learn counts the degree up from column to column there.
-        msg = "a SplineTransformer goes on in straight lines from splines of degree 0 or 1"
+    if splines.degree < _LEAST_DEGREE.get(splines.extrapolation, 0):
+        msg = (
+            f"a SplineTransformer goes on beyond its ends ({splines.extrapolation}) from splines "
+            f"of degree {splines.degree}"
+        )
         raise Inconvertible(msg)
     to_matrix, given = numbers(given)
     nan = getattr(splines, "handle_missing", "error") == "zeros"
