@@ -13,10 +13,8 @@ from serve_app.models.containers import handed
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.evaluate import evaluate as evaluation
 from serve_app.models.feature_names import bound
-from serve_app.models.frames import describe
-from serve_app.models.onnx_ends import Graph
 from serve_app.models.xgboost_columns import as_trained, described
-from serve_app.models.xgboost_trained import fitted_again, is_xgboost
+from serve_app.models.xgboost_trained import fitted_again
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +54,7 @@ class Candidate:
     code: Code = NONE
 
 
-def in_order(candidate: Candidate) -> Candidate:
+def in_order(candidate: Candidate, flavour: str) -> Candidate:
     """The candidate with the columns of its frame in the order in which the model knows them.
 
     Plain values become categories where the model knows those.
@@ -64,24 +62,15 @@ def in_order(candidate: Candidate) -> Candidate:
     Raises:
         InvalidInput: they are not those that it was trained on.
     """
-    if isinstance(candidate.estimator, Graph):
+    if flavour == "onnx":
         return candidate
-    if is_xgboost(candidate.estimator):
-        frame = as_trained(candidate.estimator, candidate.frame)
-        inputs = described(candidate.inputs, frame) if candidate.inputs else None
-        return replace(candidate, frame=frame, inputs=inputs)
-    return _in_order(candidate)
-
-
-def _in_order(candidate: Candidate) -> Candidate:
-    frame = typed(candidate.estimator, bound(candidate.estimator, candidate.frame))
-    if frame is candidate.frame or candidate.inputs is None:
-        return replace(candidate, frame=frame)
-    inputs = {column.name: column for column in candidate.inputs}
-    for column in describe(frame):
-        if column.frame_dtype == "category" != inputs[column.name].frame_dtype:
-            inputs[column.name] = replace(column, nullable=inputs[column.name].nullable)
-    return replace(candidate, frame=frame, inputs=[inputs[str(name)] for name in frame.columns])
+    estimator = candidate.estimator
+    if flavour == "xgboost":
+        frame = as_trained(estimator, candidate.frame)
+    else:
+        frame = typed(estimator, flavour, bound(estimator, candidate.frame))
+    inputs = described(candidate.inputs, frame) if candidate.inputs else None
+    return replace(candidate, frame=frame, inputs=inputs)
 
 
 def evaluated(candidate: Candidate, signature: Signature) -> tuple[Candidate, tuple[str, ...]]:

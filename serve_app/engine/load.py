@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
@@ -18,6 +20,8 @@ from serve_app.models.replay import check, sample_columns
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Selecting:
@@ -32,33 +36,22 @@ class Selecting:
 
     def predict(self, columns: Columns) -> Prediction:
         """Predict every row."""
-        own = columns.select(self.names)
-        try:
-            return self.model.predict(own)
-        except Exception as error:
-            refusal = self.blame(self.model.predict, own, error)
-            if refusal is None:
-                raise
-            raise refusal from error
+        return self._asked(self.model.predict, columns)
 
     def predict_with_scores(self, columns: Columns) -> Prediction:
         """Predict every row, with its raw scores."""
-        own = columns.select(self.names)
-        try:
-            return self.model.predict_with_scores(own)
-        except Exception as error:
-            refusal = self.blame(self.model.predict_with_scores, own, error)
-            if refusal is None:
-                raise
-            raise refusal from error
+        return self._asked(self.model.predict_with_scores, columns)
 
     def transform(self, columns: Columns) -> Columns:
         """Transform every row."""
+        return self._asked(self.model.transform, columns)
+
+    def _asked(self, compute: Callable[[Columns], T], columns: Columns) -> T:
         own = columns.select(self.names)
         try:
-            return self.model.transform(own)
+            return compute(own)
         except Exception as error:
-            refusal = self.blame(self.model.transform, own, error)
+            refusal = self.blame(compute, own, error)
             if refusal is None:
                 raise
             raise refusal from error

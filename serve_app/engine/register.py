@@ -18,10 +18,9 @@ from serve_app.errors import InvalidInput
 from serve_app.models import owner
 from serve_app.models.compilation import BACKEND, Compilation, compilation
 from serve_app.models.compiled.model import FILE as COMPILED
-from serve_app.models.coverage import MAX_CELLS
+from serve_app.models.coverage import coverage
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
-from serve_app.models.flavour import Flavour
 from serve_app.models.frames import to_columns
 from serve_app.models.onnx_ends import Graph
 from serve_app.models.onnx_examined import examined
@@ -35,7 +34,6 @@ from serve_app.registry.store import Registry
 
 __all__ = ["Candidate", "Coarser", "register"]
 _log = logging.getLogger(__name__)
-COMPARED_ROWS = 20_000
 Compile = Literal["auto", "never", "required"]
 
 
@@ -71,7 +69,8 @@ def _register(
     coarser: Coarser | None,
 ) -> Manifest:
     trust, allow_pickle = consent
-    flavour, candidate, inferred = _understood(candidate)
+    name, flavour = owner(candidate.estimator)
+    candidate, inferred = _understood(candidate, name)
     warnings: tuple[str, ...] = ()
     if candidate.evaluate:
         _log.info("fitting it anew on parts of the data")
@@ -103,7 +102,7 @@ def _register(
     library = coarser is None
     draft = Draft(
         name=candidate.name,
-        flavour=owner(candidate.estimator)[0],
+        flavour=name,
         format=stored.format,
         signature=signature,
         libraries=dict(stored.libraries),
@@ -123,22 +122,21 @@ def _register(
     return registry.register(draft, files)
 
 
-def _understood(candidate: Candidate) -> tuple[Flavour, Candidate, Signature]:
-    """The flavour of a model, its data as it takes them, and what it takes and gives."""
-    name, flavour = owner(candidate.estimator)
-    candidate = in_order(candidate)
+def _understood(candidate: Candidate, flavour: str) -> tuple[Candidate, Signature]:
+    """A model with its data as it takes them, and what it takes and gives."""
+    candidate = in_order(candidate, flavour)
     if isinstance(candidate.estimator, Graph):
         looked_at = examined(candidate.estimator, candidate.frame, candidate.labels)
         candidate = replace(candidate, estimator=looked_at)
     inferred = infer(
         candidate.estimator,
-        name,
+        flavour,
         candidate.frame,
         candidate.labels,
         candidate.truth,
         targets=candidate.targets,
     )
-    return flavour, candidate, inferred
+    return candidate, inferred
 
 
 def _sample(model: Model, candidate: Candidate, signature: Signature) -> Sample | None:
@@ -161,8 +159,7 @@ def _compiled(
     if wanted == "never" or isinstance(candidate.estimator, Graph):
         # A graph is a compiled form already.
         return None
-    wide = max(1, candidate.frame.shape[1])
-    columns = to_columns(candidate.frame.head(min(COMPARED_ROWS, max(200, MAX_CELLS // wide))))
+    columns = to_columns(candidate.frame.head(coverage(candidate.frame.shape[1]).training))
     found = compilation(candidate.estimator, model, signature, columns)
     if wanted == "required" and found.content is None:
         msg = f"{candidate.name} cannot be compiled: {found.reason}"

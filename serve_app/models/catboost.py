@@ -23,7 +23,7 @@ from serve_app.models import raw_scores
 from serve_app.models.devices import Device
 from serve_app.models.feature_names import known_names
 from serve_app.models.flavour import Stored
-from serve_app.models.frames import Framer, matrix
+from serve_app.models.frames import Framer, fit_a_matrix, matrix
 
 MODEL = "model.cbm"
 SETTINGS = "settings.json"
@@ -129,7 +129,8 @@ class CatBoostModel:
             "text_features": model.get_text_feature_indices(),
         }
         self._framer = Framer(signature.inputs)
-        self._rows = matrix if self._is_numeric(signature) else self._framer.frame
+        numbers = not any(self._kinds.values()) and fit_a_matrix(signature.inputs)
+        self._rows = matrix if numbers else self._framer.frame
         self._own = None
         if signature.output.kind == "classification" and _renamed(model, signature):
             self._own = {value: place for place, value in enumerate(_labels(model))}
@@ -199,14 +200,6 @@ class CatBoostModel:
         place = len(self._names) if found is None else int(found[1])
         where = f" (column {self._names[place]!r})" if place < len(self._names) else ""
         return RowsRefused(f"the model does not take these rows: {said}{where}")
-
-    def _is_numeric(self, signature: Signature) -> bool:
-        return not any(self._kinds.values()) and not any(
-            column.dtype == "string"
-            or column.frame_dtype == "category"
-            or (column.dtype == "bool" and column.nullable)
-            for column in signature.inputs
-        )
 
     def _nothing(self) -> Prediction:
         output = self._output

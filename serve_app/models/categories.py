@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 
 from serve_app.errors import InvalidInput
-from serve_app.models import module_of, owner
+from serve_app.models import module_of
 
 
-def typed(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
+def typed(estimator: Any, flavour: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with categories in each column for which the model knows some.
 
     A column that holds categories already stays as it is: the library itself brings them into
@@ -24,7 +24,6 @@ def typed(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InvalidInput: a column holds a value that is none of its categories.
     """
-    flavour, _ = owner(estimator)
     if flavour != "lightgbm":
         return frame
     changed = frame

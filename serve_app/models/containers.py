@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse
 
 from serve_app.core.columns import Columns
 from serve_app.core.signature import Container
 from serve_app.errors import InvalidInput
 from serve_app.models.feature_names import knows_names
 from serve_app.models.frames import Framer, matrix
+from serve_app.models.several import dense
 
 PROBED_ROWS = 200
 
@@ -84,9 +84,10 @@ def find(
     tried, refusals = _tried(ask, probe)
     if not tried:
         raise refusals[0]
-    best = _best(tried, frame, knows=knows_names(estimator, frame), fit=fit)
+    knows = knows_names(estimator, frame)
+    best = _best(tried, frame, knows=knows, fit=fit)
     container = best.container
-    if container in {"series", "list"} or frame.shape[1] < 2 or knows_names(estimator, frame):
+    if container in {"series", "list"} or frame.shape[1] < 2 or knows:
         return Found(container, by_position=False)
     return Found(container, by_position=not _goes_by_name(ask, probe, best))
 
@@ -161,17 +162,13 @@ def _goes_by_name(ask: Callable[[Any], Any], probe: pd.DataFrame, best: _Tried) 
 
 
 def _same(one: Any, other: Any) -> bool:
-    first, second = _dense(one), _dense(other)
+    first, second = dense(one), dense(other)
     if first.shape != second.shape:
         return False
     if first.dtype.kind in "fiub" and second.dtype.kind in "fiub":
         return bool(np.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True))
     same: bool = first.astype(str).tolist() == second.astype(str).tolist()
     return same
-
-
-def _dense(said: Any) -> Any:
-    return np.asarray(said.toarray() if scipy.sparse.issparse(said) else said)
 
 
 def refused(error: Exception) -> InvalidInput:

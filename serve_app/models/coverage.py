@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_TRAINING = 20_000
 MAX_ROWS = 40_000
 MAX_CELLS = 20_000_000
 MAX_HALVINGS = 10_000
@@ -20,11 +21,12 @@ BATCH_CELLS = 2_000_000
 class Coverage:
     """Bounds of a proof.
 
-    `rows` are made up with one column changed each, `batch` of them are asked about at once at
-    the most, and so many `halvings` of them may go into telling refused rows from their
-    neighbours.
+    So many rows of the `training` data are compared. `rows` are made up with one column changed
+    each, `batch` of them are asked about at once at the most, and so many `halvings` of them may
+    go into telling refused rows from their neighbours.
     """
 
+    training: int
     rows: int
     batch: int
     halvings: int
@@ -38,6 +40,7 @@ def coverage(columns: int) -> Coverage:
     """What is affordable for so many columns."""
     width = max(1, columns)
     return Coverage(
+        training=min(MAX_TRAINING, max(200, MAX_CELLS // width)),
         rows=min(MAX_ROWS, max(500, MAX_CELLS // width)),
         batch=min(BATCH_ROWS, max(50, BATCH_CELLS // width)),
         halvings=min(MAX_HALVINGS, max(40, COLUMNS_AND_HALVINGS // width)),

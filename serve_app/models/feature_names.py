@@ -53,6 +53,19 @@ def bound(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     columns = [str(name) for name in frame.columns]
     found = _matched(names, columns, underscores=_holds_lightgbm(estimator))
+    return arranged(frame, names, found, elsewhere="name the target")
+
+
+def arranged(
+    frame: pd.DataFrame, names: Sequence[str], found: Sequence[int | None], *, elsewhere: str
+) -> pd.DataFrame:
+    """The columns of a frame by names; `found` says where each stands, None for nowhere.
+
+    `elsewhere` says what a column that is none of them may be beside too much.
+
+    Raises:
+        InvalidInput: one of them is missing, or one is there besides.
+    """
     lacking = [name for name, position in zip(names, found, strict=True) if position is None]
     besides = [str(name) for at, name in enumerate(frame.columns) if at not in set(found)]
     if lacking:
@@ -63,7 +76,7 @@ def bound(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
     if besides:
         msg = (
             f"the data has {_columns(besides)}, which the model was not trained on; leave "
-            f"{'them' if len(besides) > 1 else 'it'} out, or name the target"
+            f"{'them' if len(besides) > 1 else 'it'} out, or {elsewhere}"
         )
         raise InvalidInput(msg, columns=besides)
     order = [position for position in found if position is not None]

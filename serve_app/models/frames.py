@@ -7,7 +7,7 @@ again, whatever body the rows came in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +77,16 @@ class Framer:
         )
         frame.columns = self._index
         return frame
+
+
+def fit_a_matrix(inputs: Iterable[Column]) -> bool:
+    """Whether a matrix holds columns as well as a frame: numbers, truth values without gaps."""
+    return all(
+        column.is_numeric
+        and column.frame_dtype != "category"
+        and not (column.dtype == "bool" and column.nullable)
+        for column in inputs
+    )
 
 
 def matrix(columns: Columns) -> Array:

@@ -21,7 +21,7 @@ from serve_app.models import raw_scores
 from serve_app.models.devices import Device
 from serve_app.models.feature_names import known_names
 from serve_app.models.flavour import Stored
-from serve_app.models.frames import Framer, matrix
+from serve_app.models.frames import Framer, fit_a_matrix, matrix
 
 MODEL = "model.txt"
 SETTINGS = "settings.json"
@@ -124,7 +124,7 @@ class LightGBMModel:
         self._classifies = signature.output.kind == "classification"
         self._labels = label_array(signature.output.labels)
         self._framer = Framer(signature.inputs)
-        self._rows = _numbers if _all_numbers(signature) else self._framer.frame
+        self._rows = _numbers if fit_a_matrix(signature.inputs) else self._framer.frame
 
     def predict(self, columns: Columns) -> Prediction:
         """The library's probabilities with the class of the largest one, or its values.
@@ -259,15 +259,6 @@ def categories(estimator: Any) -> dict[int, list[Any]]:
 def _of_classes(said: Array) -> Array:
     """Probabilities of all classes; of two classes LightGBM says that of the second."""
     return said if said.ndim == 2 else np.vstack((1.0 - said, said)).transpose()
-
-
-def _all_numbers(signature: Signature) -> bool:
-    return not any(
-        column.dtype == "string"
-        or column.frame_dtype == "category"
-        or (column.dtype == "bool" and column.nullable)
-        for column in signature.inputs
-    )
 
 
 def _numbers(columns: Columns) -> Array:

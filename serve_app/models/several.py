@@ -107,7 +107,7 @@ def nothing(output: Output) -> Prediction:
 
 
 def dense(found: Any) -> Array:
-    """What a library predicts as an array; some give sparse matrices to who trained on one."""
+    """What a library gives as an array; some give sparse matrices, and some frames."""
     return found.toarray() if scipy.sparse.issparse(found) else np.asarray(found)
 
 

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import scipy.sparse
 
 from serve_app.core.signature import SEVERAL, Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
@@ -160,9 +159,7 @@ def _columns(transformer: Any, rows: Any) -> tuple[Column, ...]:
     result = transformer.transform(rows)
     if isinstance(result, pd.DataFrame):
         return tuple(Column(c.name, c.dtype, c.nullable, zone=c.zone) for c in describe(result))
-    if scipy.sparse.issparse(result):
-        result = result.toarray()
-    result = np.asarray(result)
+    result = several.dense(result)
     names = [str(name) for name in transformer.get_feature_names_out()]
     dtype = "string" if result.dtype == object else str(result.dtype)
     return tuple(Column(name, dtype) for name in names)

@@ -11,7 +11,6 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pandas as pd
-import scipy.sparse
 import sklearn
 import skops
 import skops.io
@@ -77,7 +76,7 @@ class SklearnFlavour:
         given = handed(rows, signature.container or container_of(estimator))
         output = signature.output
         if output.kind == "transform":
-            return Prediction(_dense(estimator.transform(given)))
+            return Prediction(several.dense(estimator.transform(given)))
         if output.targets:
             return several.computes(estimator, output)(given)
         values = np.asarray(several.says(estimator)(given))
@@ -217,9 +216,7 @@ class SklearnModel:
             raise _failed(self._estimator, error) from error
         if hasattr(result, "columns"):
             return to_columns(result)
-        if scipy.sparse.issparse(result):
-            result = result.toarray()
-        result = np.asarray(result)
+        result = several.dense(result)
         if result.dtype == object:
             return Columns.of({name: result[:, j] for j, name in enumerate(names)})
         return Columns.from_block(names, result)
@@ -316,15 +313,6 @@ def named_classes(values: Array, estimator: Any, labels: tuple[Any, ...]) -> Arr
         return values
     numbers = {value: number for number, value in enumerate(own)}
     return label_array(labels).take([numbers[value] for value in values.tolist()])
-
-
-def _dense(result: Any) -> Array:
-    if isinstance(result, pd.DataFrame):
-        return result.to_numpy()
-    if scipy.sparse.issparse(result):
-        result = result.toarray()
-    dense: Array = np.asarray(result)
-    return dense
 
 
 def _empty(dtype: str) -> Array:

@@ -14,6 +14,7 @@ import xgboost
 
 from serve_app.core.signature import Column
 from serve_app.errors import InvalidInput
+from serve_app.models.feature_names import arranged
 from serve_app.models.frames import describe
 from serve_app.models.sentinels import Suspect, suspects
 from serve_app.models.xgboost_trained import Trained, iterations, made_up, trained
@@ -134,20 +135,8 @@ def _ordered(model: Trained, frame: pd.DataFrame) -> pd.DataFrame:
             )
             raise InvalidInput(msg)
         return frame
-    lacking = [name for name in wanted if name not in given]
-    besides = [name for name in given if name not in wanted]
-    if lacking:
-        msg = f"the model was trained on the column {lacking[0]!r}, which the data does not have"
-        raise InvalidInput(msg, columns=lacking)
-    if besides:
-        msg = (
-            f"the data has the column {besides[0]!r}, which the model was not trained on; leave "
-            "it out, or name it as the target or the offset"
-        )
-        raise InvalidInput(msg, columns=besides)
-    if given == list(wanted):
-        return frame
-    return frame.iloc[:, [given.index(name) for name in wanted]]
+    places = [given.index(name) if name in given else None for name in wanted]
+    return arranged(frame, wanted, places, elsewhere="name it as the target or the offset")
 
 
 def _check_offset(model: Trained, given: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import xgboost
 
 from serve_app.core.columns import Array, Columns
 from serve_app.core.signature import Signature
-from serve_app.models.frames import Framer, matrix
+from serve_app.models.frames import Framer, fit_a_matrix, matrix
 from serve_app.models.xgboost_columns import positions
 
 
@@ -54,9 +54,7 @@ class Rows:
         self._features = None if offset is None else features
         self._offset = offset
         self._framer = Framer(inputs)
-        self._numbers = all(
-            column.dtype != "string" and column.frame_dtype != "category" for column in inputs
-        )
+        self._numbers = fit_a_matrix(inputs)
         # A matrix has no names to be compared, and those of the version have been.
         self.named = not self._numbers and self.names in (None, features)
 

@@ -43,11 +43,11 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils import all_estimators
 
-from serve_app.models import owner, parity, probes
-from serve_app.models.compilation import compilation
+from serve_app.models import parity, probes
 from serve_app.models.compiled.model import load_compiled
 from serve_app.models.frames import to_columns
 from serve_app.models.signature import infer
+from tests.contract.compiling import compiled
 
 ROWS = 150
 SHARE = 0.9
@@ -58,21 +58,6 @@ TWO = np.where(NUMBERS.c0 + NUMBERS.c1 * NUMBERS.c2 > 0, "a", "b").astype(object
 THREE = np.where(NUMBERS.c0 > 0.5, "x", np.where(NUMBERS.c1 > 0, "y", "z")).astype(object)
 SCORE = (NUMBERS.c0 * 2 + NUMBERS.c1**2 + RNG.normal(size=ROWS) * 0.1).to_numpy()
 BOTH = np.column_stack([SCORE, SCORE * 2])
-
-
-def compiled(estimator, frame):
-    """What became of compiling, with the library's own model and the signature."""
-    name, flavour = owner(estimator)
-    signature = infer(estimator, name, frame)
-    stored = flavour.dump(estimator, trust=(), allow_pickle=True)
-    native = flavour.load(
-        stored.files,
-        format=stored.format,
-        trusted_types=stored.trusted_types,
-        signature=signature,
-        allow_pickle=True,
-    )
-    return compilation(estimator, native, signature, to_columns(frame)), native, signature
 
 
 def constructed(kind, cls):

@@ -53,11 +53,10 @@ from sklearn.random_projection import GaussianRandomProjection
 from sklearn.svm import SVC, SVR, LinearSVC, NuSVC, NuSVR, OneClassSVM
 from xgboost import XGBClassifier
 
-from serve_app.models import owner
-from serve_app.models.compilation import compilation
 from serve_app.models.compiled.model import load_compiled
 from serve_app.models.frames import to_columns
 from serve_app.models.signature import infer
+from tests.contract.compiling import compiled
 
 ROWS = 110
 RNG = np.random.default_rng(7)
@@ -293,27 +292,12 @@ ESTIMATORS = {
 }  # fmt: skip
 
 
-def compiled(estimator, frame):
-    """What became of compiling, and the signature."""
-    name, flavour = owner(estimator)
-    signature = infer(estimator, name, frame)
-    stored = flavour.dump(estimator, trust=(), allow_pickle=True)
-    native = flavour.load(
-        stored.files,
-        format=stored.format,
-        trusted_types=stored.trusted_types,
-        signature=signature,
-        allow_pickle=True,
-    )
-    return compilation(estimator, native, signature, to_columns(frame)), signature
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_what_people_bring_compiles_and_answers_like_its_library(name):
     estimator, frame, target = ESTIMATORS[name]
     fitted = estimator.fit(frame, target)
-    found, signature = compiled(fitted, frame)
+    found, _, signature = compiled(fitted, frame)
     assert found.content is not None, found.reason
     model = load_compiled(found.content, signature)
     if signature.output.kind == "transform":
@@ -344,7 +328,7 @@ def test_what_people_bring_compiles_and_answers_like_its_library(name):
     ],
 )
 def test_what_has_no_compiled_form_says_why(estimator, frame, reason):
-    found, _ = compiled(estimator.fit(frame, YES), frame)
+    found, _, _ = compiled(estimator.fit(frame, YES), frame)
     assert found.content is None
     assert reason in found.reason
 

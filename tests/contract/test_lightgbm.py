@@ -68,7 +68,7 @@ def asked(registry, model, frame):
 
 def compiled(model, frame):
     """The model compiled, with what became of holding it against the library everywhere."""
-    bound = typed(model, frame)
+    bound = typed(model, "lightgbm", frame)
     signature = infer(model, "lightgbm", bound)
     flavour, found = stored(model)
     native = flavour.load(

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from serve_app.core.columns import Array, Columns
 from serve_app.core.signature import Signature
 from serve_app.errors import ModelFailed
+from serve_app.models import several
 from serve_app.models.compiled.arithmetic import ToMatrix
 from serve_app.models.compiled.model import Program
 from serve_app.models.compiled.operation import chain
@@ -77,7 +77,7 @@ def parts(estimator: Any, columns: Columns, signature: Signature) -> Iterator[Pa
         # Of samplers (imbalanced-learn's) rows see nothing after training.
         if step is not None and step != "passthrough" and not hasattr(step, "fit_resample"):
             rows = step.transform(rows)
-    rows = rows.toarray() if scipy.sparse.issparse(rows) else np.asarray(rows)
+    rows = several.dense(rows)
     if rows.dtype.kind not in "fiu":
         return
     for inner in _inside(estimator.steps[-1][1]):
