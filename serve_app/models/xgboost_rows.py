@@ -54,7 +54,12 @@ class Rows:
         self._features = None if offset is None else features
         self._offset = offset
         self._framer = Framer(inputs)
-        self._numbers = fit_a_matrix(inputs)
+        # To XGBoost truth values are numbers, and None among them is a gap as NaN is.
+        self._numbers = fit_a_matrix(
+            column
+            for column in inputs
+            if column.dtype != "bool" or column.frame_dtype == "category"
+        )
         # A matrix has no names to be compared, and those of the version have been.
         self.named = not self._numbers and self.names in (None, features)
 
