@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -60,8 +61,16 @@ def warn(message: str) -> None:
 
 
 def print_json(body: Any) -> None:
-    """Print JSON and nothing else."""
-    click.echo(json.dumps(body, indent=2, default=str))
+    """Print JSON and nothing else; numbers for which JSON has no word are null."""
+    click.echo(json.dumps(_finite(body), indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
