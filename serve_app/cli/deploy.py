@@ -15,6 +15,7 @@ from serve_app.cli.validate import require_valid
 from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ServerFault
 from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.messages import plain
 
 
 @click.command()
@@ -57,6 +58,6 @@ def serve_deploy(file: Path, running: Running) -> None:
         check=False,
     )
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-800:]
+        said = plain(done.stderr or done.stdout).strip()[-800:]
         msg = f"serve deploy refused {file}: {said}"
         raise ServerFault(msg)

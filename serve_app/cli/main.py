@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from serve_app import __version__
+from serve_app.cli import output
 from serve_app.errors import InvalidInput, ServeError
 
+LONGEST = 400
 COMMANDS = {
     "cluster": ("serve_app.cli.cluster:cluster", "Start and stop a local Ray cluster."),
+    "completion": ("serve_app.cli.shells:completion", "Let a shell complete commands and names."),
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
     "endpoints": ("serve_app.cli.endpoints:endpoints", "See endpoints and change weights."),
@@ -52,6 +57,16 @@ class Commands(click.Group):
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names of commands without importing them."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        names = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in sorted(COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
+        return [*names, *options]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -76,8 +91,13 @@ def cli(ctx: click.Context, debug: bool) -> None:
       serve-app status                      applications, replicas, endpoints
       serve-app predict diagnosis --data rows.csv
       serve-app cluster stop                stop everything
+
+    \b
+    With the tab key (bash; zsh and fish alike):
+      eval "$(serve-app completion bash)"
     """  # noqa: D301 - click looks for the character
     ctx.obj = debug
+    ctx.color = output.color()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -94,18 +114,25 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (ServeError, OSError) as error:
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing is left to be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        # Libraries raise whatever they like, and nobody outside can mend a traceback.
         if debug:
             raise
-        _explain(error)
+        _explain(error, given)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _explain(error: ServeError | OSError) -> None:
-    message = error.message if isinstance(error, ServeError) else str(error)
-    click.secho("error: ", fg="red", err=True, nl=False)
-    click.echo(message, err=True)
+def _explain(error: Exception, given: list[str]) -> None:
+    click.secho("error: ", fg="red", err=True, nl=False, color=output.color())
+    click.echo(_words(error, given), err=True, color=output.color())
     if isinstance(error, InvalidInput):
         violations: list[dict[str, Any]] = error.details.get("violations", [])
         for v in violations:
@@ -113,3 +140,18 @@ def _explain(error: ServeError | OSError) -> None:
             click.echo(
                 f"  {where}: {v['rule']}: expected {v['expected']}, got {v['seen']}", err=True
             )
+
+
+def _words(error: Exception, given: list[str]) -> str:
+    if isinstance(error, ServeError):
+        return error.message
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror is not None:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror}"
+    shown = said if len(said) <= LONGEST else f"{said[:LONGEST]} …"
+    doing = " ".join(["serve-app", *given[:2]])
+    return (
+        f"`{doing}` failed, and not for a reason that is known here: {type(error).__name__}: "
+        f"{shown} (with --debug it shows where)"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,15 +20,24 @@ from rich.table import Table
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
+def color() -> bool | None:
+    """False where nobody wants escape codes: NO_COLOR is set, or the terminal knows none.
+
+    Otherwise none: whether it is a terminal at all decides.
+    """
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") in {"dumb", "unknown"}
+    return False if unwanted else None
+
+
 def console() -> Console:
     """Standard output for people; as wide as needed where it is no terminal."""
-    made = Console(highlight=False)
-    return made if made.is_terminal else Console(highlight=False, width=160)
+    made = Console(highlight=False, force_terminal=color())
+    return made if sys.stdout.isatty() else Console(highlight=False, width=160)
 
 
 def progress() -> Console:
-    """Standard error, for what is going on."""
-    return Console(stderr=True, highlight=False)
+    """Standard error, for what is going on: silent where escape codes are not wanted."""
+    return Console(stderr=True, highlight=False, force_terminal=color())
 
 
 class _ToStatus(logging.Handler):
@@ -57,7 +68,7 @@ def progress_of(logger: str, status: Status) -> Iterator[None]:
 
 def warn(message: str) -> None:
     """Say on standard error what somebody should know who goes on."""
-    click.echo(click.style(f"warning: {message}", fg="yellow"), err=True)
+    click.secho(f"warning: {message}", fg="yellow", err=True, color=color())
 
 
 def print_json(body: Any) -> None:

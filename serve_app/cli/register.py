@@ -11,6 +11,7 @@ from typing import Any, cast
 import click
 
 from serve_app.cli import output, xgboost_options
+from serve_app.cli.completion import complete_model
 from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.cli.opened import Opened, opened
 from serve_app.errors import InvalidInput
@@ -20,7 +21,7 @@ DataOf = Callable[[str, str | None], tuple[Any, Any]]
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_model)
 @click.argument("file", metavar="PATH", type=click.Path(exists=True))
 @click.option(
     "--data",
@@ -185,6 +186,7 @@ def _candidate(name: str, source: Opened, given: _Given) -> Any:
         truth=given.target,
         targets=tuple(map(str, getattr(given.target, "columns", ()))),
         code=source.code,
+        project=source.folder,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from serve_app.cli import web
 from serve_app.config import HOME_VARIABLE, REFERENCE
-from serve_app.errors import NotReady
+from serve_app.errors import ServeError
 from serve_app.serving.cluster import Cluster
 
 _ROLES = {"fallback": " as its fallback", "preprocess": " for its preprocessing"}
@@ -25,7 +25,7 @@ def holders(state: str, registry: str) -> Holders:
     running = Cluster(Path(state)).running()
     if running is None:
         return {}
-    serve = web.get(f"{running.dashboard_url}/api/serve/applications/")
+    serve = web.get(f"{running.dashboard_url}/api/serve/applications/", keys=("applications",))
     configs = {
         name: body.get("deployed_app_config") or {} for name, body in serve["applications"].items()
     }
@@ -43,7 +43,7 @@ def holders(state: str, registry: str) -> Holders:
     declared = [body for config in configs.values() for body in _declared(config)]
     try:
         standing = web.get(f"{running.http_url}/v1/endpoints")["endpoints"] if configs else []
-    except NotReady:
+    except ServeError:
         # No gateway answers; what was deployed still says who would.
         standing = []
     for name, body in [*declared, *((one["name"], one) for one in standing)]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from serve_app.core.ports import Model
 from serve_app.core.signature import Signature
-from serve_app.engine.candidate import Candidate, evaluated, in_order
+from serve_app.engine.candidate import Candidate, evaluated, in_order, parted
 from serve_app.engine.coarser import Coarser, coarsened
+from serve_app.engine.commit import commit_of
 from serve_app.engine.prove import prove
 from serve_app.errors import InvalidInput
 from serve_app.models import owner
@@ -41,15 +41,18 @@ def register(
     registry: Registry,
     candidate: Candidate,
     *,
-    trust: Sequence[str] = (),
+    trust: Sequence[str] | str = (),
     allow_pickle: bool = False,
     compile: Compile = "auto",  # noqa: A002 - what people call it
     coarser: Coarser | None = None,
 ) -> Manifest:
     """Store an estimator, prove that what was stored answers like it, and give it a number.
 
-    It is compiled where that is possible, proven equal and faster; `compile` may forbid or
-    demand it. With `coarser` the compiled form alone is stored, quantised.
+    With the target of its rows (`truth`, or `target` where the frame holds that column), clones
+    of it are cross-validated beside a baseline. `trust` names types of the estimator that are
+    not known to be harmless (`package.*` for all of a package), `allow_pickle` stores what skops
+    cannot. It is compiled where that is possible, proven equal and faster; `compile` may forbid
+    or demand it. With `coarser` the compiled form alone is stored, quantised.
 
     Raises:
         InvalidInput: the estimator or its columns cannot be served, or compiling it was
@@ -57,8 +60,9 @@ def register(
         ArtifactRejected: what was stored does not answer like the estimator.
         RegistryFailed: the registry cannot be written.
     """
+    trusted = (trust,) if isinstance(trust, str) else trust
     with importable(candidate.code):
-        return _register(registry, candidate, (trust, allow_pickle), compile, coarser)
+        return _register(registry, parted(candidate), (trusted, allow_pickle), compile, coarser)
 
 
 def _register(
@@ -72,7 +76,7 @@ def _register(
     name, flavour = owner(candidate.estimator)
     candidate, inferred = _understood(candidate, name)
     warnings: tuple[str, ...] = ()
-    if candidate.evaluate:
+    if candidate.evaluate and candidate.truth is not None and candidate.evaluation is None:
         _log.info("fitting it anew on parts of the data")
         candidate, warnings = evaluated(candidate, inferred)
     own = [f"{module}.*" for module in candidate.code.modules]
@@ -108,7 +112,7 @@ def _register(
         libraries=dict(stored.libraries),
         training=_training(candidate),
         metrics=_metrics(candidate.evaluation),
-        git_commit=_git_commit(),
+        git_commit=commit_of([*filter(None, [candidate.project]), Path.cwd()]),
         origin=candidate.origin,
         parameters=dict(stored.parameters),
         sample=_sample(model, candidate, inferred),
@@ -201,14 +205,3 @@ def _metrics(evaluation: Evaluation | None) -> Metrics | None:
         baseline_cross_validated=evaluation.baseline_cross_validated,
         folds=evaluation.folds,
     )
-
-
-def _git_commit() -> str | None:
-    """The commit of the folder that somebody registers from, when it is a repository."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    said = subprocess.run(  # noqa: S603 - our own arguments
-        [git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return said.stdout.strip() or None if said.returncode == 0 else None
