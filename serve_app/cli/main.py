@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -91,10 +94,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
       serve-app status                      applications, replicas, endpoints
       serve-app predict diagnosis --data rows.csv
       serve-app cluster stop                stop everything
-
-    \b
-    With the tab key (bash; zsh and fish alike):
-      eval "$(serve-app completion bash)"
+      eval "$(serve-app completion bash)"   let the tab key complete commands and names
     """  # noqa: D301 - click looks for the character
     ctx.obj = debug
     ctx.color = output.color()
@@ -107,7 +107,8 @@ def main(arguments: list[str] | None = None) -> None:
     # Everywhere on the line, since nobody remembers where it belongs.
     given = [argument for argument in given if argument != "--debug"]
     try:
-        code = cli(given, standalone_mode=False, prog_name="serve-app")
+        with _quiet(debug=debug):
+            code = cli(given, standalone_mode=False, prog_name="serve-app")
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(1)
@@ -128,6 +129,15 @@ def main(arguments: list[str] | None = None) -> None:
         _explain(error, given)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _quiet(*, debug: bool) -> Iterator[None]:
+    """Keep what libraries say to programmers from people, unless somebody asks for it."""
+    with warnings.catch_warnings():
+        if not debug and not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        yield
 
 
 def _explain(error: Exception, given: list[str]) -> None:
@@ -151,7 +161,4 @@ def _words(error: Exception, given: list[str]) -> str:
         return f"{where}{error.strerror}"
     shown = said if len(said) <= LONGEST else f"{said[:LONGEST]} …"
     doing = " ".join(["serve-app", *given[:2]])
-    return (
-        f"`{doing}` failed, and not for a reason that is known here: {type(error).__name__}: "
-        f"{shown} (with --debug it shows where)"
-    )
+    return f"{doing}: {type(error).__name__}: {shown}; run it with --debug to see where"

@@ -98,6 +98,7 @@ def option_state(function: Callable[..., Any]) -> Callable[..., Any]:
     """The folder that knows the cluster."""
     return click.option(
         "--state",
+        type=click.Path(file_okay=False),
         default="./state",
         show_default=True,
         envvar="SERVE_APP_STATE",

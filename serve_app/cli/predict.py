@@ -60,19 +60,21 @@ def predict(
 
     With --target also how right it is: accuracy of classes, MAE, RMSE and R2 of numbers.
     """
+    parameters = dict(map(_key, keys))
     base = (url or Cluster(Path(state)).require().http_url).rstrip("/")
     signature = _signature(base, endpoint)
     rows, truth = _rows(data, signature, **reading)
     method = RAW_SCORES if raw_scores else PREDICT
-    body = {"instances": rows, "parameters": dict(map(_key, keys)), "signature_name": method}
+    body = {"instances": rows, "parameters": parameters, "signature_name": method}
     answer = web.post(f"{base}/v1/models/{endpoint}:predict", body, keys=("predictions",))
-    found = {}
-    if truth and not raw_scores:
-        found = scores(answer["predictions"], truth, signature.get("output") or {})
-    if as_json:
-        output.print_json({**answer, "truth": truth, "metrics": found} if truth else answer)
-        return
-    _print(endpoint, answer, truth, "raw score" if raw_scores else "prediction")
+    with web.understood(base):
+        found = {}
+        if truth and not raw_scores:
+            found = scores(answer["predictions"], truth, signature["output"])
+        if as_json:
+            output.print_json({**answer, "truth": truth, "metrics": found} if truth else answer)
+            return
+        _print(endpoint, answer, truth, "raw score" if raw_scores else "prediction")
     for name, metrics in found.items():
         click.echo(f"{name}: {_listed(metrics)}")
 
@@ -105,12 +107,10 @@ def _listed(metrics: dict[str, float]) -> str:
 def _signature(base: str, endpoint: str) -> dict[str, Any]:
     """What an endpoint takes and gives; nothing of one that is not there, which answers so."""
     standing = web.get(f"{base}/v1/endpoints", keys=("endpoints",))
-    found: dict[str, Any]
-    for one in standing["endpoints"]:
-        if one.get("name") == endpoint:
-            found = one.get("signature") or {}
-            return found
-    return {}
+    with web.understood(base):
+        signatures = {one["name"]: one["signature"] for one in standing["endpoints"]}
+        found: dict[str, Any] = {"inputs": [], "output": {}, **signatures.get(endpoint, {})}
+    return found
 
 
 def _rows(
@@ -123,7 +123,7 @@ def _rows(
     limit: int | None,
 ) -> tuple[list[Any], dict[str, list[Any]]]:
     """The rows that are sent, and what is true of them where the file says it."""
-    texts = [c["name"] for c in signature.get("inputs") or [] if c.get("dtype") == "string"]
+    texts = [column["name"] for column in signature["inputs"] if column["dtype"] == "string"]
     read = read_rows(Path(data), (dtypes, na_values), texts)
     for notice in read.notices:
         click.echo(notice, err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +11,11 @@ import click
 
 from serve_app.cli import output, xgboost_options
 from serve_app.cli.completion import complete_model
+from serve_app.cli.corrections import corrected
 from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.cli.opened import Opened, opened
 from serve_app.errors import InvalidInput
+from serve_app.registry import references
 
 DataOf = Callable[[str, str | None], tuple[Any, Any]]
 """Reads a file: its rows without the column of that name, and that column."""
@@ -132,6 +133,8 @@ def register(
                            onnx; columns and rows are those of its signature and input
                            example, or of --data
     """  # noqa: D301 - click looks for the character
+    if alias:
+        references.check_alias(alias)
     with (
         output.progress().status("importing …") as status,
         opened(Path(file), code, (trust, allow_pickle)) as source,
@@ -257,7 +260,7 @@ def _given(
         inputs = describe(frame)
     else:
         raise click.UsageError("Missing option '--data': what the model was trained on.")
-    return _Given(estimator, frame, wanted, _corrected(inputs, schema))
+    return _Given(estimator, frame, wanted, corrected(inputs, schema))
 
 
 def _reader(dtypes: Sequence[str], na_values: Sequence[str], console: Any) -> DataOf:
@@ -270,11 +273,22 @@ def _reader(dtypes: Sequence[str], na_values: Sequence[str], console: Any) -> Da
 
     def data_of(data: str, target: str | None) -> tuple[Any, Any]:
         table = read_table(Path(data), reading)
+        if not len(table.frame):
+            raise InvalidInput(f"{data} has a header and no rows; nothing can be proven by it")
         for notice in table.notices:
             console.print(notice, markup=False, highlight=False)
         return _parted(data, table.frame, target)
 
     return data_of
+
+
+def _other_delimiter(frame: Any) -> str:
+    """What the data has instead; what another delimiter would explain."""
+    names = [str(name) for name in frame.columns]
+    near = next((d for d in ";\t|" if len(names) == 1 and d in names[0]), None)
+    if near is not None:
+        return f": its cells are parted by {near!r}; store it with commas, or with tabs as .tsv"
+    return f"; it has {', '.join(names)}"
 
 
 def _parted(data: str, frame: Any, target: str | None) -> tuple[Any, Any]:
@@ -286,7 +300,7 @@ def _parted(data: str, frame: Any, target: str | None) -> tuple[Any, Any]:
     targets = [name.strip() for name in target.split(",")]
     for name in targets:
         if name not in frame.columns:
-            msg = f"{data} has no column {name!r}; it has {', '.join(map(str, frame.columns))}"
+            msg = f"{data} has no column {name!r}{_other_delimiter(frame)}"
             raise InvalidInput(msg)
     if len(set(targets)) < len(targets):
         raise InvalidInput(f"--target {target} names a column twice")
@@ -315,24 +329,3 @@ def _coarser(
         start = len(frame) * 3 // 4
         frame, wanted = frame[start:], wanted[start:]
     return Coarser(cast("Any", precision), frame, wanted, tolerance)
-
-
-def _corrected(inferred: tuple[Any, ...], schema: str | None) -> tuple[Any, ...]:
-    """The inferred columns with the corrections of a file: `{"age": {"maximum": 120}}`."""
-    if schema is None:
-        return inferred
-    columns = {column.name: column for column in inferred}
-    corrections = json.loads(Path(schema).read_text())
-    allowed = {"categories", "dtype", "maximum", "minimum", "nullable"}
-    for name, changes in corrections.items():
-        if name not in columns or not set(changes) <= allowed:
-            known = sorted(columns) if name not in columns else sorted(allowed)
-            msg = f"{schema}: {name!r}: {changes}: known here are {', '.join(known)}"
-            raise InvalidInput(msg)
-        if {"minimum", "maximum"} & set(changes) and not columns[name].is_numeric:
-            msg = f"{schema}: {name!r} holds {columns[name].dtype}, which has no bounds"
-            raise InvalidInput(msg)
-        if "categories" in changes:
-            changes = {**changes, "categories": tuple(changes["categories"])}  # noqa: PLW2901
-        columns[name] = replace(columns[name], **changes)
-    return tuple(columns.values())

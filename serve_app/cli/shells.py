@@ -23,4 +23,6 @@ def completion(context: click.Context, shell: str) -> None:
     made = get_completion_class(shell)
     if made is None:
         raise click.UsageError(f"Nothing is known of the shell {shell}.")
-    click.echo(made(context.find_root().command, {}, PROGRAM, VARIABLE).source())
+    source = made(context.find_root().command, {}, PROGRAM, VARIABLE).source()
+    # Bash takes @ for the end of a word, and would ask for the 2 of churn@2 alone.
+    click.echo(f"COMP_WORDBREAKS=${{COMP_WORDBREAKS//@}}\n{source}" if shell == "bash" else source)

@@ -24,11 +24,12 @@ def status(state: str, as_json: bool) -> None:
     """
     running = Cluster(Path(state)).require()
     serve = web.get(f"{running.dashboard_url}/api/serve/applications/", keys=("applications",))
-    applications = [
-        _deployment(app, name, deployment)
-        for app, body in sorted(serve["applications"].items())
-        for name, deployment in sorted((body["deployments"] or {"": body}).items())
-    ]
+    with web.understood(running.dashboard_url):
+        applications = [
+            _deployment(app, name, deployment)
+            for app, body in sorted(serve["applications"].items())
+            for name, deployment in sorted((body["deployments"] or {"": body}).items())
+        ]
     try:
         standing = web.get(f"{running.http_url}/v1/endpoints", keys=("snapshot", "endpoints"))
     except ServeError:

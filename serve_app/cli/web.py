@@ -6,7 +6,8 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from serve_app.errors import (
@@ -60,6 +61,20 @@ def _request(url: str, body: bytes | None = None) -> urllib.request.Request:
         return urllib.request.Request(url, body, headers)  # noqa: S310
     except (ValueError, http.client.InvalidURL) as error:
         raise InvalidInput(f"{url!r} is no address: {error}") from None
+
+
+@contextmanager
+def understood(url: str) -> Iterator[None]:
+    """Take what an answer lacks, or has of another kind, for that of a stranger.
+
+    Raises:
+        ServerFault: it is one.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise ServerFault(f"{url} answers in an unknown form ({said}): {_STRANGER}") from error
 
 
 def _json(url: str, content: str | bytes, keys: Sequence[str]) -> Any:

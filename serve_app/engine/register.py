@@ -14,6 +14,7 @@ from serve_app.engine.candidate import Candidate, evaluated, in_order, parted
 from serve_app.engine.coarser import Coarser, coarsened
 from serve_app.engine.commit import commit_of
 from serve_app.engine.prove import prove
+from serve_app.engine.truth import usable
 from serve_app.errors import InvalidInput
 from serve_app.models import owner
 from serve_app.models.compilation import BACKEND, Compilation, compilation
@@ -29,6 +30,7 @@ from serve_app.models.replay import ROWS, expected, to_json
 from serve_app.models.signature import infer
 from serve_app.models.xgboost_columns import as_trained
 from serve_app.models.xgboost_trained import is_xgboost
+from serve_app.registry import references
 from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
 from serve_app.registry.store import Registry
 
@@ -60,6 +62,7 @@ def register(
         ArtifactRejected: what was stored does not answer like the estimator.
         RegistryFailed: the registry cannot be written.
     """
+    references.check_model(candidate.name)
     trusted = (trust,) if isinstance(trust, str) else trust
     with importable(candidate.code):
         return _register(registry, parted(candidate), (trusted, allow_pickle), compile, coarser)
@@ -75,10 +78,11 @@ def _register(
     trust, allow_pickle = consent
     name, flavour = owner(candidate.estimator)
     candidate, inferred = _understood(candidate, name)
-    warnings: tuple[str, ...] = ()
+    candidate, warnings = usable(candidate, inferred)
     if candidate.evaluate and candidate.truth is not None and candidate.evaluation is None:
         _log.info("fitting it anew on parts of the data")
-        candidate, warnings = evaluated(candidate, inferred)
+        candidate, more = evaluated(candidate, inferred)
+        warnings = (*warnings, *more)
     own = [f"{module}.*" for module in candidate.code.modules]
     stored = flavour.dump(candidate.estimator, trust=[*trust, *own], allow_pickle=allow_pickle)
     model = flavour.load(

@@ -6,6 +6,7 @@ Files are created, whole, and never changed: nothing here overwrites one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from pathlib import Path
@@ -31,6 +32,9 @@ class Files:
     """
 
     def __init__(self, url: str) -> None:
+        if not url.removeprefix("file://").strip("/ "):
+            msg = f"{url!r} names no place for a registry; give a folder or a URL"
+            raise RegistryFailed(msg, path=url)
         self.url = url
         with _named(url):
             self._fs, root = fsspec.url_to_fs(url)
@@ -46,9 +50,12 @@ class Files:
                 found = self._fs.ls(path, detail=False)
             except FileNotFoundError:
                 return []
-        entries = (entry.strip("/") for entry in found)
-        # A file, and a folder of some object stores, lists itself.
-        return sorted(entry.rpartition("/")[2] for entry in entries if entry != path.strip("/"))
+            entries = [entry.strip("/") for entry in found]
+            # A file, and a folder of some object stores, lists itself.
+            itself = path.strip("/")
+            if entries == [itself] and not folder and self._fs.isfile(path):
+                raise NotADirectoryError(errno.ENOTDIR, "it is a file; name a folder or a URL")
+        return sorted(entry.rpartition("/")[2] for entry in entries if entry != itself)
 
     def exists(self, file: str) -> bool:
         """Whether there is such a file."""
@@ -152,5 +159,7 @@ def _named(path: str) -> Iterator[None]:
     except Exception as error:
         # Besides OSError, every fsspec filesystem lets errors of its own library through.
         problem = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            problem = error.strerror
         msg = f"the registry cannot use {path}: {problem}"
         raise RegistryFailed(msg, path=path) from error

@@ -100,8 +100,15 @@ class Cluster:
         """The cluster, if it is there and its head still lives."""
         if not self._record.exists() or not self._head_lives():
             return None
-        body = json.loads(self._record.read_text())
-        return Running(**{**body, "folder": Path(body["folder"])})
+        try:
+            body = json.loads(self._record.read_text())
+            return Running(**{**body, "folder": Path(body["folder"])})
+        except (ValueError, TypeError, KeyError):
+            msg = (
+                f"{self._record} is damaged, and a cluster of it runs: end that with "
+                "serve-app cluster stop, and start it again"
+            )
+            raise ServerFault(msg) from None
 
     def require(self) -> Running:
         """The cluster.
@@ -293,6 +300,12 @@ def _check_ports(node_ip: str, ports: Mapping[str, int]) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((node_ip, port))
+            except OverflowError:
+                msg = (
+                    f"port {port} ({purpose}) is none; ports go from 1 to 65535 (--http-port, "
+                    "--dashboard-port, --internal-ports and the seven after it)"
+                )
+                raise InvalidInput(msg, port=port) from None
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     msg = f"{node_ip} is no address of this machine; give one with --node-ip"

@@ -56,9 +56,11 @@ def validate(file: Path) -> Report:
     Raises:
         OSError: the file cannot be read.
     """
-    text = file.read_text()
     try:
+        text = file.read_text("utf-8")
         body = yaml.safe_load(text)
+    except UnicodeDecodeError as error:
+        return Report((Finding(1, "YAML", f"the file is no text in UTF-8: {error}"),))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
