@@ -34,6 +34,14 @@ _PARQUET = frozenset({".parquet", ".pq"})
 _FEATHER = frozenset({".feather", ".arrow"})
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 _TABS = frozenset({".tsv", ".tab"})
+_FOREIGN = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "a spreadsheet"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "JSON"),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "a pickle"),
+    **dict.fromkeys((".h5", ".hdf", ".hdf5"), "HDF5"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "a database"),
+    **dict.fromkeys((".npy", ".npz"), "NumPy's"),
+}
 _LEADING_ZERO = re.compile(r"\s*[+-]?0[0-9]+\s*")
 _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 _SHOWN = 3
@@ -68,6 +76,9 @@ def read_table(path: Path, reading: Reading = Reading()) -> Table:
             its type, or a column could be of several types that mean different things.
     """
     suffix = _kind(path)
+    if suffix in _FOREIGN:
+        msg = f"{path} is {_FOREIGN[suffix]}; store the table as CSV, TSV, Parquet or Feather"
+        raise InvalidInput(msg)
     try:
         if suffix in _PARQUET:
             return _kept(pd.read_parquet(path), _categorical(path), reading, path)

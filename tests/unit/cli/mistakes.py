@@ -63,7 +63,8 @@ def _models(frame, churned):
         Path(f"garbage.{kind}").write_bytes(GARBAGE)
         for share in (3, 6, 9):
             Path(f"cut{share}.{kind}").write_bytes(content[: len(content) * share // 10])
-    Path("m.docx").write_bytes(GARBAGE)
+    for other in ("m.docx", "sheet.xlsx"):
+        Path(other).write_bytes(GARBAGE)
 
 
 def _tables(table):
