@@ -61,7 +61,7 @@ def predict(
     With --target also how right it is: accuracy of classes, MAE, RMSE and R2 of numbers.
     """
     parameters = dict(map(_key, keys))
-    base = (url or Cluster(Path(state)).require().http_url).rstrip("/")
+    base = _address(url) if url else Cluster(Path(state)).require().http_url
     signature = _signature(base, endpoint)
     rows, truth = _rows(data, signature, **reading)
     method = RAW_SCORES if raw_scores else PREDICT
@@ -102,6 +102,11 @@ def _print(endpoint: str, answer: dict[str, Any], truth: dict[str, list[Any]], s
 def _listed(metrics: dict[str, float]) -> str:
     numbers = [f"{name} {value:.4g}" for name, value in metrics.items() if name != "rows"]
     return ", ".join([*numbers, f"over {metrics['rows']:,} rows with a truth"])
+
+
+def _address(url: str) -> str:
+    """The address of a gateway, of which people may give host and port alone."""
+    return (url if "://" in url else f"http://{url}").rstrip("/")
 
 
 def _signature(base: str, endpoint: str) -> dict[str, Any]:
