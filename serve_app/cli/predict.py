@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from serve_app.cli import output, web
+from serve_app.cli import output
 from serve_app.core.messages import PREDICT, RAW_SCORES
 from serve_app.errors import BadEncoding
+from serve_app.serving import web
 from serve_app.serving.cluster import Cluster
 
 

@@ -56,7 +56,11 @@ def validate(file: Path) -> Report:
     Raises:
         OSError: the file cannot be read.
     """
-    text = file.read_text()
+    return validate_text(file.read_text())
+
+
+def validate_text(text: str) -> Report:
+    """Check the text of a config as `validate` does a file."""
     try:
         body = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,7 +1,5 @@
 """Small JSON requests to the gateway and the Ray dashboard."""
 
-from __future__ import annotations
-
 import json
 import urllib.error
 import urllib.request
@@ -45,6 +43,14 @@ def post(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> Any:
         url, json.dumps(body).encode(), {"content-type": "application/json"}
     )
     return json.loads(_send(request, timeout_s))
+
+
+def put(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> None:
+    """PUT JSON; raises as `post` does."""
+    request = urllib.request.Request(  # noqa: S310
+        url, json.dumps(body).encode(), {"content-type": "application/json"}, method="PUT"
+    )
+    _send(request, timeout_s)
 
 
 def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
