@@ -36,7 +36,6 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
     """
     running = Cluster(Path(state)).require()
     require_valid(Path(file), running.environment[HOME_VARIABLE])
-    _warn_of_ends(running, Path(file))
     with output.progress().status("serve deploy …"):
         serve_deploy(Path(file), running)
     if wait:
@@ -70,11 +69,12 @@ def _warn_of_ends(running: Running, file: Path) -> None:
 
 
 def serve_deploy(file: Path, running: Running) -> None:
-    """Run Ray's own `serve deploy`.
+    """Run Ray's own `serve deploy`, and warn of endpoints that end with it.
 
     Raises:
         ServerFault: it refused.
     """
+    _warn_of_ends(running, file)
     command = [str(Path(sys.executable).parent / "serve"), "deploy", str(file)]
     done = subprocess.run(  # noqa: S603 - our own arguments
         [*command, "--address", running.dashboard_url],

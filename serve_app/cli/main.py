@@ -77,6 +77,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
       serve-app deploy configs/local.yaml   validate, then `serve deploy`
       serve-app status                      applications, replicas, endpoints
       serve-app predict diagnosis --data rows.csv
+      serve-app serve churn model.skops --data train.csv --target churned
       serve-app cluster stop                stop everything
     """  # noqa: D301 - click looks for the character
     ctx.obj = debug

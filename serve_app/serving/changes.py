@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from serve_app.config import HOME_VARIABLE, ControlArgs, EndpointSettings, split_reference
+from serve_app.config import HOME_VARIABLE, ControlArgs, split_reference
 from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServeError, ServerFault
 from serve_app.registry.store import Registry
 from serve_app.serving import declaration, web
@@ -147,10 +147,9 @@ def _consented(
 
 
 def _weights_of_run_time(running: Running) -> Mapping[str, Mapping[str, float]]:
-    try:
-        standing = web.get(f"{running.http_url}/v1/endpoints")
-    except ServeError:
+    if declaration.control_of(deployed(running)) is None:
         return {}
+    standing = web.get(f"{running.http_url}/v1/endpoints")
     found: Mapping[str, Mapping[str, float]] = standing.get("set_at_run_time", {})
     return found
 
@@ -201,7 +200,7 @@ def _tidy(running: Running, config: Config, former: Mapping[str, Any], wait: Wai
         return
     # Requests that were routed before may still be on their way there, for no longer than this.
     wait.tell("letting requests that are under way be answered")
-    wait.sleep(EndpointSettings.model_validate(former).timeout_s)
+    wait.sleep(declaration.settings_of(former).timeout_s)
     _put(running, left)
 
 

@@ -9,10 +9,11 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pydantic
 import yaml
 
 from serve_app.config import EndpointSettings, application_name, split_reference
-from serve_app.errors import NotFound
+from serve_app.errors import ConfigError, NotFound
 
 Config = dict[str, Any]
 CONTROL = "Control"
@@ -181,8 +182,12 @@ def with_weights(config: Mapping[str, Any], weights: Mapping[str, Mapping[str, f
 
 
 def asked(settings: Mapping[str, Any]) -> frozenset[str]:
-    """The versions that an endpoint asks by handle, each of which needs an application."""
-    declared = EndpointSettings.model_validate(settings)
+    """The versions that an endpoint asks by handle, each of which needs an application.
+
+    Raises:
+        ConfigError: these are no settings of an endpoint.
+    """
+    declared = settings_of(settings)
     found: set[str] = set()
     if declared.placement == "replicas":
         found.update(variant.model for variant in declared.variants)
@@ -191,6 +196,19 @@ def asked(settings: Mapping[str, Any]) -> frozenset[str]:
     if declared.preprocess is not None and declared.preprocess.placement == "replicas":
         found.add(declared.preprocess.model)
     return frozenset(found)
+
+
+def settings_of(settings: Mapping[str, Any]) -> EndpointSettings:
+    """The settings of an endpoint as they are read; raises as `asked` does."""
+    try:
+        return EndpointSettings.model_validate(settings)
+    except pydantic.ValidationError as error:
+        listed = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
+        msg = f"an endpoint cannot have these settings ({listed}); serve-app validate says more"
+        raise ConfigError(msg) from None
 
 
 def _with_endpoints(config: Mapping[str, Any], declared: Mapping[str, Any]) -> Config:

@@ -1,6 +1,7 @@
 """`serve-app endpoints add` and `remove` say what is wrong, and what changed."""
 
 import copy
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,8 @@ def test_an_endpoint_is_removed(serve_app, fake):
 
 
 def test_deploying_a_file_warns_of_the_endpoints_that_end_with_it(serve_app, fake, monkeypatch):
-    monkeypatch.setattr(deploy, "serve_deploy", lambda *_: None)
+    done = subprocess.CompletedProcess([], 0, "", "")
+    monkeypatch.setattr(deploy.subprocess, "run", lambda *_, **__: done)
     serve_app("endpoints", "add", "second", "--model", "progression-xgb")
     said = serve_app("deploy", CONFIGS / "local.yaml", "--no-wait")
     assert said.code == 0, said.err

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serve_app.errors import NotFound
+from serve_app.errors import ConfigError, NotFound
 from serve_app.serving import declaration
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -125,3 +125,8 @@ def test_paths_stand_in_yaml_as_they_are(text):
     assert application["args"] == {
         "model": "churn", "version": 3, "registry": text, "allow_pickle": True,
     }  # fmt: skip
+
+
+def test_settings_that_are_none_are_said():
+    with pytest.raises(ConfigError, match=r"route\.single\.model: 'churn' does not name a version"):
+        declaration.asked({"route": {"kind": "single", "model": "churn"}})
