@@ -104,18 +104,6 @@ def serve(
     return serve_version(manifest, wanted, tell)
 
 
-def resolved(store: Registry, reference: str) -> Manifest:
-    """The version that NAME@3 or NAME@alias names, or the newest of NAME.
-
-    Raises:
-        NotFound: no such model, version or alias; names those that exist.
-    """
-    if "@" in reference:
-        return store.manifest(*store.resolve(reference))
-    store.aliases(reference)  # says which models exist where there is none of this name
-    return store.manifest(reference, store.versions(reference)[-1])
-
-
 def check_free(name: str, place: Place) -> None:
     """Let a name pass under which one version can be served, with a cluster to do it.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from serve_app.errors import Conflict, InvalidInput
-from serve_app.quickstart import resolved
 from serve_app.registry.manifest import Manifest
+from serve_app.registry.named import named
 from serve_app.registry.references import is_model
 from serve_app.registry.store import Registry
 from serve_app.serving import changes, declaration
@@ -49,7 +49,7 @@ def added(running: Running, name: str, wanted: Wanted, wait: changes.Wait) -> st
             msg = f"there is an endpoint {name!r}; with --replace this one takes its place"
             raise Conflict(msg)
         store = Registry(changes.registry_of(running, deployed) or "./registry")
-        manifest = resolved(store, wanted.model)
+        manifest = store.manifest(*named(store, wanted.model))
         base = declaration.with_base(
             deployed,
             changes.path_at_home(running, "./registry"),
@@ -73,12 +73,13 @@ def _settings(store: Registry, manifest: Manifest, wanted: Wanted) -> dict[str, 
         "route": {"kind": "single", "model": manifest.reference},
     }
     if wanted.preprocess is not None:
-        before = resolved(store, wanted.preprocess)
+        before = store.manifest(*named(store, wanted.preprocess))
         # Gateways load no pickles, wherever the model itself computes.
         placement = "replicas" if before.needs_consent else "inline"
         settings["preprocess"] = {"model": before.reference, "placement": placement}
     if wanted.fallback is not None:
-        settings["fallback"] = resolved(store, wanted.fallback).reference
+        model, number = named(store, wanted.fallback)
+        settings["fallback"] = f"{model}@{number}"
     if wanted.answer_within_s is not None:
         settings["timeout_s"] = wanted.answer_within_s
     return settings

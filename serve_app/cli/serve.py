@@ -46,6 +46,7 @@ def serve(name: str, file: str | None, registry: str, as_json: bool, **given: An
     of a file supersedes it; `serve-app init --running` writes it down.
     """
     from serve_app import quickstart
+    from serve_app.registry.named import named
     from serve_app.registry.store import Registry
 
     registration = Options(**{key: given.pop(key) for key in Options.__dataclass_fields__})
@@ -53,7 +54,8 @@ def serve(name: str, file: str | None, registry: str, as_json: bool, **given: An
     if file is None:
         _only_registered(name)
         quickstart.check_free(name.partition("@")[0], place)
-        manifest = quickstart.resolved(Registry(registry), name)
+        store = Registry(registry)
+        manifest = store.manifest(*named(store, name))
     else:
         if "@" in name:
             msg = f"{name}: a new version gets its number by itself; give the model's name alone."

@@ -12,8 +12,8 @@ import yaml
 from sklearn.linear_model import LinearRegression
 
 from serve_app import quickstart
-from serve_app.errors import ConfigError, Conflict, InvalidInput, NotFound, ServeError
-from serve_app.quickstart import Place, check_free, resolved, serve, serve_version
+from serve_app.errors import ConfigError, Conflict, InvalidInput, ServeError
+from serve_app.quickstart import Place, check_free, serve, serve_version
 from serve_app.registry.store import Registry
 from serve_app.serving.environment import Ports
 from tests.unit.serving.fake_serve import serving
@@ -62,7 +62,7 @@ def cluster(fake, monkeypatch):
 
 @pytest.fixture
 def newest(home):
-    return resolved(Registry("./registry"), "progression-xgb")
+    return Registry("./registry").manifest("progression-xgb", 1)
 
 
 def test_where_nothing_runs_a_cluster_is_started_and_asked_one_row(fake, cluster, newest):
@@ -130,7 +130,7 @@ def test_a_pickle_needs_consent_and_replicas(fake, cluster, newest, placement, m
 
 
 def test_a_transformer_answers_nobody(cluster, home):
-    transformer = resolved(Registry("./registry"), "diagnosis-features")
+    transformer = Registry("./registry").manifest("diagnosis-features", 1)
     with pytest.raises(ConfigError, match="it belongs under `preprocess`"):
         serve_version(transformer, Place())
     assert not cluster.runs
@@ -168,25 +168,12 @@ def test_a_taken_port_is_named_with_the_option_for_another(tmp_path):
     assert not (tmp_path / "state").exists()
 
 
-@pytest.mark.parametrize(
-    ("reference", "said"),
-    [
-        ("progression", r"(?s)no model 'progression'.*progression-xgb"),
-        ("progression-xgb@2", "no version 2"),
-        ("progression-xgb@best", "no alias 'best'"),
-    ],
-)
-def test_what_is_not_registered_is_said_with_what_is(home, reference, said):
-    with pytest.raises(NotFound, match=said):
-        resolved(Registry("./registry"), reference)
-
-
 def test_a_model_in_memory_is_registered_and_served(fake, cluster, tmp_path):
     frame = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) % 3})
     truth = 2 * frame["a"] + frame["b"]
     fitted = LinearRegression().fit(frame, truth)
     served = serve("line", fitted, frame, truth, place=Place(registry=str(tmp_path / "registry")))
     assert served.version == "line@1"
-    manifest = resolved(Registry(str(tmp_path / "registry")), "line")
+    manifest = Registry(str(tmp_path / "registry")).manifest("line", 1)
     assert manifest.metrics is not None
     assert "line is answered by line@1" in str(served)
