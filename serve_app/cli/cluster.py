@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from serve_app.cli import output
+from serve_app.cli import output, ports
 from serve_app.errors import NotReady
 
 Command = Callable[..., Any]
@@ -29,14 +29,8 @@ def _node_options(command: Command) -> Command:
             show_default=True,
             help="This machine's address in the cluster. Ray has no password: a private network.",
         ),
-        click.option(
-            "--http-port", default=8000, show_default=True, help="Where clients send requests."
-        ),
-        click.option(
-            "--internal-ports",
-            type=int,
-            help="First of a row of 8 free ports for Ray and HAProxy.  [default: the usual]",
-        ),
+        ports.http,
+        ports.internal,
         click.option("--cpus", type=int, help="CPUs that replicas may share.  [default: all]"),
         click.option(
             "--object-store-mb", default=200, show_default=True, help="Ray's object store."
@@ -52,7 +46,7 @@ def _node_options(command: Command) -> Command:
 
 @cluster.command()
 @_node_options
-@click.option("--dashboard-port", default=8265, show_default=True, help="The Ray dashboard.")
+@ports.dashboard
 def start(
     state: str,
     http_port: int,
@@ -69,12 +63,13 @@ def start(
     from serve_app.serving.cluster import Cluster, Options
     from serve_app.serving.environment import Ports
 
-    ports = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
+    chosen = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
-        running = Cluster(Path(state)).start(Options(ports=ports, home=Path.cwd(), **node))
+        running = Cluster(Path(state)).start(Options(ports=chosen, home=Path.cwd(), **node))
     click.echo(f"Ray dashboard  {running.dashboard_url}")
     click.echo(f"HTTP           {running.http_url}   (answers once a config is deployed)")
-    click.echo("next           serve-app deploy configs/local.yaml")
+    click.echo("next           serve-app serve NAME PATH …, or serve-app deploy configs/local.yaml")
+    click.echo(f"Ray's serve    {output.serve_address(running.dashboard_url)}")
 
 
 @cluster.command()
@@ -91,9 +86,9 @@ def join(address: str, state: str, http_port: int, internal_ports: int | None, *
     from serve_app.serving.cluster import Cluster, Options
     from serve_app.serving.environment import Ports
 
-    ports = Ports(http=http_port, first=internal_ports)
+    chosen = Ports(http=http_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
-        Cluster(Path(state)).join(address, Options(ports=ports, home=Path.cwd(), **node))
+        Cluster(Path(state)).join(address, Options(ports=chosen, home=Path.cwd(), **node))
     click.echo(
         f"this machine belongs to the cluster at {address}; serve-app cluster stop ends that"
     )

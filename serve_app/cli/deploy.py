@@ -8,14 +8,16 @@ import sys
 from pathlib import Path
 
 import click
+import yaml
 
 from serve_app.cli import output
-from serve_app.cli.readiness import wait_until_ready
 from serve_app.cli.validate import require_valid
 from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ServerFault
+from serve_app.serving import declaration, web
 from serve_app.serving.cluster import Cluster, Running
 from serve_app.serving.messages import plain
+from serve_app.serving.readiness import wait_until_ready
 
 
 @click.command()
@@ -38,17 +40,42 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
     with output.progress().status("serve deploy …"):
         serve_deploy(Path(file), running)
     if wait:
-        wait_until_ready(running, Path(file), timeout_s=timeout_s)
+        wait_visibly(running, Path(file), timeout_s=timeout_s)
     state_words = "deployed" if wait else "handed to Serve (serve-app status tells how far it is):"
     click.echo(f"{state_words} {file}; documentation: {running.http_url}/docs")
 
 
+def wait_visibly(running: Running, file: Path, *, timeout_s: float) -> None:
+    """Return once what a file declares is in effect, and show meanwhile what is missing.
+
+    Raises:
+        ServerFault: an application failed; says which and why.
+        NotReady: it took longer than `timeout_s`; says what is not in effect yet.
+    """
+    declared = yaml.safe_load(file.read_text())
+    with output.progress().status("waiting …") as status:
+        wait_until_ready(running, declared, timeout_s=timeout_s, tell=status.update)
+
+
+def _warn_of_ends(running: Running, file: Path) -> None:
+    """Say which endpoints answer now and will not when the file is deployed."""
+    details = web.get(f"{running.dashboard_url}/api/serve/applications/")
+    answering = declaration.endpoints(declaration.from_serve(details))
+    ending = sorted(set(answering) - set(declaration.endpoints(yaml.safe_load(file.read_text()))))
+    if ending:
+        output.warn(
+            f"{file} does not declare {', '.join(ending)}, so that they answer no more from now "
+            "on; serve-app init --running writes a config of all that runs"
+        )
+
+
 def serve_deploy(file: Path, running: Running) -> None:
-    """Run Ray's own `serve deploy`.
+    """Run Ray's own `serve deploy`, and warn of endpoints that end with it.
 
     Raises:
         ServerFault: it refused.
     """
+    _warn_of_ends(running, file)
     command = [str(Path(sys.executable).parent / "serve"), "deploy", str(file)]
     done = subprocess.run(  # noqa: S603 - our own arguments
         [*command, "--address", running.dashboard_url],

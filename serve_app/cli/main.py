@@ -24,11 +24,13 @@ COMMANDS = {
     "completion": ("serve_app.cli.shells:completion", "Let a shell complete commands and names."),
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
-    "endpoints": ("serve_app.cli.endpoints:endpoints", "See endpoints and change weights."),
+    "endpoints": ("serve_app.cli.endpoints:endpoints", "See, add, remove and weigh endpoints."),
     "feedback": ("serve_app.cli.feedback:feedback", "See what clients said of predictions."),
+    "init": ("serve_app.cli.init:init", "Write a config for what is registered."),
     "models": ("serve_app.cli.models:models", "See registered models and move aliases."),
     "predict": ("serve_app.cli.predict:predict", "Ask an endpoint about rows of a file."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),
+    "serve": ("serve_app.cli.serve:serve", "Serve one model, from its file to an answer."),
     "status": ("serve_app.cli.status:status", "See applications, replicas and endpoints."),
     "train-examples": ("serve_app.cli.examples:train_examples", "Train and register examples."),
     "validate": ("serve_app.cli.validate:validate", "Check a config before it is deployed."),
@@ -93,6 +95,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
       serve-app deploy configs/local.yaml   validate, then `serve deploy`
       serve-app status                      applications, replicas, endpoints
       serve-app predict diagnosis --data rows.csv
+      serve-app serve churn model.skops --data train.csv --target churned
       serve-app cluster stop                stop everything
       eval "$(serve-app completion bash)"   let the tab key complete commands and names
     """  # noqa: D301 - click looks for the character

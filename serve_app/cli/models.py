@@ -13,9 +13,9 @@ from serve_app.cli.deletion import delete
 from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
 from serve_app.cli.xgboost_options import told
 from serve_app.core.signature import Output, Signature
-from serve_app.errors import NotFound
 from serve_app.registry.aliases import AliasMove
 from serve_app.registry.manifest import Compiled
+from serve_app.registry.named import named
 from serve_app.registry.store import Registry, current_user
 
 
@@ -81,7 +81,7 @@ def _line(store: Registry, name: str) -> dict[str, Any]:
 def show(reference: str, registry: str, as_json: bool) -> None:
     """Show one version's manifest; the newest when none is named."""
     store = Registry(registry)
-    name, version = _resolve(store, reference)
+    name, version = named(store, reference)
     manifest = store.manifest(name, version)
     if as_json:
         output.print_json(manifest.model_dump(mode="json"))
@@ -174,17 +174,6 @@ def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.4f}"
 
 
-def _resolve(store: Registry, reference: str) -> tuple[str, int]:
-    if "@" in reference:
-        return store.resolve(reference)
-    versions = store.versions(reference)
-    if not versions:
-        known = store.models()
-        msg = f"there is no model {reference!r}; models: {', '.join(known) or 'none'}"
-        raise NotFound(msg, known=known)
-    return reference, versions[-1]
-
-
 @models.command()
 @click.argument("reference", metavar="MODEL[@VERSION]", shell_complete=complete_version)
 @click.argument("alias_name", metavar="ALIAS", required=False)
@@ -261,12 +250,12 @@ def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> No
     store = Registry(registry)
     wanted = references or tuple(store.models())
     for reference in wanted:
-        named = "@" in reference
+        one = "@" in reference
         found = (
-            [_resolve(store, reference)]
-            if named
+            [named(store, reference)]
+            if one
             else [(reference, version) for version in store.versions(reference)]
-            or [_resolve(store, reference)]
+            or [named(store, reference)]
         )
         for name, version in found:
             manifest = store.manifest(name, version)

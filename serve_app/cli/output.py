@@ -66,6 +66,11 @@ def progress_of(logger: str, status: Status) -> Iterator[None]:
         log.setLevel(before)
 
 
+def serve_address(dashboard_url: str) -> str:
+    """What tells Ray's own command `serve` of a shell where to deploy to."""
+    return f"export RAY_DASHBOARD_ADDRESS={dashboard_url}"
+
+
 def warn(message: str) -> None:
     """Say on standard error what somebody should know who goes on."""
     click.secho(f"warning: {message}", fg="yellow", err=True, color=color())

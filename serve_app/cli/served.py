@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from serve_app.cli import web
 from serve_app.config import HOME_VARIABLE, REFERENCE
 from serve_app.errors import ServeError
+from serve_app.serving import web
 from serve_app.serving.cluster import Cluster
 
 _ROLES = {"fallback": " as its fallback", "preprocess": " for its preprocessing"}

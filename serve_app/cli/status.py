@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from serve_app.cli import output, web
-from serve_app.cli.effect import declared_hash, deployed, gateways, not_in_effect
+from serve_app.cli import output
 from serve_app.errors import ServeError
+from serve_app.serving import web
 from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.in_effect import declared_hash, deployed, gateways, not_in_effect
 from serve_app.serving.messages import cause, causes
 
 

@@ -122,6 +122,15 @@ class Cluster:
             raise NotReady(msg)
         return running
 
+    def check_startable(self, options: Options) -> None:
+        """Let pass what `start` would find: the cluster that runs already, or free ports.
+
+        Raises:
+            Conflict: a port is taken; names it and who has it.
+        """
+        if self.running() is None and not any(self.processes()):
+            _check_ports(options.node_ip, options.ports.of_the_head())
+
     def start(self, options: Options) -> Running:
         """Start the cluster, or give the one that runs already.
 

@@ -58,9 +58,15 @@ def validate(file: Path) -> Report:
     """
     try:
         text = file.read_text("utf-8")
-        body = yaml.safe_load(text)
     except UnicodeDecodeError as error:
         return Report((Finding(1, "YAML", f"the file is no text in UTF-8: {error}"),))
+    return validate_text(text)
+
+
+def validate_text(text: str) -> Report:
+    """Check the text of a config as `validate` does a file."""
+    try:
+        body = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)

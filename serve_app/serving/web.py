@@ -1,7 +1,5 @@
 """Small JSON requests to the gateway and the Ray dashboard."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import urllib.error
@@ -92,6 +90,13 @@ def _short(said: str) -> str:
     """The beginning of what is no JSON of ours."""
     words = " ".join(said.split())
     return f"{words[:80]!r}{' …' if len(words) > 80 else ''}" if words else "nothing"
+
+
+def put(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> None:
+    """PUT JSON; raises as `post` does."""
+    request = _request(url, json.dumps(body).encode())
+    request.method = "PUT"
+    _send(request, timeout_s)
 
 
 def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
