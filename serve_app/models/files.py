@@ -112,7 +112,8 @@ def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> A
                 "store it with cloudpickle.dump"
             )
             raise InvalidInput(msg) from error
-        msg = f"{path} is no whole {_MODELS[kind]}, or it is damaged: {reason(error)}"
+        said = f"it is no whole {_MODELS[kind]}, or damaged ({reason(error)})"
+        msg = f"{path} cannot be read: {said}; store the model again"
         raise InvalidInput(msg) from error
 
 
