@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from serve_app import __version__
-from serve_app.cli import output
+from serve_app.cli.terminal import color
 from serve_app.errors import InvalidInput, ServeError
 
 LONGEST = 400
@@ -100,7 +100,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
       eval "$(serve-app completion bash)"   let the tab key complete commands and names
     """  # noqa: D301 - click looks for the character
     ctx.obj = debug
-    ctx.color = output.color()
+    ctx.color = color()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -144,8 +144,8 @@ def _quiet(*, debug: bool) -> Iterator[None]:
 
 
 def _explain(error: Exception, given: list[str]) -> None:
-    click.secho("error: ", fg="red", err=True, nl=False, color=output.color())
-    click.echo(_words(error, given), err=True, color=output.color())
+    click.secho("error: ", fg="red", err=True, nl=False, color=color())
+    click.echo(_words(error, given), err=True, color=color())
     if isinstance(error, InvalidInput):
         violations: list[dict[str, Any]] = error.details.get("violations", [])
         for v in violations:

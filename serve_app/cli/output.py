@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,16 +16,9 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from serve_app.cli.terminal import color
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-
-
-def color() -> bool | None:
-    """False where nobody wants escape codes: NO_COLOR is set, or the terminal knows none.
-
-    Otherwise none: whether it is a terminal at all decides.
-    """
-    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") in {"dumb", "unknown"}
-    return False if unwanted else None
 
 
 def console() -> Console:
