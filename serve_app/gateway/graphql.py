@@ -59,7 +59,7 @@ class GraphQL:
         if media_type is None:
             msg = f"answers here are {GRAPHQL} or {JSON}, and the request accepts neither"
             return _refused(NotAcceptable(msg, accepted=[GRAPHQL, JSON]), headers)
-        asked = await read(scope, receive, headers, self._max_body_bytes)
+        asked = await read(scope, receive, headers, self._max_body_bytes, self._predictor.offload)
         executed = await documents.execute(asked)
         # Who reads `application/json` looks for errors in the answer and not at its status.
         status = executed.status if media_type == GRAPHQL else 200

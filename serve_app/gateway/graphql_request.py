@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope
 
+from serve_app.core.offload import LARGE_BYTES, Offload
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, TooLarge
 from serve_app.gateway import bodies
@@ -38,7 +39,9 @@ class Asked(NamedTuple):
         return self.headers.get("x-request-id", "")
 
 
-async def read(scope: Scope, receive: Receive, headers: dict[str, str], max_bytes: int) -> Asked:
+async def read(
+    scope: Scope, receive: Receive, headers: dict[str, str], max_bytes: int, offload: Offload
+) -> Asked:
     """What a request asks: in its address when it came by GET, else in its body.
 
     Raises:
@@ -48,8 +51,13 @@ async def read(scope: Scope, receive: Receive, headers: dict[str, str], max_byte
         InvalidInput: the header `x-timeout-s` is no time.
     """
     if scope["method"] == "POST":
-        body = await bodies.read(receive, headers, max_bytes=max_bytes, accepted=_BODIES)
-        document = json_body.parse(body)
+        body = await bodies.read(
+            receive, headers, max_bytes=max_bytes, accepted=_BODIES, offload=offload
+        )
+        if len(body) < LARGE_BYTES:
+            document = json_body.parse(body)
+        else:
+            document = await offload.run(json_body.parse, body)
     else:
         document = _in_address(scope["query_string"], max_bytes)
     query = document.get("query")

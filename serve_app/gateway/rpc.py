@@ -15,9 +15,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from serve_app import __version__, errors
-from serve_app.core.messages import Request
+from serve_app.core.messages import Payload, Request
+from serve_app.core.offload import LARGE_BYTES, LARGE_CELLS
 from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
+from serve_app.engine.stages import Stage
 from serve_app.gateway import errors as refusals
 from serve_app.gateway.site import Settings
 from serve_app.protocols import oip_grpc, oip_messages, oip_outputs, oip_triton, oip_v2
@@ -147,12 +149,7 @@ class InferenceService:
 
     async def _infer(self, request: Any, context: Any) -> Any:
         stage = self._predictor.stages.endpoint(request.model_name)
-        payload = oip_grpc.decode(
-            request,
-            stage.names,
-            max_rows=self._settings.max_rows,
-            signature=stage.spec.signature,
-        )
+        payload = await self._decoded(request, stage)
         headers = _headers(context)
         response = await self._predictor.predict(
             Request(
@@ -164,7 +161,17 @@ class InferenceService:
                 timeout_s=context.time_remaining(),
             )
         )
-        return oip_grpc.encode(response)
+        if response.answer.prediction.cells < LARGE_CELLS:
+            return oip_grpc.encode(response)
+        return await self._predictor.offload.run(oip_grpc.encode, response)
+
+    async def _decoded(self, request: Any, stage: Stage) -> Payload:
+        rows, signature = self._settings.max_rows, stage.spec.signature
+        if request.ByteSize() < LARGE_BYTES:
+            return oip_grpc.decode(request, stage.names, max_rows=rows, signature=signature)
+        return await self._predictor.offload.run(
+            oip_grpc.decode, request, stage.names, max_rows=rows, signature=signature
+        )
 
 
 def _headers(context: Any) -> dict[str, str]:
