@@ -18,6 +18,8 @@ from serve_app.protocols import json_body
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 _BODIES = frozenset({JSON})
+_LARGE_BYTES = 16 * 1024
+"""graphql-core looks at each cell in Python, which takes some microseconds."""
 _ANY = ("application/*", "*/*")
 
 
@@ -25,6 +27,7 @@ class Asked(NamedTuple):
     """A document with its variables, and the headers that it came with.
 
     `timeout_s` is the time that each of its predictions may take; None for the endpoint's.
+    Executing a `large` request takes longer than others should wait.
     """
 
     query: str
@@ -32,6 +35,7 @@ class Asked(NamedTuple):
     operation: str | None
     headers: Mapping[str, str]
     timeout_s: float | None = None
+    large: bool = False
 
     @property
     def request_id(self) -> str:
@@ -50,10 +54,12 @@ async def read(
         BadEncoding: it is no JSON, or has no `query`.
         InvalidInput: the header `x-timeout-s` is no time.
     """
+    large = False
     if scope["method"] == "POST":
         body = await bodies.read(
             receive, headers, max_bytes=max_bytes, accepted=_BODIES, offload=offload
         )
+        large = len(body) >= _LARGE_BYTES
         if len(body) < LARGE_BYTES:
             document = json_body.parse(body)
         else:
@@ -71,7 +77,7 @@ async def read(
         raise BadEncoding(msg, key="operationName")
     json_body.members(document, "extensions")
     variables = json_body.members(document, "variables")
-    return Asked(query, variables, operation or None, headers, timeout_s(headers))
+    return Asked(query, variables, operation or None, headers, timeout_s(headers), large)
 
 
 def _in_address(address: bytes, max_bytes: int) -> dict[str, Any]:
