@@ -106,7 +106,7 @@ class Stage:
             return found[0]
         problem = f"has several versions numbered {named}" if found else f"has no version {named!r}"
         msg = f"endpoint {self.spec.name!r} {problem}; it has {', '.join(known)}"
-        raise NotFound(msg, known=known)
+        raise NotFound(msg, known=known, endpoint=self.spec.name, version=named[:80])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Stages:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             listed = ", ".join(known) or "none yet"
             msg = f"there is no endpoint {name[:80]!r}.{hint} Endpoints: {listed}."
-            raise NotFound(msg, known=known)
+            raise NotFound(msg, known=known, endpoint=name[:80])
         return stage
 
     def _only(self) -> Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -35,6 +36,7 @@ from serve_app.protocols import (
     kserve_v1,
     native,
     oip_v2,
+    oip_words,
     tf_serving,
 )
 from serve_app.protocols import torchserve as torchserve_dialect
@@ -109,7 +111,7 @@ def _pages(site: Site) -> list[BaseRoute]:
         *(Route(place, status) for place in _PLACES),
         *own.pages(site),
         Route("/graphql", GraphQL(site), methods=["GET", "POST"]),
-        *oip.pages(site),
+        *oip.pages(replace(site, refuse=oip_words.in_common_form)),
         *torchserve.pages(site),
         *sagemaker.pages(site),
         *azureml.pages(site),

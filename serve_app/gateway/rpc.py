@@ -20,7 +20,14 @@ from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
 from serve_app.gateway import errors as refusals
 from serve_app.gateway.site import Settings
-from serve_app.protocols import oip_grpc, oip_messages, oip_outputs, oip_triton, oip_v2
+from serve_app.protocols import (
+    oip_grpc,
+    oip_messages,
+    oip_outputs,
+    oip_triton,
+    oip_v2,
+    oip_words,
+)
 from serve_app.protocols.oip_messages import message
 
 CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
@@ -34,6 +41,8 @@ CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
 }
 GRACE_S = 5.0
 _ADDITIONAL_BYTES = 64 * 1024
+# Clients take 8 KiB of metadata, in which a byte that is not ASCII takes three.
+_WORDS_BYTES = 2000
 
 
 class InferenceService:
@@ -80,8 +89,9 @@ class InferenceService:
             try:
                 return await method(request, context)
             except errors.ServeError as error:
-                refusals.log(error, _headers(context).get("x-request-id", ""))
-                await context.abort(refusals.nearest(CODES, error), error.message)
+                identity = _headers(context).get("x-request-id", "")
+                refusals.log(error, identity)
+                await context.abort(refusals.nearest(CODES, error), _words(error, identity))
             except Exception as error:  # noqa: BLE001 - whatever it is becomes a status
                 refusals.log(error, _headers(context).get("x-request-id", ""))
                 await context.abort(grpc.StatusCode.INTERNAL, "internal error")
@@ -165,6 +175,12 @@ class InferenceService:
             )
         )
         return oip_grpc.encode(response)
+
+
+def _words(error: errors.ServeError, request_id: str) -> str:
+    """What is said of an error, short enough for a trailer."""
+    refusal = oip_words.phrased(refusals.refusal_of(error, 0, request_id))
+    return refusal.message.encode()[:_WORDS_BYTES].decode("utf-8", "ignore")
 
 
 def _headers(context: Any) -> dict[str, str]:

@@ -23,6 +23,8 @@ _DTYPES = {
        for bits in (8, 16, 32, 64)},
 }  # fmt: skip
 DATATYPES = frozenset({*_DTYPES, "BOOL", "BYTES", "BF16"})
+ITEM_BYTES = {"BF16": 2, **{name: np.dtype(dtype).itemsize for name, dtype in _DTYPES.items()}}
+"""How many bytes a value takes, by its datatype, where that is more than one."""
 _LENGTH = struct.Struct("<I")
 
 

@@ -35,6 +35,7 @@ _PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
 _PART_NAMES = ("name", "shape", "datatype", "data")
 _PARTS = itemgetter(*_PART_NAMES)
 _MOST_SIZES = 32
+_MOST = 2**63 - 1
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
@@ -148,6 +149,7 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
         found = _binary(size, shape, body.get("datatype"), shown, behind)
         return Tensor(name, shape, uncoded(found, parameters, shown))
     datatype = _datatype(body.get("datatype"), shown)
+    check_count(shape, datatype, shown)
     if isinstance(data, np.ndarray):
         _check_size(len(data), shape, shown)
         return Tensor(name, shape, data)  # type: ignore[arg-type]
@@ -207,6 +209,7 @@ def _binary(
         )
         raise BadEncoding(msg, input=shown)
     check_datatype(datatype, binary.DATATYPES, shown)
+    check_count(shape, datatype, shown)
     content = behind.take(size, shown)
     found: Sequence[Any] = binary.read(content, datatype, count(shape), shown)  # type: ignore[assignment]
     return found
@@ -232,11 +235,34 @@ def checked_shape(shape: Any, shown: str) -> tuple[int, ...]:
     """
     sizes = shape if isinstance(shape, list) else []
     if not 0 < len(sizes) <= _MOST_SIZES or not all(
-        type(size) is int and size >= 0 for size in sizes
+        type(size) is int and 0 <= size <= _MOST for size in sizes
     ):
         msg = f"input {shown!r}: 'shape' must be [rows] or [rows, columns]"
         raise BadEncoding(msg, input=shown)
     return tuple(sizes)
+
+
+def check_count(shape: tuple[int, ...], datatype: str, shown: str) -> None:
+    """Return when numbers of 64 bits can count the values of a tensor, and their bytes.
+
+    Raises:
+        BadEncoding: they cannot.
+    """
+    # A size of 0 makes no other size right.
+    values = math.prod(size or 1 for size in shape)
+    if values > _MOST:
+        msg = (
+            f"invalid shape for input {shown!r}: shape {list(shape)} causes total element count "
+            f"to exceed maximum size of {_MOST}"
+        )
+        raise BadEncoding(msg, input=shown)
+    item_bytes = binary.ITEM_BYTES.get(datatype, 1)
+    if values * item_bytes > _MOST:
+        msg = (
+            f"byte size overflow for input {shown!r}: element count ({values}) * data type size "
+            f"({item_bytes}) exceeds maximum allowed size ({_MOST})"
+        )
+        raise BadEncoding(msg, input=shown)
 
 
 def _datatype(datatype: Any, shown: str) -> str:

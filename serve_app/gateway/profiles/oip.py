@@ -14,7 +14,7 @@ from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError, NotPermitted
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.site import Site, json
-from serve_app.protocols import json_body, oip_outputs, oip_triton, oip_v2
+from serve_app.protocols import oip_outputs, oip_triton, oip_v2, oip_words
 
 MODEL = "/v2/models/{endpoint:bare}"
 PLACES = (MODEL, MODEL + "/versions/{version:bare}")
@@ -147,4 +147,4 @@ def _ready(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
 
 
 PREDICTIONS = tuple(Spoken(f"{place}/infer", oip_v2.DIALECT) for place in PLACES)
-PROFILE = Profile(predictions=PREDICTIONS, pages=pages, refuse=json_body.only_error)
+PROFILE = Profile(predictions=PREDICTIONS, pages=pages, refuse=oip_words.only_error)
