@@ -67,6 +67,15 @@ class InferenceService:
             "RepositoryIndex": self._index,
             "RepositoryModelLoad": self._load,
             "RepositoryModelUnload": self._unload,
+            **{
+                f"{kind}SharedMemory{name}": method
+                for kind in ("System", "Cuda")
+                for name, method in (
+                    ("Status", _nothing(f"{kind}SharedMemoryStatus")),
+                    ("Register", self._not_shared),
+                    ("Unregister", _nothing(f"{kind}SharedMemoryUnregister")),
+                )
+            },
         }
         return grpc.method_handlers_generic_handler(
             oip_messages.SERVICE,
@@ -155,6 +164,9 @@ class InferenceService:
         name = request.model_name or request.repository_name
         raise errors.NotPermitted(oip_triton.cannot_unload(name))
 
+    async def _not_shared(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        raise errors.ClientError(oip_triton.NOT_SHARED)
+
     async def _infer(self, request: Any, context: Any) -> Any:
         stage = self._predictor.stages.endpoint(request.model_name)
         payload = oip_grpc.decode(
@@ -175,6 +187,15 @@ class InferenceService:
             )
         )
         return oip_grpc.encode(response)
+
+
+def _nothing(name: str) -> Callable[[Any, Any], Awaitable[Any]]:
+    """A method whose answer is empty: no memory was shared, and none has to be given up."""
+
+    async def answer(request: Any, context: Any) -> Any:  # noqa: ARG001
+        return message(f"{name}Response")()
+
+    return answer
 
 
 def _words(error: errors.ServeError, request_id: str) -> str:

@@ -68,6 +68,12 @@ class OpenInferenceV2(ByPath):
                 return _raw(rest, call)
             behind = binary.Behind(rest)
         document = large_json.parse(body) or json_body.parse(body, nan=True)
+        return self.of_document(document, call, behind)
+
+    def of_document(
+        self, document: dict[str, Any], call: Call, behind: binary.Behind | None = None
+    ) -> Payload:
+        """The columns of a document, with the bytes `behind` it; raises as `decode` does."""
         plain = plain_columns(document) if behind is None else None
         graph = _graph(call.signature)
         if plain is None or (graph is not None and not plain[0].keys() <= set(call.names)):
@@ -93,24 +99,24 @@ class OpenInferenceV2(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        answer = response.answer
-        payload = response.request.payload
+        form = response.request.payload.form or Form()
         outputs, behind = oip_outputs.written(
-            answer.prediction, response.labels, payload.form or Form(), response.several
+            response.answer.prediction, response.labels, form, response.several
         )
-        body = json_body.dump(
-            {
-                "model_name": response.request.endpoint,
-                "model_version": ",".join(answer.variants),
-                "id": payload.id or response.request.id,
-                "outputs": outputs,
-                "parameters": parameters(response),
-            }
-        )
+        body = json_body.dump(self._answered(response, outputs))
         if not behind:
             return Reply(body)
         length = (binary.HEADER.encode(), b"%d" % len(body))
         return Reply(b"".join((body, *behind)), BINARY, (length,))
+
+    def _answered(self, response: Response, outputs: Sequence[Any]) -> dict[str, Any]:
+        return {
+            "model_name": response.request.endpoint,
+            "model_version": ",".join(response.answer.variants),
+            "id": response.request.payload.id or response.request.id,
+            "outputs": outputs,
+            "parameters": parameters(response),
+        }
 
     def refuse(self, refusal: Refusal) -> Reply:
         """Triton's clients look at how a text begins."""

@@ -36,6 +36,7 @@ _PART_NAMES = ("name", "shape", "datatype", "data")
 _PARTS = itemgetter(*_PART_NAMES)
 _MOST_SIZES = 32
 _MOST = 2**63 - 1
+_MOST_DEPTH = 100
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
@@ -274,7 +275,11 @@ def _datatype(datatype: Any, shown: str) -> str:
 
 
 def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
-    """The data row by row, whether it came flat or as one list per row."""
+    """The data row by row, whether it came flat or in lists."""
+    if data and isinstance(data[0], list) and _depth(data, shown) != len(shape):
+        data = _flattened(data)
+        _check_size(len(data), shape, shown)
+        return data
     if data and len(shape) > 2 and isinstance(data[0], list):
         return _nested(data, shape, shown)
     if data and len(shape) == 2 and isinstance(data[0], list):
@@ -289,6 +294,30 @@ def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
             raise BadEncoding(msg, input=shown)
         return [value for values in data for value in values]
     _check_size(len(data), shape, shown)
+    return data
+
+
+def _depth(data: list[Any], shown: str) -> int:
+    """How deep lists stand in lists at the beginning.
+
+    Raises:
+        BadEncoding: deeper than Triton goes.
+    """
+    first: Any = data
+    for depth in range(_MOST_DEPTH + 1):
+        if not isinstance(first, list) or not first:
+            return depth
+        first = first[0]
+    msg = f"input {shown!r}: JSON nesting depth exceeds maximum allowed limit ({_MOST_DEPTH})"
+    raise BadEncoding(msg, input=shown)
+
+
+def _flattened(data: list[Any]) -> list[Any]:
+    """The values of lists that are alike at each level, whatever the shape, as Triton has them."""
+    while all(isinstance(part, list) and len(part) == len(data[0]) for part in data):
+        data = [value for part in data for value in part]
+        if not data:
+            break
     return data
 
 

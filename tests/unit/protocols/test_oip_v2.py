@@ -203,7 +203,8 @@ class TestRefusals:
             ("datatype", [], "the datatype a list of 0 is not spoken here"),
             ("data", None, "must have a list 'data', or a parameter"),
             ("data", "abc", "must have a list 'data'"),
-            ("data", [[1.0]], "data[0] is a list of 1, which is no FP64"),
+            ("data", [[1.0], [2.0]], "has 2 values, but its shape [1] needs 1"),
+            ("data", [[[1.0], 2.0]], "has 2 values, but its shape [1] needs 1"),
         ],
     )
     def test_a_tensor_whose_parts_do_not_fit(self, key: str, value: Any, said: str) -> None:
