@@ -1,0 +1,54 @@
+"""How texts of errors begin where Triton's clients look at them."""
+
+import json
+
+import pytest
+
+from serve_app.protocols import kserve_v1
+from serve_app.protocols.dialect import Refusal
+from serve_app.protocols.oip_words import in_common_form, only_error
+
+
+def refusal(**details):
+    return Refusal("there is none", "not_found", 404, "r-1", details)
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ({"endpoint": "x"}, "Request for unknown model: 'x' is not found: there is none"),
+        (
+            {"endpoint": "x", "version": "7"},
+            "Request for unknown model: 'x' version 7 is not found: there is none",
+        ),
+        (
+            {"endpoint": "x", "version": "v1.2"},
+            "failed to get model version from specified version string 'v1.2': there is none",
+        ),
+        ({}, "there is none"),
+    ],
+)
+def test_what_is_unknown_is_said_in_tritons_words_first(details, said):
+    assert json.loads(only_error(refusal(**details)).body) == {"error": said}
+    common = json.loads(in_common_form(refusal(**details)).body)
+    assert common == {
+        **details,
+        "error": said,
+        "message": said,
+        "error_code": "not_found",
+        "code": 404,
+        "type": "ModelNotFoundException",
+        "request_id": "r-1",
+    }
+
+
+def test_other_errors_keep_their_words():
+    other = Refusal("no", "bad_encoding", 400, "r-1", {"endpoint": "x"})
+    assert json.loads(only_error(other).body) == {"error": "no"}
+
+
+def test_kserve_has_words_of_its_own():
+    said = json.loads(kserve_v1.refuse(refusal(endpoint="x")).body)
+    assert said == {"error": "Model with name x does not exist."}
+    versioned = kserve_v1.refuse(refusal(endpoint="x", version="7"))
+    assert json.loads(versioned.body) == {"error": "there is none"}
