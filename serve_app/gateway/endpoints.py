@@ -56,7 +56,8 @@ class Predictions:
     ) -> Response:
         target = self._dialect.target(headers)
         name = parameters.get("endpoint") or target.endpoint or self._default
-        stage = self._predictor.stages.endpoint(name)
+        version = parameters.get("version") or target.version
+        stage = self._predictor.stages.endpoint(name, version)
         body = await bodies.read(
             receive, headers, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
         )
@@ -69,7 +70,7 @@ class Predictions:
                 endpoint=stage.spec.name,
                 payload=payload,
                 id=request_id,
-                version=parameters.get("version") or target.version,
+                version=version,
                 label=parameters.get("label"),
                 headers=headers,
                 timeout_s=timeout_s(headers),

@@ -31,10 +31,11 @@ _PERMITTED = {
 }
 """What may be asked so, and by which method Triton answers it."""
 _CHANGES = re.compile(r"v2/(system|cuda)sharedmemory/.*|v2/repository/.*/(load|unload)")
+_REFUSE = oip_words.only_error("triton")
 _PROFILE = Profile(
     predictions=tuple(Spoken(f"{place}/infer", tensor_bodies.REDIRECTED) for place in oip.PLACES),
     pages=oip.pages,
-    refuse=oip_words.only_error,
+    refuse=_REFUSE,
 )
 
 
@@ -88,7 +89,7 @@ class Redirects:
             method, path = destination(named.decode("latin-1").strip())
         except (BadEncoding, NotPermitted) as error:
             identity = headers.get(b"x-request-id", b"").decode("latin-1")
-            refused = errors.response(error, identity, refuse=oip_words.only_error)
+            refused = errors.response(error, identity, refuse=_REFUSE)
             await refused(scope, receive, send)
             return
         there = {"method": method, "path": path, "raw_path": path.encode(), "root_path": ""}

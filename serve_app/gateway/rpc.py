@@ -52,6 +52,7 @@ class InferenceService:
         self._predictor = predictor
         self._settings = settings
         self._ids = ids
+        self._phrase = oip_words.phrase(settings.server_name)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a server calls, by method."""
@@ -100,12 +101,17 @@ class InferenceService:
             except errors.ServeError as error:
                 identity = _headers(context).get("x-request-id", "")
                 refusals.log(error, identity)
-                await context.abort(refusals.nearest(CODES, error), _words(error, identity))
+                await context.abort(refusals.nearest(CODES, error), self._words(error, identity))
             except Exception as error:  # noqa: BLE001 - whatever it is becomes a status
                 refusals.log(error, _headers(context).get("x-request-id", ""))
                 await context.abort(grpc.StatusCode.INTERNAL, "internal error")
 
         return call
+
+    def _words(self, error: errors.ServeError, request_id: str) -> str:
+        """What is said of an error, short enough for a trailer."""
+        refusal = self._phrase(refusals.refusal_of(error, 0, request_id))
+        return refusal.message.encode()[:_WORDS_BYTES].decode("utf-8", "ignore")
 
     async def _live(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         return message("ServerLiveResponse")(live=True)
@@ -127,12 +133,12 @@ class InferenceService:
         )
 
     async def _model(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self._predictor.stages.endpoint(request.name)
+        stage = self._predictor.stages.endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
         return oip_grpc.metadata(stage.spec.name, stage.spec.signature, versions)
 
     async def _configuration(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self._predictor.stages.endpoint(request.name)
+        stage = self._predictor.stages.endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
         described = oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
         configured = oip_triton.numbered(oip_triton.configuration(described))
@@ -168,7 +174,8 @@ class InferenceService:
         raise errors.ClientError(oip_triton.NOT_SHARED)
 
     async def _infer(self, request: Any, context: Any) -> Any:
-        stage = self._predictor.stages.endpoint(request.model_name)
+        version = request.model_version or None
+        stage = self._predictor.stages.endpoint(request.model_name, version)
         payload = oip_grpc.decode(
             request,
             stage.names,
@@ -181,7 +188,7 @@ class InferenceService:
                 endpoint=stage.spec.name,
                 payload=payload,
                 id=headers.get("x-request-id") or self._ids(),
-                version=request.model_version or None,
+                version=version,
                 headers=headers,
                 timeout_s=context.time_remaining(),
             )
@@ -196,12 +203,6 @@ def _nothing(name: str) -> Callable[[Any, Any], Awaitable[Any]]:
         return message(f"{name}Response")()
 
     return answer
-
-
-def _words(error: errors.ServeError, request_id: str) -> str:
-    """What is said of an error, short enough for a trailer."""
-    refusal = oip_words.phrased(refusals.refusal_of(error, 0, request_id))
-    return refusal.message.encode()[:_WORDS_BYTES].decode("utf-8", "ignore")
 
 
 def _headers(context: Any) -> dict[str, str]:

@@ -141,12 +141,12 @@ def _framed(call: Call) -> Call | None:
 
 def _tensors(call: Call) -> dict[str, Any] | None:
     """The document of a JSON body whose `inputs` are tensors; none of other bodies."""
-    kind = call.media_type
-    if b'"inputs"' not in call.body or not (kind in JSON_TYPES or kind.endswith("+json")):
+    kind, body = call.media_type, call.body
+    if not (kind in JSON_TYPES or kind.endswith("+json")) or b'"inputs"' not in body:
         return None
-    if b'"datatype"' not in call.body and b'"shape"' not in call.body:
+    if b'"datatype"' not in body and b'"shape"' not in body:
         return None
-    document = large_json.parse(call.body) or json_body.parse_any(call.body, nan=True)
+    document = large_json.parse(body) or json_body.parse_any(body, nan=True)
     inputs = document.get("inputs") if isinstance(document, dict) else None
     first = inputs[0] if isinstance(inputs, list) and inputs else None
     if not isinstance(first, dict) or not isinstance(first.get("name"), str):

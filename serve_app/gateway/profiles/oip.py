@@ -16,7 +16,7 @@ from serve_app.gateway import bodies, docs
 from serve_app.gateway.openapi_data_plane import data_plane
 from serve_app.gateway.own import document
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.site import Site, headers_of, json
+from serve_app.gateway.site import Settings, Site, headers_of, json
 from serve_app.protocols import oip_outputs, oip_triton, oip_v2, oip_words
 from serve_app.protocols.dialect import ANY
 
@@ -192,4 +192,9 @@ def _ready(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
 
 
 PREDICTIONS = tuple(Spoken(f"{place}/infer", oip_v2.DIALECT) for place in PLACES)
-PROFILE = Profile(predictions=PREDICTIONS, pages=pages, refuse=oip_words.only_error)
+
+
+def profile(settings: Settings) -> Profile:
+    """The profile, with errors in the words of the server that metadata name."""
+    words = oip_words.only_error(settings.server_name)
+    return Profile(predictions=PREDICTIONS, pages=pages, refuse=words)
