@@ -76,16 +76,21 @@ class WithTensors:
         framed = _framed(call)
         if framed is not None:
             return TRITON.decode(framed)
-        document = _tensors(call)
+        document = _tensors(call) if b'"inputs"' in call.body else None
         if document is not None:
             return TRITON.of_document(document, call)
-        if call.media_type == _OCTETS and _OCTETS not in self._usual.media_types:
+        if self._is_unknown(call):
             msg = (
                 "a body of the content type 'application/octet-stream' is read as tensors: say "
                 "in the header Inference-Header-Content-Length how long its JSON is"
             )
             raise UnsupportedMedia(msg, accepted=sorted(self._usual.media_types - {""}))
         return self._usual.decode(call)
+
+    def _is_unknown(self, call: Call) -> bool:
+        """Whether a body is of bytes that nothing says more of."""
+        said = call.headers.get("content-type")
+        return said not in self._usual.media_types and call.media_type == _OCTETS
 
     def encode(self, response: Response) -> Reply:
         """From an answer to bytes, in the form of the request.
@@ -142,7 +147,7 @@ def _framed(call: Call) -> Call | None:
 def _tensors(call: Call) -> dict[str, Any] | None:
     """The document of a JSON body whose `inputs` are tensors; none of other bodies."""
     kind, body = call.media_type, call.body
-    if not (kind in JSON_TYPES or kind.endswith("+json")) or b'"inputs"' not in body:
+    if not (kind in JSON_TYPES or kind.endswith("+json")):
         return None
     if b'"datatype"' not in body and b'"shape"' not in body:
         return None
