@@ -58,7 +58,8 @@ class Predictions:
     ) -> Response:
         target = self._dialect.target(headers)
         name = parameters.get("endpoint") or target.endpoint or self._default
-        stage = self._predictor.stages.endpoint(name)
+        version = parameters.get("version") or target.version
+        stage = self._predictor.stages.endpoint(name, version)
         body = await bodies.read(
             receive,
             headers,
@@ -77,7 +78,7 @@ class Predictions:
                 endpoint=stage.spec.name,
                 payload=payload,
                 id=request_id,
-                version=parameters.get("version") or target.version,
+                version=version,
                 label=parameters.get("label"),
                 headers=headers,
                 timeout_s=timeout_s(headers),

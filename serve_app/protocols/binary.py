@@ -23,6 +23,8 @@ _DTYPES = {
        for bits in (8, 16, 32, 64)},
 }  # fmt: skip
 DATATYPES = frozenset({*_DTYPES, "BOOL", "BYTES", "BF16"})
+ITEM_BYTES = {"BF16": 2, **{name: np.dtype(dtype).itemsize for name, dtype in _DTYPES.items()}}
+"""How many bytes a value takes, by its datatype, where that is more than one."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -32,14 +34,19 @@ def split(body: bytes, header: str) -> tuple[bytes, memoryview]:
     Raises:
         BadEncoding: the header is no such number, or lies.
     """
-    length = int(header) if header.isascii() and header.isdigit() and len(header) < 11 else -1
-    if not 0 <= length <= len(body):
+    if not is_length(header, body):
         msg = (
             f"the header Inference-Header-Content-Length is {header[:40]!r}; it must be the length "
             f"of the JSON at the start of the body, which has {len(body)} bytes"
         )
         raise BadEncoding(msg, body_bytes=len(body))
+    length = int(header)
     return body[:length], memoryview(body)[length:]
+
+
+def is_length(said: str, body: bytes) -> bool:
+    """Whether a text is a number of bytes that a body has."""
+    return said.isascii() and said.isdigit() and len(said) < 11 and int(said) <= len(body)
 
 
 class Behind:

@@ -78,15 +78,21 @@ def form(document: Mapping[str, Any], own: Output | None = None) -> Form:
         raise BadEncoding("'outputs' must be a list of objects with a 'name'", key="outputs")
     wanted = tuple(_wanted(output, own) for output in asked)
     if len({one.name for one in wanted}) < len(wanted):
-        raise BadEncoding("'outputs' names the same output twice", key="outputs")
+        raise BadEncoding(_twice(wanted), key="outputs")
     parameters = json_body.members(document, "parameters")
     return Form(wanted, _flag(parameters, "binary_data_output") or False, own)
 
 
-def all_as_bytes(form: Form) -> Form:
-    """The same outputs, all of them as bytes."""
-    wanted = tuple(replace(one, as_bytes=True) for one in form.wanted)
-    return Form(wanted, as_bytes=True, own=form.own)
+def _twice(wanted: Sequence[Wanted]) -> str:
+    names = [one.name for one in wanted]
+    twice = next(name for at, name in enumerate(names) if name in names[:at])
+    return f"output {twice!r} already exists in request: 'outputs' may name each once"
+
+
+def in_one_form(form: Form) -> Form:
+    """The same outputs, all of them as bytes or none, as the request says of all."""
+    wanted = tuple(replace(one, as_bytes=None) for one in form.wanted)
+    return replace(form, wanted=wanted)
 
 
 def written(

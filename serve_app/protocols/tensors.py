@@ -35,6 +35,8 @@ _PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
 _PART_NAMES = ("name", "shape", "datatype", "data")
 _PARTS = itemgetter(*_PART_NAMES)
 _MOST_SIZES = 32
+_MOST = 2**63 - 1
+_MOST_DEPTH = 100
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
@@ -148,6 +150,7 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
         found = _binary(size, shape, body.get("datatype"), shown, behind)
         return Tensor(name, shape, uncoded(found, parameters, shown))
     datatype = _datatype(body.get("datatype"), shown)
+    check_count(shape, datatype, shown)
     if isinstance(data, np.ndarray):
         _check_size(len(data), shape, shown)
         return Tensor(name, shape, data)  # type: ignore[arg-type]
@@ -207,6 +210,7 @@ def _binary(
         )
         raise BadEncoding(msg, input=shown)
     check_datatype(datatype, binary.DATATYPES, shown)
+    check_count(shape, datatype, shown)
     content = behind.take(size, shown)
     found: Sequence[Any] = binary.read(content, datatype, count(shape), shown)  # type: ignore[assignment]
     return found
@@ -232,11 +236,34 @@ def checked_shape(shape: Any, shown: str) -> tuple[int, ...]:
     """
     sizes = shape if isinstance(shape, list) else []
     if not 0 < len(sizes) <= _MOST_SIZES or not all(
-        type(size) is int and size >= 0 for size in sizes
+        type(size) is int and 0 <= size <= _MOST for size in sizes
     ):
         msg = f"input {shown!r}: 'shape' must be [rows] or [rows, columns]"
         raise BadEncoding(msg, input=shown)
     return tuple(sizes)
+
+
+def check_count(shape: tuple[int, ...], datatype: str, shown: str) -> None:
+    """Return when numbers of 64 bits can count the values of a tensor, and their bytes.
+
+    Raises:
+        BadEncoding: they cannot.
+    """
+    # A size of 0 makes no other size right.
+    values = math.prod(size or 1 for size in shape)
+    if values > _MOST:
+        msg = (
+            f"invalid shape for input {shown!r}: shape {list(shape)} causes total element count "
+            f"to exceed maximum size of {_MOST}"
+        )
+        raise BadEncoding(msg, input=shown)
+    item_bytes = binary.ITEM_BYTES.get(datatype, 1)
+    if values * item_bytes > _MOST:
+        msg = (
+            f"byte size overflow for input {shown!r}: element count ({values}) * data type size "
+            f"({item_bytes}) exceeds maximum allowed size ({_MOST})"
+        )
+        raise BadEncoding(msg, input=shown)
 
 
 def _datatype(datatype: Any, shown: str) -> str:
@@ -248,7 +275,11 @@ def _datatype(datatype: Any, shown: str) -> str:
 
 
 def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
-    """The data row by row, whether it came flat or as one list per row."""
+    """The data row by row, whether it came flat or in lists."""
+    if data and isinstance(data[0], list) and _depth(data, shown) != len(shape):
+        data = _flattened(data)
+        _check_size(len(data), shape, shown)
+        return data
     if data and len(shape) > 2 and isinstance(data[0], list):
         return _nested(data, shape, shown)
     if data and len(shape) == 2 and isinstance(data[0], list):
@@ -263,6 +294,30 @@ def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
             raise BadEncoding(msg, input=shown)
         return [value for values in data for value in values]
     _check_size(len(data), shape, shown)
+    return data
+
+
+def _depth(data: list[Any], shown: str) -> int:
+    """How deep lists stand in lists at the beginning.
+
+    Raises:
+        BadEncoding: deeper than Triton goes.
+    """
+    first: Any = data
+    for depth in range(_MOST_DEPTH + 1):
+        if not isinstance(first, list) or not first:
+            return depth
+        first = first[0]
+    msg = f"input {shown!r}: JSON nesting depth exceeds maximum allowed limit ({_MOST_DEPTH})"
+    raise BadEncoding(msg, input=shown)
+
+
+def _flattened(data: list[Any]) -> list[Any]:
+    """The values of lists that are alike at each level, whatever the shape, as Triton has them."""
+    while all(isinstance(part, list) and len(part) == len(data[0]) for part in data):
+        data = [value for part in data for value in part]
+        if not data:
+            break
     return data
 
 
