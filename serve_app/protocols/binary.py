@@ -56,6 +56,11 @@ class Behind:
         self._content = content
         self._at = 0
 
+    @property
+    def left(self) -> int:
+        """How many bytes nobody took yet."""
+        return len(self._content) - self._at
+
     def take(self, size: Any, shown: str) -> memoryview:
         """The next bytes, for the input called `shown`.
 
@@ -65,7 +70,7 @@ class Behind:
         if type(size) is not int or size < 0:
             msg = f"input {shown!r}: 'binary_data_size' must be a number of bytes"
             raise BadEncoding(msg, input=shown)
-        left = len(self._content) - self._at
+        left = self.left
         if size > left:
             msg = f"input {shown!r}: 'binary_data_size' is {size}, but {left} bytes are left"
             raise BadEncoding(msg, input=shown, expected=size, got=left)
@@ -78,7 +83,7 @@ class Behind:
         Raises:
             BadEncoding: some bytes belong to no input.
         """
-        left = len(self._content) - self._at
+        left = self.left
         if left:
             msg = f"unexpected additional input data: {left} bytes belong to no input"
             raise BadEncoding(msg, extra_bytes=left)

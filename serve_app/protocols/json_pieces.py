@@ -22,6 +22,8 @@ LARGE_BYTES = 256 * 1024
 PIECE_BYTES = 64 * 1024
 MAX_CONTAINERS = 500_000
 """Of lists and objects; a row has one, a cell in a list of its own another."""
+MAX_DEPTH = 1024
+"""That of orjson, for the body as a whole."""
 MAX_LEVELS = 16
 """How deep a list or object of more than a piece may lie in others."""
 _BLOCK_BYTES = 1024 * 1024
@@ -58,10 +60,13 @@ class _Reader:
         self._at = _structure(text)
         self._signs = text[self._at]
         steps = _STEPS[self._signs]
+        self._depths = np.cumsum(steps, dtype=np.int32)
+        deep = self._depths > MAX_DEPTH
+        if deep.any():
+            raise self._broken("recursion limit exceeded", int(self._at[deep.argmax()]))
         if int((steps > 0).sum()) > MAX_CONTAINERS:
             msg = f"the body holds more than {MAX_CONTAINERS} lists and objects; split it"
             raise TooLarge(msg, max_containers=MAX_CONTAINERS)
-        self._depths = np.cumsum(steps, dtype=np.int32)
 
     def value(self, start: int, stop: int, level: int) -> Any:
         """The value between two positions."""

@@ -19,6 +19,7 @@ from serve_app.errors import BadEncoding
 from serve_app.protocols import binary, json_body, oip_graph, oip_outputs, oip_v2
 from serve_app.protocols.oip_messages import message
 from serve_app.protocols.oip_outputs import Form
+from serve_app.protocols.tensor_limits import Limits
 from serve_app.protocols.tensors import (
     Tensor,
     check_count,
@@ -51,7 +52,9 @@ def decode(
         InvalidInput: it asks for an output that there is not.
         TooLarge: more than `max_rows` rows.
     """
-    tensors = _tensors(request)
+    graph = signature if signature is not None and signature.tensors else None
+    shaped = graph is not None and any(column.shape for column in graph.inputs)
+    tensors = _tensors(request, Limits.of(names, max_rows, shaped=shaped))
     rows = tensors[0].rows
     json_body.check_rows(rows, max_rows)
     outputs = [
@@ -62,7 +65,6 @@ def decode(
         {"outputs": outputs, "parameters": parameters}, oip_graph.own(signature)
     )
     form = replace(form, as_bytes=_reads_raw(request, form, parameters))
-    graph = signature if signature is not None and signature.tensors else None
     return Payload(
         columns=oip_v2.columns(tensors, names, graph),
         rows=rows,
@@ -133,13 +135,14 @@ def _listed(data: Any, datatype: str) -> list[Any]:
     return [str(value).encode() for value in values] if datatype == "BYTES" else values
 
 
-def _tensors(request: Any) -> list[Tensor]:
+def _tensors(request: Any, limits: Limits) -> list[Tensor]:
     """The inputs, which are all typed or all raw."""
     raw, inputs = request.raw_input_contents, request.inputs
     if not inputs:
         raise BadEncoding("the request has no inputs; send a tensor per column")
+    limits.check_inputs(len(inputs))
     if not raw:
-        return [_typed(tensor) for tensor in inputs]
+        return [_typed(tensor, limits) for tensor in inputs]
     for tensor in inputs:
         if tensor.HasField("contents"):
             shown = shortened(tensor.name)
@@ -151,25 +154,28 @@ def _tensors(request: Any) -> list[Tensor]:
     if len(raw) != len(inputs):
         msg = f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents; send one of each"
         raise BadEncoding(msg, inputs=len(inputs), raw=len(raw))
-    return [_raw(tensor, content) for tensor, content in zip(inputs, raw, strict=True)]
+    return [_raw(tensor, content, limits) for tensor, content in zip(inputs, raw, strict=True)]
 
 
-def _raw(tensor: Any, content: bytes) -> Tensor:
+def _raw(tensor: Any, content: bytes, limits: Limits) -> Tensor:
     shown = shortened(tensor.name)
     shape = checked_shape(list(tensor.shape), shown)
+    limits.check_shape(shape, len(content), shown)
     check_datatype(tensor.datatype, binary.DATATYPES, shown)
     check_count(shape, tensor.datatype, shown)
     values: Any = binary.read(memoryview(content), tensor.datatype, count(shape), shown)
     return Tensor(tensor.name, shape, uncoded(values, _plain(tensor.parameters), shown))
 
 
-def _typed(tensor: Any) -> Tensor:
+def _typed(tensor: Any, limits: Limits) -> Tensor:
     shown = shortened(tensor.name)
     shape = checked_shape(list(tensor.shape), shown)
     datatype = tensor.datatype
     check_datatype(datatype, _CONTENTS.keys(), shown)
     check_count(shape, datatype, shown)
-    values: list[Any] = list(getattr(tensor.contents, _CONTENTS[datatype]))
+    contents = getattr(tensor.contents, _CONTENTS[datatype])
+    limits.check_shape(shape, len(contents), shown)
+    values: list[Any] = list(contents)
     if datatype == "BYTES":
         values = _texts(values, shown)
     found = checked(tensor.name, shape, datatype, values)

@@ -27,6 +27,7 @@ from serve_app.protocols import (
 )
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
 from serve_app.protocols.oip_outputs import Form
+from serve_app.protocols.tensor_limits import Limits
 from serve_app.protocols.tensors import Tensor, plain_columns, read_tensors
 
 EXTENSIONS = (
@@ -74,14 +75,16 @@ class OpenInferenceV2(ByPath):
         self, document: dict[str, Any], call: Call, behind: binary.Behind | None = None
     ) -> Payload:
         """The columns of a document, with the bytes `behind` it; raises as `decode` does."""
+        limits = Limits.of(call.names, call.max_rows, shaped=call.shaped)
         plain = plain_columns(document) if behind is None else None
         graph = _graph(call.signature)
         if plain is None or (graph is not None and not plain[0].keys() <= set(call.names)):
-            tensors = read_tensors(document, behind)
+            tensors = read_tensors(document, behind, limits)
             rows = tensors[0].rows
             found = columns(tensors, call.names, graph)
         else:
             found, rows = plain
+            limits.check_inputs(len(found))
         json_body.check_rows(rows, call.max_rows)
         form = oip_outputs.form(document, oip_graph.own(call.signature))
         return Payload(

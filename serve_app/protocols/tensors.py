@@ -16,6 +16,7 @@ from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import binary
 from serve_app.protocols.binary import Behind
+from serve_app.protocols.tensor_limits import UNLIMITED, Limits
 
 _INT_RANGES = {
     f"{sign}INT{bits}": (0 if sign else -(2 ** (bits - 1)), 2 ** (bits - (0 if sign else 1)) - 1)
@@ -113,11 +114,14 @@ def _fit(datatype: str, datas: Sequence[list[Any]]) -> bool:
     return kinds == {int} and all(low <= min(data) and max(data) <= high for data in datas)
 
 
-def read_tensors(document: Mapping[str, Any], behind: Behind | None = None) -> list[Tensor]:
+def read_tensors(
+    document: Mapping[str, Any], behind: Behind | None = None, limits: Limits = UNLIMITED
+) -> list[Tensor]:
     """The inputs of a request; at least one. Binary ones are taken from `behind` the JSON.
 
     Raises:
         BadEncoding: an input lacks a key, or its data is not of its shape or datatype.
+        TooLarge: one is above the limits.
     """
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or not inputs:
@@ -126,13 +130,14 @@ def read_tensors(document: Mapping[str, Any], behind: Behind | None = None) -> l
             'send {"inputs": [{"name", "shape", "datatype", "data"}, …]}'
         )
         raise BadEncoding(msg, key="inputs")
-    tensors = [_examined(body, index, behind) for index, body in enumerate(inputs)]
+    limits.check_inputs(len(inputs))
+    tensors = [_examined(body, index, behind, limits) for index, body in enumerate(inputs)]
     if behind is not None:
         behind.finish()
     return tensors
 
 
-def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
+def _examined(body: Any, index: int, behind: Behind | None, limits: Limits) -> Tensor:
     if not isinstance(body, dict):
         raise BadEncoding(f"inputs[{index}] must be an object, got {told(body)}", input=index)
     name = body.get("name")
@@ -143,6 +148,7 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
     parameters = body.get("parameters")
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     data = body.get("data")
+    limits.check_shape(shape, _given(size, data, behind), shown)
     if size is not None:
         if data is not None:
             msg = f"input {shown!r} has both 'data' and 'binary_data_size'; send one of them"
@@ -159,6 +165,13 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
         raise BadEncoding(msg, input=shown)
     tensor = checked(name, shape, datatype, data)
     return tensor._replace(values=uncoded(tensor.values, parameters, shown))
+
+
+def _given(size: Any, data: Any, behind: Behind | None) -> int:
+    """How many values there may be: those of a list, or one per byte."""
+    if type(size) is int and behind is not None:
+        return min(size, behind.left)
+    return len(data) if isinstance(data, list) else 0
 
 
 def uncoded(values: Sequence[Any], parameters: Any, shown: str) -> Sequence[Any]:
