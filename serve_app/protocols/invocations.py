@@ -248,7 +248,9 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
         found = document[form]
         split = form == "dataframe_split"
         columns, count = (
-            rows.of_split(found, call.names, form) if split else rows.of_columns(found, call.names)
+            rows.of_split(found, call.names, call.max_rows, form)
+            if split
+            else rows.of_columns(found, call.names, call.max_rows)
         )
         json_body.check_rows(count, call.max_rows)
         return columns, count

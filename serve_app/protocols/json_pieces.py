@@ -22,6 +22,8 @@ LARGE_BYTES = 256 * 1024
 PIECE_BYTES = 64 * 1024
 MAX_CONTAINERS = 500_000
 """Of lists and objects; a row has one, a cell in a list of its own another."""
+MAX_NAMES = 100_000
+"""Of one object."""
 MAX_DEPTH = 1024
 """That of orjson, for the body as a whole."""
 MAX_LEVELS = 16
@@ -45,7 +47,7 @@ def parse(body: bytes, load: Load) -> Any:
 
     Raises:
         orjson.JSONDecodeError: it is no JSON; says where in the body.
-        TooLarge: more lists and objects than `MAX_CONTAINERS`.
+        TooLarge: it has very many lists and objects, or one with very many names.
     """
     return _Reader(body, load).value(0, len(body), 0)
 
@@ -108,6 +110,9 @@ class _Reader:
         return found
 
     def _object(self, start: int, stop: int, commas: Array, level: int) -> dict[str, Any]:
+        if len(commas) >= MAX_NAMES:
+            msg = f"an object of the body has more than {MAX_NAMES} names; send rows as lists"
+            raise TooLarge(msg, max_names=MAX_NAMES)
         found: dict[str, Any] = {}
         for begin, end, alone in _pieces(start, stop, commas):
             if alone:

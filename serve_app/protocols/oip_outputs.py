@@ -6,6 +6,7 @@ answer is what the metadata says.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,6 +61,7 @@ class Form:
         return RAW_SCORES if scored else PREDICT
 
 
+_MAX_OUTPUTS = 1000
 _USUAL = Form()
 
 
@@ -76,6 +78,9 @@ def form(document: Mapping[str, Any], own: Output | None = None) -> Form:
     asked = [] if asked is None else asked
     if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
         raise BadEncoding("'outputs' must be a list of objects with a 'name'", key="outputs")
+    if len(asked) > _MAX_OUTPUTS:
+        msg = f"'outputs' asks for {len(asked)}, above the limit of {_MAX_OUTPUTS}"
+        raise BadEncoding(msg, key="outputs")
     wanted = tuple(_wanted(output, own) for output in asked)
     if len({one.name for one in wanted}) < len(wanted):
         raise BadEncoding(_twice(wanted), key="outputs")
@@ -84,8 +89,8 @@ def form(document: Mapping[str, Any], own: Output | None = None) -> Form:
 
 
 def _twice(wanted: Sequence[Wanted]) -> str:
-    names = [one.name for one in wanted]
-    twice = next(name for at, name in enumerate(names) if name in names[:at])
+    counts = Counter(one.name for one in wanted)
+    twice = next(name for name, count in counts.items() if count > 1)
     return f"output {twice!r} already exists in request: 'outputs' may name each once"
 
 
