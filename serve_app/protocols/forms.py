@@ -85,8 +85,9 @@ def _parts(body: bytes, content_type: str) -> Fields:
     if not boundary:
         raise BadEncoding("the content type of a form in parts must name their boundary")
     delimiter = b"\r\n--" + boundary.encode("latin-1", "replace")
-    _, *parts = (b"\r\n" + body).split(delimiter, _MAX_FIELDS + 1)
-    if len(parts) > _MAX_FIELDS:
+    _, *parts = (b"\r\n" + body).split(delimiter, _MAX_FIELDS + 2)
+    # Behind the last delimiter there are only two signs.
+    if len(parts) > _MAX_FIELDS + 1:
         raise BadEncoding(f"the form has more than {_MAX_FIELDS} parts")
     if not parts or not parts[-1].startswith(b"--"):
         raise BadEncoding("the body is not the form in parts that its content type says")

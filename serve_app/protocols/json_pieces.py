@@ -20,7 +20,7 @@ from serve_app.errors import TooLarge
 
 LARGE_BYTES = 256 * 1024
 PIECE_BYTES = 64 * 1024
-MAX_CONTAINERS = 500_000
+MAX_CONTAINERS = 250_000
 """Of lists and objects; a row has one, a cell in a list of its own another."""
 MAX_NAMES = 100_000
 """Of one object."""
@@ -59,9 +59,7 @@ class _Reader:
         self._body = body
         self._load = load
         text = np.frombuffer(body, dtype=np.uint8)
-        self._at = _structure(text)
-        self._signs = text[self._at]
-        steps = _STEPS[self._signs]
+        self._at, self._signs, steps = _structure(text)
         self._depths = np.cumsum(steps, dtype=np.int32)
         deep = self._depths > MAX_DEPTH
         if deep.any():
@@ -97,7 +95,7 @@ class _Reader:
 
     def _commas(self, inner: slice, depth: int) -> Array:
         here = (self._signs[inner] == _COMMA) & (self._depths[inner] == depth)
-        commas: Array = self._at[inner][here]
+        commas: Array = np.compress(here, self._at[inner])
         return commas
 
     def _list(self, start: int, stop: int, commas: Array, level: int) -> list[Any]:
@@ -148,15 +146,21 @@ class _Reader:
         return orjson.JSONDecodeError(what, text, len(text))
 
 
-def _structure(text: Array) -> Array:
-    """Where commas, colons and brackets stand that are no part of a string."""
+def _structure(text: Array) -> tuple[Array, Array, Array]:
+    """Where commas, colons and brackets stand that are no part of a string.
+
+    With what stands there, and how much deeper it leads.
+    """
     outside = ~_in_strings(text)
-    found = []
+    places, signs = [], []
     # In blocks, since NumPy does not let go of the lock for all of this.
-    for start in range(0, len(text), _BLOCK_BYTES):
-        block = slice(start, start + _BLOCK_BYTES)
-        found.append(start + np.flatnonzero(_STRUCTURE[text[block]] & outside[block]))
-    return np.concatenate(found)
+    for start in range(0, max(1, len(text)), _BLOCK_BYTES):
+        block = text[start : start + _BLOCK_BYTES]
+        at = np.flatnonzero(_STRUCTURE[block] & outside[start : start + _BLOCK_BYTES])
+        places.append(at + start)
+        signs.append(block[at])
+    steps = [_STEPS[each] for each in signs]
+    return np.concatenate(places), np.concatenate(signs), np.concatenate(steps)
 
 
 def _in_strings(text: Array) -> Array:

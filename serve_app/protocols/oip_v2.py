@@ -76,7 +76,7 @@ class OpenInferenceV2(ByPath):
     ) -> Payload:
         """The columns of a document, with the bytes `behind` it; raises as `decode` does."""
         limits = Limits.of(call.names, call.max_rows, shaped=call.shaped)
-        plain = plain_columns(document) if behind is None else None
+        plain = plain_columns(document, call.max_rows) if behind is None else None
         graph = _graph(call.signature)
         if plain is None or (graph is not None and not plain[0].keys() <= set(call.names)):
             tensors = read_tensors(document, behind, limits)

@@ -68,17 +68,22 @@ class Tensor(NamedTuple):
         return [self.values[start :: self.width] for start in range(self.width)]
 
 
-def plain_columns(document: Mapping[str, Any]) -> tuple[dict[str, Sequence[Any]], int] | None:
+def plain_columns(
+    document: Mapping[str, Any], max_rows: float = math.inf
+) -> tuple[dict[str, Sequence[Any]], int] | None:
     """The columns of a request whose inputs are one flat list each, and their number of rows.
 
     As most requests are: several inputs of one length with nothing special about them. None for
-    all others, which `read_tensors` looks at one by one; what is wrong, it says.
+    all others, and for more than `max_rows`, which `read_tensors` looks at one by one; what is
+    wrong, it says.
     """
     found: dict[str, Sequence[Any]] = {}
     alike: dict[str, list[list[Any]]] = {}
     try:
         inputs = document["inputs"]
         rows = inputs[0]["shape"][0]
+        if rows > max_rows:
+            return None
         shapes = [rows], [rows, 1]
         for one in inputs:
             name, shape, datatype, data = _PARTS(one)
