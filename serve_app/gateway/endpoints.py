@@ -63,7 +63,15 @@ class Predictions:
         )
         signature = stage.spec.signature
         payload = self._dialect.decode(
-            Call(body, stage.names, self._max_rows, headers, signature.inputs, signature)
+            Call(
+                body,
+                stage.names,
+                self._max_rows,
+                headers,
+                signature.inputs,
+                signature,
+                stage.spec.name,
+            )
         )
         return await self._predictor.predict(
             Request(

@@ -51,6 +51,9 @@ def decode(
         InvalidInput: it asks for an output that there is not.
         TooLarge: more than `max_rows` rows.
     """
+    graph = signature if signature is not None and signature.tensors else None
+    if graph is not None and not request.inputs:
+        oip_graph.check_given([], graph, request.model_name)
     tensors = _tensors(request)
     rows = tensors[0].rows
     json_body.check_rows(rows, max_rows)
@@ -62,9 +65,8 @@ def decode(
         {"outputs": outputs, "parameters": parameters}, oip_graph.own(signature)
     )
     form = replace(form, as_bytes=_reads_raw(request, form, parameters))
-    graph = signature if signature is not None and signature.tensors else None
     return Payload(
-        columns=oip_v2.columns(tensors, names, graph),
+        columns=oip_v2.columns(tensors, names, graph, request.model_name),
         rows=rows,
         keys=parameters,
         id=request.id or None,
