@@ -185,6 +185,24 @@ def test_texts_with_nulls_and_bytes_go_through_an_identity(served):
                 assert answer.as_numpy("OUTPUT0").tolist() == array.tolist()
 
 
+def test_tracing_is_off_and_stays_so(served):
+    for protocol in (tritonclient.grpc, tritonclient.http):
+        place = served.grpc if protocol is tritonclient.grpc else served.http
+        with protocol.InferenceServerClient(place) as client:
+            for answer in (
+                client.get_trace_settings(),
+                client.get_trace_settings("simple"),
+                client.update_trace_settings(),
+            ):
+                said = answer if isinstance(answer, dict) else answer.settings
+                level = said["trace_level"]
+                assert list(getattr(level, "value", level)) == ["OFF"]
+            with pytest.raises(InferenceServerException, match="not traced"):
+                client.update_trace_settings(settings={"trace_level": ["TIMESTAMPS"]})
+            with pytest.raises(InferenceServerException, match="unknown model"):
+                client.get_trace_settings("nobody")
+
+
 def test_memory_is_not_shared_and_nothing_has_to_be_given_up(served):
     with tritonclient.grpc.InferenceServerClient(served.grpc) as client:
         for kind in ("system", "cuda"):
