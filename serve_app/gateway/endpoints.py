@@ -68,7 +68,8 @@ class Predictions:
             offload=self._offload,
         )
         signature = stage.spec.signature
-        call = Call(body, stage.names, self._max_rows, headers, signature.inputs, signature)
+        most, own = self._max_rows, stage.spec.name
+        call = Call(body, stage.names, most, headers, signature.inputs, signature, own)
         if len(body) < LARGE_BYTES:
             payload = self._dialect.decode(call)
         else:

@@ -70,6 +70,7 @@ class InferenceService:
             "RepositoryIndex": self._index,
             "RepositoryModelLoad": self._load,
             "RepositoryModelUnload": self._unload,
+            "TraceSetting": self._trace,
             **{
                 f"{kind}SharedMemory{name}": method
                 for kind in ("System", "Cuda")
@@ -171,6 +172,16 @@ class InferenceService:
     async def _unload(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         name = request.model_name or request.repository_name
         raise errors.NotPermitted(oip_triton.cannot_unload(name))
+
+    async def _trace(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        if request.model_name:
+            self._predictor.stages.endpoint(request.model_name)
+        if any(one.value for one in request.settings.values()):
+            raise errors.NotPermitted(oip_triton.NOT_TRACED)
+        answer = message("TraceSettingResponse")()
+        for name, value in oip_triton.TRACE_SETTINGS.items():
+            answer.settings[name].value.extend([value] if isinstance(value, str) else value)
+        return answer
 
     async def _not_shared(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         raise errors.ClientError(oip_triton.NOT_SHARED)

@@ -26,7 +26,8 @@ class Call:
     """A request as it arrived, its body decompressed.
 
     `columns` are those of the endpoint and `names` their names, in order; the names of
-    `headers` are in lower case. `signature` says more of an endpoint, where it is known.
+    `headers` are in lower case. `signature` says more of an endpoint, where it is known, and
+    `endpoint` is what it is called.
     """
 
     body: bytes
@@ -35,6 +36,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
     signature: Signature | None = None
+    endpoint: str = ""
 
     @property
     def shaped(self) -> bool:

@@ -53,6 +53,8 @@ def decode(
         TooLarge: more than `max_rows` rows.
     """
     graph = signature if signature is not None and signature.tensors else None
+    if graph is not None and not request.inputs:
+        oip_graph.check_given([], graph, request.model_name)
     shaped = graph is not None and any(column.shape for column in graph.inputs)
     tensors = _tensors(request, Limits.of(names, max_rows, shaped=shaped))
     rows = tensors[0].rows
@@ -66,7 +68,7 @@ def decode(
     )
     form = replace(form, as_bytes=_reads_raw(request, form, parameters))
     return Payload(
-        columns=oip_v2.columns(tensors, names, graph),
+        columns=oip_v2.columns(tensors, names, graph, request.model_name),
         rows=rows,
         keys=parameters,
         id=request.id or None,

@@ -106,6 +106,11 @@ _MESSAGES: dict[str, dict[str, tuple[int, Any]]] = {
     "CudaSharedMemoryRegisterResponse": {},
     "CudaSharedMemoryUnregisterRequest": {"name": (1, "string")},
     "CudaSharedMemoryUnregisterResponse": {},
+    "TraceSettingValue": {"value": (1, ["string"])},
+    "TraceSettingRequest": {
+        "settings": (1, ("map", "TraceSettingValue")), "model_name": (2, "string"),
+    },
+    "TraceSettingResponse": {"settings": (1, ("map", "TraceSettingValue"))},
     "ModelInferResponse": {
         "model_name": (1, "string"), "model_version": (2, "string"), "id": (3, "string"),
         "parameters": (4, _PARAMETERS), "outputs": (5, ["InferOutputTensor"]),
@@ -130,6 +135,7 @@ METHODS = (
     "CudaSharedMemoryStatus",
     "CudaSharedMemoryRegister",
     "CudaSharedMemoryUnregister",
+    "TraceSetting",
 )
 """Those of the service; each takes its `…Request` and gives its `…Response`."""
 _ONE_OF = frozenset({"InferParameter"})

@@ -86,6 +86,14 @@ def index(versions: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     ]
 
 
+NOT_TRACED = "requests are not traced by Triton's settings here; nothing of them can be changed"
+TRACE_SETTINGS: Mapping[str, Any] = {
+    "trace_level": ["OFF"],
+    "trace_rate": "1000",
+    "trace_count": "-1",
+    "log_frequency": "0",
+}
+"""How Triton says that it traces nothing."""
 NOT_SHARED = "memory is not shared with clients here; send tensors in the request"
 
 

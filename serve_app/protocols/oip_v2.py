@@ -81,7 +81,7 @@ class OpenInferenceV2(ByPath):
         if plain is None or (graph is not None and not plain[0].keys() <= set(call.names)):
             tensors = read_tensors(document, behind, limits)
             rows = tensors[0].rows
-            found = columns(tensors, call.names, graph)
+            found = columns(tensors, call.names, graph, call.endpoint)
         else:
             found, rows = plain
             limits.check_inputs(len(found))
@@ -155,7 +155,7 @@ def _raw(content: memoryview, call: Call) -> Payload:
     tensor = oip_bytes.tensor(content, call)
     json_body.check_rows(tensor.rows, call.max_rows)
     form = replace(_RAW, own=oip_graph.own(call.signature))
-    found = columns([tensor], call.names, _graph(call.signature))
+    found = columns([tensor], call.names, _graph(call.signature), call.endpoint)
     return Payload(columns=found, rows=tensor.rows, form=form)
 
 
@@ -164,7 +164,10 @@ def _graph(signature: Signature | None) -> Signature | None:
 
 
 def columns(
-    tensors: Sequence[Tensor], names: Sequence[str], graph: Signature | None = None
+    tensors: Sequence[Tensor],
+    names: Sequence[str],
+    graph: Signature | None = None,
+    endpoint: str = "",
 ) -> RawColumns:
     """The columns that tensors are: one each, or a matrix of all in the order of `names`.
 
@@ -174,7 +177,7 @@ def columns(
         BadEncoding: they are neither.
     """
     if graph is not None:
-        found = oip_graph.of_graph(tensors, graph)
+        found = oip_graph.of_graph(tensors, graph, endpoint)
         if found is not None:
             return found
     return _tabular(tensors, names)

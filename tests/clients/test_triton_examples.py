@@ -129,16 +129,47 @@ def test_what_is_unknown_is_said_in_tritons_first_words(served, model, version, 
     for protocol in (tritonclient.grpc, tritonclient.http):
         place = served.grpc if protocol is tritonclient.grpc else served.http
         with protocol.InferenceServerClient(place) as client:
-            one = protocol.InferInput("INPUT0", [1, 16], "INT32")
-            one.set_data_from_numpy(np.array([COUNT], dtype=np.int32))
+            both = [protocol.InferInput(f"INPUT{j}", [1, 16], "INT32") for j in (0, 1)]
+            for one in both:
+                one.set_data_from_numpy(np.array([COUNT], dtype=np.int32))
             for call in (
                 lambda c: c.get_model_metadata(model, version),
                 lambda c: c.get_model_config(model, version),
-                lambda c, one=one: c.infer(model, [one], model_version=version),
+                lambda c, both=both: c.infer(model, both, model_version=version),
             ):
                 with pytest.raises(InferenceServerException) as refused:
                     call(client)
                 assert refused.value.message().startswith(first)
+
+
+@pytest.mark.parametrize(
+    ("given", "listed", "missing"),
+    [
+        ([], "", "'INPUT0','INPUT1','INPUT2'"),
+        (["INPUT1"], "'INPUT1'", "'INPUT0','INPUT2'"),
+    ],
+)
+def test_inputs_that_are_missing_are_named_as_triton_names_them(served, given, listed, missing):
+    said = (
+        f"expected 3 inputs but got {len(given)} inputs for model 'zero_three'. Got input(s) "
+        f"[{listed}], but missing required input(s) [{missing}]. Please provide all required "
+        "input(s)."
+    )
+    for protocol in (tritonclient.grpc, tritonclient.http):
+        place = served.grpc if protocol is tritonclient.grpc else served.http
+        made = []
+        for name in given:
+            one = protocol.InferInput(name, [1, 8], "FP32")
+            one.set_data_from_numpy(np.zeros((1, 8), dtype=np.float32))
+            made.append(one)
+        if protocol is tritonclient.http and not given:
+            continue
+        with (
+            protocol.InferenceServerClient(place) as client,
+            pytest.raises(InferenceServerException) as refused,
+        ):
+            client.infer("zero_three", made)
+        assert refused.value.message() == said
 
 
 def test_texts_with_nulls_and_bytes_go_through_an_identity(served):
@@ -152,6 +183,24 @@ def test_texts_with_nulls_and_bytes_go_through_an_identity(served):
                 one.set_data_from_numpy(array)
                 answer = client.infer("simple_identity", [one])
                 assert answer.as_numpy("OUTPUT0").tolist() == array.tolist()
+
+
+def test_tracing_is_off_and_stays_so(served):
+    for protocol in (tritonclient.grpc, tritonclient.http):
+        place = served.grpc if protocol is tritonclient.grpc else served.http
+        with protocol.InferenceServerClient(place) as client:
+            for answer in (
+                client.get_trace_settings(),
+                client.get_trace_settings("simple"),
+                client.update_trace_settings(),
+            ):
+                said = answer if isinstance(answer, dict) else answer.settings
+                level = said["trace_level"]
+                assert list(getattr(level, "value", level)) == ["OFF"]
+            with pytest.raises(InferenceServerException, match="not traced"):
+                client.update_trace_settings(settings={"trace_level": ["TIMESTAMPS"]})
+            with pytest.raises(InferenceServerException, match="unknown model"):
+                client.get_trace_settings("nobody")
 
 
 def test_memory_is_not_shared_and_nothing_has_to_be_given_up(served):

@@ -17,7 +17,7 @@ from serve_app.gateway.openapi_data_plane import data_plane
 from serve_app.gateway.own import document
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.site import Settings, Site, headers_of, json
-from serve_app.protocols import oip_outputs, oip_triton, oip_v2, oip_words
+from serve_app.protocols import json_body, oip_outputs, oip_triton, oip_v2, oip_words
 from serve_app.protocols.dialect import ANY
 
 MODEL = "/v2/models/{endpoint:bare}"
@@ -55,6 +55,10 @@ def pages(site: Site) -> Sequence[BaseRoute]:
         *(Route(f"{place}/ready", own.model_ready) for place in PLACES),
         *(Route(f"{place}/config", own.configuration) for place in PLACES),
         *(Route(f"{place}/stats", own.statistics) for place in PLACES),
+        *(
+            Route(place, own.trace, methods=["GET", "POST"])
+            for place in ("/v2/trace/setting", f"{MODEL}/trace/setting")
+        ),
         Route("/v2/repository/index", own.index, methods=["POST"]),
         Route("/v2/repository/models/{endpoint:bare}/load", own.load, methods=["POST"]),
         Route("/v2/repository/models/{endpoint:bare}/unload", own.unload, methods=["POST"]),
@@ -154,6 +158,19 @@ class Pages:
         """Clients do not decide what is served."""
         name = request.path_params["endpoint"]
         return self._site.refused(request, NotPermitted(oip_triton.cannot_unload(name)))
+
+    async def trace(self, request: Request) -> Response:
+        """Triton's tracing is off, and stays so."""
+        try:
+            body = await self._body(request) if request.method == "POST" else b""
+            asked = json_body.parse(body) if body.strip() else {}
+            if any(value is not None for value in asked.values()):
+                raise NotPermitted(oip_triton.NOT_TRACED)
+        except ClientError as error:
+            return self._site.refused(request, error)
+        if "endpoint" in request.path_params:
+            return self._site.of_endpoint(request, lambda *_: oip_triton.TRACE_SETTINGS)
+        return json(oip_triton.TRACE_SETTINGS)
 
     async def none_shared(self, request: Request) -> Response:  # noqa: ARG002
         """No memory is shared with clients."""

@@ -272,8 +272,10 @@ def test_a_tensor_of_another_shape_or_an_unknown_output_is_refused(client):
     two = {"name": "INPUT1", "shape": [1, 16], "datatype": "INT32", "data": [0] * 16}
     answer = client.send("POST", "/v2/models/simple/infer", json={"inputs": [one, two]})
     assert answer.status_code == 400
-    assert "the graph takes [rows, 16]" in answer.text
-    body = {"inputs": [two], "outputs": [{"name": "OUTPUT7"}]}
+    said = "unexpected shape for input 'INPUT0' for model 'simple'. Expected [-1,16], got [1,8]"
+    assert answer.json()["error"] == f"{said}: the graph takes [rows, 16]"
+    whole = {**two, "name": "INPUT0"}
+    body = {"inputs": [whole, two], "outputs": [{"name": "OUTPUT7"}]}
     answer = client.send("POST", "/v2/models/simple/infer", json=body)
     assert "OUTPUT0, OUTPUT1" in answer.text
 
