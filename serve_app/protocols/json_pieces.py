@@ -28,7 +28,7 @@ MAX_DEPTH = 1024
 """That of orjson, for the body as a whole."""
 MAX_LEVELS = 16
 """How deep a list or object of more than a piece may lie in others."""
-_BLOCK_BYTES = 1024 * 1024
+_BLOCK_BYTES = 256 * 1024
 _SPACE = b" \t\n\r"
 _QUOTE, _BACKSLASH, _COMMA, _COLON = b'"\\,:'
 _OPENING, _CLOSING = b"[{", b"]}"
@@ -72,7 +72,7 @@ class _Reader:
         """The value between two positions."""
         if stop - start <= PIECE_BYTES:
             return self._piece(start, stop, b"", b"")
-        first, last = np.searchsorted(self._at, (start, stop))
+        first, last = _place(self._at, start), _place(self._at, stop)
         opening = int(self._at[first]) if first < last else stop
         if self._body[start:opening].strip(_SPACE) or opening == stop:
             # A long text or number, or nothing that JSON knows.
@@ -122,7 +122,7 @@ class _Reader:
 
     def _name(self, start: int, stop: int) -> tuple[str, int]:
         """The name of a member, and where its value begins."""
-        first = int(np.searchsorted(self._at, start))
+        first = _place(self._at, start)
         if first == len(self._at) or self._signs[first] != _COLON or self._at[first] >= stop:
             raise self._broken("expected ':'", start)
         colon = int(self._at[first])
@@ -157,7 +157,7 @@ def _structure(text: Array) -> tuple[Array, Array, Array]:
     for start in range(0, max(1, len(text)), _BLOCK_BYTES):
         block = text[start : start + _BLOCK_BYTES]
         at = np.flatnonzero(_STRUCTURE[block] & outside[start : start + _BLOCK_BYTES])
-        places.append(at + start)
+        places.append((at + start).astype(np.int32))
         signs.append(block[at])
     steps = [_STEPS[each] for each in signs]
     return np.concatenate(places), np.concatenate(signs), np.concatenate(steps)
@@ -178,6 +178,11 @@ def _in_strings(text: Array) -> Array:
     return within
 
 
+def _place(positions: Array, position: int) -> int:
+    """How many of some positions are lower; of their own type, since NumPy would copy them all."""
+    return int(positions.searchsorted(positions.dtype.type(position)))
+
+
 def _pieces(start: int, stop: int, commas: Array) -> list[tuple[int, int, bool]]:
     """Where to cut between two positions: begin, end, and whether it is one large member."""
     found: list[tuple[int, int, bool]] = []
@@ -187,7 +192,7 @@ def _pieces(start: int, stop: int, commas: Array) -> list[tuple[int, int, bool]]
             end = stop
         else:
             # The last comma within reach, or else the next one.
-            place = int(np.searchsorted(commas, begin + PIECE_BYTES, side="right"))
+            place = _place(commas, begin + PIECE_BYTES + 1)
             if place and commas[place - 1] >= begin:
                 place -= 1
             end = int(commas[place]) if place < len(commas) else stop
