@@ -15,6 +15,7 @@ from serve_app.cli.validate import require_valid
 from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ServerFault
 from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.proxies import past_proxies
 
 
 @click.command()
@@ -51,7 +52,7 @@ def serve_deploy(file: Path, running: Running) -> None:
     command = [str(Path(sys.executable).parent / "serve"), "deploy", str(file)]
     done = subprocess.run(  # noqa: S603 - our own arguments
         [*command, "--address", running.dashboard_url],
-        env={**os.environ, **running.environment},
+        env={**os.environ, **running.environment, **past_proxies(os.environ)},
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ from typing import Any, Self, Unpack
 
 import httpx
 
-from serve_app.client import answers
+from serve_app.client import answers, transports
 from serve_app.client.answers import Answer
 from serve_app.client.calls import Calls, Options, Pause, Retries, Steps, following, rows
 
@@ -35,7 +35,7 @@ class Client:
         **options: Unpack[Options],
     ) -> None:
         self._calls = Calls(url, options)
-        self._http = httpx.Client(transport=transport)
+        self._http = httpx.Client(transport=transport or transports.transport(url))
         self._sleep = sleep
 
     def predict(
@@ -126,7 +126,7 @@ class AsyncClient:
         **options: Unpack[Options],
     ) -> None:
         self._calls = Calls(url, options)
-        self._http = httpx.AsyncClient(transport=transport)
+        self._http = httpx.AsyncClient(transport=transport or transports.async_transport(url))
 
     async def predict(
         self,
