@@ -1,10 +1,13 @@
-"""Calls to this machine go past the proxies that the environment names for all others."""
+"""Calls to this machine and between nodes go past the proxies that the environment names."""
 
 from collections.abc import Mapping
 
 from serve_app.core.hosts import OWN
 
 _NAMES = ("no_proxy", "NO_PROXY")
+# Serve's replicas call each other over gRPC by address, on one machine too, and by one that no
+# list of names holds. Nothing else of ours speaks gRPC to addresses.
+_ALL_ADDRESSES = ("0.0.0.0/0", "::/0")
 
 
 def past_proxies(environment: Mapping[str, str], *hosts: str) -> dict[str, str]:
@@ -13,6 +16,14 @@ def past_proxies(environment: Mapping[str, str], *hosts: str) -> dict[str, str]:
     What the environment excepts already stays excepted, and a proxy still counts for everybody
     else. Some programs read the lower-case name and some the upper, so both say the same.
     """
-    given = [part.strip() for name in _NAMES for part in environment.get(name, "").split(",")]
-    listed = ",".join(dict.fromkeys(part for part in (*given, *OWN, *hosts) if part))
-    return dict.fromkeys(_NAMES, listed)
+    listed = (*_listed(environment, _NAMES), *OWN, *hosts)
+    between = (*_listed(environment, ("no_grpc_proxy",)), *listed, *_ALL_ADDRESSES)
+    return {
+        **dict.fromkeys(_NAMES, ",".join(dict.fromkeys(listed))),
+        "no_grpc_proxy": ",".join(dict.fromkeys(between)),
+    }
+
+
+def _listed(environment: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
+    parts = (part.strip() for name in names for part in environment.get(name, "").split(","))
+    return [part for part in parts if part]

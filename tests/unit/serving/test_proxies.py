@@ -1,5 +1,8 @@
 """What programs of ours read so that no proxy stands between them and this machine."""
 
+import os
+import subprocess
+import sys
 import urllib.request
 
 import httpx
@@ -49,3 +52,34 @@ def test_httpx_reads_it_too(environment):
 def test_what_stood_there_is_kept_once_and_both_names_say_the_same():
     made = past_proxies({"no_proxy": "a,127.0.0.1", "NO_PROXY": "b, a"})
     assert made["no_proxy"] == made["NO_PROXY"] == "a,127.0.0.1,b,localhost,::1"
+
+
+CALL = """
+import socket, sys
+from concurrent import futures
+import grpc
+
+server = grpc.server(futures.ThreadPoolExecutor(1))
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+try:
+    grpc.channel_ready_future(channel).result(timeout=float(sys.argv[1]))
+    print("reached")
+except grpc.FutureTimeoutError:
+    print("not reached")
+server.stop(None)
+"""
+
+
+@pytest.mark.parametrize(("ours", "said"), [(True, "reached"), (False, "not reached")])
+def test_replicas_reach_each_other_by_address(ours, said):
+    given = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    given |= {"http_proxy": PROXY}
+    if ours:
+        # What matters here is that addresses are excepted at all, not that this one is listed.
+        made = past_proxies({})["no_grpc_proxy"].split(",")
+        given["no_grpc_proxy"] = ",".join(part for part in made if "/" in part)
+    call = [sys.executable, "-c", CALL, "10" if ours else "1"]
+    done = subprocess.run(call, env=given, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == said
