@@ -8,6 +8,7 @@ from typing import Any
 
 from ray.serve.schema import ServeDeploySchema
 
+_SECTIONS = ("http_options", "grpc_options")
 _SECRET = "ssl_keyfile_password"  # noqa: S105 - the name of a key
 
 
@@ -19,13 +20,14 @@ def differences(
     `standing` is what Serve's REST API says, which has no options before Serve starts with the
     first config; `http_port` is the port that the cluster was started with.
     """
-    meant = ServeDeploySchema.model_validate(declared).model_dump(mode="json")
+    schema = ServeDeploySchema.model_validate(declared)
+    meant = schema.model_dump(mode="json", include={*_SECTIONS, "proxy_location"})
     port = meant["http_options"]["port"]
     found = []
     if port != http_port:
         said = _said(declared, "http_options", "port", port)
         found.append(f"http_options.port: {said}, the cluster runs on {http_port}")
-    for section in ("http_options", "grpc_options"):
+    for section in _SECTIONS:
         found.extend(_section(section, declared, meant[section], standing.get(section) or {}))
     location = standing.get("proxy_location")
     if location and location != meant["proxy_location"]:
