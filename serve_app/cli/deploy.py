@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -17,19 +16,10 @@ from serve_app.cli import output, web
 from serve_app.cli.readiness import wait_until_ready
 from serve_app.cli.validate import require_valid
 from serve_app.config import HOME_VARIABLE
-from serve_app.errors import Conflict, ServerFault
+from serve_app.errors import Conflict
+from serve_app.serving.attempts import until_taken
 from serve_app.serving.cluster import Cluster, Running
-from serve_app.serving.messages import cause
 from serve_app.serving.proxies import past_proxies
-
-ATTEMPTS = 3
-PAUSE_S = 3.0
-# What Ray says when a process that Serve starts, HAProxy's manager most of all, died or did not
-# answer in time. What Serve has started by then it goes on with, so that asking again is enough.
-BUSY = re.compile(
-    r"HAProxyManager|SERVE_PROXY_ACTOR|ActorDiedError|ActorUnavailableError|GetTimeoutError"
-    r"|Connection refused|Connection aborted|Read timed out|status code 50[34]"
-)
 
 
 @click.command()
@@ -67,25 +57,7 @@ def serve_deploy(
         ServerFault: it refused, or Ray's own processes died each time.
     """
     refuse_fixed(file, running)
-    said = ""
-    for attempt in range(1, ATTEMPTS + 1):
-        failed = _once(file, running)
-        if failed is None:
-            return
-        said = failed
-        if not BUSY.search(said):
-            msg = f"serve deploy refused {file}: {cause(said)}"
-            raise ServerFault(msg)
-        if attempt < ATTEMPTS:
-            output.warn(f"Ray was too busy ({cause(said)}); trying again")
-            sleep(PAUSE_S * attempt)
-    msg = (
-        f"Ray could not take {file}, {ATTEMPTS} times in a row: the processes that it starts died "
-        f"or did not answer in time ({cause(said)}). That happens where too little processor "
-        "time or memory is left: end what else runs, then deploy again; if that does not help, "
-        "restart with serve-app cluster stop and serve-app cluster start"
-    )
-    raise ServerFault(msg)
+    until_taken(lambda: _once(file, running), str(file), warn=output.warn, sleep=sleep)
 
 
 def refuse_fixed(file: Path, running: Running) -> None:

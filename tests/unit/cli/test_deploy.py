@@ -5,8 +5,9 @@ import subprocess
 import pytest
 
 from serve_app.cli import deploy
-from serve_app.cli.deploy import ATTEMPTS, serve_deploy
+from serve_app.cli.deploy import serve_deploy
 from serve_app.errors import Conflict, ServerFault
+from serve_app.serving.attempts import ATTEMPTS
 from serve_app.serving.cluster import Running
 
 DIED = """RuntimeError: Request failed with status code 500: Traceback (most recent call last):
