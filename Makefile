@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Given to what a target runs: make demo OPTIONS='--http-port 8010', make bench-peers OPTIONS=--quick
 OPTIONS ?=
+# XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
+XGBOOST ?=
 DEV_STAMP := $(VENV)/.installed-dev
 # Clients that other people wrote, whose pins exclude ours; the tests call them there.
 CLIENTS := .venv-clients
@@ -26,7 +28,7 @@ $(BIN)/python:
 
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV): SIZE on disk, a few minutes the first time"
-	$(PIP) --constraint constraints.txt --editable .
+	$(PIP) --constraint constraints.txt $(XGBOOST) --editable .
 	@touch $@
 
 $(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt
