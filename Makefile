@@ -27,7 +27,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
-	@echo "installing into $(VENV): SIZE on disk, a few minutes the first time"
+	@echo "installing into $(VENV): 1.8 GB on disk, a few minutes the first time"
 	$(PIP) --constraint constraints.txt $(XGBOOST) --editable .
 	@touch $@
 

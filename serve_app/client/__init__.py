@@ -1,6 +1,7 @@
 """A client of our own endpoints: frames in and out, deadlines, retries that cannot pile up.
 
-Needs httpx (`pip install serve-app[client]`), and pandas where frames are given.
+Comes with `serve-app-client`, or with `serve-app[client]` beside the server. It needs httpx, and
+pandas only where answers are to become frames.
 
     with Client("http://127.0.0.1:8000") as client:
         answer = client.predict("diagnosis", frame, parameters={"patient_id": "p-17"})

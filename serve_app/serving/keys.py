@@ -123,13 +123,20 @@ def _first_unknown(around: tuple[Spot, ...]) -> tuple[tuple[Spot, ...], str] | N
 
 
 def _place(around: tuple[Spot, ...], key: str) -> Spot | None:
-    """Where a key belongs that stands elsewhere: below the mapping that it stands in, or above."""
+    """Where a key belongs that stands elsewhere: below the mapping that it stands in, or above.
+
+    Another item of the list, or another name, that the mapping itself is below, is no such place.
+    """
     for position in range(len(around) - 1, -1, -1):
-        spot = around[position]
-        inside = around[position + 1].path if position + 1 < len(around) else None
+        spot, depth = around[position], len(around[position].path)
         if position < len(around) - 1 and _takes(spot, key):
             return spot
-        there = [one for one in _below(spot, _DEEPEST) if one.path != inside and _takes(one, key)]
+        from_here = around[-1].path[depth : depth + 1]
+        there = [
+            one
+            for one in _below(spot, _DEEPEST)
+            if one.path[depth : depth + 1] != from_here and _takes(one, key)
+        ]
         if there:
             # Where something of the kind stands already, and not too deep.
             return min(there, key=lambda one: (not one.body, len(one.path)))

@@ -83,7 +83,8 @@ def test_the_death_of_haproxys_manager_is_survived(proxied):
     until(answered, timeout_s=120, what="a new gateway behind HAProxy")
 
 
-def test_what_ray_shows_of_a_broken_version_is_our_own_words(proxied):
+def test_what_ray_shows_of_a_broken_version_is_our_own_words(proxied, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # Ray's own command goes where it is told to go
     broken = config("split")
     application(broken, "diagnosis-forest-1")["args"]["version"] = 9
     proxied.serve_deploy(broken)

@@ -177,3 +177,21 @@ def test_two_misspelled_keys_are_two_findings(findings):
     body["aplications"][0]["rout_prefix"] = body["aplications"][0].pop("route_prefix")
     found, _ = findings(body)
     assert sorted(one.key for one in found) == ["aplications", "aplications.0.rout_prefix"]
+
+
+def test_a_key_of_another_kind_of_route_is_not_given_to_another_endpoint(findings):
+    body = yaml.safe_load((CONFIGS[0].parent / "local.yaml").read_text())
+    control = body["applications"][1]["deployments"][0]["user_config"]
+    control["endpoints"]["progression"]["route"]["quorum"] = 1
+    del control["endpoints"]["diagnosis-ensemble"]["route"]["quorum"]
+    (found,), _ = findings(body)
+    assert "no key 'quorum' here" in found.message
+    assert "belongs" not in found.message
+
+
+@pytest.mark.parametrize("key", [8000, None, True, "", "ü", "-"])
+def test_a_key_of_any_kind_is_told(findings, key):
+    body = yaml.safe_load((CONFIGS[0].parent / "split.yaml").read_text())
+    body["applications"][0]["args"][key] = {"a": 1}
+    (found,), _ = findings(body)
+    assert f"no key {key!r} here" in found.message
