@@ -24,7 +24,7 @@ from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving.keys import Meant, read_as_meant
 from serve_app.serving.listeners import of_the_platform
-from serve_app.serving.positions import Positions
+from serve_app.serving.positions import LOADER, Positions
 from serve_app.serving.shapes import settings_of
 
 Path_ = tuple[str | int, ...]
@@ -59,7 +59,7 @@ def validate(file: Path) -> Report:
     """
     text = file.read_text()
     try:
-        body = yaml.safe_load(text)
+        body = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is a safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
