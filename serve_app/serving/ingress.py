@@ -35,6 +35,7 @@ from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.memory import keep_freed
 from serve_app.serving.metrics import GatewayMetrics
+from serve_app.serving.startup import explained
 
 logger = logging.getLogger("serve_app.gateway")
 
@@ -69,6 +70,10 @@ class Gateway:
 
     async def __serve_build_asgi_app__(self) -> GatewayApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
+        with explained(logger):
+            return await self._built()
+
+    async def _built(self) -> GatewayApp:
         await self._feed.start()
         collect_rarely()
         keep_freed()
