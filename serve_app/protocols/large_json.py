@@ -44,11 +44,11 @@ def parse(body: bytes) -> dict[str, Any] | None:
         if not isinstance(found, simdjson.Object) or not _KEYS.issuperset(_names(found)):
             return None
         if "outputs" in found and len(found["outputs"]) > _MOST_TENSORS:
-            return None
+            raise _Unusual
         document = {name: _plain(found[name]) for name in _names(found) if name != "inputs"}
         inputs: Any = found["inputs"]
         if len(inputs) > _MOST_TENSORS:
-            return None
+            raise _Unusual
         document["inputs"] = [_input(one) for one in inputs]
         # Arrays hold the numbers of lists in lists too: with more brackets, one was not flat.
         if body.count(b"[") != _lists(document):
