@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from serve_app.serving.cluster import Running
 
 Command = Callable[..., Any]
-USUAL_HTTP_PORT = 8000
-USUAL_DASHBOARD_PORT = 8265
 PROXIES = ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY")
 
 
@@ -82,10 +80,10 @@ def start(
 
 def _notes(running: Running, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """What else must be known where this cluster, or the way to it, is not the usual one."""
-    if running.http_port != USUAL_HTTP_PORT:
+    if running.http_port != ports.USUAL_HTTP:
         yield "configs", f"must say http_options: {{port: {running.http_port}}}"
-    if running.dashboard_port != USUAL_DASHBOARD_PORT:
-        yield "serve deploy", f"needs export RAY_DASHBOARD_ADDRESS={running.dashboard_url}"
+    if running.dashboard_port != ports.USUAL_DASHBOARD:
+        yield "serve deploy", f"needs {output.serve_address(running.dashboard_url)}"
     excepted = [environment.get(name, "") for name in ("no_proxy", "NO_PROXY")]
     proxied = any(environment.get(name) for name in PROXIES)
     if proxied and not any("127.0.0.1" in said or said == "*" for said in excepted):

@@ -78,7 +78,7 @@ def serve_deploy(
 ) -> None:
     """Run Ray's own `serve deploy`, again where the machine was too busy for it.
 
-    Warns of endpoints that end with it.
+    Endpoints that end with the file are warned of.
 
     Raises:
         Conflict: the file says what a running cluster cannot take.

@@ -17,7 +17,10 @@ from serve_app.errors import ConfigError, NotFound
 
 Config = dict[str, Any]
 CONTROL = "Control"
-HTTP_OPTIONS = ("host", "port", "root_path", "request_timeout_s", "keep_alive_timeout_s")
+HTTP_OPTIONS = (
+    "host", "port", "root_path", "request_timeout_s", "keep_alive_timeout_s",
+    "ssl_keyfile", "ssl_certfile", "ssl_ca_certs",
+)  # fmt: skip
 
 GATEWAY_TEXT = """\
 # Answers clients. Its args stay as they are when models change.
@@ -95,6 +98,11 @@ def from_serve(details: Mapping[str, Any]) -> Config:
     options = {key: http[key] for key in HTTP_OPTIONS if http.get(key) not in {None, ""}}
     if options:
         config["http_options"] = options
+    grpc = details.get("grpc_options") or {}
+    if grpc.get("grpc_servicer_functions"):
+        config["grpc_options"] = {key: value for key, value in grpc.items() if value is not None}
+    if details.get("proxy_location") not in {None, "EveryNode"}:
+        config["proxy_location"] = details["proxy_location"]
     if details.get("target_capacity") is not None:
         config["target_capacity"] = details["target_capacity"]
     return config

@@ -41,6 +41,18 @@ def test_what_serve_was_given_is_read_back(path):
     assert declaration.endpoints(found) == control["deployments"][0]["user_config"]["endpoints"]
 
 
+def test_what_serve_settled_when_it_started_is_read_back_too():
+    settled = {
+        "proxy_location": "HeadOnly",
+        "grpc_options": {"port": 9001, "grpc_servicer_functions": ["a.b"], "request_timeout_s": 2},
+        "target_capacity": 50.0,
+    }
+    found = declaration.from_serve({**details(LOCAL), **settled})
+    assert {key: found[key] for key in settled} == settled
+    usual = {"proxy_location": "EveryNode", "grpc_options": {"grpc_servicer_functions": []}}
+    assert not set(usual) & set(declaration.from_serve({**details(LOCAL), **usual}))
+
+
 def test_an_application_that_no_config_deployed_is_none_of_ours():
     applications = {"theirs": {"deployed_app_config": None}}
     assert declaration.from_serve({"applications": applications}) == {"applications": []}
