@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from serve_app.cli import output, ports
 from serve_app.errors import NotReady
 
+if TYPE_CHECKING:
+    from serve_app.serving.cluster import Running
+
 Command = Callable[..., Any]
+PROXIES = ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY")
 
 
 @click.group()
@@ -68,8 +73,21 @@ def start(
         running = Cluster(Path(state)).start(Options(ports=chosen, home=Path.cwd(), **node))
     click.echo(f"Ray dashboard  {running.dashboard_url}")
     click.echo(f"HTTP           {running.http_url}   (answers once a config is deployed)")
+    for name, what in _notes(running, os.environ):
+        click.echo(f"{name:15}{what}")
     click.echo("next           serve-app serve NAME PATH …, or serve-app deploy configs/local.yaml")
-    click.echo(f"Ray's serve    {output.serve_address(running.dashboard_url)}")
+
+
+def _notes(running: Running, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What else must be known where this cluster, or the way to it, is not the usual one."""
+    if running.http_port != ports.USUAL_HTTP:
+        yield "configs", f"must say http_options: {{port: {running.http_port}}}"
+    if running.dashboard_port != ports.USUAL_DASHBOARD:
+        yield "serve deploy", f"needs {output.serve_address(running.dashboard_url)}"
+    excepted = [environment.get(name, "") for name in ("no_proxy", "NO_PROXY")]
+    proxied = any(environment.get(name) for name in PROXIES)
+    if proxied and not any("127.0.0.1" in said or said == "*" for said in excepted):
+        yield "curl", "needs export no_proxy=127.0.0.1,localhost, since http_proxy is set"
 
 
 @cluster.command()

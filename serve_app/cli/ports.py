@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 Command = Callable[..., Any]
+USUAL_HTTP = 8000
+USUAL_DASHBOARD = 8265
 
 http = click.option(
-    "--http-port", default=8000, show_default=True, help="Where clients send requests."
+    "--http-port", default=USUAL_HTTP, show_default=True, help="Where clients send requests."
 )
 dashboard = click.option(
-    "--dashboard-port", default=8265, show_default=True, help="The Ray dashboard."
+    "--dashboard-port", default=USUAL_DASHBOARD, show_default=True, help="The Ray dashboard."
 )
 internal = click.option(
     "--internal-ports",

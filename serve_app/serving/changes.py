@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 
 from serve_app.config import HOME_VARIABLE, ControlArgs, split_reference
-from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServeError, ServerFault
+from serve_app.errors import ConfigError, NotFound, NotReady, ServeError, ServerFault
 from serve_app.registry.store import Registry
 from serve_app.serving import declaration, web
+from serve_app.serving.attempts import until_taken
 from serve_app.serving.cluster import Running
 from serve_app.serving.declaration import Config
 from serve_app.serving.readiness import wait_until_ready
@@ -158,14 +159,14 @@ def _change(running: Running, after: Config, name: str, wait: Wait) -> None:
     """Hand Serve a config and wait for one endpoint of it; else put back what was there."""
     before = deployed(running)
     _check(running, after)
-    _put(running, after)
+    _put(running, after, wait)
     try:
         # Other endpoints' versions may be broken: that is no reason to wait.
         concerned = declaration.concerning(after, name)
         wait_until_ready(running, concerned, timeout_s=wait.timeout_s, tell=wait.tell, only=name)
     except (ServerFault, NotReady):
         wait.tell("putting back what was deployed before")
-        _put(running, before)
+        _put(running, before, wait)
         raise
 
 
@@ -183,14 +184,17 @@ def _short(key: str) -> str:
     return key.partition(".user_config.")[2] or key
 
 
-def _put(running: Running, config: Config) -> None:
+def _put(running: Running, config: Config, wait: Wait) -> None:
+    until_taken(lambda: _refusal(running, config), "the change", warn=wait.tell, sleep=wait.sleep)
+
+
+def _refusal(running: Running, config: Config) -> str | None:
+    """Hand Serve a config; what was said where it did not take it."""
     try:
         web.put(f"{running.dashboard_url}{APPLICATIONS}", config)
-    except (NotReady, ServerFault):
-        raise
     except ServeError as error:
-        msg = f"Serve refused the change: {error.message}"
-        raise Conflict(msg) from None
+        return error.message
+    return None
 
 
 def _tidy(running: Running, config: Config, former: Mapping[str, Any], wait: Wait) -> None:
@@ -201,7 +205,7 @@ def _tidy(running: Running, config: Config, former: Mapping[str, Any], wait: Wai
     # Requests that were routed before may still be on their way there, for no longer than this.
     wait.tell("letting requests that are under way be answered")
     wait.sleep(declaration.settings_of(former).timeout_s)
-    _put(running, left)
+    _put(running, left, wait)
 
 
 def path_at_home(running: Running, path: str) -> str:

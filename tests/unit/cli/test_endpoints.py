@@ -101,6 +101,7 @@ def test_an_endpoint_is_removed(serve_app, fake):
 def test_deploying_a_file_warns_of_the_endpoints_that_end_with_it(serve_app, fake, monkeypatch):
     done = subprocess.CompletedProcess([], 0, "", "")
     monkeypatch.setattr(deploy.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(deploy, "refuse_fixed", lambda *_: None)
     serve_app("endpoints", "add", "second", "--model", "progression-xgb")
     said = serve_app("deploy", CONFIGS / "local.yaml", "--no-wait")
     assert said.code == 0, said.err

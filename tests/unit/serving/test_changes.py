@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServerFault
+from serve_app.errors import ConfigError, NotFound, NotReady, ServerFault
 from serve_app.serving import changes
 from tests.unit.serving.fake_serve import serving
 
@@ -113,7 +113,9 @@ def test_another_endpoints_broken_application_holds_up_nothing(fake, wait):
 
 def test_what_serve_refuses_is_said(fake, wait):
     fake.refusal = "no such import path"
-    with pytest.raises(Conflict, match=r"Serve refused the change: .*no such import path"):
+    with pytest.raises(
+        ServerFault, match=r"serve deploy refused the change: .*no such import path"
+    ):
         add(fake, "second", INLINE, wait)
 
 
