@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
 from serve_app.core.messages import Request, Response
 from serve_app.errors import InvalidInput
-from serve_app.gateway import bodies, compression, errors
+from serve_app.gateway import bodies, compression, errors, versions
 from serve_app.gateway.site import Site, headers_of
+from serve_app.protocols import column_names
 from serve_app.protocols.dialect import Call, Dialect, Reply, Words
 
 
@@ -55,21 +57,23 @@ class Predictions:
         request_id: str,
     ) -> Response:
         target = self._dialect.target(headers)
+        version = versions.named(parameters)
         name = parameters.get("endpoint") or target.endpoint or self._default
         stage = self._predictor.stages.endpoint(name)
         body = await bodies.read(
             receive, headers, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
         )
         signature = stage.spec.signature
-        payload = self._dialect.decode(
-            Call(body, stage.names, self._max_rows, headers, signature.inputs, signature)
-        )
+        call = Call(body, stage.names, self._max_rows, headers, signature.inputs, signature)
+        payload = self._dialect.decode(call)
+        if call.knows_no_names:
+            payload = replace(payload, columns=column_names.placed(payload.columns, call))
         return await self._predictor.predict(
             Request(
                 endpoint=stage.spec.name,
                 payload=payload,
                 id=request_id,
-                version=parameters.get("version") or target.version,
+                version=version or target.version,
                 label=parameters.get("label"),
                 headers=headers,
                 timeout_s=timeout_s(headers),

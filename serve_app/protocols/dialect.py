@@ -42,6 +42,14 @@ class Call:
         return graph is not None and bool(graph.tensors) and any(c.shape for c in graph.inputs)
 
     @property
+    def knows_no_names(self) -> bool:
+        """Whether only the order of the columns says which is which, as in a matrix."""
+        graph = self.signature
+        return graph is not None and (
+            graph.by_position or all(c.label == j for j, c in enumerate(graph.inputs))
+        )
+
+    @property
     def media_type(self) -> str:
         """The content type in lower case and without its parameters, `""` for none."""
         return media_type(self.headers.get("content-type", ""))

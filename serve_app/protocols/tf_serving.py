@@ -44,6 +44,7 @@ class Predict(ByPath):
             TooLarge: more than `max_rows` rows.
         """
         document = json_body.parse(call.body, nan=True)
+        method = methods.of_signature(document)
         given = [key for key in ("instances", "inputs") if key in document]
         if len(given) != 1:
             msg = "the body must have one of 'instances' (rows) and 'inputs' (columns)"
@@ -59,7 +60,6 @@ class Predict(ByPath):
             json_body.check_rows(len(instances), call.max_rows)
             columns, count = rows.of_rows(instances, call.names), len(instances)
         json_body.check_rows(count, call.max_rows)
-        method = methods.of_signature(document)
         return Payload(columns=columns, rows=count, form=key, method=method)
 
     def encode(self, response: Response) -> Reply:

@@ -30,6 +30,7 @@ def _pages(site: Site) -> Sequence[BaseRoute]:
     return [
         *(Route(place, pages.status) for place in PLACES),
         *(Route(f"{place}/metadata", pages.metadata) for place in PLACES),
+        Route("/v1/models", pages.unnamed),
         Route("/v1/{rest:path}", pages.malformed, methods=["GET", "POST", "PUT", "DELETE"]),
     ]
 
@@ -47,6 +48,10 @@ class Pages:
     async def metadata(self, request: Request) -> Response:
         """An endpoint's columns and outputs, as TensorFlow Serving describes signatures."""
         return self._site.of_endpoint(request, _metadata)
+
+    async def unnamed(self, request: Request) -> Response:
+        """TensorFlow Serving has no list of its models."""
+        return self._site.refused(request, ClientError("Missing model name in request."))
 
     async def malformed(self, request: Request) -> Response:
         """What TensorFlow Serving calls every other path below /v1."""
