@@ -11,20 +11,24 @@ from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols.dialect import Call
 
+_MAX_MORE = 100
 _PUNCTUATION = re.compile(r"[\W_]+")
 _ORDINAL = re.compile(r"0|[1-9]\d{0,8}")
 
 
-def checked(names: Any, key: str) -> list[str]:
+def checked(names: Any, key: str, call: Call) -> list[str]:
     """The names of columns that stood under `key`; whole numbers are their digits.
 
     pandas calls the columns of a frame without names 0, 1, 2, and its JSON has them as numbers.
 
     Raises:
-        BadEncoding: they are no list of names, or one stands twice.
+        BadEncoding: they are no list of names, very many more than columns, or one stands twice.
     """
     if not isinstance(names, list):
         msg = f"{key!r} must be a list of names, got {told(names)}"
+        raise BadEncoding(msg, key=key)
+    if len(names) > len(call.names) + _MAX_MORE:
+        msg = f"{key!r} has {len(names)} names, but this endpoint takes {len(call.names)} columns"
         raise BadEncoding(msg, key=key)
     for place, name in enumerate(names):
         if type(name) not in {str, int}:

@@ -196,6 +196,7 @@ def of_split(split: Any, call: Call, key: str) -> tuple[RawColumns, int]:
         BadEncoding: it is no such object, its index is of another length, or a row does not have
             one value for each of its own names.
         InvalidInput: without names, a row does not have one value per column.
+        TooLarge: more than the call's `max_rows` rows.
     """
     if not isinstance(split, dict) or not isinstance(split.get("data"), list):
         raise BadEncoding(
@@ -205,8 +206,9 @@ def of_split(split: Any, call: Call, key: str) -> tuple[RawColumns, int]:
     if stray:
         raise BadEncoding(f"{key!r} has no key {shortened(stray[0])!r}", key=key)
     given = split.get("columns")
-    names = list(call.names) if given is None else column_names.checked(given, "columns")
+    names = list(call.names) if given is None else column_names.checked(given, "columns", call)
     data = split["data"]
+    json_body.check_rows(len(data), call.max_rows)
     if not all(isinstance(row, list) for row in data):
         raise BadEncoding("'data' must be a list of lists", key="data")
     index = split.get("index")

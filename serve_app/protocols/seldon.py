@@ -171,7 +171,11 @@ def _from_data(data: dict[str, Any], call: Call) -> tuple[str, RawColumns, int]:
         raise BadEncoding(msg, key="data")
     (kind,) = kinds
     given = data.get("names")
-    names = column_names.bound(column_names.checked(given, "names"), call) if given else call.names
+    names = (
+        column_names.bound(column_names.checked(given, "names", call), call)
+        if given
+        else call.names
+    )
     found = data[kind] if kind == "ndarray" else _rows(data[kind])
     if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
         raise BadEncoding(f"{kind!r} must hold rows of values", key=kind)

@@ -13,7 +13,7 @@ from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.site import Site
-from serve_app.protocols import json_body, tf_serving
+from serve_app.protocols import tf_serving
 from serve_app.protocols.dialect import Dialect
 
 MODEL = "/v1/models/{endpoint:bare}"
@@ -73,5 +73,5 @@ PROFILE = Profile(
         Spoken(f"{place}:{verb}", dialect) for verb, dialect in _VERBS for place in PLACES
     ),
     pages=_pages,
-    refuse=json_body.only_error,
+    refuse=tf_serving.refuse,
 )

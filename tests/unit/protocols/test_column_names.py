@@ -91,6 +91,10 @@ class TestNamesInOrder:
         with pytest.raises(BadEncoding, match="twice"):
             self.decoded(writer, names, NAMED, by_position=True)
 
+    def test_very_many_names_are_refused_as_such(self, writer: str) -> None:
+        with pytest.raises(BadEncoding, match="has 5000 names, but this endpoint takes 2 columns"):
+            self.decoded(writer, list(range(5000)), NAMED, by_position=True)
+
 
 class TestObjects:
     def test_numbers_are_places_in_objects_too(self) -> None:
