@@ -106,7 +106,7 @@ def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCo
             if not 1 <= index <= len(names) or found[names[index - 1]][row] is not None:
                 said = shortened(str(index))
                 msg = f"row {row}: feature {said} stands twice, or is none of 1 to {len(names)}"
-                raise InvalidInput(msg, row=row, index=said)
+                raise InvalidInput(msg, row=row, index=index if index.bit_length() < 64 else said)
             found[names[index - 1]][row] = value
     return found, len(lines)
 
