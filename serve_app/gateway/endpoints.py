@@ -8,6 +8,7 @@ from dataclasses import replace
 from starlette.types import Receive, Scope, Send
 
 from serve_app.core.messages import Request, Response
+from serve_app.core.offload import LARGE_BYTES, LARGE_CELLS
 from serve_app.errors import InvalidInput
 from serve_app.gateway import bodies, compression, errors, versions
 from serve_app.gateway.site import Site, headers_of
@@ -23,6 +24,7 @@ class Predictions:
 
     def __init__(self, site: Site, dialect: Dialect, refuse: Words | None = None) -> None:
         self._predictor = site.predictor
+        self._offload = site.predictor.offload
         self._dialect = dialect
         self._refuse = refuse or dialect.refuse
         self._max_body_bytes = site.settings.max_body_bytes
@@ -38,13 +40,13 @@ class Predictions:
             if scope["method"] == "GET":
                 receive = bodies.of_query(scope, headers)
             response = await self._predict(scope["path_params"], receive, headers, request_id)
-            reply = self._dialect.encode(response)
+            reply = await self._encoded(response)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
             refused = errors.response(error, request_id, refuse=self._refuse)
             await refused(scope, receive, send)
             return
         if len(reply.body) > self._compress_above and "accept-encoding" in headers:
-            reply = _compressed(reply, headers["accept-encoding"])
+            reply = await self._offload.run(_compressed, reply, headers["accept-encoding"])
         marks = _marks(response, reply)
         await send({"type": "http.response.start", "status": 200, "headers": marks})
         await send({"type": "http.response.body", "body": reply.body})
@@ -57,15 +59,23 @@ class Predictions:
         request_id: str,
     ) -> Response:
         target = self._dialect.target(headers)
-        version = versions.named(parameters)
         name = parameters.get("endpoint") or target.endpoint or self._default
-        stage = self._predictor.stages.endpoint(name)
+        version = versions.named(parameters) or target.version
+        stage = self._predictor.stages.endpoint(name, version)
         body = await bodies.read(
-            receive, headers, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
+            receive,
+            headers,
+            max_bytes=self._max_body_bytes,
+            accepted=self._dialect.media_types,
+            offload=self._offload,
         )
         signature = stage.spec.signature
-        call = Call(body, stage.names, self._max_rows, headers, signature.inputs, signature)
-        payload = self._dialect.decode(call)
+        most, own = self._max_rows, stage.spec.name
+        call = Call(body, stage.names, most, headers, signature.inputs, signature, own)
+        if len(body) < LARGE_BYTES:
+            payload = self._dialect.decode(call)
+        else:
+            payload = await self._offload.run(self._dialect.decode, call)
         if call.knows_no_names:
             payload = replace(payload, columns=column_names.placed(payload.columns, call))
         return await self._predictor.predict(
@@ -73,12 +83,17 @@ class Predictions:
                 endpoint=stage.spec.name,
                 payload=payload,
                 id=request_id,
-                version=version or target.version,
+                version=version,
                 label=parameters.get("label"),
                 headers=headers,
                 timeout_s=timeout_s(headers),
             )
         )
+
+    async def _encoded(self, response: Response) -> Reply:
+        if response.answer.prediction.cells < LARGE_CELLS:
+            return self._dialect.encode(response)
+        return await self._offload.run(self._dialect.encode, response)
 
 
 def timeout_s(headers: dict[str, str]) -> float | None:

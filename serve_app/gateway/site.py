@@ -78,7 +78,8 @@ class Site:
         named = request.path_params
         try:
             version = numbers.named(named)
-            stage = self.stages.endpoint(named.get("endpoint", self.settings.default_endpoint))
+            name = named.get("endpoint", self.settings.default_endpoint)
+            stage = self.stages.endpoint(name, version)
             versions = stage.versions(version, named.get("label"))
             return json(describe(stage, versions))
         except Exception as error:  # noqa: BLE001 - becomes an answer

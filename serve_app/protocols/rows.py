@@ -65,6 +65,8 @@ def _from_lists(instances: list[list[Any]], columns: Sequence[str]) -> RawColumn
 
 def _from_objects(instances: list[dict[str, Any]], columns: Sequence[str]) -> RawColumns:
     first = instances[0]
+    if len(first) > len(columns):
+        _check_strangers(first.keys() - set(columns), "the rows name")
     if len(instances) == 1:
         return {name: (value,) for name, value in first.items()}
     if len(first) > 1 and set(map(len, instances)) == {len(first)}:
@@ -106,7 +108,7 @@ def _from_ragged(instances: list[dict[str, Any]], columns: Sequence[str]) -> Raw
     return {name: [row.get(name, MISSING) for row in instances] for name in names}
 
 
-def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
+def of_columns(inputs: Any, columns: Sequence[str], max_rows: int) -> tuple[RawColumns, int]:
     """The columns of `{column: [values]}`, or of a list of rows, and how many rows they have.
 
     A value may stand in a list of its own, as a tensor of shape [rows, 1] has it.
@@ -114,13 +116,18 @@ def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
     Raises:
         BadEncoding: it is neither.
         InvalidInput: the columns differ in length, or very many of them are strangers.
+        TooLarge: more than `max_rows` rows.
     """
     if isinstance(inputs, list):
+        json_body.check_rows(len(inputs), max_rows)
         return of_rows(inputs, columns), len(inputs)
     if not isinstance(inputs, dict) or not inputs:
         msg = f"'inputs' must be an object of columns or a list of rows, got {told(inputs)}"
         raise BadEncoding(msg, key="inputs")
     _check_strangers(inputs.keys() - set(columns), "the body names")
+    for values in inputs.values():
+        if isinstance(values, list):
+            json_body.check_rows(len(values), max_rows)
     found = {name: _values(name, values) for name, values in inputs.items()}
     lengths = {name: len(values) for name, values in found.items()}
     first = next(iter(lengths))
@@ -149,7 +156,7 @@ def of_instances(
     json_body.check_rows(len(instances), max_rows)
     if shaped or not _are_frames(instances):
         return of_rows(instances, columns), len(instances)
-    found, count = _of_frames(instances, columns)
+    found, count = _of_frames(instances, columns, max_rows)
     json_body.check_rows(count, max_rows)
     return found, count
 
@@ -160,7 +167,9 @@ def _are_frames(instances: Sequence[Any]) -> bool:
     return type(first) is dict and bool(first) and all(type(v) is list for v in first.values())
 
 
-def _of_frames(frames: Sequence[Any], columns: Sequence[str]) -> tuple[RawColumns, int]:
+def _of_frames(
+    frames: Sequence[Any], columns: Sequence[str], max_rows: int
+) -> tuple[RawColumns, int]:
     """The columns of small tables, one below the other, and how many rows they have.
 
     Cells of a column that a table lacks are `MISSING`.
@@ -175,7 +184,7 @@ def _of_frames(frames: Sequence[Any], columns: Sequence[str]) -> tuple[RawColumn
         if not isinstance(frame, dict):
             msg = f"instances[{row}] must be an object of columns as row 0 is, got {told(frame)}"
             raise BadEncoding(msg, row=row)
-        part, length = of_columns(frame, columns)
+        part, length = of_columns(frame, columns, max_rows)
         for name, values in part.items():
             column = found.setdefault(name, [])
             column.extend([MISSING] * (count - len(column)))
