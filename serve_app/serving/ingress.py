@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -38,6 +39,9 @@ from serve_app.serving.metrics import GatewayMetrics
 from serve_app.serving.startup import explained
 
 logger = logging.getLogger("serve_app.gateway")
+SWITCH_INTERVAL_S = 0.001
+"""How long a thread that reads a large body keeps the event loop waiting for its turn; Python's
+own 5 ms are more than a whole request takes."""
 
 
 @serve.deployment(name="Gateway")
@@ -77,6 +81,7 @@ class Gateway:
         await self._feed.start()
         collect_rarely()
         keep_freed()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
         args = self._args
         settings = Settings(
