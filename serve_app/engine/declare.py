@@ -102,6 +102,12 @@ class _Endpoint:
         output = (first.signature if scored else first.signature.without_raw_scores()).output
         if not self._alike(manifests, fallback):
             output = replace(output, columns=(), named=())
+        takers = (
+            [preprocess]
+            if preprocess
+            else [m for _, m in (*manifests, *([fallback] if fallback else [])) if m]
+        )
+        by_position = all(taker.signature.by_position for taker in takers)
         inputs = (preprocess or first).signature.inputs
         for path, manifest in (*manifests, *([fallback] if fallback else [])):
             if manifest is not None:
@@ -111,15 +117,18 @@ class _Endpoint:
         columns = self._corrected(inputs)
         if self.problems:
             return None
+        answering = [m for _, m in (*manifests, *([fallback] if fallback else [])) if m is not None]
+        takers = [preprocess] if preprocess else answering
+        by_position = all(taker.signature.by_position for taker in takers)
         weights = {variant.model: variant.weight for variant in settings.variants}
         variants = tuple(_variant(m, weights[m.reference]) for _, m in manifests if m is not None)
         rescue = fallback[1] if fallback else None
         return Endpoint(
             name=self._name,
             kind=route.kind,
-            signature=Signature(columns, output)
+            signature=Signature(columns, output, by_position=by_position)
             if preprocess
-            else replace(first.signature, inputs=columns, output=output),
+            else replace(first.signature, inputs=columns, output=output, by_position=by_position),
             variants=variants,
             timeout_s=settings.timeout_s,
             variant_timeout_s=settings.variant_timeout_s

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
 from serve_app.core.messages import Request, Response
 from serve_app.core.offload import LARGE_BYTES, LARGE_CELLS
 from serve_app.errors import InvalidInput
-from serve_app.gateway import bodies, compression, errors
+from serve_app.gateway import bodies, compression, errors, versions
 from serve_app.gateway.site import Site, headers_of
+from serve_app.protocols import column_names
 from serve_app.protocols.dialect import Call, Dialect, Reply, Words
 
 
@@ -58,7 +60,7 @@ class Predictions:
     ) -> Response:
         target = self._dialect.target(headers)
         name = parameters.get("endpoint") or target.endpoint or self._default
-        version = parameters.get("version") or target.version
+        version = versions.named(parameters) or target.version
         stage = self._predictor.stages.endpoint(name, version)
         body = await bodies.read(
             receive,
@@ -74,6 +76,8 @@ class Predictions:
             payload = self._dialect.decode(call)
         else:
             payload = await self._offload.run(self._dialect.decode, call)
+        if call.knows_no_names:
+            payload = replace(payload, columns=column_names.placed(payload.columns, call))
         return await self._predictor.predict(
             Request(
                 endpoint=stage.spec.name,

@@ -15,6 +15,7 @@ from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage, Stages
 from serve_app.errors import NotReady
 from serve_app.gateway import errors
+from serve_app.gateway import versions as numbers
 from serve_app.protocols.dialect import Words, in_common_words
 
 Keep = Callable[[Feedback], Awaitable[Outcome]]
@@ -76,9 +77,10 @@ class Site:
         """What there is to say of the endpoint and version that a path names."""
         named = request.path_params
         try:
+            version = numbers.named(named)
             name = named.get("endpoint", self.settings.default_endpoint)
-            stage = self.stages.endpoint(name, named.get("version"))
-            versions = stage.versions(named.get("version"), named.get("label"))
+            stage = self.stages.endpoint(name, version)
+            versions = stage.versions(version, named.get("label"))
             return json(describe(stage, versions))
         except Exception as error:  # noqa: BLE001 - becomes an answer
             return self.refused(request, error)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from serve_app.core.signature import Column
 from serve_app.core.violations import told
 from serve_app.errors import InvalidInput
+from serve_app.protocols.column_names import folded
 
 Fits = Callable[[str, Column], bool]
 """Whether a cell can be read as a value of a column."""
@@ -20,15 +21,17 @@ _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d\d?[/.]\d\d?[/.]\d{2,4}")
 _INTEGER = re.compile(r"[+-]?\d+")
 _ORDINAL = re.compile(r"0|[1-9]\d{0,8}")
 _NUMBERED = re.compile(r"(.*?\D)(0|[1-9]\d{0,8})")
-_PUNCTUATION = re.compile(r"[\W_]+")
 _TRUTHS = frozenset({"true", "false"})
 
 
-def names_columns(lines: Lines, columns: Sequence[Column], fits: Fits) -> bool:
+def names_columns(
+    lines: Lines, columns: Sequence[Column], fits: Fits, *, any_names: bool = False
+) -> bool:
     """Whether the first line is a header; where it is none, it is the first row.
 
     It is one when it names columns of the endpoint and could not be a row, or names all of
-    them. Names that are numbers count only where all of them are there.
+    them. Names that are numbers count only where all of them are there. Where models know no
+    names, `any_names` of the right number are a header that could not be a row.
 
     Raises:
         InvalidInput: it looks like a header of other names, or could as well be a row.
@@ -45,6 +48,8 @@ def names_columns(lines: Lines, columns: Sequence[Column], fits: Fits) -> bool:
     if whole or words or table.says_numbers_of_names():
         raise _refused(table, "could be a header and could be a row")
     if table.looks_like_a_header():
+        if any_names and table.is_of_other_names():
+            return True
         raise _refused(table, "looks like a header, but not like this endpoint's")
     return False
 
@@ -105,9 +110,15 @@ class _Table:
             return self.readable and self._counts_beside_words()
         if kinds != {"text"}:
             return False
-        if not self.readable or _folded(self.names) & _folded(self.first):
+        if not self.readable or folded(self.names) & folded(self.first):
             return True
         return self._stands_out() or self._is_numbered() or self._is_of_no_category()
+
+    def is_of_other_names(self) -> bool:
+        """Whether it cannot be a row, and has as many names as columns, all of them others."""
+        if len(self.first) != len(self.columns) or folded(self.names) & folded(self.first):
+            return False
+        return not self.readable or all(map(_ORDINAL.fullmatch, self.first))
 
     def _counts(self) -> bool:
         """Whether it counts columns (0, 1, 2 or 1, 2, 3; also 2019, 2020, 2021)."""
@@ -184,10 +195,6 @@ def _numbered(cells: Sequence[str]) -> bool:
     first = int(parts[0][1])
     numbers = list(range(first, first + len(parts)))
     return len({word for word, _ in parts}) == 1 and [int(n) for _, n in parts] == numbers
-
-
-def _folded(names: Sequence[str]) -> set[str]:
-    return {_PUNCTUATION.sub("", name).casefold() for name in names} - {""}
 
 
 def _refused(table: _Table, why: str) -> InvalidInput:

@@ -15,29 +15,29 @@ from serve_app.core.messages import RawColumns
 from serve_app.core.signature import Column
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import csv_header, json_body, rows
+from serve_app.protocols import column_names, csv_header, json_body, rows
+from serve_app.protocols.dialect import Call
 
 _MAX_LINE_BYTES = 1024 * 1024
 """What a reader in C makes cells of without letting other threads have their turn."""
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def read_csv(
-    body: bytes, columns: Sequence[Column], max_rows: int, *, header: bool | None = None
-) -> tuple[RawColumns, int]:
+def read_csv(call: Call, *, header: bool | None) -> tuple[RawColumns, int]:
     """The columns of a CSV body and the number of its rows; an empty cell is null.
 
     `header` says whether the first line is one, whatever stands there; with none, what stands
     there tells (`csv_header`). Without a header, the cells are in the order of the columns.
 
     Raises:
-        BadEncoding: it is not UTF-8 or no CSV.
-        InvalidInput: a row has another number of cells than the others, a cell is no number
+        BadEncoding: it is not UTF-8 or no CSV, or a row has not one cell per name of its header.
+        InvalidInput: a row has not one cell per column, a cell is no number
             where one is needed, or nobody can tell whether the first line is a header.
         TooLarge: more than `max_rows` rows.
     """
+    columns, max_rows = call.columns, call.max_rows
     try:
-        filled = (line for line in csv.reader(_text(body)) if line)
+        filled = (line for line in csv.reader(_text(call.body)) if line)
         lines = list(itertools.islice(filled, max_rows + 1))
         more = sum(1 for _ in filled)
     except csv.Error as error:
@@ -46,18 +46,19 @@ def read_csv(
         raise BadEncoding("the body is empty; send one line of values per row")
     json_body.check_rows(len(lines) + more - (header is not False), max_rows)
     if header is None:
-        header = csv_header.names_columns(lines, columns, _fits)
+        header = csv_header.names_columns(lines, columns, _fits, any_names=call.knows_no_names)
     known = {column.name: column for column in columns}
     first = [_name(cell, known) for cell in lines[0]]
-    names = first if header else [column.name for column in columns]
+    names = column_names.bound(first, call) if header else call.names
     content = lines[1:] if header else lines
     json_body.check_rows(len(content), max_rows)
-    if len(set(names)) < len(names):
+    if header and len(set(first)) < len(first):
         raise BadEncoding("the header names a column twice")
     for row, cells in enumerate(content):
         if len(cells) != len(names):
             msg = f"row {row} has {len(cells)} cells, but there are {len(names)} columns"
-            raise InvalidInput(msg, row=row, expected=len(names), got=len(cells))
+            broken = BadEncoding if header else InvalidInput
+            raise broken(msg, row=row, expected=len(names), got=len(cells))
     found: dict[str, list[Any]] = {name: [] for name in names}
     for name, texts in zip(names, zip(*content, strict=True), strict=False):
         found[name] = [_cell(text, known.get(name), row) for row, text in enumerate(texts)]
@@ -101,8 +102,9 @@ def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCo
         for part in parts[0 if ":" in parts[0] else 1 :]:
             index, value = _pair(part, row)
             if not 1 <= index <= len(names) or found[names[index - 1]][row] is not None:
-                msg = f"row {row}: feature {index} stands twice, or is none of 1 to {len(names)}"
-                raise InvalidInput(msg, row=row, index=index)
+                said = shortened(str(index))
+                msg = f"row {row}: feature {said} stands twice, or is none of 1 to {len(names)}"
+                raise InvalidInput(msg, row=row, index=index if index.bit_length() < 64 else said)
             found[names[index - 1]][row] = value
     return found, len(lines)
 

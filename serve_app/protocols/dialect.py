@@ -45,6 +45,15 @@ class Call:
         return graph is not None and bool(graph.tensors) and any(c.shape for c in graph.inputs)
 
     @property
+    def knows_no_names(self) -> bool:
+        """Whether only the order of the columns says which is which, as in a matrix."""
+        graph = self.signature
+        if graph is None or not graph.inputs:
+            return False
+        # Of most models the first column tells that they have names.
+        return graph.by_position or (graph.inputs[0].label == 0 and _numbered(graph))
+
+    @property
     def media_type(self) -> str:
         """The content type in lower case and without its parameters, `""` for none."""
         return media_type(self.headers.get("content-type", ""))
@@ -65,6 +74,11 @@ class Call:
                     raise BadEncoding(msg)
                 return _HEADERS[said]
         return None
+
+
+def _numbered(signature: Signature) -> bool:
+    """Whether the frame of training called its columns 0, 1, 2."""
+    return all(column.label == place for place, column in enumerate(signature.inputs))
 
 
 def media_type(header: str) -> str:

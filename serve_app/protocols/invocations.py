@@ -14,13 +14,15 @@ from typing import Any
 from serve_app.core.columns import Array
 from serve_app.core.messages import Method, Payload, RawColumns, Response
 from serve_app.core.violations import told
-from serve_app.errors import BadEncoding, NotAcceptable
+from serve_app.errors import BadEncoding, NotAcceptable, UnsupportedMedia
 from serve_app.protocols import delimited, json_body, methods, npy, rows, several
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target, media_type
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 _LINES = frozenset({LINES, "application/x-jsonlines", "application/x-ndjson"})
 _LIBSVM = frozenset({"text/libsvm", "text/x-libsvm"})
+_CHECKED = {JSON: ("charset",), CSV: ("charset", "header")}
+"""The parameters that content types may have, as MLflow's scoring server looks at them."""
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _ANSWERED = {
     **dict.fromkeys(("*/*", "application/*", JSON, "text/json"), JSON),
@@ -75,7 +77,9 @@ class Invocations(ByPath):
             InvalidInput: its rows and columns do not fit each other.
             NotAcceptable: the answer is wanted in a form that is not spoken here.
             TooLarge: more than `max_rows` rows.
+            UnsupportedMedia: the content type has a parameter that says nothing here.
         """
+        self._check_type(call)
         accepted = _accepted(call.headers)
         found = of_a_table(call)
         if found is not None:
@@ -114,6 +118,9 @@ class Invocations(ByPath):
         kind = _AWS_ERRORS.get(refusal.code, other)
         return Reply(b"", headers=((b"x-amzn-errortype", kind.encode()),))
 
+    def _check_type(self, call: Call) -> None:
+        _check_parameters(call)
+
     def _json(self, values: Array | list[Any]) -> bytes:
         return json_body.dump({"predictions": values})
 
@@ -122,6 +129,9 @@ class SageMaker(Invocations):
     """The same, with a bare list for JSON, as SageMaker's scikit-learn container answers."""
 
     name = "sagemaker"
+
+    def _check_type(self, call: Call) -> None:
+        """SageMaker's containers look at no parameters."""
 
     def _json(self, values: Array | list[Any]) -> bytes:
         return json_body.dump(values)
@@ -143,11 +153,11 @@ class MLflow(ByPath):
             BadEncoding: it is of none of the forms.
             InvalidInput: its rows and columns do not fit each other.
             TooLarge: more than `max_rows` rows.
+            UnsupportedMedia: the content type has a parameter that says nothing here.
         """
+        _check_parameters(call)
         if call.media_type == CSV:
-            columns, count = delimited.read_csv(
-                call.body, call.columns, call.max_rows, header=call.header is not False
-            )
+            columns, count = delimited.read_csv(call, header=call.header is not False)
             return Payload(columns=columns, rows=count, form=JSON)
         return of_document(json_body.parse_any(call.body, nan=True), call, JSON)
 
@@ -184,7 +194,7 @@ def of_a_table(call: Call) -> tuple[RawColumns, int] | None:
     """
     kind = call.media_type
     if kind == CSV:
-        return delimited.read_csv(call.body, call.columns, call.max_rows, header=call.header)
+        return delimited.read_csv(call, header=call.header)
     if kind in _LINES:
         return delimited.read_lines(call.body, call.names, call.max_rows)
     if kind in _LIBSVM:
@@ -209,6 +219,22 @@ def of_document(document: Any, call: Call, accepted: str) -> Payload:
     params = json_body.members(document, "params")
     method = methods.of_parameters(params)
     return Payload(columns=columns, rows=count, keys=params, form=accepted, method=method)
+
+
+def _check_parameters(call: Call) -> None:
+    """Refuse what MLflow's server refuses: parameters of JSON and CSV that it does not know."""
+    kind, semicolon, parameters = call.headers.get("content-type", "").partition(";")
+    if not semicolon or kind.strip().lower() not in _CHECKED:
+        return
+    known = _CHECKED[kind.strip().lower()]
+    for parameter in parameters.split(";"):
+        name = parameter.partition("=")[0].strip().lower()
+        if name and name not in known:
+            msg = (
+                f"the content type's parameter {name[:80]!r} is not known here; "
+                f"{kind.strip()} may have {' and '.join(known)}"
+            )
+            raise UnsupportedMedia(msg, accepted=list(known))
 
 
 def _of_attributes(said: str) -> Method:
@@ -248,7 +274,7 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
         found = document[form]
         split = form == "dataframe_split"
         columns, count = (
-            rows.of_split(found, call.names, call.max_rows, form)
+            rows.of_split(found, call, form)
             if split
             else rows.of_columns(found, call.names, call.max_rows)
         )

@@ -40,7 +40,9 @@ def of_signature(document: Mapping[str, Any]) -> Method:
     name = document.get("signature_name")
     if name is None:
         return PREDICT
-    method = _SIGNATURES.get(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        raise InvalidInput(f"'signature_name' key must be a string value, got {told(name)}")
+    method = _SIGNATURES.get(name)
     if method is None:
         known = ["serving_default", PREDICT_PROBA, RAW_SCORES]
         msg = f"there is no signature {told(name)}; there are {', '.join(known)}"

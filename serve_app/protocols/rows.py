@@ -10,7 +10,8 @@ from typing import Any
 from serve_app.core.messages import MISSING, RawColumns
 from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import json_body
+from serve_app.protocols import column_names, json_body
+from serve_app.protocols.dialect import Call
 
 _MAX_STRAY_NAMES = 100
 
@@ -195,14 +196,16 @@ def _of_frames(
     return found, count
 
 
-def of_split(split: Any, columns: Sequence[str], max_rows: int, key: str) -> tuple[RawColumns, int]:
+def of_split(split: Any, call: Call, key: str) -> tuple[RawColumns, int]:
     """The columns of pandas' orientation "split", which stood under `key`, and how many rows.
 
-    Names of columns may be left out where the values are in the order of `columns`.
+    Names of columns may be left out where the values are in the order of the endpoint's.
 
     Raises:
-        BadEncoding: it is no such object.
-        InvalidInput: a row does not have one value per name.
+        BadEncoding: it is no such object, its index is of another length, or a row does not have
+            one value for each of its own names.
+        InvalidInput: without names, a row does not have one value per column.
+        TooLarge: more than the call's `max_rows` rows.
     """
     if not isinstance(split, dict) or not isinstance(split.get("data"), list):
         raise BadEncoding(
@@ -211,12 +214,21 @@ def of_split(split: Any, columns: Sequence[str], max_rows: int, key: str) -> tup
     stray = sorted(split.keys() - {"columns", "index", "data"})
     if stray:
         raise BadEncoding(f"{key!r} has no key {shortened(stray[0])!r}", key=key)
-    names = checked_names(split.get("columns", list(columns)), "columns", columns)
+    given = split.get("columns")
+    names = list(call.names) if given is None else column_names.checked(given, "columns", call)
     data = split["data"]
-    json_body.check_rows(len(data), max_rows)
+    json_body.check_rows(len(data), call.max_rows)
     if not all(isinstance(row, list) for row in data):
         raise BadEncoding("'data' must be a list of lists", key="data")
-    return of_lists(data, names), len(data)
+    index = split.get("index")
+    if index is not None and (not isinstance(index, list) or len(index) != len(data)):
+        msg = f"{key!r} has {len(data)} rows: 'index' must be a list of as many, got {told(index)}"
+        raise BadEncoding(msg, key="index", expected=len(data))
+    row = next((i for i, r in enumerate(data) if len(r) != len(names)), None)
+    if row is not None and given is not None:
+        msg = f"'data'[{row}] has {len(data[row])} values, but 'columns' names {len(names)}"
+        raise BadEncoding(msg, row=row, expected=len(names), got=len(data[row]))
+    return of_lists(data, column_names.bound(names, call)), len(data)
 
 
 def of_lists(data: list[list[Any]], names: Sequence[str]) -> RawColumns:
@@ -226,22 +238,6 @@ def of_lists(data: list[list[Any]], names: Sequence[str]) -> RawColumns:
         InvalidInput: a row does not have one value per name.
     """
     return _from_lists(data, names) if data else {name: [] for name in names}
-
-
-def checked_names(names: Any, key: str, columns: Sequence[str]) -> list[str]:
-    """The names of columns that stood under `key`; `columns` are those of the endpoint.
-
-    Raises:
-        BadEncoding: they are no list of names, very many more than columns, or one stands twice.
-    """
-    if isinstance(names, list) and len(names) > len(columns) + _MAX_STRAY_NAMES:
-        msg = f"{key!r} has {len(names)} names, but this endpoint takes {len(columns)} columns"
-        raise BadEncoding(msg, key=key)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadEncoding(f"{key!r} must be a list of names", key=key)
-    if len(set(names)) < len(names):
-        raise BadEncoding(f"{key!r} names a column twice", key=key)
-    return names
 
 
 def _values(name: str, values: Any) -> list[Any]:

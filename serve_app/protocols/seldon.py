@@ -16,7 +16,7 @@ from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
-from serve_app.protocols import feedback, forms, json_body, methods, rows, several
+from serve_app.protocols import column_names, feedback, forms, json_body, methods, rows, several
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply
 from serve_app.protocols.feedback import Told
 
@@ -65,7 +65,11 @@ class Seldon(ByPath):
         )
 
     def encode(self, response: Response) -> Reply:
-        """The answer in the kind of data that was sent."""
+        """The answer in the kind of data that was sent.
+
+        Its puid, which feedback gives back, is the request's own or else the prediction's id:
+        Seldon's client makes its message from the fields of the answer, and cannot from tags.
+        """
         answer, payload = response.answer, response.request.payload
         shares = answer.prediction.probabilities
         values = methods.flat(response, "Seldon's protocol") if shares is None else shares
@@ -76,8 +80,7 @@ class Seldon(ByPath):
         elif shares is not None:
             names = [str(label) for label in response.labels]
         meta = {
-            "puid": payload.id or response.request.id,
-            "tags": {"prediction_id": response.prediction_id},
+            "puid": payload.id or response.prediction_id,
             "requestPath": dict.fromkeys(answer.variants, response.request.endpoint),
         }
         said = _said(payload.form, values, names)
@@ -103,7 +106,8 @@ DIALECT = Seldon()
 def decode_feedback(body: bytes, headers: Mapping[str, str]) -> Told:
     """A message of Seldon's feedback: `{"request", "response", "reward", "truth"}`.
 
-    The response that it gives back says which prediction is meant, and who gave it. Beside one, a
+    The response that it gives back says which prediction is meant, by its puid, and who gave it;
+    a `prediction_id` among its tags goes before the puid. Beside a response, a
     reward of 0 may be left out, as Protocol Buffers do, where there is no truth either.
 
     Raises:
@@ -124,7 +128,8 @@ def decode_feedback(body: bytes, headers: Mapping[str, str]) -> Told:
         reward = 0.0
     endpoints = [name for name in path.values() if isinstance(name, str)]
     return Told(
-        prediction_id=feedback.identity(json_body.members(meta, "tags"), "prediction_id"),
+        prediction_id=feedback.identity(json_body.members(meta, "tags"), "prediction_id")
+        or feedback.identity(meta, "puid"),
         truth_json=truth,
         reward=reward,
         variants=feedback.checked_variants(list(path)),
@@ -165,7 +170,12 @@ def _from_data(data: dict[str, Any], call: Call) -> tuple[str, RawColumns, int]:
         msg = "the body must have 'data' with one of ndarray or tensor, or 'jsonData'"
         raise BadEncoding(msg, key="data")
     (kind,) = kinds
-    names = rows.checked_names(data.get("names") or list(call.names), "names", call.names)
+    given = data.get("names")
+    names = (
+        column_names.bound(column_names.checked(given, "names", call), call)
+        if given
+        else call.names
+    )
     found = data[kind] if kind == "ndarray" else _rows(data[kind])
     if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
         raise BadEncoding(f"{kind!r} must hold rows of values", key=kind)

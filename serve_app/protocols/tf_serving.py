@@ -14,7 +14,7 @@ from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import json_body, methods, rows, several
-from serve_app.protocols.dialect import ANY, ByPath, Call, Reply
+from serve_app.protocols.dialect import ANY, ByPath, Call, Refusal, Reply
 
 _TYPES = {
     "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "bool": "DT_BOOL", "string": "DT_STRING",
@@ -44,6 +44,7 @@ class Predict(ByPath):
             TooLarge: more than `max_rows` rows.
         """
         document = json_body.parse(call.body, nan=True)
+        method = methods.of_signature(document)
         given = [key for key in ("instances", "inputs") if key in document]
         if len(given) != 1:
             msg = "the body must have one of 'instances' (rows) and 'inputs' (columns)"
@@ -59,7 +60,6 @@ class Predict(ByPath):
             json_body.check_rows(len(instances), call.max_rows)
             columns, count = rows.of_rows(instances, call.names), len(instances)
         json_body.check_rows(count, call.max_rows)
-        method = methods.of_signature(document)
         return Payload(columns=columns, rows=count, form=key, method=method)
 
     def encode(self, response: Response) -> Reply:
@@ -164,6 +164,30 @@ class Regress(_Examples):
 PREDICT = Predict()
 CLASSIFY = Classify()
 REGRESS = Regress()
+
+
+_FIRST_WORDS = (
+    ("the body is empty", "JSON Parse error: The document is empty"),
+    ("the body is not JSON", "JSON Parse error: Invalid value"),
+    ("the body is not UTF-8", "JSON Parse error: Invalid encoding in string"),
+    ("there is no endpoint", "Servable not found for request"),
+    ("endpoint ", "Servable not found for request"),
+)
+"""How TensorFlow Serving begins what is told here in other words; its clients search for that."""
+_LABEL = "has no version labelled"
+
+
+def refuse(refusal: Refusal) -> Reply:
+    """An error as TensorFlow Serving says it: its own first words, where it has some, and ours."""
+    message = refusal.message
+    first = next((said for ours, said in _FIRST_WORDS if message.startswith(ours)), "")
+    if _LABEL in message and refusal.status == 400:
+        first = "Unrecognized servable version label"
+    elif first.startswith("Servable") and refusal.status != 404:
+        first = ""
+    return json_body.only_error(
+        refusal._replace(message=f"{first}: {message}" if first else message)
+    )
 
 
 def status(versions: Sequence[str]) -> dict[str, Any]:

@@ -39,9 +39,7 @@ class TorchServe(ByPath):
             TooLarge: more than `max_rows` rows.
         """
         if call.media_type == CSV:
-            columns, count = delimited.read_csv(
-                call.body, call.columns, call.max_rows, header=call.header
-            )
+            columns, count = delimited.read_csv(call, header=call.header)
             return Payload(columns=columns, rows=count, form=False)
         document = _document(call)
         found: Any = document

@@ -72,7 +72,8 @@ def test_the_message_says_who_answered_and_which_request(client, head):
 
 def test_feedback_leads_back_to_the_prediction_by_the_response_that_it_holds(client, served, head):
     sent = message(head.head(1), "ndarray")
-    response = client.post(GATEWAY, json=sent).json()
+    answered = client.post(GATEWAY, json=sent)
+    response = answered.json()
     told = {"request": sent, "response": response, "reward": 0.75, "truth": {"strData": "ill"}}
     path = GATEWAY.replace("predictions", "feedback")
     for outcome in ("stored", "known"):
@@ -80,9 +81,27 @@ def test_feedback_leads_back_to_the_prediction_by_the_response_that_it_holds(cli
         assert answer.status_code == 200
         assert answer.json()["meta"]["tags"]["feedback"] == outcome
     (kept,) = served.feedback.all()
-    assert kept["prediction_id"] == response["meta"]["tags"]["prediction_id"]
+    assert kept["prediction_id"] == response["meta"]["puid"]
+    assert kept["prediction_id"] == answered.headers["x-prediction-id"]
     assert (kept["endpoint"], kept["variants"]) == ("risk", ["logistic@1"])
     assert (kept["reward"], kept["truth"]) == (0.75, "ill")
+
+
+def test_answers_hold_what_the_clients_message_can_be_made_from(client, head):
+    # Its message class takes no text where it has a Value, which meta.tags hold.
+    meta = client.post(GATEWAY, json=message(head, "tensor")).json()["meta"]
+    assert isinstance(meta["puid"], str)
+    assert all(isinstance(value, str) for value in meta["requestPath"].values())
+    assert meta.keys() <= {"puid", "requestPath", "routing"}
+
+
+def test_feedback_about_a_request_with_a_puid_of_its_own_is_kept_under_it(client, served, head):
+    sent = {"meta": {"puid": "call-7"}, **message(head.head(1), "ndarray")}
+    response = client.post(GATEWAY, json=sent).json()
+    path = GATEWAY.replace("predictions", "feedback")
+    assert client.post(path, json={"response": response, "reward": 1.0}).status_code == 200
+    (kept,) = served.feedback.all()
+    assert kept["prediction_id"] == "call-7"
 
 
 @pytest.mark.parametrize(

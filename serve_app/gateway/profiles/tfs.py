@@ -13,7 +13,7 @@ from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.site import Site
-from serve_app.protocols import json_body, tf_serving
+from serve_app.protocols import tf_serving
 from serve_app.protocols.dialect import Dialect
 
 MODEL = "/v1/models/{endpoint:bare}"
@@ -30,6 +30,7 @@ def _pages(site: Site) -> Sequence[BaseRoute]:
     return [
         *(Route(place, pages.status) for place in PLACES),
         *(Route(f"{place}/metadata", pages.metadata) for place in PLACES),
+        Route("/v1/models", pages.unnamed),
         Route("/v1/{rest:path}", pages.malformed, methods=["GET", "POST", "PUT", "DELETE"]),
     ]
 
@@ -47,6 +48,10 @@ class Pages:
     async def metadata(self, request: Request) -> Response:
         """An endpoint's columns and outputs, as TensorFlow Serving describes signatures."""
         return self._site.of_endpoint(request, _metadata)
+
+    async def unnamed(self, request: Request) -> Response:
+        """TensorFlow Serving has no list of its models."""
+        return self._site.refused(request, ClientError("Missing model name in request."))
 
     async def malformed(self, request: Request) -> Response:
         """What TensorFlow Serving calls every other path below /v1."""
@@ -68,5 +73,5 @@ PROFILE = Profile(
         Spoken(f"{place}:{verb}", dialect) for verb, dialect in _VERBS for place in PLACES
     ),
     pages=_pages,
-    refuse=json_body.only_error,
+    refuse=tf_serving.refuse,
 )

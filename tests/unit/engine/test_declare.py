@@ -1,5 +1,7 @@
 """Declared endpoints are described in full, or everything wrong with them is said at once."""
 
+from dataclasses import replace
+
 import pytest
 
 from serve_app.config import ControlSettings
@@ -41,6 +43,21 @@ def test_with_preprocessing_it_takes_the_columns_of_the_transformer(registry):
     assert endpoint.preprocess.version == "scaler@1"
     assert not endpoint.preprocess.inline
     assert endpoint.needs() == {"logistic@1", "scaler@1"}
+
+
+@pytest.mark.parametrize(
+    ("nameless", "alone"),
+    [({"logistic"}, False), ({"other"}, False), ({"logistic", "other"}, True), (set(), False)],
+)
+def test_names_count_unless_none_of_those_who_answer_knows_any(registry, nameless, alone):
+    def manifest_of(model, version):
+        found = registry.manifest(model, version)
+        signature = replace(found.signature, by_position=model in nameless)
+        return found.model_copy(update={"signature": signature})
+
+    body = {"endpoints": {"e": split("logistic@1", "other@1")}}
+    endpoint = declare(ControlSettings.model_validate(body), manifest_of).checked()["e"]
+    assert endpoint.signature.by_position is alone
 
 
 def test_an_ensemble_needs_more_than_half_of_its_members_unless_it_says_otherwise(registry):

@@ -98,8 +98,17 @@ class TestTensorFlowServing:
             ("POST", "/v1/models/risk:ask", 400, "Malformed request: POST"),
             ("POST", "/v1/models/risk/metadata", 400, "Malformed request"),
             ("GET", "/v1/models/risk/version/1", 400, "Malformed request"),
-            ("GET", "/v1/models/nobody", 404, "nobody"),
+            ("GET", "/v1/models", 400, "Missing model name in request"),
+            ("POST", "/v1/models/risk/versions/-1:predict", 400, "Malformed request: POST"),
+            ("POST", f"/v1/models/nobody/versions/{2**64 - 1}:regress", 400, "Failed to convert"),
+            ("GET", f"/v1/models/risk/versions/{2**63}", 400, "Failed to convert version: 92233"),
+            ("GET", f"/v1/models/risk/versions/{2**63 - 1}", 404, "no version '9223372036854"),
+            ("GET", f"/v1/models/risk/versions/{'9' * 3000}/metadata", 400, "Failed to convert"),
+            ("GET", "/v1/models/risk/versions/009", 404, "no version '9'"),
+            ("GET", "/v1/models/nobody", 404, "Servable not found for request: "),
             ("GET", "/v1/models/risk/versions/9", 404, "no version '9'"),
+            ("POST", "/v1/models/risk:predict", 400, "JSON Parse error: The document is empty"),
+            ("GET", "/v1/models/risk/labels/nobody", 400, "Unrecognized servable version label"),
             ("GET", "/v1/models/risk/labels/nobody", 400, "labels: both, champion"),
             ("GET", "/v1/models/risk/labels/both", 400, "names several"),
             ("GET", "/v1/models/risk/labels/gone", 400, "no version labelled"),
@@ -111,6 +120,15 @@ class TestTensorFlowServing:
         assert answer.status_code == status
         assert list(answer.json()) == ["error"]
         assert said in answer.json()["error"]
+
+    def test_zeros_before_a_version_say_nothing(self, sent):
+        answer = sent("POST", "/tfs/v1/models/age/versions/001:predict", json={"instances": LIST})
+        assert answer.headers["x-variant"] == "line@1"
+
+    def test_a_signature_is_looked_at_before_rows_are(self, sent):
+        answer = sent("POST", "/tfs/v1/models/risk:predict", json={"signature_name": 100})
+        assert answer.status_code == 400
+        assert "'signature_name' key must be a string value" in answer.json()["error"]
 
     @pytest.mark.parametrize(
         "body", [{"instances": []}, {}, {"instances": LIST, "inputs": LIST}, {"instances": {}}]

@@ -9,16 +9,24 @@ import re
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request, Response
 from serve_app.core.signature import Column
-from serve_app.errors import BadEncoding, ClientError, InvalidInput, NotAcceptable, TooLarge
+from serve_app.errors import (
+    BadEncoding,
+    ClientError,
+    InvalidInput,
+    NotAcceptable,
+    TooLarge,
+    UnsupportedMedia,
+)
 from serve_app.protocols import npy
 from serve_app.protocols.dialect import Call, Refusal, Reply
-from serve_app.protocols.invocations import DIALECT
+from serve_app.protocols.invocations import DIALECT, MLFLOW, SAGEMAKER
 
 COLUMNS = (Column("age", "int64"), Column("bmi", "float64"), Column("sex", "string"))
 NAMES = tuple(column.name for column in COLUMNS)
@@ -119,7 +127,7 @@ class TestJson:
     @pytest.mark.parametrize(
         "body",
         [
-            {"dataframe_split": {"columns": ["age"], "data": [[1, 2]]}},
+            {"dataframe_split": {"data": [[1, 2]]}},
             {"inputs": {"age": [1], "bmi": [1, 2]}},
             {"inputs": {f"c{number}": [1] for number in range(200)}},
             {"instances": ROWS, "params": {"predict_method": "transform"}},
@@ -128,6 +136,58 @@ class TestJson:
     def test_rows_and_columns_that_do_not_fit_each_other_are_refused(self, body: Any) -> None:
         with pytest.raises(InvalidInput):
             decode(body)
+
+    @pytest.mark.parametrize(
+        ("more", "said"),
+        [
+            ({"columns": ["age"]}, "'data'[0] has 3 values, but 'columns' names 1"),
+            ({"index": [0]}, "2 rows: 'index' must be a list of as many, got a list of 1"),
+            ({"index": [0, 1, 2]}, "'index' must be a list of as many, got a list of 3"),
+            ({"index": 5}, "'index' must be a list of as many, got 5"),
+        ],
+    )
+    def test_what_pandas_could_make_no_frame_of_is_a_broken_body(
+        self, more: Any, said: str
+    ) -> None:
+        # To MLflow's clients BAD_REQUEST, where values that break the schema are another code.
+        with pytest.raises(BadEncoding, match=re.escape(said)):
+            decode({"dataframe_split": {"data": LISTS, **more}})
+
+    @pytest.mark.parametrize("dialect", [DIALECT, MLFLOW])
+    @pytest.mark.parametrize(
+        "kind",
+        ["application/json; foo=bar", "text/csv;odata=verbose", "text/csv; charset=utf-8; a"],
+    )
+    def test_parameters_of_content_types_that_nobody_knows_are_refused(
+        self, dialect: Any, kind: str
+    ) -> None:
+        with pytest.raises(UnsupportedMedia, match="is not known here"):
+            dialect.decode(Call(b"{}", NAMES, 9, {"content-type": kind}, COLUMNS))
+
+    @pytest.mark.parametrize("dialect", [DIALECT, MLFLOW, SAGEMAKER])
+    @pytest.mark.parametrize(
+        "kind",
+        ["application/json; charset=utf-8", "application/json;", "Application/JSON;Charset=x"],
+    )
+    def test_the_parameter_that_every_client_sends_is_taken(self, dialect: Any, kind: str) -> None:
+        raw = json.dumps({"instances": LISTS}).encode()
+        found = dialect.decode(Call(raw, NAMES, 9, {"content-type": kind}, COLUMNS))
+        assert columns_of(found) == BOTH
+
+    def test_sagemaker_looks_at_no_parameters(self) -> None:
+        headers = {"content-type": "application/json; foo=bar"}
+        raw = json.dumps({"instances": LISTS}).encode()
+        assert columns_of(SAGEMAKER.decode(Call(raw, NAMES, 9, headers, COLUMNS))) == BOTH
+
+    @pytest.mark.parametrize("index", [3, -1, 2**63, 10**30, 10**4000])
+    def test_a_feature_that_there_is_not_is_refused_however_long_its_number(
+        self, index: int
+    ) -> None:
+        sent = b"1 %d:2" % index if index < 10**4000 else b"1 1" + b"0" * 4000 + b":2"
+        with pytest.raises(InvalidInput, match="is none of 1 to 2") as caught:
+            DIALECT.decode(Call(sent, ("a", "b"), 9, {"content-type": "text/libsvm"}))
+        assert len(caught.value.message) < 200
+        json.loads(orjson.dumps(caught.value.details))
 
     @pytest.mark.parametrize(
         "body",
