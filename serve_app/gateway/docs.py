@@ -12,10 +12,12 @@ from typing import Any
 
 import orjson
 
-_PAGES = resources.files("serve_app.gateway") / "pages"
-_TEMPLATE = string.Template((_PAGES / "docs.html").read_text("utf-8"))
-_STYLE = (_PAGES / "docs.css").read_text("utf-8")
-_SCRIPT = (_PAGES / "docs.js").read_text("utf-8")
+PAGES = resources.files("serve_app.gateway") / "pages"
+"""Where the parts of pages lie."""
+_TEMPLATE = string.Template((PAGES / "docs.html").read_text("utf-8"))
+STYLE = (PAGES / "docs.css").read_text("utf-8")
+"""How all pages look."""
+_SCRIPT = (PAGES / "docs.js").read_text("utf-8")
 _NATIVE = "/v1/models/{}:predict"
 _OPEN_INFERENCE = "/v2/models/{}/infer"
 Body = Callable[[list[dict[str, Any]]], Any]
@@ -47,15 +49,20 @@ def _source(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-HEADERS = {
-    "content-security-policy": (
-        f"default-src 'none'; script-src {_source(_SCRIPT)}; style-src {_source(_STYLE)}; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+def policy(script: str, style: str) -> dict[str, str]:
+    """The headers of a page that runs and shows nothing but this script and this style."""
+    return {
+        "content-security-policy": (
+            f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
+            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
+
+
+HEADERS = policy(_SCRIPT, STYLE)
 """What the page must be sent with: nothing runs or loads that is not written here."""
 
 
@@ -71,7 +78,7 @@ def page(document: dict[str, Any]) -> str:
         summary=summary,
         navigation="".join(f'<a href="#{name}">{name}</a>' for name in names),
         endpoints="".join(_endpoint(endpoint, document["paths"]) for endpoint in endpoints),
-        style=_STYLE,
+        style=STYLE,
         script=_SCRIPT,
     )
 

@@ -6,12 +6,13 @@ once somebody asks.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, validate
+from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, print_schema, validate
 
 from serve_app.core.messages import Payload, Request, Response
 from serve_app.core.snapshot import Endpoint
@@ -76,6 +77,10 @@ class Documents:
             max_coercion_errors=_ERRORS,
         )
         return _executed(await result if isawaitable(result) else result, asked.request_id)
+
+    async def schema_text(self) -> str:
+        """The schema of the endpoints as they are now, in GraphQL's own language."""
+        return await asyncio.to_thread(print_schema, self._stand().schema)
 
     def _stand(self) -> _Standing:
         stages = self._predictor.stages

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,10 +34,6 @@ class Edge:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-
-    def put_inside(self, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
-        """Let every request from now on pass one more middleware behind this one."""
-        self._app = middleware(self._app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with clean headers."""

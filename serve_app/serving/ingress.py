@@ -28,7 +28,7 @@ from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.control import control_handle
-from serve_app.serving.edge import open_edges_to
+from serve_app.serving.edge import open_edge_to
 from serve_app.serving.effect import Effect
 from serve_app.serving.feed import Feed
 from serve_app.serving.feedback import Kept
@@ -102,8 +102,7 @@ class Gateway:
             spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
             shared = spoken if cors is None else open_to(spoken, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
-        if cors is not None:
-            open_edges_to(cors)
+        open_edge_to(cors)
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""

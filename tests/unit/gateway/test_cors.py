@@ -6,7 +6,6 @@ from serve_app.config import CorsSettings
 from serve_app.errors import ModelFailed, Overloaded
 from serve_app.gateway.app import build
 from serve_app.gateway.cors import METHODS, open_to
-from serve_app.gateway.middleware import Edge
 from serve_app.gateway.site import Settings
 from tests.unit.gateway.harness import ROW
 
@@ -138,12 +137,3 @@ def test_without_settings_nothing_is_said_of_origins(client):
     assert not [name for name in answer.headers if name.startswith("access-control")]
     assert "vary" not in answer.headers
     assert asked_first(client, PREDICT).status_code == 405
-
-
-def test_an_edge_is_opened_while_it_stands(client, settings):
-    edge = Edge(client.app)
-    client.app = edge
-    cors = CorsSettings.model_validate(settings)
-    assert asked_first(client, PREDICT).status_code == 405
-    edge.put_inside(lambda app: open_to(app, cors))
-    assert asked_first(client, PREDICT).status_code == 200
