@@ -8,6 +8,7 @@ import string
 from collections.abc import Callable
 from html import escape
 from importlib import resources
+from importlib.util import find_spec
 from typing import Any
 
 import orjson
@@ -40,6 +41,8 @@ _OTHERS: tuple[tuple[str, str, Body], ...] = (
     ),
 )
 """How other systems' clients would ask with the rows of the native example."""
+# Its package is optional, and a link to a refusal leads nowhere.
+_GRAPHQL = '<a class="aside" href="/graphql">GraphQL</a>' if find_spec("graphql") else ""
 _CATEGORIES_SHOWN = 12
 _TARGETS_SHOWN = 12
 
@@ -77,6 +80,7 @@ def page(document: dict[str, Any]) -> str:
         version=escape(document["info"]["version"]),
         summary=summary,
         navigation="".join(f'<a href="#{name}">{name}</a>' for name in names),
+        graphql=_GRAPHQL,
         endpoints="".join(_endpoint(endpoint, document["paths"]) for endpoint in endpoints),
         style=STYLE,
         script=_SCRIPT,

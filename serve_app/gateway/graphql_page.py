@@ -16,7 +16,7 @@ HEADERS = policy(_SCRIPT, STYLE) | {"vary": "Accept"}
 
 def wanted(method: str, query: bytes, headers: Mapping[str, str]) -> bool:
     """Whether a request is that of a person who opens the address and asks nothing yet."""
-    return method == "GET" and not query and "text/html" in headers.get("accept", "")
+    return method != "POST" and not query and "text/html" in headers.get("accept", "")
 
 
 def page(schema: str) -> str:

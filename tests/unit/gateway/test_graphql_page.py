@@ -7,6 +7,7 @@ import re
 import pytest
 from graphql import build_schema, print_schema
 
+from serve_app.gateway import docs, openapi
 from tests.unit.gateway.test_graphql import Client
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -36,6 +37,11 @@ def test_the_page_runs_and_loads_nothing_but_what_is_in_it(client):
         assert f"{tag}-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy
     assert not re.findall(r"""(?:src|href)="(?!/)""", answer.text)
+
+
+def test_the_documentation_leads_to_the_page_and_back(client):
+    assert 'href="/docs"' in client.send("GET", headers=BROWSER).text
+    assert 'href="/graphql"' in docs.page(openapi.document((), title="serve-app", version="1"))
 
 
 def test_a_query_in_the_address_is_answered_in_a_browser_too(client):
