@@ -6,12 +6,18 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Given to what a target runs: make demo OPTIONS='--http-port 8010', make bench-peers OPTIONS=--quick
 OPTIONS ?=
+# XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
+XGBOOST ?=
 DEV_STAMP := $(VENV)/.installed-dev
 # Clients that other people wrote, whose pins exclude ours; the tests call them there.
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 
-.PHONY: help setup setup-dev demo down test check lint types unit cluster validate fmt bench bench-peers bench-dialects bench-overhead clean
+# Who watches sees pip's progress; a log gets a line.
+QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
+PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
+
+.PHONY: help setup setup-dev demo down test check lint types unit cluster validate wheels fmt bench bench-peers bench-dialects bench-overhead clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,18 +27,19 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@echo "installing into $(VENV): 1.8 GB on disk, a few minutes the first time"
+	$(PIP) --constraint constraints.txt $(XGBOOST) --editable .
 	@touch $@
 
 $(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement requirements-dev.txt
+	$(PIP) --constraint constraints.txt --requirement requirements-dev.txt
 	@touch $@
 
 setup: $(STAMP) ## build .venv from the pinned constraints
 
 $(CLIENTS_STAMP): $(BIN)/python tests/clients/requirements.txt
 	$(BIN)/python -m venv --clear $(CLIENTS)
-	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --requirement tests/clients/requirements.txt
+	$(PIP:$(BIN)%=$(CLIENTS)/bin%) --no-deps --no-compile --requirement tests/clients/requirements.txt
 	@touch $@
 
 setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) ## the same with the tools and clients that tests need
@@ -60,6 +67,10 @@ unit: setup-dev ## tests without a cluster
 
 cluster: setup-dev ## tests on real Ray clusters, which they start and stop
 	$(BIN)/python -m pytest -m cluster
+
+wheels: setup-dev ## the wheels of serve-app and of its client alone, in dist/
+	$(BIN)/python -m hatchling build --target wheel --directory dist
+	cd client && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
 
 validate: setup ## check every config against the registry (after serve-app train-examples)
 	$(BIN)/serve-app validate configs/*.yaml

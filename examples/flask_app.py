@@ -1,6 +1,6 @@
 """A page of your own in front of an endpoint, with Flask.
 
-    pip install flask 'serve-app[client]'
+    pip install flask serve-app-client
     SERVE_APP_URL=http://127.0.0.1:8000 flask --app examples/flask_app.py run --port 5050
     curl 127.0.0.1:5050/progression -H 'content-type: application/json' -d '{"age": 59, …}'
 

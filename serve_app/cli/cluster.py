@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from serve_app.cli import output
 from serve_app.errors import NotReady
 
+if TYPE_CHECKING:
+    from serve_app.serving.cluster import Running
+
 Command = Callable[..., Any]
+USUAL_HTTP_PORT = 8000
+USUAL_DASHBOARD_PORT = 8265
+PROXIES = ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY")
 
 
 @click.group()
@@ -30,7 +37,10 @@ def _node_options(command: Command) -> Command:
             help="This machine's address in the cluster. Ray has no password: a private network.",
         ),
         click.option(
-            "--http-port", default=8000, show_default=True, help="Where clients send requests."
+            "--http-port",
+            default=USUAL_HTTP_PORT,
+            show_default=True,
+            help="Where clients send requests.",
         ),
         click.option(
             "--internal-ports",
@@ -52,7 +62,9 @@ def _node_options(command: Command) -> Command:
 
 @cluster.command()
 @_node_options
-@click.option("--dashboard-port", default=8265, show_default=True, help="The Ray dashboard.")
+@click.option(
+    "--dashboard-port", default=USUAL_DASHBOARD_PORT, show_default=True, help="The Ray dashboard."
+)
 def start(
     state: str,
     http_port: int,
@@ -74,7 +86,21 @@ def start(
         running = Cluster(Path(state)).start(Options(ports=ports, home=Path.cwd(), **node))
     click.echo(f"Ray dashboard  {running.dashboard_url}")
     click.echo(f"HTTP           {running.http_url}   (answers once a config is deployed)")
+    for name, what in _notes(running, os.environ):
+        click.echo(f"{name:15}{what}")
     click.echo("next           serve-app deploy configs/local.yaml")
+
+
+def _notes(running: Running, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What else must be known where this cluster, or the way to it, is not the usual one."""
+    if running.http_port != USUAL_HTTP_PORT:
+        yield "configs", f"must say http_options: {{port: {running.http_port}}}"
+    if running.dashboard_port != USUAL_DASHBOARD_PORT:
+        yield "serve deploy", f"needs export RAY_DASHBOARD_ADDRESS={running.dashboard_url}"
+    excepted = [environment.get(name, "") for name in ("no_proxy", "NO_PROXY")]
+    proxied = any(environment.get(name) for name in PROXIES)
+    if proxied and not any("127.0.0.1" in said or said == "*" for said in excepted):
+        yield "curl", "needs export no_proxy=127.0.0.1,localhost, since http_proxy is set"
 
 
 @cluster.command()

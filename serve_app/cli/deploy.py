@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
+import yaml
 
-from serve_app.cli import output
+from serve_app.cli import output, web
 from serve_app.cli.readiness import wait_until_ready
 from serve_app.cli.validate import require_valid
 from serve_app.config import HOME_VARIABLE
-from serve_app.errors import ServerFault
+from serve_app.errors import Conflict
+from serve_app.serving.attempts import until_taken
 from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.proxies import past_proxies
 
 
 @click.command()
@@ -42,21 +47,49 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
     click.echo(f"{state_words} {file}; documentation: {running.http_url}/docs")
 
 
-def serve_deploy(file: Path, running: Running) -> None:
-    """Run Ray's own `serve deploy`.
+def serve_deploy(
+    file: Path, running: Running, *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Run Ray's own `serve deploy`, again where the machine was too busy for it.
 
     Raises:
-        ServerFault: it refused.
+        Conflict: the file says what a running cluster cannot take.
+        ServerFault: it refused, or Ray's own processes died each time.
     """
+    refuse_fixed(file, running)
+    until_taken(lambda: _once(file, running), str(file), warn=output.warn, sleep=sleep)
+
+
+def refuse_fixed(file: Path, running: Running) -> None:
+    """Compare a file with what Serve settles when it starts and takes from no later file.
+
+    Raises:
+        Conflict: the file says something else; names each key and what to do.
+    """
+    from serve_app.serving.settled import differences
+
+    declared = yaml.safe_load(file.read_text())
+    standing = web.get(f"{running.dashboard_url}/api/serve/applications/")
+    found = differences(declared, standing, running.http_port)
+    if found:
+        listed = "\n".join(f"  {one}" for one in found)
+        port = (declared.get("http_options") or {}).get("port", 8000)
+        msg = (
+            f"{file} is not deployed, since a cluster that runs cannot take this:\n{listed}\n"
+            "change the file, or restart the cluster: serve-app cluster stop, then "
+            f"serve-app cluster start --http-port {port}, and deploy again"
+        )
+        raise Conflict(msg)
+
+
+def _once(file: Path, running: Running) -> str | None:
+    """Run it once; what it said where it failed, nothing where it did not."""
     command = [str(Path(sys.executable).parent / "serve"), "deploy", str(file)]
     done = subprocess.run(  # noqa: S603 - our own arguments
         [*command, "--address", running.dashboard_url],
-        env={**os.environ, **running.environment},
+        env={**os.environ, **running.environment, **past_proxies(os.environ)},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-800:]
-        msg = f"serve deploy refused {file}: {said}"
-        raise ServerFault(msg)
+    return None if done.returncode == 0 else (done.stderr or done.stdout).strip()

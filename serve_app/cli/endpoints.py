@@ -12,6 +12,7 @@ from serve_app.cli import output, web
 from serve_app.cli.status import endpoint_rows
 from serve_app.errors import NotFound
 from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.proxies import past_proxies
 
 
 @click.group()
@@ -113,6 +114,7 @@ def _weight(text: str) -> tuple[str, float]:
 def _ask_control(running: Running, name: str, weights: dict[str, float]) -> dict[str, Any]:
     # Serve reads these when it is imported; a driver must agree with its cluster.
     os.environ.update(running.environment)
+    os.environ.update(past_proxies(os.environ, running.node_ip))
     from serve_app.serving.driver import ask_control
 
     snapshot: dict[str, Any] = ask_control(running, "set_weights", name, weights)

@@ -77,7 +77,14 @@ def _applications(
 
 
 def _proxy(running: Running) -> str:
-    rows = csv.DictReader(io.StringIO(web.text(running.stats_url, timeout_s=5.0).lstrip("# ")))
+    try:
+        page = web.text(running.stats_url, timeout_s=5.0)
+    except NotReady:
+        return (
+            "HAProxy does not answer yet (Serve starts it, and again where the machine was too "
+            f"busy; its log is {running.folder}/ray/session_latest/logs/serve/proxy_*.log)"
+        )
+    rows = csv.DictReader(io.StringIO(page.lstrip("# ")))
     up = [
         row
         for row in rows

@@ -1,6 +1,7 @@
 """A client of our own endpoints: frames in and out, deadlines, retries that cannot pile up.
 
-Needs httpx (`pip install serve-app[client]`), and pandas where frames are given.
+Comes with `serve-app-client`, or with `serve-app[client]` beside the server. It needs httpx, and
+pandas only where answers are to become frames.
 
     with Client("http://127.0.0.1:8000") as client:
         answer = client.predict("diagnosis", frame, parameters={"patient_id": "p-17"})
@@ -16,7 +17,7 @@ from typing import Any, Self, Unpack
 
 import httpx
 
-from serve_app.client import answers
+from serve_app.client import answers, transports
 from serve_app.client.answers import Answer
 from serve_app.client.calls import Calls, Options, Pause, Retries, Steps, following, rows
 
@@ -35,7 +36,7 @@ class Client:
         **options: Unpack[Options],
     ) -> None:
         self._calls = Calls(url, options)
-        self._http = httpx.Client(transport=transport)
+        self._http = httpx.Client(transport=transport or transports.transport(url))
         self._sleep = sleep
 
     def predict(
@@ -126,7 +127,7 @@ class AsyncClient:
         **options: Unpack[Options],
     ) -> None:
         self._calls = Calls(url, options)
-        self._http = httpx.AsyncClient(transport=transport)
+        self._http = httpx.AsyncClient(transport=transport or transports.async_transport(url))
 
     async def predict(
         self,

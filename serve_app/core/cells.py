@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,7 @@ INT_LIMITS = {
     for sign in ("", "u")
     for bits in (8, 16, 32, 64)
 }
+_BLOCK_ROWS = 256
 _OF_ONE_TYPE: dict[str, type] = {"string": str, "bool": bool}
 _TOO_PRECISE = f"an integer within ±{EXACT}, beyond which a float is not exact"
 _BESIDE_NULL = f"an integer within ±{EXACT} where the column has nulls as well"
@@ -36,11 +37,13 @@ class Looked:
     """A column after a look at each of its cells.
 
     `values` holds null (None) for every cell that was missing or of the wrong type and
-    could not be coerced; `broken` says which those were, by rule.
+    could not be coerced; `broken` says which those were, by rule. It is not `whole` where
+    nobody looked at the last rows.
     """
 
     values: list[Any]
     broken: dict[str, list[Broken]] = field(default_factory=dict)
+    whole: bool = True
 
     @property
     def settled(self) -> frozenset[int]:
@@ -48,17 +51,38 @@ class Looked:
         return frozenset(row for found in self.broken.values() for row, _ in found)
 
 
-def look(values: Sequence[Any], column: Column) -> Looked:
-    """Look at every cell of a column on its own: slow, but never wrong nor silent."""
+def look(
+    values: Sequence[Any],
+    column: Column,
+    fits: Callable[[Sequence[Any]], bool],
+    most: Callable[[str], float] = lambda _: math.inf,
+) -> Looked:
+    """Look at the cells of a column one by one: slow, but never wrong nor silent.
+
+    Blocks of them that `fits` as they are go unexamined. `most` says how often a rule may break
+    until nothing behind is looked at any more.
+    """
     looked = Looked([])
-    for row, value in enumerate(values):
-        fitted, rule, expected = _read(value, column)
-        looked.values.append(fitted)
-        if rule:
-            looked.broken.setdefault(rule, []).append((row, expected))
+    for start in range(0, len(values), _BLOCK_ROWS):
+        block = _plain(values[start : start + _BLOCK_ROWS])
+        if fits(block):
+            looked.values.extend(None if value != value else value for value in block)  # noqa: PLR0124
+            continue
+        for row, value in enumerate(block, start):
+            fitted, rule, expected = _read(value, column)
+            looked.values.append(fitted)
+            if rule:
+                looked.broken.setdefault(rule, []).append((row, expected))
+                if len(looked.broken[rule]) >= most(rule):
+                    return replace(looked, whole=row == len(values) - 1)
     if column.dtype in INT_LIMITS and None in looked.values:
         _within_exact(looked)
     return looked
+
+
+def _plain(values: Any) -> Sequence[Any]:
+    listed: Sequence[Any] = values.tolist() if isinstance(values, np.ndarray) else values
+    return listed
 
 
 def expectation(column: Column) -> str:

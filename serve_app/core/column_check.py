@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from serve_app.core.cells import expectation, look, plain_test
 from serve_app.core.columns import Array
 from serve_app.core.conversion import convert, nulls
+from serve_app.core.messages import MISSING
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column
 from serve_app.core.violations import Place, Violations, told
@@ -59,18 +61,28 @@ class ColumnCheck:
         settled: frozenset[int] = frozenset()
         array = convert(values, self.column)
         if array is None:
-            looked = look(values, self.column)
+            looked = look(values, self.column, self._converts, self._most(violations))
             settled = looked.settled
             for rule, broken in looked.broken.items():
-                everywhere = rule == "missing" and len(broken) == len(values)
-                violations.add(
-                    self._policy.reaction(rule), rule, place, broken[:1] if everywhere else broken
-                )
+                reaction = self._policy.reaction(rule)
+                if rule == "missing" and all(value is MISSING for value in values):
+                    violations.add(reaction, rule, place, broken[:1])
+                else:
+                    violations.add(reaction, rule, place, broken)
+                    if not looked.whole:
+                        violations.stopped()
             array = cast("Array", convert(looked.values, self.column))
         self._check_nulls(array, place, violations, settled)
         self._check_range(array, place, violations)
         self._check_categories(array, place, violations)
         return array
+
+    def _converts(self, values: Sequence[Any]) -> bool:
+        return convert(values, self.column) is not None
+
+    def _most(self, violations: Violations) -> Callable[[str], float]:
+        room = violations.room
+        return lambda rule: room if self._policy.reaction(rule) == "refuse" else math.inf
 
     def _check_nulls(
         self, array: Array, place: Place, violations: Violations, settled: frozenset[int]
@@ -79,7 +91,7 @@ class ColumnCheck:
             return
         expected = f"{expectation(self.column)}, not null"
         rows = [row for row in nulls(array).tolist() if row not in settled]
-        violations.add(self._null, "nan", place, [(row, expected) for row in rows])
+        violations.add_rows(self._null, "nan", place, rows, expected)
 
     def _check_range(self, array: Array, place: Place, violations: Violations) -> None:
         if self._bounds is None or array.dtype.kind not in "fiu":
@@ -90,7 +102,7 @@ class ColumnCheck:
         if outside.any():
             rows = np.flatnonzero(outside).tolist()
             reaction = self._policy.reaction("range")
-            violations.add(reaction, "range", place, [(row, expected) for row in rows])
+            violations.add_rows(reaction, "range", place, rows, expected)
 
     def _check_categories(self, array: Array, place: Place, violations: Violations) -> None:
         if self._known is None:
@@ -105,7 +117,7 @@ class ColumnCheck:
                 if value in strangers and value is not None and value == value  # noqa: PLR0124
             ]
             reaction = self._policy.reaction("category")
-            violations.add(reaction, "category", place, [(row, expected) for row in rows])
+            violations.add_rows(reaction, "category", place, rows, expected)
 
 
 def _bounds(column: Column) -> tuple[float, float, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,11 +52,10 @@ class TensorCheck:
             return whole
         place = Place(self.name, self._position, values)
         rank = len(self.column.shape)
-        broken = [
-            (row, self._expected)
-            for row, value in enumerate(values)
-            if self._made(value, rank) is None
-        ]
+        misfits = (row for row, value in enumerate(values) if self._made(value, rank) is None)
+        broken = [(row, self._expected) for row in itertools.islice(misfits, violations.room)]
+        if next(misfits, None) is not None:
+            violations.stopped()
         alike = [(0, f"{self._expected}, of one size in all rows")]
         violations.add("refuse", "type", place, broken or alike)
         return self._none(len(values))

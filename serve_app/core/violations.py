@@ -18,6 +18,8 @@ Broken = tuple[int, str]
 """A row, and what was expected there."""
 
 LISTED = 20
+COUNTED = 2_000
+"""A request that breaks as many rules is refused without being looked through to its end."""
 _IN_MESSAGE = 3
 _SEEN_CHARACTERS = 60
 _QUOTED_CHARACTERS = 80
@@ -33,15 +35,17 @@ class Place:
 
 
 class Violations:
-    """Collects what a request breaks: exact counts, and the first `LISTED` in full.
+    """Collects what a request breaks: how often, and the first `LISTED` in full.
 
     They are ordered by row, then by column, then by rule, whatever the order they were
-    added in; memory stays bounded however many there are.
+    added in; memory stays bounded however many there are. The counts are exact unless somebody
+    stopped looking.
     """
 
     def __init__(self) -> None:
         self._refused = _Ordered()
         self._warned = _Ordered()
+        self._exact = True
 
     def add(self, reaction: Reaction, rule: str, place: Place, broken: Sequence[Broken]) -> None:
         """Note that `rule` is broken in these rows of a column (rows ascending)."""
@@ -50,9 +54,25 @@ class Violations:
         elif reaction == "warn":
             self._warned.add(rule, place, broken)
 
+    def add_rows(
+        self, reaction: Reaction, rule: str, place: Place, rows: Sequence[int], expected: str
+    ) -> None:
+        """The same, where one thing was expected in all of the rows."""
+        self.add(reaction, rule, place, [(row, expected) for row in rows[:LISTED]])
+        self.count(reaction, len(rows) - LISTED)
+
+    @property
+    def room(self) -> int:
+        """How many more broken rules of a column are worth looking for."""
+        return max(LISTED, COUNTED - self._refused.total)
+
+    def stopped(self) -> None:
+        """Note that rows of a request that is refused were not looked at."""
+        self._exact = False
+
     def count(self, reaction: Reaction, more: int) -> None:
         """Note that so many more rules are broken, behind all that were added."""
-        if reaction == "refuse":
+        if reaction == "refuse" and more > 0:
             self._refused.total += more
 
     def warnings(self) -> tuple[Warned, ...]:
@@ -66,12 +86,14 @@ class Violations:
             return self._warned.first()
         listed = self._refused.first()
         count = "1 value breaks" if total == 1 else f"{total} values break"
+        least = "" if self._exact else "at least "
         described = "; ".join(_sentence(found) for found in listed[:_IN_MESSAGE])
-        more = f"; and {total - _IN_MESSAGE} more" if total > _IN_MESSAGE else ""
+        more = f"; and {least}{total - _IN_MESSAGE} more" if total > _IN_MESSAGE else ""
         raise InvalidInput(
-            f"{count} the schema of this endpoint: {described}{more}",
+            f"{least}{count} the schema of this endpoint: {described}{more}",
             violations=[asdict(found) for found in listed],
             total=total,
+            **({} if self._exact else {"at_least": True}),
         )
 
 

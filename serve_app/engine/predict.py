@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from serve_app.core.cache import Found, NoCache
 from serve_app.core.counts import Counts
 from serve_app.core.messages import RAW_SCORES, Payload, RawColumns, Request, Response
+from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
 from serve_app.core.ports import Clock, Ids
 from serve_app.core.refusals import moved
 from serve_app.engine.stages import Stage, Stages
@@ -24,9 +25,13 @@ class _Sources:
 
 
 class Predictor:
-    """Answers requests under the snapshot that stands when they arrive."""
+    """Answers requests under the snapshot that stands when they arrive.
 
-    def __init__(self, *, clock: Clock, ids: Ids) -> None:
+    What takes long in large requests is done by `offload`, so that the others go on.
+    """
+
+    def __init__(self, *, clock: Clock, ids: Ids, offload: Offload = IN_PLACE) -> None:
+        self.offload = offload
         self._sources = _Sources(clock, ids)
         self._stages = Stages()
         self._counts: dict[str, Counts] = {}
@@ -75,9 +80,11 @@ class Predictor:
     ) -> Response:
         deadline = started + _timeout_s(stage, request)
         plan = stage.plan(request)
-        columns, warnings = stage.schema.validate(
-            _modelled(stage, request.payload), request.payload.rows
-        )
+        given, rows = _modelled(stage, request.payload), request.payload.rows
+        if rows * len(stage.names) < LARGE_CELLS:
+            columns, warnings = stage.schema.validate(given, rows)
+        else:
+            columns, warnings = await self.offload.run(stage.schema.validate, given, rows)
         scored = request.payload.method == RAW_SCORES
         # What a cache remembers has no scores, and few ask for them.
         cache = _NO_CACHE if scored else stage.cache

@@ -106,7 +106,7 @@ class Stage:
             return found[0]
         problem = f"has several versions numbered {named}" if found else f"has no version {named!r}"
         msg = f"endpoint {self.spec.name!r} {problem}; it has {', '.join(known)}"
-        raise NotFound(msg, known=known)
+        raise NotFound(msg, known=known, endpoint=self.spec.name, version=named[:80])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,10 @@ class Stages:
     overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
-    def endpoint(self, name: str | None) -> Stage:
+    def endpoint(self, name: str | None, version: str | None = None) -> Stage:
         """The endpoint of that name; without a name the only one.
+
+        The `version` that is asked of it is told where there is no such endpoint.
 
         Raises:
             NotFound: there is none, or without a name several; names those that exist.
@@ -134,7 +136,8 @@ class Stages:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             listed = ", ".join(known) or "none yet"
             msg = f"there is no endpoint {name[:80]!r}.{hint} Endpoints: {listed}."
-            raise NotFound(msg, known=known)
+            asked = {} if version is None else {"asked_version": version[:80]}
+            raise NotFound(msg, known=known, endpoint=name[:80], **asked)
         return stage
 
     def _only(self) -> Stage:

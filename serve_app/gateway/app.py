@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +12,6 @@ from starlette.routing import BaseRoute, Route
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
 from serve_app.gateway import own
-from serve_app.gateway.endpoints import Predictions
 from serve_app.gateway.graphql import GraphQL
 from serve_app.gateway.profile import SENT, Spoken
 from serve_app.gateway.profiles import (
@@ -26,7 +26,7 @@ from serve_app.gateway.profiles import (
     torchserve,
     vertex,
 )
-from serve_app.gateway.routes import GatewayApp, PredictionRoute
+from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.site import Effect, Keep, Settings, Site
 from serve_app.protocols import (
     arrow,
@@ -35,6 +35,8 @@ from serve_app.protocols import (
     kserve_v1,
     native,
     oip_v2,
+    oip_words,
+    tensor_bodies,
     tf_serving,
 )
 from serve_app.protocols import torchserve as torchserve_dialect
@@ -46,6 +48,9 @@ _PREDICT = ByType(
     answers=frozenset({arrow.MEDIA_TYPE}),
 )
 """What `:predict` of the main port speaks."""
+_INVOCATIONS = tensor_bodies.WithTensors(
+    invocations.DIALECT, tensor_bodies.SAGEMAKER, invocations.marks
+)
 _ENDPOINT = "{endpoint:bare}"
 _VERSION = f"/v1/models/{_ENDPOINT}/versions/{{version:bare}}"
 _LABEL = f"/v1/models/{_ENDPOINT}/labels/{{label:bare}}"
@@ -54,15 +59,15 @@ _PLACES = (tfs.MODEL, _VERSION, _LABEL)
 DIALECTS: tuple[Spoken, ...] = (
     Spoken(f"/v1/models/{_ENDPOINT}:predict", _PREDICT),
     Spoken(f"/v2/models/{_ENDPOINT}/infer", oip_v2.DIALECT),
-    Spoken("/invocations", invocations.DIALECT),
+    Spoken("/invocations", _INVOCATIONS),
     Spoken("/score", azure_ml.DIALECT, ("GET", "POST")),
     Spoken(f"/predictions/{_ENDPOINT}", torchserve_dialect.DIALECT, SENT),
     *(one for one in seldon.PREDICTIONS if one.path.startswith("/api/")),
-    Spoken(f"/endpoints/{_ENDPOINT}/invocations", invocations.DIALECT),
+    Spoken(f"/endpoints/{_ENDPOINT}/invocations", _INVOCATIONS),
     *(Spoken(f"{place}:predict", _PREDICT) for place in _PLACES[1:]),
     Spoken(f"/v2/models/{_ENDPOINT}/versions/{{version:bare}}/infer", oip_v2.DIALECT),
     Spoken(f"/predictions/{_ENDPOINT}/{{version:bare}}", torchserve_dialect.DIALECT, SENT),
-    Spoken(sagemaker.INVOKE, invocations.DIALECT),
+    Spoken(sagemaker.INVOKE, _INVOCATIONS),
     *(Spoken(f"{place}:classify", tf_serving.CLASSIFY) for place in _PLACES),
     *(Spoken(f"{place}:regress", tf_serving.REGRESS) for place in _PLACES),
 )
@@ -84,10 +89,7 @@ def build(
     the whole cluster.
     """
     site = Site(predictor, settings, keep=keep, effect=effect)
-    predictions = [
-        PredictionRoute(path, Predictions(site, dialect), methods)
-        for path, dialect, methods in (*DIALECTS, *vertex.predictions(settings))
-    ]
+    predictions = [spoken.route(site) for spoken in (*DIALECTS, *vertex.predictions(settings))]
     mounted = {name: profile.app(site) for name, profile in profiles(settings).items()}
     return GatewayApp(predictions, _pages(site), site, mounted)
 
@@ -109,7 +111,7 @@ def _pages(site: Site) -> list[BaseRoute]:
         *(Route(place, status) for place in _PLACES),
         *own.pages(site),
         Route("/graphql", GraphQL(site), methods=["GET", "POST"]),
-        *oip.pages(site),
+        *oip.pages(replace(site, refuse=oip_words.in_common_form)),
         *torchserve.pages(site),
         *sagemaker.pages(site),
         *azureml.pages(site),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.types import Message, Receive, Scope
 
+from serve_app.core.offload import IN_PLACE, Offload
 from serve_app.errors import BadEncoding, TooLarge, UnsupportedMedia
 from serve_app.protocols.dialect import FORM, JSON_TYPES
 
@@ -17,6 +19,11 @@ else:
     from backports import zstd
 
 ENCODINGS = ("gzip", "deflate", "zstd", "identity")
+MAX_MEMBERS = 1000
+"""Of a compressed body; compressors in blocks make one per 64 KB."""
+_PACKED_BYTES = 1024
+_LEAST_WINDOW_BYTES, _MOST_WINDOW_BYTES = 256, 64 * 1024
+_WINDOW_LOG = 23  # the most memory that content in zstd may ask for (RFC 9659)
 _EITHER_WRAPPER = zlib.MAX_WBITS | 32
 _NO_WRAPPER = -zlib.MAX_WBITS
 
@@ -27,8 +34,11 @@ async def read(
     *,
     max_bytes: int,
     accepted: frozenset[str] = JSON_TYPES,
+    offload: Offload = IN_PLACE,
 ) -> bytes:
     """The whole body, decompressed; memory never holds more of it than the limit, twice.
+
+    What may take long to decompress is handed to `offload`.
 
     Raises:
         TooLarge: more than `max_bytes`, declared, sent or decompressed.
@@ -50,7 +60,11 @@ async def read(
         body = await _rest(receive, body, message, max_bytes)
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
-    return body if encoding is None else _decompressed(body, encoding, max_bytes)
+    if encoding is None:
+        return body
+    if len(body) <= _PACKED_BYTES:
+        return _decompressed(body, encoding, max_bytes)
+    return await offload.run(_decompressed, body, encoding, max_bytes)
 
 
 def of_query(scope: Scope, headers: dict[str, str]) -> Receive:
@@ -98,7 +112,7 @@ def _known(encoding: str) -> str | None:
 def _decompressed(body: bytes, encoding: str, max_bytes: int) -> bytes:
     try:
         if encoding == "zstd":
-            return _unpacked(body, zstd.ZstdDecompressor, max_bytes)
+            return _unpacked(body, _zstd, max_bytes)
         try:
             return _unpacked(body, lambda: zlib.decompressobj(_EITHER_WRAPPER), max_bytes)
         except zlib.error:
@@ -111,21 +125,41 @@ def _decompressed(body: bytes, encoding: str, max_bytes: int) -> bytes:
         raise BadEncoding(msg) from error
 
 
-def _unpacked(body: bytes, decompressor: object, max_bytes: int) -> bytes:
-    """All members of a compressed body, one after the other, within the limit."""
-    parts: list[bytes] = []
-    size = 0
-    while body:
-        member = decompressor()  # type: ignore[operator]
-        part: bytes = member.decompress(body, max_bytes + 1 - size)
-        size += len(part)
-        if size > max_bytes:
+def _zstd() -> zstd.ZstdDecompressor:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
+
+
+def _unpacked(body: bytes, decompressor: Callable[[], Any], max_bytes: int) -> bytes:
+    """All members of a compressed body, one after the other, within the limits."""
+    unpacked = bytearray()
+    content = memoryview(body)
+    for _ in range(MAX_MEMBERS):
+        content = _without_member(content, decompressor(), unpacked, max_bytes)
+        # Files are filled up with zeros behind their last member.
+        if not content or (not content[0] and not bytes(content).strip(b"\0")):
+            return bytes(unpacked)
+    msg = f"the compressed body has more than {MAX_MEMBERS} members; compress it as a whole"
+    raise BadEncoding(msg, max_members=MAX_MEMBERS)
+
+
+def _without_member(
+    content: memoryview, decompressor: Any, unpacked: bytearray, max_bytes: int
+) -> memoryview:
+    """What is behind the first member, which is added to what was unpacked before.
+
+    It is fed in windows that grow, since what a decompressor does not need of one is copied.
+    """
+    at, window = 0, _LEAST_WINDOW_BYTES
+    while at < len(content):
+        fed = content[at : at + window]
+        unpacked += decompressor.decompress(fed, max_bytes + 1 - len(unpacked))
+        if len(unpacked) > max_bytes:
             raise _too_large(max_bytes)
-        if not member.eof:
-            raise BadEncoding("the compressed body ends before its end")
-        parts.append(part)
-        body = member.unused_data
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        at += len(fed)
+        if decompressor.eof:
+            return content[at - len(decompressor.unused_data) :]
+        window = min(2 * window, _MOST_WINDOW_BYTES)
+    raise BadEncoding("the compressed body ends before its end")
 
 
 def _check_type(content_type: str, accepted: frozenset[str]) -> None:

@@ -19,8 +19,9 @@ _TEMPLATE = string.Template((PAGES / "docs.html").read_text("utf-8"))
 STYLE = (PAGES / "docs.css").read_text("utf-8")
 """How all pages look."""
 _SCRIPT = (PAGES / "docs.js").read_text("utf-8")
+_ALL = "/openapi.json"
+"""Where the document of everything is, which the main port alone has, and GraphQL with it."""
 _NATIVE = "/v1/models/{}:predict"
-_OPEN_INFERENCE = "/v2/models/{}/infer"
 Body = Callable[[list[dict[str, Any]]], Any]
 _OTHERS: tuple[tuple[str, str, Body], ...] = (
     ("TensorFlow Serving", "/tfs/v1/models/{}:predict", lambda rows: {"instances": rows}),
@@ -69,8 +70,11 @@ HEADERS = policy(_SCRIPT, STYLE)
 """What the page must be sent with: nothing runs or loads that is not written here."""
 
 
-def page(document: dict[str, Any]) -> str:
-    """The page of an OpenAPI document of ours, complete in itself: it loads nothing."""
+def page(document: dict[str, Any], source: str = _ALL) -> str:
+    """The page of an OpenAPI document of ours, complete in itself: it loads nothing.
+
+    `source` is where the document is, to which the page leads.
+    """
     endpoints = document["x-endpoints"]
     names = [escape(endpoint["name"]) for endpoint in endpoints]
     count = len(names)
@@ -79,8 +83,9 @@ def page(document: dict[str, Any]) -> str:
         title=escape(document["info"]["title"]),
         version=escape(document["info"]["version"]),
         summary=summary,
+        source=escape(source),
         navigation="".join(f'<a href="#{name}">{name}</a>' for name in names),
-        graphql=_GRAPHQL,
+        graphql=_GRAPHQL if source == _ALL else "",
         endpoints="".join(_endpoint(endpoint, document["paths"]) for endpoint in endpoints),
         style=STYLE,
         script=_SCRIPT,
@@ -187,19 +192,29 @@ def _values(column: dict[str, Any]) -> str:
     return f"<em>at most</em> {high:.6g}" if high is not None else ""
 
 
-def _form(name: str, paths: dict[str, Any]) -> str:
-    native, open_inference = (
-        paths[pattern.format(name)]["post"]["requestBody"]["content"]["application/json"]["example"]
-        for pattern in (_NATIVE, _OPEN_INFERENCE)
-    )
-    bodies = [
-        ("Native JSON", _NATIVE, native),
-        ("Open Inference Protocol V2", _OPEN_INFERENCE, open_inference),
-        *((title, pattern, body(native["instances"])) for title, pattern, body in _OTHERS),
+def _asked(name: str, paths: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """How the endpoint is asked by what the document has: title, path and body."""
+
+    def example(path: str) -> Any:
+        return paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
+
+    place = f"/v2/models/{name}/"
+    tensors = next(p for p in paths if p.startswith(place) and p.endswith("/infer"))
+    open_inference = ("Open Inference Protocol V2", tensors, example(tensors))
+    native = _NATIVE.format(name)
+    if native not in paths:
+        return [open_inference]
+    rows = example(native)["instances"]
+    return [
+        ("Native JSON", native, example(native)),
+        open_inference,
+        *((title, pattern.format(name), body(rows)) for title, pattern, body in _OTHERS),
     ]
+
+
+def _form(name: str, paths: dict[str, Any]) -> str:
     options = []
-    for title, pattern, body in bodies:
-        path = pattern.format(name)
+    for title, path, body in _asked(name, paths):
         example = orjson.dumps(body, default=str, option=orjson.OPT_INDENT_2).decode()
         options.append(
             f'<option data-path="{escape(path)}" data-example="{escape(example)}">{title}</option>'

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.types import Receive, Scope, Send
 
 from serve_app.core.messages import Request, Response
+from serve_app.core.offload import LARGE_BYTES, LARGE_CELLS
 from serve_app.errors import InvalidInput
 from serve_app.gateway import bodies, compression, errors
 from serve_app.gateway.site import Site, headers_of
@@ -21,6 +22,7 @@ class Predictions:
 
     def __init__(self, site: Site, dialect: Dialect, refuse: Words | None = None) -> None:
         self._predictor = site.predictor
+        self._offload = site.predictor.offload
         self._dialect = dialect
         self._refuse = refuse or dialect.refuse
         self._max_body_bytes = site.settings.max_body_bytes
@@ -36,13 +38,13 @@ class Predictions:
             if scope["method"] == "GET":
                 receive = bodies.of_query(scope, headers)
             response = await self._predict(scope["path_params"], receive, headers, request_id)
-            reply = self._dialect.encode(response)
+            reply = await self._encoded(response)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
             refused = errors.response(error, request_id, refuse=self._refuse)
             await refused(scope, receive, send)
             return
         if len(reply.body) > self._compress_above and "accept-encoding" in headers:
-            reply = _compressed(reply, headers["accept-encoding"])
+            reply = await self._offload.run(_compressed, reply, headers["accept-encoding"])
         marks = _marks(response, reply)
         await send({"type": "http.response.start", "status": 200, "headers": marks})
         await send({"type": "http.response.body", "body": reply.body})
@@ -56,25 +58,38 @@ class Predictions:
     ) -> Response:
         target = self._dialect.target(headers)
         name = parameters.get("endpoint") or target.endpoint or self._default
-        stage = self._predictor.stages.endpoint(name)
+        version = parameters.get("version") or target.version
+        stage = self._predictor.stages.endpoint(name, version)
         body = await bodies.read(
-            receive, headers, max_bytes=self._max_body_bytes, accepted=self._dialect.media_types
+            receive,
+            headers,
+            max_bytes=self._max_body_bytes,
+            accepted=self._dialect.media_types,
+            offload=self._offload,
         )
         signature = stage.spec.signature
-        payload = self._dialect.decode(
-            Call(body, stage.names, self._max_rows, headers, signature.inputs, signature)
-        )
+        most, own = self._max_rows, stage.spec.name
+        call = Call(body, stage.names, most, headers, signature.inputs, signature, own)
+        if len(body) < LARGE_BYTES:
+            payload = self._dialect.decode(call)
+        else:
+            payload = await self._offload.run(self._dialect.decode, call)
         return await self._predictor.predict(
             Request(
                 endpoint=stage.spec.name,
                 payload=payload,
                 id=request_id,
-                version=parameters.get("version") or target.version,
+                version=version,
                 label=parameters.get("label"),
                 headers=headers,
                 timeout_s=timeout_s(headers),
             )
         )
+
+    async def _encoded(self, response: Response) -> Reply:
+        if response.answer.prediction.cells < LARGE_CELLS:
+            return self._dialect.encode(response)
+        return await self._offload.run(self._dialect.encode, response)
 
 
 def timeout_s(headers: dict[str, str]) -> float | None:

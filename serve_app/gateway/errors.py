@@ -7,11 +7,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import orjson
 from starlette.responses import Response
 
 from serve_app import errors
-from serve_app.protocols import torchserve
+from serve_app.protocols import error_body
 from serve_app.protocols.dialect import Refusal, Reply, Words, in_common_words
 
 logger = logging.getLogger("serve_app.gateway")
@@ -32,6 +31,7 @@ STATUS: dict[type[errors.ServeError], int] = {
     errors.ServeError: 500,
 }
 RETRY_AFTER_S = 1.0
+MAX_RETRY_AFTER_S = 86_400
 
 
 def nearest(table: Mapping[type[errors.ServeError], T], error: errors.ServeError) -> T:
@@ -66,37 +66,35 @@ def response(
     log(error, request_id)
     if not isinstance(error, errors.ServeError):
         internal = Refusal("internal error", "internal", 500, request_id)
-        return _worded(internal, {}, refuse(internal))
+        return _worded(internal, refuse(internal))
     code = status or nearest(STATUS, error)
-    refusal = Refusal(error.message, error.code, code, request_id)
-    answer = _worded(refusal, error.details, refuse(refusal))
+    refusal = refusal_of(error, code, request_id)
+    answer = _worded(refusal, refuse(refusal))
     if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DeadlineExceeded):
-        after_s = float(error.details.get("retry_after_s", RETRY_AFTER_S))
-        answer.headers["retry-after"] = str(max(1, math.ceil(after_s)))
+        answer.headers["retry-after"] = str(_retry_after_s(error.details))
     return answer
 
 
-def _worded(refusal: Refusal, details: Mapping[str, Any], reply: Reply | None) -> Response:
-    """An error for all clients, each of which looks for it in another place.
+def refusal_of(error: errors.ServeError, status: int, request_id: str) -> Refusal:
+    """What a dialect is given to say of an error."""
+    message = error_body.text(error.message)
+    return Refusal(message, error.code, status, request_id, error.details)
 
-    The Open Inference Protocol, TensorFlow Serving and KServe read `error`, MLflow `error_code`
-    and `message`, TorchServe `code`, `type` and `message`, Azure ML `message`.
-    """
+
+def _retry_after_s(details: Mapping[str, Any]) -> int:
+    after_s = details.get("retry_after_s")
+    if not isinstance(after_s, int | float) or not 0 <= after_s <= MAX_RETRY_AFTER_S:
+        after_s = RETRY_AFTER_S
+    return max(1, math.ceil(after_s))
+
+
+def _worded(refusal: Refusal, reply: Reply | None) -> Response:
+    """The answer in the words of a dialect, or in the common ones."""
     status = refusal.status if reply is None or reply.status is None else reply.status
     if reply is not None and reply.body:
         answer = Response(reply.body, status, media_type=reply.media_type.decode())
     else:
-        body = {
-            **details,
-            "error": refusal.message,
-            "message": refusal.message,
-            "error_code": refusal.code,
-            "code": refusal.status,
-            "type": torchserve.TYPES.get(refusal.status, torchserve.TYPES[400]),
-            "request_id": refusal.request_id,
-        }
-        content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
-        answer = Response(content, status, media_type="application/json")
+        answer = Response(error_body.envelope(refusal), status, media_type="application/json")
     for name, value in () if reply is None else reply.headers:
         answer.headers[name.decode()] = value.decode("latin-1")
     return answer

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serve_app.core.feedback import Feedback, Outcome
+from serve_app.core.offload import LARGE_BYTES
 from serve_app.errors import NotReady
 from serve_app.gateway import bodies, errors
 from serve_app.gateway.site import Site, headers_of
@@ -51,10 +52,18 @@ class FeedbackPath:
         receive = request.receive
         if request.method == "GET":
             receive = bodies.of_query(request.scope, headers)
+        offload = site.predictor.offload
         body = await bodies.read(
-            receive, headers, max_bytes=settings.max_body_bytes, accepted=spoken.media_types
+            receive,
+            headers,
+            max_bytes=settings.max_body_bytes,
+            accepted=spoken.media_types,
+            offload=offload,
         )
-        said = spoken.decode(body, headers)
+        if len(body) < LARGE_BYTES:
+            said = spoken.decode(body, headers)
+        else:
+            said = await offload.run(spoken.decode, body, headers)
         name = request.path_params.get("endpoint") or said.endpoint or settings.default_endpoint
         stage = site.stages.endpoint(name)
         if stage.several is not None:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -19,6 +18,7 @@ from serve_app.errors import NotAcceptable, NotFound
 from serve_app.gateway import compression, errors, graphql_errors, graphql_page
 from serve_app.gateway.graphql_request import GRAPHQL, JSON, accepted, read
 from serve_app.gateway.site import Site, headers_of
+from serve_app.protocols import error_body
 from serve_app.protocols.dialect import Reply
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class GraphQL:
         if media_type is None:
             msg = f"answers here are {GRAPHQL} or {JSON}, and the request accepts neither"
             return _refused(NotAcceptable(msg, accepted=[GRAPHQL, JSON]), headers)
-        asked = await read(scope, receive, headers, self._max_body_bytes)
+        asked = await read(scope, receive, headers, self._max_body_bytes, self._predictor.offload)
         executed = await documents.execute(asked)
         # Who reads `application/json` looks for errors in the answer and not at its status.
         status = executed.status if media_type == GRAPHQL else 200
@@ -109,4 +109,4 @@ def _refused(
 
 
 def _dumped(body: Any) -> bytes:
-    return orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return error_body.dump(body)

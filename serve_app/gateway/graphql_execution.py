@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from serve_app.gateway.graphql_request import Asked
 from serve_app.protocols import graphql_schema
 from serve_app.protocols.graphql_limits import Limits, parsed
 
+Predict = Callable[[Request], Coroutine[Any, Any, Response]]
 _KEPT_DOCUMENTS = 64
 _KEPT_CHARACTERS = 2_048
 _MESSAGE_CHARACTERS = 500
@@ -51,6 +53,7 @@ class Documents:
         self._max_rows = max_rows
         self._limits = limits or Limits()
         self._standing = _Standing(Stages())
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="graphql")
 
     async def execute(self, asked: Asked) -> Executed:
         """The answer to a document. Its predictions run at the same time, and fail alone.
@@ -68,15 +71,16 @@ class Documents:
         wrong = standing.check(asked.query, document)
         if wrong:
             return _executed(ExecutionResult(None, wrong), asked.request_id)
-        result = execute(
-            standing.schema,
-            document,
-            context_value=_Asking(self._predictor, standing.stages, asked, self._max_rows),
-            variable_values=dict(asked.variables),
-            operation_name=asked.operation,
-            max_coercion_errors=_ERRORS,
-        )
-        return _executed(await result if isawaitable(result) else result, asked.request_id)
+        if not asked.large:
+            asking = _Asking(self._predictor.predict, standing.stages, asked, self._max_rows)
+            return _executed(await _result(standing, document, asking), asked.request_id)
+        predict = _from_elsewhere(self._predictor.predict, asyncio.get_running_loop())
+        asking = _Asking(predict, standing.stages, asked, self._max_rows)
+
+        def executed() -> Executed:
+            return _executed(asyncio.run(_result(standing, document, asking)), asked.request_id)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, executed)
 
     async def schema_text(self) -> str:
         """The schema of the endpoints as they are now, in GraphQL's own language."""
@@ -126,13 +130,34 @@ class _Standing:
         return wrong
 
 
+async def _result(standing: _Standing, document: DocumentNode, asking: _Asking) -> ExecutionResult:
+    result = execute(
+        standing.schema,
+        document,
+        context_value=asking,
+        variable_values=dict(asking.asked.variables),
+        operation_name=asking.asked.operation,
+        max_coercion_errors=_ERRORS,
+    )
+    return await result if isawaitable(result) else result
+
+
+def _from_elsewhere(predict: Predict, loop: asyncio.AbstractEventLoop) -> Predict:
+    """The same, for callers in the event loop of another thread."""
+
+    async def predicted(request: Request) -> Response:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(predict(request), loop))
+
+    return predicted
+
+
 class _Asking:
     """What the fields of one document ask: `graphql_schema.Asks`."""
 
-    def __init__(self, predictor: Predictor, stages: Stages, asked: Asked, max_rows: int) -> None:
-        self._predictor = predictor
+    def __init__(self, predict: Predict, stages: Stages, asked: Asked, max_rows: int) -> None:
+        self.asked = asked
+        self._predict = predict
         self._stages = stages
-        self._asked = asked
         self._max_rows = max_rows
         self._rows = 0
 
@@ -145,8 +170,8 @@ class _Asking:
         self._rows += payload.rows
         if self._rows > self._max_rows:
             raise _too_many(self._rows, self._max_rows)
-        asked = self._asked
-        return await self._predictor.predict(
+        asked = self.asked
+        return await self._predict(
             Request(
                 endpoint=endpoint,
                 payload=payload,

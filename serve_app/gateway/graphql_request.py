@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope
 
+from serve_app.core.offload import LARGE_BYTES, Offload
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, TooLarge
 from serve_app.gateway import bodies
@@ -17,6 +18,8 @@ from serve_app.protocols import json_body
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 _BODIES = frozenset({JSON})
+_LARGE_BYTES = 16 * 1024
+"""graphql-core looks at each cell in Python, which takes some microseconds."""
 _ANY = ("application/*", "*/*")
 
 
@@ -24,6 +27,7 @@ class Asked(NamedTuple):
     """A document with its variables, and the headers that it came with.
 
     `timeout_s` is the time that each of its predictions may take; None for the endpoint's.
+    Executing a `large` request takes longer than others should wait.
     """
 
     query: str
@@ -31,6 +35,7 @@ class Asked(NamedTuple):
     operation: str | None
     headers: Mapping[str, str]
     timeout_s: float | None = None
+    large: bool = False
 
     @property
     def request_id(self) -> str:
@@ -38,7 +43,9 @@ class Asked(NamedTuple):
         return self.headers.get("x-request-id", "")
 
 
-async def read(scope: Scope, receive: Receive, headers: dict[str, str], max_bytes: int) -> Asked:
+async def read(
+    scope: Scope, receive: Receive, headers: dict[str, str], max_bytes: int, offload: Offload
+) -> Asked:
     """What a request asks: in its address when it came by GET, else in its body.
 
     Raises:
@@ -47,9 +54,16 @@ async def read(scope: Scope, receive: Receive, headers: dict[str, str], max_byte
         BadEncoding: it is no JSON, or has no `query`.
         InvalidInput: the header `x-timeout-s` is no time.
     """
+    large = False
     if scope["method"] == "POST":
-        body = await bodies.read(receive, headers, max_bytes=max_bytes, accepted=_BODIES)
-        document = json_body.parse(body)
+        body = await bodies.read(
+            receive, headers, max_bytes=max_bytes, accepted=_BODIES, offload=offload
+        )
+        large = len(body) >= _LARGE_BYTES
+        if len(body) < LARGE_BYTES:
+            document = json_body.parse(body)
+        else:
+            document = await offload.run(json_body.parse, body)
     else:
         document = _in_address(scope["query_string"], max_bytes)
     query = document.get("query")
@@ -63,7 +77,7 @@ async def read(scope: Scope, receive: Receive, headers: dict[str, str], max_byte
         raise BadEncoding(msg, key="operationName")
     json_body.members(document, "extensions")
     variables = json_body.members(document, "variables")
-    return Asked(query, variables, operation or None, headers, timeout_s(headers))
+    return Asked(query, variables, operation or None, headers, timeout_s(headers), large)
 
 
 def _in_address(address: bytes, max_bytes: int) -> dict[str, Any]:

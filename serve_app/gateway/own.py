@@ -33,8 +33,6 @@ def pages(site: Site) -> Sequence[BaseRoute]:
             methods=["POST"],
         ),
         Route("/openapi.json", own.openapi),
-        Route("/v2/docs/dataplane.json", own.openapi),
-        Route("/v2/docs", own.docs),
         Route("/docs", own.docs),
         Route("/", own.openapi, methods=["OPTIONS"]),
         Route("/", own.home),

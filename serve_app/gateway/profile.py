@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from serve_app.gateway.endpoints import Predictions
 from serve_app.gateway.routes import GatewayApp, PredictionRoute
@@ -18,12 +19,24 @@ SENT = ("POST", "PUT")
 """How curl sends a file: PUT with `-T`."""
 
 
+Around = Callable[[ASGIApp, Site], ASGIApp]
+"""Puts something before what answers a path."""
+
+
 class Spoken(NamedTuple):
-    """A path that predicts, and in which dialect."""
+    """A path that predicts, and in which dialect; what stands `around` it sees requests first."""
 
     path: str
     dialect: Dialect
     methods: Sequence[str] = POST
+    around: Around | None = None
+
+    def route(self, site: Site, refuse: Words | None = None) -> PredictionRoute:
+        """The route of the path; without `refuse` errors are in the words of the dialect."""
+        endpoint: ASGIApp = Predictions(site, self.dialect, refuse)
+        if self.around is not None:
+            endpoint = self.around(endpoint, site)
+        return PredictionRoute(self.path, endpoint, self.methods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +53,5 @@ class Profile:
     def app(self, site: Site) -> GatewayApp:
         """The application that speaks nothing but this."""
         own = replace(site, refuse=self.refuse)
-        routes = [
-            PredictionRoute(path, Predictions(own, dialect, self.refuse), methods)
-            for path, dialect, methods in self.predictions
-        ]
+        routes = [spoken.route(own, self.refuse) for spoken in self.predictions]
         return GatewayApp(routes, self.pages(own), own)

@@ -10,10 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.errors import ClientError, NoSuchPath
-from serve_app.gateway.endpoints import Predictions
 from serve_app.gateway.site import Site
 
 
@@ -39,9 +38,7 @@ class PredictionRoute(Route):
     Serve asks the first routes of an application for the name of each request's path.
     """
 
-    def __init__(
-        self, path: str, endpoint: Predictions, methods: Iterable[str] = ("POST",)
-    ) -> None:
+    def __init__(self, path: str, endpoint: ASGIApp, methods: Iterable[str] = ("POST",)) -> None:
         super().__init__(path, endpoint, methods=list(methods))
         self.path = self.path_format
         self._match = self.path_regex.match

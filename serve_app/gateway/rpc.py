@@ -15,12 +15,21 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from serve_app import __version__, errors
-from serve_app.core.messages import Request
+from serve_app.core.messages import Payload, Request
+from serve_app.core.offload import LARGE_BYTES, LARGE_CELLS
 from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
+from serve_app.engine.stages import Stage
 from serve_app.gateway import errors as refusals
 from serve_app.gateway.site import Settings
-from serve_app.protocols import oip_grpc, oip_messages, oip_outputs, oip_triton, oip_v2
+from serve_app.protocols import (
+    oip_grpc,
+    oip_messages,
+    oip_outputs,
+    oip_triton,
+    oip_v2,
+    oip_words,
+)
 from serve_app.protocols.oip_messages import message
 
 CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
@@ -42,6 +51,8 @@ _KEEP_ALIVE = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
 )
+# Clients take 8 KiB of metadata, in which a byte that is not ASCII takes three.
+_WORDS_BYTES = 2000
 
 
 class InferenceService:
@@ -51,6 +62,7 @@ class InferenceService:
         self._predictor = predictor
         self._settings = settings
         self._ids = ids
+        self._phrase = oip_words.phrase(settings.server_name)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a server calls, by method."""
@@ -66,6 +78,16 @@ class InferenceService:
             "RepositoryIndex": self._index,
             "RepositoryModelLoad": self._load,
             "RepositoryModelUnload": self._unload,
+            "TraceSetting": self._trace,
+            **{
+                f"{kind}SharedMemory{name}": method
+                for kind in ("System", "Cuda")
+                for name, method in (
+                    ("Status", _nothing(f"{kind}SharedMemoryStatus")),
+                    ("Register", self._not_shared),
+                    ("Unregister", _nothing(f"{kind}SharedMemoryUnregister")),
+                )
+            },
         }
         return grpc.method_handlers_generic_handler(
             oip_messages.SERVICE,
@@ -88,13 +110,19 @@ class InferenceService:
             try:
                 return await method(request, context)
             except errors.ServeError as error:
-                refusals.log(error, _headers(context).get("x-request-id", ""))
-                await context.abort(refusals.nearest(CODES, error), error.message)
+                identity = _headers(context).get("x-request-id", "")
+                refusals.log(error, identity)
+                await context.abort(refusals.nearest(CODES, error), self._words(error, identity))
             except Exception as error:  # noqa: BLE001 - whatever it is becomes a status
                 refusals.log(error, _headers(context).get("x-request-id", ""))
                 await context.abort(grpc.StatusCode.INTERNAL, "internal error")
 
         return call
+
+    def _words(self, error: errors.ServeError, request_id: str) -> str:
+        """What is said of an error, short enough for a trailer."""
+        refusal = self._phrase(refusals.refusal_of(error, 0, request_id))
+        return refusal.message.encode()[:_WORDS_BYTES].decode("utf-8", "ignore")
 
     async def _live(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         return message("ServerLiveResponse")(live=True)
@@ -116,12 +144,12 @@ class InferenceService:
         )
 
     async def _model(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self._predictor.stages.endpoint(request.name)
+        stage = self._predictor.stages.endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
         return oip_grpc.metadata(stage.spec.name, stage.spec.signature, versions)
 
     async def _configuration(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self._predictor.stages.endpoint(request.name)
+        stage = self._predictor.stages.endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
         described = oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
         configured = oip_triton.numbered(oip_triton.configuration(described))
@@ -153,26 +181,54 @@ class InferenceService:
         name = request.model_name or request.repository_name
         raise errors.NotPermitted(oip_triton.cannot_unload(name))
 
+    async def _trace(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        if request.model_name:
+            self._predictor.stages.endpoint(request.model_name)
+        if any(one.value for one in request.settings.values()):
+            raise errors.NotPermitted(oip_triton.NOT_TRACED)
+        answer = message("TraceSettingResponse")()
+        for name, value in oip_triton.TRACE_SETTINGS.items():
+            answer.settings[name].value.extend([value] if isinstance(value, str) else value)
+        return answer
+
+    async def _not_shared(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        raise errors.ClientError(oip_triton.NOT_SHARED)
+
     async def _infer(self, request: Any, context: Any) -> Any:
-        stage = self._predictor.stages.endpoint(request.model_name)
-        payload = oip_grpc.decode(
-            request,
-            stage.names,
-            max_rows=self._settings.max_rows,
-            signature=stage.spec.signature,
-        )
+        version = request.model_version or None
+        stage = self._predictor.stages.endpoint(request.model_name, version)
+        payload = await self._decoded(request, stage)
         headers = _headers(context)
         response = await self._predictor.predict(
             Request(
                 endpoint=stage.spec.name,
                 payload=payload,
                 id=headers.get("x-request-id") or self._ids(),
-                version=request.model_version or None,
+                version=version,
                 headers=headers,
                 timeout_s=context.time_remaining(),
             )
         )
-        return oip_grpc.encode(response)
+        if response.answer.prediction.cells < LARGE_CELLS:
+            return oip_grpc.encode(response)
+        return await self._predictor.offload.run(oip_grpc.encode, response)
+
+    async def _decoded(self, request: Any, stage: Stage) -> Payload:
+        rows, signature = self._settings.max_rows, stage.spec.signature
+        if request.ByteSize() < LARGE_BYTES:
+            return oip_grpc.decode(request, stage.names, max_rows=rows, signature=signature)
+        return await self._predictor.offload.run(
+            oip_grpc.decode, request, stage.names, max_rows=rows, signature=signature
+        )
+
+
+def _nothing(name: str) -> Callable[[Any, Any], Awaitable[Any]]:
+    """A method whose answer is empty: no memory was shared, and none has to be given up."""
+
+    async def answer(request: Any, context: Any) -> Any:  # noqa: ARG001
+        return message(f"{name}Response")()
+
+    return answer
 
 
 def _headers(context: Any) -> dict[str, str]:

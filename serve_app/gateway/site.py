@@ -76,7 +76,8 @@ class Site:
         """What there is to say of the endpoint and version that a path names."""
         named = request.path_params
         try:
-            stage = self.stages.endpoint(named.get("endpoint", self.settings.default_endpoint))
+            name = named.get("endpoint", self.settings.default_endpoint)
+            stage = self.stages.endpoint(name, named.get("version"))
             versions = stage.versions(named.get("version"), named.get("label"))
             return json(describe(stage, versions))
         except Exception as error:  # noqa: BLE001 - becomes an answer

@@ -20,7 +20,7 @@ from flatbuffers.table import Table
 from serve_app.core import times
 from serve_app.core.messages import PREDICT_PROBA, Method, Payload, RawColumns, Response
 from serve_app.core.violations import shortened
-from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.errors import BadEncoding, InvalidInput, TooLarge
 from serve_app.protocols import json_body, methods, several
 from serve_app.protocols.dialect import ByPath, Call, Reply
 
@@ -99,9 +99,12 @@ def _batches(body: bytes, max_rows: int) -> tuple[pa.Schema, Sequence[pa.RecordB
 
     try:
         rows = 0
-        for message in pa.ipc.MessageReader.open_stream(body):
+        for count, message in enumerate(pa.ipc.MessageReader.open_stream(body)):
             rows += _rows_of(message.metadata.to_pybytes())
             json_body.check_rows(rows, max_rows)
+            if count > max_rows + _MAX_COLUMNS:
+                msg = "the stream has more record batches than a body may have rows"
+                raise TooLarge(msg, max_rows=max_rows)
         with pa.ipc.open_stream(body) as stream:
             schema = stream.schema
             _check_types(schema)

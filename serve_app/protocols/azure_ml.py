@@ -114,7 +114,7 @@ def refuse(refusal: Refusal) -> Reply:
 
 def _from(found: Any, key: str, call: Call) -> tuple[RawColumns, int]:
     if isinstance(found, dict) and isinstance(found.get("data"), list):
-        return rows.of_split(found, call.names, key)
+        return rows.of_split(found, call.names, call.max_rows, key)
     if not isinstance(found, list):
         msg = (
             f"a value is not provided for {key!r}: it must be a list of rows, or an object with "

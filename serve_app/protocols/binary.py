@@ -23,6 +23,8 @@ _DTYPES = {
        for bits in (8, 16, 32, 64)},
 }  # fmt: skip
 DATATYPES = frozenset({*_DTYPES, "BOOL", "BYTES", "BF16"})
+ITEM_BYTES = {"BF16": 2, **{name: np.dtype(dtype).itemsize for name, dtype in _DTYPES.items()}}
+"""How many bytes a value takes, by its datatype, where that is more than one."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -32,14 +34,19 @@ def split(body: bytes, header: str) -> tuple[bytes, memoryview]:
     Raises:
         BadEncoding: the header is no such number, or lies.
     """
-    length = int(header) if header.isascii() and header.isdigit() and len(header) < 11 else -1
-    if not 0 <= length <= len(body):
+    if not is_length(header, body):
         msg = (
             f"the header Inference-Header-Content-Length is {header[:40]!r}; it must be the length "
             f"of the JSON at the start of the body, which has {len(body)} bytes"
         )
         raise BadEncoding(msg, body_bytes=len(body))
+    length = int(header)
     return body[:length], memoryview(body)[length:]
+
+
+def is_length(said: str, body: bytes) -> bool:
+    """Whether a text is a number of bytes that a body has."""
+    return said.isascii() and said.isdigit() and len(said) < 11 and int(said) <= len(body)
 
 
 class Behind:
@@ -48,6 +55,11 @@ class Behind:
     def __init__(self, content: memoryview) -> None:
         self._content = content
         self._at = 0
+
+    @property
+    def left(self) -> int:
+        """How many bytes nobody took yet."""
+        return len(self._content) - self._at
 
     def take(self, size: Any, shown: str) -> memoryview:
         """The next bytes, for the input called `shown`.
@@ -58,7 +70,7 @@ class Behind:
         if type(size) is not int or size < 0:
             msg = f"input {shown!r}: 'binary_data_size' must be a number of bytes"
             raise BadEncoding(msg, input=shown)
-        left = len(self._content) - self._at
+        left = self.left
         if size > left:
             msg = f"input {shown!r}: 'binary_data_size' is {size}, but {left} bytes are left"
             raise BadEncoding(msg, input=shown, expected=size, got=left)
@@ -71,7 +83,7 @@ class Behind:
         Raises:
             BadEncoding: some bytes belong to no input.
         """
-        left = len(self._content) - self._at
+        left = self.left
         if left:
             msg = f"unexpected additional input data: {left} bytes belong to no input"
             raise BadEncoding(msg, extra_bytes=left)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any, AnyStr
+
+import numpy as np
 
 from serve_app.core.messages import RawColumns
 from serve_app.core.signature import Column
@@ -14,6 +17,8 @@ from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import csv_header, json_body, rows
 
+_MAX_LINE_BYTES = 1024 * 1024
+"""What a reader in C makes cells of without letting other threads have their turn."""
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -32,15 +37,14 @@ def read_csv(
         TooLarge: more than `max_rows` rows.
     """
     try:
-        lines = [line for line in csv.reader(io.StringIO(body.decode("utf-8-sig"))) if line]
-    except UnicodeDecodeError as error:
-        msg = f"the body is not UTF-8: byte {error.start} does not fit"
-        raise BadEncoding(msg, position=error.start) from None
+        filled = (line for line in csv.reader(_text(body)) if line)
+        lines = list(itertools.islice(filled, max_rows + 1))
+        more = sum(1 for _ in filled)
     except csv.Error as error:
         raise BadEncoding(f"the body is not CSV: {error}") from None
     if not lines:
         raise BadEncoding("the body is empty; send one line of values per row")
-    json_body.check_rows(len(lines) - (header is not False), max_rows)
+    json_body.check_rows(len(lines) + more - (header is not False), max_rows)
     if header is None:
         header = csv_header.names_columns(lines, columns, _fits)
     known = {column.name: column for column in columns}
@@ -67,8 +71,7 @@ def read_lines(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCol
         BadEncoding: a line is neither.
         TooLarge: more than `max_rows` lines.
     """
-    lines = [line for line in body.splitlines() if line.strip()]
-    json_body.check_rows(len(lines), max_rows)
+    lines = _filled(io.BytesIO(body), max_rows)
     if not lines:
         raise BadEncoding("the body is empty; send one line of JSON per row")
     found: list[Any] = []
@@ -90,12 +93,7 @@ def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCo
         InvalidInput: there is no such feature, or it stands twice.
         TooLarge: more than `max_rows` lines.
     """
-    try:
-        lines = [line.split() for line in body.decode().splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        msg = f"the body is not UTF-8: byte {error.start} does not fit"
-        raise BadEncoding(msg, position=error.start) from None
-    json_body.check_rows(len(lines), max_rows)
+    lines = [line.split() for line in _filled(_text(body), max_rows)]
     if not lines:
         raise BadEncoding("the body is empty; send one line of index:value pairs per row")
     found: dict[str, list[float | None]] = {name: [None] * len(lines) for name in names}
@@ -107,6 +105,36 @@ def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCo
                 raise InvalidInput(msg, row=row, index=index)
             found[names[index - 1]][row] = value
     return found, len(lines)
+
+
+def _text(body: bytes) -> io.StringIO:
+    """The lines of a body.
+
+    Raises:
+        BadEncoding: it is not UTF-8, or a line is very long.
+    """
+    ends = np.flatnonzero(np.frombuffer(body, dtype=np.uint8) == ord("\n"))
+    longest = int(np.diff(ends, prepend=-1, append=len(body)).max())
+    if longest > _MAX_LINE_BYTES:
+        msg = f"a line of the body has {longest} bytes, above the limit of {_MAX_LINE_BYTES}"
+        raise BadEncoding(msg, max_line_bytes=_MAX_LINE_BYTES)
+    try:
+        return io.StringIO(body.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        msg = f"the body is not UTF-8: byte {error.start} does not fit"
+        raise BadEncoding(msg, position=error.start) from None
+
+
+def _filled(lines: IO[AnyStr], max_rows: int) -> list[AnyStr]:
+    """The lines that are not blank.
+
+    Raises:
+        TooLarge: there are more than `max_rows`.
+    """
+    filled = (line for line in lines if line.strip())
+    first = list(itertools.islice(filled, max_rows + 1))
+    json_body.check_rows(len(first) + sum(1 for _ in filled), max_rows)
+    return first
 
 
 def _pair(part: str, row: int) -> tuple[int, float]:

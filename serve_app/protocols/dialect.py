@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.signature import Column, Signature
@@ -25,7 +26,8 @@ class Call:
     """A request as it arrived, its body decompressed.
 
     `columns` are those of the endpoint and `names` their names, in order; the names of
-    `headers` are in lower case. `signature` says more of an endpoint, where it is known.
+    `headers` are in lower case. `signature` says more of an endpoint, where it is known, and
+    `endpoint` is what it is called.
     """
 
     body: bytes
@@ -34,6 +36,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
     signature: Signature | None = None
+    endpoint: str = ""
 
     @property
     def shaped(self) -> bool:
@@ -127,12 +130,16 @@ class Dialect(Protocol):
 
 
 class Refusal(NamedTuple):
-    """Why a request is not answered: `code` is the error's own, `status` that of HTTP."""
+    """Why a request is not answered: `code` is the error's own, `status` that of HTTP.
+
+    `details` are what the error tells beside: who was asked for, what there is.
+    """
 
     message: str
     code: str
     status: int
     request_id: str
+    details: Mapping[str, Any] = MappingProxyType({})
 
 
 Words = Callable[[Refusal], Reply | None]

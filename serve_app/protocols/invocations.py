@@ -96,7 +96,7 @@ class Invocations(ByPath):
         accepted = response.request.payload.form
         flat = accepted in {CSV, npy.MEDIA_TYPE}
         values = methods.flat(response, accepted) if flat else methods.answered(response)
-        headers = _told(response)
+        headers = marks(response)
         if accepted == CSV:
             return Reply(delimited.write_csv(values.tolist()), CSV.encode(), headers)
         if accepted == LINES:
@@ -248,7 +248,9 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
         found = document[form]
         split = form == "dataframe_split"
         columns, count = (
-            rows.of_split(found, call.names, form) if split else rows.of_columns(found, call.names)
+            rows.of_split(found, call.names, call.max_rows, form)
+            if split
+            else rows.of_columns(found, call.names, call.max_rows)
         )
         json_body.check_rows(count, call.max_rows)
         return columns, count
@@ -257,7 +259,7 @@ def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns,
     return rows.of_rows([delimited.features(row) for row in listed], call.names), len(listed)
 
 
-def _told(response: Response) -> tuple[tuple[bytes, bytes], ...]:
+def marks(response: Response) -> tuple[tuple[bytes, bytes], ...]:
     """What SageMaker's runtime tells its clients beside the answer."""
     variants = ",".join(response.answer.variants).encode()
     headers = [(b"x-amzn-invoked-production-variant", variants)]

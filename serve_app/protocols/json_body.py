@@ -12,6 +12,7 @@ import orjson
 from serve_app.core.columns import Array
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, TooLarge
+from serve_app.protocols import json_pieces
 from serve_app.protocols.dialect import Refusal, Reply
 
 
@@ -32,18 +33,31 @@ def parse_any(body: bytes, *, nan: bool = False) -> Any:
 
     Raises:
         BadEncoding: it is not UTF-8, not JSON, or nested too deeply.
+        TooLarge: it holds very many lists and objects.
     """
+    load = _loaded_with_nan if nan else orjson.loads
+    try:
+        if len(body) >= json_pieces.LARGE_BYTES:
+            return json_pieces.parse(body, load)
+        return load(body)
+    except orjson.JSONDecodeError as error:
+        _refuse(body, error)
+
+
+def _loaded_with_nan(body: bytes) -> Any:
     try:
         return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if not nan or (b"NaN" not in body and b"Infinity" not in body):
-            _refuse(body, error)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise
         try:
             document = json.loads(body)
             # The standard library reads lone surrogates too, which nobody can write again.
             orjson.dumps(document)
         except (ValueError, TypeError, RecursionError):
-            _refuse(body, error)
+            document = None
+        if document is None:
+            raise
         return document
 
 

@@ -79,4 +79,7 @@ def refuse(refusal: Refusal) -> Reply:
     """An error as KServe says it; FastAPI says for it that there is no such path."""
     if refusal.code == "no_such_path":
         return Reply(json_body.dump({"detail": "Not Found"}))
+    endpoint = refusal.details.get("endpoint")
+    if refusal.code == "not_found" and endpoint is not None and "version" not in refusal.details:
+        refusal = refusal._replace(message=f"Model with name {endpoint} does not exist.")
     return json_body.only_error(refusal)

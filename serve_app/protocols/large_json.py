@@ -24,6 +24,8 @@ except ModuleNotFoundError:  # there are no builds of it for the newest Python y
 LARGE_BYTES = 128 * 1024
 # What simdjson raises for what it cannot read, and reading on for what is of another shape.
 _OF_OTHERS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
+_MOST_TENSORS = 1000
+"""Of more inputs or outputs, none is a large one."""
 _FLOATS = frozenset({"FP64", "FP32"})
 _PARTS = frozenset({"name", "shape", "datatype", "data"})
 _HOLDERS = frozenset({dict, list})
@@ -41,8 +43,12 @@ def parse(body: bytes) -> dict[str, Any] | None:
         found = simdjson.Parser().parse(body)
         if not isinstance(found, simdjson.Object) or not _KEYS.issuperset(_names(found)):
             return None
+        if "outputs" in found and len(found["outputs"]) > _MOST_TENSORS:
+            raise _Unusual
         document = {name: _plain(found[name]) for name in _names(found) if name != "inputs"}
         inputs: Any = found["inputs"]
+        if len(inputs) > _MOST_TENSORS:
+            raise _Unusual
         document["inputs"] = [_input(one) for one in inputs]
         # Arrays hold the numbers of lists in lists too: with more brackets, one was not flat.
         if body.count(b"[") != _lists(document):
@@ -75,8 +81,11 @@ def _input(found: Any) -> dict[str, Any]:
         raise _Unusual
     read = {name: _plain(found[name]) for name in names if name != "data"}
     data = found["data"]
-    floats = read["datatype"] in _FLOATS and isinstance(data, simdjson.Array)
-    return {**read, "data": _doubles(data) if floats else _plain(data)}
+    if not isinstance(data, simdjson.Array):
+        raise _Unusual
+    floats = read["datatype"] in _FLOATS
+    # One by one, so that other threads get their turn between.
+    return {**read, "data": _doubles(data) if floats else [_plain(value) for value in data]}
 
 
 def _doubles(data: Any) -> Array:

@@ -46,7 +46,7 @@ class NativeJson(ByPath):
             if "instances" in document:
                 msg = "the body has both 'instances' (rows) and 'inputs' (columns); send one"
                 raise BadEncoding(msg, key="inputs")
-            columns, count = rows.of_columns(document["inputs"], call.names)
+            columns, count = rows.of_columns(document["inputs"], call.names, call.max_rows)
             json_body.check_rows(count, call.max_rows)
         else:
             columns, count = rows.of_instances(

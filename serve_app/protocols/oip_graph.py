@@ -15,18 +15,21 @@ from serve_app.errors import BadEncoding
 from serve_app.protocols.tensors import Tensor
 
 
-def of_graph(tensors: Sequence[Tensor], graph: Signature) -> RawColumns | None:
+def of_graph(tensors: Sequence[Tensor], graph: Signature, endpoint: str = "") -> RawColumns | None:
     """The columns that tensors of a graph's own names are; none where no name is one of them.
 
     A matrix is several columns, a tensor of a column of tensors is that as a whole. Columns of a
     table may stand beside them under their own names.
 
     Raises:
-        BadEncoding: a tensor has another shape than the graph takes, or not as many rows.
+        BadEncoding: a tensor has another shape than the graph takes, or not as many rows, or one
+            is missing.
     """
     named = {one.name: (one, taken) for one, taken in zip(graph.tensors, graph.taken, strict=True)}
     if not any(tensor.name in named for tensor in tensors):
         return None
+    if all(tensor.name in named for tensor in tensors):
+        check_given([tensor.name for tensor in tensors], graph, endpoint)
     found: dict[str, Any] = {}
     for tensor in tensors:
         if tensor.rows != tensors[0].rows:
@@ -37,13 +40,41 @@ def of_graph(tensors: Sequence[Tensor], graph: Signature) -> RawColumns | None:
             raise BadEncoding(msg, input=shortened(tensor.name))
         one, taken = named.get(tensor.name, (Column(tensor.name, "float64"), ()))
         columns = [graph.inputs[at] for at in taken]
-        parts = _parts(tensor, one, columns)
+        parts = _parts(tensor, one, columns, endpoint)
         for name, values in parts:
             if name in found:
                 msg = f"input {shortened(name)!r} stands twice"
                 raise BadEncoding(msg, input=shortened(name))
             found[name] = values
     return found
+
+
+def check_given(given: Sequence[str], graph: Signature, endpoint: str) -> None:
+    """Return when all tensors that a graph needs are among those that are given.
+
+    Raises:
+        BadEncoding: some are not, said as Triton says it.
+    """
+    needed = {
+        one.name
+        for one, taken in zip(graph.tensors, graph.taken, strict=True)
+        if not all(graph.inputs[at].nullable for at in taken)
+    }
+    missing = [one.name for one in graph.tensors if one.name in needed - set(given)]
+    if not missing:
+        return
+    most = len(graph.tensors)
+    least = len(needed)
+    count = f"{most} inputs" if least == most else f"number of inputs between {least} and {most}"
+    listed, absent = (
+        ",".join(f"'{shortened(name)}'" for name in some) for some in (given, missing)
+    )
+    msg = (
+        f"expected {count} but got {len(given)} inputs for model {endpoint!r}. Got input(s) "
+        f"[{listed}], but missing required input(s) [{absent}]. Please provide all required "
+        "input(s)."
+    )
+    raise BadEncoding(msg, missing=missing)
 
 
 def own(signature: Signature | None) -> Output | None:
@@ -70,30 +101,34 @@ def held(prediction: Prediction, output: Output) -> dict[str, tuple[Column, Arra
     return found
 
 
-def _parts(tensor: Tensor, one: Column, columns: Sequence[Column]) -> list[tuple[str, Any]]:
+def _parts(
+    tensor: Tensor, one: Column, columns: Sequence[Column], endpoint: str
+) -> list[tuple[str, Any]]:
     """The columns that a tensor holds, by name."""
     names = [column.name for column in columns] or [tensor.name]
     if len(columns) == 1 and columns[0].shape:
-        _check_shape(tensor, one)
+        _check_shape(tensor, one, endpoint)
         return [(names[0], _array(tensor))]
     if tensor.width != len(names) or len(tensor.shape) > 2:
-        raise _misfit(tensor, one)
+        raise _misfit(tensor, one, endpoint)
     return list(zip(names, tensor.columns(), strict=True))
 
 
-def _check_shape(tensor: Tensor, one: Column) -> None:
+def _check_shape(tensor: Tensor, one: Column, endpoint: str) -> None:
     sizes = tensor.shape[1:]
     if len(sizes) != len(one.shape) or any(
         wanted not in {None, size} for size, wanted in zip(sizes, one.shape, strict=True)
     ):
-        raise _misfit(tensor, one)
+        raise _misfit(tensor, one, endpoint)
 
 
-def _misfit(tensor: Tensor, one: Column) -> BadEncoding:
+def _misfit(tensor: Tensor, one: Column, endpoint: str) -> BadEncoding:
     wanted = ", ".join("any" if size is None else str(size) for size in ("rows", *one.shape))
+    full = ",".join("-1" if size is None else str(size) for size in (None, *one.shape))
+    got = ",".join(map(str, tensor.shape))
     msg = (
-        f"input {shortened(tensor.name)!r} has the shape {list(tensor.shape)}, "
-        f"but the graph takes [{wanted}]"
+        f"unexpected shape for input {shortened(tensor.name)!r} for model {endpoint!r}. "
+        f"Expected [{full}], got [{got}]: the graph takes [{wanted}]"
     )
     return BadEncoding(msg, input=shortened(tensor.name))
 

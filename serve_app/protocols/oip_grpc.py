@@ -1,12 +1,16 @@
 """The Open Inference Protocol over gRPC: messages to columns and answers to messages.
 
-Answers always carry `raw_output_contents`: tritonclient reads nothing else.
+An answer is raw where the client shows that it reads `raw_output_contents` (`_reads_raw`), else
+typed: Triton's clients read nothing but the one, others nothing but the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.signature import Signature
@@ -14,8 +18,11 @@ from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
 from serve_app.protocols import binary, json_body, oip_graph, oip_outputs, oip_v2
 from serve_app.protocols.oip_messages import message
+from serve_app.protocols.oip_outputs import Form
+from serve_app.protocols.tensor_limits import Limits
 from serve_app.protocols.tensors import (
     Tensor,
+    check_count,
     check_datatype,
     checked,
     checked_shape,
@@ -45,28 +52,23 @@ def decode(
         InvalidInput: it asks for an output that there is not.
         TooLarge: more than `max_rows` rows.
     """
-    raw = request.raw_input_contents
-    inputs = request.inputs
-    if not inputs:
-        raise BadEncoding("the request has no inputs; send a tensor per column")
-    if raw and len(raw) != len(inputs):
-        msg = f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents; send one of each"
-        raise BadEncoding(msg, inputs=len(inputs), raw=len(raw))
-    tensors = (
-        [_raw(tensor, content) for tensor, content in zip(inputs, raw, strict=True)]
-        if raw
-        else [_typed(tensor) for tensor in inputs]
-    )
+    graph = signature if signature is not None and signature.tensors else None
+    if graph is not None and not request.inputs:
+        oip_graph.check_given([], graph, request.model_name)
+    shaped = graph is not None and any(column.shape for column in graph.inputs)
+    tensors = _tensors(request, Limits.of(names, max_rows, shaped=shaped))
     rows = tensors[0].rows
     json_body.check_rows(rows, max_rows)
     outputs = [
         {"name": output.name, "parameters": _plain(output.parameters)} for output in request.outputs
     ]
     parameters = _plain(request.parameters)
-    form = oip_outputs.form({"outputs": outputs}, oip_graph.own(signature))
-    graph = signature if signature is not None and signature.tensors else None
+    form = oip_outputs.form(
+        {"outputs": outputs, "parameters": parameters}, oip_graph.own(signature)
+    )
+    form = replace(form, as_bytes=_reads_raw(request, form, parameters))
     return Payload(
-        columns=oip_v2.columns(tensors, names, graph),
+        columns=oip_v2.columns(tensors, names, graph, request.model_name),
         rows=rows,
         keys=parameters,
         id=request.id or None,
@@ -85,7 +87,7 @@ def encode(response: Response) -> Any:
     outputs, contents = oip_outputs.written(
         response.answer.prediction,
         response.labels,
-        oip_outputs.all_as_bytes(form),
+        oip_outputs.in_one_form(form),
         response.several,
     )
     answer = message("ModelInferResponse")(
@@ -95,7 +97,10 @@ def encode(response: Response) -> Any:
         raw_output_contents=contents,
     )
     for output in outputs:
-        answer.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
+        datatype = output["datatype"]
+        tensor = answer.outputs.add(name=output["name"], datatype=datatype, shape=output["shape"])
+        if not form.as_bytes:
+            getattr(tensor.contents, _CONTENTS[datatype]).extend(_listed(output["data"], datatype))
     for name, value in oip_v2.parameters(response).items():
         kind = "bool_param" if isinstance(value, bool) else "string_param"
         kind = "int64_param" if type(value) is int else kind
@@ -108,26 +113,71 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> An
     return message("ModelMetadataResponse")(**oip_outputs.metadata(endpoint, signature, versions))
 
 
-def _raw(tensor: Any, content: bytes) -> Tensor:
+def _reads_raw(request: Any, form: Form, parameters: Mapping[str, Any]) -> bool:
+    """Whether a client shows that it reads raw contents.
+
+    It writes them itself, as tritonclient does; or asks for them, as over HTTP; or names outputs
+    by a graph's own names, as those of Triton's examples do that write typed and read raw. KServe's
+    and MLServer's clients name other outputs, or none.
+    """
+    if request.raw_input_contents:
+        return True
+    said = [one.as_bytes for one in form.wanted if one.as_bytes is not None]
+    if "binary_data_output" in parameters:
+        said.append(form.as_bytes)
+    if said:
+        return any(said)
+    own = set() if form.own is None else {column.name for column in form.own.columns}
+    return any(one.name in own for one in form.wanted)
+
+
+def _listed(data: Any, datatype: str) -> list[Any]:
+    """The values of an output as messages take them."""
+    values: list[Any] = data.tolist() if isinstance(data, np.ndarray) else data
+    return [str(value).encode() for value in values] if datatype == "BYTES" else values
+
+
+def _tensors(request: Any, limits: Limits) -> list[Tensor]:
+    """The inputs, which are all typed or all raw."""
+    raw, inputs = request.raw_input_contents, request.inputs
+    if not inputs:
+        raise BadEncoding("the request has no inputs; send a tensor per column")
+    limits.check_inputs(len(inputs))
+    if not raw:
+        return [_typed(tensor, limits) for tensor in inputs]
+    for tensor in inputs:
+        if tensor.HasField("contents"):
+            shown = shortened(tensor.name)
+            msg = (
+                "contents field must not be specified when using raw_input_contents for "
+                f"{shown!r} for model {shortened(request.model_name)!r}"
+            )
+            raise BadEncoding(msg, input=shown)
+    if len(raw) != len(inputs):
+        msg = f"there are {len(inputs)} inputs and {len(raw)} raw_input_contents; send one of each"
+        raise BadEncoding(msg, inputs=len(inputs), raw=len(raw))
+    return [_raw(tensor, content, limits) for tensor, content in zip(inputs, raw, strict=True)]
+
+
+def _raw(tensor: Any, content: bytes, limits: Limits) -> Tensor:
     shown = shortened(tensor.name)
-    if tensor.HasField("contents"):
-        msg = (
-            "contents field must not be specified when using raw_input_contents for input "
-            f"{shown!r}"
-        )
-        raise BadEncoding(msg, input=shown)
     shape = checked_shape(list(tensor.shape), shown)
+    limits.check_shape(shape, len(content), shown)
     check_datatype(tensor.datatype, binary.DATATYPES, shown)
+    check_count(shape, tensor.datatype, shown)
     values: Any = binary.read(memoryview(content), tensor.datatype, count(shape), shown)
     return Tensor(tensor.name, shape, uncoded(values, _plain(tensor.parameters), shown))
 
 
-def _typed(tensor: Any) -> Tensor:
+def _typed(tensor: Any, limits: Limits) -> Tensor:
     shown = shortened(tensor.name)
     shape = checked_shape(list(tensor.shape), shown)
     datatype = tensor.datatype
     check_datatype(datatype, _CONTENTS.keys(), shown)
-    values: list[Any] = list(getattr(tensor.contents, _CONTENTS[datatype]))
+    check_count(shape, datatype, shown)
+    contents = getattr(tensor.contents, _CONTENTS[datatype])
+    limits.check_shape(shape, len(contents), shown)
+    values: list[Any] = list(contents)
     if datatype == "BYTES":
         values = _texts(values, shown)
     found = checked(tensor.name, shape, datatype, values)

@@ -88,6 +88,29 @@ _MESSAGES: dict[str, dict[str, tuple[int, Any]]] = {
     },
     "InferStatistics": {"success": (1, "StatisticDuration"), "fail": (2, "StatisticDuration")},
     "StatisticDuration": {"count": (1, "uint64"), "ns": (2, "uint64")},
+    "SystemSharedMemoryStatusRequest": {"name": (1, "string")},
+    "SystemSharedMemoryStatusResponse": {},
+    "SystemSharedMemoryRegisterRequest": {
+        "name": (1, "string"), "key": (2, "string"), "offset": (3, "uint64"),
+        "byte_size": (4, "uint64"),
+    },
+    "SystemSharedMemoryRegisterResponse": {},
+    "SystemSharedMemoryUnregisterRequest": {"name": (1, "string")},
+    "SystemSharedMemoryUnregisterResponse": {},
+    "CudaSharedMemoryStatusRequest": {"name": (1, "string")},
+    "CudaSharedMemoryStatusResponse": {},
+    "CudaSharedMemoryRegisterRequest": {
+        "name": (1, "string"), "raw_handle": (2, "bytes"), "device_id": (3, "int64"),
+        "byte_size": (4, "uint64"),
+    },
+    "CudaSharedMemoryRegisterResponse": {},
+    "CudaSharedMemoryUnregisterRequest": {"name": (1, "string")},
+    "CudaSharedMemoryUnregisterResponse": {},
+    "TraceSettingValue": {"value": (1, ["string"])},
+    "TraceSettingRequest": {
+        "settings": (1, ("map", "TraceSettingValue")), "model_name": (2, "string"),
+    },
+    "TraceSettingResponse": {"settings": (1, ("map", "TraceSettingValue"))},
     "ModelInferResponse": {
         "model_name": (1, "string"), "model_version": (2, "string"), "id": (3, "string"),
         "parameters": (4, _PARAMETERS), "outputs": (5, ["InferOutputTensor"]),
@@ -106,6 +129,13 @@ METHODS = (
     "RepositoryIndex",
     "RepositoryModelLoad",
     "RepositoryModelUnload",
+    "SystemSharedMemoryStatus",
+    "SystemSharedMemoryRegister",
+    "SystemSharedMemoryUnregister",
+    "CudaSharedMemoryStatus",
+    "CudaSharedMemoryRegister",
+    "CudaSharedMemoryUnregister",
+    "TraceSetting",
 )
 """Those of the service; each takes its `…Request` and gives its `…Response`."""
 _ONE_OF = frozenset({"InferParameter"})

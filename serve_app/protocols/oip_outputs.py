@@ -6,6 +6,7 @@ answer is what the metadata says.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,6 +61,7 @@ class Form:
         return RAW_SCORES if scored else PREDICT
 
 
+_MAX_OUTPUTS = 1000
 _USUAL = Form()
 
 
@@ -76,17 +78,26 @@ def form(document: Mapping[str, Any], own: Output | None = None) -> Form:
     asked = [] if asked is None else asked
     if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
         raise BadEncoding("'outputs' must be a list of objects with a 'name'", key="outputs")
+    if len(asked) > _MAX_OUTPUTS:
+        msg = f"'outputs' asks for {len(asked)}, above the limit of {_MAX_OUTPUTS}"
+        raise BadEncoding(msg, key="outputs")
     wanted = tuple(_wanted(output, own) for output in asked)
     if len({one.name for one in wanted}) < len(wanted):
-        raise BadEncoding("'outputs' names the same output twice", key="outputs")
+        raise BadEncoding(_twice(wanted), key="outputs")
     parameters = json_body.members(document, "parameters")
     return Form(wanted, _flag(parameters, "binary_data_output") or False, own)
 
 
-def all_as_bytes(form: Form) -> Form:
-    """The same outputs, all of them as bytes."""
-    wanted = tuple(replace(one, as_bytes=True) for one in form.wanted)
-    return Form(wanted, as_bytes=True, own=form.own)
+def _twice(wanted: Sequence[Wanted]) -> str:
+    counts = Counter(one.name for one in wanted)
+    twice = next(name for name, count in counts.items() if count > 1)
+    return f"output {twice!r} already exists in request: 'outputs' may name each once"
+
+
+def in_one_form(form: Form) -> Form:
+    """The same outputs, all of them as bytes or none, as the request says of all."""
+    wanted = tuple(replace(one, as_bytes=None) for one in form.wanted)
+    return replace(form, wanted=wanted)
 
 
 def written(

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serve_app.core.counts import Counts
+from serve_app.core.violations import told
+from serve_app.errors import BadEncoding
+from serve_app.protocols import json_body
 
 # The numbers of Triton's `DataType`, by what the protocol calls a datatype.
 DATA_TYPES = {
@@ -81,6 +84,30 @@ def index(versions: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
         for name, found in versions.items()
         for version in found
     ]
+
+
+NOT_TRACED = "requests are not traced by Triton's settings here; nothing of them can be changed"
+TRACE_SETTINGS: Mapping[str, Any] = {
+    "trace_level": ["OFF"],
+    "trace_rate": "1000",
+    "trace_count": "-1",
+    "log_frequency": "0",
+}
+"""How Triton says that it traces nothing."""
+NOT_SHARED = "memory is not shared with clients here; send tensors in the request"
+
+
+def check_index(body: bytes) -> None:
+    """Return when a request for the list of models may be answered; clients send nothing, too.
+
+    Raises:
+        BadEncoding: it is no JSON object, or 'ready' is neither true nor false.
+    """
+    if not body.strip():
+        return
+    ready = json_body.parse(body).get("ready")
+    if ready is not None and not isinstance(ready, bool):
+        raise BadEncoding(f"Invalid value for 'ready': expected a boolean, got {told(ready)}")
 
 
 def cannot_unload(name: str) -> str:

@@ -5,21 +5,29 @@ https://github.com/kserve/open-inference-protocol, with the binary tensor extens
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import orjson
 
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.signature import Signature
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding
-from serve_app.protocols import binary, json_body, large_json, oip_graph, oip_outputs, several
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Reply
+from serve_app.protocols import (
+    binary,
+    json_body,
+    large_json,
+    oip_bytes,
+    oip_graph,
+    oip_outputs,
+    oip_words,
+    several,
+)
+from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
 from serve_app.protocols.oip_outputs import Form
+from serve_app.protocols.tensor_limits import Limits
 from serve_app.protocols.tensors import Tensor, plain_columns, read_tensors
 
 EXTENSIONS = (
@@ -61,14 +69,22 @@ class OpenInferenceV2(ByPath):
                 return _raw(rest, call)
             behind = binary.Behind(rest)
         document = large_json.parse(body) or json_body.parse(body, nan=True)
-        plain = plain_columns(document) if behind is None else None
+        return self.of_document(document, call, behind)
+
+    def of_document(
+        self, document: dict[str, Any], call: Call, behind: binary.Behind | None = None
+    ) -> Payload:
+        """The columns of a document, with the bytes `behind` it; raises as `decode` does."""
+        limits = Limits.of(call.names, call.max_rows, shaped=call.shaped)
+        plain = plain_columns(document, call.max_rows) if behind is None else None
         graph = _graph(call.signature)
         if plain is None or (graph is not None and not plain[0].keys() <= set(call.names)):
-            tensors = read_tensors(document, behind)
+            tensors = read_tensors(document, behind, limits)
             rows = tensors[0].rows
-            found = columns(tensors, call.names, graph)
+            found = columns(tensors, call.names, graph, call.endpoint)
         else:
             found, rows = plain
+            limits.check_inputs(len(found))
         json_body.check_rows(rows, call.max_rows)
         form = oip_outputs.form(document, oip_graph.own(call.signature))
         return Payload(
@@ -86,24 +102,28 @@ class OpenInferenceV2(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        answer = response.answer
-        payload = response.request.payload
+        form = response.request.payload.form or Form()
         outputs, behind = oip_outputs.written(
-            answer.prediction, response.labels, payload.form or Form(), response.several
+            response.answer.prediction, response.labels, form, response.several
         )
-        body = json_body.dump(
-            {
-                "model_name": response.request.endpoint,
-                "model_version": ",".join(answer.variants),
-                "id": payload.id or response.request.id,
-                "outputs": outputs,
-                "parameters": parameters(response),
-            }
-        )
+        body = json_body.dump(self._answered(response, outputs))
         if not behind:
             return Reply(body)
         length = (binary.HEADER.encode(), b"%d" % len(body))
         return Reply(b"".join((body, *behind)), BINARY, (length,))
+
+    def _answered(self, response: Response, outputs: Sequence[Any]) -> dict[str, Any]:
+        return {
+            "model_name": response.request.endpoint,
+            "model_version": ",".join(response.answer.variants),
+            "id": response.request.payload.id or response.request.id,
+            "outputs": outputs,
+            "parameters": parameters(response),
+        }
+
+    def refuse(self, refusal: Refusal) -> Reply:
+        """Triton's clients look at how a text begins."""
+        return oip_words.in_common_form(refusal)
 
 
 DIALECT = OpenInferenceV2()
@@ -131,36 +151,12 @@ def parameters(response: Response) -> dict[str, Any]:
 
 
 def _raw(content: memoryview, call: Call) -> Payload:
-    """A body of bytes alone: one matrix of the one datatype that all columns have."""
-    given = call.columns
-    datatypes = {oip_outputs.datatype(column) for column in given}
-    if len(datatypes) != 1 or datatypes == {"BYTES"}:
-        msg = (
-            "a body of bytes alone is one matrix, but the columns of this endpoint are of "
-            f"{', '.join(sorted(datatypes)) or 'no known type'}; say in JSON which are which"
-        )
-        raise BadEncoding(msg, datatypes=sorted(datatypes))
-    (datatype,) = datatypes
-    shape = given[0].shape if len(given) == 1 else (len(given),)
-    if None in shape or (len(given) > 1 and any(column.shape for column in given)):
-        msg = "a body of bytes alone does not say the shapes of tensors; say them in JSON"
-        raise BadEncoding(msg)
-    width = math.prod(shape)  # type: ignore[arg-type]
-    item_bytes = np.dtype(call.columns[0].dtype).itemsize
-    rows, rest = divmod(len(content), item_bytes * width)
-    if rest:
-        msg = f"the body has {len(content)} bytes, but a row of {width} {datatype} takes " + str(
-            item_bytes * width
-        )
-        raise BadEncoding(msg, got=len(content), row_bytes=item_bytes * width)
-    json_body.check_rows(rows, call.max_rows)
-    values = binary.read(content, datatype, rows * width, "the body")
+    """A body of bytes alone."""
+    tensor = oip_bytes.tensor(content, call)
+    json_body.check_rows(tensor.rows, call.max_rows)
     form = replace(_RAW, own=oip_graph.own(call.signature))
-    tensor = Tensor(given[0].name, (rows, width), values)  # type: ignore[arg-type]
-    if given[0].shape:
-        whole: Any = np.asarray(values).reshape((rows, *shape))
-        return Payload({given[0].name: whole}, rows, form=form)
-    return Payload(columns=columns([tensor], call.names), rows=rows, form=form)
+    found = columns([tensor], call.names, _graph(call.signature), call.endpoint)
+    return Payload(columns=found, rows=tensor.rows, form=form)
 
 
 def _graph(signature: Signature | None) -> Signature | None:
@@ -168,7 +164,10 @@ def _graph(signature: Signature | None) -> Signature | None:
 
 
 def columns(
-    tensors: Sequence[Tensor], names: Sequence[str], graph: Signature | None = None
+    tensors: Sequence[Tensor],
+    names: Sequence[str],
+    graph: Signature | None = None,
+    endpoint: str = "",
 ) -> RawColumns:
     """The columns that tensors are: one each, or a matrix of all in the order of `names`.
 
@@ -178,7 +177,7 @@ def columns(
         BadEncoding: they are neither.
     """
     if graph is not None:
-        found = oip_graph.of_graph(tensors, graph)
+        found = oip_graph.of_graph(tensors, graph, endpoint)
         if found is not None:
             return found
     return _tabular(tensors, names)

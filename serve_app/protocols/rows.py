@@ -64,6 +64,8 @@ def _from_lists(instances: list[list[Any]], columns: Sequence[str]) -> RawColumn
 
 def _from_objects(instances: list[dict[str, Any]], columns: Sequence[str]) -> RawColumns:
     first = instances[0]
+    if len(first) > len(columns):
+        _check_strangers(first.keys() - set(columns), "the rows name")
     if len(instances) == 1:
         return {name: (value,) for name, value in first.items()}
     if len(first) > 1 and set(map(len, instances)) == {len(first)}:
@@ -105,7 +107,7 @@ def _from_ragged(instances: list[dict[str, Any]], columns: Sequence[str]) -> Raw
     return {name: [row.get(name, MISSING) for row in instances] for name in names}
 
 
-def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
+def of_columns(inputs: Any, columns: Sequence[str], max_rows: int) -> tuple[RawColumns, int]:
     """The columns of `{column: [values]}`, or of a list of rows, and how many rows they have.
 
     A value may stand in a list of its own, as a tensor of shape [rows, 1] has it.
@@ -113,13 +115,18 @@ def of_columns(inputs: Any, columns: Sequence[str]) -> tuple[RawColumns, int]:
     Raises:
         BadEncoding: it is neither.
         InvalidInput: the columns differ in length, or very many of them are strangers.
+        TooLarge: more than `max_rows` rows.
     """
     if isinstance(inputs, list):
+        json_body.check_rows(len(inputs), max_rows)
         return of_rows(inputs, columns), len(inputs)
     if not isinstance(inputs, dict) or not inputs:
         msg = f"'inputs' must be an object of columns or a list of rows, got {told(inputs)}"
         raise BadEncoding(msg, key="inputs")
     _check_strangers(inputs.keys() - set(columns), "the body names")
+    for values in inputs.values():
+        if isinstance(values, list):
+            json_body.check_rows(len(values), max_rows)
     found = {name: _values(name, values) for name, values in inputs.items()}
     lengths = {name: len(values) for name, values in found.items()}
     first = next(iter(lengths))
@@ -148,7 +155,7 @@ def of_instances(
     json_body.check_rows(len(instances), max_rows)
     if shaped or not _are_frames(instances):
         return of_rows(instances, columns), len(instances)
-    found, count = _of_frames(instances, columns)
+    found, count = _of_frames(instances, columns, max_rows)
     json_body.check_rows(count, max_rows)
     return found, count
 
@@ -159,7 +166,9 @@ def _are_frames(instances: Sequence[Any]) -> bool:
     return type(first) is dict and bool(first) and all(type(v) is list for v in first.values())
 
 
-def _of_frames(frames: Sequence[Any], columns: Sequence[str]) -> tuple[RawColumns, int]:
+def _of_frames(
+    frames: Sequence[Any], columns: Sequence[str], max_rows: int
+) -> tuple[RawColumns, int]:
     """The columns of small tables, one below the other, and how many rows they have.
 
     Cells of a column that a table lacks are `MISSING`.
@@ -174,7 +183,7 @@ def _of_frames(frames: Sequence[Any], columns: Sequence[str]) -> tuple[RawColumn
         if not isinstance(frame, dict):
             msg = f"instances[{row}] must be an object of columns as row 0 is, got {told(frame)}"
             raise BadEncoding(msg, row=row)
-        part, length = of_columns(frame, columns)
+        part, length = of_columns(frame, columns, max_rows)
         for name, values in part.items():
             column = found.setdefault(name, [])
             column.extend([MISSING] * (count - len(column)))
@@ -186,7 +195,7 @@ def _of_frames(frames: Sequence[Any], columns: Sequence[str]) -> tuple[RawColumn
     return found, count
 
 
-def of_split(split: Any, columns: Sequence[str], key: str) -> tuple[RawColumns, int]:
+def of_split(split: Any, columns: Sequence[str], max_rows: int, key: str) -> tuple[RawColumns, int]:
     """The columns of pandas' orientation "split", which stood under `key`, and how many rows.
 
     Names of columns may be left out where the values are in the order of `columns`.
@@ -202,8 +211,9 @@ def of_split(split: Any, columns: Sequence[str], key: str) -> tuple[RawColumns, 
     stray = sorted(split.keys() - {"columns", "index", "data"})
     if stray:
         raise BadEncoding(f"{key!r} has no key {shortened(stray[0])!r}", key=key)
-    names = checked_names(split.get("columns", list(columns)), "columns")
+    names = checked_names(split.get("columns", list(columns)), "columns", columns)
     data = split["data"]
+    json_body.check_rows(len(data), max_rows)
     if not all(isinstance(row, list) for row in data):
         raise BadEncoding("'data' must be a list of lists", key="data")
     return of_lists(data, names), len(data)
@@ -218,12 +228,15 @@ def of_lists(data: list[list[Any]], names: Sequence[str]) -> RawColumns:
     return _from_lists(data, names) if data else {name: [] for name in names}
 
 
-def checked_names(names: Any, key: str) -> list[str]:
-    """The names of columns that stood under `key`.
+def checked_names(names: Any, key: str, columns: Sequence[str]) -> list[str]:
+    """The names of columns that stood under `key`; `columns` are those of the endpoint.
 
     Raises:
-        BadEncoding: they are no list of names, or one stands twice.
+        BadEncoding: they are no list of names, very many more than columns, or one stands twice.
     """
+    if isinstance(names, list) and len(names) > len(columns) + _MAX_STRAY_NAMES:
+        msg = f"{key!r} has {len(names)} names, but this endpoint takes {len(columns)} columns"
+        raise BadEncoding(msg, key=key)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise BadEncoding(f"{key!r} must be a list of names", key=key)
     if len(set(names)) < len(names):

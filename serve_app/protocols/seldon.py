@@ -165,7 +165,7 @@ def _from_data(data: dict[str, Any], call: Call) -> tuple[str, RawColumns, int]:
         msg = "the body must have 'data' with one of ndarray or tensor, or 'jsonData'"
         raise BadEncoding(msg, key="data")
     (kind,) = kinds
-    names = rows.checked_names(data.get("names") or list(call.names), "names")
+    names = rows.checked_names(data.get("names") or list(call.names), "names", call.names)
     found = data[kind] if kind == "ndarray" else _rows(data[kind])
     if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
         raise BadEncoding(f"{kind!r} must hold rows of values", key=kind)

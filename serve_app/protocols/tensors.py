@@ -16,6 +16,7 @@ from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import binary
 from serve_app.protocols.binary import Behind
+from serve_app.protocols.tensor_limits import UNLIMITED, Limits
 
 _INT_RANGES = {
     f"{sign}INT{bits}": (0 if sign else -(2 ** (bits - 1)), 2 ** (bits - (0 if sign else 1)) - 1)
@@ -35,6 +36,8 @@ _PLAIN = {datatype: kinds | {type(None)} for datatype, kinds in _KINDS.items()}
 _PART_NAMES = ("name", "shape", "datatype", "data")
 _PARTS = itemgetter(*_PART_NAMES)
 _MOST_SIZES = 32
+_MOST = 2**63 - 1
+_MOST_DEPTH = 100
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
@@ -65,17 +68,22 @@ class Tensor(NamedTuple):
         return [self.values[start :: self.width] for start in range(self.width)]
 
 
-def plain_columns(document: Mapping[str, Any]) -> tuple[dict[str, Sequence[Any]], int] | None:
+def plain_columns(
+    document: Mapping[str, Any], max_rows: float = math.inf
+) -> tuple[dict[str, Sequence[Any]], int] | None:
     """The columns of a request whose inputs are one flat list each, and their number of rows.
 
     As most requests are: several inputs of one length with nothing special about them. None for
-    all others, which `read_tensors` looks at one by one; what is wrong, it says.
+    all others, and for more than `max_rows`, which `read_tensors` looks at one by one; what is
+    wrong, it says.
     """
     found: dict[str, Sequence[Any]] = {}
     alike: dict[str, list[list[Any]]] = {}
     try:
         inputs = document["inputs"]
         rows = inputs[0]["shape"][0]
+        if rows > max_rows:
+            return None
         shapes = [rows], [rows, 1]
         for one in inputs:
             name, shape, datatype, data = _PARTS(one)
@@ -111,11 +119,14 @@ def _fit(datatype: str, datas: Sequence[list[Any]]) -> bool:
     return kinds == {int} and all(low <= min(data) and max(data) <= high for data in datas)
 
 
-def read_tensors(document: Mapping[str, Any], behind: Behind | None = None) -> list[Tensor]:
+def read_tensors(
+    document: Mapping[str, Any], behind: Behind | None = None, limits: Limits = UNLIMITED
+) -> list[Tensor]:
     """The inputs of a request; at least one. Binary ones are taken from `behind` the JSON.
 
     Raises:
         BadEncoding: an input lacks a key, or its data is not of its shape or datatype.
+        TooLarge: one is above the limits.
     """
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or not inputs:
@@ -124,13 +135,14 @@ def read_tensors(document: Mapping[str, Any], behind: Behind | None = None) -> l
             'send {"inputs": [{"name", "shape", "datatype", "data"}, …]}'
         )
         raise BadEncoding(msg, key="inputs")
-    tensors = [_examined(body, index, behind) for index, body in enumerate(inputs)]
+    limits.check_inputs(len(inputs))
+    tensors = [_examined(body, index, behind, limits) for index, body in enumerate(inputs)]
     if behind is not None:
         behind.finish()
     return tensors
 
 
-def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
+def _examined(body: Any, index: int, behind: Behind | None, limits: Limits) -> Tensor:
     if not isinstance(body, dict):
         raise BadEncoding(f"inputs[{index}] must be an object, got {told(body)}", input=index)
     name = body.get("name")
@@ -141,6 +153,7 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
     parameters = body.get("parameters")
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     data = body.get("data")
+    limits.check_shape(shape, _given(size, data, behind), shown)
     if size is not None:
         if data is not None:
             msg = f"input {shown!r} has both 'data' and 'binary_data_size'; send one of them"
@@ -148,6 +161,7 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
         found = _binary(size, shape, body.get("datatype"), shown, behind)
         return Tensor(name, shape, uncoded(found, parameters, shown))
     datatype = _datatype(body.get("datatype"), shown)
+    check_count(shape, datatype, shown)
     if isinstance(data, np.ndarray):
         _check_size(len(data), shape, shown)
         return Tensor(name, shape, data)  # type: ignore[arg-type]
@@ -156,6 +170,13 @@ def _examined(body: Any, index: int, behind: Behind | None) -> Tensor:
         raise BadEncoding(msg, input=shown)
     tensor = checked(name, shape, datatype, data)
     return tensor._replace(values=uncoded(tensor.values, parameters, shown))
+
+
+def _given(size: Any, data: Any, behind: Behind | None) -> int:
+    """How many values there may be: those of a list, or one per byte."""
+    if type(size) is int and behind is not None:
+        return min(size, behind.left)
+    return len(data) if isinstance(data, list) else 0
 
 
 def uncoded(values: Sequence[Any], parameters: Any, shown: str) -> Sequence[Any]:
@@ -207,6 +228,7 @@ def _binary(
         )
         raise BadEncoding(msg, input=shown)
     check_datatype(datatype, binary.DATATYPES, shown)
+    check_count(shape, datatype, shown)
     content = behind.take(size, shown)
     found: Sequence[Any] = binary.read(content, datatype, count(shape), shown)  # type: ignore[assignment]
     return found
@@ -232,11 +254,34 @@ def checked_shape(shape: Any, shown: str) -> tuple[int, ...]:
     """
     sizes = shape if isinstance(shape, list) else []
     if not 0 < len(sizes) <= _MOST_SIZES or not all(
-        type(size) is int and size >= 0 for size in sizes
+        type(size) is int and 0 <= size <= _MOST for size in sizes
     ):
         msg = f"input {shown!r}: 'shape' must be [rows] or [rows, columns]"
         raise BadEncoding(msg, input=shown)
     return tuple(sizes)
+
+
+def check_count(shape: tuple[int, ...], datatype: str, shown: str) -> None:
+    """Return when numbers of 64 bits can count the values of a tensor, and their bytes.
+
+    Raises:
+        BadEncoding: they cannot.
+    """
+    # A size of 0 makes no other size right.
+    values = math.prod(size or 1 for size in shape)
+    if values > _MOST:
+        msg = (
+            f"invalid shape for input {shown!r}: shape {list(shape)} causes total element count "
+            f"to exceed maximum size of {_MOST}"
+        )
+        raise BadEncoding(msg, input=shown)
+    item_bytes = binary.ITEM_BYTES.get(datatype, 1)
+    if values * item_bytes > _MOST:
+        msg = (
+            f"byte size overflow for input {shown!r}: element count ({values}) * data type size "
+            f"({item_bytes}) exceeds maximum allowed size ({_MOST})"
+        )
+        raise BadEncoding(msg, input=shown)
 
 
 def _datatype(datatype: Any, shown: str) -> str:
@@ -248,7 +293,11 @@ def _datatype(datatype: Any, shown: str) -> str:
 
 
 def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
-    """The data row by row, whether it came flat or as one list per row."""
+    """The data row by row, whether it came flat or in lists."""
+    if data and isinstance(data[0], list) and _depth(data, shown) != len(shape):
+        data = _flattened(data)
+        _check_size(len(data), shape, shown)
+        return data
     if data and len(shape) > 2 and isinstance(data[0], list):
         return _nested(data, shape, shown)
     if data and len(shape) == 2 and isinstance(data[0], list):
@@ -263,6 +312,30 @@ def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
             raise BadEncoding(msg, input=shown)
         return [value for values in data for value in values]
     _check_size(len(data), shape, shown)
+    return data
+
+
+def _depth(data: list[Any], shown: str) -> int:
+    """How deep lists stand in lists at the beginning.
+
+    Raises:
+        BadEncoding: deeper than Triton goes.
+    """
+    first: Any = data
+    for depth in range(_MOST_DEPTH + 1):
+        if not isinstance(first, list) or not first:
+            return depth
+        first = first[0]
+    msg = f"input {shown!r}: JSON nesting depth exceeds maximum allowed limit ({_MOST_DEPTH})"
+    raise BadEncoding(msg, input=shown)
+
+
+def _flattened(data: list[Any]) -> list[Any]:
+    """The values of lists that are alike at each level, whatever the shape, as Triton has them."""
+    while all(isinstance(part, list) and len(part) == len(data[0]) for part in data):
+        data = [value for part in data for value in part]
+        if not data:
+            break
     return data
 
 

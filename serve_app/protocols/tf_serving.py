@@ -50,7 +50,7 @@ class Predict(ByPath):
             raise BadEncoding(msg, known=["instances", "inputs"])
         (key,) = given
         if key == "inputs":
-            columns, count = rows.of_columns(document[key], call.names)
+            columns, count = rows.of_columns(document[key], call.names, call.max_rows)
         else:
             instances = document[key]
             if not isinstance(instances, list) or not instances:

@@ -13,24 +13,10 @@ from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import delimited, forms, json_body, methods, rows, several
 from serve_app.protocols.dialect import ANY, ByPath, Call, Refusal, Reply
+from serve_app.protocols.error_body import TYPES
 
 CSV = "text/csv"
 _WRAPPERS = ("instances", "data", "body")
-TYPES = {
-    400: "BadRequestException",
-    403: "ForbiddenException",
-    404: "ModelNotFoundException",
-    405: "MethodNotAllowedException",
-    406: "NotAcceptableException",
-    409: "ConflictStatusException",
-    413: "RequestEntityTooLargeException",
-    415: "UnsupportedMediaTypeException",
-    429: "ServiceUnavailableException",
-    500: "InternalServerException",
-    503: "ServiceUnavailableException",
-    504: "ServiceUnavailableException",
-}
-"""What TorchServe's clients read as `type`, by status."""
 
 
 class TorchServe(ByPath):

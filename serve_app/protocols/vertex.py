@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from serve_app.core.messages import Payload, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding
 from serve_app.protocols import json_body, methods, rows, several
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply
+from serve_app.protocols.dialect import JSON, JSON_TYPES, ByPath, Call, Dialect, Refusal, Reply
 
 _STATUS = {
     404: "NOT_FOUND",
@@ -46,7 +48,16 @@ class Vertex(ByPath):
             InvalidInput: a row does not have one value per column.
             TooLarge: more than `max_rows` rows.
         """
-        return _payload(json_body.parse(call.body), call)
+        document = json_body.parse(call.body)
+        instances = json_body.rows_under(document, "instances")
+        json_body.check_rows(len(instances), call.max_rows)
+        parameters = json_body.members(document, "parameters")
+        return Payload(
+            columns=rows.of_rows(instances, call.names),
+            rows=len(instances),
+            keys=parameters,
+            method=methods.of_parameters(parameters),
+        )
 
     def encode(self, response: Response) -> Reply:
         """The predictions, and who gave them.
@@ -78,52 +89,74 @@ class Vertex(ByPath):
         return Reply(json_body.dump({"error": error}))
 
 
-class RawVertex(Vertex):
-    """The same body as it is, or in base64 under `httpBody`, as Google's REST client writes it."""
+class RawVertex(ByPath):
+    """A body as it is, or in base64 under `httpBody`, as Google's REST client writes it.
+
+    What is in it is read and answered in the dialect `inner`.
+    """
 
     name = "vertex_raw"
 
+    def __init__(self, inner: Dialect) -> None:
+        self._inner = inner
+        self.media_types = inner.media_types
+
     def decode(self, call: Call) -> Payload:
-        """The columns of a body; raises as that of `Vertex` does."""
-        document = json_body.parse(call.body)
+        """The columns of a body; raises as that of the dialect does."""
+        document = json_body.parse(call.body) if b'"httpBody"' in call.body else {}
         if "httpBody" not in document:
-            return _payload(document, call)
-        data = json_body.members(document, "httpBody").get("data")
-        try:
-            body = base64.b64decode(data, validate=True) if isinstance(data, str) else None
-        except (binascii.Error, ValueError):
-            body = None
-        if body is None:
-            msg = f"'httpBody' must have the body in base64 under 'data', got {told(data)}"
-            raise BadEncoding(msg, key="httpBody")
-        return _payload(json_body.parse(body), call, wrapped=True)
+            return self._inner.decode(call)
+        sent = json_body.members(document, "httpBody")
+        kind = sent.get("contentType")
+        kind = kind if isinstance(kind, str) and kind else JSON.decode()
+        headers = {**call.headers, "content-type": kind}
+        payload = self._inner.decode(replace(call, body=_unwrapped(sent), headers=headers))
+        return replace(payload, form=_Wrapped(payload.form))
 
     def encode(self, response: Response) -> Reply:
         """The answer as it would be, wrapped where the request was; headers say who gave it."""
-        body = super().encode(response).body
-        if response.request.payload.form:
-            data = base64.b64encode(body).decode()
-            body = json_body.dump({"contentType": "application/json", "data": data})
+        form = response.request.payload.form
+        if isinstance(form, _Wrapped):
+            reply = self._inner.encode(_with_form(response, form.inner))
+            data = base64.b64encode(reply.body).decode()
+            body = json_body.dump({"contentType": reply.media_type.decode(), "data": data})
+            reply = reply._replace(body=body, media_type=JSON)
+        else:
+            reply = self._inner.encode(response)
         variants = ",".join(response.answer.variants).encode()
         headers = (
             (b"x-vertex-ai-deployed-model-id", variants),
             (b"x-vertex-ai-model", response.request.endpoint.encode()),
         )
-        return Reply(body, headers=headers)
+        return reply._replace(headers=(*reply.headers, *headers))
+
+    def refuse(self, refusal: Refusal) -> Reply | None:
+        """As the dialect does."""
+        return self._inner.refuse(refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapped:
+    """That a body came in base64, and what its dialect has to remember of it."""
+
+    inner: Any
+
+
+def _with_form(response: Response, form: Any) -> Response:
+    payload = replace(response.request.payload, form=form)
+    return replace(response, request=replace(response.request, payload=payload))
+
+
+def _unwrapped(sent: Mapping[str, Any]) -> bytes:
+    data = sent.get("data")
+    try:
+        if isinstance(data, str):
+            return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    msg = f"'httpBody' must have the body in base64 under 'data', got {told(data)}"
+    raise BadEncoding(msg, key="httpBody")
 
 
 DIALECT = Vertex()
-RAW = RawVertex()
-
-
-def _payload(document: dict[str, Any], call: Call, *, wrapped: bool = False) -> Payload:
-    instances = json_body.rows_under(document, "instances")
-    json_body.check_rows(len(instances), call.max_rows)
-    parameters = json_body.members(document, "parameters")
-    return Payload(
-        columns=rows.of_rows(instances, call.names),
-        rows=len(instances),
-        keys=parameters,
-        form=wrapped,
-        method=methods.of_parameters(parameters),
-    )
+RAW = RawVertex(DIALECT)

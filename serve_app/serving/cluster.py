@@ -30,6 +30,7 @@ from serve_app.serving.environment import (
     variables,
     write_proxy_launcher,
 )
+from serve_app.serving.proxies import past_proxies
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 90
@@ -225,7 +226,12 @@ class Cluster:
             try:
                 done = subprocess.run(  # noqa: S603 - our own arguments
                     command,
-                    env={**os.environ, **python_path(os.environ), **environment},
+                    env={
+                        **os.environ,
+                        **python_path(os.environ),
+                        **environment,
+                        **past_proxies(os.environ, options.node_ip),
+                    },
                     cwd=options.home,
                     stdin=subprocess.DEVNULL,
                     stdout=output,

@@ -1,5 +1,6 @@
-"""What Serve puts around every HTTP server of the cluster, ahead of its own code."""
+"""What Serve calls of ours in its own processes, by import path, before its own code."""
 
+import ray.exceptions
 from starlette.middleware import Middleware
 
 from serve_app.config import CorsSettings
@@ -27,3 +28,13 @@ def middlewares() -> list[Middleware]:
 def open_edge_to(cors: CorsSettings | None) -> None:
     """Let pages of other origins ask at the server that this process starts from now on."""
     _Pages.cors = cors
+
+
+def plain_messages() -> None:
+    """Let the controller write no colours into the messages that its API and Ray's pages show.
+
+    Ray colours the first line of each error of another process as if for a terminal, and Serve
+    hands that text on as the message of a deployment.
+    """
+    colours = ray.exceptions.colorama.Fore  # type: ignore[attr-defined]
+    colours.CYAN = colours.RESET = ""

@@ -94,6 +94,12 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
         # Nodes that share a machine must not share a port; the head's stands in the config.
         "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(ports.http),
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.serving.edge:middlewares",
+        "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": "serve_app.serving.edge:plain_messages",
+        # Three answers later than this, and Serve kills the manager of HAProxy. On a machine that
+        # is busy starting a cluster, its imports alone may take longer than Serve's 5 s.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
+        "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "90",
         "RAY_AUTH_MODE": "disabled",
         "RAY_USAGE_STATS_ENABLED": "0",
         # Nobody behind the loopback proxy may say for whom it speaks.

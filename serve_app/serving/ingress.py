@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ from ray import serve
 
 from serve_app.config import GatewayArgs, split_reference
 from serve_app.core.batcher import Counters
+from serve_app.core.offload import Offload
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import CoalescedModels, Limits
@@ -36,8 +38,12 @@ from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.memory import keep_freed
 from serve_app.serving.metrics import GatewayMetrics
+from serve_app.serving.startup import explained
 
 logger = logging.getLogger("serve_app.gateway")
+SWITCH_INTERVAL_S = 0.001
+"""How long a thread that reads a large body keeps the event loop waiting for its turn; Python's
+own 5 ms are more than a whole request takes."""
 
 
 @serve.deployment(name="Gateway")
@@ -56,7 +62,8 @@ class Gateway:
         self._inline = InlineModels(clock=clock, limits=limits, thread=thread)
         self._replicas = CoalescedModels(HandleModels(clock=clock), clock=clock, limits=limits)
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
-        self._predictor = Predictor(clock=clock, ids=PredictionIds())
+        large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+        self._predictor = Predictor(clock=clock, ids=PredictionIds(), offload=Offload(large))
         self._metrics = GatewayMetrics(self._counters, lambda: self._assembler.caches)
         self._grpc: grpc.aio.Server | None = None
         self._listeners = Listeners()
@@ -69,9 +76,14 @@ class Gateway:
 
     async def __serve_build_asgi_app__(self) -> GatewayApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
+        with explained(logger):
+            return await self._built()
+
+    async def _built(self) -> GatewayApp:
         await self._feed.start()
         collect_rarely()
         keep_freed()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
         args = self._args
         settings = Settings(

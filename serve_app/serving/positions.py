@@ -6,6 +6,9 @@ from typing import Any
 
 import yaml
 
+# libyaml's where it is there, which reads a config in a tenth of the time.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
@@ -20,7 +23,7 @@ class Positions:
     """The nodes of one YAML document."""
 
     def __init__(self, text: str) -> None:
-        self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+        self._root = yaml.compose(text, Loader=LOADER)
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line of the deepest key on this path that the file has, from 1.

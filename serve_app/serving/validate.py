@@ -5,13 +5,12 @@ application at a time. Here every problem is found at once and named with its li
 """
 
 import difflib
-import inspect
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pydantic
 import yaml
@@ -23,8 +22,10 @@ from serve_app.core.snapshot import Endpoint
 from serve_app.engine.declare import declare
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
+from serve_app.serving.keys import Meant, read_as_meant
 from serve_app.serving.listeners import of_the_platform
-from serve_app.serving.positions import Positions
+from serve_app.serving.positions import LOADER, Positions
+from serve_app.serving.shapes import settings_of
 
 Path_ = tuple[str | int, ...]
 
@@ -58,14 +59,14 @@ def validate(file: Path) -> Report:
     """
     text = file.read_text()
     try:
-        body = yaml.safe_load(text)
+        body = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is a safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         return Report((Finding(1 if mark is None else mark.line + 1, "YAML", str(problem)),))
     if not isinstance(body, dict):
         return Report((Finding(1, "YAML", "the file holds no mapping of keys"),))
-    check = _Check(body, Positions(text))
+    check = _Check(read_as_meant(body), Positions(text))
     check.everything()
     return Report(
         tuple(sorted(set(check.findings))), tuple(check.applications), tuple(check.endpoints)
@@ -73,8 +74,9 @@ def validate(file: Path) -> Report:
 
 
 class _Check:
-    def __init__(self, body: Mapping[str, Any], positions: Positions) -> None:
-        self._body = body
+    def __init__(self, meant: Meant, positions: Positions) -> None:
+        self._meant = meant
+        self._body = meant.body
         self._positions = positions
         self.findings: list[Finding] = []
         self.applications: list[str] = []
@@ -86,60 +88,65 @@ class _Check:
     def everything(self) -> None:
         """All checks, the cheap ones first."""
         for duplicate in self._positions.duplicates():
-            self._find(
+            self._find_in_file(
                 duplicate.path,
                 f"stands twice in one mapping (first on line {duplicate.first_line}); "
                 "YAML would take only the last",
                 line=duplicate.line,
             )
-        for path, known in _unknown(ServeDeploySchema, self._body, ()):
-            self._find(path, _unknown_key(str(path[-1]), known))
+        for path, message in self._meant.unknown:
+            self._find_in_file(path, message)
         try:
             ServeDeploySchema.model_validate(self._body)
         except pydantic.ValidationError as error:
-            self._pydantic(error, (), ())
+            self._pydantic(error, ())
         except ValueError as error:
             self._find((), str(error))
         applications = self._body.get("applications")
         if not isinstance(applications, list):
-            self._find((), "a config needs a list of `applications`")
+            if () not in self._meant.unclear:
+                self._find((), "a config needs a list of `applications`")
             return
         for index, application in enumerate(applications):
             if isinstance(application, Mapping):
                 self._application(("applications", index), application)
-        self._all_reachable()
-        self._default_exists()
+        if not self._meant.unclear:
+            self._all_reachable()
+            self._default_exists()
 
     def _application(self, path: Path_, application: Mapping[str, Any]) -> None:
         name = str(application.get("name", ""))
-        if name in self.applications:
+        unclear = path in self._meant.unclear
+        if name in self.applications and not unclear:
             self._find((*path, "name"), f"two applications are named {name!r}")
         self.applications.append(name)
+        if "import_path" not in application:
+            return
         builder = self._builder((*path, "import_path"), application.get("import_path"))
         if builder is None:
             return
         arguments = self._arguments((*path, "args"), builder, application.get("args") or {})
-        deployments = application.get("deployments") or []
-        for index, deployment in enumerate(deployments):
+        for index, deployment in enumerate(application.get("deployments") or []):
             if isinstance(deployment, Mapping):
-                self._deployment((*path, "deployments", index), deployment, builder)
-                if isinstance(arguments, config.ControlArgs):
-                    where = (*path, "deployments", index, "user_config")
-                    self._declared(where, deployment.get("user_config") or {}, arguments)
-        if isinstance(arguments, ModelArgs):
+                self._deployment((*path, "deployments", index), deployment, builder, arguments)
+        if isinstance(arguments, ModelArgs) and not self._unclear_below((*path, "args")):
             self._model(path, name, arguments)
         if isinstance(arguments, config.GatewayArgs):
             self._ports_free((*path, "args"), arguments)
             if arguments.default_endpoint is not None:
                 where = (*path, "args", "default_endpoint")
                 self._defaults.append((where, arguments.default_endpoint))
+        if settings_of(builder) is not config.GatewayArgs:
+            self._reached_by_handle(path, name, application)
+
+    def _reached_by_handle(self, path: Path_, name: str, application: Mapping[str, Any]) -> None:
+        if application.get("route_prefix", "/") is None or path in self._meant.unclear:
             return
-        if application.get("route_prefix", "/") is not None:
-            self._find(
-                (*path, "route_prefix"),
-                f"{name!r} is reached by handle; write `route_prefix: null`, "
-                "or it would answer HTTP in the gateway's place",
-            )
+        self._find(
+            (*path, "route_prefix"),
+            f"{name!r} is reached by handle; write `route_prefix: null`, "
+            "or it would answer HTTP in the gateway's place",
+        )
 
     def _ports_free(self, path: Path_, arguments: config.GatewayArgs) -> None:
         """The gateway's own ports are not the one that HAProxy has."""
@@ -180,24 +187,31 @@ class _Check:
         return None
 
     def _arguments(self, path: Path_, builder: Any, arguments: Any) -> Frozen | None:
-        parameters = list(inspect.signature(builder).parameters.values())
-        model = parameters[0].annotation if len(parameters) == 1 else None
-        if not (inspect.isclass(model) and issubclass(model, Frozen)):
+        model = settings_of(builder)
+        if model is None:
             return None
         try:
             return model.model_validate(arguments)
         except pydantic.ValidationError as error:
-            self._pydantic(error, path, arguments)
+            self._pydantic(error, path)
             return None
 
-    def _deployment(self, path: Path_, deployment: Mapping[str, Any], builder: Any) -> None:
+    def _deployment(
+        self,
+        path: Path_,
+        deployment: Mapping[str, Any],
+        builder: Any,
+        arguments: Frozen | None,
+    ) -> None:
         known = _deployments_of(builder)
         name = str(deployment.get("name", ""))
-        if known and name not in known:
+        if known and name not in known and path not in self._meant.unclear:
             self._find(
                 (*path, "name"),
                 f"this application has no deployment {name!r}; it has {', '.join(sorted(known))}",
             )
+        if isinstance(arguments, config.ControlArgs):
+            self._declared((*path, "user_config"), deployment.get("user_config") or {}, arguments)
 
     def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
         try:
@@ -206,7 +220,7 @@ class _Check:
             self._find((*path, "args", "version"), error.message)
             return
         expected = application_name(arguments.reference)
-        if name != expected:
+        if name != expected and path not in self._meant.unclear:
             self._find(
                 (*path, "name"),
                 f"holds {arguments.reference}, so gateways look for it under the name {expected!r}",
@@ -230,11 +244,12 @@ class _Check:
         try:
             declared = ControlSettings.model_validate(settings)
         except pydantic.ValidationError as error:
-            self._pydantic(error, path, settings)
+            self._pydantic(error, path)
             return
         declaration = declare(declared, Registry(arguments.registry).manifest)
         for problem in declaration.problems:
-            self._find((*path, *problem.path), problem.message)
+            if not self._unclear_below((*path, *problem.path[:2])):
+                self._find((*path, *problem.path), problem.message)
         self.endpoints.extend(declared.endpoints)
         for name, spec in declaration.endpoints.items():
             self._specs.append(((*path, "endpoints", name), spec))
@@ -261,12 +276,12 @@ class _Check:
                 known = ", ".join(self.endpoints)
                 self._find(path, f"no endpoint {name!r} is declared here, only {known}.{near}")
 
-    def _pydantic(self, error: pydantic.ValidationError, base: Path_, body: Any) -> None:
+    def _pydantic(self, error: pydantic.ValidationError, base: Path_) -> None:
         for item in error.errors():
-            path = (*base, *item["loc"])
-            if item["type"] == "extra_forbidden":
-                self._find(path, _unknown_key(str(path[-1]), _candidates(body, item["loc"])))
-            elif item["type"] == "union_tag_invalid":
+            path = self._without_tags((*base, *item["loc"]))
+            if self._follows(path, item["type"]):
+                continue
+            if item["type"] == "union_tag_invalid":
                 said, known = item["ctx"]["tag"], item["ctx"]["expected_tags"]
                 near = _nearest(said, known.replace("'", "").split(", "))
                 self._find(
@@ -276,59 +291,35 @@ class _Check:
             else:
                 self._find(path, item["msg"].removeprefix("Value error, "))
 
-    def _find(self, path: Path_, message: str, *, line: int | None = None) -> None:
+    def _follows(self, path: Path_, kind: str) -> bool:
+        """Whether a problem only follows from a key of which nobody knows what it was to be."""
+        if kind == "missing":
+            return self._unclear_below(path[:-1]) or path[:-2] in self._meant.unclear
+        return kind in {"union_tag_not_found", "value_error"} and self._unclear_below(path)
+
+    def _without_tags(self, path: Path_) -> Path_:
+        """A path without the tags of unions, which pydantic puts between keys."""
+        kept: list[str | int] = []
+        body: Any = self._body
+        for part in path[:-1]:
+            if isinstance(body, dict) and part not in body:
+                continue
+            kept.append(part)
+            if isinstance(body, dict):
+                body = body[part]
+            else:
+                body = body[part] if isinstance(body, list) and isinstance(part, int) else None
+        return (*kept, *path[-1:])
+
+    def _unclear_below(self, path: Path_) -> bool:
+        return any(unclear[: len(path)] == path for unclear in self._meant.unclear)
+
+    def _find(self, path: Path_, message: str) -> None:
+        self._find_in_file(self._meant.in_file(path), message)
+
+    def _find_in_file(self, path: Path_, message: str, *, line: int | None = None) -> None:
         at = self._positions.line(path) if line is None else line
         self.findings.append(Finding(at, ".".join(str(part) for part in path), message))
-
-
-def _unknown(schema: Any, body: Any, path: Path_) -> Iterator[tuple[Path_, list[str]]]:
-    """Keys that a schema of Ray's does not have, with those that it has."""
-    if not isinstance(body, Mapping):
-        return
-    for key, value in body.items():
-        field = schema.model_fields.get(key)
-        if field is None:
-            yield (*path, key), list(schema.model_fields)
-            continue
-        nested = next(_models_in(field.annotation), None)
-        if nested is None:
-            continue
-        values = enumerate(value) if isinstance(value, list) else [(None, value)]
-        for index, item in values:
-            yield from _unknown(nested, item, (*path, key, *([] if index is None else [index])))
-
-
-def _models_in(annotation: Any) -> Iterator[Any]:
-    if inspect.isclass(annotation) and issubclass(annotation, pydantic.BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
-
-
-def _candidates(body: Any, loc: Sequence[str | int]) -> list[str]:
-    """The keys of those of our settings that have all the neighbours of an unknown key."""
-    for part in loc[:-1]:
-        if isinstance(body, Mapping):
-            body = body.get(part, body)
-        elif isinstance(body, Sequence) and isinstance(part, int):
-            body = body[part]
-    neighbours = set(body) - {loc[-1]} if isinstance(body, Mapping) else set()
-    found: list[str] = []
-    for model in _settings(Frozen):
-        names = {field.alias or name for name, field in model.model_fields.items()}
-        if neighbours <= names:
-            found.extend(names)
-    return sorted(set(found))
-
-
-def _settings(base: type[Frozen]) -> Iterator[type[Frozen]]:
-    for model in base.__subclasses__():
-        yield model
-        yield from _settings(model)
-
-
-def _unknown_key(key: str, known: Sequence[str]) -> str:
-    return f"there is no key {key!r} here.{_nearest(key, known)}"
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -12,11 +12,12 @@ from ray import serve
 from serve_app.config import ModelArgs, application_name
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
-from serve_app.engine.load import load
+from serve_app.engine.load import Loaded, load
 from serve_app.errors import ClientError, ConfigError, ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
+from serve_app.serving.startup import explained
 
 T = TypeVar("T")
 logger = logging.getLogger("serve_app.model")
@@ -28,15 +29,8 @@ class Model:
 
     def __init__(self, args: ModelArgs) -> None:
         logs.configure("model", args.log_level)
-        _require_own_name(args.reference)
-        loaded = load(
-            Registry(args.registry),
-            args.model,
-            args.version,
-            allow_pickle=args.allow_pickle,
-            native=args.native,
-            device=args.device,
-        )
+        with explained(logger):
+            loaded = _loaded(args)
         self._model = loaded.model
         self._reference = args.reference
         self._digest = loaded.manifest.digest
@@ -87,6 +81,19 @@ class Model:
             details = {**error.details, "failure_id": failure_id}
             return type(error)(f"{self._reference}: {error.message}", **details)
         return ModelFailed(f"{self._reference} failed", failure_id=failure_id)
+
+
+def _loaded(args: ModelArgs) -> Loaded:
+    """The version that this application is named after. Raises ServeError: it cannot serve."""
+    _require_own_name(args.reference)
+    return load(
+        Registry(args.registry),
+        args.model,
+        args.version,
+        allow_pickle=args.allow_pickle,
+        native=args.native,
+        device=args.device,
+    )
 
 
 def _require_own_name(reference: str) -> None:

@@ -2,12 +2,9 @@
 
 import asyncio
 import itertools
-import socket
-import threading
 from dataclasses import dataclass
 
 import pytest
-import uvicorn
 
 from serve_app.config import ControlSettings
 from serve_app.core.snapshot import Snapshot
@@ -18,12 +15,9 @@ from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ModelFailed
-from serve_app.gateway import rpc
-from serve_app.gateway.app import build
-from serve_app.gateway.middleware import RequestIds
 from serve_app.gateway.site import Settings
 from serve_app.models.frames import to_columns
-from tests.clients import foreign
+from tests.clients import foreign, running
 
 ENDPOINTS = {
     "risk": {
@@ -37,7 +31,6 @@ ENDPOINTS = {
 SETTINGS = Settings(
     max_body_bytes=1_000_000, max_rows=20_000, default_endpoint="risk", server_name="triton"
 )
-START_S = 20
 ROWS = 20
 
 
@@ -64,38 +57,13 @@ def served(registry, tmp_path):
     assembler = Assembler(replicas=local, inline=local, clock=lambda: 0.0)
     snapshot = Snapshot(4, "hash", declare(declared, registry.manifest).checked())
     predictor.swap(assembler.stages(snapshot))
-    # Said to be TCP's, its connections send at once what is written; asyncio sees to that.
-    http = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    http.bind(("127.0.0.1", 0))
-    http.listen()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     store = SqliteFeedback(str(tmp_path / "state"))
 
     async def keep(feedback):
         return await asyncio.to_thread(store.record, feedback, 0.0)
 
-    application = RequestIds(build(predictor, SETTINGS, keep), ids=ids)
-    server = uvicorn.Server(uvicorn.Config(application, log_level="critical"))
-    started = threading.Event()
-
-    async def run():
-        service = rpc.InferenceService(predictor, SETTINGS, ids=ids)
-        listening = await rpc.serve(service, address, SETTINGS.max_body_bytes)
-        started.set()
-        await server.serve([http])
-        await listening.stop(None)
-
-    thread = threading.Thread(target=asyncio.run, args=[run()])
-    thread.start()
-    try:
-        assert started.wait(START_S)
-        yield Running(f"127.0.0.1:{http.getsockname()[1]}", address, models, local, store)
-    finally:
-        server.should_exit = True
-        thread.join(START_S)
-        http.close()
-    assert not thread.is_alive()
+    with running.gateway(predictor, SETTINGS, ids, keep) as (http, grpc):
+        yield Running(http, grpc, models, local, store)
 
 
 @pytest.fixture(scope="module")

@@ -67,3 +67,32 @@ async def test_feedback_is_kept_once_for_the_variant_that_answered(served, frame
     (kept,) = served.feedback.all()
     assert (kept["truth"], kept["reward"]) == (truth.tolist(), 0.5)
     assert kept["variants"] == ["logistic@1"]
+
+
+PROXIES = [
+    f"{kind}_{word}" for kind in ("http", "HTTP", "all", "ALL") for word in ("proxy", "PROXY")
+]
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
+async def test_a_server_on_this_machine_is_asked_past_any_proxy(served, frame, monkeypatch, proxy):
+    for name in PROXIES:
+        monkeypatch.setenv(name, proxy)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    head = frame.head(2)
+    for host in ("127.0.0.1", "localhost"):
+        url = f"http://{served.http}".replace("127.0.0.1", host)
+        with Client(url) as client:
+            assert len(client.predict("risk", head).predictions) == 2
+        async with AsyncClient(url) as other:
+            assert len((await other.predict("risk", head)).predictions) == 2
+
+
+def test_a_server_elsewhere_is_asked_through_the_proxy(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    client = Client("http://192.0.2.1", retries=Retries(attempts=1))
+    with pytest.raises(errors.NotReady, match="refused"):
+        client.endpoints()
+    client.close()

@@ -93,8 +93,9 @@ def test_what_is_described_can_be_called(ask, served, frame):
         },
     )
     model = served.models["logistic@1"].predict(to_columns(head))
-    (found,) = answer.raw_output_contents
-    assert np.array_equal(np.frombuffer(found).reshape(ROWS, -1), model.probabilities)
+    (found,) = answer.outputs
+    values = np.array(found.contents.fp64_contents).reshape(ROWS, -1)
+    assert np.array_equal(values, model.probabilities)
 
 
 def test_an_unknown_symbol_is_not_found(database):

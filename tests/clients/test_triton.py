@@ -218,7 +218,12 @@ def test_the_messages_are_those_of_triton_where_both_have_them():
         **service_pb2.DESCRIPTOR.message_types_by_name,
         **model_config_pb2.DESCRIPTOR.message_types_by_name,
     }
-    nested = {"InferInputTensor", "InferOutputTensor", "InferRequestedOutputTensor"}
+    nested = {
+        "TraceSettingValue",
+        "InferInputTensor",
+        "InferOutputTensor",
+        "InferRequestedOutputTensor",
+    }
     compared = 0
     for name in oip_messages.NAMES - {"TensorMetadata", "ModelIndex", *nested}:
         known = theirs[name].fields_by_name

@@ -22,6 +22,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
 BIN = Path(sys.executable).parent
+PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def until(condition: Callable[[], Any], *, timeout_s: float, what: str) -> Any:
@@ -146,7 +147,7 @@ class TestCluster:
         sent = {"content-type": "application/json", **(headers or {})}
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data, sent)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with PAST_PROXIES.open(request, timeout=30) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, dict(error.headers), error.read())
@@ -157,7 +158,7 @@ class TestCluster:
         return answer.json()
 
     def applications(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.dashboard_url}/api/serve/applications/") as answer:
+        with PAST_PROXIES.open(f"{self.dashboard_url}/api/serve/applications/") as answer:
             return json.load(answer)["applications"]
 
     def replicas(self, application: str) -> list[int]:

@@ -69,3 +69,7 @@ def test_every_config_comes_along_and_the_demo_finds_its_own(installed, tmp_path
     said = run(installed, tmp_path, "-c", code)
     assert "port: 8010" in said
     assert "serve_app.app:gateway" in said
+
+
+def test_type_checkers_are_told_that_it_has_types(installed):
+    assert (installed / "serve_app" / "py.typed").exists()

@@ -24,7 +24,7 @@ def profiles(settings: Settings) -> Mapping[str, Profile]:
     return {
         "tfs": tfs.PROFILE,
         "kserve": kserve.PROFILE,
-        "oip": oip.PROFILE,
+        "oip": oip.profile(settings),
         "torchserve": torchserve.PROFILE,
         "torchserve-management": torchserve.MANAGEMENT,
         "torchserve-metrics": torchserve.METRICS,

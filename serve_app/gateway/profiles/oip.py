@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app import __version__
 from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError, NotPermitted
+from serve_app.gateway import bodies, docs
+from serve_app.gateway.openapi_data_plane import data_plane
+from serve_app.gateway.own import document
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.site import Site, json
-from serve_app.protocols import json_body, oip_outputs, oip_triton, oip_v2
+from serve_app.gateway.site import Settings, Site, headers_of, json
+from serve_app.protocols import json_body, oip_outputs, oip_triton, oip_v2, oip_words
+from serve_app.protocols.dialect import ANY
 
 MODEL = "/v2/models/{endpoint:bare}"
 PLACES = (MODEL, MODEL + "/versions/{version:bare}")
-_NOT_SHARED = "memory is not shared with clients here; send tensors in the request"
 
 
 def pages(site: Site) -> Sequence[BaseRoute]:
@@ -42,12 +45,20 @@ def pages(site: Site) -> Sequence[BaseRoute]:
         Route("/v2/", own.server),
         Route("/v2/health/live", own.live),
         Route("/v2/health/ready", own.ready),
+        Route("/v2/docs", own.docs),
+        Route("/v2/docs/dataplane.json", own.data_plane),
+        *(Route(f"{place}/docs", own.model_docs) for place in PLACES),
+        *(Route(f"{place}/docs/dataplane.json", own.model_data_plane) for place in PLACES),
         Route("/v2/models", own.models),
         Route("/v2/models/stats", own.all_statistics),
         *(Route(place, own.model) for place in PLACES),
         *(Route(f"{place}/ready", own.model_ready) for place in PLACES),
         *(Route(f"{place}/config", own.configuration) for place in PLACES),
         *(Route(f"{place}/stats", own.statistics) for place in PLACES),
+        *(
+            Route(place, own.trace, methods=["GET", "POST"])
+            for place in ("/v2/trace/setting", f"{MODEL}/trace/setting")
+        ),
         Route("/v2/repository/index", own.index, methods=["POST"]),
         Route("/v2/repository/models/{endpoint:bare}/load", own.load, methods=["POST"]),
         Route("/v2/repository/models/{endpoint:bare}/unload", own.unload, methods=["POST"]),
@@ -74,6 +85,27 @@ class Pages:
         name = self._site.settings.server_name
         extensions = list(oip_v2.EXTENSIONS)
         return json({"name": name, "version": __version__, "extensions": extensions})
+
+    async def data_plane(self, request: Request) -> Response:  # noqa: ARG002
+        """The OpenAPI document of the protocol's paths, as MLServer has one."""
+        return json(data_plane(document(self._site)))
+
+    async def docs(self, request: Request) -> Response:
+        """The page of that document."""
+        return _page(request, data_plane(document(self._site)))
+
+    async def model_data_plane(self, request: Request) -> Response:
+        """The OpenAPI document of one endpoint, or of one of its versions."""
+        return self._site.of_endpoint(request, lambda *_: self._of_model(request))
+
+    async def model_docs(self, request: Request) -> Response:
+        """The page of that document."""
+        found = self._site.of_endpoint(request, lambda *_: None)
+        return found if found.status_code != 200 else _page(request, self._of_model(request))
+
+    def _of_model(self, request: Request) -> dict[str, Any]:
+        named = request.path_params
+        return data_plane(document(self._site), named["endpoint"], named.get("version"))
 
     async def models(self, request: Request) -> Response:  # noqa: ARG002
         """The names of all endpoints."""
@@ -104,8 +136,15 @@ class Pages:
         stages = self._site.stages.endpoints.values()
         return json({"model_stats": [self._counted(stage) for stage in stages]})
 
-    async def index(self, request: Request) -> Response:  # noqa: ARG002
-        """All endpoints and versions that answer, as Triton lists its repository."""
+    async def index(self, request: Request) -> Response:
+        """All endpoints and versions that answer, as Triton lists its repository.
+
+        All of them are ready, so that nothing changes where only such are asked for.
+        """
+        try:
+            oip_triton.check_index(await self._body(request))
+        except ClientError as error:
+            return self._site.refused(request, error)
         stages = self._site.stages.endpoints.items()
         return json(oip_triton.index({name: stage.versions(None) for name, stage in stages}))
 
@@ -120,6 +159,19 @@ class Pages:
         name = request.path_params["endpoint"]
         return self._site.refused(request, NotPermitted(oip_triton.cannot_unload(name)))
 
+    async def trace(self, request: Request) -> Response:
+        """Triton's tracing is off, and stays so."""
+        try:
+            body = await self._body(request) if request.method == "POST" else b""
+            asked = json_body.parse(body) if body.strip() else {}
+            if any(value is not None for value in asked.values()):
+                raise NotPermitted(oip_triton.NOT_TRACED)
+        except ClientError as error:
+            return self._site.refused(request, error)
+        if "endpoint" in request.path_params:
+            return self._site.of_endpoint(request, lambda *_: oip_triton.TRACE_SETTINGS)
+        return json(oip_triton.TRACE_SETTINGS)
+
     async def none_shared(self, request: Request) -> Response:  # noqa: ARG002
         """No memory is shared with clients."""
         return json([])
@@ -130,11 +182,21 @@ class Pages:
 
     async def not_shared(self, request: Request) -> Response:
         """Memory cannot be shared."""
-        return self._site.refused(request, ClientError(_NOT_SHARED))
+        return self._site.refused(request, ClientError(oip_triton.NOT_SHARED))
+
+    async def _body(self, request: Request) -> bytes:
+        limit = self._site.settings.max_body_bytes
+        headers = headers_of(request.scope)
+        return await bodies.read(request.receive, headers, max_bytes=limit, accepted=ANY)
 
     def _counted(self, stage: Stage) -> dict[str, Any]:
         name = stage.spec.name
         return oip_triton.statistics(name, stage.versions(None), self._site.predictor.counts(name))
+
+
+def _page(request: Request, described: dict[str, Any]) -> Response:
+    source = f"{request.url.path.rstrip('/')}/dataplane.json"
+    return HTMLResponse(docs.page(described, source), headers=docs.HEADERS)
 
 
 def metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
@@ -147,4 +209,9 @@ def _ready(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
 
 
 PREDICTIONS = tuple(Spoken(f"{place}/infer", oip_v2.DIALECT) for place in PLACES)
-PROFILE = Profile(predictions=PREDICTIONS, pages=pages, refuse=json_body.only_error)
+
+
+def profile(settings: Settings) -> Profile:
+    """The profile, with errors in the words of the server that metadata name."""
+    words = oip_words.only_error(settings.server_name)
+    return Profile(predictions=PREDICTIONS, pages=pages, refuse=words)

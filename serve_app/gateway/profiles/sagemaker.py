@@ -19,7 +19,7 @@ from serve_app.gateway import bodies
 from serve_app.gateway.listing import entry, listed, refused_write
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.site import Site, headers_of, json
-from serve_app.protocols import invocations, json_body
+from serve_app.protocols import invocations, json_body, tensor_bodies
 from serve_app.protocols.dialect import ANY
 
 _MIB = 1024 * 1024
@@ -98,11 +98,14 @@ def _described(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
 
 
 INVOKE = "/models/{endpoint:bare}/invoke"
+DIALECT = tensor_bodies.WithTensors(
+    invocations.SAGEMAKER, tensor_bodies.SAGEMAKER, invocations.marks
+)
 PROFILE = Profile(
     predictions=(
-        Spoken("/invocations", invocations.SAGEMAKER),
-        Spoken(INVOKE, invocations.SAGEMAKER),
+        Spoken("/invocations", DIALECT),
+        Spoken(INVOKE, DIALECT),
     ),
     pages=_pages,
-    refuse=invocations.SAGEMAKER.refuse,
+    refuse=DIALECT.refuse,
 )

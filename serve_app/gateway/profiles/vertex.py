@@ -9,9 +9,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.redirects import Redirects
 from serve_app.gateway.site import Settings, Site, json
-from serve_app.protocols import vertex
+from serve_app.protocols import tensor_bodies, vertex
 
+DIALECT = tensor_bodies.WithTensors(vertex.DIALECT, tensor_bodies.VERTEX)
+RAW = vertex.RawVertex(DIALECT)
 _DEPLOYED = "/v1/endpoints/{vertex:bare}/deployedModels/{deployed:bare}"
 _ENDPOINT = "/v1/projects/{project:bare}/locations/{location:bare}/endpoints/{endpoint:bare}"
 
@@ -21,8 +24,8 @@ def predictions(settings: Settings) -> tuple[Spoken, ...]:
     paths = [f"{_DEPLOYED}:predict", f"{_ENDPOINT}:predict"]
     if settings.predict_route is not None:
         paths.append(settings.predict_route)
-    spoken = tuple(Spoken(path, vertex.DIALECT) for path in paths)
-    return (*spoken, Spoken(f"{_ENDPOINT}:rawPredict", vertex.RAW))
+    spoken = tuple(Spoken(path, DIALECT, around=Redirects) for path in paths)
+    return (*spoken, Spoken(f"{_ENDPOINT}:rawPredict", RAW, around=Redirects))
 
 
 def pages(site: Site) -> Sequence[BaseRoute]:

@@ -14,7 +14,7 @@ REASONS = (
     # Values that overflow within a model, which says so itself.
     r"the model does not take these rows: (row \d+.*: )?the rows hold NaN or infinities",
     # The same output may be listed twice with different parameters.
-    r"'outputs' names the same output twice",
+    r"output '.*' already exists in request",
     # Labels have no order, so that there are no likeliest among them.
     r"'classification' orders numbers, and this output has none",
     # JSON Schema calls 3.0 an integer, too.

@@ -419,6 +419,24 @@ class TestReports:
         with pytest.raises(InvalidInput, match=r"^1 value breaks the schema of this endpoint: "):
             Schema(PATIENT, Policy()).validate(row(age="x"), 1)
 
+    def test_stop_looking_where_very_many_values_break(self) -> None:
+        schema = Schema(NUMBERS, Policy())
+        with pytest.raises(InvalidInput, match="at least 2020 values break") as refused:
+            schema.validate({"a": ["x"] * 5000, "b": ["y"] * 5000}, 5000)
+        details = refused.value.details
+        assert (details["total"], details["at_least"]) == (2020, True)
+        places = [(v["row"], v["column"]) for v in details["violations"]]
+        assert places == [(row, column) for row in range(10) for column in ("a", "b")]
+
+    def test_find_a_few_among_very_many_that_fit(self) -> None:
+        schema = Schema(NUMBERS, Policy())
+        values: list[object] = [1.5] * 5000
+        values[257] = values[4999] = "x"
+        with pytest.raises(InvalidInput, match="2 values break") as refused:
+            schema.validate({"a": values, "b": [1.5] * 5000}, 5000)
+        assert refused.value.details["total"] == 2
+        assert "at_least" not in refused.value.details
+
     def test_list_the_first_twenty_by_row_and_count_the_rest(self) -> None:
         schema = Schema(NUMBERS, Policy())
         with pytest.raises(InvalidInput) as refused:

@@ -128,3 +128,39 @@ async def test_a_small_body_cannot_grow_beyond_the_limit(encoding, pack):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5_000_000
+
+
+PACKED_NOTHING = [("gzip", gzip.compress(b"", mtime=0)), ("zstd", zstd.compress(b""))]
+
+
+@pytest.mark.parametrize(("encoding", "member"), PACKED_NOTHING)
+async def test_very_many_members_are_refused(encoding, member):
+    with pytest.raises(BadEncoding, match="more than 1000 members"):
+        await read(Sent(member * 1001, content_encoding=encoding), max_bytes=100_000)
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("zstd", zstd.compress)])
+@pytest.mark.parametrize("size", [1, 200, 70_000])
+async def test_members_are_one_content(encoding, pack, size):
+    members = [bytes([65 + i]) * size for i in range(20)]
+    packed = b"".join(map(pack, members))
+    assert await read(Sent(packed, content_encoding=encoding), max_bytes=2_000_000) == b"".join(
+        members
+    )
+
+
+async def test_zeros_behind_the_last_member_are_no_content():
+    # As `gzip.decompress` reads them, which stands for what tools do.
+    packed = gzip.compress(b"ab") + bytes(100)
+    assert gzip.decompress(packed) == b"ab"
+    assert await read(Sent(packed, content_encoding="gzip"), max_bytes=200) == b"ab"
+    with pytest.raises(BadEncoding, match="is not gzip"):
+        await read(Sent(packed + b"x", content_encoding="gzip"), max_bytes=200)
+
+
+async def test_content_that_asks_for_very_much_memory_is_refused():
+    options = {zstd.CompressionParameter.window_log: 27}
+    large = zstd.ZstdCompressor(options=options)
+    packed = large.compress(bytes(10)) + large.flush()
+    with pytest.raises(BadEncoding, match="is not zstd"):
+        await read(Sent(packed, content_encoding="zstd"), max_bytes=100)

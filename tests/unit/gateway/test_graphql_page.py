@@ -41,7 +41,10 @@ def test_the_page_runs_and_loads_nothing_but_what_is_in_it(client):
 
 def test_the_documentation_leads_to_the_page_and_back(client):
     assert 'href="/docs"' in client.send("GET", headers=BROWSER).text
-    assert 'href="/graphql"' in docs.page(openapi.document((), title="serve-app", version="1"))
+    described = openapi.document((), title="serve-app", version="1")
+    assert 'href="/graphql"' in docs.page(described)
+    # The page of a strict profile leads to nothing that the profile does not have.
+    assert "/graphql" not in docs.page(described, "/v2/docs/dataplane.json")
 
 
 def test_a_query_in_the_address_is_answered_in_a_browser_too(client):

@@ -1,7 +1,6 @@
 """Graphs behind the gateway: asked by their own names, in their own types and shapes."""
 
 import asyncio
-import itertools
 import json
 import socket
 
@@ -18,17 +17,9 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from serve_app.config import ControlSettings
-from serve_app.core.snapshot import Snapshot
-from serve_app.engine.assemble import Assembler
-from serve_app.engine.declare import declare
-from serve_app.engine.load import load
-from serve_app.engine.predict import Predictor
-from serve_app.engine.register import Candidate, register
 from serve_app.gateway import rpc
 from serve_app.gateway.site import Settings
-from serve_app.models.onnx_graph import empty_frame, read_graph
-from serve_app.registry.store import Registry
+from tests.graphs import identity, predictor_of, simple, simple_of
 from tests.unit.gateway.harness import Client, Failing
 
 RNG = np.random.default_rng(2)
@@ -37,52 +28,6 @@ FRAME = pd.DataFrame(X, columns=list("abcd"))
 THREE = np.where(X[:, 0] > 0.3, "hi", np.where(X[:, 1] > 0, "mid", "lo"))
 A = np.arange(16, dtype=np.int32).reshape(1, 16)
 B = np.ones((1, 16), dtype=np.int32)
-
-
-def made(nodes, inputs, outputs):
-    ends = [
-        [helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in some]
-        for some in (inputs, outputs)
-    ]
-    graph = helper.make_graph(nodes, "made", *ends)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return model.SerializeToString()
-
-
-def simple():
-    """Triton's example: a sum and a difference."""
-    return made(
-        [
-            helper.make_node("Add", ["INPUT0", "INPUT1"], ["OUTPUT0"]),
-            helper.make_node("Sub", ["INPUT0", "INPUT1"], ["OUTPUT1"]),
-        ],
-        [(f"INPUT{j}", TensorProto.INT32, [1, 16]) for j in (0, 1)],
-        [(f"OUTPUT{j}", TensorProto.INT32, [1, 16]) for j in (0, 1)],
-    )
-
-
-def simple_string():
-    """Triton's other example: the same, of numbers in text."""
-    nodes = [
-        helper.make_node("Cast", [f"INPUT{j}"], [f"n{j}"], to=TensorProto.INT32) for j in (0, 1)
-    ]
-    nodes += [helper.make_node("Add", ["n0", "n1"], ["sum"])]
-    nodes += [helper.make_node("Sub", ["n0", "n1"], ["less"])]
-    nodes += [helper.make_node("Cast", ["sum"], ["OUTPUT0"], to=TensorProto.STRING)]
-    nodes += [helper.make_node("Cast", ["less"], ["OUTPUT1"], to=TensorProto.STRING)]
-    return made(
-        nodes,
-        [(f"INPUT{j}", TensorProto.STRING, [None, 16]) for j in (0, 1)],
-        [(f"OUTPUT{j}", TensorProto.STRING, [None, 16]) for j in (0, 1)],
-    )
-
-
-def identity(kind, shape):
-    return made(
-        [helper.make_node("Identity", ["INPUT0"], ["OUTPUT0"])],
-        [("INPUT0", kind, shape)],
-        [("OUTPUT0", kind, shape)],
-    )
 
 
 def iris(estimator=None, embedded=False, **options):
@@ -100,7 +45,7 @@ def iris(estimator=None, embedded=False, **options):
 MATRIX = {"options": {"zipmap": False}}
 GRAPHS = {
     "simple": (simple(), None),
-    "simple_string": (simple_string(), None),
+    "simple_string": (simple_of(TensorProto.STRING), None),
     "simple_identity": (identity(TensorProto.STRING, [None, None]), None),
     "image": (identity(TensorProto.FLOAT, [None, 2, 3, None]), None),
     "iris": (iris(**MATRIX), FRAME),
@@ -112,24 +57,7 @@ GRAPHS = {
 
 @pytest.fixture(scope="module")
 def predictor_and_models():
-    store = Registry("memory://graphs-behind-the-gateway")
-    loaded = {}
-    for name, (content, frame) in GRAPHS.items():
-        graph = read_graph(content)
-        given = empty_frame(graph) if frame is None else frame
-        register(store, Candidate(name, graph, given))
-        loaded[f"{name}@1"] = load(store, name, 1).model
-    numbers = itertools.count(1)
-    predictor = Predictor(clock=lambda: 0.0, ids=lambda: f"id-{next(numbers)}")
-    endpoints = {name: {"route": {"kind": "single", "model": f"{name}@1"}} for name in GRAPHS}
-    endpoints["cached"] = {
-        "route": {"kind": "single", "model": "simple_string@1"}, "cache": {"rows": 9, "ttl_s": 9},
-    }  # fmt: skip
-    declared = declare(ControlSettings.model_validate({"endpoints": endpoints}), store.manifest)
-    models = Failing(loaded, clock=lambda: 0.0)
-    assembler = Assembler(replicas=models, inline=models, clock=lambda: 0.0)
-    predictor.swap(assembler.stages(Snapshot(1, "hash", declared.checked())))
-    return predictor, models
+    return predictor_of(GRAPHS, Failing, "memory://graphs-behind-the-gateway")
 
 
 @pytest.fixture
@@ -344,8 +272,10 @@ def test_a_tensor_of_another_shape_or_an_unknown_output_is_refused(client):
     two = {"name": "INPUT1", "shape": [1, 16], "datatype": "INT32", "data": [0] * 16}
     answer = client.send("POST", "/v2/models/simple/infer", json={"inputs": [one, two]})
     assert answer.status_code == 400
-    assert "the graph takes [rows, 16]" in answer.text
-    body = {"inputs": [two], "outputs": [{"name": "OUTPUT7"}]}
+    said = "unexpected shape for input 'INPUT0' for model 'simple'. Expected [-1,16], got [1,8]"
+    assert answer.json()["error"] == f"{said}: the graph takes [rows, 16]"
+    whole = {**two, "name": "INPUT0"}
+    body = {"inputs": [whole, two], "outputs": [{"name": "OUTPUT7"}]}
     answer = client.send("POST", "/v2/models/simple/infer", json=body)
     assert "OUTPUT0, OUTPUT1" in answer.text
 

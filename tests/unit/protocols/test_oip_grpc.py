@@ -9,6 +9,7 @@ import pytest
 from tritonclient.grpc import service_pb2
 
 from serve_app.core.messages import Answer, Payload, Prediction, Request, Response
+from serve_app.core.signature import Column, Output, Signature
 from serve_app.errors import BadEncoding, InvalidInput, TooLarge
 from serve_app.protocols.oip_grpc import decode, encode
 from serve_app.protocols.oip_messages import message
@@ -120,12 +121,25 @@ def test_an_output_that_nobody_has_is_refused() -> None:
         decode(REQUEST(inputs=[one], outputs=[output]), NAMES, max_rows=9)
 
 
+def response_to(request: Any, prediction: Prediction, signature: Signature | None = None) -> Any:
+    """What Triton's own messages read out of an answer to a request."""
+    payload = decode(request, NAMES, max_rows=9, signature=signature)
+    response = Response(
+        Request("risk", payload, "r-1"), "p-1", 7, Answer(prediction, ("a@1",)), ("a", "b")
+    )
+    return service_pb2.ModelInferResponse.FromString(encode(response).SerializeToString())
+
+
+BOTH = Prediction(np.array(["b"]), np.array([[0.25, 0.75]]))
+TYPED = tensor("age", "BOOL", [1], bool_contents=[True])
+
+
+def raw_request(**fields: Any) -> Any:
+    return REQUEST(inputs=[tensor("age", "BOOL", [1])], raw_input_contents=[b"\x01"], **fields)
+
+
 def test_tritons_own_messages_have_the_same_fields() -> None:
-    answer = Answer(Prediction(np.array(["b"]), np.array([[0.25, 0.75]])), ("a@1",))
-    request = REQUEST(id="call-1", inputs=[tensor("age", "BOOL", [1], bool_contents=[True])])
-    payload = decode(request, NAMES, max_rows=9)
-    response = Response(Request("risk", payload, "r-1"), "p-1", 7, answer, ("a", "b"))
-    theirs = service_pb2.ModelInferResponse.FromString(encode(response).SerializeToString())
+    theirs = response_to(raw_request(id="call-1"), BOTH)
     assert (theirs.model_name, theirs.model_version, theirs.id) == ("risk", "a@1", "call-1")
     assert [(o.name, o.datatype, list(o.shape)) for o in theirs.outputs] == [
         ("predict", "BYTES", [1]),
@@ -133,8 +147,68 @@ def test_tritons_own_messages_have_the_same_fields() -> None:
     ]
     assert theirs.raw_output_contents[0] == b"\x01\x00\x00\x00b"
     assert np.frombuffer(theirs.raw_output_contents[1]).tolist() == [0.25, 0.75]
+    assert not any(output.HasField("contents") for output in theirs.outputs)
     assert theirs.parameters["snapshot"].int64_param == 7
     assert theirs.parameters["prediction_id"].string_param == "p-1"
     sent = service_pb2.ModelInferRequest(model_name="risk", model_version="1", id="x")
     ours = REQUEST.FromString(sent.SerializeToString())
     assert (ours.model_name, ours.model_version, ours.id) == ("risk", "1", "x")
+
+
+@pytest.mark.parametrize(
+    ("values", "datatype", "field"),
+    [
+        (np.array(["ä", ""], dtype=object), "BYTES", "bytes_contents"),
+        (np.array([3, -4]), "INT64", "int64_contents"),
+        (np.array([True, False], dtype=object), "BOOL", "bool_contents"),
+        (np.array([0.5, -1e300]), "FP64", "fp64_contents"),
+    ],
+)
+def test_who_writes_typed_contents_is_answered_with_such(
+    values: Any, datatype: str, field: str
+) -> None:
+    theirs = response_to(REQUEST(inputs=[TYPED]), Prediction(values))
+    (output,) = theirs.outputs
+    expected = [v.encode() for v in values] if datatype == "BYTES" else values.tolist()
+    assert output.datatype == datatype
+    assert list(getattr(output.contents, field)) == expected
+    assert not theirs.raw_output_contents
+
+
+def flag(value: bool) -> Any:
+    return message("InferParameter")(bool_param=value)
+
+
+OWN = Output("tensors", columns=(Column("OUTPUT0", "int32", shape=(2,)),))
+GRAPH = Signature((Column("age", "bool"), Column("sex", "string")), OWN)
+SUM = Prediction(
+    np.array([None], dtype=object), tensors={"OUTPUT0": np.array([[1, 2]], dtype=np.int32)}
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "raw"),
+    [
+        ({}, False),
+        ({"outputs": [{"name": "OUTPUT0"}]}, True),
+        ({"parameters": {"binary_data_output": flag(True)}}, True),
+        ({"parameters": {"binary_data_output": flag(False)}}, False),
+        ({"outputs": [{"name": "OUTPUT0", "parameters": {"binary_data": flag(False)}}]}, False),
+        ({"outputs": [{"name": "OUTPUT0", "parameters": {"binary_data": flag(True)}}]}, True),
+    ],
+)
+def test_a_graphs_own_outputs_are_raw_for_who_names_them_or_asks(fields: Any, raw: bool) -> None:
+    theirs = response_to(REQUEST(inputs=[TYPED], **fields), SUM, GRAPH)
+    (output,) = theirs.outputs
+    assert (output.name, output.datatype, list(output.shape)) == ("OUTPUT0", "INT32", [1, 2])
+    if raw:
+        assert np.frombuffer(theirs.raw_output_contents[0], "<i4").tolist() == [1, 2]
+    assert list(output.contents.int_contents) == ([] if raw else [1, 2])
+    assert len(theirs.raw_output_contents) == raw
+
+
+def test_outputs_that_every_endpoint_has_are_typed_for_who_writes_typed() -> None:
+    request = REQUEST(inputs=[TYPED], outputs=[{"name": "predict_proba"}, {"name": "output-0"}])
+    theirs = response_to(request, BOTH)
+    assert [list(o.contents.fp64_contents) for o in theirs.outputs] == [[0.25, 0.75], []]
+    assert list(theirs.outputs[1].contents.bytes_contents) == [b"b"]

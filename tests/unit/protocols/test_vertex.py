@@ -37,17 +37,13 @@ def answered(dialect: Any, payload: Payload, prediction: Prediction = SHARES) ->
     return reply
 
 
-@pytest.mark.parametrize(
-    ("dialect", "body", "form"),
-    [(DIALECT, BODY, False), (RAW, BODY, False), (RAW, wrapped(BODY), True)],
-)
-def test_rows_and_parameters_are_read(dialect: Any, body: Any, form: bool) -> None:
+@pytest.mark.parametrize(("dialect", "body"), [(DIALECT, BODY), (RAW, BODY), (RAW, wrapped(BODY))])
+def test_rows_and_parameters_are_read(dialect: Any, body: Any) -> None:
     payload = dialect.decode(call(body))
     columns = {name: list(values) for name, values in payload.columns.items()}
     assert columns == {"age": [63.0, 41.0], "sex": ["f", "m"]}
     assert payload.rows == 2
     assert payload.keys == {"patient_id": "p-1"}
-    assert payload.form is form
 
 
 def test_rows_may_be_lists() -> None:

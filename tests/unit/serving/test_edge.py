@@ -1,4 +1,7 @@
-"""What a replica's server is wrapped in, once its arguments are known."""
+"""What Serve calls of ours before its own code."""
+
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -8,6 +11,18 @@ from serve_app.config import CorsSettings
 from serve_app.serving import edge
 
 PAGE = "https://app.example.com"
+CODE = """
+import ray.exceptions
+from serve_app.serving.edge import plain_messages
+
+plain_messages()
+try:
+    raise ValueError("broken")
+except ValueError as error:
+    said = "Traceback (most recent):\\nValueError: broken"
+    failed = ray.exceptions.RayTaskError("f", said, error)
+print(repr(str(failed)))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +48,11 @@ async def test_a_listed_page_reads_what_serve_itself_answers():
 
 async def test_unless_a_configuration_says_so_no_page_does():
     assert "access-control-allow-origin" not in (await answered()).headers
+
+
+def test_errors_of_other_processes_have_no_colours_in_the_controllers_messages():
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "ValueError: broken" in done.stdout
+    assert "x1b" not in done.stdout

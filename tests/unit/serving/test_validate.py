@@ -80,13 +80,13 @@ def test_every_config_of_the_project_is_valid_and_says_what_it_is_for(home, path
         (
             "            key: patient_id",
             "            kye: patient_id",
-            "applications.1.deployments.0.user_config.endpoints.diagnosis.route.split.kye",
+            "applications.1.deployments.0.user_config.endpoints.diagnosis.route.kye",
             "key",
         ),
         (
             "model: diagnosis-forest@1, weight: 10",
             "model: diagnosis-forest@1, wieght: 10",
-            "applications.1.deployments.0.user_config.endpoints.diagnosis.route.split.variants.1.wieght",
+            "applications.1.deployments.0.user_config.endpoints.diagnosis.route.variants.1.wieght",
             "weight",
         ),
     ],
@@ -96,7 +96,8 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_one(check, old, n
     assert text != SPLIT
     at = line_of(text, new.strip())
     wanted = f"line {at}: {key}: "
-    (found,) = [finding for finding in check(text) if finding.startswith(wanted)]
+    (found,) = check(text)
+    assert found.startswith(wanted)
     assert f"Did you mean {nearest!r}?" in found
 
 

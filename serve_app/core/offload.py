@@ -1,0 +1,36 @@
+"""Work that takes more than a few milliseconds, beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LARGE_BYTES = 64 * 1024
+"""Reading a longer body takes more than a millisecond or two."""
+LARGE_CELLS = 10_000
+"""So does looking at more values than that, or writing them."""
+
+
+class Offload:
+    """Runs functions in an executor while the event loop goes on; without one, in place.
+
+    Handing a function over takes about 0.1 ms, so that short ones are better called directly.
+    """
+
+    def __init__(self, executor: Executor | None = None) -> None:
+        self._executor = executor
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the function returns; raises what it raises."""
+        if self._executor is None:
+            return function(*args, **kwargs)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
+
+
+IN_PLACE = Offload()
