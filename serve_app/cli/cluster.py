@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import output
+from serve_app.cli import output, ports
 from serve_app.errors import NotReady
 
 if TYPE_CHECKING:
     from serve_app.serving.cluster import Running
 
 Command = Callable[..., Any]
-USUAL_HTTP_PORT = 8000
-USUAL_DASHBOARD_PORT = 8265
 PROXIES = ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY")
 
 
@@ -36,17 +34,8 @@ def _node_options(command: Command) -> Command:
             show_default=True,
             help="This machine's address in the cluster. Ray has no password: a private network.",
         ),
-        click.option(
-            "--http-port",
-            default=USUAL_HTTP_PORT,
-            show_default=True,
-            help="Where clients send requests.",
-        ),
-        click.option(
-            "--internal-ports",
-            type=int,
-            help="First of a row of 8 free ports for Ray and HAProxy.  [default: the usual]",
-        ),
+        ports.http,
+        ports.internal,
         click.option("--cpus", type=int, help="CPUs that replicas may share.  [default: all]"),
         click.option(
             "--object-store-mb", default=200, show_default=True, help="Ray's object store."
@@ -62,9 +51,7 @@ def _node_options(command: Command) -> Command:
 
 @cluster.command()
 @_node_options
-@click.option(
-    "--dashboard-port", default=USUAL_DASHBOARD_PORT, show_default=True, help="The Ray dashboard."
-)
+@ports.dashboard
 def start(
     state: str,
     http_port: int,
@@ -81,22 +68,22 @@ def start(
     from serve_app.serving.cluster import Cluster, Options
     from serve_app.serving.environment import Ports
 
-    ports = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
+    chosen = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
-        running = Cluster(Path(state)).start(Options(ports=ports, home=Path.cwd(), **node))
+        running = Cluster(Path(state)).start(Options(ports=chosen, home=Path.cwd(), **node))
     click.echo(f"Ray dashboard  {running.dashboard_url}")
     click.echo(f"HTTP           {running.http_url}   (answers once a config is deployed)")
     for name, what in _notes(running, os.environ):
         click.echo(f"{name:15}{what}")
-    click.echo("next           serve-app deploy configs/local.yaml")
+    click.echo("next           serve-app serve NAME PATH …, or serve-app deploy configs/local.yaml")
 
 
 def _notes(running: Running, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """What else must be known where this cluster, or the way to it, is not the usual one."""
-    if running.http_port != USUAL_HTTP_PORT:
+    if running.http_port != ports.USUAL_HTTP:
         yield "configs", f"must say http_options: {{port: {running.http_port}}}"
-    if running.dashboard_port != USUAL_DASHBOARD_PORT:
-        yield "serve deploy", f"needs export RAY_DASHBOARD_ADDRESS={running.dashboard_url}"
+    if running.dashboard_port != ports.USUAL_DASHBOARD:
+        yield "serve deploy", f"needs {output.serve_address(running.dashboard_url)}"
     excepted = [environment.get(name, "") for name in ("no_proxy", "NO_PROXY")]
     proxied = any(environment.get(name) for name in PROXIES)
     if proxied and not any("127.0.0.1" in said or said == "*" for said in excepted):
@@ -117,9 +104,9 @@ def join(address: str, state: str, http_port: int, internal_ports: int | None, *
     from serve_app.serving.cluster import Cluster, Options
     from serve_app.serving.environment import Ports
 
-    ports = Ports(http=http_port, first=internal_ports)
+    chosen = Ports(http=http_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
-        Cluster(Path(state)).join(address, Options(ports=ports, home=Path.cwd(), **node))
+        Cluster(Path(state)).join(address, Options(ports=chosen, home=Path.cwd(), **node))
     click.echo(
         f"this machine belongs to the cluster at {address}; serve-app cluster stop ends that"
     )

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import output, web
-from serve_app.cli.deploy import serve_deploy
+from serve_app.cli import output, ports
+from serve_app.cli.deploy import serve_deploy, wait_visibly
 from serve_app.cli.examples import train
 from serve_app.cli.predict import prediction_rows
-from serve_app.cli.readiness import wait_until_ready
 from serve_app.cli.validate import require_valid
 from serve_app.config import HOME_VARIABLE
 from serve_app.registry.store import Registry
+from serve_app.serving import web
 from serve_app.serving.cluster import Cluster, Options, Running
 from serve_app.serving.environment import Ports
 
@@ -32,9 +32,7 @@ ROWS = 8
 
 @click.command()
 @output.option_state
-@click.option("--http-port", default=8000, show_default=True, help="Where clients send requests.")
-@click.option("--dashboard-port", default=8265, show_default=True, help="The Ray dashboard.")
-@click.option("--internal-ports", type=int, help="First of a row of 8 free ports.")
+@ports.of_the_head
 def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | None) -> None:
     """Train, register, start, deploy and predict; leave it running.
 
@@ -45,9 +43,9 @@ def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | 
     cluster = Cluster(Path(state))
     already = cluster.running()
     _step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
-    ports = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
+    chosen = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
-        running = cluster.start(Options(ports=ports, home=Path.cwd()))
+        running = cluster.start(Options(ports=chosen, home=Path.cwd()))
     try:
         _deploy(config_for(running.http_port, Path(state)), running)
     except BaseException:
@@ -65,7 +63,7 @@ def _deploy(config: Path, running: Running) -> None:
     with output.progress().status("serve deploy …"):
         serve_deploy(config, running)
     _step("wait until every application runs and HAProxy sees the gateway")
-    wait_until_ready(running, config, timeout_s=READY_TIMEOUT_S)
+    wait_visibly(running, config, timeout_s=READY_TIMEOUT_S)
 
 
 def config_for(http_port: int, state: Path) -> Path:
@@ -138,6 +136,8 @@ def _what_next(running: Running, row: dict[str, Any]) -> None:
     click.echo(f"{us} status")
     click.echo(f"{us} endpoints set-weights diagnosis diagnosis-xgb@1=50 diagnosis-forest@1=50")
     click.echo(f"{us} cluster stop   (or: make down)")
+    click.echo("\nBefore you use Ray's own command `serve`, tell it where this cluster is:\n")
+    click.echo(output.serve_address(running.dashboard_url))
 
 
 def _step(text: str) -> None:

@@ -12,14 +12,16 @@ from pathlib import Path
 import click
 import yaml
 
-from serve_app.cli import output, web
-from serve_app.cli.readiness import wait_until_ready
+from serve_app.cli import output
 from serve_app.cli.validate import require_valid
 from serve_app.config import HOME_VARIABLE
 from serve_app.errors import Conflict
+from serve_app.serving import declaration, web
 from serve_app.serving.attempts import until_taken
 from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.messages import plain
 from serve_app.serving.proxies import past_proxies
+from serve_app.serving.readiness import wait_until_ready
 
 
 @click.command()
@@ -42,9 +44,33 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
     with output.progress().status("serve deploy …"):
         serve_deploy(Path(file), running)
     if wait:
-        wait_until_ready(running, Path(file), timeout_s=timeout_s)
+        wait_visibly(running, Path(file), timeout_s=timeout_s)
     state_words = "deployed" if wait else "handed to Serve (serve-app status tells how far it is):"
     click.echo(f"{state_words} {file}; documentation: {running.http_url}/docs")
+
+
+def wait_visibly(running: Running, file: Path, *, timeout_s: float) -> None:
+    """Return once what a file declares is in effect, and show meanwhile what is missing.
+
+    Raises:
+        ServerFault: an application failed; says which and why.
+        NotReady: it took longer than `timeout_s`; says what is not in effect yet.
+    """
+    declared = yaml.safe_load(file.read_text())
+    with output.progress().status("waiting …") as status:
+        wait_until_ready(running, declared, timeout_s=timeout_s, tell=status.update)
+
+
+def _warn_of_ends(running: Running, file: Path) -> None:
+    """Say which endpoints answer now and will not when the file is deployed."""
+    details = web.get(f"{running.dashboard_url}/api/serve/applications/")
+    answering = declaration.endpoints(declaration.from_serve(details))
+    ending = sorted(set(answering) - set(declaration.endpoints(yaml.safe_load(file.read_text()))))
+    if ending:
+        output.warn(
+            f"{file} does not declare {', '.join(ending)}, so that they answer no more from now "
+            "on; serve-app init --running writes a config of all that runs"
+        )
 
 
 def serve_deploy(
@@ -52,11 +78,14 @@ def serve_deploy(
 ) -> None:
     """Run Ray's own `serve deploy`, again where the machine was too busy for it.
 
+    Endpoints that end with the file are warned of.
+
     Raises:
         Conflict: the file says what a running cluster cannot take.
         ServerFault: it refused, or Ray's own processes died each time.
     """
     refuse_fixed(file, running)
+    _warn_of_ends(running, file)
     until_taken(lambda: _once(file, running), str(file), warn=output.warn, sleep=sleep)
 
 
@@ -92,4 +121,4 @@ def _once(file: Path, running: Running) -> str | None:
         text=True,
         check=False,
     )
-    return None if done.returncode == 0 else (done.stderr or done.stdout).strip()
+    return None if done.returncode == 0 else plain(done.stderr or done.stdout).strip()

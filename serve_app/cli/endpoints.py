@@ -8,16 +8,18 @@ from typing import Any
 
 import click
 
-from serve_app.cli import output, web
+from serve_app.cli import output
+from serve_app.cli.completion import complete_endpoint
 from serve_app.cli.status import endpoint_rows
 from serve_app.errors import NotFound
+from serve_app.serving import web
 from serve_app.serving.cluster import Cluster, Running
 from serve_app.serving.proxies import past_proxies
 
 
 @click.group()
 def endpoints() -> None:
-    """See endpoints and change the weights of their variants."""
+    """See, add and remove endpoints, and change the weights of their variants."""
 
 
 @endpoints.command("list")
@@ -37,7 +39,7 @@ def list_(state: str, as_json: bool) -> None:
 
 
 @endpoints.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_endpoint)
 @output.option_state
 @output.as_json
 def show(name: str, state: str, as_json: bool) -> None:
@@ -80,8 +82,79 @@ def column_rows(columns: list[dict[str, Any]]) -> list[list[Any]]:
     ]
 
 
-@endpoints.command("set-weights")
+@endpoints.command()
 @click.argument("name")
+@click.option(
+    "--model",
+    required=True,
+    metavar="MODEL[@VERSION|@ALIAS]",
+    help="The version that answers; the newest when none is named.",
+)
+@click.option(
+    "--placement",
+    type=click.Choice(["inline", "replicas"]),
+    default="inline",
+    show_default=True,
+    help="Compute in the gateway, or in replicas of the version's own.",
+)
+@click.option(
+    "--preprocess", metavar="MODEL[@VERSION|@ALIAS]", help="A transformer that runs before it."
+)
+@click.option(
+    "--fallback", metavar="MODEL[@VERSION|@ALIAS]", help="A version that answers where it fails."
+)
+@click.option(
+    "--answer-within-s",
+    type=click.FloatRange(min=0, min_open=True),
+    help="The endpoint's timeout_s.  [default: 10]",
+)
+@click.option("--allow-pickle", is_flag=True, help="Load pickles, in replicas: they can run code.")
+@click.option("--replace", is_flag=True, help="Take the place of an endpoint of this name.")
+@click.option(
+    "--timeout-s", "--timeout", default=180.0, show_default=True, help="How long to wait."
+)
+@output.option_state
+def add(name: str, state: str, timeout_s: float, **given: Any) -> None:
+    """Let an endpoint NAME answer with a registered version, from now on.
+
+    Everything else goes on meanwhile. The next `serve-app deploy` of a file supersedes it;
+    `serve-app init --running` writes it down.
+    """
+    from serve_app.cli.endpoint_settings import Wanted, added
+
+    running = Cluster(Path(state)).require()
+    with output.progress().status("…") as status:
+        version = added(running, name, Wanted(**given), _waiting(status, timeout_s))
+    click.echo(f"{name} is answered by {version}: {running.http_url}/v1/models/{name}:predict")
+
+
+@endpoints.command()
+@click.argument("name", shell_complete=complete_endpoint)
+@click.option(
+    "--timeout-s", "--timeout", default=180.0, show_default=True, help="How long to wait."
+)
+@output.option_state
+def remove(name: str, state: str, timeout_s: float) -> None:
+    """Let an endpoint NAME answer no more, and end the applications that only it needs.
+
+    Everything else goes on meanwhile. The next `serve-app deploy` of a file supersedes it.
+    """
+    from serve_app.serving import changes
+
+    running = Cluster(Path(state)).require()
+    with output.progress().status("…") as status, changes.alone(running):
+        changes.remove_endpoint(running, name, wait=_waiting(status, timeout_s))
+    click.echo(f"{name} answers no more")
+
+
+def _waiting(status: Any, timeout_s: float) -> Any:
+    from serve_app.serving.changes import Wait
+
+    return Wait(timeout_s, lambda what: status.update(f"{what} …"))
+
+
+@endpoints.command("set-weights")
+@click.argument("name", shell_complete=complete_endpoint)
 @click.argument("weights", nargs=-1, required=True, metavar="VERSION=WEIGHT...")
 @output.option_state
 def set_weights(name: str, weights: tuple[str, ...], state: str) -> None:

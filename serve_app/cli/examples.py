@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 
 from serve_app.cli import output
 from serve_app.registry.manifest import Manifest
-from serve_app.registry.store import Registry
+from serve_app.registry.store import Registry, current_user
 
 ORDER = ("diagnosis", "progression", "cultivar")
 
@@ -49,7 +47,7 @@ def train(store: Registry, examples: tuple[str, ...]) -> list[Manifest]:
                 status.update(f"{name}: training, cross-validating against a baseline …")
                 manifest = register(store, make())
                 store.set_alias(
-                    manifest.name, "champion", manifest.version, by=getpass.getuser(),
+                    manifest.name, "champion", manifest.version, by=current_user(),
                     reason="first version of the example",
                 )  # fmt: skip
                 found.append(manifest)

@@ -8,11 +8,12 @@ from dataclasses import asdict
 import click
 
 from serve_app.cli import output
+from serve_app.cli.completion import complete_endpoint
 from serve_app.engine.feedback import SqliteFeedback
 
 
 @click.command()
-@click.argument("endpoint", required=False)
+@click.argument("endpoint", required=False, shell_complete=complete_endpoint)
 @click.option("--records", is_flag=True, help="Print everything received, as JSON lines.")
 @output.option_state
 @output.as_json

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from serve_app import __version__
+from serve_app.cli.terminal import color
 from serve_app.errors import InvalidInput, ServeError
 
+LONGEST = 400
 COMMANDS = {
     "cluster": ("serve_app.cli.cluster:cluster", "Start and stop a local Ray cluster."),
+    "completion": ("serve_app.cli.shells:completion", "Let a shell complete commands and names."),
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
-    "endpoints": ("serve_app.cli.endpoints:endpoints", "See endpoints and change weights."),
+    "endpoints": ("serve_app.cli.endpoints:endpoints", "See, add, remove and weigh endpoints."),
     "feedback": ("serve_app.cli.feedback:feedback", "See what clients said of predictions."),
+    "init": ("serve_app.cli.init:init", "Write a config for what is registered."),
     "models": ("serve_app.cli.models:models", "See registered models and move aliases."),
     "predict": ("serve_app.cli.predict:predict", "Ask an endpoint about rows of a file."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),
+    "serve": ("serve_app.cli.serve:serve", "Serve one model, from its file to an answer."),
     "status": ("serve_app.cli.status:status", "See applications, replicas and endpoints."),
     "train-examples": ("serve_app.cli.examples:train_examples", "Train and register examples."),
     "validate": ("serve_app.cli.validate:validate", "Check a config before it is deployed."),
@@ -52,6 +62,16 @@ class Commands(click.Group):
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names of commands without importing them."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        names = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in sorted(COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
+        return [*names, *options]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -75,9 +95,12 @@ def cli(ctx: click.Context, debug: bool) -> None:
       serve-app deploy configs/local.yaml   validate, then `serve deploy`
       serve-app status                      applications, replicas, endpoints
       serve-app predict diagnosis --data rows.csv
+      serve-app serve churn model.skops --data train.csv --target churned
       serve-app cluster stop                stop everything
+      eval "$(serve-app completion bash)"   let the tab key complete commands and names
     """  # noqa: D301 - click looks for the character
     ctx.obj = debug
+    ctx.color = color()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -87,25 +110,42 @@ def main(arguments: list[str] | None = None) -> None:
     # Everywhere on the line, since nobody remembers where it belongs.
     given = [argument for argument in given if argument != "--debug"]
     try:
-        code = cli(given, standalone_mode=False, prog_name="serve-app")
+        with _quiet(debug=debug):
+            code = cli(given, standalone_mode=False, prog_name="serve-app")
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (ServeError, OSError) as error:
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing is left to be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        # Libraries raise whatever they like, and nobody outside can mend a traceback.
         if debug:
             raise
-        _explain(error)
+        _explain(error, given)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _explain(error: ServeError | OSError) -> None:
-    message = error.message if isinstance(error, ServeError) else str(error)
-    click.secho("error: ", fg="red", err=True, nl=False)
-    click.echo(message, err=True)
+@contextmanager
+def _quiet(*, debug: bool) -> Iterator[None]:
+    """Keep what libraries say to programmers from people, unless somebody asks for it."""
+    with warnings.catch_warnings():
+        if not debug and not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        yield
+
+
+def _explain(error: Exception, given: list[str]) -> None:
+    click.secho("error: ", fg="red", err=True, nl=False, color=color())
+    click.echo(_words(error, given), err=True, color=color())
     if isinstance(error, InvalidInput):
         violations: list[dict[str, Any]] = error.details.get("violations", [])
         for v in violations:
@@ -113,3 +153,15 @@ def _explain(error: ServeError | OSError) -> None:
             click.echo(
                 f"  {where}: {v['rule']}: expected {v['expected']}, got {v['seen']}", err=True
             )
+
+
+def _words(error: Exception, given: list[str]) -> str:
+    if isinstance(error, ServeError):
+        return error.message
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror is not None:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror}"
+    shown = said if len(said) <= LONGEST else f"{said[:LONGEST]} …"
+    doing = " ".join(["serve-app", *given[:2]])
+    return f"{doing}: {type(error).__name__}: {shown}; run it with --debug to see where"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import getpass
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from serve_app.cli import output
+from serve_app.cli.completion import complete_version
+from serve_app.cli.deletion import delete
 from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
 from serve_app.cli.xgboost_options import told
 from serve_app.core.signature import Output, Signature
-from serve_app.errors import NotFound
+from serve_app.registry.aliases import AliasMove
 from serve_app.registry.manifest import Compiled
-from serve_app.registry.store import Registry
+from serve_app.registry.named import named
+from serve_app.registry.store import Registry, current_user
 
 
 @click.group()
 def models() -> None:
-    """See registered models, verify versions, move aliases."""
+    """See registered models, verify versions, move aliases, delete."""
+
+
+models.add_command(delete)
 
 
 @models.command("list")
@@ -37,33 +43,45 @@ def list_(registry: str, as_json: bool) -> None:
     output.print_table(
         "Models",
         ["model", "versions", "newest", "flavour", "gives", "held-out metrics", "aliases"],
-        [list(row.values()) for row in rows],
+        [
+            [
+                row["model"],
+                len(row["versions"]),
+                row["newest"],
+                row["flavour"],
+                row["gives"],
+                ", ".join(f"{name} {_number(v)}" for name, v in row["metrics"].items()),
+                ", ".join(f"{alias}={version}" for alias, version in row["aliases"].items()),
+            ]
+            for row in rows
+        ],
     )
 
 
 def _line(store: Registry, name: str) -> dict[str, Any]:
+    """A model in JSON's types; a metric that could not be computed is null."""
     versions = store.versions(name)
-    newest = store.manifest(name, versions[-1]) if versions else None
-    metrics = newest.metrics.held_out if newest is not None and newest.metrics else {}
+    newest = store.manifest(name, versions[-1])
+    metrics = newest.metrics.model_dump(mode="json")["held_out"] if newest.metrics else {}
     return {
         "model": name,
-        "versions": len(versions),
-        "newest": versions[-1] if versions else None,
-        "flavour": newest.flavour if newest else None,
-        "gives": newest.signature.output.kind if newest else None,
-        "metrics": ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()),
-        "aliases": ", ".join(f"{a}={v}" for a, v in store.aliases(name).items()),
+        "versions": versions,
+        "newest": versions[-1],
+        "flavour": newest.flavour,
+        "gives": newest.signature.output.kind,
+        "metrics": metrics,
+        "aliases": store.aliases(name),
     }
 
 
 @models.command()
-@click.argument("reference", metavar="MODEL[@VERSION|@ALIAS]")
+@click.argument("reference", metavar="MODEL[@VERSION|@ALIAS]", shell_complete=complete_version)
 @output.option_registry
 @output.as_json
 def show(reference: str, registry: str, as_json: bool) -> None:
     """Show one version's manifest; the newest when none is named."""
     store = Registry(registry)
-    name, version = _resolve(store, reference)
+    name, version = named(store, reference)
     manifest = store.manifest(name, version)
     if as_json:
         output.print_json(manifest.model_dump(mode="json"))
@@ -156,48 +174,73 @@ def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.4f}"
 
 
-def _resolve(store: Registry, reference: str) -> tuple[str, int]:
-    if "@" in reference:
-        return store.resolve(reference)
-    versions = store.versions(reference)
-    if not versions:
-        known = store.models()
-        msg = f"there is no model {reference!r}; models: {', '.join(known) or 'none'}"
-        raise NotFound(msg, known=known)
-    return reference, versions[-1]
-
-
 @models.command()
-@click.argument("reference", metavar="MODEL@VERSION")
+@click.argument("reference", metavar="MODEL[@VERSION]", shell_complete=complete_version)
 @click.argument("alias_name", metavar="ALIAS", required=False)
+@click.option("--remove", is_flag=True, help="Let ALIAS name no version any more.")
 @click.option("--reason", help="Why it moves, for the history.")
 @output.option_registry
 @output.as_json
 def alias(
-    reference: str, alias_name: str | None, reason: str | None, registry: str, as_json: bool
+    reference: str,
+    alias_name: str | None,
+    remove: bool,
+    reason: str | None,
+    registry: str,
+    as_json: bool,
 ) -> None:
     """Let ALIAS (such as champion) name a version, or show a model's aliases and history."""
     store = Registry(registry)
+    if remove:
+        _remove_alias(store, reference, alias_name, reason, as_json=as_json)
+        return
     if alias_name is not None:
         name, version = store.resolve(reference)
-        store.set_alias(name, alias_name, version, by=getpass.getuser(), reason=reason)
-        click.echo(f"{name}@{alias_name} is now {name}@{version}")
+        move = store.set_alias(name, alias_name, version, by=current_user(), reason=reason)
+        words = f"{name}@{alias_name} is now {name}@{version}"
+        _moved(alias_name, move, words, as_json=as_json)
         return
     name = reference.partition("@")[0]
-    rows = [
-        [a, move.version, move.previous, str(move.moved_at), move.by, move.reason]
-        for a in store.aliases(name)
-        for move in store.alias_history(name, a)
+    moves = [
+        {"alias": alias, **asdict(move)}
+        for alias, history in store.alias_histories(name).items()
+        for move in history
     ]
-    heads = ["alias", "version", "previous", "moved_at", "by", "reason"]
     if as_json:
-        output.print_json([dict(zip(heads, row, strict=True)) for row in rows])
+        output.print_json(moves)
         return
-    output.print_table(f"Aliases of {name}", heads, rows)
+    heads = ["alias", "version", "previous", "moved_at", "by", "reason"]
+    output.print_table(f"Aliases of {name}", heads, [[m[h] for h in heads] for m in moves])
+
+
+def _remove_alias(
+    store: Registry,
+    reference: str,
+    alias_name: str | None,
+    reason: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    name, _, named = reference.partition("@")
+    wanted = alias_name or named
+    if not wanted:
+        msg = f"Which alias of {name}? Write: serve-app models alias {name} ALIAS --remove"
+        raise click.UsageError(msg)
+    move = store.remove_alias(name, wanted, by=current_user(), reason=reason)
+    _moved(wanted, move, f"{name}@{wanted} names no version any more", as_json=as_json)
+
+
+def _moved(alias_name: str, move: AliasMove, words: str, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"alias": alias_name, **asdict(move)})
+    else:
+        click.echo(words)
 
 
 @models.command()
-@click.argument("references", metavar="MODEL[@VERSION]...", nargs=-1)
+@click.argument(
+    "references", metavar="MODEL[@VERSION]...", nargs=-1, shell_complete=complete_version
+)
 @click.option("--allow-pickle", is_flag=True, help="Load pickles too, which can run any code.")
 @output.option_registry
 def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> None:
@@ -207,12 +250,12 @@ def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> No
     store = Registry(registry)
     wanted = references or tuple(store.models())
     for reference in wanted:
-        named = "@" in reference
+        one = "@" in reference
         found = (
-            [_resolve(store, reference)]
-            if named
+            [named(store, reference)]
+            if one
             else [(reference, version) for version in store.versions(reference)]
-            or [_resolve(store, reference)]
+            or [named(store, reference)]
         )
         for name, version in found:
             manifest = store.manifest(name, version)

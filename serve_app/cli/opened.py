@@ -13,6 +13,8 @@ from typing import Any
 class Opened:
     """How to read the estimator, the MLflow directory if it is one, and its own modules.
 
+    `folder` is the one that the file or directory lies in.
+
     `warning` is there when the file is from another version of its library.
     """
 
@@ -20,6 +22,7 @@ class Opened:
     directory: Any
     code: Any
     warning: str | None
+    folder: Path
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def opened(
         return read_model(path, trust=trusted, allow_pickle=allow_pickle)
 
     with importable(own), said_first(str(path), trained):
-        yield Opened(estimator, directory, own, compared(str(path), trained))
+        yield Opened(estimator, directory, own, compared(str(path), trained), path.resolve().parent)
 
 
 def _consented(code: Any, trust: Sequence[str], *, allow_pickle: bool) -> Any:

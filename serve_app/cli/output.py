@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,18 +16,20 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from serve_app.cli.terminal import color
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
 def console() -> Console:
     """Standard output for people; as wide as needed where it is no terminal."""
-    made = Console(highlight=False)
-    return made if made.is_terminal else Console(highlight=False, width=160)
+    made = Console(highlight=False, force_terminal=color())
+    return made if sys.stdout.isatty() else Console(highlight=False, width=160)
 
 
 def progress() -> Console:
-    """Standard error, for what is going on."""
-    return Console(stderr=True, highlight=False)
+    """Standard error, for what is going on: silent where escape codes are not wanted."""
+    return Console(stderr=True, highlight=False, force_terminal=color())
 
 
 class _ToStatus(logging.Handler):
@@ -54,14 +58,27 @@ def progress_of(logger: str, status: Status) -> Iterator[None]:
         log.setLevel(before)
 
 
+def serve_address(dashboard_url: str) -> str:
+    """What tells Ray's own command `serve` of a shell where to deploy to."""
+    return f"export RAY_DASHBOARD_ADDRESS={dashboard_url}"
+
+
 def warn(message: str) -> None:
     """Say on standard error what somebody should know who goes on."""
-    click.echo(click.style(f"warning: {message}", fg="yellow"), err=True)
+    click.secho(f"warning: {message}", fg="yellow", err=True, color=color())
 
 
 def print_json(body: Any) -> None:
-    """Print JSON and nothing else."""
-    click.echo(json.dumps(body, indent=2, default=str))
+    """Print JSON and nothing else; numbers for which JSON has no word are null."""
+    click.echo(json.dumps(_finite(body), indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -78,6 +95,7 @@ def option_state(function: Callable[..., Any]) -> Callable[..., Any]:
     """The folder that knows the cluster."""
     return click.option(
         "--state",
+        type=click.Path(file_okay=False),
         default="./state",
         show_default=True,
         envvar="SERVE_APP_STATE",

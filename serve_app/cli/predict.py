@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
 import click
 
-from serve_app.cli import output, web
+from serve_app.cli import output
+from serve_app.cli.completion import complete_endpoint
+from serve_app.cli.rows import read_rows, without
+from serve_app.cli.scores import scores
 from serve_app.core.messages import PREDICT, RAW_SCORES
-from serve_app.errors import BadEncoding
+from serve_app.serving import web
 from serve_app.serving.cluster import Cluster
 
 
 @click.command()
-@click.argument("endpoint")
+@click.argument("endpoint", shell_complete=complete_endpoint)
 @click.option(
     "--data",
     required=True,
     type=click.Path(exists=True, dir_okay=False),
-    help="A CSV file with a header, a JSON list of rows, or JSON lines.",
+    help="CSV or TSV with a header, Parquet or Feather, a JSON list of rows, or JSON lines; all "
+    "but Parquet and Feather may be compressed.",
+)
+@click.option(
+    "--target",
+    help="The column of the data that is predicted: it is not sent, but held against the "
+    "answers. Of several things, their columns with commas between.",
+)
+@click.option(
+    "--dtypes",
+    multiple=True,
+    metavar="COLUMN=TYPE,…",
+    help="Types of columns of a CSV, as for register. What the endpoint takes as text is text.",
+)
+@click.option(
+    "--na-values", multiple=True, metavar="WORD,…", help="The words that are gaps in a CSV."
 )
 @click.option("--url", help="The gateway's address.  [default: the running cluster's]")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first rows.")
@@ -35,27 +51,46 @@ def predict(
     endpoint: str,
     data: str,
     url: str | None,
-    limit: int | None,
     keys: tuple[str, ...],
-    raw_scores: bool,
     state: str,
+    raw_scores: bool,
     as_json: bool,
+    **reading: Any,
 ) -> None:
-    """Ask ENDPOINT about the rows of a file and print what it says."""
-    base = url or Cluster(Path(state)).require().http_url
-    rows = read_rows(Path(data))[:limit]
-    parameters = dict(key.partition("=")[::2] for key in keys)
+    """Ask ENDPOINT about the rows of a file and print what it says.
+
+    With --target also how right it is: accuracy of classes, MAE, RMSE and R2 of numbers.
+    """
+    parameters = dict(map(_key, keys))
+    base = _address(url) if url else Cluster(Path(state)).require().http_url
+    signature = _signature(base, endpoint)
+    rows, truth = _rows(data, signature, **reading)
     method = RAW_SCORES if raw_scores else PREDICT
     body = {"instances": rows, "parameters": parameters, "signature_name": method}
-    answer = web.post(f"{base}/v1/models/{endpoint}:predict", body)
-    if as_json:
-        output.print_json(answer)
-        return
-    said = "raw score" if raw_scores else "prediction"
+    answer = web.post(f"{base}/v1/models/{endpoint}:predict", body, keys=("predictions",))
+    with web.understood(base):
+        found = {}
+        if truth and not raw_scores:
+            found = scores(answer["predictions"], truth, signature["output"])
+        if as_json:
+            output.print_json({**answer, "truth": truth, "metrics": found} if truth else answer)
+            return
+        _print(endpoint, answer, truth, "raw score" if raw_scores else "prediction")
+    for name, metrics in found.items():
+        click.echo(f"{name}: {_listed(metrics)}")
+
+
+def _print(endpoint: str, answer: dict[str, Any], truth: dict[str, list[Any]], said: str) -> None:
+    heads = ["truth"] if len(truth) == 1 else [f"truth {name}" for name in truth]
+    columns = list(truth.values())
     output.print_table(
-        f"{endpoint}: {', '.join(answer['variants'])} under snapshot {answer['snapshot']}",
-        ["row", *prediction_heads(answer, said)],
-        prediction_rows(answer),
+        f"{endpoint}: {', '.join(answer.get('variants', []))} under snapshot "
+        f"{answer.get('snapshot')}",
+        ["row", *prediction_heads(answer, said), *heads],
+        [
+            [*row, *(None if column[i] is None else _shown(column[i]) for column in columns)]
+            for i, row in enumerate(prediction_rows(answer))
+        ],
     )
     for warning in answer.get("warnings", []):
         click.echo(
@@ -63,6 +98,51 @@ def predict(
             f"expected {warning['expected']}, got {warning['seen']}",
             err=True,
         )
+
+
+def _listed(metrics: dict[str, float]) -> str:
+    numbers = [f"{name} {value:.4g}" for name, value in metrics.items() if name != "rows"]
+    return ", ".join([*numbers, f"over {metrics['rows']:,} rows with a truth"])
+
+
+def _address(url: str) -> str:
+    """The address of a gateway, of which people may give host and port alone."""
+    return (url if "://" in url else f"http://{url}").rstrip("/")
+
+
+def _signature(base: str, endpoint: str) -> dict[str, Any]:
+    """What an endpoint takes and gives; nothing of one that is not there, which answers so."""
+    standing = web.get(f"{base}/v1/endpoints", keys=("endpoints",))
+    with web.understood(base):
+        signatures = {one["name"]: one["signature"] for one in standing["endpoints"]}
+        found: dict[str, Any] = {"inputs": [], "output": {}, **signatures.get(endpoint, {})}
+    return found
+
+
+def _rows(
+    data: str,
+    signature: dict[str, Any],
+    *,
+    target: str | None,
+    dtypes: tuple[str, ...],
+    na_values: tuple[str, ...],
+    limit: int | None,
+) -> tuple[list[Any], dict[str, list[Any]]]:
+    """The rows that are sent, and what is true of them where the file says it."""
+    texts = [column["name"] for column in signature["inputs"] if column["dtype"] == "string"]
+    read = read_rows(Path(data), (dtypes, na_values), texts)
+    for notice in read.notices:
+        click.echo(notice, err=True)
+    rows = read.rows[:limit]
+    return (rows, {}) if target is None else without(rows, target, data)
+
+
+def _key(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        msg = f"--key {text}: write NAME=VALUE, for example --key patient_id=p-17"
+        raise click.UsageError(msg)
+    return name, value
 
 
 def prediction_heads(answer: dict[str, Any], said: str) -> list[str]:
@@ -93,39 +173,3 @@ def prediction_rows(answer: dict[str, Any]) -> list[list[Any]]:
 
 def _shown(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a CSV, JSON or JSON-lines file; an empty CSV cell is null.
-
-    Raises:
-        BadEncoding: the file is not what its ending says.
-    """
-    try:
-        if path.suffix.lower() == ".csv":
-            return _csv_rows(path)
-        text = path.read_text(encoding="utf-8")
-        if path.suffix.lower() in {".jsonl", ".ndjson"}:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        body = json.loads(text)
-    except (ValueError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise BadEncoding(msg) from None
-    rows = body.get("instances") if isinstance(body, dict) else body
-    if not isinstance(rows, list):
-        msg = f"{path} holds no list of rows"
-        raise BadEncoding(msg)
-    return rows
-
-
-def _csv_rows(path: Path) -> list[dict[str, Any]]:
-    import pandas as pd
-
-    return [
-        {str(name): None if _is_nan(value) else value for name, value in row.items()}
-        for row in pd.read_csv(path).astype(object).to_dict(orient="records")
-    ]
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,112 +10,25 @@ from typing import Any, cast
 import click
 
 from serve_app.cli import output, xgboost_options
+from serve_app.cli.completion import complete_model
+from serve_app.cli.corrections import corrected
 from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.cli.opened import Opened, opened
+from serve_app.cli.register_options import Options, options
 from serve_app.errors import InvalidInput
+from serve_app.registry import references
 
 DataOf = Callable[[str, str | None], tuple[Any, Any]]
 """Reads a file: its rows without the column of that name, and that column."""
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_model)
 @click.argument("file", metavar="PATH", type=click.Path(exists=True))
-@click.option(
-    "--data",
-    type=click.Path(exists=True, dir_okay=False),
-    help="What it was trained on: CSV or Parquet, the features by name. An ONNX graph needs none, "
-    "nor does an MLflow directory with an input example.",
-)
-@click.option(
-    "--target",
-    help="The column of the data that is predicted, if it is in there; of several things that "
-    "are predicted at once, their columns with commas between.",
-)
-@click.option(
-    "--dtypes",
-    multiple=True,
-    metavar="COLUMN=TYPE,…",
-    help="Types that columns had in training: string, category, datetime, date, decimal, or "
-    "pandas' names; or a .yaml or .json file of them. CSV needs them, Parquet knows its own.",
-)
-@click.option(
-    "--na-values",
-    multiple=True,
-    metavar="WORD,…",
-    help='The words that are gaps in CSV, no others; "" is the empty cell. By default those of '
-    "pandas, and in columns declared as string only empty cells.",
-)
-@click.option("--labels", help="Names of classes 0, 1, 2 …, with commas between.")
-@click.option("--schema", type=click.Path(exists=True, dir_okay=False), help="Corrections (JSON).")
-@click.option("--trust", multiple=True, metavar="TYPE", help="A type in the model to trust.")
-@click.option(
-    "--code",
-    multiple=True,
-    type=click.Path(exists=True),
-    help="A module of your own (file or folder) that the model needs: stored with it, and run "
-    "whenever it is loaded.",
-)
-@click.option("--allow-pickle", is_flag=True, help="Load and store pickles: they can run code.")
-@click.option("--evaluate/--no-evaluate", default=True, show_default=True)
-@click.option("--no-compile", "compile_", flag_value="never", help="Serve it by its own library.")
-@click.option(
-    "--require-compiled", "compile_", flag_value="required", help="Refuse what cannot be compiled."
-)
-@click.option(
-    "--quantise",
-    type=click.Choice(["int8", "float16"]),
-    help="Coarser weights and leaves; refused when the metric falls too far.",
-)
-@click.option(
-    "--held-out",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Rows that --quantise is judged by; without it the last quarter of the data.",
-)
-@click.option("--tolerance", default=0.005, show_default=True, help="How far it may fall.")
-@click.option(
-    "--missing",
-    type=float,
-    metavar="NUMBER",
-    help="XGBoost: the number that stood for a gap in training (`missing=`); nan if none did.",
-)
-@click.option(
-    "--iterations",
-    metavar="best|all|N",
-    help="XGBoost: which iterations answer; without it all of a Booster, the best of a wrapper.",
-)
-@click.option(
-    "--offset",
-    metavar="COLUMN",
-    help="XGBoost: the column that was the base margin in training, given with each row.",
-)
-@click.option("--alias", help="An alias that names the new version from now on.")
+@options
 @output.option_registry
 @output.as_json
-def register(
-    name: str,
-    file: str,
-    data: str | None,
-    target: str | None,
-    dtypes: tuple[str, ...],
-    na_values: tuple[str, ...],
-    labels: str | None,
-    schema: str | None,
-    trust: tuple[str, ...],
-    code: tuple[str, ...],
-    allow_pickle: bool,
-    evaluate: bool,
-    compile_: str | None,
-    quantise: str | None,
-    held_out: str | None,
-    tolerance: float,
-    missing: float | None,
-    iterations: str | None,
-    offset: str | None,
-    alias: str | None,
-    registry: str,
-    as_json: bool,
-) -> None:
+def register(name: str, file: str, registry: str, as_json: bool, **given: Any) -> None:
     """Register the trained model in PATH as a new version of NAME.
 
     \b
@@ -131,37 +43,47 @@ def register(
                            onnx; columns and rows are those of its signature and input
                            example, or of --data
     """  # noqa: D301 - click looks for the character
+    manifest = registered(name, Path(file), registry, Options(**given), as_json=as_json)
+    if as_json:
+        output.print_json(manifest.model_dump(mode="json"))
+
+
+def registered(name: str, path: Path, registry: str, options: Options, *, as_json: bool) -> Any:
+    """Register the model in a file, say what people should know of it, and give its manifest.
+
+    With `as_json`, warnings alone are said, and nobody is asked.
+
+    Raises:
+        ServeError: it cannot be registered; says why and what to do.
+    """
+    consent = (options.trust, options.allow_pickle)
+    if options.alias:
+        references.check_alias(options.alias)
     with (
         output.progress().status("importing …") as status,
-        opened(Path(file), code, (trust, allow_pickle)) as source,
+        opened(path, options.code, consent) as source,
     ):
         from serve_app.engine import register as use_case
         from serve_app.registry.store import Registry
 
-        data_of = _reader(dtypes, na_values, status.console)
-        given = _given(source, data_of, (data, target), schema)
-        given = _declared(given, (missing, iterations, offset), None if as_json else status)
-        candidate = replace(
-            _candidate(name, source, given),
-            labels=tuple(labels.split(",")) if labels else (),
-            source=data,
-            target=target,
-            example=data is None,
-            evaluate=evaluate,
-        )
+        data_of = _reader(options.dtypes, options.na_values, status.console)
+        given = _given(source, data_of, (options.data, options.target), options.schema)
+        of_xgboost = (options.missing, options.iterations, options.offset)
+        given = _declared(given, of_xgboost, None if as_json else status)
         store = Registry(registry)
         with output.progress_of("serve_app", status):
             manifest = use_case.register(
                 store,
-                candidate,
-                trust=trust,
-                allow_pickle=allow_pickle,
-                compile=cast("use_case.Compile", compile_ or "auto"),
-                coarser=_coarser(quantise, data_of, (held_out, target), given, tolerance),
+                _candidate(name, source, given, options),
+                trust=options.trust,
+                allow_pickle=options.allow_pickle,
+                compile=cast("use_case.Compile", options.compile_ or "auto"),
+                coarser=_coarser(options, data_of, given),
             )
-        if alias:
-            store.set_alias(name, alias, manifest.version, by=manifest.created_by)
+        if options.alias:
+            store.set_alias(name, options.alias, manifest.version, by=manifest.created_by)
     _tell(manifest, source, as_json=as_json)
+    return manifest
 
 
 def _declared(given: _Given, options: xgboost_options.Options, status: Any) -> _Given:
@@ -172,7 +94,7 @@ def _declared(given: _Given, options: xgboost_options.Options, status: Any) -> _
     return replace(given, estimator=estimator, frame=frame)
 
 
-def _candidate(name: str, source: Opened, given: _Given) -> Any:
+def _candidate(name: str, source: Opened, given: _Given, options: Options) -> Any:
     """What is registered, as far as the file and the data say it."""
     from serve_app.engine.candidate import Candidate
 
@@ -185,6 +107,12 @@ def _candidate(name: str, source: Opened, given: _Given) -> Any:
         truth=given.target,
         targets=tuple(map(str, getattr(given.target, "columns", ()))),
         code=source.code,
+        project=source.folder,
+        labels=tuple(options.labels.split(",")) if options.labels else (),
+        source=options.data,
+        target=options.target,
+        example=options.data is None,
+        evaluate=options.evaluate,
     )
 
 
@@ -194,7 +122,6 @@ def _tell(manifest: Any, source: Opened, *, as_json: bool) -> None:
     for warning in manifest.warnings:
         output.warn(warning)
     if as_json:
-        output.print_json(manifest.model_dump(mode="json"))
         return
     click.echo(f"registered {manifest.reference} ({manifest.signature.output.kind})")
     for line in _lines(manifest):
@@ -255,7 +182,7 @@ def _given(
         inputs = describe(frame)
     else:
         raise click.UsageError("Missing option '--data': what the model was trained on.")
-    return _Given(estimator, frame, wanted, _corrected(inputs, schema))
+    return _Given(estimator, frame, wanted, corrected(inputs, schema))
 
 
 def _reader(dtypes: Sequence[str], na_values: Sequence[str], console: Any) -> DataOf:
@@ -268,11 +195,22 @@ def _reader(dtypes: Sequence[str], na_values: Sequence[str], console: Any) -> Da
 
     def data_of(data: str, target: str | None) -> tuple[Any, Any]:
         table = read_table(Path(data), reading)
+        if not len(table.frame):
+            raise InvalidInput(f"{data} has a header and no rows; nothing can be proven by it")
         for notice in table.notices:
             console.print(notice, markup=False, highlight=False)
         return _parted(data, table.frame, target)
 
     return data_of
+
+
+def _other_delimiter(frame: Any) -> str:
+    """What the data has instead; what another delimiter would explain."""
+    names = [str(name) for name in frame.columns]
+    near = next((d for d in ";\t|" if len(names) == 1 and d in names[0]), None)
+    if near is not None:
+        return f": its cells are parted by {near!r}; store it with commas, or with tabs as .tsv"
+    return f"; it has {', '.join(names)}"
 
 
 def _parted(data: str, frame: Any, target: str | None) -> tuple[Any, Any]:
@@ -284,26 +222,20 @@ def _parted(data: str, frame: Any, target: str | None) -> tuple[Any, Any]:
     targets = [name.strip() for name in target.split(",")]
     for name in targets:
         if name not in frame.columns:
-            msg = f"{data} has no column {name!r}; it has {', '.join(map(str, frame.columns))}"
+            msg = f"{data} has no column {name!r}{_other_delimiter(frame)}"
             raise InvalidInput(msg)
     if len(set(targets)) < len(targets):
         raise InvalidInput(f"--target {target} names a column twice")
     return frame.drop(columns=targets), frame[targets]
 
 
-def _coarser(
-    precision: str | None,
-    data_of: DataOf,
-    judged: tuple[str | None, str | None],
-    given: _Given,
-    tolerance: float,
-) -> Any:
+def _coarser(options: Options, data_of: DataOf, given: _Given) -> Any:
     """The wish for a quantised version, with the rows that judge it."""
-    if precision is None:
+    if options.quantise is None:
         return None
     from serve_app.engine.register import Coarser
 
-    held_out, target = judged
+    held_out, target = options.held_out, options.target
     if target is None:
         raise click.UsageError("--quantise needs --target: without it nothing can be judged.")
     frame, wanted = data_of(held_out, target) if held_out else (given.frame, given.target)
@@ -312,25 +244,4 @@ def _coarser(
     if not held_out:
         start = len(frame) * 3 // 4
         frame, wanted = frame[start:], wanted[start:]
-    return Coarser(cast("Any", precision), frame, wanted, tolerance)
-
-
-def _corrected(inferred: tuple[Any, ...], schema: str | None) -> tuple[Any, ...]:
-    """The inferred columns with the corrections of a file: `{"age": {"maximum": 120}}`."""
-    if schema is None:
-        return inferred
-    columns = {column.name: column for column in inferred}
-    corrections = json.loads(Path(schema).read_text())
-    allowed = {"categories", "dtype", "maximum", "minimum", "nullable"}
-    for name, changes in corrections.items():
-        if name not in columns or not set(changes) <= allowed:
-            known = sorted(columns) if name not in columns else sorted(allowed)
-            msg = f"{schema}: {name!r}: {changes}: known here are {', '.join(known)}"
-            raise InvalidInput(msg)
-        if {"minimum", "maximum"} & set(changes) and not columns[name].is_numeric:
-            msg = f"{schema}: {name!r} holds {columns[name].dtype}, which has no bounds"
-            raise InvalidInput(msg)
-        if "categories" in changes:
-            changes = {**changes, "categories": tuple(changes["categories"])}  # noqa: PLW2901
-        columns[name] = replace(columns[name], **changes)
-    return tuple(columns.values())
+    return Coarser(cast("Any", options.quantise), frame, wanted, options.tolerance)

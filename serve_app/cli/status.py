@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from serve_app.cli import output, web
-from serve_app.cli.effect import declared_hash, deployed, gateways, not_in_effect
-from serve_app.errors import NotReady, ServeError
+from serve_app.cli import output
+from serve_app.errors import ServeError
+from serve_app.serving import web
 from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.in_effect import declared_hash, deployed, gateways, not_in_effect
 from serve_app.serving.messages import cause, causes
 
 
@@ -23,15 +24,17 @@ def status(state: str, as_json: bool) -> None:
     What was deployed and is not in effect on every gateway yet stands last, with the reason.
     """
     running = Cluster(Path(state)).require()
-    serve = web.get(f"{running.dashboard_url}/api/serve/applications/")
-    applications = [
-        _deployment(app, name, deployment)
-        for app, body in sorted(serve["applications"].items())
-        for name, deployment in sorted((body["deployments"] or {"": body}).items())
-    ]
+    serve = web.get(f"{running.dashboard_url}/api/serve/applications/", keys=("applications",))
+    with web.understood(running.dashboard_url):
+        applications = [
+            _deployment(app, name, deployment)
+            for app, body in sorted(serve["applications"].items())
+            for name, deployment in sorted((body["deployments"] or {"": body}).items())
+        ]
     try:
-        standing = web.get(f"{running.http_url}/v1/endpoints")
-    except NotReady:
+        standing = web.get(f"{running.http_url}/v1/endpoints", keys=("snapshot", "endpoints"))
+    except ServeError:
+        # While no gateway answers; what follows says why not.
         standing = {"snapshot": 0, "endpoints": [], "waiting": {}, "set_at_run_time": {}}
     missing = _not_in_effect(running, serve["applications"])
     if as_json:
@@ -40,14 +43,14 @@ def status(state: str, as_json: bool) -> None:
     output.print_table(
         "Applications",
         ["application", "deployment", "status", "replicas", "bounds", "message"],
-        [[*list(a.values())] for a in applications],
+        [_application_row(one) for one in applications],
     )
     output.print_table(
         f"Endpoints (snapshot {standing['snapshot']})",
         ["endpoint", "route", "variant", "weight", "preprocess", "fallback"],
         endpoint_rows(standing["endpoints"]),
     )
-    for name, weights in standing["set_at_run_time"].items():
+    for name, weights in standing.get("set_at_run_time", {}).items():
         listed = ", ".join(f"{version}={weight:g}" for version, weight in weights.items())
         click.echo(f"{name}: set at run time, until a changed file is deployed: {listed}")
     for problem in missing:
@@ -87,16 +90,25 @@ def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
     return rows
 
 
+def _application_row(one: dict[str, Any]) -> list[Any]:
+    bounds = f"{one['min_replicas']}-{one['max_replicas']}"
+    if one["min_replicas"] == one["max_replicas"]:
+        bounds = "fixed"
+    shown = ("application", "deployment", "status", "replicas")
+    return [*(one[name] for name in shown), bounds, one["message"]]
+
+
 def _deployment(app: str, name: str, deployment: dict[str, Any]) -> dict[str, Any]:
     replicas = deployment.get("replicas", [])
     scaling = (deployment.get("deployment_config") or {}).get("autoscaling_config")
-    bounds = f"{scaling['min_replicas']}-{scaling['max_replicas']}" if scaling else "fixed"
+    fixed = (deployment.get("deployment_config") or {}).get("num_replicas")
     running = sum(replica["state"] == "RUNNING" for replica in replicas)
     return {
         "application": app,
         "deployment": name,
         "status": deployment.get("status", "NOT_STARTED"),
         "replicas": running,
-        "bounds": bounds,
-        "message": cause(deployment.get("message", ""))[:300],
+        "min_replicas": scaling["min_replicas"] if scaling else fixed,
+        "max_replicas": scaling["max_replicas"] if scaling else fixed,
+        "message": cause(deployment.get("message") or ""),
     }

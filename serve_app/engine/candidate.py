@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serve_app.core.signature import Column, Signature
+from serve_app.errors import InvalidInput
 from serve_app.models.categories import typed
 from serve_app.models.code import NONE, Code
 from serve_app.models.containers import handed
@@ -29,10 +31,12 @@ class Candidate:
     `labels` name the classes of a model that was trained on 0, 1, 2, …; `inputs` correct
     the columns that are inferred from the frame; `source` and `target` say in words where
     the data came from and what is predicted, `origin` where the model did. `truth` is the
-    target of the frame's rows, where it is known: what the model says is held against it, and
-    with `evaluate` clones of the estimator are fitted and scored by it. `targets` name what is
+    target of the frame's rows, where it is known (the frame's own column `target`, or columns
+    with commas between, when not given): what the model says is held against it, and clones of
+    the estimator are fitted and scored by it, unless `evaluate` is false. `targets` name what is
     predicted where that is several things. `code` holds the modules of the model's own that are
-    stored with it, and runs whenever it is loaded.
+    stored with it, and runs whenever it is loaded. `project` is a folder of the project that it
+    comes from, whose commit is written down; the working directory, when not given.
 
     A model of XGBoost's may come as `Trained`, which says what its file does not: which
     number is a gap, which iterations answer, which column is the offset.
@@ -49,9 +53,37 @@ class Candidate:
     example: bool = False
     origin: str | None = None
     truth: Any = None
-    evaluate: bool = False
+    evaluate: bool = True
     targets: Sequence[str] = ()
     code: Code = NONE
+    project: Path | None = None
+
+
+def parted(candidate: Candidate) -> Candidate:
+    """The candidate with its target apart from its rows, where the frame holds it.
+
+    Raises:
+        InvalidInput: the rows are no pandas frame.
+    """
+    frame = candidate.frame
+    columns = getattr(frame, "columns", None)
+    if columns is None or not hasattr(frame, "iloc"):
+        msg = (
+            f"{candidate.name}: the rows are a {type(frame).__name__}; give a pandas DataFrame, "
+            "such as pandas.DataFrame(rows, columns=names)"
+        )
+        raise InvalidInput(msg)
+    if candidate.truth is not None or candidate.target is None:
+        return candidate
+    if candidate.target in columns:
+        rest = frame.drop(columns=candidate.target)
+        return replace(candidate, frame=rest, truth=frame[candidate.target])
+    names = [name.strip() for name in candidate.target.split(",")]
+    if not set(names) <= set(columns):
+        # In words alone, as where the target was never part of the frame.
+        return candidate
+    rest, targets = frame.drop(columns=names), candidate.targets or tuple(names)
+    return replace(candidate, frame=rest, truth=frame[names], targets=targets)
 
 
 def in_order(candidate: Candidate, flavour: str) -> Candidate:

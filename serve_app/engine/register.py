@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from serve_app.core.ports import Model
 from serve_app.core.signature import Signature
-from serve_app.engine.candidate import Candidate, evaluated, in_order
+from serve_app.engine.candidate import Candidate, evaluated, in_order, parted
 from serve_app.engine.coarser import Coarser, coarsened
+from serve_app.engine.commit import commit_of
 from serve_app.engine.prove import prove
+from serve_app.engine.truth import usable
 from serve_app.errors import InvalidInput
 from serve_app.models import owner
 from serve_app.models.compilation import BACKEND, Compilation, compilation
@@ -29,6 +30,7 @@ from serve_app.models.replay import ROWS, expected, to_json
 from serve_app.models.signature import infer
 from serve_app.models.xgboost_columns import as_trained
 from serve_app.models.xgboost_trained import is_xgboost
+from serve_app.registry import references
 from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
 from serve_app.registry.store import Registry
 
@@ -41,15 +43,18 @@ def register(
     registry: Registry,
     candidate: Candidate,
     *,
-    trust: Sequence[str] = (),
+    trust: Sequence[str] | str = (),
     allow_pickle: bool = False,
     compile: Compile = "auto",  # noqa: A002 - what people call it
     coarser: Coarser | None = None,
 ) -> Manifest:
     """Store an estimator, prove that what was stored answers like it, and give it a number.
 
-    It is compiled where that is possible, proven equal and faster; `compile` may forbid or
-    demand it. With `coarser` the compiled form alone is stored, quantised.
+    With the target of its rows (`truth`, or `target` where the frame holds that column), clones
+    of it are cross-validated beside a baseline. `trust` names types of the estimator that are
+    not known to be harmless (`package.*` for all of a package), `allow_pickle` stores what skops
+    cannot. It is compiled where that is possible, proven equal and faster; `compile` may forbid
+    or demand it. With `coarser` the compiled form alone is stored, quantised.
 
     Raises:
         InvalidInput: the estimator or its columns cannot be served, or compiling it was
@@ -57,8 +62,10 @@ def register(
         ArtifactRejected: what was stored does not answer like the estimator.
         RegistryFailed: the registry cannot be written.
     """
+    references.check_model(candidate.name)
+    trusted = (trust,) if isinstance(trust, str) else trust
     with importable(candidate.code):
-        return _register(registry, candidate, (trust, allow_pickle), compile, coarser)
+        return _register(registry, parted(candidate), (trusted, allow_pickle), compile, coarser)
 
 
 def _register(
@@ -71,10 +78,11 @@ def _register(
     trust, allow_pickle = consent
     name, flavour = owner(candidate.estimator)
     candidate, inferred = _understood(candidate, name)
-    warnings: tuple[str, ...] = ()
-    if candidate.evaluate:
+    candidate, warnings = usable(candidate, inferred)
+    if candidate.evaluate and candidate.truth is not None and candidate.evaluation is None:
         _log.info("fitting it anew on parts of the data")
-        candidate, warnings = evaluated(candidate, inferred)
+        candidate, more = evaluated(candidate, inferred)
+        warnings = (*warnings, *more)
     own = [f"{module}.*" for module in candidate.code.modules]
     stored = flavour.dump(candidate.estimator, trust=[*trust, *own], allow_pickle=allow_pickle)
     model = flavour.load(
@@ -108,7 +116,7 @@ def _register(
         libraries=dict(stored.libraries),
         training=_training(candidate),
         metrics=_metrics(candidate.evaluation),
-        git_commit=_git_commit(),
+        git_commit=commit_of([*filter(None, [candidate.project]), Path.cwd()]),
         origin=candidate.origin,
         parameters=dict(stored.parameters),
         sample=_sample(model, candidate, inferred),
@@ -201,14 +209,3 @@ def _metrics(evaluation: Evaluation | None) -> Metrics | None:
         baseline_cross_validated=evaluation.baseline_cross_validated,
         folds=evaluation.folds,
     )
-
-
-def _git_commit() -> str | None:
-    """The commit of the folder that somebody registers from, when it is a repository."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    said = subprocess.run(  # noqa: S603 - our own arguments
-        [git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return said.stdout.strip() or None if said.returncode == 0 else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from serve_app.errors import RegistryFailed
+from serve_app.registry.exclusive import place, temporary_beside
 
 
 class SqliteFile:
@@ -33,7 +33,7 @@ class SqliteFile:
         """
         if self._path.exists():
             return
-        made = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
+        made = temporary_beside(self._path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Elsewhere first: SQLite waits for no lock when it changes to write-ahead mode,
@@ -41,8 +41,7 @@ class SqliteFile:
             with closing(sqlite3.connect(made)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(self._schema)
-            with suppress(FileExistsError):
-                self._path.hardlink_to(made)
+            place(made, self._path)
         except (OSError, sqlite3.Error) as error:
             raise self._failed(error) from error
         finally:

@@ -251,7 +251,11 @@ _COMMON_SCHEMAS: dict[str, Any] = {
                 "type": "array",
                 "items": {"$ref": "#/components/schemas/Violation"},
             },
-            "total": {"description": "How many they are in all.", "type": "integer"},
+            "total": {"description": "How many were seen.", "type": "integer"},
+            "at_least": {
+                "description": "There where nobody looked at the rest, since very many broke.",
+                "type": "boolean",
+            },
             "cause": {
                 "description": "What the model says of a row that it does not take.",
                 **_STRING,

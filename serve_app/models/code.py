@@ -6,6 +6,7 @@ version is loaded, and are found by imports from there (`models/own_modules.py`)
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import sys
@@ -87,10 +88,20 @@ def read_code(paths: Sequence[Path]) -> Code:
         if twice:
             raise InvalidInput(f"{path} and another --code both hold {twice[0]}; give one of them")
         files.update(found)
+    _check_syntax(files)
     code = Code(files)
     for path in paths:
         _require_free(path)
     return code
+
+
+def _check_syntax(files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        if name.endswith(".py"):
+            try:
+                ast.parse(content, name)
+            except (SyntaxError, ValueError) as error:
+                raise InvalidInput(f"--code: {name} is no Python: {error}") from None
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:

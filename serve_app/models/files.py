@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
 from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import needs, require_trusted
+from serve_app.models.ubjson import check_whole
 from serve_app.models.versions import said_first, trained_with
 from serve_app.models.xgboost_trained import from_file
 
@@ -32,6 +34,26 @@ KINDS: dict[str, Kind] = {
     ".joblib": "pickle",
     ".cloudpickle": "pickle",
 }
+
+
+_MODELS: dict[Kind, str] = {
+    "catboost": "model of CatBoost's save_model",
+    "lightgbm": "model of LightGBM's save_model",
+    "onnx": "ONNX graph",
+    "pickle": "pickle",
+    "skops": "file of skops.io.dump",
+    "xgboost": "model of XGBoost's save_model",
+}
+_NATIVE_PLACE = re.compile(r"^(?:\[[\d:]+\] )?\S+\.(?:cc|cpp|cu|h|hpp):\d+: ")
+_LONGEST = 200
+
+
+def reason(error: Exception) -> str:
+    """What a library says is wrong, without the places in its own code."""
+    said = _NATIVE_PLACE.sub("", str(error).partition("Stack trace:")[0].strip())
+    line = " ".join(part for part in said.split() if set(part) - {"~", "^"})
+    shown = "".join(c if c.isprintable() else "?" for c in line)[:_LONGEST]
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
 
 
 def read_model(path: Path, *, trust: Sequence[str] = (), allow_pickle: bool = False) -> Any:
@@ -63,6 +85,7 @@ def read_as(
 
 
 def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> Any:
+    _check_file(path)
     if kind == "pickle" and not allow_pickle:
         msg = (
             f"{path} is a pickle: loading it can run any code. Store the model with skops "
@@ -76,9 +99,7 @@ def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> A
             return read_graph(path.read_bytes())
         if kind in {"catboost", "lightgbm"}:
             return module_of(kind).of_file(path)
-        if path.suffix.lower() == ".json" and _is_catboost(path):
-            return module_of("catboost").of_file(path, "json")
-        return from_file(path)
+        return _of_xgboost(path)
     except (ArtifactRejected, InvalidInput) as error:
         raise InvalidInput(f"{path}: {error.message}", **error.details) from error
     except ModuleNotFoundError as error:
@@ -91,8 +112,26 @@ def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> A
                 "store it with cloudpickle.dump"
             )
             raise InvalidInput(msg) from error
-        msg = f"{path} cannot be read ({type(error).__name__}: {error})"
+        said = f"it is no whole {_MODELS[kind]}, or damaged ({reason(error)})"
+        msg = f"{path} cannot be read: {said}; store the model again"
         raise InvalidInput(msg) from error
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder; name the file of the model in it")
+    if path.stat().st_size == 0:
+        raise InvalidInput(f"{path} is empty; store the model again")
+
+
+def _of_xgboost(path: Path) -> Any:
+    """A model of XGBoost's, or of CatBoost's where a JSON file is one."""
+    if path.suffix.lower() == ".json":
+        return (
+            module_of("catboost").of_file(path, "json") if _is_catboost(path) else from_file(path)
+        )
+    check_whole(path.read_bytes())
+    return from_file(path)
 
 
 def _loaded(kind: Kind, path: Path, trust: Sequence[str]) -> Any:

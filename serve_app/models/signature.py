@@ -108,6 +108,9 @@ def _by_position(estimator: Any, frame: pd.DataFrame, found: Found | None) -> bo
 
 
 def _check_labels(labels: Sequence[Any], classes: Sequence[Any]) -> None:
+    twice = [label for at, label in enumerate(labels) if label in labels[:at]]
+    if twice:
+        raise InvalidInput(f"the labels name {twice[0]!r} twice; each class has a name of its own")
     if labels and len(labels) != len(classes):
         msg = f"the model knows {len(classes)} classes, but {len(labels)} labels were given"
         raise InvalidInput(msg)

@@ -34,9 +34,18 @@ _PARQUET = frozenset({".parquet", ".pq"})
 _FEATHER = frozenset({".feather", ".arrow"})
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 _TABS = frozenset({".tsv", ".tab"})
+_FOREIGN = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "a spreadsheet"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "JSON"),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "a pickle"),
+    **dict.fromkeys((".h5", ".hdf", ".hdf5"), "HDF5"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "a database"),
+    **dict.fromkeys((".npy", ".npz"), "NumPy's"),
+}
 _LEADING_ZERO = re.compile(r"\s*[+-]?0[0-9]+\s*")
 _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 _SHOWN = 3
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +75,60 @@ def read_table(path: Path, reading: Reading = Reading()) -> Table:
         InvalidInput: the file cannot be read, a declared column is not in it, a value is not of
             its type, or a column could be of several types that mean different things.
     """
-    suffix = path.suffix.lower()
-    if suffix in _COMPRESSED:
-        suffix = Path(path.stem).suffix.lower()
+    suffix = _kind(path)
+    if suffix in _FOREIGN:
+        msg = f"{path} is {_FOREIGN[suffix]}; store the table as CSV, TSV, Parquet or Feather"
+        raise InvalidInput(msg)
     try:
         if suffix in _PARQUET:
             return _kept(pd.read_parquet(path), _categorical(path), reading, path)
         if suffix in _FEATHER:
             return _kept(pd.read_feather(path), {}, reading, path)
-        return _read_csv(path, "\t" if suffix in _TABS else ",", reading)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        said = str(error).strip().partition("\n")[0]
-        raise InvalidInput(f"{path} cannot be read: {said}") from error
-    except (OSError, ValueError) as error:
-        said = str(error).partition("\n")[0]
-        raise InvalidInput(f"{path} cannot be read ({type(error).__name__}: {said})") from error
+        return _read_csv(path, _delimiter(suffix), reading)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def header(path: Path) -> list[str]:
+    """The names of the columns of a CSV or TSV file; none of files that know their own types.
+
+    Raises:
+        InvalidInput: the file cannot be read.
+    """
+    suffix = _kind(path)
+    if suffix in _PARQUET | _FEATHER:
+        return []
+    try:
+        return [str(name) for name in _header(path, _delimiter(suffix))]
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix in _COMPRESSED else suffix
+
+
+def _delimiter(suffix: str) -> str:
+    return "\t" if suffix in _TABS else ","
+
+
+def _unreadable(path: Path, error: Exception) -> InvalidInput:
+    """What is wrong with a file, whatever pandas, pyarrow or a decompressor say of it."""
+    if isinstance(error, InvalidInput):
+        return error
+    said = " ".join(str(error).split())[:_LONGEST]
+    if isinstance(error, UnicodeDecodeError):
+        said = f"it is not UTF-8 ({said}); store it again with encoding='utf-8'"
+    elif isinstance(error, pd.errors.EmptyDataError):
+        said = "it is empty; the first line names the columns"
+    elif isinstance(error, ImportError):
+        said = f"what reads it is not installed ({said})"
+    elif isinstance(error, PermissionError):
+        said = "permission denied"
+    elif not isinstance(error, pd.errors.ParserError):
+        said = f"{type(error).__name__}: {said}"
+    return InvalidInput(f"{path} cannot be read: {said}")
 
 
 def _kept(
@@ -205,7 +253,13 @@ def _is_text(wanted: Declared) -> bool:
 
 
 def _check_header(path: Path, delimiter: str) -> None:
-    header = pd.read_csv(
+    twice = [name for name, count in Counter(_header(path, delimiter)).items() if count > 1]
+    if twice:
+        raise InvalidInput(f"{path}: two columns are named {twice[0]!r}; give each its own name")
+
+
+def _header(path: Path, delimiter: str) -> list[Any]:
+    read = pd.read_csv(
         path,
         sep=delimiter,
         encoding="utf-8-sig",
@@ -214,9 +268,7 @@ def _check_header(path: Path, delimiter: str) -> None:
         dtype=object,
         na_filter=False,
     )
-    twice = [name for name, count in Counter(header.iloc[0]).items() if count > 1]
-    if twice:
-        raise InvalidInput(f"{path}: two columns are named {twice[0]!r}; give each its own name")
+    return list(read.iloc[0])
 
 
 def _check_names(columns: Any, dtypes: Mapping[str, Declared], path: Path) -> None:

@@ -47,7 +47,8 @@ def require_trusted(holder: str, content: bytes, trust: Sequence[str]) -> tuple[
         listed = " ".join(f"--trust {name}" for name in sorted(unknown))
         msg = (
             f"{holder} holds types that are not known to be harmless: "
-            f"{', '.join(sorted(unknown))}; if you trust their code, add {listed}"
+            f"{', '.join(sorted(unknown))}; if you trust their code, add {listed} "
+            f"(from Python: trust={sorted(unknown)})"
         )
         raise InvalidInput(msg, types=sorted(unknown))
     return tuple(sorted(asked))

@@ -28,9 +28,12 @@ _SUFFIX = ".json"
 
 @dataclass(frozen=True, slots=True)
 class AliasMove:
-    """One move of an alias: to which version, from which, when, by whom, and why."""
+    """One move of an alias: to which version, from which, when, by whom, and why.
 
-    version: int
+    The version is none where the alias was removed.
+    """
+
+    version: int | None
     previous: int | None
     moved_at: str
     by: str
@@ -51,9 +54,9 @@ class Aliases:
         self._now = now
 
     def move(
-        self, model: str, alias: str, version: int, *, by: str, reason: str | None
+        self, model: str, alias: str, version: int | None, *, by: str, reason: str | None
     ) -> AliasMove:
-        """Let an alias name a version from now on.
+        """Let an alias name a version from now on, or none.
 
         Raises:
             InvalidInput: the alias cannot be one.
@@ -93,6 +96,11 @@ class Aliases:
         references.check_alias(alias)
         moves = (self._read(model, alias, n) for n in self._numbers(model, alias))
         return [move for move in moves if move is not None]
+
+    def histories(self, model: str) -> dict[str, list[AliasMove]]:
+        """Every move of every alias of a model, also of those that were removed, oldest first."""
+        names = filter(references.is_alias, self._files.names(f"{model}/aliases"))
+        return {alias: self.history(model, alias) for alias in names}
 
     def _newest(self, model: str, alias: str, numbers: list[int]) -> int | None:
         for number in reversed(numbers):

@@ -1,14 +1,14 @@
 """The few file operations that the registry needs, on any fsspec filesystem.
 
-Files are created, whole, and never changed: nothing here overwrites or deletes one.
+Files are created, whole, and never changed: nothing here overwrites one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from serve_app.errors import RegistryFailed
+from serve_app.registry.exclusive import place, sync_folder, temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,9 @@ class Files:
     """
 
     def __init__(self, url: str) -> None:
+        if not url.removeprefix("file://").strip("/ "):
+            msg = f"{url!r} names no place for a registry; give a folder or a URL"
+            raise RegistryFailed(msg, path=url)
         self.url = url
         with _named(url):
             self._fs, root = fsspec.url_to_fs(url)
@@ -46,9 +50,12 @@ class Files:
                 found = self._fs.ls(path, detail=False)
             except FileNotFoundError:
                 return []
-        entries = (entry.strip("/") for entry in found)
-        # A file, and a folder of some object stores, lists itself.
-        return sorted(entry.rpartition("/")[2] for entry in entries if entry != path.strip("/"))
+            entries = [entry.strip("/") for entry in found]
+            # A file, and a folder of some object stores, lists itself.
+            itself = path.strip("/")
+            if entries == [itself] and not folder and self._fs.isfile(path):
+                raise NotADirectoryError(errno.ENOTDIR, "it is a file; name a folder or a URL")
+        return sorted(entry.rpartition("/")[2] for entry in entries if entry != itself)
 
     def exists(self, file: str) -> bool:
         """Whether there is such a file."""
@@ -71,11 +78,25 @@ class Files:
         """Create a file; false when there is one already.
 
         Readers see it whole or not at all. Of several who create the same file at the same
-        time, one succeeds. On a local disk it survives a power cut, and needs hard links.
+        time, one succeeds. On a local disk it survives a power cut.
         """
         path = self._path(file)
         with _named(path):
             return self._create(self._fs, path, content)
+
+    def remove(self, file: str) -> None:
+        """Remove a file, if it is there."""
+        path = self._path(file)
+        with _named(path), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(path)
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder with all that is in it, if it is there."""
+        path = self._path(folder)
+        with _named(path):
+            self._fs.invalidate_cache()
+            with contextlib.suppress(FileNotFoundError):
+                self._fs.rm(path, recursive=True)
 
     def _path(self, relative: str) -> str:
         return f"{self._root}/{relative}".rstrip("/")
@@ -92,19 +113,17 @@ def _creation(fs: Any) -> Callable[[Any, str, bytes], bool]:
 def _create_on_disk(_: Any, path: str, content: bytes) -> bool:
     target = Path(path)
     _make_folder(target.parent)
-    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
+    temporary = temporary_beside(target)
     try:
         with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # A link, because it refuses to replace a file where a rename would not.
-        target.hardlink_to(temporary)
-    except FileExistsError:
-        return False
+        if not place(temporary, target):
+            return False
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return True
 
 
@@ -130,15 +149,7 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(folder.parent)
 
 
 @contextlib.contextmanager
@@ -148,5 +159,7 @@ def _named(path: str) -> Iterator[None]:
     except Exception as error:
         # Besides OSError, every fsspec filesystem lets errors of its own library through.
         problem = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            problem = error.strerror
         msg = f"the registry cannot use {path}: {problem}"
         raise RegistryFailed(msg, path=path) from error

@@ -1,9 +1,9 @@
 """Models with numbered versions, in a local folder or at any fsspec URL: the same code.
 
-    <root>/<model>/<n>/.claim           whoever creates it has the number n
     <root>/<model>/<n>/<files>
-    <root>/<model>/<n>/manifest.json    written last and whole
+    <root>/<model>/<n>/manifest.json    written last and whole, removed first
     <root>/<model>/aliases/<alias>/<n>.json
+    <root>/_numbers/<model>/<n>.json    a number that is taken for good (numbers.py)
 
 A version is there when its manifest is. Who dies before has used up a number, no more.
 """
@@ -13,24 +13,23 @@ from __future__ import annotations
 import difflib
 import getpass
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pydantic
 
-from serve_app.errors import ArtifactRejected, InvalidInput, NotFound, RegistryFailed
+from serve_app.errors import ArtifactRejected, Conflict, InvalidInput, NotFound, RegistryFailed
 from serve_app.registry import references
 from serve_app.registry.aliases import Aliases, AliasMove
 from serve_app.registry.files import Files
 from serve_app.registry.manifest import Draft, FileEntry, Manifest, check_path, timestamp
+from serve_app.registry.numbers import Numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MANIFEST = "manifest.json"
-CLAIM = ".claim"
 LISTED_VERSIONS = 5
 
 
@@ -59,8 +58,9 @@ class Registry:
     ) -> None:
         self._files = Files(url)
         self._now = now
-        self._user = user or _current_user()
+        self._user = user or current_user()
         self._aliases = Aliases(self._files, now)
+        self._numbers = Numbers(self._files, self._aliases, now, self._user)
 
     def register(self, draft: Draft, files: Mapping[str, bytes]) -> Manifest:
         """Write a new version, visible whole or not at all.
@@ -72,7 +72,7 @@ class Registry:
         references.check_model(draft.name)
         for path in files:
             _check_file(path)
-        version = self._claim(draft.name)
+        version = self._numbers.claim(draft.name)
         folder = f"{draft.name}/{version}"
         manifest = Manifest(
             **{name: getattr(draft, name) for name in Draft.model_fields},
@@ -90,7 +90,7 @@ class Registry:
 
     def versions(self, name: str) -> list[int]:
         """The numbers of a model's versions, in order; empty when there is no such model."""
-        return [number for number in self._numbers(name) if self._visible(name, number)]
+        return [number for number in self._numbers.folders(name) if self._visible(name, number)]
 
     def manifest(self, name: str, version: int) -> Manifest:
         """A version's manifest.
@@ -170,6 +170,53 @@ class Registry:
         self.manifest(name, version)
         return self._aliases.move(name, alias, version, by=by, reason=reason)
 
+    def remove_alias(
+        self, name: str, alias: str, *, by: str, reason: str | None = None
+    ) -> AliasMove:
+        """Let an alias name no version any more; its history stays.
+
+        Raises:
+            NotFound: no such model or alias; names those that exist.
+        """
+        self.alias(name, alias)
+        return self._aliases.move(name, alias, None, by=by, reason=reason)
+
+    def delete(self, name: str, version: int) -> None:
+        """Delete a version; its number is never used again.
+
+        Readers see it whole or not at all. What was interrupted is finished by deleting again.
+
+        Raises:
+            NotFound: no such model or version; names those that exist.
+            Conflict: an alias names it.
+            RegistryFailed: the registry cannot be written.
+        """
+        there = references.is_model(name) and self._visible(name, version)
+        rest = references.is_model(name) and version in self._numbers.folders(name)
+        if not there and not (rest and self._numbers.is_retired(name, version)):
+            raise self._unknown(name, version)
+        self._check_unnamed(name, [version])
+        self._numbers.retire(name, version)
+        self._files.remove(f"{name}/{version}/{MANIFEST}")
+        self._files.remove_folder(f"{name}/{version}")
+
+    def delete_model(self, name: str) -> list[int]:
+        """Delete all versions of a model, and give their numbers, which are never used again.
+
+        Raises:
+            NotFound: no such model; names those that exist.
+            Conflict: an alias names one of them; none is deleted.
+            RegistryFailed: the registry cannot be written.
+        """
+        self._check_known(name)
+        versions = self.versions(name)
+        self._check_unnamed(name, versions)
+        for version in versions:
+            self.delete(name, version)
+        if not self._numbers.folders(name):
+            self._files.remove_folder(name)
+        return versions
+
     def alias(self, name: str, alias: str) -> int:
         """The version that an alias names.
 
@@ -203,12 +250,14 @@ class Registry:
         self._check_known(name)
         return self._aliases.history(name, alias)
 
-    def _claim(self, name: str) -> int:
-        number = max(self._numbers(name), default=0) + 1
-        note = json.dumps({"at": timestamp(self._now()), "by": self._user}).encode()
-        while not self._files.create(f"{name}/{number}/{CLAIM}", note):
-            number += 1
-        return number
+    def alias_histories(self, name: str) -> dict[str, list[AliasMove]]:
+        """Every move of every alias, also of those that were removed, oldest first.
+
+        Raises:
+            NotFound: no such model; names those that exist.
+        """
+        self._check_known(name)
+        return self._aliases.histories(name)
 
     def _written(self, folder: str, path: str, content: bytes) -> FileEntry:
         self._create(f"{folder}/{path}", content)
@@ -223,6 +272,9 @@ class Registry:
 
     def _verified(self, manifest: Manifest, entry: FileEntry) -> bytes:
         content = self._files.read(f"{manifest.name}/{manifest.version}/{entry.path}")
+        if content is None and not self._visible(manifest.name, manifest.version):
+            # Somebody deleted the version between its manifest and this file.
+            raise self._unknown(manifest.name, manifest.version)
         if content is None:
             problem = "is missing"
         elif len(content) != entry.size_bytes:
@@ -234,17 +286,21 @@ class Registry:
         msg = f"{entry.path} of {manifest.reference} {problem}; restore it or register it again"
         raise ArtifactRejected(msg, file=entry.path, version=manifest.reference)
 
-    def _numbers(self, name: str) -> list[int]:
-        if not references.is_model(name):
-            return []
-        entries = map(references.number, self._files.names(name))
-        return sorted(number for number in entries if number is not None)
-
     def _visible(self, name: str, number: int) -> bool:
         return self._files.exists(f"{name}/{number}/{MANIFEST}")
 
     def _has_version(self, name: str) -> bool:
-        return any(self._visible(name, number) for number in reversed(self._numbers(name)))
+        return any(self._visible(name, number) for number in reversed(self._numbers.folders(name)))
+
+    def _check_unnamed(self, name: str, versions: list[int]) -> None:
+        for alias, version in self._aliases.current(name).items():
+            if version in versions:
+                msg = (
+                    f"{name}@{version} is not deleted, since the alias {alias!r} names it: move it "
+                    f"(serve-app models alias {name}@NUMBER {alias}) or remove it "
+                    f"(serve-app models alias {name} {alias} --remove)"
+                )
+                raise Conflict(msg, alias=alias, version=f"{name}@{version}")
 
     def _check_known(self, name: str) -> None:
         if not self._has_version(name):
@@ -256,7 +312,8 @@ class Registry:
             return self._no_model(name)
         listed = ", ".join(map(str, versions[-LISTED_VERSIONS:]))
         words = "its newest versions are" if len(versions) > LISTED_VERSIONS else "it has"
-        msg = f"model {name!r} has no version {version}; {words} {listed}"
+        deleted = " (it was deleted)" if self._numbers.is_retired(name, version) else ""
+        msg = f"model {name!r} has no version {version}{deleted}; {words} {listed}"
         return NotFound(msg, known=versions)
 
     def _no_model(self, name: str) -> NotFound:
@@ -281,7 +338,8 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _current_user() -> str:
+def current_user() -> str:
+    """Who is logged in; `unknown` where the number of a user has no name."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):

@@ -101,8 +101,15 @@ class Cluster:
         """The cluster, if it is there and its head still lives."""
         if not self._record.exists() or not self._head_lives():
             return None
-        body = json.loads(self._record.read_text())
-        return Running(**{**body, "folder": Path(body["folder"])})
+        try:
+            body = json.loads(self._record.read_text())
+            return Running(**{**body, "folder": Path(body["folder"])})
+        except (ValueError, TypeError, KeyError):
+            msg = (
+                f"{self._record} is damaged, and a cluster of it runs: end that with "
+                "serve-app cluster stop, and start it again"
+            )
+            raise ServerFault(msg) from None
 
     def require(self) -> Running:
         """The cluster.
@@ -115,6 +122,15 @@ class Cluster:
             msg = f"no cluster of {self._state} runs; start it with: serve-app cluster start"
             raise NotReady(msg)
         return running
+
+    def check_startable(self, options: Options) -> None:
+        """Let pass what `start` would find: the cluster that runs already, or free ports.
+
+        Raises:
+            Conflict: a port is taken; names it and who has it.
+        """
+        if self.running() is None and not any(self.processes()):
+            _check_ports(options.node_ip, options.ports.of_the_head())
 
     def start(self, options: Options) -> Running:
         """Start the cluster, or give the one that runs already.
@@ -299,6 +315,12 @@ def _check_ports(node_ip: str, ports: Mapping[str, int]) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((node_ip, port))
+            except OverflowError:
+                msg = (
+                    f"port {port} ({purpose}) is none; ports go from 1 to 65535 (--http-port, "
+                    "--dashboard-port, --internal-ports and the seven after it)"
+                )
+                raise InvalidInput(msg, port=port) from None
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     msg = f"{node_ip} is no address of this machine; give one with --node-ip"

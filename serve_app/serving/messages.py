@@ -7,25 +7,39 @@ from typing import Any
 from serve_app.errors import RegistryFailed, ServeError
 
 LONGEST = 600
+_BEGINNING = 120
 _OURS = re.compile(r"serve_app\.errors\.\w+: (.+)")
 _FRAME = re.compile(r'^(?:Traceback|\s+File "|\w*ray::)', re.MULTILINE)
 _RAISED = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
+_ESCAPES = re.compile(
+    r"(?:\x1b|\\x1b|\\033|\\u001b)\[[0-?]*[ -/]*[@-~]"  # colours, and what a repr made of them
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles and links
+    r"|\x1b[@-_]?|\x9b[0-?]*[ -/]*[@-~]"
+    r"|[\x00-\x08\x0b-\x1f\x7f]"  # all other control characters but tab and new line
+)
+
+
+def plain(message: str) -> str:
+    """A message without colours, cursor movements and other control characters."""
+    return _ESCAPES.sub("", message.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def cause(message: str) -> str:
     """The cause of a failure in one line: our own error in it, or else the last that is there.
 
     A message of Serve's holds the traceback of another process, several times over; one
-    without any is given as it is.
+    without any is given as it is. Of a long one stand a few words of the beginning and all of
+    the end, since the cause stands last.
     """
+    message = plain(message)
     found = _OURS.findall(message)
     if found:
-        return " ".join(found[-1].split())[:LONGEST]
+        return _shortened(found[-1])
     raised = _RAISED.findall(message) if _FRAME.search(message) else []
     if raised:
         kind, said = raised[-1]
-        return f"{kind}: {' '.join(said.split())}"[:LONGEST]
-    return " ".join(message.split())[:LONGEST]
+        return _shortened(f"{kind}: {said}")
+    return _shortened(message)
 
 
 def causes(application: Mapping[str, Any]) -> str:
@@ -43,3 +57,10 @@ def told(error: ServeError) -> str:
     if isinstance(error, RegistryFailed):
         return "the registry cannot be read or written; the log of control says why"
     return error.message
+
+
+def _shortened(message: str) -> str:
+    line = " ".join(message.split())
+    if len(line) <= LONGEST:
+        return line
+    return f"{line[:_BEGINNING]} … {line[len(line) - (LONGEST - _BEGINNING - 3) :]}"

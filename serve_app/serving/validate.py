@@ -57,7 +57,15 @@ def validate(file: Path) -> Report:
     Raises:
         OSError: the file cannot be read.
     """
-    text = file.read_text()
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        return Report((Finding(1, "YAML", f"the file is no text in UTF-8: {error}"),))
+    return validate_text(text)
+
+
+def validate_text(text: str) -> Report:
+    """Check the text of a config as `validate` does a file."""
     try:
         body = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is a safe one
     except yaml.YAMLError as error:

@@ -12,77 +12,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
-import fsspec
 import pytest
 
-from serve_app.core.signature import Column, Output, Signature
 from serve_app.errors import ArtifactRejected, InvalidInput, NotFound, RegistryFailed
-from serve_app.registry.manifest import Draft
 from serve_app.registry.store import Registry
+from tests.contract.registries import FILES, SIGNATURE, at_noon, draft
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-FILES = {"model.ubj": b"trees" * 100, "encoders/sex.json": b'["female", "male"]'}
-PLACES = ("folder", "file", "memory", "any other filesystem")
-SIGNATURE = Signature(
-    (Column("age", "int64", minimum=0, maximum=120),), Output("classification", ("no", "yes"))
-)
-
-
-def draft(name: str = "diagnosis-xgb", **changed: Any) -> Draft:
-    body: dict[str, Any] = {
-        "name": name,
-        "flavour": "xgboost",
-        "format": "ubj",
-        "signature": SIGNATURE,
-    }
-    return Draft(**(body | changed))
-
-
-def at_noon() -> datetime:
-    return NOON
-
-
-@pytest.fixture(params=PLACES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    memory = f"memory://{uuid4().hex}"
-    places = {
-        "folder": str(tmp_path / "registry"),
-        "file": (tmp_path / "registry").as_uri(),
-        "memory": memory,
-        "any other filesystem": f"dir::{memory}",
-    }
-    yield places[request.param]
-    fs, root = fsspec.url_to_fs(memory)
-    if fs.exists(root):
-        fs.rm(root, recursive=True)
-
-
-@pytest.fixture
-def registry(url: str) -> Registry:
-    return Registry(url, now=at_noon, user="ada")
-
-
-@pytest.fixture
-def put(url: str) -> Callable[[str, bytes | None], None]:
-    """Writes (or, given none, deletes) a file behind the registry's back."""
-    fs, root = fsspec.url_to_fs(url)
-
-    def put(file: str, content: bytes | None) -> None:
-        path = f"{root}/{file}"
-        if content is None:
-            fs.rm_file(path)
-        else:
-            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            fs.pipe_file(path, content)
-
-    return put
 
 
 def test_a_version_is_read_as_it_was_registered(registry: Registry, url: str) -> None:
@@ -532,14 +471,16 @@ def test_a_registry_on_disk_can_be_read_by_a_person(tmp_path: Path) -> None:
     registry.set_alias("diagnosis-xgb", "champion", 1, by="ada")
     files = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
     assert files == [
+        "_numbers/diagnosis-xgb/1.json",
         "diagnosis-xgb/1/.claim",
         "diagnosis-xgb/1/encoders/sex.json",
         "diagnosis-xgb/1/manifest.json",
         "diagnosis-xgb/1/model.ubj",
         "diagnosis-xgb/aliases/champion/1.json",
     ]
-    claim = json.loads((tmp_path / "diagnosis-xgb/1/.claim").read_bytes())
-    assert claim == {"at": "2026-11-21T12:00:00+00:00", "by": "ada"}
+    for claim in ("_numbers/diagnosis-xgb/1.json", "diagnosis-xgb/1/.claim"):
+        note = json.loads((tmp_path / claim).read_bytes())
+        assert note == {"at": "2026-11-21T12:00:00+00:00", "by": "ada"}
 
 
 def test_a_registry_that_is_a_file_is_reported_with_its_path(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """The command line as people use it."""
 
+import http.server
+import json
+import threading
 from dataclasses import dataclass
 
 import pytest
 
 from serve_app.cli.main import main
+from serve_app.serving.cluster import Cluster, Running
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,43 @@ def serve_app(capsys):
         return Said(caught.value.code or 0, printed.out, printed.err)
 
     return run
+
+
+class World:
+    """What the dashboard and the gateway of a running cluster say."""
+
+    def __init__(self):
+        self.applications = {}
+        self.endpoints = []
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """A cluster that runs, as far as anybody can tell from outside."""
+    made = World()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path.startswith("/api/serve"):
+                body = {"applications": made.applications}
+            elif made.endpoints is None:
+                self.send_error(503)
+                return
+            else:
+                body = {"snapshot": 1, "endpoints": made.endpoints}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_address[1]
+    home = {"SERVE_APP_HOME": str(tmp_path)}
+    running = Running(tmp_path, port, port, port, port, "127.0.0.1", home)
+    monkeypatch.setattr(Cluster, "running", lambda _: running)
+    yield made
+    server.shutdown()
+    server.server_close()

@@ -46,6 +46,7 @@ def test_the_issue_can_be_typed():
         ("register",), ("models", "list"), ("models", "show"), ("models", "alias"),
         ("models", "verify"), ("validate",), ("endpoints", "list"), ("endpoints", "show"),
         ("endpoints", "set-weights"), ("predict",), ("status",), ("deploy",), ("demo",),
+        ("serve",), ("endpoints", "add"), ("endpoints", "remove"), ("init",),
     }  # fmt: skip
     assert wanted <= set(EVERY)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from serve_app.errors import NotReady, RegistryFailed
-from serve_app.serving.messages import cause, causes, told
+from serve_app.serving.messages import LONGEST, cause, causes, plain, told
 
 STARTED = """The deployment failed to start 3 times in a row. This may be due to a problem with \
 its constructor or initial health check failing. See controller logs for details. Error:
@@ -75,3 +75,37 @@ def test_deployments_know_better_than_their_application():
     }
     assert causes(failed).startswith("churn@1 needs the module")
     assert causes({"message": "it is new", "deployments": {}}) == "it is new"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "\x1b[36mray::Model\x1b[39m (pid=7)",
+        "ray::Model\x1b[0m (pid=7)\x1b[K",
+        "\x1b]0;title\x07ray::Model (pid=7)",
+        "\x1b]8;;http://x\x1b\\ray::Model\x1b]8;;\x1b\\ (pid=7)",
+        "ray::\\x1b[36mModel\\x1b[39m (pid=7)",
+        "ray::Model\x08\x00 (pid=7)",
+        "\x9b36mray::Model (pid=7)",
+    ],
+    ids=repr,
+)
+def test_no_escape_code_of_a_terminal_is_left(message):
+    assert plain(message) == "ray::Model (pid=7)"
+    assert cause(message) == "ray::Model (pid=7)"
+
+
+@pytest.mark.parametrize(
+    "before", ["", "serve_app.errors.ConfigError: ", "Traceback:\nValueError: "]
+)
+def test_of_a_long_message_the_end_is_kept_and_a_few_words_of_the_beginning(before):
+    said = cause(before + "the beginning " + "and so on " * 200 + "because of this")
+    assert len(said) <= LONGEST
+    assert " … " in said
+    assert said.endswith("and so on because of this")
+    assert "the beginning" in said
+
+
+def test_a_message_of_the_longest_length_stays_whole():
+    assert cause("x" * LONGEST) == "x" * LONGEST
+    assert len(cause("x" * (LONGEST + 1))) == LONGEST

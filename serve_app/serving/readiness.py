@@ -1,51 +1,52 @@
-"""Waits, visibly, until what was deployed is in effect."""
-
-from __future__ import annotations
+"""Waits until what was deployed is in effect."""
 
 import csv
 import io
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from serve_app.cli import output, web
-from serve_app.cli.effect import declared_hash, gateways, not_in_effect
 from serve_app.errors import NotReady, ServeError, ServerFault
+from serve_app.serving import web
 from serve_app.serving.cluster import Running
+from serve_app.serving.in_effect import declared_hash, gateways, not_in_effect
 from serve_app.serving.messages import causes
 
 POLL_S = 0.5
 FAILED = {"DEPLOY_FAILED", "UNHEALTHY"}
 
 
-def wait_until_ready(running: Running, file: Path, *, timeout_s: float) -> None:
-    """Return once what a file declares is in effect on every gateway.
+def wait_until_ready(
+    running: Running,
+    declared: Mapping[str, Any],
+    *,
+    timeout_s: float,
+    tell: Callable[[str], None],
+    only: str | None = None,
+) -> None:
+    """Return once what a config declares is in effect on every gateway.
 
     Every application runs as it was declared, every endpoint answers with the versions that it
-    was declared with, and each gateway replica has taken the snapshot that says so.
+    was declared with, and each gateway replica has taken the snapshot that says so. Meanwhile
+    `tell` hears what is missing. With `only`, endpoints other than that one may still wait.
 
     Raises:
         ServerFault: an application failed; says which and why.
         NotReady: it took longer than `timeout_s`; says what is not in effect yet.
     """
-    declared = yaml.safe_load(file.read_text())
     deadline = time.monotonic() + timeout_s
-    with output.progress().status("waiting …") as status:
-        while True:
-            missing = _missing(running, declared)
-            if not missing:
-                return
-            if time.monotonic() > deadline:
-                msg = f"not in effect after {timeout_s:.0f} s: {missing}; see serve-app status"
-                raise NotReady(msg)
-            status.update(missing)
-            time.sleep(POLL_S)
+    while True:
+        missing = _missing(running, declared, only)
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            msg = f"not in effect after {timeout_s:.0f} s: {missing}; see serve-app status"
+            raise NotReady(msg)
+        tell(missing)
+        time.sleep(POLL_S)
 
 
-def _missing(running: Running, declared: Mapping[str, Any]) -> str:
+def _missing(running: Running, declared: Mapping[str, Any], only: str | None) -> str:
     """What is not in effect yet, in a few words; empty when everything is."""
     try:
         body = web.get(f"{running.dashboard_url}/api/serve/applications/", timeout_s=5.0)
@@ -53,7 +54,7 @@ def _missing(running: Running, declared: Mapping[str, Any]) -> str:
         return (
             _applications(states, declared["applications"])
             or _proxy(running)
-            or _effect(running, states, declared["applications"])
+            or _effect(running, states, declared["applications"], only)
         )
     except ServerFault:
         raise
@@ -99,10 +100,11 @@ def _effect(
     running: Running,
     states: Mapping[str, Mapping[str, Any]],
     declared: Sequence[Mapping[str, Any]],
+    only: str | None,
 ) -> str:
     web.get(f"{running.http_url}/v2/health/ready", timeout_s=5.0)
     declaration = declared_hash(declared)
     if declaration is None:
         return ""
     said = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
-    return "; ".join(not_in_effect(said, declaration, gateways(states)))
+    return "; ".join(not_in_effect(said, declaration, gateways(states), only=only))

@@ -6,13 +6,12 @@ import threading
 from pathlib import Path
 
 import pytest
-import yaml
 
-from serve_app.cli.readiness import wait_until_ready
 from serve_app.config import ControlSettings
 from serve_app.engine.declare import declaration_hash
 from serve_app.errors import NotReady, ServerFault
 from serve_app.serving.cluster import Running
+from serve_app.serving.readiness import wait_until_ready
 
 ENDPOINTS = {"endpoints": {"risk": {"route": {"kind": "single", "model": "risk@2"}}}}
 DECLARED = {
@@ -52,6 +51,7 @@ class World:
             "other": {},
         }
         self.asked = 0
+        self.heard = []
 
     def page(self, path):
         self.asked += 1
@@ -88,13 +88,11 @@ def world():
 
 
 @pytest.fixture
-def wait(world, tmp_path):
-    file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump(DECLARED))
+def wait(world):
     running = Running(Path("/nowhere"), world.port, world.port, world.port, 1, "127.0.0.1", {})
 
-    def run(timeout_s=0.0):
-        wait_until_ready(running, file, timeout_s=timeout_s)
+    def run(timeout_s=0.0, declared=DECLARED, only=None):
+        wait_until_ready(running, declared, timeout_s=timeout_s, tell=world.heard.append, only=only)
 
     return run
 
@@ -176,17 +174,29 @@ def test_an_application_that_failed_is_told_by_the_last_line_of_its_deployments_
         wait(timeout_s=60.0)
 
 
-def test_a_file_without_endpoints_asks_nothing_of_control(world, tmp_path):
-    file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump({"applications": DECLARED["applications"][:1]}))
+def test_a_config_without_endpoints_asks_nothing_of_control(wait, world):
     world.status = {}
-    running = Running(Path("/nowhere"), world.port, world.port, world.port, 1, "127.0.0.1", {})
-    wait_until_ready(running, file, timeout_s=0.0)
+    wait(declared={"applications": DECLARED["applications"][:1]})
     assert world.asked == 3
 
 
-def test_a_cluster_that_does_not_answer_is_said(wait, world, tmp_path):
-    file = tmp_path / "config.yaml"
+def test_who_waits_hears_what_is_missing(wait, world):
+    world.status["waiting"] = {"risk": ["risk@2"]}
+    with pytest.raises(NotReady):
+        wait(timeout_s=0.2)
+    assert set(world.heard) == {"endpoint risk waits for risk@2"}
+
+
+def test_for_one_endpoint_nobody_waits_for_the_others(wait, world):
+    world.status["waiting"] = {"other": ["other@1"]}
+    world.status["other"] = {"other@2": "1 of 1 hold another content"}
+    wait(only="risk")
+    world.status["waiting"] = {"risk": ["risk@2"]}
+    with pytest.raises(NotReady, match="endpoint risk waits for risk@2"):
+        wait(only="risk")
+
+
+def test_a_cluster_that_does_not_answer_is_said():
     gone = Running(Path("/nowhere"), 1, 1, 1, 1, "127.0.0.1", {})
     with pytest.raises(NotReady, match="does not answer"):
-        wait_until_ready(gone, file, timeout_s=0.0)
+        wait_until_ready(gone, DECLARED, timeout_s=0.0, tell=lambda _: None)

@@ -1,7 +1,5 @@
 """What of a declaration is not in effect yet, in words: asked of control and of Serve."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -39,20 +37,29 @@ def gateways(applications: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
 
 
 def not_in_effect(
-    said: Mapping[str, Any], declaration: str | None, living: frozenset[str]
+    said: Mapping[str, Any],
+    declaration: str | None,
+    living: frozenset[str],
+    *,
+    only: str | None = None,
 ) -> list[str]:
-    """What control says that is not in effect, on which gateways, and why."""
+    """What control says that is not in effect, on which gateways, and why.
+
+    With `only`, endpoints other than that one may wait for whatever they want.
+    """
     if declaration is not None and said["declaration"] != declaration:
         return ["control has not taken this declaration yet"]
     missing: list[str] = []
     for endpoint, versions in said["waiting"].items():
+        if only not in {None, endpoint}:
+            continue
         listed = ", ".join(_with_reason(version, said["reasons"]) for version in versions)
         missing.append(f"endpoint {endpoint} waits for {listed}")
     for replica in sorted(living):
         problem = _behind(said["gateways"].get(replica), said["snapshot"])
         if problem:
             missing.append(f"gateway {replica[:_ID_CHARACTERS]} {problem}")
-    for version, problem in said["other"].items():
+    for version, problem in said["other"].items() if only is None else ():
         missing.append(
             f"{version} is not what the registry holds: {problem}; register a new version, or "
             "take its application out of the file and deploy it again"

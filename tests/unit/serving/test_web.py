@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from serve_app.cli import web
 from serve_app.errors import NotReady
+from serve_app.serving import web
 
 
 @pytest.fixture
