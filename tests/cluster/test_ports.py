@@ -121,7 +121,7 @@ def test_listed_pages_may_ask_at_every_port(served, name):
     assert wrong.status_code >= 400
     for answer in (preflight, wrong):
         assert answer.headers["access-control-allow-origin"] == PAGE
-        assert "x-request-id" in answer.headers
+    assert "x-request-id" in wrong.headers
     assert strange.status_code == 400
     assert "access-control-allow-origin" not in strange.headers
 
