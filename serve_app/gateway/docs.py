@@ -8,14 +8,19 @@ import string
 from collections.abc import Callable
 from html import escape
 from importlib import resources
+from importlib.util import find_spec
 from typing import Any
 
 import orjson
 
-_PAGES = resources.files("serve_app.gateway") / "pages"
-_TEMPLATE = string.Template((_PAGES / "docs.html").read_text("utf-8"))
-_STYLE = (_PAGES / "docs.css").read_text("utf-8")
-_SCRIPT = (_PAGES / "docs.js").read_text("utf-8")
+PAGES = resources.files("serve_app.gateway") / "pages"
+"""Where the parts of pages lie."""
+_TEMPLATE = string.Template((PAGES / "docs.html").read_text("utf-8"))
+STYLE = (PAGES / "docs.css").read_text("utf-8")
+"""How all pages look."""
+_SCRIPT = (PAGES / "docs.js").read_text("utf-8")
+_ALL = "/openapi.json"
+"""Where the document of everything is, which the main port alone has, and GraphQL with it."""
 _NATIVE = "/v1/models/{}:predict"
 Body = Callable[[list[dict[str, Any]]], Any]
 _OTHERS: tuple[tuple[str, str, Body], ...] = (
@@ -37,6 +42,8 @@ _OTHERS: tuple[tuple[str, str, Body], ...] = (
     ),
 )
 """How other systems' clients would ask with the rows of the native example."""
+# Its package is optional, and a link to a refusal leads nowhere.
+_GRAPHQL = '<a class="aside" href="/graphql">GraphQL</a>' if find_spec("graphql") else ""
 _CATEGORIES_SHOWN = 12
 _TARGETS_SHOWN = 12
 
@@ -46,19 +53,24 @@ def _source(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-HEADERS = {
-    "content-security-policy": (
-        f"default-src 'none'; script-src {_source(_SCRIPT)}; style-src {_source(_STYLE)}; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+def policy(script: str, style: str) -> dict[str, str]:
+    """The headers of a page that runs and shows nothing but this script and this style."""
+    return {
+        "content-security-policy": (
+            f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
+            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
+
+
+HEADERS = policy(_SCRIPT, STYLE)
 """What the page must be sent with: nothing runs or loads that is not written here."""
 
 
-def page(document: dict[str, Any], source: str = "/openapi.json") -> str:
+def page(document: dict[str, Any], source: str = _ALL) -> str:
     """The page of an OpenAPI document of ours, complete in itself: it loads nothing.
 
     `source` is where the document is, to which the page leads.
@@ -73,8 +85,9 @@ def page(document: dict[str, Any], source: str = "/openapi.json") -> str:
         summary=summary,
         source=escape(source),
         navigation="".join(f'<a href="#{name}">{name}</a>' for name in names),
+        graphql=_GRAPHQL if source == _ALL else "",
         endpoints="".join(_endpoint(endpoint, document["paths"]) for endpoint in endpoints),
-        style=_STYLE,
+        style=STYLE,
         script=_SCRIPT,
     )
 

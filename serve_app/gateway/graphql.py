@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from serve_app.errors import NotAcceptable, NotFound
-from serve_app.gateway import compression, errors, graphql_errors
+from serve_app.gateway import compression, errors, graphql_errors, graphql_page
 from serve_app.gateway.graphql_request import GRAPHQL, JSON, accepted, read
 from serve_app.gateway.site import Site, headers_of
 from serve_app.protocols import error_body
@@ -55,6 +55,9 @@ class GraphQL:
                 "its operator can install it with: pip install 'serve-app[graphql]'"
             )
             return _refused(NotFound(msg), headers, status=501)
+        if graphql_page.wanted(scope["method"], scope["query_string"], headers):
+            schema = await documents.schema_text()
+            return HTMLResponse(graphql_page.page(schema), headers=graphql_page.HEADERS)
         media_type = accepted(headers.get("accept", ""))
         if media_type is None:
             msg = f"answers here are {GRAPHQL} or {JSON}, and the request accepts neither"

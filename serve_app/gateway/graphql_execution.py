@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, validate
+from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, print_schema, validate
 
 from serve_app.core.messages import Payload, Request, Response
 from serve_app.core.snapshot import Endpoint
@@ -81,6 +81,10 @@ class Documents:
             return _executed(asyncio.run(_result(standing, document, asking)), asked.request_id)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, executed)
+
+    async def schema_text(self) -> str:
+        """The schema of the endpoints as they are now, in GraphQL's own language."""
+        return await asyncio.to_thread(print_schema, self._stand().schema)
 
     def _stand(self) -> _Standing:
         stages = self._predictor.stages

@@ -43,6 +43,14 @@ CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
 }
 GRACE_S = 5.0
 _ADDITIONAL_BYTES = 64 * 1024
+_KEEP_ALIVE = (
+    # Balancers forget connections on which nothing moves, often after a minute.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    # Clients may do the same; as it comes, a server hangs up on whoever pings twice in two hours.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
+)
 # Clients take 8 KiB of metadata, in which a byte that is not ASCII takes three.
 _WORDS_BYTES = 2000
 
@@ -240,6 +248,7 @@ async def serve(service: InferenceService, address: str, max_body_bytes: int) ->
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", max_body_bytes + _ADDITIONAL_BYTES),
             ("grpc.max_send_message_length", -1),
+            *_KEEP_ALIVE,
         ]
     )
     server.add_generic_rpc_handlers((service.handlers(),))

@@ -127,7 +127,9 @@ def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
     Serve's template binds the statistics page, which has no password, and the metrics to
     every interface, and opens the admin socket to every user. The script mends that in the
     configuration before HAProxy reads it, and bounds how long a client may take to send
-    its headers; `exec` keeps the process that Serve watches.
+    its headers; `exec` keeps the process that Serve watches. That bound counts from the moment
+    of connecting: load balancers connect ahead and wait for a minute, and must not then find a
+    408 that answers nothing.
     """
     script = f"""#!/bin/sh
 # Written by serve-app: loopback binds, a private admin socket, a time limit for headers.
@@ -141,7 +143,7 @@ if [ -n "$config" ] && [ -f "$config" ]; then
   sed -e 's/^\\( *bind\\) \\*:{ports.stats}$/\\1 127.0.0.1:{ports.stats}/' \\
       -e 's/^\\( *bind\\) :{ports.proxy_metrics}$/\\1 127.0.0.1:{ports.proxy_metrics}/' \\
       -e 's/mode 666 level admin/mode 600 level admin/' \\
-      -e 's/^defaults$/defaults\\n    timeout http-request 30s/' \\
+      -e 's/^defaults$/defaults\\n    timeout http-request 90s\\n    option http-ignore-probes/' \\
       "$config" > "$config.mended" && cat "$config.mended" > "$config"
 fi
 exec {shlex.quote(binary)} "$@"

@@ -22,6 +22,7 @@ from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.state import SqliteState
 from serve_app.gateway import app, rpc
+from serve_app.gateway.cors import open_to
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.site import Settings
@@ -29,6 +30,7 @@ from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.control import control_handle
+from serve_app.serving.edge import open_edge_to
 from serve_app.serving.effect import Effect
 from serve_app.serving.feed import Feed
 from serve_app.serving.feedback import Kept
@@ -102,10 +104,17 @@ class Gateway:
         keep = Kept(control_handle().options(method_name="keep_feedback"))
         effect = Effect(control_handle().options(method_name="in_effect"))
         gateway = app.build(self._predictor, settings, keep, effect)
-        for listener in (*args.listeners, *of_the_platform(os.environ)):
-            spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
-            await self._listeners.open(spoken, listener, ids=PredictionIds())
+        await self._listen(gateway)
         return gateway
+
+    async def _listen(self, gateway: GatewayApp) -> None:
+        """Open the profiles' own ports, and all of HTTP to the pages that may ask."""
+        cors = self._args.cors
+        for listener in (*self._args.listeners, *of_the_platform(os.environ)):
+            spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
+            shared = spoken if cors is None else open_to(spoken, cors)
+            await self._listeners.open(shared, listener, ids=PredictionIds())
+        open_edge_to(cors)
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""

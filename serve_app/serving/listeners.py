@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import psutil
 import uvicorn
+from starlette.types import ASGIApp
 
 from serve_app.config import ListenerSettings, Profile
 from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
 from serve_app.gateway.middleware import Edge, RequestIds
-from serve_app.gateway.routes import GatewayApp
 from serve_app.serving.cluster import belongs
 from serve_app.serving.environment import MARK_VARIABLE
 
@@ -45,7 +45,7 @@ class Listeners:
     def __init__(self) -> None:
         self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
 
-    async def open(self, app: GatewayApp, settings: ListenerSettings, *, ids: Ids) -> None:
+    async def open(self, app: ASGIApp, settings: ListenerSettings, *, ids: Ids) -> None:
         """Serve an application on a port from now on.
 
         Raises:
@@ -57,6 +57,7 @@ class Listeners:
             access_log=False,
             lifespan="off",
             server_header=False,
+            timeout_keep_alive=settings.keep_alive_timeout_s,
             timeout_graceful_shutdown=round(GRACE_S),
         )
         server = _Server(config)

@@ -5,6 +5,7 @@ import socket
 import urllib.error
 import urllib.request
 
+import httpx
 import psutil
 import pytest
 import tritonclient.grpc as triton
@@ -18,6 +19,7 @@ NAMES = (
     "grpc", "sagemaker", "vertex",
 )  # fmt: skip
 COUNTED = "ts_inference_requests_total"
+PAGE = "https://app.example.com"
 FIRST = free_row(len(NAMES), above=28_100)
 PORTS = dict(zip(NAMES, range(FIRST, FIRST + len(NAMES)), strict=True))
 
@@ -40,6 +42,7 @@ def served(cluster):
     gateway = application(body, "gateway")
     gateway["args"]["default_endpoint"] = "progression"
     gateway["args"]["grpc_port"] = PORTS["grpc"]
+    gateway["args"]["cors"] = {"origins": [PAGE]}
     for listener in gateway["args"]["listeners"]:
         listener["port"] = PORTS[listener["profile"]]
     (deployment,) = gateway["deployments"]
@@ -105,6 +108,24 @@ def test_the_environment_of_a_platform_names_port_and_paths(served, expected, ro
     assert served.request("/say", {"instances": [row]}).json()["predictions"] == expected
 
 
+@pytest.mark.parametrize("name", ["main port", "tfs", "vertex"])
+def test_listed_pages_may_ask_at_every_port(served, name):
+    port = PORTS.get(name, served.http_port)
+    asking = {"origin": PAGE, "access-control-request-method": "POST"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        path = "/v1/models/progression:predict"
+        preflight = client.options(path, headers=asking)
+        wrong = client.post(path, content=b"{", headers={"origin": PAGE})
+        strange = client.options(path, headers={**asking, "origin": "https://elsewhere.org"})
+    assert preflight.status_code == 200
+    assert wrong.status_code >= 400
+    for answer in (preflight, wrong):
+        assert answer.headers["access-control-allow-origin"] == PAGE
+    assert "x-request-id" in wrong.headers
+    assert strange.status_code == 400
+    assert "access-control-allow-origin" not in strange.headers
+
+
 def test_ports_speak_nothing_else(served):
     with pytest.raises(urllib.error.HTTPError) as refused:
         asked("tfs", "/v2")
@@ -145,6 +166,7 @@ def test_the_ports_stay_while_gateways_are_replaced(served, expected, row):
     gateway["args"]["default_endpoint"] = "progression"
     gateway["args"]["max_rows"] = 20
     gateway["args"]["grpc_port"] = PORTS["grpc"]
+    gateway["args"]["cors"] = {"origins": [PAGE]}
     for listener in gateway["args"]["listeners"]:
         listener["port"] = PORTS[listener["profile"]]
     assert endpoints(body)["progression"]

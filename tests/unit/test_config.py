@@ -72,3 +72,44 @@ def test_an_application_is_named_after_the_version_that_it_holds():
 
 def test_the_declaration_is_the_same_however_defaults_were_written():
     assert endpoint().declaration() == endpoint(timeout_s=10.0, schema={}).declaration()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("https://app.example.com", "https://app.example.com"),
+        ("HTTPS://App.Example.com:443", "https://app.example.com"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://example.com:443", "http://example.com:443"),
+        ("http://[::1]:5173", "http://[::1]:5173"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("*", "*"),
+    ],
+)
+def test_origins_are_kept_as_browsers_write_them(written, meant):
+    assert config.CorsSettings(origins=[written]).origins == (meant,)
+
+
+@pytest.mark.parametrize(
+    ("cors", "message"),
+    [
+        ({"origins": ["https://a.org/"]}, "has '/' behind the host, .*'https://a.org'"),
+        ({"origins": ["https://a.org:8443/app?x"]}, "ends: 'https://a.org:8443'"),
+        ({"origins": ["a.org"]}, "'a.org' is no origin; write scheme://host"),
+        ({"origins": [""]}, "'' is no origin"),
+        ({"origins": ["https://*.a.org"]}, "each subdomain needs an origin of its own"),
+        ({"origins": ["https://bücher.de"]}, "xn--"),
+        ({"origins": ["http://a.org:70000"]}, "ports are 1 to 65535"),
+        ({"origins": ["null"]}, "any sandboxed page"),
+        ({"origins": ["*", "https://a.org"]}, "write it alone"),
+        ({"origins": ["*"], "credentials": True}, "named one by one"),
+        ({"origins": "https://a.org"}, r"origins are a list; write \['https://a.org'\]"),
+        ({"origins": []}, "at least 1 item"),
+        ({}, "origins"),
+        ({"origins": ["https://a.org"], "max_age_s": -1}, "max_age_s"),
+    ],
+)
+def test_what_is_no_origin_is_refused_in_words(cors, message):
+    with pytest.raises(ValueError, match=message):
+        config.GatewayArgs.model_validate({"cors": cors})

@@ -133,7 +133,7 @@ def test_nobody_else_on_the_machine_may_administer_the_proxy(launched):
 
 
 def test_slow_headers_do_not_hold_a_connection_for_ever(launched):
-    assert "defaults\n    timeout http-request 30s\n" in launched
+    assert "defaults\n    timeout http-request 90s\n    option http-ignore-probes\n" in launched
 
 
 def test_modules_found_from_the_folder_here_are_found_from_everywhere(tmp_path, monkeypatch):

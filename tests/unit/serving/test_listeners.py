@@ -4,9 +4,11 @@ import asyncio
 import socket
 import subprocess
 import sys
+import time
 
 import httpx
 import pytest
+from ray.serve.config import HTTPOptions
 
 from serve_app.config import GatewayArgs, ListenerSettings
 from serve_app.engine.predict import Predictor
@@ -50,6 +52,33 @@ async def test_a_port_answers_as_its_profile_until_it_is_closed(app, port):
     await listeners.close()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def idle_for(port):
+    """How long a connection stays open, in seconds, once its one request was answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+    assert b"200" in await reader.readuntil(b"\r\n\r\nHealthy")
+    since = time.monotonic()
+    assert await asyncio.wait_for(reader.read(), READY_S) == b""
+    writer.close()
+    return time.monotonic() - since
+
+
+async def test_an_idle_connection_stays_as_long_as_its_port_says(app, port):
+    listeners = Listeners()
+    settings = ListenerSettings(profile="azureml", port=port, keep_alive_timeout_s=1)
+    await listeners.open(app, settings, ids=str)
+    await asked(port)
+    assert 0.9 < await idle_for(port) < READY_S / 2
+    await listeners.close()
+
+
+def test_connections_outlast_those_of_load_balancers_as_on_the_main_port():
+    unsaid = ListenerSettings(profile="tfs", port=8501).keep_alive_timeout_s
+    assert unsaid == HTTPOptions().keep_alive_timeout_s > 60
+    with pytest.raises(ValueError, match="keep_alive_timeout_s"):
+        ListenerSettings(profile="tfs", port=8501, keep_alive_timeout_s=0)
 
 
 async def test_replicas_of_one_machine_share_a_port(app, port):

@@ -179,6 +179,18 @@ def test_the_port_of_haproxy_is_nobody_elses(check, said):
     assert "port 8000 is the one of `http_options`" in found
 
 
+def test_an_origin_that_is_none_is_named_with_its_line(check):
+    args = "args: {registry: ./registry, state: ./state"
+    text = SPLIT.replace(
+        args, args + ", cors: {origins: [https://a.org,\n      'https://b.org/app']}", 1
+    )
+    (found,) = [finding for finding in check(text) if "cors" in finding]
+    line = line_of(text, "      'https://b.org/app'")
+    assert found.startswith(f"line {line}: ")
+    assert "cors.origins.1" in found
+    assert "has '/app' behind the host" in found
+
+
 def test_the_port_of_a_platform_is_not_haproxys(check, monkeypatch):
     monkeypatch.setenv("AIP_HTTP_PORT", "8000")
     (found,) = check(SPLIT)
