@@ -74,10 +74,15 @@ DIALECT = TorchServe()
 
 
 def refuse(refusal: Refusal) -> Reply:
-    """An error as TorchServe says it."""
-    kind = TYPES.get(refusal.status, TYPES[400])
-    body = {"code": refusal.status, "type": kind, "message": refusal.message}
-    return Reply(json_body.dump(body))
+    """An error as TorchServe says it; of what is not there in its very words."""
+    kind, message = TYPES.get(refusal.status, TYPES[400]), refusal.message
+    name, version = refusal.details.get("endpoint"), refusal.details.get("version")
+    if refusal.status == 404 and name is not None:
+        message = f"Model not found: {name}"
+        if version is not None:
+            kind = "ModelVersionNotFoundException"
+            message = f"Model version: {version} does not exist for model: {name}"
+    return Reply(json_body.dump({"code": refusal.status, "type": kind, "message": message}))
 
 
 def described(endpoint: str, version: str, short: str) -> Mapping[str, Any]:

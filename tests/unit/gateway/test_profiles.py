@@ -260,6 +260,11 @@ class TestTorchServe:
         body = answer.json()
         assert list(body) == ["code", "type", "message"]
         assert (body["code"], body["type"]) == (404, "ModelNotFoundException")
+        # As TorchServe's own tests of its frontend expect it, to the letter.
+        assert body["message"] == "Model not found: nobody"
+        other = sent("POST", "/torchserve/predictions/age/1.3.1", json=LIST).json()
+        assert other["type"] == "ModelVersionNotFoundException"
+        assert other["message"] == "Model version: 1.3.1 does not exist for model: age"
         assert sent("POST", "/torchserve/explanations/age", json=LIST).status_code == 404
 
     def test_lists_models_a_page_at_a_time(self, sent):
