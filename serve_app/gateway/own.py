@@ -13,6 +13,7 @@ from serve_app import __version__
 from serve_app.core.snapshot import Endpoint
 from serve_app.errors import NotReady
 from serve_app.gateway import docs, openapi
+from serve_app.gateway.browsers import VARY, wants_page
 from serve_app.gateway.feedback import FeedbackPath, Spoken
 from serve_app.gateway.site import Site, json
 from serve_app.protocols import feedback
@@ -75,9 +76,11 @@ class _Pages:
 
     async def home(self, request: Request) -> Response:
         """People who open the address want the documentation, KServe's clients a sign of life."""
-        if "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse("/docs")
-        return json({"status": "alive"})
+        if wants_page(request.headers):
+            return RedirectResponse("/docs", headers=VARY)
+        answer = json({"status": "alive"})
+        answer.headers.update(VARY)
+        return answer
 
 
 def document(site: Site) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.errors import ClientError, NoSuchPath
+from serve_app.gateway import browsers
 from serve_app.gateway.site import Site
+from serve_app.protocols.dialect import in_common_words
 
 
 class _Bare(StringConvertor):
@@ -74,7 +76,7 @@ class Mounted(BaseRoute):
 
     def find(self, path: str) -> GatewayApp | None:
         """The application that a path leads to."""
-        return self._apps.get(path[1 : path.find("/", 1)])
+        return self._apps.get(_first_part(path)[1:])
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request is for one of the applications."""
@@ -86,7 +88,7 @@ class Mounted(BaseRoute):
         path = _path(scope)
         found = self.find(path)
         assert found is not None  # noqa: S101 - it matched
-        scope["root_path"] = scope.get("root_path", "") + path[: path.find("/", 1)]
+        scope["root_path"] = scope.get("root_path", "") + _first_part(path)
         await found(scope, receive, send)
 
 
@@ -111,6 +113,10 @@ class GatewayApp:
             exception_handlers={HTTPException: _unrouted(site), Exception: _failed(site)},
         )
         self.router = self._pages.router
+        # Load balancers and many clients that send do not follow redirects, and the address of
+        # one is wrong behind whoever ends TLS.
+        self.router.redirect_slashes = False
+        self.router.default = self._other_slash
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -132,12 +138,29 @@ class GatewayApp:
                     return
         await self._pages(scope, receive, send)
 
+    async def _other_slash(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a path that differs from a known one by the slash at its end as that one."""
+        if scope["type"] == "http":
+            path = _path(scope)
+            other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+            there = {**scope, "path": scope.get("root_path", "") + other}
+            if any(route.matches(there)[0] is not Match.NONE for route in self.routes):
+                await self(there, receive, send)
+                return
+        await self.router.not_found(scope, receive, send)
+
 
 def _path(scope: Scope) -> str:
     """The path below what an application is mounted at."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path[len(root) :] if root and path.startswith(root) else path
+
+
+def _first_part(path: str) -> str:
+    """A path up to its second slash."""
+    end = path.find("/", 1)
+    return path if end < 0 else path[:end]
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -147,6 +170,8 @@ def _unrouted(site: Site) -> Handler:
     async def answer(request: Request, error: Exception) -> Response:
         """No such path, or a method that it does not have."""
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other class
+        if error.status_code == 404 and _from_browser(request):
+            return _page(request, site)
         refused = _as_client_error(request, error)
         answer = site.refused(request, refused, status=error.status_code)
         for name, value in (error.headers or {}).items():
@@ -154,6 +179,18 @@ def _unrouted(site: Site) -> Handler:
         return answer
 
     return answer
+
+
+def _from_browser(request: Request) -> bool:
+    return request.method in {"GET", "HEAD"} and browsers.wants_page(request.headers)
+
+
+def _page(request: Request, site: Site) -> Response:
+    """What people see of a path that does not exist."""
+    # A strict profile on a port of its own has no documentation.
+    has_docs = site.refuse is in_common_words or bool(request.scope.get("root_path"))
+    page = browsers.not_found(request.url.path[:200], has_docs=has_docs)
+    return HTMLResponse(page, 404, headers=browsers.HEADERS)
 
 
 def _as_client_error(request: Request, error: HTTPException) -> ClientError:
