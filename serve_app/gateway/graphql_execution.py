@@ -27,6 +27,8 @@ from serve_app.protocols import graphql_schema
 from serve_app.protocols.graphql_limits import Limits, parsed
 
 Predict = Callable[[Request], Coroutine[Any, Any, Response]]
+# Each is held while the models of its document compute.
+_THREADS = 4
 _KEPT_DOCUMENTS = 64
 _KEPT_CHARACTERS = 2_048
 _MESSAGE_CHARACTERS = 500
@@ -53,7 +55,7 @@ class Documents:
         self._max_rows = max_rows
         self._limits = limits or Limits()
         self._standing = _Standing(Stages())
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="graphql")
+        self._thread = ThreadPoolExecutor(_THREADS, thread_name_prefix="graphql")
 
     async def execute(self, asked: Asked) -> Executed:
         """The answer to a document. Its predictions run at the same time, and fail alone.

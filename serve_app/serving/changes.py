@@ -157,14 +157,14 @@ def _weights_of_run_time(running: Running) -> Mapping[str, Mapping[str, float]]:
 
 def _change(running: Running, after: Config, name: str, wait: Wait) -> None:
     """Hand Serve a config and wait for one endpoint of it; else put back what was there."""
-    before = deployed(running)
+    before = as_it_runs(running)
     _check(running, after)
-    _put(running, after, wait)
     try:
+        _put(running, after, wait)
         # Other endpoints' versions may be broken: that is no reason to wait.
         concerned = declaration.concerning(after, name)
         wait_until_ready(running, concerned, timeout_s=wait.timeout_s, tell=wait.tell, only=name)
-    except (ServerFault, NotReady):
+    except (ServerFault, NotReady, KeyboardInterrupt):
         wait.tell("putting back what was deployed before")
         _put(running, before, wait)
         raise
