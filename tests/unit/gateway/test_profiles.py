@@ -267,6 +267,96 @@ class TestTorchServe:
         assert other["message"] == "Model version: 1.3.1 does not exist for model: age"
         assert sent("POST", "/torchserve/explanations/age", json=LIST).status_code == 404
 
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/torchserve/InvalidUrl"),
+            ("GET", "/torchserve/predictions"),
+            ("POST", "/torchserve/explanations"),
+            ("GET", "/torchserve-management/InvalidUrl"),
+            ("GET", "/torchserve-metrics/InvalidUrl"),
+        ],
+    )
+    def test_tells_of_paths_that_there_are_not_in_its_very_words(self, sent, method, path):
+        answer = sent(method, path)
+        assert answer.status_code == 404
+        assert answer.json() == {
+            "code": 404,
+            "type": "ResourceNotFoundException",
+            "message": "Requested resource is not found, please refer to API document.",
+        }
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/torchserve/"),
+            ("GET", "/torchserve-management/"),
+            ("PUT", "/torchserve-management/models"),
+            ("POST", "/torchserve-management/models/age"),
+            ("POST", "/torchserve-metrics/metrics"),
+        ],
+    )
+    def test_tells_of_methods_that_there_are_not_in_its_very_words(self, sent, method, path):
+        answer = sent(method, path)
+        assert answer.status_code == 405
+        assert answer.json() == {
+            "code": 405,
+            "type": "MethodNotAllowedException",
+            "message": "Requested method is not allowed, please refer to API document.",
+        }
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("OPTIONS", "/predictions/{}"),
+            ("GET", "/predictions/{}"),
+            ("POST", "/invocations?model_name={}"),
+            ("POST", "/explanations/{}"),
+            ("POST", "/{}/predict"),
+        ],
+    )
+    def test_says_that_there_is_no_such_model_before_it_reads_a_body(self, sent, method, path):
+        answer = sent(method, "/torchserve" + path.format("InvalidModel"))
+        assert answer.status_code == 404
+        assert answer.json()["message"] == "Model not found: InvalidModel"
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/predictions/age/1.3.1"),
+            ("OPTIONS", "/predictions/age/1.3.1"),
+            ("POST", "/age/1.3.1/predict"),
+        ],
+    )
+    def test_says_that_there_is_no_such_version_before_it_reads_a_body(self, sent, method, path):
+        answer = sent(method, "/torchserve" + path)
+        assert answer.status_code == 404
+        expected = "Model version: 1.3.1 does not exist for model: age"
+        assert answer.json()["message"] == expected
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/invocations?model_name=age", "/models/age/invoke", "/age/predict", "/age/1/predict"],
+    )
+    def test_answers_at_its_older_paths(self, sent, expected, path):
+        answer = sent("POST", f"/torchserve{path}", json=TWO)
+        assert answer.json() == expected["age"]["predictions"]
+
+    def test_asks_the_default_endpoint_where_a_query_names_none(self, sent, expected):
+        answer = sent("POST", "/torchserve/invocations", json=TWO)
+        assert answer.json() == expected["risk"]["predictions"]
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/torchserve/api-description"),
+            ("OPTIONS", "/torchserve-management/"),
+            ("OPTIONS", "/torchserve-metrics/"),
+        ],
+    )
+    def test_describes_itself_on_each_of_its_ports(self, sent, method, path):
+        assert sent(method, path).json()["openapi"].startswith("3.")
+
     def test_lists_models_a_page_at_a_time(self, sent):
         first = sent("GET", "/torchserve-management/models?limit=2").json()
         assert [one["modelName"] for one in first["models"]] == ["age", "both"]
