@@ -443,6 +443,41 @@ class TestMlflow:
         assert answer.status_code == 415
         assert answer.headers["content-type"].startswith("text/plain")
 
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (
+                "this is,,,, not valid json",
+                "Failed to parse input from JSON. Ensure that input",
+            ),
+            ("1", "The input must be a JSON dictionary with exactly one of the input fields"),
+            ('["1"]', "The input must be a JSON dictionary with exactly one of the input fields"),
+            ('{"not": "x"}', "The input must be a JSON dictionary with exactly one of the input"),
+            (
+                '{"dataframe_records": [], "dataframe_split": {"data": []}}',
+                "The input must be a JSON dictionary with exactly one of the input fields",
+            ),
+            (
+                '{"dataframe_split": [{"a": 1}]}',
+                "Dataframe split format must be a dictionary. Got list",
+            ),
+            (
+                '{"dataframe_records": {"a": 1}}',
+                "Dataframe records format must be a list of records. Got dictionary.",
+            ),
+            (
+                '{"dataframe_split": {"index": [1, 2], "data": [[1], [2], [3]]}}',
+                "Provided dataframe_split field is not a valid dataframe representation",
+            ),
+        ],
+    )
+    def test_begins_with_the_words_of_its_server(self, sent, body, words):
+        kind = {"content-type": "application/json"}
+        answer = sent("POST", "/mlflow/invocations", content=body, headers=kind)
+        assert answer.status_code == 400
+        assert answer.json()["error_code"] == "BAD_REQUEST"
+        assert answer.json()["message"].startswith(words)
+
     def test_tells_of_health_and_version(self, sent):
         assert sent("GET", "/mlflow/ping").text == "\n"
         assert sent("GET", "/mlflow/health").status_code == 200
@@ -469,6 +504,11 @@ class TestSageMaker:
         headers = {"content-type": "text/libsvm", "accept": "text/csv"}
         answer = sent("POST", "/sagemaker/invocations", content=lines, headers=headers)
         assert answer.text.split() == expected["risk"]["predictions"]
+
+    def test_answers_nothing_with_nothing(self, sent):
+        headers = {"content-type": "text/csv"}
+        answer = sent("POST", "/sagemaker/invocations", content=b"", headers=headers)
+        assert (answer.status_code, answer.content) == (204, b"")
 
     def test_refuses_an_accept_that_it_cannot_meet(self, sent):
         headers = {"accept": "application/x-recordio-protobuf"}
@@ -559,10 +599,15 @@ class TestAzure:
         answer = sent("GET", "/azureml/score", params={"data": json.dumps(TWO)})
         assert answer.json() == expected["risk"]["predictions"]
 
-    def test_refuses_an_identifier_that_is_very_long(self, sent):
-        headers = {"x-ms-client-request-id": "x" * 101}
-        answer = sent("POST", "/azureml/score", json={"data": TWO}, headers=headers)
-        assert answer.status_code == 400
+    @pytest.mark.parametrize("name", ["x-ms-request-id", "x-ms-client-request-id"])
+    def test_refuses_an_identifier_that_is_very_long(self, sent, name):
+        answer = sent("POST", "/azureml/score", json={"data": TWO}, headers={name: "x" * 101})
+        assert answer.status_code == 431
+        assert answer.json() == {"message": f"{name} must not exceed 100 characters"}
+
+    def test_lets_browsers_ask_what_it_allows(self, sent):
+        answer = sent("OPTIONS", "/azureml/score")
+        assert (answer.status_code, answer.content) == (200, b"")
 
     @pytest.mark.parametrize("version", [None, "2", "3", "3.1"])
     def test_describes_itself(self, sent, version):
