@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.engine.stages import Stage
 from serve_app.errors import BadEncoding, ClientError, Conflict
@@ -99,28 +98,12 @@ def _described(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
 
 
 INVOKE = "/models/{endpoint:bare}/invoke"
-
-
-class Nothing:
-    """Answers a request without a body by 204, as SageMaker's XGBoost container does."""
-
-    def __init__(self, app: ASGIApp, site: Site) -> None:  # noqa: ARG002
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what has a body."""
-        if (b"content-length", b"0") in scope["headers"]:
-            await Response(status_code=204)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-
 DIALECT = tensor_bodies.WithTensors(
     invocations.SAGEMAKER, tensor_bodies.SAGEMAKER, invocations.marks
 )
 PROFILE = Profile(
     predictions=(
-        Spoken("/invocations", DIALECT, around=Nothing),
+        Spoken("/invocations", DIALECT),
         Spoken(INVOKE, DIALECT),
     ),
     pages=_pages,

@@ -505,11 +505,6 @@ class TestSageMaker:
         answer = sent("POST", "/sagemaker/invocations", content=lines, headers=headers)
         assert answer.text.split() == expected["risk"]["predictions"]
 
-    def test_answers_nothing_with_nothing(self, sent):
-        headers = {"content-type": "text/csv"}
-        answer = sent("POST", "/sagemaker/invocations", content=b"", headers=headers)
-        assert (answer.status_code, answer.content) == (204, b"")
-
     def test_refuses_an_accept_that_it_cannot_meet(self, sent):
         headers = {"accept": "application/x-recordio-protobuf"}
         answer = sent("POST", "/sagemaker/invocations", json=TWO, headers=headers)
