@@ -11,6 +11,7 @@
     │   ├── NotFound           no such endpoint, version or model
     │   │   └── NoSuchPath     nothing is at that path
     │   ├── Conflict           somebody else changed it first
+    │   ├── HeaderTooLarge     a header is longer than its system allows
     │   └── TooLarge           body, rows or nesting above the limit
     ├── Unavailable            try again
     │   ├── Overloaded         more work than the replicas and their queues hold
@@ -37,6 +38,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "DeadlineExceeded",
+    "HeaderTooLarge",
     "InvalidInput",
     "ModelFailed",
     "NoSuchPath",
@@ -141,6 +143,12 @@ class TooLarge(ClientError):
     """Body or rows above the limit."""
 
     code = "too_large"
+
+
+class HeaderTooLarge(ClientError):
+    """A header is longer than its system allows."""
+
+    code = "header_too_large"
 
 
 class Unavailable(ServeError):

@@ -62,6 +62,9 @@ class Predictions:
         name = parameters.get("endpoint") or target.endpoint or self._default
         version = versions.named(parameters) or target.version
         stage = self._predictor.stages.endpoint(name, version)
+        if version is not None:
+            # A body is not looked at where nobody is there to answer it.
+            stage.versions(version)
         body = await bodies.read(
             receive,
             headers,

@@ -24,6 +24,7 @@ STATUS: dict[type[errors.ServeError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.TooLarge: 413,
+    errors.HeaderTooLarge: 431,
     errors.Unavailable: 503,
     errors.Overloaded: 429,
     errors.DeadlineExceeded: 504,

@@ -11,13 +11,13 @@ from typing import Any
 
 from serve_app.core.messages import Payload, RawColumns, Response
 from serve_app.core.violations import told
-from serve_app.errors import BadEncoding
+from serve_app.errors import BadEncoding, HeaderTooLarge
 from serve_app.protocols import forms, json_body, methods, rows, several
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply, Target
 
 _DEPLOYMENT = "azureml-model-deployment"
-_CLIENT_ID = "x-ms-client-request-id"
-_CLIENT_ID_CHARS = 100
+_LEGACY_ID, _CLIENT_ID = "x-ms-request-id", "x-ms-client-request-id"
+_ID_CHARS = 100
 
 
 class AzureMl(ByPath):
@@ -40,11 +40,13 @@ class AzureMl(ByPath):
 
         Raises:
             BadEncoding: it is of none of the forms.
+            HeaderTooLarge: an identifier of the client's is.
             InvalidInput: its rows and columns do not fit each other.
             TooLarge: more than `max_rows` rows.
         """
-        if len(call.headers.get(_CLIENT_ID, "")) > _CLIENT_ID_CHARS:
-            raise BadEncoding(f"{_CLIENT_ID} has more than {_CLIENT_ID_CHARS} characters")
+        for name in (_LEGACY_ID, _CLIENT_ID):
+            if len(call.headers.get(name, "")) > _ID_CHARS:
+                raise HeaderTooLarge(f"{name} must not exceed {_ID_CHARS} characters")
         document = _document(call)
         if "Inputs" in document:
             inputs = json_body.members(document, "Inputs")
@@ -72,13 +74,16 @@ class AzureMl(ByPath):
         """
         wrapped = response.request.payload.form
         values = several.answered(response, methods.answered(response))
+        given = response.request.headers
+        legacy_id = given.get(_LEGACY_ID)
+        client_id = given.get(_CLIENT_ID) or legacy_id
+        request_id = legacy_id or client_id or response.request.id
         headers = [
-            (b"x-ms-request-id", response.request.id.encode()),
+            (_LEGACY_ID.encode(), request_id.encode("latin-1")),
             (b"x-ms-run-function-failed", b"False"),
             (_DEPLOYMENT.encode(), ",".join(response.answer.variants).encode()),
         ]
-        client_id = response.request.headers.get(_CLIENT_ID)
-        if client_id is not None:
+        if client_id:
             headers.append((_CLIENT_ID.encode(), client_id.encode("latin-1")))
         body = json_body.dump({"Results": values} if wrapped else values)
         return Reply(body, headers=tuple(headers))

@@ -15,7 +15,15 @@ from serve_app.core.columns import Array
 from serve_app.core.messages import Method, Payload, RawColumns, Response
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, NotAcceptable, UnsupportedMedia
-from serve_app.protocols import delimited, json_body, methods, npy, rows, several
+from serve_app.protocols import (
+    delimited,
+    json_body,
+    methods,
+    mlflow_words,
+    npy,
+    rows,
+    several,
+)
 from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target, media_type
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
@@ -159,7 +167,15 @@ class MLflow(ByPath):
         if call.media_type == CSV:
             columns, count = delimited.read_csv(call, header=call.header is not False)
             return Payload(columns=columns, rows=count, form=JSON)
-        return of_document(json_body.parse_any(call.body, nan=True), call, JSON)
+        try:
+            document = json_body.parse_any(call.body, nan=True)
+        except BadEncoding as error:
+            raise mlflow_words.begun(error, mlflow_words.NO_JSON) from None
+        try:
+            return of_document(document, call, JSON)
+        except BadEncoding as error:
+            words = mlflow_words.of_document(document, _FORMS)
+            raise mlflow_words.begun(error, words) from None
 
     def encode(self, response: Response) -> Reply:
         """`{"predictions": …}`.

@@ -22,6 +22,7 @@ from serve_app.protocols.oip_outputs import Form
 from serve_app.protocols.tensor_limits import Limits
 from serve_app.protocols.tensors import (
     Tensor,
+    capitals,
     check_count,
     check_datatype,
     checked,
@@ -163,16 +164,17 @@ def _raw(tensor: Any, content: bytes, limits: Limits) -> Tensor:
     shown = shortened(tensor.name)
     shape = checked_shape(list(tensor.shape), shown)
     limits.check_shape(shape, len(content), shown)
-    check_datatype(tensor.datatype, binary.DATATYPES, shown)
-    check_count(shape, tensor.datatype, shown)
-    values: Any = binary.read(memoryview(content), tensor.datatype, count(shape), shown)
+    datatype = capitals(tensor.datatype)
+    check_datatype(datatype, binary.DATATYPES, shown)
+    check_count(shape, datatype, shown)
+    values: Any = binary.read(memoryview(content), datatype, count(shape), shown)
     return Tensor(tensor.name, shape, uncoded(values, _plain(tensor.parameters), shown))
 
 
 def _typed(tensor: Any, limits: Limits) -> Tensor:
     shown = shortened(tensor.name)
     shape = checked_shape(list(tensor.shape), shown)
-    datatype = tensor.datatype
+    datatype = capitals(tensor.datatype)
     check_datatype(datatype, _CONTENTS.keys(), shown)
     check_count(shape, datatype, shown)
     contents = getattr(tensor.contents, _CONTENTS[datatype])

@@ -158,9 +158,9 @@ def _examined(body: Any, index: int, behind: Behind | None, limits: Limits) -> T
         if data is not None:
             msg = f"input {shown!r} has both 'data' and 'binary_data_size'; send one of them"
             raise BadEncoding(msg, input=shown)
-        found = _binary(size, shape, body.get("datatype"), shown, behind)
+        found = _binary(size, shape, capitals(body.get("datatype")), shown, behind)
         return Tensor(name, shape, uncoded(found, parameters, shown))
-    datatype = _datatype(body.get("datatype"), shown)
+    datatype = _datatype(capitals(body.get("datatype")), shown)
     check_count(shape, datatype, shown)
     if isinstance(data, np.ndarray):
         _check_size(len(data), shape, shown)
@@ -232,6 +232,12 @@ def _binary(
     content = behind.take(size, shown)
     found: Sequence[Any] = binary.read(content, datatype, count(shape), shown)  # type: ignore[assignment]
     return found
+
+
+def capitals(datatype: Any) -> Any:
+    """A datatype in capitals, as KServe's server reads `fp32`; what is none as it is."""
+    raised = datatype.upper() if isinstance(datatype, str) else datatype
+    return raised if isinstance(raised, str) and raised in binary.DATATYPES else datatype
 
 
 def check_datatype(datatype: Any, known: Set[str], shown: str) -> None:

@@ -17,6 +17,8 @@ from serve_app.protocols.error_body import TYPES
 
 CSV = "text/csv"
 _WRAPPERS = ("instances", "data", "body")
+_NO_RESOURCE = "Requested resource is not found, please refer to API document."
+_NO_METHOD = "Requested method is not allowed, please refer to API document."
 
 
 class TorchServe(ByPath):
@@ -76,6 +78,10 @@ DIALECT = TorchServe()
 def refuse(refusal: Refusal) -> Reply:
     """An error as TorchServe says it; of what is not there in its very words."""
     kind, message = TYPES.get(refusal.status, TYPES[400]), refusal.message
+    if refusal.code == "no_such_path":
+        kind, message = "ResourceNotFoundException", _NO_RESOURCE
+    elif refusal.status == 405:
+        message = _NO_METHOD
     name, version = refusal.details.get("endpoint"), refusal.details.get("version")
     if refusal.status == 404 and name is not None:
         message = f"Model not found: {name}"

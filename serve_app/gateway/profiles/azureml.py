@@ -25,7 +25,11 @@ def pages(site: Site) -> Sequence[BaseRoute]:
 
 
 def _pages(site: Site) -> Sequence[BaseRoute]:
-    return [Route("/", _healthy), *pages(site)]
+    return [
+        Route("/", _healthy),
+        Route("/score", _allowed, methods=["OPTIONS"]),
+        *pages(site),
+    ]
 
 
 class _Pages:
@@ -49,6 +53,10 @@ class _Pages:
 
 async def _healthy(request: Request) -> Response:  # noqa: ARG001
     return PlainTextResponse("Healthy")
+
+
+async def _allowed(request: Request) -> Response:  # noqa: ARG001
+    return Response()
 
 
 PROFILE = Profile(predictions=PREDICTIONS, pages=_pages, refuse=azure_ml.refuse)

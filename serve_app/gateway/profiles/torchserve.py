@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.engine.stages import Stage
 from serve_app.errors import NotFound
@@ -25,7 +26,21 @@ PLACES = ("{endpoint:bare}", "{endpoint:bare}/{version:bare}")
 PREDICTIONS = tuple(
     Spoken(f"/predictions/{place}", torchserve.DIALECT, ("GET", *SENT)) for place in PLACES
 )
-_WRITES = ["POST", "PUT", "DELETE"]
+_WRITES = ["PUT", "DELETE"]
+
+
+class NamedInQuery:
+    """Takes the endpoint from the query's `model_name`, where there is one."""
+
+    def __init__(self, app: ASGIApp, site: Site) -> None:  # noqa: ARG002
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on to its endpoint."""
+        named = Request(scope).query_params.get("model_name")
+        if named:
+            scope["path_params"] = {**scope["path_params"], "endpoint": named}
+        await self._app(scope, receive, send)
 
 
 def pages(site: Site) -> Sequence[BaseRoute]:
@@ -34,12 +49,19 @@ def pages(site: Site) -> Sequence[BaseRoute]:
     return [
         Route("/", inference.api, methods=["OPTIONS"]),
         Route("/ping", inference.ping),
-        *(Route(f"/predictions/{place}", inference.api, methods=["OPTIONS"]) for place in PLACES),
+        *(
+            Route(f"/predictions/{place}", inference.model_api, methods=["OPTIONS"])
+            for place in PLACES
+        ),
         *(
             Route(f"/explanations/{place}", inference.explain, methods=["GET", *SENT])
             for place in PLACES
         ),
     ]
+
+
+def _pages(site: Site) -> Sequence[BaseRoute]:
+    return [Route("/api-description", Inference(site).api), *pages(site)]
 
 
 def _management(site: Site) -> Sequence[BaseRoute]:
@@ -67,7 +89,8 @@ def _metrics(site: Site) -> Sequence[BaseRoute]:
         text = torchserve_metrics.exposed(counts, labels, wanted)
         return Response(text, media_type=torchserve_metrics.MEDIA_TYPE)
 
-    return [Route("/metrics", metrics)]
+    described = Inference(site).api
+    return [Route("/", described, methods=["OPTIONS"]), Route("/metrics", metrics)]
 
 
 class Inference:
@@ -80,15 +103,22 @@ class Inference:
         """The OpenAPI document of the endpoints as they are now."""
         return json(own.document(self._site))
 
+    async def model_api(self, request: Request) -> Response:
+        """The same document, where there is such an endpoint and version."""
+        return self._site.of_endpoint(request, lambda *_: own.document(self._site))
+
     async def ping(self, request: Request) -> Response:
         """Endpoints can be asked."""
         return self._site.if_ready(request, json({"status": "Healthy"}))
 
     async def explain(self, request: Request) -> Response:
         """There are no explanations yet."""
-        name = request.path_params["endpoint"]
-        msg = f"endpoint {name[:80]!r} has no explainer; use /predictions/{name[:80]}"
-        return self._site.refused(request, NotFound(msg))
+
+        def unexplained(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
+            name = stage.spec.name
+            raise NotFound(f"endpoint {name!r} has no explainer; use /predictions/{name}")
+
+        return self._site.of_endpoint(request, unexplained)
 
 
 class _Management:
@@ -120,11 +150,13 @@ PROFILE = Profile(
     predictions=(
         *PREDICTIONS,
         Spoken("/models/{endpoint:bare}/invoke", torchserve.DIALECT, SENT),
+        Spoken("/invocations", torchserve.DIALECT, SENT, NamedInQuery),
         Spoken("/{endpoint:bare}/predict", torchserve.DIALECT, SENT),
+        Spoken("/{endpoint:bare}/{version:bare}/predict", torchserve.DIALECT, SENT),
         *kserve.PREDICTIONS,
         *oip.PREDICTIONS,
     ),
-    pages=pages,
+    pages=_pages,
     refuse=torchserve.refuse,
 )
 MANAGEMENT = Profile(predictions=(), pages=_management, refuse=torchserve.refuse)

@@ -267,6 +267,96 @@ class TestTorchServe:
         assert other["message"] == "Model version: 1.3.1 does not exist for model: age"
         assert sent("POST", "/torchserve/explanations/age", json=LIST).status_code == 404
 
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/torchserve/InvalidUrl"),
+            ("GET", "/torchserve/predictions"),
+            ("POST", "/torchserve/explanations"),
+            ("GET", "/torchserve-management/InvalidUrl"),
+            ("GET", "/torchserve-metrics/InvalidUrl"),
+        ],
+    )
+    def test_tells_of_paths_that_there_are_not_in_its_very_words(self, sent, method, path):
+        answer = sent(method, path)
+        assert answer.status_code == 404
+        assert answer.json() == {
+            "code": 404,
+            "type": "ResourceNotFoundException",
+            "message": "Requested resource is not found, please refer to API document.",
+        }
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/torchserve/"),
+            ("GET", "/torchserve-management/"),
+            ("PUT", "/torchserve-management/models"),
+            ("POST", "/torchserve-management/models/age"),
+            ("POST", "/torchserve-metrics/metrics"),
+        ],
+    )
+    def test_tells_of_methods_that_there_are_not_in_its_very_words(self, sent, method, path):
+        answer = sent(method, path)
+        assert answer.status_code == 405
+        assert answer.json() == {
+            "code": 405,
+            "type": "MethodNotAllowedException",
+            "message": "Requested method is not allowed, please refer to API document.",
+        }
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("OPTIONS", "/predictions/{}"),
+            ("GET", "/predictions/{}"),
+            ("POST", "/invocations?model_name={}"),
+            ("POST", "/explanations/{}"),
+            ("POST", "/{}/predict"),
+        ],
+    )
+    def test_says_that_there_is_no_such_model_before_it_reads_a_body(self, sent, method, path):
+        answer = sent(method, "/torchserve" + path.format("InvalidModel"))
+        assert answer.status_code == 404
+        assert answer.json()["message"] == "Model not found: InvalidModel"
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/predictions/age/1.3.1"),
+            ("OPTIONS", "/predictions/age/1.3.1"),
+            ("POST", "/age/1.3.1/predict"),
+        ],
+    )
+    def test_says_that_there_is_no_such_version_before_it_reads_a_body(self, sent, method, path):
+        answer = sent(method, "/torchserve" + path)
+        assert answer.status_code == 404
+        expected = "Model version: 1.3.1 does not exist for model: age"
+        assert answer.json()["message"] == expected
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/invocations?model_name=age", "/models/age/invoke", "/age/predict", "/age/1/predict"],
+    )
+    def test_answers_at_its_older_paths(self, sent, expected, path):
+        answer = sent("POST", f"/torchserve{path}", json=TWO)
+        assert answer.json() == expected["age"]["predictions"]
+
+    def test_asks_the_default_endpoint_where_a_query_names_none(self, sent, expected):
+        answer = sent("POST", "/torchserve/invocations", json=TWO)
+        assert answer.json() == expected["risk"]["predictions"]
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/torchserve/api-description"),
+            ("OPTIONS", "/torchserve-management/"),
+            ("OPTIONS", "/torchserve-metrics/"),
+        ],
+    )
+    def test_describes_itself_on_each_of_its_ports(self, sent, method, path):
+        assert sent(method, path).json()["openapi"].startswith("3.")
+
     def test_lists_models_a_page_at_a_time(self, sent):
         first = sent("GET", "/torchserve-management/models?limit=2").json()
         assert [one["modelName"] for one in first["models"]] == ["age", "both"]
@@ -352,6 +442,41 @@ class TestMlflow:
         answer = sent("POST", "/mlflow/invocations", content=b"x", headers=headers)
         assert answer.status_code == 415
         assert answer.headers["content-type"].startswith("text/plain")
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (
+                "this is,,,, not valid json",
+                "Failed to parse input from JSON. Ensure that input",
+            ),
+            ("1", "The input must be a JSON dictionary with exactly one of the input fields"),
+            ('["1"]', "The input must be a JSON dictionary with exactly one of the input fields"),
+            ('{"not": "x"}', "The input must be a JSON dictionary with exactly one of the input"),
+            (
+                '{"dataframe_records": [], "dataframe_split": {"data": []}}',
+                "The input must be a JSON dictionary with exactly one of the input fields",
+            ),
+            (
+                '{"dataframe_split": [{"a": 1}]}',
+                "Dataframe split format must be a dictionary. Got list",
+            ),
+            (
+                '{"dataframe_records": {"a": 1}}',
+                "Dataframe records format must be a list of records. Got dictionary.",
+            ),
+            (
+                '{"dataframe_split": {"index": [1, 2], "data": [[1], [2], [3]]}}',
+                "Provided dataframe_split field is not a valid dataframe representation",
+            ),
+        ],
+    )
+    def test_begins_with_the_words_of_its_server(self, sent, body, words):
+        kind = {"content-type": "application/json"}
+        answer = sent("POST", "/mlflow/invocations", content=body, headers=kind)
+        assert answer.status_code == 400
+        assert answer.json()["error_code"] == "BAD_REQUEST"
+        assert answer.json()["message"].startswith(words)
 
     def test_tells_of_health_and_version(self, sent):
         assert sent("GET", "/mlflow/ping").text == "\n"
@@ -469,10 +594,15 @@ class TestAzure:
         answer = sent("GET", "/azureml/score", params={"data": json.dumps(TWO)})
         assert answer.json() == expected["risk"]["predictions"]
 
-    def test_refuses_an_identifier_that_is_very_long(self, sent):
-        headers = {"x-ms-client-request-id": "x" * 101}
-        answer = sent("POST", "/azureml/score", json={"data": TWO}, headers=headers)
-        assert answer.status_code == 400
+    @pytest.mark.parametrize("name", ["x-ms-request-id", "x-ms-client-request-id"])
+    def test_refuses_an_identifier_that_is_very_long(self, sent, name):
+        answer = sent("POST", "/azureml/score", json={"data": TWO}, headers={name: "x" * 101})
+        assert answer.status_code == 431
+        assert answer.json() == {"message": f"{name} must not exceed 100 characters"}
+
+    def test_lets_browsers_ask_what_it_allows(self, sent):
+        answer = sent("OPTIONS", "/azureml/score")
+        assert (answer.status_code, answer.content) == (200, b"")
 
     @pytest.mark.parametrize("version", [None, "2", "3", "3.1"])
     def test_describes_itself(self, sent, version):

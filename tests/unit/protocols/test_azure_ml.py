@@ -81,8 +81,23 @@ def test_headers_tell_what_azures_clients_look_for() -> None:
     headers = dict(answered({"data": ROWS}, **{"x-ms-client-request-id": "c-7"}).headers)
     assert headers[b"x-ms-run-function-failed"] == b"False"
     assert headers[b"azureml-model-deployment"] == b"a@1"
-    assert headers[b"x-ms-request-id"] == b"r-1"
-    assert headers[b"x-ms-client-request-id"] == b"c-7"
+
+
+@pytest.mark.parametrize(
+    ("given", "request_id", "client_id"),
+    [
+        ({}, b"r-1", None),
+        ({"x-ms-request-id": "m-1"}, b"m-1", b"m-1"),
+        ({"x-ms-client-request-id": "c-7"}, b"c-7", b"c-7"),
+        ({"x-ms-request-id": "m-1", "x-ms-client-request-id": "c-7"}, b"m-1", b"c-7"),
+    ],
+)
+def test_identifiers_come_back_as_from_azures_server(
+    given: dict[str, str], request_id: bytes, client_id: bytes | None
+) -> None:
+    headers = dict(answered({"data": ROWS}, **given).headers)
+    assert headers[b"x-ms-request-id"] == request_id
+    assert headers.get(b"x-ms-client-request-id") == client_id
 
 
 def test_a_header_picks_a_deployment() -> None:

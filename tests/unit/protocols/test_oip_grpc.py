@@ -41,6 +41,7 @@ def columns_of(request: Any, *, max_rows: int = 9) -> dict[str, list[Any]]:
         ("UINT64", "uint64_contents", [0, 2**64 - 1]),
         ("FP32", "fp32_contents", [0.5, -2.0]),
         ("FP64", "fp64_contents", [0.1, 1e300]),
+        ("fp64", "fp64_contents", [0.1, 1e300]),
     ],
 )
 def test_typed_values_of_every_datatype_arrive(
@@ -60,7 +61,7 @@ def test_text_arrives_typed_and_raw() -> None:
 
 def test_raw_tensors_come_in_the_order_of_the_inputs() -> None:
     request = REQUEST(
-        inputs=[tensor("sex", "INT16", [2]), tensor("age", "FP16", [2, 1])],
+        inputs=[tensor("sex", "int16", [2]), tensor("age", "FP16", [2, 1])],
         raw_input_contents=[np.array([1, 2], "<i2").tobytes(), np.array([3, 4], "<f2").tobytes()],
     )
     assert columns_of(request) == {"sex": [1, 2], "age": [3, 4]}

@@ -43,6 +43,13 @@ def columns_of(payload: Payload) -> dict[str, list[Any]]:
     return {name: list(values) for name, values in payload.columns.items()}
 
 
+@pytest.mark.parametrize(
+    ("datatype", "data"), [("fp64", [1.5]), ("Int8", [3]), ("bytes", ["f"]), ("bool", [True])]
+)
+def test_a_datatype_may_be_written_small_as_with_kserve(datatype: str, data: list[Any]) -> None:
+    assert columns_of(decode(tensor("age", data, datatype), columns=("age",))) == {"age": data}
+
+
 def refusal(*inputs: Any, **more: Any) -> str:
     with pytest.raises(BadEncoding) as refused:
         decode(*inputs, **more)
@@ -197,7 +204,8 @@ class TestRefusals:
             ("shape", [0, 2**62, 4], "causes total element count to exceed maximum size of"),
             ("shape", [2**60, 4], "byte size overflow for input"),
             ("shape", [2**63], "must be [rows]"),
-            ("datatype", "fp64", "the datatype 'fp64' is not spoken here; use BOOL"),
+            ("datatype", "float64", "the datatype 'float64' is not spoken here; use BOOL"),
+            ("datatype", "fp16", "the datatype 'FP16' is not spoken here as JSON"),
             ("datatype", "FP16", "the datatype 'FP16' is not spoken here as JSON"),
             ("datatype", None, "the datatype null is not spoken here"),
             ("datatype", [], "the datatype a list of 0 is not spoken here"),
