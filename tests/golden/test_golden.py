@@ -262,8 +262,11 @@ def test_a_slash_too_many_leads_to_the_path_or_nowhere(dialect):
     _, writer, gateway = dialect
     sent = written(writer, TABLES["one_row"])
     path = writer.path.format(writer.endpoint) + "/"
-    status, _, _ = gateway.send("POST", path, sent.body, sent.headers)
-    assert status in {307, 400, 404, 405}
+    status, headers, body = gateway.send("POST", path, sent.body, sent.headers)
+    if status == 200:
+        assert writer.read(headers, body) == predicted(TABLES["one_row"])
+    else:
+        assert status in {400, 404, 405}
 
 
 def test_every_golden_folder_has_a_writer():
