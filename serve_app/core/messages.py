@@ -94,12 +94,6 @@ class Prediction:
             return False
         return not len(self.values) or self.values[0] is None
 
-    @property
-    def cells(self) -> int:
-        """How many values there are to write, scores aside."""
-        more = (self.probabilities, *(self.tensors or {}).values())
-        return self.values.size + sum(array.size for array in more if array is not None)
-
     def slice(self, start: int, stop: int) -> Prediction:
         """The rows from `start` up to `stop`."""
         probabilities, scores, tensors = self.probabilities, self.scores, self.tensors

@@ -13,7 +13,9 @@ T = TypeVar("T")
 LARGE_BYTES = 64 * 1024
 """Reading a longer body takes more than a millisecond or two."""
 LARGE_CELLS = 10_000
-"""So does looking at more values than that, or writing them."""
+"""So does looking at more values than that."""
+LARGE_ROWS = 500
+"""And writing what was said of more rows."""
 
 
 class Offload:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from starlette.types import Receive, Scope, Send
 
 from serve_app.core.messages import Request, Response
-from serve_app.core.offload import LARGE_BYTES, LARGE_CELLS
+from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.errors import InvalidInput
 from serve_app.gateway import bodies, compression, errors, versions
 from serve_app.gateway.site import Site, headers_of
@@ -40,7 +40,10 @@ class Predictions:
             if scope["method"] == "GET":
                 receive = bodies.of_query(scope, headers)
             response = await self._predict(scope["path_params"], receive, headers, request_id)
-            reply = await self._encoded(response)
+            if response.request.payload.rows < LARGE_ROWS:
+                reply = self._dialect.encode(response)
+            else:
+                reply = await self._offload.run(self._dialect.encode, response)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
             refused = errors.response(error, request_id, refuse=self._refuse)
             await refused(scope, receive, send)
@@ -92,11 +95,6 @@ class Predictions:
                 timeout_s=timeout_s(headers),
             )
         )
-
-    async def _encoded(self, response: Response) -> Reply:
-        if response.answer.prediction.cells < LARGE_CELLS:
-            return self._dialect.encode(response)
-        return await self._offload.run(self._dialect.encode, response)
 
 
 def timeout_s(headers: dict[str, str]) -> float | None:

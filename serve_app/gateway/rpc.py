@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection
 
 from serve_app import __version__, errors
 from serve_app.core.messages import Payload, Request
-from serve_app.core.offload import LARGE_BYTES, LARGE_CELLS
+from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
@@ -209,7 +209,7 @@ class InferenceService:
                 timeout_s=context.time_remaining(),
             )
         )
-        if response.answer.prediction.cells < LARGE_CELLS:
+        if payload.rows < LARGE_ROWS:
             return oip_grpc.encode(response)
         return await self._predictor.offload.run(oip_grpc.encode, response)
 
