@@ -108,8 +108,8 @@ def test_a_model_goes_from_one_replica_to_three_and_back_with_no_failed_request(
         until(lambda: count() == 3, timeout_s=60, what="three replicas under load")
         status = json.loads(slow.run("status", "--json"))
         shown = {app["application"]: app for app in status["applications"]}
-        assert shown["diagnosis-slow-1"]["replicas"] == 3
-        assert shown["diagnosis-slow-1"]["bounds"] == "1-3"
+        model = shown["diagnosis-slow-1"]
+        assert (model["replicas"], model["min_replicas"], model["max_replicas"]) == (3, 1, 3)
     assert heavy.report.failed == 0, heavy.report.bodies
     with Load(slow, request_bytes, connections=1) as light:
         until(lambda: count() == 1, timeout_s=60, what="one replica again")
