@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from serve_app.core.messages import Payload, Response
-from serve_app.protocols.dialect import Call, Dialect, Refusal, Reply, Target, media_type
+from serve_app.protocols.dialect import Around, Call, Dialect, Reply, media_type
 
 
-class ByType:
+class ByType(Around):
     """One dialect, and others for the content types that are theirs alone.
 
     A body is read in the dialect of its content type and answered in the same, unless `Accept`
@@ -22,20 +22,11 @@ class ByType:
         others: Mapping[str, Dialect],
         answers: frozenset[str] = frozenset(),
     ) -> None:
-        self._usual = usual
+        super().__init__(usual)
         self._others = others
         self._chosen = {kind: others[kind] for kind in answers}
         self._chosen["application/json"] = usual
-        self.name = usual.name
         self.media_types = usual.media_types | others.keys()
-
-    def target(self, headers: Mapping[str, str]) -> Target:
-        """As the usual dialect says."""
-        return self._usual.target(headers)
-
-    def refuse(self, refusal: Refusal) -> Reply | None:
-        """As the usual dialect says."""
-        return self._usual.refuse(refusal)
 
     def decode(self, call: Call) -> Payload:
         """From bytes to columns, in the dialect of the content type.

@@ -175,3 +175,19 @@ class ByPath:
     def refuse(self, refusal: Refusal) -> Reply | None:  # noqa: ARG002
         """Nothing of its own."""
         return None
+
+
+class Around:
+    """What stands around a usual dialect: its name, whom it asks, and its errors are that one's."""
+
+    def __init__(self, usual: Dialect) -> None:
+        self._usual = usual
+        self.name = usual.name
+
+    def target(self, headers: Mapping[str, str]) -> Target:
+        """As the usual dialect says."""
+        return self._usual.target(headers)
+
+    def refuse(self, refusal: Refusal) -> Reply | None:
+        """As the usual dialect says."""
+        return self._usual.refuse(refusal)

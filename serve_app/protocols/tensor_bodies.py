@@ -6,14 +6,14 @@ there the content type says where the bytes of tensors begin, since the platform
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from serve_app.core.messages import Payload, Response
 from serve_app.errors import BadEncoding, UnsupportedMedia
 from serve_app.protocols import binary, json_body, large_json, oip_v2
-from serve_app.protocols.dialect import JSON_TYPES, Call, Dialect, Refusal, Reply, Target
+from serve_app.protocols.dialect import JSON_TYPES, Around, Call, Dialect, Reply
 from serve_app.protocols.oip_outputs import Form
 
 SAGEMAKER = "application/vnd.sagemaker-triton.binary+json"
@@ -43,7 +43,7 @@ class Triton(oip_v2.OpenInferenceV2):
 TRITON = Triton()
 
 
-class WithTensors:
+class WithTensors(Around):
     """A system's usual dialect, and V2 bodies beside it.
 
     A body is V2 if its content type is one of Triton's, if the header of binary bodies is there,
@@ -53,19 +53,10 @@ class WithTensors:
     """
 
     def __init__(self, usual: Dialect, media_type: str, marks: Marks = lambda _: ()) -> None:
-        self._usual = usual
+        super().__init__(usual)
         self._media_type = media_type
         self._marks = marks
-        self.name = usual.name
         self.media_types = usual.media_types | {_OCTETS}
-
-    def target(self, headers: Mapping[str, str]) -> Target:
-        """As the usual dialect says."""
-        return self._usual.target(headers)
-
-    def refuse(self, refusal: Refusal) -> Reply | None:
-        """As the usual dialect says."""
-        return self._usual.refuse(refusal)
 
     def decode(self, call: Call) -> Payload:
         """From bytes to columns.
