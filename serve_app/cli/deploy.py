@@ -63,8 +63,10 @@ def wait_visibly(running: Running, file: Path, *, timeout_s: float) -> None:
 
 def _warn_of_ends(running: Running, file: Path) -> None:
     """Say which endpoints answer now and will not when the file is deployed."""
-    details = web.get(f"{running.dashboard_url}/api/serve/applications/")
-    answering = declaration.endpoints(declaration.from_serve(details))
+    # It takes a second to import; who asks for help need not wait for it.
+    from serve_app.serving import changes
+
+    answering = declaration.endpoints(changes.deployed(running))
     ending = sorted(set(answering) - set(declaration.endpoints(yaml.safe_load(file.read_text()))))
     if ending:
         output.warn(

@@ -49,7 +49,8 @@ def deployed(running: Running) -> Config:
 
 def as_it_runs(running: Running) -> Config:
     """What is deployed, with the weights that were set at run time since; raises as `deployed`."""
-    return declaration.with_weights(deployed(running), _weights_of_run_time(running))
+    config = deployed(running)
+    return declaration.with_weights(config, _weights_of_run_time(running, config))
 
 
 def registry_of(running: Running, config: Mapping[str, Any]) -> str | None:
@@ -80,11 +81,14 @@ def add_endpoint(
         ServerFault: an application failed; what was deployed before is again.
         NotReady: it was not in effect in time; likewise.
     """
-    config = declaration.with_weights(base, _weights_of_run_time(running))
+    standing = deployed(running)
+    weights = _weights_of_run_time(running, standing)
+    before = declaration.with_weights(standing, weights)
+    config = declaration.with_weights(base, weights)
     registry = (declaration.control_of(config) or {}).get("args", {}).get("registry", "./registry")
     consented = _consented(running, config, settings, allow_pickle=allow_pickle)
     after = declaration.with_endpoint(config, name, settings, registry, consented)
-    _change(running, after, name, wait)
+    _change(running, before, after, name, wait)
     former = declaration.endpoints(base).get(name)
     if former is not None:
         _tidy(running, after, former, wait)
@@ -98,14 +102,15 @@ def remove_endpoint(running: Running, name: str, *, wait: Wait) -> None:
         ConfigError: something deployed needs it; says what.
         NotReady: it was not in effect in time; what was deployed before is again.
     """
-    base = deployed(running)
-    declared = declaration.endpoints(base)
+    standing = deployed(running)
+    declared = declaration.endpoints(standing)
     if name not in declared:
         known = ", ".join(sorted(declared)) or "none"
         msg = f"there is no endpoint {name!r}; endpoints: {known}"
         raise NotFound(msg, known=sorted(declared))
-    after = declaration.without_endpoint(as_it_runs(running), name)
-    _change(running, after, name, wait)
+    before = declaration.with_weights(standing, _weights_of_run_time(running, standing))
+    after = declaration.without_endpoint(before, name)
+    _change(running, before, after, name, wait)
     _tidy(running, after, declared[name], wait)
 
 
@@ -147,17 +152,16 @@ def _consented(
     return check_consent(Registry(registry or "./registry"), settings, allow_pickle=allow_pickle)
 
 
-def _weights_of_run_time(running: Running) -> Mapping[str, Mapping[str, float]]:
-    if declaration.control_of(deployed(running)) is None:
+def _weights_of_run_time(running: Running, config: Config) -> Mapping[str, Mapping[str, float]]:
+    if declaration.control_of(config) is None:
         return {}
     standing = web.get(f"{running.http_url}/v1/endpoints")
     found: Mapping[str, Mapping[str, float]] = standing.get("set_at_run_time", {})
     return found
 
 
-def _change(running: Running, after: Config, name: str, wait: Wait) -> None:
+def _change(running: Running, before: Config, after: Config, name: str, wait: Wait) -> None:
     """Hand Serve a config and wait for one endpoint of it; else put back what was there."""
-    before = as_it_runs(running)
     _check(running, after)
     try:
         _put(running, after, wait)
