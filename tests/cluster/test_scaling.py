@@ -1,18 +1,17 @@
 """Replicas follow the load, and more load than they hold is refused and never lost."""
 
-import asyncio
 import copy
 import json
-import threading
 
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from benchmarks.load import build_request, run_closed
+from benchmarks.load import build_request
 from serve_app.engine.register import Candidate, register
 from serve_app.examples.datasets import breast_cancer
 from serve_app.registry.store import Registry
 from tests.cluster.harness import application, config, endpoints, until
+from tests.cluster.load import Load
 
 QUICK = {
     "min_replicas": 1,
@@ -67,36 +66,6 @@ def request_bytes():
     )
 
 
-class Load:
-    """Load in a thread of its own, from entering to leaving."""
-
-    def __init__(self, cluster, request, connections):
-        self._stop = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self.report = None
-        self._run = run_closed(
-            "127.0.0.1",
-            cluster.http_port,
-            [request],
-            connections=connections,
-            duration_s=120.0,
-            stop=self._stop,
-        )
-        self._thread = threading.Thread(target=self._work)
-
-    def _work(self):
-        self.report = self._loop.run_until_complete(self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self._loop.close()
-
-
 def test_a_model_goes_from_one_replica_to_three_and_back_with_no_failed_request(
     slow, request_bytes
 ):
@@ -104,14 +73,14 @@ def test_a_model_goes_from_one_replica_to_three_and_back_with_no_failed_request(
         return len(slow.replicas("diagnosis-slow-1"))
 
     assert count() == 1
-    with Load(slow, request_bytes, connections=24) as heavy:
+    with Load(slow, [request_bytes], connections=24) as heavy:
         until(lambda: count() == 3, timeout_s=60, what="three replicas under load")
         status = json.loads(slow.run("status", "--json"))
         shown = {app["application"]: app for app in status["applications"]}
         model = shown["diagnosis-slow-1"]
         assert (model["replicas"], model["min_replicas"], model["max_replicas"]) == (3, 1, 3)
     assert heavy.report.failed == 0, heavy.report.bodies
-    with Load(slow, request_bytes, connections=1) as light:
+    with Load(slow, [request_bytes], connections=1) as light:
         until(lambda: count() == 1, timeout_s=60, what="one replica again")
     assert light.report.failed == 0, light.report.bodies
     assert light.report.ok > 0
@@ -122,7 +91,7 @@ def test_more_load_than_queues_hold_is_refused_at_once_with_a_time_to_come_back(
 ):
     tight = {"max_rows": 4, "max_calls": 1, "max_waiting_rows": 8, "slow_call_s": 0.02}
     slow.deploy(graph(coalesce=tight))
-    with Load(slow, request_bytes, connections=64) as heavy:
+    with Load(slow, [request_bytes], connections=64) as heavy:
         answer = until(
             lambda: refused(slow),
             timeout_s=30,
