@@ -22,8 +22,10 @@ from serve_app.core.snapshot import Endpoint
 from serve_app.engine.declare import declare
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
+from serve_app.serving import resources
 from serve_app.serving.keys import Meant, read_as_meant
 from serve_app.serving.listeners import of_the_platform
+from serve_app.serving.node_totals import Totals
 from serve_app.serving.positions import LOADER, Positions
 from serve_app.serving.shapes import settings_of
 
@@ -51,8 +53,10 @@ class Report:
     endpoints: tuple[str, ...] = ()
 
 
-def validate(file: Path) -> Report:
+def validate(file: Path, nodes: Totals | None = None) -> Report:
     """Check one config file against Ray's schema, ours, and the registry it names.
+
+    Where `nodes` says what each node of a cluster has, every replica must fit on one of them.
 
     Raises:
         OSError: the file cannot be read.
@@ -61,10 +65,10 @@ def validate(file: Path) -> Report:
         text = file.read_text("utf-8")
     except UnicodeDecodeError as error:
         return Report((Finding(1, "YAML", f"the file is no text in UTF-8: {error}"),))
-    return validate_text(text)
+    return validate_text(text, nodes)
 
 
-def validate_text(text: str) -> Report:
+def validate_text(text: str, nodes: Totals | None = None) -> Report:
     """Check the text of a config as `validate` does a file."""
     try:
         body = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is a safe one
@@ -74,7 +78,7 @@ def validate_text(text: str) -> Report:
         return Report((Finding(1 if mark is None else mark.line + 1, "YAML", str(problem)),))
     if not isinstance(body, dict):
         return Report((Finding(1, "YAML", "the file holds no mapping of keys"),))
-    check = _Check(read_as_meant(body), Positions(text))
+    check = _Check(read_as_meant(body), Positions(text), nodes or ())
     check.everything()
     return Report(
         tuple(sorted(set(check.findings))), tuple(check.applications), tuple(check.endpoints)
@@ -82,8 +86,9 @@ def validate_text(text: str) -> Report:
 
 
 class _Check:
-    def __init__(self, meant: Meant, positions: Positions) -> None:
+    def __init__(self, meant: Meant, positions: Positions, nodes: Totals) -> None:
         self._meant = meant
+        self._nodes = nodes
         self._body = meant.body
         self._positions = positions
         self.findings: list[Finding] = []
@@ -218,8 +223,24 @@ class _Check:
                 (*path, "name"),
                 f"this application has no deployment {name!r}; it has {', '.join(sorted(known))}",
             )
+        self._resources(path, deployment, arguments)
         if isinstance(arguments, config.ControlArgs):
             self._declared((*path, "user_config"), deployment.get("user_config") or {}, arguments)
+
+    def _resources(
+        self, path: Path_, deployment: Mapping[str, Any], arguments: Frozen | None
+    ) -> None:
+        """What Ray refuses of what replicas ask for, and what no node can ever hold."""
+        problems = list(resources.refused(deployment))
+        for where, message in problems or resources.unplaceable(deployment, self._nodes):
+            self._find((*path, *where), message)
+        on_gpu = isinstance(arguments, ModelArgs) and arguments.device == "cuda"
+        if on_gpu and resources.without_gpu(deployment):
+            self._find(
+                (*path, resources.OPTIONS),
+                "the model computes on `device: cuda`, but its replicas ask for no GPU and would "
+                "see none; write `num_gpus: 1` here, or `device: cpu` in `args`",
+            )
 
     def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
         try:
