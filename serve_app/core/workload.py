@@ -46,13 +46,11 @@ class Load:
 class Workload:
     """Follows the calls of one replica, and what gateways say of those that wait for it.
 
-    Times are those of `clock`, in seconds. `arrived`, `began` and `ended` belong to one call;
-    at most `threads` calls compute at once.
+    Times are those of `clock`, in seconds. One call computes at a time.
     """
 
-    def __init__(self, *, clock: Clock, threads: int = 1) -> None:
+    def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._threads = threads
         self._since_s = clock()
         self._computing: dict[int, float] = {}
         self._number = 0
@@ -90,7 +88,7 @@ class Workload:
         queued_ms = 1000 * self._queued_s / calls if calls else 0.0
         requests, wait_ms = _due(self._lately(now), inside_ms)
         load = Load(
-            busy=min(1.0, (self._busy_s + computing) / elapsed / self._threads),
+            busy=min(1.0, (self._busy_s + computing) / elapsed),
             waiting_requests=requests,
             wait_ms=wait_ms + queued_ms,
             call_ms=max(0.0, inside_ms - queued_ms),

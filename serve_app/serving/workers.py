@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import ray
 from ray import serve
 
 from serve_app.config import ModelArgs, application_name
@@ -119,7 +120,7 @@ class Model:
 def _loaded(args: ModelArgs) -> Loaded:
     """The version that this application is named after. Raises ServeError: it cannot serve."""
     _require_own_name(args.reference)
-    return load(
+    loaded = load(
         Registry(args.registry),
         args.model,
         args.version,
@@ -127,6 +128,21 @@ def _loaded(args: ModelArgs) -> Loaded:
         native=args.native,
         device=args.device,
     )
+    return loaded.in_threads(compute_threads(_assigned_cpus()))
+
+
+def compute_threads(cpus: float) -> int:
+    """How many threads may compute at once in a replica for which so many CPUs are reserved.
+
+    One below 2 CPUs, since replicas then share cores; all whole CPUs from 2 on.
+    """
+    return max(1, int(cpus))
+
+
+def _assigned_cpus() -> float:
+    """What Ray reserved for this replica: `num_cpus` of its `ray_actor_options`."""
+    assigned = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+    return float(assigned.get("CPU", 0.0))
 
 
 def _require_own_name(reference: str) -> None:

@@ -57,16 +57,6 @@ def test_a_call_that_goes_on_counts_in_every_block_that_it_touches(workload, clo
     assert workload.read().busy == pytest.approx(0.25)
 
 
-def test_several_threads_are_busy_together(clock):
-    workload = Workload(clock=clock, threads=2)
-    first, second = workload.began(clock.now), workload.began(clock.now)
-    clock.pass_(1.0)
-    workload.ended(first, 100.0)
-    clock.pass_(1.0)
-    workload.ended(second, 100.0)
-    assert workload.read().busy == pytest.approx(0.75)
-
-
 def test_waiting_inside_the_replica_counts_as_waiting(workload, clock):
     compute(workload, clock, 0.01, queued_s=0.03)
     load = workload.read()
