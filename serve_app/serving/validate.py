@@ -17,7 +17,13 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 
 from serve_app import config
-from serve_app.config import ControlSettings, Frozen, ModelArgs, application_name
+from serve_app.config import (
+    ControlSettings,
+    Frozen,
+    ModelArgs,
+    ScalingSettings,
+    application_name,
+)
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.declare import declare
 from serve_app.errors import ServeError
@@ -26,6 +32,11 @@ from serve_app.serving.keys import Meant, read_as_meant
 from serve_app.serving.listeners import of_the_platform
 from serve_app.serving.positions import LOADER, Positions
 from serve_app.serving.shapes import settings_of
+from serve_app.serving.validate_scaling import (
+    problems,
+    problems_of_targets,
+    without_scaling,
+)
 
 Path_ = tuple[str | int, ...]
 
@@ -104,13 +115,14 @@ class _Check:
             )
         for path, message in self._meant.unknown:
             self._find_in_file(path, message)
+        applications = self._body.get("applications")
         try:
-            ServeDeploySchema.model_validate(self._body)
+            listed = isinstance(applications, list)
+            ServeDeploySchema.model_validate(without_scaling(self._body) if listed else self._body)
         except pydantic.ValidationError as error:
             self._pydantic(error, ())
         except ValueError as error:
             self._find((), str(error))
-        applications = self._body.get("applications")
         if not isinstance(applications, list):
             if () not in self._meant.unclear:
                 self._find((), "a config needs a list of `applications`")
@@ -218,8 +230,27 @@ class _Check:
                 (*path, "name"),
                 f"this application has no deployment {name!r}; it has {', '.join(sorted(known))}",
             )
+        self._scaling(path, deployment, arguments)
         if isinstance(arguments, config.ControlArgs):
             self._declared((*path, "user_config"), deployment.get("user_config") or {}, arguments)
+
+    def _scaling(
+        self, path: Path_, deployment: Mapping[str, Any], arguments: Frozen | None
+    ) -> None:
+        """What a deployment says of its replicas fits together."""
+        for below, message in problems(deployment):
+            self._find((*path, *below), message)
+        declared = deployment.get("user_config")
+        ours = isinstance(arguments, config.GatewayArgs | ModelArgs)
+        if not ours or not isinstance(declared, Mapping):
+            return
+        try:
+            settings = ScalingSettings.model_validate(declared)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, (*path, "user_config"))
+            return
+        for below, message in problems_of_targets(deployment, settings):
+            self._find((*path, *below), message)
 
     def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
         try:
