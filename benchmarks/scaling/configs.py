@@ -22,6 +22,8 @@ AUTOSCALING: dict[str, Any] = {
 DEPLOYMENT: dict[str, Any] = {}
 PLACES = {"registry": "./registry", "state": "./state"}
 ENDPOINT = "forest"
+# Eight bodies of 10,000 rows may wait; how calls are made of what waits is as it is by default.
+GATEWAY: dict[str, Any] = {**PLACES, "coalesce": {"max_waiting_rows": 100_000}}
 
 
 def application(version: str) -> str:
@@ -61,7 +63,7 @@ def forest(version: str, scale: dict[str, Any]) -> dict[str, Any]:
             "log_level": "WARNING", "enable_access_log": False, "encoding": "JSON",
         },
         "applications": [
-            _application("gateway", "/", "serve_app.app:gateway", PLACES, gateway),
+            _application("gateway", "/", "serve_app.app:gateway", GATEWAY, gateway),
             _application("control", None, "serve_app.app:control", PLACES, control),
             _application(
                 application(version), None, "serve_app.app:model",
