@@ -17,7 +17,6 @@ from serve_app.cli.deploy import serve_deploy, wait_visibly
 from serve_app.cli.examples import train
 from serve_app.cli.predict import prediction_rows
 from serve_app.cli.validate import require_valid
-from serve_app.config import HOME_VARIABLE
 from serve_app.registry.store import Registry
 from serve_app.serving import web
 from serve_app.serving.cluster import Cluster, Options, Running
@@ -58,7 +57,7 @@ def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | 
 
 def _deploy(config: Path, running: Running) -> None:
     _step(f"validate {config}")
-    require_valid(config, running.environment[HOME_VARIABLE])
+    require_valid(config, running)
     _step(f"serve deploy {config}")
     with output.progress().status("serve deploy …"):
         serve_deploy(config, running)

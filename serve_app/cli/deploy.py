@@ -14,7 +14,6 @@ import yaml
 
 from serve_app.cli import output
 from serve_app.cli.validate import require_valid
-from serve_app.config import HOME_VARIABLE
 from serve_app.errors import Conflict
 from serve_app.serving import declaration, web
 from serve_app.serving.attempts import until_taken
@@ -40,7 +39,7 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
     in effect in time is said, with an exit code other than 0.
     """
     running = Cluster(Path(state)).require()
-    require_valid(Path(file), running.environment[HOME_VARIABLE])
+    require_valid(Path(file), running)
     with output.progress().status("serve deploy …"):
         serve_deploy(Path(file), running)
     if wait:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,18 +12,26 @@ from serve_app.cli import output
 from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ConfigError
 
+if TYPE_CHECKING:
+    from serve_app.serving.cluster import Running
+    from serve_app.serving.node_totals import Totals
+
 
 @click.command()
 @click.argument("files", type=click.Path(exists=True, dir_okay=False), nargs=-1, required=True)
+@output.option_state
 @output.as_json
-def validate(files: tuple[str, ...], as_json: bool) -> None:
-    """Check config FILES against Ray's schema, ours, and the registry.
+def validate(files: tuple[str, ...], state: str, as_json: bool) -> None:
+    """Check config FILES against Ray's schema, ours, the registry, and the cluster that runs.
 
+    Where a cluster of this folder runs, replicas that none of its nodes can hold are told, too.
     Names every problem with its line and the nearest right name. Deploys nothing.
     """
+    from serve_app.serving.cluster import Cluster
     from serve_app.serving.validate import validate as check
 
-    reports = {file: check(Path(file)) for file in files}
+    nodes = _nodes(Cluster(Path(state)).running())
+    reports = {file: check(Path(file), nodes) for file in files}
     if as_json:
         output.print_json(
             {
@@ -37,20 +46,27 @@ def validate(files: tuple[str, ...], as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def require_valid(file: Path, home: str) -> None:
-    """Check one file as a cluster sees it whose relative paths start from `home`.
+def require_valid(file: Path, running: Running) -> None:
+    """Check one file as a cluster that runs sees it, with its nodes and from its folder.
 
     Raises:
         ConfigError: it cannot be deployed; lists every problem.
     """
     from serve_app.serving.validate import validate as check
 
-    os.environ[HOME_VARIABLE] = home
-    report = check(file)
+    os.environ[HOME_VARIABLE] = running.environment[HOME_VARIABLE]
+    report = check(file, _nodes(running))
     if report.findings:
         listed = "\n".join(f"  {file}:{f.line}: {f.key}: {f.message}" for f in report.findings)
         msg = f"{file} is not deployed:\n{listed}"
         raise ConfigError(msg)
+
+
+def _nodes(running: Running | None) -> Totals | None:
+    """What the nodes of a cluster have, where one runs and tells."""
+    from serve_app.serving.node_totals import fixed_nodes
+
+    return None if running is None else fixed_nodes(running.dashboard_url)
 
 
 def _tell(file: str, report: object) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from serve_app.core.columns import Array
 from serve_app.core.signature import Output
 
@@ -103,6 +105,30 @@ class Prediction:
             None if scores is None else scores[start:stop],
             None if tensors is None else {name: a[start:stop] for name, a in tensors.items()},
         )
+
+
+def stacked(parts: Sequence[Prediction]) -> Prediction:
+    """What one model said of rows, part after part, as one prediction.
+
+    Raises:
+        ValueError: there is nothing to stack.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    tensors = [part.tensors for part in parts if part.tensors is not None]
+    return Prediction(
+        np.concatenate([part.values for part in parts]),
+        _joined([part.probabilities for part in parts]),
+        _joined([part.scores for part in parts]),
+        {name: np.concatenate([one[name] for one in tensors]) for name in tensors[0]}
+        if tensors
+        else None,
+    )
+
+
+def _joined(parts: Sequence[Array | None]) -> Array | None:
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None
 
 
 @dataclass(frozen=True, slots=True)

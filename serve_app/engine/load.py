@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from serve_app.core.columns import Columns
@@ -17,6 +17,7 @@ from serve_app.models.compiled.model import FILE, load_compiled
 from serve_app.models.devices import Device, require_cuda
 from serve_app.models.own_modules import importable
 from serve_app.models.replay import check, sample_columns
+from serve_app.models.row_blocks import in_threads
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
 
@@ -33,6 +34,10 @@ class Selecting:
     model: Model
     names: tuple[str, ...]
     blame: Blame
+
+    def in_threads(self, threads: int) -> Selecting:
+        """The same, with large batches shared between threads where that changes no bit."""
+        return replace(self, model=in_threads(self.model, threads))
 
     def predict(self, columns: Columns) -> Prediction:
         """Predict every row."""
@@ -61,9 +66,16 @@ class Selecting:
 class Loaded:
     """A version in memory, with what its manifest says of it."""
 
-    model: Model
+    model: Selecting
     manifest: Manifest
     compiled: bool = False
+
+    def in_threads(self, threads: int) -> Loaded:
+        """The same version, which computes large batches in so many threads.
+
+        Only where no bit of an answer depends on that; elsewhere one thread computes.
+        """
+        return replace(self, model=self.model.in_threads(threads))
 
 
 def load(

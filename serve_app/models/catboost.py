@@ -120,6 +120,8 @@ class CatBoostFlavour:
 class CatBoostModel:
     """One of CatBoost's models behind the `Model` port."""
 
+    row_by_row = True
+
     def __init__(self, model: Any, signature: Signature) -> None:
         self._model = model
         self._output = signature.output

@@ -115,6 +115,8 @@ class LightGBMFlavour:
 class LightGBMModel:
     """A booster behind the `Model` port; wrappers do nothing but name its classes."""
 
+    row_by_row = True
+
     def __init__(
         self, booster: lightgbm.Booster, prediction: Mapping[str, Any], signature: Signature
     ) -> None:

@@ -131,6 +131,7 @@ class _Boosted:
     """What wrappers and boosters have in common behind the `Model` port."""
 
     _output: Output
+    row_by_row: bool
 
     def predict(self, columns: Columns) -> Prediction:
         """Predict every row; raises as a model does."""
@@ -170,6 +171,7 @@ class WrapperModel(_Boosted):
         self._classifies = signature.output.kind == "classification"
         self._softmax = self._classifies and wrapper.objective == "multi:softmax"
         self._rows = Rows(signature, how.offset, wrapper.get_booster())
+        self.row_by_row = _in_threads(wrapper.get_booster())
         self._how: dict[str, Any] = {
             "iteration_range": (0, how.end),
             "validate_features": self._rows.named,
@@ -224,6 +226,7 @@ class BoosterModel(_Boosted):
         self._labels = label_array(signature.output.labels)
         self._output = signature.output
         self._rows = Rows(signature, how.offset, booster)
+        self.row_by_row = _in_threads(booster)
         self._missing = how.missing
         every = how.end == booster.num_boosted_rounds()
         self._iterations = (0, 0) if every else (0, how.end)
@@ -283,6 +286,13 @@ def scores_width(estimator: Any) -> int:
     """How many margins a row has."""
     booster = trained(estimator).booster
     return max(_classes(booster), _width(booster))
+
+
+def _in_threads(booster: xgboost.Booster) -> bool:
+    """Whether several threads may ask it at once: XGBoost says so of trees, and on the CPU."""
+    config = json.loads(booster.save_config())["learner"]
+    device = str(config["generic_param"]["device"])
+    return device == "cpu" and config["gradient_booster"]["name"] in {"gbtree", "dart"}
 
 
 def _width(booster: xgboost.Booster) -> int:

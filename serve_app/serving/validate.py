@@ -17,13 +17,21 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 
 from serve_app import config
-from serve_app.config import ControlSettings, Frozen, ModelArgs, application_name
+from serve_app.config import (
+    ControlSettings,
+    Frozen,
+    ModelArgs,
+    ScalingSettings,
+    application_name,
+)
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.declare import declare
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
+from serve_app.serving import resources, validate_scaling
 from serve_app.serving.keys import Meant, read_as_meant
 from serve_app.serving.listeners import of_the_platform
+from serve_app.serving.node_totals import Totals
 from serve_app.serving.positions import LOADER, Positions
 from serve_app.serving.shapes import settings_of
 
@@ -51,8 +59,10 @@ class Report:
     endpoints: tuple[str, ...] = ()
 
 
-def validate(file: Path) -> Report:
+def validate(file: Path, nodes: Totals | None = None) -> Report:
     """Check one config file against Ray's schema, ours, and the registry it names.
+
+    Where `nodes` says what each node of a cluster has, every replica must fit on one of them.
 
     Raises:
         OSError: the file cannot be read.
@@ -61,10 +71,10 @@ def validate(file: Path) -> Report:
         text = file.read_text("utf-8")
     except UnicodeDecodeError as error:
         return Report((Finding(1, "YAML", f"the file is no text in UTF-8: {error}"),))
-    return validate_text(text)
+    return validate_text(text, nodes)
 
 
-def validate_text(text: str) -> Report:
+def validate_text(text: str, nodes: Totals | None = None) -> Report:
     """Check the text of a config as `validate` does a file."""
     try:
         body = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is a safe one
@@ -74,7 +84,7 @@ def validate_text(text: str) -> Report:
         return Report((Finding(1 if mark is None else mark.line + 1, "YAML", str(problem)),))
     if not isinstance(body, dict):
         return Report((Finding(1, "YAML", "the file holds no mapping of keys"),))
-    check = _Check(read_as_meant(body), Positions(text))
+    check = _Check(read_as_meant(body), Positions(text), nodes or ())
     check.everything()
     return Report(
         tuple(sorted(set(check.findings))), tuple(check.applications), tuple(check.endpoints)
@@ -82,8 +92,9 @@ def validate_text(text: str) -> Report:
 
 
 class _Check:
-    def __init__(self, meant: Meant, positions: Positions) -> None:
+    def __init__(self, meant: Meant, positions: Positions, nodes: Totals) -> None:
         self._meant = meant
+        self._nodes = nodes
         self._body = meant.body
         self._positions = positions
         self.findings: list[Finding] = []
@@ -104,13 +115,16 @@ class _Check:
             )
         for path, message in self._meant.unknown:
             self._find_in_file(path, message)
+        applications = self._body.get("applications")
         try:
-            ServeDeploySchema.model_validate(self._body)
+            listed = isinstance(applications, list)
+            ServeDeploySchema.model_validate(
+                validate_scaling.without_scaling(self._body) if listed else self._body
+            )
         except pydantic.ValidationError as error:
             self._pydantic(error, ())
         except ValueError as error:
             self._find((), str(error))
-        applications = self._body.get("applications")
         if not isinstance(applications, list):
             if () not in self._meant.unclear:
                 self._find((), "a config needs a list of `applications`")
@@ -218,8 +232,30 @@ class _Check:
                 (*path, "name"),
                 f"this application has no deployment {name!r}; it has {', '.join(sorted(known))}",
             )
+        self._scaling(path, deployment, arguments)
+        on_gpu = isinstance(arguments, ModelArgs) and arguments.device == "cuda"
+        for below, message in resources.problems(deployment, self._nodes, on_gpu=on_gpu):
+            self._find((*path, *below), message)
         if isinstance(arguments, config.ControlArgs):
             self._declared((*path, "user_config"), deployment.get("user_config") or {}, arguments)
+
+    def _scaling(
+        self, path: Path_, deployment: Mapping[str, Any], arguments: Frozen | None
+    ) -> None:
+        """What a deployment says of the number of its replicas fits together."""
+        for below, message in validate_scaling.problems(deployment):
+            self._find((*path, *below), message)
+        declared = deployment.get("user_config")
+        ours = isinstance(arguments, config.GatewayArgs | ModelArgs)
+        if not ours or not isinstance(declared, Mapping):
+            return
+        try:
+            settings = ScalingSettings.model_validate(declared)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, (*path, "user_config"))
+            return
+        for below, message in validate_scaling.problems_of_targets(deployment, settings):
+            self._find((*path, *below), message)
 
     def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
         try:

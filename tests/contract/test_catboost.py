@@ -17,6 +17,7 @@ from serve_app.models.compilation import compilation
 from serve_app.models.frames import to_columns
 from serve_app.models.signature import infer
 from serve_app.registry.store import Registry
+from tests.contract.compiling import assert_same_in_threads
 
 RNG = np.random.default_rng(4)
 ROWS = 300
@@ -49,6 +50,7 @@ def asked(registry, rows, *, native):
     inputs = loaded.manifest.signature.inputs
     given = {column.name: [row.get(column.name, MISSING) for row in rows] for column in inputs}
     columns, _ = Schema(inputs, Policy()).validate(given, len(rows))
+    assert_same_in_threads(loaded.model.model, columns)
     return loaded.model.predict_with_scores(columns)
 
 
@@ -194,6 +196,7 @@ def test_every_way_of_growing_answers_like_the_library(registry, settings):
         gaps.loc[place::4, name] = [np.nan, np.inf, -np.inf][place]
     for native in (True, False):
         model_ = load(registry, "worth", 1, native=native).model
+        assert_same_in_threads(model_.model, to_columns(gaps))
         assert model_.predict(to_columns(gaps)).values == pytest.approx(
             model.predict(gaps), rel=1e-9
         )

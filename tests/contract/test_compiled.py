@@ -47,7 +47,7 @@ from serve_app.models import parity, probes
 from serve_app.models.compiled.model import load_compiled
 from serve_app.models.frames import to_columns
 from serve_app.models.signature import infer
-from tests.contract.compiling import compiled
+from tests.contract.compiling import assert_same_in_threads, compiled
 
 ROWS = 150
 SHARE = 0.9
@@ -291,6 +291,8 @@ def test_what_others_convert_wrong_is_compiled_right(name):
     assert found.rows > 500
     # And once more with other rows than those that the gate chose.
     model = load_compiled(found.content, signature)
+    for one in (model, native):
+        assert_same_in_threads(one, to_columns(frame))
     others = list(probes.ordinary(to_columns(frame), signature.inputs, {}, seed=99))
     kind = signature.output.kind
     again = parity.compare(parity.outputs(native, kind), parity.outputs(model, kind), others)

@@ -56,7 +56,7 @@ from xgboost import XGBClassifier
 from serve_app.models.compiled.model import load_compiled
 from serve_app.models.frames import to_columns
 from serve_app.models.signature import infer
-from tests.contract.compiling import compiled
+from tests.contract.compiling import assert_same_in_threads, compiled
 
 ROWS = 110
 RNG = np.random.default_rng(7)
@@ -297,9 +297,11 @@ ESTIMATORS = {
 def test_what_people_bring_compiles_and_answers_like_its_library(name):
     estimator, frame, target = ESTIMATORS[name]
     fitted = estimator.fit(frame, target)
-    found, _, signature = compiled(fitted, frame)
+    found, native, signature = compiled(fitted, frame)
     assert found.content is not None, found.reason
     model = load_compiled(found.content, signature)
+    for one in (model, native):
+        assert_same_in_threads(one, to_columns(frame))
     if signature.output.kind == "transform":
         wanted = np.asarray(fitted.transform(frame))
         np.testing.assert_allclose(

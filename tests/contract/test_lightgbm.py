@@ -19,6 +19,7 @@ from serve_app.models.convert import convert
 from serve_app.models.frames import to_columns
 from serve_app.models.signature import infer
 from serve_app.registry.store import Registry
+from tests.contract.compiling import assert_same_in_threads
 
 RNG = np.random.default_rng(4)
 ROWS = 400
@@ -78,7 +79,10 @@ def compiled(model, frame):
     # Whether it is worth it depends on the machine: the library is quick itself.
     assert compilation_.reason in {None, "it is no faster than the library"}
     assert compilation_.rows > 1000
-    return CompiledModel(convert(model, signature), signature)
+    made = CompiledModel(convert(model, signature), signature)
+    for one in (native, made):
+        assert_same_in_threads(one, to_columns(bound))
+    return made
 
 
 def stored(model):

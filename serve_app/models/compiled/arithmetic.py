@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -207,6 +207,8 @@ class Clip(Operation):
 class MatMul(Operation):
     """The product with a matrix or vector of weights."""
 
+    row_by_row: ClassVar[bool] = False
+
     weights: Array
 
     def __call__(self, x: Array, /) -> Array:
@@ -218,6 +220,8 @@ class MatMul(Operation):
 @dataclass(frozen=True, eq=False)
 class CoarseMatMul(Operation):
     """The product with weights that were quantised: `codes * scales`, of `dtype`."""
+
+    row_by_row: ClassVar[bool] = False
 
     codes: Array
     scales: Array
@@ -299,6 +303,8 @@ class Polynomial(Operation):
 class Normalise(Operation):
     """Rows divided by their norm: "l1", "l2" or "max"; rows of zeros stay."""
 
+    row_by_row: ClassVar[bool] = False
+
     norm: str
 
     def __call__(self, x: Array, /) -> Array:
@@ -338,6 +344,8 @@ class Column(Operation):
 @dataclass(frozen=True, eq=False)
 class RowSum(Operation):
     """The sum of each row."""
+
+    row_by_row: ClassVar[bool] = False
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from serve_app.models.compiled.operation import Operation
 @dataclass(frozen=True, eq=False)
 class NearestCentre(Operation):
     """The number of the centre that lies nearest; of equal ones the first."""
+
+    row_by_row: ClassVar[bool] = False
 
     centres: Array
 
@@ -32,6 +35,8 @@ class NearestCentre(Operation):
 class CentreDistances(Operation):
     """How far each centre is."""
 
+    row_by_row: ClassVar[bool] = False
+
     centres: Array
 
     def __call__(self, x: Array, /) -> Array:
@@ -48,6 +53,8 @@ class Clouds(Operation):
     held, by scikit-learn's words: "full" and "tied" as turns, of shape (clouds, features,
     features), "diag" and "spherical" as precisions of shape (clouds, features) and (clouds,).
     """
+
+    row_by_row: ClassVar[bool] = False
 
     shape: str
     means: Array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ class Gaussians(Operation):
 
     `constants` holds `log(prior) `, `offsets` the sum of the logarithms of the variances.
     """
+
+    row_by_row: ClassVar[bool] = False
 
     means: Array
     variances: Array
@@ -36,6 +39,8 @@ class Gaussians(Operation):
 @dataclass(frozen=True, eq=False)
 class Quadratics(Operation):
     """Quadratic discriminant scores; `turns` rotate and scale what lies around each mean."""
+
+    row_by_row: ClassVar[bool] = False
 
     means: Array
     turns: tuple[Array, ...]

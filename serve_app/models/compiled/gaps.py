@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -83,6 +84,8 @@ class NearestFill(Operation):
     for them; `near_counts` weighs rows by 1 / distance. Where no distance is known, the mean of
     the column (`means`) is taken. `kept` and `flagged` are as in `Impute`.
     """
+
+    row_by_row: ClassVar[bool] = False
 
     points: Array
     count: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ class Kernel(Operation):
     `points` has shape (points, features). A radial kernel squares the differences themselves,
     which keeps the small ones that a difference of squares would lose.
     """
+
+    row_by_row: ClassVar[bool] = False
 
     points: Array
     kind: str
@@ -65,6 +68,8 @@ class Duels(Operation):
     Takes likenesses of shape (rows, points), in which the points of a class stand together:
     `sizes` counts them. `weights` has shape (classes - 1, points) and `shifts` (pairs,).
     """
+
+    row_by_row: ClassVar[bool] = False
 
     sizes: tuple[int, ...]
     weights: Array
@@ -204,6 +209,8 @@ class PairwiseKernel(Operation):
     Squared distances are differences of squares there, which rounds otherwise than in `Kernel`.
     """
 
+    row_by_row: ClassVar[bool] = False
+
     points: Array
     kind: str
     gamma: float
@@ -235,6 +242,8 @@ def squared_distances(x: Array, points: Array) -> Array:
 @dataclass(frozen=True, eq=False)
 class CentredKernel(Operation):
     """Likenesses to points, less what rows and points have in common with all points."""
+
+    row_by_row: ClassVar[bool] = False
 
     of_points: Array
     of_all: float

@@ -13,7 +13,12 @@ from serve_app.core.signature import Signature
 from serve_app.errors import ModelFailed, RowsRefused
 from serve_app.models import raw_scores
 from serve_app.models.compiled import storage
-from serve_app.models.compiled.operation import Operation, Refused, chain
+from serve_app.models.compiled.operation import (
+    Operation,
+    Refused,
+    chain,
+    computes_row_by_row,
+)
 
 FILE = "compiled.npz"
 """The name of a version's compiled form among its files."""
@@ -54,6 +59,7 @@ class CompiledModel:
         self._names = tuple(column.name for column in output.columns)
         self._probabilities = program.probabilities
         self._classes = program.classes
+        self.row_by_row = computes_row_by_row(program)
 
     def predict(self, columns: Columns) -> Prediction:
         """Predict every row.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +27,9 @@ class Operation:
     """
 
     stored_as: ClassVar[str] = ""
+    row_by_row: ClassVar[bool] = True
+    """Whether a row's result has the same bits however many rows stand beside it. BLAS and sums
+    within rows choose their order of additions by the shape and the layout of the whole."""
 
     def __init_subclass__(cls) -> None:
         cls.stored_as = cls.__name__
@@ -39,6 +42,19 @@ class Operation:
             Refused: the library would refuse them.
         """
         raise NotImplementedError
+
+    def inner_operations(self) -> Iterator[Operation]:
+        """The operations in its fields."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Operation):
+                    yield part
+
+
+def computes_row_by_row(operation: Operation) -> bool:
+    """Whether an operation and all inside it compute each row by itself, to the last bit."""
+    return operation.row_by_row and all(map(computes_row_by_row, operation.inner_operations()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,4 +107,14 @@ def chain(*steps: Operation | None) -> Operation:
     return flat[0] if len(flat) == 1 else Chain(tuple(flat))
 
 
-__all__ = ["KINDS", "Array", "Chain", "InTurns", "Operation", "Refused", "chain", "in_turns"]
+__all__ = [
+    "KINDS",
+    "Array",
+    "Chain",
+    "InTurns",
+    "Operation",
+    "Refused",
+    "chain",
+    "computes_row_by_row",
+    "in_turns",
+]

@@ -39,6 +39,7 @@ class World:
     def __init__(self):
         self.applications = {}
         self.endpoints = []
+        self.nodes = {}
 
 
 @pytest.fixture
@@ -50,6 +51,13 @@ def world(tmp_path, monkeypatch):
         def do_GET(self):
             if self.path.startswith("/api/serve"):
                 body = {"applications": made.applications}
+            elif self.path.startswith("/api/cluster_status"):
+                types = {node: f"node_{node}" for node in made.nodes}
+                report = {"autoscalerReport": {"nodeTypeMapping": types}}
+                body = {"data": {"clusterStatus": report}}
+            elif self.path.startswith("/api/v0/nodes"):
+                found = [{"state": "ALIVE", "resources_total": one} for one in made.nodes.values()]
+                body = {"data": {"result": {"result": found}}}
             elif made.endpoints is None:
                 self.send_error(503)
                 return

@@ -43,3 +43,30 @@ def test_nothing_is_deployed_that_is_not_valid(serve_app, home, broken):
     said = serve_app("deploy", broken)
     assert said.code == 1
     assert "serve-app cluster start" in said.err
+
+
+@pytest.fixture
+def large(tmp_path):
+    path = tmp_path / "large.yaml"
+    text = (CONFIGS / "split.yaml").read_text()
+    path.write_text(text.replace("num_cpus: 0.3", "num_cpus: 8"))
+    return path
+
+
+@pytest.mark.parametrize("command", ["validate", "deploy"])
+def test_a_replica_that_no_node_can_hold_is_told_where_a_cluster_runs(
+    serve_app, home, world, large, command
+):
+    world.nodes = {"ab": {"CPU": 2.0}, "cd": {"CPU": 4.0}}
+    said = serve_app(command, large)
+    assert said.code == 1
+    text = large.read_text()
+    line = text[: text.index("num_cpus: 8")].count("\n") + 1
+    where = f"{large}:{line}: applications.0.deployments.0.ray_actor_options.num_cpus: "
+    assert where + "asks for 8 CPUs; the largest node has 4 CPUs" in said.err
+
+
+def test_without_a_cluster_or_where_other_nodes_may_come_it_is_let_pass(
+    serve_app, home, world, large
+):
+    assert serve_app("validate", large).code == 0

@@ -10,11 +10,14 @@ import skops.io
 from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import LabelPropagation
+from xgboost import XGBClassifier
 
+from serve_app.core.columns import concatenate
 from serve_app.engine.load import load
 from serve_app.engine.register import Candidate, register
 from serve_app.errors import ArtifactRejected, InvalidInput, NotFound
 from serve_app.models.frames import to_columns
+from serve_app.models.row_blocks import RowBlocks
 from serve_app.registry.store import Registry
 
 
@@ -42,6 +45,28 @@ def test_the_compiled_form_alone_is_read_where_there_is_one(on_disk):
     assert load(store, "logistic", 1).manifest.compiled.served
     with pytest.raises(ArtifactRejected, match=r"model\.skops"):
         load(store, "logistic", 1, native=True)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_threads_share_the_rows_of_trees_and_no_bit_changes(tmp_path, frame, native):
+    store = Registry(str(tmp_path))
+    trees = XGBClassifier(n_estimators=30, n_jobs=1).fit(frame, frame["age"] > 50)
+    register(store, Candidate("trees", trees, frame), compile="required")
+    loaded = load(store, "trees", 1, native=native)
+    shared = loaded.in_threads(3)
+    assert isinstance(shared.model.model, RowBlocks)
+    assert (shared.manifest, shared.compiled) == (loaded.manifest, loaded.compiled)
+    assert loaded.in_threads(1).model.model is loaded.model.model
+    columns = concatenate([to_columns(frame)] * (5000 // len(frame)))
+    wanted = loaded.model.predict(columns).probabilities.tobytes()
+    for _ in range(3):
+        assert shared.model.predict(columns).probabilities.tobytes() == wanted
+
+
+def test_products_of_matrices_stay_in_one_thread(registry):
+    for native in (False, True):
+        loaded = load(registry, "logistic", 1, native=native)
+        assert loaded.in_threads(3).model.model is loaded.model.model
 
 
 @pytest.mark.parametrize("native", [False, True])

@@ -54,8 +54,8 @@ def test_every_config_of_the_project_is_valid_and_says_what_it_is_for(home, path
             "max_queued_requests",
         ),
         (
-            "max_replicas: 2, target_ongoing_requests: 64",
-            "max_replica: 2, target_ongoing_requests: 64",
+            "      max_replicas: 2",
+            "      max_replica: 2",
             "applications.0.deployments.0.autoscaling_config.max_replica",
             "max_replicas",
         ),
@@ -257,3 +257,45 @@ def test_a_pickle_needs_consent_in_the_config_too(home, tmp_path, check, monkeyp
     assert "allow_pickle: true" in found
     risky["args"]["allow_pickle"] = True
     assert check(yaml.safe_dump(body, sort_keys=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("num_cpus: 0.2, num_gpus: 1.5", "write 1 or 2, or less than 1"),
+        ("num_cpus: -1", "greater than or equal to 0"),
+        ("num_cpus: 0.2, resources: {disk: -1}", "-1 disk cannot be; write 0 or more"),
+        ("resources: {GPU: 1}", "write `num_gpus` in `ray_actor_options`"),
+    ],
+)
+def test_what_ray_refuses_of_a_replica_is_named_with_its_line(check, options, said):
+    text = SPLIT.replace("num_cpus: 0.2", options, 1)
+    (found,) = check(text)
+    assert said in found
+    line = line_of(text, options)
+    assert found.startswith(f"line {line}: applications.2.deployments.0.ray_actor_options.")
+
+
+def test_a_replica_may_reserve_no_cpu_and_must_ask_for_the_gpu_it_computes_on(check):
+    assert check(SPLIT.replace("num_cpus: 0.2", "num_cpus: 0", 1)) == []
+    on_gpu = SPLIT.replace("model: diagnosis-xgb, v", "device: cuda, model: diagnosis-xgb, v")
+    assert on_gpu != SPLIT
+    (found,) = check(on_gpu)
+    assert "ray_actor_options: the model computes on `device: cuda`" in found
+    assert "write `num_gpus: 1` here" in found
+    assert check(on_gpu.replace("num_cpus: 0.2", "num_cpus: 0.2, num_gpus: 0.5", 1)) == []
+
+
+def test_a_replica_must_fit_on_a_node_of_the_cluster(home, tmp_path):
+    text = SPLIT.replace("num_cpus: 0.2", "num_cpus: 3, memory: 9e9", 1)
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    assert validate(path).findings == ()
+    assert validate(path, ({"CPU": 4.0, "memory": 1e10},)).findings == ()
+    nodes = ({"CPU": 2.0, "memory": 1e10}, {"CPU": 4.0, "memory": 5e9})
+    (found,) = validate(path, nodes).findings
+    assert found.line == line_of(text, "num_cpus: 3")
+    assert found.message.startswith(
+        "asks for 3 CPUs, 8.38 GiB of memory at once, which no node has: "
+        "2 CPUs, 9.31 GiB of memory | 4 CPUs, 4.66 GiB of memory"
+    )
