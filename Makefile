@@ -17,7 +17,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types unit cluster validate wheels fmt bench bench-peers bench-dialects bench-overhead clean
+.PHONY: help setup setup-dev demo down test check lint types unit cluster validate wheels fmt bench bench-peers bench-dialects bench-overhead bench-scaling clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench-dialects: setup-dev ## dialects beside each other, and MLServer beside one
 
 bench-overhead: setup-dev ## processor time per request, beside a bare Ray application
 	$(BIN)/python -m benchmarks.overhead $(OPTIONS)
+
+bench-scaling: setup-dev ## how replicas follow the load (OPTIONS=--quick, "--scenario step")
+	$(BIN)/python -m benchmarks.scaling $(OPTIONS)
 
 clean: down ## remove what the targets built, the registry of examples included
 	rm -rf $(VENV) $(CLIENTS) benchmarks/.envs benchmarks/.work registry state .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -22,7 +22,7 @@ from benchmarks.wire import Answer, Connection, Disconnected, build_request
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
 
-__all__ = ["Options", "Report", "build_request", "main", "run_closed", "run_open"]
+__all__ = ["Options", "Report", "build_request", "main", "run_closed", "run_due", "run_open"]
 
 CONNECT_PAUSE_S = 0.05
 # The event loop's timers are late by up to a millisecond; that is no latency of the server.
@@ -36,11 +36,13 @@ class Options(TypedDict, total=False):
     response header to watch. `retry_idle_close` (true unless said otherwise) sends a request
     once more, over a new connection, when the server closed a kept connection before any
     byte of an answer, as HTTP clients do with requests that are safe to repeat.
-    `timeout_s` (30 unless said otherwise) bounds connecting and answering each.
+    `timeout_s` (30 unless said otherwise) bounds connecting and answering each. `recorder`
+    gathers what is seen, for those who want to know more than the report says.
     """
 
     stop: asyncio.Event
     header: str
+    recorder: Recorder
     retry_idle_close: bool
     timeout_s: float
 
@@ -83,13 +85,29 @@ async def run_open(
     A request that finds all connections busy waits for one, and its latency counts from the
     time at which it was due.
     """
+    times_s = (index / rate_per_s for index in range(round(rate_per_s * duration_s)))
+    return await run_due(host, port, requests, times_s, connections=connections, **options)
+
+
+async def run_due(
+    host: str,
+    port: int,
+    requests: Sequence[bytes],
+    times_s: Iterable[float],
+    *,
+    connections: int,
+    **options: Unpack[Options],
+) -> Report:
+    """Let requests arrive at given times, seconds since the start that only grow.
+
+    They wait for connections and their latency counts as `run_open` says.
+    """
     run = _Run(host, port, options)
     due: asyncio.Queue[tuple[float, bytes] | None] = asyncio.Queue()
 
     async def arrivals() -> None:
         turns = itertools.cycle(requests)
-        for index in range(round(rate_per_s * duration_s)):
-            due_s = index / rate_per_s
+        for due_s in times_s:
             wait_s = due_s - run.now_s()
             if run.stop.is_set() or (wait_s > 0 and await run.stopped_within(wait_s)):
                 break
@@ -120,7 +138,7 @@ class _Run:
         self.stop = options.get("stop") or asyncio.Event()
         self.retry_idle_close = options.get("retry_idle_close", True)
         self.timeout_s = options.get("timeout_s", 30.0)
-        self.recorder = Recorder(options.get("header"))
+        self.recorder = options.get("recorder") or Recorder(options.get("header"))
         self._started_s = time.perf_counter()
 
     def now_s(self) -> float:

@@ -9,25 +9,28 @@ import click
 
 from serve_app.cli import output
 from serve_app.errors import ServeError
-from serve_app.serving import web
+from serve_app.serving import scaling_records, web
 from serve_app.serving.cluster import Cluster, Running
 from serve_app.serving.in_effect import declared_hash, deployed, gateways, not_in_effect
 from serve_app.serving.messages import cause, causes
+from serve_app.serving.scaling_words import last_changes, scaling_of, why
 
 
 @click.command()
 @output.option_state
 @output.as_json
 def status(state: str, as_json: bool) -> None:
-    """Show applications, replicas and their bounds, endpoints, variants and weights.
+    """Show applications, replicas, why there are so many, endpoints, variants and weights.
 
-    What was deployed and is not in effect on every gateway yet stands last, with the reason.
+    Replicas stand as those that run and, where it is another number, those that are to: 1 -> 2.
+    The last changes of their numbers follow, newest first, with the reason of each. What was
+    deployed and is not in effect on every gateway yet stands last, with the reason.
     """
     running = Cluster(Path(state)).require()
     serve = web.get(f"{running.dashboard_url}/api/serve/applications/", keys=("applications",))
     with web.understood(running.dashboard_url):
-        applications = [
-            _deployment(app, name, deployment)
+        deployments = [
+            (app, name, deployment)
             for app, body in sorted(serve["applications"].items())
             for name, deployment in sorted((body["deployments"] or {"": body}).items())
         ]
@@ -36,13 +39,17 @@ def status(state: str, as_json: bool) -> None:
     except ServeError:
         # While no gateway answers; what follows says why not.
         standing = {"snapshot": 0, "endpoints": [], "waiting": {}, "set_at_run_time": {}}
-    missing = _not_in_effect(running, serve["applications"])
+    said = _said_by_control(running)
+    missing = _not_in_effect(said, serve["applications"])
+    effect = {} if isinstance(said, str) else said
+    with web.understood(running.dashboard_url):
+        applications = [_deployment(*one, effect) for one in deployments]
     if as_json:
         output.print_json({"applications": applications, **standing, "not_in_effect": missing})
         return
     output.print_table(
         "Applications",
-        ["application", "deployment", "status", "replicas", "bounds", "message"],
+        ["application", "deployment", "status", "replicas", "bounds", "why", "message"],
         [_application_row(one) for one in applications],
     )
     output.print_table(
@@ -53,11 +60,23 @@ def status(state: str, as_json: bool) -> None:
     for name, weights in standing.get("set_at_run_time", {}).items():
         listed = ", ".join(f"{version}={weight:g}" for version, weight in weights.items())
         click.echo(f"{name}: set at run time, until a changed file is deployed: {listed}")
+    names = [scaling_records.key_of(app, name) for app, name, _ in deployments]
+    for change in last_changes(effect.get("scaling", {}), names):
+        click.echo(f"scaled: {change}")
     for problem in missing:
         click.echo(f"not in effect: {problem}")
 
 
-def _not_in_effect(running: Running, applications: dict[str, Any]) -> list[str]:
+def _said_by_control(running: Running) -> dict[str, Any] | str:
+    """What control says of what is in effect, or why it cannot be asked."""
+    try:
+        said: dict[str, Any] = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
+    except ServeError as error:
+        return error.message
+    return said
+
+
+def _not_in_effect(said: dict[str, Any] | str, applications: dict[str, Any]) -> list[str]:
     """What Serve was given and is not in effect on every gateway, or why nobody can tell."""
     missing = [
         f"application {name} is {body['status']}: {causes(body)}"
@@ -67,10 +86,8 @@ def _not_in_effect(running: Running, applications: dict[str, Any]) -> list[str]:
     declaration = declared_hash(deployed(applications))
     if declaration is None:
         return missing
-    try:
-        said = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
-    except ServeError as error:
-        return [*missing, error.message]
+    if isinstance(said, str):
+        return [*missing, said]
     return [*missing, *not_in_effect(said, declaration, gateways(applications))]
 
 
@@ -94,20 +111,29 @@ def _application_row(one: dict[str, Any]) -> list[Any]:
     bounds = f"{one['min_replicas']}-{one['max_replicas']}"
     if one["min_replicas"] == one["max_replicas"]:
         bounds = "fixed"
-    shown = ("application", "deployment", "status", "replicas")
-    return [*(one[name] for name in shown), bounds, one["message"]]
+    replicas = str(one["replicas"])
+    if one["target_replicas"] != one["replicas"]:
+        replicas += f" -> {one['target_replicas']}"
+    shown = ("application", "deployment", "status")
+    return [*(one[name] for name in shown), replicas, bounds, one["why"], one["message"]]
 
 
-def _deployment(app: str, name: str, deployment: dict[str, Any]) -> dict[str, Any]:
-    replicas = deployment.get("replicas", [])
+def _deployment(
+    app: str, name: str, deployment: dict[str, Any], effect: dict[str, Any]
+) -> dict[str, Any]:
+    record = effect.get("scaling", {}).get(scaling_records.key_of(app, name), {})
+    stands = scaling_of(deployment, record)
     scaling = (deployment.get("deployment_config") or {}).get("autoscaling_config")
     fixed = (deployment.get("deployment_config") or {}).get("num_replicas")
-    running = sum(replica["state"] == "RUNNING" for replica in replicas)
     return {
         "application": app,
         "deployment": name,
         "status": deployment.get("status", "NOT_STARTED"),
-        "replicas": running,
+        "replicas": stands.running,
+        "target_replicas": stands.target,
+        "wanted_replicas": stands.wanted,
+        "why": why(stands, effect.get("cpus_free"), effect.get("cpus")),
+        "changes": record.get("changes", []),
         "min_replicas": scaling["min_replicas"] if scaling else fixed,
         "max_replicas": scaling["max_replicas"] if scaling else fixed,
         "message": cause(deployment.get("message") or ""),

@@ -34,11 +34,17 @@ MIN_RETRY_AFTER_S = 0.1
 MAX_BYTES = 16 * 1024 * 1024
 
 
+def _one() -> int:
+    return 1
+
+
 @dataclass(slots=True)
 class Counters:
     """What a coalescer has done, for metrics; `rows` counts a row each time it is sent.
 
-    `waited_s` adds up how long requests waited before they left, `requests` how many did.
+    `waited_s` adds up how long requests waited before they left, `requests` how many did;
+    `calls_s` how long calls took that returned, `returned` how many did. `waiting_s` adds up how
+    long those have waited that still do.
     """
 
     calls: int = 0
@@ -47,6 +53,9 @@ class Counters:
     waited_s: float = 0.0
     largest_batch: int = 0
     refused: int = 0
+    calls_s: float = 0.0
+    returned: int = 0
+    waiting_s: float = 0.0
 
     def __add__(self, other: Counters) -> Counters:
         return Counters(
@@ -56,6 +65,9 @@ class Counters:
             waited_s=self.waited_s + other.waited_s,
             largest_batch=max(self.largest_batch, other.largest_batch),
             refused=self.refused + other.refused,
+            calls_s=self.calls_s + other.calls_s,
+            returned=self.returned + other.returned,
+            waiting_s=self.waiting_s + other.waiting_s,
         )
 
 
@@ -63,10 +75,10 @@ class Coalescer(Generic[T]):
     """Queues requests for one target and sends them in batches of bounded rows and bytes.
 
     A request that is larger goes alone, and one whose rows make the call fail fails alone.
-    How many calls may be in flight adapts between 1 and `max_calls`: a call that is still
-    on its way after `slow_call_s` allows one more, since then parallel work (and an
-    autoscaler that sees it) is worth more than larger batches; one that takes less than a
-    quarter of that allows one fewer.
+    As many calls may be in flight as there are `replicas`, so that each has work. Beyond that
+    the number adapts, up to `max_calls`: a call that is still on its way after `slow_call_s`
+    allows one more, since then parallel work is worth more than larger batches; one that takes
+    less than a quarter of that allows one fewer.
     """
 
     def __init__(  # noqa: PLR0913 - every bound by its name
@@ -79,8 +91,10 @@ class Coalescer(Generic[T]):
         max_waiting_rows: int,
         slow_call_s: float,
         max_bytes: int = MAX_BYTES,
+        replicas: Callable[[], int] = _one,
     ) -> None:
         self._call = call
+        self._replicas = replicas
         self._clock = clock
         self._max_rows = max_rows
         self._max_bytes = max_bytes
@@ -95,7 +109,13 @@ class Coalescer(Generic[T]):
         self._closed = False
         # A moving average; slow until the first call says otherwise.
         self._call_s = slow_call_s
-        self.counters = Counters()
+        self._counters = Counters()
+
+    @property
+    def counters(self) -> Counters:
+        """What was done until now."""
+        self._counters.waiting_s = self._queue.waited_s(self._clock())
+        return self._counters
 
     @property
     def waiting_rows(self) -> int:
@@ -110,7 +130,7 @@ class Coalescer(Generic[T]):
     @property
     def allowed(self) -> int:
         """Calls that may be in flight at once, as things are."""
-        return self._allowed
+        return max(self._allowed, self._replicas())
 
     async def submit(self, columns: Columns, deadline: float) -> T:
         """Give rows to the target, together with what else waits, and get their results.
@@ -131,7 +151,7 @@ class Coalescer(Generic[T]):
         if now >= deadline:
             raise DeadlineExceeded("the deadline passed before the work could begin")
         if not self._queue.has_room(columns.rows):
-            self.counters.refused += 1
+            self._counters.refused += 1
             raise self._overloaded()
         loop = asyncio.get_running_loop()
         self._submitted += 1
@@ -140,7 +160,7 @@ class Coalescer(Generic[T]):
         )
         self._queue.add(item)
         timer = loop.call_later(deadline - now, _expire, item.future)
-        if not self._flush_due and len(self._in_flight) < self._allowed:
+        if not self._flush_due and len(self._in_flight) < self.allowed:
             self._flush_due = True
             loop.call_soon(self._flush)
         try:
@@ -162,7 +182,7 @@ class Coalescer(Generic[T]):
 
     def _flush(self) -> None:
         self._flush_due = False
-        while len(self._in_flight) < self._allowed:
+        while len(self._in_flight) < self.allowed:
             batch = self._queue.take(self._max_rows, self._max_bytes)
             if not batch:
                 return
@@ -196,8 +216,8 @@ class Coalescer(Generic[T]):
         batch = self._still_wanted(batch)
         if not batch:
             return ()
-        self.counters.requests += len(batch)
-        self.counters.waited_s += sum(self._clock() - item.since_s for item in batch)
+        self._counters.requests += len(batch)
+        self._counters.waited_s += sum(self._clock() - item.since_s for item in batch)
         together = concatenate([item.columns for item in batch])
         try:
             result = await self._timed(together, max(item.deadline for item in batch))
@@ -216,7 +236,7 @@ class Coalescer(Generic[T]):
         return [item for item in batch if not item.future.done()]
 
     async def _timed(self, columns: Columns, deadline: float) -> T:
-        counters = self.counters
+        counters = self._counters
         counters.calls += 1
         counters.rows += columns.rows
         counters.largest_batch = max(counters.largest_batch, columns.rows)
@@ -229,7 +249,10 @@ class Coalescer(Generic[T]):
         finally:
             timer.cancel()
             self._slow.discard(number)
-            self._learn(self._clock() - started)
+            took_s = self._clock() - started
+            counters.calls_s += took_s
+            counters.returned += 1
+            self._learn(took_s)
 
     def _allow_one_more(self, slow_call: int) -> None:
         self._slow.add(slow_call)
@@ -244,7 +267,7 @@ class Coalescer(Generic[T]):
 
     def _overloaded(self) -> Overloaded:
         rows = self._queue.rows
-        retry_after_s = max(MIN_RETRY_AFTER_S, rows / self._max_rows * self._call_s / self._allowed)
+        retry_after_s = max(MIN_RETRY_AFTER_S, rows / self._max_rows * self._call_s / self.allowed)
         msg = f"{rows} rows wait already; try again in {retry_after_s:.1f} s"
         return Overloaded(msg, retry_after_s=round(retry_after_s, 3))
 

@@ -46,7 +46,9 @@ class Queue(Generic[T]):
     def __init__(self, max_rows: int) -> None:
         self._max_rows = max_rows
         self._kinds: dict[Kind, OrderedDict[int, Item[T]]] = {}
+        self._arrivals_s = 0.0
         self.rows = 0
+        self.items = 0
 
     def has_room(self, rows: int) -> bool:
         """Whether so many rows more may wait; the first in the queue always may."""
@@ -59,6 +61,8 @@ class Queue(Generic[T]):
             alike = self._kinds[item.kind] = OrderedDict()
         alike[item.number] = item
         self.rows += item.columns.rows
+        self.items += 1
+        self._arrivals_s += item.since_s
 
     def discard(self, item: Item[T]) -> None:
         """Take an item out, if it is still here."""
@@ -66,6 +70,9 @@ class Queue(Generic[T]):
             return
         item.waits = False
         self.rows -= item.columns.rows
+        self.items -= 1
+        # Begun anew whenever nobody waits, so that no rounding gathers.
+        self._arrivals_s = self._arrivals_s - item.since_s if self.items else 0.0
         alike = self._kinds[item.kind]
         del alike[item.number]
         if not alike:
@@ -89,6 +96,10 @@ class Queue(Generic[T]):
             self.discard(item)
             batch.append(item)
         return batch
+
+    def waited_s(self, now_s: float) -> float:
+        """How long all that wait have waited until now, in seconds, added up."""
+        return self.items * now_s - self._arrivals_s
 
     def clear(self) -> list[Item[T]]:
         """Take everybody out."""

@@ -24,13 +24,25 @@ class Limits:
     max_bytes: int = MAX_BYTES
 
 
+def _alone(_version: str) -> int:
+    return 1
+
+
 class CoalescedModels:
     """Wraps any `Models`: what arrives together and asks the same goes together."""
 
-    def __init__(self, models: Models, *, clock: Clock, limits: Limits) -> None:
-        self._predict = _ByVersion(models.predict, clock, limits)
-        self._scored = _ByVersion(models.predict_with_scores, clock, limits)
-        self._transform = _ByVersion(models.transform, clock, limits)
+    def __init__(
+        self,
+        models: Models,
+        *,
+        clock: Clock,
+        limits: Limits,
+        replicas: Callable[[str], int] = _alone,
+    ) -> None:
+        """Wrap `models`, of whose versions there are so many `replicas`."""
+        self._predict = _ByVersion(models.predict, clock, limits, replicas)
+        self._scored = _ByVersion(models.predict_with_scores, clock, limits, replicas)
+        self._transform = _ByVersion(models.transform, clock, limits, replicas)
 
     async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
         """Predict, together with whatever else waits for this version."""
@@ -70,8 +82,10 @@ class _ByVersion(Generic[T]):
         call: Callable[[str, Columns, float], Awaitable[T]],
         clock: Clock,
         limits: Limits,
+        replicas: Callable[[str], int],
     ) -> None:
         self._call = call
+        self._replicas = replicas
         self._clock = clock
         self._limits = limits
         self._coalescers: dict[str, Coalescer[T]] = {}
@@ -105,4 +119,5 @@ class _ByVersion(Generic[T]):
             max_waiting_rows=limits.max_waiting_rows,
             slow_call_s=limits.slow_call_s,
             max_bytes=limits.max_bytes,
+            replicas=lambda: self._replicas(version),
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pydantic
+import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
@@ -20,7 +21,7 @@ from serve_app.engine.snapshots import Snapshots
 from serve_app.engine.state import SqliteState
 from serve_app.errors import ConfigError, ServeError
 from serve_app.registry.store import Registry
-from serve_app.serving import logs
+from serve_app.serving import logs, scaling_records
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import told
 
@@ -112,7 +113,20 @@ class Control:
             "reasons": {v: self._reasons[v] for v in self._probes if v in self._reasons},
             "gateways": {name: said.to_json() for name, said in self._gateways.known().items()},
             "other": await self._other_lately(),
+            **await self._scaling(),
         }
+
+    async def _scaling(self) -> dict[str, Any]:
+        """What the autoscaler decided of each deployment, and the CPUs that are there for it."""
+        try:
+            return {
+                "scaling": await asyncio.to_thread(scaling_records.read_all),
+                "cpus_free": (await asyncio.to_thread(ray.available_resources)).get("CPU", 0.0),
+                "cpus": (await asyncio.to_thread(ray.cluster_resources)).get("CPU", 0.0),
+            }
+        except Exception as error:  # noqa: BLE001 - Ray's stores; the rest is known all the same
+            logger.warning("scaling cannot be read", extra={"why": type(error).__name__})
+            return {"scaling": {}, "cpus_free": None, "cpus": None}
 
     async def _other_lately(self) -> dict[str, str]:
         now = time.monotonic()

@@ -37,7 +37,15 @@ GATEWAY_TEXT = """\
     backpressure_config: {{status_code: 429, retry_after_s: 1}}
     max_surge_percent: 100
     ray_actor_options: {{num_cpus: 0.3}}      # what Ray reserves for each replica
-    autoscaling_config: {{min_replicas: 1, max_replicas: 2, target_ongoing_requests: 64}}
+    autoscaling_config:
+      policy: {{policy_function: serve_app.serving.autoscaling:ByLoad}}
+      min_replicas: 1
+      max_replicas: 2
+      target_ongoing_requests: 64
+      upscale_delay_s: 3
+      downscale_delay_s: 60
+      look_back_period_s: 5
+      metrics_interval_s: 1
 """
 CONTROL_TEXT = """\
 # Says who answers: changing its endpoints is in effect within seconds and restarts nothing.
@@ -66,7 +74,15 @@ MODEL_TEXT = """\
     max_queued_requests: 256
     max_surge_percent: 100
     ray_actor_options: {{num_cpus: 0.2}}
-    autoscaling_config: {{min_replicas: 1, max_replicas: 2, target_ongoing_requests: 2}}
+    autoscaling_config:
+      policy: {{policy_function: serve_app.serving.autoscaling:ByLoad}}
+      min_replicas: 1
+      max_replicas: 2
+      target_ongoing_requests: 2
+      upscale_delay_s: 3
+      downscale_delay_s: 60
+      look_back_period_s: 5
+      metrics_interval_s: 1
 """
 LOGGING_TEXT = "{log_level: WARNING, enable_access_log: false, encoding: JSON}"
 

@@ -13,6 +13,7 @@ from serve_app.config import application_name
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Clock
+from serve_app.core.workload import Waiting
 from serve_app.errors import (
     DeadlineExceeded,
     ModelFailed,
@@ -82,6 +83,7 @@ class HandleModels:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._handles: dict[tuple[str, str], DeploymentHandle[Any]] = {}
+        self._heard_by: dict[str, int] = {}
 
     async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
         """Predict in one of the version's replicas.
@@ -128,6 +130,20 @@ class HandleModels:
         asked = [(version, self._held(version)) for version in sorted(versions)]
         said = await asyncio.gather(*(digests for _, digests in asked))
         return {version: digests for (version, _), digests in zip(asked, said, strict=True)}
+
+    def replicas(self, version: str) -> int:
+        """How many replicas of a version heard the last that was said to it; 1 before that."""
+        return self._heard_by.get(version, 1)
+
+    async def tell(self, version: str, gateway: str, waiting: Waiting) -> None:
+        """Tell every replica of a version what waits for it here, and learn how many there are."""
+        try:
+            said = self._handle(version, "hear").broadcast("hear", gateway, waiting)
+            async with asyncio.timeout(HELD_TIMEOUT_S):
+                heard: list[Any] = await said.results_async(return_exceptions=True)
+        except Exception:  # noqa: BLE001 - a version without replicas hears of it in the next block
+            return
+        self._heard_by[version] = max(1, sum(one is None for one in heard))
 
     async def _held(self, version: str) -> list[str]:
         try:

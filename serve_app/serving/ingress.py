@@ -7,6 +7,7 @@ import secrets
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 from ray import serve
@@ -16,6 +17,7 @@ from serve_app.core.batcher import Counters
 from serve_app.core.offload import Offload
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
+from serve_app.engine.backlog import Backlog
 from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
@@ -28,6 +30,7 @@ from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.site import Settings
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
+from serve_app.serving.autoscaling import scaling_settings, stats
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.control import control_handle
 from serve_app.serving.edge import open_edge_to
@@ -36,11 +39,13 @@ from serve_app.serving.feed import Feed
 from serve_app.serving.feedback import Kept
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
+from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.memory import keep_freed
-from serve_app.serving.metrics import GatewayMetrics
+from serve_app.serving.metrics import GatewayMetrics, LoadMetrics
 from serve_app.serving.startup import explained
 
 logger = logging.getLogger("serve_app.gateway")
+BACKLOG_PERIOD_S = 1.0
 SWITCH_INTERVAL_S = 0.001
 """How long a thread that reads a large body keeps the event loop waiting for its turn; Python's
 own 5 ms are more than a whole request takes."""
@@ -60,7 +65,12 @@ class Gateway:
         self._loaded: dict[str, Loaded] = {}
         thread = ThreadPoolExecutor(1, thread_name_prefix="inline")
         self._inline = InlineModels(clock=clock, limits=limits, thread=thread)
-        self._replicas = CoalescedModels(HandleModels(clock=clock), clock=clock, limits=limits)
+        self._handles = HandleModels(clock=clock)
+        self._replicas = CoalescedModels(
+            self._handles, clock=clock, limits=limits, replicas=self._handles.replicas
+        )
+        self._backlog = Backlog(self._replicas.counters, clock=clock)
+        self._tasks: list[asyncio.Task[None]] = []
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
         large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
         self._predictor = Predictor(clock=clock, ids=PredictionIds(), offload=Offload(large))
@@ -84,7 +94,16 @@ class Gateway:
         collect_rarely()
         keep_freed()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        self._telling = asyncio.get_running_loop().create_task(self._metrics.for_ever())
+        self._loop_load = LoopLoad()
+        self._load_metrics = LoadMetrics("gateway")
+        self._tasks = [
+            asyncio.get_running_loop().create_task(work())
+            for work in (
+                self._metrics.for_ever,
+                self._loop_load.probe_for_ever,
+                self._tell_backlog_for_ever,
+            )
+        ]
         args = self._args
         settings = Settings(
             args.max_body_bytes,
@@ -107,6 +126,30 @@ class Gateway:
         await self._listen(gateway)
         return gateway
 
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take the targets of autoscaling. Serve calls this at start and when they change.
+
+        Raises:
+            ConfigError: they cannot be read.
+        """
+        scaling_settings(user_config)
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """How busy this gateway was and how late it got to things. Serve calls it so often."""
+        load = self._loop_load.read()
+        self._load_metrics.tell(load)
+        return stats(load)
+
+    async def _tell_backlog_for_ever(self) -> None:
+        """Tell versions once a period what waits for them here, until cancelled."""
+        replica = serve.get_replica_context().replica_id.unique_id
+        while True:
+            await asyncio.sleep(BACKLOG_PERIOD_S)
+            told = self._backlog.block()
+            await asyncio.gather(
+                *(self._handles.tell(version, replica, one) for version, one in told.items())
+            )
+
     async def _listen(self, gateway: GatewayApp) -> None:
         """Open the profiles' own ports, and all of HTTP to the pages that may ask."""
         cors = self._args.cors
@@ -118,6 +161,8 @@ class Gateway:
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""
+        for task in self._tasks:
+            task.cancel()
         await self._listeners.close()
         if self._grpc is not None:
             await self._grpc.stop(rpc.GRACE_S)

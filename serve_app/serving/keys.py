@@ -16,6 +16,7 @@ from serve_app.serving.shapes import Spot, empty_spots, shape_of_config, spots
 Path_ = tuple[str | int, ...]
 _DEEPEST = 3
 _NEAR = 0.6
+_SHORT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,13 @@ def _same(key: str, known: Iterable[str]) -> list[str]:
 
 def _nearest(key: str, known: Iterable[str]) -> list[str]:
     """The names that are as near to a key as no other, if any is near."""
-    plain = _plain(str(key))
-    ratios = {name: difflib.SequenceMatcher(None, plain, _plain(name)).ratio() for name in known}
+    ratios = {name: _likeness(_plain(str(key)), _plain(name)) for name in known}
     best = max(ratios.values(), default=0.0)
     return [name for name, ratio in ratios.items() if ratio == best] if best >= _NEAR else []
+
+
+def _likeness(one: str, other: str) -> float:
+    # Of two letters that changed places, the matcher sees only one that stayed.
+    if len(one) < _SHORT and sorted(one) == sorted(other):
+        return 1.0
+    return difflib.SequenceMatcher(None, one, other).ratio()

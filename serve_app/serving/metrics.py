@@ -12,6 +12,7 @@ from ray.util import metrics
 
 from serve_app.core.batcher import Counters
 from serve_app.core.cache import RowCache
+from serve_app.core.workload import Load
 
 PERIOD_S = 1.0
 
@@ -31,6 +32,28 @@ class Growing:
         if grown > 0:
             self._counter.inc(grown, {self._tag: key})
         self._told[key] = total
+
+
+class LoadMetrics:
+    """Tells Ray how busy a replica of `version` is and how long work waits for it."""
+
+    def __init__(self, version: str) -> None:
+        self._tags = {"version": version}
+        self._busy = metrics.Gauge(
+            "serve_app_busy", "Share of its time that a replica computes.", ("version",)
+        )
+        self._wait = metrics.Gauge(
+            "serve_app_wait_ms", "Milliseconds that work waits for a replica.", ("version",)
+        )
+        self._waiting = metrics.Gauge(
+            "serve_app_waiting_requests", "Requests that wait for a version.", ("version",)
+        )
+
+    def tell(self, load: Load) -> None:
+        """Tell what one block of time was like."""
+        self._busy.set(load.busy, self._tags)
+        self._wait.set(load.wait_ms, self._tags)
+        self._waiting.set(load.waiting_requests, self._tags)
 
 
 class GatewayMetrics:

@@ -24,6 +24,20 @@ _KEYS = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 _GIB = 1024**3
 
 
+def problems(
+    deployment: Mapping[str, Any], nodes: Sequence[Amounts], *, on_gpu: bool
+) -> Iterator[tuple[Path_, str]]:
+    """All that is wrong with what a deployment asks for, on these nodes; a model `on_gpu` too."""
+    found = list(refused(deployment))
+    yield from found or unplaceable(deployment, nodes)
+    if on_gpu and without_gpu(deployment):
+        message = (
+            "the model computes on `device: cuda`, but its replicas ask for no GPU and would see "
+            "none; write `num_gpus: 1` here, or `device: cpu` in `args`"
+        )
+        yield (OPTIONS,), message
+
+
 def refused(deployment: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
     """What Ray refuses of a deployment's options on any cluster: where, and in words.
 

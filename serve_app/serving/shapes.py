@@ -11,7 +11,14 @@ import pydantic
 from pydantic.fields import FieldInfo
 from ray.serve.schema import DeploymentSchema, ServeApplicationSchema, ServeDeploySchema
 
-from serve_app.config import ControlArgs, ControlSettings, Frozen, GatewayArgs, ModelArgs
+from serve_app.config import (
+    ControlArgs,
+    ControlSettings,
+    Frozen,
+    GatewayArgs,
+    ModelArgs,
+    ScalingSettings,
+)
 
 Path_ = tuple[str | int, ...]
 _Ours = Mapping[tuple[type, str], Any]
@@ -120,8 +127,8 @@ def _ours(application: Mapping[str, Any]) -> _Ours:
     if arguments is None:
         return {}
     made: dict[tuple[type, str], Any] = {(ServeApplicationSchema, "args"): arguments}
-    if issubclass(arguments, ControlArgs):
-        made[DeploymentSchema, "user_config"] = ControlSettings
+    settings = ControlSettings if issubclass(arguments, ControlArgs) else ScalingSettings
+    made[DeploymentSchema, "user_config"] = settings
     return made
 
 

@@ -17,12 +17,18 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 
 from serve_app import config
-from serve_app.config import ControlSettings, Frozen, ModelArgs, application_name
+from serve_app.config import (
+    ControlSettings,
+    Frozen,
+    ModelArgs,
+    ScalingSettings,
+    application_name,
+)
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.declare import declare
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
-from serve_app.serving import resources
+from serve_app.serving import resources, validate_scaling
 from serve_app.serving.keys import Meant, read_as_meant
 from serve_app.serving.listeners import of_the_platform
 from serve_app.serving.node_totals import Totals
@@ -109,13 +115,16 @@ class _Check:
             )
         for path, message in self._meant.unknown:
             self._find_in_file(path, message)
+        applications = self._body.get("applications")
         try:
-            ServeDeploySchema.model_validate(self._body)
+            listed = isinstance(applications, list)
+            ServeDeploySchema.model_validate(
+                validate_scaling.without_scaling(self._body) if listed else self._body
+            )
         except pydantic.ValidationError as error:
             self._pydantic(error, ())
         except ValueError as error:
             self._find((), str(error))
-        applications = self._body.get("applications")
         if not isinstance(applications, list):
             if () not in self._meant.unclear:
                 self._find((), "a config needs a list of `applications`")
@@ -223,24 +232,30 @@ class _Check:
                 (*path, "name"),
                 f"this application has no deployment {name!r}; it has {', '.join(sorted(known))}",
             )
-        self._resources(path, deployment, arguments)
+        self._scaling(path, deployment, arguments)
+        on_gpu = isinstance(arguments, ModelArgs) and arguments.device == "cuda"
+        for below, message in resources.problems(deployment, self._nodes, on_gpu=on_gpu):
+            self._find((*path, *below), message)
         if isinstance(arguments, config.ControlArgs):
             self._declared((*path, "user_config"), deployment.get("user_config") or {}, arguments)
 
-    def _resources(
+    def _scaling(
         self, path: Path_, deployment: Mapping[str, Any], arguments: Frozen | None
     ) -> None:
-        """What Ray refuses of what replicas ask for, and what no node can ever hold."""
-        problems = list(resources.refused(deployment))
-        for where, message in problems or resources.unplaceable(deployment, self._nodes):
-            self._find((*path, *where), message)
-        on_gpu = isinstance(arguments, ModelArgs) and arguments.device == "cuda"
-        if on_gpu and resources.without_gpu(deployment):
-            self._find(
-                (*path, resources.OPTIONS),
-                "the model computes on `device: cuda`, but its replicas ask for no GPU and would "
-                "see none; write `num_gpus: 1` here, or `device: cpu` in `args`",
-            )
+        """What a deployment says of the number of its replicas fits together."""
+        for below, message in validate_scaling.problems(deployment):
+            self._find((*path, *below), message)
+        declared = deployment.get("user_config")
+        ours = isinstance(arguments, config.GatewayArgs | ModelArgs)
+        if not ours or not isinstance(declared, Mapping):
+            return
+        try:
+            settings = ScalingSettings.model_validate(declared)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, (*path, "user_config"))
+            return
+        for below, message in validate_scaling.problems_of_targets(deployment, settings):
+            self._find((*path, *below), message)
 
     def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
         try:

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import ray
 from ray import serve
@@ -13,11 +14,14 @@ from ray import serve
 from serve_app.config import ModelArgs, application_name
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
+from serve_app.core.workload import Waiting, Workload
 from serve_app.engine.load import Loaded, load
 from serve_app.errors import ClientError, ConfigError, ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
+from serve_app.serving.autoscaling import scaling_settings, stats
 from serve_app.serving.collector import collect_rarely
+from serve_app.serving.metrics import LoadMetrics
 from serve_app.serving.startup import explained
 
 T = TypeVar("T")
@@ -39,7 +43,27 @@ class Model:
         # In a thread of its own, so that the event loop can meanwhile take calls in, tell the
         # router and the autoscaler how many wait, and answer health checks.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._workload = Workload(clock=time.monotonic)
+        self._load_metrics = LoadMetrics(self._reference)
         logger.info("version loaded", extra={"version": self._reference})
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take the targets of autoscaling. Serve calls this at start and when they change.
+
+        Raises:
+            ConfigError: they cannot be read.
+        """
+        scaling_settings(user_config)
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """How busy this replica was and what waited for it. Serve calls this every so often."""
+        load = self._workload.read()
+        self._load_metrics.tell(load)
+        return stats(load)
+
+    async def hear(self, gateway: str, waiting: Waiting) -> None:
+        """Take what a gateway has waiting for this version."""
+        self._workload.hear(gateway, waiting)
 
     async def predict(self, columns: Columns) -> Prediction:
         """Predict every row. Raises RowsRefused or ModelFailed."""
@@ -63,11 +87,20 @@ class Model:
 
     async def _compute(self, method: Callable[[Columns], T], columns: Columns) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, method, columns)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._counted, method, columns, time.monotonic()
+            )
         except ClientError:
             raise
         except Exception as error:
             raise self._failed(error) from error
+
+    def _counted(self, method: Callable[[Columns], T], columns: Columns, arrived_s: float) -> T:
+        number = self._workload.began(arrived_s)
+        try:
+            return method(columns)
+        finally:
+            self._workload.ended(number, arrived_s)
 
     def _failed(self, error: Exception) -> ServeError:
         # One call may hold the rows of many requests: this id leads from the line that a

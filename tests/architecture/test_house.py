@@ -28,9 +28,8 @@ def name(path):
 
 def read_at_run_time(path):
     """Files whose annotations Ray or pydantic reads."""
-    return (
-        path in {PACKAGE / "app.py", PACKAGE / "config.py"} or PACKAGE / "serving" in path.parents
-    )
+    folders = {PACKAGE / "config", PACKAGE / "serving"}
+    return path == PACKAGE / "app.py" or bool(folders & set(path.parents))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

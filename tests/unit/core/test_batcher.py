@@ -704,3 +704,23 @@ def test_whoever_comes_leaves_or_fails_all_others_get_their_own(actions, max_row
         assert not crowd.unsent.intersection(call)
         assert {dtype} == {d for values, d, _ in crowd.clients if set(values) & set(call)}
     assert crowd.target.most <= max_calls
+
+
+async def test_each_replica_is_given_a_call_of_its_own():
+    target, replicas = Target(), 1
+    target.gate.clear()
+    coalescer = target.coalescer(replicas=lambda: replicas)
+    answers = [asyncio.create_task(coalescer.submit(rows(i), FOREVER)) for i in range(2)]
+    await turns()
+    answers += [asyncio.create_task(coalescer.submit(rows(i), FOREVER)) for i in range(2, 4)]
+    await turns()
+    assert target.calls == [[0, 1]]
+    replicas = 3
+    answers.append(asyncio.create_task(coalescer.submit(rows(4), FOREVER)))
+    await turns()
+    assert target.calls == [[0, 1], [2, 3, 4]]
+    assert (coalescer.allowed, coalescer.in_flight) == (3, 2)
+    target.gate.set()
+    assert [doubled(answer) for answer in await asyncio.gather(*answers)] == [
+        [2 * i] for i in range(5)
+    ]

@@ -54,8 +54,8 @@ def test_every_config_of_the_project_is_valid_and_says_what_it_is_for(home, path
             "max_queued_requests",
         ),
         (
-            "max_replicas: 2, target_ongoing_requests: 64",
-            "max_replica: 2, target_ongoing_requests: 64",
+            "      max_replicas: 2",
+            "      max_replica: 2",
             "applications.0.deployments.0.autoscaling_config.max_replica",
             "max_replicas",
         ),

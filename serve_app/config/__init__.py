@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -20,6 +18,11 @@ from pydantic import (
     PositiveInt,
     model_validator,
 )
+
+from serve_app.config.base import Frozen
+from serve_app.config.scaling import ScalingSettings, ScheduleEntry
+
+__all__ = ["Frozen", "ScalingSettings", "ScheduleEntry"]
 
 HOME_VARIABLE = "SERVE_APP_HOME"
 REFERENCE = re.compile(r"^(?P<model>[a-z0-9][a-z0-9_-]*)@(?P<version>[1-9][0-9]*)$")
@@ -62,12 +65,6 @@ def located(path: str) -> str:
 Location = Annotated[str, AfterValidator(located)]
 Reference = Annotated[str, AfterValidator(_numbered)]
 Reaction = Literal["refuse", "warn", "ignore"]
-
-
-class Frozen(BaseModel):
-    """Base of all settings: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class CoalesceSettings(Frozen):
@@ -328,7 +325,7 @@ class SchemaSettings(Frozen):
     nan: Reaction | Literal["follow"] = "follow"
     range: Reaction = "warn"
     category: Reaction = "warn"
-    columns: dict[str, ColumnSettings] = {}
+    columns: dict[str, ColumnSettings] = Field(default={})
 
     def reactions(self) -> dict[str, str]:
         """The reactions alone, by rule."""
@@ -379,7 +376,7 @@ EndpointName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 class ControlSettings(Frozen):
     """`user_config` of the control deployment: the declared endpoints."""
 
-    endpoints: dict[EndpointName, EndpointSettings] = {}
+    endpoints: dict[EndpointName, EndpointSettings] = Field(default={})
 
     def declaration(self) -> dict[str, Any]:
         """The declaration as JSON values, from which its hash is taken."""

@@ -1,0 +1,81 @@
+"""How much waits for each version in this process, in blocks of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from serve_app.core.workload import Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from serve_app.core.batcher import Counters
+    from serve_app.core.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """What has been counted of one version until some moment."""
+
+    waited_s: float = 0.0
+    requests: int = 0
+    calls_s: float = 0.0
+    calls: int = 0
+    waiting_s: float = 0.0
+
+    @classmethod
+    def of(cls, counters: Counters) -> _Totals:
+        """Those of a version's coalescers."""
+        return cls(
+            counters.waited_s,
+            counters.requests,
+            counters.calls_s,
+            counters.returned,
+            counters.waiting_s,
+        )
+
+
+class Backlog:
+    """Reads what coalescers count and tells what was since the last reading."""
+
+    def __init__(self, counters: Callable[[], Mapping[str, Counters]], *, clock: Clock) -> None:
+        self._counters = counters
+        self._clock = clock
+        self._read_s = clock()
+        self._totals: dict[str, _Totals] = {}
+        self._trips_ms: dict[str, float] = {}
+        self._quiet: set[str] = set()
+
+    def block(self) -> dict[str, Waiting]:
+        """What waited since the last reading, by version.
+
+        Versions of which nothing was asked are left out, but once: who heard of a queue also
+        hears that it is gone.
+        """
+        now = self._clock()
+        elapsed = max(now - self._read_s, 1e-6)
+        totals = {version: _Totals.of(one) for version, one in self._counters().items()}
+        found = {v: self._waiting(v, one, elapsed) for v, one in totals.items()}
+        quiet = {version for version, waiting in found.items() if waiting.nothing}
+        told = {v: waiting for v, waiting in found.items() if v not in quiet & self._quiet}
+        self._read_s, self._totals, self._quiet = now, totals, quiet
+        self._trips_ms = {v: waiting.round_trip_ms for v, waiting in found.items()}
+        return told
+
+    def _waiting(self, version: str, now: _Totals, elapsed_s: float) -> Waiting:
+        before = self._totals.get(version, _Totals())
+        if now.requests < before.requests:
+            before = _Totals()
+        calls = now.calls - before.calls
+        # Those who left have waited, and those who are still here too: together it is the
+        # number of waiting requests, added up over the time of the block.
+        waited_s = now.waited_s + now.waiting_s - before.waited_s - before.waiting_s
+        left = now.requests - before.requests
+        trip_ms = 1000 * (now.calls_s - before.calls_s) / calls if calls else 0.0
+        return Waiting(
+            requests=max(0.0, waited_s) / elapsed_s,
+            wait_ms=1000 * max(0.0, waited_s) / max(1, left),
+            round_trip_ms=trip_ms or self._trips_ms.get(version, 0.0),
+            calls=calls,
+        )
