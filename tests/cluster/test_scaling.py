@@ -1,15 +1,14 @@
 """Replicas follow the load, and more load than they hold is refused and never lost."""
 
-import asyncio
 import copy
 import json
-import threading
 
 import pytest
 
-from benchmarks.load import build_request, run_closed
+from benchmarks.load import build_request
 from benchmarks.scaling.models import WIDE, matrix, names, registered
 from tests.cluster.harness import application, config, endpoints, until
+from tests.cluster.load import Load
 
 QUICK = {
     "policy": {"policy_function": "serve_app.serving.autoscaling:ByLoad"},
@@ -69,36 +68,6 @@ def request_bytes():
     )
 
 
-class Load:
-    """Load in a thread of its own, from entering to leaving."""
-
-    def __init__(self, cluster, request, connections):
-        self._stop = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self.report = None
-        self._run = run_closed(
-            "127.0.0.1",
-            cluster.http_port,
-            [request],
-            connections=connections,
-            duration_s=120.0,
-            stop=self._stop,
-        )
-        self._thread = threading.Thread(target=self._work)
-
-    def _work(self):
-        self.report = self._loop.run_until_complete(self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self._loop.close()
-
-
 def shown(cluster):
     """What `status` shows of the model."""
     status = json.loads(cluster.run("status", "--json"))
@@ -112,7 +81,7 @@ def test_a_compiled_model_goes_from_one_replica_to_two_and_back_with_no_failed_r
         return len(wide.replicas(MODEL))
 
     assert count() == 1
-    with Load(wide, request_bytes, connections=24) as heavy:
+    with Load(wide, [request_bytes], connections=24) as heavy:
         until(lambda: count() == 2, timeout_s=60, what="two replicas under load")
         model = until(
             lambda: (one := shown(wide))["changes"] and one, timeout_s=10, what="a recorded change"
@@ -122,7 +91,7 @@ def test_a_compiled_model_goes_from_one_replica_to_two_and_back_with_no_failed_r
     assert (change["from"], change["to"]) == (1, 2)
     assert "target" in change["why"]
     assert heavy.report.failed == 0, heavy.report.bodies
-    with Load(wide, request_bytes, connections=1) as light:
+    with Load(wide, [request_bytes], connections=1) as light:
         pass
     until(lambda: count() == 1, timeout_s=60, what="one replica again")
     assert light.report.failed == 0, light.report.bodies
@@ -134,7 +103,7 @@ def test_a_compiled_model_goes_from_one_replica_to_two_and_back_with_no_failed_r
 
 def test_new_targets_restart_nobody_and_fail_no_request(wide, request_bytes):
     before = wide.replicas(MODEL)
-    with Load(wide, request_bytes, connections=2) as load:
+    with Load(wide, [request_bytes], connections=2) as load:
         wide.serve_deploy(graph(user_config={"target_busy": 0.01, "target_wait_ms": 5}))
         until(lambda: len(wide.replicas(MODEL)) == 2, timeout_s=60, what="a second replica")
         assert "target 0.01" in shown(wide)["changes"][-1]["why"]
@@ -177,7 +146,7 @@ def test_more_load_than_queues_hold_is_refused_at_once_with_a_time_to_come_back(
 ):
     tight = {"max_rows": 4, "max_calls": 1, "max_waiting_rows": 8, "slow_call_s": 0.02}
     wide.deploy(graph(coalesce=tight))
-    with Load(wide, request_bytes, connections=64) as heavy:
+    with Load(wide, [request_bytes], connections=64) as heavy:
         answer = until(
             lambda: refused(wide),
             timeout_s=30,
