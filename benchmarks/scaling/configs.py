@@ -11,6 +11,7 @@ from benchmarks.scaling.cluster import REPOSITORY
 
 # How the forest's deployment scales; `max_replicas` is said by each scenario.
 AUTOSCALING: dict[str, Any] = {
+    "policy": {"policy_function": "serve_app.serving.autoscaling:ByLoad"},
     "min_replicas": 1,
     "target_ongoing_requests": 2,
     "metrics_interval_s": 1,
@@ -18,8 +19,8 @@ AUTOSCALING: dict[str, Any] = {
     "upscale_delay_s": 2,
     "downscale_delay_s": 10,
 }
-# The forest's deployment besides, where its policy has settings of its own.
-DEPLOYMENT: dict[str, Any] = {}
+# What its policy is told besides.
+DEPLOYMENT: dict[str, Any] = {"user_config": {"target_busy": 0.7, "target_wait_ms": 5}}
 PLACES = {"registry": "./registry", "state": "./state"}
 ENDPOINT = "forest"
 # Eight bodies of 10,000 rows may wait; how calls are made of what waits is as it is by default.

@@ -19,7 +19,7 @@ from serve_app.core.ports import Clock, Model
 
 T = TypeVar("T", Prediction, Columns)
 
-WORTH_S = 0.001
+WORTH_S = 0.002
 """Less computation than this costs more to share, and to put together again, than it saves."""
 ALIGNED_ROWS = 128
 """Blocks have a multiple of so many rows, so that vector instructions, and libraries that compute

@@ -33,7 +33,7 @@ def wide(cluster):
     return cluster
 
 
-def graph(scaling=QUICK, user_config=TARGETS, **gateway_args):
+def graph(scaling=QUICK, user_config=TARGETS, of_gateways=TARGETS, **gateway_args):
     """One endpoint in front of the wide forest."""
     body = config("split")
     endpoints(body).clear()
@@ -43,6 +43,7 @@ def graph(scaling=QUICK, user_config=TARGETS, **gateway_args):
     gateway["deployments"][0]["autoscaling_config"] = {
         **QUICK, "max_replicas": 1, "target_ongoing_requests": 64,
     }  # fmt: skip
+    gateway["deployments"][0]["user_config"] = of_gateways
     model = copy.deepcopy(application(body, "diagnosis-xgb-1"))
     model["name"] = MODEL
     model["args"]["model"] = WIDE.name
@@ -91,23 +92,25 @@ def test_a_compiled_model_goes_from_one_replica_to_two_and_back_with_no_failed_r
     assert (change["from"], change["to"]) == (1, 2)
     assert "target" in change["why"]
     assert heavy.report.failed == 0, heavy.report.bodies
-    with Load(wide, [request_bytes], connections=1) as light:
-        pass
-    until(lambda: count() == 1, timeout_s=60, what="one replica again")
-    assert light.report.failed == 0, light.report.bodies
-    assert light.report.ok > 0
+    until(
+        lambda: wide.predict("wide", [row()]) and count() == 1,
+        timeout_s=60,
+        what="one replica again, with an answer to every request meanwhile",
+    )
     listed = wide.run("status")
     assert "1 -> 2 replicas" in listed
     assert "2 -> 1 replicas" in listed
 
 
 def test_new_targets_restart_nobody_and_fail_no_request(wide, request_bytes):
-    before = wide.replicas(MODEL)
+    before, gateways = wide.replicas(MODEL), wide.replicas("gateway")
     with Load(wide, [request_bytes], connections=2) as load:
-        wide.serve_deploy(graph(user_config={"target_busy": 0.01, "target_wait_ms": 5}))
+        targets = {"target_busy": 0.01, "target_wait_ms": 5}
+        wide.serve_deploy(graph(user_config=targets, of_gateways={"target_busy": 0.9}))
         until(lambda: len(wide.replicas(MODEL)) == 2, timeout_s=60, what="a second replica")
         assert "target 0.01" in shown(wide)["changes"][-1]["why"]
     assert set(before) <= set(wide.replicas(MODEL))
+    assert wide.replicas("gateway") == gateways
     assert load.report.failed == 0, load.report.bodies
 
 

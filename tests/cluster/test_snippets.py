@@ -54,6 +54,16 @@ def args_of_the_gateway(stranger, body):
     stranger.shell("serve-app validate args.yaml")
 
 
+def a_deployment(stranger, body):
+    """Keys of a deployment that scales by load, in a config that is valid with them."""
+    config = yaml.safe_load((stranger.home / "configs" / "local.yaml").read_text())
+    (deployment,) = application(config, "diagnosis-xgb-1")["deployments"]
+    deployment["autoscaling_config"]["max_replicas"] = 4
+    deployment.update(body)
+    (stranger.home / "scaling.yaml").write_text(yaml.safe_dump(config))
+    stranger.shell("serve-app validate scaling.yaml")
+
+
 def types(stranger, body):
     """A file for `--dtypes`."""
     (stranger.home / "dtypes.yaml").write_text(yaml.safe_dump(body))
@@ -64,6 +74,8 @@ YAML = {
     "endpoints": an_endpoint,
     "applications": an_application,
     "args": args_of_the_gateway,
+    "autoscaling_config": a_deployment,
+    "user_config": a_deployment,
     "dtypes": types,
     **dict.fromkeys(GatewayArgs.model_fields, args_of_the_gateway),
 }
