@@ -138,7 +138,8 @@ class ByLoad:
     def _held(self, context: AutoscalingContext) -> int:
         """What is wanted, while replicas that were asked for are given time to come."""
         now, target = context.current_num_replicas, context.target_num_replicas
-        if now < target and self._wanted.replicas > now:
+        # Of a first replica that is still starting nothing was measured yet.
+        if now < target and (now == 0 or self._wanted.replicas > now):
             return target
         return self._wanted.replicas
 

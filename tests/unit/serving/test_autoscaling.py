@@ -140,6 +140,14 @@ def test_replicas_that_are_starting_are_waited_for(world):
     assert here.pass_(30, busy=1.0, come=False) == 2
 
 
+def test_a_first_replica_that_is_slow_to_start_is_not_given_up(world):
+    here = world(min_replicas=0, initial_replicas=1, downscale_to_zero_delay_s=1)
+    here.target = 1
+    here.replicas.clear()
+    here.state.update_running_replica_ids([])
+    assert here.pass_(10, come=False) == 1
+
+
 def test_what_was_measured_before_a_replica_came_is_not_held_against_both(world):
     here = world()
     here.pass_(2, busy=1.0)
