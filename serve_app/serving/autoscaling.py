@@ -17,7 +17,6 @@ from ray.util import metrics
 
 from serve_app.config import ScalingSettings
 from serve_app.core.scaling import Observed, Outgrown, Targets, Wanted, wanted
-from serve_app.core.workload import Load
 from serve_app.errors import ConfigError
 from serve_app.serving import scaling_records
 
@@ -29,17 +28,6 @@ SETTLE_S = 1.0
 """What is measured right after a replica came or went still tells of the time before."""
 CHANGES = 10
 logger = logging.getLogger("ray.serve")
-
-
-def stats(load: Load) -> dict[str, float]:
-    """What a replica tells the autoscaler (its `record_autoscaling_stats`)."""
-    return {
-        "busy": load.busy,
-        "waiting_requests": load.waiting_requests,
-        "wait_ms": load.wait_ms,
-        "call_ms": load.call_ms,
-        "calls": float(load.calls),
-    }
 
 
 def scaling_settings(user_config: Any) -> ScalingSettings:

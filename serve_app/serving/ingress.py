@@ -7,7 +7,6 @@ import secrets
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import grpc
 from ray import serve
@@ -16,6 +15,7 @@ from serve_app.config import GatewayArgs, split_reference
 from serve_app.core.batcher import Counters
 from serve_app.core.offload import Offload
 from serve_app.core.snapshot import Snapshot
+from serve_app.core.workload import Load
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.backlog import Backlog
 from serve_app.engine.coalesced import CoalescedModels, Limits
@@ -30,7 +30,6 @@ from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.site import Settings
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
-from serve_app.serving.autoscaling import scaling_settings, stats
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.control import control_handle
 from serve_app.serving.edge import open_edge_to
@@ -42,6 +41,7 @@ from serve_app.serving.listeners import Listeners, of_the_platform, refuse_stran
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.memory import keep_freed
 from serve_app.serving.metrics import GatewayMetrics, LoadMetrics
+from serve_app.serving.scaled import Scaled
 from serve_app.serving.startup import explained
 
 logger = logging.getLogger("serve_app.gateway")
@@ -53,7 +53,7 @@ own 5 ms are more than a whole request takes."""
 
 @serve.deployment(name="Gateway")
 @serve.ingress()
-class Gateway:
+class Gateway(Scaled):
     """Dialects, validation, routing and combination, in front of the model applications."""
 
     def __init__(self, args: GatewayArgs) -> None:
@@ -126,19 +126,8 @@ class Gateway:
         await self._listen(gateway)
         return gateway
 
-    async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take the targets of autoscaling. Serve calls this at start and when they change.
-
-        Raises:
-            ConfigError: they cannot be read.
-        """
-        scaling_settings(user_config)
-
-    async def record_autoscaling_stats(self) -> dict[str, float]:
-        """How busy this gateway was and how late it got to things. Serve calls it so often."""
-        load = self._loop_load.read()
-        self._load_metrics.tell(load)
-        return stats(load)
+    def _read_load(self) -> Load:
+        return self._loop_load.read()
 
     async def _tell_backlog_for_ever(self) -> None:
         """Tell versions once a period what waits for them here, until cancelled."""

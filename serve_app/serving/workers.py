@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import ray
 from ray import serve
@@ -14,14 +14,14 @@ from ray import serve
 from serve_app.config import ModelArgs, application_name
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
-from serve_app.core.workload import Waiting, Workload
+from serve_app.core.workload import Load, Waiting, Workload
 from serve_app.engine.load import Loaded, load
 from serve_app.errors import ClientError, ConfigError, ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
-from serve_app.serving.autoscaling import scaling_settings, stats
 from serve_app.serving.collector import collect_rarely
 from serve_app.serving.metrics import LoadMetrics
+from serve_app.serving.scaled import Scaled
 from serve_app.serving.startup import explained
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ logger = logging.getLogger("serve_app.model")
 
 
 @serve.deployment(name="Model")
-class Model:
+class Model(Scaled):
     """Holds one verified version and computes what it is asked."""
 
     def __init__(self, args: ModelArgs) -> None:
@@ -47,19 +47,8 @@ class Model:
         self._load_metrics = LoadMetrics(self._reference)
         logger.info("version loaded", extra={"version": self._reference})
 
-    async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take the targets of autoscaling. Serve calls this at start and when they change.
-
-        Raises:
-            ConfigError: they cannot be read.
-        """
-        scaling_settings(user_config)
-
-    async def record_autoscaling_stats(self) -> dict[str, float]:
-        """How busy this replica was and what waited for it. Serve calls this every so often."""
-        load = self._workload.read()
-        self._load_metrics.tell(load)
-        return stats(load)
+    def _read_load(self) -> Load:
+        return self._workload.read()
 
     async def hear(self, gateway: str, waiting: Waiting) -> None:
         """Take what a gateway has waiting for this version."""

@@ -19,10 +19,9 @@ from ray.serve._private.config import DeploymentConfig
 from ray.serve._private.deployment_info import DeploymentInfo
 from ray.serve.config import AutoscalingConfig
 
-from serve_app.core.workload import Load
 from serve_app.errors import ConfigError
 from serve_app.serving import autoscaling, scaling_records
-from serve_app.serving.autoscaling import ByLoad, scaling_settings, stats
+from serve_app.serving.autoscaling import ByLoad, scaling_settings
 
 ID = DeploymentID("Model", "m-1")
 POLICY = {"policy_function": "serve_app.serving.autoscaling:ByLoad"}
@@ -67,7 +66,7 @@ class World:
     def pass_(self, seconds, *, ongoing=0.0, come=True, **load):
         """Let time pass under a load, in steps of the controller, and give the target."""
         described = {"waiting_requests": 0.0, "wait_ms": 0.0, "call_ms": 1.0, "calls": 100}
-        told = stats(Load(**{"busy": 0.0, **described, **load}))
+        told = {"busy": 0.0, **described, **load}
         for step in range(round(seconds / 0.1)):
             self.now += 0.1
             if step % 5 == 0:
