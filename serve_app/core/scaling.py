@@ -48,6 +48,11 @@ class Observed:
         """Seconds of computing per second, at all replicas together."""
         return self.busy * self.replicas
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is asked."""
+        return self.ongoing_requests < IDLE and self.work < IDLE
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -85,11 +90,16 @@ def wanted(observed: Observed, targets: Targets, outgrown: Outgrown, least: int 
     """
     more = max(_asked(observed, targets), key=lambda one: (one.by_load, one.replicas))
     if more.by_load:
-        return more if more.replicas >= least else Wanted(least, _at_least(least))
+        return more if more.replicas >= least else at_least(least)
     fewest = _fewest(observed, targets, outgrown)
     if fewest < least:
-        return Wanted(least, _at_least(least) if least > 1 else _enough(observed))
+        return at_least(least) if least > 1 else Wanted(least, _enough(observed))
     return Wanted(fewest, _enough(observed))
+
+
+def at_least(replicas: int) -> Wanted:
+    """So many replicas, whatever the load."""
+    return Wanted(replicas, f"at least {replicas} are to stand at this time")
 
 
 def _asked(observed: Observed, targets: Targets) -> list[Wanted]:
@@ -128,7 +138,7 @@ def _ratios(observed: Observed, targets: Targets) -> tuple[float, float, float]:
 
 
 def _fewest(observed: Observed, targets: Targets, outgrown: Outgrown) -> int:
-    if observed.ongoing_requests < IDLE and observed.work < IDLE:
+    if observed.idle:
         return 0
     fewest = observed.replicas
     busy, wait, ongoing = _ratios(observed, targets)
@@ -143,13 +153,9 @@ def _fewest(observed: Observed, targets: Targets, outgrown: Outgrown) -> int:
 
 
 def _enough(observed: Observed) -> str:
-    if observed.ongoing_requests < IDLE and observed.work < IDLE:
+    if observed.idle:
         return "nothing is asked"
     return (
         f"busy {observed.busy:.2f}, wait {observed.wait_ms:.0f} ms, "
         f"{observed.ongoing_requests:.1f} ongoing requests"
     )
-
-
-def _at_least(least: int) -> str:
-    return f"at least {least} are to stand at this time"

@@ -16,7 +16,7 @@ from ray.serve.config import AutoscalingContext
 from ray.util import metrics
 
 from serve_app.config import ScalingSettings
-from serve_app.core.scaling import Observed, Outgrown, Targets, Wanted, wanted
+from serve_app.core.scaling import Observed, Outgrown, Targets, Wanted, at_least, wanted
 from serve_app.errors import ConfigError
 from serve_app.serving import scaling_records
 
@@ -65,6 +65,7 @@ class ByLoad:
         self._wanted = Wanted(0, "nothing was measured yet")
         self._declared: Any = None
         self._settings = ScalingSettings()
+        self._schedule = self._settings.times()
         self._record = _Record()
         self._gauge = metrics.Gauge(
             "serve_app_wanted_replicas",
@@ -100,7 +101,7 @@ class ByLoad:
         if config is None:
             return
         settings = self._settings_of(context)
-        scheduled = settings.times().min_replicas(now)
+        scheduled = self._schedule.min_replicas(now)
         least = max(scheduled, context.capacity_adjusted_min_replicas)
         since_s = max(now - config.look_back_period_s, self._changed_s + SETTLE_S)
         observed = _observed(context, since_s)
@@ -114,13 +115,14 @@ class ByLoad:
             if self._wanted.by_load and observed.replicas > 0:
                 self._outgrown.left(observed.replicas, self._wanted.replicas, observed.work)
         elif self._wanted.replicas < least:
-            self._wanted = Wanted(least, f"at least {least} are to stand at this time")
+            self._wanted = at_least(least)
         self._tell(context, observed, now)
 
     def _settings_of(self, context: AutoscalingContext) -> ScalingSettings:
         declared = _declared(context)
         if declared is not self._declared:
             self._declared, self._settings = declared, _read(declared)
+            self._schedule = self._settings.times()
         return self._settings
 
     def _held(self, context: AutoscalingContext) -> int:
