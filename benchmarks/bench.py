@@ -20,9 +20,9 @@ from rich.table import Table
 
 from benchmarks.load import build_request, run_closed
 from benchmarks.report import Report
+from serve_app.cluster.node import Cluster
 from serve_app.errors import NotReady
 from serve_app.examples.datasets import breast_cancer
-from serve_app.serving.cluster import Cluster
 
 PREDICT = "/v1/models/diagnosis:predict"
 EMPTY = "/v2/health/live"

@@ -20,11 +20,11 @@ ROUNDS = 5
 _SCRIPT = """
 import json, sys
 import psutil
-from serve_app.config import split_reference
+from serve_app.core.reference import split_version
 from serve_app.engine.load import load
 from serve_app.registry.store import Registry
 from serve_app.models.replay import sample_columns
-loaded = load(Registry(sys.argv[1]), *split_reference(sys.argv[2]), native=sys.argv[3] == "native")
+loaded = load(Registry(sys.argv[1]), *split_version(sys.argv[2]), native=sys.argv[3] == "native")
 manifest = loaded.manifest
 columns = sample_columns(manifest.sample.inputs, manifest.signature).slice(0, 1)
 loaded.model.predict(columns)

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from serve_app.cluster import web
+from serve_app.cluster.environment import Ports
+from serve_app.cluster.node import Cluster, Options, Running
 from serve_app.config import ControlSettings
-from serve_app.engine.declare import declare
+from serve_app.control.declare import declare
+from serve_app.core import reference as references
 from serve_app.engine.register import Candidate, register
 from serve_app.errors import ConfigError, Conflict
-from serve_app.registry import references
 from serve_app.registry.store import Registry
-from serve_app.serving import changes, declaration, web
-from serve_app.serving.cluster import Cluster, Options, Running
-from serve_app.serving.environment import Ports
+from serve_app.serving.deploying import changes, declaration
 
 if TYPE_CHECKING:
     import pandas as pd

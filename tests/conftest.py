@@ -14,10 +14,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from serve_app.cluster.proxies import past_proxies
 from serve_app.engine.register import Candidate, register
 from serve_app.examples.trained import EXAMPLES
 from serve_app.registry.store import Registry
-from serve_app.serving.proxies import past_proxies
 
 # The tests ask servers of their own on this machine, wherever it reaches others through a proxy.
 os.environ.update(past_proxies(os.environ))

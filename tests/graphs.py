@@ -5,9 +5,9 @@ import itertools
 from onnx import TensorProto, helper
 
 from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
-from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.predict import Predictor
 from serve_app.engine.register import Candidate, register

@@ -33,10 +33,10 @@ from benchmarks.dialects import bodies, codecs
 from benchmarks.load import run_closed
 from benchmarks.peers.environments import Environment
 from benchmarks.wire import build_request
+from serve_app.cluster.node import Cluster
 from serve_app.engine.register import Candidate, register
 from serve_app.examples.datasets import diabetes
 from serve_app.registry.store import Registry
-from serve_app.serving.cluster import Cluster
 
 ROW_COLUMNS, WIDE_COLUMNS, WIDE_ROWS = 14, 30, 10_000
 CONNECTIONS = 16

@@ -12,18 +12,18 @@ from benchmarks.dialects.bodies import ROW, Asked, Matrix, Row, as_bytes, as_jso
 from serve_app.core.messages import Answer, Prediction, Request, Response
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.signature import Column
-from serve_app.protocols import (
+from serve_app.protocols.dialect import Call, Dialect
+from serve_app.protocols.dialects import (
     azure_ml,
     invocations,
     kserve_v1,
     native,
-    oip_v2,
     seldon,
     tf_serving,
     torchserve,
     vertex,
 )
-from serve_app.protocols.dialect import Call, Dialect
+from serve_app.protocols.oip import v2 as oip_v2
 
 DIALECTS: dict[str, Dialect] = {
     "our own": native.DIALECT,

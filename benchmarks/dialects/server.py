@@ -13,17 +13,17 @@ from collections.abc import Sequence
 import uvicorn
 
 from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
-from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.gateway.app import build
+from serve_app.gateway.context import Settings
 from serve_app.gateway.middleware import Edge, RequestIds
-from serve_app.gateway.site import Settings
 from serve_app.registry.store import Registry
-from serve_app.serving.memory import keep_freed
+from serve_app.serving.allocator import keep_freed
 
 ENDPOINTS = ("row", "wide")
 

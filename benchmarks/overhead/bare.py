@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from serve_app.config import split_reference
 from serve_app.core.columns import Columns
 from serve_app.core.ports import Model
+from serve_app.core.reference import split_version
 from serve_app.engine.load import load
 from serve_app.registry.store import Registry
 
@@ -23,7 +23,7 @@ class Bare:
     """Holds one version and answers `POST /predict` with it: no schema, no route, no metrics."""
 
     def __init__(self, registry: str, version: str) -> None:
-        loaded = load(Registry(registry), *split_reference(version))
+        loaded = load(Registry(registry), *split_version(version))
         self._model = loaded.model
         self._names = tuple(column.name for column in loaded.manifest.signature.inputs)
 

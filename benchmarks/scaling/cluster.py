@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks.scaling.figures import Count
 from benchmarks.scaling.sampling import counts
-from serve_app.serving import web
+from serve_app.cluster import web
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PORTS = 10

@@ -13,7 +13,7 @@ from serve_app.cli import output, ports
 from serve_app.errors import NotReady
 
 if TYPE_CHECKING:
-    from serve_app.serving.cluster import Running
+    from serve_app.cluster.node import Running
 
 Command = Callable[..., Any]
 PROXIES = ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY")
@@ -70,8 +70,8 @@ def start(
     SAGEMAKER_BIND_TO_PORT as SageMaker's, on AIP_HTTP_PORT as Vertex AI's (which
     also names AIP_HEALTH_ROUTE and AIP_PREDICT_ROUTE), on all addresses.
     """
-    from serve_app.serving.cluster import Cluster, Options
-    from serve_app.serving.environment import Ports
+    from serve_app.cluster.environment import Ports
+    from serve_app.cluster.node import Cluster, Options
 
     chosen = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
@@ -106,8 +106,8 @@ def join(address: str, state: str, http_port: int, internal_ports: int | None, *
     On each other one:      serve-app cluster join 10.0.0.1:6379 --node-ip 10.0.0.2
     All of them need the same Python environment and see the same registry.
     """  # noqa: D301 - click looks for the character
-    from serve_app.serving.cluster import Cluster, Options
-    from serve_app.serving.environment import Ports
+    from serve_app.cluster.environment import Ports
+    from serve_app.cluster.node import Cluster, Options
 
     chosen = Ports(http=http_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
@@ -121,7 +121,7 @@ def join(address: str, state: str, http_port: int, internal_ports: int | None, *
 @output.option_state
 def stop(state: str) -> None:
     """Stop every process of the cluster, HAProxy included."""
-    from serve_app.serving.cluster import Cluster
+    from serve_app.cluster.node import Cluster
 
     with output.progress().status("stopping …"):
         count = Cluster(Path(state)).stop()
@@ -133,7 +133,7 @@ def stop(state: str) -> None:
 @output.as_json
 def status_(state: str, as_json: bool) -> None:
     """Say whether the cluster runs, and where. Exit code 1 when it does not."""
-    from serve_app.serving.cluster import Cluster
+    from serve_app.cluster.node import Cluster
 
     running = Cluster(Path(state)).running()
     if running is None:

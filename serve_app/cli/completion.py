@@ -41,7 +41,7 @@ def complete_version(
 
 def complete_endpoint(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Names of the running cluster's endpoints."""
-    from serve_app.serving import web
+    from serve_app.cluster import web
 
     record = Path(context.params.get("state") or "./state") / "cluster.json"
     try:

@@ -17,10 +17,10 @@ from serve_app.cli.deploy import serve_deploy, wait_visibly
 from serve_app.cli.examples import train
 from serve_app.cli.predict import prediction_rows
 from serve_app.cli.validate import require_valid
+from serve_app.cluster import web
+from serve_app.cluster.environment import Ports
+from serve_app.cluster.node import Cluster, Options, Running
 from serve_app.registry.store import Registry
-from serve_app.serving import web
-from serve_app.serving.cluster import Cluster, Options, Running
-from serve_app.serving.environment import Ports
 
 if TYPE_CHECKING:
     import pandas as pd

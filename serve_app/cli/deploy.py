@@ -14,13 +14,14 @@ import yaml
 
 from serve_app.cli import output
 from serve_app.cli.validate import require_valid
+from serve_app.cluster import web
+from serve_app.cluster.node import Cluster, Running
+from serve_app.cluster.proxies import past_proxies
 from serve_app.errors import Conflict
-from serve_app.serving import declaration, web
-from serve_app.serving.attempts import until_taken
-from serve_app.serving.cluster import Cluster, Running
+from serve_app.serving.deploying import declaration
+from serve_app.serving.deploying.attempts import until_taken
+from serve_app.serving.deploying.readiness import wait_until_ready
 from serve_app.serving.messages import plain
-from serve_app.serving.proxies import past_proxies
-from serve_app.serving.readiness import wait_until_ready
 
 
 @click.command()
@@ -63,7 +64,7 @@ def wait_visibly(running: Running, file: Path, *, timeout_s: float) -> None:
 def _warn_of_ends(running: Running, file: Path) -> None:
     """Say which endpoints answer now and will not when the file is deployed."""
     # It takes a second to import; who asks for help need not wait for it.
-    from serve_app.serving import changes
+    from serve_app.serving.deploying import changes
 
     answering = declaration.endpoints(changes.deployed(running))
     ending = sorted(set(answering) - set(declaration.endpoints(yaml.safe_load(file.read_text()))))
@@ -96,7 +97,7 @@ def refuse_fixed(file: Path, running: Running) -> None:
     Raises:
         Conflict: the file says something else; names each key and what to do.
     """
-    from serve_app.serving.settled import differences
+    from serve_app.serving.checking.settled import differences
 
     declared = yaml.safe_load(file.read_text())
     standing = web.get(f"{running.dashboard_url}/api/serve/applications/")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from serve_app.cluster.node import Running
+from serve_app.core.reference import is_model
 from serve_app.errors import Conflict, InvalidInput
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.named import named
-from serve_app.registry.references import is_model
 from serve_app.registry.store import Registry
-from serve_app.serving import changes, declaration
-from serve_app.serving.cluster import Running
+from serve_app.serving.deploying import changes, declaration
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ import click
 from serve_app.cli import output
 from serve_app.cli.completion import complete_endpoint
 from serve_app.cli.status import endpoint_rows
+from serve_app.cluster import web
+from serve_app.cluster.node import Cluster, Running
+from serve_app.cluster.proxies import past_proxies
 from serve_app.errors import NotFound
-from serve_app.serving import web
-from serve_app.serving.cluster import Cluster, Running
-from serve_app.serving.proxies import past_proxies
 
 
 @click.group()
@@ -139,7 +139,7 @@ def remove(name: str, state: str, timeout_s: float) -> None:
 
     Everything else goes on meanwhile. The next `serve-app deploy` of a file supersedes it.
     """
-    from serve_app.serving import changes
+    from serve_app.serving.deploying import changes
 
     running = Cluster(Path(state)).require()
     with output.progress().status("…") as status, changes.alone(running):
@@ -148,7 +148,7 @@ def remove(name: str, state: str, timeout_s: float) -> None:
 
 
 def _waiting(status: Any, timeout_s: float) -> Any:
-    from serve_app.serving.changes import Wait
+    from serve_app.serving.deploying.changes import Wait
 
     return Wait(timeout_s, lambda what: status.update(f"{what} …"))
 
@@ -188,7 +188,7 @@ def _ask_control(running: Running, name: str, weights: dict[str, float]) -> dict
     # Serve reads these when it is imported; a driver must agree with its cluster.
     os.environ.update(running.environment)
     os.environ.update(past_proxies(os.environ, running.node_ip))
-    from serve_app.serving.driver import ask_control
+    from serve_app.serving.control_client import call_control
 
-    snapshot: dict[str, Any] = ask_control(running, "set_weights", name, weights)
+    snapshot: dict[str, Any] = call_control(running, "set_weights", name, weights)
     return snapshot

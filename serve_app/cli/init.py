@@ -11,8 +11,8 @@ from serve_app.cli import output
 from serve_app.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
+    from serve_app.cluster.node import Running
     from serve_app.registry.store import Registry
-    from serve_app.serving.cluster import Running
 
 DEFAULT_FILE = "configs/mine.yaml"
 
@@ -51,8 +51,8 @@ def init(
 
     FILE is configs/mine.yaml unless another is named.
     """
+    from serve_app.cluster.node import Cluster
     from serve_app.registry.store import Registry
-    from serve_app.serving.cluster import Cluster
 
     path = Path(file)
     if path.exists() and not force:
@@ -73,8 +73,8 @@ def init(
 
 
 def _running_config(running: Running) -> tuple[str, list[str]]:
-    from serve_app.serving import changes, declaration
-    from serve_app.serving.written import running_text
+    from serve_app.serving.deploying import changes, declaration
+    from serve_app.serving.deploying.written import running_text
 
     config = changes.as_it_runs(running)
     names = list(declaration.endpoints(config))
@@ -86,7 +86,7 @@ def _running_config(running: Running) -> tuple[str, list[str]]:
 def _registered_config(
     store: Registry, places: tuple[str, str], http_port: int, placement: str, allow_pickle: bool
 ) -> tuple[str, list[str]]:
-    from serve_app.serving.written import Layout, chosen, registered_text
+    from serve_app.serving.deploying.written import Layout, chosen, registered_text
 
     versions = chosen(store)
     pickles = [one.reference for one in versions.predictors if one.needs_consent]
@@ -107,6 +107,6 @@ def _places(running: Running | None, registry: str, state: str) -> tuple[str, st
     """Registry and state as the config writes them: from where the cluster starts its paths."""
     if running is None:
         return registry, state
-    from serve_app.serving.changes import path_at_home
+    from serve_app.serving.deploying.changes import path_at_home
 
     return path_at_home(running, registry), path_at_home(running, state)

@@ -12,6 +12,7 @@ from serve_app.cli.completion import complete_version
 from serve_app.cli.deletion import delete
 from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
 from serve_app.cli.xgboost_options import told
+from serve_app.core.reference import model_of
 from serve_app.core.signature import Output, Signature
 from serve_app.registry.aliases import AliasMove
 from serve_app.registry.manifest import Compiled
@@ -200,7 +201,7 @@ def alias(
         words = f"{name}@{alias_name} is now {name}@{version}"
         _moved(alias_name, move, words, as_json=as_json)
         return
-    name = reference.partition("@")[0]
+    name = model_of(reference)
     moves = [
         {"alias": alias, **asdict(move)}
         for alias, history in store.alias_histories(name).items()

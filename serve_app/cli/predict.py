@@ -11,9 +11,9 @@ from serve_app.cli import output
 from serve_app.cli.completion import complete_endpoint
 from serve_app.cli.rows import read_rows, without
 from serve_app.cli.scores import scores
+from serve_app.cluster import web
+from serve_app.cluster.node import Cluster
 from serve_app.core.messages import PREDICT, RAW_SCORES
-from serve_app.serving import web
-from serve_app.serving.cluster import Cluster
 
 
 @click.command()

@@ -15,8 +15,8 @@ from serve_app.cli.corrections import corrected
 from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.cli.opened import Opened, opened
 from serve_app.cli.register_options import Options, options
+from serve_app.core import reference as references
 from serve_app.errors import InvalidInput
-from serve_app.registry import references
 
 DataOf = Callable[[str, str | None], tuple[Any, Any]]
 """Reads a file: its rows without the column of that name, and that column."""

@@ -13,6 +13,7 @@ from serve_app.cli import output, ports
 from serve_app.cli.completion import complete_version
 from serve_app.cli.register import registered
 from serve_app.cli.register_options import Options, options
+from serve_app.core.reference import model_of
 
 if TYPE_CHECKING:
     from serve_app.quickstart import Place, Served
@@ -54,7 +55,7 @@ def serve(name: str, file: str | None, registry: str, as_json: bool, **given: An
     place = _place(registry, registration, given)
     if file is None:
         _only_registered(name)
-        quickstart.check_free(name.partition("@")[0], place)
+        quickstart.check_free(model_of(name), place)
         store = Registry(registry)
         manifest = store.manifest(*named(store, name))
     else:
@@ -67,8 +68,8 @@ def serve(name: str, file: str | None, registry: str, as_json: bool, **given: An
 
 
 def _place(registry: str, registration: Options, given: dict[str, Any]) -> Place:
+    from serve_app.cluster.environment import Ports
     from serve_app.quickstart import Place
-    from serve_app.serving.environment import Ports
 
     return Place(
         registry=registry,

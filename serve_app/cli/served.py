@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from serve_app.config import HOME_VARIABLE, REFERENCE
+from serve_app.cluster import web
+from serve_app.cluster.node import Cluster
+from serve_app.config import HOME_VARIABLE
+from serve_app.core.reference import is_version
 from serve_app.errors import ServeError
-from serve_app.serving import web
-from serve_app.serving.cluster import Cluster
 
 _ROLES = {"fallback": " as its fallback", "preprocess": " for its preprocessing"}
 Holders = dict[str, list[str]]
@@ -79,7 +80,7 @@ def _of_endpoint(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and REFERENCE.match(value):
+    if isinstance(value, str) and is_version(value):
         yield value
     elif isinstance(value, Mapping):
         for inner in value.values():

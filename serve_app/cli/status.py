@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from serve_app.cli import output
+from serve_app.cluster import web
+from serve_app.cluster.node import Cluster, Running
 from serve_app.errors import ServeError
-from serve_app.serving import scaling_records, web
-from serve_app.serving.cluster import Cluster, Running
-from serve_app.serving.in_effect import declared_hash, deployed, gateways, not_in_effect
+from serve_app.serving import scaling_records
+from serve_app.serving.deploying.in_effect import declared_hash, deployed, gateways, not_in_effect
 from serve_app.serving.messages import cause, causes
 from serve_app.serving.scaling_words import last_changes, scaling_of, why
 

@@ -13,8 +13,8 @@ from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ConfigError
 
 if TYPE_CHECKING:
-    from serve_app.serving.cluster import Running
-    from serve_app.serving.node_totals import Totals
+    from serve_app.cluster.node import Running
+    from serve_app.cluster.node_totals import Totals
 
 
 @click.command()
@@ -27,8 +27,8 @@ def validate(files: tuple[str, ...], state: str, as_json: bool) -> None:
     Where a cluster of this folder runs, replicas that none of its nodes can hold are told, too.
     Names every problem with its line and the nearest right name. Deploys nothing.
     """
-    from serve_app.serving.cluster import Cluster
-    from serve_app.serving.validate import validate as check
+    from serve_app.cluster.node import Cluster
+    from serve_app.serving.checking.validate import validate as check
 
     nodes = _nodes(Cluster(Path(state)).running())
     reports = {file: check(Path(file), nodes) for file in files}
@@ -52,7 +52,7 @@ def require_valid(file: Path, running: Running) -> None:
     Raises:
         ConfigError: it cannot be deployed; lists every problem.
     """
-    from serve_app.serving.validate import validate as check
+    from serve_app.serving.checking.validate import validate as check
 
     os.environ[HOME_VARIABLE] = running.environment[HOME_VARIABLE]
     report = check(file, _nodes(running))
@@ -64,13 +64,13 @@ def require_valid(file: Path, running: Running) -> None:
 
 def _nodes(running: Running | None) -> Totals | None:
     """What the nodes of a cluster have, where one runs and tells."""
-    from serve_app.serving.node_totals import fixed_nodes
+    from serve_app.cluster.node_totals import fixed_nodes
 
     return None if running is None else fixed_nodes(running.dashboard_url)
 
 
 def _tell(file: str, report: object) -> None:
-    from serve_app.serving.validate import Report
+    from serve_app.serving.checking.validate import Report
 
     assert isinstance(report, Report)  # noqa: S101 - for the type checker
     if not report.findings:

@@ -1,6 +1,10 @@
 """What all settings share."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class Frozen(BaseModel):

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from serve_app.core.columns import Array
-    from serve_app.core.signature import Column
 
 DATE = "datetime64[D]"
 DATETIMES = (DATE, "datetime64[s]", "datetime64[ms]", "datetime64[us]", "datetime64[ns]")
@@ -33,6 +32,15 @@ _ISO = re.compile(
 )
 
 
+class TimeColumn(Protocol):
+    """A column of dates or times: one of `DATETIMES`, and its time zone where it has one."""
+
+    @property
+    def dtype(self) -> str: ...  # noqa: D102
+    @property
+    def zone(self) -> str | None: ...  # noqa: D102
+
+
 class NoMoment(ValueError):
     """A text that is no value of a column of dates or times; the message says what would be."""
 
@@ -42,7 +50,7 @@ def unit(dtype: str) -> str:
     return dtype[len("datetime64[") : -1]
 
 
-def expected(column: Column) -> str:
+def expected(column: TimeColumn) -> str:
     """What a column of dates or times takes, in words."""
     if column.dtype == DATE:
         return "an ISO 8601 date such as 2024-05-01"
@@ -51,7 +59,7 @@ def expected(column: Column) -> str:
     return "an ISO 8601 date-time such as 2024-05-01T12:00:00"
 
 
-def moment(text: str, column: Column) -> Any:
+def moment(text: str, column: TimeColumn) -> Any:
     """The value that a text spells, in the unit of the column; in UTC where that has a zone.
 
     Raises:
@@ -95,7 +103,7 @@ def is_moment(text: str, *, zoned: bool) -> bool:
     return True
 
 
-def array_of(texts: Iterable[str | None], column: Column) -> Array:
+def array_of(texts: Iterable[str | None], column: TimeColumn) -> Array:
     """The texts as an array of the column's dtype; none is NaT.
 
     Raises:
@@ -130,7 +138,7 @@ def _shown(array: Array) -> Any:
     return own
 
 
-def _check_zone(parts: re.Match[str], column: Column) -> None:
+def _check_zone(parts: re.Match[str], column: TimeColumn) -> None:
     if column.zone is not None and parts["zone"] is None:
         raise NoMoment(expected(column))
     if column.zone is None and parts["zone"] is not None:

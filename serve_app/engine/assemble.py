@@ -12,6 +12,7 @@ from serve_app.core.columns import Columns
 from serve_app.core.combine import COMBINE
 from serve_app.core.combine_targets import per_target
 from serve_app.core.ports import Clock, Models, Router
+from serve_app.core.reference import split_version
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.snapshot import Endpoint, Snapshot
 from serve_app.engine.ask import Asked, AskForScores, AskInTurn, AskTogether
@@ -133,8 +134,8 @@ def _aliased(
     """The variants of an endpoint by the aliases that name them."""
     found: dict[str, list[str]] = {}
     for variant in spec.variants:
-        model, _, number = variant.version.rpartition("@")
+        model, number = split_version(variant.version)
         for alias, named in aliases.get(model, {}).items():
-            if str(named) == number:
+            if named == number:
                 found.setdefault(alias, []).append(variant.version)
     return {alias: tuple(versions) for alias, versions in found.items()}

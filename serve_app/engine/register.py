@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from serve_app.core import reference as references
 from serve_app.core.ports import Model
 from serve_app.core.signature import Signature
 from serve_app.engine.candidate import Candidate, evaluated, in_order, parted
@@ -30,7 +31,6 @@ from serve_app.models.replay import ROWS, expected, to_json
 from serve_app.models.signature import infer
 from serve_app.models.xgboost_columns import as_trained
 from serve_app.models.xgboost_trained import is_xgboost
-from serve_app.registry import references
 from serve_app.registry.manifest import Compiled, Draft, Manifest, Metrics, Sample, TrainingData
 from serve_app.registry.store import Registry
 

@@ -12,6 +12,7 @@ from serve_app.core.columns import Columns
 from serve_app.core.messages import Answer, Request
 from serve_app.core.plan import Plan
 from serve_app.core.ports import Router
+from serve_app.core.reference import number_of
 from serve_app.core.schema import Schema
 from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint
@@ -89,10 +90,10 @@ class Stage:
 
     def shortened(self, versions: Sequence[str]) -> list[str]:
         """The versions by their numbers alone, where each variant has its own."""
-        numbers = {v.version.rpartition("@")[2] for v in self.spec.variants}
+        numbers = {number_of(v.version) for v in self.spec.variants}
         if len(numbers) < len(self.spec.variants):
             return list(versions)
-        return [version.rpartition("@")[2] for version in versions]
+        return [number_of(version) for version in versions]
 
     def variant(self, named: str) -> str:
         """The variant called `diagnosis-xgb@1`, or `1` where only one has that number.

@@ -11,8 +11,9 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
-from serve_app.gateway import own
-from serve_app.gateway.graphql import GraphQL
+from serve_app.gateway import native_pages
+from serve_app.gateway.context import Effect, Keep, Settings, GatewayContext
+from serve_app.gateway.graphql.endpoint import GraphQL
 from serve_app.gateway.profile import SENT, Spoken
 from serve_app.gateway.profiles import (
     azureml,
@@ -27,20 +28,12 @@ from serve_app.gateway.profiles import (
     vertex,
 )
 from serve_app.gateway.routes import GatewayApp
-from serve_app.gateway.site import Effect, Keep, Settings, Site
-from serve_app.protocols import (
-    arrow,
-    azure_ml,
-    invocations,
-    kserve_v1,
-    native,
-    oip_v2,
-    oip_words,
-    tensor_bodies,
-    tf_serving,
-)
-from serve_app.protocols import torchserve as torchserve_dialect
 from serve_app.protocols.by_type import ByType
+from serve_app.protocols.dialects import arrow, azure_ml, invocations, kserve_v1, native, tf_serving
+from serve_app.protocols.dialects import torchserve as torchserve_dialect
+from serve_app.protocols.oip import tensor_bodies
+from serve_app.protocols.oip import v2 as oip_v2
+from serve_app.protocols.oip import words as oip_words
 
 _PREDICT = ByType(
     native.DIALECT,
@@ -88,35 +81,35 @@ def build(
     `keep` takes feedback; without it feedback is refused. `effect` knows what is in effect in
     the whole cluster.
     """
-    site = Site(predictor, settings, keep=keep, effect=effect)
-    predictions = [spoken.route(site) for spoken in (*DIALECTS, *vertex.predictions(settings))]
-    mounted = {name: profile.app(site) for name, profile in profiles(settings).items()}
-    return GatewayApp(predictions, _pages(site), site, mounted)
+    context = GatewayContext(predictor, settings, keep=keep, effect=effect)
+    predictions = [spoken.route(context) for spoken in (*DIALECTS, *vertex.predictions(settings))]
+    mounted = {name: profile.app(context) for name, profile in profiles(settings).items()}
+    return GatewayApp(predictions, _pages(context), context, mounted)
 
 
-def _pages(site: Site) -> list[BaseRoute]:
-    signatures = tfs.Pages(site)
-    health = torchserve.Inference(site)
+def _pages(context: GatewayContext) -> list[BaseRoute]:
+    signatures = tfs.Pages(context)
+    health = torchserve.Inference(context)
 
     async def status(request: Request) -> Response:
         """The versions of an endpoint, as TensorFlow Serving and KServe tell of them."""
-        return site.of_endpoint(request, _status)
+        return context.of_endpoint(request, _status)
 
     return [
         Route("/health", health.ping),
         Route("/version", mlflow.version),
-        Route("/v1/models", oip.Pages(site).models),
-        Route(f"{kserve.MODEL}:explain", kserve.Pages(site).explain, methods=["POST"]),
+        Route("/v1/models", oip.Pages(context).models),
+        Route(f"{kserve.MODEL}:explain", kserve.Pages(context).explain, methods=["POST"]),
         *(Route(f"{place}/metadata", signatures.metadata) for place in _PLACES),
         *(Route(place, status) for place in _PLACES),
-        *own.pages(site),
-        Route("/graphql", GraphQL(site), methods=["GET", "POST"]),
-        *oip.pages(replace(site, refuse=oip_words.in_common_form)),
-        *torchserve.pages(site),
-        *sagemaker.pages(site),
-        *azureml.pages(site),
-        *seldon.pages(site),
-        *vertex.pages(site),
+        *native_pages.pages(context),
+        Route("/graphql", GraphQL(context), methods=["GET", "POST"]),
+        *oip.pages(replace(context, refuse=oip_words.in_common_form)),
+        *torchserve.pages(context),
+        *sagemaker.pages(context),
+        *azureml.pages(context),
+        *seldon.pages(context),
+        *vertex.pages(context),
     ]
 
 

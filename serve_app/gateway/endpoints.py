@@ -11,8 +11,8 @@ from serve_app.core.messages import Request, Response
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.errors import InvalidInput
 from serve_app.gateway import bodies, compression, errors, versions
-from serve_app.gateway.site import Site, headers_of
-from serve_app.protocols import column_names
+from serve_app.gateway.context import GatewayContext, headers_of
+from serve_app.protocols.bodies import column_names
 from serve_app.protocols.dialect import Call, Dialect, Reply, Words
 
 
@@ -22,15 +22,17 @@ class Predictions:
     `refuse` are the words of errors; without them the dialect has its own.
     """
 
-    def __init__(self, site: Site, dialect: Dialect, refuse: Words | None = None) -> None:
-        self._predictor = site.predictor
-        self._offload = site.predictor.offload
+    def __init__(
+        self, context: GatewayContext, dialect: Dialect, refuse: Words | None = None
+    ) -> None:
+        self._predictor = context.predictor
+        self._offload = context.predictor.offload
         self._dialect = dialect
         self._refuse = refuse or dialect.refuse
-        self._max_body_bytes = site.settings.max_body_bytes
-        self._max_rows = site.settings.max_rows
-        self._default = site.settings.default_endpoint
-        self._compress_above = site.settings.compress_above_bytes
+        self._max_body_bytes = context.settings.max_body_bytes
+        self._max_rows = context.settings.max_rows
+        self._default = context.settings.default_endpoint
+        self._compress_above = context.settings.compress_above_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -12,9 +12,9 @@ from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.offload import LARGE_BYTES
 from serve_app.errors import NotReady
 from serve_app.gateway import bodies, errors
-from serve_app.gateway.site import Site, headers_of
+from serve_app.gateway.context import GatewayContext, headers_of
+from serve_app.protocols.bodies.feedback import Told, check_truth
 from serve_app.protocols.dialect import Reply, Words
-from serve_app.protocols.feedback import Told, check_truth
 
 
 class Spoken(NamedTuple):
@@ -29,8 +29,8 @@ class Spoken(NamedTuple):
 class FeedbackPath:
     """A path that takes feedback, in the words of one protocol."""
 
-    def __init__(self, site: Site, spoken: Spoken) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext, spoken: Spoken) -> None:
+        self._context = context
         self._spoken = spoken
 
     async def taken(self, request: Request) -> Response:
@@ -40,19 +40,19 @@ class FeedbackPath:
         try:
             reply = await self._kept(request, headers, request_id)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
-            refuse = self._spoken.refuse or self._site.refuse
+            refuse = self._spoken.refuse or self._context.refuse
             return errors.response(error, request_id, refuse=refuse)
         return Response(reply.body, media_type=reply.media_type.decode())
 
     async def _kept(self, request: Request, headers: dict[str, str], request_id: str) -> Reply:
-        site, spoken = self._site, self._spoken
-        if site.keep is None:
+        context, spoken = self._context, self._spoken
+        if context.keep is None:
             raise NotReady("this gateway keeps no feedback")
-        settings = site.settings
+        settings = context.settings
         receive = request.receive
         if request.method == "GET":
             receive = bodies.of_query(request.scope, headers)
-        offload = site.predictor.offload
+        offload = context.predictor.offload
         body = await bodies.read(
             receive,
             headers,
@@ -65,8 +65,8 @@ class FeedbackPath:
         else:
             said = await offload.run(spoken.decode, body, headers)
         name = request.path_params.get("endpoint") or said.endpoint or settings.default_endpoint
-        stage = site.stages.endpoint(name)
+        stage = context.stages.endpoint(name)
         if stage.several is not None:
             check_truth(said.truth_json, stage.several)
         feedback = said.of(stage.spec.name, request_id)
-        return spoken.encode(feedback, await site.keep(feedback))
+        return spoken.encode(feedback, await context.keep(feedback))

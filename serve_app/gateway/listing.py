@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serve_app.errors import NotPermitted
-from serve_app.gateway.site import Site, json
+from serve_app.gateway.context import GatewayContext, json
 
 DEFAULT_LIMIT = 100
 
@@ -41,18 +41,18 @@ def entry(name: str) -> dict[str, str]:
     return {"modelName": name, "modelUrl": f"/v1/models/{name}"}
 
 
-def listed(site: Site, request: Request) -> Response:
+def listed(context: GatewayContext, request: Request) -> Response:
     """The endpoints by name and route, a page at a time, as `/models` of two systems has them."""
-    found = page(sorted(site.stages.endpoints), request.query_params)
+    found = page(sorted(context.stages.endpoints), request.query_params)
     models = [entry(name) for name in found.items]
     following = {"nextPageToken": found.following} if found.following else {}
     return json({"models": models, **following})
 
 
-def refused_write(site: Site, request: Request) -> Response:
+def refused_write(context: GatewayContext, request: Request) -> Response:
     """The answer to whoever wants to register, scale or remove a model by a request."""
     msg = (
         "models are not registered, scaled or removed by requests: use serve-app register, and "
         "serve-app deploy with the configuration"
     )
-    return site.refused(request, NotPermitted(msg))
+    return context.refused(request, NotPermitted(msg))

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from serve_app.gateway.context import GatewayContext
 from serve_app.gateway.endpoints import Predictions
 from serve_app.gateway.routes import GatewayApp, PredictionRoute
-from serve_app.gateway.site import Site
 from serve_app.protocols.dialect import Dialect, Words
 
 POST = ("POST",)
@@ -19,7 +19,7 @@ SENT = ("POST", "PUT")
 """How curl sends a file: PUT with `-T`."""
 
 
-Around = Callable[[ASGIApp, Site], ASGIApp]
+Around = Callable[[ASGIApp, GatewayContext], ASGIApp]
 """Puts something before what answers a path."""
 
 
@@ -31,11 +31,11 @@ class Spoken(NamedTuple):
     methods: Sequence[str] = POST
     around: Around | None = None
 
-    def route(self, site: Site, refuse: Words | None = None) -> PredictionRoute:
+    def route(self, context: GatewayContext, refuse: Words | None = None) -> PredictionRoute:
         """The route of the path; without `refuse` errors are in the words of the dialect."""
-        endpoint: ASGIApp = Predictions(site, self.dialect, refuse)
+        endpoint: ASGIApp = Predictions(context, self.dialect, refuse)
         if self.around is not None:
-            endpoint = self.around(endpoint, site)
+            endpoint = self.around(endpoint, context)
         return PredictionRoute(self.path, endpoint, self.methods)
 
 
@@ -47,11 +47,11 @@ class Profile:
     """
 
     predictions: tuple[Spoken, ...]
-    pages: Callable[[Site], Sequence[BaseRoute]]
+    pages: Callable[[GatewayContext], Sequence[BaseRoute]]
     refuse: Words
 
-    def app(self, site: Site) -> GatewayApp:
+    def app(self, context: GatewayContext) -> GatewayApp:
         """The application that speaks nothing but this."""
-        own = replace(site, refuse=self.refuse)
+        own = replace(context, refuse=self.refuse)
         routes = [spoken.route(own, self.refuse) for spoken in self.predictions]
         return GatewayApp(routes, self.pages(own), own)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.errors import ClientError, NoSuchPath
 from serve_app.gateway import browsers
-from serve_app.gateway.site import Site
+from serve_app.gateway.context import GatewayContext
 from serve_app.protocols.dialect import in_common_words
 
 
@@ -102,7 +102,7 @@ class GatewayApp:
         self,
         predictions: Sequence[PredictionRoute],
         pages: Sequence[BaseRoute],
-        site: Site,
+        context: GatewayContext,
         mounted: Mapping[str, GatewayApp] | None = None,
     ) -> None:
         self._predictions = tuple(predictions)
@@ -110,7 +110,7 @@ class GatewayApp:
         self._below = Mounted(self.mounted)
         self._pages = Starlette(
             routes=[self._below, *predictions, *pages],
-            exception_handlers={HTTPException: _unrouted(site), Exception: _failed(site)},
+            exception_handlers={HTTPException: _unrouted(context), Exception: _failed(context)},
         )
         self.router = self._pages.router
         # Load balancers and many clients that send do not follow redirects, and the address of
@@ -166,14 +166,14 @@ def _first_part(path: str) -> str:
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def _unrouted(site: Site) -> Handler:
+def _unrouted(context: GatewayContext) -> Handler:
     async def answer(request: Request, error: Exception) -> Response:
         """No such path, or a method that it does not have."""
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other class
         if error.status_code == 404 and _from_browser(request):
-            return _page(request, site)
+            return _page(request, context)
         refused = _as_client_error(request, error)
-        answer = site.refused(request, refused, status=error.status_code)
+        answer = context.refused(request, refused, status=error.status_code)
         for name, value in (error.headers or {}).items():
             answer.headers[name] = value
         return answer
@@ -185,10 +185,10 @@ def _from_browser(request: Request) -> bool:
     return request.method in {"GET", "HEAD"} and browsers.wants_page(request.headers)
 
 
-def _page(request: Request, site: Site) -> Response:
+def _page(request: Request, context: GatewayContext) -> Response:
     """What people see of a path that does not exist."""
     # A strict profile on a port of its own has no documentation.
-    has_docs = site.refuse is in_common_words or bool(request.scope.get("root_path"))
+    has_docs = context.refuse is in_common_words or bool(request.scope.get("root_path"))
     page = browsers.not_found(request.url.path[:200], has_docs=has_docs)
     return HTMLResponse(page, 404, headers=browsers.HEADERS)
 
@@ -201,8 +201,8 @@ def _as_client_error(request: Request, error: HTTPException) -> ClientError:
     return ClientError(f"{path!r} does not answer {request.method}; it answers {allowed}")
 
 
-def _failed(site: Site) -> Handler:
+def _failed(context: GatewayContext) -> Handler:
     async def answer(request: Request, error: Exception) -> Response:
-        return site.refused(request, error)
+        return context.refused(request, error)
 
     return answer

@@ -21,16 +21,14 @@ from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
 from serve_app.gateway import errors as refusals
-from serve_app.gateway.site import Settings
-from serve_app.protocols import (
-    oip_grpc,
-    oip_messages,
-    oip_outputs,
-    oip_triton,
-    oip_v2,
-    oip_words,
-)
-from serve_app.protocols.oip_messages import message
+from serve_app.gateway.context import Settings
+from serve_app.protocols.oip import grpc_messages as oip_grpc
+from serve_app.protocols.oip import messages as oip_messages
+from serve_app.protocols.oip import outputs as oip_outputs
+from serve_app.protocols.oip import triton as oip_triton
+from serve_app.protocols.oip import v2 as oip_v2
+from serve_app.protocols.oip import words as oip_words
+from serve_app.protocols.oip.messages import message
 
 CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
     errors.ClientError: grpc.StatusCode.INVALID_ARGUMENT,

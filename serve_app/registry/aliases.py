@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from serve_app.registry import references
+from serve_app.core import reference as references
 from serve_app.registry.manifest import timestamp
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from serve_app.registry import references
+from serve_app.core import reference as references
 from serve_app.registry.manifest import timestamp
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import pydantic
 
+from serve_app.core import reference as references
 from serve_app.errors import ArtifactRejected, Conflict, InvalidInput, NotFound, RegistryFailed
-from serve_app.registry import references
 from serve_app.registry.aliases import Aliases, AliasMove
 from serve_app.registry.files import Files
 from serve_app.registry.manifest import Draft, FileEntry, Manifest, check_path, timestamp

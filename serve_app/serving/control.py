@@ -9,24 +9,23 @@ from typing import Any
 import pydantic
 import ray
 from ray import serve
-from ray.serve.handle import DeploymentHandle
 
-from serve_app.config import ControlArgs, ControlSettings, split_reference
+from serve_app.config import ControlArgs, ControlSettings
+from serve_app.control.declare import declare
+from serve_app.control.gateways import Acknowledged, Gateways
+from serve_app.control.snapshots import Snapshots
 from serve_app.core.feedback import Feedback, Outcome
-from serve_app.engine.declare import declare
+from serve_app.core.reference import split_version
 from serve_app.engine.feedback import SqliteFeedback
-from serve_app.engine.gateways import Acknowledged, Gateways
 from serve_app.engine.load import load
-from serve_app.engine.snapshots import Snapshots
 from serve_app.engine.state import SqliteState
 from serve_app.errors import ConfigError, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs, scaling_records
+from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import told
 
-APPLICATION = "control"
-DEPLOYMENT = "Control"
 PROBE_PAUSE_S = 0.25
 WATCH_S = 30.0
 """How long a gateway waits for the next snapshot before it says again which one it has."""
@@ -35,11 +34,6 @@ LOOK_AGAIN_S = 0.4
 ALIASES_PAUSE_S = 3.0
 """How often the registry is asked which versions its aliases name."""
 logger = logging.getLogger("serve_app.control")
-
-
-def control_handle() -> DeploymentHandle[Any]:
-    """The handle of control, whether it runs already or not."""
-    return serve.get_deployment_handle(DEPLOYMENT, APPLICATION, _check_exists=False)
 
 
 @serve.deployment(name=DEPLOYMENT)
@@ -143,9 +137,7 @@ class Control:
         found: dict[str, str] = {}
         for version, digests in held.items():
             try:
-                manifest = await asyncio.to_thread(
-                    self._registry.manifest, *split_reference(version)
-                )
+                manifest = await asyncio.to_thread(self._registry.manifest, *split_version(version))
             except ServeError as error:
                 found[version] = told(error)
                 continue
@@ -202,7 +194,7 @@ class Control:
         """Return once gateways can load a version, or once its replicas answer."""
         if version in self._snapshots.loaded_by_gateways():
             # Gateways do this next: what cannot be loaded must not get that far.
-            await asyncio.to_thread(load, self._registry, *split_reference(version))
+            await asyncio.to_thread(load, self._registry, *split_version(version))
         if version in self._snapshots.needed_by_handle():
             await self._models.wait_until_ready(version)
 

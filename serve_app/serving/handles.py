@@ -9,10 +9,10 @@ from ray import serve
 from ray.serve import exceptions as serve_errors
 from ray.serve.handle import DeploymentHandle
 
-from serve_app.config import application_name
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Clock
+from serve_app.core.reference import application_name
 from serve_app.core.workload import Waiting
 from serve_app.errors import (
     DeadlineExceeded,

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 from ray import serve
 
-from serve_app.config import GatewayArgs, split_reference
+from serve_app.config import GatewayArgs
 from serve_app.core.batcher import Counters
 from serve_app.core.offload import Offload
+from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Snapshot
 from serve_app.core.workload import Load
 from serve_app.engine.assemble import Assembler
@@ -24,24 +25,22 @@ from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.state import SqliteState
 from serve_app.gateway import app, rpc
+from serve_app.gateway.context import Settings
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
-from serve_app.gateway.site import Settings
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
-from serve_app.serving.collector import collect_rarely
-from serve_app.serving.control import control_handle
+from serve_app.serving.allocator import keep_freed
+from serve_app.serving.control_client import FeedbackSender, StatusReader, control_handle
 from serve_app.serving.edge import open_edge_to
-from serve_app.serving.effect import Effect
-from serve_app.serving.feed import Feed
-from serve_app.serving.feedback import Kept
+from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
-from serve_app.serving.memory import keep_freed
 from serve_app.serving.metrics import GatewayMetrics, LoadMetrics
 from serve_app.serving.scaled import Scaled
+from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
 
 logger = logging.getLogger("serve_app.gateway")
@@ -77,7 +76,7 @@ class Gateway(Scaled):
         self._metrics = GatewayMetrics(self._counters, lambda: self._assembler.caches)
         self._grpc: grpc.aio.Server | None = None
         self._listeners = Listeners()
-        self._feed = Feed(
+        self._follower = SnapshotFollower(
             SqliteState(args.state),
             self._apply,
             replica=serve.get_replica_context().replica_id.unique_id,
@@ -90,7 +89,7 @@ class Gateway(Scaled):
             return await self._built()
 
     async def _built(self) -> GatewayApp:
-        await self._feed.start()
+        await self._follower.start()
         collect_rarely()
         keep_freed()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -120,8 +119,8 @@ class Gateway(Scaled):
             address = f"{args.grpc_host}:{args.grpc_port}"
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
             self._grpc = await rpc.serve(service, address, args.max_body_bytes)
-        keep = Kept(control_handle().options(method_name="keep_feedback"))
-        effect = Effect(control_handle().options(method_name="in_effect"))
+        keep = FeedbackSender(control_handle().options(method_name="keep_feedback"))
+        effect = StatusReader(control_handle().options(method_name="in_effect"))
         gateway = app.build(self._predictor, settings, keep, effect)
         await self._listen(gateway)
         return gateway
@@ -164,7 +163,7 @@ class Gateway(Scaled):
         endpoints = snapshot.endpoints.values()
         wanted = {version for endpoint in endpoints for version in endpoint.loads()}
         for version in wanted - set(self._loaded):
-            name, number = split_reference(version)
+            name, number = split_version(version)
             self._loaded[version] = await asyncio.to_thread(load, self._registry, name, number)
         # Requests on their way may still need the former ones: those leave at the next swap.
         self._inline.replace(self._loaded)

@@ -15,12 +15,12 @@ import psutil
 import uvicorn
 from starlette.types import ASGIApp
 
+from serve_app.cluster.environment import MARK_VARIABLE
+from serve_app.cluster.node import belongs
 from serve_app.config import ListenerSettings, Profile
 from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
 from serve_app.gateway.middleware import Edge, RequestIds
-from serve_app.serving.cluster import belongs
-from serve_app.serving.environment import MARK_VARIABLE
 
 GRACE_S = 5.0
 _BACKLOG = 1024

@@ -11,15 +11,16 @@ from typing import TypeVar
 import ray
 from ray import serve
 
-from serve_app.config import ModelArgs, application_name
+from serve_app.config import ModelArgs
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction
+from serve_app.core.reference import application_name
 from serve_app.core.workload import Load, Waiting, Workload
 from serve_app.engine.load import Loaded, load
 from serve_app.errors import ClientError, ConfigError, ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
-from serve_app.serving.collector import collect_rarely
+from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.metrics import LoadMetrics
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.startup import explained

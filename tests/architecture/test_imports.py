@@ -44,7 +44,7 @@ CORE = [
     [
         (CORE, {"ray", "starlette", "pandas", "pydantic", "orjson", "sklearn", "scipy", "xgboost"}),
         (
-            ["serve_app.protocols.native", "serve_app.protocols.oip_v2"],
+            ["serve_app.protocols.dialects.native", "serve_app.protocols.oip.v2"],
             {"ray", "pandas", "sklearn"},
         ),
         (["serve_app.gateway.app"], {"ray", "pandas", "sklearn", "xgboost", "skops", "graphql"}),

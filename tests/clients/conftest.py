@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import pytest
 
 from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
-from serve_app.engine.declare import declare
 from serve_app.engine.feedback import SqliteFeedback
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ModelFailed
-from serve_app.gateway.site import Settings
+from serve_app.gateway.context import Settings
 from serve_app.models.frames import to_columns
 from tests.clients import foreign, running
 

@@ -212,7 +212,8 @@ def test_clients_load_what_is_there_and_unload_nothing(client):
 def test_the_messages_are_those_of_triton_where_both_have_them():
     from tritonclient.grpc import model_config_pb2, service_pb2
 
-    from serve_app.protocols import oip_messages, oip_triton
+    from serve_app.protocols.oip import messages as oip_messages
+    from serve_app.protocols.oip import triton as oip_triton
 
     theirs = {
         **service_pb2.DESCRIPTOR.message_types_by_name,

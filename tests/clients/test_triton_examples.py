@@ -16,7 +16,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException, deserialize_bytes_tensor
 
 from serve_app.engine.local import LocalModels
-from serve_app.gateway.site import Settings
+from serve_app.gateway.context import Settings
 from tests.clients import running
 from tests.graphs import identity, predictor_of, simple, simple_of
 

@@ -7,7 +7,7 @@ import socket
 import psutil
 import pytest
 
-from serve_app.serving.cluster import Cluster
+from serve_app.cluster.node import Cluster
 from tests.cluster.stranger import Stranger
 
 

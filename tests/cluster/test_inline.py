@@ -9,8 +9,8 @@ import psutil
 import pytest
 import tritonclient.grpc as triton
 
+from serve_app.cluster.environment import Ports
 from serve_app.examples.datasets import breast_cancer, diabetes
-from serve_app.serving.environment import Ports
 from tests.cluster.harness import application, config, endpoints, free_row, until
 
 GRPC_PORT = free_row(1, above=28_000)

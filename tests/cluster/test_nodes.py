@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from benchmarks.load import build_request
+from serve_app.cluster.node import Cluster
 from serve_app.examples.datasets import breast_cancer
-from serve_app.serving.cluster import Cluster
 from tests.cluster.harness import TestCluster, config, free_row, until
 from tests.cluster.load import Load
 

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from serve_app.serving.cluster import Cluster
+from serve_app.cluster.node import Cluster
 from tests.cluster.harness import until
 
 REGISTERED = ["--data", "train.csv", "--target", "churned"]

@@ -10,11 +10,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
 from serve_app.core.messages import PREDICT, RAW_SCORES, Payload, Request
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import CoalescedModels, Limits
-from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.local import InlineModels, LocalModels
 from serve_app.engine.predict import Predictor

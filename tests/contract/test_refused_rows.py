@@ -14,17 +14,17 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import CoalescedModels, Limits
-from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.register import Candidate, register
 from serve_app.errors import RowsRefused
 from serve_app.gateway.app import build
-from serve_app.gateway.site import Settings
+from serve_app.gateway.context import Settings
 from serve_app.models.frames import to_columns
 from serve_app.registry.store import Registry
 

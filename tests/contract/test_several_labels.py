@@ -27,8 +27,8 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
 from serve_app.core import targets
-from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.register import Candidate, register
 from serve_app.errors import InvalidInput

@@ -13,9 +13,9 @@ from serve_app.core.snapshot import Endpoint, Snapshot, Variant
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.predict import Predictor
 from serve_app.gateway.app import build
+from serve_app.gateway.context import Settings
 from serve_app.gateway.middleware import Edge
 from serve_app.gateway.rpc import InferenceService
-from serve_app.gateway.site import Settings
 
 LABELS = ("no", "yes")
 MIXED = Signature(

@@ -6,7 +6,7 @@ import grpc
 import pytest
 from google.protobuf import json_format
 
-from serve_app.protocols.oip_messages import message
+from serve_app.protocols.oip.messages import message
 from tests.golden.gateway import Gateway, predicted
 from tests.golden.goldens import plain
 from tests.golden.tables import ACCEPTED, REFUSED, TABLES

@@ -12,10 +12,10 @@ import yaml
 from sklearn.linear_model import LinearRegression
 
 from serve_app import quickstart
+from serve_app.cluster.environment import Ports
 from serve_app.errors import ConfigError, Conflict, InvalidInput, ServeError
 from serve_app.quickstart import Place, check_free, serve, serve_version
 from serve_app.registry.store import Registry
-from serve_app.serving.environment import Ports
 from tests.unit.serving.fake_serve import serving
 
 CONFIGS = Path(__file__).parents[2] / "configs"

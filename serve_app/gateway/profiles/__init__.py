@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from serve_app.gateway.context import Settings
 from serve_app.gateway.profile import Profile
 from serve_app.gateway.profiles import (
     azureml,
@@ -16,7 +17,6 @@ from serve_app.gateway.profiles import (
     torchserve,
     vertex,
 )
-from serve_app.gateway.site import Settings
 
 
 def profiles(settings: Settings) -> Mapping[str, Profile]:

@@ -11,30 +11,30 @@ from starlette.routing import BaseRoute, Route
 from serve_app import __version__
 from serve_app.engine.stages import Stage
 from serve_app.errors import NotFound
-from serve_app.gateway import openapi_azure
+from serve_app.gateway.context import GatewayContext
+from serve_app.gateway.openapi import azure as openapi_azure
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.site import Site
-from serve_app.protocols import azure_ml
+from serve_app.protocols.dialects import azure_ml
 
 PREDICTIONS = (Spoken("/score", azure_ml.DIALECT, ("GET", "POST")),)
 
 
-def pages(site: Site) -> Sequence[BaseRoute]:
+def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """The description of `/score`."""
-    return [Route("/swagger.json", _Pages(site).swagger)]
+    return [Route("/swagger.json", _Pages(context).swagger)]
 
 
-def _pages(site: Site) -> Sequence[BaseRoute]:
+def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
     return [
         Route("/", _healthy),
         Route("/score", _allowed, methods=["OPTIONS"]),
-        *pages(site),
+        *pages(context),
     ]
 
 
 class _Pages:
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def swagger(self, request: Request) -> Response:
         """`/score` as Swagger 2 or OpenAPI 3 describe it."""
@@ -42,13 +42,13 @@ class _Pages:
         if version not in openapi_azure.VERSIONS:
             known = ", ".join(openapi_azure.VERSIONS)
             msg = f"Swagger version [{version[:20]}] is not valid; there are {known}"
-            return self._site.refused(request, NotFound(msg))
+            return self._context.refused(request, NotFound(msg))
 
         def described(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
             spec = stage.spec
             return openapi_azure.document(spec.name, spec.signature, __version__, version)
 
-        return self._site.of_endpoint(request, described)
+        return self._context.of_endpoint(request, described)
 
 
 async def _healthy(request: Request) -> Response:  # noqa: ARG001

@@ -9,31 +9,31 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app.errors import NotFound
+from serve_app.gateway.context import GatewayContext, json
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.profiles import oip
-from serve_app.gateway.site import Site, json
-from serve_app.protocols import kserve_v1
+from serve_app.protocols.dialects import kserve_v1
 
 MODEL = "/v1/models/{endpoint:bare}"
 
 
-def _pages(site: Site) -> Sequence[BaseRoute]:
-    pages = Pages(site)
-    models = oip.Pages(site)
+def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
+    pages = Pages(context)
+    models = oip.Pages(context)
     return [
         Route("/", pages.alive),
         Route("/v1/models", models.models),
         Route(MODEL, models.model_ready),
         Route(f"{MODEL}:explain", pages.explain, methods=["POST"]),
-        *oip.pages(site),
+        *oip.pages(context),
     ]
 
 
 class Pages:
     """Life and explanations, as KServe's clients ask for them."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002
         """The process answers."""
@@ -43,7 +43,7 @@ class Pages:
         """There are no explanations yet."""
         name = request.path_params["endpoint"]
         msg = f"endpoint {name[:80]!r} has no explainer; use :predict"
-        return self._site.refused(request, NotFound(msg))
+        return self._context.refused(request, NotFound(msg))
 
 
 PREDICTIONS = (Spoken(f"{MODEL}:predict", kserve_v1.DIALECT),)

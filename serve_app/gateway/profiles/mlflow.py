@@ -9,13 +9,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app import __version__
+from serve_app.gateway.context import GatewayContext
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.site import Site
-from serve_app.protocols import invocations
+from serve_app.protocols.dialects import invocations
 
 
-def _pages(site: Site) -> Sequence[BaseRoute]:
-    own = _Pages(site)
+def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
+    own = _Pages(context)
     return [
         Route("/ping", own.ping),
         Route("/health", own.ping),
@@ -24,12 +24,12 @@ def _pages(site: Site) -> Sequence[BaseRoute]:
 
 
 class _Pages:
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def ping(self, request: Request) -> Response:
         """Endpoints can be asked."""
-        return self._site.if_ready(request, Response("\n", media_type="application/json"))
+        return self._context.if_ready(request, Response("\n", media_type="application/json"))
 
 
 async def version(request: Request) -> Response:  # noqa: ARG001

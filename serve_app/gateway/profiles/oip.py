@@ -13,20 +13,24 @@ from serve_app import __version__
 from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError, NotPermitted
 from serve_app.gateway import bodies, docs
-from serve_app.gateway.openapi_data_plane import data_plane
-from serve_app.gateway.own import document
+from serve_app.gateway.context import Settings, GatewayContext, headers_of, json
+from serve_app.gateway.native_pages import document
+from serve_app.gateway.openapi.data_plane import data_plane
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.site import Settings, Site, headers_of, json
-from serve_app.protocols import json_body, oip_outputs, oip_triton, oip_v2, oip_words
+from serve_app.protocols.bodies import json_body
 from serve_app.protocols.dialect import ANY
+from serve_app.protocols.oip import outputs as oip_outputs
+from serve_app.protocols.oip import triton as oip_triton
+from serve_app.protocols.oip import v2 as oip_v2
+from serve_app.protocols.oip import words as oip_words
 
 MODEL = "/v2/models/{endpoint:bare}"
 PLACES = (MODEL, MODEL + "/versions/{version:bare}")
 
 
-def pages(site: Site) -> Sequence[BaseRoute]:
+def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """All that tells of the server and its models."""
-    own = Pages(site)
+    own = Pages(context)
     shared = [
         route
         for kind in ("system", "cuda")
@@ -69,8 +73,8 @@ def pages(site: Site) -> Sequence[BaseRoute]:
 class Pages:
     """The server, its models, and what Triton's clients ask beside."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def live(self, request: Request) -> Response:  # noqa: ARG002
         """The process answers."""
@@ -78,62 +82,62 @@ class Pages:
 
     async def ready(self, request: Request) -> Response:
         """A snapshot is here, so endpoints can be asked."""
-        return self._site.if_ready(request, json({"ready": True, "live": True}))
+        return self._context.if_ready(request, json({"ready": True, "live": True}))
 
     async def server(self, request: Request) -> Response:  # noqa: ARG002
         """Name, version and extensions of this server."""
-        name = self._site.settings.server_name
+        name = self._context.settings.server_name
         extensions = list(oip_v2.EXTENSIONS)
         return json({"name": name, "version": __version__, "extensions": extensions})
 
     async def data_plane(self, request: Request) -> Response:  # noqa: ARG002
         """The OpenAPI document of the protocol's paths, as MLServer has one."""
-        return json(data_plane(document(self._site)))
+        return json(data_plane(document(self._context)))
 
     async def docs(self, request: Request) -> Response:
         """The page of that document."""
-        return _page(request, data_plane(document(self._site)))
+        return _page(request, data_plane(document(self._context)))
 
     async def model_data_plane(self, request: Request) -> Response:
         """The OpenAPI document of one endpoint, or of one of its versions."""
-        return self._site.of_endpoint(request, lambda *_: self._of_model(request))
+        return self._context.of_endpoint(request, lambda *_: self._of_model(request))
 
     async def model_docs(self, request: Request) -> Response:
         """The page of that document."""
-        found = self._site.of_endpoint(request, lambda *_: None)
+        found = self._context.of_endpoint(request, lambda *_: None)
         return found if found.status_code != 200 else _page(request, self._of_model(request))
 
     def _of_model(self, request: Request) -> dict[str, Any]:
         named = request.path_params
-        return data_plane(document(self._site), named["endpoint"], named.get("version"))
+        return data_plane(document(self._context), named["endpoint"], named.get("version"))
 
     async def models(self, request: Request) -> Response:  # noqa: ARG002
         """The names of all endpoints."""
-        return json({"models": sorted(self._site.stages.endpoints)})
+        return json({"models": sorted(self._context.stages.endpoints)})
 
     async def model(self, request: Request) -> Response:
         """An endpoint's columns and outputs."""
-        return self._site.of_endpoint(request, metadata)
+        return self._context.of_endpoint(request, metadata)
 
     async def model_ready(self, request: Request) -> Response:
         """An endpoint can be asked."""
-        return self._site.of_endpoint(request, _ready)
+        return self._context.of_endpoint(request, _ready)
 
     async def configuration(self, request: Request) -> Response:
         """An endpoint as Triton's configurations describe models."""
-        return self._site.of_endpoint(
+        return self._context.of_endpoint(
             request, lambda stage, found: oip_triton.configuration(metadata(stage, found))
         )
 
     async def statistics(self, request: Request) -> Response:
         """How much this replica was asked of an endpoint."""
-        return self._site.of_endpoint(
+        return self._context.of_endpoint(
             request, lambda stage, _: {"model_stats": [self._counted(stage)]}
         )
 
     async def all_statistics(self, request: Request) -> Response:  # noqa: ARG002
         """How much this replica was asked of each endpoint."""
-        stages = self._site.stages.endpoints.values()
+        stages = self._context.stages.endpoints.values()
         return json({"model_stats": [self._counted(stage) for stage in stages]})
 
     async def index(self, request: Request) -> Response:
@@ -144,20 +148,20 @@ class Pages:
         try:
             oip_triton.check_index(await self._body(request))
         except ClientError as error:
-            return self._site.refused(request, error)
-        stages = self._site.stages.endpoints.items()
+            return self._context.refused(request, error)
+        stages = self._context.stages.endpoints.items()
         return json(oip_triton.index({name: stage.versions(None) for name, stage in stages}))
 
     async def load(self, request: Request) -> Response:
         """Nothing has to be done for an endpoint that is here."""
-        return self._site.of_endpoint(
+        return self._context.of_endpoint(
             request, lambda stage, _: {"name": stage.spec.name, "load": True}
         )
 
     async def unload(self, request: Request) -> Response:
         """Clients do not decide what is served."""
         name = request.path_params["endpoint"]
-        return self._site.refused(request, NotPermitted(oip_triton.cannot_unload(name)))
+        return self._context.refused(request, NotPermitted(oip_triton.cannot_unload(name)))
 
     async def trace(self, request: Request) -> Response:
         """Triton's tracing is off, and stays so."""
@@ -167,9 +171,9 @@ class Pages:
             if any(value is not None for value in asked.values()):
                 raise NotPermitted(oip_triton.NOT_TRACED)
         except ClientError as error:
-            return self._site.refused(request, error)
+            return self._context.refused(request, error)
         if "endpoint" in request.path_params:
-            return self._site.of_endpoint(request, lambda *_: oip_triton.TRACE_SETTINGS)
+            return self._context.of_endpoint(request, lambda *_: oip_triton.TRACE_SETTINGS)
         return json(oip_triton.TRACE_SETTINGS)
 
     async def none_shared(self, request: Request) -> Response:  # noqa: ARG002
@@ -182,16 +186,18 @@ class Pages:
 
     async def not_shared(self, request: Request) -> Response:
         """Memory cannot be shared."""
-        return self._site.refused(request, ClientError(oip_triton.NOT_SHARED))
+        return self._context.refused(request, ClientError(oip_triton.NOT_SHARED))
 
     async def _body(self, request: Request) -> bytes:
-        limit = self._site.settings.max_body_bytes
+        limit = self._context.settings.max_body_bytes
         headers = headers_of(request.scope)
         return await bodies.read(request.receive, headers, max_bytes=limit, accepted=ANY)
 
     def _counted(self, stage: Stage) -> dict[str, Any]:
         name = stage.spec.name
-        return oip_triton.statistics(name, stage.versions(None), self._site.predictor.counts(name))
+        return oip_triton.statistics(
+            name, stage.versions(None), self._context.predictor.counts(name)
+        )
 
 
 def _page(request: Request, described: dict[str, Any]) -> Response:

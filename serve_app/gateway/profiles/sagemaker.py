@@ -16,18 +16,20 @@ from starlette.routing import BaseRoute, Route
 from serve_app.engine.stages import Stage
 from serve_app.errors import BadEncoding, ClientError, Conflict
 from serve_app.gateway import bodies
+from serve_app.gateway.context import GatewayContext, headers_of, json
 from serve_app.gateway.listing import entry, listed, refused_write
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.site import Site, headers_of, json
-from serve_app.protocols import invocations, json_body, tensor_bodies
+from serve_app.protocols.bodies import json_body
 from serve_app.protocols.dialect import ANY
+from serve_app.protocols.dialects import invocations
+from serve_app.protocols.oip import tensor_bodies
 
 _MIB = 1024 * 1024
 
 
-def pages(site: Site) -> Sequence[BaseRoute]:
+def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """What several models behind one container are asked for."""
-    own = _Pages(site)
+    own = _Pages(context)
     return [
         Route("/execution-parameters", own.parameters),
         Route("/models", own.models),
@@ -37,17 +39,17 @@ def pages(site: Site) -> Sequence[BaseRoute]:
     ]
 
 
-def _pages(site: Site) -> Sequence[BaseRoute]:
-    return [Route("/ping", _Pages(site).ping), *pages(site)]
+def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
+    return [Route("/ping", _Pages(context).ping), *pages(context)]
 
 
 class _Pages:
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def ping(self, request: Request) -> Response:
         """Endpoints can be asked."""
-        return self._site.if_ready(request, json({}))
+        return self._context.if_ready(request, json({}))
 
     async def parameters(self, request: Request) -> Response:  # noqa: ARG002
         """How batch transforms should send their records."""
@@ -55,36 +57,38 @@ class _Pages:
             {
                 "MaxConcurrentTransforms": os.cpu_count() or 1,
                 "BatchStrategy": "MULTI_RECORD",
-                "MaxPayloadInMB": max(1, self._site.settings.max_body_bytes // _MIB),
+                "MaxPayloadInMB": max(1, self._context.settings.max_body_bytes // _MIB),
             }
         )
 
     async def models(self, request: Request) -> Response:
         """The endpoints, a page at a time."""
-        return listed(self._site, request)
+        return listed(self._context, request)
 
     async def model(self, request: Request) -> Response:
         """One endpoint."""
-        return self._site.of_endpoint(request, _described)
+        return self._context.of_endpoint(request, _described)
 
     async def load(self, request: Request) -> Response:
         """What is here is loaded already; everything else is the operator's to add."""
         try:
             name = await self._asked(request)
         except ClientError as error:
-            return self._site.refused(request, error)
-        if name in self._site.stages.endpoints:
-            return self._site.refused(request, Conflict(f"model {name[:80]!r} is loaded already"))
-        return refused_write(self._site, request)
+            return self._context.refused(request, error)
+        if name in self._context.stages.endpoints:
+            return self._context.refused(
+                request, Conflict(f"model {name[:80]!r} is loaded already")
+            )
+        return refused_write(self._context, request)
 
     async def unload(self, request: Request) -> Response:
         """Clients do not decide what is served."""
-        if request.path_params["endpoint"] in self._site.stages.endpoints:
-            return refused_write(self._site, request)
-        return self._site.of_endpoint(request, _described)
+        if request.path_params["endpoint"] in self._context.stages.endpoints:
+            return refused_write(self._context, request)
+        return self._context.of_endpoint(request, _described)
 
     async def _asked(self, request: Request) -> str:
-        limit = self._site.settings.max_body_bytes
+        limit = self._context.settings.max_body_bytes
         headers = headers_of(request.scope)
         body = await bodies.read(request.receive, headers, max_bytes=limit, accepted=ANY)
         name = json_body.parse(body).get("model_name")

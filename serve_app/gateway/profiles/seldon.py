@@ -9,11 +9,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app.gateway import feedback
+from serve_app.gateway.context import GatewayContext, json
 from serve_app.gateway.feedback import FeedbackPath
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.profiles import oip
-from serve_app.gateway.site import Site, json
-from serve_app.protocols import seldon
+from serve_app.protocols.dialects import seldon
 
 _GRAPH = "/{namespace:bare}/{endpoint:bare}"
 PLACES = ("", _GRAPH, f"/seldon{_GRAPH}")
@@ -32,10 +32,10 @@ _FEEDBACK = feedback.Spoken(
 )
 
 
-def pages(site: Site) -> Sequence[BaseRoute]:
+def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """Status, metadata and feedback of the graph."""
-    own = _Pages(site)
-    taken = FeedbackPath(site, _FEEDBACK).taken
+    own = _Pages(context)
+    taken = FeedbackPath(context, _FEEDBACK).taken
     return [
         *(
             Route(f"{place}/api/{version}/feedback", taken, methods=["GET", "POST"])
@@ -49,11 +49,11 @@ def pages(site: Site) -> Sequence[BaseRoute]:
     ]
 
 
-def _pages(site: Site) -> Sequence[BaseRoute]:
-    own = _Pages(site)
+def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
+    own = _Pages(context)
     return [
-        *pages(site),
-        Route("/send-feedback", FeedbackPath(site, _FEEDBACK).taken, methods=["GET", "POST"]),
+        *pages(context),
+        Route("/send-feedback", FeedbackPath(context, _FEEDBACK).taken, methods=["GET", "POST"]),
         Route("/health/ping", _pong),
         Route("/health/status", own.ready),
         Route("/live", own.live),
@@ -63,8 +63,8 @@ def _pages(site: Site) -> Sequence[BaseRoute]:
 
 
 class _Pages:
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def live(self, request: Request) -> Response:  # noqa: ARG002
         """The process answers."""
@@ -72,15 +72,15 @@ class _Pages:
 
     async def ready(self, request: Request) -> Response:
         """Endpoints can be asked."""
-        return self._site.if_ready(request, json({"status": "ok"}))
+        return self._context.if_ready(request, json({"status": "ok"}))
 
     async def status(self, request: Request) -> Response:
         """An endpoint can be asked."""
-        return self._site.of_endpoint(request, lambda stage, _: {"name": stage.spec.name})
+        return self._context.of_endpoint(request, lambda stage, _: {"name": stage.spec.name})
 
     async def metadata(self, request: Request) -> Response:
         """An endpoint's columns and outputs."""
-        return self._site.of_endpoint(request, oip.metadata)
+        return self._context.of_endpoint(request, oip.metadata)
 
 
 async def _pong(request: Request) -> Response:  # noqa: ARG001

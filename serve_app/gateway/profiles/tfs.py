@@ -11,10 +11,10 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError
+from serve_app.gateway.context import GatewayContext
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.site import Site
-from serve_app.protocols import tf_serving
 from serve_app.protocols.dialect import Dialect
+from serve_app.protocols.dialects import tf_serving
 
 MODEL = "/v1/models/{endpoint:bare}"
 PLACES = (MODEL, MODEL + "/versions/{version:number}", MODEL + "/labels/{label:bare}")
@@ -25,8 +25,8 @@ _VERBS: tuple[tuple[str, Dialect], ...] = (
 )
 
 
-def _pages(site: Site) -> Sequence[BaseRoute]:
-    pages = Pages(site)
+def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
+    pages = Pages(context)
     return [
         *(Route(place, pages.status) for place in PLACES),
         *(Route(f"{place}/metadata", pages.metadata) for place in PLACES),
@@ -38,25 +38,25 @@ def _pages(site: Site) -> Sequence[BaseRoute]:
 class Pages:
     """Status and metadata."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def status(self, request: Request) -> Response:
         """The versions of an endpoint that answer."""
-        return self._site.of_endpoint(request, _status)
+        return self._context.of_endpoint(request, _status)
 
     async def metadata(self, request: Request) -> Response:
         """An endpoint's columns and outputs, as TensorFlow Serving describes signatures."""
-        return self._site.of_endpoint(request, _metadata)
+        return self._context.of_endpoint(request, _metadata)
 
     async def unnamed(self, request: Request) -> Response:
         """TensorFlow Serving has no list of its models."""
-        return self._site.refused(request, ClientError("Missing model name in request."))
+        return self._context.refused(request, ClientError("Missing model name in request."))
 
     async def malformed(self, request: Request) -> Response:
         """What TensorFlow Serving calls every other path below /v1."""
         shown = f"{request.method} {request.url.path[:200]}"
-        return self._site.refused(request, ClientError(f"Malformed request: {shown}"))
+        return self._context.refused(request, ClientError(f"Malformed request: {shown}"))
 
 
 def _status(stage: Stage, versions: list[str]) -> Any:

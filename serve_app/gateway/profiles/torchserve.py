@@ -15,12 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.engine.stages import Stage
 from serve_app.errors import NotFound
-from serve_app.gateway import own
+from serve_app.gateway import native_pages
+from serve_app.gateway.context import GatewayContext, json
 from serve_app.gateway.listing import listed, refused_write
 from serve_app.gateway.profile import SENT, Profile, Spoken
 from serve_app.gateway.profiles import kserve, oip
-from serve_app.gateway.site import Site, json
-from serve_app.protocols import torchserve, torchserve_metrics
+from serve_app.protocols.dialects import torchserve, torchserve_metrics
 
 PLACES = ("{endpoint:bare}", "{endpoint:bare}/{version:bare}")
 PREDICTIONS = tuple(
@@ -32,7 +32,7 @@ _WRITES = ["PUT", "DELETE"]
 class NamedInQuery:
     """Takes the endpoint from the query's `model_name`, where there is one."""
 
-    def __init__(self, app: ASGIApp, site: Site) -> None:  # noqa: ARG002
+    def __init__(self, app: ASGIApp, context: GatewayContext) -> None:  # noqa: ARG002
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,9 +43,9 @@ class NamedInQuery:
         await self._app(scope, receive, send)
 
 
-def pages(site: Site) -> Sequence[BaseRoute]:
+def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """Health, explanations, and the description of the API."""
-    inference = Inference(site)
+    inference = Inference(context)
     return [
         Route("/", inference.api, methods=["OPTIONS"]),
         Route("/ping", inference.ping),
@@ -60,13 +60,13 @@ def pages(site: Site) -> Sequence[BaseRoute]:
     ]
 
 
-def _pages(site: Site) -> Sequence[BaseRoute]:
-    return [Route("/api-description", Inference(site).api), *pages(site)]
+def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
+    return [Route("/api-description", Inference(context).api), *pages(context)]
 
 
-def _management(site: Site) -> Sequence[BaseRoute]:
-    management = _Management(site)
-    inference = Inference(site)
+def _management(context: GatewayContext) -> Sequence[BaseRoute]:
+    management = _Management(context)
+    inference = Inference(context)
     return [
         Route("/", inference.api, methods=["OPTIONS"]),
         Route("/ping", inference.ping),
@@ -79,37 +79,39 @@ def _management(site: Site) -> Sequence[BaseRoute]:
     ]
 
 
-def _metrics(site: Site) -> Sequence[BaseRoute]:
-    labels = {"hostname": socket.gethostname(), "uuid": site.settings.replica}
+def _metrics(context: GatewayContext) -> Sequence[BaseRoute]:
+    labels = {"hostname": socket.gethostname(), "uuid": context.settings.replica}
 
     async def metrics(request: Request) -> Response:
         """What was asked of this replica."""
-        counts = ((name, site.predictor.counts(name)) for name in sorted(site.stages.endpoints))
+        counts = (
+            (name, context.predictor.counts(name)) for name in sorted(context.stages.endpoints)
+        )
         wanted = request.query_params.getlist("name[]")
         text = torchserve_metrics.exposed(counts, labels, wanted)
         return Response(text, media_type=torchserve_metrics.MEDIA_TYPE)
 
-    described = Inference(site).api
+    described = Inference(context).api
     return [Route("/", described, methods=["OPTIONS"]), Route("/metrics", metrics)]
 
 
 class Inference:
     """Health, explanations and the description of the API."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def api(self, request: Request) -> Response:  # noqa: ARG002
         """The OpenAPI document of the endpoints as they are now."""
-        return json(own.document(self._site))
+        return json(native_pages.document(self._context))
 
     async def model_api(self, request: Request) -> Response:
         """The same document, where there is such an endpoint and version."""
-        return self._site.of_endpoint(request, lambda *_: own.document(self._site))
+        return self._context.of_endpoint(request, lambda *_: native_pages.document(self._context))
 
     async def ping(self, request: Request) -> Response:
         """Endpoints can be asked."""
-        return self._site.if_ready(request, json({"status": "Healthy"}))
+        return self._context.if_ready(request, json({"status": "Healthy"}))
 
     async def explain(self, request: Request) -> Response:
         """There are no explanations yet."""
@@ -118,24 +120,24 @@ class Inference:
             name = stage.spec.name
             raise NotFound(f"endpoint {name!r} has no explainer; use /predictions/{name}")
 
-        return self._site.of_endpoint(request, unexplained)
+        return self._context.of_endpoint(request, unexplained)
 
 
 class _Management:
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def models(self, request: Request) -> Response:
         """The endpoints, a page at a time."""
-        return listed(self._site, request)
+        return listed(self._context, request)
 
     async def model(self, request: Request) -> Response:
         """The versions of an endpoint that answer."""
-        return self._site.of_endpoint(request, _described)
+        return self._context.of_endpoint(request, _described)
 
     async def write(self, request: Request) -> Response:
         """Clients do not decide what is served."""
-        return refused_write(self._site, request)
+        return refused_write(self._context, request)
 
 
 def _described(stage: Stage, versions: list[str]) -> object:

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from serve_app.gateway.context import Settings, GatewayContext, json
 from serve_app.gateway.profile import Profile, Spoken
-from serve_app.gateway.redirects import Redirects
-from serve_app.gateway.site import Settings, Site, json
-from serve_app.protocols import tensor_bodies, vertex
+from serve_app.gateway.profiles.redirects import Redirects
+from serve_app.protocols.dialects import vertex
+from serve_app.protocols.oip import tensor_bodies
 
 DIALECT = tensor_bodies.WithTensors(vertex.DIALECT, tensor_bodies.VERTEX)
 RAW = vertex.RawVertex(DIALECT)
@@ -28,20 +29,20 @@ def predictions(settings: Settings) -> tuple[Spoken, ...]:
     return (*spoken, Spoken(f"{_ENDPOINT}:rawPredict", RAW, around=Redirects))
 
 
-def pages(site: Site) -> Sequence[BaseRoute]:
+def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """Health, also where `AIP_HEALTH_ROUTE` says."""
-    own = _Pages(site)
-    health = site.settings.health_route
+    own = _Pages(context)
+    health = context.settings.health_route
     return [Route(path, own.healthy) for path in (_DEPLOYED, health) if path is not None]
 
 
 class _Pages:
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
 
     async def healthy(self, request: Request) -> Response:
         """Endpoints can be asked."""
-        return self._site.if_ready(request, json({"status": "Healthy"}))
+        return self._context.if_ready(request, json({"status": "Healthy"}))
 
 
 def profile(settings: Settings) -> Profile:

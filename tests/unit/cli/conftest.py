@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from serve_app.cli.main import main
-from serve_app.serving.cluster import Cluster, Running
+from serve_app.cluster.node import Cluster, Running
 
 
 @dataclass(frozen=True)

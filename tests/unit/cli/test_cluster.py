@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.cli.cluster import _notes
-from serve_app.serving.cluster import Running
+from serve_app.cluster.node import Running
 
 
 def notes(http, dashboard, environment=None):

@@ -6,9 +6,9 @@ import pytest
 
 from serve_app.cli import deploy
 from serve_app.cli.deploy import serve_deploy
+from serve_app.cluster.node import Running
 from serve_app.errors import Conflict, ServerFault
-from serve_app.serving.attempts import ATTEMPTS
-from serve_app.serving.cluster import Running
+from serve_app.serving.deploying.attempts import ATTEMPTS
 
 DIED = """RuntimeError: Request failed with status code 500: Traceback (most recent call last):
   File "/x/ray/serve/_private/api.py", line 218, in serve_start_async

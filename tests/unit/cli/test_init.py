@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serve_app.serving.validate import validate
+from serve_app.serving.checking.validate import validate
 
 
 @pytest.fixture

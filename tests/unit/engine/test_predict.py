@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
 from serve_app.core.messages import Payload, Request
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import CoalescedModels, Limits
-from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor

@@ -6,7 +6,7 @@ import httpx
 
 from serve_app.engine.local import LocalModels
 from serve_app.gateway.app import build
-from serve_app.gateway.site import Settings
+from serve_app.gateway.context import Settings
 
 ENDPOINTS = {
     "risk": {

@@ -10,7 +10,7 @@ from serve_app import __version__
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ModelFailed, NotReady, Overloaded
 from serve_app.gateway.app import build
-from serve_app.gateway.site import Settings
+from serve_app.gateway.context import Settings
 from tests.unit.gateway.harness import ROW, Client
 
 

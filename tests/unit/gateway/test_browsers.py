@@ -7,8 +7,8 @@ import re
 import pytest
 
 from serve_app.gateway import browsers
+from serve_app.gateway.context import Settings, GatewayContext
 from serve_app.gateway.profiles import profiles
-from serve_app.gateway.site import Settings, Site
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -34,8 +34,8 @@ def test_programs_get_json_from_where_nothing_is(client, method, accept):
 
 
 def test_a_port_without_documentation_says_where_it_is(client):
-    site = Site(client.predictor, Settings(max_body_bytes=10_000, max_rows=50))
-    client.app = profiles(site.settings)["mlflow"].app(site)
+    context = GatewayContext(client.predictor, Settings(max_body_bytes=10_000, max_rows=50))
+    client.app = profiles(context.settings)["mlflow"].app(context)
     answer = client.send("GET", "/nothing", headers=BROWSER)
     assert (answer.status_code, "href" in answer.text) == (404, False)
     assert "<code>/docs</code> of the main port" in answer.text

@@ -17,14 +17,14 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from serve_app.client.calls import rows as client_rows
 from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
-from serve_app.engine.declare import declare
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.register import Candidate, register
-from serve_app.protocols.graphql_names import unique
+from serve_app.protocols.graphql.names import unique
 from serve_app.registry.store import Registry
 from tests.unit.gateway.harness import Client
 

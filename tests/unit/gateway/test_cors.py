@@ -5,8 +5,8 @@ import pytest
 from serve_app.config import CorsSettings
 from serve_app.errors import ModelFailed, Overloaded
 from serve_app.gateway.app import build
+from serve_app.gateway.context import Settings
 from serve_app.gateway.cors import METHODS, open_to
-from serve_app.gateway.site import Settings
 from tests.unit.gateway.harness import ROW
 
 PAGE = "https://app.example.com"

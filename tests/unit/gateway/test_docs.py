@@ -11,7 +11,7 @@ import pytest
 
 from serve_app.core.signature import Column, Output
 from serve_app.gateway import docs
-from serve_app.gateway.openapi import EndpointDescription, document
+from serve_app.gateway.openapi.document import EndpointDescription, document
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&$title"
 

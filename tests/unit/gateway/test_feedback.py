@@ -7,7 +7,7 @@ import pytest
 from serve_app.core.feedback import Feedback
 from serve_app.errors import NotReady
 from serve_app.gateway.app import build
-from serve_app.gateway.site import Settings
+from serve_app.gateway.context import Settings
 
 OWN = "/v1/models/risk:feedback"
 SELDON = "/seldon/some-namespace/risk/api/v1.0/feedback"

@@ -17,8 +17,8 @@ import pytest
 from serve_app.core.offload import Offload
 from serve_app.gateway.app import build
 from serve_app.gateway.bodies import zstd
+from serve_app.gateway.context import Settings
 from serve_app.gateway.middleware import Edge
-from serve_app.gateway.site import Settings
 from tests.golden.gateway import Gateway
 
 LIMIT_BYTES = 8 * 1024 * 1024

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from serve_app.gateway.app import build
-from serve_app.gateway.site import Settings
-from serve_app.protocols import arrow
+from serve_app.gateway.context import Settings
+from serve_app.protocols.dialects import arrow
 from tests.unit.gateway.harness import ROW
 
 LIST = [ROW["age"], ROW["dose"]]

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from serve_app.gateway import rpc
-from serve_app.gateway.site import Settings
+from serve_app.gateway.context import Settings
 from tests.graphs import identity, predictor_of, simple, simple_of
 from tests.unit.gateway.harness import Client, Failing
 

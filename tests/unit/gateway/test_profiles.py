@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from serve_app import __version__, config
 from serve_app.errors import ModelFailed
 from serve_app.gateway.app import build
+from serve_app.gateway.context import Settings
 from serve_app.gateway.profiles import profiles
-from serve_app.gateway.site import Settings
 from tests.unit.gateway.harness import ROW
 
 LIST = [list(ROW.values())]

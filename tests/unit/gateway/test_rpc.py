@@ -6,9 +6,9 @@ import grpc
 import pytest
 
 from serve_app.errors import BadEncoding
+from serve_app.gateway.context import Settings
 from serve_app.gateway.rpc import InferenceService
-from serve_app.gateway.site import Settings
-from serve_app.protocols.oip_messages import message
+from serve_app.protocols.oip.messages import message
 
 
 class Aborted(Exception):

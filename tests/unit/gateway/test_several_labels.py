@@ -17,12 +17,12 @@ from serve_app.engine.assemble import Assembler
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.gateway.app import build
+from serve_app.gateway.context import Settings
 from serve_app.gateway.rpc import InferenceService
-from serve_app.gateway.site import Settings
 from serve_app.models import owner, resolve
 from serve_app.models.signature import infer
-from serve_app.protocols import oip_grpc
-from serve_app.protocols.oip_messages import message
+from serve_app.protocols.oip import grpc_messages as oip_grpc
+from serve_app.protocols.oip.messages import message
 from tests.unit.gateway.harness import Client
 
 RNG = np.random.default_rng(2)

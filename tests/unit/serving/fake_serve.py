@@ -8,9 +8,9 @@ import json
 import threading
 from contextlib import contextmanager
 
+from serve_app.cluster.node import Running
 from serve_app.config import HOME_VARIABLE
-from serve_app.serving.cluster import Running
-from serve_app.serving.in_effect import declared_hash
+from serve_app.serving.deploying.in_effect import declared_hash
 
 UP = "# pxname,svname,status\nhttp-default,SERVE_REPLICA::a,UP\n"
 

@@ -14,7 +14,7 @@ from serve_app.config import GatewayArgs, ListenerSettings
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ConfigError
 from serve_app.gateway.app import build
-from serve_app.gateway.site import Settings
+from serve_app.gateway.context import Settings
 from serve_app.serving.listeners import Listeners, of_the_platform
 
 READY_S = 10

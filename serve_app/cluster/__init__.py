@@ -1,0 +1,1 @@
+"""The local Ray cluster: its processes, their environment, its nodes and ports."""

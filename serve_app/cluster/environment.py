@@ -1,0 +1,155 @@
+"""The environment that clusters start with, in one place, so that nobody has to know it.
+
+Serve reads these once, when a process imports it, so every node of a cluster must be
+started with the same values. Without them Serve's Python proxy answers, at a tenth of the
+speed or less.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from serve_app.config import HOME_VARIABLE
+
+MARK_VARIABLE = "SERVE_APP_CLUSTER"
+MESSAGE_BYTES = 128 * 1024 * 1024
+
+
+class Ports:
+    """The TCP ports of one cluster, all on loopback unless said otherwise."""
+
+    def __init__(
+        self, *, http: int = 8000, dashboard: int = 8265, first: int | None = None
+    ) -> None:
+        """Take the usual ports, or a row of them from `first` on for what is internal."""
+        self.http = http
+        self.dashboard = dashboard
+        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001)
+        row = usual if first is None else tuple(range(first, first + len(usual)))
+        (
+            self.gcs,
+            self.stats,
+            self.proxy_metrics,
+            self.fallback,
+            self.fallback_grpc,
+            self.agent,
+            self.metrics,
+            self.client,
+        ) = row
+
+    def of_every_node(self) -> dict[str, int]:
+        """The ports that each node takes, by what they are for."""
+        return {
+            "HTTP": self.http,
+            "HAProxy statistics": self.stats,
+            "HAProxy metrics": self.proxy_metrics,
+            "Ray dashboard agent": self.agent,
+            "Ray metrics": self.metrics,
+        }
+
+    def of_the_head(self) -> dict[str, int]:
+        """All ports of the node that starts a cluster, by what they are for."""
+        return {
+            **self.of_every_node(),
+            "Ray dashboard": self.dashboard,
+            "Ray GCS": self.gcs,
+            "fallback proxy": self.fallback,
+            "fallback gRPC proxy": self.fallback_grpc,
+            "Ray Client": self.client,
+        }
+
+
+def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict[str, str]:
+    """What `ray start` and everything below it must find in its environment.
+
+    `folder` holds the cluster's own files and marks its processes; relative paths of
+    configs are taken from `home`; a gateway that stops drains for `drain_s` seconds.
+    """
+    proxy = folder / "p"
+    return {
+        MARK_VARIABLE: str(folder),
+        HOME_VARIABLE: str(home),
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # HAProxy would write a line per request that Python would have to parse; its own
+        # exporter counts the same for nothing.
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, max(1, (os.cpu_count() or 1) // 2))),
+        "RAY_SERVE_HAPROXY_LOG_TARGET": "127.0.0.1:514 sample 1:1000",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": "120",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.proxy_metrics),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports.fallback_grpc),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(drain_s),
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(MESSAGE_BYTES),
+        # Nodes that share a machine must not share a port; the head's stands in the config.
+        "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(ports.http),
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.serving.edge:middlewares",
+        "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": "serve_app.serving.edge:plain_messages",
+        # Three answers later than this, and Serve kills the manager of HAProxy. On a machine that
+        # is busy starting a cluster, its imports alone may take longer than Serve's 5 s.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
+        "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "90",
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Nobody behind the loopback proxy may say for whom it speaks.
+        "FORWARDED_ALLOW_IPS": "",
+        # Many small models share few cores; a thread pool in each only makes them wait.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def python_path(environment: Mapping[str, str]) -> dict[str, str]:
+    """`PYTHONPATH` with whole paths, where it is set: replicas run in folders of Ray's."""
+    given = environment.get("PYTHONPATH")
+    if not given:
+        return {}
+    parts = [str(Path(part).resolve()) for part in given.split(os.pathsep) if part]
+    return {"PYTHONPATH": os.pathsep.join(parts)}
+
+
+def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
+    """Write the script that Serve runs as HAProxy.
+
+    Serve's template binds the statistics page, which has no password, and the metrics to
+    every interface, and opens the admin socket to every user. The script mends that in the
+    configuration before HAProxy reads it, and bounds how long a client may take to send
+    its headers; `exec` keeps the process that Serve watches. That bound counts from the moment
+    of connecting: load balancers connect ahead and wait for a minute, and must not then find a
+    408 that answers nothing.
+    """
+    script = f"""#!/bin/sh
+# Written by serve-app: loopback binds, a private admin socket, a time limit for headers.
+config=
+previous=
+for argument in "$@"; do
+  if [ "$previous" = "-f" ]; then config=$argument; fi
+  previous=$argument
+done
+if [ -n "$config" ] && [ -f "$config" ]; then
+  sed -e 's/^\\( *bind\\) \\*:{ports.stats}$/\\1 127.0.0.1:{ports.stats}/' \\
+      -e 's/^\\( *bind\\) :{ports.proxy_metrics}$/\\1 127.0.0.1:{ports.proxy_metrics}/' \\
+      -e 's/mode 666 level admin/mode 600 level admin/' \\
+      -e 's/^defaults$/defaults\\n    timeout http-request 90s\\n    option http-ignore-probes/' \\
+      "$config" > "$config.mended" && cat "$config.mended" > "$config"
+fi
+exec {shlex.quote(binary)} "$@"
+"""
+    path = folder / "haproxy.sh"
+    path.write_text(script)
+    path.chmod(stat.S_IRWXU)

@@ -1,0 +1,147 @@
+"""Small JSON requests to the gateway and the Ray dashboard."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from serve_app.core.hosts import is_own
+from serve_app.errors import (
+    ClientError,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    ServerFault,
+    Unavailable,
+)
+
+TIMEOUT_S = 30.0
+_PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_STRANGER = "no gateway of serve-app answers like this; is the address right?"
+
+
+def text(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
+    """GET a page.
+
+    Raises:
+        NotReady: nobody answers there.
+        InvalidInput: it is no address.
+        ServerFault: who answers there is no server of ours.
+    """
+    return _send(_request(url), timeout_s).decode(errors="replace")
+
+
+def get(url: str, *, timeout_s: float = TIMEOUT_S, keys: Sequence[str] = ()) -> Any:
+    """GET JSON that has some keys; raises as `text` does."""
+    return _json(url, text(url, timeout_s=timeout_s), keys)
+
+
+def post(url: str, body: Any, *, timeout_s: float = TIMEOUT_S, keys: Sequence[str] = ()) -> Any:
+    """POST JSON and give the JSON answer, which has some keys.
+
+    Raises:
+        ClientError: the server refused the request, in its own words.
+        Unavailable: it cannot answer now.
+        ServerFault: it failed.
+    """
+    request = _request(url, json.dumps(body).encode())
+    return _json(url, _send(request, timeout_s), keys)
+
+
+def _request(url: str, body: bytes | None = None) -> urllib.request.Request:
+    scheme, _, host = url.partition("://")
+    if scheme not in {"http", "https"} or not host.strip("/"):
+        msg = f"{url!r} is no address of a gateway; write one such as http://127.0.0.1:8000"
+        raise InvalidInput(msg)
+    headers = {} if body is None else {"content-type": "application/json"}
+    try:
+        return urllib.request.Request(url, body, headers)  # noqa: S310
+    except (ValueError, http.client.InvalidURL) as error:
+        raise InvalidInput(f"{url!r} is no address: {error}") from None
+
+
+@contextmanager
+def understood(url: str) -> Iterator[None]:
+    """Take what an answer lacks, or has of another kind, for that of a stranger.
+
+    Raises:
+        ServerFault: it is one.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise ServerFault(f"{url} answers in an unknown form ({said}): {_STRANGER}") from error
+
+
+def _json(url: str, content: str | bytes, keys: Sequence[str]) -> Any:
+    try:
+        found = json.loads(content)
+    except (ValueError, UnicodeDecodeError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not set(keys) <= set(found):
+        shown = content if isinstance(content, str) else content.decode(errors="replace")
+        raise ServerFault(f"{url} answers with {_short(shown)}: {_STRANGER}")
+    return found
+
+
+def _short(said: str) -> str:
+    """The beginning of what is no JSON of ours."""
+    words = " ".join(said.split())
+    return f"{words[:80]!r}{' …' if len(words) > 80 else ''}" if words else "nothing"
+
+
+def put(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> None:
+    """PUT JSON; raises as `post` does."""
+    request = _request(url, json.dumps(body).encode())
+    request.method = "PUT"
+    _send(request, timeout_s)
+
+
+def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
+    try:
+        own = is_own(urllib.parse.urlsplit(request.full_url).hostname or "")
+        ask = _PAST_PROXIES.open if own else urllib.request.urlopen
+        with ask(request, timeout=timeout_s) as answer:
+            content: bytes = answer.read()
+            return content
+    except urllib.error.HTTPError as error:
+        raise _refused(request.full_url, error.code, _rest(error)) from None
+    except (http.client.InvalidURL, UnicodeError, ValueError) as error:
+        raise InvalidInput(f"{request.full_url!r} is no address: {error}") from None
+    except http.client.HTTPException as error:
+        said = str(error) or type(error).__name__
+        msg = f"{request.full_url} breaks off or speaks no HTTP ({said}): {_STRANGER}"
+        raise ServerFault(msg) from None
+    except (OSError, TimeoutError) as error:
+        reason = getattr(error, "reason", error)
+        msg = f"{request.full_url} does not answer ({reason}); is the cluster running?"
+        raise NotReady(msg) from None
+
+
+def _rest(error: urllib.error.HTTPError) -> str:
+    try:
+        return error.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return ""
+
+
+def _refused(url: str, code: int, said: str) -> Exception:
+    try:
+        body = json.loads(said)
+        message = str(body["error"])
+    except (ValueError, KeyError, TypeError):
+        body, message = {}, f"{url} answered {code}: {_short(said)}"
+    if code == 400 and "violations" in body:
+        return InvalidInput(message, violations=body["violations"])
+    if code == 404:
+        return NotFound(message)
+    if code < 500:
+        return Unavailable(message) if code == 429 else ClientError(message)
+    return Unavailable(message) if code in {503, 504} else ServerFault(message)

@@ -1,0 +1,84 @@
+"""What clients call by name, and what each endpoint may say."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from serve_app.config.base import Frozen
+from serve_app.config.names import Reference
+from serve_app.config.routes import Route, SingleRoute, VariantSettings
+
+Reaction = Literal["refuse", "warn", "ignore"]
+
+
+class PreprocessSettings(Frozen):
+    """A registered transformer that runs once per request, before all variants."""
+
+    model: Reference
+    placement: Literal["inline", "replicas"] = "inline"
+
+
+class ColumnSettings(Frozen):
+    """What an endpoint says otherwise of a column than its training data did."""
+
+    nullable: bool | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str | int | float | bool, ...] | None = None
+
+
+class SchemaSettings(Frozen):
+    """What happens when rows break the schema, and corrections to the schema."""
+
+    missing: Reaction = "refuse"
+    unknown: Reaction = "refuse"
+    type: Reaction = "refuse"
+    nan: Reaction | Literal["follow"] = "follow"
+    range: Reaction = "warn"
+    category: Reaction = "warn"
+    columns: dict[str, ColumnSettings] = Field(default={})
+
+    def reactions(self) -> dict[str, str]:
+        """The reactions alone, by rule."""
+        return self.model_dump(exclude={"columns"})
+
+
+class CacheSettings(Frozen):
+    """How many rows each gateway replica remembers the answers to, and for how long."""
+
+    rows: PositiveInt = 10_000
+    ttl_s: PositiveFloat = 60.0
+
+
+class EndpointSettings(Frozen):
+    """What a client calls by name.
+
+    `placement: inline` lets its versions compute in the gateway, which then needs no
+    application for any of them.
+    """
+
+    route: Route
+    placement: Literal["inline", "replicas"] = "replicas"
+    preprocess: PreprocessSettings | None = None
+    fallback: Reference | None = None
+    schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()
+    cache: CacheSettings | None = None
+    timeout_s: PositiveFloat = 10.0
+    variant_timeout_s: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> "EndpointSettings":
+        if self.variant_timeout_s is not None and self.variant_timeout_s > self.timeout_s:
+            msg = f"variant_timeout_s {self.variant_timeout_s} is above timeout_s {self.timeout_s}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def variants(self) -> tuple[VariantSettings, ...]:
+        """The variants with their weights, whatever the kind of route."""
+        if isinstance(self.route, SingleRoute):
+            return (VariantSettings(model=self.route.model),)
+        return self.route.variants
+
+
+EndpointName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]

@@ -1,0 +1,57 @@
+"""`args` of the gateway application."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from serve_app.config.base import Frozen, LogLevel
+from serve_app.config.cors import CorsSettings
+from serve_app.config.listeners import ListenerSettings
+from serve_app.config.names import Location
+
+
+class CoalesceSettings(Frozen):
+    """How concurrent requests to one version become one columnar call."""
+
+    max_rows: PositiveInt = 1024
+    max_bytes: PositiveInt = 16 * 1024 * 1024
+    max_calls: PositiveInt = 8
+    max_waiting_rows: PositiveInt = 20_000
+    slow_call_s: PositiveFloat = 0.02
+
+
+class GatewayArgs(Frozen):
+    """`args` of the gateway application. They stay as they are when models change.
+
+    `default_endpoint` answers on paths that name none, such as `/invocations`; without it the
+    only endpoint does, while there is one alone. `server_name` is what metadata says: clients of
+    Triton and MLServer may insist on a name. Longer answers than `compress_above_bytes` are
+    compressed for clients that accept it. On `grpc_port` each replica speaks the Open Inference
+    Protocol over gRPC; all of one machine share the port, and those of `listeners`. `cors` says
+    which pages of other origins may ask, at all HTTP ports; without it none may.
+    """
+
+    registry: Location = "./registry"
+    state: Location = "./state"
+    max_body_bytes: PositiveInt = 8 * 1024 * 1024
+    max_rows: PositiveInt = 10_000
+    default_endpoint: str | None = None
+    server_name: str = "serve-app"
+    compress_above_bytes: PositiveInt = 65_536
+    grpc_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    grpc_host: str = "127.0.0.1"
+    listeners: tuple[ListenerSettings, ...] = ()
+    cors: CorsSettings | None = None
+    coalesce: CoalesceSettings = CoalesceSettings()
+    log_level: LogLevel = "INFO"
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> "GatewayArgs":
+        ports = [listener.port for listener in self.listeners]
+        if self.grpc_port is not None:
+            ports.append(self.grpc_port)
+        twice = sorted({port for port in ports if ports.count(port) > 1})
+        if twice:
+            msg = f"port {twice[0]} stands twice among `listeners` and `grpc_port`"
+            raise ValueError(msg)
+        return self

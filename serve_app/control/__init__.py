@@ -1,0 +1,1 @@
+"""What control decides: which endpoints are declared, which snapshot stands, who applied it."""

@@ -1,0 +1,97 @@
+"""What the pages of every system share: the endpoints as they are now, and how to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serve_app.core.feedback import Feedback, Outcome
+from serve_app.engine.predict import Predictor
+from serve_app.engine.stages import Stage, Stages
+from serve_app.errors import NotReady
+from serve_app.gateway import errors
+from serve_app.gateway import versions as numbers
+from serve_app.protocols.dialect import Words, in_common_words
+
+Keep = Callable[[Feedback], Awaitable[Outcome]]
+"""Keeps feedback, and returns once it is kept."""
+Effect = Callable[[], Awaitable[Mapping[str, Any]]]
+"""Tells what is in effect in the whole cluster."""
+Describe = Callable[[Stage, list[str]], Any]
+"""From an endpoint and those of its versions that are meant to JSON values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one request may cost, and who answers where a path names no endpoint.
+
+    `health_route` and `predict_route` are the paths that Vertex AI gives a container, `replica`
+    tells counts of this process from those of others.
+    """
+
+    max_body_bytes: int
+    max_rows: int
+    default_endpoint: str | None = None
+    server_name: str = "serve-app"
+    compress_above_bytes: int = 65_536
+    health_route: str | None = None
+    predict_route: str | None = None
+    replica: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayContext:
+    """A predictor with its settings, and the words in which requests are refused.
+
+    `keep` takes feedback, where anything does; `effect` tells of the cluster, where there is one.
+    """
+
+    predictor: Predictor
+    settings: Settings
+    refuse: Words = in_common_words
+    keep: Keep | None = None
+    effect: Effect | None = None
+
+    @property
+    def stages(self) -> Stages:
+        """The endpoints as they are now."""
+        return self.predictor.stages
+
+    def refused(self, request: Request, error: Exception, *, status: int | None = None) -> Response:
+        """The answer to a request for a page that failed."""
+        identity = request.headers.get("x-request-id", "")
+        return errors.response(error, identity, status=status, refuse=self.refuse)
+
+    def if_ready(self, request: Request, answer: Response) -> Response:
+        """An answer that is given once endpoints can be asked."""
+        if self.stages.version == 0:
+            return self.refused(request, NotReady("no snapshot has arrived from control yet"))
+        return answer
+
+    def of_endpoint(self, request: Request, describe: Describe) -> Response:
+        """What there is to say of the endpoint and version that a path names."""
+        named = request.path_params
+        try:
+            version = numbers.named(named)
+            name = named.get("endpoint", self.settings.default_endpoint)
+            stage = self.stages.endpoint(name, version)
+            versions = stage.versions(version, named.get("label"))
+            return json(describe(stage, versions))
+        except Exception as error:  # noqa: BLE001 - becomes an answer
+            return self.refused(request, error)
+
+
+def json(body: Any, status: int = 200) -> Response:
+    """An answer of JSON."""
+    content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(content, status, media_type="application/json")
+
+
+def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of a request by their names in lower case."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

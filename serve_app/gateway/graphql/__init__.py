@@ -1,0 +1,1 @@
+"""The path `/graphql`: requests, execution, errors, and the page for browsers."""

@@ -1,0 +1,126 @@
+"""The paths of no system but this one: endpoints, feedback, documentation, the root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from serve_app import __version__
+from serve_app.core.snapshot import Endpoint
+from serve_app.errors import NotReady
+from serve_app.gateway import docs
+from serve_app.gateway.browsers import VARY, wants_page
+from serve_app.gateway.context import GatewayContext, json
+from serve_app.gateway.feedback import FeedbackPath, Spoken
+from serve_app.gateway.openapi import document as openapi
+from serve_app.protocols.bodies import feedback
+from serve_app.protocols.dialect import FORM, JSON_TYPES
+
+_FEEDBACK = Spoken(lambda body, _: feedback.decode(body), feedback.encode, JSON_TYPES | {FORM})
+
+
+def pages(context: GatewayContext) -> Sequence[BaseRoute]:
+    """What people and `serve-app` look at."""
+    own = _Pages(context)
+    return [
+        Route("/v1/endpoints", own.endpoints),
+        Route("/v1/status", own.status),
+        Route(
+            "/v1/models/{endpoint:bare}:feedback",
+            FeedbackPath(context, _FEEDBACK).taken,
+            methods=["POST"],
+        ),
+        Route("/openapi.json", own.openapi),
+        Route("/docs", own.docs),
+        Route("/", own.openapi, methods=["OPTIONS"]),
+        Route("/", own.home),
+    ]
+
+
+class _Pages:
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
+
+    async def endpoints(self, request: Request) -> Response:  # noqa: ARG002
+        """All endpoints with their variants and weights as they are now."""
+        stages = self._context.stages
+        return json(
+            {
+                "snapshot": stages.version,
+                "endpoints": [_described(s.spec) for s in stages.endpoints.values()],
+                "aliases": stages.aliases,
+                "waiting": stages.waiting,
+                "set_at_run_time": stages.overrides,
+            }
+        )
+
+    async def status(self, request: Request) -> Response:
+        """What is in effect, here and on every other gateway, as control knows it."""
+        try:
+            if self._context.effect is None:
+                raise NotReady("this gateway has no control")
+            return json(await self._context.effect())
+        except Exception as error:  # noqa: BLE001 - becomes an answer
+            return self._context.refused(request, error)
+
+    async def openapi(self, request: Request) -> Response:  # noqa: ARG002
+        """The OpenAPI document of the endpoints as they are now."""
+        return json(document(self._context))
+
+    async def docs(self, request: Request) -> Response:  # noqa: ARG002
+        """The documentation page."""
+        return HTMLResponse(docs.page(document(self._context)), headers=docs.HEADERS)
+
+    async def home(self, request: Request) -> Response:
+        """People who open the address want the documentation, KServe's clients a sign of life."""
+        if wants_page(request.headers):
+            return RedirectResponse("/docs", headers=VARY)
+        answer = json({"status": "alive"})
+        answer.headers.update(VARY)
+        return answer
+
+
+def document(context: GatewayContext) -> dict[str, Any]:
+    """The OpenAPI document of the endpoints as they are now."""
+    described = [_for_openapi(stage.spec) for stage in context.stages.endpoints.values()]
+    return openapi.document(described, title="serve-app", version=__version__)
+
+
+def _described(spec: Endpoint) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "route": spec.kind,
+        "key": spec.key,
+        "combine": spec.combine,
+        "quorum": spec.quorum if spec.combine else None,
+        "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
+        "placement": "inline" if spec.inline else "replicas",
+        "fallback": spec.fallback.version if spec.fallback else None,
+        "preprocess": None
+        if spec.preprocess is None
+        else {
+            "version": spec.preprocess.version,
+            "placement": "inline" if spec.preprocess.inline else "replicas",
+        },
+        "cache": None
+        if spec.cache is None
+        else {"rows": spec.cache.rows, "ttl_s": spec.cache.ttl_s},
+        "timeout_s": spec.timeout_s,
+        "signature": spec.signature.to_json(),
+    }
+
+
+def _for_openapi(spec: Endpoint) -> openapi.EndpointDescription:
+    return openapi.EndpointDescription(
+        name=spec.name,
+        inputs=spec.signature.inputs,
+        output=spec.signature.output,
+        variants=tuple((v.version, v.weight) for v in spec.variants),
+        kind=spec.kind,
+        example=spec.example,
+        reactions=spec.reactions,
+    )

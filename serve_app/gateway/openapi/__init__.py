@@ -1,0 +1,1 @@
+"""The OpenAPI documents of the endpoints as they are now."""

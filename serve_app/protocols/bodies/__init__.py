@@ -1,0 +1,1 @@
+"""How bodies of requests and answers are read and written, whatever the dialect."""

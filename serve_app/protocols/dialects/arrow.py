@@ -1,0 +1,294 @@
+"""Streams of Arrow's record batches, for large requests: columns in, columns out.
+
+https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format. The bytes come from
+strangers: what could be small on the wire and large in memory is refused before it is unpacked
+(compressed buffers, types whose values may share memory), and what is read is validated whole.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+from flatbuffers import number_types
+from flatbuffers.table import Table
+
+from serve_app.core import times
+from serve_app.core.messages import PREDICT_PROBA, Method, Payload, RawColumns, Response
+from serve_app.core.violations import shortened
+from serve_app.errors import BadEncoding, InvalidInput, TooLarge
+from serve_app.protocols import methods
+from serve_app.protocols.bodies import json_body, several_targets
+from serve_app.protocols.dialect import ByPath, Call, Reply
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MEDIA_TYPE = "application/vnd.apache.arrow.stream"
+_METHOD = "predict_method"
+_RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
+_MAX_COLUMNS = 10_000
+# What flatbuffers and pyarrow raise for bytes that are not what they claim to be.
+_OF_DAMAGE = (struct.error, TypeError, ValueError, ArithmeticError, LookupError, OSError, EOFError)
+
+
+class ArrowStream(ByPath):
+    """A column per feature; a column `prediction` and, where there are any, `probabilities`.
+
+    Of several yes or no, both hold a list with one for each; of a class of each of several
+    targets, a struct with a field for each.
+
+    `predict_method` in the metadata of the request's schema makes `predict_proba` or
+    `raw_scores` the predictions.
+    """
+
+    name = "arrow"
+    media_types = frozenset({MEDIA_TYPE})
+
+    def decode(self, call: Call) -> Payload:
+        """The columns of a stream.
+
+        Raises:
+            BadEncoding: it is no stream, is compressed within, or holds values of types that
+                are not spoken.
+            InvalidInput: there is no such method.
+            TooLarge: more than `max_rows` rows.
+        """
+        schema, batches = _batches(call.body, call.max_rows)
+        rows = sum(batch.num_rows for batch in batches)
+        json_body.check_rows(rows, call.max_rows)
+        return Payload(columns=_columns(batches), rows=rows, method=_method(schema))
+
+    def encode(self, response: Response) -> Reply:
+        """The answer as a stream; what else there is to say stands in the schema's metadata.
+
+        Raises:
+            InvalidInput: the answers are of several kinds, which no column holds, or the
+                model gives no probabilities, which were asked for.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+        prediction = response.answer.prediction
+        try:
+            columns = {"prediction": _answered(response)}
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            msg = "answers of several kinds have no form as a column; accept application/json"
+            raise InvalidInput(msg) from error
+        if prediction.probabilities is not None:
+            columns["probabilities"] = _shares(response, prediction.probabilities)
+        batch = pa.record_batch(columns).replace_schema_metadata(_about(response))
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        return Reply(sink.getvalue().to_pybytes(), MEDIA_TYPE.encode())
+
+
+DIALECT = ArrowStream()
+
+
+def _method(schema: pa.Schema) -> Method:
+    said = (schema.metadata or {}).get(_METHOD.encode())
+    return methods.of_parameters({} if said is None else {_METHOD: said.decode(errors="replace")})
+
+
+def _batches(body: bytes, max_rows: int) -> tuple[pa.Schema, Sequence[pa.RecordBatch]]:
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+    try:
+        rows = 0
+        for count, message in enumerate(pa.ipc.MessageReader.open_stream(body)):
+            rows += _rows_of(message.metadata.to_pybytes())
+            json_body.check_rows(rows, max_rows)
+            if count > max_rows + _MAX_COLUMNS:
+                msg = "the stream has more record batches than a body may have rows"
+                raise TooLarge(msg, max_rows=max_rows)
+        with pa.ipc.open_stream(body) as stream:
+            schema = stream.schema
+            _check_types(schema)
+            batches = list(stream)
+        for batch in batches:
+            batch.validate(full=True)
+    except (pa.ArrowException, *_OF_DAMAGE) as error:
+        msg = "the body is no stream of Arrow's record batches, or it is damaged"
+        raise BadEncoding(msg) from error
+    return schema, batches
+
+
+def _rows_of(metadata: bytes) -> int:
+    """How many rows a message of a stream announces: its header is a flatbuffer of Arrow's format.
+
+    Raises:
+        BadEncoding: its buffers are compressed.
+    """
+    message = Table(metadata, int.from_bytes(metadata[:4], "little"))
+    kind = _field(message, 1)
+    header = _field(message, 2)
+    if not kind or not header:
+        return 0
+    which = message.Get(number_types.Uint8Flags, kind + message.Pos)
+    batch = Table(metadata, message.Indirect(header + message.Pos))
+    if which == _DICTIONARY_BATCH:
+        data = _field(batch, 1)
+        batch = Table(metadata, batch.Indirect(data + batch.Pos))
+    elif which != _RECORD_BATCH:
+        return 0
+    if _field(batch, 3):
+        msg = (
+            "the buffers of the stream are compressed; send them plain, or compress the body as "
+            "a whole and say so in content-encoding (zstd, gzip)"
+        )
+        raise BadEncoding(msg)
+    if which == _DICTIONARY_BATCH:
+        return 0
+    length = _field(batch, 0)
+    return int(batch.Get(number_types.Int64Flags, length + batch.Pos)) if length else 0
+
+
+def _field(table: Table, index: int) -> int:
+    """Where a field of a table stands, 0 where it is absent."""
+    offset: int = table.Offset(4 + 2 * index)
+    return offset
+
+
+def _check_types(schema: pa.Schema) -> None:
+    """Raise when a column is of a type that is not spoken, or stands twice."""
+    if len(schema) > _MAX_COLUMNS or len(set(schema.names)) < len(schema):
+        raise BadEncoding("the stream has very many columns, or one of them twice")
+    for field in schema:
+        if not _is_spoken(field.type):
+            name = shortened(field.name)
+            msg = (
+                f"column {name!r} is of Arrow's type {shortened(str(field.type))}; send integers, "
+                "floats, booleans, decimals, dates, timestamps or text (utf8, also as dictionaries)"
+            )
+            raise BadEncoding(msg, column=name)
+
+
+def _is_spoken(kind: pa.DataType) -> bool:
+    from pyarrow import types  # noqa: PLC0415 - slow to import
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_null(kind)
+        or types.is_decimal(kind)
+        or types.is_date(kind)
+        or types.is_timestamp(kind)
+    )
+
+
+def _columns(batches: Sequence[pa.RecordBatch]) -> RawColumns:
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+    if not batches:
+        return {}
+    schema = batches[0].schema
+    return {
+        name: _values(pa.chunked_array([batch.column(index) for batch in batches]))
+        for index, name in enumerate(schema.names)
+    }
+
+
+def _values(column: pa.ChunkedArray) -> Sequence[Any]:
+    """The values of a column: an array of numbers where nothing is null, else a list."""
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+    from pyarrow import types  # noqa: PLC0415 - slow to import
+
+    kind = column.type
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return _moments(column)
+    if types.is_dictionary(kind):
+        found: list[Any] = []
+        for chunk in column.chunks:
+            # Each text once, however many rows name it.
+            known = [*_values(pa.chunked_array([chunk.dictionary])), None]
+            found.extend(known[-1 if at is None else at] for at in chunk.indices.to_pylist())
+        return found
+    if column.null_count == 0 and (types.is_integer(kind) or types.is_floating(kind)):
+        array: Sequence[Any] = column.to_numpy()
+        return array
+    listed: list[Any] = column.to_pylist()
+    return listed
+
+
+def _answered(response: Response) -> pa.Array:
+    values = methods.flat(response, "Arrow")
+    if response.request.payload.method == PREDICT_PROBA:
+        return _shares(response, values)
+    output = response.several
+    if (
+        output is None
+        or not several_targets.is_split(output)
+        or values is response.answer.prediction.scores
+    ):
+        return _written(values)
+    return _struct(several_targets.columns(values, output))
+
+
+def _shares(response: Response, shares: Any) -> pa.Array:
+    output = response.several
+    if output is None or not several_targets.is_split(output):
+        return _written(shares)
+    return _struct(several_targets.parts(shares, output))
+
+
+def _struct(by_target: Mapping[str, Any]) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    arrays = [_written(values) for values in by_target.values()]
+    return pa.StructArray.from_arrays(arrays, names=list(by_target))
+
+
+def _moments(column: pa.ChunkedArray) -> list[str | None]:
+    """Dates and timestamps as ISO 8601, those of a zone in UTC."""
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+    from pyarrow import types  # noqa: PLC0415
+
+    if types.is_date(column.type):
+        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+        return times.texts(_ticks(days).view(times.DATE), zoned=False)
+    unit, zone = column.type.unit, column.type.tz
+    ticks = _ticks(column.cast(pa.int64()))
+    return times.texts(ticks.view(f"datetime64[{unit}]"), zoned=zone is not None)
+
+
+def _ticks(column: pa.ChunkedArray) -> Any:
+    """Whole numbers with NumPy's sign for nothing where there are gaps."""
+    return column.fill_null(np.iinfo(np.int64).min).to_numpy()
+
+
+def _written(values: Any) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+    if values.ndim == 1:
+        return pa.array(values.tolist() if values.dtype == object else values)
+    flat = pa.array(values.reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def _about(response: Response) -> dict[str, str]:
+    answer = response.answer
+    said: dict[str, Any] = {
+        "endpoint": response.request.endpoint,
+        "variants": answer.variants,
+        "snapshot": response.snapshot_version,
+        "prediction_id": response.prediction_id,
+        "request_id": response.request.id,
+        "classes": response.labels,
+        **several_targets.about(response),
+        "fallback": answer.fallback,
+        "left_out": [asdict(failure) for failure in answer.left_out],
+        "warnings": [asdict(warned) for warned in response.warnings],
+    }
+    dump = orjson.dumps
+    option = orjson.OPT_SERIALIZE_NUMPY
+    return {name: dump(value, default=str, option=option).decode() for name, value in said.items()}

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol: over HTTP, over gRPC, with Triton's additions."""

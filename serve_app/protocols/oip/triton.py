@@ -1,0 +1,118 @@
+"""What Triton adds to the Open Inference Protocol: configurations, statistics, a repository.
+
+https://github.com/triton-inference-server/server/tree/main/docs/protocol
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from serve_app.core.counts import Counts
+from serve_app.core.violations import told
+from serve_app.errors import BadEncoding
+from serve_app.protocols.bodies import json_body
+
+# The numbers of Triton's `DataType`, by what the protocol calls a datatype.
+DATA_TYPES = {
+    "BOOL": 1,
+    **{f"UINT{8 << step}": 2 + step for step in range(4)},
+    **{f"INT{8 << step}": 6 + step for step in range(4)},
+    "FP16": 10,
+    "FP32": 11,
+    "FP64": 12,
+    "BYTES": 13,
+}
+
+
+def configuration(described: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a model, from its metadata, with its datatypes by name.
+
+    Shapes are whole, batches included, as `max_batch_size` 0 says.
+    """
+    tensors = {
+        key: [
+            {
+                "name": one["name"],
+                "data_type": "TYPE_" + one["datatype"].replace("BYTES", "STRING"),
+                "dims": one["shape"],
+            }
+            for one in described[key]
+        ]
+        for key in ("inputs", "outputs")
+    }
+    return {
+        "name": described["name"],
+        "platform": described["platform"],
+        "backend": described["platform"],
+        "max_batch_size": 0,
+        "input": tensors["inputs"],
+        "output": tensors["outputs"],
+    }
+
+
+def numbered(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with its datatypes by number, as gRPC has them."""
+    tensors = {
+        key: [
+            {**one, "data_type": DATA_TYPES[one["data_type"][5:].replace("STRING", "BYTES")]}
+            for one in configured[key]
+        ]
+        for key in ("input", "output")
+    }
+    return {**configured, **tensors}
+
+
+def statistics(name: str, versions: Sequence[str], counts: Counts) -> dict[str, Any]:
+    """How much a model was asked in this process."""
+    return {
+        "name": name,
+        "version": ",".join(versions),
+        "inference_count": counts.rows,
+        "execution_count": counts.answered,
+        "inference_stats": {
+            "success": {"count": counts.answered, "ns": round(counts.answered_s * 1e9)},
+            "fail": {"count": counts.failed, "ns": round(counts.failed_s * 1e9)},
+        },
+    }
+
+
+def index(versions: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """All models with the versions that answer."""
+    return [
+        {"name": name, "version": version, "state": "READY", "reason": ""}
+        for name, found in versions.items()
+        for version in found
+    ]
+
+
+NOT_TRACED = "requests are not traced by Triton's settings here; nothing of them can be changed"
+TRACE_SETTINGS: Mapping[str, Any] = {
+    "trace_level": ["OFF"],
+    "trace_rate": "1000",
+    "trace_count": "-1",
+    "log_frequency": "0",
+}
+"""How Triton says that it traces nothing."""
+NOT_SHARED = "memory is not shared with clients here; send tensors in the request"
+
+
+def check_index(body: bytes) -> None:
+    """Return when a request for the list of models may be answered; clients send nothing, too.
+
+    Raises:
+        BadEncoding: it is no JSON object, or 'ready' is neither true nor false.
+    """
+    if not body.strip():
+        return
+    ready = json_body.parse(body).get("ready")
+    if ready is not None and not isinstance(ready, bool):
+        raise BadEncoding(f"Invalid value for 'ready': expected a boolean, got {told(ready)}")
+
+
+def cannot_unload(name: str) -> str:
+    """Why a model is not unloaded, and what to do."""
+    return (
+        f"{name[:80]!r} is not unloaded by requests: take it out of the configuration and "
+        "deploy that with serve-app deploy"
+    )

@@ -1,0 +1,1 @@
+"""What is wrong with a Serve config, before anything of it is deployed."""

@@ -1,0 +1,187 @@
+"""Reads a config as it was meant: every unknown key is said once, and mended for what follows.
+
+What is checked after this sees a misspelled key under its right name and a misplaced one where
+it belongs, so that one mistake has one finding, and its value is still looked at.
+"""
+
+import copy
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serve_app.serving.checking.shapes import Spot, empty_spots, shape_of_config, spots
+
+Path_ = tuple[str | int, ...]
+_DEEPEST = 3
+_NEAR = 0.6
+_SHORT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A config as it was meant.
+
+    `unknown` are the unknown keys by their paths in the file, with what to say of each;
+    `unclear` are the mappings that hold a key of which nobody knows what was meant by it, by
+    their paths in `body`.
+    """
+
+    body: dict[str, Any]
+    unknown: tuple[tuple[Path_, str], ...]
+    unclear: frozenset[Path_]
+    _stood: Mapping[Path_, Path_]
+
+    def in_file(self, path: Path_) -> Path_:
+        """Where something of `body` stands in the file."""
+        return _in_file(self._stood, path)
+
+
+def read_as_meant(config: Mapping[str, Any]) -> Meant:
+    """Find every key that neither Ray nor we know, and mend a copy of the config."""
+    reading = _Reading(copy.deepcopy(dict(config)))
+    while (found := reading.first_unknown()) is not None:
+        reading.mend(*found)
+    return Meant(
+        reading.body, tuple(reading.unknown), frozenset(reading.unclear), dict(reading.stood)
+    )
+
+
+class _Reading:
+    def __init__(self, body: dict[str, Any]) -> None:
+        self.body = body
+        self.unknown: list[tuple[Path_, str]] = []
+        self.unclear: set[Path_] = set()
+        self.stood: dict[Path_, Path_] = {}
+
+    def first_unknown(self) -> tuple[tuple[Spot, ...], str] | None:
+        """An unknown key and the mappings around it, the one that holds it last."""
+        return _first_unknown((Spot((), self.body, shape_of_config()),))
+
+    def mend(self, around: tuple[Spot, ...], key: str) -> None:
+        """Say what is wrong with an unknown key, and rename it, move it or leave it out."""
+        spot = around[-1]
+        stood = _in_file(self.stood, (*spot.path, key))
+        free = [name for name in spot.shape.keys if name not in spot.body]
+        near = _same(key, free)
+        place = None if near else _place(around, key)
+        if not near and place is None:
+            near = _nearest(key, free)
+        said = f"there is no key {key!r} here."
+        if near:
+            named = " or ".join(repr(name) for name in near)
+            self.unknown.append((stood, f"{said} Did you mean {named}?"))
+            self._rename(spot, key, near[0])
+        elif place is not None:
+            self.unknown.append((stood, f"{said} {_belongs(place)}"))
+            self._move(spot, key, place)
+        else:
+            rest = f" Those that may still stand here: {', '.join(sorted(free))}" if free else ""
+            self.unknown.append((stood, said + rest))
+            self.unclear.add(spot.path)
+            del spot.body[key]
+
+    def _rename(self, spot: Spot, key: str, name: str) -> None:
+        self.stood[(*spot.path, name)] = _in_file(self.stood, (*spot.path, key))
+        items = [(name if k == key else k, value) for k, value in spot.body.items()]
+        spot.body.clear()
+        spot.body.update(items)
+
+    def _move(self, spot: Spot, key: str, place: Spot) -> None:
+        stood = _in_file(self.stood, (*spot.path, key))
+        value = spot.body.pop(key)
+        if place.several:
+            # Which item was meant cannot be told, so none of the list is blamed for lacking it.
+            self.unclear.add(place.path[:-1])
+            return
+        body: Any = self.body
+        for part in place.path:
+            if isinstance(body, dict) and body.get(part) is None:
+                body[part] = {}
+            body = body[part]
+        body[key] = value
+        self.stood[(*place.path, key)] = stood
+
+
+def _in_file(stood: Mapping[Path_, Path_], path: Path_) -> Path_:
+    for length in range(len(path), 0, -1):
+        if path[:length] in stood:
+            return (*stood[path[:length]], *path[length:])
+    return path
+
+
+def _first_unknown(around: tuple[Spot, ...]) -> tuple[tuple[Spot, ...], str] | None:
+    spot = around[-1]
+    for key in spot.body:
+        if key not in spot.shape.keys:
+            return around, key
+    for below in spots(spot):
+        found = _first_unknown((*around, below))
+        if found is not None:
+            return found
+    return None
+
+
+def _place(around: tuple[Spot, ...], key: str) -> Spot | None:
+    """Where a key belongs that stands elsewhere: below the mapping that it stands in, or above.
+
+    Another item of the list, or another name, that the mapping itself is below, is no such place.
+    """
+    for position in range(len(around) - 1, -1, -1):
+        spot, depth = around[position], len(around[position].path)
+        if position < len(around) - 1 and _takes(spot, key):
+            return spot
+        from_here = around[-1].path[depth : depth + 1]
+        there = [
+            one
+            for one in _below(spot, _DEEPEST)
+            if one.path[depth : depth + 1] != from_here and _takes(one, key)
+        ]
+        if there:
+            # Where something of the kind stands already, and not too deep.
+            return min(there, key=lambda one: (not one.body, len(one.path)))
+    return None
+
+
+def _takes(spot: Spot, key: str) -> bool:
+    return key in spot.shape.keys and key not in spot.body
+
+
+def _below(spot: Spot, depth: int) -> Iterable[Spot]:
+    if depth == 0:
+        return
+    for below in (*spots(spot), *empty_spots(spot)):
+        yield below
+        yield from _below(below, depth - 1)
+
+
+def _belongs(place: Spot) -> str:
+    if not place.path:
+        return "It belongs to the top of the file"
+    last = [part for part in place.path if isinstance(part, str)][-1]
+    item = "an item of " if place.several else ""
+    return f"It belongs to {item}{last!r}"
+
+
+def _plain(key: str) -> str:
+    """A key without what people write otherwise: case, separators, plural."""
+    return re.sub(r"[^a-z0-9]", "", key.lower()).rstrip("s")
+
+
+def _same(key: str, known: Iterable[str]) -> list[str]:
+    return [name for name in known if _plain(name) == _plain(str(key))]
+
+
+def _nearest(key: str, known: Iterable[str]) -> list[str]:
+    """The names that are as near to a key as no other, if any is near."""
+    ratios = {name: _likeness(_plain(str(key)), _plain(name)) for name in known}
+    best = max(ratios.values(), default=0.0)
+    return [name for name, ratio in ratios.items() if ratio == best] if best >= _NEAR else []
+
+
+def _likeness(one: str, other: str) -> float:
+    # Of two letters that changed places, the matcher sees only one that stayed.
+    if len(one) < _SHORT and sorted(one) == sorted(other):
+        return 1.0
+    return difflib.SequenceMatcher(None, one, other).ratio()

@@ -1,0 +1,375 @@
+"""Checks a Serve config file before anything of it is deployed.
+
+Serve itself ignores most unknown keys and finds the rest out on the cluster, one failed
+application at a time. Here every problem is found at once and named with its line.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from ray.serve.schema import ServeDeploySchema
+
+from serve_app import config
+from serve_app.cluster.node_totals import Totals
+from serve_app.config import ControlSettings, Frozen, ModelArgs, ScalingSettings
+from serve_app.control.declare import declare
+from serve_app.core.reference import application_name, split_version
+from serve_app.core.snapshot import Endpoint
+from serve_app.errors import ServeError
+from serve_app.registry.store import Registry
+from serve_app.serving.checking import resources
+from serve_app.serving.checking import scaling as validate_scaling
+from serve_app.serving.checking.keys import Meant, read_as_meant
+from serve_app.serving.checking.shapes import settings_of
+from serve_app.serving.checking.yaml_lines import LOADER, Positions
+from serve_app.serving.listeners import of_the_platform
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One problem: where it stands and what to do about it."""
+
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.key}: {self.message}" if self.key else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a config file holds and what is wrong with it."""
+
+    findings: tuple[Finding, ...]
+    applications: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+
+
+def validate(file: Path, nodes: Totals | None = None) -> Report:
+    """Check one config file against Ray's schema, ours, and the registry it names.
+
+    Where `nodes` says what each node of a cluster has, every replica must fit on one of them.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        return Report((Finding(1, "YAML", f"the file is no text in UTF-8: {error}"),))
+    return validate_text(text, nodes)
+
+
+def validate_text(text: str, nodes: Totals | None = None) -> Report:
+    """Check the text of a config as `validate` does a file."""
+    try:
+        body = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is a safe one
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        return Report((Finding(1 if mark is None else mark.line + 1, "YAML", str(problem)),))
+    if not isinstance(body, dict):
+        return Report((Finding(1, "YAML", "the file holds no mapping of keys"),))
+    check = _Check(read_as_meant(body), Positions(text), nodes or ())
+    check.everything()
+    return Report(
+        tuple(sorted(set(check.findings))), tuple(check.applications), tuple(check.endpoints)
+    )
+
+
+class _Check:
+    def __init__(self, meant: Meant, positions: Positions, nodes: Totals) -> None:
+        self._meant = meant
+        self._nodes = nodes
+        self._body = meant.body
+        self._positions = positions
+        self.findings: list[Finding] = []
+        self.applications: list[str] = []
+        self.endpoints: list[str] = []
+        self._models: dict[str, ModelArgs] = {}
+        self._specs: list[tuple[Path_, Endpoint]] = []
+        self._defaults: list[tuple[Path_, str]] = []
+
+    def everything(self) -> None:
+        """All checks, the cheap ones first."""
+        for duplicate in self._positions.duplicates():
+            self._find_in_file(
+                duplicate.path,
+                f"stands twice in one mapping (first on line {duplicate.first_line}); "
+                "YAML would take only the last",
+                line=duplicate.line,
+            )
+        for path, message in self._meant.unknown:
+            self._find_in_file(path, message)
+        applications = self._body.get("applications")
+        try:
+            listed = isinstance(applications, list)
+            ServeDeploySchema.model_validate(
+                validate_scaling.without_scaling(self._body) if listed else self._body
+            )
+        except pydantic.ValidationError as error:
+            self._pydantic(error, ())
+        except ValueError as error:
+            self._find((), str(error))
+        if not isinstance(applications, list):
+            if () not in self._meant.unclear:
+                self._find((), "a config needs a list of `applications`")
+            return
+        for index, application in enumerate(applications):
+            if isinstance(application, Mapping):
+                self._application(("applications", index), application)
+        if not self._meant.unclear:
+            self._all_reachable()
+            self._default_exists()
+
+    def _application(self, path: Path_, application: Mapping[str, Any]) -> None:
+        name = str(application.get("name", ""))
+        unclear = path in self._meant.unclear
+        if name in self.applications and not unclear:
+            self._find((*path, "name"), f"two applications are named {name!r}")
+        self.applications.append(name)
+        if "import_path" not in application:
+            return
+        builder = self._builder((*path, "import_path"), application.get("import_path"))
+        if builder is None:
+            return
+        arguments = self._arguments((*path, "args"), builder, application.get("args") or {})
+        for index, deployment in enumerate(application.get("deployments") or []):
+            if isinstance(deployment, Mapping):
+                self._deployment((*path, "deployments", index), deployment, builder, arguments)
+        if isinstance(arguments, ModelArgs) and not self._unclear_below((*path, "args")):
+            self._model(path, name, arguments)
+        if isinstance(arguments, config.GatewayArgs):
+            self._ports_free((*path, "args"), arguments)
+            if arguments.default_endpoint is not None:
+                where = (*path, "args", "default_endpoint")
+                self._defaults.append((where, arguments.default_endpoint))
+        if settings_of(builder) is not config.GatewayArgs:
+            self._reached_by_handle(path, name, application)
+
+    def _reached_by_handle(self, path: Path_, name: str, application: Mapping[str, Any]) -> None:
+        if application.get("route_prefix", "/") is None or path in self._meant.unclear:
+            return
+        self._find(
+            (*path, "route_prefix"),
+            f"{name!r} is reached by handle; write `route_prefix: null`, "
+            "or it would answer HTTP in the gateway's place",
+        )
+
+    def _ports_free(self, path: Path_, arguments: config.GatewayArgs) -> None:
+        """The gateway's own ports are not the one that HAProxy has."""
+        options = self._body.get("http_options")
+        port = options.get("port", 8000) if isinstance(options, Mapping) else 8000
+        for index, listener in enumerate(arguments.listeners):
+            if listener.port == port:
+                self._find(
+                    (*path, "listeners", index, "port"),
+                    f"port {port} is the one of `http_options`, where everything is spoken already",
+                )
+        for listener in of_the_platform(os.environ):
+            if listener.port == port:
+                self._find(
+                    ("http_options", "port"),
+                    f"port {port} is where gateways listen as {listener.profile}'s containers do, "
+                    "since the environment says so; choose another",
+                )
+        if arguments.grpc_port == port:
+            self._find((*path, "grpc_port"), f"port {port} is the one of `http_options`")
+
+    def _builder(self, path: Path_, import_path: Any) -> Any:
+        module, separator, name = str(import_path or "").replace(":", ".").rpartition(".")
+        if not separator:
+            self._find(path, f"{import_path!r} is no import path; write package.module:name")
+            return None
+        try:
+            builder = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            self._find(path, f"{import_path!r} cannot be imported: {error}")
+        except AttributeError:
+            public = [n for n in vars(import_module(module)) if not n.startswith("_")]
+            self._find(path, f"module {module!r} has no {name!r}.{_nearest(name, public)}")
+        except Exception as error:  # noqa: BLE001 - somebody's module; whatever it raises counts
+            self._find(path, f"importing {import_path!r} raised {type(error).__name__}: {error}")
+        else:
+            return builder
+        return None
+
+    def _arguments(self, path: Path_, builder: Any, arguments: Any) -> Frozen | None:
+        model = settings_of(builder)
+        if model is None:
+            return None
+        try:
+            return model.model_validate(arguments)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, path)
+            return None
+
+    def _deployment(
+        self,
+        path: Path_,
+        deployment: Mapping[str, Any],
+        builder: Any,
+        arguments: Frozen | None,
+    ) -> None:
+        known = _deployments_of(builder)
+        name = str(deployment.get("name", ""))
+        if known and name not in known and path not in self._meant.unclear:
+            self._find(
+                (*path, "name"),
+                f"this application has no deployment {name!r}; it has {', '.join(sorted(known))}",
+            )
+        self._scaling(path, deployment, arguments)
+        on_gpu = isinstance(arguments, ModelArgs) and arguments.device == "cuda"
+        for below, message in resources.problems(deployment, self._nodes, on_gpu=on_gpu):
+            self._find((*path, *below), message)
+        if isinstance(arguments, config.ControlArgs):
+            self._declared((*path, "user_config"), deployment.get("user_config") or {}, arguments)
+
+    def _scaling(
+        self, path: Path_, deployment: Mapping[str, Any], arguments: Frozen | None
+    ) -> None:
+        """What a deployment says of the number of its replicas fits together."""
+        for below, message in validate_scaling.problems(deployment):
+            self._find((*path, *below), message)
+        declared = deployment.get("user_config")
+        ours = isinstance(arguments, config.GatewayArgs | ModelArgs)
+        if not ours or not isinstance(declared, Mapping):
+            return
+        try:
+            settings = ScalingSettings.model_validate(declared)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, (*path, "user_config"))
+            return
+        for below, message in validate_scaling.problems_of_targets(deployment, settings):
+            self._find((*path, *below), message)
+
+    def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
+        try:
+            manifest = Registry(arguments.registry).manifest(arguments.model, arguments.version)
+        except ServeError as error:
+            self._find((*path, "args", "version"), error.message)
+            return
+        expected = application_name(arguments.reference)
+        if name != expected and path not in self._meant.unclear:
+            self._find(
+                (*path, "name"),
+                f"holds {arguments.reference}, so gateways look for it under the name {expected!r}",
+            )
+        if arguments.device == "cuda" and manifest.flavour == "sklearn":
+            self._find(
+                (*path, "args", "device"),
+                f"{arguments.reference} is of scikit-learn, which computes on the CPU",
+            )
+        native = arguments.native or arguments.device == "cuda"
+        consent = manifest.pickle if native else manifest.needs_consent
+        if consent and not arguments.allow_pickle:
+            self._find(
+                (*path, "args"),
+                f"{arguments.reference} is a pickle, which can run any code when it is loaded; "
+                "write `allow_pickle: true` if you trust whoever registered it",
+            )
+        self._models[expected] = arguments
+
+    def _declared(self, path: Path_, settings: Any, arguments: config.ControlArgs) -> None:
+        try:
+            declared = ControlSettings.model_validate(settings)
+        except pydantic.ValidationError as error:
+            self._pydantic(error, path)
+            return
+        declaration = declare(declared, Registry(arguments.registry).manifest)
+        for problem in declaration.problems:
+            if not self._unclear_below((*path, *problem.path[:2])):
+                self._find((*path, *problem.path), problem.message)
+        self.endpoints.extend(declared.endpoints)
+        for name, spec in declaration.endpoints.items():
+            self._specs.append(((*path, "endpoints", name), spec))
+
+    def _all_reachable(self) -> None:
+        """Every version that an endpoint calls by handle has an application in this file."""
+        for path, spec in self._specs:
+            for version in sorted(spec.asks() - spec.loads()):
+                name = application_name(version)
+                if name not in self.applications:
+                    model, number = split_version(version)
+                    self._find(
+                        path,
+                        f"asks {version}, but no application holds it; add one with "
+                        f"`name: {name}`, `import_path: serve_app.app:model` and "
+                        f"`args: {{model: {model}, version: {number}}}`",
+                    )
+
+    def _default_exists(self) -> None:
+        """The endpoint that answers where a path names none is declared in this file."""
+        for path, name in self._defaults:
+            if self.endpoints and name not in self.endpoints:
+                near = _nearest(name, self.endpoints)
+                known = ", ".join(self.endpoints)
+                self._find(path, f"no endpoint {name!r} is declared here, only {known}.{near}")
+
+    def _pydantic(self, error: pydantic.ValidationError, base: Path_) -> None:
+        for item in error.errors():
+            path = self._without_tags((*base, *item["loc"]))
+            if self._follows(path, item["type"]):
+                continue
+            if item["type"] == "union_tag_invalid":
+                said, known = item["ctx"]["tag"], item["ctx"]["expected_tags"]
+                near = _nearest(said, known.replace("'", "").split(", "))
+                self._find(
+                    (*path, item["ctx"]["discriminator"].strip("'")),
+                    f"{said!r} is none of {known}.{near}",
+                )
+            else:
+                self._find(path, item["msg"].removeprefix("Value error, "))
+
+    def _follows(self, path: Path_, kind: str) -> bool:
+        """Whether a problem only follows from a key of which nobody knows what it was to be."""
+        if kind == "missing":
+            return self._unclear_below(path[:-1]) or path[:-2] in self._meant.unclear
+        return kind in {"union_tag_not_found", "value_error"} and self._unclear_below(path)
+
+    def _without_tags(self, path: Path_) -> Path_:
+        """A path without the tags of unions, which pydantic puts between keys."""
+        kept: list[str | int] = []
+        body: Any = self._body
+        for part in path[:-1]:
+            if isinstance(body, dict) and part not in body:
+                continue
+            kept.append(part)
+            if isinstance(body, dict):
+                body = body[part]
+            else:
+                body = body[part] if isinstance(body, list) and isinstance(part, int) else None
+        return (*kept, *path[-1:])
+
+    def _unclear_below(self, path: Path_) -> bool:
+        return any(unclear[: len(path)] == path for unclear in self._meant.unclear)
+
+    def _find(self, path: Path_, message: str) -> None:
+        self._find_in_file(self._meant.in_file(path), message)
+
+    def _find_in_file(self, path: Path_, message: str, *, line: int | None = None) -> None:
+        at = self._positions.line(path) if line is None else line
+        self.findings.append(Finding(at, ".".join(str(part) for part in path), message))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _deployments_of(builder: Any) -> frozenset[str]:
+    """The deployments that one of our builders binds."""
+    names = {"gateway": "Gateway", "control": "Control", "model": "Model"}
+    if getattr(builder, "__module__", "") != "serve_app.app":
+        return frozenset()
+    return frozenset({names[builder.__name__]})

@@ -1,0 +1,1 @@
+"""Changes of what is deployed, handed to Serve from outside the cluster."""

@@ -1,0 +1,238 @@
+"""Changes of what is deployed, one endpoint at a time, while everything else goes on.
+
+There is no second kind of state: the config that Serve was given last is read, changed, checked
+and handed to Serve again, as `serve deploy` would. A later deploy of a file supersedes it.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from serve_app.cluster import web
+from serve_app.cluster.node import Running
+from serve_app.config import HOME_VARIABLE, ControlArgs
+from serve_app.core.reference import split_version
+from serve_app.errors import ConfigError, NotFound, NotReady, ServeError, ServerFault
+from serve_app.registry.store import Registry
+from serve_app.serving.checking.validate import validate_text
+from serve_app.serving.deploying import declaration
+from serve_app.serving.deploying.attempts import until_taken
+from serve_app.serving.deploying.declaration import Config
+from serve_app.serving.deploying.readiness import wait_until_ready
+
+APPLICATIONS = "/api/serve/applications/"
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long to wait until a change is in effect, and who hears what is missing meanwhile."""
+
+    timeout_s: float
+    tell: Tell
+    sleep: Callable[[float], None] = time.sleep
+
+
+def deployed(running: Running) -> Config:
+    """The config that Serve was given last.
+
+    Raises:
+        NotReady: the dashboard does not answer.
+    """
+    return declaration.from_serve(web.get(f"{running.dashboard_url}{APPLICATIONS}"))
+
+
+def as_it_runs(running: Running) -> Config:
+    """What is deployed, with the weights that were set at run time since; raises as `deployed`."""
+    config = deployed(running)
+    return declaration.with_weights(config, _weights_of_run_time(running, config))
+
+
+def registry_of(running: Running, config: Mapping[str, Any]) -> str | None:
+    """Where the deployed endpoints' versions are registered; none where none are declared."""
+    control = declaration.control_of(config)
+    if control is None:
+        return None
+    with _at_home(running):
+        return ControlArgs.model_validate(control.get("args") or {}).registry
+
+
+def add_endpoint(
+    running: Running,
+    name: str,
+    settings: Mapping[str, Any],
+    base: Config,
+    *,
+    allow_pickle: bool,
+    wait: Wait,
+) -> None:
+    """Let an endpoint answer with these settings, in place of the one of its name.
+
+    `base` is what is deployed, or what is to be where nothing is. What its former settings asked
+    and nobody asks any more goes, once it no longer answers.
+
+    Raises:
+        ConfigError: it does not fit; names everything that is wrong, and nothing was changed.
+        ServerFault: an application failed; what was deployed before is again.
+        NotReady: it was not in effect in time; likewise.
+    """
+    standing = deployed(running)
+    weights = _weights_of_run_time(running, standing)
+    before = declaration.with_weights(standing, weights)
+    config = declaration.with_weights(base, weights)
+    registry = (declaration.control_of(config) or {}).get("args", {}).get("registry", "./registry")
+    consented = _consented(running, config, settings, allow_pickle=allow_pickle)
+    after = declaration.with_endpoint(config, name, settings, registry, consented)
+    _change(running, before, after, name, wait)
+    former = declaration.endpoints(base).get(name)
+    if former is not None:
+        _tidy(running, after, former, wait)
+
+
+def remove_endpoint(running: Running, name: str, *, wait: Wait) -> None:
+    """Let an endpoint answer no more, and end the applications that only it asked.
+
+    Raises:
+        NotFound: no such endpoint; names those that are.
+        ConfigError: something deployed needs it; says what.
+        NotReady: it was not in effect in time; what was deployed before is again.
+    """
+    standing = deployed(running)
+    declared = declaration.endpoints(standing)
+    if name not in declared:
+        known = ", ".join(sorted(declared)) or "none"
+        msg = f"there is no endpoint {name!r}; endpoints: {known}"
+        raise NotFound(msg, known=sorted(declared))
+    before = declaration.with_weights(standing, _weights_of_run_time(running, standing))
+    after = declaration.without_endpoint(before, name)
+    _change(running, before, after, name, wait)
+    _tidy(running, after, declared[name], wait)
+
+
+@contextmanager
+def alone(running: Running) -> Iterator[None]:
+    """Hold back other changes of this kind, so that none is lost between reading and writing."""
+    with (running.folder / "changes.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def check_consent(
+    registry: Registry, settings: Mapping[str, Any], *, allow_pickle: bool
+) -> frozenset[str]:
+    """The versions of an endpoint that are pickles, where somebody said that they may be loaded.
+
+    Raises:
+        ConfigError: nobody did.
+        NotFound: a version is not registered.
+    """
+    pickles = [
+        reference
+        for reference in sorted(declaration.asked(settings))
+        if registry.manifest(*split_version(reference)).needs_consent
+    ]
+    if pickles and not allow_pickle:
+        msg = (
+            f"{', '.join(pickles)} is a pickle, which can run any code when it is loaded; add "
+            "--allow-pickle if you trust whoever registered it"
+        )
+        raise ConfigError(msg)
+    return frozenset(pickles)
+
+
+def _consented(
+    running: Running, config: Config, settings: Mapping[str, Any], *, allow_pickle: bool
+) -> frozenset[str]:
+    registry = registry_of(running, config)
+    return check_consent(Registry(registry or "./registry"), settings, allow_pickle=allow_pickle)
+
+
+def _weights_of_run_time(running: Running, config: Config) -> Mapping[str, Mapping[str, float]]:
+    if declaration.control_of(config) is None:
+        return {}
+    standing = web.get(f"{running.http_url}/v1/endpoints")
+    found: Mapping[str, Mapping[str, float]] = standing.get("set_at_run_time", {})
+    return found
+
+
+def _change(running: Running, before: Config, after: Config, name: str, wait: Wait) -> None:
+    """Hand Serve a config and wait for one endpoint of it; else put back what was there."""
+    _check(running, after)
+    try:
+        _put(running, after, wait)
+        # Other endpoints' versions may be broken: that is no reason to wait.
+        concerned = declaration.concerning(after, name)
+        wait_until_ready(running, concerned, timeout_s=wait.timeout_s, tell=wait.tell, only=name)
+    except (ServerFault, NotReady, KeyboardInterrupt):
+        wait.tell("putting back what was deployed before")
+        _put(running, before, wait)
+        raise
+
+
+def _check(running: Running, config: Config) -> None:
+    with _at_home(running):
+        report = validate_text(yaml.safe_dump(config, sort_keys=False))
+    if report.findings:
+        listed = "; ".join(f"{_short(f.key)}: {f.message}" for f in report.findings)
+        msg = f"nothing was changed: {listed}"
+        raise ConfigError(msg)
+
+
+def _short(key: str) -> str:
+    """The key as people who write no file know it."""
+    return key.partition(".user_config.")[2] or key
+
+
+def _put(running: Running, config: Config, wait: Wait) -> None:
+    until_taken(lambda: _refusal(running, config), "the change", warn=wait.tell, sleep=wait.sleep)
+
+
+def _refusal(running: Running, config: Config) -> str | None:
+    """Hand Serve a config; what was said where it did not take it."""
+    try:
+        web.put(f"{running.dashboard_url}{APPLICATIONS}", config)
+    except ServeError as error:
+        return error.message
+    return None
+
+
+def _tidy(running: Running, config: Config, former: Mapping[str, Any], wait: Wait) -> None:
+    """End the applications that an endpoint's former settings asked and nobody asks now."""
+    left = declaration.without_idle(config, declaration.asked(former))
+    if len(left["applications"]) == len(config["applications"]):
+        return
+    # Requests that were routed before may still be on their way there, for no longer than this.
+    wait.tell("letting requests that are under way be answered")
+    wait.sleep(declaration.settings_of(former).timeout_s)
+    _put(running, left, wait)
+
+
+def path_at_home(running: Running, path: str) -> str:
+    """A path of this process's as configs of the cluster write it."""
+    home = Path(running.environment[HOME_VARIABLE])
+    if "://" in path:
+        return path
+    if Path.cwd() == home and not Path(path).is_absolute():
+        return f"./{Path(path)}"
+    return str(Path(path).resolve())
+
+
+@contextmanager
+def _at_home(running: Running) -> Iterator[None]:
+    """Let relative paths of configs mean what they mean on the cluster."""
+    before = os.environ.get(HOME_VARIABLE)
+    os.environ[HOME_VARIABLE] = running.environment[HOME_VARIABLE]
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[HOME_VARIABLE]
+        else:
+            os.environ[HOME_VARIABLE] = before

@@ -1,0 +1,81 @@
+"""What of a declaration is not in effect yet, in words: asked of control and of Serve."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from serve_app.config import ControlSettings
+from serve_app.control.declare import declaration_hash
+
+GATEWAY = "Gateway"
+_LIVING = frozenset({"RUNNING", "UPDATING", "PENDING_MIGRATION"})
+_ID_CHARACTERS = 8
+
+
+def declared_hash(applications: Iterable[Mapping[str, Any]]) -> str | None:
+    """The hash of the endpoints that some applications of a config declare; none for none."""
+    for application in applications:
+        for deployment in application.get("deployments") or []:
+            declared = deployment.get("user_config") or {}
+            if "endpoints" in declared:
+                return declaration_hash(ControlSettings.model_validate(declared))
+    return None
+
+
+def deployed(applications: Mapping[str, Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """The configs that Serve was given last, of all its applications."""
+    return [body.get("deployed_app_config") or {} for body in applications.values()]
+
+
+def gateways(applications: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """The gateway replicas that answer, by the names that Serve gave them."""
+    return frozenset(
+        replica["replica_id"]
+        for body in applications.values()
+        for replica in body.get("deployments", {}).get(GATEWAY, {}).get("replicas", [])
+        if replica["state"] in _LIVING
+    )
+
+
+def not_in_effect(
+    said: Mapping[str, Any],
+    declaration: str | None,
+    living: frozenset[str],
+    *,
+    only: str | None = None,
+) -> list[str]:
+    """What control says that is not in effect, on which gateways, and why.
+
+    With `only`, endpoints other than that one may wait for whatever they want.
+    """
+    if declaration is not None and said["declaration"] != declaration:
+        return ["control has not taken this declaration yet"]
+    missing: list[str] = []
+    for endpoint, versions in said["waiting"].items():
+        if only not in {None, endpoint}:
+            continue
+        listed = ", ".join(_with_reason(version, said["reasons"]) for version in versions)
+        missing.append(f"endpoint {endpoint} waits for {listed}")
+    for replica in sorted(living):
+        problem = _behind(said["gateways"].get(replica), said["snapshot"])
+        if problem:
+            missing.append(f"gateway {replica[:_ID_CHARACTERS]} {problem}")
+    for version, problem in said["other"].items() if only is None else ():
+        missing.append(
+            f"{version} is not what the registry holds: {problem}; register a new version, or "
+            "take its application out of the file and deploy it again"
+        )
+    return missing
+
+
+def _with_reason(version: str, reasons: Mapping[str, str]) -> str:
+    return f"{version} ({reasons[version]})" if version in reasons else version
+
+
+def _behind(gateway: Mapping[str, Any] | None, snapshot: int) -> str:
+    if gateway is None:
+        return "has not told control what it answers under"
+    if gateway["trouble"] is not None:
+        return f"cannot take snapshot {snapshot}: {gateway['trouble']}"
+    if gateway["snapshot"] < snapshot:
+        return f"still answers under snapshot {gateway['snapshot']}, {snapshot} stands"
+    return ""

@@ -1,0 +1,144 @@
+"""What can be known of a cluster without starting one."""
+
+import os
+import socket
+import stat
+import subprocess
+
+import psutil
+import pytest
+
+from serve_app.cluster.environment import Ports, python_path, variables, write_proxy_launcher
+from serve_app.cluster.node import Cluster, Options
+from serve_app.errors import Conflict, InvalidInput, NotReady
+
+
+@pytest.fixture
+def taken():
+    """A port that this process holds."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        yield held.getsockname()[1]
+
+
+def free():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_taken_port_is_named_with_its_purpose_and_owner_and_nothing_is_left(tmp_path, taken):
+    cluster = Cluster(tmp_path / "state")
+    ports = Ports(http=free(), dashboard=taken, first=30_500)
+    with pytest.raises(Conflict) as caught:
+        cluster.start(Options(ports=ports, home=tmp_path))
+    said = caught.value.message
+    assert f"port {taken} (Ray dashboard) is taken by process {os.getpid()}" in said
+    assert "--dashboard-port" in said
+    assert not (tmp_path / "state").exists()
+    assert not list(cluster.processes())
+
+
+def test_an_address_of_another_machine_is_said(tmp_path):
+    options = Options(ports=Ports(http=free(), first=30_520), home=tmp_path, node_ip="192.0.2.77")
+    with pytest.raises(InvalidInput, match="--node-ip"):
+        Cluster(tmp_path / "state").start(options)
+
+
+def test_nothing_runs_before_it_is_started(tmp_path):
+    cluster = Cluster(tmp_path)
+    assert cluster.running() is None
+    assert cluster.stop() == 0
+    with pytest.raises(NotReady, match="serve-app cluster start"):
+        cluster.require()
+
+
+def test_processes_are_found_by_the_clusters_own_files_and_not_by_name(tmp_path):
+    ours, others = Cluster(tmp_path / "ours"), Cluster(tmp_path / "others")
+    environment = variables(
+        folder=ours._folder, home=tmp_path, ports=Ports(first=30_540), drain_s=1.0
+    )
+    process = subprocess.Popen(["sleep", "60"], env={**os.environ, **environment})
+    try:
+        assert process.pid in {found.pid for found in ours.processes()}
+        assert process.pid not in {found.pid for found in others.processes()}
+        assert others.stop() == 0
+        assert process.poll() is None
+        assert ours.stop() >= 1
+        assert not psutil.pid_exists(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_environment_is_text_and_keeps_everything_below_the_clusters_folder(tmp_path):
+    made = variables(folder=tmp_path, home=tmp_path / "home", ports=Ports(), drain_s=2.0)
+    assert all(isinstance(value, str) for value in made.values())
+    for name in ("CONFIG_FILE_LOC", "SOCKET_PATH", "SERVER_STATE_BASE", "BINARY_PATH"):
+        assert made[f"RAY_SERVE_HAPROXY_{name}"].startswith(str(tmp_path))
+    assert made["RAY_SERVE_ENABLE_HA_PROXY"] == made["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
+
+
+def test_ports_are_a_row_and_none_is_used_twice():
+    ports = Ports(http=1, dashboard=2, first=10)
+    every = ports.of_the_head()
+    assert sorted(every.values()) == [1, 2, *range(10, 18)]
+    assert ports.of_every_node().items() <= every.items()
+
+
+TEMPLATE = """\
+global
+    stats socket /tmp/admin.sock mode 666 level admin
+defaults
+    mode http
+frontend http
+    bind *:8000
+frontend prometheus
+    bind :9101
+listen stats
+  bind *:8404
+"""
+
+
+@pytest.fixture
+def launched(tmp_path):
+    """The configuration as HAProxy reads it, after Serve has run our launcher."""
+    seen = tmp_path / "seen"
+    binary = tmp_path / "a haproxy"
+    binary.write_text(f'#!/bin/sh\necho "$@" > {seen}.arguments\ncat "$3" > {seen}\n')
+    binary.chmod(0o755)
+    write_proxy_launcher(tmp_path, str(binary), Ports())
+    (tmp_path / "haproxy.cfg").write_text(TEMPLATE)
+    launcher = tmp_path / "haproxy.sh"
+    command = [str(launcher), "-db", "-f", str(tmp_path / "haproxy.cfg")]
+    subprocess.run(command, check=True, timeout=20)
+    assert stat.S_IMODE(launcher.stat().st_mode) & stat.S_IXUSR
+    return seen.read_text()
+
+
+def test_statistics_and_metrics_are_for_this_machine_alone(launched):
+    assert "bind 127.0.0.1:8404" in launched
+    assert "bind 127.0.0.1:9101" in launched
+    assert "*:8404" not in launched
+
+
+def test_clients_are_served_where_the_config_says(launched):
+    assert "    bind *:8000" in launched
+
+
+def test_nobody_else_on_the_machine_may_administer_the_proxy(launched):
+    assert "mode 600 level admin" in launched
+    assert "666" not in launched
+
+
+def test_slow_headers_do_not_hold_a_connection_for_ever(launched):
+    assert "defaults\n    timeout http-request 90s\n    option http-ignore-probes\n" in launched
+
+
+def test_modules_found_from_the_folder_here_are_found_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = os.pathsep.join([".", "own", "/elsewhere"])
+    found = python_path({"PYTHONPATH": given})["PYTHONPATH"].split(os.pathsep)
+    assert found == [str(tmp_path), str(tmp_path / "own"), "/elsewhere"]
+    assert python_path({}) == python_path({"PYTHONPATH": ""}) == {}
