@@ -12,7 +12,13 @@ from serve_app.cluster import web
 from serve_app.cluster.node import Cluster, Running
 from serve_app.errors import ServeError
 from serve_app.serving import scaling_records
-from serve_app.serving.deploying.in_effect import declared_hash, deployed, gateways, not_in_effect
+from serve_app.serving.deploying.in_effect import (
+    declared_hash,
+    deployed,
+    failing_work,
+    gateways,
+    not_in_effect,
+)
 from serve_app.serving.messages import cause, causes
 from serve_app.serving.scaling_words import last_changes, scaling_of, why
 
@@ -46,7 +52,14 @@ def status(state: str, as_json: bool) -> None:
     with web.understood(running.dashboard_url):
         applications = [_deployment(*one, effect) for one in deployments]
     if as_json:
-        output.print_json({"applications": applications, **standing, "not_in_effect": missing})
+        output.print_json(
+            {
+                "applications": applications,
+                **standing,
+                "not_in_effect": missing,
+                "failing": failing_work(effect),
+            }
+        )
         return
     output.print_table(
         "Applications",
@@ -66,6 +79,8 @@ def status(state: str, as_json: bool) -> None:
         click.echo(f"scaled: {change}")
     for problem in missing:
         click.echo(f"not in effect: {problem}")
+    for problem in failing_work(effect):
+        click.echo(f"failing: {problem}")
 
 
 def _said_by_control(running: Running) -> dict[str, Any] | str:

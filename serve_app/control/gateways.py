@@ -14,17 +14,24 @@ class Acknowledged:
     """What one gateway replica says of itself.
 
     `snapshot` is the version that it answers under, `trouble` why it could not take a newer
-    one, `loaded` the digests of the versions that it computes itself.
+    one, `loaded` the digests of the versions that it computes itself, `failing` what of its
+    background work fails, in words.
     """
 
     replica: str
     snapshot: int
     trouble: str | None = None
     loaded: Mapping[str, str] = field(default_factory=dict)
+    failing: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same as JSON values."""
-        return {"snapshot": self.snapshot, "trouble": self.trouble, "loaded": dict(self.loaded)}
+        return {
+            "snapshot": self.snapshot,
+            "trouble": self.trouble,
+            "loaded": dict(self.loaded),
+            "failing": list(self.failing),
+        }
 
 
 class Gateways:

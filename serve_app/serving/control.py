@@ -1,6 +1,7 @@
 """The small application that holds the versioned snapshot and hands it to gateways."""
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from serve_app.control.gateways import Acknowledged, Gateways
 from serve_app.control.snapshots import Snapshots
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.reference import split_version
+from serve_app.core.supervisor import Supervisor
 from serve_app.engine.feedback import SqliteFeedback
 from serve_app.engine.load import load
 from serve_app.engine.state import SqliteState
@@ -24,7 +26,8 @@ from serve_app.registry.store import Registry
 from serve_app.serving import logs, scaling_records
 from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.handles import HandleModels
-from serve_app.serving.messages import told
+from serve_app.serving.messages import words_for_outside
+from serve_app.serving.metrics import PERIOD_S, TaskMetrics
 
 PROBE_PAUSE_S = 0.25
 WATCH_S = 30.0
@@ -33,6 +36,7 @@ LOOK_AGAIN_S = 0.4
 """How long what replicas hold is not asked again, however many want to know."""
 ALIASES_PAUSE_S = 3.0
 """How often the registry is asked which versions its aliases name."""
+_PROBE = "wait for "
 logger = logging.getLogger("serve_app.control")
 
 
@@ -50,8 +54,8 @@ class Control:
         self._reasons: dict[str, str] = {}
         self._looked: tuple[float, dict[str, str]] | None = None
         self._changed = asyncio.Condition()
-        self._probes: dict[str, asyncio.Task[None]] = {}
-        self._following: asyncio.Task[None] | None = None
+        self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
+        self._task_metrics = TaskMetrics("control")
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take the declared endpoints. Serve calls this at start and when they change.
@@ -68,8 +72,8 @@ class Control:
         self._snapshots.declare(declaration.hash, declaration.checked())
         await self._read_aliases()
         await self._announce()
-        if self._following is None:
-            self._following = asyncio.get_running_loop().create_task(self._follow_aliases())
+        self._tasks.start("follow the aliases", self._follow_aliases)
+        self._tasks.start("count failures", self._tell_metrics)
 
     async def watch(
         self, seen: int, timeout_s: float, acknowledged: Acknowledged | None = None
@@ -104,7 +108,8 @@ class Control:
             "declaration": snapshot.declaration,
             "snapshot": snapshot.version,
             "waiting": {name: list(versions) for name, versions in snapshot.waiting.items()},
-            "reasons": {v: self._reasons[v] for v in self._probes if v in self._reasons},
+            "reasons": dict(self._reasons),
+            "failing": self._tasks.problems(),
             "gateways": {name: said.to_json() for name, said in self._gateways.known().items()},
             "other": await self._other_lately(),
             **await self._scaling(),
@@ -139,7 +144,7 @@ class Control:
             try:
                 manifest = await asyncio.to_thread(self._registry.manifest, *split_version(version))
             except ServeError as error:
-                found[version] = told(error)
+                found[version] = words_for_outside(error)
                 continue
             strangers = sum(digest != manifest.digest for digest in digests)
             if strangers:
@@ -185,10 +190,12 @@ class Control:
         async with self._changed:
             self._changed.notify_all()
         awaited = self._snapshots.awaited()
-        for version in awaited - set(self._probes):
-            self._probes[version] = asyncio.get_running_loop().create_task(self._probe(version))
-        for version in set(self._probes) - awaited:
-            self._probes.pop(version).cancel()
+        for version in awaited:
+            self._tasks.start(_probe_of(version), functools.partial(self._probe, version))
+        for name in self._tasks.running() - {_probe_of(version) for version in awaited}:
+            if name.startswith(_PROBE):
+                self._tasks.stop(name)
+        self._reasons = {v: words for v, words in self._reasons.items() if v in awaited}
 
     async def _answers(self, version: str) -> None:
         """Return once gateways can load a version, or once its replicas answer."""
@@ -205,10 +212,23 @@ class Control:
                 await self._answers(version)
                 break
             except ServeError as error:
-                self._reasons[version] = told(error)
+                self._reasons[version] = words_for_outside(error)
                 logger.info("still waiting", extra={"version": version, "why": error.code})
                 await asyncio.sleep(PROBE_PAUSE_S)
-        self._probes.pop(version, None)
-        self._reasons.pop(version, None)
         self._snapshots.ready(version)
         await self._announce()
+
+    async def _tell_metrics(self) -> None:
+        """Tell once a period how often background work failed, until cancelled."""
+        while True:
+            self._task_metrics.tell(self._tasks.statuses())
+            await asyncio.sleep(PERIOD_S)
+
+    async def __del__(self) -> None:
+        """Serve calls this when the replica has drained."""
+        await self._tasks.close()
+
+
+def _probe_of(version: str) -> str:
+    """The name of the work that waits for a version."""
+    return f"{_PROBE}{version}"

@@ -16,6 +16,7 @@ from serve_app.core.batcher import Counters
 from serve_app.core.offload import Offload
 from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Snapshot
+from serve_app.core.supervisor import Supervisor
 from serve_app.core.workload import Load
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.backlog import Backlog
@@ -38,7 +39,8 @@ from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
-from serve_app.serving.metrics import GatewayMetrics, LoadMetrics
+from serve_app.serving.messages import words_for_outside
+from serve_app.serving.metrics import PERIOD_S, GatewayMetrics, LoadMetrics, TaskMetrics
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
@@ -69,7 +71,8 @@ class Gateway(Scaled):
             self._handles, clock=clock, limits=limits, replicas=self._handles.replicas
         )
         self._backlog = Backlog(self._replicas.counters, clock=clock)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Supervisor(clock=clock, words=words_for_outside)
+        self._task_metrics = TaskMetrics("gateway")
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
         large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
         self._predictor = Predictor(clock=clock, ids=PredictionIds(), offload=Offload(large))
@@ -81,6 +84,7 @@ class Gateway(Scaled):
             self._apply,
             replica=serve.get_replica_context().replica_id.unique_id,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
+            failing=self._tasks.problems,
         )
 
     async def __serve_build_asgi_app__(self) -> GatewayApp:
@@ -95,14 +99,10 @@ class Gateway(Scaled):
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._loop_load = LoopLoad()
         self._load_metrics = LoadMetrics("gateway")
-        self._tasks = [
-            asyncio.get_running_loop().create_task(work())
-            for work in (
-                self._metrics.for_ever,
-                self._loop_load.probe_for_ever,
-                self._tell_backlog_for_ever,
-            )
-        ]
+        self._tasks.start("follow control", self._follower.follow)
+        self._tasks.start("hand metrics over", self._tell_metrics)
+        self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
+        self._tasks.start("tell the backlog", self._tell_backlog_for_ever)
         args = self._args
         settings = Settings(
             args.max_body_bytes,
@@ -128,6 +128,13 @@ class Gateway(Scaled):
     def _read_load(self) -> Load:
         return self._loop_load.read()
 
+    async def _tell_metrics(self) -> None:
+        """Tell once a period what has grown, until cancelled."""
+        while True:
+            self._metrics.tell()
+            self._task_metrics.tell(self._tasks.statuses())
+            await asyncio.sleep(PERIOD_S)
+
     async def _tell_backlog_for_ever(self) -> None:
         """Tell versions once a period what waits for them here, until cancelled."""
         replica = serve.get_replica_context().replica_id.unique_id
@@ -149,8 +156,7 @@ class Gateway(Scaled):
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""
-        for task in self._tasks:
-            task.cancel()
+        await self._tasks.close()
         await self._listeners.close()
         if self._grpc is not None:
             await self._grpc.stop(rpc.GRACE_S)

@@ -52,11 +52,13 @@ def causes(application: Mapping[str, Any]) -> str:
     return "; ".join(dict.fromkeys(said)) or cause(application.get("message") or "")
 
 
-def told(error: ServeError) -> str:
+def words_for_outside(error: BaseException) -> str:
     """An error as strangers may see it: what the store says names files of this machine."""
     if isinstance(error, RegistryFailed):
         return "the registry cannot be read or written; the log of control says why"
-    return error.message
+    if isinstance(error, ServeError):
+        return error.message
+    return f"{type(error).__name__}; the log of this process says more"
 
 
 def _shortened(message: str) -> str:

@@ -5,13 +5,13 @@ numbers, and this adds what has grown to Ray's counters. Prometheus finds them w
 exports its own, under names that begin with `ray_serve_app_`.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 from ray.util import metrics
 
 from serve_app.core.batcher import Counters
 from serve_app.core.cache import RowCache
+from serve_app.core.supervisor import TaskStatus
 from serve_app.core.workload import Load
 
 PERIOD_S = 1.0
@@ -32,6 +32,19 @@ class Growing:
         if grown > 0:
             self._counter.inc(grown, {self._tag: key})
         self._told[key] = total
+
+
+class TaskMetrics:
+    """Tells Ray how often the background work of a process failed; `process` names it."""
+
+    def __init__(self, process: str) -> None:
+        self._process = process
+        self._failures = Growing("serve_app_task_failures", "Failures of background work.", "task")
+
+    def tell(self, statuses: Mapping[str, TaskStatus]) -> None:
+        """Tell what has grown."""
+        for name, status in statuses.items():
+            self._failures.tell(f"{self._process}: {name}", status.failures)
 
 
 class LoadMetrics:
@@ -91,9 +104,3 @@ class GatewayMetrics:
         for endpoint, cache in self._caches().items():
             self._hits.tell(endpoint, cache.hits)
             self._asked.tell(endpoint, cache.rows)
-
-    async def for_ever(self) -> None:
-        """Tell once a period, until cancelled."""
-        while True:
-            self.tell()
-            await asyncio.sleep(PERIOD_S)

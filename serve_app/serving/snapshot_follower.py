@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from serve_app.control.gateways import Acknowledged
 from serve_app.core.ports import StateStore
@@ -11,10 +10,11 @@ from serve_app.core.snapshot import Snapshot
 from serve_app.errors import ServeError
 from serve_app.serving.control import WATCH_S
 from serve_app.serving.control_client import control_handle
-from serve_app.serving.messages import told
+from serve_app.serving.messages import words_for_outside
 
 FIRST_WAIT_S = 3.0
 PAUSE_S = 0.25
+LONGEST_PAUSE_S = WATCH_S
 logger = logging.getLogger("serve_app.gateway")
 
 
@@ -22,7 +22,9 @@ class SnapshotFollower:
     """Pulls the snapshot at start, then waits for the next one, for ever.
 
     `replica` is the name under which this gateway tells control what it answers under, `loaded`
-    gives the digests of the versions that it computes itself.
+    gives the digests of the versions that it computes itself, `failing` what of its background
+    work fails now. A snapshot that cannot be applied is tried again, ever later, until it can
+    be or a newer one comes; the one before it answers meanwhile.
     """
 
     def __init__(
@@ -32,63 +34,82 @@ class SnapshotFollower:
         *,
         replica: str,
         loaded: Callable[[], Mapping[str, str]],
+        failing: Callable[[], list[str]],
     ) -> None:
         self._store = store
         self._apply = apply
         self._replica = replica
         self._loaded = loaded
+        self._failing = failing
         self._seen = 0
         self._applied = 0
         self._trouble: str | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._pending: Snapshot | None = None
+        self._pause_s = PAUSE_S
 
     async def start(self) -> None:
-        """Apply the last snapshot that anybody knows, then follow control.
+        """Apply the last snapshot that anybody knows.
 
         The store answers even while control is down; control, once it is reached, says
         what has changed since.
         """
         try:
-            kept = await asyncio.to_thread(self._store.latest)
+            stored = await asyncio.to_thread(self._store.latest)
         except ServeError as error:
             logger.warning(error.message)
-            kept = None
-        if kept is not None:
-            await self._take(kept)
+            stored = None
+        if stored is not None:
+            await self._take(Snapshot.from_json(stored))
         try:
             async with asyncio.timeout(FIRST_WAIT_S):
-                await self._take(await control_handle().options(method_name="snapshot").remote())
+                body = await control_handle().options(method_name="snapshot").remote()
         except Exception as error:  # noqa: BLE001 - whatever it is, the gateway starts without
             logger.warning("control does not answer yet", extra={"why": type(error).__name__})
-        self._task = asyncio.get_running_loop().create_task(self._follow())
+            return
+        await self._take(Snapshot.from_json(body))
 
-    async def _follow(self) -> None:
-        watching = control_handle().options(method_name="watch")
+    async def follow(self) -> None:
+        """Wait for the next snapshot and apply it, for ever."""
+        watch = control_handle().options(method_name="watch")
         while True:
+            wait_s = WATCH_S if self._pending is None else self._pause_s
             try:
-                body = await watching.remote(self._seen, WATCH_S, self._acknowledged())
-                if body is not None:
-                    await self._take(body)
+                body = await watch.remote(self._seen, wait_s, self._acknowledged())
             except Exception as error:  # noqa: BLE001 - control is away: the last snapshot stands
                 logger.info("control is away", extra={"why": type(error).__name__})
                 await asyncio.sleep(PAUSE_S)
+                continue
+            if body is not None:
+                await self._take(Snapshot.from_json(body))
+            elif self._pending is not None:
+                await self._try(self._pending)
 
     def _acknowledged(self) -> Acknowledged:
-        return Acknowledged(self._replica, self._applied, self._trouble, self._loaded())
+        return Acknowledged(
+            self._replica,
+            self._applied,
+            self._trouble,
+            self._loaded(),
+            tuple(self._failing()),
+        )
 
-    async def _take(self, body: Mapping[str, Any]) -> None:
-        snapshot = Snapshot.from_json(body)
+    async def _take(self, snapshot: Snapshot) -> None:
         if snapshot.version <= self._seen:
             return
+        self._seen, self._pause_s = snapshot.version, PAUSE_S
+        await self._try(snapshot)
+
+    async def _try(self, snapshot: Snapshot) -> None:
         try:
             await self._apply(snapshot)
-            self._applied, self._trouble = snapshot.version, None
-        except ServeError as error:
-            # A snapshot that cannot be applied must not take the one that works away.
-            self._trouble = told(error)
+        except Exception as error:
+            self._trouble = words_for_outside(error)
+            self._pending = snapshot
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
             logger.error(
-                "a snapshot cannot be applied",
+                "a snapshot cannot be applied, and is tried again",
                 exc_info=error,
-                extra={"snapshot": snapshot.version},
+                extra={"snapshot": snapshot.version, "again_in_s": self._pause_s},
             )
-        self._seen = snapshot.version
+            return
+        self._applied, self._trouble, self._pending = snapshot.version, None, None

@@ -67,6 +67,14 @@ def not_in_effect(
     return missing
 
 
+def failing_work(status: Mapping[str, Any]) -> list[str]:
+    """The background work of control and gateways that fails now, and why."""
+    failing = [f"control: {problem}" for problem in status.get("failing", ())]
+    for replica, gateway in sorted(status.get("gateways", {}).items()):
+        failing += [f"gateway {replica[:_ID_CHARACTERS]}: {one}" for one in gateway["failing"]]
+    return failing
+
+
 def _with_reason(version: str, reasons: Mapping[str, str]) -> str:
     return f"{version} ({reasons[version]})" if version in reasons else version
 
