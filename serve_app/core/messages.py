@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.columns import Array
 from serve_app.core.signature import Output
 
@@ -67,6 +68,7 @@ class Request:
     label: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
+    caller: Caller = ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from serve_app.core.messages import RAW_SCORES, Payload, RawColumns, Request, Re
 from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
 from serve_app.core.ports import Clock, Ids
 from serve_app.core.refusals import moved
-from serve_app.engine.stages import Stage, Stages
+from serve_app.engine.stages import Resolved, Stage, Stages
 from serve_app.errors import RowsRefused
 
 logger = logging.getLogger("serve_app.predict")
@@ -50,8 +50,11 @@ class Predictor:
         self._stages = stages
         self._counts = {name: self.counts(name) for name in stages.endpoints}
 
-    async def predict(self, request: Request) -> Response:
+    async def predict(self, request: Request, resolved: Resolved | None = None) -> Response:
         """Route, validate, look up, preprocess, ask, combine.
+
+        `resolved` is the endpoint where somebody has looked it up already: one look-up travels
+        with a request, so that it is answered under the snapshot that decoded it.
 
         Raises:
             NotFound: no such endpoint or version.
@@ -60,12 +63,13 @@ class Predictor:
             Unavailable: nobody could answer in time.
             ServerFault: a model failed.
         """
-        stages = self._stages
-        stage = stages.endpoint(request.endpoint)
-        counts = self._counts[stage.spec.name]
+        if resolved is None:
+            resolved = Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
+        stage = resolved.stage
+        counts = self._counts.get(stage.spec.name) or Counts()
         started = self._sources.clock()
         try:
-            response = await self._answered(stages, stage, request, started)
+            response = await self._answered(resolved, request, started)
         except BaseException:
             counts.add_failed(self._sources.clock() - started)
             raise
@@ -75,9 +79,8 @@ class Predictor:
             _log(response, took_s)
         return response
 
-    async def _answered(
-        self, stages: Stages, stage: Stage, request: Request, started: float
-    ) -> Response:
+    async def _answered(self, resolved: Resolved, request: Request, started: float) -> Response:
+        stage = resolved.stage
         deadline = started + _timeout_s(stage, request)
         plan = stage.plan(request)
         given, rows = _modelled(stage, request.payload), request.payload.rows
@@ -101,7 +104,7 @@ class Predictor:
         return Response(
             request=request,
             prediction_id=self._sources.ids(),
-            snapshot_version=stages.version,
+            snapshot_version=resolved.snapshot,
             answer=answer,
             labels=stage.labels,
             warnings=warnings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from serve_app.core.cache import Cache
 from serve_app.core.columns import Columns
@@ -16,7 +16,7 @@ from serve_app.core.reference import number_of
 from serve_app.core.schema import Schema
 from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint
-from serve_app.errors import InvalidInput, NotFound
+from serve_app.errors import InvalidInput, NotFound, NotReady
 
 Prepare = Callable[[Columns, float], Awaitable[Columns]]
 Ask = Callable[[Plan, Columns, float], Awaitable[Answer]]
@@ -110,6 +110,13 @@ class Stage:
         raise NotFound(msg, known=known, endpoint=self.spec.name, version=named[:80])
 
 
+class Resolved(NamedTuple):
+    """The endpoint that a request asks, and the number of the snapshot that it was looked up in."""
+
+    stage: Stage
+    snapshot: int
+
+
 @dataclass(frozen=True, slots=True)
 class Stages:
     """All endpoints under one snapshot."""
@@ -127,7 +134,10 @@ class Stages:
 
         Raises:
             NotFound: there is none, or without a name several; names those that exist.
+            NotReady: no snapshot has arrived yet, so that nobody knows.
         """
+        if not self.version:
+            raise NotReady("no snapshot has arrived from control yet")
         if name is None:
             return self._only()
         stage = self.endpoints.get(name)

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
 from serve_app.gateway import native_pages
-from serve_app.gateway.context import Effect, Keep, Settings, GatewayContext
+from serve_app.gateway.context import Effect, GatewayContext, Keep, Settings
 from serve_app.gateway.graphql.endpoint import GraphQL
 from serve_app.gateway.profile import SENT, Spoken
 from serve_app.gateway.profiles import (

@@ -16,6 +16,7 @@ from serve_app.engine.stages import Stage, Stages
 from serve_app.errors import NotReady
 from serve_app.gateway import errors
 from serve_app.gateway import versions as numbers
+from serve_app.gateway.entrance import Entrance
 from serve_app.protocols.dialect import Words, in_common_words
 
 Keep = Callable[[Feedback], Awaitable[Outcome]]
@@ -56,6 +57,11 @@ class GatewayContext:
     refuse: Words = in_common_words
     keep: Keep | None = None
     effect: Effect | None = None
+
+    @property
+    def entrance(self) -> Entrance:
+        """Where requests come in."""
+        return Entrance(self.predictor, default_endpoint=self.settings.default_endpoint)
 
     @property
     def stages(self) -> Stages:

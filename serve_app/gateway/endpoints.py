@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
-from serve_app.core.messages import Request, Response
+from serve_app.core.messages import Response
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
-from serve_app.errors import InvalidInput
 from serve_app.gateway import bodies, compression, errors, versions
 from serve_app.gateway.context import GatewayContext, headers_of
 from serve_app.protocols.bodies import column_names
@@ -25,13 +24,12 @@ class Predictions:
     def __init__(
         self, context: GatewayContext, dialect: Dialect, refuse: Words | None = None
     ) -> None:
-        self._predictor = context.predictor
+        self._entrance = context.entrance
         self._offload = context.predictor.offload
         self._dialect = dialect
         self._refuse = refuse or dialect.refuse
         self._max_body_bytes = context.settings.max_body_bytes
         self._max_rows = context.settings.max_rows
-        self._default = context.settings.default_endpoint
         self._compress_above = context.settings.compress_above_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +39,7 @@ class Predictions:
         try:
             if scope["method"] == "GET":
                 receive = bodies.of_query(scope, headers)
-            response = await self._predict(scope["path_params"], receive, headers, request_id)
+            response = await self._predict(scope["path_params"], receive, headers)
             if response.request.payload.rows < LARGE_ROWS:
                 reply = self._dialect.encode(response)
             else:
@@ -61,15 +59,15 @@ class Predictions:
         parameters: Mapping[str, str],
         receive: Receive,
         headers: dict[str, str],
-        request_id: str,
     ) -> Response:
         target = self._dialect.target(headers)
-        name = parameters.get("endpoint") or target.endpoint or self._default
-        version = versions.named(parameters) or target.version
-        stage = self._predictor.stages.endpoint(name, version)
-        if version is not None:
-            # A body is not looked at where nobody is there to answer it.
-            stage.versions(version)
+        admitted = self._entrance.admit(
+            headers,
+            parameters.get("endpoint") or target.endpoint,
+            versions.named(parameters) or target.version,
+            label=parameters.get("label"),
+        )
+        stage = admitted.stage
         body = await bodies.read(
             receive,
             headers,
@@ -86,36 +84,7 @@ class Predictions:
             payload = await self._offload.run(self._dialect.decode, call)
         if call.knows_no_names:
             payload = replace(payload, columns=column_names.placed(payload.columns, call))
-        return await self._predictor.predict(
-            Request(
-                endpoint=stage.spec.name,
-                payload=payload,
-                id=request_id,
-                version=version,
-                label=parameters.get("label"),
-                headers=headers,
-                timeout_s=timeout_s(headers),
-            )
-        )
-
-
-def timeout_s(headers: dict[str, str]) -> float | None:
-    """The time that the client gives, in seconds; it can only shorten the endpoint's.
-
-    Raises:
-        InvalidInput: it is not a number above 0.
-    """
-    given = headers.get("x-timeout-s")
-    if given is None:
-        return None
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0.0
-    if not seconds > 0:
-        msg = f"the header x-timeout-s must be a number of seconds above 0, got {given[:40]!r}"
-        raise InvalidInput(msg)
-    return seconds
+        return await self._entrance.predict(admitted, payload)
 
 
 def _marks(response: Response, reply: Reply) -> list[tuple[bytes, bytes]]:

@@ -64,8 +64,8 @@ class FeedbackPath:
             said = spoken.decode(body, headers)
         else:
             said = await offload.run(spoken.decode, body, headers)
-        name = request.path_params.get("endpoint") or said.endpoint or settings.default_endpoint
-        stage = context.stages.endpoint(name)
+        name = request.path_params.get("endpoint") or said.endpoint
+        stage = context.entrance.admit(headers, name).stage
         if stage.several is not None:
             check_truth(said.truth_json, stage.several)
         feedback = said.of(stage.spec.name, request_id)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app.core.ports import Ids
+from serve_app.gateway.entrance import is_request_id
 
 REQUEST_ID = b"x-request-id"
 # Headers that Ray Serve obeys: a stranger could switch off time limits with them.
@@ -23,7 +23,6 @@ UNTRUSTED = frozenset(
 # Nothing here depends on noticing a disconnect: work is bounded by its deadline. Without
 # it, Serve awaits the application directly instead of starting two tasks per request.
 UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
-_FIT = re.compile(rb"^[A-Za-z0-9._:/+=@-]{1,128}$")
 
 
 class Edge:
@@ -41,7 +40,7 @@ class Edge:
             kept = [
                 (name, value)
                 for name, value in scope["headers"]
-                if name not in UNTRUSTED and (name != REQUEST_ID or _FIT.match(value))
+                if name not in UNTRUSTED and (name != REQUEST_ID or is_request_id(value))
             ]
             kept.append(UNWATCHED)
             scope["headers"] = kept

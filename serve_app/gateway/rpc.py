@@ -15,13 +15,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from serve_app import __version__, errors
-from serve_app.core.messages import Payload, Request
+from serve_app.core.messages import Payload
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
 from serve_app.gateway import errors as refusals
 from serve_app.gateway.context import Settings
+from serve_app.gateway.entrance import Entrance
 from serve_app.protocols.oip import grpc_messages as oip_grpc
 from serve_app.protocols.oip import messages as oip_messages
 from serve_app.protocols.oip import outputs as oip_outputs
@@ -59,7 +60,7 @@ class InferenceService:
     def __init__(self, predictor: Predictor, settings: Settings, *, ids: Ids) -> None:
         self._predictor = predictor
         self._settings = settings
-        self._ids = ids
+        self._entrance = Entrance(predictor, ids=ids)
         self._phrase = oip_words.phrase(settings.server_name)
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -193,20 +194,14 @@ class InferenceService:
         raise errors.ClientError(oip_triton.NOT_SHARED)
 
     async def _infer(self, request: Any, context: Any) -> Any:
-        version = request.model_version or None
-        stage = self._predictor.stages.endpoint(request.model_name, version)
-        payload = await self._decoded(request, stage)
-        headers = _headers(context)
-        response = await self._predictor.predict(
-            Request(
-                endpoint=stage.spec.name,
-                payload=payload,
-                id=headers.get("x-request-id") or self._ids(),
-                version=version,
-                headers=headers,
-                timeout_s=context.time_remaining(),
-            )
+        admitted = self._entrance.admit(
+            _headers(context),
+            request.model_name,
+            request.model_version or None,
+            timeout_s=context.time_remaining(),
         )
+        payload = await self._decoded(request, admitted.stage)
+        response = await self._entrance.predict(admitted, payload)
         if payload.rows < LARGE_ROWS:
             return oip_grpc.encode(response)
         return await self._predictor.offload.run(oip_grpc.encode, response)

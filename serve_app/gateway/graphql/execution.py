@@ -15,18 +15,19 @@ from typing import Any, NamedTuple
 
 from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, print_schema, validate
 
-from serve_app.core.messages import Payload, Request, Response
+from serve_app.core.messages import Payload, Response
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stages
 from serve_app.errors import ClientError, NotReady, TooLarge
+from serve_app.gateway.entrance import Admitted, Entrance
 from serve_app.gateway.errors import STATUS, log, nearest
 from serve_app.gateway.graphql import errors as graphql_errors
 from serve_app.gateway.graphql.request import Asked
 from serve_app.protocols.graphql import schema as graphql_schema
 from serve_app.protocols.graphql.limits import Limits, parsed
 
-Predict = Callable[[Request], Coroutine[Any, Any, Response]]
+Predict = Callable[[Admitted, Payload], Coroutine[Any, Any, Response]]
 # Each is held while the models of its document compute.
 _THREADS = 4
 _KEPT_DOCUMENTS = 64
@@ -52,6 +53,7 @@ class Documents:
 
     def __init__(self, predictor: Predictor, max_rows: int, limits: Limits | None = None) -> None:
         self._predictor = predictor
+        self._entrance = Entrance(predictor)
         self._max_rows = max_rows
         self._limits = limits or Limits()
         self._standing = _Standing(Stages())
@@ -74,10 +76,12 @@ class Documents:
         if wrong:
             return _executed(ExecutionResult(None, wrong), asked.request_id)
         if not asked.large:
-            asking = _Asking(self._predictor.predict, standing.stages, asked, self._max_rows)
+            asking = _Asking(
+                self._entrance, self._entrance.predict, standing.stages, asked, self._max_rows
+            )
             return _executed(await _result(standing, document, asking), asked.request_id)
-        predict = _from_elsewhere(self._predictor.predict, asyncio.get_running_loop())
-        asking = _Asking(predict, standing.stages, asked, self._max_rows)
+        predict = _from_elsewhere(self._entrance.predict, asyncio.get_running_loop())
+        asking = _Asking(self._entrance, predict, standing.stages, asked, self._max_rows)
 
         def executed() -> Executed:
             return _executed(asyncio.run(_result(standing, document, asking)), asked.request_id)
@@ -147,8 +151,9 @@ async def _result(standing: _Standing, document: DocumentNode, asking: _Asking) 
 def _from_elsewhere(predict: Predict, loop: asyncio.AbstractEventLoop) -> Predict:
     """The same, for callers in the event loop of another thread."""
 
-    async def predicted(request: Request) -> Response:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(predict(request), loop))
+    async def predicted(admitted: Admitted, payload: Payload) -> Response:
+        call = asyncio.run_coroutine_threadsafe(predict(admitted, payload), loop)
+        return await asyncio.wrap_future(call)
 
     return predicted
 
@@ -156,8 +161,11 @@ def _from_elsewhere(predict: Predict, loop: asyncio.AbstractEventLoop) -> Predic
 class _Asking:
     """What the fields of one document ask: `graphql_schema.Asks`."""
 
-    def __init__(self, predict: Predict, stages: Stages, asked: Asked, max_rows: int) -> None:
+    def __init__(
+        self, entrance: Entrance, predict: Predict, stages: Stages, asked: Asked, max_rows: int
+    ) -> None:
         self.asked = asked
+        self._entrance = entrance
         self._predict = predict
         self._stages = stages
         self._max_rows = max_rows
@@ -172,17 +180,8 @@ class _Asking:
         self._rows += payload.rows
         if self._rows > self._max_rows:
             raise _too_many(self._rows, self._max_rows)
-        asked = self.asked
-        return await self._predict(
-            Request(
-                endpoint=endpoint,
-                payload=payload,
-                id=asked.request_id,
-                version=version,
-                headers=asked.headers,
-                timeout_s=asked.timeout_s,
-            )
-        )
+        admitted = self._entrance.admit(self.asked.headers, endpoint, version, stages=self._stages)
+        return await self._predict(admitted, payload)
 
 
 def _too_many(rows: int, max_rows: int) -> TooLarge:

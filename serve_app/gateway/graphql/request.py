@@ -12,7 +12,7 @@ from serve_app.core.offload import LARGE_BYTES, Offload
 from serve_app.core.violations import told
 from serve_app.errors import BadEncoding, TooLarge
 from serve_app.gateway import bodies
-from serve_app.gateway.endpoints import timeout_s
+from serve_app.gateway.entrance import timeout_of
 from serve_app.protocols.bodies import json_body
 
 JSON = "application/json"
@@ -77,7 +77,7 @@ async def read(
         raise BadEncoding(msg, key="operationName")
     json_body.members(document, "extensions")
     variables = json_body.members(document, "variables")
-    return Asked(query, variables, operation or None, headers, timeout_s(headers), large)
+    return Asked(query, variables, operation or None, headers, timeout_of(headers), large)
 
 
 def _in_address(address: bytes, max_bytes: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from serve_app import __version__
 from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError, NotPermitted
 from serve_app.gateway import bodies, docs
-from serve_app.gateway.context import Settings, GatewayContext, headers_of, json
+from serve_app.gateway.context import GatewayContext, Settings, headers_of, json
 from serve_app.gateway.native_pages import document
 from serve_app.gateway.openapi.data_plane import data_plane
 from serve_app.gateway.profile import Profile, Spoken

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from serve_app.gateway.context import Settings, GatewayContext, json
+from serve_app.gateway.context import GatewayContext, Settings, json
 from serve_app.gateway.profile import Profile, Spoken
 from serve_app.gateway.profiles.redirects import Redirects
 from serve_app.protocols.dialects import vertex

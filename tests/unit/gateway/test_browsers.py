@@ -7,7 +7,7 @@ import re
 import pytest
 
 from serve_app.gateway import browsers
-from serve_app.gateway.context import Settings, GatewayContext
+from serve_app.gateway.context import GatewayContext, Settings
 from serve_app.gateway.profiles import profiles
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

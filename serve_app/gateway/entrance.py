@@ -1,0 +1,135 @@
+"""The one front door: what arrives in any protocol becomes a request of the engine's here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from serve_app.core.caller import ANONYMOUS, Caller
+from serve_app.core.messages import Payload, Request, Response
+from serve_app.core.ports import Ids
+from serve_app.engine.predict import Predictor
+from serve_app.engine.stages import Resolved, Stage, Stages
+from serve_app.errors import InvalidInput
+
+REQUEST_ID = "x-request-id"
+TIMEOUT = "x-timeout-s"
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What is known of a request before its body is read.
+
+    The stage that `resolved` holds decodes, answers and encodes, whatever snapshot comes
+    meanwhile. `timeout_s` is the time that the client gives, where it gives one.
+    """
+
+    resolved: Resolved
+    request_id: str
+    headers: Mapping[str, str]
+    caller: Caller = ANONYMOUS
+    version: str | None = None
+    label: str | None = None
+    timeout_s: float | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """The endpoint that is asked."""
+        return self.resolved.stage
+
+    def with_payload(self, payload: Payload) -> Request:
+        """The request, once its body is decoded."""
+        return Request(
+            endpoint=self.resolved.stage.spec.name,
+            payload=payload,
+            id=self.request_id,
+            version=self.version,
+            label=self.label,
+            headers=self.headers,
+            timeout_s=self.timeout_s,
+            caller=self.caller,
+        )
+
+
+class Entrance:
+    """Admits requests to the endpoints of a predictor.
+
+    `default_endpoint` is asked where nothing names one; `ids` draws an id for requests that
+    come without one that fits.
+    """
+
+    def __init__(
+        self, predictor: Predictor, *, default_endpoint: str | None = None, ids: Ids | None = None
+    ) -> None:
+        self._predictor = predictor
+        self._default_endpoint = default_endpoint
+        self._ids = ids
+
+    def admit(
+        self,
+        headers: Mapping[str, str],
+        endpoint: str | None,
+        version: str | None = None,
+        *,
+        label: str | None = None,
+        timeout_s: float | None = None,
+        stages: Stages | None = None,
+    ) -> Admitted:
+        """Find who is asked and for how long; `stages` are those of a snapshot already chosen.
+
+        Raises:
+            NotFound: no such endpoint or version.
+            NotReady: no snapshot has arrived yet.
+            InvalidInput: the header `x-timeout-s` is no time.
+        """
+        stages = self._predictor.stages if stages is None else stages
+        stage = stages.endpoint(endpoint or self._default_endpoint, version)
+        if version is not None:
+            # A body is not looked at where nobody is there to answer it.
+            stage.versions(version)
+        return Admitted(
+            Resolved(stage, stages.version),
+            self.request_id(headers),
+            headers,
+            ANONYMOUS,
+            version,
+            label,
+            timeout_of(headers) if timeout_s is None else timeout_s,
+        )
+
+    async def predict(self, admitted: Admitted, payload: Payload) -> Response:
+        """The answer to an admitted request; raises as `Predictor.predict` does."""
+        return await self._predictor.predict(admitted.with_payload(payload), admitted.resolved)
+
+    def request_id(self, headers: Mapping[str, str]) -> str:
+        """The id that a request came with, or a new one where there is none that fits."""
+        given = headers.get(REQUEST_ID, "")
+        if is_request_id(given.encode()):
+            return given
+        return "" if self._ids is None else self._ids()
+
+
+def is_request_id(value: bytes) -> bool:
+    """Whether a client may call its request so: short, of letters, digits and `._:/+=@-`."""
+    return _REQUEST_ID.fullmatch(value) is not None
+
+
+def timeout_of(headers: Mapping[str, str]) -> float | None:
+    """The time that the client gives, in seconds; it can only shorten the endpoint's.
+
+    Raises:
+        InvalidInput: it is not a number above 0.
+    """
+    given = headers.get(TIMEOUT)
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        msg = f"the header x-timeout-s must be a number of seconds above 0, got {given[:40]!r}"
+        raise InvalidInput(msg)
+    return seconds
