@@ -248,10 +248,10 @@ class RpcServer:
         for name in ("", oip_messages.SERVICE):
             await self.health.set(name, state)
 
-    async def stop(self) -> None:
+    async def stop(self, grace_s: float | None = GRACE_S) -> None:
         """Say that no more requests are taken, and end once those on their way are answered."""
         await self.health.enter_graceful_shutdown()
-        await self.server.stop(GRACE_S)
+        await self.server.stop(grace_s)
 
 
 async def serve(service: InferenceService, address: str, max_body_bytes: int) -> RpcServer:
