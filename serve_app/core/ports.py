@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Prediction, Request
 from serve_app.core.plan import Plan
+from serve_app.core.record import Record
 
 
 class Model(Protocol):
@@ -48,6 +49,14 @@ class Models(Protocol):
 
     async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
         """Ask one version to transform."""
+        ...
+
+
+class Recorder(Protocol):
+    """Is given what happened to each request that reached an endpoint."""
+
+    def record(self, record: Record) -> None:
+        """Take the record of a request. It must not wait, and never raises."""
         ...
 
 

@@ -6,14 +6,17 @@ import logging
 from dataclasses import dataclass
 
 from serve_app.core.cache import Found, NoCache
-from serve_app.core.counts import Counts
+from serve_app.core.columns import Columns
 from serve_app.core.messages import RAW_SCORES, Payload, RawColumns, Request, Response
 from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
-from serve_app.core.ports import Clock, Ids
+from serve_app.core.plan import Plan
+from serve_app.core.ports import Clock, Ids, Recorder
+from serve_app.core.record import Record
 from serve_app.core.refusals import moved
 from serve_app.engine.liveness import IsAlive, always, can_answer
 from serve_app.engine.stages import Resolved, Stage, Stages
 from serve_app.errors import RowsRefused
+from serve_app.monitoring.counting import Counting
 
 logger = logging.getLogger("serve_app.predict")
 _NO_CACHE = NoCache()
@@ -38,16 +41,15 @@ class Predictor:
         ids: Ids,
         offload: Offload = IN_PLACE,
         is_alive: IsAlive = always,
+        counting: Counting | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.offload = offload
+        self.counting = counting or Counting()
+        self._recorders = (self.counting,) if recorder is None else (self.counting, recorder)
         self._is_alive = is_alive
         self._sources = _Sources(clock, ids)
         self._stages = Stages()
-        self._counts: dict[str, Counts] = {}
-
-    def counts(self, endpoint: str) -> Counts:
-        """What was asked of an endpoint in this process."""
-        return self._counts.get(endpoint) or Counts()
 
     @property
     def stages(self) -> Stages:
@@ -76,7 +78,7 @@ class Predictor:
     def swap(self, stages: Stages) -> None:
         """Answer every later request under these stages; those on their way stay as they are."""
         self._stages = stages
-        self._counts = {name: self.counts(name) for name in stages.endpoints}
+        self.counting.keep(stages.endpoints.keys())
 
     async def predict(self, request: Request, resolved: Resolved | None = None) -> Response:
         """Route, validate, look up, preprocess, ask, combine.
@@ -93,29 +95,28 @@ class Predictor:
         """
         if resolved is None:
             resolved = Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
-        stage = resolved.stage
-        counts = self._counts.get(stage.spec.name) or Counts()
-        started = self._sources.clock()
+        started_s = self._sources.clock()
+        progress = _Progress()
         try:
-            response = await self._answered(resolved, request, started)
-        except BaseException:
-            counts.add_failed(self._sources.clock() - started)
+            response = await self._answered(resolved, request, started_s, progress)
+        except BaseException as error:
+            self._record(request, resolved, started_s, progress, error=error)
             raise
-        took_s = self._sources.clock() - started
-        counts.add(request.payload.rows, took_s)
-        if logger.isEnabledFor(logging.DEBUG):
-            _log(response, took_s)
+        self._record(request, resolved, started_s, progress, response=response)
         return response
 
-    async def _answered(self, resolved: Resolved, request: Request, started: float) -> Response:
+    async def _answered(
+        self, resolved: Resolved, request: Request, started_s: float, progress: _Progress
+    ) -> Response:
         stage = resolved.stage
-        deadline = started + _timeout_s(stage, request)
-        plan = stage.plan(request)
+        deadline = started_s + _timeout_s(stage, request)
+        plan = progress.plan = stage.plan(request)
         given, rows = _modelled(stage, request.payload), request.payload.rows
         if rows * len(stage.names) < LARGE_CELLS:
             columns, warnings = stage.schema.validate(given, rows)
         else:
             columns, warnings = await self.offload.run(stage.schema.validate, given, rows)
+        progress.columns = columns
         scored = request.payload.method == RAW_SCORES
         # What a cache remembers has no scores, and few ask for them.
         cache = _NO_CACHE if scored else stage.cache
@@ -140,6 +141,45 @@ class Predictor:
             several=stage.several,
         )
 
+    def _record(
+        self,
+        request: Request,
+        resolved: Resolved,
+        started_s: float,
+        progress: _Progress,
+        *,
+        response: Response | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Hand on what happened to a request, whatever it was."""
+        record = Record(
+            request,
+            resolved.stage.spec.name,
+            resolved.snapshot,
+            started_s,
+            self._sources.clock() - started_s,
+            None if response is None else response.prediction_id,
+            progress.plan,
+            progress.columns,
+            None if response is None else response.answer,
+            None if response is None else response.cached_rows,
+            error,
+        )
+        for recorder in self._recorders:
+            recorder.record(record)
+        if logger.isEnabledFor(logging.DEBUG):
+            _log(record)
+
+
+class _Progress:
+    """How far a request has come, for the record of those that fail on the way."""
+
+    __slots__ = ("columns", "plan")
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self.columns: Columns | None = None
+
 
 def _of_the_request(error: RowsRefused, found: Found) -> RowsRefused:
     """A refusal by the row of the request, of which models are not asked what a cache knows."""
@@ -147,17 +187,18 @@ def _of_the_request(error: RowsRefused, found: Found) -> RowsRefused:
     return error if row is None or not found.hits else moved(error, found.row(row))
 
 
-def _log(response: Response, took_s: float) -> None:
+def _log(record: Record) -> None:
     logger.debug(
         "predicted",
         extra={
-            "endpoint": response.request.endpoint,
-            "request_id": response.request.id,
-            "prediction_id": response.prediction_id,
-            "variants": response.answer.variants,
-            "snapshot": response.snapshot_version,
-            "rows": response.request.payload.rows,
-            "duration_ms": round(took_s * 1000, 3),
+            "endpoint": record.endpoint,
+            "request_id": record.request.id,
+            "prediction_id": record.prediction_id,
+            "variants": () if record.answer is None else record.answer.variants,
+            "outcome": record.outcome,
+            "snapshot": record.snapshot,
+            "rows": record.request.payload.rows,
+            "duration_ms": round(record.took_s * 1000, 3),
         },
     )
 

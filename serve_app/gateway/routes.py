@@ -10,12 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app.errors import ClientError, NoSuchPath
 from serve_app.gateway import browsers
 from serve_app.gateway.context import GatewayContext
 from serve_app.protocols.dialect import in_common_words
+
+_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 class _Bare(StringConvertor):
@@ -89,7 +91,7 @@ class Mounted(BaseRoute):
         found = self.find(path)
         assert found is not None  # noqa: S101 - it matched
         scope["root_path"] = scope.get("root_path", "") + _first_part(path)
-        await found(scope, receive, send)
+        await found.answer(scope, receive, send)
 
 
 class GatewayApp:
@@ -105,6 +107,7 @@ class GatewayApp:
         context: GatewayContext,
         mounted: Mapping[str, GatewayApp] | None = None,
     ) -> None:
+        self._counting = context.predictor.counting
         self._predictions = tuple(predictions)
         self.mounted = dict(mounted or {})
         self._below = Mounted(self.mounted)
@@ -124,7 +127,18 @@ class GatewayApp:
         return self._pages.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, and count the answer by the class of its status."""
+        counting = self._counting
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                counting.add_response("http", _CLASSES[message["status"] // 100])
+            await send(message)
+
+        await self.answer(scope, receive, counted)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request that somebody else counts."""
         if scope["type"] == "http" and scope["method"] == "POST":
             path = _path(scope)
             if self._below.find(path) is not None:
@@ -145,7 +159,7 @@ class GatewayApp:
             other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
             there = {**scope, "path": scope.get("root_path", "") + other}
             if any(route.matches(there)[0] is not Match.NONE for route in self.routes):
-                await self(there, receive, send)
+                await self.answer(there, receive, send)
                 return
         await self.router.not_found(scope, receive, send)
 

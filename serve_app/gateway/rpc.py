@@ -105,17 +105,22 @@ class InferenceService:
         self, method: Callable[[Any, Any], Awaitable[Any]]
     ) -> Callable[[Any, Any], Awaitable[Any]]:
         """The method, whose errors become status codes and tell nothing of the inside."""
+        counting = self.predictor.counting
 
         async def call(request: Any, context: Any) -> Any:
             try:
-                return await method(request, context)
-            except errors.ServeError as error:
-                identity = _headers(context).get("x-request-id", "")
-                refusals.log(error, identity)
-                await context.abort(refusals.nearest(CODES, error), self._words(error, identity))
+                answer = await method(request, context)
             except Exception as error:  # noqa: BLE001 - whatever it is becomes a status
-                refusals.log(error, _headers(context).get("x-request-id", ""))
-                await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+                identity = self._entrance.request_id(_headers(context))
+                refusals.log(error, identity)
+                code, words = grpc.StatusCode.INTERNAL, "internal error"
+                if isinstance(error, errors.ServeError):
+                    code, words = refusals.nearest(CODES, error), self._words(error, identity)
+                counting.add_response("grpc", code.name)
+                await context.abort(code, words)
+            else:
+                counting.add_response("grpc", grpc.StatusCode.OK.name)
+                return answer
 
         return call
 
@@ -163,7 +168,7 @@ class InferenceService:
             oip_triton.statistics(
                 name,
                 stages.endpoint(name).versions(request.version or None),
-                self.predictor.counts(name),
+                self.predictor.counting.counts(name),
             )
             for name in names
         ]

@@ -18,6 +18,7 @@ from ray.util import metrics
 from serve_app.config import ScalingSettings
 from serve_app.core.scaling import Observed, Outgrown, Targets, Wanted, at_least, wanted
 from serve_app.errors import ConfigError
+from serve_app.monitoring.catalogue import WANTED_REPLICAS
 from serve_app.serving import scaling_records
 
 LOOK_S = 0.25
@@ -68,9 +69,7 @@ class ByLoad:
         self._schedule = self._settings.times()
         self._record = _Record()
         self._gauge = metrics.Gauge(
-            "serve_app_wanted_replicas",
-            "Replicas that the load asks for, before bounds and delays.",
-            ("application", "deployment"),
+            WANTED_REPLICAS.name, WANTED_REPLICAS.meaning, WANTED_REPLICAS.labels
         )
 
     def __call__(self, context: AutoscalingContext) -> tuple[int, dict[str, Any]]:

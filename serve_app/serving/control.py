@@ -22,12 +22,13 @@ from serve_app.engine.feedback import SqliteFeedback
 from serve_app.engine.load import load
 from serve_app.engine.state import SqliteState
 from serve_app.errors import ConfigError, ServeError
+from serve_app.monitoring import samples
 from serve_app.registry.store import Registry
 from serve_app.serving import logs, scaling_records
 from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import words_for_outside
-from serve_app.serving.metrics import PERIOD_S, TaskMetrics
+from serve_app.serving.metrics import PERIOD_S, MetricsExporter
 
 PROBE_PAUSE_S = 0.25
 WATCH_S = 30.0
@@ -55,7 +56,7 @@ class Control:
         self._looked: tuple[float, dict[str, str]] | None = None
         self._changed = asyncio.Condition()
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
-        self._task_metrics = TaskMetrics("control")
+        self._exporter = MetricsExporter()
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take the declared endpoints. Serve calls this at start and when they change.
@@ -221,7 +222,7 @@ class Control:
     async def _tell_metrics(self) -> None:
         """Tell once a period how often background work failed, until cancelled."""
         while True:
-            self._task_metrics.tell(self._tasks.statuses())
+            self._exporter.export(samples.of_tasks("control", self._tasks.statuses()))
             await asyncio.sleep(PERIOD_S)
 
     async def __del__(self) -> None:

@@ -7,6 +7,7 @@ import secrets
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from ray import serve
 
@@ -31,6 +32,8 @@ from serve_app.gateway.context import Settings
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
+from serve_app.monitoring import samples
+from serve_app.monitoring.counting import Counting
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.allocator import keep_freed
@@ -41,7 +44,7 @@ from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
-from serve_app.serving.metrics import PERIOD_S, GatewayMetrics, LoadMetrics, TaskMetrics
+from serve_app.serving.metrics import PERIOD_S, MetricsExporter
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
@@ -78,17 +81,19 @@ class Gateway(Scaled):
         )
         self._backlog = Backlog(self._replicas.counters, clock=clock)
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
-        self._task_metrics = TaskMetrics("gateway")
+        self._exporter = MetricsExporter()
+        self._load_name = "gateway"
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
         large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+        self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
         self._predictor = Predictor(
             clock=clock,
             ids=PredictionIds(),
             offload=Offload(large),
             is_alive=self._liveness.is_alive,
+            counting=self._counting,
         )
-        self._metrics = GatewayMetrics(self._counters, lambda: self._assembler.caches)
         self._grpc: rpc.RpcServer | None = None
         self._listeners = Listeners()
         self._follower = SnapshotFollower(
@@ -110,7 +115,6 @@ class Gateway(Scaled):
         keep_freed()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._loop_load = LoopLoad()
-        self._load_metrics = LoadMetrics("gateway")
         self._tasks.start("follow control", self._follower.follow)
         self._tasks.start("hand metrics over", self._tell_metrics)
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
@@ -153,8 +157,14 @@ class Gateway(Scaled):
     async def _tell_metrics(self) -> None:
         """Tell once a period what has grown, until cancelled."""
         while True:
-            self._metrics.tell()
-            self._task_metrics.tell(self._tasks.statuses())
+            self._exporter.export(
+                chain(
+                    samples.of_coalescers(self._counters()),
+                    samples.of_caches(self._assembler.caches),
+                    samples.of_tasks("gateway", self._tasks.statuses()),
+                    self._counting.samples(),
+                )
+            )
             await asyncio.sleep(PERIOD_S)
 
     async def _tell_backlog_for_ever(self) -> None:

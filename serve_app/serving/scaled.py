@@ -3,14 +3,17 @@
 from typing import Any
 
 from serve_app.core.workload import Load
+from serve_app.monitoring import samples
 from serve_app.serving.autoscaling import scaling_settings
-from serve_app.serving.metrics import LoadMetrics
+from serve_app.serving.metrics import MetricsExporter
 
 
 class Scaled:
     """The methods of a replica that Serve calls for its autoscaling."""
 
-    _load_metrics: LoadMetrics
+    _exporter: MetricsExporter
+    _load_name: str
+    """The version whose load this is, or `gateway`."""
 
     def _read_load(self) -> Load:
         """What the load was since the last reading."""
@@ -27,7 +30,7 @@ class Scaled:
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """How busy this replica was and how long work waited for it. Serve asks every so often."""
         load = self._read_load()
-        self._load_metrics.tell(load)
+        self._exporter.export(samples.of_load(self._load_name, load))
         return {
             "busy": load.busy,
             "waiting_requests": load.waiting_requests,

@@ -21,7 +21,7 @@ from serve_app.errors import ClientError, ConfigError, ModelFailed, ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.gc_tuning import collect_rarely
-from serve_app.serving.metrics import LoadMetrics
+from serve_app.serving.metrics import MetricsExporter
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.startup import explained
 
@@ -45,7 +45,8 @@ class Model(Scaled):
         # router and the autoscaler how many wait, and answer health checks.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._workload = Workload(clock=time.monotonic)
-        self._load_metrics = LoadMetrics(self._reference)
+        self._exporter = MetricsExporter()
+        self._load_name = self._reference
         logger.info("version loaded", extra={"version": self._reference})
 
     def _read_load(self) -> Load:

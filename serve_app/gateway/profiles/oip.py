@@ -198,7 +198,7 @@ class Pages:
     def _counted(self, stage: Stage) -> dict[str, Any]:
         name = stage.spec.name
         return oip_triton.statistics(
-            name, stage.versions(None), self._context.predictor.counts(name)
+            name, stage.versions(None), self._context.predictor.counting.counts(name)
         )
 
 

@@ -84,9 +84,8 @@ def _metrics(context: GatewayContext) -> Sequence[BaseRoute]:
 
     async def metrics(request: Request) -> Response:
         """What was asked of this replica."""
-        counts = (
-            (name, context.predictor.counts(name)) for name in sorted(context.stages.endpoints)
-        )
+        counting = context.predictor.counting
+        counts = ((name, counting.counts(name)) for name in sorted(context.stages.endpoints))
         wanted = request.query_params.getlist("name[]")
         text = torchserve_metrics.exposed(counts, labels, wanted)
         return Response(text, media_type=torchserve_metrics.MEDIA_TYPE)

@@ -34,6 +34,7 @@ ENDPOINTS = {
             "variants": [{"model": "logistic@1"}, {"model": "other@1"}],
         },
     },
+    "kept": {"route": {"kind": "single", "model": "logistic@1"}, "cache": {"rows": 1000}},
     "scaled": {
         "preprocess": {"model": "scaler@1"},
         "route": {"kind": "single", "model": "line@1"},
@@ -41,8 +42,19 @@ ENDPOINTS = {
 }
 
 
+class Records(list):
+    """Keeps every record."""
+
+    record = list.append
+
+
 @pytest.fixture
-def predictor(registry):
+def records():
+    return Records()
+
+
+@pytest.fixture
+def predictor(registry, records):
     """An engine whose models run in this process, at time 0 and by numbered ids."""
     numbers = itertools.count(1)
     local = LocalModels(
@@ -55,7 +67,7 @@ def predictor(registry):
     settings = ControlSettings.model_validate({"endpoints": ENDPOINTS})
     endpoints = declare(settings, registry.manifest).checked()
     assembler = Assembler(replicas=local, inline=local, clock=lambda: 0.0, draw=lambda: 0.0)
-    made = Predictor(clock=lambda: 0.0, ids=lambda: f"id-{next(numbers)}")
+    made = Predictor(clock=lambda: 0.0, ids=lambda: f"id-{next(numbers)}", recorder=records)
     made.swap(assembler.stages(Snapshot(7, "hash", endpoints)))
     return made
 
@@ -131,6 +143,37 @@ def test_a_clients_deadline_counts_when_it_is_the_shorter_one(predictor, frame):
     with pytest.raises(DeadlineExceeded):
         ask(predictor, "plain", frame, timeout_s=0.0)
     assert ask(predictor, "plain", frame, timeout_s=1e9).answer.variants == ("logistic@1",)
+
+
+def test_each_request_is_recorded_once_with_all_that_happened_to_it(predictor, frame, records):
+    ask(predictor, "plain", frame)
+    (record,) = records
+    assert (record.endpoint, record.snapshot, record.outcome) == ("plain", 7, "answered")
+    assert (record.request.id, record.prediction_id) == ("request-1", "id-1")
+    assert record.plan.variants == ("logistic@1",)
+    assert record.columns.rows == len(frame)
+    assert record.answer.variants == ("logistic@1",)
+    assert record.error is None
+
+
+def test_hits_of_a_cache_are_recorded_like_other_answers(predictor, frame, records):
+    ask(predictor, "kept", frame)
+    ask(predictor, "kept", frame)
+    assert [record.cached_rows for record in records] == [0, len(frame)]
+    assert {record.outcome for record in records} == {"answered"}
+
+
+def test_failures_are_recorded_as_far_as_they_came(predictor, frame, records):
+    with pytest.raises(InvalidInput):
+        ask(predictor, "plain", frame[["age"]])
+    with pytest.raises(DeadlineExceeded):
+        ask(predictor, "plain", frame, timeout_s=-1.0)
+    refused, late = records
+    assert (refused.outcome, refused.columns, refused.answer) == ("invalid_input", None, None)
+    assert refused.plan.variants == ("logistic@1",)
+    assert late.outcome == "deadline_exceeded"
+    assert late.columns.rows == len(frame)
+    assert late.prediction_id is None
 
 
 def test_nothing_is_logged_per_request_unless_it_is_asked_for(predictor, frame, caplog):

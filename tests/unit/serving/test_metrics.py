@@ -1,67 +1,61 @@
-"""What is told to Ray's metrics is what has grown since the last time."""
+"""What is handed to Ray's metrics is what has grown since the last time."""
 
-import numpy as np
 import pytest
 
-from serve_app.core.batcher import Counters
-from serve_app.core.cache import CacheLimits, RowCache
-from serve_app.core.columns import Columns
-from serve_app.core.plan import Plan
+from serve_app.monitoring.catalogue import BATCHES, BUSY, REFUSED, Sample
 from serve_app.serving import metrics
 
 
-class Recorded:
-    """Stands in for Ray's counter and gauge."""
-
-    told: dict = {}  # noqa: RUF012
+class Counter:
+    """Stands in for Ray's counter, which refuses to grow by nothing."""
 
     def __init__(self, name, description, tag_keys):
-        self.name = name
+        self.name, self.values = name, {}
+        MADE[name] = self
 
     def inc(self, value, tags):
-        key = (self.name, *tags.values())
-        self.told[key] = self.told.get(key, 0) + value
+        assert value > 0
+        key = tuple(tags.items())
+        self.values[key] = self.values.get(key, 0) + value
+
+
+class Gauge(Counter):
+    """Stands in for Ray's gauge."""
 
     def set(self, value, tags):
-        self.told[self.name, *tags.values()] = value
+        self.values[tuple(tags.items())] = value
+
+
+MADE: dict = {}
 
 
 @pytest.fixture
-def told(monkeypatch):
-    monkeypatch.setattr(Recorded, "told", {})
-    monkeypatch.setattr(metrics.metrics, "Counter", Recorded)
-    monkeypatch.setattr(metrics.metrics, "Gauge", Recorded)
-    return Recorded.told
+def exporter(monkeypatch):
+    MADE.clear()
+    monkeypatch.setattr(metrics.metrics, "Counter", Counter)
+    monkeypatch.setattr(metrics.metrics, "Gauge", Gauge)
+    return metrics.MetricsExporter()
 
 
-def test_totals_are_told_as_what_they_grew_by(told):
-    counters = {"a@1": Counters(calls=2, rows=10, requests=5, waited_s=0.5, largest_batch=7)}
-    made = metrics.GatewayMetrics(lambda: counters, dict)
-    made.tell()
-    made.tell()
-    counters["a@1"] = Counters(calls=3, rows=12, requests=6, waited_s=0.75, largest_batch=7)
-    made.tell()
-    assert told["serve_app_batches", "a@1"] == 3
-    assert told["serve_app_batch_rows", "a@1"] == 12
-    assert told["serve_app_batch_requests", "a@1"] == 6
-    assert told["serve_app_batch_wait_seconds", "a@1"] == 0.75
-    assert told["serve_app_largest_batch_rows", "a@1"] == 7
-    assert ("serve_app_refused", "a@1") not in told
+def test_totals_are_exported_as_what_they_grew_by(exporter):
+    for total in (2, 2, 5):
+        exporter.export([Sample(BATCHES, ("a@1",), total), Sample(REFUSED, ("a@1",), 0)])
+    assert MADE["serve_app_batches"].values == {(("version", "a@1"),): 5}
+    assert MADE["serve_app_refused"].values == {}
 
 
-def test_a_count_that_starts_anew_goes_on(told):
-    counters = {"a@1": Counters(calls=5)}
-    made = metrics.GatewayMetrics(lambda: counters, dict)
-    made.tell()
-    counters["a@1"] = Counters(calls=2)
-    made.tell()
-    assert told["serve_app_batches", "a@1"] == 7
+def test_a_count_that_starts_anew_goes_on(exporter):
+    for total in (5, 2):
+        exporter.export([Sample(BATCHES, ("a@1",), total)])
+    assert MADE["serve_app_batches"].values == {(("version", "a@1"),): 7}
 
 
-def test_hits_of_caches_are_told_by_endpoint(told):
-    cache = RowCache(CacheLimits(rows=5, ttl_s=5.0), clock=lambda: 0.0)
-    made = metrics.GatewayMetrics(dict, lambda: {"risk": cache})
-    cache.find(Plan(("a@1",)), Columns.from_block(("x",), np.zeros((3, 1))))
-    made.tell()
-    assert told["serve_app_cache_rows", "risk"] == 3
-    assert ("serve_app_cache_hits", "risk") not in told
+def test_gauges_are_exported_as_they_are(exporter):
+    for value in (0.9, 0.1):
+        exporter.export([Sample(BUSY, ("a@1",), value)])
+    assert MADE["serve_app_busy"].values == {(("version", "a@1"),): 0.1}
+
+
+def test_each_label_grows_for_itself(exporter):
+    exporter.export([Sample(BATCHES, ("a@1",), 1), Sample(BATCHES, ("b@1",), 4)])
+    assert sorted(MADE["serve_app_batches"].values.values()) == [1, 4]

@@ -7,13 +7,17 @@ from serve_app.errors import ConfigError
 from serve_app.serving.scaled import Scaled
 
 
-class Seen(list):
-    tell = list.append
+class Exported(dict):
+    """Remembers what was exported, by the name of the metric."""
+
+    def export(self, samples):
+        self.update({(one.metric.name, *one.labels): one.value for one in samples})
 
 
 class Replica(Scaled):
     def __init__(self):
-        self._load_metrics = Seen()
+        self._exporter = Exported()
+        self._load_name = "a@1"
 
     def _read_load(self):
         return Load(busy=0.5, waiting_requests=2.0, wait_ms=3.0, call_ms=4.0, calls=5)
@@ -24,7 +28,8 @@ async def test_the_load_is_numbers_by_name_as_serve_wants_them():
     assert await replica.record_autoscaling_stats() == {
         "busy": 0.5, "waiting_requests": 2.0, "wait_ms": 3.0, "call_ms": 4.0, "calls": 5.0,
     }  # fmt: skip
-    assert [load.busy for load in replica._load_metrics] == [0.5]
+    assert replica._exporter["serve_app_busy", "a@1"] == 0.5
+    assert replica._exporter["serve_app_waiting_requests", "a@1"] == 2.0
 
 
 async def test_targets_that_cannot_be_read_are_refused():

@@ -1,0 +1,38 @@
+"""Counts of durations in fixed bins, so that those of several processes can be added up."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Upper bounds of the bins, in seconds; what is above the last has a bin of its own."""
+
+
+class Histogram:
+    """How many durations fell into each bin, and how long all of them were."""
+
+    __slots__ = ("bins", "total_s")
+
+    def __init__(self) -> None:
+        self.bins = [0] * (len(BOUNDS_S) + 1)
+        self.total_s = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count a duration."""
+        self.bins[bisect_left(BOUNDS_S, seconds)] += 1
+        self.total_s += seconds
+
+    @property
+    def count(self) -> int:
+        """How many durations there were."""
+        return sum(self.bins)
+
+    def cumulative(self) -> list[tuple[str, int]]:
+        """How many durations were at most each bound, as Prometheus writes them (`le`)."""
+        names = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
+        total = 0
+        counts: list[tuple[str, int]] = []
+        for name, number in zip(names, self.bins, strict=True):
+            total += number
+            counts.append((name, total))
+        return counts

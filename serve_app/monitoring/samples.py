@@ -1,0 +1,48 @@
+"""What the parts of a process have counted, as samples of the catalogue's metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from serve_app.monitoring import catalogue
+from serve_app.monitoring.catalogue import Sample
+
+if TYPE_CHECKING:
+    from serve_app.core.batcher import Counters
+    from serve_app.core.cache import RowCache
+    from serve_app.core.supervisor import TaskStatus
+    from serve_app.core.workload import Load
+
+
+def of_coalescers(counters: Mapping[str, Counters]) -> Iterator[Sample]:
+    """What coalescers have counted, by version."""
+    for version, one in counters.items():
+        labels = (version,)
+        yield Sample(catalogue.BATCHES, labels, one.calls)
+        yield Sample(catalogue.BATCH_ROWS, labels, one.rows)
+        yield Sample(catalogue.BATCH_REQUESTS, labels, one.requests)
+        yield Sample(catalogue.BATCH_WAIT_SECONDS, labels, one.waited_s)
+        yield Sample(catalogue.REFUSED, labels, one.refused)
+        yield Sample(catalogue.LARGEST_BATCH_ROWS, labels, one.largest_batch)
+
+
+def of_caches(caches: Mapping[str, RowCache]) -> Iterator[Sample]:
+    """What caches have counted, by endpoint."""
+    for endpoint, cache in caches.items():
+        yield Sample(catalogue.CACHE_HITS, (endpoint,), cache.hits)
+        yield Sample(catalogue.CACHE_ROWS, (endpoint,), cache.rows)
+
+
+def of_tasks(process: str, statuses: Mapping[str, TaskStatus]) -> Iterator[Sample]:
+    """How often the background work of a process failed, by its name."""
+    for name, status in statuses.items():
+        yield Sample(catalogue.TASK_FAILURES, (f"{process}: {name}",), status.failures)
+
+
+def of_load(version: str, load: Load) -> Iterator[Sample]:
+    """What one block of time was like for a replica of a version."""
+    labels = (version,)
+    yield Sample(catalogue.BUSY, labels, load.busy)
+    yield Sample(catalogue.WAIT_MS, labels, load.wait_ms)
+    yield Sample(catalogue.WAITING_REQUESTS, labels, load.waiting_requests)
