@@ -15,7 +15,7 @@ from serve_app.cluster.node import Cluster, Options, Running
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declare
 from serve_app.core import reference as references
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ConfigError, Conflict
 from serve_app.registry.store import Registry
 from serve_app.serving.deploying import changes, declaration

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from serve_app.cluster.proxies import past_proxies
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.examples.trained import EXAMPLES
 from serve_app.registry.store import Registry
 

@@ -10,7 +10,7 @@ from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.load import load
 from serve_app.engine.predict import Predictor
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.models.onnx_graph import empty_frame, read_graph
 from serve_app.registry.store import Registry
 

@@ -34,7 +34,7 @@ from benchmarks.load import run_closed
 from benchmarks.peers.environments import Environment
 from benchmarks.wire import build_request
 from serve_app.cluster.node import Cluster
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.examples.datasets import diabetes
 from serve_app.registry.store import Registry
 

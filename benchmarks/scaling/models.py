@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestRegressor
 
 from serve_app.core.columns import Columns
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
 
 COLUMNS = 8

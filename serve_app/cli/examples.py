@@ -34,7 +34,7 @@ def train_examples(examples: tuple[str, ...], registry: str, as_json: bool) -> N
 def train(store: Registry, examples: tuple[str, ...]) -> list[Manifest]:
     """Train what is not registered yet; gives the manifests of all."""
     with output.progress().status("importing scikit-learn and XGBoost …") as status:
-        from serve_app.engine.register import register
+        from serve_app.engine.registration.register import register
         from serve_app.examples.trained import EXAMPLES
 
         found: list[Manifest] = []

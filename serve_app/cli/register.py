@@ -63,7 +63,7 @@ def registered(name: str, path: Path, registry: str, options: Options, *, as_jso
         output.progress().status("importing …") as status,
         opened(path, options.code, consent) as source,
     ):
-        from serve_app.engine import register as use_case
+        from serve_app.engine.registration import register as use_case
         from serve_app.registry.store import Registry
 
         data_of = _reader(options.dtypes, options.na_values, status.console)
@@ -96,7 +96,7 @@ def _declared(given: _Given, options: xgboost_options.Options, status: Any) -> _
 
 def _candidate(name: str, source: Opened, given: _Given, options: Options) -> Any:
     """What is registered, as far as the file and the data say it."""
-    from serve_app.engine.candidate import Candidate
+    from serve_app.engine.registration.candidate import Candidate
 
     return Candidate(
         name,
@@ -233,7 +233,7 @@ def _coarser(options: Options, data_of: DataOf, given: _Given) -> Any:
     """The wish for a quantised version, with the rows that judge it."""
     if options.quantise is None:
         return None
-    from serve_app.engine.register import Coarser
+    from serve_app.engine.registration.register import Coarser
 
     held_out, target = options.held_out, options.target
     if target is None:

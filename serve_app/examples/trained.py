@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
-from serve_app.engine.register import Candidate
+from serve_app.engine.registration.register import Candidate
 from serve_app.examples.datasets import Dataset, breast_cancer, diabetes, wine
 from serve_app.models.evaluate import evaluate
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from benchmarks.load import Report, build_request, run_open
-from serve_app.engine.register import register
+from serve_app.engine.registration.register import register
 from serve_app.examples.datasets import breast_cancer
 from serve_app.examples.trained import EXAMPLES
 from serve_app.registry.store import Registry

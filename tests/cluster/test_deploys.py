@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyRegressor
 
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
 from tests.cluster.harness import application, config, until
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
 from tests.cluster.harness import application, config, endpoints
 

@@ -41,7 +41,7 @@ from serve_app.core.messages import MISSING
 from serve_app.core.policy import Policy
 from serve_app.core.schema import Schema
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.models.trusted import TRUSTED
 from serve_app.registry.store import Registry
 

@@ -18,7 +18,7 @@ from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.engine.load import load
 from serve_app.engine.local import InlineModels, LocalModels
 from serve_app.engine.predict import Predictor
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import DeadlineExceeded, NotReady, RowsRefused
 from serve_app.models.frames import to_columns
 from serve_app.registry.store import Registry

@@ -21,7 +21,7 @@ from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import RowsRefused
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings

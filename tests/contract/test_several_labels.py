@@ -30,7 +30,7 @@ from serve_app.config import ControlSettings
 from serve_app.control.declare import declare
 from serve_app.core import targets
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput
 from serve_app.models.evaluate import evaluate
 from serve_app.models.frames import to_columns

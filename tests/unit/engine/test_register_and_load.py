@@ -14,7 +14,7 @@ from xgboost import XGBClassifier
 
 from serve_app.core.columns import concatenate
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ArtifactRejected, InvalidInput, NotFound
 from serve_app.models.frames import to_columns
 from serve_app.models.row_blocks import RowBlocks

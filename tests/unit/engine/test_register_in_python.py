@@ -12,7 +12,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput
 from serve_app.registry.store import Registry
 from tests.unit.engine.repositories import committed

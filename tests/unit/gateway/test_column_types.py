@@ -23,7 +23,7 @@ from serve_app.engine.assemble import Assembler
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.protocols.graphql.names import unique
 from serve_app.registry.store import Registry
 from tests.unit.gateway.harness import Client

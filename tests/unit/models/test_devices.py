@@ -7,7 +7,7 @@ import xgboost
 from sklearn.linear_model import LogisticRegression
 
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ConfigError
 from serve_app.models import devices
 from serve_app.registry.store import Registry

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from serve_app.core.policy import Policy
 from serve_app.core.schema import Schema
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput
 from serve_app.models.frames import to_columns
 from serve_app.models.mlflow_directory import MlflowDirectory

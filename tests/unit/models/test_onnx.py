@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from serve_app.core.columns import Columns
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput, ModelFailed
 from serve_app.models.frames import to_columns
 from serve_app.models.onnx_graph import empty_frame, read_graph

@@ -31,7 +31,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from serve_app.core.columns import Columns
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput, ModelFailed, RowsRefused
 from serve_app.models.frames import to_columns
 from serve_app.models.onnx import OnnxFlavour

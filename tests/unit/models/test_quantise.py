@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelPropagation
 
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, Coarser, register
+from serve_app.engine.registration.register import Candidate, Coarser, register
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models.frames import to_columns
 from serve_app.registry.store import Registry

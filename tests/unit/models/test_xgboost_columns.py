@@ -7,7 +7,7 @@ import xgboost
 
 from serve_app.core.signature import Column
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput
 from serve_app.models.frames import to_columns
 from serve_app.models.xgboost_columns import as_trained, described, known_names, stored_categories

@@ -8,7 +8,7 @@ import pytest
 import xgboost
 
 from serve_app.engine.load import load
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models.files import read_model
 from serve_app.models.frames import to_columns

@@ -239,7 +239,7 @@ def test_a_pickle_needs_consent_in_the_config_too(home, tmp_path, check, monkeyp
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer
 
-    from serve_app.engine.register import Candidate, register
+    from serve_app.engine.registration.register import Candidate, register
     from serve_app.examples.datasets import diabetes
     from serve_app.registry.store import Registry
 

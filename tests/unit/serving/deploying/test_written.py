@@ -8,7 +8,7 @@ import pytest
 import yaml
 from sklearn.linear_model import LinearRegression
 
-from serve_app.engine.register import Candidate, register
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import NotFound
 from serve_app.registry.store import Registry
 from serve_app.serving.checking.validate import validate_text

@@ -6,7 +6,7 @@ import numpy as np
 
 from serve_app.core.ports import Model
 from serve_app.core.signature import Signature
-from serve_app.engine.candidate import Candidate
+from serve_app.engine.registration.candidate import Candidate
 from serve_app.models.flavour import Flavour
 from serve_app.models.frames import matrix, to_columns
 from serve_app.models.plausibility import aims_at_the_truth, implausible

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import serve_app
-from serve_app.engine.commit import commit_of
+from serve_app.engine.registration.commit import commit_of
 from tests.unit.engine.repositories import committed
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from serve_app.core.signature import Signature
-from serve_app.engine.candidate import Candidate
+from serve_app.engine.registration.candidate import Candidate
 from serve_app.errors import InvalidInput
 
 _NAMED_CLASSES = frozenset({"classification"})
