@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from serve_app.core import reference as references
+from serve_app.errors import Conflict
 from serve_app.registry.manifest import timestamp
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ class AliasMove:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an alias must name for it to be moved: a version, or none yet."""
+
+    version: int | None
+
+
 _move_type = TypeAdapter(AliasMove)
 
 
@@ -54,20 +62,33 @@ class Aliases:
         self._now = now
 
     def move(
-        self, model: str, alias: str, version: int | None, *, by: str, reason: str | None
+        self,
+        model: str,
+        alias: str,
+        version: int | None,
+        *,
+        by: str,
+        reason: str | None,
+        expected: Expected | None = None,
     ) -> AliasMove:
         """Let an alias name a version from now on, or none.
 
+        With `expected` it is moved only from there: of two who do so at once, one is refused.
+
         Raises:
             InvalidInput: the alias cannot be one.
+            Conflict: it names another version than the expected one.
             RegistryFailed: the registry cannot be written.
         """
         references.check_alias(alias)
         while True:
             numbers = self._numbers(model, alias)
+            previous = self._newest(model, alias, numbers)
+            if expected is not None and previous != expected.version:
+                raise _moved_meanwhile(model, alias, previous, expected)
             move = AliasMove(
                 version=version,
-                previous=self._newest(model, alias, numbers),
+                previous=previous,
                 moved_at=timestamp(self._now()),
                 by=by,
                 reason=reason,
@@ -121,6 +142,17 @@ class Aliases:
         names = self._files.names(f"{model}/aliases/{alias}")
         stems = [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
         return sorted(n for n in map(references.number, stems) if n is not None)
+
+
+def _moved_meanwhile(model: str, alias: str, stands: int | None, expected: Expected) -> Conflict:
+    def named(version: int | None) -> str:
+        return "no version" if version is None else f"{model}@{version}"
+
+    msg = (
+        f"{model}@{alias} names {named(stands)} and not {named(expected.version)} as expected, so "
+        "that it was not moved; look at its history and decide again"
+    )
+    return Conflict(msg, version=stands, expected=expected.version)
 
 
 def _path(model: str, alias: str, number: int) -> str:

@@ -21,7 +21,7 @@ import pydantic
 
 from serve_app.core import reference as references
 from serve_app.errors import ArtifactRejected, Conflict, InvalidInput, NotFound, RegistryFailed
-from serve_app.registry.aliases import Aliases, AliasMove
+from serve_app.registry.aliases import Aliases, AliasMove, Expected
 from serve_app.registry.files import Files
 from serve_app.registry.manifest import Draft, FileEntry, Manifest, check_path, timestamp
 from serve_app.registry.numbers import Numbers
@@ -159,16 +159,24 @@ class Registry:
         return name, version if isinstance(version, int) else self.alias(name, version)
 
     def set_alias(
-        self, name: str, alias: str, version: int, *, by: str, reason: str | None = None
+        self,
+        name: str,
+        alias: str,
+        version: int,
+        *,
+        by: str,
+        reason: str | None = None,
+        expected: Expected | None = None,
     ) -> AliasMove:
-        """Let an alias name a version from now on.
+        """Let an alias name a version from now on; with `expected`, only from that one.
 
         Raises:
             NotFound: no such model or version.
             InvalidInput: the alias cannot be one.
+            Conflict: it names another version than the expected one.
         """
         self.manifest(name, version)
-        return self._aliases.move(name, alias, version, by=by, reason=reason)
+        return self._aliases.move(name, alias, version, by=by, reason=reason, expected=expected)
 
     def remove_alias(
         self, name: str, alias: str, *, by: str, reason: str | None = None

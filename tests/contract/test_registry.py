@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serve_app.errors import ArtifactRejected, InvalidInput, NotFound, RegistryFailed
+from serve_app.errors import ArtifactRejected, Conflict, InvalidInput, NotFound, RegistryFailed
+from serve_app.registry.aliases import Expected
 from serve_app.registry.store import Registry
 from tests.contract.registries import FILES, SIGNATURE, at_noon, draft
 
@@ -196,6 +197,41 @@ def test_an_alias_remembers_every_move(registry: Registry) -> None:
     assert (second.version, second.previous, second.by, second.reason) == (2, 1, "bob", None)
     assert second == last
     assert first.moved_at == "2026-11-21T12:00:00+00:00"
+
+
+def test_an_alias_can_be_moved_from_the_expected_version_alone(registry: Registry) -> None:
+    for _ in range(2):
+        registry.register(draft(), {})
+
+    def move(version: int, expected: int | None) -> None:
+        registry.set_alias(
+            "diagnosis-xgb", "champion", version, by="ada", expected=Expected(expected)
+        )
+
+    with pytest.raises(Conflict, match="names no version and not diagnosis-xgb@1"):
+        move(2, 1)
+    move(1, None)
+    move(2, 1)
+    with pytest.raises(Conflict, match=r"names diagnosis-xgb@2 and not diagnosis-xgb@1"):
+        move(1, 1)
+    assert registry.alias("diagnosis-xgb", "champion") == 2
+    assert len(registry.alias_history("diagnosis-xgb", "champion")) == 2
+
+
+def test_of_many_who_move_an_alias_from_one_version_one_does(registry: Registry) -> None:
+    for _ in range(2):
+        registry.register(draft(), {})
+    registry.set_alias("diagnosis-xgb", "champion", 1, by="ada")
+
+    def move(_: int) -> bool:
+        try:
+            registry.set_alias("diagnosis-xgb", "champion", 2, by="bob", expected=Expected(1))
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(move, range(8))) == 1
 
 
 def test_an_alias_that_was_never_set_has_no_history(registry: Registry) -> None:
