@@ -5,13 +5,13 @@ import json
 import pytest
 
 from serve_app.core.feedback import Feedback
-from serve_app.engine.feedback import SqliteFeedback
+from serve_app.storage.feedback import FeedbackStore
 
 
 @pytest.fixture
 def state(tmp_path):
     """A folder with feedback about two endpoints."""
-    store = SqliteFeedback(str(tmp_path))
+    store = FeedbackStore(str(tmp_path))
     store.record(Feedback("risk", "p-1", '["ill"]', 0.5, ("a@1",)), 1.0)
     store.record(Feedback("risk", "p-2", None, 0.25, ("a@1",)), 2.0)
     store.record(Feedback("age", None, "[7]"), 3.0)
