@@ -27,7 +27,8 @@ from serve_app.storage.sqlite_file import (
 
 T = TypeVar("T")
 _CONNECT_S = 5
-_STATEMENT_S = 20
+STATEMENT_S = 20
+"""How long a server may take for one statement, waiting for locks included."""
 _LOCK_KEY = 0x5E27EA99
 """Whoever makes tables on a server holds this advisory lock."""
 
@@ -201,7 +202,7 @@ def _postgres_engine(place: Place) -> Engine:
 
 def _limit(connection: Connection) -> None:
     """Wait for no lock and no answer for ever."""
-    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_STATEMENT_S}s'")
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_S}s'")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from serve_app.registry.exclusive import STALE_S, sync_folder, temporary_beside
+from serve_app.registry.exclusive import STALE_S, temporary_beside
 
 logger = logging.getLogger("serve_app.storage")
 
@@ -56,7 +56,6 @@ class LastGood:
                 file.flush()
                 os.fsync(file.fileno())
             made.replace(self.path)
-            sync_folder(self.path.parent)
             self._clear()
         finally:
             with suppress(OSError):

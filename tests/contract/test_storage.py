@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -17,18 +18,17 @@ from hypothesis import strategies as st
 
 from serve_app.core.events import Event
 from serve_app.core.feedback import Feedback, Received
-from serve_app.errors import Conflict
+from serve_app.errors import Conflict, RegistryFailed
+from serve_app.storage import database, feedback_rows, revision, snapshot_rows
 from serve_app.storage import feedback as feedback_store
-from serve_app.storage import feedback_rows, revision
 from serve_app.storage.database import open_database
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
 from serve_app.storage.place import place_of
-from serve_app.storage.snapshot_rows import KEPT
 from serve_app.storage.snapshots import SnapshotStore
 from serve_app.storage.tables import metadata, snapshots
 from tests.contract import postgres
-from tests.contract.storage_writer import body_of
+from tests.contract.storage_writer import body_of, claim, tell
 
 WRITER = Path(__file__).with_name("storage_writer.py")
 KILLS = 6
@@ -47,14 +47,12 @@ def server():
         yield address
 
 
-@pytest.fixture(params=["folder", "sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def state(request, tmp_path):
-    """A place that holds nothing yet: a folder, or a URL."""
+    """A place that holds nothing yet: a folder, or the URL of a server."""
     if request.param == "postgresql":
         with postgres.database(request.getfixturevalue("server")) as url:
             yield url
-    elif request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/deep/state.db"
     else:
         yield str(tmp_path / "state")
 
@@ -101,28 +99,22 @@ def test_a_version_is_written_once(state):
     assert SnapshotStore(state).latest() == {"by": "first"}
 
 
-def test_old_snapshots_are_forgotten(state):
+def test_old_snapshots_are_forgotten(state, monkeypatch):
+    monkeypatch.setattr(snapshot_rows, "KEPT", 5)
     store = SnapshotStore(state)
-    for version in range(1, KEPT + 11):
+    for version in range(1, 9):
         store.save(version, "hash", {"version": version})
-    assert store.latest() == {"version": KEPT + 10}
-    store.save(1, "hash", {"version": 1})
-    assert store.latest() == {"version": KEPT + 10}
-
-
-def _claim(state, version, folder):
-    try:
-        SnapshotStore(state).save(version, "hash", {"version": version})
-    except Conflict:
-        return
-    (Path(folder) / str(os.getpid())).touch()
+    with pytest.raises(Conflict):
+        store.save(4, "hash", {"version": 4})
+    store.save(3, "hash", {"version": 3})
+    assert store.latest() == {"version": 8}
 
 
 def test_of_processes_that_begin_at_once_and_write_one_version_one_succeeds(
     state, tmp_path_factory, processes
 ):
     won = tmp_path_factory.mktemp("won")
-    processes(_claim, *[(state, 1, str(won))] * 3)
+    processes(claim, *[(state, 1, str(won))] * 3)
     assert len(list(won.iterdir())) == 1
 
 
@@ -272,15 +264,9 @@ def fresh_endpoint():
     return lambda: f"endpoint-{next(numbers)}"
 
 
-def _tell(state, start):
-    store = FeedbackStore(state)
-    for number in range(20):
-        store.record(about(f"p-{start + number}", reward=1.0), 1.0)
-
-
 def test_processes_may_write_at_once(state, processes):
     # Half of what one tells, another one tells too.
-    processes(_tell, (state, 0), (state, 10), (state, 20))
+    processes(tell, (state, 0), (state, 10), (state, 20))
     (received,) = FeedbackStore(state).received()
     assert received.total == 40
 
@@ -317,6 +303,52 @@ def test_events_are_selected_by_kind_subject_and_number(state):
     assert times(log.newest(subject="age")) == [5, 4, 3]
     assert times(log.newest(1, kind="declared", subject="risk")) == [2]
     assert log.newest(kind="removed") == []
+
+
+# A server
+
+
+@pytest.fixture
+def url(server):
+    with postgres.database(server) as place:
+        yield place
+
+
+def test_connections_that_the_server_closed_are_opened_anew(server, url):
+    snapshots, feedback = SnapshotStore(url), FeedbackStore(url)
+    snapshots.save(1, "hash", {"version": 1})
+    feedback.record(about(reward=1.0), 1.0)
+    with psycopg.connect(**server, dbname="postgres") as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE application_name = 'serve-app'"
+        ).fetchall()
+    assert len(ended) == 2
+    snapshots.save(2, "hash", {"version": 2})
+    assert snapshots.latest() == {"version": 2}
+    assert feedback.record(about(reward=1.0), 1.0) == "known"
+
+
+def test_a_server_that_refuses_is_told_in_words_without_the_password(url, caplog):
+    caplog.set_level("DEBUG")
+    for wrong in (url.replace("p%40ss%2Fw%3Frd", "oh%40no"), f"{url}_gone"):
+        with pytest.raises(RegistryFailed, match=r"postgresql://127\.0\.0\.1:\d+/test_") as refused:
+            SnapshotStore(wrong).save(1, "hash", {})
+        for secret in ("p@ss", "p%40ss", "oh@no", "oh%40no"):
+            assert secret not in refused.value.message
+            assert secret not in caplog.text
+
+
+def test_who_holds_a_row_for_long_does_not_hold_others_for_ever(server, url, monkeypatch):
+    monkeypatch.setattr(database, "STATEMENT_S", 1)
+    store = SnapshotStore(url)
+    store.save(1, "hash", {})
+    name = url.rpartition("/")[2]
+    with psycopg.connect(**server, dbname=name) as connection:
+        connection.execute("LOCK TABLE snapshots IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(RegistryFailed, match="timeout"):
+            store.save(2, "hash", {})
+    store.save(2, "hash", {})
 
 
 # All of them

@@ -27,6 +27,11 @@ def test_it_is_counted_by_who_it_is_about(serve_app, state):
     ]
 
 
+def test_the_state_may_be_a_url(serve_app, state):
+    url = f"sqlite:///{state}/serve-app.db"
+    assert serve_app("feedback", "--state", url).out == serve_app("feedback", "--state", state).out
+
+
 def test_programs_read_json(serve_app, state):
     (one,) = json.loads(serve_app("feedback", "risk", "--json", "--state", state).out)
     assert (one["variants"], one["total"], one["reward"]) == (["a@1"], 2, 0.375)

@@ -2,9 +2,14 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +52,13 @@ def damage(database):
     for name in ("-wal", "-shm"):
         database.with_name(database.name + name).unlink(missing_ok=True)
     database.write_bytes(GARBAGE)
+
+
+def test_a_url_names_the_file(tmp_path):
+    url = f"sqlite:///{tmp_path}/deep/state 1.db"
+    SnapshotStore(url).save(1, "hash", {"version": 1})
+    assert SnapshotStore(url).latest() == {"version": 1}
+    assert (tmp_path / "deep" / "state 1.db").exists()
 
 
 def test_where_a_snapshot_came_from_is_logged(database, state, caplog):
@@ -117,6 +129,24 @@ def test_a_second_damaged_file_gets_a_name_of_its_own(database, state, store):
         store.save(version, "hash", {"version": version})
     kept = sorted(path.name for path in state.iterdir() if "damaged" in path.name)
     assert kept == [f"serve-app.db.damaged-20260101T000000Z{end}" for end in ("", "-2")]
+
+
+def test_of_many_who_find_the_damage_at_once_one_sets_it_aside(database, state):
+    damage(database)
+    stores = [SnapshotStore(str(state), clock=lambda: AT_S) for _ in range(6)]
+    together = threading.Barrier(len(stores))
+
+    def write(number):
+        together.wait()
+        stores[number].save(number + 3, "hash", {"version": number + 3})
+
+    with ThreadPoolExecutor(len(stores)) as pool:
+        list(pool.map(write, range(len(stores))))
+    assert len([path for path in state.iterdir() if "damaged" in path.name]) == 1
+    with sqlite3.connect(database) as connection:
+        versions = connection.execute("SELECT version FROM snapshots ORDER BY 1").fetchall()
+    connection.close()
+    assert versions == [(version,) for version in range(2, 9)]
 
 
 def test_with_nothing_left_a_damaged_database_counts_as_empty(database, state, caplog):
@@ -200,20 +230,36 @@ def test_reading_works_where_nothing_can_be_written(database, state, open_elsewh
     SnapshotStore(str(state)).save(3, "hash", {"version": 3})
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_reading_works_in_a_folder_that_is_read_only(database, tmp_path_factory, state):
-    for path in (database.parent, *database.parent.iterdir()):
+@pytest.fixture
+def open_folder():
+    """A folder that every account may look into."""
+    folder = Path(tempfile.mkdtemp(prefix="serve-app-"))
+    folder.chmod(0o755)
+    yield folder
+    for inner in folder.iterdir():
+        inner.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from serve_app.storage.sqlite_file import newest_snapshot
+if os.geteuid() == 0:
+    os.seteuid(65534)
+print(newest_snapshot(Path(sys.argv[1]))[0])
+"""
+
+
+def test_reading_works_in_a_folder_that_is_read_only(open_folder):
+    state = open_folder / "state"
+    SnapshotStore(str(state)).save(2, "hash", {"version": 2})
+    for path in (*state.iterdir(), state):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    code = (
-        "import os, sys; from serve_app.storage.sqlite_file import newest_snapshot; "
-        "from pathlib import Path; os.seteuid(65534); "
-        "print(newest_snapshot(Path(sys.argv[1]))[0])"
-    )
-    for folder in list(database.parents)[:-2]:
-        folder.chmod(folder.stat().st_mode | 0o055)
     done = subprocess.run(
-        [sys.executable, "-c", code, database], capture_output=True, text=True, timeout=60,
-        check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        [sys.executable, "-c", AS_NOBODY, state / "serve-app.db"],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert done.stdout.strip() == "2", done.stderr
 
