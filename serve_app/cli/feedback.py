@@ -9,7 +9,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.completion import complete_endpoint
-from serve_app.engine.feedback import SqliteFeedback
+from serve_app.storage.feedback import FeedbackStore
 
 
 @click.command()
@@ -19,7 +19,7 @@ from serve_app.engine.feedback import SqliteFeedback
 @output.as_json
 def feedback(endpoint: str | None, records: bool, state: str, as_json: bool) -> None:
     """See how much feedback there is, of ENDPOINT or of all, by the variants that it is about."""
-    store = SqliteFeedback(state)
+    store = FeedbackStore(state)
     if records:
         for record in store.all(endpoint):
             click.echo(json.dumps(record))

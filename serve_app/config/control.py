@@ -2,18 +2,21 @@
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.endpoints import EndpointName, EndpointSettings
-from serve_app.config.names import Location
+from serve_app.config.names import Location, StateLocation
 
 
 class ControlArgs(Frozen):
     """`args` of the control application."""
 
+    # `state` may be a URL with a password.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     registry: Location = "./registry"
-    state: Location = "./state"
+    state: StateLocation = Field(default="./state", repr=False)
     log_level: LogLevel = "INFO"
 
 

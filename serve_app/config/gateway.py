@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
 from serve_app.config.listeners import ListenerSettings
-from serve_app.config.names import Location
+from serve_app.config.names import Location, StateLocation
 
 
 class CoalesceSettings(Frozen):
@@ -31,8 +31,11 @@ class GatewayArgs(Frozen):
     which pages of other origins may ask, at all HTTP ports; without it none may.
     """
 
+    # `state` may be a URL with a password.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     registry: Location = "./registry"
-    state: Location = "./state"
+    state: StateLocation = Field(default="./state", repr=False)
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     max_rows: PositiveInt = 10_000
     default_endpoint: str | None = None

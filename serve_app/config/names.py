@@ -22,6 +22,31 @@ def located(path: str) -> str:
     return str((Path(os.environ.get(HOME_VARIABLE) or Path.cwd()) / path).resolve())
 
 
+def located_state(state: str) -> str:
+    """Resolve where state is kept: a folder, `sqlite:///<file>` or `postgresql+psycopg://…`.
+
+    Relative paths, also those of a URL, mean what they mean to `located`.
+
+    Raises:
+        ValueError: it is a URL of another kind. What it says never holds a password.
+    """
+    scheme, separator, rest = state.partition("://")
+    if not separator:
+        return located(state)
+    if scheme == "sqlite":
+        file = rest.removeprefix("/")
+        if file == rest or file in {"", ":memory:"}:
+            raise ValueError("a SQLite state needs a file: sqlite:///./state/serve-app.db")
+        return f"sqlite:///{located(file)}"
+    if scheme not in {"postgresql", "postgresql+psycopg"}:
+        msg = (
+            f"state cannot be kept at {scheme!r}; it is a folder, sqlite:///<file> or "
+            "postgresql+psycopg://<user>@<host>/<database>"
+        )
+        raise ValueError(msg)
+    return state
+
+
 def _version(reference: str) -> str:
     if not is_version(reference):
         msg = f"{reference!r} does not name a version; write model@number, such as diagnosis-xgb@1"
@@ -30,4 +55,5 @@ def _version(reference: str) -> str:
 
 
 Location = Annotated[str, AfterValidator(located)]
+StateLocation = Annotated[str, AfterValidator(located_state)]
 Reference = Annotated[str, AfterValidator(_version)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from serve_app.core.columns import Columns
+from serve_app.core.events import Event
 from serve_app.core.messages import Prediction, Request
 from serve_app.core.plan import Plan
 from serve_app.core.record import Record
@@ -93,4 +94,18 @@ class StateStore(Protocol):
 
     def latest(self) -> Mapping[str, Any] | None:
         """The newest snapshot's body, or none."""
+        ...
+
+
+class EventStore(Protocol):
+    """Keeps what was changed; nothing of it is ever altered or removed."""
+
+    def append(self, event: Event) -> Event:
+        """Keep an event, and give it with its id."""
+        ...
+
+    def newest(
+        self, limit: int = 100, *, kind: str | None = None, subject: str | None = None
+    ) -> list[Event]:
+        """Up to so many events, the newest first."""
         ...

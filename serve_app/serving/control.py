@@ -18,9 +18,7 @@ from serve_app.control.snapshots import Snapshots
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.reference import split_version
 from serve_app.core.supervisor import Supervisor
-from serve_app.engine.feedback import SqliteFeedback
 from serve_app.engine.load import load
-from serve_app.engine.state import SqliteState
 from serve_app.errors import ConfigError, ServeError
 from serve_app.monitoring import samples
 from serve_app.registry.store import Registry
@@ -29,6 +27,8 @@ from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S, MetricsExporter
+from serve_app.storage.feedback import FeedbackStore
+from serve_app.storage.snapshots import SnapshotStore
 
 PROBE_PAUSE_S = 0.25
 WATCH_S = 30.0
@@ -48,8 +48,8 @@ class Control:
     def __init__(self, args: ControlArgs) -> None:
         logs.configure("control", args.log_level)
         self._registry = Registry(args.registry)
-        self._snapshots = Snapshots(SqliteState(args.state))
-        self._feedback = SqliteFeedback(args.state)
+        self._snapshots = Snapshots(SnapshotStore(args.state))
+        self._feedback = FeedbackStore(args.state)
         self._models = HandleModels(clock=time.monotonic)
         self._gateways = Gateways(clock=time.monotonic, forget_after_s=2 * WATCH_S)
         self._reasons: dict[str, str] = {}

@@ -25,7 +25,6 @@ from serve_app.engine.liveness import Liveness
 from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
-from serve_app.engine.state import SqliteState
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.context import Settings
@@ -48,6 +47,7 @@ from serve_app.serving.metrics import PERIOD_S, MetricsExporter
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
+from serve_app.storage.snapshots import SnapshotStore
 
 logger = logging.getLogger("serve_app.gateway")
 BACKLOG_PERIOD_S = 1.0
@@ -97,7 +97,7 @@ class Gateway(Scaled):
         self._grpc: rpc.RpcServer | None = None
         self._listeners = Listeners()
         self._follower = SnapshotFollower(
-            SqliteState(args.state),
+            SnapshotStore(args.state),
             self._apply,
             replica=serve.get_replica_context().replica_id.unique_id,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},

@@ -51,9 +51,34 @@ CORE = [
         (["serve_app.registry.store"], {"ray", "pandas", "sklearn", "starlette"}),
         (["serve_app.models.xgboost"], {"ray", "starlette", "skops"}),
         (["serve_app.engine.assemble"], {"ray", "starlette", "sklearn", "xgboost"}),
-        (["serve_app.cli.main"], {"ray", "starlette", "pandas", "numpy", "sklearn", "rich"}),
+        (
+            [
+                "serve_app.storage.snapshots",
+                "serve_app.storage.feedback",
+                "serve_app.storage.events",
+            ],
+            {"ray", "starlette", "pandas", "sqlalchemy", "alembic", "mako", "psycopg"},
+        ),
+        (
+            ["serve_app.cli.main"],
+            {"sqlalchemy", "alembic", "ray", "starlette", "pandas", "numpy", "sklearn", "rich"},
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_part_of_the_house_does_without(modules, never):
     assert not imported(*modules) & never
+
+
+def test_a_gateway_reads_snapshots_from_sqlite_without_sqlalchemy(tmp_path):
+    from serve_app.storage.snapshots import SnapshotStore
+
+    SnapshotStore(str(tmp_path)).save(1, "hash", {"version": 1})
+    code = (
+        "import sys; from serve_app.storage.snapshots import SnapshotStore; "
+        "print(SnapshotStore(sys.argv[1]).latest(), 'sqlalchemy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "{'version': 1} False"

@@ -10,13 +10,13 @@ from serve_app.config import ControlSettings
 from serve_app.control.declare import declare
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
-from serve_app.engine.feedback import SqliteFeedback
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.errors import ModelFailed
 from serve_app.gateway.context import Settings
 from serve_app.models.frames import to_columns
+from serve_app.storage.feedback import FeedbackStore
 from tests.clients import foreign, running
 
 ENDPOINTS = {
@@ -42,7 +42,7 @@ class Running:
     grpc: str
     models: dict
     local: LocalModels
-    feedback: SqliteFeedback
+    feedback: FeedbackStore
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def served(registry, tmp_path):
     assembler = Assembler(replicas=local, inline=local, clock=lambda: 0.0)
     snapshot = Snapshot(4, "hash", declare(declared, registry.manifest).checked())
     predictor.swap(assembler.stages(snapshot))
-    store = SqliteFeedback(str(tmp_path / "state"))
+    store = FeedbackStore(str(tmp_path / "state"))
 
     async def keep(feedback):
         return await asyncio.to_thread(store.record, feedback, 0.0)

@@ -71,5 +71,13 @@ def test_every_config_comes_along_and_the_demo_finds_its_own(installed, tmp_path
     assert "serve_app.app:gateway" in said
 
 
+def test_the_tables_of_a_state_can_be_made(installed, tmp_path):
+    code = (
+        "from serve_app.storage.snapshots import SnapshotStore as Store; "
+        "Store('state').save(1, 'hash', {'version': 1}); print(Store('state').latest())"
+    )
+    assert run(installed, tmp_path, "-c", code) == "{'version': 1}"
+
+
 def test_type_checkers_are_told_that_it_has_types(installed):
     assert (installed / "serve_app" / "py.typed").exists()

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from serve_app.core.feedback import Feedback
-from serve_app.engine.feedback import SqliteFeedback
+from serve_app.storage.feedback import FeedbackStore
 
 
 @pytest.fixture
 def state(tmp_path):
     """A folder with feedback about two endpoints."""
-    store = SqliteFeedback(str(tmp_path))
+    store = FeedbackStore(str(tmp_path))
     store.record(Feedback("risk", "p-1", '["ill"]', 0.5, ("a@1",)), 1.0)
     store.record(Feedback("risk", "p-2", None, 0.25, ("a@1",)), 2.0)
     store.record(Feedback("age", None, "[7]"), 3.0)
@@ -25,6 +25,11 @@ def test_it_is_counted_by_who_it_is_about(serve_app, state):
         ["age", "not said", "1", "1", "0", ""],
         ["risk", "a@1", "2", "1", "2", "0.375"],
     ]
+
+
+def test_the_state_may_be_a_url(serve_app, state):
+    url = f"sqlite:///{state}/serve-app.db"
+    assert serve_app("feedback", "--state", url).out == serve_app("feedback", "--state", state).out
 
 
 def test_programs_read_json(serve_app, state):

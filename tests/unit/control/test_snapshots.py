@@ -5,8 +5,8 @@ import pytest
 from serve_app.control.snapshots import Snapshots
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, Snapshot, Variant
-from serve_app.engine.state import SqliteState
 from serve_app.errors import Conflict, InvalidInput, NotFound
+from serve_app.storage.snapshots import SnapshotStore
 
 SIGNATURE = Signature((Column("x", "float64"),), Output("regression"))
 
@@ -22,7 +22,7 @@ def weights(snapshot):
 
 @pytest.fixture
 def store(tmp_path):
-    return SqliteState(str(tmp_path))
+    return SnapshotStore(str(tmp_path))
 
 
 @pytest.fixture

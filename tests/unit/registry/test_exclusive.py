@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from serve_app.engine.state import SqliteState
 from serve_app.errors import RegistryFailed
 from serve_app.registry.exclusive import STALE_S
 from serve_app.registry.files import Files
+from serve_app.storage.snapshots import SnapshotStore
 
 REFUSALS = ("EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK", "EINVAL", "EXDEV", "EACCES")
 WRITERS = 8
@@ -46,9 +46,9 @@ def test_the_state_store_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     without_links(monkeypatch, name)
-    SqliteState(str(tmp_path / "state")).save(1, "hash", {"version": 1})
-    SqliteState(str(tmp_path / "state")).save(2, "hash", {"version": 2})
-    assert SqliteState(str(tmp_path / "state")).latest() == {"version": 2}
+    SnapshotStore(str(tmp_path / "state")).save(1, "hash", {"version": 1})
+    SnapshotStore(str(tmp_path / "state")).save(2, "hash", {"version": 2})
+    assert SnapshotStore(str(tmp_path / "state")).latest() == {"version": 2}
     assert not [path for path in (tmp_path / "state").iterdir() if path.name.startswith(".")]
 
 
