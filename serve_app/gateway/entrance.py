@@ -105,10 +105,15 @@ class Entrance:
 
     def request_id(self, headers: Mapping[str, str]) -> str:
         """The id that a request came with, or a new one where there is none that fits."""
-        given = headers.get(REQUEST_ID, "")
-        if is_request_id(given.encode()):
-            return given
-        return "" if self._ids is None else self._ids()
+        return request_id_of(headers, self._ids)
+
+
+def request_id_of(headers: Mapping[str, str], ids: Ids | None) -> str:
+    """The id that a request came with, or a new one where there is none that fits."""
+    given = headers.get(REQUEST_ID, "")
+    if is_request_id(given.encode()):
+        return given
+    return "" if ids is None else ids()
 
 
 def is_request_id(value: bytes) -> bool:

@@ -179,15 +179,22 @@ class Registry:
         return self._aliases.move(name, alias, version, by=by, reason=reason, expected=expected)
 
     def remove_alias(
-        self, name: str, alias: str, *, by: str, reason: str | None = None
+        self,
+        name: str,
+        alias: str,
+        *,
+        by: str,
+        reason: str | None = None,
+        expected: Expected | None = None,
     ) -> AliasMove:
         """Let an alias name no version any more; its history stays.
 
         Raises:
             NotFound: no such model or alias; names those that exist.
+            Conflict: it names another version than the expected one.
         """
         self.alias(name, alias)
-        return self._aliases.move(name, alias, None, by=by, reason=reason)
+        return self._aliases.move(name, alias, None, by=by, reason=reason, expected=expected)
 
     def delete(self, name: str, version: int) -> None:
         """Delete a version; its number is never used again.

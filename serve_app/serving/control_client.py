@@ -11,6 +11,7 @@ from ray.serve.handle import DeploymentHandle
 from serve_app.cluster.node import Running
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.errors import NotReady, RegistryFailed, ServeError
+from serve_app.gateway.admin.actions import Change
 from serve_app.serving.handles import translate
 
 APPLICATION = "control"
@@ -73,6 +74,34 @@ class StatusReader:
         except Exception as error:
             raise translate(error, "control") from error
         return status
+
+
+class WeightSetter:
+    """Changes weights through control; `handle` is that of its method."""
+
+    def __init__(
+        self, handle: DeploymentHandle[Any], *, timeout_s: float = STATUS_TIMEOUT_S
+    ) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+
+    async def __call__(
+        self, endpoint: str, weights: dict[str, float], change: Change
+    ) -> dict[str, Any]:
+        """What stands then, as `Control.set_weights` says it.
+
+        Raises:
+            ServeError: control refused, in its own words, or does not answer.
+        """
+        try:
+            outcome: dict[str, Any] = await _within(
+                self._timeout_s, self._handle, endpoint, weights, change
+            )
+        except TimeoutError:
+            raise NotReady("control does not answer; see serve-app status") from None
+        except Exception as error:
+            raise translate(error, "control") from error
+        return outcome
 
 
 def call_control(running: Running, method: str, *arguments: Any) -> Any:
