@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,10 @@ class Dashboard:
                 "cluster: serve-app cluster stop, serve-app cluster start, and deploy"
             )
             raise NotReady(msg) from None
+
+    def put_config(self, config: Mapping[str, Any]) -> None:
+        """Hand Serve a config, as `serve deploy` does; raises as `web.put`."""
+        web.put(f"{self.url}{APPLICATIONS}", config)
 
     def answers(self) -> bool:
         """Whether `status` and `deploy` get what they need."""
