@@ -114,7 +114,11 @@ def test_a_deploy_that_ray_s_own_command_came_after_does_not_say_deployed(runnin
 def test_with_a_dead_dashboard_it_is_said_where_its_log_is_and_what_to_do(running):
     running.kill(dashboard(running).pid)
     log = str(folder(running) / "ray" / "session_latest" / "logs" / "dashboard.log")
-    for command in (["status"], ["deploy", running.write(config("split")).name], ["cluster", "start"]):
+    for command in (
+        ["status"],
+        ["deploy", running.write(config("split")).name],
+        ["cluster", "start"],
+    ):
         said = running.run(*command, code=1)
         assert "the Ray dashboard of this cluster does not answer" in said, command
         assert log in said
@@ -128,7 +132,9 @@ def test_what_only_has_to_do_with_its_files_survives_its_end_and_a_crash_leaves_
     log = next((where / "ray").glob("session_2*/logs/gcs_server.out"))
     strangers = [
         subprocess.Popen(["tail", "-f", str(log)], stdout=subprocess.DEVNULL),
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", f"--edit={where}/x"]),
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(600)", f"--edit={where}/x"]
+        ),
         subprocess.Popen(["sleep", "600"], cwd=where),
     ]
     try:

@@ -16,10 +16,12 @@ import yaml
 
 from serve_app.cluster import web
 from serve_app.cluster.node import Running
+from serve_app.cluster.node_totals import fixed_nodes
 from serve_app.config import HOME_VARIABLE, ControlArgs
 from serve_app.core.reference import split_version
 from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServeError, ServerFault
 from serve_app.registry.store import Registry
+from serve_app.serving.checking.resources import unplaceable
 from serve_app.serving.checking.validate import validate_text
 from serve_app.serving.deploying import declaration
 from serve_app.serving.deploying.attempts import until_taken
@@ -179,6 +181,7 @@ class _Step:
 def _change(running: Running, step: _Step, name: str, wait: Wait) -> None:
     """Hand Serve a config and wait for one endpoint of it; else put back what was there."""
     _check(running, step.after)
+    _check_places(running, step)
     if deployed(running) != step.standing:
         msg = f"nothing was changed for {name}, since something was deployed meanwhile; try again"
         raise Conflict(msg)
@@ -218,6 +221,22 @@ def _check(running: Running, config: Config) -> None:
         report = validate_text(yaml.safe_dump(config, sort_keys=False))
     if report.findings:
         listed = "; ".join(f"{_short(f.key)}: {f.message}" for f in report.findings)
+        msg = f"nothing was changed: {listed}"
+        raise ConfigError(msg)
+
+
+def _check_places(running: Running, step: _Step) -> None:
+    """Refuse new replicas that no node can ever hold: they would wait without end."""
+    nodes = fixed_nodes(running.dashboard_url) or ()
+    standing = {one["name"] for one in step.standing["applications"]}
+    listed = "; ".join(
+        f"application {one['name']}, {'.'.join(map(str, key))}: {problem}"
+        for one in step.after["applications"]
+        if one["name"] not in standing
+        for deployment in one.get("deployments") or ()
+        for key, problem in unplaceable(deployment, nodes)
+    )
+    if listed:
         msg = f"nothing was changed: {listed}"
         raise ConfigError(msg)
 

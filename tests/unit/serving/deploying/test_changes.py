@@ -153,6 +153,18 @@ def test_one_change_waits_for_another(fake, wait):
     assert heard[0].startswith("waiting for endpoints add a (process")
 
 
+def test_replicas_that_no_node_can_hold_are_refused_before_anything_changes(
+    fake, wait, monkeypatch
+):
+    changes.remove_endpoint(fake.running, "progression", wait=wait)
+    assert "progression-xgb-1" not in fake.names
+    before = len(fake.puts)
+    monkeypatch.setattr(changes, "fixed_nodes", lambda _: ({"CPU": 0.15, "memory": 1e10},))
+    with pytest.raises(ConfigError, match=r"asks for 0\.2 CPUs; the largest node has 0\.15 CPUs"):
+        add(fake, "second", PROGRESSION, wait)
+    assert len(fake.puts) == before
+
+
 def other_deploy(fake):
     """What somebody else deploys, by Ray's own command."""
     fake.config = copy.deepcopy(fake.config)
