@@ -9,6 +9,7 @@ import subprocess
 import psutil
 import pytest
 
+from serve_app.cluster import node
 from serve_app.cluster.draining import Patience
 from serve_app.cluster.environment import (
     MARK_VARIABLE,
@@ -94,6 +95,18 @@ def test_what_never_joined_hands_nothing_over(tmp_path):
     heard = []
     assert Cluster(tmp_path).hand_over(Patience(1.0, heard.append)) is None
     assert heard == []
+
+
+def test_a_node_that_joined_hands_over_to_the_cluster_that_it_joined(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(node, "hand_over", lambda *given: calls.append(given) or "no room")
+    body = {"address": "10.0.0.1:6379", "environment": {"A": "b"}, "session": 7}
+    (tmp_path / "node.json").write_text(json.dumps(body))
+    cluster, patience = Cluster(tmp_path), Patience(1.0, str)
+    assert cluster.hand_over(patience) == "no room"
+    assert calls == [(cluster.processes, "10.0.0.1:6379", {"A": "b"}, patience)]
+    assert cluster.stop() == 0
+    assert cluster.hand_over(patience) is None
 
 
 def test_the_environment_is_text_and_keeps_everything_below_the_clusters_folder(tmp_path):
