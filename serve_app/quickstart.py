@@ -203,7 +203,7 @@ def _add(
     tell: Callable[[str], None],
 ) -> None:
     wait = changes.Wait(place.timeout_s, tell)
-    with changes.alone(running):
+    with changes.alone(running, f"serve {manifest.name}", wait):
         base = declaration.with_base(
             changes.deployed(running),
             changes.path_at_home(running, place.registry),

@@ -119,12 +119,30 @@ def join(address: str, state: str, http_port: int, internal_ports: int | None, *
 
 @cluster.command()
 @output.option_state
-def stop(state: str) -> None:
-    """Stop every process of the cluster, HAProxy included."""
+@click.option(
+    "--hand-over-s",
+    type=click.FloatRange(min=0),
+    default=120.0,
+    show_default=True,
+    help="How long other nodes may take to take over what runs on a node that joined; 0 for not "
+    "at all.",
+)
+def stop(state: str, hand_over_s: float) -> None:
+    """Stop every process of the cluster, HAProxy included, and nothing that it did not start.
+
+    A node that joined a cluster hands its replicas over to other nodes first, so that no request
+    is lost.
+    """
+    from serve_app.cluster.draining import Patience
     from serve_app.cluster.node import Cluster
 
-    with output.progress().status("stopping …"):
-        count = Cluster(Path(state)).stop()
+    chosen = Cluster(Path(state))
+    with output.progress().status("stopping …") as status:
+        if hand_over_s:
+            left = chosen.hand_over(Patience(hand_over_s, lambda what: status.update(f"{what} …")))
+            if left is not None:
+                output.warn(f"this node ends without handing everything over: {left}")
+        count = chosen.stop()
     click.echo(f"stopped {count} processes" if count else "nothing was running")
 
 
@@ -147,7 +165,8 @@ def status_(state: str, as_json: bool) -> None:
         "http": running.http_url,
         "dashboard": running.dashboard_url,
         "address": running.address,
-        "processes": sum(1 for _ in Cluster(Path(state)).processes()),
+        "dashboard_answers": running.dashboard.answers(),
+        "processes": len(Cluster(Path(state)).processes()),
     }
     if as_json:
         output.print_json(body)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serve_app.cli import output, ports
-from serve_app.cli.deploy import serve_deploy, wait_visibly
+from serve_app.cli.deploy import deploy_turn, serve_deploy, wait_visibly
 from serve_app.cli.examples import train
 from serve_app.cli.predict import prediction_rows
 from serve_app.cli.validate import require_valid
@@ -58,11 +58,12 @@ def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | 
 def _deploy(config: Path, running: Running) -> None:
     _step(f"validate {config}")
     require_valid(config, running)
-    _step(f"serve deploy {config}")
-    with output.progress().status("serve deploy …"):
-        serve_deploy(config, running)
-    _step("wait until every application runs and HAProxy sees the gateway")
-    wait_visibly(running, config, timeout_s=READY_TIMEOUT_S)
+    with deploy_turn(running, config, timeout_s=READY_TIMEOUT_S):
+        _step(f"serve deploy {config}")
+        with output.progress().status("serve deploy …"):
+            serve_deploy(config, running)
+        _step("wait until every application runs and HAProxy sees the gateway")
+        wait_visibly(running, config, timeout_s=READY_TIMEOUT_S)
 
 
 def config_for(http_port: int, state: Path) -> Path:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
@@ -14,14 +15,16 @@ import yaml
 
 from serve_app.cli import output
 from serve_app.cli.validate import require_valid
-from serve_app.cluster import web
 from serve_app.cluster.node import Cluster, Running
 from serve_app.cluster.proxies import past_proxies
 from serve_app.errors import Conflict
 from serve_app.serving.deploying import declaration
 from serve_app.serving.deploying.attempts import until_taken
 from serve_app.serving.deploying.readiness import wait_until_ready
+from serve_app.serving.deploying.turns import Queue, turn
 from serve_app.serving.messages import plain
+
+MIN_QUEUE_S = 10.0
 
 
 @click.command()
@@ -37,22 +40,34 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
     """Check a config FILE, hand it to `serve deploy`, and wait until it is in effect.
 
     Then the next request is answered as the file says, whichever gateway it reaches. What is not
-    in effect in time is said, with an exit code other than 0.
+    in effect in time is said, with an exit code other than 0. Deploys of one cluster wait for each
+    other, and one that another came after says so.
     """
     running = Cluster(Path(state)).require()
     require_valid(Path(file), running)
-    with output.progress().status("serve deploy …"):
-        serve_deploy(Path(file), running)
-    if wait:
-        wait_visibly(running, Path(file), timeout_s=timeout_s)
+    with deploy_turn(running, Path(file), timeout_s=timeout_s):
+        with output.progress().status("serve deploy …"):
+            serve_deploy(Path(file), running)
+        if wait:
+            wait_visibly(running, Path(file), timeout_s=timeout_s)
     state_words = "deployed" if wait else "handed to Serve (serve-app status tells how far it is):"
     click.echo(f"{state_words} {file}; documentation: {running.http_url}/docs")
+
+
+def deploy_turn(running: Running, file: Path, *, timeout_s: float) -> AbstractContextManager[None]:
+    """Wait for other deploys of the cluster to end, and hold back those that come meanwhile.
+
+    Raises:
+        Conflict: another is still under way after `timeout_s`; says whose.
+    """
+    return turn(running, f"deploy {file}", Queue(max(timeout_s, MIN_QUEUE_S), output.warn))
 
 
 def wait_visibly(running: Running, file: Path, *, timeout_s: float) -> None:
     """Return once what a file declares is in effect, and show meanwhile what is missing.
 
     Raises:
+        Conflict: something else was deployed since; says what differs.
         ServerFault: an application failed; says which and why.
         NotReady: it took longer than `timeout_s`; says what is not in effect yet.
     """
@@ -100,7 +115,7 @@ def refuse_fixed(file: Path, running: Running) -> None:
     from serve_app.serving.checking.settled import differences
 
     declared = yaml.safe_load(file.read_text())
-    standing = web.get(f"{running.dashboard_url}/api/serve/applications/")
+    standing = running.dashboard.serve_details()
     found = differences(declared, standing, running.http_port)
     if found:
         listed = "\n".join(f"  {one}" for one in found)

@@ -42,7 +42,7 @@ def added(running: Running, name: str, wanted: Wanted, wait: changes.Wait) -> st
             "at most 63 of them, the first a letter or a digit"
         )
         raise InvalidInput(msg, name=name)
-    with changes.alone(running):
+    with changes.alone(running, f"endpoints add {name}", wait):
         deployed = changes.deployed(running)
         former = declaration.endpoints(deployed).get(name)
         if former is not None and not wanted.replace:

@@ -142,8 +142,10 @@ def remove(name: str, state: str, timeout_s: float) -> None:
     from serve_app.serving.deploying import changes
 
     running = Cluster(Path(state)).require()
-    with output.progress().status("…") as status, changes.alone(running):
-        changes.remove_endpoint(running, name, wait=_waiting(status, timeout_s))
+    with output.progress().status("…") as status:
+        wait = _waiting(status, timeout_s)
+        with changes.alone(running, f"endpoints remove {name}", wait):
+            changes.remove_endpoint(running, name, wait=wait)
     click.echo(f"{name} answers no more")
 
 

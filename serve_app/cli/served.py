@@ -26,7 +26,7 @@ def holders(state: str, registry: str) -> Holders:
     running = Cluster(Path(state)).running()
     if running is None:
         return {}
-    serve = web.get(f"{running.dashboard_url}/api/serve/applications/", keys=("applications",))
+    serve = running.dashboard.serve_details()
     configs = {
         name: body.get("deployed_app_config") or {} for name, body in serve["applications"].items()
     }

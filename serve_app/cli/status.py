@@ -34,7 +34,7 @@ def status(state: str, as_json: bool) -> None:
     deployed and is not in effect on every gateway yet stands last, with the reason.
     """
     running = Cluster(Path(state)).require()
-    serve = web.get(f"{running.dashboard_url}/api/serve/applications/", keys=("applications",))
+    serve = running.dashboard.serve_details()
     with web.understood(running.dashboard_url):
         deployments = [
             (app, name, deployment)

@@ -66,12 +66,11 @@ class Ports:
 def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict[str, str]:
     """What `ray start` and everything below it must find in its environment.
 
-    `folder` holds the cluster's own files and marks its processes; relative paths of
-    configs are taken from `home`; a gateway that stops drains for `drain_s` seconds.
+    `folder` holds the cluster's own files; relative paths of configs are taken from `home`; a
+    gateway that stops drains for `drain_s` seconds.
     """
     proxy = folder / "p"
     return {
-        MARK_VARIABLE: str(folder),
         HOME_VARIABLE: str(home),
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -111,6 +110,9 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
+        # Titles that Ray gives its processes would be written over their environments, by which
+        # they are known to be of a cluster.
+        "SPT_NOENV": "1",
     }
 
 

