@@ -33,8 +33,7 @@ def test_an_endpoint_takes_its_first_variants_columns_and_gives_its_output(regis
     assert endpoint.signature.output.labels == ("ill", "well")
     assert [v.version for v in endpoint.variants] == ["logistic@1", "other@1"]
     assert set(endpoint.example) == {"age", "dose"}
-    assert endpoint.kind == "split"
-    assert endpoint.quorum == 1
+    assert (endpoint.route.kind, endpoint.route.settings) == ("split", {})
 
 
 def test_with_preprocessing_it_takes_the_columns_of_the_transformer(registry):
@@ -63,9 +62,9 @@ def test_names_count_unless_none_of_those_who_answer_knows_any(registry, nameles
 def test_an_ensemble_needs_more_than_half_of_its_members_unless_it_says_otherwise(registry):
     body = split("logistic@1", "other@1")
     body["route"]["kind"] = "ensemble"
-    assert declared(registry, e=body).checked()["e"].quorum == 2
+    assert declared(registry, e=body).checked()["e"].route.settings["quorum"] == 2
     body["route"]["quorum"] = 1
-    assert declared(registry, e=body).checked()["e"].quorum == 1
+    assert declared(registry, e=body).checked()["e"].route.settings["quorum"] == 1
 
 
 def test_all_problems_of_all_endpoints_are_told_at_once(registry):

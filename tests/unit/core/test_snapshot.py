@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.signature import DTYPES, Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Preprocess, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Snapshot, Variant
 
 TEXT = st.text(max_size=8)
 LABEL = st.one_of(TEXT, st.integers(), st.booleans())
@@ -35,14 +35,15 @@ VARIANT = st.builds(Variant, TEXT, st.floats(0, 100), st.lists(LABEL, max_size=2
 ENDPOINT = st.builds(
     Endpoint,
     name=TEXT,
-    kind=st.sampled_from(["single", "split", "ensemble"]),
+    route=st.builds(
+        RouteSpec,
+        kind=st.sampled_from(["single", "split", "ensemble"]),
+        variants=st.lists(VARIANT, max_size=3).map(tuple),
+        settings=st.dictionaries(TEXT, TEXT | st.integers(1, 3), max_size=2),
+    ),
     signature=SIGNATURE,
-    variants=st.lists(VARIANT, max_size=3).map(tuple),
     timeout_s=st.floats(0.1, 10),
     variant_timeout_s=st.floats(0.1, 10),
-    key=st.none() | TEXT,
-    combine=st.none() | TEXT,
-    quorum=st.integers(1, 3),
     fallback=st.none() | VARIANT,
     preprocess=st.none() | st.builds(Preprocess, TEXT, st.booleans()),
     reactions=st.dictionaries(TEXT, TEXT, max_size=2),
@@ -55,6 +56,8 @@ SNAPSHOT = st.builds(
     endpoints=st.dictionaries(TEXT, ENDPOINT, max_size=2),
     overrides=st.dictionaries(TEXT, st.dictionaries(TEXT, st.floats(0, 1), max_size=2), max_size=2),
     waiting=st.dictionaries(TEXT, st.lists(TEXT, max_size=2).map(tuple), max_size=2),
+    epochs=st.dictionaries(TEXT, st.integers(1), max_size=2),
+    description=st.integers(0),
 )
 
 
@@ -71,7 +74,7 @@ def test_a_type_that_nobody_knows_is_refused():
 def endpoint(**more):
     variants = (Variant("a@1", 90.0), Variant("b@1", 0.0))
     signature = Signature((), Output("regression"))
-    return Endpoint("e", "split", signature, variants, 1.0, 0.8, **more)
+    return Endpoint("e", RouteSpec("split", variants), signature, 1.0, 0.8, **more)
 
 
 def test_an_endpoint_needs_those_who_may_be_asked_and_preprocessing_of_its_own():
@@ -109,6 +112,8 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "overrides": {},
         "waiting": {},
         "aliases": {},
+        "epochs": {},
+        "description": 0,
     }
 
 

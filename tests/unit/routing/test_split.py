@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from serve_app.core.messages import Payload, Request
 from serve_app.errors import ConfigError
 from serve_app.routing.rendezvous import ranked, score
-from serve_app.routing.split import Split
+from serve_app.routing.split import SplitRouter
 
 USERS = 100_000
 
@@ -120,7 +120,7 @@ class TestWithoutAKey:
     def split(self, draws, key=None, **weights):
         drawn = iter(draws)
         variants = list(weights.items())
-        return Split(variants, key=key, salt="e", draw=lambda: next(drawn))
+        return SplitRouter(variants, key=key, salt="e", draw=lambda: next(drawn))
 
     def test_chance_decides_in_proportion_to_the_weights(self):
         rng = random.Random(5)
@@ -150,4 +150,4 @@ class TestWithoutAKey:
 @pytest.mark.parametrize("key", ["", "  ", "header:", "header: "])
 def test_a_key_that_names_nothing_is_refused(key):
     with pytest.raises(ConfigError, match="names nothing"):
-        Split([("a", 1.0)], key=key, salt="e", draw=itertools.count)
+        SplitRouter([("a", 1.0)], key=key, salt="e", draw=itertools.count)

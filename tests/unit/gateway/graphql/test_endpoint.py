@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.predict import Predictor
 from serve_app.errors import DeadlineExceeded, ModelFailed, Overloaded
@@ -40,14 +40,15 @@ ROW = {"mean_radius": 3, "visits": 2, "gro_e": "klein", "smoker": True}
 ROWS = '[{mean_radius: 3, visits: 2, gro_e: "klein", smoker: true}]'
 
 
-def endpoint(name, signature, versions, **more):
-    given = {"kind": "single", "timeout_s": 2.0, "variant_timeout_s": 1.5, **more}
+def endpoint(name, signature, versions, kind="single", settings=None, **more):
+    given = {"timeout_s": 2.0, "variant_timeout_s": 1.5, **more}
     variants = tuple(Variant(version, labels=signature.output.labels) for version in versions)
-    return Endpoint(name=name, signature=signature, variants=variants, **given)
+    route = RouteSpec(kind, variants, settings or {})
+    return Endpoint(name=name, signature=signature, route=route, **given)
 
 
 ENDPOINTS = (
-    endpoint("risk-all", RISK, ["r@1", "s@1"], kind="split", key="patient_id"),
+    endpoint("risk-all", RISK, ["r@1", "s@1"], "split", {"key": "patient_id"}),
     endpoint("age", AGE, ["a@1"]),
     endpoint("pair", PAIR, ["p@1"]),
     endpoint("code", CODE, ["c@1"]),
