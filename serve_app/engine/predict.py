@@ -11,6 +11,7 @@ from serve_app.core.messages import RAW_SCORES, Payload, RawColumns, Request, Re
 from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
 from serve_app.core.ports import Clock, Ids
 from serve_app.core.refusals import moved
+from serve_app.engine.liveness import IsAlive, always, can_answer
 from serve_app.engine.stages import Resolved, Stage, Stages
 from serve_app.errors import RowsRefused
 
@@ -30,8 +31,16 @@ class Predictor:
     What takes long in large requests is done by `offload`, so that the others go on.
     """
 
-    def __init__(self, *, clock: Clock, ids: Ids, offload: Offload = IN_PLACE) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ids: Ids,
+        offload: Offload = IN_PLACE,
+        is_alive: IsAlive = always,
+    ) -> None:
         self.offload = offload
+        self._is_alive = is_alive
         self._sources = _Sources(clock, ids)
         self._stages = Stages()
         self._counts: dict[str, Counts] = {}
@@ -44,6 +53,25 @@ class Predictor:
     def stages(self) -> Stages:
         """The stages of the snapshot that answers now."""
         return self._stages
+
+    def can_answer(self, stage: Stage, version: str | None = None) -> bool:
+        """Whether an endpoint, or one of its versions, has somebody alive who would answer."""
+        return can_answer(stage.spec, self._is_alive, version)
+
+    def alive_versions(self, stage: Stage) -> dict[str, bool]:
+        """All versions of an endpoint, and whether each could answer."""
+        return {version: self.can_answer(stage, version) for version in stage.versions(None)}
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests can be taken: a snapshot is here, and some endpoint could answer.
+
+        Where there are no endpoints, nobody is in the way of the first.
+        """
+        stages = self._stages
+        if not stages.version:
+            return False
+        return not stages.endpoints or any(map(self.can_answer, stages.endpoints.values()))
 
     def swap(self, stages: Stages) -> None:
         """Answer every later request under these stages; those on their way stay as they are."""

@@ -93,7 +93,14 @@ def _pages(context: GatewayContext) -> list[BaseRoute]:
 
     async def status(request: Request) -> Response:
         """The versions of an endpoint, as TensorFlow Serving and KServe tell of them."""
-        return context.of_endpoint(request, _status)
+
+        def describe(stage: Stage, versions: list[str]) -> dict[str, Any]:
+            version = versions[0] if len(versions) == 1 else None
+            ready = context.predictor.can_answer(stage, version)
+            states = tf_serving.status(context.states(stage, versions))
+            return {"name": stage.spec.name, "ready": ready, **states}
+
+        return context.of_endpoint(request, describe)
 
     return [
         Route("/health", health.ping),
@@ -111,7 +118,3 @@ def _pages(context: GatewayContext) -> list[BaseRoute]:
         *seldon.pages(context),
         *vertex.pages(context),
     ]
-
-
-def _status(stage: Stage, versions: list[str]) -> dict[str, Any]:
-    return {"name": stage.spec.name, "ready": True, **tf_serving.status(versions)}

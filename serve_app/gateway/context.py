@@ -74,10 +74,28 @@ class GatewayContext:
         return errors.response(error, identity, status=status, refuse=self.refuse)
 
     def if_ready(self, request: Request, answer: Response) -> Response:
-        """An answer that is given once endpoints can be asked."""
+        """An answer that is given while endpoints can be asked."""
         if self.stages.version == 0:
             return self.refused(request, NotReady("no snapshot has arrived from control yet"))
+        if not self.predictor.is_ready:
+            return self.refused(request, NotReady("no endpoint has a replica that could answer"))
         return answer
+
+    def states(self, stage: Stage, versions: list[str]) -> dict[str, bool]:
+        """Some versions of an endpoint, shortened where they can be: whether each could answer."""
+        alive = [self.predictor.can_answer(stage, version) for version in versions]
+        return dict(zip(stage.shortened(versions), alive, strict=True))
+
+    def require_alive(self, stage: Stage, versions: list[str]) -> None:
+        """Return where an endpoint could answer; with one of its versions, where that could.
+
+        Raises:
+            NotReady: nobody is alive who would.
+        """
+        version = versions[0] if len(versions) == 1 else None
+        if not self.predictor.can_answer(stage, version):
+            name = stage.spec.name if version is None else version
+            raise NotReady(f"{name} has no replica that could answer", endpoint=stage.spec.name)
 
     def of_endpoint(self, request: Request, describe: Describe) -> Response:
         """What there is to say of the endpoint and version that a path names."""

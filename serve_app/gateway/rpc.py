@@ -8,6 +8,7 @@ port, and the kernel shares connections among them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -58,7 +59,7 @@ class InferenceService:
     """Answers the six methods of the service, and those of Triton's that tell of models."""
 
     def __init__(self, predictor: Predictor, settings: Settings, *, ids: Ids) -> None:
-        self._predictor = predictor
+        self.predictor = predictor
         self._settings = settings
         self._entrance = Entrance(predictor, ids=ids)
         self._phrase = oip_words.phrase(settings.server_name)
@@ -127,15 +128,16 @@ class InferenceService:
         return message("ServerLiveResponse")(live=True)
 
     async def _ready(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        return message("ServerReadyResponse")(ready=self._predictor.stages.version > 0)
+        return message("ServerReadyResponse")(ready=self.predictor.is_ready)
 
     async def _model_ready(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         try:
-            stage = self._predictor.stages.endpoint(request.name)
-            stage.versions(request.version or None)
-        except errors.NotFound:
+            stage = self.predictor.stages.endpoint(request.name)
+            named = stage.versions(request.version)[0] if request.version else None
+        except (errors.NotFound, errors.NotReady):
             return message("ModelReadyResponse")(ready=False)
-        return message("ModelReadyResponse")(ready=True)
+        ready = self.predictor.can_answer(stage, named)
+        return message("ModelReadyResponse")(ready=ready)
 
     async def _server(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         return message("ServerMetadataResponse")(
@@ -143,37 +145,38 @@ class InferenceService:
         )
 
     async def _model(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self._predictor.stages.endpoint(request.name, request.version or None)
+        stage = self.predictor.stages.endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
         return oip_grpc.metadata(stage.spec.name, stage.spec.signature, versions)
 
     async def _configuration(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self._predictor.stages.endpoint(request.name, request.version or None)
+        stage = self.predictor.stages.endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
         described = oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
         configured = oip_triton.numbered(oip_triton.configuration(described))
         return message("ModelConfigResponse")(config=configured)
 
     async def _statistics(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stages = self._predictor.stages
+        stages = self.predictor.stages
         names = [stages.endpoint(request.name).spec.name] if request.name else stages.endpoints
         found = [
             oip_triton.statistics(
                 name,
                 stages.endpoint(name).versions(request.version or None),
-                self._predictor.counts(name),
+                self.predictor.counts(name),
             )
             for name in names
         ]
         return message("ModelStatisticsResponse")(model_stats=found)
 
     async def _index(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stages = self._predictor.stages.endpoints.items()
-        found = oip_triton.index({name: stage.versions(None) for name, stage in stages})
-        return message("RepositoryIndexResponse")(models=found)
+        stages = self.predictor.stages.endpoints.items()
+        states = {name: self.predictor.alive_versions(stage) for name, stage in stages}
+        models = oip_triton.index(states, request.ready)
+        return message("RepositoryIndexResponse")(models=models)
 
     async def _load(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self._predictor.stages.endpoint(request.model_name or request.repository_name)
+        stage = self.predictor.stages.endpoint(request.model_name or request.repository_name)
         return message("RepositoryModelLoadResponse")(model_name=stage.spec.name, isLoaded=True)
 
     async def _unload(self, request: Any, context: Any) -> Any:  # noqa: ARG002
@@ -182,7 +185,7 @@ class InferenceService:
 
     async def _trace(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         if request.model_name:
-            self._predictor.stages.endpoint(request.model_name)
+            self.predictor.stages.endpoint(request.model_name)
         if any(one.value for one in request.settings.values()):
             raise errors.NotPermitted(oip_triton.NOT_TRACED)
         answer = message("TraceSettingResponse")()
@@ -204,13 +207,13 @@ class InferenceService:
         response = await self._entrance.predict(admitted, payload)
         if payload.rows < LARGE_ROWS:
             return oip_grpc.encode(response)
-        return await self._predictor.offload.run(oip_grpc.encode, response)
+        return await self.predictor.offload.run(oip_grpc.encode, response)
 
     async def _decoded(self, request: Any, stage: Stage) -> Payload:
         rows, signature = self._settings.max_rows, stage.spec.signature
         if request.ByteSize() < LARGE_BYTES:
             return oip_grpc.decode(request, stage.names, max_rows=rows, signature=signature)
-        return await self._predictor.offload.run(
+        return await self.predictor.offload.run(
             oip_grpc.decode, request, stage.names, max_rows=rows, signature=signature
         )
 
@@ -230,7 +233,28 @@ def _headers(context: Any) -> dict[str, str]:
     return {name: value for name, value in found if isinstance(value, str)}
 
 
-async def serve(service: InferenceService, address: str, max_body_bytes: int) -> grpc.aio.Server:
+@dataclass(frozen=True, slots=True)
+class RpcServer:
+    """A server with its health, as the health protocol of gRPC tells it."""
+
+    server: grpc.aio.Server
+    health: health.aio.HealthServicer
+    predictor: Predictor
+
+    async def tell_health(self) -> None:
+        """Say by the health protocol whether requests can be taken now."""
+        states = health_pb2.HealthCheckResponse
+        state = states.SERVING if self.predictor.is_ready else states.NOT_SERVING
+        for name in ("", oip_messages.SERVICE):
+            await self.health.set(name, state)
+
+    async def stop(self, grace_s: float | None = GRACE_S) -> None:
+        """Say that no more requests are taken, and end once those on their way are answered."""
+        await self.health.enter_graceful_shutdown()
+        await self.server.stop(grace_s)
+
+
+async def serve(service: InferenceService, address: str, max_body_bytes: int) -> RpcServer:
     """Start a server that shares its port with others of this machine.
 
     Raises:
@@ -247,8 +271,6 @@ async def serve(service: InferenceService, address: str, max_body_bytes: int) ->
     server.add_generic_rpc_handlers((service.handlers(),))
     alive = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(alive, server)
-    for name in ("", oip_messages.SERVICE):
-        await alive.set(name, health_pb2.HealthCheckResponse.SERVING)
     names = (oip_messages.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server, pool=oip_messages.POOL)
     try:
@@ -256,5 +278,7 @@ async def serve(service: InferenceService, address: str, max_body_bytes: int) ->
     except RuntimeError as error:
         msg = f"the gRPC address {address} cannot be taken; set another `grpc_port`"
         raise errors.ConfigError(msg) from error
+    rpc_server = RpcServer(server, alive, service.predictor)
+    await rpc_server.tell_health()
     await server.start()
-    return server
+    return rpc_server

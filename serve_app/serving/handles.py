@@ -21,6 +21,7 @@ from serve_app.errors import (
     Overloaded,
     ServeError,
 )
+from serve_app.serving import scaling_records
 
 DEPLOYMENT = "Model"
 ATTEMPTS = 4
@@ -130,6 +131,21 @@ class HandleModels:
         asked = [(version, self._held(version)) for version in sorted(versions)]
         said = await asyncio.gather(*(digests for _, digests in asked))
         return {version: digests for (version, _), digests in zip(asked, said, strict=True)}
+
+    async def alive(self, versions: Collection[str]) -> dict[str, bool]:
+        """Whether some versions have a replica that answers, or have none because none is wanted.
+
+        A version that was scaled to zero starts with the first request, so that it counts.
+        """
+        names = sorted(versions)
+        digests = await asyncio.gather(*map(self._held, names))
+        alive = {name: bool(found) for name, found in zip(names, digests, strict=True)}
+        if not all(alive.values()):
+            wanted = await asyncio.to_thread(scaling_records.read_all)
+            for name in names:
+                record = wanted.get(scaling_records.key_of(application_name(name), DEPLOYMENT), {})
+                alive[name] = alive[name] or record.get("target") == 0
+        return alive
 
     def replicas(self, version: str) -> int:
         """How many replicas of a version heard the last that was said to it; 1 before that."""

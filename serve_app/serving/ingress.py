@@ -8,7 +8,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import grpc
 from ray import serve
 
 from serve_app.config import GatewayArgs
@@ -21,10 +20,12 @@ from serve_app.core.workload import Load
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.backlog import Backlog
 from serve_app.engine.coalesced import CoalescedModels, Limits
+from serve_app.engine.liveness import Liveness
 from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.state import SqliteState
+from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.context import Settings
 from serve_app.gateway.cors import open_to
@@ -47,6 +48,10 @@ from serve_app.serving.startup import explained
 
 logger = logging.getLogger("serve_app.gateway")
 BACKLOG_PERIOD_S = 1.0
+LOOK_PERIOD_S = 2.0
+"""How often versions are asked whether they live."""
+SNAPSHOT_GRACE_S = 30.0
+"""How long a gateway may be without a snapshot before it counts as unhealthy."""
 SWITCH_INTERVAL_S = 0.001
 """How long a thread that reads a large body keeps the event loop waiting for its turn; Python's
 own 5 ms are more than a whole request takes."""
@@ -62,6 +67,7 @@ class Gateway(Scaled):
         clock = time.monotonic
         limits = Limits(**args.coalesce.model_dump())
         self._args = args
+        self._healthy_until_s = clock() + SNAPSHOT_GRACE_S
         self._registry = Registry(args.registry)
         self._loaded: dict[str, Loaded] = {}
         thread = ThreadPoolExecutor(1, thread_name_prefix="inline")
@@ -75,9 +81,15 @@ class Gateway(Scaled):
         self._task_metrics = TaskMetrics("gateway")
         self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
         large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
-        self._predictor = Predictor(clock=clock, ids=PredictionIds(), offload=Offload(large))
+        self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
+        self._predictor = Predictor(
+            clock=clock,
+            ids=PredictionIds(),
+            offload=Offload(large),
+            is_alive=self._liveness.is_alive,
+        )
         self._metrics = GatewayMetrics(self._counters, lambda: self._assembler.caches)
-        self._grpc: grpc.aio.Server | None = None
+        self._grpc: rpc.RpcServer | None = None
         self._listeners = Listeners()
         self._follower = SnapshotFollower(
             SqliteState(args.state),
@@ -103,6 +115,7 @@ class Gateway(Scaled):
         self._tasks.start("hand metrics over", self._tell_metrics)
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
         self._tasks.start("tell the backlog", self._tell_backlog_for_ever)
+        self._tasks.start("look who is alive", self._look_who_is_alive)
         args = self._args
         settings = Settings(
             args.max_body_bytes,
@@ -125,6 +138,15 @@ class Gateway(Scaled):
         await self._listen(gateway)
         return gateway
 
+    async def check_health(self) -> None:
+        """Serve asks this every few seconds, and sends requests elsewhere when it fails.
+
+        Raises:
+            NotReady: no snapshot has come for a while, so that nothing can be answered here.
+        """
+        if not self._predictor.stages.version and time.monotonic() > self._healthy_until_s:
+            raise NotReady("no snapshot has arrived from control yet")
+
     def _read_load(self) -> Load:
         return self._loop_load.read()
 
@@ -145,6 +167,16 @@ class Gateway(Scaled):
                 *(self._handles.tell(version, replica, one) for version, one in told.items())
             )
 
+    async def _look_who_is_alive(self) -> None:
+        """Ask the versions of all endpoints again and again whether they live, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_PERIOD_S)
+            specs = [stage.spec for stage in self._predictor.stages.endpoints.values()]
+            versions = {v for spec in specs for v in spec.asks() - spec.loads()}
+            self._liveness.update(await self._handles.alive(versions))
+            if self._grpc is not None:
+                await self._grpc.tell_health()
+
     async def _listen(self, gateway: GatewayApp) -> None:
         """Open the profiles' own ports, and all of HTTP to the pages that may ask."""
         cors = self._args.cors
@@ -159,7 +191,7 @@ class Gateway(Scaled):
         await self._tasks.close()
         await self._listeners.close()
         if self._grpc is not None:
-            await self._grpc.stop(rpc.GRACE_S)
+            await self._grpc.stop()
 
     def _counters(self) -> dict[str, Counters]:
         return {**self._inline.counters(), **self._replicas.counters()}

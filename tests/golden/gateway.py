@@ -98,9 +98,9 @@ class Remembering(Predictor):
 
     payload = None
 
-    async def predict(self, request):
+    async def predict(self, request, resolved=None):
         self.payload = request.payload
-        return await super().predict(request)
+        return await super().predict(request, resolved)
 
 
 def told(signature, several):

@@ -81,7 +81,7 @@ class Pages:
         return json({"live": True})
 
     async def ready(self, request: Request) -> Response:
-        """A snapshot is here, so endpoints can be asked."""
+        """A snapshot is here, and some endpoint could answer."""
         return self._context.if_ready(request, json({"ready": True, "live": True}))
 
     async def server(self, request: Request) -> Response:  # noqa: ARG002
@@ -120,8 +120,12 @@ class Pages:
         return self._context.of_endpoint(request, metadata)
 
     async def model_ready(self, request: Request) -> Response:
-        """An endpoint can be asked."""
-        return self._context.of_endpoint(request, _ready)
+        """An endpoint could answer now: it has somebody alive who would."""
+        return self._context.of_endpoint(request, self._ready)
+
+    def _ready(self, stage: Stage, versions: list[str]) -> dict[str, Any]:
+        self._context.require_alive(stage, versions)
+        return {"name": stage.spec.name, "ready": True}
 
     async def configuration(self, request: Request) -> Response:
         """An endpoint as Triton's configurations describe models."""
@@ -141,16 +145,14 @@ class Pages:
         return json({"model_stats": [self._counted(stage) for stage in stages]})
 
     async def index(self, request: Request) -> Response:
-        """All endpoints and versions that answer, as Triton lists its repository.
-
-        All of them are ready, so that nothing changes where only such are asked for.
-        """
+        """All endpoints and versions, as Triton lists its repository."""
         try:
-            oip_triton.check_index(await self._body(request))
+            only_ready = oip_triton.only_ready(await self._body(request))
         except ClientError as error:
             return self._context.refused(request, error)
-        stages = self._context.stages.endpoints.items()
-        return json(oip_triton.index({name: stage.versions(None) for name, stage in stages}))
+        stages = self._context.stages.endpoints
+        alive = self._context.predictor.alive_versions
+        return json(oip_triton.index({n: alive(s) for n, s in stages.items()}, only_ready))
 
     async def load(self, request: Request) -> Response:
         """Nothing has to be done for an endpoint that is here."""
@@ -208,10 +210,6 @@ def _page(request: Request, described: dict[str, Any]) -> Response:
 def metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
     """An endpoint's columns and outputs."""
     return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
-
-
-def _ready(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
-    return {"name": stage.spec.name, "ready": True}
 
 
 PREDICTIONS = tuple(Spoken(f"{place}/infer", oip_v2.DIALECT) for place in PLACES)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from serve_app.engine.stages import Stage
 from serve_app.gateway import feedback
 from serve_app.gateway.context import GatewayContext, json
 from serve_app.gateway.feedback import FeedbackPath
@@ -75,8 +76,12 @@ class _Pages:
         return self._context.if_ready(request, json({"status": "ok"}))
 
     async def status(self, request: Request) -> Response:
-        """An endpoint can be asked."""
-        return self._context.of_endpoint(request, lambda stage, _: {"name": stage.spec.name})
+        """An endpoint could answer now."""
+        return self._context.of_endpoint(request, self._status)
+
+    def _status(self, stage: Stage, versions: list[str]) -> dict[str, str]:
+        self._context.require_alive(stage, versions)
+        return {"name": stage.spec.name}
 
     async def metadata(self, request: Request) -> Response:
         """An endpoint's columns and outputs."""

@@ -42,8 +42,11 @@ class Pages:
         self._context = context
 
     async def status(self, request: Request) -> Response:
-        """The versions of an endpoint that answer."""
-        return self._context.of_endpoint(request, _status)
+        """The versions of an endpoint, and whether each could answer."""
+        return self._context.of_endpoint(
+            request,
+            lambda stage, versions: tf_serving.status(self._context.states(stage, versions)),
+        )
 
     async def metadata(self, request: Request) -> Response:
         """An endpoint's columns and outputs, as TensorFlow Serving describes signatures."""
@@ -57,10 +60,6 @@ class Pages:
         """What TensorFlow Serving calls every other path below /v1."""
         shown = f"{request.method} {request.url.path[:200]}"
         return self._context.refused(request, ClientError(f"Malformed request: {shown}"))
-
-
-def _status(stage: Stage, versions: list[str]) -> Any:
-    return tf_serving.status(stage.shortened(versions))
 
 
 def _metadata(stage: Stage, versions: list[str]) -> Any:

@@ -193,12 +193,17 @@ def refuse(refusal: Refusal) -> Reply:
     )
 
 
-def status(versions: Sequence[str]) -> dict[str, Any]:
-    """The versions of an endpoint that answer."""
-    healthy = {"error_code": "OK", "error_message": ""}
+_AVAILABLE = ("AVAILABLE", {"error_code": "OK", "error_message": ""})
+_AWAY = ("LOADING", {"error_code": "UNAVAILABLE", "error_message": "no replica could answer"})
+
+
+def status(versions: Mapping[str, bool]) -> dict[str, Any]:
+    """The versions of an endpoint, and whether each could answer."""
     return {
         "model_version_status": [
-            {"version": version, "state": "AVAILABLE", "status": healthy} for version in versions
+            {"version": version, "state": state, "status": status}
+            for version, alive in versions.items()
+            for state, status in (_AVAILABLE if alive else _AWAY,)
         ]
     }
 

@@ -77,12 +77,20 @@ def statistics(name: str, versions: Sequence[str], counts: Counts) -> dict[str, 
     }
 
 
-def index(versions: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """All models with the versions that answer."""
+def index(
+    versions: Mapping[str, Mapping[str, bool]], only_ready: bool = False
+) -> list[dict[str, str]]:
+    """All models with their versions, each with whether it could answer."""
     return [
-        {"name": name, "version": version, "state": "READY", "reason": ""}
-        for name, found in versions.items()
-        for version in found
+        {
+            "name": name,
+            "version": version,
+            "state": "READY" if alive else "UNAVAILABLE",
+            "reason": "" if alive else "no replica could answer",
+        }
+        for name, states in versions.items()
+        for version, alive in states.items()
+        if alive or not only_ready
     ]
 
 
@@ -97,17 +105,18 @@ TRACE_SETTINGS: Mapping[str, Any] = {
 NOT_SHARED = "memory is not shared with clients here; send tensors in the request"
 
 
-def check_index(body: bytes) -> None:
-    """Return when a request for the list of models may be answered; clients send nothing, too.
+def only_ready(body: bytes) -> bool:
+    """Whether a request for the list of models wants those alone that are ready.
 
     Raises:
         BadEncoding: it is no JSON object, or 'ready' is neither true nor false.
     """
     if not body.strip():
-        return
+        return False
     ready = json_body.parse(body).get("ready")
     if ready is not None and not isinstance(ready, bool):
         raise BadEncoding(f"Invalid value for 'ready': expected a boolean, got {told(ready)}")
+    return bool(ready)
 
 
 def cannot_unload(name: str) -> str:

@@ -9,8 +9,8 @@ def test_what_a_gateway_said_last_counts():
     gateways.hear(Acknowledged("b", 2, "it cannot load m@1"))
     gateways.hear(Acknowledged("a", 2, loaded={"m@1": "digest"}))
     assert {name: said.to_json() for name, said in gateways.known().items()} == {
-        "a": {"snapshot": 2, "trouble": None, "loaded": {"m@1": "digest"}},
-        "b": {"snapshot": 2, "trouble": "it cannot load m@1", "loaded": {}},
+        "a": {"snapshot": 2, "trouble": None, "loaded": {"m@1": "digest"}, "failing": []},
+        "b": {"snapshot": 2, "trouble": "it cannot load m@1", "loaded": {}, "failing": []},
     }
 
 

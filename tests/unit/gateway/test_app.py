@@ -210,7 +210,10 @@ def test_a_gateway_without_a_snapshot_is_alive_and_not_ready():
     answer = empty.get("/v2/health/ready")
     assert answer.status_code == 503
     assert "control" in answer.json()["error"]
-    assert "none yet" in empty.predict("risk", ROW).json()["error"]
+    refused = empty.predict("risk", ROW)
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) > 0
+    assert "control" in refused.json()["error"]
 
 
 def test_endpoints_are_listed_with_what_was_set_at_run_time(client):

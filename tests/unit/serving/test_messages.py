@@ -3,7 +3,7 @@
 import pytest
 
 from serve_app.errors import NotReady, RegistryFailed
-from serve_app.serving.messages import LONGEST, cause, causes, plain, told
+from serve_app.serving.messages import LONGEST, cause, causes, plain, words_for_outside
 
 STARTED = """The deployment failed to start 3 times in a row. This may be due to a problem with \
 its constructor or initial health check failing. See controller logs for details. Error:
@@ -39,8 +39,8 @@ def test_the_line_in_which_a_traceback_ends_is_the_cause(message, said):
 
 
 def test_what_the_registry_says_of_its_files_stays_inside():
-    assert "/secret" not in told(RegistryFailed("/secret/registry cannot be read"))
-    assert told(NotReady("churn@1 has no replica")) == "churn@1 has no replica"
+    assert "/secret" not in words_for_outside(RegistryFailed("/secret/registry cannot be read"))
+    assert words_for_outside(NotReady("churn@1 has no replica")) == "churn@1 has no replica"
 
 
 TRACEBACK = """The deployment failed to start 3 times in a row. See worker logs. Retrying.

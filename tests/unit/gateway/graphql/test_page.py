@@ -6,10 +6,10 @@ import re
 
 import pytest
 from graphql import build_schema, print_schema
-from tests.unit.gateway.test_graphql import Client
 
 from serve_app.gateway import docs
 from serve_app.gateway.openapi import document as openapi
+from tests.unit.gateway.graphql.test_endpoint import Client
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

@@ -7,7 +7,7 @@ import yaml
 
 from serve_app.serving.checking.validate import validate
 
-CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[4] / "configs").glob("*.yaml"))
 FREE = {"endpoints", "columns", "resources", "env_vars"}
 """Below these stand names that people choose."""
 

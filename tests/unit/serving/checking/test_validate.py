@@ -8,7 +8,7 @@ import yaml
 
 from serve_app.serving.checking.validate import validate
 
-CONFIGS = Path(__file__).parents[3] / "configs"
+CONFIGS = Path(__file__).parents[4] / "configs"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from serve_app.errors import ConfigError, NotFound, NotReady, ServerFault
 from serve_app.serving.deploying import changes
 from tests.unit.serving.fake_serve import serving
 
-CONFIGS = Path(__file__).parents[3] / "configs"
+CONFIGS = Path(__file__).parents[4] / "configs"
 LOCAL = yaml.safe_load((CONFIGS / "local.yaml").read_text())
 PROGRESSION = {"route": {"kind": "single", "model": "progression-xgb@1"}}
 INLINE = {**PROGRESSION, "placement": "inline"}

@@ -9,7 +9,7 @@ import yaml
 from serve_app.errors import ConfigError, NotFound
 from serve_app.serving.deploying import declaration
 
-CONFIGS = Path(__file__).parents[3] / "configs"
+CONFIGS = Path(__file__).parents[4] / "configs"
 LOCAL = yaml.safe_load((CONFIGS / "local.yaml").read_text())
 REPLICAS = {"route": {"kind": "single", "model": "churn@2"}, "fallback": "churn@1"}
 

@@ -21,7 +21,7 @@ from serve_app.serving.deploying.written import (
     running_text,
 )
 
-CONFIGS = Path(__file__).parents[3] / "configs"
+CONFIGS = Path(__file__).parents[4] / "configs"
 
 
 def layout(*, inline):
