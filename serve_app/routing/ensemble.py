@@ -36,8 +36,8 @@ class Ensemble(Route):
         return super().describe(kind, {**settings, "quorum": quorum}, variants)
 
     @property
-    def quorum(self) -> int:
-        """How many must answer."""
+    def needed(self) -> int:
+        """The quorum."""
         return int(self.spec.settings.get("quorum", 1))
 
     def problems(self, output: Output) -> Iterable[tuple[str, str]]:
@@ -65,7 +65,7 @@ class Ensemble(Route):
 
     def ask(self, ways: Ways) -> Ask:
         """All at once."""
-        return ways.together(self.spec.settings["combine"], self.quorum)
+        return ways.together(self.spec.settings["combine"], self.needed)
 
     def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
         """The description with other weights.
@@ -76,9 +76,9 @@ class Ensemble(Route):
         """
         changed = super().with_weights(weights, endpoint=endpoint)
         members = _members(changed.variants)
-        if members < self.quorum:
+        if members < self.needed:
             msg = (
-                f"the quorum of {endpoint!r} is {self.quorum}, but only {members} variants "
+                f"the quorum of {endpoint!r} is {self.needed}, but only {members} variants "
                 "would have a weight above 0"
             )
             raise InvalidInput(msg)

@@ -58,6 +58,11 @@ class Route:
         return ways.in_turn()
 
     @property
+    def needed(self) -> int:
+        """How many of the variants must answer, before a fallback does."""
+        return 1
+
+    @property
     def key(self) -> str | None:
         """The field or header of a request that decides who answers, if one does."""
         return None
