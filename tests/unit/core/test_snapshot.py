@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from serve_app.core.signature import DTYPES, Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Snapshot, Variant
+from serve_app.errors import Conflict
 
 TEXT = st.text(max_size=8)
 LABEL = st.one_of(TEXT, st.integers(), st.booleans())
@@ -135,3 +137,84 @@ def test_an_endpoint_needs_nobody_of_weight_zero_until_it_is_given_one():
 def test_weights_of_versions_that_are_not_there_change_nothing():
     assert endpoint().with_weights({"z@1": 5.0}) == endpoint()
     assert endpoint().with_weights({}) == endpoint()
+
+
+FORMER = {
+    "name": "both",
+    "kind": "ensemble",
+    "signature": Signature((), Output("regression")).to_json(),
+    "variants": [
+        {"version": "a@1", "weight": 2.0, "labels": [], "targets": []},
+        {"version": "b@1", "weight": 1.0, "labels": []},
+    ],
+    "timeout_s": 1.0,
+    "variant_timeout_s": 0.8,
+    "key": None,
+    "combine": "mean",
+    "quorum": 2,
+    "fallback": None,
+    "preprocess": None,
+    "reactions": {},
+    "example": None,
+    "inline": False,
+    "cache": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind", "settings"),
+    [
+        ({}, "ensemble", {"combine": "mean", "quorum": 2}),
+        ({"kind": "split", "combine": None, "quorum": 1, "key": "user"}, "split", {"key": "user"}),
+        ({"kind": "split", "combine": None, "quorum": 1}, "split", {}),
+        ({"kind": "single", "combine": None, "quorum": 1}, "single", {}),
+    ],
+)
+def test_a_snapshot_that_a_former_version_kept_is_read(changed, kind, settings):
+    body = {"version": 7, "declaration": "d", "endpoints": {"both": {**FORMER, **changed}},
+            "overrides": {}, "waiting": {}}  # fmt: skip
+    snapshot = Snapshot.from_json(body)
+    route = snapshot.endpoints["both"].route
+    assert route == RouteSpec(kind, (Variant("a@1", 2.0), Variant("b@1", 1.0)), settings)
+    assert (snapshot.aliases, snapshot.epochs, snapshot.description) == ({}, {}, 0)
+
+
+def steered(version, description, weight, **more):
+    one = endpoint().with_weights({"b@1": weight})
+    other = replace(endpoint(), name="f")
+    return Snapshot(
+        version, "d", {"e": one, "f": other}, epochs={"e": version}, description=description, **more
+    )
+
+
+def test_who_has_seen_the_description_gets_the_steering_alone_and_keeps_the_rest():
+    former = steered(3, 2, 0.0)
+    after = steered(4, 2, 7.0, aliases={"a": {"champion": 1}}, waiting={"g": ("z@1",)})
+    body = json.loads(json.dumps(after.since(3)))
+    assert "endpoints" not in body
+    read = Snapshot.from_json(body, former)
+    assert read == after
+    assert read.endpoints["f"] is former.endpoints["f"]
+    assert read.endpoints["e"].signature is former.endpoints["e"].signature
+
+
+@pytest.mark.parametrize(("seen", "description"), [(1, 2), (0, 2), (3, 0)])
+def test_who_has_not_gets_everything(seen, description):
+    snapshot = steered(4, description, 7.0)
+    assert snapshot.since(seen) == snapshot.to_json()
+    assert Snapshot.from_json(snapshot.since(seen), steered(1, 1, 0.0)) == snapshot
+
+
+@pytest.mark.parametrize("former", [None, steered(9, 8, 0.0)])
+def test_steering_of_other_descriptions_is_refused(former):
+    with pytest.raises(Conflict, match="without the descriptions"):
+        Snapshot.from_json(steered(4, 2, 7.0).since(3), former)
+
+
+def test_endpoints_are_described_alike_whatever_their_weights():
+    assert endpoint().is_described_as(endpoint().with_weights({"b@1": 5.0}))
+    assert not endpoint().is_described_as(replace(endpoint(), timeout_s=2.0))
+    others = RouteSpec("split", (Variant("a@1"),))
+    assert not endpoint().is_described_as(replace(endpoint(), route=others))
+    keyed = replace(endpoint().route, settings={"key": "user"})
+    assert not endpoint().is_described_as(replace(endpoint(), route=keyed))

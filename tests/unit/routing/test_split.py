@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.messages import Payload, Request
+from serve_app.core.plan import Assignment
 from serve_app.errors import ConfigError
 from serve_app.routing.rendezvous import ranked, score
 from serve_app.routing.split import SplitRouter
@@ -140,6 +141,27 @@ class TestWithoutAKey:
     def test_the_others_follow_by_weight_for_when_the_first_cannot(self):
         split = self.split([0.0], a=1, b=2, c=3)
         assert split.plan(request()).variants == ("a", "c", "b")
+
+    def test_a_plan_says_how_likely_it_was_and_how_it_came(self):
+        split = self.split([0.5, 0.95], key="user", a=90, b=10)
+        by_chance = [split.plan(request()) for _ in range(2)]
+        assert [plan.propensity for plan in by_chance] == [0.9, 0.1]
+        assert {plan.assignment for plan in by_chance} == {Assignment("random", "e")}
+        by_key = {split.plan(request(user=user)) for user in range(200)}
+        assert {plan.assignment for plan in by_key} == {Assignment("rendezvous", "e")}
+        assert {plan.variants[0]: plan.propensity for plan in by_key} == {"a": 0.9, "b": 0.1}
+        assert {plan.epoch for plan in (*by_chance, *by_key)} == {0}
+
+    @pytest.mark.parametrize("count", [2, 4, 5, 9])
+    def test_plans_by_key_are_the_ranking_whether_they_stand_ready_or_not(self, count):
+        variants = [(f"v{number}@1", number + 1.0) for number in range(count)]
+        split = SplitRouter(variants, key="user", salt="e", draw=itertools.count, epoch=7)
+        total = sum(weight for _, weight in variants)
+        for user in range(100):
+            plan = split.plan(request(user=user))
+            assert plan.variants == ranked(variants, salt="e", key=str(user))
+            assert plan.propensity == dict(variants)[plan.variants[0]] / total
+            assert plan.epoch == 7
 
     def test_a_key_needs_no_chance(self):
         split = self.split([], key="user", a=1, b=1)
