@@ -9,11 +9,22 @@ from typing import Any
 from serve_app.cluster import web
 from serve_app.cluster.node import Running
 from serve_app.errors import NotReady, ServeError, ServerFault
-from serve_app.serving.deploying.in_effect import declared_hash, gateways, not_in_effect
+from serve_app.serving.deploying.in_effect import (
+    declared_hash,
+    gateways,
+    not_in_effect,
+    refusal,
+)
 from serve_app.serving.messages import causes
 
 POLL_S = 0.5
+REFUSED_FOR_S = 5.0
+"""How long a refusal stands before it counts: control looks again at what it refused before."""
 FAILED = {"DEPLOY_FAILED", "UNHEALTHY"}
+
+
+class _RefusedError(ServerFault):
+    """Control refused what is declared."""
 
 
 def wait_until_ready(
@@ -31,12 +42,18 @@ def wait_until_ready(
     `tell` hears what is missing. With `only`, endpoints other than that one may still wait.
 
     Raises:
-        ServerFault: an application failed; says which and why.
+        ServerFault: an application failed, or control refused the endpoints; says which and why.
         NotReady: it took longer than `timeout_s`; says what is not in effect yet.
     """
-    deadline = time.monotonic() + timeout_s
+    started = time.monotonic()
+    deadline = started + timeout_s
     while True:
-        missing = _missing(running, declared, only)
+        try:
+            missing = _missing(running, declared, only)
+        except _RefusedError as error:
+            if time.monotonic() > min(deadline, started + REFUSED_FOR_S):
+                raise
+            missing = error.message
         if not missing:
             return
         if time.monotonic() > deadline:
@@ -107,4 +124,6 @@ def _effect(
     if declaration is None:
         return ""
     said = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
+    if words := refusal(said, declaration):
+        raise _RefusedError(words)
     return "; ".join(not_in_effect(said, declaration, gateways(states), only=only))

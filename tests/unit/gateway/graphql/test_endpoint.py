@@ -21,6 +21,7 @@ from serve_app.engine.predict import Predictor
 from serve_app.errors import DeadlineExceeded, ModelFailed, Overloaded
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
+from serve_app.gateway.graphql import execution
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -465,6 +466,20 @@ def test_the_schema_follows_the_snapshot(client):
     assert client.ask(query).status_code == 400
     client.swap(7, ())
     assert client.data("{endpoints {name}}") == {"endpoints": []}
+
+
+def test_weights_change_under_the_same_schema(client, monkeypatch):
+    query = '{endpoint(name: "risk-all") {variants {version weight}}}'
+    assert [v["weight"] for v in client.data(query)["endpoint"]["variants"]] == [1.0, 1.0]
+
+    def never(endpoints):
+        raise AssertionError("weights are no part of a schema")
+
+    monkeypatch.setattr(execution.graphql_schema, "build", never)
+    client.swap(5, [one.with_weights({"s@1": 7.0}) for one in ENDPOINTS])
+    assert [v["weight"] for v in client.data(query)["endpoint"]["variants"]] == [1.0, 7.0]
+    predicted = client.data("{predict{age(rows: [{x: 1}]) {snapshot}}}")
+    assert predicted["predict"]["age"]["snapshot"] == 5
 
 
 def test_many_documents_are_not_all_kept(client):
