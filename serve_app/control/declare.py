@@ -14,6 +14,7 @@ from serve_app.config import ControlSettings
 from serve_app.control.describe import EndpointDescription, ManifestOf, Problem
 from serve_app.core.snapshot import Endpoint
 from serve_app.errors import ConfigError
+from serve_app.routing import KINDS
 
 __all__ = ["Declaration", "Problem", "declaration_hash", "declare", "hash_of", "read"]
 
@@ -47,11 +48,17 @@ def read(user_config: Mapping[str, Any], manifest_of: ManifestOf) -> Declaration
         settings = ControlSettings.model_validate(user_config)
     except pydantic.ValidationError as error:
         problems = tuple(
-            Problem(item["loc"], item["msg"].removeprefix("Value error, "))
+            Problem(_in_file(item["loc"]), item["msg"].removeprefix("Value error, "))
             for item in error.errors()
         )
         return Declaration(hash_of(user_config), {}, problems)
     return declare(settings, manifest_of)
+
+
+def _in_file(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """A path as people wrote it: pydantic puts the kind of a route between its keys."""
+    kinds = [at for at, part in enumerate(path) if part in KINDS and path[at - 1] == "route"]
+    return tuple(part for at, part in enumerate(path) if at not in kinds)
 
 
 def declare(settings: ControlSettings, manifest_of: ManifestOf) -> Declaration:

@@ -133,7 +133,7 @@ def test_the_same_declaration_has_the_same_hash_in_whatever_order(registry):
         ({"endpoints": {"e": single("nobody@1")}}, "endpoints.e.route.model", "nobody"),
         ({"endpoints": {"e": {}}}, "endpoints.e.route", "Field required"),
         ({"endpoints": {"e": {"route": {"kind": "spilt"}}}}, "endpoints.e.route", "spilt"),
-        ({"endpoints": {"e": single("a@champion ")}}, "endpoints.e.route.single.model", "a@champ"),
+        ({"endpoints": {"e": single("a@champion ")}}, "endpoints.e.route.model", "a@champ"),
         ({"endpoint": {}}, "endpoint", "Extra inputs"),
         ({"endpoints": 1}, "endpoints", "dictionary"),
     ],
