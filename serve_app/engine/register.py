@@ -17,15 +17,13 @@ from serve_app.engine.commit import commit_of
 from serve_app.engine.prove import prove
 from serve_app.engine.truth import usable
 from serve_app.errors import InvalidInput
-from serve_app.models import owner
+from serve_app.models import owner, resolve
 from serve_app.models.compilation import BACKEND, Compilation, compilation
 from serve_app.models.compiled.model import FILE as COMPILED
 from serve_app.models.coverage import coverage
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
-from serve_app.models.onnx_ends import Graph
-from serve_app.models.onnx_examined import examined
 from serve_app.models.own_modules import importable
 from serve_app.models.replay import ROWS, expected, to_json
 from serve_app.models.signature import infer
@@ -95,7 +93,8 @@ def _register(
     _log.info("holding what is stored against the model")
     objective = str(stored.parameters.get("objective", ""))
     warnings = (*warnings, *prove(model, flavour, candidate, inferred, objective))
-    compiled = _compiled(candidate, model, inferred, "required" if coarser else compile)
+    wanted: Compile = "required" if coarser else compile
+    compiled = None if flavour.is_compiled else _compiled(candidate, model, inferred, wanted)
     signature = replace(inferred, inputs=tuple(candidate.inputs or inferred.inputs))
     if compiled is not None and compiled.content is not None and not compiled.raw_scores:
         signature = signature.without_raw_scores()
@@ -133,9 +132,8 @@ def _register(
 def _understood(candidate: Candidate, flavour: str) -> tuple[Candidate, Signature]:
     """A model with its data as it takes them, and what it takes and gives."""
     candidate = in_order(candidate, flavour)
-    if isinstance(candidate.estimator, Graph):
-        looked_at = examined(candidate.estimator, candidate.frame, candidate.labels)
-        candidate = replace(candidate, estimator=looked_at)
+    looked_at = resolve(flavour).examined(candidate.estimator, candidate.frame, candidate.labels)
+    candidate = replace(candidate, estimator=looked_at)
     inferred = infer(
         candidate.estimator,
         flavour,
@@ -164,8 +162,7 @@ def _compiled(
     signature: Signature,
     wanted: Compile,
 ) -> Compilation | None:
-    if wanted == "never" or isinstance(candidate.estimator, Graph):
-        # A graph is a compiled form already.
+    if wanted == "never":
         return None
     columns = to_columns(candidate.frame.head(coverage(candidate.frame.shape[1]).training))
     found = compilation(candidate.estimator, model, signature, columns)
