@@ -11,7 +11,8 @@ from serve_app.engine.assemble import Assembler
 from serve_app.engine.load import load
 from serve_app.engine.predict import Predictor
 from serve_app.engine.registration.register import Candidate, register
-from serve_app.models.onnx_graph import empty_frame, read_graph
+from serve_app.models.frames import empty_frame
+from serve_app.models.onnx_graph import read_graph
 from serve_app.registry.store import Registry
 
 
@@ -73,7 +74,9 @@ def predictor_of(graphs, models, registry):
     loaded = {}
     for name, (content, frame) in graphs.items():
         graph = read_graph(content)
-        register(store, Candidate(name, graph, empty_frame(graph) if frame is None else frame))
+        register(
+            store, Candidate(name, graph, empty_frame(graph.columns) if frame is None else frame)
+        )
         loaded[f"{name}@1"] = load(store, name, 1).model
     numbers = itertools.count(1)
     predictor = Predictor(clock=lambda: 0.0, ids=lambda: f"id-{next(numbers)}")

@@ -168,7 +168,7 @@ def set_weights(name: str, weights: tuple[str, ...], state: str) -> None:
     running = Cluster(Path(state)).require()
     with output.progress().status("asking control …"):
         snapshot = _ask_control(running, name, wanted)
-    variants = snapshot["endpoints"].get(name, {}).get("variants", [])
+    variants = snapshot["endpoints"].get(name, {}).get("route", {}).get("variants", [])
     listed = ", ".join(f"{v['version']}={v['weight']:g}" for v in variants)
     click.echo(f"snapshot {snapshot['version']}: {name}: {listed}")
     if name in snapshot["waiting"]:

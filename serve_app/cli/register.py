@@ -165,9 +165,8 @@ def _given(
     schema: str | None,
 ) -> _Given:
     """The model with its data where it is named, else what MLflow or a graph knows of it."""
-    from serve_app.models.frames import describe
-    from serve_app.models.onnx_ends import Graph
-    from serve_app.models.onnx_graph import empty_frame
+    from serve_app.models import owner
+    from serve_app.models.frames import describe, empty_frame
 
     data, target = training
     estimator, directory = source.estimator(), source.directory
@@ -177,8 +176,8 @@ def _given(
     elif directory is not None:
         table = directory.table(estimator)
         frame, wanted, inputs = table.frame, None, table.inputs
-    elif isinstance(estimator, Graph):
-        frame, wanted = empty_frame(estimator), None
+    elif (flavour := owner(estimator)[1]).knows_columns:
+        frame, wanted = empty_frame(flavour.columns(estimator)), None
         inputs = describe(frame)
     else:
         raise click.UsageError("Missing option '--data': what the model was trained on.")

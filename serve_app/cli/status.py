@@ -113,9 +113,7 @@ def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
     for endpoint in endpoints:
         preprocess = endpoint["preprocess"]
         placed = f"{preprocess['version']} ({preprocess['placement']})" if preprocess else None
-        route = endpoint["route"] + (f" by {endpoint['key']}" if endpoint["key"] else "")
-        route += f": {endpoint['combine']}" if endpoint["combine"] else ""
-        first = [endpoint["name"], route]
+        first = [endpoint["name"], endpoint["summary"]]
         last = [placed, endpoint["fallback"]]
         for variant in endpoint["variants"]:
             rows.append([*first, variant["version"], f"{variant['weight']:g}", *last])

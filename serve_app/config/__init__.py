@@ -19,7 +19,16 @@ from serve_app.config.gateway import CoalesceSettings, GatewayArgs
 from serve_app.config.listeners import ListenerSettings, Profile
 from serve_app.config.model import ModelArgs
 from serve_app.config.names import HOME_VARIABLE, Location, Reference, located
-from serve_app.config.routes import EnsembleRoute, Route, SingleRoute, SplitRoute, VariantSettings
+from serve_app.config.routes import (
+    EnsembleRoute,
+    Route,
+    RouteSettings,
+    SingleRoute,
+    SplitRoute,
+    Target,
+    VariantSettings,
+    WeightedRoute,
+)
 from serve_app.config.scaling import ScalingSettings, ScheduleEntry
 
 __all__ = [
@@ -43,11 +52,14 @@ __all__ = [
     "Reaction",
     "Reference",
     "Route",
+    "RouteSettings",
     "ScalingSettings",
     "ScheduleEntry",
     "SchemaSettings",
     "SingleRoute",
     "SplitRoute",
+    "Target",
     "VariantSettings",
+    "WeightedRoute",
     "located",
 ]

@@ -6,7 +6,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from serve_app.config.base import Frozen
 from serve_app.config.names import Reference
-from serve_app.config.routes import Route, SingleRoute, VariantSettings
+from serve_app.config.routes import Route, VariantSettings
 
 Reaction = Literal["refuse", "warn", "ignore"]
 
@@ -76,9 +76,7 @@ class EndpointSettings(Frozen):
     @property
     def variants(self) -> tuple[VariantSettings, ...]:
         """The variants with their weights, whatever the kind of route."""
-        if isinstance(self.route, SingleRoute):
-            return (VariantSettings(model=self.route.model),)
-        return self.route.variants
+        return tuple(target.variant for target in self.route.targets())
 
 
 EndpointName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]

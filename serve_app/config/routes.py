@@ -1,11 +1,22 @@
 """Who answers for an endpoint: kinds of routes and their variants."""
 
-from typing import Annotated, Literal
+import functools
+from importlib import import_module
+from typing import Annotated, Any, Literal, NamedTuple, Union
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PlainValidator,
+    PositiveInt,
+    SerializeAsAny,
+    TypeAdapter,
+    model_validator,
+)
 
 from serve_app.config.base import Frozen
 from serve_app.config.names import Reference
+from serve_app.routing import KINDS, kind_named
 
 
 class VariantSettings(Frozen):
@@ -15,18 +26,56 @@ class VariantSettings(Frozen):
     weight: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)] = 1.0
 
 
-class SingleRoute(Frozen):
+class Target(NamedTuple):
+    """A variant, and the keys below the route that lead to the version it names."""
+
+    path: tuple[str | int, ...]
+    variant: VariantSettings
+
+
+class RouteSettings(Frozen):
+    """Base of the settings of every kind of route; `kind` is the literal name of one."""
+
+    kind: str
+
+    def targets(self) -> tuple[Target, ...]:
+        """The variants."""
+        raise NotImplementedError
+
+    def own(self) -> dict[str, Any]:
+        """What the kind alone knows, as JSON values."""
+        return self.model_dump(mode="json", exclude={"kind", "variants"})
+
+
+class SingleRoute(RouteSettings):
     """One version answers everything."""
 
     kind: Literal["single"]
     model: Reference
 
+    def targets(self) -> tuple[Target, ...]:
+        """The only variant."""
+        return (Target(("model",), VariantSettings(model=self.model)),)
 
-class _WeightedRoute(Frozen):
+    def own(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+
+class WeightedRoute(RouteSettings):
+    """Several variants with weights."""
+
     variants: Annotated[tuple[VariantSettings, ...], Field(min_length=1)]
 
+    def targets(self) -> tuple[Target, ...]:
+        """The variants, in their order."""
+        return tuple(
+            Target(("variants", index, "model"), variant)
+            for index, variant in enumerate(self.variants)
+        )
+
     @model_validator(mode="after")
-    def _weights_fit(self) -> "_WeightedRoute":
+    def _weights_fit(self) -> "WeightedRoute":
         names = [variant.model for variant in self.variants]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -38,14 +87,14 @@ class _WeightedRoute(Frozen):
         return self
 
 
-class SplitRoute(_WeightedRoute):
+class SplitRoute(WeightedRoute):
     """Each request goes to one variant, in proportion to the weights (A/B)."""
 
     kind: Literal["split"]
     key: str | None = None
 
 
-class EnsembleRoute(_WeightedRoute):
+class EnsembleRoute(WeightedRoute):
     """Every variant answers, and the answers become one."""
 
     kind: Literal["ensemble"]
@@ -61,4 +110,30 @@ class EnsembleRoute(_WeightedRoute):
         return self
 
 
-Route = Annotated[SingleRoute | SplitRoute | EnsembleRoute, Field(discriminator="kind")]
+def settings_models() -> tuple[type[RouteSettings], ...]:
+    """The models of the settings of all kinds of routes, each where its kind says."""
+    return tuple(_model(name) for name in sorted(KINDS))
+
+
+def _model(kind: str) -> type[RouteSettings]:
+    module, _, name = kind_named(kind).settings.partition(":")
+    model: type[RouteSettings] = getattr(import_module(module), name)
+    return model
+
+
+@functools.lru_cache
+def _reader(models: tuple[type[RouteSettings], ...]) -> TypeAdapter[RouteSettings]:
+    union: Any = Annotated[Union[models], Field(discriminator=TAG)]  # noqa: UP007
+    return TypeAdapter(union)
+
+
+def _read(value: Any) -> RouteSettings:
+    """The settings of whichever kind a mapping names."""
+    if isinstance(value, RouteSettings):
+        return value
+    return _reader(settings_models()).validate_python(value)
+
+
+TAG = "kind"
+"""The key that names the kind of a route."""
+Route = Annotated[SerializeAsAny[RouteSettings], PlainValidator(_read)]

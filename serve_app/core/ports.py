@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from serve_app.core.columns import Columns
 from serve_app.core.events import Event
-from serve_app.core.messages import Prediction, Request
+from serve_app.core.messages import Answer, Prediction, Request
 from serve_app.core.plan import Plan
 from serve_app.core.record import Record
+
+Ask = Callable[[Plan, Columns, float], Awaitable[Answer]]
+"""Asks the variants of a plan about rows until a deadline; raises ServeError as its maker says."""
 
 
 class Model(Protocol):
@@ -66,6 +69,18 @@ class Router(Protocol):
 
     def plan(self, request: Request) -> Plan:
         """Who is asked, in which order or all together."""
+        ...
+
+
+class Ways(Protocol):
+    """The ways of asking an endpoint's variants; a kind of route chooses when a stage is built."""
+
+    def in_turn(self) -> Ask:
+        """The first variant of the plan answers; the next ones only if it cannot."""
+        ...
+
+    def together(self, combine: str, quorum: int) -> Ask:
+        """All answer at once, and at least `quorum` answers become one by `core.combine`."""
         ...
 
 

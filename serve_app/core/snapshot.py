@@ -8,6 +8,7 @@ from typing import Any
 
 from serve_app.core.cache import CacheLimits
 from serve_app.core.signature import Signature, Target
+from serve_app.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,49 @@ class Preprocess:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """Who answers: a kind of route, its own settings as JSON values, and its variants.
+
+    What the settings mean is known to the kind alone (`serve_app.routing`). The weights of the
+    variants are those that are in effect: they steer, all else describes.
+    """
+
+    kind: str
+    variants: tuple[Variant, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights by version."""
+        return {variant.version: variant.weight for variant in self.variants}
+
+    def with_weights(self, weights: Mapping[str, float]) -> RouteSpec:
+        """The route with these weights in place of its own; itself where none differs."""
+        variants = tuple(
+            variant
+            if weights.get(variant.version, variant.weight) == variant.weight
+            else replace(variant, weight=weights[variant.version])
+            for variant in self.variants
+        )
+        same = all(new is old for new, old in zip(variants, self.variants, strict=True))
+        return self if same else replace(self, variants=variants)
+
+    def to_json(self) -> dict[str, Any]:
+        """The route as JSON values."""
+        return {
+            "kind": self.kind,
+            "settings": dict(self.settings),
+            "variants": [_variant_json(variant) for variant in self.variants],
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> RouteSpec:
+        """Read what `to_json` wrote."""
+        variants = tuple(_variant(variant) for variant in body["variants"])
+        return cls(body["kind"], variants, dict(body["settings"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Everything that a gateway needs to answer for one endpoint.
 
@@ -40,20 +84,21 @@ class Endpoint:
     """
 
     name: str
-    kind: str
+    route: RouteSpec
     signature: Signature
-    variants: tuple[Variant, ...]
     timeout_s: float
     variant_timeout_s: float
-    key: str | None = None
-    combine: str | None = None
-    quorum: int = 1
     fallback: Variant | None = None
     preprocess: Preprocess | None = None
     reactions: Mapping[str, str] = field(default_factory=dict)
     example: Mapping[str, Any] | None = None
     inline: bool = False
     cache: CacheLimits | None = None
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The versions that its route may ask, with the weights that are in effect."""
+        return self.route.variants
 
     def needs(self) -> frozenset[str]:
         """The versions that must answer handles before this endpoint can be served."""
@@ -83,16 +128,37 @@ class Endpoint:
         return frozenset(versions)
 
     def with_weights(self, weights: Mapping[str, float]) -> Endpoint:
-        """The same endpoint with these weights in place of the variants' own."""
-        variants = tuple(replace(v, weight=weights.get(v.version, v.weight)) for v in self.variants)
-        return replace(self, variants=variants)
+        """The endpoint with these weights in place of its own; itself where none differs."""
+        route = self.route.with_weights(weights)
+        return self if route is self.route else replace(self, route=route)
+
+    def is_described_as(self, other: Endpoint) -> bool:
+        """Whether the two differ in nothing but weights."""
+        return self is other or self.with_weights(other.route.weights) == other
+
+    def to_json(self) -> dict[str, Any]:
+        """The endpoint as JSON values."""
+        fallback, preprocess, cache = self.fallback, self.preprocess, self.cache
+        return {
+            "name": self.name,
+            "route": self.route.to_json(),
+            "signature": self.signature.to_json(),
+            "timeout_s": self.timeout_s,
+            "variant_timeout_s": self.variant_timeout_s,
+            "fallback": None if fallback is None else _variant_json(fallback),
+            "preprocess": None if preprocess is None else asdict(preprocess),
+            "reactions": dict(self.reactions),
+            "example": None if self.example is None else dict(self.example),
+            "inline": self.inline,
+            "cache": None if cache is None else asdict(cache),
+        }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Endpoint:
-        """Read what `Snapshot.to_json` wrote."""
-        fields = dict(body)
+        """Read what `to_json` wrote, now or in a former version of this package."""
+        fields = dict(body) if "route" in body else _with_route(body)
+        fields["route"] = RouteSpec.from_json(fields["route"])
         fields["signature"] = Signature.from_json(body["signature"])
-        fields["variants"] = tuple(_variant(variant) for variant in body["variants"])
         fields["fallback"] = None if body["fallback"] is None else _variant(body["fallback"])
         cache = body.get("cache")
         fields["cache"] = None if cache is None else CacheLimits(**cache)
@@ -105,10 +171,13 @@ class Endpoint:
 class Snapshot:
     """All endpoints at one time. Its version only grows.
 
-    `declaration` is the hash of the declared configuration that it follows, `overrides`
-    the weights that were set at run time since, `waiting` the versions that declared
-    endpoints still wait for (until then their former description stands), `aliases` the
-    numbers of versions that the registry's aliases name, by model.
+    Description: `declaration` is the hash of the declared configuration that it follows,
+    `description` the version since which nothing but steering has changed, `waiting` the
+    versions that declared endpoints still wait for (until then their former description stands).
+
+    Steering: the weights of the endpoints' variants, `epochs` the versions in which those of
+    each endpoint changed last, `overrides` what was set of them at run time since the
+    declaration, `aliases` the numbers of versions that the registry's aliases name, by model.
     """
 
     version: int
@@ -117,29 +186,62 @@ class Snapshot:
     overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    description: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot as JSON values."""
+        endpoints = {name: endpoint.to_json() for name, endpoint in self.endpoints.items()}
+        return {**self._common_json(), "endpoints": endpoints}
+
+    def since(self, seen: int) -> dict[str, Any]:
+        """As JSON values, for whoever has the snapshot of version `seen`: all that may differ.
+
+        That is its steering alone, where endpoints are still described as they were then.
+        """
+        if not 0 < self.description <= seen:
+            return self.to_json()
+        weights = {name: endpoint.route.weights for name, endpoint in self.endpoints.items()}
+        return {**self._common_json(), "weights": weights}
+
+    def _common_json(self) -> dict[str, Any]:
         return {
             "version": self.version,
             "declaration": self.declaration,
-            "endpoints": {name: _endpoint_json(e) for name, e in self.endpoints.items()},
             "overrides": {name: dict(weights) for name, weights in self.overrides.items()},
             "waiting": {name: list(versions) for name, versions in self.waiting.items()},
             "aliases": {model: dict(numbers) for model, numbers in self.aliases.items()},
+            "epochs": dict(self.epochs),
+            "description": self.description,
         }
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Snapshot:
-        """Read what `to_json` wrote."""
+    def from_json(cls, body: Mapping[str, Any], former: Snapshot | None = None) -> Snapshot:
+        """Read what `to_json` wrote, or what `since` wrote for whoever has `former`.
+
+        Raises:
+            Conflict: it holds the steering alone, of other descriptions than those of `former`.
+        """
         return cls(
             version=body["version"],
             declaration=body["declaration"],
-            endpoints={name: Endpoint.from_json(e) for name, e in body["endpoints"].items()},
+            endpoints=_endpoints(body, former),
             overrides=body["overrides"],
             waiting={name: tuple(versions) for name, versions in body["waiting"].items()},
             aliases=body.get("aliases", {}),
+            epochs=body.get("epochs", {}),
+            description=body.get("description", 0),
         )
+
+
+def _endpoints(body: Mapping[str, Any], former: Snapshot | None) -> dict[str, Endpoint]:
+    if "endpoints" in body:
+        return {name: Endpoint.from_json(e) for name, e in body["endpoints"].items()}
+    if former is None or former.description != body["description"]:
+        msg = "a snapshot came without the descriptions of its endpoints, which are others here"
+        raise Conflict(msg)
+    weights = body["weights"]
+    return {name: e.with_weights(weights[name]) for name, e in former.endpoints.items()}
 
 
 def _variant(body: Mapping[str, Any]) -> Variant:
@@ -147,11 +249,21 @@ def _variant(body: Mapping[str, Any]) -> Variant:
     return Variant(body["version"], body["weight"], tuple(body["labels"]), targets)
 
 
-def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
-    body = asdict(replace(endpoint, signature=None, reactions={}, example=None))  # type: ignore[arg-type]
+def _variant_json(variant: Variant) -> dict[str, Any]:
     return {
-        **body,
-        "signature": endpoint.signature.to_json(),
-        "reactions": dict(endpoint.reactions),
-        "example": None if endpoint.example is None else dict(endpoint.example),
+        "version": variant.version,
+        "weight": variant.weight,
+        "labels": list(variant.labels),
+        "targets": [target.to_json() for target in variant.targets],
     }
+
+
+def _with_route(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an endpoint that was written when routes had no settings of their own."""
+    fields = dict(body)
+    route = {"kind": fields.pop("kind"), "variants": fields.pop("variants")}
+    settings = {name: fields.pop(name) for name in ("key", "combine", "quorum")}
+    if settings["combine"] is None:
+        del settings["quorum"]
+    given = {name: value for name, value in settings.items() if value is not None}
+    return {**fields, "route": {**route, "settings": given}}

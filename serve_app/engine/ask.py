@@ -9,10 +9,11 @@ from typing import Any
 
 from serve_app.core import targets
 from serve_app.core.columns import Columns
-from serve_app.core.combine import Member
+from serve_app.core.combine import COMBINE, Member
+from serve_app.core.combine_targets import per_target
 from serve_app.core.messages import Answer, Failure, Prediction
 from serve_app.core.plan import Plan
-from serve_app.core.ports import Clock, Models
+from serve_app.core.ports import Ask, Clock, Models
 from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint, Variant
 from serve_app.errors import (
@@ -34,7 +35,7 @@ Combine = Callable[[Sequence[Member], tuple[Any, ...]], Prediction]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What every way of asking needs to know of its endpoint."""
+    """What every way of asking needs to know of its endpoint; the `Ways` that there are."""
 
     models: Models
     clock: Clock
@@ -55,6 +56,17 @@ class Asked:
             variant_timeout_s=spec.variant_timeout_s,
             fallback=spec.fallback,
             output=spec.signature.output,
+        )
+
+    def in_turn(self) -> Ask:
+        """The first variant of a plan answers; the next ones only if it cannot."""
+        return AskInTurn(self)
+
+    def together(self, combine: str, quorum: int) -> Ask:
+        """All variants of a plan answer at once, and the answers become one."""
+        way = COMBINE[combine]
+        return AskTogether(
+            self, per_target(way, self.output) if self.output.targets else way, quorum
         )
 
     async def one(self, version: str, columns: Columns, deadline: float) -> Prediction:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Any
 
-from serve_app.core.cache import NoCache, RowCache
+from serve_app.core.cache import Cache, NoCache, RowCache
 from serve_app.core.columns import Columns
-from serve_app.core.combine import COMBINE
-from serve_app.core.combine_targets import per_target
-from serve_app.core.ports import Clock, Models, Router
+from serve_app.core.ports import Clock, Models
 from serve_app.core.reference import split_version
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.snapshot import Endpoint, Snapshot
-from serve_app.engine.ask import Asked, AskForScores, AskInTurn, AskTogether
-from serve_app.engine.stages import Ask, Prepare, Stage, Stages
-from serve_app.routing import KINDS
+from serve_app.engine.ask import Asked, AskForScores
+from serve_app.engine.stages import Prepare, Stage, Stages
+from serve_app.routing import route_of
 
 
 class Assembler:
@@ -40,6 +36,8 @@ class Assembler:
         self._clock = clock
         self._draw = draw
         self._caches: dict[str, tuple[Endpoint, RowCache]] = {}
+        self._former = Stages()
+        self._epochs: Mapping[str, int] = {}
 
     @property
     def caches(self) -> Mapping[str, RowCache]:
@@ -47,61 +45,87 @@ class Assembler:
         return {name: cache for name, (_, cache) in self._caches.items()}
 
     def stages(self, snapshot: Snapshot) -> Stages:
-        """Build the stages of every endpoint of a snapshot.
+        """Build the stages of every endpoint of a snapshot, anew only where something changed.
+
+        Where nothing but weights changed, what follows from the description stays as it is.
 
         Raises:
             ConfigError: an endpoint's description does not fit together.
         """
-        self._caches = {
+        caches = {
             name: self._cache(endpoint)
             for name, endpoint in snapshot.endpoints.items()
             if endpoint.cache is not None
         }
-        return Stages(
+        former = self._former
+        kept = self._kept(snapshot)
+        built = {
+            name: kept.get(name)
+            or self._stage(spec, snapshot, caches[name][1] if name in caches else NoCache())
+            for name, spec in snapshot.endpoints.items()
+        }
+        described = built.keys() == former.endpoints.keys() and all(
+            stage.schema is former.endpoints[name].schema for name, stage in built.items()
+        )
+        stages = Stages(
             snapshot.version,
-            {
-                name: self._stage(endpoint, snapshot.aliases)
-                for name, endpoint in snapshot.endpoints.items()
-            },
+            built,
             snapshot.waiting,
             snapshot.overrides,
             snapshot.aliases,
+            former.description if described else object(),
         )
+        self._caches, self._former, self._epochs = caches, stages, snapshot.epochs
+        return stages
+
+    def _kept(self, snapshot: Snapshot) -> dict[str, Stage]:
+        """The former stages of endpoints of which nothing at all has changed."""
+        if snapshot.aliases != self._former.aliases:
+            return {}
+        former = self._former.endpoints
+        return {
+            name: former[name]
+            for name, spec in snapshot.endpoints.items()
+            if name in former
+            and former[name].spec is spec
+            and self._epochs.get(name) == snapshot.epochs.get(name)
+        }
 
     def _cache(self, spec: Endpoint) -> tuple[Endpoint, RowCache]:
         """The cache of an endpoint: the former one while nothing changed that decides answers."""
         assert spec.cache is not None  # noqa: S101 - called for no other
         # Who answers is part of every key; how answers are weighed is not.
-        weightless = spec if spec.combine else spec.with_weights(dict.fromkeys(spec.asks(), 1.0))
+        together = route_of(spec.route).answers_together
+        weightless = spec if together else spec.with_weights(dict.fromkeys(spec.asks(), 1.0))
         kept = self._caches.get(spec.name)
         if kept is not None and kept[0] == weightless:
             return kept
         return weightless, RowCache(spec.cache, clock=self._clock)
 
-    def _stage(self, spec: Endpoint, aliases: Mapping[str, Mapping[str, int]]) -> Stage:
-        names = spec.signature.names
+    def _stage(self, spec: Endpoint, snapshot: Snapshot, cache: Cache) -> Stage:
+        former = self._former.endpoints.get(spec.name)
+        described = former if former is not None and spec.is_described_as(former.spec) else None
+        names, output = spec.signature.names, spec.signature.output
         models = self._inline if spec.inline else self._replicas
         asked = Asked.of(spec, models, self._clock)
+        route = route_of(spec.route)
+        epoch = snapshot.epochs.get(spec.name, 0)
         return Stage(
             spec=spec,
             names=names,
-            schema=Schema(spec.signature.inputs, Policy.from_json(spec.reactions)),
-            router=self._router(spec),
-            cache=self._caches[spec.name][1] if spec.cache is not None else NoCache(),
+            schema=described.schema
+            if described is not None
+            else Schema(spec.signature.inputs, Policy.from_json(spec.reactions)),
+            router=route.router(salt=spec.name, epoch=epoch, draw=self._draw),
+            cache=cache,
             prepare=self._prepare(spec),
-            ask=self._ask(asked, spec),
-            ask_for_scores=AskForScores(asked, spec.signature.output.raw_scores),
-            labels=spec.signature.output.labels,
-            several=spec.signature.output if spec.signature.output.targets else None,
-            drops=spec.key if spec.key is not None and spec.key not in names else None,
-            aliased=_aliased(spec, aliases),
+            ask=route.ask(asked),
+            ask_for_scores=AskForScores(asked, output.raw_scores),
+            labels=output.labels,
+            several=output if output.targets else None,
+            drops=route.key if route.key is not None and route.key not in names else None,
+            aliased=_aliased(spec, snapshot.aliases),
         )
-
-    def _router(self, spec: Endpoint) -> Router:
-        module, _, name = KINDS[spec.kind].partition(":")
-        kind: Any = getattr(import_module(module), name)
-        built: Router = kind.of(spec, draw=self._draw)
-        return built
 
     def _prepare(self, spec: Endpoint) -> Prepare:
         preprocess = spec.preprocess
@@ -113,15 +137,6 @@ class Assembler:
             return await models.transform(preprocess.version, columns, deadline)
 
         return transform
-
-    def _ask(self, asked: Asked, spec: Endpoint) -> Ask:
-        if spec.combine is None:
-            return AskInTurn(asked)
-        combine = COMBINE[spec.combine]
-        output = spec.signature.output
-        if output.targets:
-            combine = per_target(combine, output)
-        return AskTogether(asked, combine, spec.quorum)
 
 
 async def _unchanged(columns: Columns, deadline: float) -> Columns:  # noqa: ARG001

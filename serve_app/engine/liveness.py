@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from serve_app.routing import route_of
+
 if TYPE_CHECKING:
     from serve_app.core.ports import Clock
     from serve_app.core.snapshot import Endpoint
@@ -47,6 +49,6 @@ def can_answer(spec: Endpoint, is_alive: IsAlive, version: str | None = None) ->
     if version is not None:
         return is_alive(version)
     alive = sum(v.weight > 0 and is_alive(v.version) for v in spec.variants)
-    if alive >= max(1, spec.quorum):
+    if alive >= route_of(spec.route).needed:
         return True
     return spec.fallback is not None and is_alive(spec.fallback.version)

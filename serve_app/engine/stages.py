@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from serve_app.core.cache import Cache
 from serve_app.core.columns import Columns
-from serve_app.core.messages import Answer, Request
+from serve_app.core.messages import Request
 from serve_app.core.plan import Plan
-from serve_app.core.ports import Router
+from serve_app.core.ports import Ask, Router
 from serve_app.core.reference import number_of
 from serve_app.core.schema import Schema
 from serve_app.core.signature import Output
@@ -19,7 +19,6 @@ from serve_app.core.snapshot import Endpoint
 from serve_app.errors import InvalidInput, NotFound, NotReady
 
 Prepare = Callable[[Columns, float], Awaitable[Columns]]
-Ask = Callable[[Plan, Columns, float], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +118,17 @@ class Resolved(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """All endpoints under one snapshot."""
+    """All endpoints under one snapshot.
+
+    `description` is the same object as long as nothing but steering changes: weights, aliases.
+    """
 
     version: int = 0
     endpoints: Mapping[str, Stage] = field(default_factory=dict)
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    description: object = field(default_factory=object)
 
     def endpoint(self, name: str | None, version: str | None = None) -> Stage:
         """The endpoint of that name; without a name the only one.

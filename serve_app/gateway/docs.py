@@ -150,7 +150,7 @@ def _several(output: dict[str, Any]) -> str:
 def _variants(endpoint: dict[str, Any]) -> str:
     weights = [variant["weight"] for variant in endpoint["variants"]]
     total = sum(weights) or 1
-    together = endpoint["route"] == "ensemble"
+    together = endpoint["together"]
     items = []
     for variant, weight in zip(endpoint["variants"], weights, strict=True):
         share = weight / total

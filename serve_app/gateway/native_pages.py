@@ -19,6 +19,7 @@ from serve_app.gateway.feedback import FeedbackPath, Spoken
 from serve_app.gateway.openapi import document as openapi
 from serve_app.protocols.bodies import feedback
 from serve_app.protocols.dialect import FORM, JSON_TYPES
+from serve_app.routing import route_of
 
 _FEEDBACK = Spoken(lambda body, _: feedback.decode(body), feedback.encode, JSON_TYPES | {FORM})
 
@@ -93,10 +94,7 @@ def document(context: GatewayContext) -> dict[str, Any]:
 def _described(spec: Endpoint) -> dict[str, Any]:
     return {
         "name": spec.name,
-        "route": spec.kind,
-        "key": spec.key,
-        "combine": spec.combine,
-        "quorum": spec.quorum if spec.combine else None,
+        **route_of(spec.route).listed(),
         "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
         "placement": "inline" if spec.inline else "replicas",
         "fallback": spec.fallback.version if spec.fallback else None,
@@ -120,7 +118,8 @@ def _for_openapi(spec: Endpoint) -> openapi.EndpointDescription:
         inputs=spec.signature.inputs,
         output=spec.signature.output,
         variants=tuple((v.version, v.weight) for v in spec.variants),
-        kind=spec.kind,
+        route=spec.route.kind,
+        together=route_of(spec.route).answers_together,
         example=spec.example,
         reactions=spec.reactions,
     )

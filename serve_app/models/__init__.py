@@ -58,6 +58,18 @@ def owner(estimator: Any) -> tuple[str, Flavour]:
     Raises:
         InvalidInput: none can serve it.
     """
+    owned = owner_if_any(estimator)
+    if owned is not None:
+        return owned
+    msg = (
+        f"a {type(estimator).__name__} cannot be served: it has neither predict nor transform; "
+        "register a fitted model of scikit-learn, XGBoost, LightGBM or CatBoost, or an ONNX graph"
+    )
+    raise InvalidInput(msg)
+
+
+def owner_if_any(estimator: Any) -> tuple[str, Flavour] | None:
+    """The flavour that an estimator belongs to, by name; None where none can serve it."""
     library = type(estimator).__module__.partition(".")[0]
     # Who brings an estimator of an optional library has it; nobody else's model needs its import.
     asked = [name for name in FLAVOURS if name == library or name not in OPTIONAL]
@@ -65,8 +77,4 @@ def owner(estimator: Any) -> tuple[str, Flavour]:
         flavour = resolve(name)
         if flavour.owns(estimator):
             return name, flavour
-    msg = (
-        f"a {type(estimator).__name__} cannot be served: it has neither predict nor transform; "
-        "register a fitted model of scikit-learn, XGBoost, LightGBM or CatBoost, or an ONNX graph"
-    )
-    raise InvalidInput(msg)
+    return None

@@ -22,7 +22,7 @@ from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelF
 from serve_app.models import raw_scores
 from serve_app.models.devices import Device
 from serve_app.models.feature_names import known_names
-from serve_app.models.flavour import Stored
+from serve_app.models.flavour import Flavour, Stored
 from serve_app.models.frames import Framer, fit_a_matrix, matrix
 
 MODEL = "model.cbm"
@@ -43,7 +43,7 @@ _RANKS = ("GroupQuantile", "LambdaMart", "PairLogit", "Query", "Stochastic", "Ye
 _PLACE = re.compile(r"feature_idx=(\d+)")
 
 
-class CatBoostFlavour:
+class CatBoostFlavour(Flavour):
     """Implements the `Flavour` port."""
 
     def owns(self, estimator: Any) -> bool:

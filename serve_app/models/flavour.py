@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
@@ -33,7 +33,41 @@ class Stored:
 
 
 class Flavour(Protocol):
-    """One library's way of storing and computing."""
+    """One library's way of storing and computing.
+
+    What has a body here holds for libraries whose estimators are asked as scikit-learn's are;
+    a flavour says otherwise where it does not for its own.
+    """
+
+    is_compiled: ClassVar[bool] = False
+    """Whether what it stores is a compiled form already, of which none is made."""
+    knows_columns: ClassVar[bool] = False
+    """Whether its models say themselves what they take, so that no rows have to show it."""
+
+    def columns(self, estimator: Any) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
+        """The name and dtype of each column of a table, where the model itself knows both."""
+        return ()
+
+    def takes_by_name(self, estimator: Any) -> bool:  # noqa: ARG002
+        """Whether each of the model's inputs is fed by its name, in whatever order."""
+        return False
+
+    def examined(self, estimator: Any, frame: pd.DataFrame, labels: Sequence[Any]) -> Any:  # noqa: ARG002
+        """The estimator as it is stored, once rows have shown what could not be read off it."""
+        return estimator
+
+    def signature(
+        self,
+        estimator: Any,  # noqa: ARG002
+        frame: pd.DataFrame,  # noqa: ARG002
+        labels: Sequence[Any],  # noqa: ARG002
+    ) -> Signature | None:
+        """What an estimator takes and gives; None where that is found by asking it about rows.
+
+        Raises:
+            InvalidInput: a column cannot be served, or the labels do not fit.
+        """
+        return None
 
     def owns(self, estimator: Any) -> bool:
         """Whether an estimator is of this library."""

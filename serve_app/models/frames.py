@@ -116,3 +116,13 @@ def _names(frame: pd.DataFrame) -> dict[str, Any]:
         msg = f"two columns are named {twice[0]!r}; give each its own name"
         raise InvalidInput(msg, column=twice[0])
     return dict(zip(names, labels, strict=True))
+
+
+def empty_frame(columns: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """A frame without rows of columns by name and dtype, for lack of training data."""
+    return pd.DataFrame(
+        {
+            name: pd.Series([], dtype=object if dtype == "string" else dtype)
+            for name, dtype in columns
+        }
+    )

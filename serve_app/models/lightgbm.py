@@ -20,7 +20,7 @@ from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelF
 from serve_app.models import raw_scores
 from serve_app.models.devices import Device
 from serve_app.models.feature_names import known_names
-from serve_app.models.flavour import Stored
+from serve_app.models.flavour import Flavour, Stored
 from serve_app.models.frames import Framer, fit_a_matrix, matrix
 
 MODEL = "model.txt"
@@ -39,7 +39,7 @@ _MULTICLASS = frozenset({"multiclass", "multiclassova"})
 _ONE_THREAD = {"num_threads": 1, "verbosity": -1}
 
 
-class LightGBMFlavour:
+class LightGBMFlavour(Flavour):
     """Implements the `Flavour` port."""
 
     def owns(self, estimator: Any) -> bool:

@@ -14,12 +14,12 @@ import xgboost
 from serve_app.core.signature import DTYPES, Column
 from serve_app.core.times import DATETIMES
 from serve_app.errors import InvalidInput
+from serve_app.models import owner_if_any
 from serve_app.models.declared import Declared
 from serve_app.models.feature_names import known_names
 from serve_app.models.frame_columns import described
 from serve_app.models.frames import OBJECT_WITH_NAN
 from serve_app.models.mlflow_example import Example
-from serve_app.models.onnx_ends import Graph
 from serve_app.models.typed import typed
 from serve_app.models.xgboost_columns import CATEGORY, stored_categories
 
@@ -86,7 +86,7 @@ def table(estimator: Any, wanted: Sequence[Spec] | None, given: Example | None) 
     """
     if given is not None and given.rows == 0:
         given = None
-    if given is None and not isinstance(estimator, Graph):
+    if given is None and _own_columns(estimator) is None:
         has = "a signature, but no input example" if wanted else "neither signature nor example"
         msg = (
             f"the model has {has}, and rows must prove that what is stored answers like it; "
@@ -162,16 +162,24 @@ def _signed(estimator: Any, wanted: Sequence[Spec], given: Example | None) -> li
 
 
 def _shown(estimator: Any, given: Example | None) -> list[Spec]:
-    """What an example shows of its columns, or an ONNX graph, which knows its dtypes."""
-    graph = estimator.columns if isinstance(estimator, Graph) else ()
+    """What an example shows of its columns, or a model that knows their dtypes."""
+    own = _own_columns(estimator) or ()
     if given is None:
-        return [Spec(name, dtype, nullable=False) for name, dtype in graph]
+        return [Spec(name, dtype, nullable=False) for name, dtype in own]
     names = given.names or (None,) * len(given.columns)
-    if len(graph) == len(names):
-        dtypes = [dtype for _, dtype in graph]
+    if len(own) == len(names):
+        dtypes = [dtype for _, dtype in own]
     else:
         dtypes = [_dtype(values) for values in given.columns]
     return [Spec(name, dtype, False) for name, dtype in zip(names, dtypes, strict=True)]
+
+
+def _own_columns(estimator: Any) -> tuple[tuple[str, str], ...] | None:
+    """The columns that a model says itself it takes; None where it does not."""
+    owned = owner_if_any(estimator)
+    if owned is None or not owned[1].knows_columns:
+        return None
+    return owned[1].columns(estimator)
 
 
 def _dtype(values: Sequence[Any]) -> str:
@@ -192,15 +200,17 @@ def _names(estimator: Any, said: Sequence[str | None]) -> list[str]:
 
 def _learned(estimator: Any) -> tuple[str, ...]:
     """The names of a model's columns, in order, where it knows them."""
-    if isinstance(estimator, Graph):
-        return tuple(name for name, _ in estimator.columns)
+    own = _own_columns(estimator)
+    if own is not None:
+        return tuple(name for name, _ in own)
     return known_names(estimator) or ()
 
 
 def _width(estimator: Any) -> int | None:
     """How many columns a model takes, where it knows that."""
-    if isinstance(estimator, Graph):
-        return len(estimator.columns)
+    own = _own_columns(estimator)
+    if own is not None:
+        return len(own)
     if isinstance(estimator, xgboost.Booster):
         return int(estimator.num_features())
     width = getattr(estimator, "n_features_in_", None)
@@ -286,7 +296,8 @@ def _in_order(
         msg = f"the model takes {width} columns, but its signature or example has {len(found)}"
         raise InvalidInput(msg)
     learned = list(_learned(estimator))
-    several = isinstance(estimator, Graph) and len(estimator.inputs) > 1
+    owned = owner_if_any(estimator)
+    several = owned is not None and owned[1].takes_by_name(estimator)
     if not (several or isinstance(estimator, xgboost.Booster)) or not learned or names == learned:
         # A matrix has no names, and of scikit-learn's own ones `models/signature.py` knows.
         return found

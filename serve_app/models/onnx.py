@@ -24,7 +24,7 @@ from serve_app.errors import (
 from serve_app.models import raw_scores
 from serve_app.models.compiled.trees import session
 from serve_app.models.devices import Device
-from serve_app.models.flavour import Stored
+from serve_app.models.flavour import Flavour, Stored
 from serve_app.models.onnx_ends import Found, Graph, Roles
 from serve_app.models.onnx_former import former
 from serve_app.models.onnx_rows import GraphRows, feeds
@@ -39,8 +39,32 @@ SETTINGS = "settings.json"
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
-class OnnxFlavour:
+class OnnxFlavour(Flavour):
     """Implements the `Flavour` port."""
+
+    is_compiled = True
+    knows_columns = True
+
+    def columns(self, estimator: Any) -> tuple[tuple[str, str], ...]:
+        """The columns of the graph's inputs; none where those are no table."""
+        columns: tuple[tuple[str, str], ...] = estimator.columns
+        return columns
+
+    def takes_by_name(self, estimator: Any) -> bool:
+        """Whether there are several inputs."""
+        return len(estimator.inputs) > 1
+
+    def examined(self, estimator: Any, frame: pd.DataFrame, labels: Sequence[Any]) -> Graph:
+        """The graph with what rows show of its outputs."""
+        from serve_app.models import onnx_examined  # noqa: PLC0415 - replicas do without pandas
+
+        return onnx_examined.examined(estimator, frame, labels)
+
+    def signature(self, estimator: Any, frame: pd.DataFrame, labels: Sequence[Any]) -> Signature:
+        """What the graph takes and gives; raises as the port says."""
+        from serve_app.models import onnx_signature  # noqa: PLC0415 - likewise
+
+        return onnx_signature.signature(estimator, frame, labels)
 
     def owns(self, estimator: Any) -> bool:
         """Whether it is an ONNX graph."""

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import onnx
-import pandas as pd
 from onnx import helper
 
 from serve_app.errors import InvalidInput
@@ -42,16 +41,6 @@ def read_graph(content: bytes) -> Graph:
         outputs,
         classes or nodes.classes([name for name, _ in outputs]),
         nodes.hints([name for name, _ in outputs]),
-    )
-
-
-def empty_frame(graph: Graph) -> pd.DataFrame:
-    """A frame without rows that has the columns of a graph, for lack of training data."""
-    return pd.DataFrame(
-        {
-            name: pd.Series([], dtype=object if dtype == "string" else dtype)
-            for name, dtype in graph.columns
-        }
     )
 
 

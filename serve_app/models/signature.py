@@ -11,11 +11,11 @@ import pandas as pd
 
 from serve_app.core.signature import SEVERAL, Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
-from serve_app.models import module_of, onnx_examined, several, sklearn, xgboost_columns
+from serve_app.models import module_of, resolve, several, sklearn, xgboost_columns
 from serve_app.models.containers import Found, find, handed, refused
 from serve_app.models.feature_names import knows_names
 from serve_app.models.frames import describe
-from serve_app.models.onnx_ends import Graph
+from serve_app.models.labels import check_labels
 from serve_app.models.plausibility import agreement
 from serve_app.models.xgboost_trained import is_xgboost
 
@@ -40,8 +40,9 @@ def infer(
         InvalidInput: a column cannot be served, the labels or targets do not fit, or the model
             does not answer the rows.
     """
-    if flavour == "onnx":
-        return _of_graph(estimator, frame, labels)
+    own = resolve(flavour).signature(estimator, frame, labels)
+    if own is not None:
+        return own
     inputs = describe(frame)
     scores = 0
     found: Found | None = None
@@ -63,7 +64,7 @@ def infer(
         classes, scores = (), scores if scores == width else 0
     if labels and about:
         raise InvalidInput("labels name the classes of one target, but the model predicts several")
-    _check_labels(labels, classes)
+    check_labels(labels, classes)
     columns: tuple[Column, ...] = ()
     if kind == "transform":
         with answering():
@@ -105,41 +106,6 @@ def _by_position(estimator: Any, frame: pd.DataFrame, found: Found | None) -> bo
         given = [str(name) for name in frame.columns]
         return frame.shape[1] > 1 and xgboost_columns.known_names(estimator, given) is None
     return frame.shape[1] > 1 and not knows_names(estimator, frame)
-
-
-def _check_labels(labels: Sequence[Any], classes: Sequence[Any]) -> None:
-    twice = [label for at, label in enumerate(labels) if label in labels[:at]]
-    if twice:
-        raise InvalidInput(f"the labels name {twice[0]!r} twice; each class has a name of its own")
-    if labels and len(labels) != len(classes):
-        msg = f"the model knows {len(classes)} classes, but {len(labels)} labels were given"
-        raise InvalidInput(msg)
-    if labels and tuple(classes) not in (tuple(labels), tuple(range(len(labels)))):
-        said = list(classes)
-        msg = f"the model itself says {said}; labels are for one that was trained on 0, 1, 2 …"
-        raise InvalidInput(msg)
-
-
-def _of_graph(graph: Graph, frame: pd.DataFrame, labels: Sequence[Any]) -> Signature:
-    """What an ONNX graph takes and gives."""
-    graph = graph if graph.found is not None else onnx_examined.examined(graph, frame, labels)
-    found = graph.found
-    assert found is not None  # noqa: S101 - examined just now
-    roles = found.roles
-    _check_labels(labels, roles.classes)
-    output = Output(
-        cast(OutputKind, roles.kind),
-        tuple(labels) or roles.classes,
-        bool(roles.shares),
-        roles.width,
-        tuple(one.column for one in found.outputs),
-        roles.scores_width,
-        named=found.named,
-    )
-    inputs = onnx_examined.inputs(graph, frame)
-    taken = found.columns or tuple((at,) for at in range(len(inputs)))
-    tensors = tuple(one.column for one in found.inputs)
-    return Signature(inputs, output, by_position=found.by_position, tensors=tensors, taken=taken)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelF
 from serve_app.models import modules, raw_scores, several, threads
 from serve_app.models.containers import container_of, handed, handing
 from serve_app.models.devices import Device
-from serve_app.models.flavour import Stored
+from serve_app.models.flavour import Flavour, Stored
 from serve_app.models.frames import Framer, to_columns
 from serve_app.models.trusted import PICKLE, require_trusted
 
@@ -35,7 +35,7 @@ from serve_app.models.trusted import PICKLE, require_trusted
 _ARGMAX = (DecisionTreeClassifier, ExtraTreesClassifier, RandomForestClassifier)
 
 
-class SklearnFlavour:
+class SklearnFlavour(Flavour):
     """Implements the `Flavour` port."""
 
     def owns(self, estimator: Any) -> bool:

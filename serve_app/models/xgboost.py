@@ -20,7 +20,7 @@ from serve_app.core.signature import Output, Signature, Target
 from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed
 from serve_app.models import raw_scores
 from serve_app.models.devices import Device
-from serve_app.models.flavour import Stored
+from serve_app.models.flavour import Flavour, Stored
 from serve_app.models.xgboost_rows import Asked, Rows, asked, gap
 from serve_app.models.xgboost_said import failed, nothing, of_booster, yes_or_no
 from serve_app.models.xgboost_trained import (
@@ -38,7 +38,7 @@ MODEL = "model.ubj"
 SETTINGS = "settings.json"
 
 
-class XGBoostFlavour:
+class XGBoostFlavour(Flavour):
     """Implements the `Flavour` port."""
 
     def owns(self, estimator: Any) -> bool:

@@ -1,12 +1,20 @@
 """Who answers? One file per kind of route, named in `KINDS` and imported when chosen.
 
-To add a kind: write its module here with a class that has the class method
-`of(endpoint, *, draw)`, which refuses with ConfigError what it cannot serve, and the method
-`plan(request)`; then name the class below. `draw` gives numbers in [0, 1) and is the only
-source of chance. `tests/contract/test_routers.py` runs on every kind.
+To add a kind: write its module here with a `Route` of its own (`routing/route.py` says what it
+may decide), and name that below. Its settings are a pydantic model, a `RouteSettings`, which the
+class names. `tests/contract/test_routers.py` runs on every kind.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from serve_app.errors import ConfigError
+
+if TYPE_CHECKING:
+    from serve_app.core.snapshot import RouteSpec
+    from serve_app.routing.route import Route
 
 KINDS = {
     "ensemble": "serve_app.routing.ensemble:Ensemble",
@@ -14,3 +22,26 @@ KINDS = {
     "split": "serve_app.routing.split:Split",
 }
 """Kind to the place of its class, `module:Name`."""
+
+
+def kind_named(name: str) -> type[Route]:
+    """The class of a kind of route.
+
+    Raises:
+        ConfigError: there is no such kind.
+    """
+    if name not in KINDS:
+        msg = f"{name!r} is no kind of route that is known here; those are {', '.join(KINDS)}"
+        raise ConfigError(msg)
+    module, _, attribute = KINDS[name].partition(":")
+    kind: type[Route] = getattr(import_module(module), attribute)
+    return kind
+
+
+def route_of(spec: RouteSpec) -> Route:
+    """The route that a description describes.
+
+    Raises:
+        ConfigError: there is no such kind.
+    """
+    return kind_named(spec.kind)(spec)

@@ -2,35 +2,92 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from serve_app.core import combine
 from serve_app.core.plan import Plan
+from serve_app.errors import ConfigError, InvalidInput
+from serve_app.routing.route import FixedRouter, Route
 from serve_app.routing.weights import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from serve_app.core.messages import Request
-    from serve_app.core.snapshot import Endpoint
+    from serve_app.core.ports import Ask, Ways
+    from serve_app.core.signature import Output
+    from serve_app.core.snapshot import RouteSpec, Variant
 
 
-class Ensemble:
-    """The same plan for every request: all variants of a weight above 0, together.
+class Ensemble(Route):
+    """All variants of a weight above 0, together.
 
     How much each counts is not the route's business but that of `core.combine`.
-
-    Raises:
-        ConfigError: the variants or their weights cannot be served; see `weights.checked`.
     """
 
-    def __init__(self, variants: Sequence[tuple[str, float]]) -> None:
-        self._plan = Plan(tuple(name for name, _ in checked(variants)), together=True)
+    settings = "serve_app.config.routes:EnsembleRoute"
+    answers_together = True
 
     @classmethod
-    def of(cls, endpoint: Endpoint, *, draw: Callable[[], float]) -> Ensemble:  # noqa: ARG003
-        """The route of an endpoint."""
-        return cls([(variant.version, variant.weight) for variant in endpoint.variants])
+    def describe(
+        cls, kind: str, settings: Mapping[str, Any], variants: tuple[Variant, ...]
+    ) -> RouteSpec:
+        """The description, with a quorum of more than half where none is given."""
+        quorum = settings.get("quorum") or _members(variants) // 2 + 1
+        return super().describe(kind, {**settings, "quorum": quorum}, variants)
 
-    def plan(self, request: Request) -> Plan:  # noqa: ARG002
-        """Who is asked."""
-        return self._plan
+    @property
+    def needed(self) -> int:
+        """The quorum."""
+        return int(self.spec.settings.get("quorum", 1))
+
+    def problems(self, output: Output) -> Iterable[tuple[str, str]]:
+        """Whether the way of combining fits to what the variants give."""
+        try:
+            combine.check(self.spec.settings["combine"], output)
+        except ConfigError as error:
+            yield "combine", error.message
+
+    def router(
+        self,
+        *,
+        salt: str,  # noqa: ARG002
+        epoch: int,
+        draw: Callable[[], float],  # noqa: ARG002
+    ) -> FixedRouter:
+        """Plans alike for every request.
+
+        Raises:
+            ConfigError: the variants or their weights cannot be served; see `weights.checked`.
+        """
+        members = checked([(one.version, one.weight) for one in self.spec.variants])
+        plan = Plan(tuple(name for name, _ in members), together=True, epoch=epoch)
+        return FixedRouter(plan)
+
+    def ask(self, ways: Ways) -> Ask:
+        """All at once."""
+        return ways.together(self.spec.settings["combine"], self.needed)
+
+    def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
+        """The description with other weights.
+
+        Raises:
+            NotFound: a version is no variant.
+            InvalidInput: a weight is none, or fewer than the quorum would answer.
+        """
+        changed = super().with_weights(weights, endpoint=endpoint)
+        members = _members(changed.variants)
+        if members < self.needed:
+            msg = (
+                f"the quorum of {endpoint!r} is {self.needed}, but only {members} variants "
+                "would have a weight above 0"
+            )
+            raise InvalidInput(msg)
+        return changed
+
+    def summary(self) -> str:
+        """The kind and the way of combining."""
+        return f"{self.spec.kind}: {self.spec.settings['combine']}"
+
+
+def _members(variants: tuple[Variant, ...]) -> int:
+    return sum(variant.weight > 0 for variant in variants)

@@ -5,43 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from serve_app.core.plan import Plan
-from serve_app.errors import ConfigError
+from serve_app.errors import ConfigError, InvalidInput
+from serve_app.routing.route import FixedRouter, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from serve_app.core.messages import Request
-    from serve_app.core.snapshot import Endpoint
+    from serve_app.core.snapshot import RouteSpec
 
 
-class Single:
-    """The same plan for every request.
+class Single(Route):
+    """The same version for every request."""
 
-    Raises:
-        ConfigError: the variant has no name.
-    """
+    settings = "serve_app.config.routes:SingleRoute"
 
-    def __init__(self, variant: str) -> None:
-        if not variant:
-            raise ConfigError("the route names no version; write one, such as diagnosis-xgb@1")
-        self._plan = Plan((variant,))
-
-    @classmethod
-    def of(cls, endpoint: Endpoint, *, draw: Callable[[], float]) -> Single:  # noqa: ARG003
-        """The route of an endpoint.
+    def router(
+        self,
+        *,
+        salt: str,
+        epoch: int,
+        draw: Callable[[], float],  # noqa: ARG002
+    ) -> FixedRouter:
+        """Plans alike for every request.
 
         Raises:
-            ConfigError: the endpoint does not have exactly one variant.
+            ConfigError: the route does not have exactly one variant, or it has no name.
         """
-        versions = [variant.version for variant in endpoint.variants]
+        versions = [variant.version for variant in self.spec.variants]
         if len(versions) != 1:
             listed = ", ".join(versions) or "none"
             raise ConfigError(
-                f"endpoint {endpoint.name!r}: a route of kind single has one variant, this one "
+                f"endpoint {salt!r}: a route of kind single has one variant, this one "
                 f"has {len(versions)} ({listed}); name one, or write kind: split or ensemble"
             )
-        return cls(versions[0])
+        if not versions[0]:
+            raise ConfigError("the route names no version; write one, such as diagnosis-xgb@1")
+        return FixedRouter(Plan((versions[0],), epoch=epoch))
 
-    def plan(self, request: Request) -> Plan:  # noqa: ARG002
-        """Who is asked."""
-        return self._plan
+    def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:  # noqa: ARG002
+        """Refuse: it has none.
+
+        Raises:
+            InvalidInput: always.
+        """
+        msg = f"endpoint {endpoint!r} has one variant and no weights; declare a split first"
+        raise InvalidInput(msg)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from serve_app.errors import ConfigError
+from serve_app.errors import ConfigError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from serve_app.core.snapshot import RouteSpec
 
 
 def checked(variants: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
@@ -34,3 +36,25 @@ def checked(variants: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], .
             "all weights are 0, so nobody would answer; give one variant a weight above 0"
         )
     return asked
+
+
+def reweighted(spec: RouteSpec, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
+    """The route of an endpoint with other weights of some of its variants.
+
+    Raises:
+        NotFound: a version is no variant.
+        InvalidInput: a weight is negative or not finite, or nobody would be left to answer.
+    """
+    known = [variant.version for variant in spec.variants]
+    for version, weight in weights.items():
+        if version not in known:
+            msg = f"{version!r} is no variant of {endpoint!r}; it has {', '.join(known)}"
+            raise NotFound(msg, known=known)
+        if not (math.isfinite(weight) and weight >= 0):
+            msg = f"the weight of {version} must be 0 or more, got {weight}"
+            raise InvalidInput(msg)
+    changed = spec.with_weights(weights)
+    if not any(variant.weight > 0 for variant in changed.variants):
+        msg = f"all weights of {endpoint!r} would be 0, so nobody would answer"
+        raise InvalidInput(msg)
+    return changed

@@ -93,7 +93,7 @@ class Control:
                 )
             except TimeoutError:
                 return None
-        return self._snapshots.current.to_json()
+        return self._snapshots.current.since(seen)
 
     async def snapshot(self) -> dict[str, Any]:
         """The snapshot that stands."""

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from serve_app.control.gateways import Acknowledged
 from serve_app.core.ports import StateStore
 from serve_app.core.snapshot import Snapshot
-from serve_app.errors import ServeError
+from serve_app.errors import Conflict, ServeError
 from serve_app.serving.control import WATCH_S
 from serve_app.serving.control_client import control_handle
 from serve_app.serving.messages import words_for_outside
@@ -42,6 +43,7 @@ class SnapshotFollower:
         self._loaded = loaded
         self._failing = failing
         self._seen = 0
+        self._latest: Snapshot | None = None
         self._applied = 0
         self._trouble: str | None = None
         self._pending: Snapshot | None = None
@@ -80,7 +82,7 @@ class SnapshotFollower:
                 await asyncio.sleep(PAUSE_S)
                 continue
             if body is not None:
-                await self._take(Snapshot.from_json(body))
+                await self._take_body(body)
             elif self._pending is not None:
                 await self._try(self._pending)
 
@@ -93,10 +95,21 @@ class SnapshotFollower:
             tuple(self._failing()),
         )
 
+    async def _take_body(self, body: Mapping[str, Any]) -> None:
+        """Take a snapshot of which control sends what may differ from the latest one here."""
+        try:
+            snapshot = Snapshot.from_json(body, self._latest)
+        except Conflict as error:
+            # Who has seen nothing is sent everything.
+            logger.warning(error.message, extra={"snapshot": body["version"]})
+            self._seen = 0
+            return
+        await self._take(snapshot)
+
     async def _take(self, snapshot: Snapshot) -> None:
         if snapshot.version <= self._seen:
             return
-        self._seen, self._pause_s = snapshot.version, PAUSE_S
+        self._seen, self._pause_s, self._latest = snapshot.version, PAUSE_S, snapshot
         await self._try(snapshot)
 
     async def _try(self, snapshot: Snapshot) -> None:

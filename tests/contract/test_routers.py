@@ -4,15 +4,14 @@ import dataclasses
 import os
 import subprocess
 import sys
-from importlib import import_module
 
 import pytest
 
 from serve_app.core.messages import Payload, Request
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Variant
 from serve_app.errors import ConfigError
-from serve_app.routing import KINDS
+from serve_app.routing import KINDS, route_of
 
 SIGNATURE = Signature((Column("x", "float64"),), Output("regression"))
 WEIGHTED = sorted(KINDS.keys() - {"single"})
@@ -20,14 +19,18 @@ WEIGHTED = sorted(KINDS.keys() - {"single"})
 
 def endpoint(kind, **weights):
     variants = tuple(Variant(f"{name}@1", weight) for name, weight in weights.items())
+    settings = {"key": "user", "combine": "mean", "quorum": 1}
     return Endpoint(
-        "e", kind, SIGNATURE, variants, timeout_s=1.0, variant_timeout_s=0.8, key="user"
+        "e", RouteSpec(kind, variants, settings), SIGNATURE, timeout_s=1.0, variant_timeout_s=0.8
     )
 
 
 def router(spec, draw=lambda: 0.5):
-    module, _, name = KINDS[spec.kind].partition(":")
-    return getattr(import_module(module), name).of(spec, draw=draw)
+    return route_of(spec.route).router(salt=spec.name, epoch=3, draw=draw)
+
+
+def with_variants(spec, variants):
+    return dataclasses.replace(spec, route=dataclasses.replace(spec.route, variants=variants))
 
 
 def request(user=None):
@@ -52,7 +55,7 @@ def test_a_plan_names_variants_of_the_endpoint_each_once(spec):
 
 
 def test_the_same_request_has_the_same_plan_in_routers_built_apart(spec):
-    turned = dataclasses.replace(spec, variants=spec.variants[::-1])
+    turned = with_variants(spec, spec.variants[::-1])
     for user in range(50):
         first = router(spec).plan(request(user))
         again = router(turned).plan(request(user))
@@ -89,7 +92,7 @@ def test_weights_that_do_not_fit_are_refused_with_what_to_do(kind, weights, said
 def test_a_variant_that_stands_twice_is_refused(kind):
     spec = endpoint(kind, a=1.0)
     with pytest.raises(ConfigError, match="twice"):
-        router(dataclasses.replace(spec, variants=spec.variants * 2))
+        router(with_variants(spec, spec.variants * 2))
 
 
 def test_a_single_route_has_one_variant():
@@ -142,19 +145,15 @@ def test_the_ends_of_chance_choose_one_that_may_answer(kind, draw):
 
 
 SCRIPT = """
-from importlib import import_module
 from serve_app.core.messages import Payload, Request
-from serve_app.core.signature import Output, Signature
-from serve_app.core.snapshot import Endpoint, Variant
-from serve_app.routing import KINDS
+from serve_app.core.snapshot import RouteSpec, Variant
+from serve_app.routing import KINDS, route_of
 
-for kind, place in sorted(KINDS.items()):
+for kind in sorted(KINDS):
     names = "a" if kind == "single" else "abc"
     variants = tuple(Variant(f"{name}@1", 1.0 + len(names)) for name in names)
-    signature = Signature((), Output("regression"))
-    spec = Endpoint("e", kind, signature, variants, 1.0, 0.8, key="user")
-    module, _, name = place.partition(":")
-    router = getattr(import_module(module), name).of(spec, draw=lambda: 0.5)
+    route = route_of(RouteSpec(kind, variants, {"key": "user", "combine": "mean"}))
+    router = route.router(salt="e", epoch=3, draw=lambda: 0.5)
     requests = [Request("e", Payload({"x": [1.0]}, 1, {"user": user}), "r") for user in range(200)]
     print(kind, [router.plan(request) for request in requests])
 """

@@ -9,7 +9,7 @@ import numpy as np
 
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Column, Output, Signature, Target
-from serve_app.core.snapshot import Endpoint, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.predict import Predictor
 from serve_app.gateway.app import build
@@ -126,9 +126,8 @@ class Gateway:
         endpoints = {
             name: Endpoint(
                 name=name,
-                kind="single",
+                route=RouteSpec("single", (variant(several),)),
                 signature=told(signature, several),
-                variants=(variant(several),),
                 timeout_s=2.0,
                 variant_timeout_s=1.5,
             )

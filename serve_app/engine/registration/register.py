@@ -19,8 +19,6 @@ from serve_app.models.compilation import BACKEND, Compilation, compilation
 from serve_app.models.compiled.model import FILE as COMPILED
 from serve_app.models.coverage import coverage
 from serve_app.models.frames import to_columns
-from serve_app.models.onnx_ends import Graph
-from serve_app.models.onnx_examined import examined
 from serve_app.models.own_modules import importable
 from serve_app.models.signature import infer
 from serve_app.models.xgboost_columns import as_trained
@@ -73,9 +71,8 @@ def described(candidate: Candidate, wishes: Wishes) -> Build:
     """
     name, flavour = owner(candidate.estimator)
     candidate = in_order(candidate, name)
-    if isinstance(candidate.estimator, Graph):
-        graph = examined(candidate.estimator, candidate.frame, candidate.labels)
-        candidate = replace(candidate, estimator=graph)
+    estimator = flavour.examined(candidate.estimator, candidate.frame, candidate.labels)
+    candidate = replace(candidate, estimator=estimator)
     signature = infer(
         candidate.estimator,
         name,
@@ -141,8 +138,7 @@ def compiled(build: Build) -> Build:
     """
     candidate, form = build.candidate, build.form
     required = build.wishes.compile == "required" or build.wishes.coarser is not None
-    if isinstance(candidate.estimator, Graph) or (build.wishes.compile == "never" and not required):
-        # A graph is a compiled form already.
+    if build.flavour.is_compiled or (build.wishes.compile == "never" and not required):
         return build
     columns = to_columns(candidate.frame.head(coverage(candidate.frame.shape[1]).training))
     result = compilation(candidate.estimator, form.model, build.signature, columns)

@@ -49,7 +49,7 @@ class Executed(NamedTuple):
 
 
 class Documents:
-    """Executes documents; the schema is made anew when the endpoints change."""
+    """Executes documents; the schema is made anew when descriptions of endpoints change."""
 
     def __init__(self, predictor: Predictor, max_rows: int, limits: Limits | None = None) -> None:
         self._predictor = predictor
@@ -65,7 +65,7 @@ class Documents:
         Raises:
             NotReady: no snapshot has arrived yet.
         """
-        standing = self._stand()
+        stages, standing = self._stand()
         try:
             document = standing.find(asked.query) or parsed(asked.query, self._limits)
             self._check_rows(asked.variables)
@@ -76,12 +76,10 @@ class Documents:
         if wrong:
             return _executed(ExecutionResult(None, wrong), asked.request_id)
         if not asked.large:
-            asking = _Asking(
-                self._entrance, self._entrance.predict, standing.stages, asked, self._max_rows
-            )
+            asking = _Asking(self._entrance, self._entrance.predict, stages, asked, self._max_rows)
             return _executed(await _result(standing, document, asking), asked.request_id)
         predict = _from_elsewhere(self._entrance.predict, asyncio.get_running_loop())
-        asking = _Asking(self._entrance, predict, standing.stages, asked, self._max_rows)
+        asking = _Asking(self._entrance, predict, stages, asked, self._max_rows)
 
         def executed() -> Executed:
             return _executed(asyncio.run(_result(standing, document, asking)), asked.request_id)
@@ -90,15 +88,16 @@ class Documents:
 
     async def schema_text(self) -> str:
         """The schema of the endpoints as they are now, in GraphQL's own language."""
-        return await asyncio.to_thread(print_schema, self._stand().schema)
+        return await asyncio.to_thread(print_schema, self._stand()[1].schema)
 
-    def _stand(self) -> _Standing:
+    def _stand(self) -> tuple[Stages, _Standing]:
+        """The endpoints as they are now, and the schema that follows from their descriptions."""
         stages = self._predictor.stages
         if stages.version == 0:
             raise NotReady("no snapshot has arrived from control yet")
-        if stages is not self._standing.stages:
+        if stages.description is not self._standing.description:
             self._standing = _Standing(stages)
-        return self._standing
+        return stages, self._standing
 
     def _check_rows(self, variables: Mapping[str, Any]) -> None:
         """Hold the rows in variables against the limit before anybody looks at each of them."""
@@ -108,11 +107,11 @@ class Documents:
 
 
 class _Standing:
-    """A schema, the stages it was made of, and documents that were found valid under it."""
+    """A schema, the description it was made of, and documents that were found valid under it."""
 
     def __init__(self, stages: Stages) -> None:
         specs = (stage.spec for stage in stages.endpoints.values())
-        self.stages = stages
+        self.description = stages.description
         self.schema = graphql_schema.build(specs)
         self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
 

@@ -208,7 +208,8 @@ def _response_name(code: int) -> str:
 def _described(endpoint: EndpointDescription) -> JSON:
     return {
         "name": endpoint.name,
-        "route": endpoint.kind,
+        "route": endpoint.route,
+        "together": endpoint.together,
         "variants": [{"version": v, "weight": weight} for v, weight in endpoint.variants],
         "columns": [column.to_json() for column in endpoint.inputs],
         "output": endpoint.output.to_json(),

@@ -30,9 +30,10 @@ class EndpointDescription:
     inputs: tuple[Column, ...]
     output: Output
     variants: tuple[tuple[str, float], ...]
-    kind: str
+    route: str
     example: Mapping[str, Any] | None = None
     reactions: Mapping[str, str] = field(default_factory=dict)
+    together: bool = False
 
     @property
     def policy(self) -> Policy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -15,13 +15,15 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLResolveInfo,
     GraphQLString,
 )
 
 from serve_app.core.signature import Column, Signature
-from serve_app.core.snapshot import Endpoint
+from serve_app.core.snapshot import Endpoint, Variant
 from serve_app.protocols.graphql import names as graphql_names
 from serve_app.protocols.graphql.scalars import LABEL
+from serve_app.routing import route_of
 
 
 class NamedColumn(NamedTuple):
@@ -118,17 +120,29 @@ def described_type() -> GraphQLObjectType:
     fields: Mapping[str, GraphQLField] = {
         "name": text(lambda of: of.endpoint.name),
         "graphqlName": text(lambda of: of.name, "The name of its field in `predict`."),
-        "route": text(lambda of: of.endpoint.kind, "single, split or ensemble"),
-        "key": field(GraphQLString, lambda of: of.endpoint.key, "What its route sticks to."),
+        "route": text(lambda of: of.endpoint.route.kind, "Its kind, such as single or split."),
+        "key": field(
+            GraphQLString, lambda of: route_of(of.endpoint.route).key, "What its route sticks to."
+        ),
         "columns": field(all_of(column), lambda of: of.columns),
         "output": field(GraphQLNonNull(output), lambda of: of.endpoint.signature.output),
-        "variants": field(all_of(variant), lambda of: of.endpoint.variants),
+        "variants": GraphQLField(all_of(variant), resolve=_variants),
         "fallback": field(GraphQLString, _fallback, "The version that answers for all others."),
         "timeoutS": field(
             GraphQLNonNull(GraphQLFloat), lambda of: of.endpoint.timeout_s, "Seconds."
         ),
     }
     return GraphQLObjectType("Endpoint", fields, description="What a client calls by name.")
+
+
+def _variants(of: NamedEndpoint, info: GraphQLResolveInfo[Any]) -> Sequence[Variant]:
+    # A schema outlives the weights that stood when it was made.
+    now: Endpoint = info.context.described(of.endpoint.name)
+    return now.variants
+
+
+def _key(of: NamedEndpoint) -> str | None:
+    return route_of(of.endpoint.route).key
 
 
 def _fallback(of: NamedEndpoint) -> str | None:

@@ -48,6 +48,7 @@ from serve_app.protocols.graphql.endpoint import (
     text,
 )
 from serve_app.protocols.graphql.scalars import of_dtype, of_labels
+from serve_app.routing import route_of
 
 PREDICTIONS = "predict"
 _RAW_SCORES = "rawScores"
@@ -79,6 +80,7 @@ class Asks(Protocol):
 def build(endpoints: Iterable[Endpoint]) -> GraphQLSchema:
     """A schema with the endpoints to look at and, where there are any, to predict with.
 
+    It follows from descriptions alone: weights are looked up when somebody asks for them.
     An endpoint is a field of `predict`, and a column one of its rows: names that GraphQL cannot
     write are changed, and the endpoint's description tells how.
     """
@@ -127,7 +129,7 @@ def _prediction(one: NamedEndpoint, word: str, shared: GraphQLInterfaceType) -> 
             GraphQLString, description="Ask this variant, past the route: its version or number."
         ),
     }
-    key = endpoint.key
+    key = route_of(endpoint.route).key
     if key is not None and not key.startswith(_BY_HEADER):
         said = f"The {key} that the route sticks to."
         args["key"] = GraphQLArgument(GraphQLID, description=said)

@@ -17,8 +17,10 @@ from serve_app.config import (
     Frozen,
     GatewayArgs,
     ModelArgs,
+    RouteSettings,
     ScalingSettings,
 )
+from serve_app.config.routes import TAG, settings_models
 
 Path_ = tuple[str | int, ...]
 _Ours = Mapping[tuple[type, str], Any]
@@ -92,6 +94,8 @@ def _spots(
     annotation: Any, discriminator: Any, value: Any, path: Path_, ours: _Ours
 ) -> Iterator[Spot]:
     options = list(_options(annotation))
+    if RouteSettings in options:
+        options, discriminator = list(settings_models()), TAG
     if isinstance(value, dict):
         models = [one for one in options if _is_model(one)]
         if models:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from serve_app.config import ControlSettings
-from serve_app.control.declare import declaration_hash
+from serve_app.control.declare import hash_of
 
 GATEWAY = "Gateway"
 _LIVING = frozenset({"RUNNING", "UPDATING", "PENDING_MIGRATION"})
@@ -17,7 +16,7 @@ def declared_hash(applications: Iterable[Mapping[str, Any]]) -> str | None:
         for deployment in application.get("deployments") or []:
             declared = deployment.get("user_config") or {}
             if "endpoints" in declared:
-                return declaration_hash(ControlSettings.model_validate(declared))
+                return hash_of(declared)
     return None
 
 
@@ -48,7 +47,8 @@ def not_in_effect(
     With `only`, endpoints other than that one may wait for whatever they want.
     """
     if declaration is not None and said["declaration"] != declaration:
-        return ["control has not taken this declaration yet"]
+        words = refusal(said, declaration)
+        return [words or "control has not taken this declaration yet"]
     missing: list[str] = []
     for endpoint, versions in said["waiting"].items():
         if only not in {None, endpoint}:
@@ -65,6 +65,15 @@ def not_in_effect(
             "take its application out of the file and deploy it again"
         )
     return missing
+
+
+def refusal(said: Mapping[str, Any], declaration: str | None) -> str:
+    """Why control refused a declaration, in words; empty where it did not."""
+    refused = said.get("refused")
+    if refused is None or refused["declaration"] != declaration:
+        return ""
+    problems = "; ".join(refused["problems"])
+    return f"the endpoints are refused, and those declared before go on: {problems}"
 
 
 def failing_work(status: Mapping[str, Any]) -> list[str]:

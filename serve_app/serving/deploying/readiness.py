@@ -9,12 +9,23 @@ from typing import Any
 from serve_app.cluster import web
 from serve_app.cluster.node import Running
 from serve_app.errors import Conflict, NotReady, ServeError, ServerFault
-from serve_app.serving.deploying.in_effect import declared_hash, gateways, not_in_effect
+from serve_app.serving.deploying.in_effect import (
+    declared_hash,
+    gateways,
+    not_in_effect,
+    refusal,
+)
 from serve_app.serving.deploying.superseded import require_standing
 from serve_app.serving.messages import causes
 
 POLL_S = 0.5
+REFUSED_FOR_S = 5.0
+"""How long a refusal stands before it counts: control looks again at what it refused before."""
 FAILED = {"DEPLOY_FAILED", "UNHEALTHY"}
+
+
+class _RefusedError(ServerFault):
+    """Control refused what is declared."""
 
 
 def wait_until_ready(
@@ -35,12 +46,18 @@ def wait_until_ready(
 
     Raises:
         Conflict: Serve was given something else since; says what differs.
-        ServerFault: an application failed; says which and why.
+        ServerFault: an application failed, or control refused the endpoints; says which and why.
         NotReady: it took longer than `timeout_s`; says what is not in effect yet.
     """
-    deadline = time.monotonic() + timeout_s
+    started = time.monotonic()
+    deadline = started + timeout_s
     while True:
-        missing = _missing(running, declared, only, given or declared)
+        try:
+            missing = _missing(running, declared, only, given or declared)
+        except _RefusedError as error:
+            if time.monotonic() > min(deadline, started + REFUSED_FOR_S):
+                raise
+            missing = error.message
         if not missing:
             return
         if time.monotonic() > deadline:
@@ -115,4 +132,6 @@ def _effect(
     if declaration is None:
         return ""
     said = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
+    if words := refusal(said, declaration):
+        raise _RefusedError(words)
     return "; ".join(not_in_effect(said, declaration, gateways(states), only=only))

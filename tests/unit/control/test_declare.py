@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from serve_app.config import ControlSettings
-from serve_app.control.declare import declare
+from serve_app.control.declare import declare, hash_of, read
 from serve_app.errors import ConfigError
 
 
@@ -33,8 +33,7 @@ def test_an_endpoint_takes_its_first_variants_columns_and_gives_its_output(regis
     assert endpoint.signature.output.labels == ("ill", "well")
     assert [v.version for v in endpoint.variants] == ["logistic@1", "other@1"]
     assert set(endpoint.example) == {"age", "dose"}
-    assert endpoint.kind == "split"
-    assert endpoint.quorum == 1
+    assert (endpoint.route.kind, endpoint.route.settings) == ("split", {})
 
 
 def test_with_preprocessing_it_takes_the_columns_of_the_transformer(registry):
@@ -63,9 +62,9 @@ def test_names_count_unless_none_of_those_who_answer_knows_any(registry, nameles
 def test_an_ensemble_needs_more_than_half_of_its_members_unless_it_says_otherwise(registry):
     body = split("logistic@1", "other@1")
     body["route"]["kind"] = "ensemble"
-    assert declared(registry, e=body).checked()["e"].quorum == 2
+    assert declared(registry, e=body).checked()["e"].route.settings["quorum"] == 2
     body["route"]["quorum"] = 1
-    assert declared(registry, e=body).checked()["e"].quorum == 1
+    assert declared(registry, e=body).checked()["e"].route.settings["quorum"] == 1
 
 
 def test_all_problems_of_all_endpoints_are_told_at_once(registry):
@@ -126,3 +125,30 @@ def test_the_same_declaration_has_the_same_hash_in_whatever_order(registry):
     other = declared(registry, b=single("line@1"), a=single("logistic@1"))
     third = declared(registry, a=single("other@1"), b=single("line@1"))
     assert one.hash == other.hash != third.hash
+
+
+@pytest.mark.parametrize(
+    ("user_config", "path", "words"),
+    [
+        ({"endpoints": {"e": single("nobody@1")}}, "endpoints.e.route.model", "nobody"),
+        ({"endpoints": {"e": {}}}, "endpoints.e.route", "Field required"),
+        ({"endpoints": {"e": {"route": {"kind": "spilt"}}}}, "endpoints.e.route", "spilt"),
+        ({"endpoints": {"e": single("a@champion ")}}, "endpoints.e.route.model", "a@champ"),
+        ({"endpoint": {}}, "endpoint", "Extra inputs"),
+        ({"endpoints": 1}, "endpoints", "dictionary"),
+    ],
+)
+def test_whatever_is_declared_is_read_or_told_and_raises_nothing(
+    registry, user_config, path, words
+):
+    declaration = read(user_config, registry.manifest)
+    assert not declaration.endpoints
+    assert words in problems(declaration)[path]
+    assert declaration.hash == hash_of(user_config)
+
+
+def test_what_can_be_read_is_declared_under_the_same_hash(registry):
+    body = {"endpoints": {"e": single("logistic@1")}}
+    declaration = read(body, registry.manifest)
+    assert declaration == declared(registry, **body["endpoints"])
+    assert declaration.hash == hash_of(body)

@@ -4,7 +4,7 @@ import pytest
 
 from serve_app.control.snapshots import Snapshots
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.errors import Conflict, InvalidInput, NotFound
 from serve_app.storage.snapshots import SnapshotStore
 
@@ -13,7 +13,8 @@ SIGNATURE = Signature((Column("x", "float64"),), Output("regression"))
 
 def split(**weights):
     variants = tuple(Variant(f"{name}@1", weight) for name, weight in weights.items())
-    return Endpoint("e", "split", SIGNATURE, variants, timeout_s=1.0, variant_timeout_s=0.8)
+    route = RouteSpec("split", variants)
+    return Endpoint("e", route, SIGNATURE, timeout_s=1.0, variant_timeout_s=0.8)
 
 
 def weights(snapshot):
@@ -103,9 +104,8 @@ def test_a_new_declaration_supersedes_weights_set_at_run_time(standing):
 
 def test_an_ensemble_never_falls_below_its_quorum(store):
     members = tuple(Variant(f"{name}@1", 1.0) for name in "abc")
-    ensemble = Endpoint(
-        "e", "ensemble", SIGNATURE, members, 1.0, 0.8, combine="mean", quorum=2
-    )  # fmt: skip
+    route = RouteSpec("ensemble", members, {"combine": "mean", "quorum": 2})
+    ensemble = Endpoint("e", route, SIGNATURE, 1.0, 0.8)
     snapshots = Snapshots(store)
     snapshots.declare("first", {"e": ensemble})
     snapshots.set_weights("e", {"a@1": 0})

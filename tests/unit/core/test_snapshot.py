@@ -2,13 +2,15 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.signature import DTYPES, Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Preprocess, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Snapshot, Variant
+from serve_app.errors import Conflict
 
 TEXT = st.text(max_size=8)
 LABEL = st.one_of(TEXT, st.integers(), st.booleans())
@@ -35,14 +37,15 @@ VARIANT = st.builds(Variant, TEXT, st.floats(0, 100), st.lists(LABEL, max_size=2
 ENDPOINT = st.builds(
     Endpoint,
     name=TEXT,
-    kind=st.sampled_from(["single", "split", "ensemble"]),
+    route=st.builds(
+        RouteSpec,
+        kind=st.sampled_from(["single", "split", "ensemble"]),
+        variants=st.lists(VARIANT, max_size=3).map(tuple),
+        settings=st.dictionaries(TEXT, TEXT | st.integers(1, 3), max_size=2),
+    ),
     signature=SIGNATURE,
-    variants=st.lists(VARIANT, max_size=3).map(tuple),
     timeout_s=st.floats(0.1, 10),
     variant_timeout_s=st.floats(0.1, 10),
-    key=st.none() | TEXT,
-    combine=st.none() | TEXT,
-    quorum=st.integers(1, 3),
     fallback=st.none() | VARIANT,
     preprocess=st.none() | st.builds(Preprocess, TEXT, st.booleans()),
     reactions=st.dictionaries(TEXT, TEXT, max_size=2),
@@ -55,6 +58,8 @@ SNAPSHOT = st.builds(
     endpoints=st.dictionaries(TEXT, ENDPOINT, max_size=2),
     overrides=st.dictionaries(TEXT, st.dictionaries(TEXT, st.floats(0, 1), max_size=2), max_size=2),
     waiting=st.dictionaries(TEXT, st.lists(TEXT, max_size=2).map(tuple), max_size=2),
+    epochs=st.dictionaries(TEXT, st.integers(1), max_size=2),
+    description=st.integers(0),
 )
 
 
@@ -71,7 +76,7 @@ def test_a_type_that_nobody_knows_is_refused():
 def endpoint(**more):
     variants = (Variant("a@1", 90.0), Variant("b@1", 0.0))
     signature = Signature((), Output("regression"))
-    return Endpoint("e", "split", signature, variants, 1.0, 0.8, **more)
+    return Endpoint("e", RouteSpec("split", variants), signature, 1.0, 0.8, **more)
 
 
 def test_an_endpoint_needs_those_who_may_be_asked_and_preprocessing_of_its_own():
@@ -109,6 +114,8 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "overrides": {},
         "waiting": {},
         "aliases": {},
+        "epochs": {},
+        "description": 0,
     }
 
 
@@ -130,3 +137,84 @@ def test_an_endpoint_needs_nobody_of_weight_zero_until_it_is_given_one():
 def test_weights_of_versions_that_are_not_there_change_nothing():
     assert endpoint().with_weights({"z@1": 5.0}) == endpoint()
     assert endpoint().with_weights({}) == endpoint()
+
+
+FORMER = {
+    "name": "both",
+    "kind": "ensemble",
+    "signature": Signature((), Output("regression")).to_json(),
+    "variants": [
+        {"version": "a@1", "weight": 2.0, "labels": [], "targets": []},
+        {"version": "b@1", "weight": 1.0, "labels": []},
+    ],
+    "timeout_s": 1.0,
+    "variant_timeout_s": 0.8,
+    "key": None,
+    "combine": "mean",
+    "quorum": 2,
+    "fallback": None,
+    "preprocess": None,
+    "reactions": {},
+    "example": None,
+    "inline": False,
+    "cache": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind", "settings"),
+    [
+        ({}, "ensemble", {"combine": "mean", "quorum": 2}),
+        ({"kind": "split", "combine": None, "quorum": 1, "key": "user"}, "split", {"key": "user"}),
+        ({"kind": "split", "combine": None, "quorum": 1}, "split", {}),
+        ({"kind": "single", "combine": None, "quorum": 1}, "single", {}),
+    ],
+)
+def test_a_snapshot_that_a_former_version_kept_is_read(changed, kind, settings):
+    body = {"version": 7, "declaration": "d", "endpoints": {"both": {**FORMER, **changed}},
+            "overrides": {}, "waiting": {}}  # fmt: skip
+    snapshot = Snapshot.from_json(body)
+    route = snapshot.endpoints["both"].route
+    assert route == RouteSpec(kind, (Variant("a@1", 2.0), Variant("b@1", 1.0)), settings)
+    assert (snapshot.aliases, snapshot.epochs, snapshot.description) == ({}, {}, 0)
+
+
+def steered(version, description, weight, **more):
+    one = endpoint().with_weights({"b@1": weight})
+    other = replace(endpoint(), name="f")
+    return Snapshot(
+        version, "d", {"e": one, "f": other}, epochs={"e": version}, description=description, **more
+    )
+
+
+def test_who_has_seen_the_description_gets_the_steering_alone_and_keeps_the_rest():
+    former = steered(3, 2, 0.0)
+    after = steered(4, 2, 7.0, aliases={"a": {"champion": 1}}, waiting={"g": ("z@1",)})
+    body = json.loads(json.dumps(after.since(3)))
+    assert "endpoints" not in body
+    read = Snapshot.from_json(body, former)
+    assert read == after
+    assert read.endpoints["f"] is former.endpoints["f"]
+    assert read.endpoints["e"].signature is former.endpoints["e"].signature
+
+
+@pytest.mark.parametrize(("seen", "description"), [(1, 2), (0, 2), (3, 0)])
+def test_who_has_not_gets_everything(seen, description):
+    snapshot = steered(4, description, 7.0)
+    assert snapshot.since(seen) == snapshot.to_json()
+    assert Snapshot.from_json(snapshot.since(seen), steered(1, 1, 0.0)) == snapshot
+
+
+@pytest.mark.parametrize("former", [None, steered(9, 8, 0.0)])
+def test_steering_of_other_descriptions_is_refused(former):
+    with pytest.raises(Conflict, match="without the descriptions"):
+        Snapshot.from_json(steered(4, 2, 7.0).since(3), former)
+
+
+def test_endpoints_are_described_alike_whatever_their_weights():
+    assert endpoint().is_described_as(endpoint().with_weights({"b@1": 5.0}))
+    assert not endpoint().is_described_as(replace(endpoint(), timeout_s=2.0))
+    others = RouteSpec("split", (Variant("a@1"),))
+    assert not endpoint().is_described_as(replace(endpoint(), route=others))
+    keyed = replace(endpoint().route, settings={"key": "user"})
+    assert not endpoint().is_described_as(replace(endpoint(), route=keyed))

@@ -3,16 +3,17 @@
 import pytest
 
 from serve_app.core.signature import Output, Signature
-from serve_app.core.snapshot import Endpoint, Preprocess, Variant
+from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Variant
 from serve_app.engine.liveness import Liveness, can_answer
 
 SIGNATURE = Signature((), Output("regression"))
 
 
-def endpoint(*versions, **more):
+def endpoint(*versions, kind="split", settings=None, **more):
     variants = tuple(Variant(version, weight) for version, weight in versions)
-    fields = {"kind": "split", "timeout_s": 1.0, "variant_timeout_s": 1.0, **more}
-    return Endpoint(name="e", signature=SIGNATURE, variants=variants, **fields)
+    route = RouteSpec(kind, variants, settings or {})
+    fields = {"timeout_s": 1.0, "variant_timeout_s": 1.0, **more}
+    return Endpoint(name="e", route=route, signature=SIGNATURE, **fields)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ def endpoint(*versions, **more):
         ({"a@1", "b@1"}, {}, False),
         ({"a@1", "b@1"}, {"fallback": Variant("f@1")}, True),
         ({"a@1", "b@1", "f@1"}, {"fallback": Variant("f@1")}, False),
-        ({"a@1"}, {"quorum": 2}, False),
+        ({"a@1"}, {"kind": "ensemble", "settings": {"quorum": 2}}, False),
         ({"p@1"}, {"preprocess": Preprocess("p@1", inline=False)}, False),
     ],
 )

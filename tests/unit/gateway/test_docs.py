@@ -25,7 +25,7 @@ def endpoint(**changed: Any) -> EndpointDescription:
         ),
         "output": Output("classification", labels=("absent", "1"), probabilities=True),
         "variants": (("heart-xgb@3", 3.0), ("heart-forest@1", 1.0)),
-        "kind": "split",
+        "route": "split",
     }
     return EndpointDescription(**{**known, **changed})
 
@@ -72,7 +72,7 @@ def test_the_page_shows_endpoints_variants_and_columns() -> None:
 
 
 def test_the_members_of_an_ensemble_have_weights_and_no_shares() -> None:
-    words = Reader(page(endpoint(kind="ensemble"))).words
+    words = Reader(page(endpoint(route="ensemble", together=True))).words
     assert "weight 3" in words
     assert "of requests" not in words
 
@@ -117,7 +117,7 @@ def test_whatever_a_name_holds_it_stays_a_name() -> None:
         inputs=(Column(HOSTILE, "string", categories=(HOSTILE,)),),
         output=Output("classification", labels=(HOSTILE,)),
         variants=((HOSTILE, 1.0),),
-        kind=HOSTILE,
+        route=HOSTILE,
     )
     plain, read = Reader(page(endpoint(inputs=(Column("x", "string"),)))), Reader(page(hostile))
     assert read.tags.count("script") == plain.tags.count("script") == 1

@@ -12,7 +12,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from serve_app.client.answers import Answer
-from serve_app.core.snapshot import Endpoint, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
@@ -83,9 +83,8 @@ def client():
     endpoints = {
         name: Endpoint(
             name=name,
-            kind="single",
+            route=RouteSpec("single", (Variant(f"{name}@1", targets=signature.output.targets),)),
             signature=signature,
-            variants=(Variant(f"{name}@1", targets=signature.output.targets),),
             timeout_s=2.0,
             variant_timeout_s=1.5,
         )

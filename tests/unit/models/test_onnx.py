@@ -18,8 +18,8 @@ from serve_app.core.columns import Columns
 from serve_app.engine.load import load
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput, ModelFailed
-from serve_app.models.frames import to_columns
-from serve_app.models.onnx_graph import empty_frame, read_graph
+from serve_app.models.frames import empty_frame, to_columns
+from serve_app.models.onnx_graph import read_graph
 from serve_app.registry.store import Registry
 
 RNG = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def test_one_input_per_column_is_one_column_each():
 
 def test_without_data_the_schema_is_that_of_the_inputs():
     graph = read_graph(exported(LogisticRegression().fit(X, WORDS)))
-    manifest, model = served(graph, empty_frame(graph))
+    manifest, model = served(graph, empty_frame(graph.columns))
     assert [(c.name, c.dtype) for c in manifest.signature.inputs] == [
         ("x0", "float32"),
         ("x1", "float32"),

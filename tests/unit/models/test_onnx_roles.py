@@ -33,9 +33,9 @@ from serve_app.core.columns import Columns
 from serve_app.engine.load import load
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput, ModelFailed, RowsRefused
-from serve_app.models.frames import to_columns
+from serve_app.models.frames import empty_frame, to_columns
 from serve_app.models.onnx import OnnxFlavour
-from serve_app.models.onnx_graph import empty_frame, read_graph
+from serve_app.models.onnx_graph import read_graph
 from serve_app.registry.store import Registry
 
 RNG = np.random.default_rng(1)
@@ -69,7 +69,7 @@ def served(graph, frame=FRAME, **more):
 def test_decision_scores_are_raw_scores_and_no_probabilities(estimator, target, data):
     fitted = estimator.fit(X, target)
     graph = exported(fitted)
-    signature, model = served(graph, FRAME if data else empty_frame(graph))
+    signature, model = served(graph, FRAME if data else empty_frame(graph.columns))
     wanted = fitted.decision_function(X)
     assert (signature.output.kind, signature.output.probabilities) == ("classification", False)
     assert signature.output.scores_width == (1 if wanted.ndim == 1 else 3)
@@ -375,7 +375,7 @@ def test_tensors_of_any_rank_are_one_column_each():
         [("p", "n", [None, 2, 3]), ("q", "n", [None, 2, 3])],
         [("sum", "n", [None, 2, 3]), ("less", "n", [None, 2, 3])],
     )
-    signature, model = served(graph, empty_frame(graph))
+    signature, model = served(graph, empty_frame(graph.columns))
     assert [(c.name, c.dtype, c.shape) for c in signature.inputs] == [
         ("p", "int32", (2, 3)),
         ("q", "int32", (2, 3)),

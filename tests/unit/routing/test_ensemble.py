@@ -4,8 +4,7 @@ import pytest
 
 from serve_app.core.messages import Payload, Request
 from serve_app.core.plan import Plan
-from serve_app.core.signature import Output, Signature
-from serve_app.core.snapshot import Endpoint, Variant
+from serve_app.core.snapshot import RouteSpec, Variant
 from serve_app.errors import ConfigError
 from serve_app.routing.ensemble import Ensemble
 
@@ -16,11 +15,7 @@ def no_chance():
 
 def ensemble(**weights):
     variants = tuple(Variant(f"{name}@1", weight) for name, weight in weights.items())
-    signature = Signature((), Output("regression"))
-    described = Endpoint(
-        "e", "ensemble", signature, variants, timeout_s=1.0, variant_timeout_s=0.8, key="user"
-    )
-    return Ensemble.of(described, draw=no_chance)
+    return Ensemble(RouteSpec("ensemble", variants)).router(salt="e", epoch=0, draw=no_chance)
 
 
 def request(**keys):

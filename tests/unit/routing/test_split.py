@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.messages import Payload, Request
+from serve_app.core.plan import Assignment
 from serve_app.errors import ConfigError
 from serve_app.routing.rendezvous import ranked, score
-from serve_app.routing.split import Split
+from serve_app.routing.split import SplitRouter
 
 USERS = 100_000
 
@@ -120,7 +121,7 @@ class TestWithoutAKey:
     def split(self, draws, key=None, **weights):
         drawn = iter(draws)
         variants = list(weights.items())
-        return Split(variants, key=key, salt="e", draw=lambda: next(drawn))
+        return SplitRouter(variants, key=key, salt="e", draw=lambda: next(drawn))
 
     def test_chance_decides_in_proportion_to_the_weights(self):
         rng = random.Random(5)
@@ -141,6 +142,27 @@ class TestWithoutAKey:
         split = self.split([0.0], a=1, b=2, c=3)
         assert split.plan(request()).variants == ("a", "c", "b")
 
+    def test_a_plan_says_how_likely_it_was_and_how_it_came(self):
+        split = self.split([0.5, 0.95], key="user", a=90, b=10)
+        by_chance = [split.plan(request()) for _ in range(2)]
+        assert [plan.propensity for plan in by_chance] == [0.9, 0.1]
+        assert {plan.assignment for plan in by_chance} == {Assignment("random", "e")}
+        by_key = {split.plan(request(user=user)) for user in range(200)}
+        assert {plan.assignment for plan in by_key} == {Assignment("rendezvous", "e")}
+        assert {plan.variants[0]: plan.propensity for plan in by_key} == {"a": 0.9, "b": 0.1}
+        assert {plan.epoch for plan in (*by_chance, *by_key)} == {0}
+
+    @pytest.mark.parametrize("count", [2, 4, 5, 9])
+    def test_plans_by_key_are_the_ranking_whether_they_stand_ready_or_not(self, count):
+        variants = [(f"v{number}@1", number + 1.0) for number in range(count)]
+        split = SplitRouter(variants, key="user", salt="e", draw=itertools.count, epoch=7)
+        total = sum(weight for _, weight in variants)
+        for user in range(100):
+            plan = split.plan(request(user=user))
+            assert plan.variants == ranked(variants, salt="e", key=str(user))
+            assert plan.propensity == dict(variants)[plan.variants[0]] / total
+            assert plan.epoch == 7
+
     def test_a_key_needs_no_chance(self):
         split = self.split([], key="user", a=1, b=1)
         plans = {split.plan(request(user=7)) for _ in range(10)}
@@ -150,4 +172,4 @@ class TestWithoutAKey:
 @pytest.mark.parametrize("key", ["", "  ", "header:", "header: "])
 def test_a_key_that_names_nothing_is_refused(key):
     with pytest.raises(ConfigError, match="names nothing"):
-        Split([("a", 1.0)], key=key, salt="e", draw=itertools.count)
+        SplitRouter([("a", 1.0)], key=key, salt="e", draw=itertools.count)

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from serve_app.core.snapshot import Snapshot
+from serve_app.core.signature import Output, Signature
+from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.errors import ArtifactRejected, RegistryFailed
 from serve_app.serving import snapshot_follower
 from serve_app.serving.snapshot_follower import SnapshotFollower
@@ -144,3 +145,36 @@ async def test_a_store_that_fails_does_not_keep_a_gateway_from_starting(followin
 
     await following(Control(body(2)), apply, Store(RegistryFailed("no disk")), start=True)
     assert applied == [2]
+
+
+def described(version, description, weight):
+    variants = (Variant("a@1", weight), Variant("b@1", 1.0))
+    signature = Signature((), Output("regression"))
+    endpoint = Endpoint("e", RouteSpec("split", variants), signature, 1.0, 0.8)
+    return Snapshot(version, "hash", {"e": endpoint}, description=description)
+
+
+async def test_steering_alone_is_applied_to_the_descriptions_that_are_here(following):
+    applied = []
+
+    async def apply(snapshot):
+        applied.append(snapshot)
+
+    first, second = described(3, 3, 1.0), described(4, 3, 5.0)
+    assert "endpoints" not in second.since(3)
+    await following(Control(first.to_json(), second.since(3)), apply)
+    assert applied == [first, second]
+    assert applied[1].endpoints["e"].signature is applied[0].endpoints["e"].signature
+
+
+async def test_steering_of_descriptions_that_are_not_here_makes_a_gateway_ask_for_all(following):
+    applied = []
+
+    async def apply(snapshot):
+        applied.append(snapshot)
+
+    first, other = described(3, 3, 1.0), described(9, 7, 5.0)
+    control = Control(first.to_json(), other.since(8), other.to_json())
+    await following(control, apply)
+    assert [seen for seen, _, _ in control.heard] == [0, 3, 0, 9]
+    assert applied == [first, other]

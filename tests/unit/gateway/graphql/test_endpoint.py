@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.predict import Predictor
 from serve_app.errors import DeadlineExceeded, ModelFailed, Overloaded
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
+from serve_app.gateway.graphql import execution
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -40,14 +41,15 @@ ROW = {"mean_radius": 3, "visits": 2, "gro_e": "klein", "smoker": True}
 ROWS = '[{mean_radius: 3, visits: 2, gro_e: "klein", smoker: true}]'
 
 
-def endpoint(name, signature, versions, **more):
-    given = {"kind": "single", "timeout_s": 2.0, "variant_timeout_s": 1.5, **more}
+def endpoint(name, signature, versions, kind="single", settings=None, **more):
+    given = {"timeout_s": 2.0, "variant_timeout_s": 1.5, **more}
     variants = tuple(Variant(version, labels=signature.output.labels) for version in versions)
-    return Endpoint(name=name, signature=signature, variants=variants, **given)
+    route = RouteSpec(kind, variants, settings or {})
+    return Endpoint(name=name, signature=signature, route=route, **given)
 
 
 ENDPOINTS = (
-    endpoint("risk-all", RISK, ["r@1", "s@1"], kind="split", key="patient_id"),
+    endpoint("risk-all", RISK, ["r@1", "s@1"], "split", {"key": "patient_id"}),
     endpoint("age", AGE, ["a@1"]),
     endpoint("pair", PAIR, ["p@1"]),
     endpoint("code", CODE, ["c@1"]),
@@ -464,6 +466,20 @@ def test_the_schema_follows_the_snapshot(client):
     assert client.ask(query).status_code == 400
     client.swap(7, ())
     assert client.data("{endpoints {name}}") == {"endpoints": []}
+
+
+def test_weights_change_under_the_same_schema(client, monkeypatch):
+    query = '{endpoint(name: "risk-all") {variants {version weight}}}'
+    assert [v["weight"] for v in client.data(query)["endpoint"]["variants"]] == [1.0, 1.0]
+
+    def never(endpoints):
+        raise AssertionError("weights are no part of a schema")
+
+    monkeypatch.setattr(execution.graphql_schema, "build", never)
+    client.swap(5, [one.with_weights({"s@1": 7.0}) for one in ENDPOINTS])
+    assert [v["weight"] for v in client.data(query)["endpoint"]["variants"]] == [1.0, 7.0]
+    predicted = client.data("{predict{age(rows: [{x: 1}]) {snapshot}}}")
+    assert predicted["predict"]["age"]["snapshot"] == 5
 
 
 def test_many_documents_are_not_all_kept(client):

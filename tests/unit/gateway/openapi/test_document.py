@@ -34,7 +34,7 @@ def described(**changed: Any) -> EndpointDescription:
         "inputs": COLUMNS,
         "output": CLASSES,
         "variants": (("heart-xgb@3", 90.0), ("heart-forest@1", 10.0)),
-        "kind": "split",
+        "route": "split",
         "example": {"age": 63, "pressure": math.nan, "sex": "male", "smoker": True},
     }
     return EndpointDescription(**{**known, **changed})

@@ -6,17 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.signature import DTYPES, Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Variant
 from serve_app.protocols.graphql.schema import build
 
 AGE = (Column("age", "float64"),)
 CLASSES = Output("classification", ("ill", "well"), probabilities=True)
 
 
-def endpoint(name, columns=AGE, output=CLASSES, **more):
+def endpoint(name, columns=AGE, output=CLASSES, kind="single", **settings):
     signature = Signature(tuple(columns), output)
-    given = {"kind": "single", "timeout_s": 1.0, "variant_timeout_s": 0.8, **more}
-    return Endpoint(name=name, signature=signature, variants=(Variant("m@1"),), **given)
+    route = RouteSpec(kind, (Variant("m@1"),), settings)
+    return Endpoint(name, route, signature, timeout_s=1.0, variant_timeout_s=0.8)
 
 
 def field(schema, name):

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from serve_app.cluster.node import Running
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declaration_hash
 from serve_app.errors import Conflict, NotReady, ServerFault
+from serve_app.serving.deploying import readiness
 from serve_app.serving.deploying.readiness import wait_until_ready
 
 ENDPOINTS = {"endpoints": {"risk": {"route": {"kind": "single", "model": "risk@2"}}}}
@@ -191,6 +193,35 @@ def test_an_application_that_failed_is_told_by_the_last_line_of_its_deployments_
     world.applications["control"] = failed
     with pytest.raises(ServerFault, match="failed: ModuleNotFoundError: No module named 'own_st"):
         wait(timeout_s=60.0)
+
+
+REFUSED = {"declaration": HASH, "problems": ["endpoints.risk.route.model: no model 'risk'"]}
+
+
+def test_a_declaration_that_control_refused_is_told_in_its_words(wait, world, monkeypatch):
+    monkeypatch.setattr(readiness, "REFUSED_FOR_S", 0.0)
+    world.status |= {"declaration": "of before", "refused": REFUSED}
+    with pytest.raises(ServerFault, match=r"go on: endpoints\.risk\.route\.model: no model 'risk'"):
+        wait(timeout_s=60.0)
+
+
+def test_a_refusal_that_control_takes_back_in_time_is_none(wait, world, monkeypatch):
+    monkeypatch.setattr(readiness, "POLL_S", 0.01)
+    world.status |= {"declaration": "of before", "refused": REFUSED}
+
+    def heard(words):
+        assert "the endpoints are refused" in words
+        world.status |= {"declaration": HASH, "refused": None}
+
+    world.heard = SimpleNamespace(append=heard)
+    wait(timeout_s=60.0)
+
+
+def test_a_refusal_of_another_declaration_is_none_of_this_one(wait, world):
+    refused = {**REFUSED, "declaration": "of somebody else"}
+    world.status |= {"declaration": "of before", "refused": refused}
+    with pytest.raises(NotReady, match="control has not taken this declaration yet"):
+        wait()
 
 
 def test_a_config_without_endpoints_asks_nothing_of_control(wait, world):
