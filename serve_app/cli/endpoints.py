@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from serve_app.cli import output
+from serve_app.cli.admin import AdminClient, option_server
 from serve_app.cli.completion import complete_endpoint
 from serve_app.cli.status import endpoint_rows
 from serve_app.cluster import web
-from serve_app.cluster.node import Cluster, Running
-from serve_app.cluster.proxies import past_proxies
+from serve_app.cluster.node import Cluster
 from serve_app.errors import NotFound
 
 
@@ -158,21 +157,35 @@ def _waiting(status: Any, timeout_s: float) -> Any:
 @endpoints.command("set-weights")
 @click.argument("name", shell_complete=complete_endpoint)
 @click.argument("weights", nargs=-1, required=True, metavar="VERSION=WEIGHT...")
+@click.option("--reason", help="Why, for those who look at `serve-app events` later.")
+@option_server
 @output.option_state
-def set_weights(name: str, weights: tuple[str, ...], state: str) -> None:
+@output.as_json
+def set_weights(
+    name: str,
+    weights: tuple[str, ...],
+    reason: str | None,
+    server: str | None,
+    state: str,
+    as_json: bool,
+) -> None:
     """Change weights until the next deploy, for example diagnosis-xgb@1=50.
 
-    Variants that are not named keep theirs. In effect within seconds, everywhere.
+    Variants that are not named keep theirs. In effect everywhere when this returns.
     """
     wanted = dict(_weight(text) for text in weights)
-    running = Cluster(Path(state)).require()
+    client = AdminClient(server, state)
     with output.progress().status("asking control …"):
-        snapshot = _ask_control(running, name, wanted)
-    variants = snapshot["endpoints"].get(name, {}).get("route", {}).get("variants", [])
-    listed = ", ".join(f"{v['version']}={v['weight']:g}" for v in variants)
-    click.echo(f"snapshot {snapshot['version']}: {name}: {listed}")
-    if name in snapshot["waiting"]:
-        click.echo(f"waiting for {', '.join(snapshot['waiting'][name])} to start")
+        answer = client.set_weights(name, wanted, reason)
+    if as_json:
+        output.print_json(answer)
+        return
+    listed = ", ".join(f"{v}={weight:g}" for v, weight in answer["weights"].items())
+    click.echo(f"snapshot {answer['snapshot']}: {name}: {listed}")
+    if answer["waiting"]:
+        click.echo(f"waiting for {', '.join(answer['waiting'])} to start")
+    if answer["behind"]:
+        output.warn(f"{len(answer['behind'])} gateways do not answer by it yet; see status")
 
 
 def _weight(text: str) -> tuple[str, float]:
@@ -184,13 +197,3 @@ def _weight(text: str) -> tuple[str, float]:
     except ValueError:
         msg = f"{text!r} is no weight; write VERSION=WEIGHT, for example diagnosis-xgb@1=50"
         raise click.UsageError(msg) from None
-
-
-def _ask_control(running: Running, name: str, weights: dict[str, float]) -> dict[str, Any]:
-    # Serve reads these when it is imported; a driver must agree with its cluster.
-    os.environ.update(running.environment)
-    os.environ.update(past_proxies(os.environ, running.node_ip))
-    from serve_app.serving.control_client import call_control
-
-    snapshot: dict[str, Any] = call_control(running, "set_weights", name, weights)
-    return snapshot

@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
     "endpoints": ("serve_app.cli.endpoints:endpoints", "See, add, remove and weigh endpoints."),
+    "events": ("serve_app.cli.events:events", "See what was changed, by whom, and why."),
     "feedback": ("serve_app.cli.feedback:feedback", "See what clients said of predictions."),
     "init": ("serve_app.cli.init:init", "Write a config for what is registered."),
     "models": ("serve_app.cli.models:models", "See registered models and move aliases."),

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from serve_app.config import HOME_VARIABLE
 
+ADMIN_VARIABLE = "SERVE_APP_ADMIN_PORT"
+"""The port of the admin API, in clusters that serve-app started."""
 MARK_VARIABLE = "SERVE_APP_CLUSTER"
 MESSAGE_BYTES = 128 * 1024 * 1024
 
@@ -28,7 +30,7 @@ class Ports:
         """Take the usual ports, or a row of them from `first` on for what is internal."""
         self.http = http
         self.dashboard = dashboard
-        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001)
+        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001, 8010)
         row = usual if first is None else tuple(range(first, first + len(usual)))
         (
             self.gcs,
@@ -39,12 +41,14 @@ class Ports:
             self.agent,
             self.metrics,
             self.client,
+            self.admin,
         ) = row
 
     def of_every_node(self) -> dict[str, int]:
         """The ports that each node takes, by what they are for."""
         return {
             "HTTP": self.http,
+            "admin API": self.admin,
             "HAProxy statistics": self.stats,
             "HAProxy metrics": self.proxy_metrics,
             "Ray dashboard agent": self.agent,
@@ -72,6 +76,7 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
     proxy = folder / "p"
     return {
         HOME_VARIABLE: str(home),
+        ADMIN_VARIABLE: str(ports.admin),
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # HAProxy would write a line per request that Python would have to parse; its own

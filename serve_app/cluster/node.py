@@ -24,6 +24,7 @@ from serve_app.cluster.dashboard import Dashboard
 from serve_app.cluster.description import check_description
 from serve_app.cluster.draining import Patience, hand_over
 from serve_app.cluster.environment import (
+    ADMIN_VARIABLE,
     MARK_VARIABLE,
     Ports,
     variables,
@@ -83,6 +84,19 @@ class Running:
     def dashboard_url(self) -> str:
         """The Ray dashboard, to which `serve deploy` sends configs."""
         return f"http://{LOOPBACK}:{self.dashboard_port}"
+
+    @property
+    def admin_url(self) -> str:
+        """The admin API of its gateways.
+
+        Raises:
+            NotReady: the cluster was started by a release that had none.
+        """
+        port = self.environment.get(ADMIN_VARIABLE)
+        if port is None:
+            msg = "this cluster was started by an older serve-app; stop it and start it again"
+            raise NotReady(msg)
+        return f"http://{LOOPBACK}:{port}"
 
     @property
     def stats_url(self) -> str:

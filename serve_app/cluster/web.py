@@ -97,11 +97,12 @@ def _short(said: str) -> str:
     return f"{words[:80]!r}{' …' if len(words) > 80 else ''}" if words else "nothing"
 
 
-def put(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> None:
-    """PUT JSON; raises as `post` does."""
+def put(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> Any:
+    """PUT JSON, and give the JSON answer where there is one; raises as `post` does."""
     request = _request(url, json.dumps(body).encode())
     request.method = "PUT"
-    _send(request, timeout_s)
+    answer = _send(request, timeout_s)
+    return _json(url, answer, ()) if answer.strip() else None
 
 
 def _send(request: urllib.request.Request, timeout_s: float) -> bytes:

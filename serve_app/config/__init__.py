@@ -15,7 +15,7 @@ from serve_app.config.endpoints import (
     Reaction,
     SchemaSettings,
 )
-from serve_app.config.gateway import CoalesceSettings, GatewayArgs
+from serve_app.config.gateway import AdminSettings, CoalesceSettings, GatewayArgs
 from serve_app.config.listeners import ListenerSettings, Profile
 from serve_app.config.model import ModelArgs
 from serve_app.config.names import HOME_VARIABLE, Location, Reference, located
@@ -33,6 +33,7 @@ from serve_app.config.scaling import ScalingSettings, ScheduleEntry
 
 __all__ = [
     "HOME_VARIABLE",
+    "AdminSettings",
     "CacheSettings",
     "CoalesceSettings",
     "ColumnSettings",

@@ -20,6 +20,24 @@ class CoalesceSettings(Frozen):
     slow_call_s: PositiveFloat = 0.02
 
 
+class AdminSettings(Frozen):
+    """Where a gateway answers the admin API: to this machine alone, unless said otherwise."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    host: str = "127.0.0.1"
+    keep_alive_timeout_s: PositiveInt = 90
+
+    @property
+    def profile(self) -> str:
+        """What is answered there, as errors and logs say it."""
+        return "admin"
+
+    @property
+    def address(self) -> str:
+        """Host and port, as errors and logs say them."""
+        return f"{self.host}:{self.port}"
+
+
 class GatewayArgs(Frozen):
     """`args` of the gateway application. They stay as they are when models change.
 
@@ -27,8 +45,9 @@ class GatewayArgs(Frozen):
     only endpoint does, while there is one alone. `server_name` is what metadata says: clients of
     Triton and MLServer may insist on a name. Longer answers than `compress_above_bytes` are
     compressed for clients that accept it. On `grpc_port` each replica speaks the Open Inference
-    Protocol over gRPC; all of one machine share the port, and those of `listeners`. `cors` says
-    which pages of other origins may ask, at all HTTP ports; without it none may.
+    Protocol over gRPC; all of one machine share the port, and those of `listeners`. `admin` is
+    where the admin API answers; clusters that serve-app starts have a port for it. `cors` says
+    which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
     """
 
     # `state` may be a URL with a password.
@@ -44,6 +63,7 @@ class GatewayArgs(Frozen):
     grpc_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     grpc_host: str = "127.0.0.1"
     listeners: tuple[ListenerSettings, ...] = ()
+    admin: AdminSettings | None = None
     cors: CorsSettings | None = None
     coalesce: CoalesceSettings = CoalesceSettings()
     log_level: LogLevel = "INFO"
@@ -53,8 +73,10 @@ class GatewayArgs(Frozen):
         ports = [listener.port for listener in self.listeners]
         if self.grpc_port is not None:
             ports.append(self.grpc_port)
+        if self.admin is not None:
+            ports.append(self.admin.port)
         twice = sorted({port for port in ports if ports.count(port) > 1})
         if twice:
-            msg = f"port {twice[0]} stands twice among `listeners` and `grpc_port`"
+            msg = f"port {twice[0]} stands twice among `listeners`, `admin` and `grpc_port`"
             raise ValueError(msg)
         return self

@@ -5,28 +5,33 @@ import functools
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-import pydantic
 import ray
 from ray import serve
 
-from serve_app.config import ControlArgs, ControlSettings
-from serve_app.control.declare import declare
+from serve_app.config import ControlArgs
+from serve_app.control import changes
+from serve_app.control.declare import Declaration, read
 from serve_app.control.gateways import Acknowledged, Gateways
 from serve_app.control.snapshots import Snapshots
+from serve_app.core.events import Event
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.reference import split_version
 from serve_app.core.supervisor import Supervisor
 from serve_app.engine.load import load
-from serve_app.errors import ConfigError, ServeError
+from serve_app.errors import ServeError
+from serve_app.gateway.admin.actions import Change
 from serve_app.monitoring import samples
+from serve_app.registry.aliases import AliasMove
 from serve_app.registry.store import Registry
 from serve_app.serving import logs, scaling_records
 from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S, MetricsExporter
+from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
 from serve_app.storage.snapshots import SnapshotStore
 
@@ -37,6 +42,10 @@ LOOK_AGAIN_S = 0.4
 """How long what replicas hold is not asked again, however many want to know."""
 ALIASES_PAUSE_S = 3.0
 """How often the registry is asked which versions its aliases name."""
+TAKEN_WITHIN_S = 3.0
+"""How long it is waited until every gateway has taken new weights."""
+TAKEN_PAUSE_S = 0.02
+_TAKE = "keep the declaration"
 _PROBE = "wait for "
 logger = logging.getLogger("serve_app.control")
 
@@ -50,6 +59,7 @@ class Control:
         self._registry = Registry(args.registry)
         self._snapshots = Snapshots(SnapshotStore(args.state))
         self._feedback = FeedbackStore(args.state)
+        self._events = EventLog(args.state)
         self._models = HandleModels(clock=time.monotonic)
         self._gateways = Gateways(clock=time.monotonic, forget_after_s=2 * WATCH_S)
         self._reasons: dict[str, str] = {}
@@ -61,20 +71,36 @@ class Control:
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take the declared endpoints. Serve calls this at start and when they change.
 
-        Raises:
-            ConfigError: they cannot be served; Serve then shows this deployment as failed
-                and gateways go on with the snapshot that they have.
+        It never fails, since Serve would end this replica: endpoints that cannot be served are
+        shown as refused, and what was declared before goes on.
         """
+        declaration = await asyncio.to_thread(read, user_config, self._registry.manifest)
+        self._tasks.stop(_TAKE)
         try:
-            settings = ControlSettings.model_validate(user_config)
-        except pydantic.ValidationError as error:
-            raise ConfigError(str(error)) from None
-        declaration = await asyncio.to_thread(declare, settings, self._registry.manifest)
-        self._snapshots.declare(declaration.hash, declaration.checked())
-        await self._read_aliases()
-        await self._announce()
+            await self._take(declaration)
+        except ServeError as error:
+            logger.error("the declaration cannot be kept yet", exc_info=error)
+            self._tasks.start(_TAKE, functools.partial(self._take, declaration))
         self._tasks.start("follow the aliases", self._follow_aliases)
         self._tasks.start("count failures", self._tell_metrics)
+
+    async def _take(self, declaration: Declaration) -> None:
+        """Let a declaration stand, or remember why it cannot.
+
+        Raises:
+            RegistryFailed: it cannot be kept.
+        """
+        before = self._snapshots.current
+        self._snapshots.take(declaration)
+        refusal = self._snapshots.refusal
+        if refusal is not None:
+            await self._remember(
+                changes.refused(time.time(), refusal.declaration, refusal.problems)
+            )
+        else:
+            await self._remember(changes.declared(time.time(), before, self._snapshots.current))
+        await self._read_aliases()
+        await self._announce()
 
     async def watch(
         self, seen: int, timeout_s: float, acknowledged: Acknowledged | None = None
@@ -104,9 +130,10 @@ class Control:
 
         `other` names versions whose replicas hold something else than the registry does.
         """
-        snapshot = self._snapshots.current
+        snapshot, refusal = self._snapshots.current, self._snapshots.refusal
         return {
             "declaration": snapshot.declaration,
+            "refused": None if refusal is None else asdict(refusal),
             "snapshot": snapshot.version,
             "waiting": {name: list(versions) for name, versions in snapshot.waiting.items()},
             "reasons": dict(self._reasons),
@@ -152,16 +179,55 @@ class Control:
                 found[version] = f"{strangers} of {len(digests)} hold another content"
         return found
 
-    async def set_weights(self, endpoint: str, weights: Mapping[str, float]) -> dict[str, Any]:
-        """Change weights until the next declaration, and give the snapshot that follows.
+    async def set_weights(
+        self, endpoint: str, weights: Mapping[str, float], change: Change
+    ) -> dict[str, Any]:
+        """Change weights until the next declaration, and return once gateways answer by them.
+
+        What comes back are the snapshot, the endpoint's weights by version, the versions that it
+        waits for, and the gateways that did not take the snapshot in time.
 
         Raises:
             NotFound: no such endpoint or variant.
             InvalidInput: the weights do not fit.
+            RegistryFailed: they cannot be kept; nothing has changed.
         """
+        before = self._snapshots.current.endpoints.get(endpoint)
         self._snapshots.set_weights(endpoint, weights)
         await self._announce()
-        return self._snapshots.current.to_json()
+        snapshot = self._snapshots.current
+        after = snapshot.endpoints.get(endpoint)
+        if before is not None and after is not None:
+            await self._remember(
+                changes.weights_set(time.time(), change.who, change.why, before, after)
+            )
+        return {
+            "snapshot": snapshot.version,
+            "endpoint": endpoint,
+            "weights": {} if after is None else dict(after.route.weights),
+            "waiting": list(snapshot.waiting.get(endpoint, ())),
+            "behind": await self._behind(snapshot.version),
+        }
+
+    async def _behind(self, version: int) -> list[str]:
+        """The gateways that do not answer under a snapshot yet, once all do or time is up."""
+        deadline = time.monotonic() + TAKEN_WITHIN_S
+        while True:
+            known = self._gateways.known().items()
+            behind = sorted(name for name, one in known if one.snapshot < version)
+            if not behind or time.monotonic() > deadline:
+                return behind
+            await asyncio.sleep(TAKEN_PAUSE_S)
+
+    async def _remember(self, *events: Event | None) -> None:
+        """Keep events; where that fails, the log has them, and what was done stands."""
+        for event in events:
+            if event is None:
+                continue
+            try:
+                await asyncio.to_thread(self._events.append, event)
+            except ServeError as error:
+                logger.error("an event cannot be kept", exc_info=error, extra={"event": str(event)})
 
     async def keep_feedback(self, feedback: Feedback) -> Outcome:
         """Keep what somebody says of a prediction.
@@ -185,7 +251,20 @@ class Control:
         except ServeError as error:
             logger.warning("the aliases cannot be read", extra={"why": error.message})
             return
+        before = self._snapshots.current.aliases
         self._snapshots.set_aliases(found)
+        if before != found:
+            moves = await asyncio.to_thread(self._last_moves, models)
+            await self._remember(*changes.aliases_moved(time.time(), before, found, moves))
+
+    def _last_moves(self, models: list[str]) -> dict[tuple[str, str], AliasMove]:
+        """The last move of each alias of some models."""
+        return {
+            (model, alias): history[-1]
+            for model in models
+            for alias, history in self._registry.alias_histories(model).items()
+            if history
+        }
 
     async def _announce(self) -> None:
         async with self._changed:

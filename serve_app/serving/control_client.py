@@ -1,14 +1,12 @@
-"""Calls of control's methods, from gateways and from outside the cluster."""
+"""Calls of control's methods, from gateways."""
 
 import asyncio
 import logging
 from typing import Any
 
-import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from serve_app.cluster.node import Running
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.errors import NotReady, RegistryFailed, ServeError
 from serve_app.gateway.admin.actions import Change
@@ -18,7 +16,6 @@ APPLICATION = "control"
 DEPLOYMENT = "Control"
 FEEDBACK_TIMEOUT_S = 5.0
 STATUS_TIMEOUT_S = 10.0
-OUTSIDE_TIMEOUT_S = 20.0
 logger = logging.getLogger("serve_app.gateway")
 
 
@@ -102,33 +99,6 @@ class WeightSetter:
         except Exception as error:
             raise translate(error, "control") from error
         return outcome
-
-
-def call_control(running: Running, method: str, *arguments: Any) -> Any:
-    """Call one of control's methods from a process that is no replica.
-
-    The process must have taken on the cluster's environment before it imported Ray.
-
-    Raises:
-        ServeError: control refused, in its own words, or does not answer.
-    """
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    ray.init(
-        address=running.address, namespace="serve", log_to_driver=False, logging_level=logging.ERROR
-    )
-    try:
-        return asyncio.run(_call(method, arguments))
-    except TimeoutError:
-        raise NotReady("control does not answer; see serve-app status") from None
-    except Exception as error:
-        raise translate(error, "control") from error
-    finally:
-        ray.shutdown()
-
-
-async def _call(method: str, arguments: tuple[Any, ...]) -> Any:
-    handle = control_handle().options(method_name=method)
-    return await _within(OUTSIDE_TIMEOUT_S, handle, *arguments)
 
 
 async def _within(timeout_s: float, handle: DeploymentHandle[Any], *arguments: Any) -> Any:

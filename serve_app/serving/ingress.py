@@ -27,6 +27,7 @@ from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
+from serve_app.gateway.admin.app import build as build_admin
 from serve_app.gateway.context import Settings
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.routes import GatewayApp
@@ -35,18 +36,25 @@ from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
+from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
-from serve_app.serving.control_client import FeedbackSender, StatusReader, control_handle
+from serve_app.serving.control_client import (
+    FeedbackSender,
+    StatusReader,
+    WeightSetter,
+    control_handle,
+)
 from serve_app.serving.edge import open_edge_to
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.handles import HandleModels
-from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
+from serve_app.serving.listeners import Listeners, of_admin, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S, MetricsExporter
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
+from serve_app.storage.events import EventLog
 from serve_app.storage.snapshots import SnapshotStore
 
 logger = logging.getLogger("serve_app.gateway")
@@ -195,6 +203,22 @@ class Gateway(Scaled):
             shared = spoken if cors is None else open_to(spoken, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
         open_edge_to(cors)
+        await self._open_admin()
+
+    async def _open_admin(self) -> None:
+        """Answer the admin API on a port of its own, where there is one."""
+        settings = of_admin(self._args.admin, os.environ)
+        if settings is None:
+            return
+        actions = ClusterActions(
+            self._registry,
+            EventLog(self._args.state),
+            status=StatusReader(control_handle().options(method_name="in_effect")),
+            set_weights=WeightSetter(control_handle().options(method_name="set_weights")),
+        )
+        ids = PredictionIds()
+        admin = build_admin(actions, host=settings.host, ids=ids)
+        await self._listeners.open(admin, settings, ids=ids)
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""

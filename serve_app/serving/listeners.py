@@ -10,14 +10,15 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import psutil
 import uvicorn
 from starlette.types import ASGIApp
 
-from serve_app.cluster.environment import MARK_VARIABLE
+from serve_app.cluster.environment import ADMIN_VARIABLE, MARK_VARIABLE
 from serve_app.cluster.processes import belongs
-from serve_app.config import ListenerSettings, Profile
+from serve_app.config import AdminSettings, ListenerSettings, Profile
 from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
 from serve_app.gateway.middleware import Edge, RequestIds
@@ -39,13 +40,28 @@ class _Server(uvicorn.Server):
         yield
 
 
+class Listening(Protocol):
+    """Where something listens, and what it is called in errors and logs."""
+
+    @property
+    def host(self) -> str: ...  # noqa: D102
+    @property
+    def port(self) -> int: ...  # noqa: D102
+    @property
+    def address(self) -> str: ...  # noqa: D102
+    @property
+    def profile(self) -> str: ...  # noqa: D102
+    @property
+    def keep_alive_timeout_s(self) -> int: ...  # noqa: D102
+
+
 class Listeners:
     """The servers of one replica."""
 
     def __init__(self) -> None:
         self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
 
-    async def open(self, app: ASGIApp, settings: ListenerSettings, *, ids: Ids) -> None:
+    async def open(self, app: ASGIApp, settings: Listening, *, ids: Ids) -> None:
         """Serve an application on a port from now on.
 
         Raises:
@@ -99,7 +115,7 @@ def refuse_strangers(port: int, address: str) -> None:
                 raise ConfigError(msg)
 
 
-def _listening(settings: ListenerSettings) -> socket.socket:
+def _listening(settings: Listening) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # asyncio sends without delay only where the protocol is named.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -117,6 +133,18 @@ def _listening(settings: ListenerSettings) -> socket.socket:
     listening.listen(_BACKLOG)
     listening.setblocking(False)
     return listening
+
+
+def of_admin(
+    settings: AdminSettings | None, environment: Mapping[str, str]
+) -> AdminSettings | None:
+    """Where the admin API listens: as the config says, or on the port that the cluster has for it.
+
+    A cluster that something else than serve-app started has none.
+    """
+    if settings is not None or ADMIN_VARIABLE not in environment:
+        return settings
+    return AdminSettings(port=int(environment[ADMIN_VARIABLE]))
 
 
 def of_the_platform(environment: Mapping[str, str]) -> Sequence[ListenerSettings]:

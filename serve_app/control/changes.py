@@ -1,0 +1,77 @@
+"""What control changed, as events: who did what to whom, and what stood before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from serve_app.core.events import Event
+from serve_app.core.snapshot import Endpoint, Snapshot
+from serve_app.registry.aliases import AliasMove
+
+DECLARED = "declared"
+REFUSED = "refused"
+WEIGHTS_SET = "weights set"
+ALIAS_MOVED = "alias moved"
+DEPLOYMENT = "deployment"
+"""Who declares: Serve does not say who deployed."""
+
+
+def declared(at_s: float, before: Snapshot, after: Snapshot) -> Event | None:
+    """The event of a declaration that stands now; none where it is the one of before."""
+    if before.declaration == after.declaration:
+        return None
+    return Event(
+        at_s,
+        DEPLOYMENT,
+        DECLARED,
+        after.declaration[:12],
+        before=_endpoints(before.endpoints),
+        after=_endpoints(after.endpoints),
+    )
+
+
+def refused(at_s: float, declaration: str, problems: tuple[str, ...]) -> Event:
+    """The event of a declaration that cannot be served."""
+    return Event(at_s, DEPLOYMENT, REFUSED, declaration[:12], why="; ".join(problems))
+
+
+def weights_set(at_s: float, who: str, why: str, before: Endpoint, after: Endpoint) -> Event:
+    """The event of weights that were changed at run time."""
+    return Event(
+        at_s,
+        who,
+        WEIGHTS_SET,
+        after.name,
+        why,
+        before=dict(before.route.weights),
+        after=dict(after.route.weights),
+    )
+
+
+def aliases_moved(
+    at_s: float,
+    before: Mapping[str, Mapping[str, int]],
+    after: Mapping[str, Mapping[str, int]],
+    moves: Mapping[tuple[str, str], AliasMove],
+) -> Iterator[Event]:
+    """The events of aliases that name other versions than before.
+
+    `moves` are their last moves as the registry remembers them, by model and alias. A model that
+    nobody looked at before has moved nothing.
+    """
+    for model, stands in after.items():
+        stood = before.get(model)
+        if stood is None:
+            continue
+        for alias in sorted({*stood, *stands}):
+            was, now = stood.get(alias), stands.get(alias)
+            if was == now:
+                continue
+            move = moves.get((model, alias))
+            who, why = ("unknown", "") if move is None else (move.by, move.reason or "")
+            yield Event(at_s, who, ALIAS_MOVED, f"{model}@{alias}", why, before=was, after=now)
+
+
+def _endpoints(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
+    return {name: dict(endpoint.route.weights) for name, endpoint in endpoints.items()}
