@@ -37,13 +37,7 @@ MAX_LINES = 12
 
 @pytest.fixture(scope="session")
 def server():
-    folder = postgres.binaries()
-    if folder is None:
-        message = "no PostgreSQL server is installed (Debian: apt-get install postgresql)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with postgres.server(folder) as address:
+    with postgres.server() as address:
         yield address
 
 
