@@ -102,10 +102,10 @@ def is_whole(path: Path) -> bool:
     """Look through a whole file: whether it is a sound database, or none yet."""
     try:
         with closing(connect_to_write(path)) as connection:
-            said: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            verdict: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
         return not is_damage(error)
-    return said == "ok"
+    return verdict == "ok"
 
 
 def renamed(path: Path, suffix: str) -> Path:

@@ -37,13 +37,7 @@ MAX_LINES = 12
 
 @pytest.fixture(scope="session")
 def server():
-    folder = postgres.binaries()
-    if folder is None:
-        message = "no PostgreSQL server is installed (Debian: apt-get install postgresql)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with postgres.server(folder) as address:
+    with postgres.server() as address:
         yield address
 
 
@@ -395,8 +389,8 @@ def test_whoever_is_killed_while_writing_leaves_whole_rows_and_a_store_that_goes
         version = 0 if latest is None else latest["version"]
         assert version >= kept
         assert latest is None or latest == body_of(version)
-        told = {one["prediction_id"]: one["truth"] for one in FeedbackStore(state).all()}
-        assert all(truth == [identity.removeprefix("p-")] for identity, truth in told.items())
+        truths = {one["prediction_id"]: one["truth"] for one in FeedbackStore(state).all()}
+        assert all(truth == [identity.removeprefix("p-")] for identity, truth in truths.items())
         numbers = {event.after["number"] for event in EventLog(state).newest(10_000)}
         assert set(range(1, kept + 1)) <= numbers | _gaps(numbers, kept)
         version += 1

@@ -125,4 +125,4 @@ def _settings():
     Path("binary.yaml").write_bytes(b"\xff\xfe\x00")
     Path("corrupt").mkdir()
     Path("corrupt/cluster.json").write_text("{")
-    Path("corrupt/feedback.sqlite").write_bytes(b"no database" * 100)
+    Path("corrupt/serve-app.db").write_bytes(b"no database" * 100)

@@ -187,7 +187,7 @@ STATES = lines(
             ("deploy", "number.yaml"),
         )
     ),
-    (("feedback", "--state", "corrupt"), "feedback.sqlite"),
+    (("feedback", "--state", "corrupt"), "serve-app.db"),
     (("status", "--state", "x" * 300), "xxx"),
 )
 
