@@ -163,10 +163,12 @@ class Cluster:
         Raises:
             Conflict: a port is taken; names it and who has it.
             InvalidInput: the autoscaling config is none.
-            ServerFault: Ray did not start; nothing of it is left behind.
+            NotReady: one runs, and its dashboard died.
+            ServerFault: Ray, or its dashboard, did not start; nothing of it is left behind.
         """
         running = self.running()
         if running is not None:
+            running.dashboard.serve_details()
             return running
         ports = options.ports
         head = [

@@ -14,6 +14,7 @@ import pytest
 
 from serve_app.cluster.node import Cluster
 from serve_app.cluster.processes import belongs
+from serve_app.serving.deploying.turns import Queue, turn
 from tests.cluster.harness import BIN, config, until
 
 DIES = """\
@@ -79,32 +80,30 @@ def test_everything_that_ray_starts_carries_the_mark(running):
     assert {"raylet", "gcs_server", "haproxy"} <= {process.name() for process in own}
 
 
-def test_of_two_deploys_at_once_the_later_waits_and_stands(running):
-    first = deploying(running, running.write(with_gateways(401)))
-    lock = folder(running) / "changes.lock"
-    until(lambda: "deploy config" in lock.read_text(), timeout_s=60, what="the first deploy")
-    second = deploying(running, running.write(with_gateways(402)))
-    said = second.communicate(timeout=240)
-    assert first.wait(5) == 0, first.communicate()
-    assert second.returncode == 0, said
-    assert f"waiting for deploy config-1.yaml (process {first.pid}, since" in said[1]
-    assert "deployed config-2.yaml" in said[0]
-    assert ongoing(running) == 402
-    first.communicate()
+def test_deploys_at_once_wait_for_each_other_and_the_last_one_stands(running):
+    standing = Cluster(running.home / "state").require()
+    with turn(standing, "the first deploy", Queue(1.0, str)):
+        waiting = [deploying(running, running.write(with_gateways(n))) for n in (401, 402)]
+        heard = [process.stderr.readline() for process in waiting]
+    ended = [process.communicate(timeout=240) for process in waiting]
+    assert [process.returncode for process in waiting] == [0, 0], ended
+    assert all("waiting for the first deploy (process" in words for words in heard), heard
+    assert all("deployed config-" in out for out, _ in ended)
+    # One of them heard of the other, too: it came last, and is what stands.
+    (last,) = [n for n, (_, words) in zip((401, 402), ended, strict=True) if "waiting for" in words]
+    assert ongoing(running) == last
 
 
 def test_a_deploy_that_ray_s_own_command_came_after_does_not_say_deployed(running):
-    # A version that does not start: the deploy waits for it until another one comes.
+    # A replica that fits on the node, and finds no place beside the others: it is waited for.
     broken = with_gateways(403)
-    broken["applications"][-1]["deployments"][0]["ray_actor_options"] = {
-        "num_cpus": 0.1, "runtime_env": {"env_vars": {"SLOW": "1"}},
-    }  # fmt: skip
+    cpus = {"num_cpus": os.cpu_count()}
+    broken["applications"][-1]["deployments"][0]["ray_actor_options"] = cpus
     first = deploying(running, running.write(broken))
     until(lambda: ongoing(running) == 403, timeout_s=120, what="the first config in Serve")
     running.serve_deploy(with_gateways(404))
     out, error = first.communicate(timeout=240)
-    if first.returncode == 0:
-        pytest.skip("the first deploy was in effect before the second came")
+    assert first.returncode == 1
     assert "deployed" not in out
     assert "another deploy came after this one" in error
     assert "application gateway has other deployments" in error
