@@ -43,9 +43,7 @@ def infer(
     own = resolve(flavour).signature(estimator, frame, labels)
     if own is not None:
         return own
-    inputs = describe(frame)
-    scores = 0
-    found: Found | None = None
+    inputs, found = describe(frame), None
     rows: Any = frame.head(PROBED_ROWS)
     if flavour in {"catboost", "lightgbm", "xgboost"}:
         library = module_of(flavour)
@@ -65,22 +63,11 @@ def infer(
     if labels and about:
         raise InvalidInput("labels name the classes of one target, but the model predicts several")
     check_labels(labels, classes)
-    columns: tuple[Column, ...] = ()
-    if kind == "transform":
-        with answering():
-            columns = _columns(estimator, rows)
-    output = Output(
-        cast(OutputKind, kind),
-        tuple(labels) or classes,
-        probabilities,
-        width,
-        columns,
-        scores,
-        about,
-    )
+    columns = _columns(estimator, rows) if kind == "transform" else ()
+    named = tuple(labels) or classes
     return Signature(
         inputs,
-        output,
+        Output(cast(OutputKind, kind), named, probabilities, width, columns, scores, about),
         container=None if found is None else found.container,
         by_position=_by_position(estimator, frame, found),
     )
@@ -125,10 +112,11 @@ def answering() -> Iterator[None]:
 
 def _columns(transformer: Any, rows: Any) -> tuple[Column, ...]:
     """The columns that a transformer gives."""
-    result = transformer.transform(rows)
-    if isinstance(result, pd.DataFrame):
-        return tuple(Column(c.name, c.dtype, c.nullable, zone=c.zone) for c in describe(result))
-    result = several.dense(result)
-    names = [str(name) for name in transformer.get_feature_names_out()]
+    with answering():
+        result = transformer.transform(rows)
+        if isinstance(result, pd.DataFrame):
+            return tuple(Column(c.name, c.dtype, c.nullable, zone=c.zone) for c in describe(result))
+        result = several.dense(result)
+        names = [str(name) for name in transformer.get_feature_names_out()]
     dtype = "string" if result.dtype == object else str(result.dtype)
     return tuple(Column(name, dtype) for name in names)

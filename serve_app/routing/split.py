@@ -6,15 +6,17 @@ import itertools
 from typing import TYPE_CHECKING
 
 from serve_app.core.plan import Assignment, Plan
+from serve_app.errors import ConfigError
 from serve_app.routing import keys
 from serve_app.routing.rendezvous import ranked
 from serve_app.routing.route import Route
 from serve_app.routing.weights import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from serve_app.core.messages import Request
+    from serve_app.core.signature import Output
 
 BY_KEY = "rendezvous"
 BY_CHANCE = "random"
@@ -32,6 +34,14 @@ class Split(Route):
         """What requests stick to."""
         key: str | None = self.spec.settings.get("key")
         return key
+
+    def problems(self, output: Output) -> Iterable[tuple[str, str]]:  # noqa: ARG002
+        """Whether the key names anything."""
+        try:
+            if self.key is not None:
+                keys.check(self.key)
+        except ConfigError as error:
+            yield "key", error.message
 
     def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> SplitRouter:
         """Chooses by key or by chance.

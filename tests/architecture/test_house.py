@@ -73,11 +73,11 @@ def test_every_name_in_a_table_leads_to_a_class(place):
 def test_routes_and_ways_to_combine_are_those_of_the_settings():
     from typing import get_args
 
-    from serve_app.config import EnsembleRoute, SingleRoute, SplitRoute
+    from serve_app.config import EnsembleRoute
+    from serve_app.config.routes import settings_models
 
-    routes = {get_args(r.model_fields["kind"].annotation)[0] for r in
-              (SingleRoute, SplitRoute, EnsembleRoute)}  # fmt: skip
-    assert routes == set(KINDS)
+    tags = [get_args(model.model_fields["kind"].annotation) for model in settings_models()]
+    assert tags == [(kind,) for kind in sorted(KINDS)]
     assert set(get_args(EnsembleRoute.model_fields["combine"].annotation)) == set(COMBINE)
 
 

@@ -70,7 +70,25 @@ def all_of(type_: GraphQLObjectType) -> GraphQLOutputType:
 
 def described_type() -> GraphQLObjectType:
     """An endpoint to look at; its source is a `NamedEndpoint`."""
-    column = GraphQLObjectType(
+    column, variant, output = _column_type(), _variant_type(), _output_type()
+    fields: Mapping[str, GraphQLField] = {
+        "name": text(lambda of: of.endpoint.name),
+        "graphqlName": text(lambda of: of.name, "The name of its field in `predict`."),
+        "route": text(lambda of: of.endpoint.route.kind, "Its kind, such as single or split."),
+        "key": field(GraphQLString, _key, "What its route sticks to."),
+        "columns": field(all_of(column), lambda of: of.columns),
+        "output": field(GraphQLNonNull(output), lambda of: of.endpoint.signature.output),
+        "variants": GraphQLField(all_of(variant), resolve=_variants),
+        "fallback": field(GraphQLString, _fallback, "The version that answers for all others."),
+        "timeoutS": field(
+            GraphQLNonNull(GraphQLFloat), lambda of: of.endpoint.timeout_s, "Seconds."
+        ),
+    }
+    return GraphQLObjectType("Endpoint", fields, description="What a client calls by name.")
+
+
+def _column_type() -> GraphQLObjectType:
+    return GraphQLObjectType(
         "Column",
         {
             "name": text(lambda of: of.column.name),
@@ -85,7 +103,10 @@ def described_type() -> GraphQLObjectType:
         },
         description="A column that an endpoint takes, as it was in training.",
     )
-    variant = GraphQLObjectType(
+
+
+def _variant_type() -> GraphQLObjectType:
+    return GraphQLObjectType(
         "Variant",
         {
             "version": text(lambda of: of.version),
@@ -93,6 +114,9 @@ def described_type() -> GraphQLObjectType:
         },
         description="A version that an endpoint asks.",
     )
+
+
+def _output_type() -> GraphQLObjectType:
     target = GraphQLObjectType(
         "Target",
         {
@@ -101,7 +125,7 @@ def described_type() -> GraphQLObjectType:
         },
         description="One of several things that are said of each row, and its classes.",
     )
-    output = GraphQLObjectType(
+    return GraphQLObjectType(
         "Output",
         {
             "kind": text(
@@ -117,22 +141,6 @@ def described_type() -> GraphQLObjectType:
         },
         description="What comes out of an endpoint.",
     )
-    fields: Mapping[str, GraphQLField] = {
-        "name": text(lambda of: of.endpoint.name),
-        "graphqlName": text(lambda of: of.name, "The name of its field in `predict`."),
-        "route": text(lambda of: of.endpoint.route.kind, "Its kind, such as single or split."),
-        "key": field(
-            GraphQLString, lambda of: route_of(of.endpoint.route).key, "What its route sticks to."
-        ),
-        "columns": field(all_of(column), lambda of: of.columns),
-        "output": field(GraphQLNonNull(output), lambda of: of.endpoint.signature.output),
-        "variants": GraphQLField(all_of(variant), resolve=_variants),
-        "fallback": field(GraphQLString, _fallback, "The version that answers for all others."),
-        "timeoutS": field(
-            GraphQLNonNull(GraphQLFloat), lambda of: of.endpoint.timeout_s, "Seconds."
-        ),
-    }
-    return GraphQLObjectType("Endpoint", fields, description="What a client calls by name.")
 
 
 def _variants(of: NamedEndpoint, info: GraphQLResolveInfo[Any]) -> Sequence[Variant]:

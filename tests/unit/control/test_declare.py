@@ -104,6 +104,12 @@ def test_models_that_vote_cannot_be_regressions(registry):
     assert "endpoints.e.route.combine" in problems(declared(registry, e=body))
 
 
+def test_a_split_by_a_key_that_names_nothing_never_reaches_a_gateway(registry):
+    body = split("logistic@1", "other@1")
+    body["route"]["key"] = " "
+    assert "names nothing" in problems(declared(registry, e=body))["endpoints.e.route.key"]
+
+
 def test_corrections_of_the_schema_reach_the_columns(registry):
     schema = {"range": "refuse", "columns": {"age": {"minimum": 0, "maximum": 120}}}
     endpoint = declared(registry, e=single("logistic@1", schema=schema)).checked()["e"]

@@ -79,7 +79,13 @@ def test_every_kind_is_listed_under_the_same_keys(route, summary, key, combine, 
     }
 
 
-def test_only_a_way_of_combining_can_fail_to_fit_what_variants_give():
+def test_a_key_that_names_nothing_is_a_problem_of_the_declaration():
+    ((key, words),) = route_of(spec("split", key="header:")).problems(Output("regression"))
+    assert key == "key"
+    assert "names nothing" in words
+
+
+def test_a_way_of_combining_may_not_fit_what_variants_give():
     vote = route_of(spec("ensemble", combine="vote", quorum=1))
     ((key, words),) = vote.problems(Output("regression"))
     assert key == "combine"
