@@ -113,7 +113,7 @@ def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
     for endpoint in endpoints:
         preprocess = endpoint["preprocess"]
         placed = f"{preprocess['version']} ({preprocess['placement']})" if preprocess else None
-        first = [endpoint["name"], endpoint["summary"]]
+        first = [endpoint["name"], endpoint.get("summary", endpoint["route"])]
         last = [placed, endpoint["fallback"]]
         for variant in endpoint["variants"]:
             rows.append([*first, variant["version"], f"{variant['weight']:g}", *last])

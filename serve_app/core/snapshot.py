@@ -201,7 +201,11 @@ class Snapshot:
         """
         if not 0 < self.description <= seen:
             return self.to_json()
-        weights = {name: endpoint.route.weights for name, endpoint in self.endpoints.items()}
+        weights = {
+            name: endpoint.route.weights
+            for name, endpoint in self.endpoints.items()
+            if self.epochs.get(name, self.version) > seen
+        }
         return {**self._common_json(), "weights": weights}
 
     def _common_json(self) -> dict[str, Any]:
@@ -241,7 +245,8 @@ def _endpoints(body: Mapping[str, Any], former: Snapshot | None) -> dict[str, En
         msg = "a snapshot came without the descriptions of its endpoints, which are others here"
         raise Conflict(msg)
     weights = body["weights"]
-    return {name: e.with_weights(weights[name]) for name, e in former.endpoints.items()}
+    changed = {name: former.endpoints[name].with_weights(weights[name]) for name in weights}
+    return {**former.endpoints, **changed}
 
 
 def _variant(body: Mapping[str, Any]) -> Variant:

@@ -183,7 +183,12 @@ def steered(version, description, weight, **more):
     one = endpoint().with_weights({"b@1": weight})
     other = replace(endpoint(), name="f")
     return Snapshot(
-        version, "d", {"e": one, "f": other}, epochs={"e": version}, description=description, **more
+        version,
+        "d",
+        {"e": one, "f": other},
+        epochs={"e": version, "f": 2},
+        description=description,
+        **more,
     )
 
 
@@ -192,6 +197,7 @@ def test_who_has_seen_the_description_gets_the_steering_alone_and_keeps_the_rest
     after = steered(4, 2, 7.0, aliases={"a": {"champion": 1}}, waiting={"g": ("z@1",)})
     body = json.loads(json.dumps(after.since(3)))
     assert "endpoints" not in body
+    assert body["weights"] == {"e": {"a@1": 90.0, "b@1": 7.0}}
     read = Snapshot.from_json(body, former)
     assert read == after
     assert read.endpoints["f"] is former.endpoints["f"]
