@@ -5,7 +5,6 @@ import functools
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import ray
@@ -65,6 +64,7 @@ class Control:
         self._reasons: dict[str, str] = {}
         self._looked: tuple[float, dict[str, str]] | None = None
         self._changed = asyncio.Condition()
+        self._declared: dict[str, Any] = {}
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
         self._exporter = MetricsExporter()
 
@@ -74,6 +74,7 @@ class Control:
         It never fails, since Serve would end this replica: endpoints that cannot be served are
         shown as refused, and what was declared before goes on.
         """
+        self._declared = user_config
         declaration = await asyncio.to_thread(read, user_config, self._registry.manifest)
         self._tasks.stop(_TAKE)
         try:
@@ -133,7 +134,7 @@ class Control:
         snapshot, refusal = self._snapshots.current, self._snapshots.refusal
         return {
             "declaration": snapshot.declaration,
-            "refused": None if refusal is None else asdict(refusal),
+            "refused": None if refusal is None else refusal.to_json(),
             "snapshot": snapshot.version,
             "waiting": {name: list(versions) for name, versions in snapshot.waiting.items()},
             "reasons": dict(self._reasons),
@@ -241,6 +242,11 @@ class Control:
         """Let labels in paths follow the aliases of the registry, for ever."""
         while True:
             await asyncio.sleep(ALIASES_PAUSE_S)
+            if self._snapshots.refused:
+                # What it lacked may have been registered since, and Serve does not say it again.
+                declaration = await asyncio.to_thread(read, self._declared, self._registry.manifest)
+                if not declaration.problems:
+                    await self._take(declaration)
             await self._read_aliases()
             await self._announce()
 

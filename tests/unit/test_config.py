@@ -65,11 +65,6 @@ def test_a_relative_path_starts_from_the_folder_that_the_cluster_started_in(monk
     assert config.located("/abs/models") == "/abs/models"
 
 
-def test_an_application_is_named_after_the_version_that_it_holds():
-    assert config.application_name("diagnosis-xgb@12") == "diagnosis-xgb-12"
-    assert config.split_version("diagnosis-xgb@12") == ("diagnosis-xgb", 12)
-
-
 def test_the_declaration_is_the_same_however_defaults_were_written():
     assert endpoint().declaration() == endpoint(timeout_s=10.0, schema={}).declaration()
 

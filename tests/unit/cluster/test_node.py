@@ -120,7 +120,7 @@ def test_the_environment_is_text_and_keeps_everything_below_the_clusters_folder(
 def test_ports_are_a_row_and_none_is_used_twice():
     ports = Ports(http=1, dashboard=2, first=10)
     every = ports.of_the_head()
-    assert sorted(every.values()) == [1, 2, *range(10, 18)]
+    assert sorted(every.values()) == [1, 2, *range(10, 19)]
     assert ports.of_every_node().items() <= every.items()
 
 

@@ -63,3 +63,19 @@ def test_an_alias_that_could_be_mistaken_is_refused(alias: str) -> None:
 def test_only_numbers_written_the_one_way_are_numbers(text: str) -> None:
     found = references.number(text)
     assert found is None or (str(found) == text and found > 0)
+
+
+def test_an_application_is_named_after_the_version_that_it_holds():
+    assert references.application_name("diagnosis-xgb@12") == "diagnosis-xgb-12"
+    assert references.split_version("diagnosis-xgb@12") == ("diagnosis-xgb", 12)
+    assert references.model_of("diagnosis-xgb@champion") == "diagnosis-xgb"
+    assert references.number_of("diagnosis-xgb@12") == "12"
+
+
+@pytest.mark.parametrize(
+    "text", ["a@1\n", "a@01", "a@", "@1", "A@1", "a" * 64 + "@1", "a@1@2", "a"]
+)
+def test_what_the_registry_would_refuse_names_no_version(text):
+    assert not references.is_version(text)
+    with pytest.raises(InvalidInput, match="does not name a version"):
+        references.split_version(text)
