@@ -15,7 +15,9 @@ from serve_app.cli.admin import AdminClient, option_server
 @click.command()
 @click.option("--kind", help="Only changes of a kind, such as 'weights set'.")
 @click.option("--subject", help="Only changes of an endpoint, a model's alias or a declaration.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most."
+)
 @option_server
 @output.option_state
 @output.as_json
