@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from starlette.routing import Match
 
@@ -405,3 +406,14 @@ def test_serve_is_told_the_names_of_the_routes(client):
     assert match is Match.FULL
     assert found["path_params"] == {"endpoint": "risk", "version": "1"}
     assert client.app.router is not None
+
+
+def test_numbers_at_the_ends_of_what_floats_hold_are_answered_as_by_the_library(client, models):
+    extremes = [1.46e210, 5e-324, -1.4e300, -7.39e-203, 4.1e117, 0.0]
+    rows = [{"age": age, "dose": dose} for age in extremes for dose in reversed(extremes)]
+    with np.errstate(over="ignore"):
+        expected = models["logistic"][0].predict_proba(pd.DataFrame(rows))
+    answer = client.send("POST", "/v1/models/risk:classify", json={"examples": rows})
+    assert answer.status_code == 200
+    shares = [[share for _, share in row] for row in answer.json()["results"]]
+    assert shares == expected.tolist()
