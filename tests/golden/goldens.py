@@ -50,17 +50,43 @@ class Goldens:
 
     def __init__(self):
         self.written = collections.defaultdict(dict)
+        self._known = {}
+
+    def known(self, folder):
+        """The records that stand in a file."""
+        if folder not in self._known:
+            path = HERE / folder / "cases.json"
+            self._known[folder] = json.loads(path.read_text()) if path.exists() else {}
+        return self._known[folder]
 
     def check(self, folder, writer, name, record):
         """Hold a record against the file, or keep it for writing."""
         self.written[folder][f"{writer}/{name}"] = record
         if WRITING:
             return
-        known = json.loads((HERE / folder / "cases.json").read_text())
-        assert record == known.get(f"{writer}/{name}"), "see GOLDEN=write in CONTRIBUTING.md"
+        known = self.known(folder).get(f"{writer}/{name}")
+        assert record == known, "see GOLDEN=write in CONTRIBUTING.md"
 
-    def save(self):
+    def stale(self):
+        """The records that stand in the files and that no test made."""
+        return {
+            folder: sorted(set(self.known(folder)) - set(records))
+            for folder, records in self.written.items()
+            if set(self.known(folder)) - set(records)
+        }
+
+    def save(self, *, whole):
+        """Write the files: a record per line; what a run of a part did not make stays."""
         for folder, records in self.written.items():
             (HERE / folder).mkdir(exist_ok=True)
-            text = json.dumps(records, indent=1, ensure_ascii=False, sort_keys=True)
-            (HERE / folder / "cases.json").write_text(text + "\n")
+            merged = records if whole else {**self.known(folder), **records}
+            (HERE / folder / "cases.json").write_text(text_of(merged))
+
+
+def text_of(records):
+    """The text of a golden file: JSON with one record per line, in the order of their names."""
+    lines = [
+        f" {json.dumps(name)}: {json.dumps(records[name], ensure_ascii=False, sort_keys=True)}"
+        for name in sorted(records)
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
