@@ -6,7 +6,8 @@ import click
 
 from serve_app.cli import output
 from serve_app.registry.manifest import Manifest
-from serve_app.registry.store import Registry, current_user
+from serve_app.registry.store import Registry
+from serve_app.registry.user import current_user
 
 ORDER = ("diagnosis", "progression", "cultivar")
 

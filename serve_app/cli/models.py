@@ -17,7 +17,8 @@ from serve_app.core.signature import Output, Signature
 from serve_app.registry.aliases import AliasMove
 from serve_app.registry.manifest import Compiled
 from serve_app.registry.named import named
-from serve_app.registry.store import Registry, current_user
+from serve_app.registry.store import Registry
+from serve_app.registry.user import current_user
 
 
 @click.group()

@@ -61,6 +61,17 @@ def status(state: str, as_json: bool) -> None:
             }
         )
         return
+    _print_tables(applications, standing)
+    names = [scaling_records.key_of(app, name) for app, name, _ in deployments]
+    for change in last_changes(effect.get("scaling", {}), names):
+        click.echo(f"scaled: {change}")
+    for problem in missing:
+        click.echo(f"not in effect: {problem}")
+    for problem in failing_work(effect):
+        click.echo(f"failing: {problem}")
+
+
+def _print_tables(applications: list[dict[str, Any]], standing: dict[str, Any]) -> None:
     output.print_table(
         "Applications",
         ["application", "deployment", "status", "replicas", "bounds", "why", "message"],
@@ -74,13 +85,6 @@ def status(state: str, as_json: bool) -> None:
     for name, weights in standing.get("set_at_run_time", {}).items():
         listed = ", ".join(f"{version}={weight:g}" for version, weight in weights.items())
         click.echo(f"{name}: set at run time, until a changed file is deployed: {listed}")
-    names = [scaling_records.key_of(app, name) for app, name, _ in deployments]
-    for change in last_changes(effect.get("scaling", {}), names):
-        click.echo(f"scaled: {change}")
-    for problem in missing:
-        click.echo(f"not in effect: {problem}")
-    for problem in failing_work(effect):
-        click.echo(f"failing: {problem}")
 
 
 def _said_by_control(running: Running) -> dict[str, Any] | str:

@@ -70,7 +70,7 @@ def _nodes(running: Running | None) -> Totals | None:
 
 
 def _tell(file: str, report: object) -> None:
-    from serve_app.serving.checking.validate import Report
+    from serve_app.serving.checking.report import Report
 
     assert isinstance(report, Report)  # noqa: S101 - for the type checker
     if not report.findings:

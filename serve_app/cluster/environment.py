@@ -73,7 +73,6 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
     `folder` holds the cluster's own files; relative paths of configs are taken from `home`; a
     gateway that stops drains for `drain_s` seconds.
     """
-    proxy = folder / "p"
     return {
         HOME_VARIABLE: str(home),
         ADMIN_VARIABLE: str(ports.admin),
@@ -82,19 +81,7 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
         # HAProxy would write a line per request that Python would have to parse; its own
         # exporter counts the same for nothing.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-        "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, max(1, (os.cpu_count() or 1) // 2))),
-        "RAY_SERVE_HAPROXY_LOG_TARGET": "127.0.0.1:514 sample 1:1000",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "admin.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy / "metrics.sock"),
-        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": "120",
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.proxy_metrics),
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
-        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports.fallback_grpc),
+        **_of_haproxy(folder, ports),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(drain_s),
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(MESSAGE_BYTES),
         # Nodes that share a machine must not share a port; the head's stands in the config.
@@ -118,6 +105,26 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
         # Titles that Ray gives its processes would be written over their environments, by which
         # they are known to be of a cluster.
         "SPT_NOENV": "1",
+    }
+
+
+def _of_haproxy(folder: Path, ports: Ports) -> dict[str, str]:
+    """How Serve runs HAProxy: its files below `folder`, its ports, one line of log in 1,000."""
+    proxy = folder / "p"
+    return {
+        "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, max(1, (os.cpu_count() or 1) // 2))),
+        "RAY_SERVE_HAPROXY_LOG_TARGET": "127.0.0.1:514 sample 1:1000",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": "120",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.proxy_metrics),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports.fallback_grpc),
     }
 
 

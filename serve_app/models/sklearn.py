@@ -11,7 +11,6 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pandas as pd
-import sklearn
 import skops
 import skops.io
 from sklearn.base import is_classifier
@@ -29,6 +28,7 @@ from serve_app.models.containers import container_of, handed, handing
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Flavour, Stored
 from serve_app.models.frames import Framer, to_columns
+from serve_app.models.sklearn_parameters import _scalar, last_step, libraries, parameters_of
 from serve_app.models.trusted import PICKLE, require_trusted
 
 # Their `predict` is, in scikit-learn's source, the argmax of their `predict_proba`.
@@ -51,21 +51,21 @@ class SklearnFlavour(Flavour):
         Raises:
             InvalidInput: there are types in it that nobody trusts; names them.
         """
-        libraries = _libraries()
-        parameters = {"estimator": type(estimator).__name__, **_parameters(estimator)}
+        versions = libraries()
+        parameters = {"estimator": type(estimator).__name__, **parameters_of(estimator)}
         try:
             content = skops.io.dumps(estimator)
             asked = require_trusted("the model", content, trust)
         except Exception as error:
             if allow_pickle:
-                return self._pickled(estimator, libraries, parameters)
+                return self._pickled(estimator, versions, parameters)
             if isinstance(error, InvalidInput):
                 raise
             raise InvalidInput(_unstorable(estimator, error)) from error
         return Stored(
             format="skops",
             files={"model.skops": content},
-            libraries=libraries,
+            libraries=versions,
             trusted_types=asked,
             modules=modules.of_types(asked),
             parameters=parameters,
@@ -146,7 +146,7 @@ class SklearnModel:
         self._output = signature.output
         self._framer = Framer(signature.inputs)
         self._rows = handing(signature.container or container_of(estimator), self._framer)
-        self._argmax = type(_last(estimator)) in _ARGMAX
+        self._argmax = type(last_step(estimator)) in _ARGMAX
         self._scores = scores_of(estimator)
         if signature.output.targets:
             self._compute = several.computes(estimator, signature.output)
@@ -190,7 +190,7 @@ class SklearnModel:
             ModelFailed: the estimator failed.
         """
         if self._scores is None:
-            raise raw_scores.none_of(type(_last(self._estimator)).__name__)
+            raise raw_scores.none_of(type(last_step(self._estimator)).__name__)
         prediction = self.predict(columns)
         if columns.rows == 0:
             return replace(prediction, scores=raw_scores.of_no_rows(self._output))
@@ -248,7 +248,7 @@ def scores_of(estimator: Any) -> Callable[[Any], Any] | None:
     They are a number per row or one per class; of a number per pair of classes nobody could say
     which class it speaks for.
     """
-    last = _last(estimator)
+    last = last_step(estimator)
     if hasattr(estimator, "decision_function"):
         found: Callable[[Any], Any] = estimator.decision_function
         classes = getattr(estimator, "classes_", ())
@@ -298,13 +298,6 @@ def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]
     return "regression", (), False, 1 if values.ndim == 1 else values.shape[1]
 
 
-def _last(estimator: Any) -> Any:
-    # A subclass of Pipeline may predict in a way of its own.
-    while type(estimator) is Pipeline:
-        estimator = estimator.steps[-1][1]
-    return estimator
-
-
 def named_classes(values: Array, estimator: Any, labels: tuple[Any, ...]) -> Array:
     """Classes as an estimator says them, by the names that the signature gives them."""
     values = values.reshape(-1)
@@ -340,23 +333,3 @@ def _unstorable(estimator: Any, error: Exception) -> str:
     if hasattr(estimator, "best_estimator_"):
         best = "register its best_estimator_, which is what answers; or else "
     return f"skops cannot store this {type(estimator).__name__} ({said}): {best}{PICKLE}"
-
-
-def _libraries() -> dict[str, str]:
-    found = {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
-    found["numpy"] = np.__version__
-    return found
-
-
-def _parameters(estimator: Any) -> dict[str, Any]:
-    """The constructor's parameters that JSON can hold."""
-    last = _last(estimator)
-    return {
-        name: value
-        for name, value in last.get_params(deep=False).items()
-        if isinstance(value, bool | int | str) or (isinstance(value, float) and value == value)  # noqa: PLR0124
-    }
-
-
-def _scalar(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value

@@ -11,8 +11,6 @@ A version is there when its manifest is. Who dies before has used up a number, n
 from __future__ import annotations
 
 import difflib
-import getpass
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,11 +18,13 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from serve_app.core import reference as references
-from serve_app.errors import ArtifactRejected, Conflict, InvalidInput, NotFound, RegistryFailed
+from serve_app.errors import ArtifactRejected, Conflict, NotFound, RegistryFailed
 from serve_app.registry.aliases import Aliases, AliasMove, Expected
 from serve_app.registry.files import Files
-from serve_app.registry.manifest import Draft, FileEntry, Manifest, check_path, timestamp
+from serve_app.registry.manifest import Draft, FileEntry, Manifest, timestamp
 from serve_app.registry.numbers import Numbers
+from serve_app.registry.paths import check_file, digest_of
+from serve_app.registry.user import current_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,7 +71,7 @@ class Registry:
         """
         references.check_model(draft.name)
         for path in files:
-            _check_file(path)
+            check_file(path)
         version = self._numbers.claim(draft.name)
         folder = f"{draft.name}/{version}"
         manifest = Manifest(
@@ -276,7 +276,7 @@ class Registry:
 
     def _written(self, folder: str, path: str, content: bytes) -> FileEntry:
         self._create(f"{folder}/{path}", content)
-        return FileEntry(path=path, sha256=_digest(content), size_bytes=len(content))
+        return FileEntry(path=path, sha256=digest_of(content), size_bytes=len(content))
 
     def _create(self, file: str, content: bytes) -> None:
         if not self._files.create(file, content):
@@ -294,7 +294,7 @@ class Registry:
             problem = "is missing"
         elif len(content) != entry.size_bytes:
             problem = f"has {len(content)} bytes instead of {entry.size_bytes}"
-        elif _digest(content) != entry.sha256:
+        elif digest_of(content) != entry.sha256:
             problem = "has changed: its SHA-256 is not the registered one"
         else:
             return content
@@ -340,23 +340,3 @@ class Registry:
 def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _check_file(path: str) -> None:
-    try:
-        check_path(path)
-    except ValueError as error:
-        raise InvalidInput(str(error), file=path) from None
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def current_user() -> str:
-    """Who is logged in; `unknown` where the number of a user has no name."""
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):
-        # A container may run under a number that no name belongs to.
-        return "unknown"

@@ -17,7 +17,7 @@ from serve_app.models.compiled.operation import KINDS, Operation
 _MODULES = (
     "arithmetic", "boosters", "categories", "classes", "clusters", "curves", "curves_back",
     "distances", "ensembles", "functions", "gaps", "kernels", "model", "neighbours", "oblivious",
-    "texts", "trees",
+    "shapes", "texts", "trees",
 )  # fmt: skip
 _LAYOUT = "layout"
 

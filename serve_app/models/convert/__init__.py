@@ -25,6 +25,7 @@ from serve_app.models.convert import (
     functions,
     imputers,
     kernels,
+    layers,
     linear,
     meta,
     neighbours,
@@ -39,8 +40,8 @@ from serve_app.models.convert.dispatch import Given, Inconvertible, numbers, pre
 
 __all__ = ["Inconvertible", "convert"]
 FAMILIES = (
-    boosted, clusters, curves, encoders, functions, imputers, kernels, linear, meta, neighbours,
-    outliers, projections, rows, targets, texts, trees,
+    boosted, clusters, curves, encoders, functions, imputers, kernels, layers, linear, meta,
+    neighbours, outliers, projections, rows, targets, texts, trees,
 )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from serve_app.models.compiled.arithmetic import (
     Beside,
     Cast,
     Elementwise,
-    Flatten,
     Pick,
     ToMatrix,
     ValueMissing,
@@ -30,6 +29,7 @@ from serve_app.models.compiled.classes import (
     Softmax,
 )
 from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.shapes import Flatten
 from serve_app.models.compiled.trees import Membership
 from serve_app.models.convert.dispatch import (
     Given,

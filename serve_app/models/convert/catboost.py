@@ -13,11 +13,12 @@ import numpy as np
 
 from serve_app.core.columns import Array
 from serve_app.models.catboost import KINDS, loss, outputs
-from serve_app.models.compiled.arithmetic import Cast, Elementwise, Flatten
+from serve_app.models.compiled.arithmetic import Cast, Elementwise
 from serve_app.models.compiled.boosters import InfiniteGaps
 from serve_app.models.compiled.classes import Above, BothClasses, Largest, Sigmoid, Softmax
 from serve_app.models.compiled.oblivious import Oblivious
 from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.shapes import Flatten
 from serve_app.models.convert.dispatch import Given, Inconvertible, Scored, numbers, predicts
 
 _SAME = Chain(())

@@ -11,14 +11,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.arithmetic import (
-    AsFloat,
-    Cast,
-    Column,
-    Elementwise,
-    Flatten,
-    MatMul,
-)
+from serve_app.models.compiled.arithmetic import AsFloat, Cast, Elementwise, MatMul
 from serve_app.models.compiled.classes import Above, Largest, Take
 from serve_app.models.compiled.kernels import (
     CoupledShares,
@@ -29,6 +22,7 @@ from serve_app.models.compiled.kernels import (
     PairwiseKernel,
 )
 from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.shapes import Column, Flatten
 from serve_app.models.convert.dispatch import (
     Given,
     Inconvertible,

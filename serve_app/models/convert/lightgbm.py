@@ -10,11 +10,12 @@ import lightgbm
 import numpy as np
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.arithmetic import Beside, Cast, Elementwise, Flatten, Pick, ToMatrix
+from serve_app.models.compiled.arithmetic import Beside, Cast, Elementwise, Pick, ToMatrix
 from serve_app.models.compiled.boosters import SignedSquare, Truncate, ZeroOrGap
 from serve_app.models.compiled.categories import Codes, Known
 from serve_app.models.compiled.classes import BothClasses, Largest, Sigmoid, Softmax
 from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.shapes import Flatten
 from serve_app.models.compiled.trees import Membership, SumOfTrees
 from serve_app.models.convert.dispatch import Given, Inconvertible, Scored, numbers, predicts
 from serve_app.models.convert.forest import Tree, leaves

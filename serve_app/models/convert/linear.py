@@ -56,18 +56,9 @@ from sklearn.naive_bayes import (
     GaussianNB,
     MultinomialNB,
 )
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import LinearSVC, LinearSVR
 
-from serve_app.models.compiled.arithmetic import (
-    Cast,
-    Clip,
-    Constant,
-    Elementwise,
-    Flatten,
-    Interpolate,
-    MatMul,
-)
+from serve_app.models.compiled.arithmetic import Cast, Clip, Elementwise, MatMul
 from serve_app.models.compiled.classes import (
     Above,
     BothClasses,
@@ -80,6 +71,7 @@ from serve_app.models.compiled.classes import (
 )
 from serve_app.models.compiled.distances import CategoryLogs, Gaussians, Quadratics
 from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.shapes import Constant, Flatten, Interpolate
 from serve_app.models.convert.dispatch import (
     Given,
     Inconvertible,
@@ -90,7 +82,7 @@ from serve_app.models.convert.dispatch import (
     screened,
 )
 
-_SAME = Chain(())
+SAME = Chain(())
 
 
 @predicts(
@@ -167,7 +159,7 @@ def _linear_scores(model: Any, given: Given) -> Scored:
         Flatten() if binary else None,
     )
     classes: Operation = Above() if binary else Largest()
-    return Scored(scores, decision=_SAME, classes=classes, labels=as_array(model.classes_))
+    return Scored(scores, decision=SAME, classes=classes, labels=as_array(model.classes_))
 
 
 def _one_against_rest(binary: bool) -> Operation:
@@ -226,7 +218,7 @@ def _quadratic(model: Any, given: Given) -> Scored:
 
 def _by_logs(scores: Operation, model: Any) -> Scored:
     labels = as_array(model.classes_)
-    decision = Difference() if len(labels) == 2 else _SAME
+    decision = Difference() if len(labels) == 2 else SAME
     # Naive Bayes has no decision_function; nobody asks it for one.
     return Scored(scores, decision, LogShares(), Largest(), labels)
 
@@ -276,46 +268,6 @@ def _categorical(model: Any, given: Given) -> Scored:
     return _bayes(chain(screened(given), scores), model)
 
 
-_ACTIVATIONS: dict[str, Operation] = {
-    "identity": _SAME,
-    "tanh": Elementwise("tanh"),
-    "logistic": Sigmoid(),
-    "relu": Elementwise("maximum", 0.0),
-    "softmax": Softmax(),
-    "exp": Elementwise("exp"),
-}
-
-
-def _layers(model: Any, given: Given) -> Operation:
-    if model.activation not in _ACTIVATIONS or model.out_activation_ not in _ACTIVATIONS:
-        msg = f"a {type(model).__name__} has the activation {model.out_activation_}"
-        raise Inconvertible(msg)
-    steps: list[Operation] = [screened(given)]
-    last = len(model.coefs_) - 1
-    for number, (weights, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
-        steps += [MatMul(weights), Elementwise("add", bias)]
-        steps.append(_ACTIVATIONS[model.activation if number < last else model.out_activation_])
-    return chain(*steps)
-
-
-@predicts(MLPRegressor)
-def _perceptron_regressor(model: Any, given: Given) -> Scored:
-    flat = Flatten() if model.n_outputs_ == 1 else None
-    return Scored(chain(_layers(model, given), flat))
-
-
-@predicts(MLPClassifier)
-def _perceptron_classifier(model: Any, given: Given) -> Scored:
-    if model._label_binarizer.y_type_ not in {"binary", "multiclass"}:
-        msg = "an MLPClassifier answers with several labels at once"
-        raise Inconvertible(msg)
-    labels = as_array(model.classes_)
-    if model.n_outputs_ == 1:
-        scores = chain(_layers(model, given), Flatten())
-        return Scored(scores, None, BothClasses(), Above(0.5), labels)
-    return Scored(_layers(model, given), None, _SAME, Largest(), labels)
-
-
 @predicts(DummyRegressor)
 def _constant(model: Any, given: Given) -> Scored:  # noqa: ARG001 - it looks at no row
     value = as_array(model.constant_)
@@ -335,7 +287,7 @@ def _prior(model: Any, given: Given) -> Scored:  # noqa: ARG001 - it looks at no
     number = int(np.flatnonzero(model.classes_ == chosen)[0])
     scores = Constant(probabilities)
     classes = Constant(np.asarray(number))
-    return Scored(scores, None, _SAME, classes, as_array(model.classes_))
+    return Scored(scores, None, SAME, classes, as_array(model.classes_))
 
 
 @predicts(IsotonicRegression)

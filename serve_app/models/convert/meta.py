@@ -34,13 +34,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.arithmetic import (
-    Beside,
-    Column,
-    Elementwise,
-    Flatten,
-    Pick,
-)
+from serve_app.models.compiled.arithmetic import Beside, Elementwise, Pick
 from serve_app.models.compiled.classes import Above, BothClasses, Largest, SharesOrZero, Sigmoid
 from serve_app.models.compiled.ensembles import (
     Average,
@@ -52,6 +46,7 @@ from serve_app.models.compiled.ensembles import (
     Votes,
 )
 from serve_app.models.compiled.operation import Chain, InTurns, Operation, chain
+from serve_app.models.compiled.shapes import Column, Flatten
 from serve_app.models.convert.dispatch import (
     Given,
     Inconvertible,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from serve_app.models.compiled.arithmetic import Cast, Flatten
+from serve_app.models.compiled.arithmetic import Cast
 from serve_app.models.compiled.classes import Largest
 from serve_app.models.compiled.neighbours import (
     MeanOfPoints,
@@ -17,6 +17,7 @@ from serve_app.models.compiled.neighbours import (
     ShareOfVotes,
 )
 from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.shapes import Flatten
 from serve_app.models.convert.dispatch import (
     Given,
     Inconvertible,

@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
-from serve_app.models.compiled.arithmetic import Cast, Elementwise, Flatten
+from serve_app.models.compiled.arithmetic import Cast, Elementwise
 from serve_app.models.compiled.classes import Above, Take
 from serve_app.models.compiled.operation import Chain, chain
+from serve_app.models.compiled.shapes import Flatten
 from serve_app.models.compiled.trees import SumOfTrees
 from serve_app.models.convert.dispatch import Given, Inconvertible, Scored, numbers, predicts
 from serve_app.models.convert.forest import Tree, leaves

@@ -43,12 +43,11 @@ from serve_app.models.compiled.arithmetic import (
     Clip,
     Elementwise,
     MatMul,
-    Normalise,
     Pick,
-    Polynomial,
     Screen,
 )
 from serve_app.models.compiled.operation import Operation, chain
+from serve_app.models.compiled.shapes import Normalise, Polynomial
 from serve_app.models.convert.dispatch import (
     Given,
     Inconvertible,

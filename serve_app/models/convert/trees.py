@@ -27,15 +27,7 @@ from sklearn.tree import (
 from sklearn.utils import get_tags
 
 from serve_app.core.columns import Array
-from serve_app.models.compiled.arithmetic import (
-    Beside,
-    Cast,
-    Elementwise,
-    Flatten,
-    Pick,
-    RowSum,
-    Screen,
-)
+from serve_app.models.compiled.arithmetic import Beside, Cast, Elementwise, Pick, Screen
 from serve_app.models.compiled.classes import (
     Above,
     BothClasses,
@@ -45,6 +37,7 @@ from serve_app.models.compiled.classes import (
 )
 from serve_app.models.compiled.ensembles import WeightedMedian
 from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.shapes import Flatten, RowSum
 from serve_app.models.compiled.trees import Membership, SumOfTrees
 from serve_app.models.convert.dispatch import (
     Given,

@@ -21,6 +21,7 @@ from serve_app.protocols.oip import binary
 from serve_app.protocols.oip import graph as oip_graph
 from serve_app.protocols.oip import outputs as oip_outputs
 from serve_app.protocols.oip import v2 as oip_v2
+from serve_app.protocols.oip.flat_data import count
 from serve_app.protocols.oip.messages import message
 from serve_app.protocols.oip.outputs import Form
 from serve_app.protocols.oip.tensor_limits import Limits
@@ -31,7 +32,6 @@ from serve_app.protocols.oip.tensors import (
     check_datatype,
     checked,
     checked_shape,
-    count,
     uncoded,
 )
 

@@ -16,6 +16,7 @@ from serve_app.core.violations import shortened, told
 from serve_app.errors import BadEncoding
 from serve_app.protocols.oip import binary
 from serve_app.protocols.oip.binary import Behind
+from serve_app.protocols.oip.flat_data import check_size, count, flat
 from serve_app.protocols.oip.tensor_limits import UNLIMITED, Limits
 
 _INT_RANGES = {
@@ -37,7 +38,6 @@ _PART_NAMES = ("name", "shape", "datatype", "data")
 _PARTS = itemgetter(*_PART_NAMES)
 _MOST_SIZES = 32
 _MOST = 2**63 - 1
-_MOST_DEPTH = 100
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 
 
@@ -163,7 +163,7 @@ def _examined(body: Any, index: int, behind: Behind | None, limits: Limits) -> T
     datatype = _datatype(capitals(body.get("datatype")), shown)
     check_count(shape, datatype, shown)
     if isinstance(data, np.ndarray):
-        _check_size(len(data), shape, shown)
+        check_size(len(data), shape, shown)
         return Tensor(name, shape, data)  # type: ignore[arg-type]
     if not isinstance(data, list):
         msg = f"input {shown!r} must have a list 'data', or a parameter 'binary_data_size'"
@@ -213,7 +213,7 @@ def checked(name: str, shape: tuple[int, ...], datatype: str, data: list[Any]) -
         BadEncoding: they do not fit.
     """
     shown = shortened(name)
-    values = _flat(data, shape, shown)
+    values = flat(data, shape, shown)
     _check_values(values, datatype, shown)
     return Tensor(name, shape, values)
 
@@ -296,75 +296,6 @@ def _datatype(datatype: Any, shown: str) -> str:
     why = " as JSON" if isinstance(datatype, str) and datatype in _BINARY_ONLY else ""
     msg = f"input {shown!r}: the datatype {told(datatype)} is not spoken here{why}"
     raise BadEncoding(f"{msg}; use {', '.join(_KINDS)}", input=shown)
-
-
-def _flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
-    """The data row by row, whether it came flat or in lists."""
-    if data and isinstance(data[0], list) and _depth(data, shown) != len(shape):
-        data = _flattened(data)
-        _check_size(len(data), shape, shown)
-        return data
-    if data and len(shape) > 2 and isinstance(data[0], list):
-        return _nested(data, shape, shown)
-    if data and len(shape) == 2 and isinstance(data[0], list):
-        rows, width = shape
-        for row, values in enumerate(data):
-            if not isinstance(values, list) or len(values) != width:
-                got = told(values)
-                msg = f"input {shown!r}: row {row} must be a list of {width}, got {got}"
-                raise BadEncoding(msg, input=shown, row=row)
-        if len(data) != rows:
-            msg = f"input {shown!r} has {len(data)} rows, but its shape says {rows}"
-            raise BadEncoding(msg, input=shown)
-        return [value for values in data for value in values]
-    _check_size(len(data), shape, shown)
-    return data
-
-
-def _depth(data: list[Any], shown: str) -> int:
-    """How deep lists stand in lists at the beginning.
-
-    Raises:
-        BadEncoding: deeper than Triton goes.
-    """
-    first: Any = data
-    for depth in range(_MOST_DEPTH + 1):
-        if not isinstance(first, list) or not first:
-            return depth
-        first = first[0]
-    msg = f"input {shown!r}: JSON nesting depth exceeds maximum allowed limit ({_MOST_DEPTH})"
-    raise BadEncoding(msg, input=shown)
-
-
-def _flattened(data: list[Any]) -> list[Any]:
-    """The values of lists that are alike at each level, whatever the shape, as Triton has them."""
-    while all(isinstance(part, list) and len(part) == len(data[0]) for part in data):
-        data = [value for part in data for value in part]
-        if not data:
-            break
-    return data
-
-
-def _nested(data: Any, shape: tuple[int, ...], shown: str) -> list[Any]:
-    """The values of lists in lists, of a shape of any rank."""
-    if not isinstance(data, list) or len(data) != shape[0]:
-        msg = f"input {shown!r}: a list of {shape[0]} is expected in its data, got {told(data)}"
-        raise BadEncoding(msg, input=shown)
-    if len(shape) == 1:
-        return data
-    return [value for part in data for value in _nested(part, shape[1:], shown)]
-
-
-def _check_size(got: int, shape: tuple[int, ...], shown: str) -> None:
-    size = count(shape)
-    if got != size:
-        msg = f"input {shown!r} has {got} values, but its shape {list(shape)} needs {size}"
-        raise BadEncoding(msg, input=shown, expected=size, got=got)
-
-
-def count(shape: tuple[int, ...]) -> int:
-    """How many values a shape holds."""
-    return math.prod(shape)
 
 
 def _check_values(values: list[Any], datatype: str, shown: str) -> None:

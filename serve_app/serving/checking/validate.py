@@ -7,7 +7,6 @@ application at a time. Here every problem is found at once and named with its li
 import difflib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,33 +25,14 @@ from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving.checking import resources
 from serve_app.serving.checking import scaling as validate_scaling
+from serve_app.serving.checking.builders import deployments_of
 from serve_app.serving.checking.keys import Meant, read_as_meant
+from serve_app.serving.checking.report import Finding, Report
 from serve_app.serving.checking.shapes import settings_of
 from serve_app.serving.checking.yaml_lines import LOADER, Positions
 from serve_app.serving.listeners import of_the_platform
 
 Path_ = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """One problem: where it stands and what to do about it."""
-
-    line: int
-    key: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.key}: {self.message}" if self.key else self.message
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a config file holds and what is wrong with it."""
-
-    findings: tuple[Finding, ...]
-    applications: tuple[str, ...] = ()
-    endpoints: tuple[str, ...] = ()
 
 
 def validate(file: Path, nodes: Totals | None = None) -> Report:
@@ -221,7 +201,7 @@ class _Check:
         builder: Any,
         arguments: Frozen | None,
     ) -> None:
-        known = _deployments_of(builder)
+        known = deployments_of(builder)
         name = str(deployment.get("name", ""))
         if known and name not in known and path not in self._meant.unclear:
             self._find(
@@ -365,11 +345,3 @@ class _Check:
 def _nearest(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def _deployments_of(builder: Any) -> frozenset[str]:
-    """The deployments that one of our builders binds."""
-    names = {"gateway": "Gateway", "control": "Control", "model": "Model"}
-    if getattr(builder, "__module__", "") != "serve_app.app":
-        return frozenset()
-    return frozenset({names[builder.__name__]})

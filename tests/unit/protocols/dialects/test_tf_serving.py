@@ -121,7 +121,7 @@ class TestMetadata:
         assert [dim["size"] for dim in tensor["tensor_shape"]["dim"]] == sizes
 
     def test_says_which_versions_answer(self) -> None:
-        body = status(["m@1"])
+        body = status({"m@1": True})
         assert body["model_version_status"] == [
             {
                 "version": "m@1",

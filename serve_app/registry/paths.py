@@ -1,0 +1,29 @@
+"""Names and digests of the files of a version."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from serve_app.errors import InvalidInput
+from serve_app.registry.manifest import check_path
+
+if TYPE_CHECKING:
+    pass
+
+
+def check_file(path: str) -> None:
+    """Let only names pass that a file of a version can have.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
+    try:
+        check_path(path)
+    except ValueError as error:
+        raise InvalidInput(str(error), file=path) from None
+
+
+def digest_of(content: bytes) -> str:
+    """The SHA-256 of some bytes, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()

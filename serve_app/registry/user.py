@@ -1,0 +1,18 @@
+"""Who registers, moves and deletes."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+def current_user() -> str:
+    """Who is logged in; `unknown` where the number of a user has no name."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        # A container may run under a number that no name belongs to.
+        return "unknown"
