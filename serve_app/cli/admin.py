@@ -22,7 +22,7 @@ def option_server(function: Callable[..., Any]) -> Callable[..., Any]:
         "--server",
         metavar="URL",
         envvar="SERVE_APP_SERVER",
-        help="The admin API to ask, such as http://127.0.0.1:8010, instead of the local cluster's.",
+        help="The admin API to ask, such as http://127.0.0.1:8091, instead of the local cluster's.",
     )(function)
 
 

@@ -20,7 +20,7 @@ dashboard = click.option(
 internal = click.option(
     "--internal-ports",
     type=int,
-    help="First of a row of 8 free ports for Ray and HAProxy.  [default: the usual]",
+    help="First of a row of 9 free ports for Ray, HAProxy and the admin API.  [default: the usual]",
 )
 
 

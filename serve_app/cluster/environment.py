@@ -30,7 +30,7 @@ class Ports:
         """Take the usual ports, or a row of them from `first` on for what is internal."""
         self.http = http
         self.dashboard = dashboard
-        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001, 8010)
+        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001, 8091)
         row = usual if first is None else tuple(range(first, first + len(usual)))
         (
             self.gcs,
@@ -48,11 +48,11 @@ class Ports:
         """The ports that each node takes, by what they are for."""
         return {
             "HTTP": self.http,
-            "admin API": self.admin,
             "HAProxy statistics": self.stats,
             "HAProxy metrics": self.proxy_metrics,
             "Ray dashboard agent": self.agent,
             "Ray metrics": self.metrics,
+            "admin API": self.admin,
         }
 
     def of_the_head(self) -> dict[str, int]:

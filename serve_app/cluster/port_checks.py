@@ -17,8 +17,9 @@ def require_free(node_ip: str, ports: Mapping[str, int]) -> None:
 
     Raises:
         Conflict: a port is taken; names it and who has it.
-        InvalidInput: a number is no port, or the address is none of this machine.
+        InvalidInput: a number is no port or stands twice, or the address is none of this machine.
     """
+    _require_different(ports)
     for purpose, port in ports.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,7 +28,7 @@ def require_free(node_ip: str, ports: Mapping[str, int]) -> None:
             except OverflowError:
                 msg = (
                     f"port {port} ({purpose}) is none; ports go from 1 to 65535 (--http-port, "
-                    "--dashboard-port, --internal-ports and the seven after it)"
+                    "--dashboard-port, --internal-ports and the eight after it)"
                 )
                 raise InvalidInput(msg, port=port) from None
             except OSError as error:
@@ -39,6 +40,18 @@ def require_free(node_ip: str, ports: Mapping[str, int]) -> None:
                     "choose others with --http-port, --dashboard-port, --internal-ports"
                 )
                 raise Conflict(msg, port=port) from None
+
+
+def _require_different(ports: Mapping[str, int]) -> None:
+    purposes: dict[int, str] = {}
+    for purpose, port in ports.items():
+        other = purposes.setdefault(port, purpose)
+        if other != purpose:
+            msg = (
+                f"port {port} would be taken twice, for {other} and for {purpose}; choose others "
+                "with --http-port, --dashboard-port, --internal-ports"
+            )
+            raise InvalidInput(msg, port=port)
 
 
 def _owner(port: int) -> str:

@@ -73,7 +73,7 @@ class Machines(NodeProvider):
                 node = f"machine-{self._count}"
                 self._tags[node] = dict(tags)
             self._note(node, STARTED)
-            ports = self.provider_config["ports"] + (self._count - 1) * 10
+            ports = self.provider_config["ports"] + (self._count - 1) * 11
             self._command(
                 node,
                 "join", self.provider_config["address"], "--cpus", str(int(resources["CPU"])),

@@ -40,7 +40,7 @@ class Stranger:
     """Somebody with a fresh checkout, whose environment is built already."""
 
     def __init__(self, home):
-        first = free_row(10)
+        first = free_row(11)
         self.home = home
         self.cluster = TestCluster(home, first, first + 1, first + 2)
         self.exported = {}

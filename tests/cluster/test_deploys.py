@@ -124,3 +124,38 @@ def test_a_version_whose_files_were_replaced_is_said_to_hold_something_else(runn
     running.deploy(graph(3))
     running.deploy(graph(2))
     assert answers(running) == {22.0}
+
+
+def test_plain_serve_deploy_of_a_model_that_nobody_knows_takes_control_from_nobody(running):
+    running.deploy(graph(3))
+    body = graph(3)
+    endpoints = application(body, "control")["deployments"][0]["user_config"]["endpoints"]
+    endpoints["more"] = {"route": {"kind": "single", "model": "later@1"}, "placement": "inline"}
+    running.serve_deploy(body)
+
+    def problems():
+        return json.loads(running.run("status", "--json"))["not_in_effect"]
+
+    until(
+        lambda: any("later" in problem for problem in problems()),
+        timeout_s=120,
+        what="the refusal in status",
+    )
+    assert len(running.replicas("control")) == 1
+    assert answers(running) == {3.0}
+    said = running.run("endpoints", "set-weights", "number", "number@3=1", code=1)
+    assert "weights" in said
+    kept = running.request("/v1/models/number:feedback", {"prediction_id": "p-1", "reward": 1.0})
+    assert kept.status == 200
+    # What the endpoint lacked is registered; nobody has to deploy it again.
+    frame = pd.DataFrame({"x": np.arange(20.0)})
+    estimator = DummyRegressor(strategy="constant", constant=7.0).fit(frame, frame["x"])
+    later = Candidate("later", estimator, frame)
+    register(Registry(str(running.home / "registry")), later)
+    until(
+        lambda: running.request("/v2/models/more/ready").status == 200,
+        timeout_s=60,
+        what="the endpoint that was refused",
+    )
+    assert running.predict("more", [{"x": 1.0}])["predictions"] == [7.0]
+    assert problems() == []

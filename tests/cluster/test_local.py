@@ -267,12 +267,12 @@ def test_endpoints_are_described(local):
 
 
 def test_weights_can_be_set_at_run_time_and_status_shows_them(local, row):
-    local.run("endpoints", "set-weights", "diagnosis", "diagnosis-xgb@1=0", "diagnosis-forest@1=5")
-    until(
-        lambda: local.predict("diagnosis", [row])["variants"] == ["diagnosis-forest@1"],
-        timeout_s=5,
-        what="new weights in effect",
-    )
+    local.run(
+        "endpoints", "set-weights", "diagnosis", "diagnosis-xgb@1=0", "diagnosis-forest@1=5",
+        "--reason", "recall fell",
+    )  # fmt: skip
+    for _ in range(20):
+        assert local.predict("diagnosis", [row])["variants"] == ["diagnosis-forest@1"]
     status = json.loads(local.run("status", "--json"))
     diagnosis = next(e for e in status["endpoints"] if e["name"] == "diagnosis")
     assert [v["weight"] for v in diagnosis["variants"]] == [0, 5]
@@ -286,6 +286,25 @@ def test_weights_can_be_set_at_run_time_and_status_shows_them(local, row):
     local.run(
         "endpoints", "set-weights", "diagnosis", "diagnosis-xgb@1=90", "diagnosis-forest@1=10"
     )
+
+
+def test_what_was_changed_is_told_with_who_and_why(local):
+    local.run("endpoints", "set-weights", "diagnosis", "diagnosis-xgb@1=89", "--reason", "a try")
+    local.run("endpoints", "set-weights", "diagnosis", "diagnosis-xgb@1=90", "--reason", "back")
+    newest, before, *_ = json.loads(local.run("events", "--kind", "weights set", "--json"))
+    assert (newest["why"], before["why"], newest["subject"]) == ("back", "a try", "diagnosis")
+    assert newest["who"]
+    assert newest["before"]["diagnosis-xgb@1"] == 89
+    assert newest["after"]["diagnosis-xgb@1"] == 90
+    local.run("models", "alias", "diagnosis-xgb@1", "candidate", "--reason", "tried for a day")
+
+    def moved():
+        found = json.loads(local.run("events", "--kind", "alias moved", "--json"))
+        return [event for event in found if event["subject"] == "diagnosis-xgb@candidate"]
+
+    (event,) = until(moved, timeout_s=30, what="the move of the alias among the events")
+    assert (event["before"], event["after"], event["why"]) == (None, 1, "tried for a day")
+    assert "declared" in local.run("events")
 
 
 def test_rows_of_a_file_are_predicted_from_the_command_line(local, patients):

@@ -23,7 +23,7 @@ DRAIN_S = 10
 
 def beside(cluster, above):
     """A node with ports of its own, which does not run yet."""
-    first = free_row(9, above=above)
+    first = free_row(10, above=above)
     return TestCluster(cluster.home, first, 0, first + 1)
 
 

@@ -19,6 +19,7 @@ from serve_app.cluster.environment import (
     write_proxy_launcher,
 )
 from serve_app.cluster.node import Cluster, Options
+from serve_app.cluster.port_checks import require_free
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
 
 
@@ -122,6 +123,13 @@ def test_ports_are_a_row_and_none_is_used_twice():
     every = ports.of_the_head()
     assert sorted(every.values()) == [1, 2, *range(10, 19)]
     assert ports.of_every_node().items() <= every.items()
+
+
+def test_a_port_that_would_be_taken_twice_is_refused_with_both_purposes():
+    ports = Ports(http=30_607, dashboard=free(), first=30_600).of_the_head()
+    with pytest.raises(InvalidInput, match=r"30607 would be taken twice, for .* and for ") as told:
+        require_free("127.0.0.1", ports)
+    assert "HTTP" in told.value.message
 
 
 TEMPLATE = """\
