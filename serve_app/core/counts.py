@@ -17,14 +17,3 @@ class Counts:
     rows: int = 0
     answered_s: float = 0.0
     failed_s: float = 0.0
-
-    def add(self, rows: int, took_s: float) -> None:
-        """A request was answered."""
-        self.answered += 1
-        self.rows += rows
-        self.answered_s += took_s
-
-    def add_failed(self, took_s: float) -> None:
-        """A request was not."""
-        self.failed += 1
-        self.failed_s += took_s

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from serve_app.core.cache import Found, NoCache
 from serve_app.core.columns import Columns
-from serve_app.core.messages import RAW_SCORES, Payload, RawColumns, Request, Response
+from serve_app.core.messages import RAW_SCORES, Answer, Payload, RawColumns, Request, Response
 from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
 from serve_app.core.plan import Plan
 from serve_app.core.ports import Clock, Ids, Recorder
@@ -20,12 +19,6 @@ from serve_app.monitoring.counting import Counting
 
 logger = logging.getLogger("serve_app.predict")
 _NO_CACHE = NoCache()
-
-
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    clock: Clock
-    ids: Ids
 
 
 class Predictor:
@@ -48,7 +41,7 @@ class Predictor:
         self.counting = counting or Counting()
         self._recorders = (self.counting,) if recorder is None else (self.counting, recorder)
         self._is_alive = is_alive
-        self._sources = _Sources(clock, ids)
+        self._clock, self._ids = clock, ids
         self._stages = Stages()
 
     @property
@@ -95,44 +88,27 @@ class Predictor:
         """
         if resolved is None:
             resolved = Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
-        started_s = self._sources.clock()
-        progress = _Progress()
+        stage, clock = resolved.stage, self._clock
+        started_s = clock()
+        begun = (request, stage.spec.name, resolved.snapshot, started_s)
+        plan: Plan | None = None
+        columns: Columns | None = None
         try:
-            response = await self._answered(resolved, request, started_s, progress)
+            plan = stage.plan(request)
+            given, rows = _modelled(stage, request.payload), request.payload.rows
+            if rows * len(stage.names) < LARGE_CELLS:
+                valid, warnings = stage.schema.validate(given, rows)
+            else:
+                valid, warnings = await self.offload.run(stage.schema.validate, given, rows)
+            columns = valid
+            deadline = started_s + _timeout_s(stage, request)
+            answer, cached_rows = await _answered(stage, request, plan, valid, deadline)
         except BaseException as error:
-            self._record(request, resolved, started_s, progress, error=error)
+            self._record(Record(*begun, clock() - started_s, None, plan, columns, error=error))
             raise
-        self._record(request, resolved, started_s, progress, response=response)
-        return response
-
-    async def _answered(
-        self, resolved: Resolved, request: Request, started_s: float, progress: _Progress
-    ) -> Response:
-        stage = resolved.stage
-        deadline = started_s + _timeout_s(stage, request)
-        plan = progress.plan = stage.plan(request)
-        given, rows = _modelled(stage, request.payload), request.payload.rows
-        if rows * len(stage.names) < LARGE_CELLS:
-            columns, warnings = stage.schema.validate(given, rows)
-        else:
-            columns, warnings = await self.offload.run(stage.schema.validate, given, rows)
-        progress.columns = columns
-        scored = request.payload.method == RAW_SCORES
-        # What a cache remembers has no scores, and few ask for them.
-        cache = _NO_CACHE if scored else stage.cache
-        ask = stage.ask_for_scores if scored else stage.ask
-        found = cache.find(plan, columns)
-        asked = None
-        if found.missing is not None:
-            try:
-                features = await stage.prepare(found.missing, deadline)
-                asked = await ask(plan, features, deadline)
-            except RowsRefused as error:
-                raise _of_the_request(error, found) from error
-        answer, cached_rows = cache.complete(found, asked)
-        return Response(
+        response = Response(
             request=request,
-            prediction_id=self._sources.ids(),
+            prediction_id=self._ids(),
             snapshot_version=resolved.snapshot,
             answer=answer,
             labels=stage.labels,
@@ -140,45 +116,35 @@ class Predictor:
             cached_rows=cached_rows,
             several=stage.several,
         )
+        took_s, given_id = clock() - started_s, response.prediction_id
+        self._record(Record(*begun, took_s, given_id, plan, columns, answer, cached_rows))
+        return response
 
-    def _record(
-        self,
-        request: Request,
-        resolved: Resolved,
-        started_s: float,
-        progress: _Progress,
-        *,
-        response: Response | None = None,
-        error: BaseException | None = None,
-    ) -> None:
+    def _record(self, record: Record) -> None:
         """Hand on what happened to a request, whatever it was."""
-        record = Record(
-            request,
-            resolved.stage.spec.name,
-            resolved.snapshot,
-            started_s,
-            self._sources.clock() - started_s,
-            None if response is None else response.prediction_id,
-            progress.plan,
-            progress.columns,
-            None if response is None else response.answer,
-            None if response is None else response.cached_rows,
-            error,
-        )
         for recorder in self._recorders:
             recorder.record(record)
         if logger.isEnabledFor(logging.DEBUG):
             _log(record)
 
 
-class _Progress:
-    """How far a request has come, for the record of those that fail on the way."""
-
-    __slots__ = ("columns", "plan")
-
-    def __init__(self) -> None:
-        self.plan: Plan | None = None
-        self.columns: Columns | None = None
+async def _answered(
+    stage: Stage, request: Request, plan: Plan, columns: Columns, deadline: float
+) -> tuple[Answer, int | None]:
+    """The answer to valid rows, and how many of them a cache knew."""
+    scored = request.payload.method == RAW_SCORES
+    # What a cache remembers has no scores, and few ask for them.
+    cache = _NO_CACHE if scored else stage.cache
+    ask = stage.ask_for_scores if scored else stage.ask
+    found = cache.find(plan, columns)
+    asked = None
+    if found.missing is not None:
+        try:
+            features = await stage.prepare(found.missing, deadline)
+            asked = await ask(plan, features, deadline)
+        except RowsRefused as error:
+            raise _of_the_request(error, found) from error
+    return cache.complete(found, asked)
 
 
 def _of_the_request(error: RowsRefused, found: Found) -> RowsRefused:

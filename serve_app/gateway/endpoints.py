@@ -34,6 +34,10 @@ class Predictions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        await self.answer(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer one request, and give the status of the answer."""
         headers = headers_of(scope)
         request_id = headers.get("x-request-id", "")
         try:
@@ -47,12 +51,13 @@ class Predictions:
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
             refused = errors.response(error, request_id, refuse=self._refuse)
             await refused(scope, receive, send)
-            return
+            return refused.status_code
         if len(reply.body) > self._compress_above and "accept-encoding" in headers:
             reply = await self._offload.run(_compressed, reply, headers["accept-encoding"])
         marks = _marks(response, reply)
         await send({"type": "http.response.start", "status": 200, "headers": marks})
         await send({"type": "http.response.body", "body": reply.body})
+        return 200
 
     async def _predict(
         self,

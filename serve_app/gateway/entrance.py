@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from typing import Any, NamedTuple
 
 from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.messages import Payload, Request, Response
@@ -18,8 +18,7 @@ TIMEOUT = "x-timeout-s"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """What is known of a request before its body is read.
 
     The stage that `resolved` holds decodes, answers and encodes, whatever snapshot comes
@@ -57,7 +56,7 @@ class Entrance:
     """Admits requests to the endpoints of a predictor.
 
     `default_endpoint` is asked where nothing names one; `ids` draws an id for requests that
-    come without one that fits.
+    come without one that fits. Without `ids` somebody has seen to that before.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class Entrance:
             stage.versions(version)
         return Admitted(
             Resolved(stage, stages.version),
-            self.request_id(headers),
+            headers.get(REQUEST_ID, "") if self._ids is None else self.request_id(headers),
             headers,
             ANONYMOUS,
             version,
@@ -99,9 +98,9 @@ class Entrance:
             timeout_of(headers) if timeout_s is None else timeout_s,
         )
 
-    async def predict(self, admitted: Admitted, payload: Payload) -> Response:
+    def predict(self, admitted: Admitted, payload: Payload) -> Coroutine[Any, Any, Response]:
         """The answer to an admitted request; raises as `Predictor.predict` does."""
-        return await self._predictor.predict(admitted.with_payload(payload), admitted.resolved)
+        return self._predictor.predict(admitted.with_payload(payload), admitted.resolved)
 
     def request_id(self, headers: Mapping[str, str]) -> str:
         """The id that a request came with, or a new one where there is none that fits."""

@@ -33,10 +33,10 @@ class Spoken(NamedTuple):
 
     def route(self, context: GatewayContext, refuse: Words | None = None) -> PredictionRoute:
         """The route of the path; without `refuse` errors are in the words of the dialect."""
-        endpoint: ASGIApp = Predictions(context, self.dialect, refuse)
-        if self.around is not None:
-            endpoint = self.around(endpoint, context)
-        return PredictionRoute(self.path, endpoint, self.methods)
+        predictions = Predictions(context, self.dialect, refuse)
+        if self.around is None:
+            return PredictionRoute(self.path, predictions, self.methods, predictions.answer)
+        return PredictionRoute(self.path, self.around(predictions, context), self.methods)
 
 
 @dataclass(frozen=True, slots=True)

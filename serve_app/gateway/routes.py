@@ -20,6 +20,10 @@ from serve_app.protocols.dialect import in_common_words
 _CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
+Counted = Callable[[Scope, Receive, Send], Awaitable[int]]
+"""An ASGI application that gives the status of its answer."""
+
+
 class _Bare(StringConvertor):
     """A part of a path without a verb behind it."""
 
@@ -39,11 +43,19 @@ register_url_convertor("number", _Number())
 class PredictionRoute(Route):
     """A path that predicts; gives what stands in its places and nothing else.
 
-    Serve asks the first routes of an application for the name of each request's path.
+    Serve asks the first routes of an application for the name of each request's path. A
+    `counted` endpoint is awaited for the status of its answer.
     """
 
-    def __init__(self, path: str, endpoint: ASGIApp, methods: Iterable[str] = ("POST",)) -> None:
+    def __init__(
+        self,
+        path: str,
+        endpoint: ASGIApp,
+        methods: Iterable[str] = ("POST",),
+        counted: Counted | None = None,
+    ) -> None:
         super().__init__(path, endpoint, methods=list(methods))
+        self.counted = counted
         self.path = self.path_format
         self._match = self.path_regex.match
         self._methods = frozenset(methods)
@@ -129,6 +141,15 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, and count the answer by the class of its status."""
         counting = self._counting
+        if scope["type"] == "http" and scope["method"] == "POST":
+            path = _path(scope)
+            for route in () if self._below.find(path) is not None else self._predictions:
+                parameters = route.parameters(path)
+                if parameters is not None and route.counted is not None:
+                    scope["path_params"] = parameters
+                    status = await route.counted(scope, receive, send)
+                    counting.add_response("http", _CLASSES[status // 100])
+                    return
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -145,9 +166,9 @@ class GatewayApp:
                 await self._below.handle(scope, receive, send)
                 return
             for route in self._predictions:
-                found = route.parameters(path)
-                if found is not None:
-                    scope["path_params"] = found
+                parameters = route.parameters(path)
+                if parameters is not None:
+                    scope["path_params"] = parameters
                     await route.endpoint(scope, receive, send)
                     return
         await self._pages(scope, receive, send)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from serve_app.core.counts import Counts
-from serve_app.core.record import Record
+from serve_app.core.record import ANSWERED, FALLBACK, Record
 from serve_app.monitoring.catalogue import (
     REQUEST_SECONDS,
     REQUESTS,
@@ -18,36 +18,48 @@ from serve_app.monitoring.catalogue import (
 )
 from serve_app.monitoring.histogram import Histogram
 
+_ANSWERS = frozenset({ANSWERED, FALLBACK})
+_Key = tuple[str, tuple[str, ...]]
 
-class EndpointCounts:
-    """What was asked of one endpoint in this process."""
 
-    __slots__ = ("failures", "outcomes", "seconds", "totals", "variants")
+class _EndpointCounts:
+    """What was asked of one endpoint: durations by outcome and by who answered.
+
+    All else is added up from these when somebody reads it, since requests come more often.
+    """
+
+    __slots__ = ("failures", "rows", "seconds")
 
     def __init__(self) -> None:
-        self.totals = Counts()
-        self.seconds = Histogram()
-        self.outcomes: dict[str, int] = {}
-        self.variants: dict[str, Histogram] = {}
+        self.seconds: dict[_Key, Histogram] = {}
         self.failures: dict[tuple[str, str], int] = {}
+        self.rows = 0
 
     def add(self, record: Record) -> None:
         """Count a request."""
-        outcome, took_s, answer = record.outcome, record.took_s, record.answer
-        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
-        self.seconds.add(took_s)
-        if answer is None:
-            self.totals.add_failed(took_s)
-            return
-        self.totals.add(record.request.payload.rows, took_s)
-        for version in answer.variants:
-            histogram = self.variants.get(version)
-            if histogram is None:
-                histogram = self.variants[version] = Histogram()
-            histogram.add(took_s)
-        for failure in answer.left_out:
-            key = (failure.variant, failure.code)
-            self.failures[key] = self.failures.get(key, 0) + 1
+        answer = record.answer
+        key = (record.outcome, () if answer is None else answer.variants)
+        histogram = self.seconds.get(key)
+        if histogram is None:
+            histogram = self.seconds[key] = Histogram()
+        histogram.add(record.took_s)
+        if answer is not None:
+            self.rows += record.request.payload.rows
+            for failure in answer.left_out:
+                failed = (failure.variant, failure.code)
+                self.failures[failed] = self.failures.get(failed, 0) + 1
+
+    def totals(self) -> Counts:
+        """How many requests were answered and how many failed."""
+        counts = Counts(rows=self.rows)
+        for (outcome, _), histogram in self.seconds.items():
+            if outcome in _ANSWERS:
+                counts.answered += histogram.count
+                counts.answered_s += histogram.total_s
+            else:
+                counts.failed += histogram.count
+                counts.failed_s += histogram.total_s
+        return counts
 
 
 class Counting:
@@ -57,14 +69,14 @@ class Counting:
     """
 
     def __init__(self) -> None:
-        self._endpoints: dict[str, EndpointCounts] = {}
+        self._endpoints: dict[str, _EndpointCounts] = {}
         self._responses: dict[tuple[str, str], int] = {}
 
     def record(self, record: Record) -> None:
         """Count a request that reached an endpoint."""
         counts = self._endpoints.get(record.endpoint)
         if counts is None:
-            counts = self._endpoints[record.endpoint] = EndpointCounts()
+            counts = self._endpoints[record.endpoint] = _EndpointCounts()
         counts.add(record)
 
     def add_response(self, protocol: str, status: str) -> None:
@@ -75,7 +87,7 @@ class Counting:
     def counts(self, endpoint: str) -> Counts:
         """How much an endpoint was asked in this process."""
         counts = self._endpoints.get(endpoint)
-        return Counts() if counts is None else counts.totals
+        return Counts() if counts is None else counts.totals()
 
     def keep(self, endpoints: Collection[str]) -> None:
         """Forget all endpoints but these."""
@@ -91,16 +103,20 @@ class Counting:
             yield from _of_endpoint(endpoint, counts)
 
 
-def _of_endpoint(endpoint: str, counts: EndpointCounts) -> Iterator[Sample]:
-    for outcome, number in counts.outcomes.items():
+def _of_endpoint(endpoint: str, counts: _EndpointCounts) -> Iterator[Sample]:
+    outcomes: dict[str, int] = {}
+    variants: dict[str, Histogram] = {}
+    total = Histogram()
+    for (outcome, versions), histogram in counts.seconds.items():
+        outcomes[outcome] = outcomes.get(outcome, 0) + histogram.count
+        total.include(histogram)
+        for version in versions:
+            variants.setdefault(version, Histogram()).include(histogram)
+    for outcome, number in outcomes.items():
         yield Sample(REQUESTS, (endpoint, outcome), number)
-    yield Sample(ROWS, (endpoint,), counts.totals.rows)
-    yield from histogram_samples(REQUEST_SECONDS, (endpoint,), counts.seconds)
-    yield from _of_variants(endpoint, counts.variants)
-    for (version, code), number in counts.failures.items():
-        yield Sample(VARIANT_FAILURES, (endpoint, version, code), number)
-
-
-def _of_variants(endpoint: str, variants: Mapping[str, Histogram]) -> Iterator[Sample]:
+    yield Sample(ROWS, (endpoint,), counts.rows)
+    yield from histogram_samples(REQUEST_SECONDS, (endpoint,), total)
     for version, histogram in variants.items():
         yield from histogram_samples(VARIANT_SECONDS, (endpoint, version), histogram)
+    for (version, code), number in counts.failures.items():
+        yield Sample(VARIANT_FAILURES, (endpoint, version, code), number)

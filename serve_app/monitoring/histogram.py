@@ -22,6 +22,11 @@ class Histogram:
         self.bins[bisect_left(BOUNDS_S, seconds)] += 1
         self.total_s += seconds
 
+    def include(self, other: Histogram) -> None:
+        """Count everything that another one has counted as well."""
+        self.bins = [own + more for own, more in zip(self.bins, other.bins, strict=True)]
+        self.total_s += other.total_s
+
     @property
     def count(self) -> int:
         """How many durations there were."""

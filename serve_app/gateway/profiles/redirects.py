@@ -94,4 +94,4 @@ class Redirects:
             await refused(scope, receive, send)
             return
         there = {"method": method, "path": path, "raw_path": path.encode(), "root_path": ""}
-        await self._triton({**scope, **there, "query_string": b""}, receive, send)
+        await self._triton.answer({**scope, **there, "query_string": b""}, receive, send)
