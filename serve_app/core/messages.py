@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,9 @@ RAW_SCORES: Method = "raw_scores"
 
 RawColumns = Mapping[str, Sequence[Any]]
 """Decoded, unvalidated columns: name to one value per row, `MISSING` where a row has none."""
+
+
+_NOTHING: Mapping[str, str] = {}
 
 
 class _Missing:
@@ -54,8 +57,7 @@ class Payload:
     method: Method = PREDICT
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One prediction request, decoded.
 
     `version` and `label` ask for one variant past the route, by its name or by an alias.
@@ -66,7 +68,7 @@ class Request:
     id: str
     version: str | None = None
     label: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NOTHING
     timeout_s: float | None = None
     caller: Caller = ANONYMOUS
 
@@ -162,8 +164,7 @@ class Warned:
     expected: str
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """Everything that an encoder may say about one answered request.
 
     `cached_rows` is how many of its rows came from a cache, None where there is none. `several`

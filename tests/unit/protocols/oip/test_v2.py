@@ -337,7 +337,7 @@ class TestAnswers:
         plain = response(Prediction(np.array([1])))
         answer = replace(plain.answer, fallback=True, left_out=(Failure("c@1", "not_ready"),))
         warned = Warned(0, "age", "range", "130", "0 to 120")
-        parameters = encoded(replace(plain, answer=answer, warnings=(warned,)))["parameters"]
+        parameters = encoded(plain._replace(answer=answer, warnings=(warned,)))["parameters"]
         assert all(isinstance(value, (str, int, float, bool)) for value in parameters.values())
         assert parameters["fallback"] is True
         assert json.loads(parameters["left_out"]) == [{"variant": "c@1", "code": "not_ready"}]
