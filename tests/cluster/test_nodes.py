@@ -47,7 +47,7 @@ def second(cluster):
         assert "--state" in said
         yield node
     finally:
-        node.run("cluster", "stop", "--state", SECOND)
+        node.run("cluster", "stop", "--state", SECOND, "--hand-over-s", "0")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def third(cluster, second):
     try:
         yield node
     finally:
-        node.run("cluster", "stop", "--state", THIRD)
+        node.run("cluster", "stop", "--state", THIRD, "--hand-over-s", "0")
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,9 @@ def test_a_compiled_model_goes_from_one_replica_to_two_and_back_with_no_failed_r
 
 
 def test_new_targets_restart_nobody_and_fail_no_request(wide, request_bytes):
+    # However busy this machine is, one replica is enough at first.
+    wide.serve_deploy(graph(user_config={"target_busy": 1.0, "target_wait_ms": 60_000}))
+    until(lambda: len(wide.replicas(MODEL)) == 1, timeout_s=60, what="one replica")
     before, gateways = wide.replicas(MODEL), wide.replicas("gateway")
     with Load(wide, [request_bytes], connections=2) as load:
         targets = {"target_busy": 0.01, "target_wait_ms": 5}
