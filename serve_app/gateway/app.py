@@ -95,8 +95,7 @@ def _pages(context: GatewayContext) -> list[BaseRoute]:
         """The versions of an endpoint, as TensorFlow Serving and KServe tell of them."""
 
         def describe(stage: Stage, versions: list[str]) -> dict[str, Any]:
-            version = versions[0] if len(versions) == 1 else None
-            ready = context.predictor.can_answer(stage, version)
+            ready = context.can_answer(request, stage, versions)
             states = tf_serving.status(context.states(stage, versions))
             return {"name": stage.spec.name, "ready": ready, **states}
 

@@ -86,15 +86,18 @@ class GatewayContext:
         alive = [self.predictor.can_answer(stage, version) for version in versions]
         return dict(zip(stage.shortened(versions), alive, strict=True))
 
-    def require_alive(self, stage: Stage, versions: list[str]) -> None:
-        """Return where an endpoint could answer; with one of its versions, where that could.
+    def can_answer(self, request: Request, stage: Stage, versions: list[str]) -> bool:
+        """Whether what a path names could answer: one version, or the endpoint in any way."""
+        return self.predictor.can_answer(stage, _named(request, versions))
+
+    def require_alive(self, request: Request, stage: Stage, versions: list[str]) -> None:
+        """Return where what a path names could answer.
 
         Raises:
             NotReady: nobody is alive who would.
         """
-        version = versions[0] if len(versions) == 1 else None
-        if not self.predictor.can_answer(stage, version):
-            name = stage.spec.name if version is None else version
+        if not self.can_answer(request, stage, versions):
+            name = _named(request, versions) or stage.spec.name
             raise NotReady(f"{name} has no replica that could answer", endpoint=stage.spec.name)
 
     def of_endpoint(self, request: Request, describe: Describe) -> Response:
@@ -108,6 +111,12 @@ class GatewayContext:
             return json(describe(stage, versions))
         except Exception as error:  # noqa: BLE001 - becomes an answer
             return self.refused(request, error)
+
+
+def _named(request: Request, versions: list[str]) -> str | None:
+    """The one version that a path names, by its number or by a label; none where it names none."""
+    params = request.path_params
+    return versions[0] if "version" in params or "label" in params else None
 
 
 def json(body: Any, status: int = 200) -> Response:

@@ -121,11 +121,12 @@ class Pages:
 
     async def model_ready(self, request: Request) -> Response:
         """An endpoint could answer now: it has somebody alive who would."""
-        return self._context.of_endpoint(request, self._ready)
 
-    def _ready(self, stage: Stage, versions: list[str]) -> dict[str, Any]:
-        self._context.require_alive(stage, versions)
-        return {"name": stage.spec.name, "ready": True}
+        def ready(stage: Stage, versions: list[str]) -> dict[str, Any]:
+            self._context.require_alive(request, stage, versions)
+            return {"name": stage.spec.name, "ready": True}
+
+        return self._context.of_endpoint(request, ready)
 
     async def configuration(self, request: Request) -> Response:
         """An endpoint as Triton's configurations describe models."""

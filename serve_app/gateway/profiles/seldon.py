@@ -77,11 +77,12 @@ class _Pages:
 
     async def status(self, request: Request) -> Response:
         """An endpoint could answer now."""
-        return self._context.of_endpoint(request, self._status)
 
-    def _status(self, stage: Stage, versions: list[str]) -> dict[str, str]:
-        self._context.require_alive(stage, versions)
-        return {"name": stage.spec.name}
+        def alive(stage: Stage, versions: list[str]) -> dict[str, str]:
+            self._context.require_alive(request, stage, versions)
+            return {"name": stage.spec.name}
+
+        return self._context.of_endpoint(request, alive)
 
     async def metadata(self, request: Request) -> Response:
         """An endpoint's columns and outputs."""

@@ -1,11 +1,12 @@
 """Who asks whether an endpoint is ready hears whether somebody alive would answer."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from grpc_health.v1 import health, health_pb2
 
-from serve_app.gateway.context import Settings
+from serve_app.gateway.context import GatewayContext, Settings
 from serve_app.gateway.rpc import InferenceService, RpcServer
 from serve_app.protocols.oip.messages import message
 
@@ -45,6 +46,18 @@ def test_a_fallback_that_lives_keeps_an_endpoint_ready(dying):
     assert client.get("/v2/models/both/ready").status_code == 503
     dead.add("other@1")
     assert client.get("/v2/models/risk/ready").status_code == 503
+
+
+def test_a_fallback_answers_for_an_endpoint_of_one_version_but_not_for_that_version():
+    """An endpoint whose only variant is dead could answer all the same."""
+    spec = SimpleNamespace(name="e")
+    asked = []
+    predictor = SimpleNamespace(can_answer=lambda stage, version: asked.append(version) or True)
+    context = GatewayContext(predictor, Settings(10_000, 50))
+    stage = SimpleNamespace(spec=spec)
+    for params in ({"endpoint": "e"}, {"endpoint": "e", "version": "1"}, {"label": "champion"}):
+        assert context.can_answer(SimpleNamespace(path_params=params), stage, ["a@1"])
+    assert asked == [None, "a@1", "a@1"]
 
 
 def test_the_server_is_ready_while_any_endpoint_is_and_alive_in_any_case(dying):
