@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 
 from serve_app.cluster import web
 from serve_app.cluster.node import Cluster
+from serve_app.registry.user import current_user
 
 PREFIX = "/v1/admin"
 
@@ -37,7 +37,7 @@ class AdminClient:
         self, endpoint: str, weights: dict[str, float], reason: str | None
     ) -> dict[str, Any]:
         """Change weights, and say what stands then."""
-        body = {"weights": weights, "by": _user(), "reason": reason or ""}
+        body = {"weights": weights, "by": current_user(), "reason": reason or ""}
         answer: dict[str, Any] = web.put(
             f"{self._base}/endpoints/{quote(endpoint, safe='')}/weights", body
         )
@@ -51,10 +51,3 @@ class AdminClient:
             "events"
         ]
         return events
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

@@ -141,15 +141,11 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, and count the answer by the class of its status."""
         counting = self._counting
-        if scope["type"] == "http" and scope["method"] == "POST":
-            path = _path(scope)
-            for route in () if self._below.find(path) is not None else self._predictions:
-                parameters = route.parameters(path)
-                if parameters is not None and route.counted is not None:
-                    scope["path_params"] = parameters
-                    status = await route.counted(scope, receive, send)
-                    counting.add_response("http", _CLASSES[status // 100])
-                    return
+        route = self._prediction(scope)
+        if route is not None and route.counted is not None:
+            status = await route.counted(scope, receive, send)
+            counting.add_response("http", _CLASSES[status // 100])
+            return
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -160,18 +156,27 @@ class GatewayApp:
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that somebody else counts."""
-        if scope["type"] == "http" and scope["method"] == "POST":
-            path = _path(scope)
-            if self._below.find(path) is not None:
-                await self._below.handle(scope, receive, send)
-                return
-            for route in self._predictions:
-                parameters = route.parameters(path)
-                if parameters is not None:
-                    scope["path_params"] = parameters
-                    await route.endpoint(scope, receive, send)
-                    return
-        await self._pages(scope, receive, send)
+        route = self._prediction(scope)
+        if route is not None:
+            await route.endpoint(scope, receive, send)
+        elif scope["type"] == "http" and self._below.find(_path(scope)) is not None:
+            await self._below.handle(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    def _prediction(self, scope: Scope) -> PredictionRoute | None:
+        """The route of a prediction, with what its path names in the scope; none for all else."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return None
+        path = _path(scope)
+        if self._below.find(path) is not None:
+            return None
+        for route in self._predictions:
+            parameters = route.parameters(path)
+            if parameters is not None:
+                scope["path_params"] = parameters
+                return route
+        return None
 
     async def _other_slash(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a path that differs from a known one by the slash at its end as that one."""

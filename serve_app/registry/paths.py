@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from serve_app.errors import InvalidInput
 from serve_app.registry.manifest import check_path
-
-if TYPE_CHECKING:
-    pass
 
 
 def check_file(path: str) -> None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def current_user() -> str:

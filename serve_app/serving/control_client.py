@@ -8,7 +8,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.core.feedback import Feedback, Outcome
-from serve_app.errors import NotReady, RegistryFailed, ServeError
+from serve_app.errors import NotReady, RegistryFailed
 from serve_app.gateway.admin.actions import Change
 from serve_app.serving.handles import translate
 
@@ -39,13 +39,13 @@ class FeedbackSender:
         Raises:
             NotReady: control is not there, or cannot write; it may be sent again.
         """
+        silence = "control, which keeps feedback, does not answer; send it again"
         try:
-            outcome: Outcome = await _within(self._timeout_s, self._handle, feedback)
-        except TimeoutError:
-            msg = "control, which keeps feedback, does not answer; send it again"
-            raise NotReady(msg) from None
-        except Exception as error:
-            raise _for_clients(translate(error, "control")) from error
+            outcome: Outcome = await _ask(self._handle, self._timeout_s, silence, feedback)
+        except RegistryFailed as error:
+            # What the store says names files of this machine.
+            logger.error("feedback cannot be kept", exc_info=error)
+            raise NotReady("the feedback cannot be kept now; send it again") from error
         return outcome
 
 
@@ -64,12 +64,8 @@ class StatusReader:
         Raises:
             NotReady: control does not answer.
         """
-        try:
-            status: dict[str, Any] = await _within(self._timeout_s, self._handle)
-        except TimeoutError:
-            raise NotReady("control does not answer yet") from None
-        except Exception as error:
-            raise translate(error, "control") from error
+        silence = "control does not answer yet"
+        status: dict[str, Any] = await _ask(self._handle, self._timeout_s, silence)
         return status
 
 
@@ -90,19 +86,21 @@ class WeightSetter:
         Raises:
             ServeError: control refused, in its own words, or does not answer.
         """
-        try:
-            outcome: dict[str, Any] = await _within(
-                self._timeout_s, self._handle, endpoint, weights, change
-            )
-        except TimeoutError:
-            raise NotReady("control does not answer; see serve-app status") from None
-        except Exception as error:
-            raise translate(error, "control") from error
+        silence = "control does not answer; see serve-app status"
+        outcome: dict[str, Any] = await _ask(
+            self._handle, self._timeout_s, silence, endpoint, weights, change
+        )
         return outcome
 
 
-async def _within(timeout_s: float, handle: DeploymentHandle[Any], *arguments: Any) -> Any:
-    """The answer to a call, which is cancelled where it takes longer."""
+async def _ask(
+    handle: DeploymentHandle[Any], timeout_s: float, silence: str, *arguments: Any
+) -> Any:
+    """The answer to a call, which is cancelled where it takes longer; `silence` says so then.
+
+    Raises:
+        ServeError: control refused, in its own words, or does not answer.
+    """
     response = handle.remote(*arguments)
     try:
         # Serve waits for a replica for as long as it takes.
@@ -110,12 +108,6 @@ async def _within(timeout_s: float, handle: DeploymentHandle[Any], *arguments: A
             return await response
     except TimeoutError:
         response.cancel()  # type: ignore[no-untyped-call]
-        raise
-
-
-def _for_clients(error: ServeError) -> ServeError:
-    """The error as strangers may see it: what the store says names files of this machine."""
-    if not isinstance(error, RegistryFailed):
-        return error
-    logger.error("feedback cannot be kept", exc_info=error)
-    return NotReady("the feedback cannot be kept now; send it again")
+        raise NotReady(silence) from None
+    except Exception as error:
+        raise translate(error, "control") from error
