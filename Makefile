@@ -9,6 +9,8 @@ OPTIONS ?=
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
 DEV_STAMP := $(VENV)/.installed-dev
+# A process per core, which takes whole files of tests: what a file sets up is set up once.
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
 # Clients that other people wrote, whose pins exclude ours; the tests call them there.
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
@@ -17,7 +19,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types unit cluster validate wheels fmt bench bench-peers bench-dialects bench-overhead bench-scaling clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster validate wheels fmt bench bench-peers bench-dialects bench-overhead bench-recording bench-scaling clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +52,7 @@ demo: setup ## train, register, start, deploy, predict; leaves it running
 down: ## stop all that `make demo` started
 	@if [ -x $(BIN)/serve-app ]; then $(BIN)/serve-app cluster stop; else echo "nothing was ever started here"; fi
 
-test: setup-dev lint types unit cluster ## everything that must hold
+test: setup-dev lint types docs unit cluster ## everything that must hold
 
 check: test
 
@@ -62,8 +64,11 @@ lint: setup-dev ## style and the layers of the house
 types: setup-dev ## mypy, strict
 	$(BIN)/mypy
 
+docs: setup-dev ## the documentation, in site/; a warning fails, site/index.html opens without a server
+	$(BIN)/zensical build --clean --strict
+
 unit: setup-dev ## tests without a cluster
-	$(BIN)/python -m pytest -m "not cluster"
+	$(BIN)/python -m pytest -m "not cluster" $(PARALLEL)
 
 cluster: setup-dev ## tests on real Ray clusters, which they start and stop
 	$(BIN)/python -m pytest -m cluster
@@ -92,8 +97,11 @@ bench-dialects: setup-dev ## dialects beside each other, and MLServer beside one
 bench-overhead: setup-dev ## processor time per request, beside a bare Ray application
 	$(BIN)/python -m benchmarks.overhead $(OPTIONS)
 
+bench-recording: setup-dev ## throughput with recording and drift beside that without
+	$(BIN)/python -m benchmarks.recording $(OPTIONS)
+
 bench-scaling: setup-dev ## how replicas follow the load (OPTIONS=--quick, "--scenario step")
 	$(BIN)/python -m benchmarks.scaling $(OPTIONS)
 
 clean: down ## remove what the targets built, the registry of examples included
-	rm -rf $(VENV) $(CLIENTS) benchmarks/.envs benchmarks/.work registry state .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) benchmarks/.envs benchmarks/.work registry state site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

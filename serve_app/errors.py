@@ -21,6 +21,7 @@
         ├── ModelFailed        the model raised
         ├── ArtifactRejected   a digest, a sample or a type is not what was registered
         ├── RegistryFailed     the registry cannot be read or written
+        ├── RecordsFailed      the log of predictions cannot be read or written
         └── ConfigError        the configuration cannot be served
 
 An error carries a machine `code` and `details`, never a status: statuses stand in
@@ -47,6 +48,7 @@ __all__ = [
     "NotPermitted",
     "NotReady",
     "Overloaded",
+    "RecordsFailed",
     "RegistryFailed",
     "RowsRefused",
     "ServeError",
@@ -195,6 +197,12 @@ class RegistryFailed(ServerFault):
     """The registry cannot be read or written."""
 
     code = "registry_failed"
+
+
+class RecordsFailed(ServerFault):
+    """The log of predictions cannot be read or written."""
+
+    code = "records_failed"
 
 
 class ConfigError(ServerFault):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from serve_app.cluster import web
 from serve_app.cluster.environment import Ports
-from serve_app.cluster.node import Cluster, Options, Running
+from serve_app.cluster.node import Cluster, NodeOptions, Running
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declare
 from serve_app.core import reference as references
@@ -50,9 +50,9 @@ class Place:
     timeout_s: float = 180.0
 
     @property
-    def options(self) -> Options:
+    def options(self) -> NodeOptions:
         """How a cluster is started where none runs."""
-        return Options(ports=self.ports, home=Path.cwd())
+        return NodeOptions(ports=self.ports, home=Path.cwd())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,15 @@ def check_free(name: str, place: Place) -> None:
 
 
 def serve_version(
-    manifest: Manifest, place: Place, tell: Callable[[str], None] = _silent
+    manifest: Manifest,
+    place: Place,
+    tell: Callable[[str], None] = _silent,
+    *,
+    alias: str | None = None,
 ) -> Served:
     """Serve a registered version under its model's name, and ask it one row.
+
+    With `alias`, which names it now, the endpoint follows that.
 
     Raises:
         ConfigError: it cannot be served like this; says what to do, and nothing was changed.
@@ -153,12 +159,14 @@ def serve_version(
     cluster = Cluster(place.state)
     already = cluster.running()
     settings = _wanted(manifest, already, place)
+    if alias is not None:
+        settings["route"]["model"] = f"{manifest.name}@{alias}"
     _check(manifest, settings, place)
     tell("starting Ray" if already is None else "changing what is deployed")
     running = cluster.start(place.options)
     try:
         _add(running, manifest, settings, place, tell)
-        return _asked(running, manifest, place)
+        return _ask_a_row(running, manifest, place)
     except BaseException:
         if already is None:
             tell("it failed: stopping the cluster again")
@@ -179,8 +187,8 @@ def _wanted(manifest: Manifest, running: Running | None, place: Place) -> dict[s
 
 
 def _settings(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = declaration.endpoints(config).get(name, {})
-    return found
+    settings: Mapping[str, Any] = declaration.endpoints(config).get(name, {})
+    return settings
 
 
 def _check(manifest: Manifest, settings: Mapping[str, Any], place: Place) -> None:
@@ -188,7 +196,7 @@ def _check(manifest: Manifest, settings: Mapping[str, Any], place: Place) -> Non
     store = Registry(place.registry)
     changes.check_consent(store, settings, allow_pickle=place.allow_pickle)
     wanted = ControlSettings.model_validate({"endpoints": {manifest.name: settings}})
-    problems = declare(wanted, store.manifest).problems
+    problems = declare(wanted, store.manifest, store.resolve).problems
     if problems:
         listed = "; ".join(problem.message for problem in problems)
         msg = f"{manifest.reference} cannot be served like this: {listed}"
@@ -215,7 +223,7 @@ def _add(
         )
 
 
-def _asked(running: Running, manifest: Manifest, place: Place) -> Served:
+def _ask_a_row(running: Running, manifest: Manifest, place: Place) -> Served:
     """Ask what the endpoint's documentation gives as its example: a row of the stored sample."""
     path = f"/v1/models/{manifest.name}:predict"
     url = f"{running.http_url}{path}"

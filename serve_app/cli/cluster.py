@@ -52,16 +52,20 @@ def _node_options(command: Command) -> Command:
 @cluster.command()
 @_node_options
 @ports.dashboard
+@ports.prometheus
 @click.option(
     "--autoscaling-config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A cluster description of Ray's, from which Ray starts and ends the other nodes.",
 )
+@output.as_json
 def start(
     state: str,
     http_port: int,
     dashboard_port: int,
     internal_ports: int | None,
+    prometheus_port: int,
+    as_json: bool,
     **node: Any,
 ) -> None:
     """Start the cluster, in the mode that is fast, or say where it runs already.
@@ -71,16 +75,34 @@ def start(
     also names AIP_HEALTH_ROUTE and AIP_PREDICT_ROUTE), on all addresses.
     """
     from serve_app.cluster.environment import Ports
-    from serve_app.cluster.node import Cluster, Options
+    from serve_app.cluster.node import Cluster, NodeOptions
 
-    chosen = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
+    chosen = Ports(
+        http=http_port,
+        dashboard=dashboard_port,
+        first=internal_ports,
+        prometheus=prometheus_port,
+    )
     with output.progress().status("starting Ray …"):
-        running = Cluster(Path(state)).start(Options(ports=chosen, home=Path.cwd(), **node))
+        running = Cluster(Path(state)).start(NodeOptions(ports=chosen, home=Path.cwd(), **node))
+    if as_json:
+        output.print_json(_places(running))
+        return
     click.echo(f"Ray dashboard  {running.dashboard_url}")
     click.echo(f"HTTP           {running.http_url}   (answers once a config is deployed)")
     for name, what in _notes(running, os.environ):
         click.echo(f"{name:15}{what}")
     click.echo("next           serve-app serve NAME PATH …, or serve-app deploy configs/local.yaml")
+
+
+def _places(running: Running) -> dict[str, str]:
+    """Where a cluster is reached."""
+    return {
+        "http": running.http_url,
+        "dashboard": running.dashboard_url,
+        "admin": running.admin_url,
+        "address": running.address,
+    }
 
 
 def _notes(running: Running, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -91,14 +113,22 @@ def _notes(running: Running, environment: Mapping[str, str]) -> Iterator[tuple[s
         yield "serve deploy", f"needs {output.serve_address(running.dashboard_url)}"
     excepted = [environment.get(name, "") for name in ("no_proxy", "NO_PROXY")]
     proxied = any(environment.get(name) for name in PROXIES)
-    if proxied and not any("127.0.0.1" in said or said == "*" for said in excepted):
+    if proxied and not any("127.0.0.1" in host or host == "*" for host in excepted):
         yield "curl", "needs export no_proxy=127.0.0.1,localhost, since http_proxy is set"
 
 
 @cluster.command()
 @click.argument("address")
 @_node_options
-def join(address: str, state: str, http_port: int, internal_ports: int | None, **node: Any) -> None:
+@output.as_json
+def join(
+    address: str,
+    state: str,
+    http_port: int,
+    internal_ports: int | None,
+    as_json: bool,
+    **node: Any,
+) -> None:
     """Add this machine to the cluster at ADDRESS, host:port of the head's Ray.
 
     \b
@@ -107,11 +137,14 @@ def join(address: str, state: str, http_port: int, internal_ports: int | None, *
     All of them need the same Python environment and see the same registry.
     """  # noqa: D301 - click looks for the character
     from serve_app.cluster.environment import Ports
-    from serve_app.cluster.node import Cluster, Options
+    from serve_app.cluster.node import Cluster, NodeOptions
 
     chosen = Ports(http=http_port, first=internal_ports)
     with output.progress().status("starting Ray …"):
-        Cluster(Path(state)).join(address, Options(ports=chosen, home=Path.cwd(), **node))
+        Cluster(Path(state)).join(address, NodeOptions(ports=chosen, home=Path.cwd(), **node))
+    if as_json:
+        output.print_json({"joined": address})
+        return
     click.echo(
         f"this machine belongs to the cluster at {address}; serve-app cluster stop ends that"
     )
@@ -127,7 +160,8 @@ def join(address: str, state: str, http_port: int, internal_ports: int | None, *
     help="How long other nodes may take to take over what runs on a node that joined; 0 for not "
     "at all.",
 )
-def stop(state: str, hand_over_s: float) -> None:
+@output.as_json
+def stop(state: str, hand_over_s: float, as_json: bool) -> None:
     """Stop every process of the cluster, HAProxy included, and nothing that it did not start.
 
     A node that joined a cluster hands its replicas over to other nodes first, so that no request
@@ -139,10 +173,13 @@ def stop(state: str, hand_over_s: float) -> None:
     chosen = Cluster(Path(state))
     with output.progress().status("stopping …") as status:
         if hand_over_s:
-            left = chosen.hand_over(Patience(hand_over_s, lambda what: status.update(f"{what} …")))
+            left = chosen.hand_over(Patience(hand_over_s, output.tell(status)))
             if left is not None:
                 output.warn(f"this node ends without handing everything over: {left}")
         count = chosen.stop()
+    if as_json:
+        output.print_json({"stopped": count})
+        return
     click.echo(f"stopped {count} processes" if count else "nothing was running")
 
 

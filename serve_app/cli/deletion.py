@@ -7,38 +7,62 @@ import sys
 import click
 
 from serve_app.cli import output
+from serve_app.cli.admin import Place, option_server, reads_registry_itself
 from serve_app.cli.completion import complete_version
-from serve_app.errors import Conflict
 from serve_app.registry.store import Registry
 
 
 @click.command()
 @click.argument("reference", metavar="MODEL[@VERSION|@ALIAS]", shell_complete=complete_version)
 @click.option("--yes", "-y", is_flag=True, help="Delete a whole model without asking.")
+@click.option("--reason", help="Why, for those who look at `serve-app events` of --server later.")
+@option_server
 @output.option_state
 @output.option_registry
 @output.as_json
-def delete(reference: str, yes: bool, state: str, registry: str, as_json: bool) -> None:
+def delete(
+    reference: str,
+    yes: bool,
+    reason: str | None,
+    server: str | None,
+    state: str,
+    registry: str,
+    as_json: bool,
+) -> None:
     """Delete a version, or a model with all of its versions.
 
-    Refused while an alias names it, or the running cluster of --state serves it: as a variant,
-    a fallback, a preprocessing step or an application. Numbers are never used again.
+    Refused while an alias names it, or the running cluster of --state or --server serves it: as a
+    variant, a fallback, a preprocessing step or an application. Numbers are never used again.
+    Without --server, from --registry.
     """
-    store = Registry(registry)
-    name, chosen = _chosen(store, reference)
-    _check_unserved(state, registry, [f"{name}@{version}" for version in chosen])
-    if "@" not in reference:
-        if not yes:
-            _confirm(name, chosen)
-        deleted = store.delete_model(name)
+    if server and not reads_registry_itself():
+        client = Place(server, state).client()
+        if "@" not in reference and not yes:
+            _confirm(reference, client.versions(reference))
+        deleted = client.delete(reference, reason)
     else:
-        store.delete(name, chosen[0])
-        deleted = chosen
+        deleted = _of_files(reference, state, registry, yes=yes)
     if as_json:
-        output.print_json({"deleted": [f"{name}@{version}" for version in deleted]})
+        output.print_json({"deleted": deleted})
         return
     for version in deleted:
-        click.echo(f"deleted {name}@{version}")
+        click.echo(f"deleted {version}")
+
+
+def _of_files(reference: str, state: str, registry: str, *, yes: bool) -> list[str]:
+    # Reading of a cluster takes a moment to import.
+    from serve_app.cli.served import holders
+    from serve_app.serving.holders import check_unneeded
+
+    store = Registry(registry)
+    name, chosen = _chosen(store, reference)
+    check_unneeded([f"{name}@{version}" for version in chosen], holders(state, registry))
+    if "@" in reference:
+        store.delete(name, chosen[0])
+        return [f"{name}@{chosen[0]}"]
+    if not yes:
+        _confirm(name, chosen)
+    return [f"{name}@{version}" for version in store.delete_model(name)]
 
 
 def _chosen(store: Registry, reference: str) -> tuple[str, list[int]]:
@@ -47,20 +71,6 @@ def _chosen(store: Registry, reference: str) -> tuple[str, list[int]]:
         return name, [version]
     store.aliases(reference)  # which refuses a name that no model has
     return reference, store.versions(reference)
-
-
-def _check_unserved(state: str, registry: str, versions: list[str]) -> None:
-    # Reading of a cluster takes a moment to import.
-    from serve_app.cli.served import holders
-
-    needed = holders(state, registry)
-    for version in versions:
-        if version in needed:
-            msg = (
-                f"{version} is not deleted, since the running cluster needs it: "
-                f"{', '.join(needed[version])}; take it out of what is deployed first"
-            )
-            raise Conflict(msg, version=version)
 
 
 def _confirm(name: str, versions: list[int]) -> None:

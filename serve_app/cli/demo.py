@@ -19,7 +19,7 @@ from serve_app.cli.predict import prediction_rows
 from serve_app.cli.validate import require_valid
 from serve_app.cluster import web
 from serve_app.cluster.environment import Ports
-from serve_app.cluster.node import Cluster, Options, Running
+from serve_app.cluster.node import Cluster, NodeOptions, Running
 from serve_app.registry.store import Registry
 
 if TYPE_CHECKING:
@@ -27,12 +27,21 @@ if TYPE_CHECKING:
 
 READY_TIMEOUT_S = 150.0
 ROWS = 8
+_CHOSEN = list(range(0, 160, 160 // ROWS))
 
 
 @click.command()
 @output.option_state
 @ports.of_the_head
-def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | None) -> None:
+@output.as_json
+def demo(
+    state: str,
+    http_port: int,
+    dashboard_port: int,
+    internal_ports: int | None,
+    prometheus_port: int,
+    as_json: bool,
+) -> None:
     """Train, register, start, deploy and predict; leave it running.
 
     Run twice, it goes on from where it is. `serve-app cluster stop` ends it.
@@ -42,9 +51,14 @@ def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | 
     cluster = Cluster(Path(state))
     already = cluster.running()
     _step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
-    chosen = Ports(http=http_port, dashboard=dashboard_port, first=internal_ports)
+    chosen = Ports(
+        http=http_port,
+        dashboard=dashboard_port,
+        first=internal_ports,
+        prometheus=prometheus_port,
+    )
     with output.progress().status("starting Ray …"):
-        running = cluster.start(Options(ports=chosen, home=Path.cwd()))
+        running = cluster.start(NodeOptions(ports=chosen, home=Path.cwd()))
     try:
         _deploy(config_for(running.http_port, Path(state)), running)
     except BaseException:
@@ -52,7 +66,27 @@ def demo(state: str, http_port: int, dashboard_port: int, internal_ports: int | 
             _step("something failed: stopping the cluster again")
             cluster.stop()
         raise
-    _show(running)
+    if as_json:
+        _print_json(running)
+    else:
+        _show(running)
+
+
+def _print_json(running: Running) -> None:
+    """Where it runs, and what it answers to a few rows."""
+    answers = {name: _ask(running, name, rows) for name, rows in _examples().items()}
+    places = {"http": running.http_url, "dashboard": running.dashboard_url}
+    output.print_json({**places, "answers": answers})
+
+
+def _examples() -> dict[str, list[dict[str, Any]]]:
+    """A few rows for each endpoint."""
+    from serve_app.examples.datasets import breast_cancer, diabetes
+
+    return {
+        "diagnosis": _rows(breast_cancer().frame, _CHOSEN),
+        "progression": _rows(diabetes().frame, _CHOSEN[:3]),
+    }
 
 
 def _deploy(config: Path, running: Running) -> None:
@@ -80,35 +114,30 @@ def config_for(http_port: int, state: Path) -> Path:
 def _packaged(name: str) -> str:
     """A config as it was installed: in a wheel inside the package, in a checkout beside it."""
     package = resources.files("serve_app")
-    found = package / "configs" / name
-    return (found if found.is_file() else package / ".." / "configs" / name).read_text()
+    path = package / "configs" / name
+    return (path if path.is_file() else package / ".." / "configs" / name).read_text()
 
 
 def _show(running: Running) -> None:
     from serve_app.examples.datasets import breast_cancer, diabetes
 
     patients, progress = breast_cancer(), diabetes()
-    chosen = list(range(0, 160, 160 // ROWS))
-    rows = _rows(patients.frame, chosen)
-    answer = _ask(running, "diagnosis", rows)
-    truth = [str(label) for label in patients.named_target[chosen]]
+    rows = _examples()
+    answer = _ask(running, "diagnosis", rows["diagnosis"])
+    truth = [str(label) for label in patients.named_target[_CHOSEN]]
     output.print_table(
         f"diagnosis, answered by {', '.join(answer['variants'])}",
         ["row", "prediction", *[f"p({label})" for label in answer["classes"]], "truth"],
         [[*row, label] for row, label in zip(prediction_rows(answer), truth, strict=True)],
     )
-    few = chosen[:3]
-    rows = _rows(progress.frame, few)
-    answer = _ask(running, "progression", rows)
+    answer = _ask(running, "progression", rows["progression"])
+    values = progress.target[_CHOSEN[:3]]
     output.print_table(
         f"progression, answered by {', '.join(answer['variants'])}",
         ["row", "prediction", "truth"],
-        [
-            [*row, f"{value:g}"]
-            for row, value in zip(prediction_rows(answer), progress.target[few], strict=True)
-        ],
+        [[*row, f"{value:g}"] for row, value in zip(prediction_rows(answer), values, strict=True)],
     )
-    _what_next(running, _rows(patients.frame, [0])[0])
+    _what_next(running, rows["diagnosis"][0])
 
 
 def _rows(frame: pd.DataFrame, chosen: list[int]) -> list[dict[str, Any]]:

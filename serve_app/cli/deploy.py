@@ -36,7 +36,8 @@ MIN_QUEUE_S = 10.0
 @click.option(
     "--timeout-s", "--timeout", default=180.0, show_default=True, help="How long to wait."
 )
-def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
+@output.as_json
+def deploy(file: str, state: str, wait: bool, timeout_s: float, as_json: bool) -> None:
     """Check a config FILE, hand it to `serve deploy`, and wait until it is in effect.
 
     Then the next request is answered as the file says, whichever gateway it reaches. What is not
@@ -44,14 +45,21 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float) -> None:
     other, and one that another came after says so.
     """
     running = Cluster(Path(state)).require()
-    require_valid(Path(file), running)
+    report = require_valid(Path(file), running)
     with deploy_turn(running, Path(file), timeout_s=timeout_s):
         with output.progress().status("serve deploy …"):
             serve_deploy(Path(file), running)
         if wait:
             wait_visibly(running, Path(file), timeout_s=timeout_s)
+    if as_json:
+        output.print_json(
+            {"file": file, "in_effect": wait, "documentation": f"{running.http_url}/docs"}
+        )
+        return
     state_words = "deployed" if wait else "handed to Serve (serve-app status tells how far it is):"
     click.echo(f"{state_words} {file}; documentation: {running.http_url}/docs")
+    for one in report.follows:
+        click.echo(f"follows {one}")
 
 
 def deploy_turn(running: Running, file: Path, *, timeout_s: float) -> AbstractContextManager[None]:
@@ -73,7 +81,7 @@ def wait_visibly(running: Running, file: Path, *, timeout_s: float) -> None:
     """
     declared = yaml.safe_load(file.read_text())
     with output.progress().status("waiting …") as status:
-        wait_until_ready(running, declared, timeout_s=timeout_s, tell=status.update)
+        wait_until_ready(running, declared, timeout_s=timeout_s, tell=output.tell(status))
 
 
 def _warn_of_ends(running: Running, file: Path) -> None:
@@ -116,9 +124,9 @@ def refuse_fixed(file: Path, running: Running) -> None:
 
     declared = yaml.safe_load(file.read_text())
     standing = running.dashboard.serve_details()
-    found = differences(declared, standing, running.http_port)
-    if found:
-        listed = "\n".join(f"  {one}" for one in found)
+    problems = differences(declared, standing, running.http_port)
+    if problems:
+        listed = "\n".join(f"  {one}" for one in problems)
         port = (declared.get("http_options") or {}).get("port", 8000)
         msg = (
             f"{file} is not deployed, since a cluster that runs cannot take this:\n{listed}\n"

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from serve_app.cli import output
-from serve_app.cli.admin import AdminClient, option_server
+from serve_app.cli.admin import AdminClient, Place, option_server
 from serve_app.cli.completion import complete_endpoint
-from serve_app.cli.status import endpoint_rows
+from serve_app.cli.endpoint_tables import (
+    COLUMN_HEADS,
+    ENDPOINT_HEADS,
+    column_rows,
+    endpoint_rows,
+)
 from serve_app.cluster import web
-from serve_app.cluster.node import Cluster
 from serve_app.errors import NotFound
+
+_WITHIN = click.option(
+    "--timeout-s", "--timeout", default=180.0, show_default=True, help="How long to wait."
+)
+_REASON = click.option("--reason", help="Why, for those who look at `serve-app events` later.")
 
 
 @click.group()
@@ -22,63 +31,53 @@ def endpoints() -> None:
 
 
 @endpoints.command("list")
+@option_server
 @output.option_state
 @output.as_json
-def list_(state: str, as_json: bool) -> None:
+def list_(server: str | None, state: str, as_json: bool) -> None:
     """List the endpoints with their variants and weights as they are now."""
-    standing = web.get(f"{Cluster(Path(state)).require().http_url}/v1/endpoints")
+    standing = _standing(Place(server, state))
     if as_json:
         output.print_json(standing)
         return
     output.print_table(
         f"Endpoints (snapshot {standing['snapshot']})",
-        ["endpoint", "route", "variant", "weight", "preprocess", "fallback"],
+        ENDPOINT_HEADS,
         endpoint_rows(standing["endpoints"]),
     )
 
 
 @endpoints.command()
 @click.argument("name", shell_complete=complete_endpoint)
+@option_server
 @output.option_state
 @output.as_json
-def show(name: str, state: str, as_json: bool) -> None:
+def show(name: str, server: str | None, state: str, as_json: bool) -> None:
     """Show one endpoint: its route, variants and columns."""
-    standing = web.get(f"{Cluster(Path(state)).require().http_url}/v1/endpoints")
-    found = next((e for e in standing["endpoints"] if e["name"] == name), None)
-    if found is None:
+    standing = _standing(Place(server, state))
+    endpoint = next((e for e in standing["endpoints"] if e["name"] == name), None)
+    if endpoint is None:
         known = ", ".join(e["name"] for e in standing["endpoints"]) or "none"
         msg = f"there is no endpoint {name!r}; endpoints: {known}"
         raise NotFound(msg)
     if as_json:
-        output.print_json(found)
+        output.print_json(endpoint)
         return
-    output.print_table(
-        f"Endpoint {name}",
-        ["endpoint", "route", "variant", "weight", "preprocess", "fallback"],
-        endpoint_rows([found]),
-    )
-    output.print_table("Columns", COLUMN_HEADS, column_rows(found["signature"]["inputs"]))
-    result = found["signature"]["output"]
+    output.print_table(f"Endpoint {name}", ENDPOINT_HEADS, endpoint_rows([endpoint]))
+    output.print_table("Columns", COLUMN_HEADS, column_rows(endpoint["signature"]["inputs"]))
+    result = endpoint["signature"]["output"]
     named = result["labels"] or [target["name"] for target in result.get("targets", [])]
     click.echo(f"answers {result['kind']}" + (f": {', '.join(map(str, named))}" if named else ""))
 
 
-COLUMN_HEADS = ["column", "dtype", "null", "minimum", "maximum", "categories"]
-
-
-def column_rows(columns: list[dict[str, Any]]) -> list[list[Any]]:
-    """One row per column of a signature."""
-    return [
-        [
-            column["name"],
-            column["dtype"],
-            "yes" if column["nullable"] else "no",
-            column.get("minimum"),
-            column.get("maximum"),
-            ", ".join(map(str, column.get("categories", [])))[:60],
-        ]
-        for column in columns
-    ]
+def _standing(place: Place) -> dict[str, Any]:
+    """The endpoints as they are now; a cluster of before the admin API tells them as well."""
+    return place.ask(
+        AdminClient.endpoints,
+        lambda: dict(
+            web.get(f"{place.running().http_url}/v1/endpoints", keys=("snapshot", "endpoints"))
+        ),
+    )
 
 
 @endpoints.command()
@@ -87,7 +86,7 @@ def column_rows(columns: list[dict[str, Any]]) -> list[list[Any]]:
     "--model",
     required=True,
     metavar="MODEL[@VERSION|@ALIAS]",
-    help="The version that answers; the newest when none is named.",
+    help="The version that answers; the newest when none is named. An alias is followed.",
 )
 @click.option(
     "--placement",
@@ -109,55 +108,121 @@ def column_rows(columns: list[dict[str, Any]]) -> list[list[Any]]:
 )
 @click.option("--allow-pickle", is_flag=True, help="Load pickles, in replicas: they can run code.")
 @click.option("--replace", is_flag=True, help="Take the place of an endpoint of this name.")
-@click.option(
-    "--timeout-s", "--timeout", default=180.0, show_default=True, help="How long to wait."
-)
+@_REASON
+@_WITHIN
+@option_server
 @output.option_state
-def add(name: str, state: str, timeout_s: float, **given: Any) -> None:
+@output.as_json
+def add(
+    name: str,
+    server: str | None,
+    state: str,
+    timeout_s: float,
+    reason: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Let an endpoint NAME answer with a registered version, from now on.
 
     Everything else goes on meanwhile. The next `serve-app deploy` of a file supersedes it;
-    `serve-app init --running` writes it down.
+    `serve-app init --running` writes it down. What was begun goes on when this is interrupted.
     """
-    from serve_app.cli.endpoint_settings import Wanted, added
+    place, replace = Place(server, state), given.pop("replace")
+    settings = {"timeout_s": given.pop("answer_within_s"), **given}
 
-    running = Cluster(Path(state)).require()
-    with output.progress().status("…") as status:
-        version = added(running, name, Wanted(**given), _waiting(status, timeout_s))
-    click.echo(f"{name} is answered by {version}: {running.http_url}/v1/models/{name}:predict")
+    def begin(client: AdminClient) -> dict[str, Any]:
+        wanted = {key: one for key, one in settings.items() if one not in {None, False}}
+        body = {**wanted, "within_s": timeout_s}
+        return client.change_endpoint(name, body, replace=replace, reason=reason)
+
+    def by_dashboard(wait: Any) -> str:
+        from serve_app.gateway.admin.actions import NewEndpoint
+        from serve_app.serving.deploying import additions, changes
+
+        running = place.running()
+        with changes.alone(running, f"endpoints add {name}", wait):
+            return additions.added(running, name, NewEndpoint(**settings, replace=replace), wait)
+
+    version = _changed(place, timeout_s, begin, by_dashboard)
+    path = f"/v1/models/{name}:predict"
+    url = path if server else f"{place.running().http_url}{path}"
+    if as_json:
+        output.print_json({"endpoint": name, "version": version, "url": url})
+        return
+    click.echo(f"{name} is answered by {version}: {url}")
 
 
 @endpoints.command()
 @click.argument("name", shell_complete=complete_endpoint)
-@click.option(
-    "--timeout-s", "--timeout", default=180.0, show_default=True, help="How long to wait."
-)
+@_REASON
+@_WITHIN
+@option_server
 @output.option_state
-def remove(name: str, state: str, timeout_s: float) -> None:
+@output.as_json
+def remove(
+    name: str,
+    server: str | None,
+    state: str,
+    timeout_s: float,
+    reason: str | None,
+    as_json: bool,
+) -> None:
     """Let an endpoint NAME answer no more, and end the applications that only it needs.
 
-    Everything else goes on meanwhile. The next `serve-app deploy` of a file supersedes it.
+    Everything else goes on meanwhile. The next `serve-app deploy` of a file supersedes it. What
+    was begun goes on when this is interrupted.
     """
-    from serve_app.serving.deploying import changes
+    place = Place(server, state)
 
-    running = Cluster(Path(state)).require()
-    with output.progress().status("…") as status:
-        wait = _waiting(status, timeout_s)
+    def by_dashboard(wait: Any) -> str:
+        from serve_app.serving.deploying import changes
+
+        running = place.running()
         with changes.alone(running, f"endpoints remove {name}", wait):
             changes.remove_endpoint(running, name, wait=wait)
+        return ""
+
+    _changed(
+        place,
+        timeout_s,
+        lambda client: client.remove_endpoint(name, timeout_s, reason),
+        by_dashboard,
+    )
+    if as_json:
+        output.print_json({"removed": name})
+        return
     click.echo(f"{name} answers no more")
 
 
-def _waiting(status: Any, timeout_s: float) -> Any:
-    from serve_app.serving.deploying.changes import Wait
+def _changed(
+    place: Place,
+    within_s: float,
+    begin: Callable[[AdminClient], dict[str, Any]],
+    by_dashboard: Callable[[Any], str],
+) -> str:
+    """Make a change by the admin API, or by Ray's dashboard where no gateway runs yet.
 
-    return Wait(timeout_s, lambda what: status.update(f"{what} …"))
+    Gives the version that answers then, where there is one.
+    """
+    with output.progress().status("…") as status:
+        tell = output.tell(status)
+
+        def by_server(client: AdminClient) -> Callable[[], str]:
+            change = begin(client)
+            return lambda: str(client.wait_for(change, within_s, tell)["version"] or "")
+
+        def without_server() -> Callable[[], str]:
+            from serve_app.serving.deploying.changes import Wait
+
+            return lambda: by_dashboard(Wait(within_s, tell))
+
+        return place.ask(by_server, without_server)()
 
 
 @endpoints.command("set-weights")
 @click.argument("name", shell_complete=complete_endpoint)
 @click.argument("weights", nargs=-1, required=True, metavar="VERSION=WEIGHT...")
-@click.option("--reason", help="Why, for those who look at `serve-app events` later.")
+@_REASON
 @option_server
 @output.option_state
 @output.as_json
@@ -174,7 +239,7 @@ def set_weights(
     Variants that are not named keep theirs. In effect everywhere when this returns.
     """
     wanted = dict(_weight(text) for text in weights)
-    client = AdminClient(server, state)
+    client = Place(server, state).client()
     with output.progress().status("asking control …"):
         answer = client.set_weights(name, wanted, reason)
     if as_json:

@@ -38,12 +38,12 @@ def train(store: Registry, examples: tuple[str, ...]) -> list[Manifest]:
         from serve_app.engine.registration.register import register
         from serve_app.examples.trained import EXAMPLES
 
-        found: list[Manifest] = []
+        manifests: list[Manifest] = []
         for example in examples:
             for name, make in EXAMPLES[example].items():
                 known = store.versions(name)
                 if known:
-                    found.append(store.manifest(name, known[0]))
+                    manifests.append(store.manifest(name, known[0]))
                     continue
                 status.update(f"{name}: training, cross-validating against a baseline …")
                 manifest = register(store, make())
@@ -51,8 +51,8 @@ def train(store: Registry, examples: tuple[str, ...]) -> list[Manifest]:
                     manifest.name, "champion", manifest.version, by=current_user(),
                     reason="first version of the example",
                 )  # fmt: skip
-                found.append(manifest)
-    return found
+                manifests.append(manifest)
+    return manifests
 
 
 def _row(manifest: Manifest) -> list[object]:

@@ -32,6 +32,7 @@ DEFAULT_FILE = "configs/mine.yaml"
 @click.option("--http-port", type=int, help="Where clients send requests.  [default: as it runs]")
 @output.option_registry
 @output.option_state
+@output.as_json
 def init(
     file: str,
     placement: str,
@@ -41,6 +42,7 @@ def init(
     http_port: int | None,
     registry: str,
     state: str,
+    as_json: bool,
 ) -> None:
     """Write a config FILE with an endpoint for each registered model.
 
@@ -68,6 +70,9 @@ def init(
         text, names = _registered_config(Registry(registry), places, port, placement, allow_pickle)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+    if as_json:
+        output.print_json({"file": file, "endpoints": names})
+        return
     click.echo(f"wrote {path} with the endpoints {', '.join(names)}")
     click.echo(f"next  serve-app deploy {path}")
 

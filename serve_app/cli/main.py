@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from serve_app import __version__
 from serve_app.cli.terminal import color
+from serve_app.core.places import standing_at
 from serve_app.errors import InvalidInput, ServeError
 
 LONGEST = 400
@@ -26,10 +26,19 @@ COMMANDS = {
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
     "endpoints": ("serve_app.cli.endpoints:endpoints", "See, add, remove and weigh endpoints."),
     "events": ("serve_app.cli.events:events", "See what was changed, by whom, and why."),
-    "feedback": ("serve_app.cli.feedback:feedback", "See what clients said of predictions."),
+    "export": ("serve_app.cli.export:export", "Make files of versions for devices without Ray."),
+    "feedback": (
+        "serve_app.cli.feedback:feedback",
+        "See or import what was true.",
+    ),
     "init": ("serve_app.cli.init:init", "Write a config for what is registered."),
     "models": ("serve_app.cli.models:models", "See registered models and move aliases."),
+    "monitor": (
+        "serve_app.cli.monitor:monitor",
+        "Show drift, quality and alerts, start Prometheus.",
+    ),
     "predict": ("serve_app.cli.predict:predict", "Ask an endpoint about rows of a file."),
+    "records": ("serve_app.cli.records:records", "Query the log of predictions, and replay it."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),
     "serve": ("serve_app.cli.serve:serve", "Serve one model, from its file to an answer."),
     "status": ("serve_app.cli.status:status", "See applications, replicas and endpoints."),
@@ -47,11 +56,10 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import one command."""
-        found = COMMANDS.get(cmd_name)
-        if found is None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
             return None
-        module, _, name = found[0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
+        command: click.Command = standing_at(entry[0])
         return command
 
     def resolve_command(
@@ -159,10 +167,10 @@ def _explain(error: Exception, given: list[str]) -> None:
 def _words(error: Exception, given: list[str]) -> str:
     if isinstance(error, ServeError):
         return error.message
-    said = " ".join(str(error).split()) or type(error).__name__
+    message = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, OSError) and error.strerror is not None:
         where = f"{error.filename}: " if error.filename is not None else ""
         return f"{where}{error.strerror}"
-    shown = said if len(said) <= LONGEST else f"{said[:LONGEST]} …"
+    shown = message if len(message) <= LONGEST else f"{message[:LONGEST]} …"
     doing = " ".join(["serve-app", *given[:2]])
     return f"{doing}: {type(error).__name__}: {shown}; run it with --debug to see where"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from serve_app.cli import output
+from serve_app.cli.admin import AdminClient, Place, ask_of_models, option_server
 from serve_app.cli.completion import complete_version
 from serve_app.cli.deletion import delete
-from serve_app.cli.endpoints import COLUMN_HEADS, column_rows
-from serve_app.cli.xgboost_options import told
+from serve_app.cli.endpoint_tables import COLUMN_HEADS, column_rows
+from serve_app.cli.xgboost_options import settings
 from serve_app.core.reference import model_of
 from serve_app.core.signature import Output, Signature
 from serve_app.registry.aliases import AliasMove
-from serve_app.registry.manifest import Compiled
+from serve_app.registry.listed import listed, moves
+from serve_app.registry.manifest import Compiled, Manifest, Profiled
 from serve_app.registry.named import named
 from serve_app.registry.store import Registry
 from serve_app.registry.user import current_user
@@ -30,17 +33,20 @@ models.add_command(delete)
 
 
 @models.command("list")
+@option_server
+@output.option_state
 @output.option_registry
 @output.as_json
-def list_(registry: str, as_json: bool) -> None:
+def list_(server: str | None, state: str, registry: str, as_json: bool) -> None:
     """List every model with its versions and aliases."""
-    store = Registry(registry)
-    rows = [_line(store, name) for name in store.models()]
+    rows = ask_of_models(
+        Place(server, state), AdminClient.models, lambda: listed(Registry(registry))
+    )
     if as_json:
         output.print_json(rows)
         return
     if not rows:
-        click.echo(f"{registry} is empty; try: serve-app train-examples")
+        click.echo(f"{server or registry} is empty; try: serve-app train-examples")
         return
     output.print_table(
         "Models",
@@ -60,36 +66,30 @@ def list_(registry: str, as_json: bool) -> None:
     )
 
 
-def _line(store: Registry, name: str) -> dict[str, Any]:
-    """A model in JSON's types; a metric that could not be computed is null."""
-    versions = store.versions(name)
-    newest = store.manifest(name, versions[-1])
-    metrics = newest.metrics.model_dump(mode="json")["held_out"] if newest.metrics else {}
-    return {
-        "model": name,
-        "versions": versions,
-        "newest": versions[-1],
-        "flavour": newest.flavour,
-        "gives": newest.signature.output.kind,
-        "metrics": metrics,
-        "aliases": store.aliases(name),
-    }
-
-
 @models.command()
 @click.argument("reference", metavar="MODEL[@VERSION|@ALIAS]", shell_complete=complete_version)
+@option_server
+@output.option_state
 @output.option_registry
 @output.as_json
-def show(reference: str, registry: str, as_json: bool) -> None:
+def show(reference: str, server: str | None, state: str, registry: str, as_json: bool) -> None:
     """Show one version's manifest; the newest when none is named."""
-    store = Registry(registry)
-    name, version = named(store, reference)
-    manifest = store.manifest(name, version)
+
+    def of_files() -> dict[str, Any]:
+        store = Registry(registry)
+        body: dict[str, Any] = store.manifest(*named(store, reference)).model_dump(mode="json")
+        return body
+
+    body = ask_of_models(Place(server, state), lambda client: client.version(reference), of_files)
     if as_json:
-        output.print_json(manifest.model_dump(mode="json"))
+        output.print_json(body)
         return
+    _show(Manifest.decode(json.dumps(body).encode()))
+
+
+def _show(manifest: Manifest) -> None:
     shown: list[tuple[str, Any]] = [
-        ("version", f"{name}@{version}"),
+        ("version", manifest.reference),
         ("flavour", f"{manifest.flavour} ({manifest.format})"),
         ("gives", _gives(manifest.signature.output)),
         ("libraries", ", ".join(f"{k} {v}" for k, v in manifest.libraries.items())),
@@ -100,11 +100,13 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         ("git commit", manifest.git_commit),
         ("files", ", ".join(f"{f.path} ({f.size_bytes} bytes)" for f in manifest.files)),
     ]
-    shown += told(manifest)
+    shown += settings(manifest)
     if manifest.compiled is not None:
         shown.append(
             ("computed by", compiled_line(manifest.compiled, len(manifest.signature.inputs)))
         )
+    if manifest.profile is not None:
+        shown.append(("profile", profile_line(manifest.profile)))
     if manifest.signature.by_position:
         shown.append(("takes", by_position_line(manifest.signature)))
     shown.extend(("warning", warning) for warning in manifest.warnings)
@@ -123,6 +125,23 @@ def show(reference: str, registry: str, as_json: bool) -> None:
         )
     inputs = [column.to_json() for column in manifest.signature.inputs]
     output.print_table("Columns", COLUMN_HEADS, column_rows(inputs))
+
+
+def profile_line(profile: Profiled) -> str:
+    """Of what the profile of a version was made, in a sentence."""
+    columns = f"{profile.features:,} column{'' if profile.features == 1 else 's'}"
+    skipped = f" ({profile.skipped:,} more are not counted)" if profile.skipped else ""
+    source = f" of {profile.source}" if profile.source else ""
+    line = f"{columns}{skipped} in {profile.rows:,} rows{source}"
+    if profile.scores_from is None:
+        return line
+    rows = f"{profile.scored_rows:,} rows"
+    whose = {
+        "held_out": f"{rows} that a clone was not fitted on",
+        "training": f"{rows} of its training",
+        "profile_data": f"{rows} of these",
+    }
+    return f"{line}; predictions of {whose[profile.scores_from]}"
 
 
 def by_position_line(signature: Signature) -> str:
@@ -181,6 +200,8 @@ def _number(value: float | None) -> str | None:
 @click.argument("alias_name", metavar="ALIAS", required=False)
 @click.option("--remove", is_flag=True, help="Let ALIAS name no version any more.")
 @click.option("--reason", help="Why it moves, for the history.")
+@option_server
+@output.option_state
 @output.option_registry
 @output.as_json
 def alias(
@@ -188,53 +209,75 @@ def alias(
     alias_name: str | None,
     remove: bool,
     reason: str | None,
+    server: str | None,
+    state: str,
     registry: str,
     as_json: bool,
 ) -> None:
     """Let ALIAS (such as champion) name a version, or show a model's aliases and history."""
-    store = Registry(registry)
+    place = Place(server, state)
     if remove:
-        _remove_alias(store, reference, alias_name, reason, as_json=as_json)
-        return
-    if alias_name is not None:
-        name, version = store.resolve(reference)
-        move = store.set_alias(name, alias_name, version, by=current_user(), reason=reason)
-        words = f"{name}@{alias_name} is now {name}@{version}"
-        _moved(alias_name, move, words, as_json=as_json)
-        return
-    name = model_of(reference)
-    moves = [
-        {"alias": alias, **asdict(move)}
-        for alias, history in store.alias_histories(name).items()
-        for move in history
-    ]
+        name, wanted = _alias_of(reference, alias_name)
+        move = ask_of_models(
+            place,
+            lambda client: client.remove_alias(name, wanted, reason),
+            lambda: _moved(name, wanted, _removed(registry, name, wanted, reason)),
+        )
+        _print_move(move, f"{name}@{wanted} names no version any more", as_json=as_json)
+    elif alias_name is not None:
+        move = ask_of_models(
+            place,
+            lambda client: client.move_alias(reference, alias_name, reason),
+            lambda: _set(registry, reference, alias_name, reason),
+        )
+        name = move["model"]
+        words = f"{name}@{alias_name} is now {name}@{move['version']}"
+        _print_move(move, words, as_json=as_json)
+    else:
+        name = model_of(reference)
+        history = ask_of_models(
+            place,
+            lambda client: client.aliases(name),
+            lambda: list(moves(Registry(registry), name)),
+        )
+        _print_moves(name, history, as_json=as_json)
+
+
+def _print_moves(name: str, history: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        output.print_json(moves)
+        output.print_json(history)
         return
     heads = ["alias", "version", "previous", "moved_at", "by", "reason"]
-    output.print_table(f"Aliases of {name}", heads, [[m[h] for h in heads] for m in moves])
+    output.print_table(f"Aliases of {name}", heads, [[m[h] for h in heads] for m in history])
 
 
-def _remove_alias(
-    store: Registry,
-    reference: str,
-    alias_name: str | None,
-    reason: str | None,
-    *,
-    as_json: bool,
-) -> None:
-    name, _, named = reference.partition("@")
-    wanted = alias_name or named
+def _alias_of(reference: str, alias_name: str | None) -> tuple[str, str]:
+    name, _, named_alias = reference.partition("@")
+    wanted = alias_name or named_alias
     if not wanted:
         msg = f"Which alias of {name}? Write: serve-app models alias {name} ALIAS --remove"
         raise click.UsageError(msg)
-    move = store.remove_alias(name, wanted, by=current_user(), reason=reason)
-    _moved(wanted, move, f"{name}@{wanted} names no version any more", as_json=as_json)
+    return name, wanted
 
 
-def _moved(alias_name: str, move: AliasMove, words: str, *, as_json: bool) -> None:
+def _set(registry: str, reference: str, alias_name: str, reason: str | None) -> dict[str, Any]:
+    store = Registry(registry)
+    name, version = store.resolve(reference)
+    move = store.set_alias(name, alias_name, version, by=current_user(), reason=reason)
+    return _moved(name, alias_name, move)
+
+
+def _removed(registry: str, name: str, alias_name: str, reason: str | None) -> AliasMove:
+    return Registry(registry).remove_alias(name, alias_name, by=current_user(), reason=reason)
+
+
+def _moved(name: str, alias_name: str, move: AliasMove) -> dict[str, Any]:
+    return {"model": name, "alias": alias_name, **asdict(move)}
+
+
+def _print_move(move: dict[str, Any], words: str, *, as_json: bool) -> None:
     if as_json:
-        output.print_json({"alias": alias_name, **asdict(move)})
+        output.print_json(move)
     else:
         click.echo(words)
 
@@ -245,21 +288,23 @@ def _moved(alias_name: str, move: AliasMove, words: str, *, as_json: bool) -> No
 )
 @click.option("--allow-pickle", is_flag=True, help="Load pickles too, which can run any code.")
 @output.option_registry
-def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> None:
+@output.as_json
+def verify(references: tuple[str, ...], allow_pickle: bool, registry: str, as_json: bool) -> None:
     """Verify every digest and replay the sample of versions; all models when none is named."""
     from serve_app.engine.load import load
 
     store = Registry(registry)
+    verified: list[str] = []
     wanted = references or tuple(store.models())
     for reference in wanted:
         one = "@" in reference
-        found = (
+        versions = (
             [named(store, reference)]
             if one
             else [(reference, version) for version in store.versions(reference)]
             or [named(store, reference)]
         )
-        for name, version in found:
+        for name, version in versions:
             manifest = store.manifest(name, version)
             if manifest.compiled is not None and manifest.compiled.served:
                 load(store, name, version)
@@ -267,4 +312,8 @@ def verify(references: tuple[str, ...], allow_pickle: bool, registry: str) -> No
             coarse = manifest.compiled is not None and manifest.compiled.quantised is not None
             if not coarse and (not manifest.pickle or allow_pickle or manifest.needs_consent):
                 load(store, name, version, allow_pickle=allow_pickle, native=True)
-            click.echo(f"{name}@{version}: every digest and the sample are as registered")
+            verified.append(f"{name}@{version}")
+            if not as_json:
+                click.echo(f"{verified[-1]}: every digest and the sample are as registered")
+    if as_json:
+        output.print_json({"verified": verified})

@@ -42,7 +42,7 @@ def opened(
     from serve_app.models.files import read_model
     from serve_app.models.mlflow_directory import MlflowDirectory
     from serve_app.models.own_modules import importable
-    from serve_app.models.versions import compared, said_first, trained_with
+    from serve_app.models.versions import compared, trained_with, version_named_first
 
     trust, allow_pickle = consent
     directory = MlflowDirectory(path) if path.is_dir() else None
@@ -57,7 +57,7 @@ def opened(
             return directory.estimator(trust=trusted, allow_pickle=allow_pickle)
         return read_model(path, trust=trusted, allow_pickle=allow_pickle)
 
-    with importable(own), said_first(str(path), trained):
+    with importable(own), version_named_first(str(path), trained):
         yield Opened(estimator, directory, own, compared(str(path), trained), path.resolve().parent)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
-import math
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,8 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 from serve_app.cli.terminal import color
+from serve_app.core.json_values import finite
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -70,24 +73,35 @@ def warn(message: str) -> None:
 
 def print_json(body: Any) -> None:
     """Print JSON and nothing else; numbers for which JSON has no word are null."""
-    click.echo(json.dumps(_finite(body), indent=2))
+    click.echo(json.dumps(finite(body), indent=2))
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def shown_time(at_s: float) -> str:
+    """A time for people, in UTC."""
+    return f"{dt.datetime.fromtimestamp(at_s, dt.UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _as_written(text: str) -> Text:
+    """Text of whoever wrote it: no markup, and nothing that could command a terminal."""
+    return Text("".join("\N{REPLACEMENT CHARACTER}" if _commands(one) else one for one in text))
+
+
+def _commands(character: str) -> bool:
+    return unicodedata.category(character) == "Cc" and character not in "\n\t"
+
+
+def tell(status: Status) -> Callable[[str], None]:
+    """A way to say beside a spinner what is going on, as it is written."""
+    return lambda what: status.update(f"{escape(what)} …")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; a cell that is none stays empty."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(_as_written("" if cell is None else str(cell)) for cell in row))
     console().print(table)
 
 

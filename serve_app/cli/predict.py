@@ -9,11 +9,15 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.completion import complete_endpoint
+from serve_app.cli.explained import explanation_heads, explanation_rows
 from serve_app.cli.rows import read_rows, without
 from serve_app.cli.scores import scores
 from serve_app.cluster import web
 from serve_app.cluster.node import Cluster
 from serve_app.core.messages import PREDICT, RAW_SCORES
+
+EXPLAIN_TIMEOUT_S = 90.0
+"""Longer than an explanation may take where it is computed."""
 
 
 @click.command()
@@ -45,6 +49,7 @@ from serve_app.core.messages import PREDICT, RAW_SCORES
 @click.option(
     "--raw-scores", is_flag=True, help="Print the model's raw scores in place of predictions."
 )
+@click.option("--explain", is_flag=True, help="Tell what each feature adds to each answer.")
 @output.option_state
 @output.as_json
 def predict(
@@ -54,6 +59,7 @@ def predict(
     keys: tuple[str, ...],
     state: str,
     raw_scores: bool,
+    explain: bool,
     as_json: bool,
     **reading: Any,
 ) -> None:
@@ -67,28 +73,44 @@ def predict(
     rows, truth = _rows(data, signature, **reading)
     method = RAW_SCORES if raw_scores else PREDICT
     body = {"instances": rows, "parameters": parameters, "signature_name": method}
-    answer = web.post(f"{base}/v1/models/{endpoint}:predict", body, keys=("predictions",))
+    verb = "explain" if explain else "predict"
+    wanted = ("predictions", "explanations") if explain else ("predictions",)
+    timeout_s = EXPLAIN_TIMEOUT_S if explain else web.TIMEOUT_S
+    path = f"{base}/v1/models/{endpoint}:{verb}"
+    answer = web.post(path, body, timeout_s=timeout_s, keys=wanted)
     with web.understood(base):
-        found = {}
+        measured = {}
         if truth and not raw_scores:
-            found = scores(answer["predictions"], truth, signature["output"])
+            measured = scores(answer["predictions"], truth, signature["output"])
         if as_json:
-            output.print_json({**answer, "truth": truth, "metrics": found} if truth else answer)
+            output.print_json({**answer, "truth": truth, "metrics": measured} if truth else answer)
             return
         _print(endpoint, answer, truth, "raw score" if raw_scores else "prediction")
-    for name, metrics in found.items():
+    for name, metrics in measured.items():
         click.echo(f"{name}: {_listed(metrics)}")
 
 
-def _print(endpoint: str, answer: dict[str, Any], truth: dict[str, list[Any]], said: str) -> None:
+def _print(
+    endpoint: str, answer: dict[str, Any], truth: dict[str, list[Any]], heading: str
+) -> None:
     heads = ["truth"] if len(truth) == 1 else [f"truth {name}" for name in truth]
     columns = list(truth.values())
+    why = explanation_rows(answer) if "explanations" in answer else []
     output.print_table(
         f"{endpoint}: {', '.join(answer.get('variants', []))} under snapshot "
         f"{answer.get('snapshot')}",
-        ["row", *prediction_heads(answer, said), *heads],
         [
-            [*row, *(None if column[i] is None else _shown(column[i]) for column in columns)]
+            "row",
+            *prediction_heads(answer, heading),
+            *heads,
+            *(explanation_heads(answer) if why else []),
+        ],
+        [
+            [
+                *row,
+                *(None if column[i] is None else _shown(column[i]) for column in columns),
+                *(why[i] if why else ()),
+            ]
             for i, row in enumerate(prediction_rows(answer))
         ],
     )
@@ -115,8 +137,8 @@ def _signature(base: str, endpoint: str) -> dict[str, Any]:
     standing = web.get(f"{base}/v1/endpoints", keys=("endpoints",))
     with web.understood(base):
         signatures = {one["name"]: one["signature"] for one in standing["endpoints"]}
-        found: dict[str, Any] = {"inputs": [], "output": {}, **signatures.get(endpoint, {})}
-    return found
+        signature: dict[str, Any] = {"inputs": [], "output": {}, **signatures.get(endpoint, {})}
+    return signature
 
 
 def _rows(
@@ -145,12 +167,12 @@ def _key(text: str) -> tuple[str, str]:
     return name, value
 
 
-def prediction_heads(answer: dict[str, Any], said: str) -> list[str]:
+def prediction_heads(answer: dict[str, Any], heading: str) -> list[str]:
     """What stands above predictions and their probabilities; of several targets, their names."""
     classes, targets = answer.get("classes", []), answer.get("targets")
     if targets is None:
-        return [said, *[f"p({label})" for label in classes]]
-    heads = [f"{said} {name}" if said != "prediction" else name for name in targets]
+        return [heading, *[f"p({label})" for label in classes]]
+    heads = [f"{heading} {name}" if heading != "prediction" else name for name in targets]
     if "probabilities" not in answer:
         return heads
     if not classes:

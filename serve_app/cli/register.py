@@ -74,7 +74,10 @@ def registered(name: str, path: Path, registry: str, options: Options, *, as_jso
         with output.progress_of("serve_app", status):
             manifest = use_case.register(
                 store,
-                _candidate(name, source, given, options),
+                replace(
+                    _candidate(name, source, given, options),
+                    profile_rows=_profile_rows(options, data_of),
+                ),
                 trust=options.trust,
                 allow_pickle=options.allow_pickle,
                 compile=cast("use_case.Compile", options.compile_ or "auto"),
@@ -130,7 +133,7 @@ def _tell(manifest: Any, source: Opened, *, as_json: bool) -> None:
 
 def _lines(manifest: Any) -> Iterator[str]:
     """What people should know of a new version."""
-    for name, value in xgboost_options.told(manifest):
+    for name, value in xgboost_options.settings(manifest):
         yield f"{name}: {value}"
     if manifest.compiled is not None:
         yield compiled_line(manifest.compiled, len(manifest.signature.inputs))
@@ -201,6 +204,22 @@ def _reader(dtypes: Sequence[str], na_values: Sequence[str], console: Any) -> Da
         return _parted(data, table.frame, target)
 
     return data_of
+
+
+def _profile_rows(options: Options, data_of: DataOf) -> Any:
+    """The rows of which the profile is made, where others than those of training are named."""
+    if options.profile_data is None:
+        return None
+    from serve_app.engine.registration.candidate import ProfileRows
+
+    frame, _ = data_of(options.profile_data, None)
+    names = [options.target] if options.target in frame.columns else []
+    if not names and options.target is not None:
+        names = [name.strip() for name in options.target.split(",")]
+    if not names or not set(names) <= set(frame.columns):
+        return ProfileRows(frame, source=options.profile_data)
+    truth = frame[names[0]] if len(names) == 1 else frame[names]
+    return ProfileRows(frame.drop(columns=names), truth, options.profile_data)
 
 
 def _other_delimiter(frame: Any) -> str:

@@ -14,6 +14,7 @@ class Options:
     """What the command line says of a model that is registered, as `options` declares it."""
 
     data: str | None
+    profile_data: str | None
     target: str | None
     dtypes: tuple[str, ...]
     na_values: tuple[str, ...]
@@ -39,6 +40,12 @@ _OPTIONS = (
         type=click.Path(exists=True, dir_okay=False),
         help="What it was trained on: CSV or Parquet, the features by name. An ONNX graph needs "
         "none, nor does an MLflow directory with an input example.",
+    ),
+    click.option(
+        "--profile-data",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Rows of which its profile is made, which later rows are held against: CSV or "
+        "Parquet, with the target or without. By default what it was trained on.",
     ),
     click.option(
         "--target",

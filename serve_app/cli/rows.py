@@ -118,8 +118,8 @@ def _of_json(path: Path, *, lines: bool) -> list[Any]:
             return [_line(line, n) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
         body = json.loads(text)
     except (ValueError, OSError, EOFError, RecursionError) as error:
-        said = str(error) or type(error).__name__
-        raise BadEncoding(f"{path} cannot be read: {said}") from None
+        reason = str(error) or type(error).__name__
+        raise BadEncoding(f"{path} cannot be read: {reason}") from None
     rows = body.get("instances") if isinstance(body, dict) else body
     if not isinstance(rows, list):
         msg = (

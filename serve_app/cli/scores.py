@@ -26,17 +26,17 @@ def scores(
     if kind not in _NAMED_CLASSES | {"regression"}:
         return {}
     several = len(truth) > 1 or (bool(predictions) and isinstance(predictions[0], list))
-    found: dict[str, Scores] = {}
+    by_target: dict[str, Scores] = {}
     for place, (name, wanted) in enumerate(truth.items()):
         given = (
             [_of_target(p, place, output, name) for p in predictions] if several else predictions
         )
         pairs = [(g, w) for g, w in zip(given, wanted, strict=True) if w is not None]
         if kind in _NAMED_CLASSES:
-            found[name] = _of_classes(pairs, _labels(output, place))
+            by_target[name] = _of_classes(pairs, _labels(output, place))
         else:
-            found[name] = _of_numbers(pairs, name)
-    return found
+            by_target[name] = _of_numbers(pairs, name)
+    return by_target
 
 
 def _of_target(prediction: Any, place: int, output: Mapping[str, Any], name: str) -> Any:
@@ -88,10 +88,10 @@ def _of_numbers(pairs: Sequence[tuple[Any, Any]], name: str) -> Scores:
     except (TypeError, ValueError):
         msg = f"--target {name}: the endpoint predicts numbers, and the column holds others"
         raise InvalidInput(msg, column=name) from None
-    found = {
+    metrics = {
         "mae": float(mean_absolute_error(wanted, given)),
         "rmse": float(root_mean_squared_error(wanted, given)),
     }
     if len(pairs) > 1:
-        found["r2"] = float(r2_score(wanted, given))
-    return {**found, "rows": len(pairs)}
+        metrics["r2"] = float(r2_score(wanted, given))
+    return {**metrics, "rows": len(pairs)}

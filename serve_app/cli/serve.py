@@ -13,7 +13,7 @@ from serve_app.cli import output, ports
 from serve_app.cli.completion import complete_version
 from serve_app.cli.register import registered
 from serve_app.cli.register_options import Options, options
-from serve_app.core.reference import model_of
+from serve_app.core.reference import alias_of, model_of
 
 if TYPE_CHECKING:
     from serve_app.quickstart import Place, Served
@@ -41,7 +41,7 @@ def serve(name: str, file: str | None, registry: str, as_json: bool, **given: An
     """Serve the model in PATH under NAME, and print a request with its answer.
 
     PATH and its options are those of `serve-app register`. Without PATH, NAME is what is
-    registered: its newest version, or NAME@3, or NAME@champion.
+    registered: its newest version, or NAME@3, or NAME@champion, which is followed.
 
     A cluster is started where none runs. Where one runs, everything that answers goes on, and an
     endpoint NAME moves to the new version with no failed request. The next `serve-app deploy`
@@ -64,7 +64,7 @@ def serve(name: str, file: str | None, registry: str, as_json: bool, **given: An
             raise click.UsageError(msg)
         quickstart.check_free(name, place)
         manifest = registered(name, Path(file), registry, registration, as_json=as_json)
-    _print(_served(manifest, place), as_json=as_json)
+    _print(_served(manifest, place, alias_of(name)), as_json=as_json)
 
 
 def _place(registry: str, registration: Options, given: dict[str, Any]) -> Place:
@@ -78,6 +78,7 @@ def _place(registry: str, registration: Options, given: dict[str, Any]) -> Place
             http=given["http_port"],
             dashboard=given["dashboard_port"],
             first=given["internal_ports"],
+            prometheus=given["prometheus_port"],
         ),
         placement=given["placement"],
         allow_pickle=registration.allow_pickle,
@@ -99,11 +100,11 @@ def _only_registered(name: str) -> None:
             raise click.UsageError(msg)
 
 
-def _served(manifest: Manifest, place: Place) -> Served:
+def _served(manifest: Manifest, place: Place, alias: str | None) -> Served:
     from serve_app.quickstart import serve_version
 
     with output.progress().status("…") as status:
-        return serve_version(manifest, place, lambda what: status.update(f"{what} …"))
+        return serve_version(manifest, place, output.tell(status), alias=alias)
 
 
 def _print(served: Served, *, as_json: bool) -> None:

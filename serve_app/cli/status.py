@@ -2,127 +2,77 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from serve_app.cli import output
+from serve_app.cli.admin import AdminClient, Place, option_server
+from serve_app.cli.endpoint_tables import ENDPOINT_HEADS, endpoint_rows
 from serve_app.cluster import web
-from serve_app.cluster.node import Cluster, Running
 from serve_app.errors import ServeError
-from serve_app.serving import scaling_records
-from serve_app.serving.deploying.in_effect import (
-    declared_hash,
-    deployed,
-    failing_work,
-    gateways,
-    not_in_effect,
-)
-from serve_app.serving.messages import cause, causes
-from serve_app.serving.scaling_words import last_changes, scaling_of, why
+from serve_app.serving.scaling_words import last_changes
 
 
 @click.command()
+@option_server
 @output.option_state
 @output.as_json
-def status(state: str, as_json: bool) -> None:
+def status(server: str | None, state: str, as_json: bool) -> None:
     """Show applications, replicas, why there are so many, endpoints, variants and weights.
 
     Replicas stand as those that run and, where it is another number, those that are to: 1 -> 2.
     The last changes of their numbers follow, newest first, with the reason of each. What was
     deployed and is not in effect on every gateway yet stands last, with the reason.
     """
-    running = Cluster(Path(state)).require()
-    serve = running.dashboard.serve_details()
-    with web.understood(running.dashboard_url):
-        deployments = [
-            (app, name, deployment)
-            for app, body in sorted(serve["applications"].items())
-            for name, deployment in sorted((body["deployments"] or {"": body}).items())
-        ]
+    place = Place(server, state)
+    body = place.ask(AdminClient.status, lambda: _by_dashboard(place))
+    if as_json:
+        output.print_json(body)
+        return
+    with web.understood(server or "the admin API"):
+        _print(body)
+
+
+def _by_dashboard(place: Place) -> dict[str, Any]:
+    """The same while no gateway answers, out of what Ray's dashboard tells."""
+    # It imports Ray, which takes seconds.
+    from serve_app.serving.overview import NOTHING_STANDS, overview
+
+    running = place.running()
+    details = running.dashboard.serve_details()
     try:
         standing = web.get(f"{running.http_url}/v1/endpoints", keys=("snapshot", "endpoints"))
     except ServeError:
-        # While no gateway answers; what follows says why not.
-        standing = {"snapshot": 0, "endpoints": [], "waiting": {}, "set_at_run_time": {}}
-    said = _said_by_control(running)
-    missing = _not_in_effect(said, serve["applications"])
-    effect = {} if isinstance(said, str) else said
+        standing = dict(NOTHING_STANDS)
+    try:
+        effect: dict[str, Any] | str = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
+    except ServeError as error:
+        effect = error.message
     with web.understood(running.dashboard_url):
-        applications = [_deployment(*one, effect) for one in deployments]
-    if as_json:
-        output.print_json(
-            {
-                "applications": applications,
-                **standing,
-                "not_in_effect": missing,
-                "failing": failing_work(effect),
-            }
-        )
-        return
-    _print_tables(applications, standing)
-    names = [scaling_records.key_of(app, name) for app, name, _ in deployments]
-    for change in last_changes(effect.get("scaling", {}), names):
-        click.echo(f"scaled: {change}")
-    for problem in missing:
-        click.echo(f"not in effect: {problem}")
-    for problem in failing_work(effect):
-        click.echo(f"failing: {problem}")
+        return overview(details, standing, effect)
 
 
-def _print_tables(applications: list[dict[str, Any]], standing: dict[str, Any]) -> None:
+def _print(body: dict[str, Any]) -> None:
+    rows = body["applications"]
     output.print_table(
         "Applications",
         ["application", "deployment", "status", "replicas", "bounds", "why", "message"],
-        [_application_row(one) for one in applications],
+        [_application_row(one) for one in rows],
     )
     output.print_table(
-        f"Endpoints (snapshot {standing['snapshot']})",
-        ["endpoint", "route", "variant", "weight", "preprocess", "fallback"],
-        endpoint_rows(standing["endpoints"]),
+        f"Endpoints (snapshot {body['snapshot']})", ENDPOINT_HEADS, endpoint_rows(body["endpoints"])
     )
-    for name, weights in standing.get("set_at_run_time", {}).items():
+    for name, weights in body.get("set_at_run_time", {}).items():
         listed = ", ".join(f"{version}={weight:g}" for version, weight in weights.items())
         click.echo(f"{name}: set at run time, until a changed file is deployed: {listed}")
-
-
-def _said_by_control(running: Running) -> dict[str, Any] | str:
-    """What control says of what is in effect, or why it cannot be asked."""
-    try:
-        said: dict[str, Any] = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
-    except ServeError as error:
-        return error.message
-    return said
-
-
-def _not_in_effect(said: dict[str, Any] | str, applications: dict[str, Any]) -> list[str]:
-    """What Serve was given and is not in effect on every gateway, or why nobody can tell."""
-    missing = [
-        f"application {name} is {body['status']}: {causes(body)}"
-        for name, body in sorted(applications.items())
-        if body["status"] != "RUNNING"
-    ]
-    declaration = declared_hash(deployed(applications))
-    if declaration is None:
-        return missing
-    if isinstance(said, str):
-        return [*missing, said]
-    return [*missing, *not_in_effect(said, declaration, gateways(applications))]
-
-
-def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
-    """One row per variant; what belongs to the endpoint stands in its first."""
-    rows: list[list[Any]] = []
-    for endpoint in endpoints:
-        preprocess = endpoint["preprocess"]
-        placed = f"{preprocess['version']} ({preprocess['placement']})" if preprocess else None
-        first = [endpoint["name"], endpoint.get("summary", endpoint["route"])]
-        last = [placed, endpoint["fallback"]]
-        for variant in endpoint["variants"]:
-            rows.append([*first, variant["version"], f"{variant['weight']:g}", *last])
-            first, last = [None, None], [None, None]
-    return rows
+    records = {f"{one['application']}/{one['deployment']}": one for one in rows}
+    for change in last_changes(records, records):
+        click.echo(f"scaled: {change}")
+    for problem in body["not_in_effect"]:
+        click.echo(f"not in effect: {problem}")
+    for problem in body["failing"]:
+        click.echo(f"failing: {problem}")
 
 
 def _application_row(one: dict[str, Any]) -> list[Any]:
@@ -134,25 +84,3 @@ def _application_row(one: dict[str, Any]) -> list[Any]:
         replicas += f" -> {one['target_replicas']}"
     shown = ("application", "deployment", "status")
     return [*(one[name] for name in shown), replicas, bounds, one["why"], one["message"]]
-
-
-def _deployment(
-    app: str, name: str, deployment: dict[str, Any], effect: dict[str, Any]
-) -> dict[str, Any]:
-    record = effect.get("scaling", {}).get(scaling_records.key_of(app, name), {})
-    stands = scaling_of(deployment, record)
-    scaling = (deployment.get("deployment_config") or {}).get("autoscaling_config")
-    fixed = (deployment.get("deployment_config") or {}).get("num_replicas")
-    return {
-        "application": app,
-        "deployment": name,
-        "status": deployment.get("status", "NOT_STARTED"),
-        "replicas": stands.running,
-        "target_replicas": stands.target,
-        "wanted_replicas": stands.wanted,
-        "why": why(stands, effect.get("cpus_free"), effect.get("cpus")),
-        "changes": record.get("changes", []),
-        "min_replicas": scaling["min_replicas"] if scaling else fixed,
-        "max_replicas": scaling["max_replicas"] if scaling else fixed,
-        "message": cause(deployment.get("message") or ""),
-    }

@@ -15,6 +15,7 @@ from serve_app.errors import ConfigError
 if TYPE_CHECKING:
     from serve_app.cluster.node import Running
     from serve_app.cluster.node_totals import Totals
+    from serve_app.serving.checking.report import Report
 
 
 @click.command()
@@ -46,8 +47,10 @@ def validate(files: tuple[str, ...], state: str, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def require_valid(file: Path, running: Running) -> None:
+def require_valid(file: Path, running: Running) -> Report:
     """Check one file as a cluster that runs sees it, with its nodes and from its folder.
+
+    What comes back is what the file holds.
 
     Raises:
         ConfigError: it cannot be deployed; lists every problem.
@@ -60,6 +63,7 @@ def require_valid(file: Path, running: Running) -> None:
         listed = "\n".join(f"  {file}:{f.line}: {f.key}: {f.message}" for f in report.findings)
         msg = f"{file} is not deployed:\n{listed}"
         raise ConfigError(msg)
+    return report
 
 
 def _nodes(running: Running | None) -> Totals | None:
@@ -69,14 +73,12 @@ def _nodes(running: Running | None) -> Totals | None:
     return None if running is None else fixed_nodes(running.dashboard_url)
 
 
-def _tell(file: str, report: object) -> None:
-    from serve_app.serving.checking.report import Report
-
-    assert isinstance(report, Report)  # noqa: S101 - for the type checker
+def _tell(file: str, report: Report) -> None:
     if not report.findings:
+        aliases = f", {', '.join(report.follows)}" if report.follows else ""
         click.echo(
             f"{file}: good ({len(report.applications)} applications, "
-            f"endpoints: {', '.join(report.endpoints) or 'none'})"
+            f"endpoints: {', '.join(report.endpoints) or 'none'}{aliases})"
         )
     for finding in report.findings:
         click.echo(f"{file}:{finding.line}: {finding.key}: {finding.message}", err=True)

@@ -41,12 +41,12 @@ def declared(estimator: Any, frame: Any, options: Options, *, status: Any) -> tu
     )
     if status is not None and sys.stdin.isatty():
         status.stop()
-        model = _asked(model, frame)
+        model = _confirmed(model, frame)
         status.start()
     return model, as_trained(model, frame)
 
 
-def told(manifest: Any) -> list[tuple[str, Any]]:
+def settings(manifest: Any) -> list[tuple[str, Any]]:
     """What was said of a version of XGBoost's, or taken for granted: names and values."""
     names = ("iterations", "missing", "offset") if manifest.flavour == "xgboost" else ()
     return [(name, manifest.parameters[name]) for name in names if name in manifest.parameters]
@@ -61,17 +61,17 @@ def _choice(iterations: str | None) -> Choice | None:
     return int(iterations)
 
 
-def _asked(model: Any, frame: Any) -> Any:
+def _confirmed(model: Any, frame: Any) -> Any:
     """The model with what a person says about numbers that look like gaps."""
-    from serve_app.models.xgboost_columns import untold
+    from serve_app.models.xgboost_columns import undeclared_gaps
 
-    found = untold(model, frame)
-    for value in dict.fromkeys(suspect.value for suspect in found):
-        places = "; ".join(suspect.words for suspect in found if suspect.value == value)
+    suspects = undeclared_gaps(model, frame)
+    for value in dict.fromkeys(suspect.value for suspect in suspects):
+        places = "; ".join(suspect.words for suspect in suspects if suspect.value == value)
         question = (
             f"The data holds {places}. Files of XGBoost's do not say which number stood for a "
             f"gap. Was it {value:.15g} in training (missing={value:.15g})?"
         )
         if click.confirm(question, default=None, err=True):
             return replace(model, missing=value)
-    return replace(model, missing=float("nan")) if found else model
+    return replace(model, missing=float("nan")) if suspects else model

@@ -12,16 +12,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, Unpack
 
 import httpx
 
 from serve_app.client import answers, transports
-from serve_app.client.answers import Answer
-from serve_app.client.calls import Calls, Options, Pause, Retries, Steps, following, rows
+from serve_app.client.answers import Answer, ExplainedAnswer, FeedbackAnswer
+from serve_app.client.calls import (
+    Calls,
+    ClientOptions,
+    FeedbackItem,
+    Pause,
+    Retries,
+    Steps,
+    following,
+    rows,
+)
 
-__all__ = ["Answer", "AsyncClient", "Client", "Options", "Retries", "rows"]
+__all__ = [
+    "Answer",
+    "AsyncClient",
+    "Client",
+    "ExplainedAnswer",
+    "FeedbackAnswer",
+    "Options",
+    "Retries",
+    "rows",
+]
 
 
 class Client:
@@ -33,7 +51,7 @@ class Client:
         *,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        **options: Unpack[Options],
+        **options: Unpack[ClientOptions],
     ) -> None:
         self._calls = Calls(url, options)
         self._http = httpx.Client(transport=transport or transports.transport(url))
@@ -64,29 +82,69 @@ class Client:
         steps = self._calls.prediction(endpoint, data, version, parameters, method, timeout_s)
         return answers.answer(self._run(steps))
 
+    def explain(
+        self,
+        endpoint: str,
+        data: Any,
+        *,
+        version: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> ExplainedAnswer:
+        """Predict every row as `predict` does, and tell what each answer is made of.
+
+        Raises:
+            InvalidInput: the rows break the schema, or who answers cannot be explained.
+            TooLarge: they are more rows than are explained at once (100, unless set otherwise).
+            ServeError: as `predict` raises.
+        """
+        steps = self._calls.explanation(endpoint, data, version, parameters, timeout_s)
+        return answers.explained(self._run(steps))
+
     def feedback(
         self,
         endpoint: str,
-        prediction: Answer | str,
-        *,
-        truth: Any = None,
-        reward: float | None = None,
+        prediction: Answer | str | None = None,
+        **item: Unpack[FeedbackItem],
     ) -> str:
-        """Tell what became of a prediction, by its answer or its id.
+        """Tell what became of a prediction, by its answer, its id, or its row's `key`.
 
-        `truth` is what was right, one value per row; a higher `reward` is better. What is said
-        twice counts once.
+        `truth` is what was right, one value per row, or that of the one `row` which is named; a
+        higher `reward` is better. `label_at_s` is when it became known (a time, or seconds since
+        1970): of different truths the newest stands. What is said twice counts once.
 
         Returns:
-            "stored", "completed" where it adds to what was known, or "known".
+            "stored", "completed" where it adds to what was known, "amended" where it takes the
+            place of something else, "superseded" where something newer stands, or "repeated".
 
         Raises:
             InvalidInput: there is neither a truth nor a reward.
             NotFound: no such endpoint.
             Unavailable: nobody kept it in time.
         """
-        steps = self._calls.feedback(endpoint, prediction, truth, reward)
+        steps = self._calls.feedback(endpoint, {"prediction": prediction, **item})
         return answers.outcome(self._run(steps))
+
+    def feedback_all(
+        self,
+        endpoint: str,
+        items: Iterable[Mapping[str, Any]],
+        *,
+        timeout_s: float | None = None,
+    ) -> FeedbackAnswer:
+        """Tell what became of many predictions, in one request.
+
+        Items hold what `feedback` takes: `prediction` or `key`, `truth` or `reward`, as needed
+        `row` and `label_at_s`. What is right is kept; what is not is refused by its place.
+
+        Raises:
+            InvalidInput: none of them could be kept.
+            TooLarge: they are more than a request may have rows; send them in parts.
+            NotFound: no such endpoint.
+            Unavailable: nobody kept them in time.
+        """
+        steps = self._calls.feedback_all(endpoint, items, timeout_s)
+        return answers.outcomes(self._run(steps))
 
     def endpoints(self) -> list[dict[str, Any]]:
         """All endpoints with their variants, weights and columns."""
@@ -124,7 +182,7 @@ class AsyncClient:
         url: str,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[ClientOptions],
     ) -> None:
         self._calls = Calls(url, options)
         self._http = httpx.AsyncClient(transport=transport or transports.async_transport(url))
@@ -143,18 +201,39 @@ class AsyncClient:
         steps = self._calls.prediction(endpoint, data, version, parameters, method, timeout_s)
         return answers.answer(await self._run(steps))
 
+    async def explain(
+        self,
+        endpoint: str,
+        data: Any,
+        *,
+        version: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> ExplainedAnswer:
+        """Predict and explain every row; like `Client.explain`, errors included."""
+        steps = self._calls.explanation(endpoint, data, version, parameters, timeout_s)
+        return answers.explained(await self._run(steps))
+
     async def feedback(
         self,
         endpoint: str,
-        prediction: Answer | str,
-        *,
-        truth: Any = None,
-        reward: float | None = None,
+        prediction: Answer | str | None = None,
+        **item: Unpack[FeedbackItem],
     ) -> str:
         """Tell what became of a prediction; like `Client.feedback`, errors included."""
-        return answers.outcome(
-            await self._run(self._calls.feedback(endpoint, prediction, truth, reward))
-        )
+        steps = self._calls.feedback(endpoint, {"prediction": prediction, **item})
+        return answers.outcome(await self._run(steps))
+
+    async def feedback_all(
+        self,
+        endpoint: str,
+        items: Iterable[Mapping[str, Any]],
+        *,
+        timeout_s: float | None = None,
+    ) -> FeedbackAnswer:
+        """Tell what became of many predictions; like `Client.feedback_all`, errors included."""
+        steps = self._calls.feedback_all(endpoint, items, timeout_s)
+        return answers.outcomes(await self._run(steps))
 
     async def endpoints(self) -> list[dict[str, Any]]:
         """All endpoints with their variants, weights and columns."""

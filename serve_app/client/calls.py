@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypedDict
@@ -18,6 +18,10 @@ from serve_app.client.answers import Answer
 
 RETRIED = frozenset({429, 502, 503})
 """Statuses after which the same request may be sent again; predictions change nothing."""
+FEEDBACK_NAMES = frozenset(
+    {"prediction", "prediction_id", "key", "row", "truth", "reward", "label_at_s", "variants"}
+)
+"""What an item of feedback may hold; a `prediction` is an answer or an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,18 @@ Steps = Generator[
 ]
 
 
-class Options(TypedDict, total=False):
+class FeedbackItem(TypedDict, total=False):
+    """What is said of a prediction, beside its answer or its id."""
+
+    key: str | int
+    row: int
+    truth: Any
+    reward: float | None
+    label_at_s: float | dt.datetime
+    variants: Sequence[str]
+
+
+class ClientOptions(TypedDict, total=False):
     """What both clients may be told, beside where the server is.
 
     `timeout_s` is the time of one prediction, repetitions included; `headers` go with every
@@ -65,7 +80,7 @@ class Options(TypedDict, total=False):
 class Calls:
     """What both clients do between sending and waiting."""
 
-    def __init__(self, url: str, options: Options) -> None:
+    def __init__(self, url: str, options: ClientOptions) -> None:
         self._url = url.rstrip("/")
         self._timeout_s = options.get("timeout_s", 10.0)
         self._retries = options.get("retries", Retries())
@@ -91,21 +106,32 @@ class Calls:
         content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
         return self._steps("POST", f"{path}:predict", content, timeout_s)
 
-    def feedback(
-        self, endpoint: str, prediction: Answer | str, truth: Any, reward: float | None
+    def explanation(
+        self,
+        endpoint: str,
+        data: Any,
+        version: str | None,
+        parameters: Mapping[str, Any] | None,
+        timeout_s: float | None,
     ) -> Steps:
+        """The steps of a prediction with its reasons."""
+        path = f"/v1/models/{endpoint}" + (f"/versions/{version}" if version else "")
+        body = {**rows(data), **({"parameters": dict(parameters)} if parameters else {})}
+        content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        return self._steps("POST", f"{path}:explain", content, timeout_s)
+
+    def feedback(self, endpoint: str, item: Mapping[str, Any]) -> Steps:
         """The steps of telling what became of a prediction."""
-        if hasattr(truth, "tolist"):
-            truth = truth.tolist()
-        said: dict[str, Any] = {"prediction_id": prediction, "truth": truth, "reward": reward}
-        if isinstance(prediction, Answer):
-            said |= {"prediction_id": prediction.prediction_id, "variants": prediction.variants}
-        try:
-            content = orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)
-        except TypeError as error:
-            msg = f"the truth must be values that JSON has, one per row: {error}"
-            raise errors.InvalidInput(msg) from error
-        return self._steps("POST", f"/v1/models/{endpoint}:feedback", content, None)
+        return self._steps(
+            "POST", f"/v1/models/{endpoint}:feedback", _feedback_body(_item(item)), None
+        )
+
+    def feedback_all(
+        self, endpoint: str, items: Iterable[Mapping[str, Any]], timeout_s: float | None
+    ) -> Steps:
+        """The steps of telling what became of many predictions."""
+        content = _feedback_body({"feedback": [_item(item) for item in items]})
+        return self._steps("POST", f"/v1/models/{endpoint}:feedback", content, timeout_s)
 
     def listing(self) -> Steps:
         """The steps of asking which endpoints there are."""
@@ -141,16 +167,16 @@ class Calls:
             return got
         if isinstance(got, httpx.TimeoutException):
             raise errors.DeadlineExceeded(f"no answer from {self._url}{path} in time") from got
-        said = str(got) or type(got).__name__
-        raise errors.NotReady(f"{self._url} cannot be reached: {said}") from got
+        reason = str(got) or type(got).__name__
+        raise errors.NotReady(f"{self._url} cannot be reached: {reason}") from got
 
     def _pause_s(self, attempt: int, got: Any) -> float:
         drawn = self._draw() * self._retries.pause_s * 2 ** (attempt - 1)
-        asked = 0.0
+        retry_after_s = 0.0
         if isinstance(got, httpx.Response):
             text = got.headers.get("retry-after", "")
-            asked = float(text) if text.isdigit() else 0.0
-        return max(asked, min(float(drawn), self._retries.longest_pause_s))
+            retry_after_s = float(text) if text.isdigit() else 0.0
+        return max(retry_after_s, min(float(drawn), self._retries.longest_pause_s))
 
 
 def following(
@@ -180,6 +206,36 @@ def rows(data: Any) -> dict[str, Any]:
         return {"instances": list(data)}
     msg = f"rows must be a frame, a matrix or a list of rows, got {type(data).__name__}"
     raise errors.InvalidInput(msg)
+
+
+def _item(given: Mapping[str, Any]) -> dict[str, Any]:
+    """One item as it is sent: an answer says which prediction it is about, and who gave it.
+
+    Raises:
+        InvalidInput: it has names that items do not have.
+    """
+    if unknown := given.keys() - FEEDBACK_NAMES:
+        msg = f"an item of feedback has no {', '.join(sorted(map(repr, unknown)))}"
+        raise errors.InvalidInput(msg)
+    item = {name: value for name, value in given.items() if name != "prediction"}
+    prediction = given.get("prediction")
+    if isinstance(prediction, Answer):
+        item |= {"prediction_id": prediction.prediction_id, "variants": prediction.variants}
+    elif prediction is not None:
+        item["prediction_id"] = prediction
+    if hasattr(item.get("truth"), "tolist"):
+        item["truth"] = item["truth"].tolist()
+    if isinstance(item.get("label_at_s"), dt.datetime):
+        item["label_at_s"] = item["label_at_s"].timestamp()
+    return item
+
+
+def _feedback_body(document: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        msg = f"the truth must be values that JSON has, one per row: {error}"
+        raise errors.InvalidInput(msg) from error
 
 
 def _plain(column: Any) -> list[Any]:

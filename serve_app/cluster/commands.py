@@ -18,6 +18,12 @@ from serve_app.errors import ServerFault
 
 START_TIMEOUT_S = 90
 _SHOWN_CHARACTERS = 600
+_TOO_SLOW = "timed out during startup"
+"""What Ray says where a process of a node did not come up in the 30 seconds that it waits."""
+
+
+class StartTooSlowError(ServerFault):
+    """A node did not come up in time, as happens on a busy machine; it may another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ def ray_start(call: RayStart, mark: str, log: Path) -> int:
     What Ray prints goes to the file `log`.
 
     Raises:
-        ServerFault: it did not start, or not within `START_TIMEOUT_S`; says what Ray said.
+        StartTooSlowError: it did not come up in time.
+        ServerFault: it did not start; says what Ray said.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -57,16 +64,19 @@ def ray_start(call: RayStart, mark: str, log: Path) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        is_slow = False
         try:
             failed = process.wait(START_TIMEOUT_S) != 0
         except subprocess.TimeoutExpired:
-            failed = True
+            failed = is_slow = True
         finally:
             process.kill()
             process.wait()
     if failed:
         printed = " ".join(log.read_text(errors="replace").split())[-_SHOWN_CHARACTERS:]
         msg = f"Ray did not start; it said: {printed}"
+        if is_slow or _TOO_SLOW in printed:
+            raise StartTooSlowError(msg)
         raise ServerFault(msg)
     return process.pid
 

@@ -13,23 +13,36 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from serve_app.config import HOME_VARIABLE
+from serve_app.core.home import HOME_VARIABLE
 
 ADMIN_VARIABLE = "SERVE_APP_ADMIN_PORT"
 """The port of the admin API, in clusters that serve-app started."""
 MARK_VARIABLE = "SERVE_APP_CLUSTER"
 MESSAGE_BYTES = 128 * 1024 * 1024
+PROMETHEUS_VARIABLE = "RAY_PROMETHEUS_HOST"
+"""Where Ray's dashboard looks for Prometheus."""
+LATENCY_BUCKETS_MS = "0.5,1,2.5,5,10,25,50,100,250,500,1000,2500,10000"
+"""Ray's own begin at 1 ms, end at ten minutes, and lack 25 ms."""
 
 
 class Ports:
     """The TCP ports of one cluster, all on loopback unless said otherwise."""
 
     def __init__(
-        self, *, http: int = 8000, dashboard: int = 8265, first: int | None = None
+        self,
+        *,
+        http: int = 8000,
+        dashboard: int = 8265,
+        first: int | None = None,
+        prometheus: int = 9090,
     ) -> None:
-        """Take the usual ports, or a row of them from `first` on for what is internal."""
+        """Take the usual ports, or a row of them from `first` on for what is internal.
+
+        `prometheus` is where Ray's dashboard looks for it, whether or not it runs.
+        """
         self.http = http
         self.dashboard = dashboard
+        self.prometheus = prometheus
         usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001, 8091)
         row = usual if first is None else tuple(range(first, first + len(usual)))
         (
@@ -81,6 +94,8 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
         # HAProxy would write a line per request that Python would have to parse; its own
         # exporter counts the same for nothing.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_REQUEST_LATENCY_BUCKETS_MS": LATENCY_BUCKETS_MS,
+        PROMETHEUS_VARIABLE: f"http://127.0.0.1:{ports.prometheus}",
         **_of_haproxy(folder, ports),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(drain_s),
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(MESSAGE_BYTES),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from serve_app.cluster.commands import RayStart, haproxy, ray_start
+from serve_app.cluster.commands import RayStart, StartTooSlowError, haproxy, ray_start
 from serve_app.cluster.dashboard import Dashboard
 from serve_app.cluster.description import check_description
 from serve_app.cluster.draining import Patience, hand_over
@@ -37,10 +38,11 @@ from serve_app.errors import Conflict, NotReady, ServerFault
 LOOPBACK = "127.0.0.1"
 GCS = "gcs/gcs_server"
 DASHBOARD = "dashboard/dashboard.py"
+logger = logging.getLogger("serve_app.cluster")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class NodeOptions:
     """How a node is started.
 
     `home` is what relative paths of configs start from; `node_ip` the address at which the
@@ -148,7 +150,7 @@ class Cluster:
             raise NotReady(msg)
         return running
 
-    def check_startable(self, options: Options) -> None:
+    def check_startable(self, options: NodeOptions) -> None:
         """Let pass what `start` would find: the cluster that runs already, or free ports.
 
         Raises:
@@ -157,7 +159,7 @@ class Cluster:
         if self.running() is None and not self.processes():
             require_free(options.node_ip, options.ports.of_the_head())
 
-    def start(self, options: Options) -> Running:
+    def start(self, options: NodeOptions) -> Running:
         """Start the cluster, or give the one that runs already.
 
         Raises:
@@ -190,7 +192,7 @@ class Cluster:
             self.stop()
             raise
 
-    def join(self, address: str, options: Options) -> None:
+    def join(self, address: str, options: NodeOptions) -> None:
         """Start a node on this machine that belongs to the cluster at `address`, host:port.
 
         Raises:
@@ -206,9 +208,18 @@ class Cluster:
         self._joined.write_text(json.dumps(body, indent=2))
 
     def _start_node(
-        self, options: Options, ports: Mapping[str, int], role: Sequence[str]
+        self, options: NodeOptions, ports: Mapping[str, int], role: Sequence[str]
     ) -> tuple[dict[str, str], int]:
         """Start a node with these ports as a head or worker; gives its environment and session."""
+        try:
+            return self._start_once(options, ports, role)
+        except StartTooSlowError as error:
+            logger.warning("started again", extra={"why": error.message})
+            return self._start_once(options, ports, role)
+
+    def _start_once(
+        self, options: NodeOptions, ports: Mapping[str, int], role: Sequence[str]
+    ) -> tuple[dict[str, str], int]:
         self.stop()
         require_free(options.node_ip, ports)
         self._state.mkdir(parents=True, exist_ok=True)
@@ -263,7 +274,7 @@ class Cluster:
         return any(_runs(process, GCS) for process in self.processes())
 
     def _ray_start(
-        self, options: Options, role: Sequence[str], environment: Mapping[str, str]
+        self, options: NodeOptions, role: Sequence[str], environment: Mapping[str, str]
     ) -> int:
         """Start a node; gives the session that its processes are in."""
         arguments = [
@@ -282,7 +293,7 @@ class Cluster:
         call = RayStart(arguments, environment, options.home, options.node_ip)
         return ray_start(call, str(self._folder), self._folder / "start.log")
 
-    def _remember(self, options: Options, environment: dict[str, str], session: int) -> Running:
+    def _remember(self, options: NodeOptions, environment: dict[str, str], session: int) -> Running:
         ports = options.ports
         body = {
             "folder": str(self._folder),

@@ -40,5 +40,5 @@ def _may_grow(status: Any) -> bool:
 
 
 def _living(nodes: Any) -> Totals:
-    found = nodes["data"]["result"]["result"]
-    return tuple(node["resources_total"] for node in found if node["state"] == "ALIVE")
+    entries = nodes["data"]["result"]["result"]
+    return tuple(node["resources_total"] for node in entries if node["state"] == "ALIVE")

@@ -42,6 +42,24 @@ def require_free(node_ip: str, ports: Mapping[str, int]) -> None:
                 raise Conflict(msg, port=port) from None
 
 
+def require_free_port(port: int, purpose: str, option: str) -> None:
+    """Let a port of 127.0.0.1 pass that can be taken; `option` is how another one is chosen.
+
+    Raises:
+        Conflict: it is taken; says by whom.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            msg = (
+                f"port {port} ({purpose}) is taken by {_owner(port)}; stop that, or choose "
+                f"another with {option}"
+            )
+            raise Conflict(msg, port=port) from None
+
+
 def _require_different(ports: Mapping[str, int]) -> None:
     purposes: dict[int, str] = {}
     for purpose, port in ports.items():

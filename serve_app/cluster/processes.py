@@ -109,8 +109,8 @@ def _mark_if_readable(process: psutil.Process) -> str | None:
 
 
 def _mark(process: psutil.Process) -> str | None:
-    found: str | None = process.environ().get(MARK_VARIABLE)
-    return found
+    mark: str | None = process.environ().get(MARK_VARIABLE)
+    return mark
 
 
 def _lives(process: psutil.Process) -> bool:

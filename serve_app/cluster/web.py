@@ -54,6 +54,13 @@ def post(url: str, body: Any, *, timeout_s: float = TIMEOUT_S, keys: Sequence[st
     return _json(url, _send(request, timeout_s), keys)
 
 
+def delete(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> Any:
+    """DELETE with JSON, and give the JSON answer; raises as `post` does."""
+    request = _request(url, json.dumps(body).encode())
+    request.method = "DELETE"
+    return _json(url, _send(request, timeout_s), ())
+
+
 def _request(url: str, body: bytes | None = None) -> urllib.request.Request:
     scheme, _, host = url.partition("://")
     if scheme not in {"http", "https"} or not host.strip("/"):
@@ -76,24 +83,24 @@ def understood(url: str) -> Iterator[None]:
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        said = f"{type(error).__name__}: {error}"
-        raise ServerFault(f"{url} answers in an unknown form ({said}): {_STRANGER}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ServerFault(f"{url} answers in an unknown form ({reason}): {_STRANGER}") from error
 
 
 def _json(url: str, content: str | bytes, keys: Sequence[str]) -> Any:
     try:
-        found = json.loads(content)
+        document = json.loads(content)
     except (ValueError, UnicodeDecodeError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not set(keys) <= set(found):
+        document = None
+    if not isinstance(document, dict) or not set(keys) <= set(document):
         shown = content if isinstance(content, str) else content.decode(errors="replace")
         raise ServerFault(f"{url} answers with {_short(shown)}: {_STRANGER}")
-    return found
+    return document
 
 
-def _short(said: str) -> str:
+def _short(raw: str) -> str:
     """The beginning of what is no JSON of ours."""
-    words = " ".join(said.split())
+    words = " ".join(raw.split())
     return f"{words[:80]!r}{' …' if len(words) > 80 else ''}" if words else "nothing"
 
 
@@ -117,8 +124,8 @@ def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
     except (http.client.InvalidURL, UnicodeError, ValueError) as error:
         raise InvalidInput(f"{request.full_url!r} is no address: {error}") from None
     except http.client.HTTPException as error:
-        said = str(error) or type(error).__name__
-        msg = f"{request.full_url} breaks off or speaks no HTTP ({said}): {_STRANGER}"
+        cause = str(error) or type(error).__name__
+        msg = f"{request.full_url} breaks off or speaks no HTTP ({cause}): {_STRANGER}"
         raise ServerFault(msg) from None
     except (OSError, TimeoutError) as error:
         reason = getattr(error, "reason", error)
@@ -133,14 +140,16 @@ def _rest(error: urllib.error.HTTPError) -> str:
         return ""
 
 
-def _refused(url: str, code: int, said: str) -> Exception:
+def _refused(url: str, code: int, content: str) -> Exception:
     try:
-        body = json.loads(said)
-        message = str(body["error"])
+        body = json.loads(content)
+        message = str(body["error"] if "error" in body else body["message"])
     except (ValueError, KeyError, TypeError):
-        body, message = {}, f"{url} answered {code}: {_short(said)}"
+        body, message = {}, f"{url} answered {code}: {_short(content)}"
     if code == 400 and "violations" in body:
         return InvalidInput(message, violations=body["violations"])
+    if code == 400 and "refused" in body:
+        return InvalidInput(message, refused=body["refused"])
     if code == 404:
         return NotFound(message)
     if code < 500:

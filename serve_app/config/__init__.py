@@ -18,7 +18,8 @@ from serve_app.config.endpoints import (
 from serve_app.config.gateway import AdminSettings, CoalesceSettings, GatewayArgs
 from serve_app.config.listeners import ListenerSettings, Profile
 from serve_app.config.model import ModelArgs
-from serve_app.config.names import HOME_VARIABLE, Location, Reference, located
+from serve_app.config.monitoring import MonitorArgs, MonitoringSettings
+from serve_app.config.names import Location, Reference, located
 from serve_app.config.routes import (
     EnsembleRoute,
     Route,
@@ -30,6 +31,8 @@ from serve_app.config.routes import (
     WeightedRoute,
 )
 from serve_app.config.scaling import ScalingSettings, ScheduleEntry
+from serve_app.config.telemetry import TelemetrySettings
+from serve_app.core.home import HOME_VARIABLE
 
 __all__ = [
     "HOME_VARIABLE",
@@ -48,6 +51,8 @@ __all__ = [
     "ListenerSettings",
     "Location",
     "ModelArgs",
+    "MonitorArgs",
+    "MonitoringSettings",
     "PreprocessSettings",
     "Profile",
     "Reaction",
@@ -60,6 +65,7 @@ __all__ = [
     "SingleRoute",
     "SplitRoute",
     "Target",
+    "TelemetrySettings",
     "VariantSettings",
     "WeightedRoute",
     "located",

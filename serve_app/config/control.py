@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.endpoints import EndpointName, EndpointSettings
 from serve_app.config.names import Location, StateLocation
+from serve_app.config.telemetry import TelemetrySettings
 
 
 class ControlArgs(Frozen):
@@ -17,6 +18,7 @@ class ControlArgs(Frozen):
 
     registry: Location = "./registry"
     state: StateLocation = Field(default="./state", repr=False)
+    telemetry: TelemetrySettings | None = None
     log_level: LogLevel = "INFO"
 
 

@@ -20,22 +20,22 @@ def _origin(text: str) -> str:
     if text == "null":
         msg = "'null' is what any sandboxed page or local file sends; name the pages' own origin"
         raise ValueError(msg)
-    found = _ORIGIN.match(text.lower())
-    if found is None or not text.isascii():
+    origin = _ORIGIN.match(text.lower())
+    if origin is None or not text.isascii():
         form = "write scheme://host or scheme://host:port, such as https://app.example.com"
         subdomains = "; each subdomain needs an origin of its own" if "*" in text else ""
         letters = "" if text.isascii() else "; hosts are in ASCII, as browsers send them (xn--…)"
         raise ValueError(f"{text!r} is no origin; {form}{subdomains}{letters}")
-    if found.end() < len(text):
-        rest = text[found.end() :]
-        msg = f"{text!r} has {rest!r} behind the host, where an origin ends: {found.group()!r}"
+    if origin.end() < len(text):
+        rest = text[origin.end() :]
+        msg = f"{text!r} has {rest!r} behind the host, where an origin ends: {origin.group()!r}"
         raise ValueError(msg)
-    if found["port"] is None:
-        return found.group()
-    port = int(found["port"][:6])
+    if origin["port"] is None:
+        return origin.group()
+    port = int(origin["port"][:6])
     if port not in range(1, 65536):
-        raise ValueError(f"{text!r} names port {found['port']}; ports are 1 to 65535")
-    return found[1] if port == _USUAL_PORTS.get(found["scheme"]) else f"{found[1]}:{port}"
+        raise ValueError(f"{text!r} names port {origin['port']}; ports are 1 to 65535")
+    return origin[1] if port == _USUAL_PORTS.get(origin["scheme"]) else f"{origin[1]}:{port}"
 
 
 def _listed(origins: object) -> object:

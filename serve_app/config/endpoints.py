@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from serve_app.config.base import Frozen
+from serve_app.config.monitoring import MonitoringSettings
 from serve_app.config.names import Reference
 from serve_app.config.routes import Route, VariantSettings
 
@@ -63,6 +64,7 @@ class EndpointSettings(Frozen):
     fallback: Reference | None = None
     schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()
     cache: CacheSettings | None = None
+    monitoring: MonitoringSettings = MonitoringSettings()
     timeout_s: PositiveFloat = 10.0
     variant_timeout_s: PositiveFloat | None = None
 

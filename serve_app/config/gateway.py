@@ -8,6 +8,7 @@ from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
 from serve_app.config.listeners import ListenerSettings
 from serve_app.config.names import Location, StateLocation
+from serve_app.config.telemetry import TelemetrySettings
 
 
 class CoalesceSettings(Frozen):
@@ -48,6 +49,7 @@ class GatewayArgs(Frozen):
     Protocol over gRPC; all of one machine share the port, and those of `listeners`. `admin` is
     where the admin API answers; clusters that serve-app starts have a port for it. `cors` says
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
+    `telemetry` is where traces and metrics go beside Prometheus; without it nowhere.
     """
 
     # `state` may be a URL with a password.
@@ -57,6 +59,7 @@ class GatewayArgs(Frozen):
     state: StateLocation = Field(default="./state", repr=False)
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     max_rows: PositiveInt = 10_000
+    max_explained_rows: PositiveInt = 100
     default_endpoint: str | None = None
     server_name: str = "serve-app"
     compress_above_bytes: PositiveInt = 65_536
@@ -66,6 +69,7 @@ class GatewayArgs(Frozen):
     admin: AdminSettings | None = None
     cors: CorsSettings | None = None
     coalesce: CoalesceSettings = CoalesceSettings()
+    telemetry: TelemetrySettings | None = None
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

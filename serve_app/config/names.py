@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from serve_app.core.reference import is_version
-
-HOME_VARIABLE = "SERVE_APP_HOME"
+from serve_app.core import reference as references
+from serve_app.core.home import HOME_VARIABLE
+from serve_app.errors import InvalidInput
 
 
 def located(path: str) -> str:
@@ -48,9 +48,10 @@ def located_state(state: str) -> str:
 
 
 def _version(reference: str) -> str:
-    if not is_version(reference):
-        msg = f"{reference!r} does not name a version; write model@number, such as diagnosis-xgb@1"
-        raise ValueError(msg)
+    try:
+        references.parse(reference)
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
     return reference
 
 

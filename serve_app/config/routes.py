@@ -1,7 +1,6 @@
 """Who answers for an endpoint: kinds of routes and their variants."""
 
 import functools
-from importlib import import_module
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
 from pydantic import (
@@ -16,6 +15,7 @@ from pydantic import (
 
 from serve_app.config.base import Frozen
 from serve_app.config.names import Reference
+from serve_app.core.places import standing_at
 from serve_app.routing import KINDS, kind_named
 
 
@@ -116,8 +116,7 @@ def settings_models() -> tuple[type[RouteSettings], ...]:
 
 
 def _model(kind: str) -> type[RouteSettings]:
-    module, _, name = kind_named(kind).settings.partition(":")
-    model: type[RouteSettings] = getattr(import_module(module), name)
+    model: type[RouteSettings] = standing_at(kind_named(kind).settings)
     return model
 
 

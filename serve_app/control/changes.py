@@ -13,6 +13,10 @@ DECLARED = "declared"
 REFUSED = "refused"
 WEIGHTS_SET = "weights set"
 ALIAS_MOVED = "alias moved"
+FOLLOWED = "alias followed"
+HELD = "alias not followed"
+CONTROL = "control"
+"""Who lets endpoints follow aliases."""
 DEPLOYMENT = "deployment"
 """Who declares: Serve does not say who deployed."""
 
@@ -71,6 +75,24 @@ def aliases_moved(
             move = moves.get((model, alias))
             who, why = ("unknown", "") if move is None else (move.by, move.reason or "")
             yield Event(at_s, who, ALIAS_MOVED, f"{model}@{alias}", why, before=was, after=now)
+
+
+def followed(at_s: float, before: Snapshot, after: Snapshot) -> Iterator[Event]:
+    """The events of endpoints that answer with other versions since aliases were moved."""
+    for name, endpoint in after.endpoints.items():
+        former = before.endpoints.get(name)
+        if former is None or before.declaration != after.declaration:
+            continue
+        was, now = former.follows(), endpoint.follows()
+        if was != now:
+            yield Event(at_s, CONTROL, FOLLOWED, name, before=was, after=now)
+
+
+def held(at_s: float, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Event]:
+    """The events of endpoints that do not follow their aliases, with the reasons."""
+    for name, why in after.items():
+        if before.get(name) != why:
+            yield Event(at_s, CONTROL, HELD, name, why)
 
 
 def _endpoints(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:

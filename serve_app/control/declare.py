@@ -11,7 +11,8 @@ from typing import Any
 import pydantic
 
 from serve_app.config import ControlSettings
-from serve_app.control.describe import EndpointDescription, ManifestOf, Problem
+from serve_app.control.describe import EndpointDescription, ManifestOf, Problem, Resolve
+from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Endpoint
 from serve_app.errors import ConfigError
 from serve_app.routing import KINDS
@@ -38,9 +39,12 @@ class Declaration:
         return self.endpoints
 
 
-def read(user_config: Mapping[str, Any], manifest_of: ManifestOf) -> Declaration:
+def read(
+    user_config: Mapping[str, Any], manifest_of: ManifestOf, resolve: Resolve = split_version
+) -> Declaration:
     """Describe what a `user_config` declares; what cannot be read at all is a problem as well.
 
+    `resolve` says what aliases name; without it references are numbers.
     It raises nothing of what people may write or of what the registry may lack, so that nobody
     who calls it dies of a declaration.
     """
@@ -52,7 +56,7 @@ def read(user_config: Mapping[str, Any], manifest_of: ManifestOf) -> Declaration
             for item in error.errors()
         )
         return Declaration(hash_of(user_config), {}, problems)
-    return declare(settings, manifest_of)
+    return declare(settings, manifest_of, resolve)
 
 
 def _in_file(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -61,12 +65,17 @@ def _in_file(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return tuple(part for at, part in enumerate(path) if at not in kinds)
 
 
-def declare(settings: ControlSettings, manifest_of: ManifestOf) -> Declaration:
-    """Describe every declared endpoint in full, reporting all problems at once."""
+def declare(
+    settings: ControlSettings, manifest_of: ManifestOf, resolve: Resolve = split_version
+) -> Declaration:
+    """Describe every declared endpoint in full, reporting all problems at once.
+
+    `resolve` says what aliases name; without it references are numbers.
+    """
     endpoints: dict[str, Endpoint] = {}
     problems: list[Problem] = []
     for name, endpoint in settings.endpoints.items():
-        description = EndpointDescription(name, endpoint, manifest_of)
+        description = EndpointDescription(name, endpoint, manifest_of, resolve)
         spec = description.describe()
         problems.extend(description.problems)
         if spec is not None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from serve_app.config import ColumnSettings, EndpointSettings
+from serve_app.config import ColumnSettings, EndpointSettings, MonitoringSettings
 from serve_app.core import targets
 from serve_app.core.cache import CacheLimits
-from serve_app.core.reference import split_version
+from serve_app.core.record_settings import RecordSettings
+from serve_app.core.reference import alias_of
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Variant
-from serve_app.errors import ServeError
+from serve_app.errors import ConfigError, ServeError
+from serve_app.monitoring.quality.segments import segment_rule
 from serve_app.registry.manifest import Manifest
 from serve_app.routing import kind_named, route_of
 
 ManifestOf = Callable[[str, int], Manifest]
+Resolve = Callable[[str], tuple[str, int]]
+"""The model and number that a reference names; raises ServeError where it names none."""
 KeyPath = tuple[str | int, ...]
 Placed = tuple[KeyPath, Manifest | None]
 """The keys that lead to a reference, and the manifest of the version that it names."""
@@ -38,16 +43,20 @@ class Problem:
 class EndpointDescription:
     """Describes one endpoint; `problems` collects what does not fit."""
 
-    def __init__(self, name: str, settings: EndpointSettings, manifest_of: ManifestOf) -> None:
+    def __init__(
+        self, name: str, settings: EndpointSettings, manifest_of: ManifestOf, resolve: Resolve
+    ) -> None:
         self._name = name
         self._settings = settings
         self._manifest_of = manifest_of
+        self._resolve = resolve
         self.problems: list[Problem] = []
 
     def describe(self) -> Endpoint | None:
         """The endpoint's description, or none when something does not fit."""
         manifests, preprocess = self._variants(), self._preprocess()
         fallback = self._fallback()
+        self._each_once(manifests)
         first = next((m for _, m in manifests if m is not None), None)
         if first is None or (self._settings.preprocess is not None and preprocess is None):
             return None
@@ -60,6 +69,8 @@ class EndpointDescription:
         for key, message in route_of(route).problems(first.signature.output):
             self._problem(("route", key), message)
         columns = self._corrected((preprocess or first).signature.inputs)
+        self._redacts(columns)
+        self._segments()
         if self.problems:
             return None
         takers = [preprocess] if preprocess else [m for _, m in answering if m is not None]
@@ -79,27 +90,29 @@ class EndpointDescription:
         """The description, `taker` being who sees the rows first."""
         settings = self._settings
         timeout_s, before, cache = settings.timeout_s, settings.preprocess, settings.cache
+        last = settings.fallback
         return Endpoint(
             name=self._name,
             route=route,
             signature=signature,
             timeout_s=timeout_s,
             variant_timeout_s=settings.variant_timeout_s or timeout_s * VARIANT_SHARE_OF_TIME,
-            fallback=None if rescue is None else _variant(rescue, 0.0),
+            fallback=None if rescue is None or last is None else _variant(rescue, 0.0, last),
             preprocess=None
             if before is None
-            else Preprocess(taker.reference, before.placement == "inline"),
+            else Preprocess(taker.reference, before.placement == "inline", alias_of(before.model)),
             reactions=settings.schema_.reactions(),
             example=_example(taker),
             inline=settings.placement == "inline",
             cache=None if cache is None else CacheLimits(cache.rows, cache.ttl_s),
+            records=_records(settings.monitoring),
         )
 
     def _route(self, manifests: Sequence[Placed]) -> RouteSpec:
         """The route with those of its variants that are known."""
         settings = self._settings.route
         variants = tuple(
-            _variant(manifest, target.variant.weight)
+            _variant(manifest, target.variant.weight, target.variant.model)
             for (_, manifest), target in zip(manifests, settings.targets(), strict=True)
             if manifest is not None
         )
@@ -118,19 +131,33 @@ class EndpointDescription:
         self.problems.append(Problem(("endpoints", self._name, *path), message))
 
     def _manifest(self, path: KeyPath, reference: str) -> Manifest | None:
-        model, version = split_version(reference)
         try:
-            return self._manifest_of(model, version)
+            return self._manifest_of(*self._resolve(reference))
         except ServeError as error:
             self._problem(path, error.message)
             return None
 
     def _variants(self) -> list[Placed]:
-        found: list[Placed] = []
+        placed: list[Placed] = []
         for target in self._settings.route.targets():
             path = ("route", *target.path)
-            found.append((path, self._predictor(path, target.variant.model)))
-        return found
+            placed.append((path, self._predictor(path, target.variant.model)))
+        return placed
+
+    def _each_once(self, manifests: Sequence[Placed]) -> None:
+        """No version stands twice among the variants, under whatever reference."""
+        named: dict[str, str] = {}
+        for (path, manifest), target in zip(manifests, self._settings.route.targets(), strict=True):
+            if manifest is None:
+                continue
+            reference = target.variant.model
+            former = named.setdefault(manifest.reference, reference)
+            if former != reference:
+                self._problem(
+                    path,
+                    f"{reference} and {former} are both {manifest.reference}, which would stand "
+                    "twice among the variants; move the alias or take one of them out",
+                )
 
     def _predictor(self, path: KeyPath, reference: str) -> Manifest | None:
         manifest = self._manifest(path, reference)
@@ -193,8 +220,8 @@ class EndpointDescription:
         elif _sets(mine) != _sets(theirs):
             self._problem(
                 path,
-                f"{manifest.reference} gives {targets.told(mine.targets)}, "
-                f"but {first.reference} gives {targets.told(theirs.targets)}",
+                f"{manifest.reference} gives {targets.in_words(mine.targets)}, "
+                f"but {first.reference} gives {targets.in_words(theirs.targets)}",
             )
 
     def _fed(
@@ -246,10 +273,45 @@ class EndpointDescription:
                 self._problem(("schema", "columns", name), f"there is no column {name!r}")
         return tuple(_correct(column, corrections.get(column.name)) for column in inputs)
 
+    def _redacts(self, columns: tuple[Column, ...]) -> None:
+        """What must not be kept is named as it is called: a slip would keep it."""
+        known = [column.name for column in columns]
+        key = self._settings.monitoring.key
+        if key in self._settings.monitoring.redact:
+            message = f"{key!r} is the key, whose values are kept; choose another, or do not redact"
+            self._problem(("monitoring", "key"), message)
+        for name in self._settings.monitoring.redact:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                self._problem(("monitoring", "redact"), f"there is no column {name!r}{hint}")
 
-def _variant(manifest: Manifest, weight: float) -> Variant:
-    output = manifest.signature.output
-    return Variant(manifest.reference, weight, output.labels, output.targets)
+    def _segments(self) -> None:
+        """Few columns and values, each of which may be kept."""
+        path = ("monitoring", "segments")
+        segments = self._settings.monitoring.segments
+        try:
+            segment_rule(segments)
+        except ConfigError as error:
+            self._problem(path, error.message.removeprefix("segments: "))
+        for name in sorted(set(segments) & set(self._settings.monitoring.redact)):
+            message = f"the values of {name!r} would be kept, and `redact` says they must not be"
+            self._problem(path, message)
+
+
+def _variant(manifest: Manifest, weight: float, reference: str) -> Variant:
+    output, alias = manifest.signature.output, alias_of(reference)
+    return Variant(manifest.reference, weight, output.labels, output.targets, alias)
+
+
+def _records(settings: MonitoringSettings) -> RecordSettings:
+    given = settings.model_dump(exclude={"callers"})
+    segments = segment_rule(settings.segments).allowed
+    drift = settings.drift.chosen()
+    chosen = {"redact": frozenset(given["redact"]), "segments": segments, "drift": drift}
+    if settings.callers is not None:
+        chosen |= {"callers": settings.callers.by, "caller_salt": settings.callers.salt}
+    return RecordSettings(**{**given, **chosen})
 
 
 def _sets(output: Output) -> dict[str, set[Any]]:

@@ -49,5 +49,5 @@ class Gateways:
     def known(self) -> Mapping[str, Acknowledged]:
         """What each said last, by replica."""
         oldest = self._clock() - self._forget_after_s
-        self._heard = {name: said for name, said in self._heard.items() if said[0] >= oldest}
-        return {name: said for name, (_, said) in self._heard.items()}
+        self._heard = {name: heard for name, heard in self._heard.items() if heard[0] >= oldest}
+        return {name: heard for name, (_, heard) in self._heard.items()}

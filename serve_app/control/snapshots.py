@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from serve_app.control import standing
 from serve_app.control.declare import Declaration
+from serve_app.control.following import followed
 from serve_app.control.standing import Refusal, State
 from serve_app.core.ports import StateStore
-from serve_app.core.reference import model_of
+from serve_app.core.reference import alias_of, model_of, split_version
 from serve_app.core.snapshot import Endpoint, Snapshot
 from serve_app.errors import Conflict
 
@@ -47,16 +48,37 @@ class Snapshots:
         return () if self.refusal is None else self.refusal.problems
 
     def take(self, declaration: Declaration) -> None:
-        """Take a declaration, or remember why it cannot be served."""
-        if declaration.problems:
-            self.refuse(declaration.hash, [problem.words() for problem in declaration.problems])
-        else:
-            self.declare(declaration.hash, declaration.endpoints)
+        """Take a declaration, or remember why it cannot be served.
 
-    def declare(self, declaration: str, endpoints: Mapping[str, Endpoint]) -> None:
+        Where it stands already, endpoints whose aliases name what does not fit stay as they are.
+        """
+        is_same = declaration.hash == self._state.declaration
+        outcome = followed(self._state.declared if is_same else {}, declaration)
+        if outcome.problems:
+            self.refuse(declaration.hash, [problem.words() for problem in outcome.problems])
+        else:
+            self.declare(declaration.hash, outcome.endpoints, outcome.held)
+
+    def follow(self, declaration: Declaration) -> None:
+        """Take what aliases of the declaration that stands name now; another one changes nothing.
+
+        A refusal of what was declared since goes on.
+        """
+        if declaration.hash != self._state.declaration:
+            return
+        outcome = followed(self._state.declared, declaration)
+        endpoints = {**self._state.declared, **outcome.endpoints}
+        self._move(standing.followed(self._state, endpoints, outcome.held))
+
+    def declare(
+        self,
+        declaration: str,
+        endpoints: Mapping[str, Endpoint],
+        held: Mapping[str, str] | None = None,
+    ) -> None:
         """Take a declaration. A new one supersedes the weights that were set at run time."""
         former = self._state
-        self._move(standing.declared(former, declaration, endpoints))
+        self._move(standing.declared(former, declaration, endpoints, held))
         if former.overrides and declaration != former.declaration:
             logger.warning("a new declaration supersedes the weights set at run time")
 
@@ -74,17 +96,54 @@ class Snapshots:
         """
         self._move(standing.weights_set(self._state, endpoint, weights))
 
+    def outnumber(self, version: int) -> None:
+        """Let what stands be newer than a version that a gateway has seen.
+
+        A state that was lost begins at 1 again, and gateways take no older snapshot than theirs.
+        While versions are awaited theirs is the better one.
+        """
+        if version > self.current.version and not self.current.waiting:
+            self._move(standing.outnumbered(self._state, version))
+
     def set_aliases(self, aliases: Mapping[str, Mapping[str, int]]) -> None:
         """Take what the registry's aliases name now, by model."""
         self._move(standing.aliases_read(self._state, aliases))
 
+    def set_applications(self, present: frozenset[str]) -> None:
+        """Take which applications there are."""
+        self._move(standing.applications_seen(self._state, present))
+
     def models(self) -> frozenset[str]:
-        """The models of which declared endpoints have variants."""
-        return frozenset(
-            model_of(variant.version)
-            for endpoint in self._state.declared.values()
-            for variant in endpoint.variants
+        """The models of which declared endpoints have variants, or follow aliases."""
+        variants = (v for endpoint in self._state.declared.values() for v in endpoint.variants)
+        return frozenset(map(model_of, [*(v.version for v in variants), *self._state.follows()]))
+
+    @property
+    def held(self) -> Mapping[str, str]:
+        """Why endpoints keep versions that their aliases do not name any more, by endpoint."""
+        return self._state.held
+
+    def is_behind(self) -> bool:
+        """Whether declared endpoints ask other versions than those that their aliases name."""
+        aliases = self._state.aliases
+        return any(
+            aliases.get(model_of(reference), {}).get(alias_of(reference) or "")
+            != split_version(version)[1]
+            for reference, version in self._state.follows().items()
         )
+
+    def follows(self) -> Mapping[str, str]:
+        """The versions that declared endpoints ask by an alias, by reference."""
+        return self._state.follows()
+
+    def placed(self) -> Mapping[str, str]:
+        """The application in which each version is looked for that declared endpoints ask."""
+        return self._state.placed()
+
+    @property
+    def present(self) -> frozenset[str] | None:
+        """The names of the applications that there are, where anybody looked."""
+        return self._state.present
 
     def ready(self, version: str) -> None:
         """A version has answered."""

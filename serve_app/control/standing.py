@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint, Snapshot
 from serve_app.errors import NotFound
 from serve_app.routing import route_of
@@ -33,6 +34,8 @@ class State:
     """What was declared, what was set since, which versions have answered, and what stands.
 
     `refusal` is the declaration that came last, where it was refused; the one before it stands.
+    `held` are the endpoints that keep the versions which aliases named before, with the reasons,
+    `present` the names of the applications that there are, where anybody looked.
     """
 
     current: Snapshot
@@ -42,6 +45,8 @@ class State:
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     ready: frozenset[str] = frozenset()
     refusal: Refusal | None = None
+    held: Mapping[str, str] = field(default_factory=dict)
+    present: frozenset[str] | None = None
 
     @classmethod
     def of(cls, latest: Snapshot) -> State:
@@ -56,21 +61,75 @@ class State:
         """The versions that declared endpoints need in replicas of their own."""
         return frozenset(v for endpoint in self.declared.values() for v in endpoint.needs())
 
+    def follows(self) -> dict[str, str]:
+        """The versions that declared endpoints ask by an alias, by reference."""
+        return {
+            reference: version
+            for endpoint in self.declared.values()
+            for reference, version in endpoint.follows().items()
+        }
 
-def declared(state: State, declaration: str, endpoints: Mapping[str, Endpoint]) -> State:
-    """After a declaration. A new one supersedes the weights that were set at run time."""
+    def placed(self) -> dict[str, str]:
+        """The application of each version that declared endpoints ask by handle.
+
+        A version that only aliases name may be in the application of one of them; all others
+        have one of their own.
+        """
+        endpoints = self.declared.values()
+        numbered = {v for one in endpoints for v in one.by_handle() & one.by_number()}
+        placed = {v: application_name(v) for one in endpoints for v in one.by_handle()}
+        for one in endpoints:
+            by_alias = one.by_handle() - numbered
+            for reference, version in sorted(one.follows().items()):
+                application = application_name(reference)
+                if version in by_alias and self._is_present(version, application):
+                    placed[version] = application
+        return placed
+
+    def _is_present(self, version: str, application: str) -> bool:
+        if self.present is None:
+            return self.current.applications.get(version) == application
+        return application in self.present
+
+
+def declared(
+    state: State,
+    declaration: str,
+    endpoints: Mapping[str, Endpoint],
+    held: Mapping[str, str] | None = None,
+) -> State:
+    """After a declaration. A new one supersedes the weights that were set at run time.
+
+    `held` says why endpoints keep versions that their aliases do not name any more.
+    """
+    taken = replace(state, declaration=declaration, refusal=None)
+    if declaration != state.declaration:
+        taken = replace(taken, overrides={})
+    return followed(taken, endpoints, held or {})
+
+
+def followed(state: State, endpoints: Mapping[str, Endpoint], held: Mapping[str, str]) -> State:
+    """After another look at what the declaration means, whose aliases may name other versions."""
     # What is declared as before stays the same object, so that later events compare at no cost.
     kept = {
         name: state.declared[name] if state.declared.get(name) == endpoint else endpoint
         for name, endpoint in endpoints.items()
     }
-    overrides = state.overrides if declaration == state.declaration else {}
-    taken = replace(
-        state, declaration=declaration, declared=kept, overrides=overrides, refusal=None
-    )
-    # What nobody needs may be gone when it is needed again.
-    needed = taken.loaded_by_gateways() | taken.needed_by_handle()
-    return advanced(replace(taken, ready=state.ready & needed))
+    return advanced(_still_ready(state, replace(state, declared=kept, held=held)))
+
+
+def applications_seen(state: State, present: frozenset[str]) -> State:
+    """After a look at which applications there are."""
+    return advanced(_still_ready(state, replace(state, present=present)))
+
+
+def _still_ready(former: State, state: State) -> State:
+    # What nobody needs may be gone when it is needed again, and another application than the one
+    # that answered may not hold the version.
+    needed = state.loaded_by_gateways() | state.needed_by_handle()
+    before, now = former.placed(), state.placed()
+    same = {v for v in former.ready & needed if before.get(v) == now.get(v)}
+    return replace(state, ready=frozenset(same))
 
 
 def refused(state: State, refusal: Refusal) -> State:
@@ -81,6 +140,9 @@ def refused(state: State, refusal: Refusal) -> State:
 def weights_set(state: State, endpoint: str, weights: Mapping[str, float]) -> State:
     """After a change of the weights of some of an endpoint's variants.
 
+    They are kept by the references that the declaration writes, so that they stay with a variant
+    whose alias is moved.
+
     Raises:
         NotFound: no such endpoint or variant.
         InvalidInput: its kind of route refuses the weights.
@@ -90,7 +152,8 @@ def weights_set(state: State, endpoint: str, weights: Mapping[str, float]) -> St
         known = sorted(state.declared)
         msg = f"there is no endpoint {endpoint!r}; endpoints: {', '.join(known) or 'none'}"
         raise NotFound(msg, known=known)
-    merged = {**state.overrides.get(endpoint, {}), **weights}
+    written = {spec.route.declared(name) or name: weight for name, weight in weights.items()}
+    merged = {**state.overrides.get(endpoint, {}), **written}
     route_of(spec.route).with_weights(merged, endpoint=endpoint)
     return advanced(replace(state, overrides={**state.overrides, endpoint: merged}))
 
@@ -110,7 +173,7 @@ def advanced(state: State, newest: Snapshot | None = None) -> State:
 
     `newest` is the newest snapshot that was kept, where somebody else kept it.
     """
-    endpoints, waiting = _standing(state)
+    endpoints, waiting, applications = _standing(state)
     snapshot = replace(
         state.current,
         declaration=state.declaration,
@@ -118,17 +181,20 @@ def advanced(state: State, newest: Snapshot | None = None) -> State:
         overrides=state.overrides,
         waiting=waiting,
         aliases=state.aliases,
+        applications=applications,
     )
     if newest is None and snapshot == state.current:
         return state
     return replace(state, current=_numbered(snapshot, newest or state.current))
 
 
-def _standing(state: State) -> tuple[dict[str, Endpoint], dict[str, tuple[str, ...]]]:
-    """The endpoints that stand, and the versions that declared ones wait for."""
-    standing = state.current.endpoints
+def _standing(
+    state: State,
+) -> tuple[dict[str, Endpoint], dict[str, tuple[str, ...]], dict[str, str]]:
+    """The endpoints that stand, the versions that declared ones wait for, and what holds them."""
+    standing, former, wanted = state.current.endpoints, state.current.placed(), state.placed()
     serving = {v for endpoint in standing.values() for v in endpoint.needs() | endpoint.loads()}
-    there = state.ready | serving
+    there = state.ready | {v for v in serving if wanted.get(v) in {None, former.get(v)}}
     endpoints: dict[str, Endpoint] = {}
     waiting: dict[str, tuple[str, ...]] = {}
     for name, spec in state.declared.items():
@@ -140,7 +206,21 @@ def _standing(state: State) -> tuple[dict[str, Endpoint], dict[str, tuple[str, .
         waiting[name] = tuple(sorted(missing))
         if name in standing:
             endpoints[name] = standing[name]
-    return endpoints, waiting
+    # Until the other application answers, a version is asked where it was.
+    unmoved = {v for v in state.needed_by_handle() - there if v in former}
+    placed = {**former, **{v: one for v, one in wanted.items() if v not in unmoved}}
+    by_handle = {v for one in endpoints.values() for v in one.by_handle()}
+    return endpoints, waiting, _elsewhere({v: placed[v] for v in by_handle})
+
+
+def _elsewhere(placed: Mapping[str, str]) -> dict[str, str]:
+    """Of where versions are, what their names do not say."""
+    return {v: name for v, name in sorted(placed.items()) if name != application_name(v)}
+
+
+def outnumbered(state: State, version: int) -> State:
+    """The same, with a snapshot whose version is above one that a gateway has seen."""
+    return replace(state, current=_numbered(state.current, Snapshot(version, "")))
 
 
 def _numbered(snapshot: Snapshot, former: Snapshot) -> Snapshot:
@@ -153,9 +233,9 @@ def _numbered(snapshot: Snapshot, former: Snapshot) -> Snapshot:
         else version
         for name, endpoint in snapshot.endpoints.items()
     }
-    described = snapshot.endpoints.keys() == former.endpoints.keys() and all(
-        endpoint.is_described_as(former.endpoints[name])
+    unchanged = snapshot.endpoints.keys() == former.endpoints.keys() and all(
+        endpoint.equals_except_weights(former.endpoints[name])
         for name, endpoint in snapshot.endpoints.items()
     )
-    description = former.description if described and former.description else version
+    description = former.description if unchanged and former.description else version
     return replace(snapshot, version=version, epochs=epochs, description=description)

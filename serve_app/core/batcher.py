@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic
 
 from serve_app.core.columns import Columns, concatenate
 from serve_app.core.refusals import moved, row_alone
-from serve_app.core.waiting import Item, Queue, T, kind_of
+from serve_app.core.waiting import BatchQueue, Item, T, kind_of
 from serve_app.errors import (
     ClientError,
     DeadlineExceeded,
@@ -100,7 +100,7 @@ class Coalescer(Generic[T]):
         self._max_bytes = max_bytes
         self._max_calls = max_calls
         self._slow_call_s = slow_call_s
-        self._queue: Queue[T] = Queue(max_waiting_rows)
+        self._queue: BatchQueue[T] = BatchQueue(max_waiting_rows)
         self._submitted = 0
         self._allowed = 1
         self._slow: set[int] = set()
@@ -209,9 +209,9 @@ class Coalescer(Generic[T]):
         """Send a batch; when it may be the fault of one item's rows, in parts until found."""
         parts = [batch]
         while parts:
-            parts[:0] = await self._asked(parts.pop(0))
+            parts[:0] = await self._send(parts.pop(0))
 
-    async def _asked(self, batch: Sequence[Item[T]]) -> Sequence[Sequence[Item[T]]]:
+    async def _send(self, batch: Sequence[Item[T]]) -> Sequence[Sequence[Item[T]]]:
         """Send a batch; gives the parts of it that have to be asked again."""
         batch = self._still_wanted(batch)
         if not batch:

@@ -31,7 +31,7 @@ class CacheLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Lookup:
     """What a cache knows of the rows of a request.
 
     `hits` has a prediction per row that is known and None for all others; `missing` are the
@@ -53,11 +53,11 @@ class Found:
 class Cache(Protocol):
     """Finds known rows, and completes an answer with them."""
 
-    def find(self, plan: Plan, columns: Columns) -> Found:
+    def find(self, plan: Plan, columns: Columns) -> Lookup:
         """What is known of these rows when the plan's variants answer."""
         ...
 
-    def complete(self, found: Found, asked: Answer | None) -> tuple[Answer, int | None]:
+    def complete(self, lookup: Lookup, answer: Answer | None) -> tuple[Answer, int | None]:
         """The answer to all rows, and how many came from the cache (None without one)."""
         ...
 
@@ -65,14 +65,14 @@ class Cache(Protocol):
 class NoCache:
     """Knows nothing and remembers nothing."""
 
-    def find(self, plan: Plan, columns: Columns) -> Found:  # noqa: ARG002
+    def find(self, plan: Plan, columns: Columns) -> Lookup:  # noqa: ARG002
         """Everything has to be asked for."""
-        return Found(columns)
+        return Lookup(columns)
 
-    def complete(self, found: Found, asked: Answer | None) -> tuple[Answer, int | None]:  # noqa: ARG002
+    def complete(self, lookup: Lookup, answer: Answer | None) -> tuple[Answer, int | None]:  # noqa: ARG002
         """What was asked is the answer."""
-        assert asked is not None  # noqa: S101 - everything was missing
-        return asked, None
+        assert answer is not None  # noqa: S101 - everything was missing
+        return answer, None
 
 
 class RowCache:
@@ -91,7 +91,7 @@ class RowCache:
     def __len__(self) -> int:
         return len(self._known)
 
-    def find(self, plan: Plan, columns: Columns) -> Found:
+    def find(self, plan: Plan, columns: Columns) -> Lookup:
         """What is known of these rows when the plan's variants answer."""
         versions = plan.variants if plan.together else plan.variants[:1]
         keys = tuple((versions, *key) for key in row_keys(columns))
@@ -101,27 +101,27 @@ class RowCache:
         missing = [row for row, hit in enumerate(hits) if hit is None]
         self.hits += len(keys) - len(missing)
         if not missing and keys:
-            return Found(None, versions, keys, hits)
-        return Found(columns.take(missing), versions, keys, hits)
+            return Lookup(None, versions, keys, hits)
+        return Lookup(columns.take(missing), versions, keys, hits)
 
-    def complete(self, found: Found, asked: Answer | None) -> tuple[Answer, int | None]:
+    def complete(self, lookup: Lookup, answer: Answer | None) -> tuple[Answer, int | None]:
         """The answer to all rows; what others than the planned answered is not remembered."""
-        known = [hit for hit in found.hits if hit is not None]
-        if asked is None:
-            return Answer(_stacked(known), found.versions), len(known)
-        planned = asked.variants == found.versions and not (asked.fallback or asked.left_out)
+        known = [hit for hit in lookup.hits if hit is not None]
+        if answer is None:
+            return Answer(_stacked(known), lookup.versions), len(known)
+        planned = answer.variants == lookup.versions and not (answer.fallback or answer.left_out)
         if planned:
-            self._remember(found, asked.prediction)
+            self._remember(lookup, answer.prediction)
         if not known:
-            return asked, 0
-        fresh = iter(_rows(asked.prediction))
-        parts = [next(fresh) if hit is None else hit for hit in found.hits]
-        variants = tuple(dict.fromkeys((*found.versions, *asked.variants)))
-        return replace(asked, prediction=_stacked(parts), variants=variants), len(known)
+            return answer, 0
+        fresh = iter(_rows(answer.prediction))
+        parts = [next(fresh) if hit is None else hit for hit in lookup.hits]
+        variants = tuple(dict.fromkeys((*lookup.versions, *answer.variants)))
+        return replace(answer, prediction=_stacked(parts), variants=variants), len(known)
 
-    def _remember(self, found: Found, rows: Prediction) -> None:
+    def _remember(self, lookup: Lookup, rows: Prediction) -> None:
         expires = self._clock() + self._limits.ttl_s
-        unknown = [key for key, hit in zip(found.keys, found.hits, strict=True) if hit is None]
+        unknown = [key for key, hit in zip(lookup.keys, lookup.hits, strict=True) if hit is None]
         for key, part in zip(unknown, _rows(rows), strict=True):
             self._known[key] = (expires, _own(part))
         while len(self._known) > self._limits.rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -14,3 +16,21 @@ class Caller:
 
 ANONYMOUS = Caller("anonymous")
 """Whoever has not said who they are."""
+
+CREDENTIALS = ("authorization", "x-api-key", "api-key")
+"""Headers that hold what a client proves itself with, the first of which counts."""
+DIGEST_BYTES = 8
+
+
+def credential_of(headers: Mapping[str, str]) -> str | None:
+    """What a client proves itself with, by lower-case names of headers; none where it does not."""
+    return next((headers[name] for name in CREDENTIALS if headers.get(name)), None)
+
+
+def pseudonym(name: str, salt: str) -> str:
+    """Sixteen digits that stand for a caller; without the salt nobody finds out for whom."""
+    key = hashlib.blake2b(salt.encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.blake2b(
+        name.encode("utf-8", "surrogatepass"), key=key, digest_size=DIGEST_BYTES
+    )
+    return digest.hexdigest()

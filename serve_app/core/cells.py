@@ -47,8 +47,8 @@ class Looked:
 
     @property
     def settled(self) -> frozenset[int]:
-        """The rows whose null is told of already."""
-        return frozenset(row for found in self.broken.values() for row, _ in found)
+        """The rows whose null is listed already."""
+        return frozenset(row for cells in self.broken.values() for row, _ in cells)
 
 
 def look(

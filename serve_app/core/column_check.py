@@ -15,7 +15,7 @@ from serve_app.core.conversion import convert, nulls
 from serve_app.core.messages import MISSING
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column
-from serve_app.core.violations import Place, Violations, told
+from serve_app.core.violations import ReceivedColumn, Violations, value_text
 
 _CATEGORIES_NAMED = 8
 
@@ -47,7 +47,7 @@ class ColumnCheck:
     def absent(self, rows: int, violations: Violations | None = None) -> Array:
         """Nulls, for a column that no row has; that counts as one broken rule."""
         if violations is not None:
-            place = Place(self.name, self._position, ())
+            place = ReceivedColumn(self.name, self._position, ())
             missing = [(0, expectation(self.column))]
             violations.add(self._policy.reaction("missing"), "missing", place, missing)
         return cast("Array", convert([None] * rows, self.column))
@@ -57,7 +57,7 @@ class ColumnCheck:
 
         Nulls are NaN in numeric columns (of integers, float64 then) and None in others.
         """
-        place = Place(self.name, self._position, values)
+        place = ReceivedColumn(self.name, self._position, values)
         settled: frozenset[int] = frozenset()
         array = convert(values, self.column)
         if array is None:
@@ -85,7 +85,7 @@ class ColumnCheck:
         return lambda rule: room if self._policy.reaction(rule) == "refuse" else math.inf
 
     def _check_nulls(
-        self, array: Array, place: Place, violations: Violations, settled: frozenset[int]
+        self, array: Array, place: ReceivedColumn, violations: Violations, settled: frozenset[int]
     ) -> None:
         if self._null == "ignore":
             return
@@ -93,7 +93,7 @@ class ColumnCheck:
         rows = [row for row in nulls(array).tolist() if row not in settled]
         violations.add_rows(self._null, "nan", place, rows, expected)
 
-    def _check_range(self, array: Array, place: Place, violations: Violations) -> None:
+    def _check_range(self, array: Array, place: ReceivedColumn, violations: Violations) -> None:
         if self._bounds is None or array.dtype.kind not in "fiu":
             return
         low, high, expected = self._bounds
@@ -104,7 +104,9 @@ class ColumnCheck:
             reaction = self._policy.reaction("range")
             violations.add_rows(reaction, "range", place, rows, expected)
 
-    def _check_categories(self, array: Array, place: Place, violations: Violations) -> None:
+    def _check_categories(
+        self, array: Array, place: ReceivedColumn, violations: Violations
+    ) -> None:
         if self._known is None:
             return
         known, expected = self._known
@@ -137,7 +139,7 @@ def _known(column: Column) -> tuple[frozenset[Any], str] | None:
     categories = column.categories
     if categories is None:
         return None
-    named = ", ".join(told(value) for value in categories[:_CATEGORIES_NAMED])
+    named = ", ".join(value_text(value) for value in categories[:_CATEGORIES_NAMED])
     more = len(categories) - _CATEGORIES_NAMED
     words = f"one of {named}" + (f" and {more} more" if more > 0 else "")
     if not column.is_numeric and column.dtype != "string":

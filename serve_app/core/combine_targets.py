@@ -30,7 +30,7 @@ def per_target(combine: Combine, output: Output) -> Combine:
         if len(members) == 1:
             return members[0].prediction
         split = [_by_target(member.prediction, output) for member in members]
-        found = [
+        joined = [
             combine(
                 [
                     Member(one[place], member.weight, target.labels)
@@ -40,11 +40,11 @@ def per_target(combine: Combine, output: Output) -> Combine:
             )
             for place, target in enumerate(output.targets)
         ]
-        shares = [one.probabilities for one in found if one.probabilities is not None]
+        shares = [one.probabilities for one in joined if one.probabilities is not None]
         if yes_or_no:
             shares = [share[:, 1:] for share in shares]
         return Prediction(
-            targets.column_wise([one.values for one in found]), np.concatenate(shares, axis=1)
+            targets.column_wise([one.values for one in joined]), np.concatenate(shares, axis=1)
         )
 
     return combined

@@ -74,9 +74,9 @@ def _moments(values: Sequence[str | None], column: Column) -> Array | None:
 
 
 def _decimals(values: Sequence[Any]) -> Array | None:
-    found = [None if value is None else decimals.decimal(value) for value in values]
-    fit = all((new is None) == (old is None) for new, old in zip(found, values, strict=True))
-    return _objects(found) if fit else None
+    converted = [None if value is None else decimals.decimal(value) for value in values]
+    fit = all((new is None) == (old is None) for new, old in zip(converted, values, strict=True))
+    return _objects(converted) if fit else None
 
 
 def _from_python_numbers(values: Sequence[Any], kinds: set[type], column: Column) -> Array | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,11 +12,11 @@ from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.columns import Array
 from serve_app.core.signature import Output
 
-Method = Literal["predict", "predict_proba", "raw_scores"]
-"""What a request wants of a model: what it decides, or the numbers by which it does."""
-PREDICT: Method = "predict"
-PREDICT_PROBA: Method = "predict_proba"
-RAW_SCORES: Method = "raw_scores"
+# Methods: what a request wants of a model, what it decides or the numbers by which it does.
+# `tasks` has them all.
+PREDICT = "predict"
+PREDICT_PROBA = "predict_proba"
+RAW_SCORES = "raw_scores"
 
 RawColumns = Mapping[str, Sequence[Any]]
 """Decoded, unvalidated columns: name to one value per row, `MISSING` where a row has none."""
@@ -46,7 +46,7 @@ class Payload:
 
     `keys` holds the other named values of the body, among which a route may find the one
     that it sticks to; `form` is what the dialect itself has to remember until it answers.
-    Raw scores are computed for a `method` that wants them, beside everything else.
+    `method` is one of `tasks.methods`, which says what is asked of a model.
     """
 
     columns: RawColumns
@@ -54,7 +54,7 @@ class Payload:
     keys: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
     form: Any = None
-    method: Method = PREDICT
+    method: str = PREDICT
 
 
 class Request(NamedTuple):

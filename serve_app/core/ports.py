@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from serve_app.core.columns import Columns
 from serve_app.core.events import Event
+from serve_app.core.explanation import Explanation, Origins
 from serve_app.core.messages import Answer, Prediction, Request
 from serve_app.core.plan import Plan
 from serve_app.core.record import Record
+from serve_app.core.waiting import T
 
 Ask = Callable[[Plan, Columns, float], Awaitable[Answer]]
 """Asks the variants of a plan about rows until a deadline; raises ServeError as its maker says."""
@@ -34,25 +36,58 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class Explaining(Protocol):
+    """A model that can say why."""
+
+    def explain(self, columns: Columns) -> Explanation:
+        """Explain every row. Raises InvalidInput, RowsRefused or ModelFailed."""
+        ...
+
+    def origins(self) -> Origins:
+        """From which column each feature is made that it gives. Raises InvalidInput."""
+        ...
+
+
+class Task(Protocol[T]):
+    """One way of asking a model; `serve_app.tasks` has those that there are."""
+
+    @property
+    def name(self) -> str:
+        """By which it is asked for in another process."""
+        ...
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether it is computed beside predictions, one request at a time."""
+        ...
+
+    def compute(self, model: Model, columns: Columns) -> T:
+        """Ask a model about rows. Raises InvalidInput, RowsRefused or ModelFailed."""
+        ...
+
+    def join(self, parts: Sequence[T]) -> T:
+        """The results of some rows, part after part, as one."""
+        ...
+
+
+class Servable(Protocol):
+    """One loaded version as it is asked, whatever the task."""
+
+    def ask(self, task: Task[T], columns: Columns) -> T:
+        """Compute a task for every row. Raises InvalidInput, RowsRefused or ModelFailed."""
+        ...
+
+
 class Models(Protocol):
-    """All versions that can be asked from here, by name (`diagnosis-xgb@1`).
+    """All versions that can be asked from here, by name (`diagnosis-xgb@1`)."""
 
-    `deadline` is a time of the engine's clock, in seconds; an implementation gives up at
-    that time with DeadlineExceeded.
-    """
+    async def ask(self, version: str, task: Task[T], columns: Columns, deadline: float) -> T:
+        """Ask one version to compute a task for every row.
 
-    async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
-        """Ask one version to predict."""
-        ...
-
-    async def predict_with_scores(
-        self, version: str, columns: Columns, deadline: float
-    ) -> Prediction:
-        """Ask one version to predict, and for its raw scores."""
-        ...
-
-    async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
-        """Ask one version to transform."""
+        `deadline` is a time of the engine's clock, in seconds; an implementation gives up at
+        that time with DeadlineExceeded.
+        """
         ...
 
 
@@ -119,8 +154,20 @@ class EventStore(Protocol):
         """Keep an event, and give it with its id."""
         ...
 
+    def append_once(self, event: Event) -> bool:
+        """Keep an event unless there is one of its kind and subject; says whether it was kept."""
+        ...
+
     def newest(
         self, limit: int = 100, *, kind: str | None = None, subject: str | None = None
     ) -> list[Event]:
         """Up to so many events, the newest first."""
+        ...
+
+
+class Suspicion(Protocol):
+    """Knows how suspect callers are, for whoever limits what they may ask."""
+
+    def of(self, caller: str) -> float:
+        """How suspect a caller is, by its pseudonym: from 0, as who is unknown, to 1."""
         ...

@@ -39,6 +39,11 @@ class Record(NamedTuple):
     shadows: tuple[Answer, ...] = ()
 
     @property
+    def rows(self) -> int:
+        """How many rows the request had."""
+        return self.request.payload.rows if self.columns is None else self.columns.rows
+
+    @property
     def outcome(self) -> str:
         """What became of it: `answered`, `fallback`, or the code of the error."""
         if self.answer is not None:

@@ -75,6 +75,12 @@ def parse(reference: str) -> tuple[str, int | str]:
     raise InvalidInput(msg, reference=reference)
 
 
+def alias_of(reference: str) -> str | None:
+    """The alias by which a reference names a version; none where a number does."""
+    _, _, version = reference.partition("@")
+    return version if is_alias(version) else None
+
+
 def is_version(reference: str) -> bool:
     """Whether it names a version by its number, as `diagnosis-xgb@3` does."""
     model, _, version = reference.partition("@")
@@ -108,8 +114,10 @@ def number_of(reference: str) -> str:
 def application_name(reference: str) -> str:
     """The name of the Serve application that holds a version: `diagnosis-xgb-3`.
 
+    One that holds whatever an alias names is called after that: `diagnosis-xgb-champion`.
+
     Raises:
-        InvalidInput: it names no version by its number.
+        InvalidInput: it names no version.
     """
-    model, version = split_version(reference)
+    model, version = parse(reference)
     return f"{model}-{version}"

@@ -1,4 +1,4 @@
-"""How a row that a model does not take is told of: where it stands, and why."""
+"""How an error names a row that a model does not take: where it stands, and why."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedReplicas:
     """How many replicas there should be, and why; `by_load` where the load asks for more."""
 
     replicas: int
@@ -83,30 +83,32 @@ class Outgrown:
         return replicas not in self.work or work <= QUIET * self.work[replicas]
 
 
-def wanted(observed: Observed, targets: Targets, outgrown: Outgrown, least: int = 1) -> Wanted:
+def wanted(
+    observed: Observed, targets: Targets, outgrown: Outgrown, least: int = 1
+) -> WantedReplicas:
     """How many replicas hold all targets: the target that asks for most of them decides.
 
     There are never fewer than `least`; zero replicas are wanted only where nothing is asked.
     """
-    more = max(_asked(observed, targets), key=lambda one: (one.by_load, one.replicas))
+    more = max(_per_target(observed, targets), key=lambda one: (one.by_load, one.replicas))
     if more.by_load:
         return more if more.replicas >= least else at_least(least)
     fewest = _fewest(observed, targets, outgrown)
     if fewest < least:
-        return at_least(least) if least > 1 else Wanted(least, _enough(observed))
-    return Wanted(fewest, _enough(observed))
+        return at_least(least) if least > 1 else WantedReplicas(least, _enough(observed))
+    return WantedReplicas(fewest, _enough(observed))
 
 
-def at_least(replicas: int) -> Wanted:
+def at_least(replicas: int) -> WantedReplicas:
     """So many replicas, whatever the load."""
-    return Wanted(replicas, f"at least {replicas} are to stand at this time")
+    return WantedReplicas(replicas, f"at least {replicas} are to stand at this time")
 
 
-def _asked(observed: Observed, targets: Targets) -> list[Wanted]:
+def _per_target(observed: Observed, targets: Targets) -> list[WantedReplicas]:
     """What each target asks for; as many as there are where it is held."""
     now = max(1, observed.replicas)
     busy, wait, ongoing = _ratios(observed, targets)
-    said = (
+    demands = (
         (now * busy, busy, f"busy {observed.busy:.2f} (target {targets.busy:g})"),
         (
             now * min(wait, MOST_STEPS_OF_WAITING),
@@ -120,10 +122,10 @@ def _asked(observed: Observed, targets: Targets) -> list[Wanted]:
         ),
     )
     return [
-        Wanted(math.ceil(replicas - 1e-9), why, by_load=True)
+        WantedReplicas(math.ceil(replicas - 1e-9), why, by_load=True)
         if ratio > TOLERANCE
-        else Wanted(now, why)
-        for replicas, ratio, why in said
+        else WantedReplicas(now, why)
+        for replicas, ratio, why in demands
     ]
 
 

@@ -120,24 +120,24 @@ def _as_long(one: Entry, other: Entry) -> bool:
 def _days(word: str, at: str) -> tuple[int, ...]:
     if word in {"daily", "*"}:
         return tuple(range(7))
-    found: list[int] = []
+    days: list[int] = []
     for part in word.split(","):
         first, _, last = part.partition("-")
         unknown = [day for day in (first, last) if day not in DAYS and (day or "-" in part)]
         if unknown or not first:
-            said = unknown[0] if unknown else part
-            raise ValueError(f"{at!r}: {said!r} is no day ({', '.join(DAYS)}); {_FORM}")
+            name = unknown[0] if unknown else part
+            raise ValueError(f"{at!r}: {name!r} is no day ({', '.join(DAYS)}); {_FORM}")
         start = DAYS.index(first)
         count = (DAYS.index(last) - start) % 7 if last else 0
-        found.extend((start + offset) % 7 for offset in range(count + 1))
-    return tuple(sorted(set(found)))
+        days.extend((start + offset) % 7 for offset in range(count + 1))
+    return tuple(sorted(set(days)))
 
 
 def _minute(word: str, at: str) -> int:
-    found = _TIME.fullmatch(word.strip())
-    if found is None:
+    match = _TIME.fullmatch(word.strip())
+    if match is None:
         raise ValueError(f"{at!r}: {word!r} is no time of day; {_FORM}")
-    hour, minute = int(found[1]), int(found[2])
+    hour, minute = int(match[1]), int(match[2])
     if hour > 23 or minute > 59:
         raise ValueError(f"{at!r}: {word} never comes, so it never matches; {_FORM}")
     return int(timedelta(hours=hour, minutes=minute).total_seconds()) // 60

@@ -16,7 +16,7 @@ from serve_app.core.messages import MISSING, RawColumns, Warned
 from serve_app.core.policy import Policy
 from serve_app.core.signature import Column
 from serve_app.core.tensor_check import TensorCheck
-from serve_app.core.violations import LISTED, Place, Violations, shortened
+from serve_app.core.violations import LISTED, ReceivedColumn, Violations, shortened
 
 __all__ = ["Policy", "Schema"]
 
@@ -134,7 +134,7 @@ class Schema:
             return
         first = heapq.nsmallest(LISTED, ((_first_row(raw[name]), name) for name in unknown))
         for offset, (row, name) in enumerate(first):
-            place = Place(name, len(self.names) + offset, raw[name])
+            place = ReceivedColumn(name, len(self.names) + offset, raw[name])
             violations.add(reaction, "unknown", place, [(row, self._nearest(name))])
         violations.count(reaction, len(unknown) - len(first))
 

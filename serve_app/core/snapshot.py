@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from serve_app.core import record_settings
 from serve_app.core.cache import CacheLimits
+from serve_app.core.record_settings import RecordSettings
+from serve_app.core.reference import application_name, model_of
 from serve_app.core.signature import Signature, Target
 from serve_app.errors import Conflict
 
@@ -16,20 +19,36 @@ class Variant:
     """A version as a target of an endpoint; `labels` are its classes in its own order.
 
     `targets` are those that it says something of, in its own order, where there are several.
+    `alias` is the one of its model that the declaration names it by, if it does.
     """
 
     version: str
     weight: float = 1.0
     labels: tuple[Any, ...] = ()
     targets: tuple[Target, ...] = ()
+    alias: str | None = None
+
+    @property
+    def declared(self) -> str:
+        """The reference as the declaration writes it: `diagnosis-xgb@champion`, or the version."""
+        return _declared(self.version, self.alias)
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """The transformer that runs before all variants, and whether inside the gateway."""
+    """The transformer that runs before all variants, and whether inside the gateway.
+
+    `alias` is the one of its model that the declaration names it by, if it does.
+    """
 
     version: str
     inline: bool
+    alias: str | None = None
+
+    @property
+    def declared(self) -> str:
+        """The reference as the declaration writes it."""
+        return _declared(self.version, self.alias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +68,16 @@ class RouteSpec:
         """The weights by version."""
         return {variant.version: variant.weight for variant in self.variants}
 
+    def declared(self, version: str) -> str | None:
+        """How the declaration names the variant of a version or of a reference; none for none."""
+        return next((v.declared for v in self.variants if version in {v.version, v.declared}), None)
+
     def with_weights(self, weights: Mapping[str, float]) -> RouteSpec:
-        """The route with these weights in place of its own; itself where none differs."""
-        variants = tuple(
-            variant
-            if weights.get(variant.version, variant.weight) == variant.weight
-            else replace(variant, weight=weights[variant.version])
-            for variant in self.variants
-        )
+        """The route with these weights in place of its own; itself where none differs.
+
+        They are by version, or by the reference that the declaration names it by.
+        """
+        variants = tuple(_reweighted(variant, weights) for variant in self.variants)
         same = all(new is old for new, old in zip(variants, self.variants, strict=True))
         return self if same else replace(self, variants=variants)
 
@@ -80,7 +101,7 @@ class Endpoint:
     """Everything that a gateway needs to answer for one endpoint.
 
     `inline` says that its variants compute in the gateway and not in replicas of their own,
-    `cache` how much gateways remember of what was answered.
+    `cache` how much gateways remember of what was answered, `records` what is kept of requests.
     """
 
     name: str
@@ -94,6 +115,7 @@ class Endpoint:
     example: Mapping[str, Any] | None = None
     inline: bool = False
     cache: CacheLimits | None = None
+    records: RecordSettings = record_settings.DEFAULT
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -101,8 +123,14 @@ class Endpoint:
         return self.route.variants
 
     def needs(self) -> frozenset[str]:
-        """The versions that must answer handles before this endpoint can be served."""
+        """The versions that must answer handles before this endpoint can be served.
+
+        A fallback need not, unless an alias chooses it: until the next one answers, the former
+        one can.
+        """
         versions = {v.version for v in self.variants if v.weight > 0 and not self.inline}
+        if self.fallback is not None and self.fallback.alias is not None and not self.inline:
+            versions.add(self.fallback.version)
         if self.preprocess is not None and not self.preprocess.inline:
             versions.add(self.preprocess.version)
         return frozenset(versions)
@@ -127,26 +155,43 @@ class Endpoint:
             versions.add(self.preprocess.version)
         return frozenset(versions)
 
+    def by_handle(self) -> frozenset[str]:
+        """The versions that it asks in applications of theirs."""
+        return self.asks() - self.loads()
+
+    def follows(self) -> dict[str, str]:
+        """The versions that it asks by an alias, by the references that name them so."""
+        named = (*self.variants, self.fallback, self.preprocess)
+        return {one.declared: one.version for one in named if one is not None and one.alias}
+
+    def by_number(self) -> frozenset[str]:
+        """The versions that its declaration names by their numbers."""
+        named = (*self.variants, self.fallback, self.preprocess)
+        return frozenset(one.version for one in named if one is not None and not one.alias)
+
     def with_weights(self, weights: Mapping[str, float]) -> Endpoint:
         """The endpoint with these weights in place of its own; itself where none differs."""
         route = self.route.with_weights(weights)
         return self if route is self.route else replace(self, route=route)
 
-    def is_described_as(self, other: Endpoint) -> bool:
+    def equals_except_weights(self, other: Endpoint) -> bool:
         """Whether the two differ in nothing but weights."""
         return self is other or self.with_weights(other.route.weights) == other
 
     def to_json(self) -> dict[str, Any]:
         """The endpoint as JSON values."""
         fallback, preprocess, cache = self.fallback, self.preprocess, self.cache
+        # Gateways of a former version read all that does not say how requests are recorded.
+        recorded = self.records != record_settings.DEFAULT
         return {
+            **({"records": self.records.to_json()} if recorded else {}),
             "name": self.name,
             "route": self.route.to_json(),
             "signature": self.signature.to_json(),
             "timeout_s": self.timeout_s,
             "variant_timeout_s": self.variant_timeout_s,
             "fallback": None if fallback is None else _variant_json(fallback),
-            "preprocess": None if preprocess is None else asdict(preprocess),
+            "preprocess": None if preprocess is None else _stated(asdict(preprocess)),
             "reactions": dict(self.reactions),
             "example": None if self.example is None else dict(self.example),
             "inline": self.inline,
@@ -162,6 +207,8 @@ class Endpoint:
         fields["fallback"] = None if body["fallback"] is None else _variant(body["fallback"])
         cache = body.get("cache")
         fields["cache"] = None if cache is None else CacheLimits(**cache)
+        if "records" in body:
+            fields["records"] = RecordSettings.from_json(body["records"])
         preprocess = body["preprocess"]
         fields["preprocess"] = None if preprocess is None else Preprocess(**preprocess)
         return cls(**fields)
@@ -177,7 +224,9 @@ class Snapshot:
 
     Steering: the weights of the endpoints' variants, `epochs` the versions in which those of
     each endpoint changed last, `overrides` what was set of them at run time since the
-    declaration, `aliases` the numbers of versions that the registry's aliases name, by model.
+    declaration (by the references that it writes), `aliases` the numbers of versions that the
+    registry's aliases name, by model, `applications` those that hold versions which are not in
+    one of their own name.
     """
 
     version: int
@@ -188,6 +237,12 @@ class Snapshot:
     aliases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
     description: int = 0
+    applications: Mapping[str, str] = field(default_factory=dict)
+
+    def placed(self) -> dict[str, str]:
+        """The application of each version that is asked by handle."""
+        versions = {v for one in self.endpoints.values() for v in one.by_handle()}
+        return {v: self.applications.get(v) or application_name(v) for v in versions}
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot as JSON values."""
@@ -217,6 +272,7 @@ class Snapshot:
             "aliases": {model: dict(numbers) for model, numbers in self.aliases.items()},
             "epochs": dict(self.epochs),
             "description": self.description,
+            "applications": dict(self.applications),
         }
 
     @classmethod
@@ -235,6 +291,7 @@ class Snapshot:
             aliases=body.get("aliases", {}),
             epochs=body.get("epochs", {}),
             description=body.get("description", 0),
+            applications=body.get("applications", {}),
         )
 
 
@@ -251,16 +308,34 @@ def _endpoints(body: Mapping[str, Any], former: Snapshot | None) -> dict[str, En
 
 def _variant(body: Mapping[str, Any]) -> Variant:
     targets = tuple(Target.from_json(target) for target in body.get("targets", ()))
-    return Variant(body["version"], body["weight"], tuple(body["labels"]), targets)
+    labels = tuple(body["labels"])
+    return Variant(body["version"], body["weight"], labels, targets, body.get("alias"))
 
 
 def _variant_json(variant: Variant) -> dict[str, Any]:
-    return {
-        "version": variant.version,
-        "weight": variant.weight,
-        "labels": list(variant.labels),
-        "targets": [target.to_json() for target in variant.targets],
-    }
+    return _stated(
+        {
+            "version": variant.version,
+            "weight": variant.weight,
+            "labels": list(variant.labels),
+            "targets": [target.to_json() for target in variant.targets],
+            "alias": variant.alias,
+        }
+    )
+
+
+def _stated(body: dict[str, Any]) -> dict[str, Any]:
+    """Without an alias where there is none: gateways of a former version read this as well."""
+    return {key: value for key, value in body.items() if key != "alias" or value is not None}
+
+
+def _declared(version: str, alias: str | None) -> str:
+    return version if alias is None else f"{model_of(version)}@{alias}"
+
+
+def _reweighted(variant: Variant, weights: Mapping[str, float]) -> Variant:
+    weight = weights.get(variant.declared, weights.get(variant.version, variant.weight))
+    return variant if weight == variant.weight else replace(variant, weight=weight)
 
 
 def _with_route(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,9 +30,9 @@ def aligned(prediction: Prediction, mine: tuple[Target, ...], output: Output) ->
     if probabilities is not None and output.kind == "multilabel":
         probabilities = probabilities[:, order]
     elif probabilities is not None:
-        found = parts(probabilities, mine)
+        shares = parts(probabilities, mine)
         probabilities = np.concatenate(
-            [found[at[t.name]][:, _order(mine[at[t.name]], t)] for t in output.targets], axis=1
+            [shares[at[t.name]][:, _order(mine[at[t.name]], t)] for t in output.targets], axis=1
         )
     if scores is not None:
         # One score per target speaks for the second of its two classes, and against the first.
@@ -51,7 +51,7 @@ def column_wise(columns: Sequence[Array]) -> Array:
     return stacked
 
 
-def told(targets: Sequence[Target]) -> str:
+def in_words(targets: Sequence[Target]) -> str:
     """The targets with their classes, in words."""
     shown = [f"{target.name!r} of {_shown(target.labels)}" for target in targets[:SHOWN]]
     more = f" and {len(targets) - SHOWN} more" if len(targets) > SHOWN else ""

@@ -11,7 +11,7 @@ import numpy as np
 from serve_app.core.cells import FLOAT_LIMITS, INT_LIMITS
 from serve_app.core.columns import Array
 from serve_app.core.signature import Column
-from serve_app.core.violations import Place, Violations
+from serve_app.core.violations import ReceivedColumn, Violations
 
 
 class TensorCheck:
@@ -41,7 +41,7 @@ class TensorCheck:
     def absent(self, rows: int, violations: Violations | None = None) -> Array:
         """No rows, or a broken rule."""
         if violations is not None and rows:
-            place = Place(self.name, self._position, ())
+            place = ReceivedColumn(self.name, self._position, ())
             violations.add("refuse", "missing", place, [(0, self._expected)])
         return self._none(rows)
 
@@ -50,7 +50,7 @@ class TensorCheck:
         whole = self._made(values, len(self.column.shape) + 1) if len(values) else self._none(0)
         if whole is not None:
             return whole
-        place = Place(self.name, self._position, values)
+        place = ReceivedColumn(self.name, self._position, values)
         rank = len(self.column.shape)
         misfits = (row for row, value in enumerate(values) if self._made(value, rank) is None)
         broken = [(row, self._expected) for row in itertools.islice(misfits, violations.room)]

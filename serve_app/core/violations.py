@@ -26,7 +26,7 @@ _QUOTED_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReceivedColumn:
     """A column of a request: its name, where it is listed, and its values as they came."""
 
     name: str
@@ -47,7 +47,9 @@ class Violations:
         self._warned = _Ordered()
         self._exact = True
 
-    def add(self, reaction: Reaction, rule: str, place: Place, broken: Sequence[Broken]) -> None:
+    def add(
+        self, reaction: Reaction, rule: str, place: ReceivedColumn, broken: Sequence[Broken]
+    ) -> None:
         """Note that `rule` is broken in these rows of a column (rows ascending)."""
         if reaction == "refuse":
             self._refused.add(rule, place, broken)
@@ -55,7 +57,12 @@ class Violations:
             self._warned.add(rule, place, broken)
 
     def add_rows(
-        self, reaction: Reaction, rule: str, place: Place, rows: Sequence[int], expected: str
+        self,
+        reaction: Reaction,
+        rule: str,
+        place: ReceivedColumn,
+        rows: Sequence[int],
+        expected: str,
     ) -> None:
         """The same, where one thing was expected in all of the rows."""
         self.add(reaction, rule, place, [(row, expected) for row in rows[:LISTED]])
@@ -87,11 +94,11 @@ class Violations:
         listed = self._refused.first()
         count = "1 value breaks" if total == 1 else f"{total} values break"
         least = "" if self._exact else "at least "
-        described = "; ".join(_sentence(found) for found in listed[:_IN_MESSAGE])
+        sentences = "; ".join(_sentence(refused) for refused in listed[:_IN_MESSAGE])
         more = f"; and {least}{total - _IN_MESSAGE} more" if total > _IN_MESSAGE else ""
         raise InvalidInput(
-            f"{least}{count} the schema of this endpoint: {described}{more}",
-            violations=[asdict(found) for found in listed],
+            f"{least}{count} the schema of this endpoint: {sentences}{more}",
+            violations=[asdict(refused) for refused in listed],
             total=total,
             **({} if self._exact else {"at_least": True}),
         )
@@ -100,35 +107,35 @@ class Violations:
 class _Ordered:
     def __init__(self) -> None:
         self.total = 0
-        self._found: list[tuple[int, int, str, Warned]] = []
+        self._entries: list[tuple[int, int, str, Warned]] = []
 
-    def add(self, rule: str, place: Place, broken: Sequence[Broken]) -> None:
+    def add(self, rule: str, place: ReceivedColumn, broken: Sequence[Broken]) -> None:
         self.total += len(broken)
         name = shortened(place.name)
         for row, expected in broken[:LISTED]:
             warned = Warned(row, name, rule, seen(place.values, row), expected)
-            self._found.append((row, place.position, rule, warned))
+            self._entries.append((row, place.position, rule, warned))
 
     def first(self) -> tuple[Warned, ...]:
-        if not self._found:
+        if not self._entries:
             return ()
-        self._found.sort(key=lambda found: found[:3])
-        return tuple(found[3] for found in self._found[:LISTED])
+        self._entries.sort(key=lambda entry: entry[:3])
+        return tuple(entry[3] for entry in self._entries[:LISTED])
 
 
-def _sentence(found: Warned) -> str:
+def _sentence(warned: Warned) -> str:
     return (
-        f"row {found.row}, column {found.column!r}: "
-        f"expected {found.expected}, got {found.seen} ({found.rule})"
+        f"row {warned.row}, column {warned.column!r}: "
+        f"expected {warned.expected}, got {warned.seen} ({warned.rule})"
     )
 
 
 def seen(values: Sequence[Any], row: int) -> str:
     """What stood in a row, in the words of JSON and at most 80 characters."""
-    return told(values[row]) if row < len(values) else "nothing"
+    return value_text(values[row]) if row < len(values) else "nothing"
 
 
-def told(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value in the words of JSON; lists and objects only by their size."""
     if isinstance(value, np.generic):
         value = value.item()

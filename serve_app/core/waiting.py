@@ -40,7 +40,7 @@ class Item(Generic[T]):
     waits: bool = True
 
 
-class Queue(Generic[T]):
+class BatchQueue(Generic[T]):
     """Those who wait, first come first served; a batch is of the oldest one's kind."""
 
     def __init__(self, max_rows: int) -> None:

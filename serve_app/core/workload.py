@@ -56,7 +56,7 @@ class Workload:
         self._number = 0
         self._busy_s = self._queued_s = self._inside_s = 0.0
         self._calls = 0
-        self._told: dict[str, tuple[float, Waiting]] = {}
+        self._waiting: dict[str, tuple[float, Waiting]] = {}
 
     def began(self, arrived_s: float) -> int:
         """Take note that a call which arrived then begins to compute; gives its number."""
@@ -76,7 +76,7 @@ class Workload:
 
     def hear(self, gateway: str, waiting: Waiting) -> None:
         """Take what a gateway says of the calls that it has for this version."""
-        self._told[gateway] = (self._clock(), waiting)
+        self._waiting[gateway] = (self._clock(), waiting)
 
     def read(self) -> Load:
         """What was since the last reading, which begins a new block."""
@@ -100,20 +100,20 @@ class Workload:
         return load
 
     def _lately(self, now: float) -> Mapping[str, Waiting]:
-        self._told = {
-            name: told for name, told in self._told.items() if now - told[0] <= FORGET_AFTER_S
+        self._waiting = {
+            name: entry for name, entry in self._waiting.items() if now - entry[0] <= FORGET_AFTER_S
         }
-        return {name: waiting for name, (_, waiting) in self._told.items()}
+        return {name: waiting for name, (_, waiting) in self._waiting.items()}
 
 
-def _due(told: Mapping[str, Waiting], inside_ms: float) -> tuple[float, float]:
+def _due(waiting_by_gateway: Mapping[str, Waiting], inside_ms: float) -> tuple[float, float]:
     """Requests that wait, and for how long, as far as the target is the cause.
 
     A gateway that is busy itself gets to its answers late, and then calls look long and queues
     with them. Of a call's way there and back only the time inside the target is the target's.
     """
     requests = wait_s = weight = 0.0
-    for waiting in told.values():
+    for waiting in waiting_by_gateway.values():
         trip_ms = waiting.round_trip_ms
         share = min(1.0, inside_ms / trip_ms) if trip_ms > 0 else 1.0
         requests += share * waiting.requests

@@ -13,7 +13,7 @@ from serve_app.core.combine import COMBINE, Member
 from serve_app.core.combine_targets import per_target
 from serve_app.core.messages import Answer, Failure, Prediction
 from serve_app.core.plan import Plan
-from serve_app.core.ports import Ask, Clock, Models
+from serve_app.core.ports import Ask, Clock, Models, Task
 from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint, Variant
 from serve_app.errors import (
@@ -34,24 +34,26 @@ Combine = Callable[[Sequence[Member], tuple[Any, ...]], Prediction]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What every way of asking needs to know of its endpoint; the `Ways` that there are."""
+class Variants:
+    """The variants of an endpoint, as those that ask them about a task need them."""
 
     models: Models
+    task: Task[Prediction]
     clock: Clock
-    variants: Mapping[str, Variant]
+    by_version: Mapping[str, Variant]
     labels: tuple[Any, ...]
     variant_timeout_s: float
     fallback: Variant | None
     output: Output = _ONE_CLASS
 
     @classmethod
-    def of(cls, spec: Endpoint, models: Models, clock: Clock) -> Asked:
+    def of(cls, spec: Endpoint, models: Models, task: Task[Prediction], clock: Clock) -> Variants:
         """Take what is needed from an endpoint's description."""
         return cls(
             models=models,
+            task=task,
             clock=clock,
-            variants={variant.version: variant for variant in spec.variants},
+            by_version={variant.version: variant for variant in spec.variants},
             labels=spec.signature.output.labels,
             variant_timeout_s=spec.variant_timeout_s,
             fallback=spec.fallback,
@@ -71,7 +73,7 @@ class Asked:
 
     async def one(self, version: str, columns: Columns, deadline: float) -> Prediction:
         """Ask one variant."""
-        return await self.models.predict(version, columns, self.until(deadline))
+        return await self.models.ask(version, self.task, columns, self.until(deadline))
 
     def until(self, deadline: float) -> float:
         """Until when one variant may answer: it has its share of the time and not all of it."""
@@ -92,7 +94,7 @@ class Asked:
         if self.fallback is None or self.clock() >= deadline:
             raise error
         version = self.fallback.version
-        prediction = await self.models.predict(version, columns, deadline)
+        prediction = await self.models.ask(version, self.task, columns, deadline)
         return Answer(
             self.aligned(prediction, self.fallback), (version,), left_out=failures, fallback=True
         )
@@ -117,7 +119,7 @@ class Asked:
 class AskInTurn:
     """The first variant of the plan answers; the next ones only if it cannot."""
 
-    asked: Asked
+    variants: Variants
 
     async def __call__(self, plan: Plan, columns: Columns, deadline: float) -> Answer:
         """Ask the plan's variants one after the other until one answers.
@@ -125,12 +127,12 @@ class AskInTurn:
         Raises:
             ServeError: nobody answered; the first variant's error, since it was chosen.
         """
-        asked = self.asked
+        variants = self.variants
         failures: tuple[Failure, ...] = ()
         first: ServeError | None = None
         for version in plan.variants:
             try:
-                prediction = await asked.one(version, columns, deadline)
+                prediction = await variants.one(version, columns, deadline)
             except Overloaded:
                 # Handing the load on would carry the overload to the next one.
                 raise
@@ -138,53 +140,53 @@ class AskInTurn:
                 failures = (*failures, Failure(version, error.code))
                 first = first or error
             else:
-                variant = asked.variants[version]
-                return Answer(asked.aligned(prediction, variant), (version,), failures)
-            if asked.clock() >= deadline:
+                variant = variants.by_version[version]
+                return Answer(variants.aligned(prediction, variant), (version,), failures)
+            if variants.clock() >= deadline:
                 break
         late = DeadlineExceeded("no variant was asked in time")
-        return await asked.rescue(columns, deadline, failures, first or late)
+        return await variants.rescue(columns, deadline, failures, first or late)
 
 
 @dataclass(frozen=True, slots=True)
-class AskForScores:
-    """One variant gives raw scores, and nobody else in its place.
+class AskAlone:
+    """One variant answers, and nobody else in its place.
 
-    What a score means differs from model to model, so that neither an ensemble nor another
-    variant can answer for the one that was chosen. `alike` says that all variants have some.
+    For tasks whose answers do not compare between models: neither an ensemble nor another
+    variant can answer for the one that was chosen. `all_can` says that every variant does it.
     """
 
-    asked: Asked
-    alike: bool
+    variants: Variants
+    words: str
+    all_can: bool
 
     async def __call__(self, plan: Plan, columns: Columns, deadline: float) -> Answer:
         """Ask the variant that the route chose, or that the request names.
 
         Raises:
             InvalidInput: several variants answer together, or not each of those that the
-                route may choose has raw scores.
+                route may choose can.
             ServeError: the variant did not answer.
         """
         if plan.together:
             msg = (
-                "an ensemble has no raw scores, since those of its variants do not compare; ask "
-                f"for one of them by its version: {', '.join(plan.variants)}"
+                f"an ensemble has no {self.words}, since those of its variants do not compare; "
+                f"ask for one of them by its version: {', '.join(plan.variants)}"
             )
             raise InvalidInput(msg, known=list(plan.variants))
         version = plan.variants[0]
-        asked = self.asked
-        if len(plan.variants) > 1 and not self.alike:
+        variants = self.variants
+        if len(plan.variants) > 1 and not self.all_can:
             msg = (
-                "not all variants of this endpoint have raw scores, or not as many, and its route "
-                f"may choose any; ask for one by its version: {', '.join(plan.variants)}"
+                f"not all variants of this endpoint have {self.words}, or not as many, and its "
+                f"route may choose any; ask for one by its version: {', '.join(plan.variants)}"
             )
             raise InvalidInput(msg, known=list(plan.variants))
-        until = asked.until(deadline)
         try:
-            prediction = await asked.models.predict_with_scores(version, columns, until)
+            prediction = await variants.one(version, columns, deadline)
         except InvalidInput as error:
             raise InvalidInput(f"{version}: {error.message}", **error.details) from error
-        return Answer(asked.aligned(prediction, asked.variants[version]), (version,))
+        return Answer(variants.aligned(prediction, variants.by_version[version]), (version,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class AskTogether:
     A plan that is not for all together (a client named one version) is asked in turn.
     """
 
-    asked: Asked
+    variants: Variants
     combine: Combine
     quorum: int
 
@@ -204,10 +206,10 @@ class AskTogether:
         Raises:
             ServeError: fewer than the quorum answered and no fallback did.
         """
-        asked = self.asked
+        variants = self.variants
         if not plan.together:
-            return await AskInTurn(asked)(plan, columns, deadline)
-        calls = [asked.one(version, columns, deadline) for version in plan.variants]
+            return await AskInTurn(variants)(plan, columns, deadline)
+        calls = [variants.one(version, columns, deadline) for version in plan.variants]
         results = await asyncio.gather(*calls, return_exceptions=True)
         members: list[Member] = []
         answered: list[str] = []
@@ -215,9 +217,9 @@ class AskTogether:
         errors: list[ServeError] = []
         for version, result in zip(plan.variants, results, strict=True):
             if isinstance(result, Prediction):
-                variant = asked.variants[version]
-                if variant.targets != asked.output.targets:
-                    result = targets.aligned(result, variant.targets, asked.output)  # noqa: PLW2901
+                variant = variants.by_version[version]
+                if variant.targets != variants.output.targets:
+                    result = targets.aligned(result, variant.targets, variants.output)  # noqa: PLW2901
                 members.append(Member(result, variant.weight, variant.labels))
                 answered.append(version)
             elif isinstance(result, CANNOT):
@@ -227,8 +229,8 @@ class AskTogether:
                 raise result
         if len(members) >= self.quorum:
             return Answer(
-                self.combine(members, asked.labels), tuple(answered), left_out=tuple(failures)
+                self.combine(members, variants.labels), tuple(answered), left_out=tuple(failures)
             )
         few = NotReady(f"{len(members)} variants were asked, fewer than the quorum {self.quorum}")
         error = errors[0] if errors else few
-        return await asked.rescue(columns, deadline, tuple(failures), error)
+        return await variants.rescue(columns, deadline, tuple(failures), error)

@@ -11,16 +11,22 @@ from serve_app.core.ports import Clock, Models
 from serve_app.core.reference import split_version
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.snapshot import Endpoint, Snapshot
-from serve_app.engine.ask import Asked, AskForScores
-from serve_app.engine.stages import Prepare, Stage, Stages
+from serve_app.engine.ask import AskAlone, Variants
+from serve_app.engine.explain import AskWhy
+from serve_app.engine.stages import Prepare, Stage, Stages, Way
 from serve_app.routing import route_of
+from serve_app.routing.route import Route
+from serve_app.tasks import all_tasks, task_named
+
+_NO_CACHE = NoCache()
 
 
 class Assembler:
     """Turns snapshots into stages.
 
     `replicas` reaches versions in their own applications, `inline` those that are loaded
-    in this process; `draw` gives numbers in [0, 1) for routes without a key.
+    in this process; `draw` gives numbers in [0, 1) for routes without a key, `schema`
+    is the kind of what validates rows.
     """
 
     def __init__(
@@ -30,11 +36,13 @@ class Assembler:
         inline: Models,
         clock: Clock,
         draw: Callable[[], float] = random.random,
+        schema: type[Schema] = Schema,
     ) -> None:
         self._replicas = replicas
         self._inline = inline
         self._clock = clock
         self._draw = draw
+        self._schema = schema
         self._caches: dict[str, tuple[Endpoint, RowCache]] = {}
         self._former = Stages()
         self._epochs: Mapping[str, int] = {}
@@ -61,10 +69,10 @@ class Assembler:
         kept = self._kept(snapshot)
         built = {
             name: kept.get(name)
-            or self._stage(spec, snapshot, caches[name][1] if name in caches else NoCache())
+            or self._stage(spec, snapshot, caches[name][1] if name in caches else _NO_CACHE)
             for name, spec in snapshot.endpoints.items()
         }
-        described = built.keys() == former.endpoints.keys() and all(
+        unchanged = built.keys() == former.endpoints.keys() and all(
             stage.schema is former.endpoints[name].schema for name, stage in built.items()
         )
         stages = Stages(
@@ -73,7 +81,7 @@ class Assembler:
             snapshot.waiting,
             snapshot.overrides,
             snapshot.aliases,
-            former.description if described else object(),
+            former.description if unchanged else object(),
         )
         self._caches, self._former, self._epochs = caches, stages, snapshot.epochs
         return stages
@@ -104,37 +112,62 @@ class Assembler:
 
     def _stage(self, spec: Endpoint, snapshot: Snapshot, cache: Cache) -> Stage:
         former = self._former.endpoints.get(spec.name)
-        described = former if former is not None and spec.is_described_as(former.spec) else None
+        same = former if former is not None and spec.equals_except_weights(former.spec) else None
         names, output = spec.signature.names, spec.signature.output
-        models = self._inline if spec.inline else self._replicas
-        asked = Asked.of(spec, models, self._clock)
         route = route_of(spec.route)
         epoch = snapshot.epochs.get(spec.name, 0)
         return Stage(
             spec=spec,
             names=names,
-            schema=described.schema
-            if described is not None
-            else Schema(spec.signature.inputs, Policy.from_json(spec.reactions)),
+            schema=same.schema
+            if same is not None
+            else self._schema(spec.signature.inputs, Policy.from_json(spec.reactions)),
             router=route.router(salt=spec.name, epoch=epoch, draw=self._draw),
-            cache=cache,
             prepare=self._prepare(spec),
-            ask=route.ask(asked),
-            ask_for_scores=AskForScores(asked, output.raw_scores),
+            ways=self._ways(spec, route, cache),
             labels=output.labels,
             several=output if output.targets else None,
-            drops=route.key if route.key is not None and route.key not in names else None,
+            drops=frozenset(
+                key
+                for key in (route.key, spec.records.key, *spec.records.segments)
+                if key and key not in names
+            ),
+            why=self._why(spec),
             aliased=_aliased(spec, snapshot.aliases),
         )
+
+    def _ways(self, spec: Endpoint, route: Route, cache: Cache) -> dict[str, Way]:
+        """How each method that requests may want is answered, by its name."""
+        models = self._inline if spec.inline else self._replicas
+        ways: dict[str, Way] = {}
+        for task in all_tasks():
+            variants = Variants.of(spec, models, task, self._clock)
+            if task.compare:
+                ask = route.ask(variants)
+            else:
+                ask = AskAlone(variants, task.words, task.is_given(spec.signature.output))
+            way = Way(ask, cache if task.is_remembered else _NO_CACHE)
+            ways.update(dict.fromkeys((method.name for method in task.methods), way))
+        return ways
+
+    def _why(self, spec: Endpoint) -> AskWhy:
+        preprocess = spec.preprocess
+        models = self._inline if spec.inline else self._replicas
+        is_inline = preprocess is not None and preprocess.inline
+        return AskWhy(models, spec, self._inline if is_inline else self._replicas)
 
     def _prepare(self, spec: Endpoint) -> Prepare:
         preprocess = spec.preprocess
         if preprocess is None:
             return _unchanged
         models = self._inline if preprocess.inline else self._replicas
+        transformation = task_named("transform")
 
         async def transform(columns: Columns, deadline: float) -> Columns:
-            return await models.transform(preprocess.version, columns, deadline)
+            features: Columns = await models.ask(
+                preprocess.version, transformation, columns, deadline
+            )
+            return features
 
         return transform
 
@@ -146,11 +179,17 @@ async def _unchanged(columns: Columns, deadline: float) -> Columns:  # noqa: ARG
 def _aliased(
     spec: Endpoint, aliases: Mapping[str, Mapping[str, int]]
 ) -> dict[str, tuple[str, ...]]:
-    """The variants of an endpoint by the aliases that name them."""
-    found: dict[str, list[str]] = {}
+    """The variants of an endpoint by the aliases that name them.
+
+    An alias that the endpoint follows names whom it asks for it, also while the registry's has
+    moved on and the next version does not answer yet.
+    """
+    by_alias: dict[str, list[str]] = {}
+    followed = {variant.declared for variant in spec.variants if variant.alias is not None}
     for variant in spec.variants:
         model, number = split_version(variant.version)
-        for alias, named in aliases.get(model, {}).items():
-            if named == number:
-                found.setdefault(alias, []).append(variant.version)
-    return {alias: tuple(versions) for alias, versions in found.items()}
+        named = {alias for alias, one in aliases.get(model, {}).items()
+                 if one == number and f"{model}@{alias}" not in followed}  # fmt: skip
+        for alias in sorted(named if variant.alias is None else {*named, variant.alias}):
+            by_alias.setdefault(alias, []).append(variant.version)
+    return {alias: tuple(versions) for alias, versions in by_alias.items()}

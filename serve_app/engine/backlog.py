@@ -56,12 +56,12 @@ class Backlog:
         now = self._clock()
         elapsed = max(now - self._read_s, 1e-6)
         totals = {version: _Totals.of(one) for version, one in self._counters().items()}
-        found = {v: self._waiting(v, one, elapsed) for v, one in totals.items()}
-        quiet = {version for version, waiting in found.items() if waiting.nothing}
-        told = {v: waiting for v, waiting in found.items() if v not in quiet & self._quiet}
+        by_version = {v: self._waiting(v, one, elapsed) for v, one in totals.items()}
+        quiet = {version for version, waiting in by_version.items() if waiting.nothing}
+        news = {v: waiting for v, waiting in by_version.items() if v not in quiet & self._quiet}
         self._read_s, self._totals, self._quiet = now, totals, quiet
-        self._trips_ms = {v: waiting.round_trip_ms for v, waiting in found.items()}
-        return told
+        self._trips_ms = {v: waiting.round_trip_ms for v, waiting in by_version.items()}
+        return news
 
     def _waiting(self, version: str, now: _Totals, elapsed_s: float) -> Waiting:
         before = self._totals.get(version, _Totals())

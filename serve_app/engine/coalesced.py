@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any
 
 from serve_app.core.batcher import MAX_BYTES, Coalescer, Counters
 from serve_app.core.columns import Columns
-from serve_app.core.messages import Prediction
-from serve_app.core.ports import Clock, Models
+from serve_app.core.ports import Clock, Models, Task
 from serve_app.core.waiting import T
 
 
@@ -29,7 +28,7 @@ def _alone(_version: str) -> int:
 
 
 class CoalescedModels:
-    """Wraps any `Models`: what arrives together and asks the same goes together."""
+    """Wraps any `Models`: what arrives together and asks the same of a version goes together."""
 
     def __init__(
         self,
@@ -38,80 +37,49 @@ class CoalescedModels:
         clock: Clock,
         limits: Limits,
         replicas: Callable[[str], int] = _alone,
+        coalescer: type[Coalescer[Any]] = Coalescer,
     ) -> None:
-        """Wrap `models`, of whose versions there are so many `replicas`."""
-        self._predict = _ByVersion(models.predict, clock, limits, replicas)
-        self._scored = _ByVersion(models.predict_with_scores, clock, limits, replicas)
-        self._transform = _ByVersion(models.transform, clock, limits, replicas)
+        """Wrap `models`, of whose versions there are so many `replicas`.
 
-    async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
-        """Predict, together with whatever else waits for this version."""
-        return await self._predict.of(version).submit(columns, deadline)
+        `coalescer` is the kind of what each version's requests wait in.
+        """
+        self._models = models
+        self._clock = clock
+        self._limits = limits
+        self._replicas = replicas
+        self._coalescer = coalescer
+        self._coalescers: dict[tuple[str, str], Coalescer[Any]] = {}
 
-    async def predict_with_scores(
-        self, version: str, columns: Columns, deadline: float
-    ) -> Prediction:
-        """Predict with raw scores, together with whatever else wants those of this version."""
-        return await self._scored.of(version).submit(columns, deadline)
+    async def ask(self, version: str, task: Task[T], columns: Columns, deadline: float) -> T:
+        """Ask, together with whatever else waits for the same task of this version.
 
-    async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
-        """Transform, together with whatever else waits for this version."""
-        return await self._transform.of(version).submit(columns, deadline)
+        What takes long goes alone: others would wait for it with no use.
+        """
+        if task.takes_long:
+            return await self._models.ask(version, task, columns, deadline)
+        coalescer: Coalescer[T] | None = self._coalescers.get((version, task.name))
+        if coalescer is None:
+            coalescer = self._coalescers[version, task.name] = self._made(version, task)
+        return await coalescer.submit(columns, deadline)
 
     def counters(self) -> Mapping[str, Counters]:
-        """What was done for each version since it was first asked, all ways of asking."""
-        found: dict[str, Counters] = {}
-        for version, counters in (
-            *self._predict.counters(), *self._scored.counters(), *self._transform.counters(),
-        ):  # fmt: skip
-            found[version] = found.get(version, Counters()) + counters
-        return found
+        """What was done for each version since it was first asked, all tasks together."""
+        total: dict[str, Counters] = {}
+        for (version, _), coalescer in self._coalescers.items():
+            total[version] = total.get(version, Counters()) + coalescer.counters
+        return total
 
     def retire(self, keep: Collection[str]) -> None:
         """Forget every version but these; what is on its way still gets its answer."""
-        self._predict.retire(keep)
-        self._scored.retire(keep)
-        self._transform.retire(keep)
+        for key in [key for key in self._coalescers if key[0] not in keep]:
+            del self._coalescers[key]
 
-
-class _ByVersion(Generic[T]):
-    """A coalescer for each version, for one way of asking."""
-
-    def __init__(
-        self,
-        call: Callable[[str, Columns, float], Awaitable[T]],
-        clock: Clock,
-        limits: Limits,
-        replicas: Callable[[str], int],
-    ) -> None:
-        self._call = call
-        self._replicas = replicas
-        self._clock = clock
-        self._limits = limits
-        self._coalescers: dict[str, Coalescer[T]] = {}
-
-    def of(self, version: str) -> Coalescer[T]:
-        """The coalescer of a version."""
-        found = self._coalescers.get(version)
-        if found is None:
-            found = self._coalescers[version] = self._made(version)
-        return found
-
-    def counters(self) -> Iterator[tuple[str, Counters]]:
-        """What was done for each version."""
-        return ((version, made.counters) for version, made in self._coalescers.items())
-
-    def retire(self, keep: Collection[str]) -> None:
-        """Forget every version but these."""
-        for version in [v for v in self._coalescers if v not in keep]:
-            del self._coalescers[version]
-
-    def _made(self, version: str) -> Coalescer[T]:
+    def _made(self, version: str, task: Task[T]) -> Coalescer[T]:
         async def bound(columns: Columns, deadline: float) -> T:
-            return await self._call(version, columns, deadline)
+            return await self._models.ask(version, task, columns, deadline)
 
         limits = self._limits
-        return Coalescer(
+        return self._coalescer(
             bound,
             clock=self._clock,
             max_rows=limits.max_rows,

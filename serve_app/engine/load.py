@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from functools import partial
+from typing import NamedTuple
 
 from serve_app.core.columns import Columns
-from serve_app.core.messages import Prediction
-from serve_app.core.ports import Model
+from serve_app.core.ports import Model, Task
+from serve_app.core.waiting import T
+from serve_app.engine.explaining import ExplainingModel
 from serve_app.errors import ArtifactRejected
 from serve_app.models import modules, resolve
 from serve_app.models.blame import Blame
@@ -17,42 +19,42 @@ from serve_app.models.compiled.model import FILE, load_compiled
 from serve_app.models.devices import Device, require_cuda
 from serve_app.models.own_modules import importable
 from serve_app.models.replay import check, sample_columns
-from serve_app.models.row_blocks import in_threads
+from serve_app.models.row_blocks import RowBlocks, in_threads
+from serve_app.monitoring.profile.profile import FILE as PROFILE
+from serve_app.monitoring.profile.profile import FeatureProfile
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
-
-T = TypeVar("T")
+from serve_app.tasks.as_model import AsModel
 
 
 @dataclass(frozen=True, slots=True)
-class Selecting:
+class Selecting(AsModel):
     """A model that takes its own columns, in its own order, out of those that it is given.
 
-    Where it fails and a row explains that, the row is refused in the words of `blame`.
+    Where it fails and a row explains that, the row is refused in the words of `blame`. What takes
+    long is asked of `explaining`, of rows that it has answered.
     """
 
     model: Model
     names: tuple[str, ...]
     blame: Blame
+    explaining: ExplainingModel | None = None
 
     def in_threads(self, threads: int) -> Selecting:
         """The same, with large batches shared between threads where that changes no bit."""
         return replace(self, model=in_threads(self.model, threads))
 
-    def predict(self, columns: Columns) -> Prediction:
-        """Predict every row."""
-        return self._asked(self.model.predict, columns)
-
-    def predict_with_scores(self, columns: Columns) -> Prediction:
-        """Predict every row, with its raw scores."""
-        return self._asked(self.model.predict_with_scores, columns)
-
-    def transform(self, columns: Columns) -> Columns:
-        """Transform every row."""
-        return self._asked(self.model.transform, columns)
-
-    def _asked(self, compute: Callable[[Columns], T], columns: Columns) -> T:
+    def ask(self, task: Task[T], columns: Columns) -> T:
+        """Compute a task for every row; raises as the model does, or RowsRefused."""
         own = columns.select(self.names)
+        if task.takes_long and self.explaining is not None:
+            return task.compute(self.explaining, own)
+        model = self.model
+        compute: Callable[[Columns], T] = (
+            partial(model.ask, task)
+            if isinstance(model, RowBlocks)
+            else partial(task.compute, model)
+        )
         try:
             return compute(own)
         except Exception as error:
@@ -102,42 +104,94 @@ def load(
         require_cuda(f"{name}@{version}")
         native = True
     manifest = registry.manifest(name, version)
+    how = _How(allow_pickle, device)
     if native and manifest.compiled is not None and manifest.compiled.quantised is not None:
         msg = f"{manifest.reference} was quantised; its library's own form was not kept"
         raise ArtifactRejected(msg)
     compiled = manifest.compiled is not None and manifest.compiled.served and not native
-    artifact = registry.read(name, version, only=FILE if compiled else None)
     model: Model
     if compiled:
+        artifact = registry.read(name, version, only=FILE)
         model = load_compiled(artifact.files[FILE], manifest.signature)
-        witness = _replayed(model, manifest)
+        sample = _replayed(model, manifest)
     else:
-        with importable(of_version(artifact.files)):
-            _require_modules(manifest)
-            model = resolve(manifest.flavour).load(
-                artifact.files,
-                format=manifest.format,
-                trusted_types=manifest.trusted_types,
-                signature=manifest.signature,
-                allow_pickle=allow_pickle,
-                device=device,
-            )
-            witness = _replayed(model, manifest)
-    selecting = Selecting(model, manifest.signature.names, Blame(witness))
+        model, sample = _library_form(registry, manifest, how)
+    shared = bool(compiled or getattr(model, "row_by_row", False))
+    own_form = partial(_own_form, registry, manifest, how)
+    explaining = ExplainingModel(
+        model,
+        manifest,
+        own_form=own_form if compiled or not shared else lambda: model,
+        is_shared=shared,
+        profile=lambda: profile_of(registry, name, version),
+        sample=sample,
+    )
+    witness = None if sample is None else sample.slice(0, 1)
+    selecting = Selecting(model, manifest.signature.names, Blame(witness), explaining)
     return Loaded(selecting, manifest, compiled)
 
 
+class _How(NamedTuple):
+    """How a library's own form may be loaded."""
+
+    allow_pickle: bool
+    device: Device
+
+
+def _library_form(
+    registry: Registry, manifest: Manifest, how: _How
+) -> tuple[Model, Columns | None]:
+    """The form of a version's own library, and its sample, once that was answered alike."""
+    artifact = registry.read(manifest.name, manifest.version)
+    with importable(of_version(artifact.files)):
+        _require_modules(manifest)
+        model = resolve(manifest.flavour).load(
+            artifact.files,
+            format=manifest.format,
+            trusted_types=manifest.trusted_types,
+            signature=manifest.signature,
+            allow_pickle=how.allow_pickle,
+            device=how.device,
+        )
+        return model, _replayed(model, manifest)
+
+
+def _own_form(registry: Registry, manifest: Manifest, how: _How) -> Model | None:
+    """The same beside a compiled form that answers; none where it was not kept."""
+    if manifest.compiled is not None and manifest.compiled.quantised is not None:
+        return None
+    return _library_form(registry, manifest, how)[0]
+
+
+def profile_of(registry: Registry, name: str, version: int) -> FeatureProfile | None:
+    """The profile that was stored with a version; none where it has none.
+
+    Raises:
+        NotFound: no such model or version.
+        ArtifactRejected: a byte of it has changed, or a later release wrote it.
+    """
+    manifest = registry.manifest(name, version)
+    if manifest.profile is None:
+        return None
+    artifact = registry.read(name, version, only=PROFILE)
+    try:
+        return FeatureProfile.decode(artifact.files[PROFILE])
+    except ValueError as error:
+        msg = f"{PROFILE} of {manifest.reference} cannot be read: {error}; register it again"
+        raise ArtifactRejected(msg, file=PROFILE, version=manifest.reference) from error
+
+
 def _replayed(model: Model, manifest: Manifest) -> Columns | None:
-    """The first row of the version's sample, once the model has answered all of it alike."""
+    """The rows of the version's sample, once the model has answered all of them alike."""
     if manifest.sample is None:
         return None
     columns = sample_columns(manifest.sample.inputs, manifest.signature)
     check(model, columns, manifest.sample.expected, manifest.signature.output.kind)
-    return columns.slice(0, 1) if columns.rows else None
+    return columns if columns.rows else None
 
 
 def _require_modules(manifest: Manifest) -> None:
     missing = modules.are_missing(manifest.needs)
     if missing:
-        said = modules.missing(missing, who=manifest.reference)
-        raise ArtifactRejected(said, version=manifest.reference)
+        message = modules.missing(missing, who=manifest.reference)
+        raise ArtifactRejected(message, version=manifest.reference)

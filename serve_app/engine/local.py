@@ -3,68 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from concurrent.futures import Executor
-from typing import TypeVar
 
+from serve_app.core.aside import Aside
 from serve_app.core.batcher import Counters
 from serve_app.core.columns import Columns
-from serve_app.core.messages import Prediction
-from serve_app.core.ports import Clock, Model, Models
+from serve_app.core.ports import Clock, Models, Servable, Task
+from serve_app.core.waiting import T
 from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.engine.load import Loaded
 from serve_app.errors import DeadlineExceeded, NotReady
 
-T = TypeVar("T")
 FEW_ROWS = 64
 """Up to so many rows a compiled model answers at once, within a fraction of a millisecond."""
 
 
 class LocalModels:
-    """Implements the `Models` port with models in this process, in `thread` where given."""
+    """Implements the `Models` port with models in this process, in `thread` where given.
+
+    What takes long is computed `aside`.
+    """
 
     def __init__(
-        self, models: Mapping[str, Model], *, clock: Clock, thread: Executor | None = None
+        self, models: Mapping[str, Servable], *, clock: Clock, thread: Executor | None = None
     ) -> None:
         self._models = dict(models)
         self._clock = clock
         self._thread = thread
+        self._aside = Aside("explanation")
 
-    def replace(self, models: Mapping[str, Model]) -> None:
+    def replace(self, models: Mapping[str, Servable]) -> None:
         """Hold exactly these models from now on."""
         self._models = dict(models)
 
-    async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
-        """Predict in this process.
+    async def ask(self, version: str, task: Task[T], columns: Columns, deadline: float) -> T:
+        """Compute in this process.
 
         Raises:
             NotReady: the version is not loaded here.
             DeadlineExceeded: the deadline passed before the work began.
-            ModelFailed: the model refused the rows.
-        """
-        return await self._computed(self._model(version, deadline).predict, columns)
-
-    async def predict_with_scores(
-        self, version: str, columns: Columns, deadline: float
-    ) -> Prediction:
-        """Predict in this process, with raw scores; raises as `predict` does.
-
-        Raises:
-            InvalidInput: the model has none.
+            ServeError: whatever the model raised.
         """
         model = self._model(version, deadline)
-        return await self._computed(model.predict_with_scores, columns)
-
-    async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
-        """Transform in this process; raises as `predict` does."""
-        return await self._computed(self._model(version, deadline).transform, columns)
-
-    async def _computed(self, method: Callable[[Columns], T], columns: Columns) -> T:
+        if task.takes_long:
+            return await self._in_time(self._aside.run(model.ask, task, columns), deadline)
         if self._thread is None:
-            return method(columns)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, method, columns)
+            return model.ask(task, columns)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, model.ask, task, columns)
 
-    def _model(self, version: str, deadline: float) -> Model:
+    async def _in_time(self, work: Awaitable[T], deadline: float) -> T:
+        """What some work gives, which is given up at a time of the clock."""
+        try:
+            async with asyncio.timeout(deadline - self._clock()):
+                return await work
+        except TimeoutError:
+            raise DeadlineExceeded("there was no answer in time") from None
+
+    def _model(self, version: str, deadline: float) -> Servable:
         if self._clock() >= deadline:
             msg = f"the deadline passed before {version} began"
             raise DeadlineExceeded(msg)
@@ -99,19 +96,11 @@ class InlineModels:
         """What was coalesced, by version."""
         return self._coalesced.counters()
 
-    async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
-        """Predict in this process; raises as `LocalModels` does."""
-        return await self._for(version, columns).predict(version, columns, deadline)
-
-    async def predict_with_scores(
-        self, version: str, columns: Columns, deadline: float
-    ) -> Prediction:
-        """Predict in this process, with raw scores; raises as `LocalModels` does."""
-        return await self._for(version, columns).predict_with_scores(version, columns, deadline)
-
-    async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
-        """Transform in this process; raises as `LocalModels` does."""
-        return await self._for(version, columns).transform(version, columns, deadline)
+    async def ask(self, version: str, task: Task[T], columns: Columns, deadline: float) -> T:
+        """Compute in this process; raises as `LocalModels` does."""
+        if task.takes_long:
+            return await self._local.ask(version, task, columns, deadline)
+        return await self._for(version, columns).ask(version, task, columns, deadline)
 
     def _for(self, version: str, columns: Columns) -> Models:
         few = columns.rows <= FEW_ROWS and version in self._compiled

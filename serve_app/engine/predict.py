@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 
-from serve_app.core.cache import Found, NoCache
+from serve_app.core.cache import Lookup
 from serve_app.core.columns import Columns
-from serve_app.core.messages import RAW_SCORES, Answer, Payload, RawColumns, Request, Response
+from serve_app.core.messages import Answer, Payload, RawColumns, Request, Response
 from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
 from serve_app.core.plan import Plan
 from serve_app.core.ports import Clock, Ids, Recorder
 from serve_app.core.record import Record
 from serve_app.core.refusals import moved
+from serve_app.engine.explain import TIMEOUT_S, Explained
 from serve_app.engine.liveness import IsAlive, always, can_answer
 from serve_app.engine.stages import Resolved, Stage, Stages
 from serve_app.errors import RowsRefused
 from serve_app.monitoring.counting import Counting
 
 logger = logging.getLogger("serve_app.predict")
-_NO_CACHE = NoCache()
 
 
 class Predictor:
@@ -120,6 +120,28 @@ class Predictor:
         self._record(Record(*begun, took_s, given_id, plan, columns, answer, cached_rows))
         return response
 
+    async def explain(
+        self, request: Request, resolved: Resolved | None = None
+    ) -> tuple[Response, Explained]:
+        """Predict as `predict` does, recorded as that is, and tell what the answer is made of.
+
+        Who answered is asked for it, so that the explanation is that of the answer.
+
+        Raises:
+            InvalidInput: those who answered cannot be explained, or not together.
+            ServeError: as `predict` raises.
+        """
+        if resolved is None:
+            resolved = Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
+        stage = resolved.stage
+        response = await self.predict(request, resolved)
+        deadline = self._clock() + min(TIMEOUT_S, request.timeout_s or TIMEOUT_S)
+        given, rows = _modelled(stage, request.payload), request.payload.rows
+        valid, _ = await self.offload.run(stage.schema.validate, given, rows)
+        features = await stage.prepare(valid, deadline)
+        explanation = await stage.why(response.answer.variants, features, deadline)
+        return response, await stage.why.by_columns(explanation, valid, deadline)
+
     def _record(self, record: Record) -> None:
         """Hand on what happened to a request, whatever it was."""
         for recorder in self._recorders:
@@ -132,25 +154,22 @@ async def _answered(
     stage: Stage, request: Request, plan: Plan, columns: Columns, deadline: float
 ) -> tuple[Answer, int | None]:
     """The answer to valid rows, and how many of them a cache knew."""
-    scored = request.payload.method == RAW_SCORES
-    # What a cache remembers has no scores, and few ask for them.
-    cache = _NO_CACHE if scored else stage.cache
-    ask = stage.ask_for_scores if scored else stage.ask
-    found = cache.find(plan, columns)
-    asked = None
-    if found.missing is not None:
+    ask, cache = stage.ways[request.payload.method]
+    lookup = cache.find(plan, columns)
+    fresh = None
+    if lookup.missing is not None:
         try:
-            features = await stage.prepare(found.missing, deadline)
-            asked = await ask(plan, features, deadline)
+            features = await stage.prepare(lookup.missing, deadline)
+            fresh = await ask(plan, features, deadline)
         except RowsRefused as error:
-            raise _of_the_request(error, found) from error
-    return cache.complete(found, asked)
+            raise _of_the_request(error, lookup) from error
+    return cache.complete(lookup, fresh)
 
 
-def _of_the_request(error: RowsRefused, found: Found) -> RowsRefused:
+def _of_the_request(error: RowsRefused, lookup: Lookup) -> RowsRefused:
     """A refusal by the row of the request, of which models are not asked what a cache knows."""
     row = error.details.get("row")
-    return error if row is None or not found.hits else moved(error, found.row(row))
+    return error if row is None or not lookup.hits else moved(error, lookup.row(row))
 
 
 def _log(record: Record) -> None:
@@ -176,8 +195,8 @@ def _timeout_s(stage: Stage, request: Request) -> float:
 
 
 def _modelled(stage: Stage, payload: Payload) -> RawColumns:
-    """The columns without the one that only the route needs."""
-    columns = payload.columns
-    if stage.drops is None or stage.drops not in columns:
+    """The columns without those that only the route or the records need."""
+    columns, drops = payload.columns, stage.drops
+    if not drops or drops.isdisjoint(columns):
         return columns
-    return {name: values for name, values in columns.items() if name != stage.drops}
+    return {name: values for name, values in columns.items() if name not in drops}

@@ -16,28 +16,40 @@ from serve_app.core.reference import number_of
 from serve_app.core.schema import Schema
 from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint
+from serve_app.engine.explain import AskWhy
 from serve_app.errors import InvalidInput, NotFound, NotReady
 
 Prepare = Callable[[Columns, float], Awaitable[Columns]]
 
 
+class Way(NamedTuple):
+    """How one method is answered: who asks the variants, and what remembers their answers."""
+
+    ask: Ask
+    cache: Cache
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One endpoint, ready to answer: its schema, route, preprocessing and models."""
+    """One endpoint, ready to answer: its schema, route, preprocessing and models.
+
+    `ways` are there for each method of `tasks.methods`; `drops` are fields of rows that models do
+    not see: those that the route or the records go by. `why` asks who answered for the reasons.
+    `aliased` are the variants of which the
+    registry's aliases speak, by alias.
+    """
 
     spec: Endpoint
     names: tuple[str, ...]
     schema: Schema
     router: Router
-    cache: Cache
     prepare: Prepare
-    ask: Ask
-    ask_for_scores: Ask
+    ways: Mapping[str, Way]
     labels: tuple[Any, ...]
     several: Output | None
-    drops: str | None
+    drops: frozenset[str]
+    why: AskWhy
     aliased: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The variants of which the registry's aliases speak, by alias."""
 
     def plan(self, request: Request) -> Plan:
         """Who answers: the version that the request names, or whom the route chooses.
@@ -71,15 +83,15 @@ class Stage:
         Raises:
             InvalidInput: none is, or several models use that alias.
         """
-        found = self.aliased.get(label, ())
-        if len(found) == 1:
-            return found[0]
-        if found:
+        matches = self.aliased.get(label, ())
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
             msg = (
                 f"the label {label[:80]!r} names several variants of endpoint "
-                f"{self.spec.name!r}: {', '.join(found)}; ask for one by its version"
+                f"{self.spec.name!r}: {', '.join(matches)}; ask for one by its version"
             )
-            raise InvalidInput(msg, known=list(found))
+            raise InvalidInput(msg, known=list(matches))
         known = sorted(self.aliased)
         msg = (
             f"endpoint {self.spec.name!r} has no version labelled {label[:80]!r}; "
@@ -101,10 +113,12 @@ class Stage:
             NotFound: there is none, or there are several.
         """
         known = [variant.version for variant in self.spec.variants]
-        found = [v for v in known if v == named or v.rpartition("@")[2] == named]
-        if len(found) == 1:
-            return found[0]
-        problem = f"has several versions numbered {named}" if found else f"has no version {named!r}"
+        matches = [v for v in known if v == named or v.rpartition("@")[2] == named]
+        if len(matches) == 1:
+            return matches[0]
+        problem = (
+            f"has several versions numbered {named}" if matches else f"has no version {named!r}"
+        )
         msg = f"endpoint {self.spec.name!r} {problem}; it has {', '.join(known)}"
         raise NotFound(msg, known=known, endpoint=self.spec.name, version=named[:80])
 
@@ -150,8 +164,8 @@ class Stages:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             listed = ", ".join(known) or "none yet"
             msg = f"there is no endpoint {name[:80]!r}.{hint} Endpoints: {listed}."
-            asked = {} if version is None else {"asked_version": version[:80]}
-            raise NotFound(msg, known=known, endpoint=name[:80], **asked)
+            details = {} if version is None else {"asked_version": version[:80]}
+            raise NotFound(msg, known=known, endpoint=name[:80], **details)
         return stage
 
     def _only(self) -> Stage:

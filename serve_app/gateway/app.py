@@ -11,13 +11,12 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
-from serve_app.gateway import native_pages
+from serve_app.gateway import explanations, native_pages
 from serve_app.gateway.context import Effect, GatewayContext, Keep, Settings
 from serve_app.gateway.graphql.endpoint import GraphQL
-from serve_app.gateway.profile import SENT, Spoken
+from serve_app.gateway.profile import SENT, DialectPath
 from serve_app.gateway.profiles import (
     azureml,
-    kserve,
     mlflow,
     oip,
     profiles,
@@ -49,20 +48,21 @@ _VERSION = f"/v1/models/{_ENDPOINT}/versions/{{version:bare}}"
 _LABEL = f"/v1/models/{_ENDPOINT}/labels/{{label:bare}}"
 _PLACES = (tfs.MODEL, _VERSION, _LABEL)
 """Where an endpoint stands, one of its versions by number or name, and one by an alias."""
-DIALECTS: tuple[Spoken, ...] = (
-    Spoken(f"/v1/models/{_ENDPOINT}:predict", _PREDICT),
-    Spoken(f"/v2/models/{_ENDPOINT}/infer", oip_v2.DIALECT),
-    Spoken("/invocations", _INVOCATIONS),
-    Spoken("/score", azure_ml.DIALECT, ("GET", "POST")),
-    Spoken(f"/predictions/{_ENDPOINT}", torchserve_dialect.DIALECT, SENT),
+DIALECTS: tuple[DialectPath, ...] = (
+    DialectPath(f"/v1/models/{_ENDPOINT}:predict", _PREDICT),
+    DialectPath(f"/v2/models/{_ENDPOINT}/infer", oip_v2.DIALECT),
+    DialectPath("/invocations", _INVOCATIONS),
+    DialectPath("/score", azure_ml.DIALECT, ("GET", "POST")),
+    DialectPath(f"/predictions/{_ENDPOINT}", torchserve_dialect.DIALECT, SENT),
     *(one for one in seldon.PREDICTIONS if one.path.startswith("/api/")),
-    Spoken(f"/endpoints/{_ENDPOINT}/invocations", _INVOCATIONS),
-    *(Spoken(f"{place}:predict", _PREDICT) for place in _PLACES[1:]),
-    Spoken(f"/v2/models/{_ENDPOINT}/versions/{{version:bare}}/infer", oip_v2.DIALECT),
-    Spoken(f"/predictions/{_ENDPOINT}/{{version:bare}}", torchserve_dialect.DIALECT, SENT),
-    Spoken(sagemaker.INVOKE, _INVOCATIONS),
-    *(Spoken(f"{place}:classify", tf_serving.CLASSIFY) for place in _PLACES),
-    *(Spoken(f"{place}:regress", tf_serving.REGRESS) for place in _PLACES),
+    DialectPath(f"/endpoints/{_ENDPOINT}/invocations", _INVOCATIONS),
+    *(DialectPath(f"{place}:predict", _PREDICT) for place in _PLACES[1:]),
+    DialectPath(f"/v2/models/{_ENDPOINT}/versions/{{version:bare}}/infer", oip_v2.DIALECT),
+    DialectPath(f"/predictions/{_ENDPOINT}/{{version:bare}}", torchserve_dialect.DIALECT, SENT),
+    DialectPath(sagemaker.INVOKE, _INVOCATIONS),
+    *(DialectPath(f"{place}:classify", tf_serving.CLASSIFY) for place in _PLACES),
+    *(DialectPath(f"{place}:regress", tf_serving.REGRESS) for place in _PLACES),
+    *(explanations.path(f"{place}:explain", _PREDICT) for place in _PLACES),
 )
 """The paths that predict, those of which most is expected first.
 
@@ -82,13 +82,13 @@ def build(
     the whole cluster.
     """
     context = GatewayContext(predictor, settings, keep=keep, effect=effect)
-    predictions = [spoken.route(context) for spoken in (*DIALECTS, *vertex.predictions(settings))]
+    predictions = [path.route(context) for path in (*DIALECTS, *vertex.predictions(settings))]
     mounted = {name: profile.app(context) for name, profile in profiles(settings).items()}
     return GatewayApp(predictions, _pages(context), context, mounted)
 
 
 def _pages(context: GatewayContext) -> list[BaseRoute]:
-    signatures = tfs.Pages(context)
+    signatures = tfs.TFServingPages(context)
     health = torchserve.Inference(context)
 
     async def status(request: Request) -> Response:
@@ -104,8 +104,7 @@ def _pages(context: GatewayContext) -> list[BaseRoute]:
     return [
         Route("/health", health.ping),
         Route("/version", mlflow.version),
-        Route("/v1/models", oip.Pages(context).models),
-        Route(f"{kserve.MODEL}:explain", kserve.Pages(context).explain, methods=["POST"]),
+        Route("/v1/models", oip.OpenInferencePages(context).models),
         *(Route(f"{place}/metadata", signatures.metadata) for place in _PLACES),
         *(Route(place, status) for place in _PLACES),
         *native_pages.pages(context),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ from serve_app.gateway import versions as numbers
 from serve_app.gateway.entrance import Entrance
 from serve_app.protocols.dialect import Words, in_common_words
 
-Keep = Callable[[Feedback], Awaitable[Outcome]]
-"""Keeps feedback, and returns once it is kept."""
+Keep = Callable[[Sequence[Feedback]], Awaitable[Sequence[Outcome]]]
+"""Keeps all of some feedback or none; returns what became of each, once it is kept."""
 Effect = Callable[[], Awaitable[Mapping[str, Any]]]
 """Tells what is in effect in the whole cluster."""
 Describe = Callable[[Stage, list[str]], Any]
@@ -43,6 +43,7 @@ class Settings:
     health_route: str | None = None
     predict_route: str | None = None
     replica: str = ""
+    max_explained_rows: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,17 +117,17 @@ def _endpoint(endpoint: dict[str, Any], paths: dict[str, Any]) -> str:
 def _gives(output: dict[str, Any]) -> str:
     if output["kind"] == "classification":
         labels = ", ".join(f"<code>{_value(label)}</code>" for label in output["labels"])
-        said = f"one of {labels}" if labels else "a class"
-        said += ", with probabilities" if output["probabilities"] else ""
+        words = f"one of {labels}" if labels else "a class"
+        words += ", with probabilities" if output["probabilities"] else ""
     elif output.get("targets"):
-        said = _several(output)
+        words = _several(output)
     elif output["kind"] == "tensors":
-        said = ", ".join(f"<code>{escape(column['name'])}</code>" for column in output["columns"])
+        words = ", ".join(f"<code>{escape(column['name'])}</code>" for column in output["columns"])
     else:
         width = output["width"]
-        said = "a number" if width == 1 else f"{width} numbers"
+        words = "a number" if width == 1 else f"{width} numbers"
     scores = ", raw scores on demand" if output["scores_width"] else ""
-    return f"Answers {said}{scores}."
+    return f"Answers {words}{scores}."
 
 
 def _several(output: dict[str, Any]) -> str:
@@ -137,14 +137,14 @@ def _several(output: dict[str, Any]) -> str:
     rest = f" <em>and {more} more</em>" if more > 0 else ""
     names = [f"<code>{escape(target['name'])}</code>" for target in targets[:_TARGETS_SHOWN]]
     if output["kind"] == "multilabel":
-        said = f"yes or no to each of {', '.join(names)}{rest}"
+        words = f"yes or no to each of {', '.join(names)}{rest}"
     else:
         of = [
             f"{name} (one of {', '.join(f'<code>{_value(label)}</code>' for label in t['labels'])})"
             for name, t in zip(names, targets, strict=False)
         ]
-        said = f"a class of each of {', '.join(of)}{rest}"
-    return said + (", with probabilities" if output["probabilities"] else "")
+        words = f"a class of each of {', '.join(of)}{rest}"
+    return words + (", with probabilities" if output["probabilities"] else "")
 
 
 def _variants(endpoint: dict[str, Any]) -> str:
@@ -154,11 +154,13 @@ def _variants(endpoint: dict[str, Any]) -> str:
     items = []
     for variant, weight in zip(endpoint["variants"], weights, strict=True):
         share = weight / total
-        told = f"weight {weight:g}" if together else f"{share:.1%} of requests".replace(".0%", "%")
+        share_text = (
+            f"weight {weight:g}" if together else f"{share:.1%} of requests".replace(".0%", "%")
+        )
         version = escape(variant["version"])
         items.append(
-            f"<li><code>{version}</code><span>{told}</span>"
-            f'<progress value="{share:.4f}" aria-label="{version}: {told}"></progress></li>'
+            f"<li><code>{version}</code><span>{share_text}</span>"
+            f'<progress value="{share:.4f}" aria-label="{version}: {share_text}"></progress></li>'
         )
     return f'<ul class="variants">{"".join(items)}</ul>'
 
@@ -192,7 +194,7 @@ def _values(column: dict[str, Any]) -> str:
     return f"<em>at most</em> {high:.6g}" if high is not None else ""
 
 
-def _asked(name: str, paths: dict[str, Any]) -> list[tuple[str, str, Any]]:
+def _examples(name: str, paths: dict[str, Any]) -> list[tuple[str, str, Any]]:
     """How the endpoint is asked by what the document has: title, path and body."""
 
     def example(path: str) -> Any:
@@ -214,7 +216,7 @@ def _asked(name: str, paths: dict[str, Any]) -> list[tuple[str, str, Any]]:
 
 def _form(name: str, paths: dict[str, Any]) -> str:
     options = []
-    for title, path, body in _asked(name, paths):
+    for title, path, body in _examples(name, paths):
         example = orjson.dumps(body, default=str, option=orjson.OPT_INDENT_2).decode()
         options.append(
             f'<option data-path="{escape(path)}" data-example="{escape(example)}">{title}</option>'

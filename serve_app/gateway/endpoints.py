@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
-from serve_app.core.messages import Response
+from serve_app.core.messages import Payload, Response
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.gateway import bodies, compression, errors, versions
 from serve_app.gateway.context import GatewayContext, headers_of
+from serve_app.gateway.entrance import Admitted
 from serve_app.protocols.bodies import column_names
 from serve_app.protocols.dialect import Call, Dialect, Reply, Words
 
@@ -52,12 +53,18 @@ class Predictions:
             refused = errors.response(error, request_id, refuse=self._refuse)
             await refused(scope, receive, send)
             return refused.status_code
+        await self.send(response, reply, headers, send)
+        return 200
+
+    async def send(
+        self, response: Response, reply: Reply, headers: Mapping[str, str], send: Send
+    ) -> None:
+        """Send an answer with its marks, compressed where it is long and the client takes that."""
         if len(reply.body) > self._compress_above and "accept-encoding" in headers:
             reply = await self._offload.run(_compressed, reply, headers["accept-encoding"])
-        marks = _marks(response, reply)
-        await send({"type": "http.response.start", "status": 200, "headers": marks})
+        start = {"type": "http.response.start", "status": 200, "headers": _marks(response, reply)}
+        await send(start)
         await send({"type": "http.response.body", "body": reply.body})
-        return 200
 
     async def _predict(
         self,
@@ -65,6 +72,20 @@ class Predictions:
         receive: Receive,
         headers: dict[str, str],
     ) -> Response:
+        admitted, payload = await self.received(parameters, receive, headers)
+        return await self._entrance.predict(admitted, payload)
+
+    async def received(
+        self,
+        parameters: Mapping[str, str],
+        receive: Receive,
+        headers: dict[str, str],
+    ) -> tuple[Admitted, Payload]:
+        """Who is asked, and about which rows.
+
+        Raises:
+            ClientError: there is no such endpoint or version, or the body is not of the dialect.
+        """
         target = self._dialect.target(headers)
         admitted = self._entrance.admit(
             headers,
@@ -89,12 +110,13 @@ class Predictions:
             payload = await self._offload.run(self._dialect.decode, call)
         if call.knows_no_names:
             payload = replace(payload, columns=column_names.placed(payload.columns, call))
-        return await self._entrance.predict(admitted, payload)
+        return admitted, payload
 
 
 def _marks(response: Response, reply: Reply) -> list[tuple[bytes, bytes]]:
     answer = response.answer
-    marks = [
+    """The headers of an answer: what it is, who gave it, and where it came from."""
+    given = [
         (b"content-length", b"%d" % len(reply.body)),
         (b"content-type", reply.media_type),
         *reply.headers,
@@ -103,15 +125,15 @@ def _marks(response: Response, reply: Reply) -> list[tuple[bytes, bytes]]:
         (b"x-snapshot", b"%d" % response.snapshot_version),
     ]
     if answer.fallback:
-        marks.append((b"x-fallback", b"true"))
+        given.append((b"x-fallback", b"true"))
     if response.cached_rows is not None:
-        marks.append((b"x-cache", _cache_mark(response.cached_rows, response)))
-    return marks
+        given.append((b"x-cache", _cache_mark(response.cached_rows, response)))
+    return given
 
 
 def _compressed(reply: Reply, accepted: str) -> Reply:
-    body, said = compression.negotiated(reply.body, accepted)
-    return reply._replace(body=body, headers=(*reply.headers, *said))
+    body, more = compression.negotiated(reply.body, accepted)
+    return reply._replace(body=body, headers=(*reply.headers, *more))
 
 
 def _cache_mark(cached: int, response: Response) -> bytes:

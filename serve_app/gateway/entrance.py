@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.messages import Payload, Request, Response
 from serve_app.core.ports import Ids
+from serve_app.engine.explain import Explained
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Resolved, Stage, Stages
 from serve_app.errors import InvalidInput
@@ -101,6 +102,12 @@ class Entrance:
     def predict(self, admitted: Admitted, payload: Payload) -> Coroutine[Any, Any, Response]:
         """The answer to an admitted request; raises as `Predictor.predict` does."""
         return self._predictor.predict(admitted.with_payload(payload), admitted.resolved)
+
+    def explain(
+        self, admitted: Admitted, payload: Payload
+    ) -> Coroutine[Any, Any, tuple[Response, Explained]]:
+        """The answer to an admitted request, explained; raises as `Predictor.explain` does."""
+        return self._predictor.explain(admitted.with_payload(payload), admitted.resolved)
 
     def request_id(self, headers: Mapping[str, str]) -> str:
         """The id that a request came with, or a new one where there is none that fits."""

@@ -9,18 +9,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serve_app.core.feedback import Feedback, Outcome
-from serve_app.core.offload import LARGE_BYTES
-from serve_app.errors import NotReady
+from serve_app.core.offload import IN_PLACE, LARGE_BYTES
+from serve_app.engine.stages import Stage
+from serve_app.errors import ClientError, NotReady
 from serve_app.gateway import bodies, errors
-from serve_app.gateway.context import GatewayContext, headers_of
-from serve_app.protocols.bodies.feedback import Told, check_truth
+from serve_app.gateway.context import GatewayContext, Keep, headers_of
+from serve_app.protocols.bodies import feedback_list
+from serve_app.protocols.bodies.feedback import ReceivedFeedback, check_truth
+from serve_app.protocols.bodies.feedback_list import FeedbackBody, Refused
 from serve_app.protocols.dialect import Reply, Words
 
 
-class Spoken(NamedTuple):
-    """How one protocol says feedback, and how it is answered."""
+class FeedbackDialect(NamedTuple):
+    """How one protocol says feedback, and how it is answered.
 
-    decode: Callable[[bytes, Mapping[str, str]], Told]
+    `decode` is given the body, the headers and the most items that a list may have.
+    """
+
+    decode: Callable[[bytes, Mapping[str, str], int], FeedbackBody]
     encode: Callable[[Feedback, Outcome], Reply]
     media_types: frozenset[str]
     refuse: Words | None = None
@@ -29,9 +35,9 @@ class Spoken(NamedTuple):
 class FeedbackPath:
     """A path that takes feedback, in the words of one protocol."""
 
-    def __init__(self, context: GatewayContext, spoken: Spoken) -> None:
+    def __init__(self, context: GatewayContext, dialect: FeedbackDialect) -> None:
         self._context = context
-        self._spoken = spoken
+        self._dialect = dialect
 
     async def taken(self, request: Request) -> Response:
         """Hand on what a request says, and tell what became of it."""
@@ -40,33 +46,73 @@ class FeedbackPath:
         try:
             reply = await self._kept(request, headers, request_id)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
-            refuse = self._spoken.refuse or self._context.refuse
+            refuse = self._dialect.refuse or self._context.refuse
             return errors.response(error, request_id, refuse=refuse)
         return Response(reply.body, media_type=reply.media_type.decode())
 
     async def _kept(self, request: Request, headers: dict[str, str], request_id: str) -> Reply:
-        context, spoken = self._context, self._spoken
-        if context.keep is None:
+        context, dialect = self._context, self._dialect
+        keep = context.keep
+        if keep is None:
             raise NotReady("this gateway keeps no feedback")
         settings = context.settings
         receive = request.receive
         if request.method == "GET":
             receive = bodies.of_query(request.scope, headers)
-        offload = context.predictor.offload
         body = await bodies.read(
             receive,
             headers,
             max_bytes=settings.max_body_bytes,
-            accepted=spoken.media_types,
-            offload=offload,
+            accepted=dialect.media_types,
+            offload=context.predictor.offload,
         )
-        if len(body) < LARGE_BYTES:
-            said = spoken.decode(body, headers)
-        else:
-            said = await offload.run(spoken.decode, body, headers)
-        name = request.path_params.get("endpoint") or said.endpoint
+        offload = IN_PLACE if len(body) < LARGE_BYTES else context.predictor.offload
+        statement = await offload.run(dialect.decode, body, headers, settings.max_rows)
+        named = statement.items[0][1].endpoint if statement.items else None
+        name = request.path_params.get("endpoint") or named
         stage = context.entrance.admit(headers, name).stage
-        if stage.several is not None:
-            check_truth(said.truth_json, stage.several)
-        feedback = said.of(stage.spec.name, request_id)
-        return spoken.encode(feedback, await context.keep(feedback))
+        checked = await offload.run(_checked, statement, stage, request_id)
+        if not statement.listed:
+            return await self._one(checked, keep)
+        if not checked.kept:
+            raise feedback_list.none_kept(checked.refused)
+        outcomes: list[Outcome | None] = [None] * (len(checked.kept) + len(checked.refused))
+        kept = await keep([feedback for _, feedback in checked.kept])
+        for (index, _), outcome in zip(checked.kept, kept, strict=True):
+            outcomes[index] = outcome
+        return await offload.run(
+            feedback_list.encode, stage.spec.name, outcomes, checked.refused, request_id
+        )
+
+    async def _one(self, checked: _Checked, keep: Keep) -> Reply:
+        for _, error in checked.refused:
+            raise error
+        ((_, feedback),) = checked.kept
+        (outcome,) = await keep([feedback])
+        return self._dialect.encode(feedback, outcome)
+
+
+class _Checked(NamedTuple):
+    """The items of a body that can be kept, by their places, and those that cannot."""
+
+    kept: list[tuple[int, Feedback]]
+    refused: list[Refused]
+
+
+def _checked(statement: FeedbackBody, stage: Stage, request_id: str) -> _Checked:
+    """Hold the truths against what the endpoint says."""
+    kept: list[tuple[int, Feedback]] = []
+    refused = list(statement.refused)
+    for index, item in statement.items:
+        try:
+            kept.append((index, _of(item, stage).of(stage.spec.name, request_id)))
+        except ClientError as error:
+            refused.append(Refused(index, error))
+    return _Checked(kept, sorted(refused, key=lambda one: one.place))
+
+
+def _of(item: ReceivedFeedback, stage: Stage) -> ReceivedFeedback:
+    received = feedback_list.with_truth(item, stage.labels)
+    if stage.several is not None:
+        check_truth(received.truth_json, stage.several)
+    return received

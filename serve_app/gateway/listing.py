@@ -21,13 +21,13 @@ class Page(NamedTuple):
     following: str | None
 
 
-def page(items: Sequence[str], asked: Mapping[str, str]) -> Page:
+def page(items: Sequence[str], parameters: Mapping[str, str]) -> Page:
     """The page that `limit` and `next_page_token` of a query ask for.
 
     What is no number counts as not given, as with TorchServe.
     """
-    start = _number(asked.get("next_page_token"), 0)
-    limit = _number(asked.get("limit"), DEFAULT_LIMIT) or DEFAULT_LIMIT
+    start = _number(parameters.get("next_page_token"), 0)
+    limit = _number(parameters.get("limit"), DEFAULT_LIMIT) or DEFAULT_LIMIT
     stop = start + min(limit, DEFAULT_LIMIT)
     return Page(items[start:stop], str(stop) if stop < len(items) else None)
 
@@ -43,9 +43,9 @@ def entry(name: str) -> dict[str, str]:
 
 def listed(context: GatewayContext, request: Request) -> Response:
     """The endpoints by name and route, a page at a time, as `/models` of two systems has them."""
-    found = page(sorted(context.stages.endpoints), request.query_params)
-    models = [entry(name) for name in found.items]
-    following = {"nextPageToken": found.following} if found.following else {}
+    listed = page(sorted(context.stages.endpoints), request.query_params)
+    models = [entry(name) for name in listed.items]
+    following = {"nextPageToken": listed.following} if listed.following else {}
     return json({"models": models, **following})
 
 

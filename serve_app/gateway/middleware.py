@@ -125,9 +125,9 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        found = next((value for name, value in headers if name == REQUEST_ID), None)
-        request_id = found or self._ids().encode()
-        if found is None:
+        given = next((value for name, value in headers if name == REQUEST_ID), None)
+        request_id = given or self._ids().encode()
+        if given is None:
             scope["headers"] = [*headers, (REQUEST_ID, request_id)]
 
         async def identified(message: Message) -> None:

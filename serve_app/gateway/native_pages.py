@@ -11,22 +11,25 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app import __version__
 from serve_app.core.snapshot import Endpoint
+from serve_app.engine.stages import Stages
 from serve_app.errors import NotReady
 from serve_app.gateway import docs
 from serve_app.gateway.browsers import VARY, wants_page
 from serve_app.gateway.context import GatewayContext, json
-from serve_app.gateway.feedback import FeedbackPath, Spoken
+from serve_app.gateway.feedback import FeedbackDialect, FeedbackPath
 from serve_app.gateway.openapi import document as openapi
-from serve_app.protocols.bodies import feedback
+from serve_app.protocols.bodies import feedback, feedback_list
 from serve_app.protocols.dialect import FORM, JSON_TYPES
 from serve_app.routing import route_of
 
-_FEEDBACK = Spoken(lambda body, _: feedback.decode(body), feedback.encode, JSON_TYPES | {FORM})
+_FEEDBACK = FeedbackDialect(
+    feedback_list.decode, feedback.encode, JSON_TYPES | {FORM, feedback_list.CSV}
+)
 
 
 def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """What people and `serve-app` look at."""
-    own = _Pages(context)
+    own = _NativePages(context)
     return [
         Route("/v1/endpoints", own.endpoints),
         Route("/v1/status", own.status),
@@ -42,22 +45,13 @@ def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     ]
 
 
-class _Pages:
+class _NativePages:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
 
     async def endpoints(self, request: Request) -> Response:  # noqa: ARG002
         """All endpoints with their variants and weights as they are now."""
-        stages = self._context.stages
-        return json(
-            {
-                "snapshot": stages.version,
-                "endpoints": [_described(s.spec) for s in stages.endpoints.values()],
-                "aliases": stages.aliases,
-                "waiting": stages.waiting,
-                "set_at_run_time": stages.overrides,
-            }
-        )
+        return json(standing(self._context.stages))
 
     async def status(self, request: Request) -> Response:
         """What is in effect, here and on every other gateway, as control knows it."""
@@ -85,17 +79,29 @@ class _Pages:
         return answer
 
 
+def standing(stages: Stages) -> dict[str, Any]:
+    """All endpoints with their variants and weights, as JSON values."""
+    return {
+        "snapshot": stages.version,
+        "endpoints": [_listed(stage.spec) for stage in stages.endpoints.values()],
+        "aliases": stages.aliases,
+        "waiting": stages.waiting,
+        "set_at_run_time": stages.overrides,
+    }
+
+
 def document(context: GatewayContext) -> dict[str, Any]:
     """The OpenAPI document of the endpoints as they are now."""
-    described = [_for_openapi(stage.spec) for stage in context.stages.endpoints.values()]
-    return openapi.document(described, title="serve-app", version=__version__)
+    descriptions = [_for_openapi(stage.spec) for stage in context.stages.endpoints.values()]
+    return openapi.document(descriptions, title="serve-app", version=__version__)
 
 
-def _described(spec: Endpoint) -> dict[str, Any]:
+def _listed(spec: Endpoint) -> dict[str, Any]:
     return {
         "name": spec.name,
         **route_of(spec.route).listed(),
         "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
+        "follows": spec.follows(),
         "placement": "inline" if spec.inline else "replicas",
         "fallback": spec.fallback.version if spec.fallback else None,
         "preprocess": None

@@ -23,17 +23,21 @@ Around = Callable[[ASGIApp, GatewayContext], ASGIApp]
 """Puts something before what answers a path."""
 
 
-class Spoken(NamedTuple):
-    """A path that predicts, and in which dialect; what stands `around` it sees requests first."""
+class DialectPath(NamedTuple):
+    """A path that predicts, and in which dialect; what stands `around` it sees requests first.
+
+    `answers` is what answers it, where that does more than to predict.
+    """
 
     path: str
     dialect: Dialect
     methods: Sequence[str] = POST
     around: Around | None = None
+    answers: type[Predictions] = Predictions
 
     def route(self, context: GatewayContext, refuse: Words | None = None) -> PredictionRoute:
         """The route of the path; without `refuse` errors are in the words of the dialect."""
-        predictions = Predictions(context, self.dialect, refuse)
+        predictions = self.answers(context, self.dialect, refuse)
         if self.around is None:
             return PredictionRoute(self.path, predictions, self.methods, predictions.answer)
         return PredictionRoute(self.path, self.around(predictions, context), self.methods)
@@ -46,12 +50,12 @@ class Profile:
     `pages` are the other routes, `refuse` the form of every error.
     """
 
-    predictions: tuple[Spoken, ...]
+    predictions: tuple[DialectPath, ...]
     pages: Callable[[GatewayContext], Sequence[BaseRoute]]
     refuse: Words
 
     def app(self, context: GatewayContext) -> GatewayApp:
         """The application that speaks nothing but this."""
         own = replace(context, refuse=self.refuse)
-        routes = [spoken.route(own, self.refuse) for spoken in self.predictions]
+        routes = [path.route(own, self.refuse) for path in self.predictions]
         return GatewayApp(routes, self.pages(own), own)

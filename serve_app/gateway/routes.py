@@ -62,18 +62,18 @@ class PredictionRoute(Route):
 
     def parameters(self, path: str) -> dict[str, str] | None:
         """What stands in the places of endpoint and version, when the path is of this route."""
-        found = self._match(path)
-        return None if found is None else found.groupdict()
+        matched = self._match(path)
+        return None if matched is None else matched.groupdict()
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request is of this route."""
         if scope["type"] != "http":
             return Match.NONE, {}
-        found = self.parameters(_path(scope))
-        if found is None:
+        matched = self.parameters(_path(scope))
+        if matched is None:
             return Match.NONE, {}
         match = Match.FULL if scope["method"] in self._methods else Match.PARTIAL
-        return match, {"endpoint": self.endpoint, "path_params": found}
+        return match, {"endpoint": self.endpoint, "path_params": matched}
 
 
 class Mounted(BaseRoute):
@@ -94,16 +94,16 @@ class Mounted(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request is for one of the applications."""
-        found = self.find(_path(scope)) if scope["type"] == "http" else None
-        return (Match.NONE, {}) if found is None else (Match.FULL, {"endpoint": found})
+        matched = self.find(_path(scope)) if scope["type"] == "http" else None
+        return (Match.NONE, {}) if matched is None else (Match.FULL, {"endpoint": matched})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer below the first part of the path."""
         path = _path(scope)
-        found = self.find(path)
-        assert found is not None  # noqa: S101 - it matched
+        matched = self.find(path)
+        assert matched is not None  # noqa: S101 - it matched
         scope["root_path"] = scope.get("root_path", "") + _first_part(path)
-        await found.answer(scope, receive, send)
+        await matched.answer(scope, receive, send)
 
 
 class GatewayApp:
@@ -153,6 +153,22 @@ class GatewayApp:
             await send(message)
 
         await self.answer(scope, receive, counted)
+
+    def template(self, scope: Scope) -> str | None:
+        """The path of the route that a request is of, with names in its places; None without one.
+
+        Not for every request: all routes are tried in turn.
+        """
+        path = _path(scope)
+        below = self._below.find(path)
+        if below is not None:
+            first = _first_part(path)
+            inner = below.template({**scope, "root_path": scope.get("root_path", "") + first})
+            return None if inner is None else f"{first}{inner}"
+        for route in self.routes:
+            if route.matches(scope)[0] is not Match.NONE:
+                return getattr(route, "path_format", None)
+        return None
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that somebody else counts."""

@@ -53,20 +53,31 @@ _KEEP_ALIVE = (
 )
 # Clients take 8 KiB of metadata, in which a byte that is not ASCII takes three.
 _WORDS_BYTES = 2000
+Method = Callable[[Any, Any], Awaitable[Any]]
+Around = Callable[[str, Method], Method]
+"""Puts something around what answers a method, by its name."""
+
+
+def alone(_name: str, method: Method) -> Method:
+    """The method as it is."""
+    return method
 
 
 class InferenceService:
     """Answers the six methods of the service, and those of Triton's that tell of models."""
 
-    def __init__(self, predictor: Predictor, settings: Settings, *, ids: Ids) -> None:
+    def __init__(
+        self, predictor: Predictor, settings: Settings, *, ids: Ids, around: Around = alone
+    ) -> None:
         self.predictor = predictor
+        self._around = around
         self._settings = settings
         self._entrance = Entrance(predictor, ids=ids)
         self._phrase = oip_words.phrase(settings.server_name)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a server calls, by method."""
-        methods: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
+        methods: dict[str, Method] = {
             "ServerLive": self._live,
             "ServerReady": self._ready,
             "ModelReady": self._model_ready,
@@ -93,7 +104,7 @@ class InferenceService:
             oip_messages.SERVICE,
             {
                 name: grpc.unary_unary_rpc_method_handler(
-                    self._guarded(method),
+                    self._around(name, self._guarded(method)),
                     request_deserializer=message(f"{name}Request").FromString,
                     response_serializer=message(f"{name}Response").SerializeToString,
                 )
@@ -101,9 +112,7 @@ class InferenceService:
             },
         )
 
-    def _guarded(
-        self, method: Callable[[Any, Any], Awaitable[Any]]
-    ) -> Callable[[Any, Any], Awaitable[Any]]:
+    def _guarded(self, method: Method) -> Method:
         """The method, whose errors become status codes and tell nothing of the inside."""
         counting = self.predictor.counting
 
@@ -111,7 +120,7 @@ class InferenceService:
             try:
                 answer = await method(request, context)
             except Exception as error:  # noqa: BLE001 - whatever it is becomes a status
-                identity = self._entrance.request_id(_headers(context))
+                identity = self._entrance.request_id(headers_of(context))
                 refusals.log(error, identity)
                 code, words = grpc.StatusCode.INTERNAL, "internal error"
                 if isinstance(error, errors.ServeError):
@@ -157,14 +166,14 @@ class InferenceService:
     async def _configuration(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         stage = self.predictor.stages.endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
-        described = oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
-        configured = oip_triton.numbered(oip_triton.configuration(described))
+        metadata = oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
+        configured = oip_triton.numbered(oip_triton.configuration(metadata))
         return message("ModelConfigResponse")(config=configured)
 
     async def _statistics(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         stages = self.predictor.stages
         names = [stages.endpoint(request.name).spec.name] if request.name else stages.endpoints
-        found = [
+        statistics = [
             oip_triton.statistics(
                 name,
                 stages.endpoint(name).versions(request.version or None),
@@ -172,7 +181,7 @@ class InferenceService:
             )
             for name in names
         ]
-        return message("ModelStatisticsResponse")(model_stats=found)
+        return message("ModelStatisticsResponse")(model_stats=statistics)
 
     async def _index(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         stages = self.predictor.stages.endpoints.items()
@@ -203,7 +212,7 @@ class InferenceService:
 
     async def _infer(self, request: Any, context: Any) -> Any:
         admitted = self._entrance.admit(
-            _headers(context),
+            headers_of(context),
             request.model_name,
             request.model_version or None,
             timeout_s=context.time_remaining(),
@@ -223,7 +232,7 @@ class InferenceService:
         )
 
 
-def _nothing(name: str) -> Callable[[Any, Any], Awaitable[Any]]:
+def _nothing(name: str) -> Method:
     """A method whose answer is empty: no memory was shared, and none has to be given up."""
 
     async def answer(request: Any, context: Any) -> Any:  # noqa: ARG001
@@ -232,10 +241,10 @@ def _nothing(name: str) -> Callable[[Any, Any], Awaitable[Any]]:
     return answer
 
 
-def _headers(context: Any) -> dict[str, str]:
+def headers_of(context: Any) -> dict[str, str]:
     """The metadata of a call that are text."""
-    found = context.invocation_metadata() or ()
-    return {name: value for name, value in found if isinstance(value, str)}
+    statistics = context.invocation_metadata() or ()
+    return {name: value for name, value in statistics if isinstance(value, str)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +255,7 @@ class RpcServer:
     health: health.aio.HealthServicer
     predictor: Predictor
 
-    async def tell_health(self) -> None:
+    async def follow_readiness(self) -> None:
         """Say by the health protocol whether requests can be taken now."""
         states = health_pb2.HealthCheckResponse
         state = states.SERVING if self.predictor.is_ready else states.NOT_SERVING
@@ -284,6 +293,6 @@ async def serve(service: InferenceService, address: str, max_body_bytes: int) ->
         msg = f"the gRPC address {address} cannot be taken; set another `grpc_port`"
         raise errors.ConfigError(msg) from error
     rpc_server = RpcServer(server, alive, service.predictor)
-    await rpc_server.tell_health()
+    await rpc_server.follow_readiness()
     await server.start()
     return rpc_server

@@ -16,12 +16,12 @@ def named(parameters: Mapping[str, str]) -> str | None:
     Raises:
         InvalidInput: it is a number beyond 64 bits, which no version can have.
     """
-    found = parameters.get("version")
-    if found is None or not (found.isascii() and found.isdigit()):
-        return found
-    number = found.lstrip("0") or "0"
+    version = parameters.get("version")
+    if version is None or not (version.isascii() and version.isdigit()):
+        return version
+    number = version.lstrip("0") or "0"
     if len(number) > _DIGITS or int(number) > _MOST:
         # TensorFlow Serving's first words.
-        msg = f"Failed to convert version: {found[:80]} to numeric; versions have at most 63 bits"
+        msg = f"Failed to convert version: {version[:80]} to numeric; versions have at most 63 bits"
         raise InvalidInput(msg)
     return number

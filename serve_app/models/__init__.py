@@ -72,8 +72,8 @@ def owner_if_any(estimator: Any) -> tuple[str, Flavour] | None:
     """The flavour that an estimator belongs to, by name; None where none can serve it."""
     library = type(estimator).__module__.partition(".")[0]
     # Who brings an estimator of an optional library has it; nobody else's model needs its import.
-    asked = [name for name in FLAVOURS if name == library or name not in OPTIONAL]
-    for name in sorted(asked, key=lambda name: name != library):
+    candidates = [name for name in FLAVOURS if name == library or name not in OPTIONAL]
+    for name in sorted(candidates, key=lambda name: name != library):
         flavour = resolve(name)
         if flavour.owns(estimator):
             return name, flavour

@@ -9,7 +9,7 @@ from typing import Any
 
 from serve_app.core.columns import Columns, concatenate
 from serve_app.core.refusals import REFUSED, refused
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import ModelFailed, RowsRefused, ServeError
 
 Method = Callable[[Columns], Any]
@@ -65,11 +65,11 @@ class _Search:
 
     def explained(self) -> RowsRefused | None:
         row = self._first()
-        found = self._blamed(row, before=0)
-        if found is None and 1 < self._columns.rows <= TOGETHER_ROWS:
+        refusal = self._blamed(row, before=0)
+        if refusal is None and 1 < self._columns.rows <= TOGETHER_ROWS:
             row = self._first_together()
-            found = self._blamed(row, before=row) if row else None
-        return found
+            refusal = self._blamed(row, before=row) if row else None
+        return refusal
 
     def _first(self) -> int:
         """The first row that may fail alone, by halving."""
@@ -104,7 +104,7 @@ class _Search:
         if None in failures:
             return None
         name = self._column(company, suspect, witness)
-        seen = None if name is None else told(suspect[name][0])
+        seen = None if name is None else value_text(suspect[name][0])
         cause = cause_of(failures[-1])
         return refused(cause, row=row, column=name, seen=seen, rows_before=before)
 
@@ -123,10 +123,10 @@ class _Search:
             middle = len(names) // 2
             halves = names[:middle], names[middle:]
             mended = (half for half in halves if self._mends(half, company, suspect, witness))
-            found = next(mended, None)
-            if found is None:
+            mending = next(mended, None)
+            if mending is None:
                 return None
-            names = found
+            names = mending
         return names[0] if names else None
 
     def _mends(
@@ -152,15 +152,15 @@ def cause_of(error: Exception | None) -> str:
     if isinstance(error, RowsRefused):
         return error.message.removeprefix(REFUSED)
     inner = error.__cause__ if isinstance(error, ServeError) and error.__cause__ else error
-    said = str(inner).strip().partition("\n")[0]
+    text = str(inner).strip().partition("\n")[0]
     for pattern, instead in ((_PREAMBLE, ""), (_POSITION, ""), (_PATH, "…"), (_ADDRESS, "…")):
-        said = pattern.sub(instead, said)
+        text = pattern.sub(instead, text)
     kind = type(inner).__name__
-    if not said:
+    if not text:
         return kind
     if not isinstance(inner, ServeError) and type(inner) not in {ValueError, TypeError}:
-        said = f"{kind}: {said}"
-    return said if len(said) <= _CAUSE_CHARACTERS else f"{said[: _CAUSE_CHARACTERS - 1]}…"
+        text = f"{kind}: {text}"
+    return text if len(text) <= _CAUSE_CHARACTERS else f"{text[: _CAUSE_CHARACTERS - 1]}…"
 
 
 def _may_be_a_rows(error: Exception) -> bool:

@@ -20,6 +20,7 @@ from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature, Target
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed, RowsRefused
 from serve_app.models import raw_scores
+from serve_app.models.attributed import Attributed, of_library
 from serve_app.models.devices import Device
 from serve_app.models.feature_names import known_names
 from serve_app.models.flavour import Flavour, Stored
@@ -162,24 +163,29 @@ class CatBoostModel:
         scores = _flat(self._computed(self._raw, pool))
         return replace(self._predicted(pool), scores=scores)
 
+    def contributions(self, columns: Columns) -> Attributed:
+        """The raw scores taken apart by CatBoost's TreeSHAP; raises as `predict` does."""
+        ask = self._model.get_feature_importance
+        return of_library(self._computed(ask, self._pool(columns), type="ShapValues"), len(columns))
+
     def transform(self, columns: Columns) -> Columns:  # noqa: ARG002
         """Raises ModelFailed: CatBoost predicts."""
         raise ModelFailed("a CatBoost model predicts and does not transform")
 
     def _predicted(self, pool: catboost.Pool) -> Prediction:
         if self._output.kind == "regression":
-            return Prediction(_flat(self._asked(pool)))
+            return Prediction(_flat(self._ask(pool)))
         # Which class it is depends on a threshold that the model may hold.
-        values = _flat(self._asked(pool, prediction_type="Class"))
+        values = _flat(self._ask(pool, prediction_type="Class"))
         if self._own is not None:
             values = self._labels.take([self._own[value] for value in values.tolist()])
-        return Prediction(values, self._asked(pool, prediction_type="Probability"))
+        return Prediction(values, self._ask(pool, prediction_type="Probability"))
 
     def _raw(self, pool: catboost.Pool, **options: Any) -> Any:
         # The base class's: a ranker's own has no such option.
         return catboost.CatBoost.predict(self._model, pool, "RawFormulaVal", **options)
 
-    def _asked(self, pool: catboost.Pool, **options: str) -> Array:
+    def _ask(self, pool: catboost.Pool, **options: str) -> Array:
         return self._computed(self._model.predict, pool, **options)
 
     @staticmethod
@@ -197,11 +203,11 @@ class CatBoostModel:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> RowsRefused:
-        said = str(error).partition("\n")[0]
-        found = _PLACE.search(said)
-        place = len(self._names) if found is None else int(found[1])
+        reason = str(error).partition("\n")[0]
+        match = _PLACE.search(reason)
+        place = len(self._names) if match is None else int(match[1])
         where = f" (column {self._names[place]!r})" if place < len(self._names) else ""
-        return RowsRefused(f"the model does not take these rows: {said}{where}")
+        return RowsRefused(f"the model does not take these rows: {reason}{where}")
 
     def _nothing(self) -> Prediction:
         output = self._output
@@ -215,10 +221,10 @@ class CatBoostModel:
 
 def loss(estimator: Any) -> str:
     """The name of what was optimised, without its parameters."""
-    found = dict(estimator.get_metadata()).get("params")
-    if found is None:
+    parameters = dict(estimator.get_metadata()).get("params")
+    if parameters is None:
         return "unknown"
-    return str(json.loads(found).get("loss_function", {}).get("type", "unknown"))
+    return str(json.loads(parameters).get("loss_function", {}).get("type", "unknown"))
 
 
 def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
@@ -280,7 +286,7 @@ def _renamed(estimator: Any, signature: Signature) -> bool:
     return _labels(estimator) != signature.output.labels
 
 
-def _flat(said: Any) -> Array:
+def _flat(values: Any) -> Array:
     """Shape (n,) of what CatBoost gives in a column of its own."""
-    found = np.asarray(said)
-    return found.reshape(-1) if found.ndim == 2 and found.shape[1] == 1 else found
+    array = np.asarray(values)
+    return array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array

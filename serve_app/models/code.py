@@ -50,12 +50,12 @@ class Code:
     @cached_property
     def modules(self) -> tuple[str, ...]:
         """The names that can be imported, without those in packages."""
-        found = set()
+        entries = set()
         for path in self.files:
             for folder in self.folders:
                 if path.endswith(".py") and path.startswith(folder and f"{folder}/"):
-                    found.add(path.removeprefix(folder and f"{folder}/").split("/")[0])
-        names = {name.removesuffix(".py") for name in found}
+                    entries.add(path.removeprefix(folder and f"{folder}/").split("/")[0])
+        names = {name.removesuffix(".py") for name in entries}
         return tuple(sorted(name for name in names if _may_be_called(name)))
 
     def stored(self) -> dict[str, bytes]:
@@ -68,8 +68,8 @@ NONE = Code({})
 
 def of_version(files: Mapping[str, bytes]) -> Code:
     """The code among the files of a version."""
-    found = {path.removeprefix(FOLDER): content for path, content in files.items()}
-    return Code({path: found[path] for path in found if FOLDER + path in files})
+    by_path = {path.removeprefix(FOLDER): content for path, content in files.items()}
+    return Code({path: by_path[path] for path in by_path if FOLDER + path in files})
 
 
 def read_code(paths: Sequence[Path]) -> Code:
@@ -81,13 +81,13 @@ def read_code(paths: Sequence[Path]) -> Code:
     """
     files: dict[str, bytes] = {}
     for path in paths:
-        found = dict(_files(path.resolve()))
-        if not any(name.endswith(".py") for name in found):
+        added = dict(_files(path.resolve()))
+        if not any(name.endswith(".py") for name in added):
             raise InvalidInput(f"{path} holds no Python module (a file named .py)")
-        twice = sorted(files.keys() & found.keys())
+        twice = sorted(files.keys() & added.keys())
         if twice:
             raise InvalidInput(f"{path} and another --code both hold {twice[0]}; give one of them")
-        files.update(found)
+        files.update(added)
     _check_syntax(files)
     code = Code(files)
     for path in paths:

@@ -72,8 +72,8 @@ def compilation(
             program = _with_true_scores(program, native, signature, columns)
             content = storage.dump(program)
             compared = _prove(estimator, native, signature, columns, content)
-    except (Inconvertible, parity.Differs) as said:
-        return Compilation(None, str(said))
+    except (Inconvertible, parity.Differs) as refusal:
+        return Compilation(None, str(refusal))
     except Exception as error:  # noqa: BLE001 - whatever goes wrong here, the library can serve
         return Compilation(None, f"compiling it raised {type(error).__name__}: {error}")
     compiled = load_compiled(content, signature)
@@ -117,10 +117,10 @@ def _prove(
     kind = signature.output.kind
     compiled = load_compiled(content, signature)
     program = storage.load(content)
-    found = thresholds(program) if _is_direct(estimator) else {}
+    borders = thresholds(program) if _is_direct(estimator) else {}
     inputs = signature.inputs
     if columns.rows < FEW_ROWS:
-        inputs, found = _with_learned(program, inputs, found)
+        inputs, borders = _with_learned(program, inputs, borders)
 
     answers = parity.outputs(native, kind), parity.outputs(compiled, kind)
     halvings = coverage(len(inputs)).halvings
@@ -128,7 +128,7 @@ def _prove(
     whole = parity.compare(*answers, probes.of_sizes(columns), halvings // 4)
     _log.info("comparing values at and beside those of training")
     whole.add(
-        parity.compare(*answers, probes.ordinary(columns, inputs, found, SEED), halvings // 2)
+        parity.compare(*answers, probes.ordinary(columns, inputs, borders, SEED), halvings // 2)
     )
     strange = probes.strange(columns, inputs, SEED)
     for number, batch in enumerate(strange, start=1):
@@ -141,7 +141,7 @@ def _prove(
 
 
 def _with_learned(
-    program: Operation, inputs: Sequence[Column], found: Mapping[int, Array]
+    program: Operation, inputs: Sequence[Column], borders: Mapping[int, Array]
 ) -> tuple[tuple[Column, ...], dict[int, Array]]:
     """What to probe beyond the values of a few rows: all that the program learned itself.
 
@@ -155,7 +155,7 @@ def _with_learned(
         else column
         for column in inputs
     )
-    return known, {**anywhere, **found}
+    return known, {**anywhere, **borders}
 
 
 def _prove_part(part: Part) -> parity.Compared:
@@ -168,11 +168,11 @@ def _prove_part(part: Part) -> parity.Compared:
     signature = Signature(inputs, output)
     compiled = CompiledModel(part.program, signature)
     rows = Columns.from_block(signature.names, np.asarray(part.rows, dtype=np.float64))
-    found = thresholds(part.program)
+    borders = thresholds(part.program)
     return parity.compare(
-        part.said,
+        part.outputs,
         parity.outputs(compiled, kind),
-        probes.ordinary(rows, inputs, found, SEED),
+        probes.ordinary(rows, inputs, borders, SEED),
     )
 
 
@@ -188,15 +188,15 @@ def _speedup(
     columns: Columns,
     clock: Callable[[], float],
 ) -> dict[str, float]:
-    found: dict[str, float] = {}
+    ratios: dict[str, float] = {}
     for rows in TIMED_ROWS:
         batch = probes.repeated(columns, rows)
         try:
             took = [_time_s(model, kind, batch, clock) for model in (native, compiled)]
         except (ModelFailed, RowsRefused):
             continue
-        found[str(rows)] = round(took[0] / took[1], 2)
-    return found
+        ratios[str(rows)] = round(took[0] / took[1], 2)
+    return ratios
 
 
 def _time_s(model: Model, kind: str, batch: Columns, clock: Callable[[], float]) -> float:

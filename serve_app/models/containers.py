@@ -26,7 +26,7 @@ PROBED_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RowContainer:
     """In what an estimator takes its rows, and whether only their order says which is which."""
 
     container: Container
@@ -36,7 +36,7 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class _Tried:
     container: Container
-    said: Any
+    answer: Any
     complained: bool
 
 
@@ -71,7 +71,7 @@ def find(
     ask: Callable[[Any], Any],
     frame: pd.DataFrame,
     fit: Callable[[Any], float] | None = None,
-) -> Found:
+) -> RowContainer:
     """In what `ask` (a method of the estimator's) takes the rows of a frame.
 
     `fit` says how well an answer agrees with the truth, where that is known: more is better. It
@@ -88,8 +88,8 @@ def find(
     best = _best(tried, frame, knows=knows, fit=fit)
     container = best.container
     if container in {"series", "list"} or frame.shape[1] < 2 or knows:
-        return Found(container, by_position=False)
-    return Found(container, by_position=not _goes_by_name(ask, probe, best))
+        return RowContainer(container, by_position=False)
+    return RowContainer(container, by_position=not _goes_by_name(ask, probe, best))
 
 
 def _probe(frame: pd.DataFrame) -> pd.DataFrame:
@@ -113,16 +113,16 @@ def _tried(
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                said = ask(handed(probe, container))
+                answer = ask(handed(probe, container))
             except Exception as error:  # noqa: BLE001 - whatever it raises, this way does not work
                 refusals.append(refused(error))
                 continue
-        count = said.shape[0] if hasattr(said, "shape") else len(said)
+        count = answer.shape[0] if hasattr(answer, "shape") else len(answer)
         if count != len(probe):
             refusals.append(_miscounted(count, len(probe)))
             continue
         complained = any("feature names" in str(one.message) for one in caught)
-        tried.append(_Tried(container, said, complained))
+        tried.append(_Tried(container, answer, complained))
     return tried, refusals
 
 
@@ -135,9 +135,9 @@ def _best(
 ) -> _Tried:
     content = [one for one in tried if not one.complained] or list(tried)
     first = content[0]
-    others = [one for one in content[1:] if not _same(first.said, one.said)]
+    others = [one for one in content[1:] if not _same(first.answer, one.answer)]
     if others and fit is not None:
-        return max([first, *others], key=lambda one: fit(one.said))
+        return max([first, *others], key=lambda one: fit(one.answer))
     array = next((one for one in content if one.container == "array"), None)
     if array is None or others or knows or not _plain_numbers(frame):
         return first
@@ -156,7 +156,7 @@ def _goes_by_name(ask: Callable[[Any], Any], probe: pd.DataFrame, best: _Tried) 
     turned = probe.iloc[:, ::-1]
     with warnings.catch_warnings(action="ignore"):
         try:
-            return _same(best.said, ask(turned))
+            return _same(best.answer, ask(turned))
         except Exception:  # noqa: BLE001 - it needs its order
             return False
 
@@ -175,10 +175,10 @@ def refused(error: Exception) -> InvalidInput:
     """The error that says that an estimator does not answer rows of its own data."""
     if isinstance(error, InvalidInput):
         return error
-    said = str(error).partition("\n")[0]
+    reason = str(error).partition("\n")[0]
     msg = (
         f"the model does not answer the rows that were given with it ({type(error).__name__}: "
-        f"{said}); give the data that it was trained on, with columns of the same types"
+        f"{reason}); give the data that it was trained on, with columns of the same types"
     )
     made = InvalidInput(msg)
     made.__cause__ = error

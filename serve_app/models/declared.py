@@ -45,18 +45,18 @@ def declared(given: Sequence[str]) -> dict[str, Declared]:
     Raises:
         InvalidInput: there is no such type or file; says where.
     """
-    found: dict[str, Declared] = {}
+    types: dict[str, Declared] = {}
     for text in given:
         if Path(text).suffix.lower() in _FILES:
-            found.update(_of_file(Path(text)))
+            types.update(_of_file(Path(text)))
             continue
         for part in _PARTS.split(text):
             name, between, word = part.partition("=")
             if not between or not name:
                 msg = f"--dtypes: {part!r} is neither column=type nor a .yaml or .json file"
                 raise InvalidInput(msg)
-            found[name] = _of_word(name, word.strip())
-    return found
+            types[name] = _of_word(name, word.strip())
+    return types
 
 
 def _of_file(path: Path) -> dict[str, Declared]:

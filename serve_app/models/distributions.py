@@ -20,12 +20,12 @@ _TEXT = "_parse_arg_template"
 _OWN = ("scipy.stats._continuous_distns.", "scipy.stats._discrete_distns.")
 
 
-def harmless(schema: Any, asked: set[str]) -> set[str]:
+def harmless(schema: Any, types: set[str]) -> set[str]:
     """Those of the types asked about that are SciPy's distributions with the library's text.
 
     `schema` is the open zip file of skops'.
     """
-    named = {name for name in asked if name.startswith(_OWN) and name in _texts()}
+    named = {name for name in types if name.startswith(_OWN) and name in _texts()}
     if not named:
         return set()
     content, context = read_schema(schema)
@@ -76,9 +76,11 @@ def _nodes(node: Any, seen: set[int]) -> Iterator[Any]:
 @cache
 def _texts() -> dict[str, frozenset[str]]:
     """The library's own texts by the class of the distribution."""
-    found: dict[str, set[str]] = {}
+    by_class: dict[str, set[str]] = {}
     for one in vars(scipy.stats).values():
         if hasattr(one, _TEXT) and not inspect.isclass(one):
             kind = type(one)
-            found.setdefault(f"{kind.__module__}.{kind.__name__}", set()).add(getattr(one, _TEXT))
-    return {name: frozenset(texts) for name, texts in found.items()}
+            by_class.setdefault(f"{kind.__module__}.{kind.__name__}", set()).add(
+                getattr(one, _TEXT)
+            )
+    return {name: frozenset(texts) for name, texts in by_class.items()}

@@ -52,22 +52,22 @@ def bound(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
     if names is None:
         return frame
     columns = [str(name) for name in frame.columns]
-    found = _matched(names, columns, underscores=_holds_lightgbm(estimator))
-    return arranged(frame, names, found, elsewhere="name the target")
+    places = _matched(names, columns, underscores=_holds_lightgbm(estimator))
+    return arranged(frame, names, places, elsewhere="name the target")
 
 
 def arranged(
-    frame: pd.DataFrame, names: Sequence[str], found: Sequence[int | None], *, elsewhere: str
+    frame: pd.DataFrame, names: Sequence[str], places: Sequence[int | None], *, elsewhere: str
 ) -> pd.DataFrame:
-    """The columns of a frame by names; `found` says where each stands, None for nowhere.
+    """The columns of a frame by names; `places` says where each stands, None for nowhere.
 
     `elsewhere` says what a column that is none of them may be beside too much.
 
     Raises:
         InvalidInput: one of them is missing, or one is there besides.
     """
-    lacking = [name for name, position in zip(names, found, strict=True) if position is None]
-    besides = [str(name) for at, name in enumerate(frame.columns) if at not in set(found)]
+    lacking = [name for name, position in zip(names, places, strict=True) if position is None]
+    besides = [str(name) for at, name in enumerate(frame.columns) if at not in set(places)]
     if lacking:
         msg = f"the model was trained on {_columns(lacking)}, which the data does not have"
         if besides:
@@ -79,7 +79,7 @@ def arranged(
             f"{'them' if len(besides) > 1 else 'it'} out, or {elsewhere}"
         )
         raise InvalidInput(msg, columns=besides)
-    order = [position for position in found if position is not None]
+    order = [position for position in places if position is not None]
     return frame if order == list(range(len(order))) else frame.iloc[:, order]
 
 
@@ -122,16 +122,16 @@ def _steps(estimator: Any) -> list[Any]:
 def _own_names(estimator: Any) -> tuple[str, ...] | None:
     library = _library(estimator)
     if library == "catboost":
-        found = getattr(estimator, "feature_names_", None)
+        own = getattr(estimator, "feature_names_", None)
     elif library == "lightgbm":
-        found = getattr(estimator, "feature_name_", None) or _called(estimator, "feature_name")
+        own = getattr(estimator, "feature_name_", None) or _called(estimator, "feature_name")
     elif library == "xgboost" and not hasattr(estimator, "get_params"):
-        found = estimator.feature_names
+        own = estimator.feature_names
     else:
-        found = getattr(estimator, "feature_names_in_", None)
-    if found is None or len(found) == 0:
+        own = getattr(estimator, "feature_names_in_", None)
+    if own is None or len(own) == 0:
         return None
-    names = tuple(str(name) for name in found)
+    names = tuple(str(name) for name in own)
     invented = _INVENTED.get(library)
     if invented is not None and all(invented.fullmatch(name) for name in names):
         return None

@@ -18,7 +18,7 @@ from serve_app.models import module_of
 from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import needs, require_trusted
 from serve_app.models.ubjson import check_whole
-from serve_app.models.versions import said_first, trained_with
+from serve_app.models.versions import trained_with, version_named_first
 from serve_app.models.xgboost_trained import from_file
 
 Kind = Literal["catboost", "lightgbm", "onnx", "pickle", "skops", "xgboost"]
@@ -50,8 +50,8 @@ _LONGEST = 200
 
 def reason(error: Exception) -> str:
     """What a library says is wrong, without the places in its own code."""
-    said = _NATIVE_PLACE.sub("", str(error).partition("Stack trace:")[0].strip())
-    line = " ".join(part for part in said.split() if set(part) - {"~", "^"})
+    text = _NATIVE_PLACE.sub("", str(error).partition("Stack trace:")[0].strip())
+    line = " ".join(part for part in text.split() if set(part) - {"~", "^"})
     shown = "".join(c if c.isprintable() else "?" for c in line)[:_LONGEST]
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
 
@@ -79,7 +79,7 @@ def read_as(
             a type that is not there or not trusted.
     """
     if kind in ("pickle", "skops"):
-        with said_first(str(path), trained_with(path)):
+        with version_named_first(str(path), trained_with(path)):
             return _read(kind, path, trust, allow_pickle)
     return _read(kind, path, trust, allow_pickle)
 
@@ -112,8 +112,8 @@ def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> A
                 "store it with cloudpickle.dump"
             )
             raise InvalidInput(msg) from error
-        said = f"it is no whole {_MODELS[kind]}, or damaged ({reason(error)})"
-        msg = f"{path} cannot be read: {said}; store the model again"
+        problem = f"it is no whole {_MODELS[kind]}, or damaged ({reason(error)})"
+        msg = f"{path} cannot be read: {problem}; store the model again"
         raise InvalidInput(msg) from error
 
 
@@ -146,5 +146,5 @@ def _loaded(kind: Kind, path: Path, trust: Sequence[str]) -> Any:
 
 def _is_catboost(path: Path) -> bool:
     """Whether a JSON file is CatBoost's; of any other XGBoost says what is wrong with it."""
-    said = json.loads(path.read_bytes())
-    return isinstance(said, dict) and "features_info" in said
+    document = json.loads(path.read_bytes())
+    return isinstance(document, dict) and "features_info" in document

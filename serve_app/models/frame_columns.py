@@ -32,7 +32,7 @@ _ADVICE = {
 _USUAL_ADVICE = "make numbers, text, booleans, dates or categories of it"
 
 
-def described(name: str, series: pd.Series[Any]) -> Column:
+def column_of(name: str, series: pd.Series[Any]) -> Column:
     """What a signature says of a column of the training data.
 
     Raises:
@@ -235,7 +235,7 @@ def _few(series: pd.Series[Any], array: Array) -> tuple[Any, ...] | None:
 
 def _categorical(name: str, series: pd.Series[Any], dtype: pd.CategoricalDtype) -> Column:
     kept = pd.Series(dtype.categories)
-    inner = described(name, kept)
+    inner = column_of(name, kept)
     array = array_of(name, kept)
     values: Sequence[Any] = array.tolist()
     if inner.is_datetime:

@@ -12,7 +12,7 @@ import pandas as pd
 from serve_app.core import times
 from serve_app.core.columns import Array
 from serve_app.core.signature import Column
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import RowsRefused
 from serve_app.models.frame_columns import OBJECT_WITH_NA, OBJECT_WITH_NAN, OBJECT_WITH_NAT
 from serve_app.models.frame_dtypes import of_name
@@ -201,7 +201,8 @@ def _too_exact(column: Column, values: Sequence[Any], kind: Any) -> RowsRefused:
         try:
             pa.array([value], type=kind)
         except pa.ArrowInvalid:
-            msg = f"row {row}, column {column.name!r}: {told(value)} is no {kind}, as in training"
+            text = value_text(value)
+            msg = f"row {row}, column {column.name!r}: {text} is no {kind}, as in training"
             return RowsRefused(msg, row=row, column=column.name)
     return RowsRefused(f"column {column.name!r} holds a value that is no {kind}, as in training")
 

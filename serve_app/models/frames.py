@@ -17,7 +17,7 @@ import pandas as pd
 from serve_app.core.columns import Array, Columns
 from serve_app.core.signature import Column
 from serve_app.errors import InvalidInput
-from serve_app.models.frame_columns import OBJECT_WITH_NAN, array_of, described
+from serve_app.models.frame_columns import OBJECT_WITH_NAN, array_of, column_of
 from serve_app.models.frame_series import maker
 
 __all__ = ["OBJECT_WITH_NAN", "Framer", "describe", "matrix", "to_columns"]
@@ -44,7 +44,7 @@ def describe(frame: pd.DataFrame) -> tuple[Column, ...]:
         InvalidInput: a column's type cannot be served, or two have one name.
     """
     return tuple(
-        replace(described(name, frame[label]), label=None if isinstance(label, str) else label)
+        replace(column_of(name, frame[label]), label=None if isinstance(label, str) else label)
         for name, label in _names(frame).items()
     )
 

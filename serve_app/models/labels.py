@@ -21,6 +21,6 @@ def check_labels(labels: Sequence[Any], classes: Sequence[Any]) -> None:
         msg = f"the model knows {len(classes)} classes, but {len(labels)} labels were given"
         raise InvalidInput(msg)
     if labels and tuple(classes) not in (tuple(labels), tuple(range(len(labels)))):
-        said = list(classes)
-        msg = f"the model itself says {said}; labels are for one that was trained on 0, 1, 2 …"
+        own = list(classes)
+        msg = f"the model itself says {own}; labels are for one that was trained on 0, 1, 2 …"
         raise InvalidInput(msg)

@@ -18,6 +18,7 @@ from serve_app.core.messages import Prediction
 from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed, RowsRefused
 from serve_app.models import raw_scores
+from serve_app.models.attributed import Attributed, of_library
 from serve_app.models.devices import Device
 from serve_app.models.feature_names import known_names
 from serve_app.models.flavour import Flavour, Stored
@@ -69,15 +70,15 @@ class LightGBMFlavour(Flavour):
         """The model's own answers to a frame, or to a matrix if it knows no names."""
         frame = known_names(estimator) is not None or booster_of(estimator).pandas_categorical
         given: Any = rows if frame else rows.to_numpy()
-        said = np.asarray(estimator.predict(given))
+        answers = np.asarray(estimator.predict(given))
         if signature.output.kind != "classification":
-            return Prediction(said)
+            return Prediction(answers)
         labels = label_array(signature.output.labels)
         if type(estimator) is lightgbm.Booster:
-            shares = _of_classes(said)
+            shares = _of_classes(answers)
             return Prediction(labels.take(np.argmax(shares, axis=1)), shares)
         places = {value: place for place, value in enumerate(estimator.classes_.tolist())}
-        named = labels.take([places[value] for value in said.tolist()])
+        named = labels.take([places[value] for value in answers.tolist()])
         return Prediction(named, estimator.predict_proba(given))
 
     def load(
@@ -121,7 +122,7 @@ class LightGBMModel:
         self, booster: lightgbm.Booster, prediction: Mapping[str, Any], signature: Signature
     ) -> None:
         self._booster = booster
-        self._asked = {**prediction, **_ONE_THREAD}
+        self._options = {**prediction, **_ONE_THREAD}
         self._output = signature.output
         self._classifies = signature.output.kind == "classification"
         self._labels = label_array(signature.output.labels)
@@ -137,10 +138,10 @@ class LightGBMModel:
         """
         if columns.rows == 0:
             return self._nothing()
-        said = self._said(columns)
+        values = self._computed(columns)
         if not self._classifies:
-            return Prediction(said)
-        shares = _of_classes(said)
+            return Prediction(values)
+        shares = _of_classes(values)
         return Prediction(self._labels.take(np.argmax(shares, axis=1)), shares)
 
     def predict_with_scores(self, columns: Columns) -> Prediction:
@@ -153,20 +154,24 @@ class LightGBMModel:
         prediction = self.predict(columns)
         if columns.rows == 0:
             return replace(prediction, scores=raw_scores.of_no_rows(self._output))
-        return replace(prediction, scores=self._said(columns, raw_score=True))
+        return replace(prediction, scores=self._computed(columns, raw_score=True))
+
+    def contributions(self, columns: Columns) -> Attributed:
+        """The raw scores taken apart by LightGBM's TreeSHAP; raises as `predict` does."""
+        return of_library(self._computed(columns, pred_contrib=True), len(columns))
 
     def transform(self, columns: Columns) -> Columns:  # noqa: ARG002
         """Raises ModelFailed: LightGBM predicts."""
         raise ModelFailed("a LightGBM model predicts and does not transform")
 
-    def _said(self, columns: Columns, *, raw_score: bool = False) -> Array:
+    def _computed(self, columns: Columns, **how: bool) -> Array:
         try:
             rows = self._rows(columns)
-            found: Any = self._booster.predict(rows, raw_score=raw_score, **self._asked)
-            return np.asarray(found)
+            values: Any = self._booster.predict(rows, **how, **self._options)
+            return np.asarray(values)
         except ValueError as error:
-            said = str(error).partition("\n")[0]
-            raise RowsRefused(f"the model does not take these rows: {said}") from error
+            reason = str(error).partition("\n")[0]
+            raise RowsRefused(f"the model does not take these rows: {reason}") from error
         except Exception as error:
             raise ModelFailed(f"LightGBM failed ({type(error).__name__})") from error
 
@@ -260,12 +265,12 @@ def categories(estimator: Any) -> dict[int, list[Any]]:
     return dict(zip(places, known, strict=True))
 
 
-def _of_classes(said: Array) -> Array:
+def _of_classes(shares: Array) -> Array:
     """Probabilities of all classes; of two classes LightGBM says that of the second."""
-    return said if said.ndim == 2 else np.vstack((1.0 - said, said)).transpose()
+    return shares if shares.ndim == 2 else np.vstack((1.0 - shares, shares)).transpose()
 
 
 def _numbers(columns: Columns) -> Array:
     """The rows as LightGBM makes them of a frame: it would round a matrix of integers."""
-    found = matrix(columns)
-    return found if found.dtype in (np.float32, np.float64) else found.astype(np.float64)
+    numbers = matrix(columns)
+    return numbers if numbers.dtype in (np.float32, np.float64) else numbers.astype(np.float64)

@@ -17,7 +17,7 @@ from serve_app.errors import InvalidInput
 from serve_app.models import owner_if_any
 from serve_app.models.declared import Declared
 from serve_app.models.feature_names import known_names
-from serve_app.models.frame_columns import described
+from serve_app.models.frame_columns import column_of
 from serve_app.models.frames import OBJECT_WITH_NAN
 from serve_app.models.mlflow_example import Example
 from serve_app.models.typed import typed
@@ -47,7 +47,7 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ExampleTable:
     """Rows to prove a model with, none where there was no example, and its columns.
 
     The columns have no ranges and no categories: a handful of rows says nothing about those.
@@ -75,7 +75,7 @@ def specs(inputs: Any) -> tuple[Spec, ...]:
     return tuple(_spec(one, position) for position, one in enumerate(listed))
 
 
-def table(estimator: Any, wanted: Sequence[Spec] | None, given: Example | None) -> Table:
+def table(estimator: Any, wanted: Sequence[Spec] | None, given: Example | None) -> ExampleTable:
     """The columns of a model, and rows to prove it with.
 
     The signature decides on names and dtypes; without one the example does. Names that both
@@ -94,27 +94,27 @@ def table(estimator: Any, wanted: Sequence[Spec] | None, given: Example | None) 
         )
         raise InvalidInput(msg)
     _refuse_categories(estimator)
-    said = _signed(estimator, wanted, given) if wanted else _shown(estimator, given)
-    names = _names(estimator, [spec.name for spec in said])
-    found = [
+    entries = _signed(estimator, wanted, given) if wanted else _shown(estimator, given)
+    names = _names(estimator, [spec.name for spec in entries])
+    pairs = [
         _column(replace(spec, name=name), _values(spec, position, given))
-        for position, (spec, name) in enumerate(zip(said, names, strict=True))
+        for position, (spec, name) in enumerate(zip(entries, names, strict=True))
     ]
-    found = _in_order(estimator, found)
-    frame = pd.DataFrame({column.name: series for column, series in found})
-    return Table(frame, tuple(column for column, _ in found))
+    pairs = _in_order(estimator, pairs)
+    frame = pd.DataFrame({column.name: series for column, series in pairs})
+    return ExampleTable(frame, tuple(column for column, _ in pairs))
 
 
 def _spec(entry: Mapping[str, Any], position: int) -> Spec:
     name = None if entry.get("name") is None else str(entry["name"])
     called = f"column {position if name is None else name!r}"
-    said = entry.get("type")
-    if said == "tensor":
+    type_name = entry.get("type")
+    if type_name == "tensor":
         return _tensor(entry, name, called)
-    dtype = _TYPES.get(said) if isinstance(said, str) else None
+    dtype = _TYPES.get(type_name) if isinstance(type_name, str) else None
     if dtype is None:
         msg = (
-            f"{called} is of MLflow's type {said}, which cannot be served; known are "
+            f"{called} is of MLflow's type {type_name}, which cannot be served; known are "
             f"{', '.join(_TYPES)}: make one of them of it before training"
         )
         raise InvalidInput(msg)
@@ -125,10 +125,10 @@ def _spec(entry: Mapping[str, Any], position: int) -> Spec:
 
 def _tensor(entry: Mapping[str, Any], name: str | None, called: str) -> Spec:
     inner = entry.get("tensor-spec")
-    said, shape = (inner.get("dtype"), inner.get("shape")) if isinstance(inner, Mapping) else (0, 0)
-    dtype = _TENSORS.get(str(said), str(said))
+    kind, shape = (inner.get("dtype"), inner.get("shape")) if isinstance(inner, Mapping) else (0, 0)
+    dtype = _TENSORS.get(str(kind), str(kind))
     if dtype not in DTYPES or dtype in DATETIMES:
-        msg = f"{called} is a tensor of {said}, which cannot be served; make numbers or text of it"
+        msg = f"{called} is a tensor of {kind}, which cannot be served; make numbers or text of it"
         raise InvalidInput(msg)
     if not isinstance(shape, list) or len(shape) not in {1, 2}:
         msg = f"{called} is a tensor of the shape {shape}, no table"
@@ -143,7 +143,7 @@ def _tensor(entry: Mapping[str, Any], name: str | None, called: str) -> Spec:
 def _signed(estimator: Any, wanted: Sequence[Spec], given: Example | None) -> list[Spec]:
     """The signature, one for each column."""
     alone = len(wanted) == 1
-    found: list[Spec] = []
+    single: list[Spec] = []
     for spec in wanted:
         width = spec.width
         if width is None and alone:
@@ -151,14 +151,14 @@ def _signed(estimator: Any, wanted: Sequence[Spec], given: Example | None) -> li
         if width is None:
             raise InvalidInput("the signature does not say how many columns there are")
         if width == 1:
-            found.append(replace(spec, width=1))
+            single.append(replace(spec, width=1))
             continue
         named = not alone and spec.name is not None
-        found.extend(
+        single.extend(
             replace(spec, name=f"{spec.name}_{at}" if named else None, width=1)
             for at in range(width)
         )
-    return found
+    return single
 
 
 def _shown(estimator: Any, given: Example | None) -> list[Spec]:
@@ -191,11 +191,11 @@ def _dtype(values: Sequence[Any]) -> str:
     return "int64" if kinds == {int} else "float64"
 
 
-def _names(estimator: Any, said: Sequence[str | None]) -> list[str]:
+def _names(estimator: Any, names: Sequence[str | None]) -> list[str]:
     known = _learned(estimator)
-    if len(known) != len(said):
-        known = tuple(f"x{at}" for at in range(len(said)))
-    return [known[at] if name is None else name for at, name in enumerate(said)]
+    if len(known) != len(names):
+        known = tuple(f"x{at}" for at in range(len(names)))
+    return [known[at] if name is None else name for at, name in enumerate(names)]
 
 
 def _learned(estimator: Any) -> tuple[str, ...]:
@@ -244,8 +244,8 @@ def _column(spec: Spec, values: Sequence[Any]) -> tuple[Column, pd.Series[Any]]:
         dtype = "float64"
     if dtype in DATETIMES:
         series = typed(name, pd.Series(values, dtype=object), Declared("datetime"))
-        found = described(name, series)
-        return replace(found, nullable=nullable), series
+        column = column_of(name, series)
+        return replace(column, nullable=nullable), series
     fits = {"string": (str,), "bool": (bool,)}.get(dtype, (int, float))
     for value in values:
         as_number = isinstance(value, bool) and dtype != "bool"
@@ -280,30 +280,30 @@ def _unfit(name: str, value: Any, dtype: str) -> InvalidInput:
 
 
 def _in_order(
-    estimator: Any, found: list[tuple[Column, pd.Series[Any]]]
+    estimator: Any, pairs: list[tuple[Column, pd.Series[Any]]]
 ) -> list[tuple[Column, pd.Series[Any]]]:
     """The columns as the model takes them.
 
     Raises:
         InvalidInput: they are not those that it was trained on.
     """
-    names, width = [column.name for column, _ in found], _width(estimator)
+    names, width = [column.name for column, _ in pairs], _width(estimator)
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         msg = f"two columns are named {twice!r}; give each its own name"
         raise InvalidInput(msg)
-    if width is not None and width != len(found):
-        msg = f"the model takes {width} columns, but its signature or example has {len(found)}"
+    if width is not None and width != len(pairs):
+        msg = f"the model takes {width} columns, but its signature or example has {len(pairs)}"
         raise InvalidInput(msg)
     learned = list(_learned(estimator))
     owned = owner_if_any(estimator)
     several = owned is not None and owned[1].takes_by_name(estimator)
     if not (several or isinstance(estimator, xgboost.Booster)) or not learned or names == learned:
         # A matrix has no names, and of scikit-learn's own ones `models/signature.py` knows.
-        return found
+        return pairs
     if several and set(names) == set(learned):
         # Each input is fed by its name.
-        return sorted(found, key=lambda pair: learned.index(pair[0].name))
+        return sorted(pairs, key=lambda pair: learned.index(pair[0].name))
     msg = f"the model takes the columns {', '.join(learned)}, but here they are {', '.join(names)}"
     raise InvalidInput(msg)
 

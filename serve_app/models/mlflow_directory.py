@@ -18,13 +18,13 @@ from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
 from serve_app.models.code import NONE, Code, read_code
 from serve_app.models.files import Kind, read_as
-from serve_app.models.mlflow_columns import Table, specs, table
+from serve_app.models.mlflow_columns import ExampleTable, specs, table
 from serve_app.models.mlflow_example import Example, example
 from serve_app.models.versions import trained_with
 from serve_app.models.xgboost_trained import WRAPPERS, Trained
 
 FILE = "MLmodel"
-SPOKEN = ("onnx", "sklearn", "xgboost", "lightgbm", "catboost")
+SERVED = ("onnx", "sklearn", "xgboost", "lightgbm", "catboost")
 _SERIALISED: dict[str, Kind] = {"pickle": "pickle", "cloudpickle": "pickle", "skops": "skops"}
 _XGBOOST = {
     "xgboost.core.Booster": xgboost.Booster,
@@ -48,9 +48,9 @@ class MlflowDirectory:
             InvalidInput: there is none, it is damaged, or it names no flavour spoken here.
         """
         self._path = path
-        self._said = _mlmodel(path)
-        self._flavour, self._settings = self._spoken()
-        names = {"run": self._said.get("run_id"), "model": self._said.get("model_id")}
+        self._document = _mlmodel(path)
+        self._flavour, self._settings = self._served_flavour()
+        names = {"run": self._document.get("run_id"), "model": self._document.get("model_id")}
         known = [f"{what} {name}" for what, name in names.items() if name]
         self.origin = ", ".join([f"MLflow directory {path}", *known])
 
@@ -87,48 +87,50 @@ class MlflowDirectory:
         Raises:
             InvalidInput: they are not there, or none of them can be imported.
         """
-        python = self._said["flavors"].get("python_function")
+        python = self._document["flavors"].get("python_function")
         settings = (self._settings, python if isinstance(python, Mapping) else {})
         named = next((one["code"] for one in settings if one.get("code")), None)
         if named is None:
             return NONE
         folder = _inside(self._path, named, kind="folder")
-        found = sorted(p for p in folder.iterdir() if p.name[0] != "." and p.name != "__pycache__")
-        return read_code([path for path in found if path.is_dir() or path.suffix == ".py"])
+        entries = sorted(
+            p for p in folder.iterdir() if p.name[0] != "." and p.name != "__pycache__"
+        )
+        return read_code([path for path in entries if path.is_dir() or path.suffix == ".py"])
 
     def trained_with(self) -> str | None:
         """The version of scikit-learn that the model's file names, where it names one."""
         return trained_with(self._file("pickled_model")) if self._flavour == "sklearn" else None
 
-    def table(self, estimator: Any) -> Table:
+    def table(self, estimator: Any) -> ExampleTable:
         """The columns that the signature names, and the rows of the input example.
 
         Raises:
             InvalidInput: there is neither, or a column cannot be served, or signature, example
                 and estimator contradict each other.
         """
-        signature = self._said.get("signature")
+        signature = self._document.get("signature")
         inputs = signature.get("inputs") if isinstance(signature, Mapping) else None
         try:
-            found = None if inputs is None else specs(inputs)
+            wanted = None if inputs is None else specs(inputs)
             model = estimator.model if isinstance(estimator, Trained) else estimator
-            return table(model, found, self._example())
+            return table(model, wanted, self._example())
         except InvalidInput as error:
             raise InvalidInput(f"{self._path}: {error.message}", **error.details) from error
 
-    def _spoken(self) -> tuple[str, Mapping[str, Any]]:
-        flavours = self._said.get("flavors")
+    def _served_flavour(self) -> tuple[str, Mapping[str, Any]]:
+        flavours = self._document.get("flavors")
         if not isinstance(flavours, Mapping):
             msg = f"{self._path / FILE} does not say which flavours the model has"
             raise InvalidInput(msg)
-        for name in SPOKEN:
+        for name in SERVED:
             settings = flavours.get(name)
             if isinstance(settings, Mapping):
                 return name, settings
-        found = ", ".join(map(str, flavours)) or "none"
+        listed = ", ".join(map(str, flavours)) or "none"
         msg = (
-            f"{self._path} holds a model of the flavours {found}; those that can be registered "
-            f"are {', '.join(SPOKEN)}"
+            f"{self._path} holds a model of the flavours {listed}; those that can be registered "
+            f"are {', '.join(SERVED)}"
         )
         raise InvalidInput(msg)
 
@@ -157,9 +159,9 @@ class MlflowDirectory:
             model.load_model(bytearray(path.read_bytes()))
         except Exception as error:
             # What follows the first line is where in XGBoost it happened.
-            said = str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0]
             msg = (
-                f"{path} cannot be read as {named} by XGBoost {xgboost.__version__} ({said}); "
+                f"{path} cannot be read as {named} by XGBoost {xgboost.__version__} ({reason}); "
                 "an old binary format must be loaded by an old XGBoost and saved as model.ubj"
             )
             raise InvalidInput(msg) from error
@@ -173,12 +175,12 @@ class MlflowDirectory:
         except (ArtifactRejected, InvalidInput) as error:
             raise InvalidInput(f"{path}: {error.message}") from error
         except Exception as error:
-            said = str(error).partition("\n")[0]
-            msg = f"{path} cannot be read as {kind} in CatBoost's format {form} ({said})"
+            reason = str(error).partition("\n")[0]
+            msg = f"{path} cannot be read as {kind} in CatBoost's format {form} ({reason})"
             raise InvalidInput(msg) from error
 
     def _example(self) -> Example | None:
-        info = self._said.get("saved_input_example_info")
+        info = self._document.get("saved_input_example_info")
         if not isinstance(info, Mapping) or "artifact_path" not in info:
             return None
         path = _inside(self._path, info["artifact_path"])
@@ -196,14 +198,14 @@ def _mlmodel(path: Path) -> Mapping[str, Any]:
         msg = f"{path} is a directory without a file {FILE}; name a model file, or MLflow's own"
         raise InvalidInput(msg)
     try:
-        said = yaml.safe_load(file.read_bytes())
+        document = yaml.safe_load(file.read_bytes())
     except Exception as error:
         msg = f"{file} cannot be read ({type(error).__name__}: {error})"
         raise InvalidInput(msg) from error
-    if not isinstance(said, Mapping):
+    if not isinstance(document, Mapping):
         msg = f"{file} holds no keys and values, as MLflow writes them"
         raise InvalidInput(msg)
-    return said
+    return document
 
 
 def _inside(root: Path, named: Any, *, kind: str = "file") -> Path:

@@ -25,7 +25,7 @@ from serve_app.models import raw_scores
 from serve_app.models.compiled.trees import session
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Flavour, Stored
-from serve_app.models.onnx_ends import Found, Graph, Roles
+from serve_app.models.onnx_ends import Graph, GraphSettings, Roles
 from serve_app.models.onnx_former import former
 from serve_app.models.onnx_rows import GraphRows, feeds
 
@@ -76,13 +76,13 @@ class OnnxFlavour(Flavour):
         Raises:
             InvalidInput: nobody has looked what its outputs are.
         """
-        if estimator.found is None:
+        if estimator.settings is None:
             raise InvalidInput("the outputs of this graph have not been examined yet")
         return Stored(
             format="onnx",
             files={
                 MODEL: estimator.content,
-                SETTINGS: json.dumps(estimator.found.to_json()).encode(),
+                SETTINGS: json.dumps(estimator.settings.to_json()).encode(),
             },
             libraries={"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
             parameters={"estimator": "ONNX graph", "inputs": len(estimator.inputs)},
@@ -90,13 +90,15 @@ class OnnxFlavour(Flavour):
 
     def answers(self, estimator: Any, rows: pd.DataFrame, signature: Signature) -> Prediction:
         """What ONNX Runtime makes of a frame; inputs of one column each are fed by their names."""
-        found: Found = estimator.found
+        settings: GraphSettings = estimator.settings
         named = {str(name): name for name in rows.columns}
-        if all(not one.shape and one.name in named for one in found.inputs):
-            rows = rows[[named[one.name] for one in found.inputs]]
-            found = replace(found, columns=tuple((at,) for at in range(len(found.inputs))))
+        if all(not one.shape and one.name in named for one in settings.inputs):
+            rows = rows[[named[one.name] for one in settings.inputs]]
+            settings = replace(settings, columns=tuple((at,) for at in range(len(settings.inputs))))
         columns = Columns.of({str(name): rows[name].to_numpy() for name in rows.columns})
-        return OnnxModel(session(estimator.content).run, found, signature.output).predict(columns)
+        return OnnxModel(session(estimator.content).run, settings, signature.output).predict(
+            columns
+        )
 
     def load(
         self,
@@ -121,27 +123,31 @@ class OnnxFlavour(Flavour):
         try:
             settings = json.loads(files[SETTINGS])
             opened = session(files[MODEL], providers)
-            found = Found.from_json(settings) if "batch" in settings else former(settings, opened)
+            graph_settings = (
+                GraphSettings.from_json(settings)
+                if "batch" in settings
+                else former(settings, opened)
+            )
         except Exception as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error
-        return OnnxModel(opened.run, found, signature.output)
+        return OnnxModel(opened.run, graph_settings, signature.output)
 
 
 class OnnxModel:
     """An ONNX graph behind the `Model` port."""
 
-    def __init__(self, run: Any, found: Found, output: Output) -> None:
-        self._rows = GraphRows(run, found.outputs, found.batch)
-        self._found = found
-        self._roles: Roles = found.roles
-        self._beside = found.beside
+    def __init__(self, run: Any, settings: GraphSettings, output: Output) -> None:
+        self._rows = GraphRows(run, settings.outputs, settings.batch)
+        self._settings = settings
+        self._roles: Roles = settings.roles
+        self._beside = settings.beside
         self._output = output
         self._labels = label_array(output.labels)
-        self._number = {label: number for number, label in enumerate(found.roles.classes)}
+        self._number = {label: number for number, label in enumerate(settings.roles.classes)}
         self._prediction = {
             "classification": self._classified, "regression": self._valued, "tensors": self._plain,
-        }[found.roles.kind]  # fmt: skip
+        }[settings.roles.kind]  # fmt: skip
 
     def predict(self, columns: Columns) -> Prediction:
         """What the graph says of every row.
@@ -150,7 +156,7 @@ class OnnxModel:
             RowsRefused: a value is none of what an input takes.
             ModelFailed: ONNX Runtime refused the rows, or did not answer each of them.
         """
-        return self._nothing() if columns.rows == 0 else self._prediction(self._said(columns))
+        return self._nothing() if columns.rows == 0 else self._prediction(self._computed(columns))
 
     def predict_with_scores(self, columns: Columns) -> Prediction:
         """What the graph says of every row, with its raw scores; raises as `predict` does.
@@ -164,43 +170,43 @@ class OnnxModel:
             nothing = self._nothing()
             scores = raw_scores.of_no_rows(self._output)
             return Prediction(nothing.values, nothing.probabilities, scores, nothing.tensors)
-        said = self._said(columns)
-        found = self._prediction(said)
-        scores = said[self._roles.scores].reshape(columns.rows, -1)
+        outputs = self._computed(columns)
+        prediction = self._prediction(outputs)
+        scores = outputs[self._roles.scores].reshape(columns.rows, -1)
         if self._roles.score is not None:
             scores = scores[:, self._roles.score]
-        return Prediction(found.values, found.probabilities, scores, found.tensors)
+        return Prediction(prediction.values, prediction.probabilities, scores, prediction.tensors)
 
     def transform(self, columns: Columns) -> Columns:  # noqa: ARG002
         """Raises ModelFailed: graphs predict."""
         raise ModelFailed("an ONNX graph predicts and does not transform")
 
-    def _said(self, columns: Columns) -> dict[str, Array]:
-        found = self._found
+    def _computed(self, columns: Columns) -> dict[str, Array]:
+        settings = self._settings
         try:
-            return self._rows(feeds(columns, found.inputs, found.columns))
+            return self._rows(feeds(columns, settings.inputs, settings.columns))
         except (RowsRefused, ModelFailed):
             raise
         except Exception as error:
             msg = f"the ONNX graph refused the rows ({type(error).__name__})"
             raise ModelFailed(msg) from error
 
-    def _classified(self, said: Mapping[str, Array]) -> Prediction:
+    def _classified(self, outputs: Mapping[str, Array]) -> Prediction:
         roles = self._roles
         shares: Array | None = None
         if roles.shares:
-            parts = [said[name].reshape(len(said[name]), -1) for name in roles.shares]
+            parts = [outputs[name].reshape(len(outputs[name]), -1) for name in roles.shares]
             shares = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
             if shares.shape[1] == 1 and len(self._labels) == 2:
                 shares = np.concatenate([1 - shares, shares], axis=1)
         if roles.label is not None:
             # The graph's own word: it may decide otherwise than by the largest probability.
-            numbers = self._numbers(said[roles.label])
+            numbers = self._numbers(outputs[roles.label])
         elif shares is not None:
             numbers = np.argmax(shares, axis=1)
         else:
-            numbers = np.argmax(said[str(roles.scores)], axis=1)
-        return Prediction(self._labels.take(numbers), shares, tensors=self._named(said))
+            numbers = np.argmax(outputs[str(roles.scores)], axis=1)
+        return Prediction(self._labels.take(numbers), shares, tensors=self._named(outputs))
 
     def _numbers(self, labels: Array) -> Any:
         try:
@@ -209,18 +215,18 @@ class OnnxModel:
             msg = f"the ONNX graph gave the class {error.args[0]!r}, which it did not name before"
             raise ModelFailed(msg) from None
 
-    def _valued(self, said: Mapping[str, Array]) -> Prediction:
-        values = said[str(self._roles.values)]
+    def _valued(self, outputs: Mapping[str, Array]) -> Prediction:
+        values = outputs[str(self._roles.values)]
         flat = values.reshape(len(values), -1)
         plain = flat[:, 0] if flat.shape[1] == 1 else flat
-        return Prediction(plain, tensors=self._named(said))
+        return Prediction(plain, tensors=self._named(outputs))
 
-    def _plain(self, said: Mapping[str, Array]) -> Prediction:
-        rows = len(next(iter(said.values())))
-        return Prediction(np.full(rows, None, dtype=object), tensors=self._named(said))
+    def _plain(self, outputs: Mapping[str, Array]) -> Prediction:
+        rows = len(next(iter(outputs.values())))
+        return Prediction(np.full(rows, None, dtype=object), tensors=self._named(outputs))
 
-    def _named(self, said: Mapping[str, Array]) -> dict[str, Array] | None:
-        return {name: said[name] for name in self._beside} or None
+    def _named(self, outputs: Mapping[str, Array]) -> dict[str, Array] | None:
+        return {name: outputs[name] for name in self._beside} or None
 
     def _nothing(self) -> Prediction:
         output = self._output
@@ -229,7 +235,7 @@ class OnnxModel:
                 (0, *(size or 0 for size in one.shape)),
                 object if one.dtype == "string" else one.column.dtype,
             )
-            for one in self._found.outputs
+            for one in self._settings.outputs
             if one.name in self._beside
         } or None
         if output.kind == "tensors":

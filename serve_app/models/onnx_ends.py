@@ -27,7 +27,7 @@ Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GraphInput:
     """An input. `shape` is that of one row, `batch` how many rows it takes (None: any number)."""
 
     name: str
@@ -49,7 +49,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class GraphOutput:
     """An output. `shape` is that of one row, `axis` the one along which the rows lie.
 
     Without an `axis` the output is the answer to a single row. A sequence of tensors is
@@ -92,7 +92,7 @@ class Roles:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class GraphSettings:
     """All that a version has to remember of its graph.
 
     `columns` says which columns of the data make up each input; none where inputs are
@@ -100,8 +100,8 @@ class Found:
     says that classes go by other names than the graph's.
     """
 
-    inputs: tuple[Given, ...]
-    outputs: tuple[Said, ...]
+    inputs: tuple[GraphInput, ...]
+    outputs: tuple[GraphOutput, ...]
     roles: Roles
     batch: int | None = None
     columns: tuple[tuple[int, ...], ...] | None = None
@@ -113,16 +113,16 @@ class Found:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Found:
+    def from_json(cls, body: Mapping[str, Any]) -> GraphSettings:
         """Read what `to_json` wrote."""
         columns = body["columns"]
         roles = Roles(**body["roles"])
         return cls(
             inputs=tuple(
-                replace(Given(**one), shape=tuple(one["shape"])) for one in body["inputs"]
+                replace(GraphInput(**one), shape=tuple(one["shape"])) for one in body["inputs"]
             ),
             outputs=tuple(
-                replace(Said(**one), shape=tuple(one["shape"])) for one in body["outputs"]
+                replace(GraphOutput(**one), shape=tuple(one["shape"])) for one in body["outputs"]
             ),
             roles=replace(roles, shares=tuple(roles.shares), classes=tuple(roles.classes)),
             batch=body["batch"],
@@ -136,10 +136,10 @@ class Found:
         """The graph's names of what predictions hold as it is."""
         roles = self.roles
         label = None if self.renamed else roles.label
-        found = [(name, "predict") for name in (label, roles.values) if name is not None]
+        names = [(name, "predict") for name in (label, roles.values) if name is not None]
         if len(roles.shares) == 1 and not roles.of_second:
-            found.append((roles.shares[0], "predict_proba"))
-        return tuple(found)
+            names.append((roles.shares[0], "predict_proba"))
+        return tuple(names)
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -165,17 +165,17 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A graph as `models/onnx_graph.py` reads it; `found` is what registering finds out.
+    """A graph as `models/onnx_graph.py` reads it; `settings` is what registering finds out.
 
     `classes` are those that the graph names, `outputs` the name and type of each.
     """
 
     content: bytes
-    inputs: tuple[Given, ...]
+    inputs: tuple[GraphInput, ...]
     outputs: tuple[tuple[str, str], ...]
     classes: tuple[Any, ...]
     hints: Hints = field(default_factory=Hints)
-    found: Found | None = None
+    settings: GraphSettings | None = None
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
@@ -185,14 +185,14 @@ class Graph:
         """
         if not self.tabular:
             return ()
-        found: list[tuple[str, str]] = []
+        columns: list[tuple[str, str]] = []
         for one in self.inputs:
             if one.width == 1:
-                found.append((one.name, plain(one.dtype)))
+                columns.append((one.name, plain(one.dtype)))
             else:
                 prefix = "x" if len(self.inputs) == 1 else f"{one.name}_"
-                found.extend((f"{prefix}{j}", plain(one.dtype)) for j in range(one.width or 0))
-        return tuple(found)
+                columns.extend((f"{prefix}{j}", plain(one.dtype)) for j in range(one.width or 0))
+        return tuple(columns)
 
     @property
     def tabular(self) -> bool:

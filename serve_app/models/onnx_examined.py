@@ -16,7 +16,7 @@ from serve_app.core.signature import Column
 from serve_app.errors import InvalidInput, RowsRefused
 from serve_app.models.compiled.trees import session
 from serve_app.models.frames import describe, to_columns
-from serve_app.models.onnx_ends import Found, Given, Graph
+from serve_app.models.onnx_ends import Graph, GraphInput, GraphSettings
 from serve_app.models.onnx_measured import BATCHES, measured, synthetic
 from serve_app.models.onnx_roles import Evidence, roles
 from serve_app.models.onnx_rows import Feeds, GraphRows, feeds
@@ -46,11 +46,11 @@ def examined(graph: Graph, frame: pd.DataFrame, labels: Sequence[Any] = ()) -> G
         given = _given(frame, inputs, places)
         first = {name: a[np.arange(BATCHES[-1]) % len(a)] for name, a in given.items()}
         outputs, batch = measured(graph, inputs, run, first)
-        said = GraphRows(run, outputs, batch)
-        tried = _joined([_tried(said, given), _stretched(said, first)])
+        compute = GraphRows(run, outputs, batch)
+        tried = _joined([_tried(compute, given), _stretched(compute, first)])
     else:
         outputs, batch, tried = _made_up(graph, inputs, run)
-    found = Found(
+    settings = GraphSettings(
         inputs,
         outputs,
         roles(Evidence(graph, outputs, tried, labels)),
@@ -59,19 +59,19 @@ def examined(graph: Graph, frame: pd.DataFrame, labels: Sequence[Any] = ()) -> G
         by_position,
         renamed=bool(labels),
     )
-    return replace(graph, found=found)
+    return replace(graph, settings=settings)
 
 
 def inputs(graph: Graph, frame: pd.DataFrame) -> tuple[Column, ...]:
     """The columns that requests bring: those of the data, or the graph's own tensors."""
-    assert graph.found is not None  # noqa: S101 - examined before
-    if graph.found.columns is None:
-        return tuple(one.column for one in graph.found.inputs)
+    assert graph.settings is not None  # noqa: S101 - examined before
+    if graph.settings.columns is None:
+        return tuple(one.column for one in graph.settings.inputs)
     return describe(frame)
 
 
 def _given(
-    frame: pd.DataFrame, inputs: Sequence[Given], places: tuple[tuple[int, ...], ...] | None
+    frame: pd.DataFrame, inputs: Sequence[GraphInput], places: tuple[tuple[int, ...], ...] | None
 ) -> Feeds:
     try:
         return feeds(to_columns(frame.head(LOOKED_AT)), inputs, places)
@@ -79,16 +79,16 @@ def _given(
         raise InvalidInput(error.message, **error.details) from error
 
 
-def _tried(said: GraphRows, given: Feeds) -> Mapping[str, Array]:
+def _tried(compute: GraphRows, given: Feeds) -> Mapping[str, Array]:
     try:
-        return said(given)
+        return compute(given)
     except Exception as error:
-        told = str(error).partition("\n")[0]
-        msg = f"the graph does not answer the rows that were given with it ({told})"
+        reason = str(error).partition("\n")[0]
+        msg = f"the graph does not answer the rows that were given with it ({reason})"
         raise InvalidInput(msg) from error
 
 
-def _stretched(said: GraphRows, rows: Feeds) -> Mapping[str, Array]:
+def _stretched(compute: GraphRows, rows: Feeds) -> Mapping[str, Array]:
     """What is said of rows far outside of the data: a score leaves 0..1 there at the latest."""
     far = {
         name: array * np.array(_STRETCH, array.dtype).reshape(-1, *[1] * (array.ndim - 1))
@@ -97,7 +97,7 @@ def _stretched(said: GraphRows, rows: Feeds) -> Mapping[str, Array]:
         for name, array in rows.items()
     }
     try:
-        return said(far)
+        return compute(far)
     except Exception:  # noqa: BLE001 - a graph may refuse what no data ever held
         return {}
 
@@ -113,7 +113,7 @@ def _joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     }
 
 
-def _made_up(graph: Graph, inputs: Sequence[Given], run: Any) -> Any:
+def _made_up(graph: Graph, inputs: Sequence[GraphInput], run: Any) -> Any:
     """The outputs for made-up rows, for lack of data; sizes that a graph leaves open are tried."""
     refused: InvalidInput | None = None
     dynamic = any(None in one.shape for one in inputs)
@@ -136,7 +136,7 @@ def _made_up(graph: Graph, inputs: Sequence[Given], run: Any) -> Any:
 
 def _bound(
     graph: Graph, frame: pd.DataFrame
-) -> tuple[tuple[Given, ...], tuple[tuple[int, ...], ...] | None, bool]:
+) -> tuple[tuple[GraphInput, ...], tuple[tuple[int, ...], ...] | None, bool]:
     """The inputs, which columns of the data are in each, and whether that goes by position.
 
     Raises:
@@ -169,7 +169,7 @@ def _bound(
     return inputs, places, by_position
 
 
-def _widened(inputs: Sequence[Given], columns: int) -> tuple[Given, ...]:
+def _widened(inputs: Sequence[GraphInput], columns: int) -> tuple[GraphInput, ...]:
     """The inputs with the width that the data shows, where one leaves it open."""
     open_ = [one for one in inputs if None in one.shape]
     if not open_:
@@ -181,7 +181,7 @@ def _widened(inputs: Sequence[Given], columns: int) -> tuple[Given, ...]:
     return tuple(replace(one, shape=(rest,)) if one is open_[0] else one for one in inputs)
 
 
-def _by_name(inputs: Sequence[Given], names: Sequence[str]) -> dict[str, int]:
+def _by_name(inputs: Sequence[GraphInput], names: Sequence[str]) -> dict[str, int]:
     """Which columns the inputs name that are one column each; none where none is known.
 
     Converters write another sign for each that is none of a word, so that such names are
@@ -191,16 +191,16 @@ def _by_name(inputs: Sequence[Given], names: Sequence[str]) -> dict[str, int]:
         InvalidInput: some are known and others are not, so that nothing says which is which.
     """
     single = [one.name for one in inputs if one.width == 1]
-    found: dict[str, int] = {}
+    places: dict[str, int] = {}
     for name in single:
         exact = [at for at, column in enumerate(names) if column == name]
         alike = exact or [at for at, column in enumerate(names) if _word(column) == _word(name)]
-        if len(alike) == 1 and alike[0] not in found.values():
-            found[name] = alike[0]
-    lacking = [name for name in single if name not in found]
-    if not found or (not lacking and len(single) < len(inputs)):
-        return found
-    besides = [column for at, column in enumerate(names) if at not in found.values()]
+        if len(alike) == 1 and alike[0] not in places.values():
+            places[name] = alike[0]
+    lacking = [name for name in single if name not in places]
+    if not places or (not lacking and len(single) < len(inputs)):
+        return places
+    besides = [column for at, column in enumerate(names) if at not in places.values()]
     if lacking:
         msg = (
             f"the graph takes a column {lacking[0]!r}, which the data does not have; it has "
@@ -213,7 +213,7 @@ def _by_name(inputs: Sequence[Given], names: Sequence[str]) -> dict[str, int]:
             "out, or name it as the target"
         )
         raise InvalidInput(msg, columns=besides)
-    return found
+    return places
 
 
 def _word(name: str) -> str:
@@ -221,7 +221,7 @@ def _word(name: str) -> str:
 
 
 def _check_kinds(
-    inputs: Sequence[Given], places: Sequence[Sequence[int]], columns: Sequence[Column]
+    inputs: Sequence[GraphInput], places: Sequence[Sequence[int]], columns: Sequence[Column]
 ) -> None:
     for one, wanted in zip(inputs, places, strict=True):
         for at in wanted:

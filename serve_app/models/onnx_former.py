@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serve_app.models.onnx_ends import DTYPES, Found, Given, Roles, Said
+from serve_app.models.onnx_ends import DTYPES, GraphInput, GraphOutput, GraphSettings, Roles
 
 
-def former(settings: Mapping[str, Any], opened: Any) -> Found:
+def former(settings: Mapping[str, Any], opened: Any) -> GraphSettings:
     """What the settings of such a version say; it answers as its sample says it did.
 
     `opened` is the session of its graph.
@@ -18,15 +18,15 @@ def former(settings: Mapping[str, Any], opened: Any) -> Found:
     outputs = {one.name: one for one in opened.get_outputs()}
     inputs, columns, at = [], [], 0
     for name, dtype, width in settings["inputs"]:
-        inputs.append(Given(name, dtype, () if len(shapes[name]) == 1 else (width,)))
+        inputs.append(GraphInput(name, dtype, () if len(shapes[name]) == 1 else (width,)))
         columns.append(tuple(range(at, at + width)))
         at += width
     shares = roles.get("probabilities")
     kind = "regression" if "values" in roles else "classification"
-    return Found(
+    return GraphSettings(
         inputs=tuple(inputs),
         outputs=tuple(
-            Said(name, DTYPES.get(outputs[name].type, "float32"), (), name)
+            GraphOutput(name, DTYPES.get(outputs[name].type, "float32"), (), name)
             for name in roles.values()
         ),
         roles=Roles(

@@ -10,7 +10,7 @@ from onnx import helper
 
 from serve_app.errors import InvalidInput
 from serve_app.models.compiled.trees import session
-from serve_app.models.onnx_ends import DTYPES, Given, Graph
+from serve_app.models.onnx_ends import DTYPES, Graph, GraphInput
 from serve_app.models.onnx_nodes import Nodes, named_classes
 
 
@@ -44,7 +44,7 @@ def read_graph(content: bytes) -> Graph:
     )
 
 
-def _input(one: Any) -> Given:
+def _input(one: Any) -> GraphInput:
     dtype = DTYPES.get(one.type)
     if dtype is None:
         raise InvalidInput(f"input {one.name!r} is a {one.type}, which no request can hold")
@@ -52,7 +52,7 @@ def _input(one: Any) -> Given:
         msg = f"input {one.name!r} is a single value and has no place for rows"
         raise InvalidInput(msg)
     sizes = tuple(size if isinstance(size, int) and size > 0 else None for size in one.shape)
-    return Given(one.name, dtype, sizes[1:], sizes[0])
+    return GraphInput(one.name, dtype, sizes[1:], sizes[0])
 
 
 def _output(one: Any) -> str:
@@ -71,13 +71,13 @@ def _without_maps(model: Any) -> tuple[Any, ...]:
     for place, node in enumerate(graph.node):
         if node.op_type != "ZipMap" or used[node.output[0]]:
             continue
-        found = named_classes(node)
-        classes = classes or found
+        named = named_classes(node)
+        classes = classes or named
         given = outputs.get(node.output[0])
         if given is not None:
             given.CopyFrom(
                 helper.make_tensor_value_info(
-                    given.name, onnx.TensorProto.FLOAT, [None, len(found) or None]
+                    given.name, onnx.TensorProto.FLOAT, [None, len(named) or None]
                 )
             )
         passed = helper.make_node("Identity", list(node.input), list(node.output), name=node.name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from serve_app.core.columns import Array
 from serve_app.errors import InvalidInput, ModelFailed
-from serve_app.models.onnx_ends import DTYPES, Given, Graph, Said
+from serve_app.models.onnx_ends import DTYPES, Graph, GraphInput, GraphOutput
 from serve_app.models.onnx_rows import Feeds, GraphRows, Run
 
 BATCHES = (1, 2, 7)
@@ -18,8 +18,8 @@ _RELATIVE, _COARSE, _ABSOLUTE = 1e-4, 0.05, 1e-5
 
 
 def measured(
-    graph: Graph, inputs: Sequence[Given], run: Run, rows: Feeds
-) -> tuple[tuple[Said, ...], int | None]:
+    graph: Graph, inputs: Sequence[GraphInput], run: Run, rows: Feeds
+) -> tuple[tuple[GraphOutput, ...], int | None]:
     """The outputs as they come out for batches of `BATCHES`, and how many rows go at once.
 
     `rows` holds seven of them. A graph that cannot answer several at once answers one by one.
@@ -29,11 +29,11 @@ def measured(
     """
     fixed = {one.batch for one in inputs if one.batch is not None}
     if len(fixed) > 1:
-        said = ", ".join(f"{one.name}: {one.batch}" for one in inputs if one.batch is not None)
-        msg = f"the inputs of the graph take different numbers of rows at once ({said})"
+        sizes = ", ".join(f"{one.name}: {one.batch}" for one in inputs if one.batch is not None)
+        msg = f"the inputs of the graph take different numbers of rows at once ({sizes})"
         raise InvalidInput(msg)
     together = None if fixed else _together(graph, inputs, run, rows)
-    outputs: tuple[Said, ...]
+    outputs: tuple[GraphOutput, ...]
     batch: int | None
     outputs, batch = together or _alone(graph, inputs, run, rows, fixed.pop() if fixed else 1)
     if batch != 1 and not _apart(run, rows, outputs, batch):
@@ -42,8 +42,8 @@ def measured(
 
 
 def _together(
-    graph: Graph, inputs: Sequence[Given], run: Run, rows: Feeds
-) -> tuple[tuple[Said, ...], None] | None:
+    graph: Graph, inputs: Sequence[GraphInput], run: Run, rows: Feeds
+) -> tuple[tuple[GraphOutput, ...], None] | None:
     """The outputs of a graph that takes any number of rows; none where it does not."""
     names = [name for name, _ in graph.outputs]
     taken = []
@@ -52,46 +52,46 @@ def _together(
             taken.append(run(names, {name: a[:count] for name, a in rows.items()}))
         except Exception:  # noqa: BLE001 - perhaps it takes them one by one; that is tried next
             return None
-    outputs: list[Said] = []
+    outputs: list[GraphOutput] = []
     dynamic = any(None in one.shape for one in inputs)
     for place, (name, kind) in enumerate(graph.outputs):
-        found = _described(name, kind, [one[place] for one in taken], BATCHES, dynamic=dynamic)
-        if found is None:
+        group = _outputs_of(name, kind, [one[place] for one in taken], BATCHES, dynamic=dynamic)
+        if group is None:
             return None
-        outputs += found
+        outputs += group
     return tuple(outputs), None
 
 
 def _alone(
-    graph: Graph, inputs: Sequence[Given], run: Run, rows: Feeds, batch: int
-) -> tuple[tuple[Said, ...], int]:
+    graph: Graph, inputs: Sequence[GraphInput], run: Run, rows: Feeds, batch: int
+) -> tuple[tuple[GraphOutput, ...], int]:
     """The outputs of a graph that takes `batch` rows at once."""
     names = [name for name, _ in graph.outputs]
     places = [at % len(next(iter(rows.values()))) for at in range(batch)]
     try:
         taken = run(names, {name: a[places] for name, a in rows.items()})
     except Exception as error:
-        said = str(error).partition("\n")[0]
-        msg = f"the graph does not answer the rows that it was tried on ({said})"
+        reason = str(error).partition("\n")[0]
+        msg = f"the graph does not answer the rows that it was tried on ({reason})"
         raise InvalidInput(msg) from error
-    outputs: list[Said] = []
+    outputs: list[GraphOutput] = []
     dynamic = any(None in one.shape for one in inputs)
     for place, (name, kind) in enumerate(graph.outputs):
-        found = _described(name, kind, [taken[place]], (batch,), dynamic=dynamic)
-        if found is None and batch > 1:
+        group = _outputs_of(name, kind, [taken[place]], (batch,), dynamic=dynamic)
+        if group is None and batch > 1:
             msg = f"the graph gives no output {name!r} of its own to each of {batch} rows"
             raise InvalidInput(msg)
-        outputs += found or [_whole(name, kind, taken[place], dynamic=dynamic)]
+        outputs += group or [_whole(name, kind, taken[place], dynamic=dynamic)]
     return tuple(outputs), batch
 
 
-def _described(
+def _outputs_of(
     name: str, kind: str, taken: Sequence[Any], counts: Sequence[int], *, dynamic: bool
-) -> list[Said] | None:
+) -> list[GraphOutput] | None:
     """An output whose rows lie along one axis of each of `taken`; none where they do not."""
     if not kind.startswith("seq("):
-        found = _axis([np.asarray(one) for one in taken], counts)
-        return None if found is None else [_said(name, name, kind, *found, dynamic=dynamic)]
+        place = _axis([np.asarray(one) for one in taken], counts)
+        return None if place is None else [_output(name, name, kind, *place, dynamic=dynamic)]
     lengths = {len(one) for one in taken}
     if len(lengths) != 1:
         return None
@@ -102,10 +102,10 @@ def _described(
     alike = {part for part in parts if part is not None}
     if len(alike) == 1:
         axis, shape = alike.pop()
-        said = _said(name, name, kind, axis, (length, *shape), dynamic=dynamic)
-        return [Said(said.name, said.dtype, said.shape, name, axis, "all")]
+        output = _output(name, name, kind, axis, (length, *shape), dynamic=dynamic)
+        return [GraphOutput(output.name, output.dtype, output.shape, name, axis, "all")]
     return [
-        Said(f"{name}_{j}", _dtype(kind), part[1], name, part[0], j)
+        GraphOutput(f"{name}_{j}", _dtype(kind), part[1], name, part[0], j)
         for j, part in enumerate(parts)
         if part is not None
     ]
@@ -126,20 +126,22 @@ def _axis(
     return None
 
 
-def _said(
+def _output(
     name: str, source: str, kind: str, axis: int, shape: tuple[int | None, ...], *, dynamic: bool
-) -> Said:
+) -> GraphOutput:
     # Where inputs may be of any size, outputs may be too: one look cannot tell.
     sizes = tuple(None for _ in shape) if dynamic else shape
-    return Said(name, _dtype(kind), sizes, source, axis)
+    return GraphOutput(name, _dtype(kind), sizes, source, axis)
 
 
-def _whole(name: str, kind: str, taken: Any, *, dynamic: bool) -> Said:
+def _whole(name: str, kind: str, taken: Any, *, dynamic: bool) -> GraphOutput:
     """An output that is the answer to one row as a whole."""
     if kind.startswith("seq("):
         raise InvalidInput(f"the sequence {name!r} of the graph does not lie row by row")
     shape = np.asarray(taken).shape
-    return Said(name, _dtype(kind), tuple(None for _ in shape) if dynamic else shape, name, None)
+    return GraphOutput(
+        name, _dtype(kind), tuple(None for _ in shape) if dynamic else shape, name, None
+    )
 
 
 def _dtype(kind: str) -> str:
@@ -147,7 +149,7 @@ def _dtype(kind: str) -> str:
     return DTYPES[plain]
 
 
-def _apart(run: Run, rows: Feeds, outputs: Sequence[Said], batch: int | None) -> bool:
+def _apart(run: Run, rows: Feeds, outputs: Sequence[GraphOutput], batch: int | None) -> bool:
     """Whether rows are answered alike alone and among others.
 
     They are nearly alike where numbers are quantised by the range of a whole batch.
@@ -156,14 +158,14 @@ def _apart(run: Run, rows: Feeds, outputs: Sequence[Said], batch: int | None) ->
         InvalidInput: they are not, so that requests that are computed together would change
             each other's answers.
     """
-    said = GraphRows(run, outputs, batch)
+    compute = GraphRows(run, outputs, batch)
     count = len(next(iter(rows.values())))
     try:
-        together = said(rows)
-        alone = [said({k: a[at : at + 1] for k, a in rows.items()}) for at in range(count)]
+        together = compute(rows)
+        alone = [compute({k: a[at : at + 1] for k, a in rows.items()}) for at in range(count)]
     except Exception as error:
-        told = error.message if isinstance(error, ModelFailed) else str(error).partition("\n")[0]
-        msg = f"the graph does not answer every row alike: {told}"
+        reason = error.message if isinstance(error, ModelFailed) else str(error).partition("\n")[0]
+        msg = f"the graph does not answer every row alike: {reason}"
         raise InvalidInput(msg) from error
     apart = True
     for one in outputs:
@@ -193,21 +195,21 @@ def _differing(together: Array, single: Array, relative: float) -> int:
     return int((~same.reshape(len(together), -1).all(axis=1)).sum())
 
 
-def synthetic(inputs: Sequence[Given], texts: Sequence[str], size: int) -> Mapping[str, Array]:
+def synthetic(inputs: Sequence[GraphInput], texts: Sequence[str], size: int) -> Mapping[str, Array]:
     """Seven rows of made-up values; dimensions of any size are `size` long."""
     rng = np.random.default_rng(0)
     rows = BATCHES[-1]
-    found: dict[str, Array] = {}
+    values: dict[str, Array] = {}
     for one in inputs:
         shape = (rows, *(size if dim is None else dim for dim in one.shape))
         if one.dtype == "string":
             words = np.array(list(texts) or ["a"], dtype=object)
-            found[one.name] = words[rng.integers(0, len(words), size=shape)]
+            values[one.name] = words[rng.integers(0, len(words), size=shape)]
         elif one.dtype.startswith("float"):
             spread = np.array([0.0, 1.0, 1.0, 1.0, 5.0, 50.0, 1000.0]).reshape(
                 rows, *[1] * (len(shape) - 1)
             )
-            found[one.name] = (rng.normal(size=shape) * spread).astype(one.dtype)
+            values[one.name] = (rng.normal(size=shape) * spread).astype(one.dtype)
         else:
-            found[one.name] = rng.integers(0, 2, size=shape).astype(one.dtype)
-    return found
+            values[one.name] = rng.integers(0, 2, size=shape).astype(one.dtype)
+    return values

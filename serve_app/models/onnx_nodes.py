@@ -37,10 +37,10 @@ class Nodes:
         """The classes whose names lie on the way to an output, else those that any node names."""
         for name in outputs:
             for node in self._above(name):
-                found = named_classes(node) or _listed(node, _VALUES) or self._picked(node)
-                if found and len(set(found)) == len(found):
-                    return found
-        listed = [found for node in self._nodes if (found := named_classes(node))]
+                names = named_classes(node) or _listed(node, _VALUES) or self._picked(node)
+                if names and len(set(names)) == len(names):
+                    return names
+        listed = [names for node in self._nodes if (names := named_classes(node))]
         return listed[0] if len(set(listed)) == 1 else ()
 
     def hints(self, outputs: Sequence[str]) -> Hints:
@@ -98,9 +98,9 @@ def named_classes(node: Any) -> tuple[Any, ...]:
 def _listed(node: Any, names: Sequence[str]) -> tuple[Any, ...]:
     for attribute in node.attribute:
         if attribute.name in names:
-            found = _plain(np.asarray(helper.get_attribute_value(attribute)))
-            if found:
-                return found
+            values = _plain(np.asarray(helper.get_attribute_value(attribute)))
+            if values:
+                return values
     return ()
 
 
@@ -119,5 +119,7 @@ def _undecided(node: Any) -> bool:
     """Whether a classifier gives what it decides by, which are no probabilities, as it is."""
     if node.op_type not in {"LinearClassifier", "SVMClassifier"}:
         return False
-    said = {one.name: helper.get_attribute_value(one) for one in node.attribute}
-    return said.get("post_transform", b"NONE") == b"NONE" and not len(said.get("prob_a", ()))
+    attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+    return attributes.get("post_transform", b"NONE") == b"NONE" and not len(
+        attributes.get("prob_a", ())
+    )

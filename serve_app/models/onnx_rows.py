@@ -9,7 +9,7 @@ import numpy as np
 
 from serve_app.core.columns import Array, Columns
 from serve_app.errors import ModelFailed, RowsRefused
-from serve_app.models.onnx_ends import Given, Said
+from serve_app.models.onnx_ends import GraphInput, GraphOutput
 
 Feeds = Mapping[str, Array]
 Run = Callable[[Sequence[str], Feeds], Sequence[Any]]
@@ -18,7 +18,7 @@ Run = Callable[[Sequence[str], Feeds], Sequence[Any]]
 class GraphRows:
     """A graph that answers rows, all at once or `batch` at a time."""
 
-    def __init__(self, run: Run, outputs: Sequence[Said], batch: int | None) -> None:
+    def __init__(self, run: Run, outputs: Sequence[GraphOutput], batch: int | None) -> None:
         self._run = run
         self._outputs = tuple(outputs)
         self._sources = list(dict.fromkeys(one.source for one in outputs))
@@ -45,15 +45,15 @@ class GraphRows:
 
     def _once(self, feeds: Feeds, rows: int) -> dict[str, Array]:
         raw = dict(zip(self._sources, self._run(self._sources, feeds), strict=True))
-        said = {one.name: _of_rows(one, raw[one.source], rows) for one in self._outputs}
-        for name, array in said.items():
+        outputs = {one.name: _of_rows(one, raw[one.source], rows) for one in self._outputs}
+        for name, array in outputs.items():
             if len(array) != rows:
                 msg = f"the ONNX graph gave {len(array)} answers of {name!r} to {rows} rows"
                 raise ModelFailed(msg)
-        return said
+        return outputs
 
 
-def _of_rows(one: Said, raw: Any, rows: int) -> Array:
+def _of_rows(one: GraphOutput, raw: Any, rows: int) -> Array:
     if one.item is None:
         return by_row(raw, one.axis, rows)
     if one.item == "all":
@@ -85,7 +85,7 @@ def _padded(array: Array, rows: int) -> Array:
 
 
 def feeds(
-    columns: Columns, inputs: Sequence[Given], places: Sequence[Sequence[int]] | None
+    columns: Columns, inputs: Sequence[GraphInput], places: Sequence[Sequence[int]] | None
 ) -> dict[str, Array]:
     """What a graph is given of some columns; `places` says which are in which input.
 
@@ -95,26 +95,26 @@ def feeds(
     arrays = columns.arrays
     if places is None:
         return {one.name: cast(array, one) for one, array in zip(inputs, arrays, strict=True)}
-    found: dict[str, Array] = {}
+    by_input: dict[str, Array] = {}
     for one, wanted in zip(inputs, places, strict=True):
         if not one.shape:
-            found[one.name] = _checked(arrays[wanted[0]], one, columns.names[wanted[0]])
+            by_input[one.name] = _checked(arrays[wanted[0]], one, columns.names[wanted[0]])
         elif columns.block is not None and tuple(wanted) == tuple(range(len(columns))):
-            found[one.name] = cast(columns.block, one)
+            by_input[one.name] = cast(columns.block, one)
         else:
             block = np.column_stack([_checked(arrays[at], one, columns.names[at]) for at in wanted])
-            found[one.name] = cast(block, one)
-    return found
+            by_input[one.name] = cast(block, one)
+    return by_input
 
 
-def _checked(array: Array, one: Given, name: str) -> Array:
+def _checked(array: Array, one: GraphInput, name: str) -> Array:
     try:
         return cast(array, one)
     except RowsRefused as error:
         raise RowsRefused(f"column {name!r}: {error.message}", column=name) from error
 
 
-def cast(array: Array, one: Given) -> Array:
+def cast(array: Array, one: GraphInput) -> Array:
     """Values in the dtype of an input.
 
     Raises:
@@ -135,7 +135,7 @@ def cast(array: Array, one: Given) -> Array:
     return made
 
 
-def _refused(one: Given) -> RowsRefused:
+def _refused(one: GraphInput) -> RowsRefused:
     msg = f"the graph's input {one.name!r} takes {one.dtype}, and a value is none (or missing)"
     return RowsRefused(msg, input=one.name)
 

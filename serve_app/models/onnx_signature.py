@@ -20,21 +20,21 @@ def signature(graph: Graph, frame: pd.DataFrame, labels: Sequence[Any]) -> Signa
     Raises:
         InvalidInput: the labels do not fit, or the graph does not answer the rows.
     """
-    graph = graph if graph.found is not None else onnx_examined.examined(graph, frame, labels)
-    found = graph.found
-    assert found is not None  # noqa: S101 - examined just now
-    roles = found.roles
+    graph = graph if graph.settings is not None else onnx_examined.examined(graph, frame, labels)
+    settings = graph.settings
+    assert settings is not None  # noqa: S101 - examined just now
+    roles = settings.roles
     check_labels(labels, roles.classes)
     output = Output(
         cast(OutputKind, roles.kind),
         tuple(labels) or roles.classes,
         bool(roles.shares),
         roles.width,
-        tuple(one.column for one in found.outputs),
+        tuple(one.column for one in settings.outputs),
         roles.scores_width,
-        named=found.named,
+        named=settings.named,
     )
     inputs = onnx_examined.inputs(graph, frame)
-    taken = found.columns or tuple((at,) for at in range(len(inputs)))
-    tensors = tuple(one.column for one in found.inputs)
-    return Signature(inputs, output, by_position=found.by_position, tensors=tensors, taken=taken)
+    taken = settings.columns or tuple((at,) for at in range(len(inputs)))
+    tensors = tuple(one.column for one in settings.inputs)
+    return Signature(inputs, output, by_position=settings.by_position, tensors=tensors, taken=taken)

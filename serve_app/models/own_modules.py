@@ -48,8 +48,8 @@ def importable(code: Code) -> Iterator[None]:
         _owners.clear()
         _owners.update(dict.fromkeys(code.modules, code.digest))
         sys.modules.update(_modules.get(code.digest, {}))
-        found = [_Finder(code, _home(code))] if code else []
-        sys.meta_path[:] = [*found, *_others(finders)]
+        own_finders = [_Finder(code, _home(code))] if code else []
+        sys.meta_path[:] = [*own_finders, *_others(finders)]
         try:
             yield
         finally:
@@ -85,10 +85,10 @@ class _Finder:
         """Where a module is, if it is one of the code's."""
         if name.partition(".")[0] not in self.code.modules:
             return None
-        found = PathFinder.find_spec(name, self._folders if path is None else path, target)
-        if found is not None and type(found.loader) is SourceFileLoader:
-            found.loader = _Loader(found.loader.name, found.loader.path, self.code)
-        return found
+        spec = PathFinder.find_spec(name, self._folders if path is None else path, target)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Loader(spec.loader.name, spec.loader.path, self.code)
+        return spec
 
 
 class _Loader(SourceFileLoader):
@@ -121,8 +121,8 @@ class _Loader(SourceFileLoader):
 
 def _taken(names: Collection[str]) -> dict[str, ModuleType]:
     """All modules of those names and below, taken out of those that are loaded."""
-    found = [name for name in list(sys.modules) if name.partition(".")[0] in names]
-    return {name: sys.modules.pop(name) for name in found}
+    loaded = [name for name in list(sys.modules) if name.partition(".")[0] in names]
+    return {name: sys.modules.pop(name) for name in loaded}
 
 
 def _home(code: Code) -> Path:

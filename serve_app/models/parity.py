@@ -64,7 +64,7 @@ def outputs(model: Model, kind: str) -> Computes:
     """What a model says of rows, ready to be compared."""
     if kind == "transform":
         return lambda columns: _features(model.transform(columns))
-    return lambda columns: _said(model.predict(columns), kind)
+    return lambda columns: _outputs_of(model.predict(columns), kind)
 
 
 def scores(model: Model) -> Computes:
@@ -93,7 +93,7 @@ def compare(
 def _compare(
     both: tuple[Computes, Computes], batch: Columns, compared: Compared, most: float
 ) -> None:
-    wanted, got = (_asked(computes, batch) for computes in both)
+    wanted, got = (_computed(computes, batch) for computes in both)
     if wanted is not None and got is not None:
         _hold(wanted, got, compared)
         compared.rows += batch.rows
@@ -116,7 +116,7 @@ def _compare(
         _compare(both, batch.slice(middle, batch.rows), compared, most)
 
 
-def _asked(computes: Computes, batch: Columns) -> Outputs | None:
+def _computed(computes: Computes, batch: Columns) -> Outputs | None:
     try:
         return computes(batch)
     except (ModelFailed, RowsRefused):
@@ -170,7 +170,7 @@ def _hold_numbers(wanted: Array, got: Array, compared: Compared, *, relative: bo
     compared.largest_difference = max(compared.largest_difference, float(difference.max()))
 
 
-def _said(prediction: Prediction, kind: str) -> Outputs:
+def _outputs_of(prediction: Prediction, kind: str) -> Outputs:
     if kind == "classification" or kind in SEVERAL:
         return Outputs(prediction.values, prediction.probabilities, relative=False)
     return Outputs(None, prediction.values, relative=True)

@@ -23,12 +23,12 @@ _OTHER_AIMS = (
 )  # fmt: skip
 
 
-def agreement(said: Any, truth: Any, labels: Sequence[Any] = ()) -> float:
+def agreement(answers: Any, truth: Any, labels: Sequence[Any] = ()) -> float:
     """The share of right classes, or the coefficient of determination of numbers (R²).
 
     `labels` are the names of the classes that `truth` may give by number.
     """
-    values, wanted = np.asarray(said), np.asarray(truth)
+    values, wanted = np.asarray(answers), np.asarray(truth)
     if labels or values.dtype.kind not in "fiu" or wanted.dtype.kind not in "fiu":
         return _share(values, wanted, labels)
     return _determination(values.astype(float), wanted.astype(float))
@@ -47,7 +47,7 @@ def aims_at_the_truth(estimator: Any, objective: str) -> bool:
 
 
 def implausible(
-    said: Array,
+    answers: Array,
     truth: Any,
     labels: Sequence[Any],
     cross_validated: Mapping[str, float],
@@ -57,7 +57,7 @@ def implausible(
     It should be about as good there as models of its kind are on data that they never saw
     (`cross_validated`), and never worse than one that knows nothing but the target.
     """
-    values, wanted = np.asarray(said), np.asarray(truth)
+    values, wanted = np.asarray(answers), np.asarray(truth)
     if values.shape != wanted.shape or not len(wanted):
         return None
     classes = bool(labels)
@@ -88,12 +88,12 @@ _ADVICE = (
 
 
 def _share(values: Array, wanted: Array, labels: Sequence[Any]) -> float:
-    said = [str(value) for value in values.ravel().tolist()]
+    texts = [str(value) for value in values.ravel().tolist()]
     named = [str(value) for value in wanted.ravel().tolist()]
-    share = float(np.mean([one == other for one, other in zip(said, named, strict=True)]))
+    share = float(np.mean([one == other for one, other in zip(texts, named, strict=True)]))
     numbers = {str(number): str(label) for number, label in enumerate(labels)}
     by_number = [numbers.get(value, value) for value in named]
-    other = float(np.mean([a == b for a, b in zip(said, by_number, strict=True)]))
+    other = float(np.mean([a == b for a, b in zip(texts, by_number, strict=True)]))
     return max(share, other)
 
 

@@ -134,8 +134,8 @@ def learned(program: Operation) -> tuple[Array, tuple[str, ...]]:
     numbers: list[Array] = []
     words: set[str] = set()
     _collect(program, numbers, words)
-    found = np.unique(np.concatenate([np.zeros(1), *numbers]))
-    return found[np.isfinite(found)], tuple(sorted(words))
+    held = np.unique(np.concatenate([np.zeros(1), *numbers]))
+    return held[np.isfinite(held)], tuple(sorted(words))
 
 
 def _collect(value: Any, numbers: list[Array], words: set[str]) -> None:
@@ -210,8 +210,8 @@ def _beside(base: Array) -> Array:
             np.nextafter(halfway, np.inf),
         ]
     values = np.concatenate(near)
-    found: Array = values[np.isfinite(values)]
-    return found
+    finite: Array = values[np.isfinite(values)]
+    return finite
 
 
 def _values(column: Column, array: Array) -> Array:

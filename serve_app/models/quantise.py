@@ -49,7 +49,9 @@ def score(model: Model, columns: Columns, target: Array, kind: str) -> tuple[str
     """Accuracy of a classifier, R² of a regressor, on rows whose target is known."""
     values = model.predict(columns).values
     if kind == "classification":
-        hits = [said == true for said, true in zip(values.tolist(), target.tolist(), strict=True)]
+        hits = [
+            answer == true for answer, true in zip(values.tolist(), target.tolist(), strict=True)
+        ]
         return "accuracy", float(np.mean(hits))
     wanted = target.astype(np.float64)
     rest = ((wanted - values) ** 2).sum()

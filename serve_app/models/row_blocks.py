@@ -10,14 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
-from typing import TypeVar
 
-from serve_app.core.columns import Columns, concatenate
-from serve_app.core.messages import Prediction, stacked
-from serve_app.core.ports import Clock, Model
-
-T = TypeVar("T", Prediction, Columns)
+from serve_app.core.columns import Columns
+from serve_app.core.ports import Clock, Model, Task
+from serve_app.core.waiting import T
+from serve_app.tasks.as_model import AsModel
 
 WORTH_S = 0.002
 """Less computation than this costs more to share, and to put together again, than it saves."""
@@ -26,8 +25,8 @@ ALIGNED_ROWS = 128
 in blocks of their own (XGBoost 64 rows, CatBoost 128), meet the same rows as in the whole."""
 
 
-class RowBlocks:
-    """Implements the `Model` port with one that computes row by row, in `threads` threads.
+class RowBlocks(AsModel):
+    """Implements the `Servable` port with a model that computes row by row, in `threads` threads.
 
     What a row costs is measured on the way, and only a batch that takes longer than `WORTH_S`
     is shared. One of the threads is the caller's.
@@ -40,17 +39,9 @@ class RowBlocks:
         self._pool = ThreadPoolExecutor(threads - 1, thread_name_prefix="rows")
         self._row_s: float | None = None
 
-    def predict(self, columns: Columns) -> Prediction:
-        """Predict every row; raises as the model does."""
-        return self._computed(self._model.predict, columns, stacked)
-
-    def predict_with_scores(self, columns: Columns) -> Prediction:
-        """Predict every row, with its raw scores; raises as the model does."""
-        return self._computed(self._model.predict_with_scores, columns, stacked)
-
-    def transform(self, columns: Columns) -> Columns:
-        """Transform every row; raises as the model does."""
-        return self._computed(self._model.transform, columns, concatenate)
+    def ask(self, task: Task[T], columns: Columns) -> T:
+        """Compute a task for every row; raises as the model does."""
+        return self._computed(partial(task.compute, self._model), columns, task.join)
 
     def _computed(
         self,
@@ -64,13 +55,13 @@ class RowBlocks:
         if self._row_s is None or rows * self._row_s < WORTH_S:
             return self._timed(compute, columns)
         first, *others = _blocks(columns, self._threads)
-        asked = [self._pool.submit(compute, block) for block in others]
+        futures = [self._pool.submit(compute, block) for block in others]
         try:
             parts = [self._timed(compute, first)]
-            parts.extend(one.result() for one in asked)
+            parts.extend(one.result() for one in futures)
         except Exception:  # noqa: BLE001 - whatever it is, the whole batch raises it again
-            # Its message may count rows, or speak of all that are wrong: that of the whole is told.
-            for one in asked:
+            # Its message may count rows, or speak of all that are wrong: that of the whole counts.
+            for one in futures:
                 one.exception()
             return compute(columns)
         return together(parts)

@@ -39,19 +39,19 @@ def suspects(frame: pd.DataFrame) -> list[Suspect]:
 
     Zero is none: too many things are counted from it.
     """
-    found: list[Suspect] = []
+    certain: list[Suspect] = []
     weak: list[Suspect] = []
     for label in frame.columns:
         series = frame[label]
         if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
             continue
         for value, share, sure in _ends(series.to_numpy(np.float64, na_value=np.nan)):
-            (found if sure else weak).append(Suspect(str(label), value, share))
+            (certain if sure else weak).append(Suspect(str(label), value, share))
     # What alone could be chance is none in a second column.
-    sure_values = {suspect.value for suspect in found}
+    sure_values = {suspect.value for suspect in certain}
     often = [s.value for s in weak]
-    found += [s for s in weak if s.value in sure_values or often.count(s.value) > 1]
-    return sorted(found, key=lambda suspect: -suspect.share)
+    certain += [s for s in weak if s.value in sure_values or often.count(s.value) > 1]
+    return sorted(certain, key=lambda suspect: -suspect.share)
 
 
 def _ends(values: Array) -> list[tuple[float, float, bool]]:
@@ -62,12 +62,12 @@ def _ends(values: Array) -> list[tuple[float, float, bool]]:
     seen, counts = np.unique(there, return_counts=True)
     if len(seen) < 2:
         return []
-    found = []
+    ends = []
     for at, rest in ((0, slice(1, None)), (-1, slice(None, -1))):
         sure = _sure(float(seen[at]), int(counts[at]), seen[rest], counts[rest])
         if sure is not None:
-            found.append((float(seen[at]), float(counts[at] / len(values)), sure))
-    return found
+            ends.append((float(seen[at]), float(counts[at] / len(values)), sure))
+    return ends
 
 
 def _sure(value: float, count: int, others: Array, counts: Array) -> bool | None:

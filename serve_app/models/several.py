@@ -34,11 +34,13 @@ def outputs(estimator: Any, rows: Any) -> Outputs | None:
         return None
     count = values.shape[1]
     known = _classes(estimator, count)
-    found = _indicators(values) if known is None else [_labels(classes) for classes in known]
-    kind = "multilabel" if all(map(_is_yes_or_no, found)) else "multioutput"
+    labels_by_target = (
+        _indicators(values) if known is None else [_labels(classes) for classes in known]
+    )
+    kind = "multilabel" if all(map(_is_yes_or_no, labels_by_target)) else "multioutput"
     if kind == "multilabel":
-        found = [_both(found)] * count
-    targets = tuple(Target(str(place), labels) for place, labels in enumerate(found))
+        labels_by_target = [_both(labels_by_target)] * count
+    targets = tuple(Target(str(place), labels) for place, labels in enumerate(labels_by_target))
     output = Output("multilabel" if kind == "multilabel" else "multioutput", targets=targets)
     return kind, targets, _has_probabilities(estimator, output, rows, values), count
 
@@ -81,23 +83,23 @@ def classes_of(estimator: Any) -> Array:
     return np.asarray(getattr(estimator, "classes_", ())) if only is None else only[0]
 
 
-def says(estimator: Any) -> Callable[[Any], Any]:
+def values_of(estimator: Any) -> Callable[[Any], Any]:
     """The `predict` of an estimator that says one thing, as an array (n,)."""
     only = _classes(estimator, 1)
     if only is None:
         # A transformer has none, and is asked for none.
-        found: Any = getattr(estimator, "predict", None)
-        return cast("Callable[[Any], Any]", found)
+        predict: Any = getattr(estimator, "predict", None)
+        return cast("Callable[[Any], Any]", predict)
     return lambda rows: dense(estimator.predict(rows)).reshape(-1).astype(only[0].dtype)
 
 
 def shares_of(estimator: Any) -> Callable[[Any], Array]:
     """The `predict_proba` of an estimator that says one thing, as an array (n, classes)."""
     if _classes(estimator, 1) is None:
-        found: Callable[[Any], Array] = estimator.predict_proba
-        return found
-    asked = estimator.predict_proba
-    return lambda rows: _of_all(asked(rows))
+        shares: Callable[[Any], Array] = estimator.predict_proba
+        return shares
+    predict_proba = estimator.predict_proba
+    return lambda rows: _of_all(predict_proba(rows))
 
 
 def nothing(output: Output) -> Prediction:
@@ -106,38 +108,38 @@ def nothing(output: Output) -> Prediction:
     return Prediction(values, np.empty((0, output.shares)) if output.probabilities else None)
 
 
-def dense(found: Any) -> Array:
+def dense(values: Any) -> Array:
     """What a library gives as an array; some give sparse matrices, and some frames."""
-    return found.toarray() if scipy.sparse.issparse(found) else np.asarray(found)
+    return values.toarray() if scipy.sparse.issparse(values) else np.asarray(values)
 
 
 def _shares(estimator: Any, output: Output) -> Callable[[Any], Array]:
     """What gives the probabilities of rows, in the order that `Output` describes."""
     known = _classes(estimator, len(output.targets))
-    asked = estimator.predict_proba
+    predict_proba = estimator.predict_proba
     if output.kind == "multilabel":
         places = [_place_of_yes(classes) for classes in known or []]
-        return lambda rows: _of_yes(asked(rows), places)
-    return lambda rows: _of_all(asked(rows))
+        return lambda rows: _of_yes(predict_proba(rows), places)
+    return lambda rows: _of_all(predict_proba(rows))
 
 
-def _of_yes(said: Any, places: Sequence[int | None]) -> Array:
+def _of_yes(shares: Any, places: Sequence[int | None]) -> Array:
     """The probability of yes for each target; of a target that never was yes in training, 0."""
-    if not isinstance(said, list):
-        return dense(said)
+    if not isinstance(shares, list):
+        return dense(shares)
     columns = [
         np.zeros(len(one)) if place is None else one[:, place]
-        for one, place in zip(said, places, strict=True)
+        for one, place in zip(shares, places, strict=True)
     ]
     return np.column_stack(columns)
 
 
-def _of_all(said: Any) -> Array:
+def _of_all(shares: Any) -> Array:
     """The probabilities of all classes of each target, one target after the other."""
-    if isinstance(said, list):
-        return np.concatenate(said, axis=1)
+    if isinstance(shares, list):
+        return np.concatenate(shares, axis=1)
     # A chain says of each target how likely the second of its two classes is.
-    second = dense(said)
+    second = dense(shares)
     return np.stack([1 - second, second], axis=2).reshape(len(second), -1)
 
 
@@ -150,25 +152,25 @@ def _has_probabilities(estimator: Any, output: Output, rows: Any, values: Array)
     if not hasattr(estimator, "predict_proba"):
         return False
     try:
-        said = estimator.predict_proba(rows)
+        given = estimator.predict_proba(rows)
         shares = _shares(estimator, output)(rows)
     except Exception:  # noqa: BLE001 - some cannot where a target had one class in training
         return False
-    if not isinstance(said, list):
+    if not isinstance(given, list):
         if output.kind == "multioutput" and any(len(t.labels) != 2 for t in output.targets):
             return False
         second = [t.labels[1] for t in output.targets]
-        if np.mean((dense(said) > MORE_LIKELY) == (values == np.array(second))) < MORE_LIKELY:
+        if np.mean((dense(given) > MORE_LIKELY) == (values == np.array(second))) < MORE_LIKELY:
             return False
     return shares.shape == (len(values), output.shares)
 
 
 def _classes(estimator: Any, count: int) -> list[Array] | None:
     """The classes of each target as the estimator lists them; None where it lists none."""
-    found = getattr(estimator, "classes_", None)
-    if not isinstance(found, list | tuple) or len(found) != count:
+    listed = getattr(estimator, "classes_", None)
+    if not isinstance(listed, list | tuple) or len(listed) != count:
         return None
-    return [np.asarray(classes) for classes in found]
+    return [np.asarray(classes) for classes in listed]
 
 
 def _labels(classes: Array) -> tuple[Any, ...]:
@@ -213,17 +215,17 @@ def _own_kind(targets: Sequence[Target]) -> Callable[[Array], Array]:
     kinds = {type(label) for target in targets for label in target.labels}
     if len(kinds) == 1 and kinds <= {bool, int, float}:
         dtype = np.asarray([kind() for kind in kinds]).dtype
-        return lambda said: said if said.dtype.kind == dtype.kind else said.astype(dtype)
+        return lambda values: values if values.dtype.kind == dtype.kind else values.astype(dtype)
     if kinds <= {str}:
-        return lambda said: said
+        return lambda values: values
     by_text = [{str(label): label for label in target.labels} for target in targets]
 
-    def renamed(said: Array) -> Array:
-        if said.dtype.kind != "U":
-            return said
+    def renamed(values: Array) -> Array:
+        if values.dtype.kind != "U":
+            return values
         columns = [
             [known[text] for text in column]
-            for known, column in zip(by_text, said.T.tolist(), strict=True)
+            for known, column in zip(by_text, values.T.tolist(), strict=True)
         ]
         return np.array(columns, dtype=object).T
 

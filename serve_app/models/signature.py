@@ -12,7 +12,7 @@ import pandas as pd
 from serve_app.core.signature import SEVERAL, Column, Output, OutputKind, Signature
 from serve_app.errors import InvalidInput
 from serve_app.models import module_of, resolve, several, sklearn, xgboost_columns
-from serve_app.models.containers import Found, find, handed, refused
+from serve_app.models.containers import RowContainer, find, handed, refused
 from serve_app.models.feature_names import knows_names
 from serve_app.models.frames import describe
 from serve_app.models.labels import check_labels
@@ -43,7 +43,7 @@ def infer(
     own = resolve(flavour).signature(estimator, frame, labels)
     if own is not None:
         return own
-    inputs, found = describe(frame), None
+    inputs, row_container = describe(frame), None
     rows: Any = frame.head(PROBED_ROWS)
     if flavour in {"catboost", "lightgbm", "xgboost"}:
         library = module_of(flavour)
@@ -52,8 +52,8 @@ def infer(
             scores = library.scores_width(estimator)
     else:
         with answering():
-            found = _container(estimator, frame, truth)
-            rows = handed(rows, found.container)
+            row_container = _container(estimator, frame, truth)
+            rows = handed(rows, row_container.container)
             kind, classes, probabilities, width = sklearn.outputs(estimator, rows)
             without = kind in {"transform", "multioutput"}
             scores = 0 if without else sklearn.scores_width(estimator, rows)
@@ -68,27 +68,27 @@ def infer(
     return Signature(
         inputs,
         Output(cast(OutputKind, kind), named, probabilities, width, columns, scores, about),
-        container=None if found is None else found.container,
-        by_position=_by_position(estimator, frame, found),
+        container=None if row_container is None else row_container.container,
+        by_position=_by_position(estimator, frame, row_container),
     )
 
 
-def _container(estimator: Any, frame: pd.DataFrame, truth: Any) -> Found:
+def _container(estimator: Any, frame: pd.DataFrame, truth: Any) -> RowContainer:
     ask = estimator.predict if hasattr(estimator, "predict") else estimator.transform
     if truth is None:
         return find(estimator, ask, frame)
     wanted = np.asarray(truth)
     labels = getattr(estimator, "classes_", ())
 
-    def fit(said: Any) -> float:
-        return agreement(said, wanted[np.arange(len(said)) % len(wanted)], list(labels))
+    def fit(answers: Any) -> float:
+        return agreement(answers, wanted[np.arange(len(answers)) % len(wanted)], list(labels))
 
     return find(estimator, ask, frame, fit)
 
 
-def _by_position(estimator: Any, frame: pd.DataFrame, found: Found | None) -> bool:
-    if found is not None:
-        return found.by_position
+def _by_position(estimator: Any, frame: pd.DataFrame, row_container: RowContainer | None) -> bool:
+    if row_container is not None:
+        return row_container.by_position
     if is_xgboost(estimator):
         given = [str(name) for name in frame.columns]
         return frame.shape[1] > 1 and xgboost_columns.known_names(estimator, given) is None

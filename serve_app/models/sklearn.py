@@ -55,7 +55,7 @@ class SklearnFlavour(Flavour):
         parameters = {"estimator": type(estimator).__name__, **parameters_of(estimator)}
         try:
             content = skops.io.dumps(estimator)
-            asked = require_trusted("the model", content, trust)
+            types = require_trusted("the model", content, trust)
         except Exception as error:
             if allow_pickle:
                 return self._pickled(estimator, versions, parameters)
@@ -66,8 +66,8 @@ class SklearnFlavour(Flavour):
             format="skops",
             files={"model.skops": content},
             libraries=versions,
-            trusted_types=asked,
-            modules=modules.of_types(asked),
+            trusted_types=types,
+            modules=modules.of_types(types),
             parameters=parameters,
         )
 
@@ -79,7 +79,7 @@ class SklearnFlavour(Flavour):
             return Prediction(several.dense(estimator.transform(given)))
         if output.targets:
             return several.computes(estimator, output)(given)
-        values = np.asarray(several.says(estimator)(given))
+        values = np.asarray(several.values_of(estimator)(given))
         if output.kind == "classification":
             values = named_classes(values, estimator, output.labels)
         elif output.width == 1:
@@ -153,11 +153,20 @@ class SklearnModel:
             self._scores = self._scores if signature.output.raw_scores else None
             return
         self._compute = self._predicted
-        self._says = several.says(estimator)
+        self._values_of = several.values_of(estimator)
         self._shares = several.shares_of(estimator) if signature.output.probabilities else None
         own: Array = several.classes_of(estimator)
         self._renames = tuple(own.tolist()) != signature.output.labels
         self._classes = label_array(signature.output.labels) if self._renames else own
+
+    @property
+    def estimator(self) -> Any:
+        """The fitted estimator itself."""
+        return self._estimator
+
+    def given(self, columns: Columns) -> Any:
+        """What the estimator is given of columns."""
+        return self._rows(columns)
 
     def predict(self, columns: Columns) -> Prediction:
         """The library's `predict` and, where it has it, `predict_proba`.
@@ -175,11 +184,11 @@ class SklearnModel:
 
     def _predicted(self, rows: Any) -> Prediction:
         if self._shares is None:
-            return Prediction(self._named_values(self._says(rows)))
+            return Prediction(self._named_values(self._values_of(rows)))
         probabilities = self._shares(rows)
         if self._argmax:
             return Prediction(self._classes.take(np.argmax(probabilities, axis=1)), probabilities)
-        return Prediction(self._named_values(self._says(rows)), probabilities)
+        return Prediction(self._named_values(self._values_of(rows)), probabilities)
 
     def predict_with_scores(self, columns: Columns) -> Prediction:
         """What `predict` says, and the library's `decision_function`.
@@ -250,9 +259,9 @@ def scores_of(estimator: Any) -> Callable[[Any], Any] | None:
     """
     last = last_step(estimator)
     if hasattr(estimator, "decision_function"):
-        found: Callable[[Any], Any] = estimator.decision_function
+        decision_function: Callable[[Any], Any] = estimator.decision_function
         classes = getattr(estimator, "classes_", ())
-        return None if len(classes) > 2 and _scores_pairs(estimator) else found
+        return None if len(classes) > 2 and _scores_pairs(estimator) else decision_function
     if last is not estimator and type(last).__module__.startswith("xgboost."):
         # A Pipeline hands what it does not know on to the `predict` of its last step.
         return partial(estimator.predict, output_margin=True)
@@ -285,9 +294,9 @@ def outputs(estimator: Any, rows: Any) -> tuple[str, tuple[Any, ...], bool, int]
     if not hasattr(estimator, "predict"):
         return "transform", (), False, 1
     if is_classifier(estimator):
-        found = several.outputs(estimator, rows)
-        if found is not None:
-            return found
+        of_targets = several.outputs(estimator, rows)
+        if of_targets is not None:
+            return of_targets
         labels = tuple(_scalar(label) for label in several.classes_of(estimator))
         return "classification", labels, hasattr(estimator, "predict_proba"), 1
     if hasattr(estimator, "predict_proba"):
@@ -321,15 +330,15 @@ def _failed(estimator: Any, error: Exception) -> ModelFailed | RowsRefused:
         innermost = innermost.tb_next
     module = "" if innermost is None else innermost.tb_frame.f_globals.get("__name__", "")
     if isinstance(error, ValueError) and module.startswith("sklearn."):
-        said = str(error).partition("\n")[0]
-        return RowsRefused(f"the model does not take these rows: {said}")
+        reason = str(error).partition("\n")[0]
+        return RowsRefused(f"the model does not take these rows: {reason}")
     return ModelFailed(f"{type(estimator).__name__} failed ({type(error).__name__})")
 
 
 def _unstorable(estimator: Any, error: Exception) -> str:
     """What to do with an estimator that skops has no way to store."""
-    said = str(error).partition("\n")[0].rstrip(".")
+    reason = str(error).partition("\n")[0].rstrip(".")
     best = ""
     if hasattr(estimator, "best_estimator_"):
         best = "register its best_estimator_, which is what answers; or else "
-    return f"skops cannot store this {type(estimator).__name__} ({said}): {best}{PICKLE}"
+    return f"skops cannot store this {type(estimator).__name__} ({reason}): {best}{PICKLE}"

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import InvalidInput
 from serve_app.models.declared import Declared
 from serve_app.models.typed import typed
@@ -117,18 +117,18 @@ def _unreadable(path: Path, error: Exception) -> InvalidInput:
     """What is wrong with a file, whatever pandas, pyarrow or a decompressor say of it."""
     if isinstance(error, InvalidInput):
         return error
-    said = " ".join(str(error).split())[:_LONGEST]
+    reason = " ".join(str(error).split())[:_LONGEST]
     if isinstance(error, UnicodeDecodeError):
-        said = f"it is not UTF-8 ({said}); store it again with encoding='utf-8'"
+        reason = f"it is not UTF-8 ({reason}); store it again with encoding='utf-8'"
     elif isinstance(error, pd.errors.EmptyDataError):
-        said = "it is empty; the first line names the columns"
+        reason = "it is empty; the first line names the columns"
     elif isinstance(error, ImportError):
-        said = f"what reads it is not installed ({said})"
+        reason = f"what reads it is not installed ({reason})"
     elif isinstance(error, PermissionError):
-        said = "permission denied"
+        reason = "permission denied"
     elif not isinstance(error, pd.errors.ParserError):
-        said = f"{type(error).__name__}: {said}"
-    return InvalidInput(f"{path} cannot be read: {said}")
+        reason = f"{type(error).__name__}: {reason}"
+    return InvalidInput(f"{path} cannot be read: {reason}")
 
 
 def _kept(
@@ -143,8 +143,8 @@ def _kept(
         if wanted is not None:
             frame[label] = typed(name, series, wanted).set_axis(frame.index)
         elif name in lost and not isinstance(series.dtype, pd.CategoricalDtype):
-            found, notice = _regained(name, series, lost[name])
-            frame[label] = found.set_axis(frame.index)
+            categorical, notice = _regained(name, series, lost[name])
+            frame[label] = categorical.set_axis(frame.index)
             notices.append(notice)
     return Table(frame, tuple(notices))
 
@@ -156,28 +156,29 @@ def _categorical(path: Path) -> dict[str, Mapping[str, Any]]:
     """
     import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import, and CSV needs it not
 
-    said = pq.read_schema(path).pandas_metadata or {}
+    metadata = pq.read_schema(path).pandas_metadata or {}
     return {
         str(column["name"]): column.get("metadata") or {}
-        for column in said.get("columns", ())
+        for column in metadata.get("columns", ())
         if column.get("pandas_type") == "categorical"
     }
 
 
 def _regained(
-    name: str, series: pd.Series[Any], said: Mapping[str, Any]
+    name: str, series: pd.Series[Any], metadata: Mapping[str, Any]
 ) -> tuple[pd.Series[Any], str]:
     """The categories of a column that Parquet kept as plain values.
 
     Raises:
         InvalidInput: they have an order, or are not all in the data.
     """
-    found = series.astype("category")
-    known = ", ".join(told(value) for value in found.cat.categories[:_SHOWN].tolist())
-    listed = f"{known}{', …' if len(found.cat.categories) > _SHOWN else ''}"
-    if said.get("ordered") or said.get("num_categories") != len(found.cat.categories):
+    categorical = series.astype("category")
+    known = ", ".join(value_text(value) for value in categorical.cat.categories[:_SHOWN].tolist())
+    listed = f"{known}{', …' if len(categorical.cat.categories) > _SHOWN else ''}"
+    count = metadata.get("num_categories")
+    if metadata.get("ordered") or count != len(categorical.cat.categories):
         msg = (
-            f"column {name!r} had {said.get('num_categories')} categories, of which Parquet kept "
+            f"column {name!r} had {count} categories, of which Parquet kept "
             f"no list since they are no text (the data has {listed}); write them in their order "
             f"into a file for --dtypes: {name}: {{type: category, categories: […]}}"
         )
@@ -186,7 +187,7 @@ def _regained(
         f"column {name!r}: Parquet kept no list of its categories; they are taken to be {listed}, "
         f"sorted. If training had another order, list them in a file for --dtypes"
     )
-    return found, notice
+    return categorical, notice
 
 
 def _read_csv(path: Path, delimiter: str, reading: Reading) -> Table:
@@ -293,10 +294,10 @@ def _check_guess(
     zeros = texts[texts.str.fullmatch(_LEADING_ZERO)]
     if len(zeros):
         number = "int64" if guessed.dtype.kind in "iu" else "float64"
-        said = "category[{}]" if categories else "{}"
+        template = "category[{}]" if categories else "{}"
         msg = (
             f"column {name!r} looks like text: {zeros.iloc[0]} in row {zeros.index[0]}; say "
-            f"--dtypes {name}={said.format('string')}, or {name}={said.format(number)} if "
+            f"--dtypes {name}={template.format('string')}, or {name}={template.format(number)} if "
             "training had numbers"
         )
         raise InvalidInput(msg, column=name)
@@ -322,9 +323,9 @@ def _taken_for_gaps(
     words = Counter(raw[guessed.isna() & (raw != "")].tolist())
     if not words:
         return []
-    found = ", ".join(f"{word!r} ({count} times)" for word, count in words.most_common(_SHOWN))
+    listed = ", ".join(f"{word!r} ({count} times)" for word, count in words.most_common(_SHOWN))
     notice = (
-        f"column {name!r}: {found} is taken for a gap, as pandas takes it; if it is text, say "
+        f"column {name!r}: {listed} is taken for a gap, as pandas takes it; if it is text, say "
         f"--dtypes {name}=string, or name the words that are gaps with --na-values"
     )
     return [notice]

@@ -12,7 +12,7 @@ from serve_app.core.columns import Array
 from serve_app.models.several import dense
 
 TARGETS_SHOWN = 10
-"""Of more targets than so many only the means are told."""
+"""Of more targets than so many only the means are given."""
 Scorer = Callable[[Any, Any, Any], float]
 Scorers = dict[str, "str | Scorer"]
 
@@ -48,8 +48,8 @@ def _same(estimator: Any, rows: Any, target: Array) -> Array:
 
 def _mean(score: Callable[[Array, Array], float]) -> Scorer:
     def scored(estimator: Any, rows: Any, target: Array) -> float:
-        said = dense(estimator.predict(rows))
-        return float(np.mean([score(t, s) for t, s in zip(target.T, said.T, strict=True)]))
+        predicted = dense(estimator.predict(rows))
+        return float(np.mean([score(t, s) for t, s in zip(target.T, predicted.T, strict=True)]))
 
     return scored
 
@@ -61,9 +61,9 @@ def _one(score: Callable[[Array, Array], float], at: int) -> Scorer:
     return scored
 
 
-def _f1(target: Array, said: Array) -> float:
-    return float(f1_score(target.astype(bool), said.astype(bool), zero_division=0.0))
+def _f1(target: Array, predicted: Array) -> float:
+    return float(f1_score(target.astype(bool), predicted.astype(bool), zero_division=0.0))
 
 
-def _accuracy(target: Array, said: Array) -> float:
-    return float((target == said).mean())
+def _accuracy(target: Array, predicted: Array) -> float:
+    return float((target == predicted).mean())

@@ -26,10 +26,10 @@ def use_one(estimator: Any) -> None:
 
 def _fitted_inside(estimator: Any) -> list[Any]:
     """Fitted parts that `set_params` does not reach."""
-    found = [getattr(estimator, name, None) for name in ("estimator_", "final_estimator_")]
-    found.extend(_listed(getattr(estimator, "estimators_", None)))
-    found.extend(part for _, part, *_ in getattr(estimator, "transformers_", []))
-    return [part for part in found if hasattr(part, "get_params")]
+    fitted = [getattr(estimator, name, None) for name in ("estimator_", "final_estimator_")]
+    fitted.extend(_listed(getattr(estimator, "estimators_", None)))
+    fitted.extend(part for _, part, *_ in getattr(estimator, "transformers_", []))
+    return [part for part in fitted if hasattr(part, "get_params")]
 
 
 def _listed(parts: Any) -> list[Any]:

@@ -35,10 +35,10 @@ def require_trusted(holder: str, content: bytes, trust: Sequence[str]) -> tuple[
     Raises:
         InvalidInput: there are types that nobody trusts, or that skops cannot load; names them.
     """
-    asked = set(skops.io.get_untrusted_types(data=content))
-    _require_loadable(holder, sorted(asked))
-    _require_modules(holder, sorted(asked))
-    unknown = {name for name in asked - TRUSTED if not _named(name, trust)}
+    types = set(skops.io.get_untrusted_types(data=content))
+    _require_loadable(holder, sorted(types))
+    _require_modules(holder, sorted(types))
+    unknown = {name for name in types - TRUSTED if not _named(name, trust)}
     if unknown:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             unknown -= distributions.harmless(file, unknown)
@@ -51,7 +51,7 @@ def require_trusted(holder: str, content: bytes, trust: Sequence[str]) -> tuple[
             f"(from Python: trust={sorted(unknown)})"
         )
         raise InvalidInput(msg, types=sorted(unknown))
-    return tuple(sorted(asked))
+    return tuple(sorted(types))
 
 
 def _named(name: str, trust: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from serve_app.core import times
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import InvalidInput
 from serve_app.models.declared import Declared
 from serve_app.models.frame_dtypes import of_name
@@ -53,7 +53,7 @@ def _categories(name: str, series: pd.Series[Any], wanted: Declared) -> pd.Serie
     values = series.dropna()
     strangers = values[~values.isin(index)]
     if len(strangers):
-        known = ", ".join(told(value) for value in listed[:_NAMED])
+        known = ", ".join(value_text(value) for value in listed[:_NAMED])
         raise _misfit(name, strangers, 0, f"one of the categories {known}")
     return series.astype(pd.CategoricalDtype(pd.Index(index), ordered=wanted.ordered))
 
@@ -79,16 +79,16 @@ def _moments(name: str, series: pd.Series[Any]) -> pd.Series[Any]:
         if not isinstance(value, (str, dt.date)) or (isinstance(value, str) and not _iso(value)):
             raise _misfit(name, known, at, expected)
     try:
-        found = pd.to_datetime(series, format="ISO8601")
+        moments = pd.to_datetime(series, format="ISO8601")
     except ValueError:
-        found = None
-    if found is None or found.dtype.kind != "M":
+        moments = None
+    if moments is None or moments.dtype.kind != "M":
         msg = (
             f"column {name!r} has values with several offsets, or with and without one; declare "
             f"its zone: {name}='datetime64[us, UTC]'"
         )
         raise InvalidInput(msg, column=name)
-    return cast("pd.Series[Any]", found)
+    return cast("pd.Series[Any]", moments)
 
 
 def _iso(text: str) -> bool:
@@ -110,9 +110,9 @@ def _moments_of(name: str, series: pd.Series[Any], dtype: Any) -> pd.Series[Any]
     if (values.dt.tz is None) != (zone is None):
         has, wants = ("no", "one") if zone is not None else ("a", "none")
         raise InvalidInput(f"column {name!r} has {has} time zone, and {dtype} {wants}", column=name)
-    found = values if zone is None else values.dt.tz_convert(zone)
-    made = found.astype(dtype)
-    if not (made.isna() | (made == found)).all():
+    in_zone = values if zone is None else values.dt.tz_convert(zone)
+    made = in_zone.astype(dtype)
+    if not (made.isna() | (made == in_zone)).all():
         msg = f"column {name!r} has date-times that {dtype} cannot hold exactly"
         raise InvalidInput(msg, column=name)
     return cast("pd.Series[Any]", made)
@@ -173,11 +173,11 @@ def _parsed(name: str, known: pd.Series[Any], kind: str) -> Any:
     if known.dtype.kind not in "OU" and not isinstance(known.dtype, pd.StringDtype):
         return known.to_numpy()
     if kind == "b":
-        found = [_TRUTHS.get(str(value).strip().lower()) for value in known]
-        for at, value in enumerate(found):
+        truths = [_TRUTHS.get(str(value).strip().lower()) for value in known]
+        for at, value in enumerate(truths):
             if value is None:
                 raise _misfit(name, known, at, "true or false")
-        return np.array(found, dtype=bool)
+        return np.array(truths, dtype=bool)
     numbers = pd.to_numeric(known, errors="coerce")
     odd = np.flatnonzero(numbers.isna().to_numpy())
     if len(odd):
@@ -203,7 +203,7 @@ def _first_misfit(values: Sequence[Any], dtype: Any) -> int:
 
 def _misfit(name: str, known: pd.Series[Any], at: int, expected: str) -> InvalidInput:
     row, value = int(known.index[at]), known.iloc[at]
-    msg = f"row {row}, column {name!r}: {told(value)} is not {expected}"
+    msg = f"row {row}, column {name!r}: {value_text(value)} is not {expected}"
     return InvalidInput(msg, row=row, column=name)
 
 

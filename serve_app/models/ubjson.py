@@ -105,10 +105,10 @@ class _Walk:
         start = self._at
         self._skip(_WIDTH[marker])
         signed = marker != "U"
-        found = int.from_bytes(self._content[start : self._at], "big", signed=signed)
-        if found < 0:
+        number = int.from_bytes(self._content[start : self._at], "big", signed=signed)
+        if number < 0:
             raise self._broken()
-        return found
+        return number
 
     def _peek(self) -> str:
         if self._at >= len(self._content):
@@ -116,9 +116,9 @@ class _Walk:
         return chr(self._content[self._at])
 
     def _marker(self) -> str:
-        found = self._peek()
+        marker = self._peek()
         self._at += 1
-        return found
+        return marker
 
     def _skip(self, count: int) -> None:
         self._at += count

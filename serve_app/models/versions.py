@@ -39,17 +39,17 @@ def trained_with(path: Path) -> str | None:
     content = path.read_bytes()
     if content.startswith(b"PK"):
         return _of_skops(content)
-    found = _PICKLE.search(_plain(content))
-    return None if found is None else found[1].decode()
+    match = _PICKLE.search(_plain(content))
+    return None if match is None else match[1].decode()
 
 
 def _of_skops(content: bytes) -> str | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
-            found = _SKOPS.search(file.read("schema.json"))
+            match = _SKOPS.search(file.read("schema.json"))
     except (zipfile.BadZipFile, KeyError):
         return None
-    return None if found is None else found[1].decode()
+    return None if match is None else match[1].decode()
 
 
 def _plain(content: bytes) -> bytes:
@@ -86,7 +86,7 @@ def advice(trained: str | None) -> str:
 
 
 @contextmanager
-def said_first(holder: str, trained: str | None) -> Iterator[None]:
+def version_named_first(holder: str, trained: str | None) -> Iterator[None]:
     """Let an error about a file from another scikit-learn say that before all else.
 
     Raises:

@@ -17,12 +17,14 @@ from serve_app.core.columns import Array, Columns
 from serve_app.core.labels import label_array
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Output, Signature, Target
-from serve_app.errors import ArtifactRejected, ConfigError, ModelFailed
+from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, ModelFailed
 from serve_app.models import raw_scores
+from serve_app.models.attributed import Attributed
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Flavour, Stored
-from serve_app.models.xgboost_rows import Asked, Rows, asked, gap
-from serve_app.models.xgboost_said import failed, nothing, of_booster, yes_or_no
+from serve_app.models.xgboost_contributions import contributions
+from serve_app.models.xgboost_output import failed, nothing, of_booster, yes_or_no
+from serve_app.models.xgboost_rows import BoosterRows, PredictionSettings, gap, prediction_settings
 from serve_app.models.xgboost_trained import (
     WRAPPERS,
     both_of_margins,
@@ -115,13 +117,15 @@ class XGBoostFlavour(Flavour):
             if settings["kind"] == "Booster":
                 booster = xgboost.Booster(model_file=bytearray(files[MODEL]))
                 booster.set_param({"nthread": 1, "device": device})
-                return BoosterModel(booster, signature, asked(settings, booster))
+                return BoosterModel(booster, signature, prediction_settings(settings, booster))
             wrapper = WRAPPERS[settings["kind"]](
                 missing=gap(settings), enable_categorical=settings["categorical"], n_jobs=1
             )
             wrapper.load_model(bytearray(files[MODEL]))
             wrapper.set_params(device=device)
-            return WrapperModel(wrapper, signature, asked(settings, wrapper.get_booster()))
+            return WrapperModel(
+                wrapper, signature, prediction_settings(settings, wrapper.get_booster())
+            )
         except (KeyError, ValueError, xgboost.core.XGBoostError) as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error
@@ -131,6 +135,7 @@ class _Boosted:
     """What wrappers and boosters have in common behind the `Model` port."""
 
     _output: Output
+    _attributed: tuple[xgboost.Booster, BoosterRows, PredictionSettings]
     row_by_row: bool
 
     def predict(self, columns: Columns) -> Prediction:
@@ -153,6 +158,16 @@ class _Boosted:
             raise failed(error) from error
         return replace(prediction, scores=margins)
 
+    def contributions(self, columns: Columns) -> Attributed:
+        """The margins taken apart by XGBoost's TreeSHAP; raises as `predict_with_scores` does."""
+        booster, rows, how = self._attributed
+        try:
+            return contributions(booster, rows, how, columns)
+        except InvalidInput:
+            raise
+        except Exception as error:
+            raise failed(error) from error
+
     def _margins(self, columns: Columns) -> Array:
         raise NotImplementedError
 
@@ -164,13 +179,14 @@ class _Boosted:
 class WrapperModel(_Boosted):
     """One of XGBoost's scikit-learn wrappers behind the `Model` port."""
 
-    def __init__(self, wrapper: Any, signature: Signature, how: Asked) -> None:
+    def __init__(self, wrapper: Any, signature: Signature, how: PredictionSettings) -> None:
         self._wrapper = wrapper
         self._labels = label_array(signature.output.labels)
         self._output = signature.output
         self._classifies = signature.output.kind == "classification"
         self._softmax = self._classifies and wrapper.objective == "multi:softmax"
-        self._rows = Rows(signature, how.offset, wrapper.get_booster())
+        self._rows = BoosterRows(signature, how.offset, wrapper.get_booster())
+        self._attributed = (wrapper.get_booster(), self._rows, how)
         self.row_by_row = _in_threads(wrapper.get_booster())
         self._how: dict[str, Any] = {
             "iteration_range": (0, how.end),
@@ -193,9 +209,9 @@ class WrapperModel(_Boosted):
             if self._output.targets:
                 return yes_or_no(self._likely(columns))
             if not self._classifies:
-                return Prediction(self._said(columns))
+                return Prediction(self._computed(columns))
             if not self._output.probabilities:
-                return Prediction(self._labels[self._said(columns).astype(np.int64)])
+                return Prediction(self._labels[self._computed(columns).astype(np.int64)])
             if self._softmax:
                 numbers, probabilities = both_of_margins(self._margins(columns))
                 return Prediction(self._labels[numbers], probabilities)
@@ -204,28 +220,31 @@ class WrapperModel(_Boosted):
             raise failed(error) from error
         return Prediction(self._labels[np.argmax(probabilities, axis=1)], probabilities)
 
-    def _said(self, columns: Columns, **more: bool) -> Array:
+    def _computed(self, columns: Columns, **more: bool) -> Array:
         rows, margin = self._rows(columns), self._rows.margin(columns)
-        said: Array = self._wrapper.predict(rows, base_margin=margin, **self._how, **more)
-        return said
+        output: Array = self._wrapper.predict(rows, base_margin=margin, **self._how, **more)
+        return output
 
     def _likely(self, columns: Columns) -> Array:
         rows, margin = self._rows(columns), self._rows.margin(columns)
-        said: Array = self._wrapper.predict_proba(rows, base_margin=margin, **self._how)
-        return said
+        shares: Array = self._wrapper.predict_proba(rows, base_margin=margin, **self._how)
+        return shares
 
     def _margins(self, columns: Columns) -> Array:
-        return self._said(columns, output_margin=True)
+        return self._computed(columns, output_margin=True)
 
 
 class BoosterModel(_Boosted):
     """A plain booster behind the `Model` port."""
 
-    def __init__(self, booster: xgboost.Booster, signature: Signature, how: Asked) -> None:
+    def __init__(
+        self, booster: xgboost.Booster, signature: Signature, how: PredictionSettings
+    ) -> None:
         self._booster = booster
         self._labels = label_array(signature.output.labels)
         self._output = signature.output
-        self._rows = Rows(signature, how.offset, booster)
+        self._rows = BoosterRows(signature, how.offset, booster)
+        self._attributed = (booster, self._rows, how)
         self.row_by_row = _in_threads(booster)
         self._missing = how.missing
         every = how.end == booster.num_boosted_rounds()
@@ -241,15 +260,15 @@ class BoosterModel(_Boosted):
         if columns.rows == 0:
             return nothing(self._output, self._labels)
         try:
-            raw = self._said(columns, output_margin=False)
+            raw = self._computed(columns, output_margin=False)
         except Exception as error:
             raise failed(error) from error
         return of_booster(raw, self._output, self._labels)
 
     def _margins(self, columns: Columns) -> Array:
-        return self._said(columns, output_margin=True)
+        return self._computed(columns, output_margin=True)
 
-    def _said(self, columns: Columns, *, output_margin: bool) -> Array:
+    def _computed(self, columns: Columns, *, output_margin: bool) -> Array:
         rows = xgboost.DMatrix(
             self._rows(columns),
             base_margin=self._rows.margin(columns),
@@ -258,10 +277,10 @@ class BoosterModel(_Boosted):
             enable_categorical=True,
             nthread=1,
         )
-        said: Array = self._booster.predict(
+        output: Array = self._booster.predict(
             rows, output_margin=output_margin, iteration_range=self._iterations
         )
-        return said
+        return output
 
 
 def outputs(estimator: Any) -> tuple[str, tuple[Any, ...], bool, int]:
@@ -306,5 +325,5 @@ def _classes(booster: xgboost.Booster) -> int:
 
 
 def _learned(booster: xgboost.Booster) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(booster.save_config())["learner"]["learner_model_param"]
-    return found
+    parameters: dict[str, Any] = json.loads(booster.save_config())["learner"]["learner_model_param"]
+    return parameters

@@ -51,30 +51,30 @@ def as_trained(estimator: Any, frame: pd.DataFrame) -> pd.DataFrame:
     model = trained(estimator)
     iterations(model)
     frame = _typed(model, _ordered(model, frame))
-    found = untold(model, frame)
-    if found:
-        raise _unclear(found)
+    unclear = undeclared_gaps(model, frame)
+    if unclear:
+        raise _unclear(unclear)
     return frame
 
 
-def described(given: Sequence[Column], frame: pd.DataFrame) -> tuple[Column, ...]:
+def columns_as_trained(given: Sequence[Column], frame: pd.DataFrame) -> tuple[Column, ...]:
     """Columns that were described before, in the order of data as in training.
 
     Of what has become a category since, nothing but its gaps was right.
     """
     known = {column.name: column for column in given}
     columns = []
-    for found in describe(frame):
-        before = known.get(found.name, found)
-        became = found.frame_dtype == "category" != before.frame_dtype
-        columns.append(replace(found, nullable=before.nullable) if became else before)
+    for current in describe(frame):
+        before = known.get(current.name, current)
+        became = current.frame_dtype == "category" != before.frame_dtype
+        columns.append(replace(current, nullable=before.nullable) if became else before)
     return tuple(columns)
 
 
-def untold(estimator: Any, frame: pd.DataFrame) -> list[Suspect]:
+def undeclared_gaps(estimator: Any, frame: pd.DataFrame) -> list[Suspect]:
     """Numbers that look like gaps, where nobody said which number stands for one."""
     model = trained(estimator)
-    if model.told:
+    if model.gap_is_known:
         return []
     names = [name for name in frame.columns if str(name) != model.offset]
     return suspects(frame[names])
@@ -106,8 +106,8 @@ def stored_categories(booster: xgboost.Booster) -> dict[int, pd.Index[Any]]:
         # Some types of categories have no JSON in XGBoost; then it compares them itself.
         return {}
     entries = part.get("gbtree", part)["model"].get("cats", {}).get("enc", [])
-    found = {at: _categories(entry) for at, entry in enumerate(entries)}
-    return {at: index for at, index in found.items() if len(index)}
+    by_place = {at: _categories(entry) for at, entry in enumerate(entries)}
+    return {at: index for at, index in by_place.items() if len(index)}
 
 
 def _categories(entry: dict[str, Any]) -> pd.Index[Any]:
@@ -166,9 +166,9 @@ def _typed(model: Trained, frame: pd.DataFrame) -> pd.DataFrame:
     for at, label in enumerate(labels):
         series = frame[label]
         if types is not None and types[at] == CATEGORY:
-            found = _as_categories(str(label), series, stored.get(at))
-            if found is not series:
-                changed[label] = found
+            converted = _as_categories(str(label), series, stored.get(at))
+            if converted is not series:
+                changed[label] = converted
         else:
             _check_number(str(label), series, None if types is None else types[at])
     return _with(frame, changed)
@@ -212,8 +212,8 @@ def _as_categories(
             return series
     values = series.astype(object)
     there = values[series.notna()]
-    said = there.map(_plain)
-    strange = sorted({str(value) for value in said[~said.isin(list(known))]})
+    plain_values = there.map(_plain)
+    strange = sorted({str(value) for value in plain_values[~plain_values.isin(list(known))]})
     if strange:
         msg = (
             f"column {name!r} holds {', '.join(strange[:_SHOWN])}, which the model does not know: "
@@ -223,7 +223,9 @@ def _as_categories(
         )
         raise InvalidInput(msg, column=name)
     codes = np.full(len(series), -1)
-    codes[series.notna().to_numpy()] = known.get_indexer(pd.Index(said.tolist(), dtype=known.dtype))
+    codes[series.notna().to_numpy()] = known.get_indexer(
+        pd.Index(plain_values.tolist(), dtype=known.dtype)
+    )
     made = pd.Categorical.from_codes(codes, categories=known)
     return pd.Series(made, index=series.index, name=series.name)
 
@@ -262,12 +264,12 @@ def _listed(known: pd.Index[Any]) -> str:
     return shown if len(known) <= _SHOWN else f"{shown}, … ({len(known)} in all)"
 
 
-def _unclear(found: Sequence[Suspect]) -> InvalidInput:
-    value = f"{found[0].value:.15g}"
-    places = "; ".join(suspect.words for suspect in found[:_SHOWN])
+def _unclear(unclear: Sequence[Suspect]) -> InvalidInput:
+    value = f"{unclear[0].value:.15g}"
+    places = "; ".join(suspect.words for suspect in unclear[:_SHOWN])
     msg = (
         f"the data may hold a number that stands for gaps: {places}. XGBoost's files do not say "
         f"whether `missing={value}` was set in training: give --missing {value} if it was, or "
         "--missing nan if these are values like any other"
     )
-    return InvalidInput(msg, columns=[suspect.column for suspect in found])
+    return InvalidInput(msg, columns=[suspect.column for suspect in unclear])

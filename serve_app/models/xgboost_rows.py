@@ -1,4 +1,4 @@
-"""What a stored model of XGBoost's is asked, and with which rows."""
+"""How a stored model of XGBoost's predicts, and of which rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from serve_app.models.xgboost_columns import positions
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How a stored model is asked: `end` iterations, and the column of the offset."""
+class PredictionSettings:
+    """How a stored model predicts: with `end` iterations, a gap, and the column of the offset."""
 
     end: int
     missing: float
@@ -30,17 +30,19 @@ def gap(settings: Mapping[str, Any]) -> float:
     return float("nan") if missing is None else float(missing)
 
 
-def asked(settings: Mapping[str, Any], booster: xgboost.Booster) -> Asked:
+def prediction_settings(
+    settings: Mapping[str, Any], booster: xgboost.Booster
+) -> PredictionSettings:
     """What was written down beside a stored model."""
     end = settings.get("iterations")
     if end is None:
         # A version from before this was written down: its sample came from the best ones.
         best = booster.attr("best_iteration")
         end = booster.num_boosted_rounds() if best is None else int(best) + 1
-    return Asked(int(end), gap(settings), settings.get("offset"))
+    return PredictionSettings(int(end), gap(settings), settings.get("offset"))
 
 
-class Rows:
+class BoosterRows:
     """What XGBoost is given: a matrix where all is numbers, a frame where names matter.
 
     `names` are those by which a booster knows the columns, None where it knows none; `named`

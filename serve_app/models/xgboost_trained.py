@@ -43,7 +43,7 @@ class Iterations:
 
     @property
     def given(self) -> tuple[int, int]:
-        """As a booster's `predict` is told: (0, 0) are all."""
+        """As a booster's `predict` takes it: (0, 0) are all."""
         return (0, 0) if self.end == self.of else (0, self.end)
 
 
@@ -70,8 +70,8 @@ class Trained:
     @property
     def booster(self) -> xgboost.Booster:
         """The booster itself."""
-        found: xgboost.Booster = self.model.get_booster() if self.wrapped else self.model
-        return found
+        booster: xgboost.Booster = self.model.get_booster() if self.wrapped else self.model
+        return booster
 
     @property
     def feature_names_in_(self) -> tuple[str, ...] | None:
@@ -90,7 +90,7 @@ class Trained:
         return math.nan if own is None else float(own)
 
     @property
-    def told(self) -> bool:
+    def gap_is_known(self) -> bool:
         """Whether somebody said which number stands for a gap."""
         return self.missing is not None or not math.isnan(self.gap)
 
@@ -107,8 +107,8 @@ def trained(estimator: Any) -> Trained:
         return estimator
     if isinstance(estimator, xgboost.Booster):
         return Trained(estimator)
-    found = Trained(estimator)
-    return replace(found, missing=found.gap)
+    model = Trained(estimator)
+    return replace(model, missing=model.gap)
 
 
 def from_file(content: Any) -> Trained:
@@ -121,10 +121,10 @@ def from_file(content: Any) -> Trained:
         xgboost.core.XGBoostError: it cannot be read.
     """
     booster = xgboost.Booster(model_file=content)
-    said = booster.attr("scikit_learn")
-    if said is None:
+    text = booster.attr("scikit_learn")
+    if text is None:
         return Trained(booster)
-    settings = json.loads(said)
+    settings = json.loads(text)
     settings = settings if isinstance(settings, dict) else {}
     kind = _BY_TYPE.get(str(settings.get("_estimator_type"))) or str(settings.get("type"))
     kind = kind if kind in WRAPPERS else _by_objective(booster)
@@ -157,8 +157,8 @@ def iterations(model: Trained) -> Iterations:
     """
     booster, wish = model.booster, model.iterations
     total = int(booster.num_boosted_rounds())
-    found = booster.attr("best_iteration")
-    best = None if found is None else int(found)
+    attribute = booster.attr("best_iteration")
+    best = None if attribute is None else int(attribute)
     if json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear":
         if wish not in (None, "all"):
             raise InvalidInput("a linear booster (gblinear) answers with all its iterations")
@@ -192,18 +192,18 @@ def user_prediction(estimator: Any, frame: pd.DataFrame) -> tuple[Array, Array |
     if names and list(map(str, rows.columns)) != names:
         rows = rows.set_axis(pd.Index(names), axis=1)
     if model.wrapped:
-        return _wrapper_says(model, rows, margin)
-    asked = xgboost.DMatrix(rows, base_margin=margin, missing=model.gap, enable_categorical=True)
+        return _wrapper_prediction(model, rows, margin)
+    matrix = xgboost.DMatrix(rows, base_margin=margin, missing=model.gap, enable_categorical=True)
     chosen = {} if model.iterations is None else {"iteration_range": iterations(model).given}
-    said: Array = model.booster.predict(asked, **chosen)
+    output: Array = model.booster.predict(matrix, **chosen)
     aim = objective(model.booster)
     if aim in {"multi:softmax", "binary:hinge"}:
-        return said.astype(np.int64), None
+        return output.astype(np.int64), None
     if aim == "multi:softprob":
-        return np.argmax(said, axis=1), said
-    if aim == "binary:logistic" and said.ndim == 1:
-        return (said > 0.5).astype(np.int64), np.column_stack([1 - said, said])
-    return said, None
+        return np.argmax(output, axis=1), output
+    if aim == "binary:logistic" and output.ndim == 1:
+        return (output > 0.5).astype(np.int64), np.column_stack([1 - output, output])
+    return output, None
 
 
 def fitted_again(estimator: Any) -> Any:
@@ -225,7 +225,7 @@ def both_of_margins(margins: Array) -> tuple[Array, Array]:
     return np.argmax(margins, axis=1), softmax(margins, axis=1)
 
 
-def _wrapper_says(
+def _wrapper_prediction(
     model: Trained, rows: pd.DataFrame, margin: Array | None
 ) -> tuple[Array, Array | None]:
     more: dict[str, Any] = {} if margin is None else {"base_margin": margin}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from serve_app.core.counts import Counts
-from serve_app.core.record import ANSWERED, FALLBACK, Record
+from serve_app.core.record import ANSWERED, FALLBACK, INTERNAL, Record
+from serve_app.errors import Overloaded, ServerFault, Unavailable
 from serve_app.monitoring.catalogue import (
     REQUEST_SECONDS,
     REQUESTS,
@@ -20,6 +21,20 @@ from serve_app.monitoring.histogram import Histogram
 
 _ANSWERS = frozenset({ANSWERED, FALLBACK})
 _Key = tuple[str, tuple[str, ...]]
+
+
+def outages() -> frozenset[str]:
+    """The outcomes that are faults of this side: what the promise of availability is broken by.
+
+    Requests that were refused as too many are counted for themselves.
+    """
+    codes = {INTERNAL, ServerFault.code, Unavailable.code}
+    kinds = [*ServerFault.__subclasses__(), *Unavailable.__subclasses__()]
+    return frozenset(codes | {kind.code for kind in kinds} - {Overloaded.code})
+
+
+_FIRST_OUTCOMES = dict.fromkeys(sorted({ANSWERED} | outages()), 0)
+"""They stand at 0 from the start: what first appears as 1 has not grown for Prometheus."""
 
 
 class _EndpointCounts:
@@ -90,10 +105,9 @@ class Counting:
         return Counts() if counts is None else counts.totals()
 
     def keep(self, endpoints: Collection[str]) -> None:
-        """Forget all endpoints but these."""
-        self._endpoints = {
-            name: counts for name, counts in self._endpoints.items() if name in endpoints
-        }
+        """Count these endpoints, from 0 those that are new, and forget all others."""
+        counted = self._endpoints
+        self._endpoints = {name: counted.get(name) or _EndpointCounts() for name in endpoints}
 
     def samples(self) -> Iterator[Sample]:
         """All counts as they are now."""
@@ -104,7 +118,7 @@ class Counting:
 
 
 def _of_endpoint(endpoint: str, counts: _EndpointCounts) -> Iterator[Sample]:
-    outcomes: dict[str, int] = {}
+    outcomes: dict[str, int] = {**_FIRST_OUTCOMES}
     variants: dict[str, Histogram] = {}
     total = Histogram()
     for (outcome, versions), histogram in counts.seconds.items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from serve_app.monitoring import catalogue
 from serve_app.monitoring.catalogue import Sample
@@ -13,6 +13,32 @@ if TYPE_CHECKING:
     from serve_app.core.cache import RowCache
     from serve_app.core.supervisor import TaskStatus
     from serve_app.core.workload import Load
+
+DIGEST_DIGITS = 12
+
+
+class Manifest(Protocol):
+    """What is told of a version: its name, its kind, when it was registered, its SHA-256."""
+
+    @property
+    def reference(self) -> str:
+        """The version's name, `diagnosis-xgb@1`."""
+        ...
+
+    @property
+    def flavour(self) -> str:
+        """The kind of model."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all that it is."""
+        ...
+
+    @property
+    def created_at(self) -> str:
+        """When it was registered, ISO 8601."""
+        ...
 
 
 def of_coalescers(counters: Mapping[str, Counters]) -> Iterator[Sample]:
@@ -34,8 +60,12 @@ def of_caches(caches: Mapping[str, RowCache]) -> Iterator[Sample]:
         yield Sample(catalogue.CACHE_ROWS, (endpoint,), cache.rows)
 
 
-def of_tasks(process: str, statuses: Mapping[str, TaskStatus]) -> Iterator[Sample]:
-    """How often the background work of a process failed, by its name."""
+def of_process(process: str, statuses: Mapping[str, TaskStatus], now_s: float) -> Iterator[Sample]:
+    """That a process hands its counts over, and how often its background work failed, by name.
+
+    `now_s` is in seconds since 1970.
+    """
+    yield Sample(catalogue.EXPORT_TIMESTAMP, (process,), now_s)
     for name, status in statuses.items():
         yield Sample(catalogue.TASK_FAILURES, (f"{process}: {name}",), status.failures)
 
@@ -44,5 +74,12 @@ def of_load(version: str, load: Load) -> Iterator[Sample]:
     """What one block of time was like for a replica of a version."""
     labels = (version,)
     yield Sample(catalogue.BUSY, labels, load.busy)
-    yield Sample(catalogue.WAIT_MS, labels, load.wait_ms)
+    yield Sample(catalogue.WAIT_SECONDS, labels, load.wait_ms / 1000)
     yield Sample(catalogue.WAITING_REQUESTS, labels, load.waiting_requests)
+
+
+def of_models(manifests: Iterable[Manifest]) -> Iterator[Sample]:
+    """Which versions a replica holds."""
+    for one in manifests:
+        labels = (one.reference, one.flavour, one.digest[:DIGEST_DIGITS], one.created_at)
+        yield Sample(catalogue.MODEL_INFO, labels, 1)

@@ -68,11 +68,11 @@ class Call:
         for part in self.headers.get("content-type", "").split(";")[1:]:
             name, _, value = part.partition("=")
             if name.strip().lower() == "header":
-                said = value.strip().strip('"').lower()
-                if said not in _HEADERS:
-                    msg = f"header={said[:80]} says nothing: write header=present or header=absent"
+                word = value.strip().strip('"').lower()
+                if word not in _HEADERS:
+                    msg = f"header={word[:80]} says nothing: write header=present or header=absent"
                     raise BadEncoding(msg)
-                return _HEADERS[said]
+                return _HEADERS[word]
         return None
 
 
@@ -95,14 +95,14 @@ class Reply(NamedTuple):
     status: int | None = None
 
 
-class Target(NamedTuple):
+class Addressee(NamedTuple):
     """Whom a request asks for in its headers, where its path does not say."""
 
     endpoint: str | None = None
     version: str | None = None
 
 
-NOBODY = Target()
+NOBODY = Addressee()
 
 
 class Dialect(Protocol):
@@ -118,7 +118,7 @@ class Dialect(Protocol):
         """The content types that its bodies come with; `""` stands for none."""
         ...
 
-    def target(self, headers: Mapping[str, str]) -> Target:
+    def target(self, headers: Mapping[str, str]) -> Addressee:
         """The endpoint and version that headers name."""
         ...
 
@@ -168,7 +168,7 @@ def in_common_words(refusal: Refusal) -> Reply | None:  # noqa: ARG001
 class ByPath:
     """A dialect whose paths say who is asked, and whose errors are like everybody's."""
 
-    def target(self, headers: Mapping[str, str]) -> Target:  # noqa: ARG002
+    def target(self, headers: Mapping[str, str]) -> Addressee:  # noqa: ARG002
         """Nobody: the path says."""
         return NOBODY
 
@@ -184,7 +184,7 @@ class Around:
         self._usual = usual
         self.name = usual.name
 
-    def target(self, headers: Mapping[str, str]) -> Target:
+    def target(self, headers: Mapping[str, str]) -> Addressee:
         """As the usual dialect says."""
         return self._usual.target(headers)
 

@@ -65,8 +65,8 @@ def dump(value: Any) -> bytes:
 def text(value: Any) -> str:
     """Any value as text that can be encoded."""
     try:
-        said = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        return said.encode("utf-8", "replace").decode()
+        as_text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        return as_text.encode("utf-8", "replace").decode()
     except Exception:  # noqa: BLE001 - the same; integers of thousands of digits have no text
         return f"<{type(value).__name__}>"
 

@@ -8,30 +8,22 @@ from typing import Any
 import numpy as np
 
 from serve_app.core.columns import Array
-from serve_app.core.messages import (
-    PREDICT,
-    PREDICT_PROBA,
-    RAW_SCORES,
-    Method,
-    Prediction,
-    Response,
-)
+from serve_app.core.messages import PREDICT, Prediction, Response
 from serve_app.core.signature import Output
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import InvalidInput
+from serve_app.tasks import distinct_methods, methods
+from serve_app.tasks.task import Method
 
-METHODS: Mapping[str, Method] = {
-    PREDICT: PREDICT,
-    PREDICT_PROBA: PREDICT_PROBA,
-    RAW_SCORES: RAW_SCORES,
-    # What scikit-learn calls them.
-    "decision_function": RAW_SCORES,
-}
-"""The methods by the names that requests may call them."""
-_SIGNATURES: Mapping[str, Method] = {"serving_default": PREDICT, "": PREDICT, **METHODS}
+_DEFAULT_SIGNATURES = ("serving_default", "")
 
 
-def of_signature(document: Mapping[str, Any]) -> Method:
+def known() -> list[str]:
+    """The methods by which requests may ask, as messages name them."""
+    return [method.name for method in distinct_methods()]
+
+
+def of_signature(document: Mapping[str, Any]) -> str:
     """The method that TensorFlow's `signature_name` asks for.
 
     Raises:
@@ -41,41 +33,41 @@ def of_signature(document: Mapping[str, Any]) -> Method:
     if name is None:
         return PREDICT
     if not isinstance(name, str):
-        raise InvalidInput(f"'signature_name' key must be a string value, got {told(name)}")
-    method = _SIGNATURES.get(name)
+        raise InvalidInput(f"'signature_name' key must be a string value, got {value_text(name)}")
+    if name in _DEFAULT_SIGNATURES:
+        return PREDICT
+    method = methods().get(name)
     if method is None:
-        known = ["serving_default", PREDICT_PROBA, RAW_SCORES]
-        msg = f"there is no signature {told(name)}; there are {', '.join(known)}"
-        raise InvalidInput(msg, known=known)
-    return method
+        names = [_DEFAULT_SIGNATURES[0], *(name for name in known() if name != PREDICT)]
+        msg = f"there is no signature {value_text(name)}; there are {', '.join(names)}"
+        raise InvalidInput(msg, known=names)
+    return method.name
 
 
-def given(output: Output) -> frozenset[Method]:
-    """The methods that an endpoint answers."""
-    shares: tuple[Method, ...] = (PREDICT_PROBA,) if output.probabilities else ()
-    scores: tuple[Method, ...] = (RAW_SCORES,) if output.raw_scores else ()
-    return frozenset((PREDICT, *shares, *scores))
+def given(output: Output) -> list[Method]:
+    """The methods that an endpoint answers, the predictions first."""
+    return [method for method in distinct_methods() if method.is_given(output)]
 
 
 def signatures(output: Output) -> list[str]:
     """The names that `signature_name` may hold."""
-    methods = given(output)
-    return [name for name, method in _SIGNATURES.items() if method in methods]
+    named = [name for name, method in methods().items() if method.is_given(output)]
+    return [*_DEFAULT_SIGNATURES, *named]
 
 
-def of_parameters(parameters: Mapping[str, Any], key: str = "predict_method") -> Method:
+def of_parameters(parameters: Mapping[str, Any], key: str = "predict_method") -> str:
     """The method that parameters ask for.
 
     Raises:
         InvalidInput: they ask for something else than there is.
     """
     name = parameters.get(key, PREDICT)
-    method = METHODS.get(name) if isinstance(name, str) else None
+    method = methods().get(name) if isinstance(name, str) else None
     if method is None:
-        known = [PREDICT, PREDICT_PROBA, RAW_SCORES]
-        msg = f"{key!r} is {told(name)}; it may be {', '.join(known[:-1])} or {known[-1]}"
-        raise InvalidInput(msg, known=known)
-    return method
+        names = known()
+        msg = f"{key!r} is {value_text(name)}; it may be {', '.join(names[:-1])} or {names[-1]}"
+        raise InvalidInput(msg, known=names)
+    return method.name
 
 
 def named_rows(prediction: Prediction) -> Array:
@@ -107,11 +99,11 @@ def answered(response: Response) -> Array:
         InvalidInput: the model gives no probabilities.
     """
     prediction = response.answer.prediction
-    method = response.request.payload.method
-    if method == PREDICT:
+    name = response.request.payload.method
+    if name == PREDICT:
         return named_rows(prediction) if prediction.only_tensors else prediction.values
-    found = prediction.probabilities if method == PREDICT_PROBA else prediction.scores
-    if found is None:
-        what = "probabilities" if method == PREDICT_PROBA else "raw scores"
-        raise InvalidInput(f"this endpoint gives no {what}")
-    return found
+    method = methods()[name]
+    part = method.part(prediction)
+    if part is None:
+        raise InvalidInput(f"this endpoint gives no {method.words}")
+    return part

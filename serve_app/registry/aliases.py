@@ -100,13 +100,13 @@ class Aliases:
 
     def current(self, model: str) -> dict[str, int]:
         """All aliases of a model with the versions that they name."""
-        found: dict[str, int] = {}
+        versions: dict[str, int] = {}
         for alias in self._files.names(f"{model}/aliases"):
             if references.is_alias(alias):
                 version = self._newest(model, alias, self._numbers(model, alias))
                 if version is not None:
-                    found[alias] = version
-        return found
+                    versions[alias] = version
+        return versions
 
     def history(self, model: str, alias: str) -> list[AliasMove]:
         """Every move of an alias, oldest first; empty when there is none.

@@ -47,10 +47,10 @@ class Files:
         with _named(path):
             self._fs.invalidate_cache()
             try:
-                found = self._fs.ls(path, detail=False)
+                listing = self._fs.ls(path, detail=False)
             except FileNotFoundError:
                 return []
-            entries = [entry.strip("/") for entry in found]
+            entries = [entry.strip("/") for entry in listing]
             # A file, and a folder of some object stores, lists itself.
             itself = path.strip("/")
             if entries == [itself] and not folder and self._fs.isfile(path):

@@ -138,7 +138,7 @@ class Metrics(_Frozen):
     folds: PositiveInt | None = None
 
 
-class Sample(_Frozen):
+class StoredSample(_Frozen):
     """A few rows with what the model said of them at registration; null stands for NaN.
 
     `expected` has `values` and perhaps `probabilities`, or, of a transformer, `columns`; what
@@ -182,6 +182,22 @@ class Compiled(_Frozen):
     probed_columns: NonNegativeInt | None = None
 
 
+class Profiled(_Frozen):
+    """The profile that is stored with a version, and of what it was made.
+
+    `features` columns of `rows` are counted in it, and `skipped` others are not. It counts what
+    was said of `scored_rows`: rows that a clone of the model was not fitted on (`held_out`),
+    those of training, or those that were given for it (`profile_data`).
+    """
+
+    rows: NonNegativeInt
+    features: NonNegativeInt
+    skipped: NonNegativeInt = 0
+    source: str | None = None
+    scores_from: Literal["held_out", "training", "profile_data"] | None = None
+    scored_rows: NonNegativeInt = 0
+
+
 class Draft(_Frozen):
     """Everything of a manifest that is known before the version has a number.
 
@@ -189,7 +205,8 @@ class Draft(_Frozen):
     when a person allowed that loading the version can run any code. `code` are the modules
     that are stored with it and run when it is loaded, `needs` those that must be importable
     wherever it is. `origin` says where the model came from, when it came from another
-    system's store. `warnings` are what people should know who let the version answer.
+    system's store. `warnings` are what people should know who let the version answer. `profile`
+    says that one is stored with it; models without data and older versions have none.
     """
 
     name: str
@@ -202,13 +219,14 @@ class Draft(_Frozen):
     git_commit: str | None = None
     origin: str | None = None
     parameters: Annotated[dict[str, Any], Json] = {}
-    sample: Sample | None = None
+    sample: StoredSample | None = None
     trusted_types: tuple[str, ...] = ()
     pickle: bool = False
     code: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     compiled: Compiled | None = None
     warnings: tuple[str, ...] = ()
+    profile: Profiled | None = None
 
     @property
     def needs_consent(self) -> bool:

@@ -92,6 +92,11 @@ class Registry:
         """The numbers of a model's versions, in order; empty when there is no such model."""
         return [number for number in self._numbers.folders(name) if self._visible(name, number)]
 
+    def folders(self) -> dict[str, list[int]]:
+        """The numbers of all models that have a folder, whether a version is whole there or not."""
+        names = self._files.names("")
+        return {name: numbers for name in names if (numbers := self._numbers.folders(name))}
+
     def manifest(self, name: str, version: int) -> Manifest:
         """A version's manifest.
 
@@ -242,7 +247,10 @@ class Registry:
         if alias not in known:
             near = _nearest(alias, list(known))
             listed = f"its aliases are {', '.join(known)}" if known else "it has none"
-            msg = f"model {name!r} has no alias {alias!r}; {listed}{near}"
+            msg = (
+                f"model {name!r} has no alias {alias!r}; {listed}{near} (it is set by serve-app "
+                f"models alias {name}@{self.versions(name)[-1]} {alias})"
+            )
             raise NotFound(msg, known=list(known))
         return known[alias]
 

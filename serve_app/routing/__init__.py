@@ -7,9 +7,9 @@ class names. `tests/contract/test_routers.py` runs on every kind.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from serve_app.core.places import standing_at
 from serve_app.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def kind_named(name: str) -> type[Route]:
     if name not in KINDS:
         msg = f"{name!r} is no kind of route that is known here; those are {', '.join(KINDS)}"
         raise ConfigError(msg)
-    module, _, attribute = KINDS[name].partition(":")
-    kind: type[Route] = getattr(import_module(module), attribute)
+    kind: type[Route] = standing_at(KINDS[name])
     return kind
 
 

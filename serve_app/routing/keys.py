@@ -45,9 +45,9 @@ def find(request: Request, name: str) -> str | None:
     """
     if name.startswith(_HEADER):
         return request.headers.get(name.removeprefix(_HEADER).strip().lower()) or None
-    said = _text(request.payload.keys.get(name), name) or _in_headers(request, name)
-    if said is not None:
-        return said
+    value = key_text(request.payload.keys.get(name), name) or _in_headers(request, name)
+    if value is not None:
+        return value
     column = request.payload.columns.get(name)
     return None if column is None else _of_rows(column, name)
 
@@ -62,7 +62,7 @@ def _in_headers(request: Request, name: str) -> str | None:
 
 
 def _of_rows(column: Iterable[Any], name: str) -> str | None:
-    values = {_text(value, name) for value in column}
+    values = {key_text(value, name) for value in column}
     if len(values) > 1:
         msg = (
             f"a request holds one {name!r}, but its rows have {len(values)}; "
@@ -72,7 +72,12 @@ def _of_rows(column: Iterable[Any], name: str) -> str | None:
     return values.pop() if values else None
 
 
-def _text(value: Any, name: str) -> str | None:
+def key_text(value: Any, name: str) -> str | None:
+    """A value as the text of a key, none where it is no key.
+
+    Raises:
+        InvalidInput: it is a list or an object.
+    """
     if isinstance(value, str):
         return str(value) or None
     if value is None or value is MISSING:

@@ -30,24 +30,26 @@ def checked(variants: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], .
             raise ConfigError(
                 f"{name} has the weight {weight}; write 0 or a finite number above it, such as 90"
             )
-    asked = tuple((name, float(weight)) for name, weight in variants if weight > 0)
-    if not asked:
+    members = tuple((name, float(weight)) for name, weight in variants if weight > 0)
+    if not members:
         raise ConfigError(
             "all weights are 0, so nobody would answer; give one variant a weight above 0"
         )
-    return asked
+    return members
 
 
 def reweighted(spec: RouteSpec, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
     """The route of an endpoint with other weights of some of its variants.
 
+    They are by version, or by the reference that the declaration names it by.
+
     Raises:
         NotFound: a version is no variant.
         InvalidInput: a weight is negative or not finite, or nobody would be left to answer.
     """
-    known = [variant.version for variant in spec.variants]
+    known = [variant.declared for variant in spec.variants]
     for version, weight in weights.items():
-        if version not in known:
+        if spec.declared(version) is None:
             msg = f"{version!r} is no variant of {endpoint!r}; it has {', '.join(known)}"
             raise NotFound(msg, known=known)
         if not (math.isfinite(weight) and weight >= 0):

@@ -1,99 +1,252 @@
 """What the admin API does, in a gateway of a Ray cluster."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import asdict
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
-from ray import serve
-
+from serve_app.control.registrations import DELETED
 from serve_app.core.events import Event
 from serve_app.core.ports import EventStore
-from serve_app.gateway.admin.actions import AliasChange, Change
+from serve_app.errors import NotFound, ServeError
+from serve_app.gateway.admin.actions import AliasChange, Change, EndpointOrder, Json
 from serve_app.registry.aliases import AliasMove, Expected
+from serve_app.registry.listed import line, listed, moves
 from serve_app.registry.store import Registry
-from serve_app.serving.control_client import StatusReader, WeightSetter
+from serve_app.serving import overview
+from serve_app.serving.control_client import ControlCaller
+from serve_app.serving.deploying import additions, declaration
+from serve_app.serving.holders import check_unneeded, holders
+from serve_app.serving.monitor_client import APPLICATION as MONITOR
+from serve_app.serving.monitor_client import MonitorCaller
+from serve_app.storage.feedback import FeedbackStore
+
+logger = logging.getLogger("serve_app.gateway")
 
 
 class ClusterActions:
-    """Implements `AdminActions`: control is asked by handle, the registry in a thread."""
+    """Implements `AdminActions`: control and the monitor are asked by handle, all else in threads.
+
+    `standing` gives the endpoints of this gateway, `details` what Serve tells of itself, `clock`
+    the seconds since 1970.
+    """
 
     def __init__(
         self,
         registry: Registry,
-        events: EventStore,
+        stores: tuple[EventStore, FeedbackStore],
         *,
-        status: StatusReader,
-        set_weights: WeightSetter,
+        applications: tuple[ControlCaller, MonitorCaller],
+        standing: Callable[[], Json],
+        details: Callable[[], Json],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
-        self._events = events
-        self._status = status
-        self._set_weights = set_weights
+        self._events, self._feedback = stores
+        self._control, self._monitor = applications
+        self._standing = standing
+        self._details = details
+        self._clock = clock
 
-    async def status(self) -> Mapping[str, Any]:
-        """What is in effect, as control knows it."""
-        return await self._status()
+    async def status(self) -> Json:
+        """What runs and is in effect; what control does not say is told as not in effect."""
+        details, effect = await asyncio.gather(
+            asyncio.to_thread(self._details), self._effect_or_why_not()
+        )
+        status = overview.overview(details, self._standing(), effect)
+        if MONITOR not in details["applications"]:
+            return status
+        return {**status, "failing": [*status["failing"], *await self._failing_in_monitor()]}
 
-    async def applications(self) -> Mapping[str, Any]:
+    async def applications(self) -> Json:
         """The applications of the cluster with their deployments and replicas, as Serve says."""
-        status = await asyncio.to_thread(serve.status)
-        applications: dict[str, Any] = {}
-        for name, application in sorted(status.applications.items()):
-            applications[name] = {
-                "status": application.status.value,
-                "message": application.message,
-                "deployments": {
-                    deployment: {
-                        "status": state.status.value,
-                        "replicas": {str(one.value): n for one, n in state.replica_states.items()},
-                        "message": state.message,
-                    }
-                    for deployment, state in sorted(application.deployments.items())
-                },
-            }
-        return {"applications": applications}
+        details = await asyncio.to_thread(self._details)
+        return {"applications": overview.applications(details)}
+
+    async def scaling(self) -> Json:
+        """What the autoscaler decided, as control reads it."""
+        return overview.scaling(await self._control.in_effect())
+
+    async def endpoints(self) -> Json:
+        """The endpoints as this gateway answers them."""
+        return self._standing()
+
+    async def endpoint(self, name: str) -> Json:
+        """One endpoint as this gateway answers it.
+
+        Raises:
+            NotFound: there is none; names those that there are.
+        """
+        endpoint: Json = self._known(name)[name]
+        return endpoint
+
+    async def change_endpoint(self, order: EndpointOrder) -> Json:
+        """Begin a change in control; what is wrong at first sight is refused here.
+
+        Raises:
+            InvalidInput: no endpoint can have this name, or a version is named wrongly.
+            NotFound: a version is not registered, or there is no endpoint to remove.
+            Conflict: there is an endpoint of this name, and it may not be replaced.
+        """
+        additions.check_name(order.endpoint)
+        declared = await asyncio.to_thread(self._declared)
+        if order.wanted is None:
+            if order.endpoint not in declared:
+                raise _no_endpoint(order.endpoint, declared)
+        elif order.endpoint in declared and not order.wanted.replace:
+            raise additions.taken(order.endpoint)
+        else:
+            wanted = await asyncio.to_thread(additions.resolved, self._registry, order.wanted)
+            order = replace(order, wanted=wanted)
+        return await self._control.change_endpoint(order)
+
+    async def changes(self) -> list[Json]:
+        """The changes that control remembers."""
+        return await self._control.endpoint_changes()
+
+    async def change(self, identity: str) -> Json:
+        """How far a change is, as control says."""
+        return await self._control.endpoint_change(identity)
 
     async def set_weights(
         self, endpoint: str, weights: Mapping[str, float], change: Change
-    ) -> Mapping[str, Any]:
+    ) -> Json:
         """Change weights, and say what stands then and which gateways do not know yet."""
-        return await self._set_weights(endpoint, dict(weights), change)
+        return await self._control.set_weights(endpoint, dict(weights), change)
 
-    async def models(self) -> list[Mapping[str, Any]]:
+    async def models(self) -> list[Json]:
         """All models of the registry with their versions and aliases."""
-        return await asyncio.to_thread(self._models)
+        lines: list[Json] = [*await asyncio.to_thread(listed, self._registry)]
+        return lines
 
-    async def version(self, model: str, number: int) -> Mapping[str, Any]:
+    async def model(self, name: str) -> Json:
+        """One model with its versions and aliases."""
+        return await asyncio.to_thread(line, self._registry, name)
+
+    async def version(self, model: str, version: str) -> Json:
         """The manifest of a version."""
-        manifest = await asyncio.to_thread(self._registry.manifest, model, number)
-        body: dict[str, Any] = manifest.model_dump(mode="json")
-        return body
+        return await asyncio.to_thread(self._version, f"{model}@{version}")
 
-    async def aliases(self, model: str) -> list[Mapping[str, Any]]:
+    async def aliases(self, model: str) -> list[Json]:
         """Every move of every alias of a model."""
-        histories = await asyncio.to_thread(self._registry.alias_histories, model)
-        return [
-            {"alias": alias, **asdict(move)} for alias, moves in histories.items() for move in moves
-        ]
+        made: list[Json] = await asyncio.to_thread(lambda: [*moves(self._registry, model)])
+        return made
 
-    async def move_alias(
-        self, model: str, alias: str, move: AliasChange, change: Change
-    ) -> Mapping[str, Any]:
+    async def move_alias(self, model: str, alias: str, move: AliasChange, change: Change) -> Json:
         """Let an alias name another version, or none. Control notices, and keeps an event."""
         moved = await asyncio.to_thread(self._move, model, alias, move, change)
+        await self._control.look_at_aliases()
         return {"model": model, "alias": alias, **asdict(moved)}
+
+    async def delete(self, model: str, version: str | None, change: Change) -> list[str]:
+        """Delete a version, or all of a model.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: an alias or something deployed needs it; says what.
+        """
+        return await asyncio.to_thread(self._delete, model, version, change)
 
     async def events(self, limit: int, kind: str | None, subject: str | None) -> list[Event]:
         """What was changed, the newest first."""
         return await asyncio.to_thread(self._events.newest, limit, kind=kind, subject=subject)
 
-    def _models(self) -> list[Mapping[str, Any]]:
-        store = self._registry
-        return [
-            {"name": name, "versions": store.versions(name), "aliases": store.aliases(name)}
-            for name in store.models()
+    async def watched(self, kind: str, endpoint: str | None, within_s: int) -> list[Json]:
+        """What the monitor's watch of a kind knows, of one endpoint or all."""
+        self._known(endpoint)
+        return await self._monitor.report(kind, endpoint, within_s)
+
+    async def alerts(self) -> Json:
+        """What is wrong now, and what receivers of alerts were sent, as the monitor says."""
+        return await self._monitor.alerts()
+
+    async def test_alerts(self, receiver: str | None) -> list[Json]:
+        """Let the monitor send a test message to a receiver of alerts, or to all."""
+        return await self._monitor.test_alerts(receiver)
+
+    async def findings(self, endpoint: str | None) -> list[Json]:
+        """What the monitor's watches say is wrong now, of one endpoint or all."""
+        self._known(endpoint)
+        findings = await self._monitor.findings()
+        return [one for one in findings if endpoint in {None, one["endpoint"]}]
+
+    async def report(self, endpoint: str | None, within_s: int) -> Json:
+        """All that the monitor saw in the last so many seconds, as one document."""
+        self._known(endpoint)
+        return await self._monitor.document(endpoint, within_s)
+
+    async def feedback(self, endpoint: str | None) -> list[Json]:
+        """How much feedback there is, by endpoint and variants."""
+        received = await asyncio.to_thread(self._feedback.received, endpoint)
+        return [asdict(one) for one in received]
+
+    async def feedback_records(self, endpoint: str | None, after: int, limit: int) -> list[Json]:
+        """Feedback that follows a number, the oldest first."""
+        records: list[Json] = [
+            *await asyncio.to_thread(self._feedback.page, endpoint, after=after, limit=limit)
         ]
+        return records
+
+    async def _failing_in_monitor(self) -> list[str]:
+        try:
+            return await self._monitor.failing()
+        except ServeError as error:
+            return [error.message]
+
+    async def _effect_or_why_not(self) -> Json | str:
+        try:
+            return await self._control.in_effect()
+        except ServeError as error:
+            return error.message
+
+    def _known(self, endpoint: str | None) -> dict[str, Json]:
+        """The endpoints as this gateway answers them, among which one is to be.
+
+        Raises:
+            NotFound: it is not there; names those that are.
+        """
+        endpoints = {one["name"]: one for one in self._standing()["endpoints"]}
+        if endpoint is not None and endpoint not in endpoints:
+            raise _no_endpoint(endpoint, endpoints)
+        return endpoints
+
+    def _declared(self) -> set[str]:
+        """The endpoints that Serve was given last: control may not serve all of them yet."""
+        return set(declaration.endpoints(declaration.from_serve(self._details())))
+
+    def _version(self, reference: str) -> Json:
+        manifest = self._registry.manifest(*self._registry.resolve(reference))
+        body: Json = manifest.model_dump(mode="json")
+        return body
+
+    def _delete(self, model: str, version: str | None, change: Change) -> list[str]:
+        store = self._registry
+        if version is None:
+            numbers = line(store, model)["versions"]
+        else:
+            numbers = [store.resolve(f"{model}@{version}")[1]]
+        references = [f"{model}@{number}" for number in numbers]
+        configs = [
+            {"name": name, **(body.get("deployed_app_config") or {})}
+            for name, body in self._details()["applications"].items()
+        ]
+        check_unneeded(references, holders(configs, self._standing()["endpoints"]))
+        if version is None:
+            references = [f"{model}@{number}" for number in store.delete_model(model)]
+        else:
+            store.delete(model, numbers[0])
+        for reference in references:
+            self._remember(Event(self._clock(), change.who, DELETED, reference, change.why))
+        return references
+
+    def _remember(self, event: Event) -> None:
+        """Keep an event; where that fails, the log has it, and what was done stands."""
+        try:
+            self._events.append_once(event)
+        except ServeError as error:
+            logger.error("an event cannot be kept", exc_info=error, extra={"event": str(event)})
 
     def _move(self, model: str, alias: str, move: AliasChange, change: Change) -> AliasMove:
         expected = Expected(move.expected) if move.is_expected else None
@@ -107,3 +260,8 @@ class ClusterActions:
                 model, alias, move.version, by=by, reason=reason, expected=expected
             )
         return moved
+
+
+def _no_endpoint(name: str, known: Mapping[str, Any] | set[str]) -> NotFound:
+    listed = ", ".join(sorted(known)) or "none"
+    return NotFound(f"there is no endpoint {name[:80]!r}; endpoints: {listed}", known=sorted(known))

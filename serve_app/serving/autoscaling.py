@@ -16,7 +16,7 @@ from ray.serve.config import AutoscalingContext
 from ray.util import metrics
 
 from serve_app.config import ScalingSettings
-from serve_app.core.scaling import Observed, Outgrown, Targets, Wanted, at_least, wanted
+from serve_app.core.scaling import Observed, Outgrown, Targets, WantedReplicas, at_least, wanted
 from serve_app.errors import ConfigError
 from serve_app.monitoring.catalogue import WANTED_REPLICAS
 from serve_app.serving import scaling_records
@@ -40,12 +40,12 @@ def scaling_settings(user_config: Any) -> ScalingSettings:
     try:
         return ScalingSettings.model_validate(user_config or {})
     except pydantic.ValidationError as error:
-        said = "; ".join(
+        problems = "; ".join(
             f"{'.'.join(map(str, one['loc'])) or 'user_config'}: "
             f"{one['msg'].removeprefix('Value error, ')}"
             for one in error.errors()
         )
-        raise ConfigError(f"user_config: {said}") from None
+        raise ConfigError(f"user_config: {problems}") from None
 
 
 class ByLoad:
@@ -63,7 +63,7 @@ class ByLoad:
         self._changed_s = 0.0
         self._target: int | None = None
         self._bounds: tuple[int, int] | None = None
-        self._wanted = Wanted(0, "nothing was measured yet")
+        self._wanted = WantedReplicas(0, "nothing was measured yet")
         self._declared: Any = None
         self._settings = ScalingSettings()
         self._schedule = self._settings.times()
@@ -135,7 +135,7 @@ class ByLoad:
     def _tell(self, context: AutoscalingContext, observed: Observed | None, now: float) -> None:
         tags = {"application": context.app_name or "", "deployment": context.deployment_name}
         self._gauge.set(self._wanted.replicas, tags)
-        said = {
+        record = {
             "at_s": now,
             "replicas": context.current_num_replicas,
             "target": context.target_num_replicas,
@@ -146,7 +146,7 @@ class ByLoad:
             "ongoing_requests": None if observed is None else round(observed.ongoing_requests, 2),
         }
         key = scaling_records.key_of(context.app_name or "", context.deployment_name)
-        self._record.tell(key, said, now)
+        self._record.tell(key, record, now)
 
 
 class _Record:
@@ -154,8 +154,8 @@ class _Record:
 
     def __init__(self) -> None:
         self._changes: deque[dict[str, Any]] = deque(maxlen=CHANGES)
-        self._told: tuple[Any, ...] = ()
-        self._told_s = 0.0
+        self._news: tuple[Any, ...] = ()
+        self._news_s = 0.0
         self._former_read = False
         self._writing: threading.Thread | None = None
 
@@ -163,20 +163,20 @@ class _Record:
         """Remember that the number of replicas was changed."""
         self._changes.append({"at_s": at_s, "from": before, "to": after, "why": why})
 
-    def tell(self, key: str, said: Mapping[str, Any], now: float) -> None:
+    def tell(self, key: str, record: Mapping[str, Any], now: float) -> None:
         """Write the record where something of it is new, or some time has passed."""
-        news = (said["replicas"], said["target"], said["wanted"], len(self._changes))
-        if news == self._told and now - self._told_s < TELL_S:
+        news = (record["replicas"], record["target"], record["wanted"], len(self._changes))
+        if news == self._news and now - self._news_s < TELL_S:
             return
         if self._writing is not None and self._writing.is_alive():
             return
-        self._told, self._told_s = news, now
+        self._news, self._news_s = news, now
         self._writing = threading.Thread(
-            target=self._write, args=(key, dict(said)), name="scaling-record", daemon=True
+            target=self._write, args=(key, dict(record)), name="scaling-record", daemon=True
         )
         self._writing.start()
 
-    def _write(self, key: str, said: dict[str, Any]) -> None:
+    def _write(self, key: str, record: dict[str, Any]) -> None:
         try:
             if not self._former_read:
                 # Every deploy makes a new policy; what changed before it is still of interest.
@@ -185,7 +185,7 @@ class _Record:
                 self._changes.clear()
                 self._changes.extend([*former, *own])
                 self._former_read = True
-            scaling_records.write(key, {**said, "changes": list(self._changes)})
+            scaling_records.write(key, {**record, "changes": list(self._changes)})
         except Exception as error:  # noqa: BLE001 - scaling goes on without its record
             logger.warning("the record of %s's scaling cannot be written: %s", key, error)
 
@@ -215,21 +215,21 @@ def _read(declared: Any) -> ScalingSettings:
 
 def _observed(context: AutoscalingContext, since_s: float) -> Observed | None:
     """What replicas told since some time; none while none has told anything since then."""
-    told = context.raw_metrics or {}
+    reported = context.raw_metrics or {}
     replicas = context.current_num_replicas
-    if "busy" not in told:
+    if "busy" not in reported:
         return Observed(replicas, context.total_num_requests)
-    busy = _each(told["busy"], since_s)
+    busy = _each(reported["busy"], since_s)
     if not busy and replicas > 0:
         return None
-    waiting = _each(told.get("waiting_requests", {}), since_s)
-    wait_ms = _weighted(told, "wait_ms", since_s)
+    waiting = _each(reported.get("waiting_requests", {}), since_s)
+    wait_ms = _weighted(reported, "wait_ms", since_s)
     return Observed(
         replicas,
         context.total_num_requests + _mean(waiting),
         _mean(busy),
         wait_ms,
-        _weighted(told, "call_ms", since_s),
+        _weighted(reported, "call_ms", since_s),
     )
 
 
@@ -241,15 +241,15 @@ def _each(series: Mapping[Any, Any], since_s: float) -> list[float]:
     return [_mean(values) for values in samples if values]
 
 
-def _weighted(told: Mapping[str, Any], name: str, since_s: float) -> float:
+def _weighted(reported: Mapping[str, Any], name: str, since_s: float) -> float:
     """The mean of what was measured per call, over all calls of all replicas."""
     total = weight = 0.0
     calls = {
         (replica, sample.timestamp): sample.value
-        for replica, series in told.get("calls", {}).items()
+        for replica, series in reported.get("calls", {}).items()
         for sample in series
     }
-    for replica, series in told.get(name, {}).items():
+    for replica, series in reported.get(name, {}).items():
         for sample in series:
             if sample.timestamp >= since_s:
                 # Where no call ended, somebody may wait all the same: for one that is long.

@@ -5,33 +5,37 @@ import functools
 import logging
 import time
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
-import ray
 from ray import serve
 
 from serve_app.config import ControlArgs
 from serve_app.control import changes
 from serve_app.control.declare import Declaration, read
 from serve_app.control.gateways import Acknowledged, Gateways
+from serve_app.control.registrations import Registrations
 from serve_app.control.snapshots import Snapshots
-from serve_app.core.events import Event
-from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.reference import split_version
 from serve_app.core.supervisor import Supervisor
 from serve_app.engine.load import load
 from serve_app.errors import ServeError
-from serve_app.gateway.admin.actions import Change
+from serve_app.gateway.admin.actions import Change, EndpointOrder
 from serve_app.monitoring import samples
-from serve_app.registry.aliases import AliasMove
 from serve_app.registry.store import Registry
 from serve_app.serving import logs, scaling_records
+from serve_app.serving.alias_applications import AliasApplications
+from serve_app.serving.alias_follower import AliasFollower
 from serve_app.serving.control_client import DEPLOYMENT
+from serve_app.serving.deploying.inside import inside
+from serve_app.serving.endpoint_changes import EndpointChanges
+from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import words_for_outside
-from serve_app.serving.metrics import PERIOD_S, MetricsExporter
+from serve_app.serving.metrics import PERIOD_S
+from serve_app.serving.startup import explained
+from serve_app.serving.telemetry import telemetry_of
 from serve_app.storage.events import EventLog
-from serve_app.storage.feedback import FeedbackStore
 from serve_app.storage.snapshots import SnapshotStore
 
 PROBE_PAUSE_S = 0.25
@@ -46,6 +50,7 @@ TAKEN_WITHIN_S = 3.0
 TAKEN_PAUSE_S = 0.02
 _TAKE = "keep the declaration"
 _PROBE = "wait for "
+_HOLD = "let versions be held by "
 logger = logging.getLogger("serve_app.control")
 
 
@@ -55,18 +60,28 @@ class Control:
 
     def __init__(self, args: ControlArgs) -> None:
         logs.configure("control", args.log_level)
+        replica = serve.get_replica_context().replica_id.unique_id
+        with explained(logger):
+            self._telemetry = telemetry_of(args.telemetry, "control", replica)
         self._registry = Registry(args.registry)
         self._snapshots = Snapshots(SnapshotStore(args.state))
-        self._feedback = FeedbackStore(args.state)
+        self._follower = AliasFollower(self._registry, self._snapshots, clock=time.monotonic)
+        self._announced = self._snapshots.current
         self._events = EventLog(args.state)
+        self._history = EventKeeping(self._events.append)
+        self._registrations = Registrations(
+            self._registry, args.registry, self._events, clock=time.time
+        )
+        self._endpoint_changes = EndpointChanges(self._events, cluster=inside, clock=time.time)
         self._models = HandleModels(clock=time.monotonic)
+        self._applications = AliasApplications(self._snapshots, self._models.wait_until_ready)
         self._gateways = Gateways(clock=time.monotonic, forget_after_s=2 * WATCH_S)
         self._reasons: dict[str, str] = {}
         self._looked: tuple[float, dict[str, str]] | None = None
         self._changed = asyncio.Condition()
         self._declared: dict[str, Any] = {}
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
-        self._exporter = MetricsExporter()
+        self._exporter = self._telemetry.exporter()
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take the declared endpoints. Serve calls this at start and when they change.
@@ -75,7 +90,7 @@ class Control:
         shown as refused, and what was declared before goes on.
         """
         self._declared = user_config
-        declaration = await asyncio.to_thread(read, user_config, self._registry.manifest)
+        declaration = await self._read()
         self._tasks.stop(_TAKE)
         try:
             await self._take(declaration)
@@ -83,7 +98,9 @@ class Control:
             logger.error("the declaration cannot be kept yet", exc_info=error)
             self._tasks.start(_TAKE, functools.partial(self._take, declaration))
         self._tasks.start("follow the aliases", self._follow_aliases)
+        self._tasks.start("note what is registered", self._note_registrations)
         self._tasks.start("count failures", self._tell_metrics)
+        self._telemetry.start(self._tasks)
 
     async def _take(self, declaration: Declaration) -> None:
         """Let a declaration stand, or remember why it cannot.
@@ -95,13 +112,18 @@ class Control:
         self._snapshots.take(declaration)
         refusal = self._snapshots.refusal
         if refusal is not None:
-            await self._remember(
+            await self._history.keep(
                 changes.refused(time.time(), refusal.declaration, refusal.problems)
             )
         else:
-            await self._remember(changes.declared(time.time(), before, self._snapshots.current))
-        await self._read_aliases()
-        await self._announce()
+            self._follower.accept(self._declared)
+            await self._history.keep(changes.declared(time.time(), before, self._snapshots.current))
+        await self._look()
+
+    async def _read(self) -> Declaration:
+        """What is declared, described by what the registry holds and its aliases name now."""
+        registry = self._registry
+        return await asyncio.to_thread(read, self._declared, registry.manifest, registry.resolve)
 
     async def watch(
         self, seen: int, timeout_s: float, acknowledged: Acknowledged | None = None
@@ -112,6 +134,7 @@ class Control:
         """
         if acknowledged is not None:
             self._gateways.hear(acknowledged)
+        self._snapshots.outnumber(seen)
         async with self._changed:
             try:
                 await asyncio.wait_for(
@@ -137,24 +160,14 @@ class Control:
             "refused": None if refusal is None else refusal.to_json(),
             "snapshot": snapshot.version,
             "waiting": {name: list(versions) for name, versions in snapshot.waiting.items()},
+            "held": dict(self._snapshots.held),
+            "follows": {name: one.follows() for name, one in snapshot.endpoints.items()},
             "reasons": dict(self._reasons),
             "failing": self._tasks.problems(),
-            "gateways": {name: said.to_json() for name, said in self._gateways.known().items()},
+            "gateways": {name: one.to_json() for name, one in self._gateways.known().items()},
             "other": await self._other_lately(),
-            **await self._scaling(),
+            **await asyncio.to_thread(scaling_records.standing),
         }
-
-    async def _scaling(self) -> dict[str, Any]:
-        """What the autoscaler decided of each deployment, and the CPUs that are there for it."""
-        try:
-            return {
-                "scaling": await asyncio.to_thread(scaling_records.read_all),
-                "cpus_free": (await asyncio.to_thread(ray.available_resources)).get("CPU", 0.0),
-                "cpus": (await asyncio.to_thread(ray.cluster_resources)).get("CPU", 0.0),
-            }
-        except Exception as error:  # noqa: BLE001 - Ray's stores; the rest is known all the same
-            logger.warning("scaling cannot be read", extra={"why": type(error).__name__})
-            return {"scaling": {}, "cpus_free": None, "cpus": None}
 
     async def _other_lately(self) -> dict[str, str]:
         now = time.monotonic()
@@ -168,17 +181,17 @@ class Control:
         for gateway in self._gateways.known().values():
             for version, digest in gateway.loaded.items():
                 held.setdefault(version, []).append(digest)
-        found: dict[str, str] = {}
+        strangers_of: dict[str, str] = {}
         for version, digests in held.items():
             try:
                 manifest = await asyncio.to_thread(self._registry.manifest, *split_version(version))
             except ServeError as error:
-                found[version] = words_for_outside(error)
+                strangers_of[version] = words_for_outside(error)
                 continue
             strangers = sum(digest != manifest.digest for digest in digests)
             if strangers:
-                found[version] = f"{strangers} of {len(digests)} hold another content"
-        return found
+                strangers_of[version] = f"{strangers} of {len(digests)} hold another content"
+        return strangers_of
 
     async def set_weights(
         self, endpoint: str, weights: Mapping[str, float], change: Change
@@ -195,11 +208,11 @@ class Control:
         """
         before = self._snapshots.current.endpoints.get(endpoint)
         self._snapshots.set_weights(endpoint, weights)
-        await self._announce()
         snapshot = self._snapshots.current
+        await self._announce()
         after = snapshot.endpoints.get(endpoint)
         if before is not None and after is not None:
-            await self._remember(
+            await self._history.keep(
                 changes.weights_set(time.time(), change.who, change.why, before, after)
             )
         return {
@@ -209,6 +222,24 @@ class Control:
             "waiting": list(snapshot.waiting.get(endpoint, ())),
             "behind": await self._behind(snapshot.version),
         }
+
+    async def change_endpoint(self, order: EndpointOrder) -> dict[str, Any]:
+        """Begin to add, replace or remove an endpoint, and tell of the change under way."""
+        snapshot = self._snapshots.current
+        exists = order.endpoint in {*snapshot.endpoints, *snapshot.waiting}
+        return self._endpoint_changes.begin(order, exists=exists)
+
+    async def endpoint_changes(self) -> list[dict[str, Any]]:
+        """The changes that are under way and the last that ended, the newest first."""
+        return self._endpoint_changes.newest()
+
+    async def endpoint_change(self, identity: str) -> dict[str, Any]:
+        """How far a change is.
+
+        Raises:
+            NotFound: nobody remembers it.
+        """
+        return self._endpoint_changes.known(identity)
 
     async def _behind(self, version: int) -> list[str]:
         """The gateways that do not answer under a snapshot yet, once all do or time is up."""
@@ -220,61 +251,45 @@ class Control:
                 return behind
             await asyncio.sleep(TAKEN_PAUSE_S)
 
-    async def _remember(self, *events: Event | None) -> None:
-        """Keep events; where that fails, the log has them, and what was done stands."""
-        for event in events:
-            if event is None:
-                continue
-            try:
-                await asyncio.to_thread(self._events.append, event)
-            except ServeError as error:
-                logger.error("an event cannot be kept", exc_info=error, extra={"event": str(event)})
-
-    async def keep_feedback(self, feedback: Feedback) -> Outcome:
-        """Keep what somebody says of a prediction.
-
-        Raises:
-            RegistryFailed: it cannot be written.
-        """
-        return await asyncio.to_thread(self._feedback.record, feedback, time.time())
-
     async def _follow_aliases(self) -> None:
         """Let labels in paths follow the aliases of the registry, for ever."""
         while True:
             await asyncio.sleep(ALIASES_PAUSE_S)
             if self._snapshots.refused:
-                # What it lacked may have been registered since, and Serve does not say it again.
-                declaration = await asyncio.to_thread(read, self._declared, self._registry.manifest)
-                if not declaration.problems:
+                # What it lacked may be registered now; Serve says again only what is newer.
+                declared, declaration = self._declared, await self._read()
+                if declared is self._declared and not declaration.problems:
                     await self._take(declaration)
-            await self._read_aliases()
-            await self._announce()
+            await self._look()
 
-    async def _read_aliases(self) -> None:
-        models = sorted(self._snapshots.models())
-        try:
-            found = await asyncio.to_thread(lambda: {m: self._registry.aliases(m) for m in models})
-        except ServeError as error:
-            logger.warning("the aliases cannot be read", extra={"why": error.message})
-            return
-        before = self._snapshots.current.aliases
-        self._snapshots.set_aliases(found)
-        if before != found:
-            moves = await asyncio.to_thread(self._last_moves, models)
-            await self._remember(*changes.aliases_moved(time.time(), before, found, moves))
+    async def look_at_aliases(self) -> None:
+        """Follow aliases at once: whoever moves one through a gateway calls this.
 
-    def _last_moves(self, models: list[str]) -> dict[tuple[str, str], AliasMove]:
-        """The last move of each alias of some models."""
-        return {
-            (model, alias): history[-1]
-            for model in models
-            for alias, history in self._registry.alias_histories(model).items()
-            if history
-        }
+        Raises:
+            RegistryFailed: what they name cannot be kept yet.
+        """
+        await self._look()
+
+    async def _look(self) -> None:
+        """Follow what aliases name now, and tell the applications of aliases what to hold."""
+        await self._history.keep(*await self._follower.look())
+        await self._announce()
+        for name in self._applications.in_use():
+            self._tasks.start(f"{_HOLD}{name}", functools.partial(self._applications.hold, name))
+
+    async def _note_registrations(self) -> None:
+        """Keep events of versions that come and go, for ever."""
+        while True:
+            await asyncio.to_thread(self._registrations.look)
+            await asyncio.sleep(self._registrations.pause_s)
 
     async def _announce(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+        current = self._snapshots.current
+        self._models.locate(current.placed())
+        before, self._announced = self._announced, current
+        await self._history.keep(*changes.followed(time.time(), before, current))
         awaited = self._snapshots.awaited()
         for version in awaited:
             self._tasks.start(_probe_of(version), functools.partial(self._probe, version))
@@ -289,7 +304,8 @@ class Control:
             # Gateways do this next: what cannot be loaded must not get that far.
             await asyncio.to_thread(load, self._registry, *split_version(version))
         if version in self._snapshots.needed_by_handle():
-            await self._models.wait_until_ready(version)
+            await self._follower.see_applications()
+            await self._applications.wait_until_held(version)
 
     async def _probe(self, version: str) -> None:
         """Wait until a version answers, then let the endpoints stand that waited for it."""
@@ -307,12 +323,17 @@ class Control:
     async def _tell_metrics(self) -> None:
         """Tell once a period how often background work failed, until cancelled."""
         while True:
-            self._exporter.export(samples.of_tasks("control", self._tasks.statuses()))
+            statuses = self._tasks.statuses()
+            own = samples.of_process("control", statuses, time.time())
+            self._exporter.export(chain(own, self._telemetry.samples()))
             await asyncio.sleep(PERIOD_S)
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""
+        self._endpoint_changes.close()
         await self._tasks.close()
+        await self._history.close()
+        await self._telemetry.close()
 
 
 def _probe_of(version: str) -> str:

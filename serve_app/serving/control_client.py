@@ -1,20 +1,18 @@
 """Calls of control's methods, from gateways."""
 
-import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from serve_app.core.feedback import Feedback, Outcome
-from serve_app.errors import NotReady, RegistryFailed
-from serve_app.gateway.admin.actions import Change
-from serve_app.serving.handles import translate
+from serve_app.errors import ServeError
+from serve_app.gateway.admin.actions import Change, EndpointOrder
+from serve_app.serving.calls import answer_of
 
 APPLICATION = "control"
 DEPLOYMENT = "Control"
-FEEDBACK_TIMEOUT_S = 5.0
 STATUS_TIMEOUT_S = 10.0
 logger = logging.getLogger("serve_app.gateway")
 
@@ -22,31 +20,6 @@ logger = logging.getLogger("serve_app.gateway")
 def control_handle() -> DeploymentHandle[Any]:
     """The handle of control, whether it runs already or not."""
     return serve.get_deployment_handle(DEPLOYMENT, APPLICATION, _check_exists=False)
-
-
-class FeedbackSender:
-    """Hands feedback to control, which keeps it; `handle` is that of its method."""
-
-    def __init__(
-        self, handle: DeploymentHandle[Any], *, timeout_s: float = FEEDBACK_TIMEOUT_S
-    ) -> None:
-        self._handle = handle
-        self._timeout_s = timeout_s
-
-    async def __call__(self, feedback: Feedback) -> Outcome:
-        """Return once it is kept.
-
-        Raises:
-            NotReady: control is not there, or cannot write; it may be sent again.
-        """
-        silence = "control, which keeps feedback, does not answer; send it again"
-        try:
-            outcome: Outcome = await _ask(self._handle, self._timeout_s, silence, feedback)
-        except RegistryFailed as error:
-            # What the store says names files of this machine.
-            logger.error("feedback cannot be kept", exc_info=error)
-            raise NotReady("the feedback cannot be kept now; send it again") from error
-        return outcome
 
 
 class StatusReader:
@@ -64,13 +37,18 @@ class StatusReader:
         Raises:
             NotReady: control does not answer.
         """
-        silence = "control does not answer yet"
-        status: dict[str, Any] = await _ask(self._handle, self._timeout_s, silence)
+        status: dict[str, Any] = await answer_of(
+            self._handle,
+            timeout_s=self._timeout_s, who="control", silence="control does not answer yet",
+        )  # fmt: skip
         return status
 
 
-class WeightSetter:
-    """Changes weights through control; `handle` is that of its method."""
+class ControlCaller:
+    """Asks control what it knows and lets it change things; `handle` is that of its deployment.
+
+    Every method raises ServeError where control refused, in its own words, or does not answer.
+    """
 
     def __init__(
         self, handle: DeploymentHandle[Any], *, timeout_s: float = STATUS_TIMEOUT_S
@@ -78,36 +56,43 @@ class WeightSetter:
         self._handle = handle
         self._timeout_s = timeout_s
 
-    async def __call__(
+    async def in_effect(self) -> dict[str, Any]:
+        """What is in effect, as `Control.in_effect` says it."""
+        effect: dict[str, Any] = await self._call("in_effect")
+        return effect
+
+    async def set_weights(
         self, endpoint: str, weights: dict[str, float], change: Change
     ) -> dict[str, Any]:
-        """What stands then, as `Control.set_weights` says it.
-
-        Raises:
-            ServeError: control refused, in its own words, or does not answer.
-        """
-        silence = "control does not answer; see serve-app status"
-        outcome: dict[str, Any] = await _ask(
-            self._handle, self._timeout_s, silence, endpoint, weights, change
-        )
+        """What stands then, as `Control.set_weights` says it."""
+        outcome: dict[str, Any] = await self._call("set_weights", endpoint, weights, change)
         return outcome
 
+    async def change_endpoint(self, order: EndpointOrder) -> dict[str, Any]:
+        """The change that is under way then."""
+        change: dict[str, Any] = await self._call("change_endpoint", order)
+        return change
 
-async def _ask(
-    handle: DeploymentHandle[Any], timeout_s: float, silence: str, *arguments: Any
-) -> Any:
-    """The answer to a call, which is cancelled where it takes longer; `silence` says so then.
+    async def endpoint_changes(self) -> list[Mapping[str, Any]]:
+        """The changes of endpoints that control remembers, the newest first."""
+        known: list[Mapping[str, Any]] = await self._call("endpoint_changes")
+        return known
 
-    Raises:
-        ServeError: control refused, in its own words, or does not answer.
-    """
-    response = handle.remote(*arguments)
-    try:
-        # Serve waits for a replica for as long as it takes.
-        async with asyncio.timeout(timeout_s):
-            return await response
-    except TimeoutError:
-        response.cancel()  # type: ignore[no-untyped-call]
-        raise NotReady(silence) from None
-    except Exception as error:
-        raise translate(error, "control") from error
+    async def endpoint_change(self, identity: str) -> dict[str, Any]:
+        """How far a change is."""
+        change: dict[str, Any] = await self._call("endpoint_change", identity)
+        return change
+
+    async def look_at_aliases(self) -> None:
+        """Let moved aliases be followed at once; whoever does not hear it looks by itself soon."""
+        try:
+            await self._call("look_at_aliases")
+        except ServeError as error:
+            logger.info("control did not look at aliases", extra={"why": error.message})
+
+    async def _call(self, method: str, *arguments: Any) -> Any:
+        handle = self._handle.options(method_name=method)
+        silence = "control does not answer; see serve-app status"
+        return await answer_of(
+            handle, *arguments, timeout_s=self._timeout_s, who="control", silence=silence
+        )

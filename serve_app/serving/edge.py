@@ -8,7 +8,7 @@ from serve_app.gateway.cors import open_to
 from serve_app.gateway.middleware import Edge
 
 
-class _Pages:
+class _OpenTo:
     """Which pages of other origins may ask at the HTTP server of this process."""
 
     cors: CorsSettings | None = None
@@ -20,14 +20,14 @@ def middlewares() -> list[Middleware]:
     A replica's server starts once its application is built. What Serve itself answers, such as
     that a replica is full, is behind this, so that browsers hand that over too.
     """
-    cors = _Pages.cors
+    cors = _OpenTo.cors
     shared = [] if cors is None else [Middleware(open_to, settings=cors)]
     return [*shared, Middleware(Edge)]
 
 
 def open_edge_to(cors: CorsSettings | None) -> None:
     """Let pages of other origins ask at the server that this process starts from now on."""
-    _Pages.cors = cors
+    _OpenTo.cors = cors
 
 
 def plain_messages() -> None:

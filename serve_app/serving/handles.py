@@ -1,7 +1,7 @@
 """Versions in their own Serve applications, reached by handle."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import ray.exceptions
@@ -10,9 +10,9 @@ from ray.serve import exceptions as serve_errors
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.core.columns import Columns
-from serve_app.core.messages import Prediction
-from serve_app.core.ports import Clock
+from serve_app.core.ports import Clock, Task
 from serve_app.core.reference import application_name
+from serve_app.core.waiting import T
 from serve_app.core.workload import Waiting
 from serve_app.errors import (
     DeadlineExceeded,
@@ -72,119 +72,56 @@ def translate(error: BaseException, version: str) -> ServeError:
     if isinstance(inner, serve_errors.BackPressureError):
         msg = f"{version} has more waiting than it takes; try again later"
         return Overloaded(msg, retry_after_s=inner.retry_after_s or 1.0)
-    for foreign, kind, said in _TRANSLATIONS:
+    for foreign, kind, words in _TRANSLATIONS:
         if isinstance(inner, foreign):
-            return kind(f"{version} {said}")
+            return kind(f"{version} {words}")
     return ModelFailed(f"{version} failed")
 
 
 class HandleModels:
     """Implements the `Models` port with Serve handles, bound once per version."""
 
+    _method = "ask"
+    """What is called of a replica to compute."""
+
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._handles: dict[tuple[str, str], DeploymentHandle[Any]] = {}
         self._heard_by: dict[str, int] = {}
+        self._placed: dict[str, str] = {}
 
-    async def predict(self, version: str, columns: Columns, deadline: float) -> Prediction:
-        """Predict in one of the version's replicas.
+    def locate(self, placed: Mapping[str, str]) -> None:
+        """Take in which applications versions are, where it is not one of their own name.
+
+        What was said before holds for versions of which this says nothing: requests on their way
+        may still ask for those.
+        """
+        self._placed = {**self._placed, **placed}
+
+    async def ask(self, version: str, task: Task[T], columns: Columns, deadline: float) -> T:
+        """Compute in one of the version's replicas.
 
         Raises:
             NotReady: no replica is there.
             Overloaded: the replicas and their queues are full.
             DeadlineExceeded: the deadline passed; the call is cancelled.
-            ModelFailed: the model refused the rows.
+            ServeError: whatever the model raised.
         """
-        answer: Prediction = await self._call(version, "predict", columns, deadline)
-        return answer
-
-    async def predict_with_scores(
-        self, version: str, columns: Columns, deadline: float
-    ) -> Prediction:
-        """Predict in one of the version's replicas, with raw scores; raises as `predict` does.
-
-        Raises:
-            InvalidInput: the model has none.
-        """
-        answer: Prediction = await self._call(version, "predict_with_scores", columns, deadline)
-        return answer
-
-    async def transform(self, version: str, columns: Columns, deadline: float) -> Columns:
-        """Transform in one of the version's replicas; raises as `predict` does."""
-        answer: Columns = await self._call(version, "transform", columns, deadline)
-        return answer
-
-    async def wait_until_ready(self, version: str) -> None:
-        """Return once a replica of the version has answered.
-
-        Raises:
-            ServeError: it cannot be reached yet; ask again later.
-        """
-        handle = self._handle(version, "ready")
-        try:
-            await handle.remote()
-        except Exception as error:
-            raise translate(error, version) from error
-
-    async def held(self, versions: Collection[str]) -> dict[str, list[str]]:
-        """The digests of what the replicas of some versions hold; none of those that are silent."""
-        asked = [(version, self._held(version)) for version in sorted(versions)]
-        said = await asyncio.gather(*(digests for _, digests in asked))
-        return {version: digests for (version, _), digests in zip(asked, said, strict=True)}
-
-    async def alive(self, versions: Collection[str]) -> dict[str, bool]:
-        """Whether some versions have a replica that answers, or have none because none is wanted.
-
-        A version that was scaled to zero starts with the first request, so that it counts.
-        """
-        names = sorted(versions)
-        digests = await asyncio.gather(*map(self._held, names))
-        alive = {name: bool(found) for name, found in zip(names, digests, strict=True)}
-        if not all(alive.values()):
-            wanted = await asyncio.to_thread(scaling_records.read_all)
-            for name in names:
-                record = wanted.get(scaling_records.key_of(application_name(name), DEPLOYMENT), {})
-                alive[name] = alive[name] or record.get("target") == 0
-        return alive
-
-    def replicas(self, version: str) -> int:
-        """How many replicas of a version heard the last that was said to it; 1 before that."""
-        return self._heard_by.get(version, 1)
-
-    async def tell(self, version: str, gateway: str, waiting: Waiting) -> None:
-        """Tell every replica of a version what waits for it here, and learn how many there are."""
-        try:
-            said = self._handle(version, "hear").broadcast("hear", gateway, waiting)
-            async with asyncio.timeout(HELD_TIMEOUT_S):
-                heard: list[Any] = await said.results_async(return_exceptions=True)
-        except Exception:  # noqa: BLE001 - a version without replicas hears of it in the next block
-            return
-        self._heard_by[version] = max(1, sum(one is None for one in heard))
-
-    async def _held(self, version: str) -> list[str]:
-        try:
-            told = self._handle(version, "held").broadcast("held")
-            async with asyncio.timeout(HELD_TIMEOUT_S):
-                digests: list[Any] = await told.results_async(return_exceptions=True)
-        except Exception:  # noqa: BLE001 - whoever is silent is waited for elsewhere
-            return []
-        return [digest for digest in digests if isinstance(digest, str)]
-
-    async def _call(self, version: str, method: str, columns: Columns, deadline: float) -> Any:
-        handle = self._handle(version, method)
+        handle = self._handle(version, self._method)
         for attempt in range(1, ATTEMPTS + 1):
             left_s = deadline - self._clock()
             if left_s <= 0:
                 break
-            call = handle.remote(columns)
+            call = self._call(handle, version, task.name, columns)
             try:
                 async with asyncio.timeout(left_s):
-                    return await call
+                    result: T = await call
+                    return result
             except TimeoutError:
-                call.cancel()  # type: ignore[no-untyped-call]
+                call.cancel()
                 break
             except asyncio.CancelledError:
-                call.cancel()  # type: ignore[no-untyped-call]
+                call.cancel()
                 raise
             except GONE as error:
                 if attempt == ATTEMPTS:
@@ -195,15 +132,95 @@ class HandleModels:
         msg = f"{version} did not answer in time"
         raise DeadlineExceeded(msg)
 
+    async def wait_until_ready(self, version: str) -> None:
+        """Return once the application of the version's own name has answered.
+
+        Until it does, the version may be asked in that of an alias.
+
+        Raises:
+            ServeError: it cannot be reached yet, or holds something else; ask again later.
+        """
+        application = application_name(version)
+        handle = self._handle_of(application, "ready")
+        try:
+            held = await handle.remote()
+        except Exception as error:
+            raise translate(error, version) from error
+        if held != version:
+            msg = f"{application} holds {held} and not {version}"
+            raise NotReady(msg)
+
+    async def held(self, versions: Collection[str]) -> dict[str, list[str]]:
+        """The digests of what the replicas of some versions hold; none of those that are silent."""
+        calls = [(version, self._held(version)) for version in sorted(versions)]
+        answers = await asyncio.gather(*(answer for _, answer in calls))
+        return {
+            # A replica of an alias may not hold a version yet, or not any more.
+            version: [digest for digest in digests if digest]
+            for (version, _), digests in zip(calls, answers, strict=True)
+        }
+
+    async def alive(self, versions: Collection[str]) -> dict[str, bool]:
+        """Whether some versions have a replica that answers, or have none because none is wanted.
+
+        A version that was scaled to zero starts with the first request, so that it counts.
+        """
+        names = sorted(versions)
+        digests = await asyncio.gather(*map(self._held, names))
+        alive = {name: bool(held) for name, held in zip(names, digests, strict=True)}
+        if not all(alive.values()):
+            wanted = await asyncio.to_thread(scaling_records.read_all)
+            for name in names:
+                record = wanted.get(scaling_records.key_of(self._application(name), DEPLOYMENT), {})
+                alive[name] = alive[name] or record.get("target") == 0
+        return alive
+
+    def replicas(self, version: str) -> int:
+        """How many replicas of a version heard the last that was said to it; 1 before that."""
+        return self._heard_by.get(version, 1)
+
+    async def tell(self, version: str, gateway: str, waiting: Waiting) -> None:
+        """Tell every replica of a version what waits for it here, and learn how many there are."""
+        try:
+            # Two versions of an alias may be asked of the same replicas.
+            asker = f"{gateway} {version}"
+            calls = self._handle(version, "hear").broadcast("hear", asker, waiting)
+            async with asyncio.timeout(HELD_TIMEOUT_S):
+                heard: list[Any] = await calls.results_async(return_exceptions=True)
+        except Exception:  # noqa: BLE001 - a version without replicas hears of it in the next block
+            return
+        self._heard_by[version] = max(1, sum(one is None for one in heard))
+
+    async def _held(self, version: str) -> list[str]:
+        try:
+            calls = self._handle(version, "held").broadcast("held", version)
+            async with asyncio.timeout(HELD_TIMEOUT_S):
+                digests: list[Any] = await calls.results_async(return_exceptions=True)
+        except Exception:  # noqa: BLE001 - whoever is silent is waited for elsewhere
+            return []
+        return [digest for digest in digests if isinstance(digest, str)]
+
+    def _call(
+        self, handle: DeploymentHandle[Any], version: str, task: str, columns: Columns
+    ) -> Any:
+        """Begin a call of one of the version's replicas."""
+        return handle.remote(version, task, columns)
+
     def _handle(self, version: str, method: str) -> DeploymentHandle[Any]:
-        handle = self._handles.get((version, method))
+        return self._handle_of(self._application(version), method)
+
+    def _handle_of(self, application: str, method: str) -> DeploymentHandle[Any]:
+        handle = self._handles.get((application, method))
         if handle is None:
             handle = serve.get_deployment_handle(
-                DEPLOYMENT, application_name(version), _check_exists=False
+                DEPLOYMENT, application, _check_exists=False
             ).options(
                 method_name=method,
                 request_serialization="pickle",
                 response_serialization="pickle",
             )
-            self._handles[version, method] = handle
+            self._handles[application, method] = handle
         return handle
+
+    def _application(self, version: str) -> str:
+        return self._placed.get(version) or application_name(version)

@@ -3,17 +3,18 @@
 import asyncio
 import logging
 import os
-import secrets
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from ray import serve
+from starlette.types import ASGIApp
 
 from serve_app.config import GatewayArgs
 from serve_app.core.batcher import Counters
-from serve_app.core.offload import Offload
+from serve_app.core.identifiers import PredictionIds
+from serve_app.core.ports import Clock
 from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Snapshot
 from serve_app.core.supervisor import Supervisor
@@ -30,31 +31,44 @@ from serve_app.gateway import app, rpc
 from serve_app.gateway.admin.app import build as build_admin
 from serve_app.gateway.context import Settings
 from serve_app.gateway.cors import open_to
+from serve_app.gateway.native_pages import standing
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
+from serve_app.monitoring.outbox import Outbox
+from serve_app.monitoring.recording import Recording
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.control_client import (
-    FeedbackSender,
+    ControlCaller,
     StatusReader,
-    WeightSetter,
     control_handle,
 )
+from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.edge import open_edge_to
 from serve_app.serving.gc_tuning import collect_rarely
-from serve_app.serving.handles import HandleModels
 from serve_app.serving.listeners import Listeners, of_admin, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
-from serve_app.serving.metrics import PERIOD_S, MetricsExporter
+from serve_app.serving.metrics import PERIOD_S
+from serve_app.serving.monitor_client import (
+    DeliverySender,
+    FeedbackSender,
+    MonitorCaller,
+    monitor_handle,
+)
+from serve_app.serving.record_packing import RecordPacking, profiles_of
+from serve_app.serving.record_sender import RecordSender
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
+from serve_app.serving.telemetry import telemetry_of
+from serve_app.storage.baselines import BaselineStore
 from serve_app.storage.events import EventLog
+from serve_app.storage.feedback import FeedbackStore
 from serve_app.storage.snapshots import SnapshotStore
 
 logger = logging.getLogger("serve_app.gateway")
@@ -76,6 +90,10 @@ class Gateway(Scaled):
     def __init__(self, args: GatewayArgs) -> None:
         logs.configure("gateway", args.log_level)
         clock = time.monotonic
+        replica = serve.get_replica_context().replica_id.unique_id
+        with explained(logger):
+            self._telemetry = telemetry_of(args.telemetry, "gateway", replica)
+        parts = self._telemetry.parts
         limits = Limits(**args.coalesce.model_dump())
         self._args = args
         self._healthy_until_s = clock() + SNAPSHOT_GRACE_S
@@ -83,41 +101,57 @@ class Gateway(Scaled):
         self._loaded: dict[str, Loaded] = {}
         thread = ThreadPoolExecutor(1, thread_name_prefix="inline")
         self._inline = InlineModels(clock=clock, limits=limits, thread=thread)
-        self._handles = HandleModels(clock=clock)
+        self._handles = parts.handles(clock=clock)
         self._replicas = CoalescedModels(
-            self._handles, clock=clock, limits=limits, replicas=self._handles.replicas
+            parts.calls(self._handles),
+            clock=clock,
+            limits=limits,
+            replicas=self._handles.replicas,
+            coalescer=parts.coalescer,
         )
         self._backlog = Backlog(self._replicas.counters, clock=clock)
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
-        self._exporter = MetricsExporter()
+        self._exporter = self._telemetry.exporter()
         self._load_name = "gateway"
-        self._assembler = Assembler(replicas=self._replicas, inline=self._inline, clock=clock)
-        large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+        self._assembler = Assembler(
+            replicas=parts.models(self._replicas),
+            inline=parts.models(self._inline),
+            clock=clock,
+            schema=parts.schema,
+        )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
-        self._predictor = Predictor(
-            clock=clock,
-            ids=PredictionIds(),
-            offload=Offload(large),
-            is_alive=self._liveness.is_alive,
-            counting=self._counting,
-        )
+        self._recording = Recording()
+        self._predictor = self._made_predictor(clock)
         self._grpc: rpc.RpcServer | None = None
         self._listeners = Listeners()
+        self._packing, self._sender = _recorder(args, self._recording, replica)
         self._follower = SnapshotFollower(
             SnapshotStore(args.state),
             self._apply,
-            replica=serve.get_replica_context().replica_id.unique_id,
+            replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
             failing=self._tasks.problems,
         )
 
-    async def __serve_build_asgi_app__(self) -> GatewayApp:
+    def _made_predictor(self, clock: Clock) -> Predictor:
+        parts = self._telemetry.parts
+        large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+        return Predictor(
+            clock=clock,
+            ids=PredictionIds(),
+            offload=parts.offload(large),
+            is_alive=self._liveness.is_alive,
+            counting=self._counting,
+            recorder=parts.recorder(self._recording),
+        )
+
+    async def __serve_build_asgi_app__(self) -> ASGIApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
         with explained(logger):
             return await self._built()
 
-    async def _built(self) -> GatewayApp:
+    async def _built(self) -> ASGIApp:
         await self._follower.start()
         collect_rarely()
         keep_freed()
@@ -128,6 +162,8 @@ class Gateway(Scaled):
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
         self._tasks.start("tell the backlog", self._tell_backlog_for_ever)
         self._tasks.start("look who is alive", self._look_who_is_alive)
+        self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
+        self._telemetry.start(self._tasks)
         args = self._args
         settings = Settings(
             args.max_body_bytes,
@@ -138,17 +174,21 @@ class Gateway(Scaled):
             health_route=os.environ.get("AIP_HEALTH_ROUTE"),
             predict_route=os.environ.get("AIP_PREDICT_ROUTE"),
             replica=PredictionIds()(),
+            max_explained_rows=args.max_explained_rows,
         )
         if args.grpc_port is not None:
-            service = InferenceService(self._predictor, settings, ids=PredictionIds())
+            around = self._telemetry.parts.around
+            service = InferenceService(
+                self._predictor, settings, ids=PredictionIds(), around=around
+            )
             address = f"{args.grpc_host}:{args.grpc_port}"
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
             self._grpc = await rpc.serve(service, address, args.max_body_bytes)
-        keep = FeedbackSender(control_handle().options(method_name="keep_feedback"))
+        keep = FeedbackSender(monitor_handle("keep_feedback"))
         effect = StatusReader(control_handle().options(method_name="in_effect"))
         gateway = app.build(self._predictor, settings, keep, effect)
         await self._listen(gateway)
-        return gateway
+        return self._telemetry.parts.app(gateway)
 
     async def check_health(self) -> None:
         """Serve asks this every few seconds, and sends requests elsewhere when it fails.
@@ -169,8 +209,11 @@ class Gateway(Scaled):
                 chain(
                     samples.of_coalescers(self._counters()),
                     samples.of_caches(self._assembler.caches),
-                    samples.of_tasks("gateway", self._tasks.statuses()),
+                    samples.of_process("gateway", self._tasks.statuses(), time.time()),
                     self._counting.samples(),
+                    samples.of_models(one.manifest for one in self._loaded.values()),
+                    self._sender.samples(),
+                    self._telemetry.samples(),
                 )
             )
             await asyncio.sleep(PERIOD_S)
@@ -180,9 +223,9 @@ class Gateway(Scaled):
         replica = serve.get_replica_context().replica_id.unique_id
         while True:
             await asyncio.sleep(BACKLOG_PERIOD_S)
-            told = self._backlog.block()
+            backlog = self._backlog.block()
             await asyncio.gather(
-                *(self._handles.tell(version, replica, one) for version, one in told.items())
+                *(self._handles.tell(version, replica, one) for version, one in backlog.items())
             )
 
     async def _look_who_is_alive(self) -> None:
@@ -193,14 +236,15 @@ class Gateway(Scaled):
             versions = {v for spec in specs for v in spec.asks() - spec.loads()}
             self._liveness.update(await self._handles.alive(versions))
             if self._grpc is not None:
-                await self._grpc.tell_health()
+                await self._grpc.follow_readiness()
 
     async def _listen(self, gateway: GatewayApp) -> None:
         """Open the profiles' own ports, and all of HTTP to the pages that may ask."""
         cors = self._args.cors
         for listener in (*self._args.listeners, *of_the_platform(os.environ)):
-            spoken = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
-            shared = spoken if cors is None else open_to(spoken, cors)
+            own = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
+            app = self._telemetry.parts.app(own)
+            shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
         open_edge_to(cors)
         await self._open_admin()
@@ -212,9 +256,10 @@ class Gateway(Scaled):
             return
         actions = ClusterActions(
             self._registry,
-            EventLog(self._args.state),
-            status=StatusReader(control_handle().options(method_name="in_effect")),
-            set_weights=WeightSetter(control_handle().options(method_name="set_weights")),
+            (EventLog(self._args.state), FeedbackStore(self._args.state)),
+            applications=(ControlCaller(control_handle()), MonitorCaller()),
+            standing=lambda: standing(self._predictor.stages),
+            details=serve_details,
         )
         ids = PredictionIds()
         admin = build_admin(actions, host=settings.host, ids=ids)
@@ -222,10 +267,13 @@ class Gateway(Scaled):
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""
-        await self._tasks.close()
+        # Own ports answer what is on its way: that is recorded too, and handed on until the end.
         await self._listeners.close()
         if self._grpc is not None:
             await self._grpc.stop()
+        await self._tasks.close()
+        await self._sender.flush()
+        await self._telemetry.close()
 
     def _counters(self) -> dict[str, Counters]:
         return {**self._inline.counters(), **self._replicas.counters()}
@@ -239,22 +287,29 @@ class Gateway(Scaled):
             self._loaded[version] = await asyncio.to_thread(load, self._registry, name, number)
         # Requests on their way may still need the former ones: those leave at the next swap.
         self._inline.replace(self._loaded)
+        self._handles.locate(snapshot.placed())
+        await asyncio.to_thread(self._packing.follow, snapshot)
+        self._recording.follow({one.name: one.records for one in endpoints})
         self._predictor.swap(self._assembler.stages(snapshot))
         self._loaded = {version: self._loaded[version] for version in wanted}
-        asked = {version for endpoint in endpoints for version in endpoint.asks()}
-        self._replicas.retire(asked)
+        versions = {version for endpoint in endpoints for version in endpoint.asks()}
+        self._replicas.retire(versions)
         logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})
 
 
-class PredictionIds:
-    """Random identifiers of 128 bits, drawn from the system's source many at a time."""
-
-    def __init__(self) -> None:
-        self._drawn = ""
-
-    def __call__(self) -> str:
-        """A new identifier, 32 hexadecimal digits."""
-        if not self._drawn:
-            self._drawn = secrets.token_hex(16 * 256)
-        drawn, self._drawn = self._drawn[:32], self._drawn[32:]
-        return drawn
+def _recorder(
+    args: GatewayArgs, recording: Recording, replica: str
+) -> tuple[RecordPacking, RecordSender]:
+    """What becomes of records: how they are packed, and who sends them to the monitor."""
+    clock = time.monotonic
+    profiles = profiles_of(Registry(args.registry), BaselineStore(args.state))
+    packing = RecordPacking(profiles, wall_minus_clock_s=lambda: time.time() - clock(), clock=clock)
+    sender = RecordSender(
+        recording,
+        Outbox(f"gateway.{replica}"),
+        packing,
+        DeliverySender(monitor_handle("deliver")),
+        pool=ThreadPoolExecutor(1, thread_name_prefix="records"),
+        clock=clock,
+    )
+    return packing, sender

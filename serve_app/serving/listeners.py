@@ -156,12 +156,12 @@ def of_the_platform(environment: Mapping[str, str]) -> Sequence[ListenerSettings
     Raises:
         ConfigError: what stands there is no port.
     """
-    found = []
+    listeners = []
     for profile, variable in _PLATFORMS:
         text = environment.get(variable)
         if text is None:
             continue
         if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
             raise ConfigError(f"{variable} must be a port, got {text[:20]!r}")
-        found.append(ListenerSettings(profile=profile, port=int(text), host="0.0.0.0"))  # noqa: S104
-    return found
+        listeners.append(ListenerSettings(profile=profile, port=int(text), host="0.0.0.0"))  # noqa: S104
+    return listeners

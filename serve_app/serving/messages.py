@@ -32,13 +32,13 @@ def cause(message: str) -> str:
     the end, since the cause stands last.
     """
     message = plain(message)
-    found = _OURS.findall(message)
-    if found:
-        return _shortened(found[-1])
+    own = _OURS.findall(message)
+    if own:
+        return _shortened(own[-1])
     raised = _RAISED.findall(message) if _FRAME.search(message) else []
     if raised:
-        kind, said = raised[-1]
-        return _shortened(f"{kind}: {said}")
+        kind, text = raised[-1]
+        return _shortened(f"{kind}: {text}")
     return _shortened(message)
 
 
@@ -48,8 +48,8 @@ def causes(application: Mapping[str, Any]) -> str:
     `application` is what Serve's REST API says of one.
     """
     deployments = application.get("deployments") or {}
-    said = [cause(one["message"]) for one in deployments.values() if one.get("message")]
-    return "; ".join(dict.fromkeys(said)) or cause(application.get("message") or "")
+    messages = [cause(one["message"]) for one in deployments.values() if one.get("message")]
+    return "; ".join(dict.fromkeys(messages)) or cause(application.get("message") or "")
 
 
 def words_for_outside(error: BaseException) -> str:

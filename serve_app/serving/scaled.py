@@ -5,13 +5,13 @@ from typing import Any
 from serve_app.core.workload import Load
 from serve_app.monitoring import samples
 from serve_app.serving.autoscaling import scaling_settings
-from serve_app.serving.metrics import MetricsExporter
+from serve_app.serving.metrics import Exporter
 
 
 class Scaled:
     """The methods of a replica that Serve calls for its autoscaling."""
 
-    _exporter: MetricsExporter
+    _exporter: Exporter
     _load_name: str
     """The version whose load this is, or `gateway`."""
 

@@ -73,7 +73,7 @@ def last_changes(records: Mapping[str, Mapping[str, Any]], names: Iterable[str])
         for change in records.get(name, {}).get("changes", [])
     ]
     newest = sorted(changes, reverse=True)[:CHANGES_SHOWN]
-    return [f"{time.strftime('%H:%M:%S', time.localtime(at_s))} {said}" for at_s, said in newest]
+    return [f"{time.strftime('%H:%M:%S', time.localtime(at_s))} {words}" for at_s, words in newest]
 
 
 def _joined(first: str, second: str) -> str:

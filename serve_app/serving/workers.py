@@ -4,28 +4,35 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from itertools import chain
+from typing import Any
 
 import ray
 from ray import serve
 
 from serve_app.config import ModelArgs
+from serve_app.core.aside import Aside
 from serve_app.core.columns import Columns
-from serve_app.core.messages import Prediction
+from serve_app.core.ports import Task
 from serve_app.core.reference import application_name
+from serve_app.core.supervisor import Supervisor
+from serve_app.core.waiting import T
 from serve_app.core.workload import Load, Waiting, Workload
-from serve_app.engine.load import Loaded, load
-from serve_app.errors import ClientError, ConfigError, ModelFailed, ServeError
+from serve_app.engine.load import Loaded, Selecting, load
+from serve_app.errors import ClientError, ConfigError, ModelFailed, NotReady, Overloaded, ServeError
+from serve_app.monitoring import samples
 from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.gc_tuning import collect_rarely
-from serve_app.serving.metrics import MetricsExporter
+from serve_app.serving.holding import Holding
+from serve_app.serving.messages import words_for_outside
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.startup import explained
+from serve_app.serving.telemetry import telemetry_of
+from serve_app.tasks import task_named
 
-T = TypeVar("T")
 logger = logging.getLogger("serve_app.model")
 
 
@@ -35,91 +42,133 @@ class Model(Scaled):
 
     def __init__(self, args: ModelArgs) -> None:
         logs.configure("model", args.log_level)
+        replica = serve.get_replica_context().replica_id.unique_id
         with explained(logger):
-            loaded = _loaded(args)
-        self._model = loaded.model
+            self._telemetry = telemetry_of(args.telemetry, "model", replica)
+            self._holding = _holding(args)
         self._reference = args.reference
-        self._digest = loaded.manifest.digest
         collect_rarely()
         # In a thread of its own, so that the event loop can meanwhile take calls in, tell the
         # router and the autoscaler how many wait, and answer health checks.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._aside = Aside("explanation")
         self._workload = Workload(clock=time.monotonic)
-        self._exporter = MetricsExporter()
+        self._exporter = self._telemetry.exporter()
+        self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
+        self._telemetry.start(self._tasks)
         self._load_name = self._reference
         logger.info("version loaded", extra={"version": self._reference})
 
     def _read_load(self) -> Load:
         return self._workload.read()
 
+    async def check_health(self) -> None:
+        """Say what is held whenever Serve asks: Ray forgets gauges that nobody sets."""
+        self._exporter.export(
+            chain(samples.of_models(self._holding.manifests()), self._telemetry.samples())
+        )
+
     async def hear(self, gateway: str, waiting: Waiting) -> None:
         """Take what a gateway has waiting for this version."""
         self._workload.hear(gateway, waiting)
 
-    async def predict(self, columns: Columns) -> Prediction:
-        """Predict every row. Raises RowsRefused or ModelFailed."""
-        return await self._compute(self._model.predict, columns)
+    async def ask(self, version: str, task: str, columns: Columns) -> Any:
+        """Compute a task, by its name, for every row, with the version that the call names.
 
-    async def predict_with_scores(self, columns: Columns) -> Prediction:
-        """Predict every row, with its raw scores. Raises as `predict`, or InvalidInput."""
-        return await self._compute(self._model.predict_with_scores, columns)
-
-    async def transform(self, columns: Columns) -> Columns:
-        """Transform every row. Raises RowsRefused or ModelFailed."""
-        return await self._compute(self._model.transform, columns)
-
-    async def ready(self) -> str:
-        """The version that this replica holds."""
-        return self._reference
-
-    async def held(self) -> str:
-        """The digest of what this replica holds."""
-        return self._digest
-
-    async def _compute(self, method: Callable[[Columns], T], columns: Columns) -> T:
+        Raises:
+            NotReady: this replica cannot hold the version.
+            InvalidInput: there is no such task, or the model cannot do it.
+            RowsRefused: the model does not take the rows.
+            ModelFailed: it failed.
+        """
         try:
+            model = (await self._holding.version(version)).model
+            known = task_named(task)
+            if known.takes_long:
+                return await self._aside.run(model.ask, known, columns)
             return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._counted, method, columns, time.monotonic()
+                self._thread, self._counted, model, known, columns, time.monotonic()
             )
-        except ClientError:
+        except (ClientError, NotReady, Overloaded):
             raise
         except Exception as error:
-            raise self._failed(error) from error
+            raise self._failed(error, version) from error
 
-    def _counted(self, method: Callable[[Columns], T], columns: Columns, arrived_s: float) -> T:
+    async def ask_in_trace(
+        self, version: str, task: str, columns: Columns, carried: Mapping[str, str]
+    ) -> Any:
+        """Compute as `ask` does, for a call that carries the trace that it is part of."""
+        with self._telemetry.parts.computing(carried, version, task, columns.rows):
+            return await self.ask(version, task, columns)
+
+    async def ready(self) -> str:
+        """What this replica holds: a version, or whatever an alias names."""
+        return self._reference
+
+    async def held(self, version: str) -> str:
+        """The digest of what this replica holds of a version; empty where it does not."""
+        return self._holding.digest(version)
+
+    async def hold(self, versions: Collection[str], release_after_s: float) -> Mapping[str, str]:
+        """Hold these versions; others go once nobody asked for them for so long.
+
+        Control says so to replicas of an alias. What comes back are digests by version.
+        """
+        return await self._holding.hold(versions, release_after_s)
+
+    async def __del__(self) -> None:
+        """Serve calls this when the replica has drained."""
+        await self._tasks.close()
+        await self._telemetry.close()
+
+    def _counted(self, model: Selecting, task: Task[T], columns: Columns, arrived_s: float) -> T:
         number = self._workload.began(arrived_s)
         try:
-            return method(columns)
+            return model.ask(task, columns)
         finally:
             self._workload.ended(number, arrived_s)
 
-    def _failed(self, error: Exception) -> ServeError:
+    def _failed(self, error: Exception, version: str) -> ServeError:
         # One call may hold the rows of many requests: this id leads from the line that a
         # gateway logs for each of them to the one that is logged here.
         failure_id = uuid.uuid4().hex
         logger.error(
             "computation failed",
             exc_info=error,
-            extra={"version": self._reference, "failure_id": failure_id},
+            extra={"version": version, "failure_id": failure_id},
         )
         if isinstance(error, ServeError):
             details = {**error.details, "failure_id": failure_id}
-            return type(error)(f"{self._reference}: {error.message}", **details)
-        return ModelFailed(f"{self._reference} failed", failure_id=failure_id)
+            return type(error)(f"{version}: {error.message}", **details)
+        return ModelFailed(f"{version} failed", failure_id=failure_id)
 
 
-def _loaded(args: ModelArgs) -> Loaded:
-    """The version that this application is named after. Raises ServeError: it cannot serve."""
+def _holding(args: ModelArgs) -> Holding:
+    """What this application is named after. Raises ServeError: it cannot serve."""
     _require_own_name(args.reference)
-    loaded = load(
-        Registry(args.registry),
-        args.model,
-        args.version,
-        allow_pickle=args.allow_pickle,
-        native=args.native,
-        device=args.device,
-    )
-    return loaded.in_threads(compute_threads(_assigned_cpus()))
+    registry = Registry(args.registry)
+    threads = compute_threads(_assigned_cpus())
+
+    def load_version(number: int) -> Loaded:
+        loaded = load(
+            registry,
+            args.model,
+            number,
+            allow_pickle=args.allow_pickle,
+            native=args.native,
+            device=args.device,
+        )
+        return loaded.in_threads(threads)
+
+    def named() -> list[int]:
+        if isinstance(args.version, int):
+            return [args.version]
+        moves = registry.alias_history(args.model, args.version)
+        # Without any, this raises and says which aliases there are.
+        numbers = [one.version for one in moves] or [registry.alias(args.model, args.version)]
+        return [number for number in numbers if number is not None]
+
+    return Holding(args.reference, load=load_version, named=named, clock=time.monotonic)
 
 
 def compute_threads(cpus: float) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from serve_app.errors import ConfigError, RegistryFailed, ServeError
 from serve_app.storage import revision, takeover
-from serve_app.storage.place import Place
+from serve_app.storage.place import DatabaseLocation
 from serve_app.storage.sqlite_file import (
     alone,
     connect_to_read,
@@ -53,7 +53,7 @@ class Database(Protocol):
         ...
 
 
-def open_database(place: Place, clock: Callable[[], float]) -> Database:
+def open_database(place: DatabaseLocation, clock: Callable[[], float]) -> Database:
     """The database at a place; nothing is opened or made before it is used.
 
     `clock` gives seconds since 1970.
@@ -127,7 +127,7 @@ class SqliteDatabase:
 class PostgresDatabase:
     """A database on a server, by a few connections that are looked at before they are used."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DatabaseLocation) -> None:
         self._shown = place.shown
         self._engine = _postgres_engine(place)
         self._prepared = False
@@ -171,7 +171,7 @@ def _sqlite_engine(connect: Callable[[], object], begin: str) -> Engine:
     return engine
 
 
-def _postgres_engine(place: Place) -> Engine:
+def _postgres_engine(place: DatabaseLocation) -> Engine:
     try:
         url = make_url(place.url)
     except (SQLAlchemyError, ValueError):

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, Row, insert, select
 
 from serve_app.core.events import Event
 from serve_app.storage.database import open_database
-from serve_app.storage.place import Place
+from serve_app.storage.place import DatabaseLocation
 from serve_app.storage.tables import events
 
 
 class EventRows:
     """Writes and reads the table of events; `clock` gives seconds since 1970."""
 
-    def __init__(self, place: Place, clock: Callable[[], float]) -> None:
+    def __init__(self, place: DatabaseLocation, clock: Callable[[], float]) -> None:
         self._database = open_database(place, clock)
 
     def append(self, event: Event) -> Event:
@@ -27,23 +27,23 @@ class EventRows:
         Raises:
             RegistryFailed: the database cannot be written.
         """
-        row = {
-            "at_s": event.at_s,
-            "who": event.who,
-            "kind": event.kind,
-            "subject": event.subject,
-            "why": event.why,
-            "before": _text(event.before),
-            "after": _text(event.after),
-        }
+        return replace(event, id=self._database.write(lambda c: _add(c, event)))
 
-        def add(connection: Connection) -> int:
-            added: int = connection.execute(
-                insert(events).values(row).returning(events.c.id)
-            ).scalar_one()
-            return added
+    def append_once(self, event: Event) -> bool:
+        """Add an event unless there is one of its kind and subject; says whether it was added.
 
-        return replace(event, id=self._database.write(add))
+        Raises:
+            RegistryFailed: the database cannot be written.
+        """
+        same = select(events.c.id).where(
+            events.c.kind == event.kind, events.c.subject == event.subject
+        )
+
+        def add(connection: Connection) -> bool:
+            known = connection.execute(same.limit(1)).first() is not None
+            return not known and bool(_add(connection, event))
+
+        return self._database.write(add)
 
     def newest(self, limit: int, kind: str | None, subject: str | None) -> list[Event]:
         """Up to so many events, the newest first.
@@ -58,6 +58,20 @@ class EventRows:
             rows = rows.where(events.c.subject == subject)
         read = self._database.read(events, lambda connection: connection.execute(rows).all())
         return [_event(row) for row in read or []]
+
+
+def _add(connection: Connection, event: Event) -> int:
+    row = {
+        "at_s": event.at_s,
+        "who": event.who,
+        "kind": event.kind,
+        "subject": event.subject,
+        "why": event.why,
+        "before": _text(event.before),
+        "after": _text(event.after),
+    }
+    added: int = connection.execute(insert(events).values(row).returning(events.c.id)).scalar_one()
+    return added
 
 
 def _text(value: Any) -> str | None:

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from serve_app.core.events import Event
-from serve_app.storage.place import place_of
+from serve_app.storage.store import Store
 
 if TYPE_CHECKING:
     from serve_app.storage.event_rows import EventRows
 
 
-class EventLog:
-    """Implements the `EventStore` port on a folder or a URL; any process may read and append.
-
-    `clock` gives seconds since 1970.
-
-    Raises:
-        ConfigError: the URL is of no kind that is known.
-    """
-
-    def __init__(self, state: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._place = place_of(state)
-        self._clock = clock
+class EventLog(Store):
+    """Implements the `EventStore` port."""
 
     @cached_property
     def _rows(self) -> EventRows:
-        # SQLAlchemy is slow to import, and comes with the first event.
         from serve_app.storage.event_rows import EventRows  # noqa: PLC0415
 
         return EventRows(self._place, self._clock)
@@ -41,6 +28,14 @@ class EventLog:
             RegistryFailed: the database cannot be written.
         """
         return self._rows.append(event)
+
+    def append_once(self, event: Event) -> bool:
+        """Keep an event unless there is one of its kind and subject; says whether it was kept.
+
+        Raises:
+            RegistryFailed: the database cannot be written.
+        """
+        return self._rows.append_once(event)
 
     def newest(
         self, limit: int = 100, *, kind: str | None = None, subject: str | None = None

@@ -17,7 +17,7 @@ _PLAIN_SERVER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DatabaseLocation:
     """Where the tables are: in a SQLite `file`, or on the server that `url` names.
 
     `shown` is for people and logs, and never holds a password.
@@ -28,7 +28,7 @@ class Place:
     url: str = field(default="", repr=False)
 
 
-def place_of(state: str) -> Place:
+def place_of(state: str) -> DatabaseLocation:
     """Read a folder (which holds `serve-app.db`), `sqlite:///<file>` or `postgresql+psycopg://…`.
 
     Raises:
@@ -36,7 +36,7 @@ def place_of(state: str) -> Place:
     """
     if "://" not in state:
         file = Path(state) / FILE
-        return Place(str(file), file=file)
+        return DatabaseLocation(str(file), file=file)
     try:
         url = located_state(state)
     except ValueError as error:
@@ -44,8 +44,8 @@ def place_of(state: str) -> Place:
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         file = Path(rest.removeprefix("/"))
-        return Place(str(file), file=file)
-    return Place(_shown(url), url=f"postgresql+psycopg://{rest}")
+        return DatabaseLocation(str(file), file=file)
+    return DatabaseLocation(_shown(url), url=f"postgresql+psycopg://{rest}")
 
 
 def _shown(url: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from serve_app.errors import Conflict
 from serve_app.storage.database import open_database
 from serve_app.storage.last_good import StoredSnapshot
-from serve_app.storage.place import Place
+from serve_app.storage.place import DatabaseLocation
 from serve_app.storage.tables import snapshots
 
 KEPT = 200
@@ -20,7 +20,7 @@ KEPT = 200
 class SnapshotRows:
     """Writes and reads the table of snapshots; `clock` gives seconds since 1970."""
 
-    def __init__(self, place: Place, clock: Callable[[], float]) -> None:
+    def __init__(self, place: DatabaseLocation, clock: Callable[[], float]) -> None:
         self._database = open_database(place, clock)
 
     def insert(self, snapshot: StoredSnapshot) -> None:

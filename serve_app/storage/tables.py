@@ -10,6 +10,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -49,18 +50,99 @@ feedback = Table(
     metadata,
     Column("number", Number, primary_key=True),
     Column("endpoint", AnyText, nullable=False),
+    Column("identity", AnyText),
     Column("prediction_id", AnyText),
+    Column("key", AnyText),
+    Column("row", Integer),
     Column("variants", Text, nullable=False),
     Column("truth", Text),
+    Column("truth_at_s", Double),
     Column("reward", Double),
+    Column("reward_at_s", Double),
     Column("request_id", AnyText, nullable=False),
     Column("received_at_s", Double, nullable=False),
+    Column("first_at_s", Double, nullable=False),
+    Column("before_s", Double, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at_s", Double),
+    Column("why", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
     Column("written_bytes", BigInteger, nullable=False),
-    UniqueConstraint("endpoint", "prediction_id", name="feedback_once"),
+    UniqueConstraint("endpoint", "identity", name="feedback_by_prediction"),
+    Index("feedback_due", "endpoint", "state", "due_at_s"),
     sqlite_autoincrement=True,
 )
-"""`written_bytes` is how much was ever written up to this row: what two rows differ by lies
+"""What stands of each prediction: `identity` is what its feedback has in common.
+
+`written_bytes` is how much was ever written up to this row: what two rows differ by lies
 between them, so that nobody has to add up a million rows."""
+
+feedback_log = Table(
+    "feedback_log",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("number", Number, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("truth", Text),
+    Column("reward", Double),
+    Column("label_at_s", Double),
+    Column("variants", Text, nullable=False),
+    Column("request_id", AnyText, nullable=False),
+    Column("received_at_s", Double, nullable=False),
+    Index("feedback_log_by_number", "number", "id"),
+    sqlite_autoincrement=True,
+)
+"""Every item as it came, but for what only said again what stood; numbers are those of `feedback`.
+"""
+
+feedback_matches = Table(
+    "feedback_matches",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("endpoint", AnyText, nullable=False),
+    Column("prediction_id", AnyText, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("predicted_at_s", Double, nullable=False),
+    Column("variants", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("probabilities", Text),
+    Column("propensity", Double),
+    Column("assignment", Text, nullable=False),
+    Column("epoch", BigInteger),
+    Column("segments", Text, nullable=False),
+    Column("late", Integer, nullable=False),
+    Index("feedback_matches_by_time", "endpoint", "predicted_at_s"),
+)
+"""The labelled rows of the predictions that feedback is about; `place` counts them from 0."""
+
+feedback_counts = Table(
+    "feedback_counts",
+    metadata,
+    Column("endpoint", AnyText, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("endpoint", AnyText, primary_key=True),
+    Column("variant", AnyText, primary_key=True),
+    Column("profile", Text, primary_key=True),
+    Column("length_s", Integer, primary_key=True, autoincrement=False),
+    Column("start_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""Counts of rows by the cells of a profile, of stretches of time."""
+
+monitor_state = Table(
+    "monitor_state",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+"""What else the monitor has to know again, as JSON, by what it is."""
 
 events = Table(
     "events",

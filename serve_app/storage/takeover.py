@@ -23,7 +23,23 @@ FROM feedback ORDER BY number
 """
 _ADD_FEEDBACK = """
 INSERT OR IGNORE INTO feedback (number, endpoint, prediction_id, variants, truth, reward,
-request_id, received_at_s, written_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+request_id, received_at_s, written_bytes, identity, truth_at_s, reward_at_s, first_at_s, before_s,
+state, due_at_s, why, revision)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'id::' || ?3,
+CASE WHEN ?5 IS NULL THEN NULL ELSE ?8 END, CASE WHEN ?6 IS NULL THEN NULL ELSE ?8 END, ?8, ?8,
+CASE WHEN ?3 IS NULL THEN 'unmatched' ELSE 'pending' END,
+CASE WHEN ?3 IS NULL THEN NULL ELSE ?8 END,
+CASE WHEN ?3 IS NULL THEN 'it names no prediction' ELSE '' END, 0
+"""
+_LOG_FEEDBACK = """
+INSERT INTO feedback_log
+(number, outcome, truth, reward, label_at_s, variants, request_id, received_at_s)
+SELECT number, 'stored', truth, reward, NULL, variants, request_id, received_at_s
+FROM feedback ORDER BY number
+"""
+_COUNT_FEEDBACK = """
+INSERT INTO feedback_counts (endpoint, what, count)
+SELECT endpoint, 'stored', COUNT(*) FROM feedback GROUP BY endpoint
 """
 _COPY = {"snapshots": (_SNAPSHOTS, _ADD_SNAPSHOT), "feedback": (_FEEDBACK, _ADD_FEEDBACK)}
 logger = logging.getLogger("serve_app.storage")
@@ -48,6 +64,8 @@ def fill(connection: sqlite3.Connection, database: Path) -> None:
         file = former_file(database, table)
         if file is not None:
             _copy(connection, file, table)
+    connection.execute(_LOG_FEEDBACK)
+    connection.execute(_COUNT_FEEDBACK)
     last = LastGood.beside(database).read()
     if last is not None:
         connection.execute(_ADD_SNAPSHOT, (last.version, last.declaration, last.body))

@@ -1,6 +1,7 @@
 """Rules of the house that no linter knows."""
 
 import ast
+import re
 import subprocess
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,10 @@ TREES = {path: ast.parse(path.read_text()) for path in FILES}
 FUTURE = "from __future__ import annotations"
 MAX_LINES = 350
 MAX_FUNCTION_LINES = 50
+VAGUE_WORDS = {"asked", "described", "found", "said", "spoken", "told"}
+"""They say that something happened to a value, and not what it is."""
+TERMS = {"notfound", "not_found"}
+"""The error of that name and its code, as clients know them."""
 
 
 def name(path):
@@ -51,6 +56,54 @@ def test_files_and_functions_stay_small(path):
 def test_modules_are_named_after_what_they_hold():
     empty_words = {"utils", "util", "helpers", "helper", "common", "managers", "misc"}
     assert not {path.stem for path in FILES} & empty_words
+
+
+def bound(node):
+    """The names that a node of a syntax tree gives to something."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return [node.id if isinstance(node, ast.Name) else node.attr]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.alias):
+        return [node.asname or ""]
+    if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        return [node.name or ""]
+    return []
+
+
+def vague(word):
+    """Whether one of the parts of a name, as of `rows_found` or `RowsFound`, is a vague word."""
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower().split("_")
+    return word.strip("_").lower() not in TERMS and bool(VAGUE_WORDS.intersection(parts))
+
+
+def test_names_say_what_a_value_is():
+    names = {
+        f"{name(path)}:{node.lineno} {word}"
+        for path in FILES
+        for node in ast.walk(TREES[path])
+        for word in bound(node)
+        if vague(word)
+    }
+    assert not names
+    assert not [name(path) for path in FILES if vague(path.stem)]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("said", True),
+        ("_rows_found", True),
+        ("RowsTold", True),
+        ("NotFound", False),
+        ("not_found", False),
+        ("founded", False),
+    ],
+)
+def test_a_vague_word_is_a_whole_part_of_a_name(word, expected):
+    assert vague(word) is expected
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

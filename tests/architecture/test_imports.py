@@ -60,6 +60,24 @@ CORE = [
             {"ray", "starlette", "pandas", "sqlalchemy", "alembic", "mako", "psycopg"},
         ),
         (
+            ["serve_app.cli.records", "serve_app.core.record_settings"],
+            {"pyarrow", "duckdb", "fsspec", "pandas", "ray", "sklearn"},
+        ),
+        (["serve_app.storage.records.sql"], {"duckdb", "ray", "starlette", "sklearn"}),
+        (
+            [
+                "serve_app.monitoring.concept",
+                "serve_app.monitoring.estimate.cbpe_exact",
+                "serve_app.monitoring.estimate.cbpe",
+                "serve_app.monitoring.estimate.dle",
+                "serve_app.monitoring.quality.classification",
+                "serve_app.monitoring.quality.maturity",
+                "serve_app.monitoring.quality.regression",
+                "serve_app.monitoring.quality.segments",
+            ],
+            {"ray", "starlette", "pandas", "river", "scipy", "sklearn"},
+        ),
+        (
             ["serve_app.cli.main"],
             {"sqlalchemy", "alembic", "ray", "starlette", "pandas", "numpy", "sklearn", "rich"},
         ),

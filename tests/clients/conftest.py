@@ -59,8 +59,8 @@ def served(registry, tmp_path):
     predictor.swap(assembler.stages(snapshot))
     store = FeedbackStore(str(tmp_path / "state"))
 
-    async def keep(feedback):
-        return await asyncio.to_thread(store.record, feedback, 0.0)
+    async def keep(items):
+        return await asyncio.to_thread(store.record_all, items, 0.0)
 
     with running.gateway(predictor, SETTINGS, ids, keep) as (http, grpc):
         yield Running(http, grpc, models, local, store)
@@ -94,7 +94,7 @@ def failing():
     """A model that fails whatever it is asked."""
 
     class Failing:
-        def predict(self, columns):
+        def ask(self, task, columns):
             raise ModelFailed("the model failed")
 
     return Failing()

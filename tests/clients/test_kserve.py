@@ -58,10 +58,13 @@ def test_protocol_v1_says_what_is_wrong(call, served, head):
     assert "HTTPStatusError" in refused.value.kinds
 
 
-def test_an_explainer_is_said_not_to_be_there(call, served, head):
+def test_an_answer_is_explained(call, served, head):
     ask = {"place": served.http, "transport": "v1", "model_name": "risk"}
-    with pytest.raises(Raised, match=r"no explainer.*404"):
-        call("call", **ask, method="explain", data={"instances": head.to_dict("records")})
+    answer = call("call", **ask, method="explain", data={"instances": head.to_dict("records")})
+    assert len(answer["explanations"]) == len(head)
+    for explained in answer["explanations"]:
+        total = explained["base_value"] + sum(explained["contributions"].values())
+        assert explained["output"] == pytest.approx(total)
 
 
 def test_the_server_and_its_models_are_ready(call, place, transport):

@@ -1,9 +1,13 @@
 """The project's own client against a gateway on a real socket."""
 
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from serve_app import errors
+from serve_app.cli.main import cli
 from serve_app.client import AsyncClient, Client, Retries
 from serve_app.models.frames import to_columns
 
@@ -59,7 +63,7 @@ async def test_feedback_is_kept_once_for_the_variant_that_answered(served, frame
     async with AsyncClient(f"http://{served.http}") as client:
         truth = frame["age"].head(2) > 50
         assert await client.feedback("risk", answer, truth=truth) == "completed"
-        assert await client.feedback("risk", answer.prediction_id, truth=truth) == "known"
+        assert await client.feedback("risk", answer.prediction_id, truth=truth) == "repeated"
         with pytest.raises(errors.NotFound, match="nobody"):
             await client.feedback("nobody", answer, reward=1)
         with pytest.raises(errors.InvalidInput, match="'truth' or a 'reward'"):
@@ -67,6 +71,34 @@ async def test_feedback_is_kept_once_for_the_variant_that_answered(served, frame
     (kept,) = served.feedback.all()
     assert (kept["truth"], kept["reward"]) == (truth.tolist(), 0.5)
     assert kept["variants"] == ["logistic@1"]
+
+
+async def test_feedback_in_lists_is_kept_once_whatever_says_it(served, tmp_path):
+    items = [{"key": "k-1", "truth": "ill"}, {"key": "k-2"}, {"key": 3, "reward": 0.5}]
+    with Client(f"http://{served.http}") as client:
+        said = client.feedback_all("risk", items)
+        assert said.outcomes == ["stored", None, "stored"]
+        assert [one["index"] for one in said.refused] == [1]
+        with pytest.raises(errors.InvalidInput, match="none of the 1 items"):
+            client.feedback_all("risk", [{"key": "k-2"}])
+    async with AsyncClient(f"http://{served.http}") as client:
+        assert (await client.feedback_all("risk", items[:1])).outcomes == ["repeated"]
+        assert await client.feedback("risk", key="k-1", truth="well") == "amended"
+    file = tmp_path / "labels.csv"
+    file.write_text("order,outcome\nk-1,well\nk-4,ill\n,ill\n")
+    command = [
+        "feedback", "import", str(file), "--endpoint", "risk", "--id", "order",
+        "--truth", "outcome", "--url", served.http, "--json",
+    ]  # fmt: skip
+    printed = CliRunner().invoke(cli, command)
+    assert printed.exit_code == 1
+    assert json.loads(printed.stdout) == {
+        "rows": 3,
+        "counts": {"repeated": 1, "stored": 1},
+        "refused": [{"row": "line 4", "error": "it names no prediction: order is empty"}],
+    }
+    kept = [(one["key"], one["truth"], one["reward"]) for one in served.feedback.all("risk")]
+    assert kept == [("k-1", "well", None), ("3", None, 0.5), ("k-4", "ill", None)]
 
 
 PROXIES = [

@@ -76,7 +76,7 @@ def test_feedback_leads_back_to_the_prediction_by_the_response_that_it_holds(cli
     response = answered.json()
     told = {"request": sent, "response": response, "reward": 0.75, "truth": {"strData": "ill"}}
     path = GATEWAY.replace("predictions", "feedback")
-    for outcome in ("stored", "known"):
+    for outcome in ("stored", "repeated"):
         answer = client.post(path, json=told)
         assert answer.status_code == 200
         assert answer.json()["meta"]["tags"]["feedback"] == outcome

@@ -136,6 +136,11 @@ class TestCluster:
         assert done.returncode == 0, done.stderr
 
     @property
+    def admin_url(self) -> str:
+        """The admin API's, whose port is the last of the row of internal ones."""
+        return f"http://127.0.0.1:{self.internal_ports + 8}"
+
+    @property
     def dashboard_url(self) -> str:
         return f"http://127.0.0.1:{self.dashboard_port}"
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.harness import BIN, CONFIGS, ROOT, TestCluster, free_row
+from tests.papers import navigation
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# In the order of the navigation, which is that of somebody who reads all of it.
+DOCUMENTS = [ROOT / "README.md", *navigation()]
 _BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -64,8 +66,9 @@ class Stranger:
         return said
 
     def here(self, text):
-        """What is printed, on this cluster's port."""
-        return text.replace("127.0.0.1:8000", f"127.0.0.1:{self.cluster.http_port}")
+        """What is printed, on this cluster's ports."""
+        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{self.cluster.http_port}")
+        return text.replace("http://127.0.0.1:8091", self.cluster.admin_url)
 
     def shell(self, script, code=0):
         """Run a script as it stands in a document, after what the demo said to export."""

@@ -24,7 +24,7 @@ def graph():
     body = config("split")
     for app in body["applications"]:
         deployment = app["deployments"][0]
-        if app["name"] == "control":
+        if app["name"] in {"control", "monitor"}:
             continue
         deployment.pop("autoscaling_config")
         deployment["num_replicas"] = 2 if app["name"] in {"gateway", "diagnosis-xgb-1"} else 1

@@ -44,7 +44,7 @@ def inline(cluster, apart):
         what="both endpoints inline",
     )
     until(
-        lambda: set(cluster.applications()) == {"gateway", "control"},
+        lambda: set(cluster.applications()) == {"gateway", "control", "monitor"},
         timeout_s=60,
         what="the end of the applications that nobody needs",
     )

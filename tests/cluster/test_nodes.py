@@ -114,12 +114,12 @@ def probabilities(node):
 def test_gateways_and_models_spread_over_both_nodes(production):
     assert len(production.replicas("gateway")) == 2
     for name in production.applications():
-        assert len(nodes(production, name)) == (1 if name == "control" else 2), name
+        assert len(nodes(production, name)) == (1 if name in {"control", "monitor"} else 2), name
 
 
 def test_every_endpoint_answers_alike_through_either_nodes_proxy(production, second):
     direct = until(lambda: probabilities(production), timeout_s=20, what="an answer")
-    other = until(lambda: probabilities(second), timeout_s=20, what="the other node's answer")
+    other = until(lambda: probabilities(second), timeout_s=60, what="the other node's answer")
     assert other == direct
     assert len(production.predict("diagnosis-ensemble", ROWS)["variants"]) == 3
 

@@ -10,7 +10,7 @@ import pytest
 import skops.io
 import yaml
 
-from serve_app.config import GatewayArgs
+from serve_app.config import GatewayArgs, MonitorArgs
 from serve_app.models.declared import declared
 from tests.cluster.harness import application, endpoints
 from tests.cluster.stranger import Stranger, blocks
@@ -31,7 +31,7 @@ def stranger(tmp_path_factory):
 
 
 def an_endpoint(stranger, body):
-    """Settings of endpoints, put into the config that the README has just written."""
+    """Settings of endpoints, put into the config that was just written."""
     config = yaml.safe_load((stranger.home / MINE).read_text())
     endpoints(config).update(body["endpoints"])
     (stranger.home / MINE).write_text(yaml.safe_dump(config))
@@ -52,6 +52,14 @@ def args_of_the_gateway(stranger, body):
     gateway["args"] = {**gateway["args"], **args}
     (stranger.home / "args.yaml").write_text(yaml.safe_dump(config))
     stranger.shell("serve-app validate args.yaml")
+
+
+def args_of_the_monitor(stranger, body):
+    """Some of the monitor's `args`, in a config that is valid with them."""
+    config = yaml.safe_load((stranger.home / "configs" / "local.yaml").read_text())
+    application(config, "monitor")["args"].update(body)
+    (stranger.home / "monitor.yaml").write_text(yaml.safe_dump(config))
+    stranger.shell("serve-app validate monitor.yaml")
 
 
 def a_deployment(stranger, body):
@@ -77,6 +85,7 @@ YAML = {
     "autoscaling_config": a_deployment,
     "user_config": a_deployment,
     "dtypes": types,
+    **dict.fromkeys(MonitorArgs.model_fields, args_of_the_monitor),
     **dict.fromkeys(GatewayArgs.model_fields, args_of_the_gateway),
 }
 
@@ -107,8 +116,8 @@ def test_a_block_runs_as_it_is_printed(stranger, block):
 
 def test_hardly_a_block_is_a_transcript():
     assert len(BLOCKS) >= 20
-    # The targets of make, the graph, MLflow's directory, several machines.
-    assert sum(block.language == "text" for block in BLOCKS) <= 4
+    # The targets of make, MLflow's directory, several machines.
+    assert sum(block.language == "text" for block in BLOCKS) <= 3
 
 
 def test_what_the_blocks_deployed_answers_as_they_say(stranger):
@@ -131,7 +140,7 @@ def test_the_model_with_a_module_of_its_own_answers_from_replicas(stranger):
     assert np.mean(np.array(said["predictions"]) == churned[:50]) > 0.7
 
 
-def test_a_graph_and_coarser_weights_are_what_the_readme_says(stranger):
+def test_a_graph_and_coarser_weights_are_what_the_page_says(stranger):
     assert "onnx" in stranger.shell("serve-app models show churn-graph")
     shown = stranger.shell("serve-app models show churn-coarse --json")
     trade = json.loads(shown)["compiled"]["quantised"]
@@ -170,7 +179,7 @@ def test_a_directory_of_mlflow_is_served_by_the_line_that_is_printed_for_it(stra
         )
     )
     before = len(json.loads(stranger.shell("serve-app models list --json")))
-    # The README's configuration lets several versions answer as `churn`: so does this one not.
+    # The configuration of the pages lets several versions answer as `churn`: so does this one not.
     stranger.shell(line.replace(f"serve {name}", "serve churn-of-mlflow"))
     assert len(json.loads(stranger.shell("serve-app models list --json"))) == before + 1
     said = stranger.cluster.predict("churn-of-mlflow", ROWS)

@@ -30,7 +30,7 @@ def started(cluster):
 
 def deploy(cluster, state):
     body = config("split")
-    for name in ("gateway", "control"):
+    for name in ("gateway", "control", "monitor"):
         application(body, name)["args"]["state"] = state
     cluster.deploy(body)
 
@@ -90,4 +90,27 @@ def test_in_a_file_that_is_damaged(started, row):
         timeout_s=10,
         what="weights that were set beside a damaged file",
     )
-    assert len(list(database.parent.glob("serve-app.db.damaged-*"))) == 1
+    aside = [file for file in database.parent.glob("serve-app.db.damaged-*")
+             if not file.name.endswith(("-wal", "-shm"))]  # fmt: skip
+    assert len(aside) == 1
+
+
+def test_that_is_lost_while_gateways_go_on(started, row):
+    for file in (started.home / "state").glob("serve-app.db*"):
+        file.unlink()
+    killed = started.replicas("control")
+    started.kill(killed[0])
+    until(
+        lambda: set(started.replicas("control")) - set(killed),
+        timeout_s=90,
+        what="another replica of control",
+    )
+    until(
+        lambda: "diagnosis" in started.run("endpoints", "list"), timeout_s=30, what="the endpoints"
+    )
+    set_weights(started, forest=1)
+    until(
+        lambda: answers(started, row) == ["diagnosis-forest@1"],
+        timeout_s=45,
+        what="weights of a state that began anew",
+    )

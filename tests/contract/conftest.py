@@ -1,7 +1,8 @@
-"""Registries in every kind of place."""
+"""Registries and state stores in every kind of place."""
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -10,6 +11,7 @@ import fsspec
 import pytest
 
 from serve_app.registry.store import Registry
+from tests.contract import postgres
 from tests.contract.registries import PLACES, at_noon
 
 if TYPE_CHECKING:
@@ -50,3 +52,35 @@ def put(url: str) -> Callable[[str, bytes | None], None]:
             fs.pipe_file(path, content)
 
     return put
+
+
+@pytest.fixture(scope="session")
+def server():
+    with postgres.server() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request, tmp_path):
+    """A place that holds nothing yet: a folder, or the URL of a server."""
+    if request.param == "postgresql":
+        with postgres.database(request.getfixturevalue("server")) as url:
+            yield url
+    else:
+        yield str(tmp_path / "state")
+
+
+@pytest.fixture
+def processes():
+    """Starts functions in processes of their own, and waits until all have ended well."""
+    context = multiprocessing.get_context("spawn")
+
+    def run(function, *arguments):
+        started = [context.Process(target=function, args=one) for one in arguments]
+        for process in started:
+            process.start()
+        for process in started:
+            process.join(60)
+            assert process.exitcode == 0
+
+    return run

@@ -45,5 +45,26 @@ def tell(state, start):
         store.record(Feedback("risk", f"p-{start + number}", reward=1.0), 1.0)
 
 
+def lists_of(part):
+    """A hundred items that are told together."""
+    return [Feedback("risk", f"p-{part}-{number}", f"[{number}]") for number in range(100)]
+
+
+def record_lists(state, first, parts):
+    """Record so many lists, from a part on."""
+    store = FeedbackStore(state)
+    for part in range(first, first + parts):
+        store.record_all(lists_of(part), 1.0)
+
+
+def write_lists(state, first):
+    """Record lists, from a part on, and say of each when it is kept."""
+    store, part = FeedbackStore(state), first
+    while True:
+        store.record_all(lists_of(part), 1.0)
+        print(part, flush=True)
+        part += 1
+
+
 if __name__ == "__main__":
-    write(sys.argv[1], int(sys.argv[2]))
+    {"write": write, "lists": write_lists}[(*sys.argv, "write")[3]](sys.argv[1], int(sys.argv[2]))

@@ -22,7 +22,10 @@ from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import DeadlineExceeded, NotReady, RowsRefused
 from serve_app.models.frames import to_columns
 from serve_app.registry.store import Registry
+from serve_app.tasks import task_named
 
+PREDICTING, SCORING = task_named("predict"), task_named("raw_scores")
+EXPLAINING = task_named("explain")
 LIMITS = Limits(max_rows=64, max_calls=2, max_waiting_rows=10_000, slow_call_s=0.02)
 VERSIONS = ("fast@1", "slow@1")
 _numbers = itertools.count()
@@ -88,7 +91,7 @@ PLACEMENTS = pytest.mark.parametrize("placed", [local, threaded, coalesced, inli
 def test_a_version_answers_like_itself(placed, version, rows, registry, thread, data):
     columns = to_columns(data[0]).slice(0, rows)
     direct = load(registry, version.partition("@")[0], 1).model.predict(columns)
-    said = asyncio.run(placed(registry, thread).predict(version, columns, 1.0))
+    said = asyncio.run(placed(registry, thread).ask(version, PREDICTING, columns, 1.0))
     assert said.values.tolist() == direct.values.tolist()
     if direct.probabilities is not None:
         assert said.probabilities.tobytes() == direct.probabilities.tobytes()
@@ -101,7 +104,7 @@ def test_raw_scores_are_the_same_everywhere(placed, version, rows, registry, thr
     columns = to_columns(data[0]).slice(0, rows)
     model = load(registry, version.partition("@")[0], 1).model
     direct = model.predict_with_scores(columns)
-    said = asyncio.run(placed(registry, thread).predict_with_scores(version, columns, 1.0))
+    said = asyncio.run(placed(registry, thread).ask(version, SCORING, columns, 1.0))
     assert said.scores.tobytes() == direct.scores.tobytes()
     assert said.values.tolist() == model.predict(columns).values.tolist()
 
@@ -113,8 +116,8 @@ def test_raw_scores_that_come_together_are_each_ones_own(placed, registry, threa
     async def asked():
         models = placed(registry, thread)
         parts = [columns.slice(j, j + 1) for j in range(20)]
-        scored = (models.predict_with_scores("slow@1", part, 1.0) for part in parts)
-        plain = (models.predict("slow@1", part, 1.0) for part in parts)
+        scored = (models.ask("slow@1", SCORING, part, 1.0) for part in parts)
+        plain = (models.ask("slow@1", PREDICTING, part, 1.0) for part in parts)
         return await asyncio.gather(*scored, *plain)
 
     direct = load(registry, "slow", 1).model.predict_with_scores(columns.slice(0, 20))
@@ -130,7 +133,9 @@ def test_rows_that_come_together_each_get_their_own_answer(placed, registry, thr
     async def asked():
         models = placed(registry, thread)
         parts = [columns.slice(j, j + 1) for j in range(20)]
-        return await asyncio.gather(*(models.predict("fast@1", part, 1.0) for part in parts))
+        return await asyncio.gather(
+            *(models.ask("fast@1", PREDICTING, part, 1.0) for part in parts)
+        )
 
     direct = load(registry, "fast", 1).model.predict(columns.slice(0, 20))
     said = [prediction.values[0] for prediction in asyncio.run(asked())]
@@ -140,13 +145,13 @@ def test_rows_that_come_together_each_get_their_own_answer(placed, registry, thr
 @PLACEMENTS
 def test_what_is_not_loaded_is_not_ready(placed, registry, thread, data):
     with pytest.raises(NotReady):
-        asyncio.run(placed(registry, thread).predict("other@1", to_columns(data[0]), 1.0))
+        asyncio.run(placed(registry, thread).ask("other@1", PREDICTING, to_columns(data[0]), 1.0))
 
 
 @PLACEMENTS
 def test_nothing_begins_after_its_deadline(placed, registry, thread, data):
     with pytest.raises(DeadlineExceeded):
-        asyncio.run(placed(registry, thread).predict("fast@1", to_columns(data[0]), 0.0))
+        asyncio.run(placed(registry, thread).ask("fast@1", PREDICTING, to_columns(data[0]), 0.0))
 
 
 @PLACEMENTS
@@ -154,7 +159,7 @@ def test_nothing_begins_after_its_deadline(placed, registry, thread, data):
 def test_rows_that_the_library_refuses_are_a_failure(placed, version, registry, thread, data):
     frame = data[0].head(1).assign(dose=np.nan)
     with pytest.raises(RowsRefused):
-        asyncio.run(placed(registry, thread).predict(version, to_columns(frame), 1.0))
+        asyncio.run(placed(registry, thread).ask(version, PREDICTING, to_columns(frame), 1.0))
 
 
 @pytest.mark.parametrize("placement", ["inline", "replicas"])
@@ -231,3 +236,38 @@ def test_caches_outlive_new_weights_and_no_other_change(registry):
     assert stages(assembler, 5, timeout_s=3.0) is not first
     voting = stages(assembler, 5, kind="ensemble")
     assert stages(assembler, 6, kind="ensemble") is not voting
+
+
+@PLACEMENTS
+@pytest.mark.parametrize("version", VERSIONS)
+def test_explanations_are_the_same_everywhere(placed, version, registry, thread, data):
+    columns = to_columns(data[0]).slice(0, 5)
+    direct = load(registry, version.partition("@")[0], 1).model.ask(EXPLAINING, columns)
+    again = asyncio.run(placed(registry, thread).ask(version, EXPLAINING, columns, 100.0))
+    assert again.contributions.tobytes() == direct.contributions.tobytes()
+    assert (again.methods, again.space) == (direct.methods, direct.space)
+
+
+@PLACEMENTS
+def test_predictions_go_on_while_something_is_explained(placed, registry, thread, data):
+    columns = to_columns(data[0]).slice(0, 5)
+    models = placed(registry, thread)
+
+    async def asked():
+        first = asyncio.ensure_future(models.ask("slow@1", EXPLAINING, columns, 100.0))
+        predicted = 0
+        while not first.done():
+            await models.ask("fast@1", PREDICTING, columns, 100.0)
+            predicted += 1
+            await asyncio.sleep(0)
+        await first
+        return predicted
+
+    assert asyncio.run(asked()) > 1
+
+
+@PLACEMENTS
+def test_an_explanation_that_comes_too_late_is_given_up(placed, registry, thread, data):
+    columns = to_columns(data[0])
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(placed(registry, thread).ask("slow@1", EXPLAINING, columns, 0.001))

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import multiprocessing
 import os
 import random
 import subprocess
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 from serve_app.core.events import Event
 from serve_app.core.feedback import Feedback, Received
 from serve_app.errors import Conflict, RegistryFailed
-from serve_app.storage import database, feedback_rows, revision, snapshot_rows
+from serve_app.storage import database, feedback_retention, revision, snapshot_rows
 from serve_app.storage import feedback as feedback_store
 from serve_app.storage.database import open_database
 from serve_app.storage.events import EventLog
@@ -33,38 +32,6 @@ from tests.contract.storage_writer import body_of, claim, tell
 WRITER = Path(__file__).with_name("storage_writer.py")
 KILLS = 6
 MAX_LINES = 12
-
-
-@pytest.fixture(scope="session")
-def server():
-    with postgres.server() as address:
-        yield address
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def state(request, tmp_path):
-    """A place that holds nothing yet: a folder, or the URL of a server."""
-    if request.param == "postgresql":
-        with postgres.database(request.getfixturevalue("server")) as url:
-            yield url
-    else:
-        yield str(tmp_path / "state")
-
-
-@pytest.fixture
-def processes():
-    """Starts functions in processes of their own, and waits until all have ended well."""
-    context = multiprocessing.get_context("spawn")
-
-    def run(function, *arguments):
-        started = [context.Process(target=function, args=one) for one in arguments]
-        for process in started:
-            process.start()
-        for process in started:
-            process.join(60)
-            assert process.exitcode == 0
-
-    return run
 
 
 # Snapshots
@@ -126,22 +93,35 @@ def test_feedback_is_read_by_whoever_comes_next(state):
         {
             "endpoint": "risk",
             "prediction_id": "p-1",
+            "key": None,
+            "row": None,
             "variants": ["a@1"],
             "truth": ["krank", None, 2],
             "reward": 0.5,
             "request_id": "r-1",
             "received_at_s": 17.25,
+            "known_at_s": 17.25,
+            "state": "pending",
+            "why": "",
         }
     ]
 
 
-def test_telling_it_twice_counts_once_and_the_first_word_stands(state):
+def test_the_same_again_counts_once_and_a_new_word_takes_the_place_of_the_last(state):
     store = FeedbackStore(state)
     assert store.record(about(reward=1.0), 1.0) == "stored"
-    assert store.record(about(reward=1.0), 2.0) == "known"
-    assert store.record(about(reward=0.0), 3.0) == "known"
-    (one,) = store.all()
-    assert (one["reward"], one["received_at_s"]) == (1.0, 1.0)
+    assert store.record(about(reward=1.0), 2.0) == "repeated"
+    assert store.record(about(reward=0.0, request_id="r-2"), 3.0) == "amended"
+    (one,) = store.page(None, after=0, limit=9)
+    assert (one["reward"], one["received_at_s"]) == (0.0, 1.0)
+    log = store.log(one["number"])
+    assert [(line["outcome"], line["reward"]) for line in log] == [
+        ("stored", 1.0),
+        ("amended", 0.0),
+    ]
+    assert store.counts("risk") == {
+        "stored": 1, "repeated": 1, "amended": 1, "pending": 1, "late": 0
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -151,7 +131,7 @@ def test_a_truth_that_comes_after_a_reward_completes_it(state, turned):
     first, second = reversed(parts) if turned else parts
     assert store.record(about(**first), 1.0) == "stored"
     assert store.record(about(**second), 2.0) == "completed"
-    assert store.record(about(**first, **second), 3.0) == "known"
+    assert store.record(about(**first, **second), 3.0) == "repeated"
     (one,) = store.all()
     assert (one["truth"], one["reward"]) == (["ill"], 1.0)
 
@@ -172,16 +152,16 @@ def test_it_is_counted_by_endpoint_and_variants(state):
     store.record(about("p-3", truth_json='["well"]', variants=("a@1", "b@2")), 1.0)
     store.record(Feedback("age", "p-1", reward=3.0), 1.0)
     assert store.received() == [
-        Received("age", (), 1, 0, 1, 3.0),
-        Received("risk", ("a@1",), 2, 1, 2, 0.75),
-        Received("risk", ("a@1", "b@2"), 1, 1, 0, None),
+        Received("age", (), 1, 0, 1, 3.0, pending=1),
+        Received("risk", ("a@1",), 2, 1, 2, 0.75, pending=2),
+        Received("risk", ("a@1", "b@2"), 1, 1, 0, None, pending=1),
     ]
     assert [one.endpoint for one in store.received("age")] == ["age"]
     assert [one["prediction_id"] for one in store.all("risk")] == ["p-1", "p-2", "p-3"]
 
 
 def test_the_oldest_leave_first(state, monkeypatch):
-    monkeypatch.setattr(feedback_rows, "KEPT", 3)
+    monkeypatch.setattr(feedback_retention, "KEPT", 3)
     store = FeedbackStore(state)
     for number in range(5):
         store.record(about(f"p-{number}", reward=1.0), 1.0)
@@ -191,8 +171,8 @@ def test_the_oldest_leave_first(state, monkeypatch):
 
 @pytest.mark.parametrize("completed", [False, True])
 def test_the_oldest_leave_when_all_are_too_long(state, monkeypatch, completed):
-    monkeypatch.setattr(feedback_rows, "KEPT_BYTES", 200_000)
-    monkeypatch.setattr(feedback_rows, "FORGOTTEN_AT_ONCE", 5)
+    monkeypatch.setattr(feedback_retention, "KEPT_BYTES", 200_000)
+    monkeypatch.setattr(feedback_retention, "FORGOTTEN_AT_ONCE", 5)
     store = FeedbackStore(state)
     truth = '"' + "x" * 10_000 + '"'
     for number in range(60):
@@ -200,7 +180,9 @@ def test_the_oldest_leave_when_all_are_too_long(state, monkeypatch, completed):
             store.record(about(f"p-{number}", reward=1.0), 1.0)
         store.record(about(f"p-{number}", truth_json=truth), 1.0)
     left = [one["prediction_id"] for one in store.all()]
-    assert 14 <= len(left) <= 20
+    # Each truth is kept twice: as what stands, and as it came.
+    assert 5 <= len(left) <= 10
+    assert store.counts("risk")["forgotten"] == 60 - len(left)
     assert left == [f"p-{number}" for number in range(60 - len(left), 60)]
 
 
@@ -299,6 +281,26 @@ def test_events_are_selected_by_kind_subject_and_number(state):
     assert log.newest(kind="removed") == []
 
 
+def test_an_event_is_kept_once_by_kind_and_subject(state):
+    log = EventLog(state)
+    assert log.append_once(Event(1.0, "ada", "registered", "a@1\0"))
+    assert not EventLog(state).append_once(Event(2.0, "bob", "registered", "a@1\0"))
+    assert log.append_once(Event(3.0, "bob", "deleted", "a@1\0"))
+    assert log.append_once(Event(4.0, "bob", "registered", "a@2"))
+    assert [event.at_s for event in log.newest()] == [4, 3, 1]
+
+
+def test_feedback_is_read_a_page_at_a_time(state):
+    store = FeedbackStore(state)
+    for number in range(5):
+        store.record(Feedback(("risk", "age")[number == 1], f"p-{number}", "1"), float(number))
+    first = store.page("risk", after=0, limit=2)
+    assert [one["prediction_id"] for one in first] == ["p-0", "p-2"]
+    rest = store.page("risk", after=first[-1]["number"], limit=5)
+    assert [one["prediction_id"] for one in rest] == ["p-3", "p-4"]
+    assert store.page("risk", after=rest[-1]["number"], limit=5) == []
+
+
 # A server
 
 
@@ -320,7 +322,7 @@ def test_connections_that_the_server_closed_are_opened_anew(server, url):
     assert len(ended) == 2
     snapshots.save(2, "hash", {"version": 2})
     assert snapshots.latest() == {"version": 2}
-    assert feedback.record(about(reward=1.0), 1.0) == "known"
+    assert feedback.record(about(reward=1.0), 1.0) == "repeated"
 
 
 def test_a_server_that_refuses_is_told_in_words_without_the_password(url, caplog):

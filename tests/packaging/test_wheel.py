@@ -71,6 +71,20 @@ def test_every_config_comes_along_and_the_demo_finds_its_own(installed, tmp_path
     assert "serve_app.app:gateway" in said
 
 
+def test_rules_and_dashboards_come_along(installed, tmp_path):
+    code = (
+        "from serve_app.cluster.monitor import shipped; "
+        "print(*sorted(str(one.relative_to(shipped())) for one in shipped().rglob('*.*')))"
+    )
+    files = set(run(installed, tmp_path, "-c", code).split())
+    assert {
+        "prometheus/prometheus.yml",
+        "prometheus/rules/availability.yml",
+        "grafana/dashboards/serve-app.json",
+        "grafana/provisioning/datasources/prometheus.yml",
+    } <= files
+
+
 def test_the_tables_of_a_state_can_be_made(installed, tmp_path):
     code = (
         "from serve_app.storage.snapshots import SnapshotStore as Store; "

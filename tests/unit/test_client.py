@@ -1,6 +1,7 @@
 """The client's retries, deadlines and errors, with a server that a test plays."""
 
 import asyncio
+import datetime as dt
 
 import httpx
 import numpy as np
@@ -98,8 +99,47 @@ def test_feedback_says_which_answer_it_is_about():
     assert first.content == again.content
     said = {"prediction_id": answer.prediction_id, "variants": answer.variants}
     assert orjson.loads(first.content) == {**said, "truth": ["ill"], "reward": 0.5}
-    said = {"prediction_id": "p-2", "truth": ["well"], "reward": None}
+    said = {"prediction_id": "p-2", "truth": ["well"]}
     assert orjson.loads(other.content) == said
+
+
+def test_feedback_may_name_a_key_a_row_and_when_it_became_known():
+    kept = (200, {"outcome": "amended"}, {})
+    server = Server(kept, kept)
+    moment = dt.datetime(2026, 11, 26, 13, tzinfo=dt.UTC)
+    with server.client() as client:
+        said = client.feedback("risk", key=17, truth="ill", label_at_s=moment)
+        client.feedback("risk", "p-1", row=2, truth="ill")
+    assert said == "amended"
+    first, second = (orjson.loads(request.content) for request in server.requests)
+    # 2026-11-26T13:00:00Z, as `date -d … +%s` says it.
+    assert first == {"key": 17, "truth": "ill", "label_at_s": 1795698000.0}
+    assert second == {"prediction_id": "p-1", "row": 2, "truth": "ill"}
+
+
+def test_feedback_goes_in_lists_and_what_was_refused_is_told_by_its_place():
+    refused = [{"index": 1, "error": "too long", "error_code": "too_large"}]
+    body = {"outcomes": ["stored", None], "refused": refused}
+    server = Server(good(), (200, body, {}))
+    with server.client() as client:
+        answer = client.predict("risk", [[1]])
+        items = [{"prediction": answer, "reward": 1.0}, {"key": "k", "truth": np.array([1])}]
+        said = client.feedback_all("risk", items)
+    assert (said.outcomes, said.refused, said.kept) == (["stored", None], refused, 1)
+    sent = orjson.loads(server.requests[-1].content)
+    assert sent == {
+        "feedback": [
+            {"prediction_id": answer.prediction_id, "variants": answer.variants, "reward": 1.0},
+            {"key": "k", "truth": [1]},
+        ]
+    }
+
+
+def test_a_list_with_names_that_items_do_not_have_is_refused_before_it_is_sent():
+    server = Server(good())
+    with pytest.raises(errors.InvalidInput, match="'label'"):
+        server.client().feedback_all("risk", [{"key": "k", "label": 1}])
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -230,3 +270,40 @@ async def test_the_asynchronous_client_does_the_same():
         answers = await asyncio.gather(*(client.predict("risk", [[1]]) for _ in range(3)))
     assert [answer.predictions for answer in answers] == [["ill"]] * 3
     assert len(server.requests) == 4
+
+
+def test_an_explained_answer_is_an_answer_and_its_reasons():
+    row = {"base_value": 0.5, "contributions": {"age": 1.0, "dose": -2.0}, "output": -0.5}
+    why = {"explanations": [row], "space": "log_odds", "method": "linear", "explained_class": "ill"}
+    server = Server(busy(), (200, {**GOOD, **why}, {}))
+    with server.client() as client:
+        explained = client.explain("risk", [{"age": 63}], version="2", parameters={"key": 1})
+    assert [one.url.path for one in server.requests] == ["/v1/models/risk/versions/2:explain"] * 2
+    body = orjson.loads(server.requests[0].content)
+    assert body == {"instances": [{"age": 63}], "parameters": {"key": 1}}
+    assert explained.answer.predictions == ["ill"]
+    assert (explained.space, explained.method) == ("log_odds", "linear")
+    assert (explained.explained_class, explained.columns_of) == ("ill", None)
+    assert explained.frame().to_dict("records") == [
+        {"row": 0, "age": 1.0, "dose": -2.0, "base_value": 0.5, "output": -0.5}
+    ]
+
+
+def test_of_several_classes_each_has_a_line_in_the_frame():
+    numbers = {"x": 1.0, "y": 2.0}
+    row = {"base_value": numbers, "contributions": {"age": numbers}, "output": numbers}
+    why = {"explanations": [row, row], "space": "probability", "method": "shap_sampled"}
+    server = Server((200, {**GOOD, **why}, {}))
+    lines = server.client().explain("risk", [[1], [2]]).frame().to_dict("records")
+    assert [(line["row"], line["class"]) for line in lines] == [
+        (0, "x"), (0, "y"), (1, "x"), (1, "y"),
+    ]  # fmt: skip
+    assert lines[1] == {"row": 0, "class": "y", "age": 2.0, "base_value": 2.0, "output": 2.0}
+
+
+async def test_the_client_for_asyncio_explains_alike():
+    why = {"explanations": [], "space": "value", "method": "linear", "columns_of": "prep@1"}
+    transport = httpx.MockTransport(Server((200, {**GOOD, **why}, {})))
+    async with AsyncClient("http://server", transport=transport) as client:
+        explained = await client.explain("risk", [[1]])
+    assert (explained.columns_of, explained.frame().empty) == ("prep@1", True)

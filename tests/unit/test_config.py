@@ -32,7 +32,7 @@ def test_a_single_route_has_one_variant_of_weight_one():
     [
         ({"fallbak": "a@1"}, "Extra inputs are not permitted"),
         ({"fallback": "a"}, "write model@number"),
-        ({"fallback": "a@champion"}, "write model@number"),
+        ({"fallback": "a@Champion"}, "write model@number"),
         ({"fallback": "a@0"}, "write model@number"),
         ({"timeout_s": 0}, "greater than 0"),
         ({"timeout_s": 1, "variant_timeout_s": 2}, "above timeout_s"),
@@ -108,3 +108,66 @@ def test_origins_are_kept_as_browsers_write_them(written, meant):
 def test_what_is_no_origin_is_refused_in_words(cors, message):
     with pytest.raises(ValueError, match=message):
         config.GatewayArgs.model_validate({"cors": cors})
+
+
+@pytest.mark.parametrize(
+    ("telemetry", "message"),
+    [
+        ({"endpoint": "collector:4318"}, "write the URL of a collector"),
+        ({"endpoint": "ftp://collector"}, "write the URL of a collector"),
+        ({"endpoint": "http://[::1"}, "write the URL of a collector"),
+        ({"endpoint": "https://me:secret@collector"}, "a URL in a config may hold no secret"),
+        ({"endpoint": "https://collector/?key=secret"}, "a URL in a config may hold no secret"),
+        ({"headers_env": {"api-key": "secret-4f6a"}}, "and never the secret itself"),
+        ({"headers_env": {"api-key": "eu01secretNRAL"}}, "and never the secret itself"),
+        ({"headers_env": {"api-key": "4F6ASECRET"}}, "and never the secret itself"),
+        ({"headers_env": {"api key:": "KEY"}}, "should match pattern"),
+        ({"sampling": 1.5}, "less than or equal to 1"),
+        ({"metrics": "twice"}, "'beside', 'instead' or 'none'"),
+        ({"headers": {"api-key": "secret"}}, "Extra inputs are not permitted"),
+    ],
+)
+def test_telemetry_that_cannot_be_is_refused_without_its_secrets(telemetry, message):
+    for args in (config.GatewayArgs, config.ControlArgs, config.MonitorArgs, config.ModelArgs):
+        model = {"model": "a", "version": 1} if args is config.ModelArgs else {}
+        with pytest.raises(ValidationError, match=message) as error:
+            args.model_validate({**model, "telemetry": telemetry})
+        assert "secret" not in str(error.value).lower().replace("no secret", "").replace(
+            "the secret itself", ""
+        )
+
+
+def test_telemetry_is_off_unless_it_is_declared():
+    assert config.GatewayArgs().telemetry is None
+    assert config.ModelArgs(model="a", version=1).telemetry is None
+    declared = config.ModelArgs(model="a", version=1, telemetry={"endpoint": "http://c:4318/"})
+    assert declared.telemetry.endpoint == "http://c:4318"
+    assert declared.telemetry.metrics == "beside"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"multivariate": {"alarm_windows": 4}}, "4 of the last 3 windows can never say so"),
+        ({"outliers": {"window_s": 61}}, "60, 300, 3600 or 86400"),
+        ({"domain": {"of_windows": 1}}, "2 of the last 1 hours can never say so"),
+        ({"domain": {"most_rows": 100}}, "most_rows must be at least minimum_rows, which is 200"),
+        ({"attribution": {"alarm_windows": 4}}, "4 of the last 3 hours can never say so"),
+        ({"attribution": {"most_rows": 50}}, "at least minimum_rows, which is 100"),
+        ({"attribution": {"threshold": 1}}, "less than 1"),
+        ({"data_quality": {"volume_factor": 1}}, "greater than 1"),
+        ({"callers": {"most_callers": 4}}, "greater than or equal to 5"),
+    ],
+)
+def test_watches_refuse_settings_that_cannot_be(args, words):
+    with pytest.raises(ValidationError, match=words):
+        config.MonitorArgs.model_validate(args)
+
+
+def test_a_salt_is_long_and_not_shown():
+    short = {"by": "identity", "salt": "too short"}
+    with pytest.raises(ValidationError, match="at least 16 characters") as refused:
+        config.MonitoringSettings.model_validate({"callers": short})
+    assert "input_value" not in str(refused.value)
+    kept = config.MonitoringSettings.model_validate({"callers": {**short, "salt": "x" * 16}})
+    assert "x" * 16 not in repr(kept)

@@ -67,7 +67,7 @@ def newest(home):
 
 def test_where_nothing_runs_a_cluster_is_started_and_asked_one_row(fake, cluster, newest):
     served = serve_version(newest, Place())
-    assert fake.names == ["gateway", "control"]
+    assert fake.names == ["gateway", "control", "monitor"]
     assert fake.endpoints == {
         "progression-xgb": {
             "placement": "inline",
@@ -77,6 +77,18 @@ def test_where_nothing_runs_a_cluster_is_started_and_asked_one_row(fake, cluster
     assert fake.predicted == [("/v1/models/progression-xgb:predict", fake.example)]
     assert (served.version, served.answer) == ("progression-xgb@1", {"predictions": [7]})
     assert not cluster.stopped
+
+
+def test_a_version_that_an_alias_chose_is_served_by_the_alias(fake, cluster, newest):
+    store = Registry("./registry")
+    store.set_alias("progression-xgb", "stable", 1, by="ada")
+    try:
+        served = serve_version(newest, Place(), alias="stable")
+    finally:
+        store.remove_alias("progression-xgb", "stable", by="ada")
+    route = {"kind": "single", "model": "progression-xgb@stable"}
+    assert fake.endpoints["progression-xgb"]["route"] == route
+    assert served.version == "progression-xgb@1"
 
 
 def test_the_line_that_is_printed_is_the_request_that_was_sent(fake, cluster, newest, home):

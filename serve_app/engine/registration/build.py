@@ -12,6 +12,7 @@ from serve_app.engine.registration.candidate import Candidate
 from serve_app.engine.registration.coarser import Coarser
 from serve_app.models.compilation import Compilation
 from serve_app.models.flavour import Flavour, Stored
+from serve_app.monitoring.profile.profile import FeatureProfile
 from serve_app.registry.manifest import Compiled
 
 Compile = Literal["auto", "never", "required"]
@@ -45,7 +46,8 @@ class Build:
     """What is known of a version so far.
 
     `signature` is what the model takes and gives; `form` there is once it is stored,
-    `compilation` once compiling was tried, and `compiled` what the manifest says of that.
+    `compilation` once compiling was tried, and `compiled` what the manifest says of that;
+    `profile` is made last, where there are rows to make it of.
     """
 
     candidate: Candidate
@@ -57,6 +59,7 @@ class Build:
     stored_form: Form | None = None
     compilation: Compilation | None = None
     compiled: Compiled | None = field(default=None)
+    profile: FeatureProfile | None = None
 
     @property
     def form(self) -> Form:

@@ -15,11 +15,23 @@ from serve_app.models.containers import handed
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.evaluate import evaluate as evaluation
 from serve_app.models.feature_names import bound
-from serve_app.models.xgboost_columns import as_trained, described
+from serve_app.models.xgboost_columns import as_trained, columns_as_trained
 from serve_app.models.xgboost_trained import fitted_again
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRows:
+    """Rows of which a profile is made in place of those of training, as the model takes them.
+
+    `truth` is the target of each, where it is known; `source` says in words where they are from.
+    """
+
+    frame: pd.DataFrame
+    truth: Any = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,8 @@ class Candidate:
     the estimator are fitted and scored by it, unless `evaluate` is false. `targets` name what is
     predicted where that is several things. `code` holds the modules of the model's own that are
     stored with it, and runs whenever it is loaded. `project` is a folder of the project that it
-    comes from, whose commit is written down; the working directory, when not given.
+    comes from, whose commit is written down; the working directory, when not given. The profile
+    that later rows are held against is made of `profile_rows`; of the frame, when not given.
 
     A model of XGBoost's may come as `Trained`, which says what its file does not: which
     number is a gap, which iterations answer, which column is the offset.
@@ -57,6 +70,7 @@ class Candidate:
     targets: Sequence[str] = ()
     code: Code = NONE
     project: Path | None = None
+    profile_rows: ProfileRows | None = None
 
 
 def parted(candidate: Candidate) -> Candidate:
@@ -101,7 +115,7 @@ def in_order(candidate: Candidate, flavour: str) -> Candidate:
         frame = as_trained(estimator, candidate.frame)
     else:
         frame = typed(estimator, flavour, bound(estimator, candidate.frame))
-    inputs = described(candidate.inputs, frame) if candidate.inputs else None
+    inputs = columns_as_trained(candidate.inputs, frame) if candidate.inputs else None
     return replace(candidate, frame=frame, inputs=inputs)
 
 
@@ -114,9 +128,9 @@ def evaluated(candidate: Candidate, signature: Signature) -> tuple[Candidate, tu
         return candidate, ()
     rows = handed(candidate.frame, signature.container or "frame")
     try:
-        found = evaluation(estimator, rows, candidate.truth)
+        scores = evaluation(estimator, rows, candidate.truth)
     except Exception as error:  # noqa: BLE001 - whatever fails when fitted anew, it can serve
-        said = str(error).strip().partition("\n")[0]
-        warning = f"not evaluated: fitting it anew on parts of the data failed: {said}"
+        reason = str(error).strip().partition("\n")[0]
+        warning = f"not evaluated: fitting it anew on parts of the data failed: {reason}"
         return candidate, (warning,)
-    return replace(candidate, evaluation=found), ()
+    return replace(candidate, evaluation=scores), ()

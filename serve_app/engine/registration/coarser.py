@@ -36,14 +36,14 @@ class Coarser:
 
 
 def coarsened(
-    files: Mapping[str, bytes], told: Compiled | None, wish: Coarser, signature: Signature
+    files: Mapping[str, bytes], compiled: Compiled | None, wish: Coarser, signature: Signature
 ) -> tuple[dict[str, bytes], Compiled, Model]:
     """The quantised form alone, when it stays within the tolerance.
 
     Raises:
         InvalidInput: there is nothing to quantise, or it costs more than is tolerated.
     """
-    if told is None or COMPILED not in files or signature.output.kind == "transform":
+    if compiled is None or COMPILED not in files or signature.output.kind == "transform":
         msg = "what is quantised must be a predictor that can be compiled"
         raise InvalidInput(msg)
     program = storage.load(files[COMPILED])
@@ -78,7 +78,7 @@ def coarsened(
         size_before=sizes[0],
         size_after=sizes[1],
     )
-    return {COMPILED: content}, told.model_copy(update={"quantised": trade}), model
+    return {COMPILED: content}, compiled.model_copy(update={"quantised": trade}), model
 
 
 def _labels(frame: pd.DataFrame, signature: Signature) -> list[Any]:

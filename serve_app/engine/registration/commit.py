@@ -23,9 +23,9 @@ def commit_of(folders: Iterable[Path]) -> str | None:
     if git is None:
         return None
     for folder in folders:
-        found = _head(git, folder)
-        if found is not None and not _is_own(Path(found[0])):
-            return found[1]
+        head = _head(git, folder)
+        if head is not None and not _is_own(Path(head[0])):
+            return head[1]
     return None
 
 

@@ -13,7 +13,7 @@ from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
 from serve_app.models.replay import ROWS, expected, to_json
-from serve_app.registry.manifest import Draft, Metrics, Sample, TrainingData
+from serve_app.registry.manifest import Draft, Metrics, Profiled, StoredSample, TrainingData
 
 
 def draft_of(build: Build) -> Draft:
@@ -40,6 +40,7 @@ def draft_of(build: Build) -> Draft:
         needs=tuple(m for m in stored.modules if m not in own and is_library),
         compiled=build.compiled,
         warnings=build.warnings,
+        profile=_profile(build),
     )
 
 
@@ -52,15 +53,29 @@ def _signature(build: Build) -> Signature:
     return signature.without_raw_scores()
 
 
-def _sample(build: Build) -> Sample | None:
+def _sample(build: Build) -> StoredSample | None:
     """The first rows of the data with what the version says of them."""
     frame, signature = build.candidate.frame, build.signature
     if len(frame) == 0:
         return None
     rows = to_columns(frame.head(ROWS))
-    return Sample(
+    return StoredSample(
         inputs=to_json(rows, signature.inputs),
         expected=expected(build.form.model, rows, signature.output.kind),
+    )
+
+
+def _profile(build: Build) -> Profiled | None:
+    profile = build.profile
+    if profile is None:
+        return None
+    return Profiled(
+        rows=profile.rows,
+        features=len(profile.features),
+        skipped=len(profile.skipped) + profile.left_out,
+        source=profile.source,
+        scores_from=profile.scores_from,
+        scored_rows=profile.scored_rows,
     )
 
 

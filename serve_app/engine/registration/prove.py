@@ -34,17 +34,17 @@ def prove(
     places = np.unique(np.linspace(0, rows - 1, min(rows, PROVEN_ROWS)).astype(int))
     frame = candidate.frame.iloc[places]
     with answering():
-        said = flavour.answers(candidate.estimator, frame, signature)
+        reference = flavour.answers(candidate.estimator, frame, signature)
     columns = to_columns(frame)
     if signature.output.kind == "transform":
-        hold(matrix(model.transform(columns)), said.values)
+        hold(matrix(model.transform(columns)), reference.values)
         return ()
-    check(model, columns, answered(said), signature.output.kind)
+    check(model, columns, answered(reference), signature.output.kind)
     if candidate.truth is None or not aims_at_the_truth(candidate.estimator, objective):
         return ()
     evaluation = candidate.evaluation
     warning = implausible(
-        said.values,
+        reference.values,
         np.asarray(candidate.truth)[places],
         signature.output.labels,
         {} if evaluation is None else evaluation.cross_validated,

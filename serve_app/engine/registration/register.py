@@ -8,9 +8,16 @@ from dataclasses import replace
 
 from serve_app.core import reference as references
 from serve_app.engine.registration.build import Build, Compile, Form, Wishes
-from serve_app.engine.registration.candidate import Candidate, evaluated, in_order, parted
+from serve_app.engine.registration.candidate import (
+    Candidate,
+    ProfileRows,
+    evaluated,
+    in_order,
+    parted,
+)
 from serve_app.engine.registration.coarser import Coarser, coarsened
 from serve_app.engine.registration.draft import draft_of
+from serve_app.engine.registration.profiled import profiled
 from serve_app.engine.registration.prove import prove
 from serve_app.engine.registration.truth import usable
 from serve_app.errors import InvalidInput
@@ -26,7 +33,7 @@ from serve_app.models.xgboost_trained import is_xgboost
 from serve_app.registry.manifest import Compiled, Manifest
 from serve_app.registry.store import Registry
 
-__all__ = ["Candidate", "Coarser", "Compile", "register"]
+__all__ = ["Candidate", "Coarser", "Compile", "ProfileRows", "register"]
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +52,8 @@ def register(
     of it are cross-validated beside a baseline. `trust` names types of the estimator that are
     not known to be harmless (`package.*` for all of a package), `allow_pickle` stores what skops
     cannot. It is compiled where that is possible, proven equal and faster; `compile` may forbid
-    or demand it. With `coarser` the compiled form alone is stored, quantised.
+    or demand it. With `coarser` the compiled form alone is stored, quantised. A profile of its
+    data is stored with it, unless it came without any.
 
     Raises:
         InvalidInput: the estimator or its columns cannot be served, or compiling it was
@@ -57,13 +65,13 @@ def register(
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
     wishes = Wishes(trusted, allow_pickle, compile, coarser)
     with importable(candidate.code):
-        build = described(parted(candidate), wishes)
-        for step in (validated, stored, proven, compiled, quantised):
+        build = build_of(parted(candidate), wishes)
+        for step in (validated, stored, proven, compiled, quantised, profiled):
             build = step(build)
         return registry.register(draft_of(build), build.form.files)
 
 
-def described(candidate: Candidate, wishes: Wishes) -> Build:
+def build_of(candidate: Candidate, wishes: Wishes) -> Build:
     """What a model takes and gives, with its data as it takes them.
 
     Raises:

@@ -49,5 +49,5 @@ def usable(candidate: Candidate, signature: Signature) -> tuple[Candidate, tuple
 
 def _gaps(truth: Any) -> Any:
     """Which rows lack a value of the target, or of one of several."""
-    found = np.asarray(pd.isna(truth) if hasattr(truth, "isna") else pd.isna(np.asarray(truth)))
-    return found.any(axis=1) if found.ndim > 1 else found
+    gaps = np.asarray(pd.isna(truth) if hasattr(truth, "isna") else pd.isna(np.asarray(truth)))
+    return gaps.any(axis=1) if gaps.ndim > 1 else gaps

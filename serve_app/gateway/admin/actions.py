@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from serve_app.core.events import Event
+
+Json = Mapping[str, Any]
+Placement = Literal["inline", "replicas"]
+IN_EFFECT_WITHIN_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,44 +21,21 @@ class Change:
     why: str = ""
 
 
-class AdminActions(Protocol):
-    """Everything that the admin API lets people see and change. Raises ServeErrors."""
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """An endpoint of one version: who answers, and how.
 
-    async def status(self) -> Mapping[str, Any]:
-        """What is in effect in the whole cluster."""
-        ...
+    Versions are written as people do: a model for its newest version, `model@3`, `model@champion`.
+    `timeout_s` is the endpoint's own, with `replace` it may take the place of one of its name.
+    """
 
-    async def applications(self) -> Mapping[str, Any]:
-        """The applications of the cluster with their deployments and replicas."""
-        ...
-
-    async def set_weights(
-        self, endpoint: str, weights: Mapping[str, float], change: Change
-    ) -> Mapping[str, Any]:
-        """Change weights, and give the snapshot that stands then."""
-        ...
-
-    async def models(self) -> list[Mapping[str, Any]]:
-        """All models with their versions and aliases."""
-        ...
-
-    async def version(self, model: str, number: int) -> Mapping[str, Any]:
-        """The manifest of a version."""
-        ...
-
-    async def aliases(self, model: str) -> list[Mapping[str, Any]]:
-        """Every move of every alias of a model, oldest first."""
-        ...
-
-    async def move_alias(
-        self, model: str, alias: str, move: AliasChange, change: Change
-    ) -> Mapping[str, Any]:
-        """Let an alias name another version, or none."""
-        ...
-
-    async def events(self, limit: int, kind: str | None, subject: str | None) -> list[Event]:
-        """What was changed, the newest first."""
-        ...
+    model: str
+    placement: Placement = "inline"
+    preprocess: str | None = None
+    fallback: str | None = None
+    timeout_s: float | None = None
+    allow_pickle: bool = False
+    replace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +48,114 @@ class AliasChange:
     version: int | None
     is_expected: bool = False
     expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOrder:
+    """An endpoint that is to come, or to go where there is no `wanted`.
+
+    What is not in effect within `within_s` seconds is put back.
+    """
+
+    endpoint: str
+    wanted: NewEndpoint | None
+    change: Change
+    within_s: float = IN_EFFECT_WITHIN_S
+
+
+class AdminActions(Protocol):
+    """Everything that the admin API lets people see and change. Raises ServeErrors."""
+
+    async def status(self) -> Json:
+        """What runs and what is in effect in the whole cluster, as `serve-app status` shows it."""
+        ...
+
+    async def applications(self) -> Json:
+        """The applications of the cluster with their deployments and replicas."""
+        ...
+
+    async def scaling(self) -> Json:
+        """What the autoscaler decided of each deployment, and the CPUs that there are."""
+        ...
+
+    async def endpoints(self) -> Json:
+        """All endpoints with their variants and weights as they are now."""
+        ...
+
+    async def endpoint(self, name: str) -> Json:
+        """One endpoint: its route, variants and columns."""
+        ...
+
+    async def change_endpoint(self, order: EndpointOrder) -> Json:
+        """Begin to add, replace or remove an endpoint, and give the change that is under way."""
+        ...
+
+    async def changes(self) -> list[Json]:
+        """The changes of endpoints that are under way or ended lately, the newest first."""
+        ...
+
+    async def change(self, identity: str) -> Json:
+        """How far one of them is."""
+        ...
+
+    async def set_weights(
+        self, endpoint: str, weights: Mapping[str, float], change: Change
+    ) -> Json:
+        """Change weights, and give the snapshot that stands then."""
+        ...
+
+    async def models(self) -> list[Json]:
+        """All models with their versions and aliases."""
+        ...
+
+    async def model(self, name: str) -> Json:
+        """One model with its versions and aliases."""
+        ...
+
+    async def version(self, model: str, version: str) -> Json:
+        """The manifest of a version, named by its number or an alias."""
+        ...
+
+    async def aliases(self, model: str) -> list[Json]:
+        """Every move of every alias of a model, oldest first."""
+        ...
+
+    async def move_alias(self, model: str, alias: str, move: AliasChange, change: Change) -> Json:
+        """Let an alias name another version, or none."""
+        ...
+
+    async def delete(self, model: str, version: str | None, change: Change) -> list[str]:
+        """Delete a version, or all of a model, unless something needs one; gives those."""
+        ...
+
+    async def events(self, limit: int, kind: str | None, subject: str | None) -> list[Event]:
+        """What was changed, the newest first."""
+        ...
+
+    async def watched(self, kind: str, endpoint: str | None, within_s: int) -> list[Json]:
+        """What the monitor's watch of a kind knows, of the last so many seconds."""
+        ...
+
+    async def alerts(self) -> Json:
+        """What is wrong now, and what each receiver of alerts was sent last."""
+        ...
+
+    async def test_alerts(self, receiver: str | None) -> list[Json]:
+        """Send a test message to a receiver of alerts or all, and what became of each."""
+        ...
+
+    async def findings(self, endpoint: str | None) -> list[Json]:
+        """What the monitor says is wrong now, of one endpoint or all."""
+        ...
+
+    async def report(self, endpoint: str | None, within_s: int) -> Json:
+        """All that the monitor saw in the last so many seconds, as one document."""
+        ...
+
+    async def feedback(self, endpoint: str | None) -> list[Json]:
+        """How much feedback there is, by endpoint and variants."""
+        ...
+
+    async def feedback_records(self, endpoint: str | None, after: int, limit: int) -> list[Json]:
+        """Feedback as it was received, the oldest first, that which follows a number."""
+        ...

@@ -1,88 +1,68 @@
-"""The OpenAPI document of the admin API."""
+"""The OpenAPI document of the admin API, made of the table of its paths."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_TEXT = {"type": "string"}
-_NUMBER = {"type": "integer", "minimum": 1}
-_CHANGE = {
-    "by": {**_TEXT, "description": "Who changes it."},
-    "reason": {**_TEXT, "description": "Why."},
+from serve_app.gateway.admin.paths import PATHS, AdminPath
+from serve_app.gateway.admin.schemas import COMPONENTS, ref
+
+_FAILURES = {
+    "4XX": "The request cannot be done as it is; the message says what to mend.",
+    "5XX": "This side cannot do it, or not now.",
 }
-_EXPECTED = {
-    "type": ["integer", "null"],
-    "description": "Move it only where it names this version now; null: none.",
-}
-_PATHS: dict[str, dict[str, tuple[str, dict[str, Any] | None]]] = {
-    "": {"get": ("The name and version of this server.", None)},
-    "/status": {"get": ("What is in effect in the whole cluster.", None)},
-    "/applications": {"get": ("Applications, their deployments and replicas.", None)},
-    "/events": {"get": ("What was changed, by whom and why; the newest first.", None)},
-    "/endpoints/{endpoint}/weights": {
-        "put": (
-            "Change weights of an endpoint's variants until the next deploy.",
-            {
-                "weights": {"type": "object", "additionalProperties": {"type": "number"}},
-                **_CHANGE,
-            },
-        )
-    },
-    "/models": {"get": ("All models with their versions and aliases.", None)},
-    "/models/{model}/versions/{version}": {"get": ("The manifest of a version.", None)},
-    "/models/{model}/aliases": {"get": ("Every move of every alias of a model.", None)},
-    "/models/{model}/aliases/{alias}": {
-        "put": (
-            "Let an alias name another version.",
-            {"version": _NUMBER, "expected": _EXPECTED, **_CHANGE},
-        ),
-        "delete": ("Remove an alias; its history stays.", {"expected": _EXPECTED, **_CHANGE}),
-    },
-}
-_REQUIRED = ("weights", "version")
-_QUERY = {"/events": ("limit", "kind", "subject")}
 
 
-def document(prefix: str, version: str) -> dict[str, Any]:
-    """The document, for paths below `prefix`."""
+def document(version: str) -> dict[str, Any]:
+    """The document, of a server of that version."""
+    paths: dict[str, dict[str, Any]] = {}
+    for path in PATHS:
+        paths.setdefault(path.whole, {})[path.method.lower()] = _operation(path)
     return {
         "openapi": "3.1.0",
         "info": {"title": "serve-app admin API", "version": version},
-        "paths": {
-            prefix + path: {method: _operation(path, *one) for method, one in methods.items()}
-            for path, methods in _PATHS.items()
-        },
+        "paths": paths,
+        "components": {"schemas": dict(COMPONENTS)},
     }
 
 
-def _operation(path: str, summary: str, body: dict[str, Any] | None) -> dict[str, Any]:
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    parameters = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
-    parameters += [{"name": name, "in": "query", "schema": _TEXT} for name in _QUERY.get(path, ())]
+def _operation(path: AdminPath) -> dict[str, Any]:
+    names = [part[1:-1] for part in path.path.split("/") if part.startswith("{")]
+    parameters = [_parameter(name, "path", {"type": "string"}) for name in names]
+    parameters += [_parameter(name, "query", schema) for name, schema in path.query.items()]
     operation: dict[str, Any] = {
-        "summary": summary,
+        "operationId": path.handler,
+        "summary": path.summary,
         "parameters": parameters,
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {}}},
-            "default": {"description": "What is wrong, in words.", "content": _ERROR},
+            str(path.status): {
+                "description": "Done." if path.status == 200 else "Begun.",
+                "content": {"application/json": {"schema": path.answer}},
+            },
+            **{status: _failure(words) for status, words in _FAILURES.items()},
         },
+        "x-access": path.access,
     }
-    if body is not None:
+    if path.body is not None:
         schema = {
             "type": "object",
-            "properties": body,
-            "required": [name for name in _REQUIRED if name in body],
+            "properties": dict(path.body),
+            "required": list(path.required),
             "additionalProperties": False,
         }
         operation["requestBody"] = {
-            "required": True,
+            "required": bool(path.required),
             "content": {"application/json": {"schema": schema}},
         }
     return operation
 
 
-_ERROR = {
-    "application/json": {
-        "schema": {"type": "object", "properties": {"error": _TEXT, "code": {"type": "integer"}}}
+def _parameter(name: str, place: str, schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": place == "path", "schema": schema}
+
+
+def _failure(words: str) -> dict[str, Any]:
+    return {
+        "description": words,
+        "content": {"application/json": {"schema": ref("Error")}},
     }
-}

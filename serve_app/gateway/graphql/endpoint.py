@@ -64,8 +64,8 @@ class GraphQL:
         if media_type is None:
             msg = f"answers here are {GRAPHQL} or {JSON}, and the request accepts neither"
             return _refused(NotAcceptable(msg, accepted=[GRAPHQL, JSON]), headers)
-        asked = await read(scope, receive, headers, self._max_body_bytes, self._predictor.offload)
-        executed = await documents.execute(asked)
+        request = await read(scope, receive, headers, self._max_body_bytes, self._predictor.offload)
+        executed = await documents.execute(request)
         # Who reads `application/json` looks for errors in the answer and not at its status.
         status = executed.status if media_type == GRAPHQL else 200
         if executed.changes and scope["method"] != "POST":
@@ -91,10 +91,10 @@ class GraphQL:
     def _written(
         self, body: bytes, status: int, media_type: str, headers: Mapping[str, str]
     ) -> Response:
-        said: tuple[tuple[bytes, bytes], ...] = ()
+        more: tuple[tuple[bytes, bytes], ...] = ()
         if len(body) > self._compress_above and "accept-encoding" in headers:
-            body, said = compression.negotiated(body, headers["accept-encoding"])
-        marks = {name.decode(): value.decode() for name, value in said}
+            body, more = compression.negotiated(body, headers["accept-encoding"])
+        marks = {name.decode(): value.decode() for name, value in more}
         return Response(body, status, marks, f"{media_type}; charset=utf-8")
 
 
@@ -103,7 +103,7 @@ def _refused(
 ) -> Response:
     """The answer to a request that is refused before its document is looked at."""
     request_id = headers.get("x-request-id", "")
-    body = _dumped({"errors": [graphql_errors.told(error, request_id)]})
+    body = _dumped({"errors": [graphql_errors.error_entry(error, request_id)]})
     media_type = (accepted(headers.get("accept", "")) or JSON).encode()
     return errors.response(
         error, request_id, status=status, refuse=lambda _: Reply(body, media_type)

@@ -7,7 +7,7 @@ from typing import Any
 from serve_app.errors import ServeError
 
 
-def told(error: Exception, request_id: str) -> dict[str, Any]:
+def error_entry(error: Exception, request_id: str) -> dict[str, Any]:
     """An item of `errors`; nothing of the inside reaches the client."""
     if isinstance(error, ServeError):
         extensions = {**error.details, "code": error.code, "request_id": request_id}

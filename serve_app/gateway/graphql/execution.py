@@ -23,9 +23,9 @@ from serve_app.errors import ClientError, NotReady, TooLarge
 from serve_app.gateway.entrance import Admitted, Entrance
 from serve_app.gateway.errors import STATUS, log, nearest
 from serve_app.gateway.graphql import errors as graphql_errors
-from serve_app.gateway.graphql.request import Asked
+from serve_app.gateway.graphql.request import GraphQLRequest
 from serve_app.protocols.graphql import schema as graphql_schema
-from serve_app.protocols.graphql.limits import Limits, parsed
+from serve_app.protocols.graphql.limits import DocumentLimits, parsed
 
 Predict = Callable[[Admitted, Payload], Coroutine[Any, Any, Response]]
 # Each is held while the models of its document compute.
@@ -51,15 +51,17 @@ class Executed(NamedTuple):
 class Documents:
     """Executes documents; the schema is made anew when descriptions of endpoints change."""
 
-    def __init__(self, predictor: Predictor, max_rows: int, limits: Limits | None = None) -> None:
+    def __init__(
+        self, predictor: Predictor, max_rows: int, limits: DocumentLimits | None = None
+    ) -> None:
         self._predictor = predictor
         self._entrance = Entrance(predictor)
         self._max_rows = max_rows
-        self._limits = limits or Limits()
+        self._limits = limits or DocumentLimits()
         self._standing = _Standing(Stages())
         self._thread = ThreadPoolExecutor(_THREADS, thread_name_prefix="graphql")
 
-    async def execute(self, asked: Asked) -> Executed:
+    async def execute(self, request: GraphQLRequest) -> Executed:
         """The answer to a document. Its predictions run at the same time, and fail alone.
 
         Raises:
@@ -67,22 +69,24 @@ class Documents:
         """
         stages, standing = self._stand()
         try:
-            document = standing.find(asked.query) or parsed(asked.query, self._limits)
-            self._check_rows(asked.variables)
+            document = standing.find(request.query) or parsed(request.query, self._limits)
+            self._check_rows(request.variables)
         except ClientError as error:
-            body = {"errors": [graphql_errors.told(error, asked.request_id)]}
+            body = {"errors": [graphql_errors.error_entry(error, request.request_id)]}
             return Executed(body, nearest(STATUS, error), "operation" in error.details)
-        wrong = standing.check(asked.query, document)
+        wrong = standing.check(request.query, document)
         if wrong:
-            return _executed(ExecutionResult(None, wrong), asked.request_id)
-        if not asked.large:
-            asking = _Asking(self._entrance, self._entrance.predict, stages, asked, self._max_rows)
-            return _executed(await _result(standing, document, asking), asked.request_id)
+            return _executed(ExecutionResult(None, wrong), request.request_id)
+        if not request.large:
+            asking = _Asking(
+                self._entrance, self._entrance.predict, stages, request, self._max_rows
+            )
+            return _executed(await _result(standing, document, asking), request.request_id)
         predict = _from_elsewhere(self._entrance.predict, asyncio.get_running_loop())
-        asking = _Asking(self._entrance, predict, stages, asked, self._max_rows)
+        asking = _Asking(self._entrance, predict, stages, request, self._max_rows)
 
         def executed() -> Executed:
-            return _executed(asyncio.run(_result(standing, document, asking)), asked.request_id)
+            return _executed(asyncio.run(_result(standing, document, asking)), request.request_id)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, executed)
 
@@ -140,8 +144,8 @@ async def _result(standing: _Standing, document: DocumentNode, asking: _Asking) 
         standing.schema,
         document,
         context_value=asking,
-        variable_values=dict(asking.asked.variables),
-        operation_name=asking.asked.operation,
+        variable_values=dict(asking.request.variables),
+        operation_name=asking.request.operation,
         max_coercion_errors=_ERRORS,
     )
     return await result if isawaitable(result) else result
@@ -161,16 +165,21 @@ class _Asking:
     """What the fields of one document ask: `graphql_schema.Asks`."""
 
     def __init__(
-        self, entrance: Entrance, predict: Predict, stages: Stages, asked: Asked, max_rows: int
+        self,
+        entrance: Entrance,
+        predict: Predict,
+        stages: Stages,
+        request: GraphQLRequest,
+        max_rows: int,
     ) -> None:
-        self.asked = asked
+        self.request = request
         self._entrance = entrance
         self._predict = predict
         self._stages = stages
         self._max_rows = max_rows
         self._rows = 0
 
-    def described(self, name: str) -> Endpoint:
+    def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name."""
         return self._stages.endpoint(name).spec
 
@@ -179,7 +188,9 @@ class _Asking:
         self._rows += payload.rows
         if self._rows > self._max_rows:
             raise _too_many(self._rows, self._max_rows)
-        admitted = self._entrance.admit(self.asked.headers, endpoint, version, stages=self._stages)
+        admitted = self._entrance.admit(
+            self.request.headers, endpoint, version, stages=self._stages
+        )
         return await self._predict(admitted, payload)
 
 
@@ -190,19 +201,19 @@ def _too_many(rows: int, max_rows: int) -> TooLarge:
 
 def _executed(result: ExecutionResult, request_id: str) -> Executed:
     wrong = result.errors or []
-    told = {"errors": [_told(error, request_id) for error in wrong]} if wrong else {}
+    errors = {"errors": [_error_entry(error, request_id) for error in wrong]} if wrong else {}
     # Errors of a field name it; others kept the document from being executed.
     if result.data is None and not any(error.path for error in wrong):
-        return Executed(told, nearest(STATUS, ClientError("")))
-    return Executed({"data": result.data, **told})
+        return Executed(errors, nearest(STATUS, ClientError("")))
+    return Executed({"data": result.data, **errors})
 
 
-def _told(error: GraphQLError, request_id: str) -> dict[str, Any]:
+def _error_entry(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An error of graphql-core, or one of a prediction, with its place in the document."""
     cause = error.original_error
     place = {key: value for key, value in error.formatted.items() if key in _PLACE}
     if error.path and cause is not None and not isinstance(cause, GraphQLError):
         log(cause, request_id)
-        return {**graphql_errors.told(cause, request_id), **place}
+        return {**graphql_errors.error_entry(cause, request_id), **place}
     mended = ClientError(error.message[:_MESSAGE_CHARACTERS])
-    return {**graphql_errors.told(mended, request_id), **place}
+    return {**graphql_errors.error_entry(mended, request_id), **place}

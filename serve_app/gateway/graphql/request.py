@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope
 
 from serve_app.core.offload import LARGE_BYTES, Offload
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding, TooLarge
 from serve_app.gateway import bodies
 from serve_app.gateway.entrance import timeout_of
@@ -23,7 +23,7 @@ _LARGE_BYTES = 16 * 1024
 _ANY = ("application/*", "*/*")
 
 
-class Asked(NamedTuple):
+class GraphQLRequest(NamedTuple):
     """A document with its variables, and the headers that it came with.
 
     `timeout_s` is the time that each of its predictions may take; None for the endpoint's.
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
 
 async def read(
     scope: Scope, receive: Receive, headers: dict[str, str], max_bytes: int, offload: Offload
-) -> Asked:
+) -> GraphQLRequest:
     """What a request asks: in its address when it came by GET, else in its body.
 
     Raises:
@@ -68,27 +68,29 @@ async def read(
         document = _in_address(scope["query_string"], max_bytes)
     query = document.get("query")
     if not isinstance(query, str):
-        sent = f", got {told(query)}" if "query" in document else ""
+        sent = f", got {value_text(query)}" if "query" in document else ""
         msg = f"'query' must be a GraphQL document in a string{sent}"
         raise BadEncoding(msg, key="query")
     operation = document.get("operationName")
     if operation is not None and not isinstance(operation, str):
-        msg = f"'operationName' must be a string, got {told(operation)}"
+        msg = f"'operationName' must be a string, got {value_text(operation)}"
         raise BadEncoding(msg, key="operationName")
     json_body.members(document, "extensions")
     variables = json_body.members(document, "variables")
-    return Asked(query, variables, operation or None, headers, timeout_of(headers), large)
+    return GraphQLRequest(query, variables, operation or None, headers, timeout_of(headers), large)
 
 
 def _in_address(address: bytes, max_bytes: int) -> dict[str, Any]:
     if len(address) > max_bytes:
         msg = f"the address is above the limit of {max_bytes} bytes; send a body by POST"
         raise TooLarge(msg, max_bytes=max_bytes)
-    found: dict[str, Any] = dict(QueryParams(address))
+    parameters: dict[str, Any] = dict(QueryParams(address))
     for key in ("variables", "extensions"):
-        if key in found:
-            found[key] = json_body.parse_any(found[key].encode()) if found[key] else None
-    return found
+        if key in parameters:
+            parameters[key] = (
+                json_body.parse_any(parameters[key].encode()) if parameters[key] else None
+            )
+    return parameters
 
 
 def accepted(header: str) -> str | None:
@@ -99,12 +101,12 @@ def accepted(header: str) -> str | None:
     if not header.strip():
         return GRAPHQL
     weights = dict(map(_range, header.lower().split(",")))
-    said = {
+    weights = {
         kind: next((weights[name] for name in (kind, *_ANY) if name in weights), 0.0)
         for kind in (GRAPHQL, JSON)
     }
-    best = max(said, key=said.__getitem__)
-    return best if said[best] > 0 else None
+    best = max(weights, key=weights.__getitem__)
+    return best if weights[best] > 0 else None
 
 
 def _range(part: str) -> tuple[str, float]:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from serve_app.core.signature import Output
 from serve_app.gateway.openapi.schemas import JSON, EndpointDescription
+from serve_app.protocols import methods
 from serve_app.protocols.bodies import several_targets
 
 
-def answer(described: EndpointDescription) -> JSON:
+def answer(endpoint: EndpointDescription) -> JSON:
     """The body of an answer in the native dialect."""
-    output = described.output
+    output = endpoint.output
     number: JSON = {"type": ["number", "null"]}
     value = _value(output, number)
-    if output.probabilities or output.raw_scores:
+    if len(methods.given(output)) > 1:
         others = [_list_of(_list_of(number))] if several_targets.is_split(output) else []
         value = {"anyOf": [value, number, _list_of(number), *others]}
     predictions = _list_of(value)
     properties: JSON = {
         "predictions": {"description": "One per row.", **predictions},
         "outputs": {"description": "The same, where columns were sent.", **predictions},
-        "endpoint": {"const": described.name},
+        "endpoint": {"const": endpoint.name},
         "variants": {
             "description": "The versions whose predictions are in this answer.",
             "type": "array",
@@ -86,8 +87,11 @@ def _of_targets(output: Output, number: JSON) -> JSON:
             **_list_of(row),
         }
     for name, value in several_targets.of_output(output).items():
-        said = {"targets": "What each value of a row is about.", "classes": "Those of each target."}
-        properties[name] = {"description": said[name], "const": value}
+        descriptions = {
+            "targets": "What each value of a row is about.",
+            "classes": "Those of each target.",
+        }
+        properties[name] = {"description": descriptions[name], "const": value}
     return properties
 
 

@@ -96,8 +96,8 @@ def _made_up_text(column: Column) -> str:
 
 def _in_words(column: Column) -> list[str]:
     if column.is_datetime or column.dtype == "decimal":
-        said = expectation(column)
-        return [said[0].upper() + said[1:]]
+        words = expectation(column)
+        return [words[0].upper() + words[1:]]
     return []
 
 

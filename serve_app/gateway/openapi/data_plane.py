@@ -19,28 +19,28 @@ def data_plane(document: JSON, endpoint: str | None = None, version: str | None 
     if endpoint is not None:
         paths = _of_endpoint(paths, endpoint, version)
     tags = {tag for item in paths.values() for tag in _tags(item)}
-    described = [one for one in document["x-endpoints"] if endpoint in {None, one["name"]}]
+    endpoints = [one for one in document["x-endpoints"] if endpoint in {None, one["name"]}]
     return {
         **document,
         "info": {**document["info"], "title": f"{document['info']['title']} data plane"},
         "tags": [tag for tag in document["tags"] if tag["name"] in tags],
         "paths": paths,
         "components": _reached(paths, document["components"]),
-        "x-endpoints": described,
+        "x-endpoints": endpoints,
     }
 
 
 def _of_endpoint(paths: JSON, endpoint: str, version: str | None) -> JSON:
     place = f"/v2/models/{endpoint}"
     there = place if version is None else f"{place}/versions/{version}"
-    found = {}
+    kept = {}
     for path, item in paths.items():
         if path.startswith(_MODEL):
             named = {key: value for key, value in item.items() if key != "parameters"}
-            found[there + path.removeprefix(_MODEL)] = named
+            kept[there + path.removeprefix(_MODEL)] = named
         elif path.startswith(f"{place}/"):
-            found[there + path.removeprefix(place)] = item
-    return found
+            kept[there + path.removeprefix(place)] = item
+    return kept
 
 
 def _tags(item: JSON) -> Iterator[str]:
@@ -51,14 +51,14 @@ def _tags(item: JSON) -> Iterator[str]:
 
 def _reached(paths: JSON, components: JSON) -> JSON:
     """The components that paths refer to, and those that these refer to."""
-    found: dict[str, JSON] = {kind: {} for kind in components}
+    kept: dict[str, JSON] = {kind: {} for kind in components}
     open_references = list(_references(paths))
     while open_references:
         _, _, kind, name = open_references.pop().split("/", 3)
-        if name not in found[kind]:
-            found[kind][name] = components[kind][name]
+        if name not in kept[kind]:
+            kept[kind][name] = components[kind][name]
             open_references += _references(components[kind][name])
-    return found
+    return kept
 
 
 def _references(value: Any) -> Iterator[str]:

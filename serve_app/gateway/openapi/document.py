@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from serve_app.gateway.openapi import answers, schemas
+from serve_app.gateway.openapi import answers, explanations, feedback, schemas
 from serve_app.gateway.openapi.schemas import JSON, EndpointDescription
+from serve_app.protocols.bodies import feedback_list
 from serve_app.protocols.oip import tensors
 
 __all__ = ["EndpointDescription", "document"]
@@ -37,24 +38,25 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
     """An OpenAPI 3.1 document; what it cannot say of endpoints stands under `x-endpoints`."""
     paths: JSON = {}
     components: JSON = dict(_COMMON_SCHEMAS)
-    for described in endpoints:
-        paths[f"/v1/models/{described.name}:predict"] = {"post": _native(described)}
-        paths[f"/v2/models/{described.name}/infer"] = {"post": _open_inference(described)}
-        paths[f"/v1/models/{described.name}:feedback"] = {"post": _feedback(described)}
-        if described.output.probabilities and described.output.kind != "multioutput":
-            paths[f"/v1/models/{described.name}:classify"] = {
-                "post": _examples(described, "classify")
+    for endpoint in endpoints:
+        paths[f"/v1/models/{endpoint.name}:predict"] = {"post": _native(endpoint)}
+        if endpoint.output.kind in explanations.EXPLAINED:
+            paths[f"/v1/models/{endpoint.name}:explain"] = {"post": _explained(endpoint)}
+            components[f"{endpoint.name}.ExplainedAnswer"] = explanations.answer(endpoint)
+        paths[f"/v2/models/{endpoint.name}/infer"] = {"post": _open_inference(endpoint)}
+        paths[f"/v1/models/{endpoint.name}:feedback"] = {"post": _feedback(endpoint)}
+        if endpoint.output.probabilities and endpoint.output.kind != "multioutput":
+            paths[f"/v1/models/{endpoint.name}:classify"] = {
+                "post": _examples(endpoint, "classify")
             }
-        elif described.output.kind == "regression" and described.output.width == 1:
-            paths[f"/v1/models/{described.name}:regress"] = {
-                "post": _examples(described, "regress")
-            }
-        components[f"{described.name}.Row"] = schemas.row(described)
-        components[f"{described.name}.Cells"] = schemas.cells(described)
-        components[f"{described.name}.Table"] = schemas.table(described)
-        components[f"{described.name}.Request"] = schemas.request(described)
-        components[f"{described.name}.InferRequest"] = schemas.infer_request(described)
-        components[f"{described.name}.Answer"] = answers.answer(described)
+        elif endpoint.output.kind == "regression" and endpoint.output.width == 1:
+            paths[f"/v1/models/{endpoint.name}:regress"] = {"post": _examples(endpoint, "regress")}
+        components[f"{endpoint.name}.Row"] = schemas.row(endpoint)
+        components[f"{endpoint.name}.Cells"] = schemas.cells(endpoint)
+        components[f"{endpoint.name}.Table"] = schemas.table(endpoint)
+        components[f"{endpoint.name}.Request"] = schemas.request(endpoint)
+        components[f"{endpoint.name}.InferRequest"] = schemas.infer_request(endpoint)
+        components[f"{endpoint.name}.Answer"] = answers.answer(endpoint)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -66,16 +68,16 @@ def document(endpoints: Sequence[EndpointDescription], *, title: str, version: s
         "tags": [*({"name": e.name} for e in endpoints), {"name": _SERVER_TAG}],
         "paths": {**paths, **_server_paths([endpoint.name for endpoint in endpoints])},
         "components": {"schemas": components, "responses": _error_responses()},
-        "x-endpoints": [_described(endpoint) for endpoint in endpoints],
+        "x-endpoints": [_listed(endpoint) for endpoint in endpoints],
     }
 
 
-def _native(described: EndpointDescription) -> JSON:
-    name = described.name
+def _native(endpoint: EndpointDescription) -> JSON:
+    name = endpoint.name
     return {
         **_operation(f"Predict with {name}", f"predict_{name}", name),
         "description": f"`/v1/models/{name}/versions/{{version}}:predict` asks one variant.",
-        "requestBody": _body(schemas.ref(f"{name}.Request"), schemas.native_example(described)),
+        "requestBody": _body(schemas.ref(f"{name}.Request"), schemas.native_example(endpoint)),
         "responses": {
             "200": _predicted("One prediction per row.", schemas.ref(f"{name}.Answer")),
             **_refused(),
@@ -83,38 +85,64 @@ def _native(described: EndpointDescription) -> JSON:
     }
 
 
-def _open_inference(described: EndpointDescription) -> JSON:
-    name = described.name
+def _explained(endpoint: EndpointDescription) -> JSON:
+    name = endpoint.name
     return {
-        **_operation(f"Infer with {name} (Open Inference Protocol V2)", f"infer_{name}", name),
-        "description": f"`/v2/models/{name}/versions/{{version}}/infer` asks one variant.",
-        "requestBody": _body(schemas.ref(f"{name}.InferRequest"), schemas.v2_example(described)),
-        "responses": {"200": _inferred(), **_refused()},
-    }
-
-
-def _feedback(described: EndpointDescription) -> JSON:
-    name = described.name
-    return {
-        **_operation(f"Say what became of a prediction of {name}", f"feedback_{name}", name),
-        "description": "What is said first of a prediction stands; saying it twice counts once.",
-        "requestBody": _body(schemas.ref("Feedback"), {"prediction_id": "…", "reward": 1.0}),
+        **_operation(f"Explain predictions of {name}", f"explain_{name}", name),
+        "description": "Predicts as `:predict` does, and tells what each feature adds to the "
+        f"answer of each row. `/v1/models/{name}/versions/{{version}}:explain` asks one variant.",
+        "requestBody": _body(schemas.ref(f"{name}.Request"), schemas.native_example(endpoint)),
         "responses": {
-            "200": _answer("What became of the feedback.", schemas.ref("FeedbackAnswer")),
+            "200": _predicted("Predictions, explained.", schemas.ref(f"{name}.ExplainedAnswer")),
             **_refused(),
         },
     }
 
 
-def _examples(described: EndpointDescription, verb: str) -> JSON:
-    name = described.name
-    (row,) = schemas.native_example(described)["instances"]
+def _open_inference(endpoint: EndpointDescription) -> JSON:
+    name = endpoint.name
+    return {
+        **_operation(f"Infer with {name} (Open Inference Protocol V2)", f"infer_{name}", name),
+        "description": f"`/v2/models/{name}/versions/{{version}}/infer` asks one variant.",
+        "requestBody": _body(schemas.ref(f"{name}.InferRequest"), schemas.v2_example(endpoint)),
+        "responses": {"200": _inferred(), **_refused()},
+    }
+
+
+def _feedback(endpoint: EndpointDescription) -> JSON:
+    name = endpoint.name
+    return {
+        **_operation(f"Say what became of a prediction of {name}", f"feedback_{name}", name),
+        "description": "What is said last of a prediction stands; saying it twice counts once. Of "
+        "a list (also as an array alone, or CSV with a header) all that is right is kept.",
+        "requestBody": _feedback_body(),
+        "responses": {
+            "200": _answer(
+                "What became of the feedback.",
+                {"anyOf": [schemas.ref("FeedbackAnswer"), schemas.ref("FeedbackListAnswer")]},
+            ),
+            **_refused(),
+        },
+    }
+
+
+def _feedback_body() -> JSON:
+    one, several = schemas.ref("Feedback"), schemas.ref("FeedbackList")
+    body = _body({"anyOf": [one, several]}, {"prediction_id": "…", "reward": 1.0})
+    lines = "key,truth\n17,1\n18,0\n"
+    body["content"][feedback_list.CSV] = {"schema": {"type": "string"}, "example": lines}
+    return body
+
+
+def _examples(endpoint: EndpointDescription, verb: str) -> JSON:
+    name = endpoint.name
+    (row,) = schemas.native_example(endpoint)["instances"]
     results = {"type": "object", "properties": {"results": {"type": "array"}}}
     return {
         **_operation(
             f"{verb.capitalize()} with {name} (TensorFlow Serving)", f"{verb}_{name}", name
         ),
-        "requestBody": _body(schemas.examples(described), {"examples": [row]}),
+        "requestBody": _body(schemas.examples(endpoint), {"examples": [row]}),
         "responses": {"200": _predicted("One result per example.", results), **_refused()},
     }
 
@@ -169,8 +197,8 @@ def _answer(description: str, schema: JSON) -> JSON:
 
 def _predicted(description: str, schema: JSON) -> JSON:
     headers = {
-        name: {"description": said, "schema": {"type": "string"}}
-        for name, said in _PREDICTION_HEADERS.items()
+        name: {"description": description, "schema": {"type": "string"}}
+        for name, description in _PREDICTION_HEADERS.items()
     }
     return {**_answer(description, schema), "headers": headers}
 
@@ -205,7 +233,7 @@ def _response_name(code: int) -> str:
     return HTTPStatus(code).name.title().replace("_", "")
 
 
-def _described(endpoint: EndpointDescription) -> JSON:
+def _listed(endpoint: EndpointDescription) -> JSON:
     return {
         "name": endpoint.name,
         "route": endpoint.route,
@@ -234,8 +262,10 @@ _TENSOR: JSON = {
     },
 }
 _COMMON_SCHEMAS: dict[str, Any] = {
-    "Feedback": schemas.FEEDBACK,
-    "FeedbackAnswer": schemas.FEEDBACK_ANSWER,
+    "Feedback": feedback.ITEM,
+    "FeedbackAnswer": feedback.ANSWER,
+    "FeedbackList": feedback.LIST,
+    "FeedbackListAnswer": feedback.LIST_ANSWER,
     "Error": {
         "type": "object",
         "required": ["error", "message", "error_code", "code", "type", "request_id"],

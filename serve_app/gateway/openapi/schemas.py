@@ -11,7 +11,7 @@ from serve_app.core.policy import Policy
 from serve_app.core.signature import Column, Output
 from serve_app.gateway.openapi.columns import cell, json_type, made_up
 from serve_app.protocols import methods
-from serve_app.protocols.bodies import feedback
+from serve_app.protocols.oip import datatypes
 from serve_app.protocols.oip import outputs as oip_outputs
 
 JSON = dict[str, Any]
@@ -47,35 +47,35 @@ class EndpointDescription:
         return {c.name: _in_json(given.get(c.name, made_up(c))) for c in self.inputs}
 
 
-def row(described: EndpointDescription) -> JSON:
+def row(endpoint: EndpointDescription) -> JSON:
     """A row as an object."""
-    policy = described.policy
+    policy = endpoint.policy
     schema: JSON = {
         "type": "object",
-        "properties": {c.name: cell(c, policy) for c in described.inputs},
+        "properties": {c.name: cell(c, policy) for c in endpoint.inputs},
         "additionalProperties": policy.unknown != "refuse",
-        "examples": [described.example_row],
+        "examples": [endpoint.example_row],
     }
     if policy.missing == "refuse":
-        schema["required"] = [column.name for column in described.inputs]
+        schema["required"] = [column.name for column in endpoint.inputs]
     return schema
 
 
-def cells(described: EndpointDescription) -> JSON:
+def cells(endpoint: EndpointDescription) -> JSON:
     """A row as a list, in the order of the columns."""
-    size = len(described.inputs)
+    size = len(endpoint.inputs)
     return {
         "type": "array",
-        "prefixItems": [{"title": c.name, **cell(c, described.policy)} for c in described.inputs],
+        "prefixItems": [{"title": c.name, **cell(c, endpoint.policy)} for c in endpoint.inputs],
         "minItems": size,
         "maxItems": size,
     }
 
 
-def table(described: EndpointDescription) -> JSON:
+def table(endpoint: EndpointDescription) -> JSON:
     """Rows as an object of columns; all have as many values, which no schema can say."""
-    policy = described.policy
-    columns = {column.name: _column(column, policy) for column in described.inputs}
+    policy = endpoint.policy
+    columns = {column.name: _column(column, policy) for column in endpoint.inputs}
     schema: JSON = {
         "description": "A list of values for each column, as long as all others.",
         "type": "object",
@@ -97,10 +97,10 @@ def _list_of(items: JSON) -> JSON:
     return {"type": "array", "items": items}
 
 
-def request(described: EndpointDescription) -> JSON:
+def request(endpoint: EndpointDescription) -> JSON:
     """The body of a prediction request in the native dialect."""
-    name = described.name
-    signatures = [*methods.signatures(described.output), None]
+    name = endpoint.name
+    signatures = [*methods.signatures(endpoint.output), None]
     alike = [_list_of(ref(f"{name}.{kind}")) for kind in ("Row", "Cells")]
     table = ref(f"{name}.Table")
     return {
@@ -126,17 +126,17 @@ def request(described: EndpointDescription) -> JSON:
                 "type": ["object", "null"],
             },
             "signature_name": {
-                "description": "`predict_proba` and `raw_scores`, where there are any, make "
-                "those the predictions.",
+                "description": "What stands for the predictions, where it is not what the model "
+                "decides.",
                 "enum": signatures,
             },
         },
     }
 
 
-def examples(described: EndpointDescription) -> JSON:
+def examples(endpoint: EndpointDescription) -> JSON:
     """The body of a request of TensorFlow Serving's classify or regress."""
-    row_schema = row(described)
+    row_schema = row(endpoint)
     features = {
         name: {"anyOf": [value, {**_list_of(value), "minItems": 1, "maxItems": 1}]}
         for name, value in row_schema["properties"].items()
@@ -149,9 +149,9 @@ def examples(described: EndpointDescription) -> JSON:
     }
 
 
-def infer_request(described: EndpointDescription) -> JSON:
+def infer_request(endpoint: EndpointDescription) -> JSON:
     """The body of a request in the Open Inference Protocol."""
-    names = oip_outputs.names(described.output)
+    names = oip_outputs.names(endpoint.output)
     return {
         "type": "object",
         "required": ["inputs"],
@@ -164,7 +164,7 @@ def infer_request(described: EndpointDescription) -> JSON:
             "inputs": {
                 "description": "A tensor per column, in any order, or one of shape "
                 "[rows, columns]. Any datatype will do whose values fit the column.",
-                "anyOf": [_tensors(described), *_matrix(described)],
+                "anyOf": [_tensors(endpoint), *_matrix(endpoint)],
             },
             "outputs": {
                 "description": "Those that are wanted, each once; all where none is named.",
@@ -196,8 +196,8 @@ def infer_request(described: EndpointDescription) -> JSON:
     }
 
 
-def _tensors(described: EndpointDescription) -> JSON:
-    columns = [_tensor(column, described.policy) for column in described.inputs]
+def _tensors(endpoint: EndpointDescription) -> JSON:
+    columns = [_tensor(column, endpoint.policy) for column in endpoint.inputs]
     size = len(columns)
     return {"type": "array", "prefixItems": columns, "minItems": size, "maxItems": size}
 
@@ -219,16 +219,16 @@ def _tensor(column: Column, policy: Policy) -> JSON:
     }
 
 
-def _matrix(described: EndpointDescription) -> list[JSON]:
+def _matrix(endpoint: EndpointDescription) -> list[JSON]:
     """The schema of a single tensor, where all columns are of one datatype."""
-    if any(column.shape for column in described.inputs):
+    if any(column.shape for column in endpoint.inputs):
         return []
-    datatypes = {tuple(_datatypes(column)) for column in described.inputs}
+    datatypes = {tuple(_datatypes(column)) for column in endpoint.inputs}
     if len(datatypes) != 1:
         return []
-    width = len(described.inputs)
-    kinds = {json_type(column) for column in described.inputs}
-    nullable = all(described.policy.null(column) != "refuse" for column in described.inputs)
+    width = len(endpoint.inputs)
+    kinds = {json_type(column) for column in endpoint.inputs}
+    nullable = all(endpoint.policy.null(column) != "refuse" for column in endpoint.inputs)
     value = {"type": [*sorted(kinds), *(["null"] if nullable else [])]}
     row_schema = {**_list_of(value), "minItems": width, "maxItems": width}
     shape = {"prefixItems": [_SIZE, {"const": width}], "minItems": 2, "maxItems": 2}
@@ -249,7 +249,7 @@ def _matrix(described: EndpointDescription) -> list[JSON]:
 
 
 def _datatypes(column: Column) -> list[str]:
-    own = oip_outputs.datatype(column)
+    own = datatypes.of_column(column)
     return ["FP32", "FP64"] if own in {"FP32", "FP64"} else [own]
 
 
@@ -258,72 +258,26 @@ def ref(name: str) -> JSON:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def native_example(described: EndpointDescription) -> JSON:
+def native_example(endpoint: EndpointDescription) -> JSON:
     """A request in the native dialect."""
-    return {"instances": [described.example_row]}
+    return {"instances": [endpoint.example_row]}
 
 
-def v2_example(described: EndpointDescription) -> JSON:
+def v2_example(endpoint: EndpointDescription) -> JSON:
     """A request in the Open Inference Protocol."""
-    example = described.example_row
+    example = endpoint.example_row
     return {
         "inputs": [
             {
                 "name": column.name,
                 "shape": [1, *(size or 1 for size in column.shape)],
-                "datatype": oip_outputs.datatype(column),
+                "datatype": datatypes.of_column(column),
                 "data": [example[column.name]],
             }
-            for column in described.inputs
+            for column in endpoint.inputs
         ]
     }
 
 
 def _in_json(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-FEEDBACK: JSON = {
-    "type": "object",
-    "anyOf": [
-        {"required": ["truth"], "properties": {"truth": {"not": {"type": "null"}}}},
-        {"required": ["reward"], "properties": {"reward": {"type": "number"}}},
-    ],
-    "properties": {
-        "prediction_id": {
-            "description": "The one that the answer told.",
-            "type": ["string", "null"],
-            "minLength": 1,
-            "maxLength": feedback.MAX_ID_CHARACTERS,
-        },
-        "truth": {
-            "description": "What was right, one value per row; where answers are about several "
-            "targets, one list per row with a value for each of them."
-        },
-        "reward": {
-            "description": "How good the prediction was; more is better.",
-            "type": ["number", "null"],
-            "minimum": -feedback.MAX_REWARD,
-            "maximum": feedback.MAX_REWARD,
-        },
-        "variants": {
-            "description": "Those of the answer.",
-            "type": ["array", "null"],
-            "items": {"type": "string", "maxLength": feedback.MAX_ID_CHARACTERS},
-            "maxItems": feedback.MAX_VARIANTS,
-        },
-    },
-}
-FEEDBACK_ANSWER: JSON = {
-    "type": "object",
-    "required": ["endpoint", "prediction_id", "outcome", "request_id"],
-    "properties": {
-        "endpoint": {"type": "string"},
-        "prediction_id": {"type": ["string", "null"]},
-        "outcome": {
-            "description": "New, added to what was known of the prediction, or known already.",
-            "enum": ["stored", "completed", "known"],
-        },
-        "request_id": {"type": "string"},
-    },
-}

@@ -13,15 +13,15 @@ from serve_app.engine.stages import Stage
 from serve_app.errors import NotFound
 from serve_app.gateway.context import GatewayContext
 from serve_app.gateway.openapi import azure as openapi_azure
-from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.protocols.dialects import azure_ml
 
-PREDICTIONS = (Spoken("/score", azure_ml.DIALECT, ("GET", "POST")),)
+PREDICTIONS = (DialectPath("/score", azure_ml.DIALECT, ("GET", "POST")),)
 
 
 def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """The description of `/score`."""
-    return [Route("/swagger.json", _Pages(context).swagger)]
+    return [Route("/swagger.json", _AzureMLPages(context).swagger)]
 
 
 def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
@@ -32,7 +32,7 @@ def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
     ]
 
 
-class _Pages:
+class _AzureMLPages:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
 
@@ -44,11 +44,11 @@ class _Pages:
             msg = f"Swagger version [{version[:20]}] is not valid; there are {known}"
             return self._context.refused(request, NotFound(msg))
 
-        def described(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
+        def swagger(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
             spec = stage.spec
             return openapi_azure.document(spec.name, spec.signature, __version__, version)
 
-        return self._context.of_endpoint(request, described)
+        return self._context.of_endpoint(request, swagger)
 
 
 async def _healthy(request: Request) -> Response:  # noqa: ARG001

@@ -10,12 +10,12 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app import __version__
 from serve_app.gateway.context import GatewayContext
-from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.protocols.dialects import invocations
 
 
 def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
-    own = _Pages(context)
+    own = _MLflowPages(context)
     return [
         Route("/ping", own.ping),
         Route("/health", own.ping),
@@ -23,7 +23,7 @@ def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
     ]
 
 
-class _Pages:
+class _MLflowPages:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
 
@@ -38,7 +38,7 @@ async def version(request: Request) -> Response:  # noqa: ARG001
 
 
 PROFILE = Profile(
-    predictions=(Spoken("/invocations", invocations.MLFLOW),),
+    predictions=(DialectPath("/invocations", invocations.MLFLOW),),
     pages=_pages,
     refuse=invocations.refuse_as_mlflow,
 )

@@ -16,7 +16,7 @@ from serve_app.gateway import bodies, docs
 from serve_app.gateway.context import GatewayContext, Settings, headers_of, json
 from serve_app.gateway.native_pages import document
 from serve_app.gateway.openapi.data_plane import data_plane
-from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.protocols.bodies import json_body
 from serve_app.protocols.dialect import ANY
 from serve_app.protocols.oip import outputs as oip_outputs
@@ -30,7 +30,7 @@ PLACES = (MODEL, MODEL + "/versions/{version:bare}")
 
 def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """All that tells of the server and its models."""
-    own = Pages(context)
+    own = OpenInferencePages(context)
     shared = [
         route
         for kind in ("system", "cuda")
@@ -70,7 +70,7 @@ def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     ]
 
 
-class Pages:
+class OpenInferencePages:
     """The server, its models, and what Triton's clients ask beside."""
 
     def __init__(self, context: GatewayContext) -> None:
@@ -104,8 +104,8 @@ class Pages:
 
     async def model_docs(self, request: Request) -> Response:
         """The page of that document."""
-        found = self._context.of_endpoint(request, lambda *_: None)
-        return found if found.status_code != 200 else _page(request, self._of_model(request))
+        versions = self._context.of_endpoint(request, lambda *_: None)
+        return versions if versions.status_code != 200 else _page(request, self._of_model(request))
 
     def _of_model(self, request: Request) -> dict[str, Any]:
         named = request.path_params
@@ -131,7 +131,7 @@ class Pages:
     async def configuration(self, request: Request) -> Response:
         """An endpoint as Triton's configurations describe models."""
         return self._context.of_endpoint(
-            request, lambda stage, found: oip_triton.configuration(metadata(stage, found))
+            request, lambda stage, versions: oip_triton.configuration(metadata(stage, versions))
         )
 
     async def statistics(self, request: Request) -> Response:
@@ -170,8 +170,8 @@ class Pages:
         """Triton's tracing is off, and stays so."""
         try:
             body = await self._body(request) if request.method == "POST" else b""
-            asked = json_body.parse(body) if body.strip() else {}
-            if any(value is not None for value in asked.values()):
+            document = json_body.parse(body) if body.strip() else {}
+            if any(value is not None for value in document.values()):
                 raise NotPermitted(oip_triton.NOT_TRACED)
         except ClientError as error:
             return self._context.refused(request, error)
@@ -203,9 +203,9 @@ class Pages:
         )
 
 
-def _page(request: Request, described: dict[str, Any]) -> Response:
+def _page(request: Request, content: dict[str, Any]) -> Response:
     source = f"{request.url.path.rstrip('/')}/dataplane.json"
-    return HTMLResponse(docs.page(described, source), headers=docs.HEADERS)
+    return HTMLResponse(docs.page(content, source), headers=docs.HEADERS)
 
 
 def metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def metadata(stage: Stage, versions: list[str]) -> dict[str, Any]:
     return oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
 
 
-PREDICTIONS = tuple(Spoken(f"{place}/infer", oip_v2.DIALECT) for place in PLACES)
+PREDICTIONS = tuple(DialectPath(f"{place}/infer", oip_v2.DIALECT) for place in PLACES)
 
 
 def profile(settings: Settings) -> Profile:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serve_app.errors import BadEncoding, NotPermitted
 from serve_app.gateway import errors
 from serve_app.gateway.context import GatewayContext
-from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.gateway.profiles import oip
 from serve_app.protocols.oip import tensor_bodies
 from serve_app.protocols.oip import words as oip_words
@@ -34,7 +34,9 @@ _PERMITTED = {
 _CHANGES = re.compile(r"v2/(system|cuda)sharedmemory/.*|v2/repository/.*/(load|unload)")
 _REFUSE = oip_words.only_error("triton")
 _PROFILE = Profile(
-    predictions=tuple(Spoken(f"{place}/infer", tensor_bodies.REDIRECTED) for place in oip.PLACES),
+    predictions=tuple(
+        DialectPath(f"{place}/infer", tensor_bodies.REDIRECTED) for place in oip.PLACES
+    ),
     pages=oip.pages,
     refuse=_REFUSE,
 )

@@ -18,7 +18,7 @@ from serve_app.errors import BadEncoding, ClientError, Conflict
 from serve_app.gateway import bodies
 from serve_app.gateway.context import GatewayContext, headers_of, json
 from serve_app.gateway.listing import entry, listed, refused_write
-from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.protocols.bodies import json_body
 from serve_app.protocols.dialect import ANY
 from serve_app.protocols.dialects import invocations
@@ -29,7 +29,7 @@ _MIB = 1024 * 1024
 
 def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """What several models behind one container are asked for."""
-    own = _Pages(context)
+    own = _SageMakerPages(context)
     return [
         Route("/execution-parameters", own.parameters),
         Route("/models", own.models),
@@ -40,10 +40,10 @@ def pages(context: GatewayContext) -> Sequence[BaseRoute]:
 
 
 def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
-    return [Route("/ping", _Pages(context).ping), *pages(context)]
+    return [Route("/ping", _SageMakerPages(context).ping), *pages(context)]
 
 
-class _Pages:
+class _SageMakerPages:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
 
@@ -67,12 +67,12 @@ class _Pages:
 
     async def model(self, request: Request) -> Response:
         """One endpoint."""
-        return self._context.of_endpoint(request, _described)
+        return self._context.of_endpoint(request, _model)
 
     async def load(self, request: Request) -> Response:
         """What is here is loaded already; everything else is the operator's to add."""
         try:
-            name = await self._asked(request)
+            name = await self._model_of(request)
         except ClientError as error:
             return self._context.refused(request, error)
         if name in self._context.stages.endpoints:
@@ -85,9 +85,9 @@ class _Pages:
         """Clients do not decide what is served."""
         if request.path_params["endpoint"] in self._context.stages.endpoints:
             return refused_write(self._context, request)
-        return self._context.of_endpoint(request, _described)
+        return self._context.of_endpoint(request, _model)
 
-    async def _asked(self, request: Request) -> str:
+    async def _model_of(self, request: Request) -> str:
         limit = self._context.settings.max_body_bytes
         headers = headers_of(request.scope)
         body = await bodies.read(request.receive, headers, max_bytes=limit, accepted=ANY)
@@ -97,7 +97,7 @@ class _Pages:
         return name
 
 
-def _described(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
+def _model(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
     return entry(stage.spec.name)
 
 
@@ -107,8 +107,8 @@ DIALECT = tensor_bodies.WithTensors(
 )
 PROFILE = Profile(
     predictions=(
-        Spoken("/invocations", DIALECT),
-        Spoken(INVOKE, DIALECT),
+        DialectPath("/invocations", DIALECT),
+        DialectPath(INVOKE, DIALECT),
     ),
     pages=_pages,
     refuse=DIALECT.refuse,

@@ -12,21 +12,22 @@ from serve_app.engine.stages import Stage
 from serve_app.gateway import feedback
 from serve_app.gateway.context import GatewayContext, json
 from serve_app.gateway.feedback import FeedbackPath
-from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.gateway.profiles import oip
+from serve_app.protocols.bodies import feedback_list
 from serve_app.protocols.dialects import seldon
 
 _GRAPH = "/{namespace:bare}/{endpoint:bare}"
 PLACES = ("", _GRAPH, f"/seldon{_GRAPH}")
 """Where a graph stands: alone, or below `/seldon`, which is the prefix of the profile too."""
 PREDICTIONS = tuple(
-    Spoken(f"{place}/api/{version}/predictions", seldon.DIALECT, ("GET", "POST"))
+    DialectPath(f"{place}/api/{version}/predictions", seldon.DIALECT, ("GET", "POST"))
     for version in ("v1.0", "v0.1")
     for place in PLACES
 )
 
-_FEEDBACK = feedback.Spoken(
-    seldon.decode_feedback,
+_FEEDBACK = feedback.FeedbackDialect(
+    lambda body, headers, _: feedback_list.one(seldon.decode_feedback(body, headers)),
     seldon.encode_feedback,
     seldon.DIALECT.media_types,
     seldon.DIALECT.refuse,
@@ -35,7 +36,7 @@ _FEEDBACK = feedback.Spoken(
 
 def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """Status, metadata and feedback of the graph."""
-    own = _Pages(context)
+    own = _SeldonPages(context)
     taken = FeedbackPath(context, _FEEDBACK).taken
     return [
         *(
@@ -51,7 +52,7 @@ def pages(context: GatewayContext) -> Sequence[BaseRoute]:
 
 
 def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
-    own = _Pages(context)
+    own = _SeldonPages(context)
     return [
         *pages(context),
         Route("/send-feedback", FeedbackPath(context, _FEEDBACK).taken, methods=["GET", "POST"]),
@@ -63,7 +64,7 @@ def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
     ]
 
 
-class _Pages:
+class _SeldonPages:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
 
@@ -94,7 +95,7 @@ async def _pong(request: Request) -> Response:  # noqa: ARG001
 
 
 PROFILE = Profile(
-    predictions=(*PREDICTIONS, Spoken("/predict", seldon.DIALECT, ("GET", "POST"))),
+    predictions=(*PREDICTIONS, DialectPath("/predict", seldon.DIALECT, ("GET", "POST"))),
     pages=_pages,
     refuse=seldon.DIALECT.refuse,
 )

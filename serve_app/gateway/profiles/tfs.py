@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError
 from serve_app.gateway.context import GatewayContext
-from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.protocols.dialect import Dialect
 from serve_app.protocols.dialects import tf_serving
 
@@ -26,7 +26,7 @@ _VERBS: tuple[tuple[str, Dialect], ...] = (
 
 
 def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
-    pages = Pages(context)
+    pages = TFServingPages(context)
     return [
         *(Route(place, pages.status) for place in PLACES),
         *(Route(f"{place}/metadata", pages.metadata) for place in PLACES),
@@ -35,7 +35,7 @@ def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
     ]
 
 
-class Pages:
+class TFServingPages:
     """Status and metadata."""
 
     def __init__(self, context: GatewayContext) -> None:
@@ -69,7 +69,7 @@ def _metadata(stage: Stage, versions: list[str]) -> Any:
 
 PROFILE = Profile(
     predictions=tuple(
-        Spoken(f"{place}:{verb}", dialect) for verb, dialect in _VERBS for place in PLACES
+        DialectPath(f"{place}:{verb}", dialect) for verb, dialect in _VERBS for place in PLACES
     ),
     pages=_pages,
     refuse=tf_serving.refuse,

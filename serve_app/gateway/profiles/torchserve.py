@@ -18,13 +18,13 @@ from serve_app.errors import NotFound
 from serve_app.gateway import native_pages
 from serve_app.gateway.context import GatewayContext, json
 from serve_app.gateway.listing import listed, refused_write
-from serve_app.gateway.profile import SENT, Profile, Spoken
+from serve_app.gateway.profile import SENT, DialectPath, Profile
 from serve_app.gateway.profiles import kserve, oip
 from serve_app.protocols.dialects import torchserve, torchserve_metrics
 
 PLACES = ("{endpoint:bare}", "{endpoint:bare}/{version:bare}")
 PREDICTIONS = tuple(
-    Spoken(f"/predictions/{place}", torchserve.DIALECT, ("GET", *SENT)) for place in PLACES
+    DialectPath(f"/predictions/{place}", torchserve.DIALECT, ("GET", *SENT)) for place in PLACES
 )
 _WRITES = ["PUT", "DELETE"]
 
@@ -90,8 +90,8 @@ def _metrics(context: GatewayContext) -> Sequence[BaseRoute]:
         text = torchserve_metrics.exposed(counts, labels, wanted)
         return Response(text, media_type=torchserve_metrics.MEDIA_TYPE)
 
-    described = Inference(context).api
-    return [Route("/", described, methods=["OPTIONS"]), Route("/metrics", metrics)]
+    api = Inference(context).api
+    return [Route("/", api, methods=["OPTIONS"]), Route("/metrics", metrics)]
 
 
 class Inference:
@@ -113,11 +113,12 @@ class Inference:
         return self._context.if_ready(request, json({"status": "Healthy"}))
 
     async def explain(self, request: Request) -> Response:
-        """There are no explanations yet."""
+        """Explanations are had at a path of this server's own."""
 
         def unexplained(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
             name = stage.spec.name
-            raise NotFound(f"endpoint {name!r} has no explainer; use /predictions/{name}")
+            msg = f"explanations are not given here: the main port has /v1/models/{name}:explain"
+            raise NotFound(msg)
 
         return self._context.of_endpoint(request, unexplained)
 
@@ -132,17 +133,17 @@ class _Management:
 
     async def model(self, request: Request) -> Response:
         """The versions of an endpoint that answer."""
-        return self._context.of_endpoint(request, _described)
+        return self._context.of_endpoint(request, _model)
 
     async def write(self, request: Request) -> Response:
         """Clients do not decide what is served."""
         return refused_write(self._context, request)
 
 
-def _described(stage: Stage, versions: list[str]) -> object:
+def _model(stage: Stage, versions: list[str]) -> object:
     short = stage.shortened(versions)
     return [
-        torchserve.described(stage.spec.name, version, name)
+        torchserve.model_description(stage.spec.name, version, name)
         for version, name in zip(versions, short, strict=True)
     ]
 
@@ -150,10 +151,10 @@ def _described(stage: Stage, versions: list[str]) -> object:
 PROFILE = Profile(
     predictions=(
         *PREDICTIONS,
-        Spoken("/models/{endpoint:bare}/invoke", torchserve.DIALECT, SENT),
-        Spoken("/invocations", torchserve.DIALECT, SENT, NamedInQuery),
-        Spoken("/{endpoint:bare}/predict", torchserve.DIALECT, SENT),
-        Spoken("/{endpoint:bare}/{version:bare}/predict", torchserve.DIALECT, SENT),
+        DialectPath("/models/{endpoint:bare}/invoke", torchserve.DIALECT, SENT),
+        DialectPath("/invocations", torchserve.DIALECT, SENT, NamedInQuery),
+        DialectPath("/{endpoint:bare}/predict", torchserve.DIALECT, SENT),
+        DialectPath("/{endpoint:bare}/{version:bare}/predict", torchserve.DIALECT, SENT),
         *kserve.PREDICTIONS,
         *oip.PREDICTIONS,
     ),

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app.gateway.context import GatewayContext, Settings, json
-from serve_app.gateway.profile import Profile, Spoken
+from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.gateway.profiles.redirects import Redirects
 from serve_app.protocols.dialects import vertex
 from serve_app.protocols.oip import tensor_bodies
@@ -20,23 +20,23 @@ _DEPLOYED = "/v1/endpoints/{vertex:bare}/deployedModels/{deployed:bare}"
 _ENDPOINT = "/v1/projects/{project:bare}/locations/{location:bare}/endpoints/{endpoint:bare}"
 
 
-def predictions(settings: Settings) -> tuple[Spoken, ...]:
+def predictions(settings: Settings) -> tuple[DialectPath, ...]:
     """The paths that predict: Vertex's own, and the one that `AIP_PREDICT_ROUTE` names."""
     paths = [f"{_DEPLOYED}:predict", f"{_ENDPOINT}:predict"]
     if settings.predict_route is not None:
         paths.append(settings.predict_route)
-    spoken = tuple(Spoken(path, DIALECT, around=Redirects) for path in paths)
-    return (*spoken, Spoken(f"{_ENDPOINT}:rawPredict", RAW, around=Redirects))
+    path = tuple(DialectPath(path, DIALECT, around=Redirects) for path in paths)
+    return (*path, DialectPath(f"{_ENDPOINT}:rawPredict", RAW, around=Redirects))
 
 
 def pages(context: GatewayContext) -> Sequence[BaseRoute]:
     """Health, also where `AIP_HEALTH_ROUTE` says."""
-    own = _Pages(context)
+    own = _VertexPages(context)
     health = context.settings.health_route
     return [Route(path, own.healthy) for path in (_DEPLOYED, health) if path is not None]
 
 
-class _Pages:
+class _VertexPages:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
 

@@ -147,9 +147,9 @@ class OneHot(Operation):
         begins = np.arange(0, out.size, self.width)
         for values, table in zip(columns, self._tables, strict=True):
             places = table.numbers(values, np.intp)
-            found = begins + places
+            positions = begins + places
             nowhere = places < 0
-            flat[found[~nowhere] if nowhere.any() else found] = 1
+            flat[positions[~nowhere] if nowhere.any() else positions] = 1
         return out
 
 

@@ -115,11 +115,11 @@ class QuantileRanks(Operation):
 
 def _normal_quantiles(shares: Array) -> Array:
     """Where so large a share of the standard normal distribution lies below."""
-    found = [
+    quantiles = [
         _normal_quantile(share) if 0 < share < 1 else _beyond(share)
         for share in shares.ravel().tolist()
     ]
-    return np.array(found).reshape(shares.shape)
+    return np.array(quantiles).reshape(shares.shape)
 
 
 def _beyond(share: float) -> float:
@@ -187,8 +187,8 @@ class Splines(Operation):
 
 def _spans(x: Array, knots: Array, degree: int) -> Array:
     """Between which knots each number lies; one beyond the ends is counted to the last span."""
-    found = np.searchsorted(knots, x, side="right") - 1
-    clipped: Array = np.clip(found, degree, len(knots) - degree - 2)
+    spans = np.searchsorted(knots, x, side="right") - 1
+    clipped: Array = np.clip(spans, degree, len(knots) - degree - 2)
     return clipped
 
 

@@ -25,11 +25,11 @@ class Average(Operation):
 
     def __call__(self, x: Any, /) -> Array:
         """The shape of one member's answer."""
-        said = np.asarray([member(x) for member in self.members])
+        answers = np.asarray([member(x) for member in self.members])
         if self.transposed:
-            mean: Array = np.average(said.T, axis=1, weights=self.weights)
+            mean: Array = np.average(answers.T, axis=1, weights=self.weights)
             return mean
-        averaged: Array = np.average(said, axis=0, weights=self.weights)
+        averaged: Array = np.average(answers, axis=0, weights=self.weights)
         return averaged
 
 
@@ -58,9 +58,9 @@ class Placed(Operation):
 
     def __call__(self, x: Any, /) -> Array:
         """Shape (rows, width)."""
-        said = self.member(x)
-        out = np.zeros((said.shape[0], self.width))
-        out[:, self.places] = said
+        values = self.member(x)
+        out = np.zeros((values.shape[0], self.width))
+        out[:, self.places] = values
         return out
 
 
@@ -74,10 +74,10 @@ class Votes(Operation):
 
     def __call__(self, x: Any, /) -> Array:
         """Shape (rows, classes)."""
-        said = [member(x) for member in self.members]
-        out = np.zeros((len(said[0]), self.classes))
-        rows = np.arange(len(said[0]))
-        for numbers, weight in zip(said, self.weights, strict=True):
+        answers = [member(x) for member in self.members]
+        out = np.zeros((len(answers[0]), self.classes))
+        rows = np.arange(len(answers[0]))
+        for numbers, weight in zip(answers, self.weights, strict=True):
             out[rows, numbers] += weight
         return out
 
@@ -132,8 +132,8 @@ class OnTop(Operation):
 
     def __call__(self, x: Any, /) -> Any:
         """What the top says."""
-        said = [member(x) for member in self.below]
-        parts = [part[:, np.newaxis] if part.ndim == 1 else part for part in said]
+        answers = [member(x) for member in self.below]
+        parts = [part[:, np.newaxis] if part.ndim == 1 else part for part in answers]
         if self.rows is not None:
             parts.append(self.rows(x))
         return self.top(np.hstack(parts))
@@ -148,10 +148,10 @@ class InTurn(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, members), in the order of the outputs."""
-        said = np.zeros((x.shape[0], len(self.members)))
+        answers = np.zeros((x.shape[0], len(self.members)))
         for number, member in enumerate(self.members):
-            said[:, number] = member(np.hstack((x, said[:, :number])))
-        return said[:, self.order]
+            answers[:, number] = member(np.hstack((x, answers[:, :number])))
+        return answers[:, self.order]
 
 
 @dataclass(frozen=True, eq=False)

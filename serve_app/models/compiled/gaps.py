@@ -187,6 +187,6 @@ class FillInTurn(Operation):
         for target, others, member in zip(self.targets, self.others, self.members, strict=True):
             rows = gaps[:, target]
             if rows.any():
-                said = member(filled[rows][:, others])
-                filled[rows, target] = np.clip(said, self.low[target], self.high[target])
+                estimate = member(filled[rows][:, others])
+                filled[rows, target] = np.clip(estimate, self.low[target], self.high[target])
         return filled

@@ -49,18 +49,18 @@ class Neighbours(Operation):
         far = self.distances(x, self.points)
         last = self.count - 1
         if self.count < len(self.points):
-            found = np.argpartition(far, (last, self.count), axis=1)[:, : self.count + 1]
+            candidates = np.argpartition(far, (last, self.count), axis=1)[:, : self.count + 1]
         else:
-            found = np.argsort(far, axis=1)
-        chosen = np.take_along_axis(far, found, axis=1)
+            candidates = np.argsort(far, axis=1)
+        chosen = np.take_along_axis(far, candidates, axis=1)
         order = np.argsort(chosen[:, : self.count], axis=1)
-        nearest = np.take_along_axis(found, order, axis=1)
+        nearest = np.take_along_axis(candidates, order, axis=1)
         clear = np.isfinite(chosen).all(axis=1)
         if self.count < len(self.points):
             beyond = chosen[:, self.count]
             clear &= beyond - chosen[:, : self.count].max(axis=1) > EQUAL * beyond
         for row in np.flatnonzero(~clear):
-            nearest[row] = _Search(self, x[row]).found()
+            nearest[row] = _Search(self, x[row]).numbers()
         return nearest
 
     def distances(self, x: Array, points: Array) -> Array:
@@ -85,7 +85,7 @@ class _Search:
         self._far = [math.inf] * tree.count
         self._who = [0] * tree.count
 
-    def found(self) -> Array:
+    def numbers(self) -> Array:
         """The numbers of the nearest points, the nearest first."""
         self._visit(0, self._least(0))
         return np.array(self._who)[np.argsort(self._far, kind="stable")]
@@ -153,10 +153,10 @@ class ShareOfVotes(Operation):
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, classes)."""
-        said = self.votes[x]
+        votes = self.votes[x]
         shares = np.zeros((x.shape[0], self.classes))
         for number in range(self.classes):
-            shares[:, number] = (said == number).sum(axis=1)
+            shares[:, number] = (votes == number).sum(axis=1)
         total: Array = shares.sum(axis=1)[:, np.newaxis]
         result: Array = shares / total
         return result
@@ -191,11 +191,11 @@ class NearVotes(Operation):
         weights = _weights(self.nearest, x, numbers)
         if (weights == 0).all(axis=1).any():
             raise Refused("all neighbours of a row count for nothing")
-        said = self.votes[numbers]
+        votes = self.votes[numbers]
         shares = np.zeros((x.shape[0], self.classes))
         rows = np.arange(x.shape[0])
         for place in range(numbers.shape[1]):
-            shares[rows, said[:, place]] += weights[:, place]
+            shares[rows, votes[:, place]] += weights[:, place]
         result: Array = shares / shares.sum(axis=1)[:, np.newaxis]
         return result
 

@@ -45,8 +45,8 @@ class Oblivious(Operation):
         above = np.zeros((len(self.features) + 1, x.shape[0]), dtype=small)
         np.greater(x.T[self.features], self.borders[:, np.newaxis], out=above[:-1])
         places = np.zeros((len(self.starts), x.shape[0]), dtype=small)
-        for level, asked in enumerate(self.questions):
-            places += above.take(asked, axis=0) << small(level)
+        for level, question in enumerate(self.questions):
+            places += above.take(question, axis=0) << small(level)
         leaves = places + self.starts[:, np.newaxis]
-        found = self.values.take(leaves, axis=0)
-        return in_order(found) * self.scale + self.bias
+        leaf_values = self.values.take(leaves, axis=0)
+        return in_order(leaf_values) * self.scale + self.bias

@@ -17,7 +17,7 @@ from serve_app.models.compiled.operation import KINDS, Operation
 _MODULES = (
     "arithmetic", "boosters", "categories", "classes", "clusters", "curves", "curves_back",
     "distances", "ensembles", "functions", "gaps", "kernels", "model", "neighbours", "oblivious",
-    "shapes", "texts", "trees",
+    "shapes", "texts", "trees", "walk",
 )  # fmt: skip
 _LAYOUT = "layout"
 
@@ -25,7 +25,7 @@ _LAYOUT = "layout"
 def dump(operation: Operation) -> bytes:
     """Write an operation down; the same bytes for the same operation."""
     arrays: list[Array] = []
-    layout = json.dumps(_described(operation, arrays)).encode()
+    layout = json.dumps(_layout_of(operation, arrays)).encode()
     buffer = io.BytesIO()
     named = {f"a{number}": array for number, array in enumerate(arrays)}
     np.savez_compressed(
@@ -41,7 +41,7 @@ def load(content: bytes) -> Operation:
         ArtifactRejected: it is damaged, or of a later version of this package.
     """
     for module in _MODULES:
-        import_module(f"serve_app.models.compiled.{module}")
+        import_module(f"{__package__}.{module}")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             layout = json.loads(file[_LAYOUT].tobytes())
@@ -54,18 +54,18 @@ def load(content: bytes) -> Operation:
     return built
 
 
-def _described(value: Any, arrays: list[Array]) -> Any:
+def _layout_of(value: Any, arrays: list[Array]) -> Any:
     if isinstance(value, Operation):
-        inner = {f.name: _described(getattr(value, f.name), arrays) for f in fields(value)}
+        inner = {f.name: _layout_of(getattr(value, f.name), arrays) for f in fields(value)}
         return {"operation": value.stored_as, "fields": inner}
     if isinstance(value, np.ndarray):
         arrays.append(value)
         # Which way it lies in memory decides in which order BLAS adds.
         return {"array": len(arrays) - 1}
     if isinstance(value, np.generic):
-        return _described(value.item(), arrays)
+        return _layout_of(value.item(), arrays)
     if isinstance(value, tuple):
-        return [_described(inner, arrays) for inner in value]
+        return [_layout_of(inner, arrays) for inner in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     msg = f"a {type(value).__name__} cannot be a part of a compiled model"

@@ -42,13 +42,13 @@ class Terms(Operation):
         return {term: place for place, term in enumerate(self.terms)}
 
     @cached_property
-    def _said(self) -> Callable[[str], Sequence[str]]:
+    def _terms_of(self) -> Callable[[str], Sequence[str]]:
         """What makes terms of a text."""
         if self.unit == "word":
-            found, left_out = re.compile(self.pattern).findall, frozenset(self.left_out)
+            find_words, left_out = re.compile(self.pattern).findall, frozenset(self.left_out)
             if not left_out:
-                return lambda text: self._joined(found(text))
-            return lambda text: self._joined([w for w in found(text) if w not in left_out])
+                return lambda text: self._joined(find_words(text))
+            return lambda text: self._joined([w for w in find_words(text) if w not in left_out])
         return self._characters if self.unit == "char" else self._within_words
 
     def __call__(self, x: Columns, /) -> Array:
@@ -58,9 +58,9 @@ class Terms(Operation):
             Refused: a text is missing.
         """
         out = np.zeros((x.rows, len(self.terms)), dtype=self.dtype)
-        places, said = self._places, self._said
+        places, terms_of = self._places, self._terms_of
         for row, text in enumerate(x.arrays[0].tolist()):
-            for term, count in Counter(said(self._plain(text))).items():
+            for term, count in Counter(terms_of(self._plain(text))).items():
                 place = places.get(term)
                 if place is not None:
                     out[row, place] = 1 if self.once else count
@@ -97,16 +97,16 @@ class Terms(Operation):
         ]
 
     def _within_words(self, text: str) -> list[str]:
-        found: list[str] = []
+        terms: list[str] = []
         for bare in _SPACES.sub(" ", text).split():
             word = f" {bare} "
             for length in range(self.shortest, self.longest + 1):
                 last = max(len(word) - length, 0)
-                found.extend(word[start : start + length] for start in range(last + 1))
+                terms.extend(word[start : start + length] for start in range(last + 1))
                 if not last:
                     # A word that is shorter still would be counted once per length.
                     break
-        return found
+        return terms
 
 
 @dataclass(frozen=True, eq=False)

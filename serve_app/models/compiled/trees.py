@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from serve_app.core.columns import Array
 from serve_app.models.compiled.operation import Operation, in_turns
@@ -25,6 +24,9 @@ CELLS = 2_000_000
 
 def session(graph: bytes, providers: Sequence[str] = ("CPUExecutionProvider",)) -> Any:
     """An ONNX Runtime session that computes in the thread that asks it."""
+    # Versions without trees need none, and machines that serve only such may have none.
+    import onnxruntime  # noqa: PLC0415
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -55,23 +57,23 @@ class Trees(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Leaves(Operation):
-    """What stands in the leaves of which `Trees` gives the numbers.
+    """What stands in the leaves of which `trees` (`Trees`, or `WalkedTrees`) gives the numbers.
 
     `values` holds one row per leaf of all trees; `starts` says where each tree's begin. They
     are codes to be multiplied by `scale` where that is not 1.
     """
 
-    trees: Trees
+    trees: Operation
     starts: Array
     values: Array
     scale: float = 1.0
 
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, trees, outputs)."""
-        numbers = self.trees(x).astype(np.intp)
+        numbers: Array = self.trees(x).astype(np.intp)
         numbers += self.starts
-        found = self.values.take(numbers, axis=0)
-        return found if self.scale == 1.0 else found * self.scale
+        values: Array = self.values.take(numbers, axis=0)
+        return values if self.scale == 1.0 else values * self.scale
 
 
 def in_order(terms: Array) -> Array:
@@ -105,20 +107,20 @@ class SumOfTrees(Operation):
         return in_turns(self._summed, x, step)
 
     def _summed(self, x: Array) -> Array:
-        found = self.leaves(x)
+        values = self.leaves(x)
         start = self.start
-        if found.shape[0] == 1 and found.ndim == 2 and self.groups is None:
+        if values.shape[0] == 1 and values.ndim == 2 and self.groups is None:
             # A single row of single numbers: nothing to turn.
-            line = np.concatenate([start, found[0]], dtype=start.dtype, casting="same_kind")
+            line = np.concatenate([start, values[0]], dtype=start.dtype, casting="same_kind")
             only: Array = np.add.accumulate(line)[-1:].reshape(1, 1)
             return only if self.divisor is None else only / self.divisor
         if self.groups is not None:
-            found = found[:, self.groups].transpose(0, 2, 1)
-        elif found.ndim == 2:
-            found = found[:, :, np.newaxis]
-        terms = np.empty((found.shape[1] + 1, found.shape[0], start.size), dtype=start.dtype)
+            values = values[:, self.groups].transpose(0, 2, 1)
+        elif values.ndim == 2:
+            values = values[:, :, np.newaxis]
+        terms = np.empty((values.shape[1] + 1, values.shape[0], start.size), dtype=start.dtype)
         terms[0] = start
-        terms[1:] = found.transpose(1, 0, 2)
+        terms[1:] = values.transpose(1, 0, 2)
         total = in_order(terms)
         return total if self.divisor is None else total / self.divisor
 

@@ -94,12 +94,12 @@ def _booster(source: Trained, given: Given) -> Scored:
     members: list[Tree] = []
     to: list[int] = []
     for at, tree in enumerate(model["trees"][:kept]):
-        found = _read(tree, sets, width)
+        read = _read(tree, sets, width)
         if drops is not None:
             scale = np.float32(drops[at])
-            found = [replace(one, value=one.value * scale) for one in found]
-        members += found
-        to += [model["tree_info"][at]] if len(found) == 1 else range(len(found))
+            read = [replace(one, value=one.value * scale) for one in read]
+        members += read
+        to += [model["tree_info"][at]] if len(read) == 1 else range(len(read))
     start = _margin(source.booster, learner["objective"]["name"], outputs)
     added = sums(members, to, start, width=width + len(sets))
     rows = _rows(given, source.gap)
@@ -154,8 +154,8 @@ def _inverse(objective: str) -> Operation | None:
 def _margin(booster: Any, objective: str, outputs: int) -> Array:
     """Where the sums start: XGBoost's base score before its link, in its own float32."""
     config = json.loads(booster.save_config())["learner"]["learner_model_param"]
-    said = json.loads(config["base_score"])
-    base = np.asarray(said, dtype=np.float32).reshape(-1)
+    values = json.loads(config["base_score"])
+    base = np.asarray(values, dtype=np.float32).reshape(-1)
     if objective in _LOGISTIC:
         base = -np.log(np.float32(1) / base - np.float32(1))
     elif objective in _POWERS:

@@ -44,12 +44,12 @@ _POWERS = frozenset({"Poisson", "Tweedie"})
 def _catboost(model: Any, given: Given) -> Scored:
     if model.get_cat_feature_indices() or model.get_text_feature_indices():
         raise Inconvertible("CatBoost's trees ask about categories or text")
-    said = _exported(model)
-    if "oblivious_trees" not in said:
+    document = _exported(model)
+    if "oblivious_trees" not in document:
         raise Inconvertible("CatBoost's trees are not oblivious (grow_policy is not SymmetricTree)")
-    features = {one["feature_index"]: one for one in said["features_info"]["float_features"]}
-    scale, bias = said["scale_and_bias"]
-    added = _added(said["oblivious_trees"], features, scale, np.asarray(bias, dtype=np.float64))
+    features = {one["feature_index"]: one for one in document["features_info"]["float_features"]}
+    scale, bias = document["scale_and_bias"]
+    added = _added(document["oblivious_trees"], features, scale, np.asarray(bias, dtype=np.float64))
     above = sorted(
         one["flat_feature_index"]
         for one in features.values()
@@ -103,8 +103,8 @@ def _exported(model: Any) -> dict[str, Any]:
         except catboost.CatBoostError as error:
             msg = f"CatBoost does not write its trees down ({str(error).rpartition(': ')[2]})"
             raise Inconvertible(msg) from error
-        found: dict[str, Any] = json.loads(path.read_text())
-    return found
+        document: dict[str, Any] = json.loads(path.read_text())
+    return document
 
 
 def _added(
@@ -122,8 +122,8 @@ def _added(
             if split["split_type"] != "FloatFeature":
                 raise Inconvertible("CatBoost's trees ask about categories or text")
             feature = features[split["float_feature_index"]]["flat_feature_index"]
-            asked = (feature, float(np.float32(split["border"])))
-            questions[level, number] = places.setdefault(asked, len(places))
+            question = (feature, float(np.float32(split["border"])))
+            questions[level, number] = places.setdefault(question, len(places))
         values.append(np.array(tree["leaf_values"], dtype=np.float64).reshape(-1, bias.size))
     sizes = [len(value) for value in values]
     return Oblivious(

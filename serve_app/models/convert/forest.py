@@ -17,7 +17,7 @@ from serve_app.models.convert.dispatch import Inconvertible
 
 MAX_NODES = 3_000_000
 _ROOT = "x"
-_SAID = "leaves"
+_OUTPUT = "leaves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def leaves(members: Sequence[Tree], values: Sequence[Array], *, width: int, doub
     numbered = [_numbered(tree) for tree in members]
     sizes = [len(value) for value in values]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    found = _trees(numbered, range(len(members)), width=width, below=False, double=double)
-    return Leaves(found, starts, np.concatenate([np.asarray(v) for v in values]))
+    trees = _trees(numbered, range(len(members)), width=width, below=False, double=double)
+    return Leaves(trees, starts, np.concatenate([np.asarray(v) for v in values]))
 
 
 def at_most(thresholds: Array) -> Array:
@@ -84,19 +84,19 @@ def at_most(thresholds: Array) -> Array:
 
 def thresholds(operation: Any) -> dict[int, Array]:
     """The numbers that the trees anywhere in an operation compare with, by feature."""
-    found: dict[int, list[Array]] = {}
+    by_feature: dict[int, list[Array]] = {}
     for one in _trees_in(operation):
         node = onnx.load_from_string(one.graph.tobytes()).graph.node[0]
-        said = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        double = said.get("nodes_values_as_tensor")
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        double = attributes.get("nodes_values_as_tensor")
         values = np.asarray(
-            said["nodes_values"] if double is None else onnx.numpy_helper.to_array(double)
+            attributes["nodes_values"] if double is None else onnx.numpy_helper.to_array(double)
         )
-        branches = np.array([mode != b"LEAF" for mode in said["nodes_modes"]])
-        features = np.asarray(said["nodes_featureids"])
+        branches = np.array([mode != b"LEAF" for mode in attributes["nodes_modes"]])
+        features = np.asarray(attributes["nodes_featureids"])
         for feature in np.unique(features[branches]):
-            found.setdefault(int(feature), []).append(values[branches & (features == feature)])
-    return {feature: np.unique(np.concatenate(some)) for feature, some in found.items()}
+            by_feature.setdefault(int(feature), []).append(values[branches & (features == feature)])
+    return {feature: np.unique(np.concatenate(some)) for feature, some in by_feature.items()}
 
 
 def _trees_in(value: Any) -> Iterator[Trees]:
@@ -145,8 +145,8 @@ def _attributes(
     values = np.concatenate([tree.value[tree.leaves] for tree in members])
 
     def nodes(name: str) -> list[int]:
-        found = np.concatenate([getattr(tree, name) for tree in members])
-        listed: list[int] = np.where(leaf, 0, found).astype(int).tolist()
+        values = np.concatenate([getattr(tree, name) for tree in members])
+        listed: list[int] = np.where(leaf, 0, values).astype(int).tolist()
         return listed
 
     attributes: dict[str, Any] = {
@@ -180,7 +180,7 @@ def _graph(attributes: dict[str, Any], outputs: int, width: int, double: bool) -
     node = helper.make_node(
         "TreeEnsembleRegressor",
         [_ROOT],
-        [_SAID],
+        [_OUTPUT],
         domain="ai.onnx.ml",
         n_targets=outputs,
         aggregate_function="SUM",
@@ -192,7 +192,7 @@ def _graph(attributes: dict[str, Any], outputs: int, width: int, double: bool) -
         [node],
         "trees",
         [helper.make_tensor_value_info(_ROOT, kind, [None, width])],
-        [helper.make_tensor_value_info(_SAID, onnx.TensorProto.FLOAT, [None, outputs])],
+        [helper.make_tensor_value_info(_OUTPUT, onnx.TensorProto.FLOAT, [None, outputs])],
     )
     versions = [helper.make_opsetid("ai.onnx.ml", 3), helper.make_opsetid("", 17)]
     return helper.make_model(graph, opset_imports=versions, ir_version=8)

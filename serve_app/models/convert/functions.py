@@ -101,9 +101,9 @@ def _number(value: Any) -> Any:
 
 
 def _of_its_own(function: Any) -> Inconvertible:
-    said = getattr(function, "__name__", type(function).__name__)
+    name = getattr(function, "__name__", type(function).__name__)
     return Inconvertible(
-        f"a FunctionTransformer runs code of its own ({said}), and no function of NumPy's"
+        f"a FunctionTransformer runs code of its own ({name}), and no function of NumPy's"
     )
 
 

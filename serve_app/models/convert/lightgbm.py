@@ -168,26 +168,26 @@ def _settings(text: str) -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
 
 
-def _numbers(said: Mapping[str, str], name: str, kind: type) -> Array:
-    return np.array(said.get(name, "").split(), dtype=kind)
+def _numbers(entries: Mapping[str, str], name: str, kind: type) -> Array:
+    return np.array(entries.get(name, "").split(), dtype=kind)
 
 
-def _tree(said: Mapping[str, str], features: _Features) -> tuple[Tree, Array]:
+def _tree(entries: Mapping[str, str], features: _Features) -> tuple[Tree, Array]:
     """A tree, its splits first and then its leaves, with what stands in the leaves."""
-    if said.get("is_linear", "0") != "0":
+    if entries.get("is_linear", "0") != "0":
         raise Inconvertible("LightGBM's linear trees have no compiled form")
-    values = _numbers(said, "leaf_value", np.float64)
+    values = _numbers(entries, "leaf_value", np.float64)
     splits = len(values) - 1
-    decision = _numbers(said, "decision_type", np.int64)[:splits]
-    feature = _numbers(said, "split_feature", np.int64)[:splits]
-    threshold = _numbers(said, "threshold", np.float64)[:splits]
+    decision = _numbers(entries, "decision_type", np.int64)[:splits]
+    feature = _numbers(entries, "split_feature", np.int64)[:splits]
+    threshold = _numbers(entries, "threshold", np.float64)[:splits]
     missing_left = (decision & _LEFT) != 0
     categorical = (decision & _CATEGORICAL) != 0
     for node in range(splits):
         if categorical[node]:
             at = int(threshold[node])
             features.codes.add(int(feature[node]))
-            feature[node] = features.place(int(feature[node]), _set(said, at))
+            feature[node] = features.place(int(feature[node]), _set(entries, at))
             threshold[node], missing_left[node] = 0.5, False
         else:
             _note(features, int(feature[node]), int(decision[node]) >> 2 & 3)
@@ -197,24 +197,24 @@ def _tree(said: Mapping[str, str], features: _Features) -> tuple[Tree, Array]:
     tree = Tree(
         feature=np.concatenate([feature, rest.astype(np.int64)]),
         threshold=np.concatenate([threshold, rest]),
-        left=np.concatenate([_children(said, "left_child", splits), np.full(splits + 1, -1)]),
-        right=np.concatenate([_children(said, "right_child", splits), np.full(splits + 1, -1)]),
+        left=np.concatenate([_children(entries, "left_child", splits), np.full(splits + 1, -1)]),
+        right=np.concatenate([_children(entries, "right_child", splits), np.full(splits + 1, -1)]),
         missing_left=np.concatenate([missing_left, rest]),
         value=np.concatenate([np.zeros(splits), values]),
     )
     return tree, values
 
 
-def _children(said: Mapping[str, str], name: str, splits: int) -> Array:
+def _children(entries: Mapping[str, str], name: str, splits: int) -> Array:
     """Where children stand; a file numbers leaves apart, from -1 downwards."""
-    child = _numbers(said, name, np.int64)[:splits]
+    child = _numbers(entries, name, np.int64)[:splits]
     return np.where(child < 0, splits - child - 1, child)
 
 
-def _set(said: Mapping[str, str], at: int) -> Array:
+def _set(entries: Mapping[str, str], at: int) -> Array:
     """For each code 0 where it goes left and 1 where it goes right."""
-    bounds = _numbers(said, "cat_boundaries", np.int64)
-    words = _numbers(said, "cat_threshold", np.int64)[bounds[at] : bounds[at + 1]]
+    bounds = _numbers(entries, "cat_boundaries", np.int64)
+    words = _numbers(entries, "cat_threshold", np.int64)[bounds[at] : bounds[at + 1]]
     bits = (words[:, np.newaxis] >> np.arange(32)) & 1
     return 1.0 - bits.ravel()
 

@@ -107,10 +107,10 @@ def _vote_of_members(model: Any, given: Given) -> Scored:
         members = tuple(one.method("predict_proba") for one in converted)
         scores = chain(start, Average(members, _weights(model), transposed=False))
         return Scored(scores, None, _SAME, Largest(), labels)
-    said = tuple(one.method("predict") for one in converted)
+    votes = tuple(one.method("predict") for one in converted)
     given_weights = _weights(model)
-    weights = np.ones(len(said)) if given_weights is None else given_weights
-    return Scored(chain(start, Votes(said, weights, len(labels))), None, None, Largest(), labels)
+    weights = np.ones(len(votes)) if given_weights is None else given_weights
+    return Scored(chain(start, Votes(votes, weights, len(labels))), None, None, Largest(), labels)
 
 
 def _weights(model: Any) -> Array | None:

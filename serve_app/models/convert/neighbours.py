@@ -80,11 +80,11 @@ def _classifier(model: Any, given: Given) -> Scored:
         msg = "it classifies several targets at once"
         raise Inconvertible(msg)
     labels = as_array(model.classes_)
-    said = as_array(model._y)
+    numbers = as_array(model._y)
     if model.weights == "distance":
-        votes = chain(_rows(given), NearVotes(_neighbours(model, given), said, len(labels)))
+        votes = chain(_rows(given), NearVotes(_neighbours(model, given), numbers, len(labels)))
     else:
-        votes = chain(_nearest(model, given), ShareOfVotes(said, len(labels)))
+        votes = chain(_nearest(model, given), ShareOfVotes(numbers, len(labels)))
     return Scored(votes, None, Chain(()), Largest(), labels)
 
 

@@ -45,7 +45,7 @@ class Part:
     rows: Array
     classes: int
 
-    def said(self, batch: Columns) -> Outputs:
+    def outputs(self, batch: Columns) -> Outputs:
         """What the library says of such rows.
 
         Raises:
@@ -60,10 +60,10 @@ class Part:
                 return Outputs(None, np.asarray(self.estimator.predict(rows)), relative=True)
             probabilities = self.estimator.predict_proba(rows)
             # CatBoost gives one of several classes in a column of its own.
-            found = np.asarray(self.estimator.predict(rows)).reshape(-1)
+            predicted = np.asarray(self.estimator.predict(rows)).reshape(-1)
         except ValueError as error:
             raise ModelFailed("refused") from error
-        numbers = np.searchsorted(self.estimator.classes_, found)
+        numbers = np.searchsorted(self.estimator.classes_, predicted)
         return Outputs(numbers, probabilities, relative=False)
 
 

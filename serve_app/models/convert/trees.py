@@ -88,11 +88,13 @@ def _sum(
     start: Array | None = None,
     groups: Array | None = None,
 ) -> Operation:
-    found = values if values is not None else [_in_leaves(member) for member in members]
+    leaf_values = values if values is not None else [_in_leaves(member) for member in members]
     # Of a sparse matrix scikit-learn's trees take no gaps.
     nan = bool(get_tags(members[0]).input_tags.allow_nan) and not given.sparse
-    walked = leaves([read(member) for member in members], found, width=given.width, double=False)
-    outputs = found[0].shape[1] if found[0].ndim == 2 else 1
+    walked = leaves(
+        [read(member) for member in members], leaf_values, width=given.width, double=False
+    )
+    outputs = leaf_values[0].shape[1] if leaf_values[0].ndim == 2 else 1
     begin = np.zeros(outputs) if start is None else start
     return chain(
         screened(given, nan=nan, dtype="float32"), SumOfTrees(walked, begin, divisor, groups)
@@ -277,8 +279,8 @@ def _adaptive_classifier(model: Any, given: Given) -> Scored:
     weights = model.estimator_weights_[: len(members)]
     values: list[Array] = []
     for member, weight in zip(members, weights, strict=True):
-        said = member.classes_.take(np.argmax(_in_leaves(member), axis=1))
-        votes = np.where(said[:, np.newaxis] == labels, weight, -1 / (count - 1) * weight)
+        answers = member.classes_.take(np.argmax(_in_leaves(member), axis=1))
+        votes = np.where(answers[:, np.newaxis] == labels, weight, -1 / (count - 1) * weight)
         values.append(votes)
     # AdaBoost checks the rows itself, and takes no gaps whatever its trees would.
     start, given = numbers(given)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from serve_app.core.messages import RawColumns
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding
 from serve_app.protocols.dialect import Call
 
@@ -25,19 +25,19 @@ def checked(names: Any, key: str, call: Call) -> list[str]:
         BadEncoding: they are no list of names, very many more than columns, or one stands twice.
     """
     if not isinstance(names, list):
-        msg = f"{key!r} must be a list of names, got {told(names)}"
+        msg = f"{key!r} must be a list of names, got {value_text(names)}"
         raise BadEncoding(msg, key=key)
     if len(names) > len(call.names) + _MAX_MORE:
         msg = f"{key!r} has {len(names)} names, but this endpoint takes {len(call.names)} columns"
         raise BadEncoding(msg, key=key)
     for place, name in enumerate(names):
         if type(name) not in {str, int}:
-            msg = f"{key!r}[{place}] must be a name or a whole number, got {told(name)}"
+            msg = f"{key!r}[{place}] must be a name or a whole number, got {value_text(name)}"
             raise BadEncoding(msg, key=key, position=place)
-    found = [name if isinstance(name, str) else str(name) for name in names]
-    if len(set(found)) < len(found):
+    texts = [name if isinstance(name, str) else str(name) for name in names]
+    if len(set(texts)) < len(texts):
         raise BadEncoding(f"{key!r} names a column twice", key=key)
-    return found
+    return texts
 
 
 def bound(names: Sequence[str], call: Call) -> Sequence[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from serve_app.core.signature import Column
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import InvalidInput
 from serve_app.protocols.bodies.column_names import folded
 
@@ -45,7 +45,7 @@ def names_columns(
         return True
     if whole and (words or not table.may_count(in_order=table.names == table.first)):
         return True
-    if whole or words or table.says_numbers_of_names():
+    if whole or words or table.has_numbers_for_names():
         raise _refused(table, "could be a header and could be a row")
     if table.looks_like_a_header():
         if any_names and table.is_of_other_names():
@@ -84,7 +84,7 @@ class _Table:
             return True
         return all(map(_integers, self.below)) and (not in_order or len(self.first) <= 2)
 
-    def says_numbers_of_names(self) -> bool:
+    def has_numbers_for_names(self) -> bool:
         """Whether, where columns are called by numbers, several stand over their own columns.
 
         Then words beside them are names as well, though not the endpoint's.
@@ -188,10 +188,10 @@ def _integers(line: Sequence[str]) -> bool:
 
 
 def _numbered(cells: Sequence[str]) -> bool:
-    found = [_NUMBERED.fullmatch(cell) for cell in cells]
-    if len(cells) < 2 or not all(found):
+    matches = [_NUMBERED.fullmatch(cell) for cell in cells]
+    if len(cells) < 2 or not all(matches):
         return False
-    parts = [one.groups() for one in found if one is not None]
+    parts = [one.groups() for one in matches if one is not None]
     first = int(parts[0][1])
     numbers = list(range(first, first + len(parts)))
     return len({word for word, _ in parts}) == 1 and [int(n) for _, n in parts] == numbers
@@ -208,4 +208,4 @@ def _refused(table: _Table, why: str) -> InvalidInput:
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(told(name) for name in names[:_LISTED]) + more
+    return ", ".join(value_text(name) for name in names[:_LISTED]) + more

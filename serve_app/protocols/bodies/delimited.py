@@ -13,7 +13,7 @@ import numpy as np
 
 from serve_app.core.messages import RawColumns
 from serve_app.core.signature import Column
-from serve_app.core.violations import shortened, told
+from serve_app.core.violations import shortened, value_text
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols.bodies import column_names, csv_header, json_body, rows
 from serve_app.protocols.dialect import Call
@@ -37,7 +37,7 @@ def read_csv(call: Call, *, header: bool | None) -> tuple[RawColumns, int]:
     """
     columns, max_rows = call.columns, call.max_rows
     try:
-        filled = (line for line in csv.reader(_text(call.body)) if line)
+        filled = (line for line in csv.reader(text_of(call.body)) if line)
         lines = list(itertools.islice(filled, max_rows + 1))
         more = sum(1 for _ in filled)
     except csv.Error as error:
@@ -59,10 +59,10 @@ def read_csv(call: Call, *, header: bool | None) -> tuple[RawColumns, int]:
             msg = f"row {row} has {len(cells)} cells, but there are {len(names)} columns"
             broken = BadEncoding if header else InvalidInput
             raise broken(msg, row=row, expected=len(names), got=len(cells))
-    found: dict[str, list[Any]] = {name: [] for name in names}
+    by_name: dict[str, list[Any]] = {name: [] for name in names}
     for name, texts in zip(names, zip(*content, strict=True), strict=False):
-        found[name] = [_cell(text, known.get(name), row) for row, text in enumerate(texts)]
-    return found, len(content)
+        by_name[name] = [_cell(text, known.get(name), row) for row, text in enumerate(texts)]
+    return by_name, len(content)
 
 
 def read_lines(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawColumns, int]:
@@ -75,13 +75,13 @@ def read_lines(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCol
     lines = _filled(io.BytesIO(body), max_rows)
     if not lines:
         raise BadEncoding("the body is empty; send one line of JSON per row")
-    found: list[Any] = []
+    instances: list[Any] = []
     for number, line in enumerate(lines):
         try:
-            found.append(features(json_body.parse_any(line, nan=True)))
+            instances.append(features(json_body.parse_any(line, nan=True)))
         except BadEncoding as error:
             raise BadEncoding(f"line {number}: {error.message}", line=number) from None
-    return rows.of_rows(found, names), len(found)
+    return rows.of_rows(instances, names), len(instances)
 
 
 def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawColumns, int]:
@@ -94,22 +94,22 @@ def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCo
         InvalidInput: there is no such feature, or it stands twice.
         TooLarge: more than `max_rows` lines.
     """
-    lines = [line.split() for line in _filled(_text(body), max_rows)]
+    lines = [line.split() for line in _filled(text_of(body), max_rows)]
     if not lines:
         raise BadEncoding("the body is empty; send one line of index:value pairs per row")
-    found: dict[str, list[float | None]] = {name: [None] * len(lines) for name in names}
+    by_name: dict[str, list[float | None]] = {name: [None] * len(lines) for name in names}
     for row, parts in enumerate(lines):
         for part in parts[0 if ":" in parts[0] else 1 :]:
             index, value = _pair(part, row)
-            if not 1 <= index <= len(names) or found[names[index - 1]][row] is not None:
-                said = shortened(str(index))
-                msg = f"row {row}: feature {said} stands twice, or is none of 1 to {len(names)}"
-                raise InvalidInput(msg, row=row, index=index if index.bit_length() < 64 else said)
-            found[names[index - 1]][row] = value
-    return found, len(lines)
+            if not 1 <= index <= len(names) or by_name[names[index - 1]][row] is not None:
+                number = shortened(str(index))
+                msg = f"row {row}: feature {number} stands twice, or is none of 1 to {len(names)}"
+                raise InvalidInput(msg, row=row, index=index if index.bit_length() < 64 else number)
+            by_name[names[index - 1]][row] = value
+    return by_name, len(lines)
 
 
-def _text(body: bytes) -> io.StringIO:
+def text_of(body: bytes) -> io.StringIO:
     """The lines of a body.
 
     Raises:
@@ -146,7 +146,7 @@ def _pair(part: str, row: int) -> tuple[int, float]:
             return int(index), float(value)
     except ValueError:
         pass
-    raise BadEncoding(f"row {row}: {told(part)} is no index:value", row=row) from None
+    raise BadEncoding(f"row {row}: {value_text(part)} is no index:value", row=row) from None
 
 
 def features(row: Any) -> Any:
@@ -198,5 +198,5 @@ def _cell(text: str, column: Column | None, row: int) -> Any:
         for read in (int, float) if "int" in column.dtype else (float,):
             with contextlib.suppress(ValueError):
                 return read(plain)
-    msg = f"row {row}, column {shortened(column.name)!r}: {told(text)} is no {column.dtype}"
+    msg = f"row {row}, column {shortened(column.name)!r}: {value_text(text)} is no {column.dtype}"
     raise InvalidInput(msg, row=row, column=column.name)

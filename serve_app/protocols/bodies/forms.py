@@ -42,13 +42,13 @@ def fields(body: bytes, content_type: str) -> Fields | None:
         return None
     if body.count(b"&") >= _MAX_FIELDS:
         raise BadEncoding(f"the form has more than {_MAX_FIELDS} fields")
-    found: dict[str, list[bytes]] = {}
+    values: dict[str, list[bytes]] = {}
     for pair in body.split(b"&"):
         name, sign, value = (unquoted(part.replace(b"+", b" ")) for part in pair.partition(b"="))
         if not sign:
             raise BadEncoding("the body is neither JSON nor a form of name=value pairs")
-        found.setdefault(name.decode(errors="replace"), []).append(value)
-    return found
+        values.setdefault(name.decode(errors="replace"), []).append(value)
+    return values
 
 
 def unquoted(text: bytes) -> bytes:
@@ -67,13 +67,13 @@ def unquoted(text: bytes) -> bytes:
     return plain[kept].tobytes()
 
 
-def only(found: Fields, name: str) -> Any:
+def only(form: Fields, name: str) -> Any:
     """The JSON value of a field that stands once.
 
     Raises:
         BadEncoding: it does not, or holds no JSON.
     """
-    values = found.get(name, [])
+    values = form.get(name, [])
     if len(values) != 1:
         raise BadEncoding(f"the form must have the field {name!r} once", key=name)
     return json_body.parse_any(values[0], nan=True)
@@ -91,11 +91,11 @@ def _parts(body: bytes, content_type: str) -> Fields:
         raise BadEncoding(f"the form has more than {_MAX_FIELDS} parts")
     if not parts or not parts[-1].startswith(b"--"):
         raise BadEncoding("the body is not the form in parts that its content type says")
-    found: dict[str, list[bytes]] = {}
+    contents: dict[str, list[bytes]] = {}
     for part in parts[:-1]:
         name, content = _part(part)
-        found.setdefault(name, []).append(content)
-    return found
+        contents.setdefault(name, []).append(content)
+    return contents
 
 
 def _part(part: bytes) -> tuple[str, bytes]:

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from serve_app.core.columns import Array
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding, TooLarge
 from serve_app.protocols.bodies import json_pieces
 from serve_app.protocols.dialect import Refusal, Reply
@@ -67,12 +67,12 @@ def members(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     Raises:
         BadEncoding: something else stands there.
     """
-    found = document.get(key)
-    if found is None:
+    value = document.get(key)
+    if value is None:
         return {}
-    if not isinstance(found, dict):
-        raise BadEncoding(f"{key!r} must be an object, got {told(found)}", key=key)
-    return found
+    if not isinstance(value, dict):
+        raise BadEncoding(f"{key!r} must be an object, got {value_text(value)}", key=key)
+    return value
 
 
 def identity(document: Mapping[str, Any]) -> str | None:
@@ -81,12 +81,12 @@ def identity(document: Mapping[str, Any]) -> str | None:
     Raises:
         BadEncoding: it is neither a string nor an integer.
     """
-    found = document.get("id")
-    if found is None or isinstance(found, str):
-        return found
-    if isinstance(found, int) and not isinstance(found, bool):
-        return str(found)
-    raise BadEncoding(f"'id' must be a string, got {told(found)}", key="id")
+    value = document.get("id")
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise BadEncoding(f"'id' must be a string, got {value_text(value)}", key="id")
 
 
 def check_rows(rows: int, max_rows: int) -> None:
@@ -118,8 +118,8 @@ def dump_tokens(body: Mapping[str, Any]) -> bytes:
     arrays = [value for value in body.values() if isinstance(value, np.ndarray)]
     if all(value.dtype.kind != "f" or np.isfinite(value).all() for value in arrays):
         return dump(body)
-    said = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in body.items()}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    listed = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in body.items()}
+    return json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def rows_under(document: Mapping[str, Any], key: str) -> list[Any]:
@@ -128,10 +128,10 @@ def rows_under(document: Mapping[str, Any], key: str) -> list[Any]:
     Raises:
         BadEncoding: something else does, or nothing.
     """
-    found = document.get(key)
-    if not isinstance(found, list):
-        raise BadEncoding(f"{key!r} must be a list of rows, got {told(found)}", key=key)
-    return found
+    instances = document.get(key)
+    if not isinstance(instances, list):
+        raise BadEncoding(f"{key!r} must be a list of rows, got {value_text(instances)}", key=key)
+    return instances
 
 
 def only_error(refusal: Refusal) -> Reply:
@@ -141,7 +141,7 @@ def only_error(refusal: Refusal) -> Reply:
 
 def _as_object(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise BadEncoding(f"the body must be a JSON object, got {told(document)}")
+        raise BadEncoding(f"the body must be a JSON object, got {value_text(document)}")
     return document
 
 

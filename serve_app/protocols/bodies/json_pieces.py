@@ -99,26 +99,26 @@ class _Reader:
         return commas
 
     def _list(self, start: int, stop: int, commas: Array, level: int) -> list[Any]:
-        found: list[Any] = []
+        items: list[Any] = []
         for begin, end, alone in _pieces(start, stop, commas):
             if alone:
-                found.append(self.value(begin, end, level + 1))
+                items.append(self.value(begin, end, level + 1))
             else:
-                found.extend(self._piece(begin, end, b"[", b"]"))
-        return found
+                items.extend(self._piece(begin, end, b"[", b"]"))
+        return items
 
     def _object(self, start: int, stop: int, commas: Array, level: int) -> dict[str, Any]:
         if len(commas) >= MAX_NAMES:
             msg = f"an object of the body has more than {MAX_NAMES} names; send rows as lists"
             raise TooLarge(msg, max_names=MAX_NAMES)
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for begin, end, alone in _pieces(start, stop, commas):
             if alone:
                 name, value = self._name(begin, end)
-                found[name] = self.value(value, end, level + 1)
+                members[name] = self.value(value, end, level + 1)
             else:
-                found.update(self._piece(begin, end, b"{", b"}"))
-        return found
+                members.update(self._piece(begin, end, b"{", b"}"))
+        return members
 
     def _name(self, start: int, stop: int) -> tuple[str, int]:
         """The name of a member, and where its value begins."""
@@ -185,7 +185,7 @@ def _place(positions: Array, position: int) -> int:
 
 def _pieces(start: int, stop: int, commas: Array) -> list[tuple[int, int, bool]]:
     """Where to cut between two positions: begin, end, and whether it is one large member."""
-    found: list[tuple[int, int, bool]] = []
+    pieces: list[tuple[int, int, bool]] = []
     begin = start
     while begin <= stop:
         if stop - begin <= PIECE_BYTES:
@@ -196,6 +196,6 @@ def _pieces(start: int, stop: int, commas: Array) -> list[tuple[int, int, bool]]
             if place and commas[place - 1] >= begin:
                 place -= 1
             end = int(commas[place]) if place < len(commas) else stop
-        found.append((begin, end, end - begin > PIECE_BYTES))
+        pieces.append((begin, end, end - begin > PIECE_BYTES))
         begin = end + 1
-    return found
+    return pieces

@@ -40,13 +40,13 @@ def parse(body: bytes) -> dict[str, Any] | None:
     if simdjson is None or len(body) < LARGE_BYTES:
         return None
     try:
-        found = simdjson.Parser().parse(body)
-        if not isinstance(found, simdjson.Object) or not _KEYS.issuperset(_names(found)):
+        parsed = simdjson.Parser().parse(body)
+        if not isinstance(parsed, simdjson.Object) or not _KEYS.issuperset(_names(parsed)):
             return None
-        if "outputs" in found and len(found["outputs"]) > _MOST_TENSORS:
+        if "outputs" in parsed and len(parsed["outputs"]) > _MOST_TENSORS:
             raise _Unusual
-        document = {name: _plain(found[name]) for name in _names(found) if name != "inputs"}
-        inputs: Any = found["inputs"]
+        document = {name: _plain(parsed[name]) for name in _names(parsed) if name != "inputs"}
+        inputs: Any = parsed["inputs"]
         if len(inputs) > _MOST_TENSORS:
             raise _Unusual
         document["inputs"] = [_input(one) for one in inputs]
@@ -62,8 +62,8 @@ class _Unusual(Exception):
     """Something that the usual reader has to look at."""
 
 
-def _names(found: Any) -> list[str]:
-    names: list[str] = list(found.keys())
+def _names(mapping: Any) -> list[str]:
+    names: list[str] = list(mapping.keys())
     if len(set(names)) < len(names):
         raise _Unusual
     return names
@@ -75,12 +75,12 @@ def _plain(value: Any) -> Any:
     return value.as_list() if isinstance(value, simdjson.Array) else value
 
 
-def _input(found: Any) -> dict[str, Any]:
-    names = _names(found)
+def _input(tensor: Any) -> dict[str, Any]:
+    names = _names(tensor)
     if not _PARTS.issubset(names):
         raise _Unusual
-    read = {name: _plain(found[name]) for name in names if name != "data"}
-    data = found["data"]
+    read = {name: _plain(tensor[name]) for name in names if name != "data"}
+    data = tensor["data"]
     if not isinstance(data, simdjson.Array):
         raise _Unusual
     floats = read["datatype"] in _FLOATS

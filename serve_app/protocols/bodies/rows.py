@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from serve_app.core.messages import MISSING, RawColumns
-from serve_app.core.violations import shortened, told
+from serve_app.core.violations import shortened, value_text
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols.bodies import column_names, json_body
 from serve_app.protocols.dialect import Call
@@ -46,7 +46,7 @@ def of_rows(instances: list[Any], columns: Sequence[str]) -> RawColumns:
     row = next(i for i, r in enumerate(instances) if type(r) is not kind or kind not in expected)
     msg = (
         f"instances[{row}] must be {expected.get(kind, 'an object or a list of values')}, "
-        f"got {told(instances[row])}"
+        f"got {value_text(instances[row])}"
     )
     raise BadEncoding(msg, row=row)
 
@@ -89,17 +89,17 @@ def _unwrapped(row: dict[str, Any]) -> dict[str, Any]:
 
 def _merged(row: list[Any], index: int) -> dict[str, Any]:
     """A row that is a list of objects, each with some of its cells."""
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for cells in row:
         if type(cells) is not dict:
-            msg = f"instances[{index}] must be a list of objects, got {told(cells)} in it"
+            msg = f"instances[{index}] must be a list of objects, got {value_text(cells)} in it"
             raise BadEncoding(msg, row=index)
-        twice = found.keys() & cells.keys()
+        twice = merged.keys() & cells.keys()
         if twice:
             msg = f"instances[{index}] has column {shortened(min(twice))!r} twice"
             raise BadEncoding(msg, row=index)
-        found.update(cells)
-    return found
+        merged.update(cells)
+    return merged
 
 
 def _from_ragged(instances: list[dict[str, Any]], columns: Sequence[str]) -> RawColumns:
@@ -122,14 +122,14 @@ def of_columns(inputs: Any, columns: Sequence[str], max_rows: int) -> tuple[RawC
         json_body.check_rows(len(inputs), max_rows)
         return of_rows(inputs, columns), len(inputs)
     if not isinstance(inputs, dict) or not inputs:
-        msg = f"'inputs' must be an object of columns or a list of rows, got {told(inputs)}"
+        msg = f"'inputs' must be an object of columns or a list of rows, got {value_text(inputs)}"
         raise BadEncoding(msg, key="inputs")
     _check_strangers(inputs.keys() - set(columns), "the body names")
     for values in inputs.values():
         if isinstance(values, list):
             json_body.check_rows(len(values), max_rows)
-    found = {name: _values(name, values) for name, values in inputs.items()}
-    lengths = {name: len(values) for name, values in found.items()}
+    by_name = {name: _values(name, values) for name, values in inputs.items()}
+    lengths = {name: len(values) for name, values in by_name.items()}
     first = next(iter(lengths))
     for name, length in lengths.items():
         if length != lengths[first]:
@@ -138,7 +138,7 @@ def of_columns(inputs: Any, columns: Sequence[str], max_rows: int) -> tuple[RawC
                 f"but {shortened(first)!r} has {lengths[first]}"
             )
             raise InvalidInput(msg, column=shortened(name), expected=lengths[first], got=length)
-    return found, lengths[first]
+    return by_name, lengths[first]
 
 
 def of_instances(
@@ -156,9 +156,9 @@ def of_instances(
     json_body.check_rows(len(instances), max_rows)
     if shaped or not _are_frames(instances):
         return of_rows(instances, columns), len(instances)
-    found, count = _of_frames(instances, columns, max_rows)
+    by_name, count = _of_frames(instances, columns, max_rows)
     json_body.check_rows(count, max_rows)
-    return found, count
+    return by_name, count
 
 
 def _are_frames(instances: Sequence[Any]) -> bool:
@@ -178,22 +178,25 @@ def _of_frames(
         BadEncoding: one of them is no table.
         InvalidInput: its columns differ in length, or very many of them are strangers.
     """
-    found: dict[str, list[Any]] = {}
+    by_name: dict[str, list[Any]] = {}
     count = 0
     for row, frame in enumerate(frames):
         if not isinstance(frame, dict):
-            msg = f"instances[{row}] must be an object of columns as row 0 is, got {told(frame)}"
+            msg = (
+                f"instances[{row}] must be an object of columns as row 0 is, "
+                f"got {value_text(frame)}"
+            )
             raise BadEncoding(msg, row=row)
         part, length = of_columns(frame, columns, max_rows)
         for name, values in part.items():
-            column = found.setdefault(name, [])
+            column = by_name.setdefault(name, [])
             column.extend([MISSING] * (count - len(column)))
             column.extend(values)
-        _check_strangers(found.keys() - set(columns), "the rows name")
+        _check_strangers(by_name.keys() - set(columns), "the rows name")
         count += length
-    for column in found.values():
+    for column in by_name.values():
         column.extend([MISSING] * (count - len(column)))
-    return found, count
+    return by_name, count
 
 
 def of_split(split: Any, call: Call, key: str) -> tuple[RawColumns, int]:
@@ -209,7 +212,7 @@ def of_split(split: Any, call: Call, key: str) -> tuple[RawColumns, int]:
     """
     if not isinstance(split, dict) or not isinstance(split.get("data"), list):
         raise BadEncoding(
-            f"{key!r} must be an object with a list 'data', got {told(split)}", key=key
+            f"{key!r} must be an object with a list 'data', got {value_text(split)}", key=key
         )
     stray = sorted(split.keys() - {"columns", "index", "data"})
     if stray:
@@ -222,7 +225,10 @@ def of_split(split: Any, call: Call, key: str) -> tuple[RawColumns, int]:
         raise BadEncoding("'data' must be a list of lists", key="data")
     index = split.get("index")
     if index is not None and (not isinstance(index, list) or len(index) != len(data)):
-        msg = f"{key!r} has {len(data)} rows: 'index' must be a list of as many, got {told(index)}"
+        msg = (
+            f"{key!r} has {len(data)} rows: 'index' must be a list of as many, "
+            f"got {value_text(index)}"
+        )
         raise BadEncoding(msg, key="index", expected=len(data))
     row = next((i for i, r in enumerate(data) if len(r) != len(names)), None)
     if row is not None and given is not None:
@@ -242,7 +248,7 @@ def of_lists(data: list[list[Any]], names: Sequence[str]) -> RawColumns:
 
 def _values(name: str, values: Any) -> list[Any]:
     if not isinstance(values, list):
-        msg = f"column {shortened(name)!r} must be a list of values, got {told(values)}"
+        msg = f"column {shortened(name)!r} must be a list of values, got {value_text(values)}"
         raise BadEncoding(msg, column=shortened(name))
     if values and all(type(value) is list and len(value) == 1 for value in values):
         return [value for (value,) in values]

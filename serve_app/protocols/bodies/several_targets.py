@@ -29,19 +29,19 @@ def about(response: Response) -> dict[str, Any]:
 
 def of_output(output: Output) -> dict[str, Any]:
     """The names of several targets and, where they have more than yes and no, their classes."""
-    said: dict[str, Any] = {"targets": names(output)}
+    document: dict[str, Any] = {"targets": names(output)}
     if output.kind == "multioutput":
-        said["classes"] = [list(target.labels) for target in output.targets]
-    return said
+        document["classes"] = [list(target.labels) for target in output.targets]
+    return document
 
 
 def probabilities(response: Response) -> Any:
     """The probabilities as `json_body.dump` writes them; of several classes a list per target."""
-    found = response.answer.prediction.probabilities
-    assert found is not None  # noqa: S101 - asked only where there are some
+    shares = response.answer.prediction.probabilities
+    assert shares is not None  # noqa: S101 - asked only where there are some
     if not is_split(response.several):
-        return json_body.plain(found)
-    return nested(found, response.several)
+        return json_body.plain(shares)
+    return nested(shares, response.several)
 
 
 def answered(response: Response, values: Array) -> Any:
@@ -70,11 +70,11 @@ def parts(probabilities: Array, output: Output) -> dict[str, Array]:
 
 def columns(values: Array, output: Output) -> dict[str, Array]:
     """The values of each target by its name; of one kind they are no objects."""
-    found = {}
+    by_name = {}
     for place, target in enumerate(output.targets):
         column = values[:, place]
-        found[target.name] = np.array(column.tolist()) if column.dtype == object else column
-    return found
+        by_name[target.name] = np.array(column.tolist()) if column.dtype == object else column
+    return by_name
 
 
 def names(output: Output) -> list[str]:

@@ -18,7 +18,7 @@ from flatbuffers import number_types
 from flatbuffers.table import Table
 
 from serve_app.core import times
-from serve_app.core.messages import PREDICT_PROBA, Method, Payload, RawColumns, Response
+from serve_app.core.messages import PREDICT_PROBA, Payload, RawColumns, Response
 from serve_app.core.violations import shortened
 from serve_app.errors import BadEncoding, InvalidInput, TooLarge
 from serve_app.protocols import methods
@@ -90,9 +90,9 @@ class ArrowStream(ByPath):
 DIALECT = ArrowStream()
 
 
-def _method(schema: pa.Schema) -> Method:
-    said = (schema.metadata or {}).get(_METHOD.encode())
-    return methods.of_parameters({} if said is None else {_METHOD: said.decode(errors="replace")})
+def _method(schema: pa.Schema) -> str:
+    value = (schema.metadata or {}).get(_METHOD.encode())
+    return methods.of_parameters({} if value is None else {_METHOD: value.decode(errors="replace")})
 
 
 def _batches(body: bytes, max_rows: int) -> tuple[pa.Schema, Sequence[pa.RecordBatch]]:
@@ -159,7 +159,7 @@ def _check_types(schema: pa.Schema) -> None:
     if len(schema) > _MAX_COLUMNS or len(set(schema.names)) < len(schema):
         raise BadEncoding("the stream has very many columns, or one of them twice")
     for field in schema:
-        if not _is_spoken(field.type):
+        if not _is_supported(field.type):
             name = shortened(field.name)
             msg = (
                 f"column {name!r} is of Arrow's type {shortened(str(field.type))}; send integers, "
@@ -168,7 +168,7 @@ def _check_types(schema: pa.Schema) -> None:
             raise BadEncoding(msg, column=name)
 
 
-def _is_spoken(kind: pa.DataType) -> bool:
+def _is_supported(kind: pa.DataType) -> bool:
     from pyarrow import types  # noqa: PLC0415 - slow to import
 
     if types.is_dictionary(kind):
@@ -207,12 +207,12 @@ def _values(column: pa.ChunkedArray) -> Sequence[Any]:
     if types.is_date(kind) or types.is_timestamp(kind):
         return _moments(column)
     if types.is_dictionary(kind):
-        found: list[Any] = []
+        values: list[Any] = []
         for chunk in column.chunks:
             # Each text once, however many rows name it.
             known = [*_values(pa.chunked_array([chunk.dictionary])), None]
-            found.extend(known[-1 if at is None else at] for at in chunk.indices.to_pylist())
-        return found
+            values.extend(known[-1 if at is None else at] for at in chunk.indices.to_pylist())
+        return values
     if column.null_count == 0 and (types.is_integer(kind) or types.is_floating(kind)):
         array: Sequence[Any] = column.to_numpy()
         return array
@@ -277,7 +277,7 @@ def _written(values: Any) -> pa.Array:
 
 def _about(response: Response) -> dict[str, str]:
     answer = response.answer
-    said: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "endpoint": response.request.endpoint,
         "variants": answer.variants,
         "snapshot": response.snapshot_version,
@@ -291,4 +291,6 @@ def _about(response: Response) -> dict[str, str]:
     }
     dump = orjson.dumps
     option = orjson.OPT_SERIALIZE_NUMPY
-    return {name: dump(value, default=str, option=option).decode() for name, value in said.items()}
+    return {
+        name: dump(value, default=str, option=option).decode() for name, value in entries.items()
+    }

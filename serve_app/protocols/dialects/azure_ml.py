@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from serve_app.core.messages import Payload, RawColumns, Response
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding, HeaderTooLarge
 from serve_app.protocols import methods
 from serve_app.protocols.bodies import forms, json_body, rows, several_targets
-from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply, Target
+from serve_app.protocols.dialect import FORM, JSON_TYPES, Addressee, ByPath, Call, Refusal, Reply
 
 _DEPLOYMENT = "azureml-model-deployment"
 _LEGACY_ID, _CLIENT_ID = "x-ms-request-id", "x-ms-client-request-id"
@@ -32,9 +32,9 @@ class AzureMl(ByPath):
     name = "azure_ml"
     media_types = JSON_TYPES | {FORM}
 
-    def target(self, headers: Mapping[str, str]) -> Target:
+    def target(self, headers: Mapping[str, str]) -> Addressee:
         """A deployment of Azure's is a version here, and goes past the route."""
-        return Target(None, headers.get(_DEPLOYMENT))
+        return Addressee(None, headers.get(_DEPLOYMENT))
 
     def decode(self, call: Call) -> Payload:
         """The columns of a body.
@@ -51,8 +51,8 @@ class AzureMl(ByPath):
         document = _document(call)
         if "Inputs" in document:
             inputs = json_body.members(document, "Inputs")
-            found = inputs.get("data", next(iter(inputs.values()), None))
-            columns, count = _from(found, "Inputs", call)
+            table = inputs.get("data", next(iter(inputs.values()), None))
+            columns, count = _from(table, "Inputs", call)
         elif "input_data" in document:
             columns, count = _from(document["input_data"], "input_data", call)
         else:
@@ -100,16 +100,16 @@ DIALECT = AzureMl()
 
 def _document(call: Call) -> dict[str, Any]:
     """The object of a body, or of a query: there each value is JSON."""
-    found = forms.fields(call.body, call.headers.get("content-type", ""))
-    if found is None:
+    form = forms.fields(call.body, call.headers.get("content-type", ""))
+    if form is None:
         return json_body.parse(call.body)
-    return {name: forms.only(found, name) for name in found}
+    return {name: forms.only(form, name) for name in form}
 
 
 def _parameters(document: dict[str, Any]) -> dict[str, Any]:
     """Azure's parameters for all rows; designers' pipelines send a number, which says nothing."""
-    found = document.get("GlobalParameters")
-    return found if isinstance(found, dict) else {}
+    parameters = document.get("GlobalParameters")
+    return parameters if isinstance(parameters, dict) else {}
 
 
 def refuse(refusal: Refusal) -> Reply:
@@ -118,13 +118,13 @@ def refuse(refusal: Refusal) -> Reply:
     return Reply(json_body.dump({"message": refusal.message}), headers=marks)
 
 
-def _from(found: Any, key: str, call: Call) -> tuple[RawColumns, int]:
-    if isinstance(found, dict) and isinstance(found.get("data"), list):
-        return rows.of_split(found, call, key)
-    if not isinstance(found, list):
+def _from(table: Any, key: str, call: Call) -> tuple[RawColumns, int]:
+    if isinstance(table, dict) and isinstance(table.get("data"), list):
+        return rows.of_split(table, call, key)
+    if not isinstance(table, list):
         msg = (
             f"a value is not provided for {key!r}: it must be a list of rows, or an object with "
-            f"'columns' and 'data', got {told(found)}"
+            f"'columns' and 'data', got {value_text(table)}"
         )
         raise BadEncoding(msg, key=key)
-    return rows.of_rows(found, call.names), len(found)
+    return rows.of_rows(table, call.names), len(table)

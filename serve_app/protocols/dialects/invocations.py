@@ -12,12 +12,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from serve_app.core.columns import Array
-from serve_app.core.messages import Method, Payload, RawColumns, Response
-from serve_app.core.violations import told
+from serve_app.core.messages import Payload, RawColumns, Response
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding, NotAcceptable, UnsupportedMedia
 from serve_app.protocols import methods
 from serve_app.protocols.bodies import delimited, json_body, npy, rows, several_targets
-from serve_app.protocols.dialect import JSON_TYPES, ByPath, Call, Refusal, Reply, Target, media_type
+from serve_app.protocols.dialect import (
+    JSON_TYPES,
+    Addressee,
+    ByPath,
+    Call,
+    Refusal,
+    Reply,
+    media_type,
+)
 from serve_app.protocols.dialects import mlflow_words
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
@@ -67,9 +75,9 @@ class Invocations(ByPath):
     name = "invocations"
     media_types = JSON_TYPES | {CSV, npy.MEDIA_TYPE, *_LINES, *_LIBSVM}
 
-    def target(self, headers: Mapping[str, str]) -> Target:
+    def target(self, headers: Mapping[str, str]) -> Addressee:
         """SageMaker's target model is an endpoint, its target variant a version."""
-        return Target(headers.get(_MODEL), headers.get(_VARIANT))
+        return Addressee(headers.get(_MODEL), headers.get(_VARIANT))
 
     def decode(self, call: Call) -> Payload:
         """The columns of a body.
@@ -83,9 +91,9 @@ class Invocations(ByPath):
         """
         self._check_type(call)
         accepted = _accepted(call.headers)
-        found = of_a_table(call)
-        if found is not None:
-            columns, count = found
+        table = of_a_table(call)
+        if table is not None:
+            columns, count = table
             method = _of_attributes(call.headers.get(_ECHOED, ""))
             return Payload(columns=columns, rows=count, form=accepted, method=method)
         document = json_body.parse_any(call.body, nan=True)
@@ -106,8 +114,8 @@ class Invocations(ByPath):
         if accepted == CSV:
             return Reply(delimited.write_csv(values.tolist()), CSV.encode(), headers)
         if accepted == LINES:
-            said = several_targets.answered(response, values)
-            listed = said if isinstance(said, list) else said.tolist()
+            predictions = several_targets.answered(response, values)
+            listed = predictions if isinstance(predictions, list) else predictions.tolist()
             lines = delimited.write_lines([{"prediction": value} for value in listed])
             return Reply(lines, LINES.encode(), headers)
         if accepted == npy.MEDIA_TYPE:
@@ -225,7 +233,7 @@ def of_document(document: Any, call: Call, accepted: str) -> Payload:
         TooLarge: more rows than the limit.
     """
     if not isinstance(document, dict):
-        msg = f"the body must be a JSON object or a list of rows, got {told(document)}"
+        msg = f"the body must be a JSON object or a list of rows, got {value_text(document)}"
         raise BadEncoding(msg)
     columns, count = _from_document(document, call)
     params = json_body.members(document, "params")
@@ -249,13 +257,13 @@ def _check_parameters(call: Call) -> None:
             raise UnsupportedMedia(msg, accepted=list(known))
 
 
-def _of_attributes(said: str) -> Method:
+def _of_attributes(attributes: str) -> str:
     """The method that SageMaker's custom attributes ask for, among whatever else they hold.
 
     Raises:
         InvalidInput: there is no such method.
     """
-    pairs = (part.partition("=") for part in said.replace(";", ",").split(","))
+    pairs = (part.partition("=") for part in attributes.replace(";", ",").split(","))
     return methods.of_parameters({name.strip(): value.strip() for name, _, value in pairs})
 
 
@@ -265,30 +273,30 @@ def _accepted(headers: Mapping[str, str]) -> str:
     Raises:
         NotAcceptable: none is.
     """
-    said = headers.get("accept", "")
-    kinds = [media_type(part) for part in said.split(",") if part.strip()]
+    accept = headers.get("accept", "")
+    kinds = [media_type(part) for part in accept.split(",") if part.strip()]
     for kind in kinds or [JSON]:
         if kind in _ANSWERED:
             return _ANSWERED[kind]
     known = [JSON, CSV, LINES, npy.MEDIA_TYPE]
-    msg = f"none of {said[:80]!r} can be answered; accept one of {', '.join(known)}"
+    msg = f"none of {accept[:80]!r} can be answered; accept one of {', '.join(known)}"
     raise NotAcceptable(msg, accepted=known)
 
 
 def _from_document(document: Mapping[str, Any], call: Call) -> tuple[RawColumns, int]:
     given = [form for form in _FORMS if form in document]
     if len(given) != 1:
-        said = "has none" if not given else f"has {' and '.join(given)}"
-        msg = f"the body must have one of {', '.join(_FORMS)}; it {said}"
+        which = "has none" if not given else f"has {' and '.join(given)}"
+        msg = f"the body must have one of {', '.join(_FORMS)}; it {which}"
         raise BadEncoding(msg, known=list(_FORMS))
     (form,) = given
     if form in {"dataframe_split", "inputs"}:
-        found = document[form]
+        content = document[form]
         split = form == "dataframe_split"
         columns, count = (
-            rows.of_split(found, call, form)
+            rows.of_split(content, call, form)
             if split
-            else rows.of_columns(found, call.names, call.max_rows)
+            else rows.of_columns(content, call.names, call.max_rows)
         )
         json_body.check_rows(count, call.max_rows)
         return columns, count

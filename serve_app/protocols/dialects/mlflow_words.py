@@ -25,11 +25,11 @@ def of_document(document: Any, forms: Sequence[str]) -> str:
     if len(given) != 1:
         return f"{_NO_FORM} {{{', '.join(map(repr, forms))}}}:"
     (form,) = given
-    found = document[form]
-    if form == "dataframe_split" and not isinstance(found, dict):
-        return f"Dataframe split format must be a dictionary. Got {_kind(found)}."
-    if form == "dataframe_records" and not isinstance(found, list):
-        return f"Dataframe records format must be a list of records. Got {_kind(found)}."
+    content = document[form]
+    if form == "dataframe_split" and not isinstance(content, dict):
+        return f"Dataframe split format must be a dictionary. Got {_kind(content)}."
+    if form == "dataframe_records" and not isinstance(content, list):
+        return f"Dataframe records format must be a list of records. Got {_kind(content)}."
     beside = isinstance(document.get("params", {}), dict)
     return _NO_FRAME.format(form) if form.startswith("dataframe") and beside else ""
 

@@ -69,6 +69,10 @@ class NativeJson(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
+        return Reply(json_body.dump(self.document(response)))
+
+    def document(self, response: Response) -> dict[str, Any]:
+        """The answer as `json_body.dump` writes it; raises as `encode` does."""
         answer = response.answer
         prediction = answer.prediction
         body: dict[str, Any] = {
@@ -96,7 +100,7 @@ class NativeJson(ByPath):
             body["left_out"] = [asdict(failure) for failure in answer.left_out]
         if response.warnings:
             body["warnings"] = [asdict(warned) for warned in response.warnings]
-        return Reply(json_body.dump(body))
+        return body
 
 
 DIALECT = NativeJson()

@@ -14,7 +14,7 @@ import numpy as np
 from serve_app.core.columns import Array
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.messages import Payload, RawColumns, Response
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import methods
 from serve_app.protocols.bodies import (
@@ -25,7 +25,7 @@ from serve_app.protocols.bodies import (
     rows,
     several_targets,
 )
-from serve_app.protocols.bodies.feedback import Told
+from serve_app.protocols.bodies.feedback import ReceivedFeedback
 from serve_app.protocols.dialect import FORM, JSON_TYPES, ByPath, Call, Refusal, Reply
 
 _KINDS = ("ndarray", "tensor")
@@ -58,7 +58,9 @@ class Seldon(ByPath):
             kind, data = "jsonData", document["jsonData"]
             data = [data] if isinstance(data, dict) else data
             if not isinstance(data, list):
-                raise BadEncoding(f"'jsonData' must be rows, got {told(data)}", key="jsonData")
+                raise BadEncoding(
+                    f"'jsonData' must be rows, got {value_text(data)}", key="jsonData"
+                )
             json_body.check_rows(len(data), call.max_rows)
             columns, count = rows.of_rows(data, call.names), len(data)
         else:
@@ -95,14 +97,14 @@ class Seldon(ByPath):
             "puid": payload.id or response.prediction_id,
             "requestPath": dict.fromkeys(answer.variants, response.request.endpoint),
         }
-        said = _said(payload.form, values, names)
+        data = _data(payload.form, values, names)
         if (
             payload.form == "jsonData"
             and shares is not None
             and several_targets.is_split(response.several)
         ):
-            said = {"jsonData": several_targets.probabilities(response)}
-        return Reply(json_body.dump({"meta": meta, **said}))
+            data = {"jsonData": several_targets.probabilities(response)}
+        return Reply(json_body.dump({"meta": meta, **data}))
 
     def refuse(self, refusal: Refusal) -> Reply:
         """Seldon's clients read `status`."""
@@ -119,7 +121,7 @@ class Seldon(ByPath):
 DIALECT = Seldon()
 
 
-def decode_feedback(body: bytes, headers: Mapping[str, str]) -> Told:
+def decode_feedback(body: bytes, headers: Mapping[str, str]) -> ReceivedFeedback:
     """A message of Seldon's feedback: `{"request", "response", "reward", "truth"}`.
 
     The response that it gives back says which prediction is meant, by its puid, and who gave it;
@@ -143,7 +145,7 @@ def decode_feedback(body: bytes, headers: Mapping[str, str]) -> Told:
             raise InvalidInput(msg)
         reward = 0.0
     endpoints = [name for name in path.values() if isinstance(name, str)]
-    return Told(
+    return ReceivedFeedback(
         prediction_id=feedback.identity(json_body.members(meta, "tags"), "prediction_id")
         or feedback.identity(meta, "puid"),
         truth_json=truth,
@@ -153,30 +155,30 @@ def decode_feedback(body: bytes, headers: Mapping[str, str]) -> Told:
     )
 
 
-def encode_feedback(said: Feedback, outcome: Outcome) -> Reply:
+def encode_feedback(received: Feedback, outcome: Outcome) -> Reply:
     """An empty message, whose tags say what became of the feedback."""
-    tags = {"prediction_id": said.prediction_id, "feedback": outcome}
-    return Reply(json_body.dump({"meta": {"puid": said.request_id, "tags": tags}}))
+    tags = {"prediction_id": received.prediction_id, "feedback": outcome}
+    return Reply(json_body.dump({"meta": {"puid": received.request_id, "tags": tags}}))
 
 
 def _truth(message: dict[str, Any]) -> str | None:
     """The values of a message as JSON, of whichever kind; none of an empty one."""
     data = json_body.members(message, "data")
-    found = data.get("ndarray") if "tensor" not in data else _rows(data["tensor"])
-    values = [found, *(message.get(kind) for kind in ("jsonData", "strData", "binData"))]
-    said = next((value for value in values if value is not None), None)
-    if message and said is None:
+    ndarray = data.get("ndarray") if "tensor" not in data else _rows(data["tensor"])
+    values = [ndarray, *(message.get(kind) for kind in ("jsonData", "strData", "binData"))]
+    truth = next((value for value in values if value is not None), None)
+    if message and truth is None:
         known = "data with an ndarray or a tensor, jsonData, strData, binData"
         raise BadEncoding(f"'truth' must hold one of {known}", key="truth")
-    return feedback.truth_json(said)
+    return feedback.truth_json(truth)
 
 
 def _message(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     """The object that a body is, or that stands in the field `json` of a form."""
-    found = forms.fields(body, headers.get("content-type", ""))
-    document = json_body.parse(body) if found is None else forms.only(found, "json")
+    form = forms.fields(body, headers.get("content-type", ""))
+    document = json_body.parse(body) if form is None else forms.only(form, "json")
     if not isinstance(document, dict):
-        raise BadEncoding(f"the message must be an object, got {told(document)}")
+        raise BadEncoding(f"the message must be an object, got {value_text(document)}")
     return document
 
 
@@ -192,11 +194,11 @@ def _from_data(data: dict[str, Any], call: Call) -> tuple[str, RawColumns, int]:
         if given
         else call.names
     )
-    found = data[kind] if kind == "ndarray" else _rows(data[kind])
-    if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
+    lists = data[kind] if kind == "ndarray" else _rows(data[kind])
+    if not isinstance(lists, list) or not all(isinstance(row, list) for row in lists):
         raise BadEncoding(f"{kind!r} must hold rows of values", key=kind)
-    json_body.check_rows(len(found), call.max_rows)
-    return kind, rows.of_lists(found, names), len(found)
+    json_body.check_rows(len(lists), call.max_rows)
+    return kind, rows.of_lists(lists, names), len(lists)
 
 
 def _rows(tensor: Any) -> list[list[Any]]:
@@ -216,7 +218,7 @@ def _rows(tensor: Any) -> list[list[Any]]:
     return [values[start : start + width] for start in range(0, len(values), width or 1)]
 
 
-def _said(kind: str, values: Array, names: Sequence[str]) -> dict[str, Any]:
+def _data(kind: str, values: Array, names: Sequence[str]) -> dict[str, Any]:
     if kind == "jsonData":
         return {"jsonData": json_body.plain(values)}
     matrix = values[:, np.newaxis] if values.ndim == 1 and kind == "tensor" else values

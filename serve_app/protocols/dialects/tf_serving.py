@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serve_app.core.columns import Array
-from serve_app.core.messages import PREDICT_PROBA, RAW_SCORES, Payload, Response
+from serve_app.core.messages import PREDICT_PROBA, Payload, Response
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols import methods
 from serve_app.protocols.bodies import json_body, rows, several_targets
@@ -26,7 +26,7 @@ _TYPES = {
 _OF_LABELS = {bool: "bool", int: "int64", float: "float64"}
 
 
-class Predict(ByPath):
+class PredictDialect(ByPath):
     """`{"instances": [row, …]}` or `{"inputs": columns}`; nothing but predictions back.
 
     `signature_name` `predict_proba` or `raw_scores` makes those the predictions. Numbers that
@@ -56,7 +56,10 @@ class Predict(ByPath):
         else:
             instances = document[key]
             if not isinstance(instances, list) or not instances:
-                msg = f"no values in 'instances': it must be a list of rows, got {told(instances)}"
+                msg = (
+                    f"no values in 'instances': it must be a list of rows, "
+                    f"got {value_text(instances)}"
+                )
                 raise BadEncoding(msg, key=key)
             json_body.check_rows(len(instances), call.max_rows)
             columns, count = rows.of_rows(instances, call.names), len(instances)
@@ -104,15 +107,15 @@ class _Examples(ByPath):
         document = json_body.parse(call.body)
         examples = document.get("examples")
         if not isinstance(examples, list) or not all(isinstance(one, dict) for one in examples):
-            msg = f"'examples' must be a list of objects, got {told(examples)}"
+            msg = f"'examples' must be a list of objects, got {value_text(examples)}"
             raise BadEncoding(msg, key="examples")
         json_body.check_rows(len(examples), call.max_rows)
         context = json_body.members(document, "context")
-        found = [
+        merged = [
             {name: _value(name, value) for name, value in {**context, **one}.items()}
             for one in examples
         ]
-        return Payload(columns=rows.of_rows(found, call.names), rows=len(found))
+        return Payload(columns=rows.of_rows(merged, call.names), rows=len(merged))
 
 
 class Classify(_Examples):
@@ -164,7 +167,7 @@ class Regress(_Examples):
         return Reply(json_body.dump({"results": json_body.plain(values.astype(float))}))
 
 
-PREDICT = Predict()
+PREDICT = PredictDialect()
 CLASSIFY = Classify()
 REGRESS = Regress()
 
@@ -183,7 +186,7 @@ _LABEL = "has no version labelled"
 def refuse(refusal: Refusal) -> Reply:
     """An error as TensorFlow Serving says it: its own first words, where it has some, and ours."""
     message = refusal.message
-    first = next((said for ours, said in _FIRST_WORDS if message.startswith(ours)), "")
+    first = next((theirs for ours, theirs in _FIRST_WORDS if message.startswith(ours)), "")
     if _LABEL in message and refusal.status == 400:
         first = "Unrecognized servable version label"
     elif first.startswith("Servable") and refusal.status != 404:
@@ -216,17 +219,18 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
     predicted = _OF_LABELS.get(next(iter(classes)), "string") if len(classes) == 1 else "string"
     predicted = predicted if classes else "float64"
     outputs = {"serving_default": [_tensor("predictions", predicted, output.width)]}
-    if output.probabilities:
-        sizes = {"probabilities": output.shares}
-        if several_targets.is_split(output):
-            sizes = {target.name: len(target.labels) for target in output.targets}
-        outputs[PREDICT_PROBA] = [
-            _tensor(name, "float64", size, always_wide=True) for name, size in sizes.items()
-        ]
-    if output.raw_scores:
-        outputs[RAW_SCORES] = [_tensor("raw_scores", "float64", output.scores_width)]
+    for method in methods.given(output):
+        if method.name == PREDICT_PROBA:
+            sizes = {"probabilities": output.shares}
+            if several_targets.is_split(output):
+                sizes = {target.name: len(target.labels) for target in output.targets}
+            outputs[method.name] = [
+                _tensor(name, "float64", size, always_wide=True) for name, size in sizes.items()
+            ]
+        elif method.width(output):
+            outputs[method.name] = [_tensor(method.name, "float64", method.width(output))]
     inputs = {column.name: _input(column) for column in signature.inputs}
-    described = {
+    signatures = {
         name: {
             "inputs": inputs,
             "outputs": {tensor["name"].rpartition(":")[0]: tensor for tensor in tensors},
@@ -237,7 +241,7 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> di
     }
     return {
         "model_spec": {"name": endpoint, "signature_name": "", "version": ",".join(versions)},
-        "metadata": {"signature_def": {"signature_def": described}},
+        "metadata": {"signature_def": {"signature_def": signatures}},
     }
 
 
@@ -263,5 +267,5 @@ def _value(name: str, value: Any) -> Any:
             raise BadEncoding(msg, column=name[:80])
         return value[0]
     if isinstance(value, Mapping):
-        raise BadEncoding(f"column {name[:80]!r} must be a value, got {told(value)}")
+        raise BadEncoding(f"column {name[:80]!r} must be a value, got {value_text(value)}")
     return value

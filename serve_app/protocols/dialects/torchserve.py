@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from serve_app.core.messages import PREDICT, Payload, Response
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding
 from serve_app.protocols import methods
 from serve_app.protocols.bodies import delimited, forms, json_body, rows, several_targets
@@ -45,19 +45,19 @@ class TorchServe(ByPath):
             columns, count = delimited.read_csv(call, header=call.header)
             return Payload(columns=columns, rows=count, form=False)
         document = _document(call)
-        found: Any = document
+        instances: Any = document
         method = PREDICT
         if isinstance(document, dict):
             named = [key for key in _WRAPPERS if key in document and key not in call.names]
-            found = document[named[0]] if named else [document]
+            instances = document[named[0]] if named else [document]
             if named:
                 method = methods.of_parameters(json_body.members(document, "parameters"))
-        if not isinstance(found, list):
-            raise BadEncoding(f"the body must be rows, got {told(found)}")
-        json_body.check_rows(len(found), call.max_rows)
-        alone = isinstance(document, dict) and found == [document]
-        columns = rows.of_rows(found, call.names)
-        return Payload(columns=columns, rows=len(found), form=alone, method=method)
+        if not isinstance(instances, list):
+            raise BadEncoding(f"the body must be rows, got {value_text(instances)}")
+        json_body.check_rows(len(instances), call.max_rows)
+        alone = isinstance(document, dict) and instances == [document]
+        columns = rows.of_rows(instances, call.names)
+        return Payload(columns=columns, rows=len(instances), form=alone, method=method)
 
     def encode(self, response: Response) -> Reply:
         """The predictions as a list, or the only one.
@@ -92,8 +92,8 @@ def refuse(refusal: Refusal) -> Reply:
     return Reply(json_body.dump({"code": refusal.status, "type": kind, "message": message}))
 
 
-def described(endpoint: str, version: str, short: str) -> Mapping[str, Any]:
-    """One version of an endpoint as the management API tells of it.
+def model_description(endpoint: str, version: str, short: str) -> Mapping[str, Any]:
+    """One version of an endpoint as the management API describes it.
 
     How many workers there are is Ray's to say: they are left out.
     """
@@ -106,10 +106,10 @@ def described(endpoint: str, version: str, short: str) -> Mapping[str, Any]:
 
 
 def _document(call: Call) -> Any:
-    found = forms.fields(call.body, call.headers.get("content-type", ""))
-    if found is None:
+    form = forms.fields(call.body, call.headers.get("content-type", ""))
+    if form is None:
         return json_body.parse_any(call.body, nan=True)
-    inputs = [json_body.parse_any(value, nan=True) for name in found for value in found[name]]
+    inputs = [json_body.parse_any(value, nan=True) for name in form for value in form[name]]
     if len(inputs) == 1:
         return inputs[0]
     return inputs

@@ -33,10 +33,10 @@ def exposed(
     listed = list(counts)
     common = "".join(f',{name}="{_escaped(value)}"' for name, value in labels.items())
     lines: list[str] = []
-    for name, (said, value) in _METRICS.items():
+    for name, (help_text, value) in _METRICS.items():
         if wanted and name not in wanted:
             continue
-        lines += [f"# HELP {name} {said}", f"# TYPE {name} counter"]
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} counter"]
         lines += [
             f'{name}{{model_name="{_escaped(endpoint)}",model_version="default"{common}}} '
             f"{float(value(one))}"

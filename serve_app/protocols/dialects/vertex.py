@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from serve_app.core.messages import Payload, Response
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding
 from serve_app.protocols import methods
 from serve_app.protocols.bodies import json_body, rows, several_targets
@@ -155,7 +155,7 @@ def _unwrapped(sent: Mapping[str, Any]) -> bytes:
             return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         pass
-    msg = f"'httpBody' must have the body in base64 under 'data', got {told(data)}"
+    msg = f"'httpBody' must have the body in base64 under 'data', got {value_text(data)}"
     raise BadEncoding(msg, key="httpBody")
 
 

@@ -53,14 +53,18 @@ def _columns(signature: Signature) -> tuple[NamedColumn, ...]:
     return tuple(NamedColumn(column, names[column.name]) for column in signature.inputs)
 
 
-def field(type_: GraphQLOutputType, get: Callable[[Any], Any], said: str = "") -> GraphQLField:
-    """A field whose value is read off its source; `said` describes it."""
-    return GraphQLField(type_, resolve=lambda source, _info: get(source), description=said or None)
+def field(
+    type_: GraphQLOutputType, get: Callable[[Any], Any], description: str = ""
+) -> GraphQLField:
+    """A field whose value is read off its source, with a description where there is one."""
+    return GraphQLField(
+        type_, resolve=lambda source, _info: get(source), description=description or None
+    )
 
 
-def text(get: Callable[[Any], Any], said: str = "") -> GraphQLField:
+def text(get: Callable[[Any], Any], description: str = "") -> GraphQLField:
     """A text that is always there."""
-    return field(GraphQLNonNull(GraphQLString), get, said)
+    return field(GraphQLNonNull(GraphQLString), get, description)
 
 
 def all_of(type_: GraphQLObjectType) -> GraphQLOutputType:
@@ -68,7 +72,7 @@ def all_of(type_: GraphQLObjectType) -> GraphQLOutputType:
     return GraphQLNonNull(GraphQLList(GraphQLNonNull(type_)))
 
 
-def described_type() -> GraphQLObjectType:
+def endpoint_object_type() -> GraphQLObjectType:
     """An endpoint to look at; its source is a `NamedEndpoint`."""
     column, variant, output = _column_type(), _variant_type(), _output_type()
     fields: Mapping[str, GraphQLField] = {
@@ -110,6 +114,9 @@ def _variant_type() -> GraphQLObjectType:
         "Variant",
         {
             "version": text(lambda of: of.version),
+            "alias": field(
+                GraphQLString, lambda of: of.alias, "The alias that chooses it, if one does."
+            ),
             "weight": field(GraphQLNonNull(GraphQLFloat), lambda of: of.weight),
         },
         description="A version that an endpoint asks.",
@@ -145,7 +152,7 @@ def _output_type() -> GraphQLObjectType:
 
 def _variants(of: NamedEndpoint, info: GraphQLResolveInfo[Any]) -> Sequence[Variant]:
     # A schema outlives the weights that stood when it was made.
-    now: Endpoint = info.context.described(of.endpoint.name)
+    now: Endpoint = info.context.endpoint(of.endpoint.name)
     return now.variants
 
 

@@ -33,7 +33,7 @@ _STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DocumentLimits:
     """The most that a document may ask for.
 
     `depth` is of fields in fields, where introspection does not count: its queries are deep, and
@@ -64,13 +64,13 @@ class _Weight(NamedTuple):
         )
 
 
-class _Place(NamedTuple):
+class _Level(NamedTuple):
     """Where a selection stands: at the `root`, in `predict`, in `introspection` or `below`."""
 
     name: str
     steps: int = 0
 
-    def within(self, field: str) -> _Place:
+    def within(self, field: str) -> _Level:
         """The place of what a field selects."""
         inner = self.name
         if self.name == "root":
@@ -78,14 +78,14 @@ class _Place(NamedTuple):
             inner = PREDICTIONS if field == PREDICTIONS else inner
         elif self.name == PREDICTIONS:
             inner = "below"
-        return _Place(inner, self.steps + 1)
+        return _Level(inner, self.steps + 1)
 
-    def beside(self) -> _Place:
+    def beside(self) -> _Level:
         """The place of what a fragment selects."""
-        return _Place(self.name, self.steps + 1)
+        return _Level(self.name, self.steps + 1)
 
 
-def parsed(text: str, limits: Limits) -> DocumentNode:
+def parsed(text: str, limits: DocumentLimits) -> DocumentNode:
     """The document that a text holds, which asks for no more than the limits allow.
 
     Raises:
@@ -102,10 +102,10 @@ def parsed(text: str, limits: Limits) -> DocumentNode:
     try:
         document = parse(text, max_lexical_tokens=limits.tokens)
     except GraphQLError as error:
-        said = error.message.removeprefix("Syntax Error: ")
+        reason = error.message.removeprefix("Syntax Error: ")
         at = [f"line {where.line}, column {where.column}" for where in error.locations or ()]
         places = f" at {at[0]}" if at else ""
-        raise BadEncoding(f"the document is not GraphQL: {said}{places}") from None
+        raise BadEncoding(f"the document is not GraphQL: {reason}{places}") from None
     _check_operations(document)
     _check(document, limits)
     return document
@@ -122,21 +122,21 @@ def _check_operations(document: DocumentNode) -> None:
             raise ClientError(msg, operation=kind)
 
 
-def _check(document: DocumentNode, limits: Limits) -> None:
+def _check(document: DocumentNode, limits: DocumentLimits) -> None:
     weighing = _Weighing(document)
     _hold("selections", weighing.selections, limits.selections)
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
-            weight = weighing.of(node.selection_set, _Place("root"))
+            weight = weighing.of(node.selection_set, _Level("root"))
             _hold("levels of fields", weight.depth, limits.depth)
             _hold("predictions", weight.predictions, limits.predictions)
             _hold("aliases", weight.aliases, limits.aliases)
 
 
-def _hold(what: str, asked: int, limit: int) -> None:
-    if asked > limit:
-        msg = f"the document asks for {asked} {what}, above the limit of {limit}; split it"
-        raise ClientError(msg, asked=asked, limit=limit)
+def _hold(what: str, count: int, limit: int) -> None:
+    if count > limit:
+        msg = f"the document asks for {count} {what}, above the limit of {limit}; split it"
+        raise ClientError(msg, asked=count, limit=limit)
 
 
 class _Weighing:
@@ -155,7 +155,7 @@ class _Weighing:
             if isinstance(node, (OperationDefinitionNode, FragmentDefinitionNode))
         )
 
-    def of(self, selected: SelectionSetNode | None, place: _Place) -> _Weight:
+    def of(self, selected: SelectionSetNode | None, place: _Level) -> _Weight:
         """What a set of selections asks for.
 
         Raises:
@@ -168,7 +168,7 @@ class _Weighing:
             weight = weight.with_(self._one(node, place))
         return weight
 
-    def _one(self, node: SelectionNode, place: _Place) -> _Weight:
+    def _one(self, node: SelectionNode, place: _Level) -> _Weight:
         if isinstance(node, FieldNode):
             return self._field(node, place)
         if isinstance(node, InlineFragmentNode):
@@ -177,7 +177,7 @@ class _Weighing:
             return self._spread(node.name.value, place)
         return _Weight()
 
-    def _field(self, node: FieldNode, place: _Place) -> _Weight:
+    def _field(self, node: FieldNode, place: _Level) -> _Weight:
         inner = self.of(node.selection_set, place.within(node.name.value))
         return _Weight(
             0 if place.name == "introspection" else inner.depth + 1,
@@ -186,7 +186,7 @@ class _Weighing:
             inner.aliases + (node.alias is not None),
         )
 
-    def _spread(self, name: str, place: _Place) -> _Weight:
+    def _spread(self, name: str, place: _Level) -> _Weight:
         key = (name, place.name)
         if key not in self._known:
             # A fragment in itself weighs nothing here; validation refuses it.

@@ -24,15 +24,15 @@ def unique(names: Iterable[str], worded: Callable[[str], str] | None = None) -> 
     """
     worded = worded or readable
     wanted = {name: worded(name) for name in names}
-    asked = Counter(wanted.values())
-    kept = {name for name, word in wanted.items() if name == word or asked[word] == 1}
+    counts = Counter(wanted.values())
+    kept = {name for name, word in wanted.items() if name == word or counts[word] == 1}
     # What one name keeps can be what others are written as: these give way.
-    found = {name: wanted[name] for name in kept}
-    taken = set(found.values())
+    chosen = {name: wanted[name] for name in kept}
+    taken = set(chosen.values())
     for name in sorted(wanted.keys() - kept):
-        found[name] = next(word for word in _marked(name, wanted[name]) if word not in taken)
-        taken.add(found[name])
-    return {name: found[name] for name in wanted}
+        chosen[name] = next(word for word in _marked(name, wanted[name]) if word not in taken)
+        taken.add(chosen[name])
+    return {name: chosen[name] for name in wanted}
 
 
 def readable(name: str) -> str:

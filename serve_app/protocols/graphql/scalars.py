@@ -22,7 +22,7 @@ from graphql import (
 from serve_app.core import times
 from serve_app.core.cells import EXACT, INT_LIMITS
 from serve_app.core.times import DATETIMES
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 
 _DIGITS = re.compile(r"-?[0-9]{1,20}")
 _LEAST = INT_LIMITS["int64"][0]
@@ -46,7 +46,8 @@ def _long(value: Any) -> int:
         whole = int(value)
     if whole is None or not _LEAST <= whole <= _MOST:
         raise GraphQLError(
-            f"Long takes a whole number of up to 64 bits, or one in a string, got {told(value)}"
+            f"Long takes a whole number of up to 64 bits, or one in a string, "
+            f"got {value_text(value)}"
         )
     return whole
 
@@ -90,31 +91,31 @@ def _texts(name: str, kinds: tuple[type[_Written], ...]) -> Callable[[ConstValue
     return read
 
 
-def _as_text(name: str, *kinds: type[_Written], said: str) -> GraphQLScalarType:
+def _as_text(name: str, *kinds: type[_Written], description: str) -> GraphQLScalarType:
     """A scalar whose values the schema of the endpoint reads, and judges row by row."""
     return GraphQLScalarType(
         name,
-        description=said,
+        description=description,
         coerce_input_value=lambda value: value,
         coerce_input_literal=_texts(name, kinds),
     )
 
 
-DATE = _as_text("Date", StringValueNode, said="An ISO 8601 date such as 2024-05-01.")
+DATE = _as_text("Date", StringValueNode, description="An ISO 8601 date such as 2024-05-01.")
 DATE_TIME = _as_text(
     "DateTime",
     StringValueNode,
-    said="An ISO 8601 date-time with its offset, such as 2024-05-01T12:00:00Z.",
+    description="An ISO 8601 date-time with its offset, such as 2024-05-01T12:00:00Z.",
 )
 LOCAL_DATE_TIME = _as_text(
     "LocalDateTime",
     StringValueNode,
-    said="An ISO 8601 date-time without an offset, such as 2024-05-01T12:00:00.",
+    description="An ISO 8601 date-time without an offset, such as 2024-05-01T12:00:00.",
 )
 DECIMAL = _as_text(
     "Decimal",
     *(StringValueNode, IntValueNode, FloatValueNode),
-    said='A decimal number; as a string it keeps every digit, such as "12.50".',
+    description='A decimal number; as a string it keeps every digit, such as "12.50".',
 )
 
 

@@ -6,12 +6,11 @@ The context of an execution is an `Asks`: fields of endpoints and predictions go
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
 from graphql import (
-    FieldNode,
-    FragmentSpreadNode,
     GraphQLArgument,
     GraphQLBoolean,
     GraphQLField,
@@ -28,30 +27,30 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSchema,
     GraphQLString,
-    InlineFragmentNode,
 )
 
 from serve_app.core.columns import Array
-from serve_app.core.messages import PREDICT, RAW_SCORES, Payload, Response
+from serve_app.core.messages import Payload, Response
 from serve_app.core.signature import Column, Output
 from serve_app.core.snapshot import Endpoint
-from serve_app.core.violations import shortened, told
+from serve_app.core.violations import shortened, value_text
 from serve_app.protocols.bodies import json_body, rows, several_targets
+from serve_app.protocols.graphql import computed
 from serve_app.protocols.graphql import names as graphql_names
 from serve_app.protocols.graphql import targets as graphql_targets
 from serve_app.protocols.graphql.endpoint import (
     NamedEndpoint,
     all_of,
-    described_type,
+    endpoint_object_type,
     field,
     named,
     text,
 )
 from serve_app.protocols.graphql.scalars import of_dtype, of_labels
 from serve_app.routing import route_of
+from serve_app.tasks.task import Method
 
 PREDICTIONS = "predict"
-_RAW_SCORES = "rawScores"
 _BY_HEADER = "header:"
 _CATEGORIES_NAMED = 8
 _TEXTS = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))
@@ -60,7 +59,7 @@ _TEXTS = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))
 class Asks(Protocol):
     """Answers what the fields of a document ask."""
 
-    def described(self, name: str) -> Endpoint:
+    def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name.
 
         Raises:
@@ -86,24 +85,24 @@ def build(endpoints: Iterable[Endpoint]) -> GraphQLSchema:
     """
     listed = named(endpoint for endpoint in endpoints if _fits(endpoint))
     by_name = {one.endpoint.name: one for one in listed}
-    described = described_type()
+    endpoint_type = endpoint_object_type()
 
     def endpoint(_source: Any, info: GraphQLResolveInfo[Asks], name: str) -> NamedEndpoint:
-        return by_name[info.context.described(name).name]
+        return by_name[info.context.endpoint(name).name]
 
     fields = {
-        "endpoints": field(all_of(described), lambda _: listed, "All endpoints."),
+        "endpoints": field(all_of(endpoint_type), lambda _: listed, "All endpoints."),
         "endpoint": GraphQLField(
-            described,
+            endpoint_type,
             args={"name": GraphQLArgument(GraphQLNonNull(GraphQLString))},
             resolve=endpoint,
             description="The endpoint of that name.",
         ),
     }
     if listed:
-        said = "Predictions. They change nothing, so they are queries."
+        description = "Predictions. They change nothing, so they are queries."
         fields[PREDICTIONS] = field(
-            GraphQLNonNull(_predictions_type(listed)), lambda _: by_name, said
+            GraphQLNonNull(_predictions_type(listed)), lambda _: by_name, description
         )
     return GraphQLSchema(GraphQLObjectType("Query", fields))
 
@@ -131,9 +130,10 @@ def _prediction(one: NamedEndpoint, word: str, shared: GraphQLInterfaceType) -> 
     }
     key = route_of(endpoint.route).key
     if key is not None and not key.startswith(_BY_HEADER):
-        said = f"The {key} that the route sticks to."
-        args["key"] = GraphQLArgument(GraphQLID, description=said)
+        description = f"The {key} that the route sticks to."
+        args["key"] = GraphQLArgument(GraphQLID, description=description)
     columns = endpoint.signature.names
+    by_field = computed.by_field(endpoint)
 
     async def predict(_source: Any, info: GraphQLResolveInfo[Asks], /, **given: Any) -> Response:
         sent = given["rows"]
@@ -142,7 +142,7 @@ def _prediction(one: NamedEndpoint, word: str, shared: GraphQLInterfaceType) -> 
             columns=rows.of_rows(sent, columns),
             rows=len(sent),
             keys=keys,
-            method=RAW_SCORES if _asks_for(_RAW_SCORES, info) else PREDICT,
+            method=computed.selected(by_field, info),
         )
         answer: Response = await info.context.predict(endpoint.name, payload, given.get("version"))
         return answer
@@ -160,7 +160,7 @@ def _row_type(one: NamedEndpoint, name: str) -> GraphQLInputObjectType:
     fields = {
         word: GraphQLInputField(
             of_dtype(column.dtype, zoned=column.zone is not None),
-            description=_told(column),
+            description=_column_text(column),
             out_name=column.name,
         )
         for column, word in one.columns
@@ -170,14 +170,14 @@ def _row_type(one: NamedEndpoint, name: str) -> GraphQLInputObjectType:
     )
 
 
-def _told(column: Column) -> str:
+def _column_text(column: Column) -> str:
     words = [f"The column {shortened(column.name)!r} ({column.dtype})"]
     if column.nullable:
         words.append("may be null")
     bounds = (("at least", column.minimum), ("at most", column.maximum))
     words.extend(f"{side} {bound:.15g} in training" for side, bound in bounds if bound is not None)
     if column.categories is not None:
-        known = ", ".join(told(value) for value in column.categories[:_CATEGORIES_NAMED])
+        known = ", ".join(value_text(value) for value in column.categories[:_CATEGORIES_NAMED])
         more = len(column.categories) - _CATEGORIES_NAMED
         words.append(f"known values {known}" + (f" and {more} more" if more > 0 else ""))
     return "; ".join(words) + "."
@@ -205,29 +205,31 @@ def _answer_fields() -> dict[str, GraphQLField]:
         description="A variant that did not answer, and the code of the error why.",
     )
     return {
-        "endpoint": text(lambda said: said.request.endpoint),
+        "endpoint": text(lambda response: response.request.endpoint),
         "variants": field(
             _TEXTS,
-            lambda said: said.answer.variants,
+            lambda response: response.answer.variants,
             "The versions whose predictions are in this answer.",
         ),
         "snapshot": field(
             GraphQLNonNull(GraphQLInt),
-            lambda said: said.snapshot_version,
+            lambda response: response.snapshot_version,
             "The configuration that chose them.",
         ),
-        "predictionId": text(lambda said: said.prediction_id),
-        "requestId": text(lambda said: said.request.id),
+        "predictionId": text(lambda response: response.prediction_id),
+        "requestId": text(lambda response: response.request.id),
         "fallback": field(
             GraphQLNonNull(GraphQLBoolean),
-            lambda said: said.answer.fallback,
+            lambda response: response.answer.fallback,
             "Whether the fallback answered.",
         ),
-        "leftOut": field(all_of(failure), lambda said: said.answer.left_out),
-        "warnings": field(all_of(violation), lambda said: said.warnings, "The first 20 of them."),
+        "leftOut": field(all_of(failure), lambda response: response.answer.left_out),
+        "warnings": field(
+            all_of(violation), lambda response: response.warnings, "The first 20 of them."
+        ),
         "cachedRows": field(
             GraphQLInt,
-            lambda said: said.cached_rows,
+            lambda response: response.cached_rows,
             "How many rows a cache knew; null where there is none.",
         ),
     }
@@ -244,7 +246,7 @@ def _answer_type(endpoint: Endpoint, name: str, shared: GraphQLInterfaceType) ->
     fields = {
         "predictions": field(
             GraphQLNonNull(GraphQLList(_value_type(output))),
-            lambda said: _plain(said.answer.prediction.values),
+            lambda response: _plain(response.answer.prediction.values),
             "One per row.",
         )
     }
@@ -253,17 +255,19 @@ def _answer_type(endpoint: Endpoint, name: str, shared: GraphQLInterfaceType) ->
     elif output.probabilities:
         fields["probabilities"] = field(
             GraphQLList(GraphQLNonNull(GraphQLList(GraphQLFloat))),
-            lambda said: _plain(said.answer.prediction.probabilities),
+            lambda response: _plain(response.answer.prediction.probabilities),
             "One list per row, in the order of `classes`.",
         )
         fields["classes"] = field(
-            GraphQLNonNull(GraphQLList(of_labels(output.labels))), lambda said: list(said.labels)
+            GraphQLNonNull(GraphQLList(of_labels(output.labels))),
+            lambda response: list(response.labels),
         )
-    if output.raw_scores:
-        fields[_RAW_SCORES] = field(
-            GraphQLList(GraphQLFloat if output.scores_width == 1 else GraphQLList(GraphQLFloat)),
-            lambda said: _plain(said.answer.prediction.scores),
-            "One per row, before any link function; computed for who asks.",
+    for word, method in computed.by_field(endpoint).items():
+        one = GraphQLFloat if method.width(output) == 1 else GraphQLList(GraphQLFloat)
+        fields[word] = field(
+            GraphQLList(one),
+            partial(_part, method),
+            f"The {method.words}: one per row, computed for who asks.",
         )
     return GraphQLObjectType(
         name,
@@ -273,22 +277,8 @@ def _answer_type(endpoint: Endpoint, name: str, shared: GraphQLInterfaceType) ->
     )
 
 
-def _asks_for(name: str, info: GraphQLResolveInfo[Asks]) -> bool:
-    """Whether a field is selected below the one that is being resolved."""
-    waiting = [node.selection_set for node in info.field_nodes]
-    seen: set[str] = set()
-    while waiting:
-        selected = waiting.pop()
-        for one in selected.selections if selected is not None else ():
-            if isinstance(one, FragmentSpreadNode):
-                if one.name.value not in seen:
-                    seen.add(one.name.value)
-                    waiting.append(info.fragments[one.name.value].selection_set)
-            elif isinstance(one, InlineFragmentNode):
-                waiting.append(one.selection_set)
-            elif isinstance(one, FieldNode) and one.name.value == name:
-                return True
-    return False
+def _part(method: Method, response: Response) -> Any:
+    return _plain(method.part(response.answer.prediction))
 
 
 def _fits(endpoint: Endpoint) -> bool:

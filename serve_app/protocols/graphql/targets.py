@@ -22,7 +22,7 @@ def fields(output: Output) -> dict[str, GraphQLField]:
     """The fields that answers have beside their predictions."""
     names = several_targets.names(output)
     split = several_targets.is_split(output)
-    found = {
+    answer_fields = {
         "targets": field(
             GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString))),
             lambda _: names,
@@ -32,7 +32,7 @@ def fields(output: Output) -> dict[str, GraphQLField]:
     if split:
         classes = [list(target.labels) for target in output.targets]
         scalar = of_labels(several_targets.all_labels(output))
-        found["classes"] = field(
+        answer_fields["classes"] = field(
             GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLList(scalar)))),
             lambda _: classes,
             "Those of each target.",
@@ -40,10 +40,10 @@ def fields(output: Output) -> dict[str, GraphQLField]:
     if output.probabilities:
         each: GraphQLOutputType = GraphQLNonNull(GraphQLList(GraphQLFloat))
         listed = GraphQLNonNull(GraphQLList(each)) if split else each
-        said = "A list per target, in the order of `classes`." if split else "That of yes."
-        found["probabilities"] = field(
+        order = "A list per target, in the order of `classes`." if split else "That of yes."
+        answer_fields["probabilities"] = field(
             GraphQLList(listed),
             lambda answer: orjson.loads(json_body.dump(several_targets.probabilities(answer))),
-            f"One list per row; for each target: {said}",
+            f"One list per row; for each target: {order}",
         )
-    return found
+    return answer_fields

@@ -44,9 +44,9 @@ def split(body: bytes, header: str) -> tuple[bytes, memoryview]:
     return body[:length], memoryview(body)[length:]
 
 
-def is_length(said: str, body: bytes) -> bool:
+def is_length(text: str, body: bytes) -> bool:
     """Whether a text is a number of bytes that a body has."""
-    return said.isascii() and said.isdigit() and len(said) < 11 and int(said) <= len(body)
+    return text.isascii() and text.isdigit() and len(text) < 11 and int(text) <= len(body)
 
 
 class Behind:

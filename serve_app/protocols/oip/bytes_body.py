@@ -13,8 +13,7 @@ import numpy as np
 from serve_app.core.signature import Column
 from serve_app.errors import BadEncoding
 from serve_app.protocols.dialect import Call
-from serve_app.protocols.oip import binary
-from serve_app.protocols.oip import outputs as oip_outputs
+from serve_app.protocols.oip import binary, datatypes
 from serve_app.protocols.oip.tensors import Tensor
 
 
@@ -28,7 +27,7 @@ def tensor(content: memoryview, call: Call) -> Tensor:
         BadEncoding: the endpoint takes several tensors, or the bytes do not say their shape.
     """
     one = _only_input(call)
-    datatype = oip_outputs.datatype(one)
+    datatype = datatypes.of_column(one)
     if datatype == "BYTES":
         if set(one.shape) - {1}:
             msg = f"For BYTE datatype raw input {one.name!r}, the model must have input shape [1]"
@@ -52,14 +51,14 @@ def _only_input(call: Call) -> Column:
         )
         raise BadEncoding(msg)
     given = call.columns
-    datatypes = {oip_outputs.datatype(column) for column in given}
-    if len(datatypes) != 1 or (datatypes == {"BYTES"} and len(given) > 1):
+    kinds = {datatypes.of_column(column) for column in given}
+    if len(kinds) != 1 or (kinds == {"BYTES"} and len(given) > 1):
         msg = (
             "a body of bytes alone is one matrix, but the columns of this endpoint are of "
-            f"{', '.join(sorted(datatypes)) or 'no known type'}; say in JSON which are which"
+            f"{', '.join(sorted(kinds)) or 'no known type'}; say in JSON which are which"
         )
-        raise BadEncoding(msg, datatypes=sorted(datatypes))
-    width = () if datatypes == {"BYTES"} else (len(given),)
+        raise BadEncoding(msg, datatypes=sorted(kinds))
+    width = () if kinds == {"BYTES"} else (len(given),)
     return Column(given[0].name, given[0].dtype, shape=width)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding
 
 _MOST_DEPTH = 100
@@ -23,7 +23,7 @@ def flat(data: list[Any], shape: tuple[int, ...], shown: str) -> list[Any]:
         rows, width = shape
         for row, values in enumerate(data):
             if not isinstance(values, list) or len(values) != width:
-                got = told(values)
+                got = value_text(values)
                 msg = f"input {shown!r}: row {row} must be a list of {width}, got {got}"
                 raise BadEncoding(msg, input=shown, row=row)
         if len(data) != rows:
@@ -61,7 +61,9 @@ def _flattened(data: list[Any]) -> list[Any]:
 def _nested(data: Any, shape: tuple[int, ...], shown: str) -> list[Any]:
     """The values of lists in lists, of a shape of any rank."""
     if not isinstance(data, list) or len(data) != shape[0]:
-        msg = f"input {shown!r}: a list of {shape[0]} is expected in its data, got {told(data)}"
+        msg = (
+            f"input {shown!r}: a list of {shape[0]} is expected in its data, got {value_text(data)}"
+        )
         raise BadEncoding(msg, input=shown)
     if len(shape) == 1:
         return data

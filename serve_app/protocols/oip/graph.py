@@ -30,7 +30,7 @@ def of_graph(tensors: Sequence[Tensor], graph: Signature, endpoint: str = "") ->
         return None
     if all(tensor.name in named for tensor in tensors):
         check_given([tensor.name for tensor in tensors], graph, endpoint)
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     for tensor in tensors:
         if tensor.rows != tensors[0].rows:
             msg = (
@@ -42,11 +42,11 @@ def of_graph(tensors: Sequence[Tensor], graph: Signature, endpoint: str = "") ->
         columns = [graph.inputs[at] for at in taken]
         parts = _parts(tensor, one, columns, endpoint)
         for name, values in parts:
-            if name in found:
+            if name in by_name:
                 msg = f"input {shortened(name)!r} stands twice"
                 raise BadEncoding(msg, input=shortened(name))
-            found[name] = values
-    return found
+            by_name[name] = values
+    return by_name
 
 
 def check_given(given: Sequence[str], graph: Signature, endpoint: str) -> None:
@@ -91,14 +91,14 @@ def held(prediction: Prediction, output: Output) -> dict[str, tuple[Column, Arra
     }
     values = {name: ours[named] for name, named in output.named}
     values.update(prediction.tensors or {})
-    found: dict[str, tuple[Column, Array]] = {}
+    outputs: dict[str, tuple[Column, Array]] = {}
     for column in output.columns:
         array = values.get(column.name)
         if array is not None:
             whole = None not in column.shape
             shape = (len(array), *column.shape)
-            found[column.name] = column, array.reshape(shape) if whole else array  # type: ignore[arg-type]
-    return found
+            outputs[column.name] = column, array.reshape(shape) if whole else array  # type: ignore[arg-type]
+    return outputs
 
 
 def _parts(

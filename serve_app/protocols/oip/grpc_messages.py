@@ -23,8 +23,8 @@ from serve_app.protocols.oip import outputs as oip_outputs
 from serve_app.protocols.oip import v2 as oip_v2
 from serve_app.protocols.oip.flat_data import count
 from serve_app.protocols.oip.messages import message
-from serve_app.protocols.oip.outputs import Form
-from serve_app.protocols.oip.tensor_limits import Limits
+from serve_app.protocols.oip.outputs import AnswerForm
+from serve_app.protocols.oip.tensor_limits import TensorLimits
 from serve_app.protocols.oip.tensors import (
     Tensor,
     capitals,
@@ -61,7 +61,7 @@ def decode(
     if graph is not None and not request.inputs:
         oip_graph.check_given([], graph, request.model_name)
     shaped = graph is not None and any(column.shape for column in graph.inputs)
-    tensors = _tensors(request, Limits.of(names, max_rows, shaped=shaped))
+    tensors = _tensors(request, TensorLimits.of(names, max_rows, shaped=shaped))
     rows = tensors[0].rows
     json_body.check_rows(rows, max_rows)
     outputs = [
@@ -118,7 +118,7 @@ def metadata(endpoint: str, signature: Signature, versions: Sequence[str]) -> An
     return message("ModelMetadataResponse")(**oip_outputs.metadata(endpoint, signature, versions))
 
 
-def _reads_raw(request: Any, form: Form, parameters: Mapping[str, Any]) -> bool:
+def _reads_raw(request: Any, form: AnswerForm, parameters: Mapping[str, Any]) -> bool:
     """Whether a client shows that it reads raw contents.
 
     It writes them itself, as tritonclient does; or asks for them, as over HTTP; or names outputs
@@ -127,11 +127,11 @@ def _reads_raw(request: Any, form: Form, parameters: Mapping[str, Any]) -> bool:
     """
     if request.raw_input_contents:
         return True
-    said = [one.as_bytes for one in form.wanted if one.as_bytes is not None]
+    flags = [one.as_bytes for one in form.wanted if one.as_bytes is not None]
     if "binary_data_output" in parameters:
-        said.append(form.as_bytes)
-    if said:
-        return any(said)
+        flags.append(form.as_bytes)
+    if flags:
+        return any(flags)
     own = set() if form.own is None else {column.name for column in form.own.columns}
     return any(one.name in own for one in form.wanted)
 
@@ -142,7 +142,7 @@ def _listed(data: Any, datatype: str) -> list[Any]:
     return [str(value).encode() for value in values] if datatype == "BYTES" else values
 
 
-def _tensors(request: Any, limits: Limits) -> list[Tensor]:
+def _tensors(request: Any, limits: TensorLimits) -> list[Tensor]:
     """The inputs, which are all typed or all raw."""
     raw, inputs = request.raw_input_contents, request.inputs
     if not inputs:
@@ -164,7 +164,7 @@ def _tensors(request: Any, limits: Limits) -> list[Tensor]:
     return [_raw(tensor, content, limits) for tensor, content in zip(inputs, raw, strict=True)]
 
 
-def _raw(tensor: Any, content: bytes, limits: Limits) -> Tensor:
+def _raw(tensor: Any, content: bytes, limits: TensorLimits) -> Tensor:
     shown = shortened(tensor.name)
     shape = checked_shape(list(tensor.shape), shown)
     limits.check_shape(shape, len(content), shown)
@@ -175,7 +175,7 @@ def _raw(tensor: Any, content: bytes, limits: Limits) -> Tensor:
     return Tensor(tensor.name, shape, uncoded(values, _plain(tensor.parameters), shown))
 
 
-def _typed(tensor: Any, limits: Limits) -> Tensor:
+def _typed(tensor: Any, limits: TensorLimits) -> Tensor:
     shown = shortened(tensor.name)
     shape = checked_shape(list(tensor.shape), shown)
     datatype = capitals(tensor.datatype)
@@ -186,8 +186,8 @@ def _typed(tensor: Any, limits: Limits) -> Tensor:
     values: list[Any] = list(contents)
     if datatype == "BYTES":
         values = _texts(values, shown)
-    found = checked(tensor.name, shape, datatype, values)
-    return found._replace(values=uncoded(found.values, _plain(tensor.parameters), shown))
+    typed = checked(tensor.name, shape, datatype, values)
+    return typed._replace(values=uncoded(typed.values, _plain(tensor.parameters), shown))
 
 
 def _texts(values: Sequence[bytes], shown: str) -> list[str]:

@@ -142,7 +142,7 @@ _ONE_OF = frozenset({"InferParameter"})
 _Field = descriptor_pb2.FieldDescriptorProto
 
 
-def _described() -> descriptor_pb2.FileDescriptorProto:
+def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(name=_FILE, package=PACKAGE, syntax="proto3")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
@@ -183,7 +183,7 @@ def _add(message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: 
 
 
 POOL = descriptor_pool.DescriptorPool()
-POOL.AddSerializedFile(_described().SerializeToString())
+POOL.AddSerializedFile(_file_descriptor().SerializeToString())
 _CLASSES = {
     name: message_factory.GetMessageClass(POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
     for name in _MESSAGES

@@ -17,7 +17,7 @@ from serve_app.protocols.bodies import json_body, large_json
 from serve_app.protocols.dialect import JSON_TYPES, Around, Call, Dialect, Reply
 from serve_app.protocols.oip import binary
 from serve_app.protocols.oip import v2 as oip_v2
-from serve_app.protocols.oip.outputs import Form
+from serve_app.protocols.oip.outputs import AnswerForm
 
 SAGEMAKER = "application/vnd.sagemaker-triton.binary+json"
 VERTEX = "application/vnd.vertex-ai-triton.binary+json"
@@ -83,8 +83,8 @@ class WithTensors(Around):
 
     def _is_unknown(self, call: Call) -> bool:
         """Whether a body is of bytes that nothing says more of."""
-        said = call.headers.get("content-type")
-        return said not in self._usual.media_types and call.media_type == _OCTETS
+        content_type = call.headers.get("content-type")
+        return content_type not in self._usual.media_types and call.media_type == _OCTETS
 
     def encode(self, response: Response) -> Reply:
         """From an answer to bytes, in the form of the request.
@@ -92,7 +92,7 @@ class WithTensors(Around):
         Raises:
             ClientError: what was asked for cannot be said.
         """
-        if not isinstance(response.request.payload.form, Form):
+        if not isinstance(response.request.payload.form, AnswerForm):
             return self._usual.encode(response)
         reply = TRITON.encode(response)
         kind = reply.media_type
@@ -116,16 +116,16 @@ def _framed(call: Call) -> Call | None:
     Raises:
         BadEncoding: the content type says so in a way that cannot be read.
     """
-    said = call.headers.get("content-type", "")
-    if "-triton.binary+json" not in said.lower():
+    content_type = call.headers.get("content-type", "")
+    if "-triton.binary+json" not in content_type.lower():
         return call if binary.HEADER in call.headers else None
-    _, _, parameters = said.partition(";")
+    _, _, parameters = content_type.partition(";")
     name, _, size = parameters.partition("=")
     if call.media_type not in _KNOWN or name.strip().lower() != _SIZE:
         known = " or ".join(sorted(_KNOWN))
         msg = (
-            f"the content type is {said[:120]!r}; binary tensors come as {known}, each with "
-            f";{_SIZE}=<length of the JSON>"
+            f"the content type is {content_type[:120]!r}; binary tensors come as {known}, each "
+            f"with ;{_SIZE}=<length of the JSON>"
         )
         raise BadEncoding(msg)
     size = size.strip()
@@ -150,6 +150,6 @@ def _tensors(call: Call) -> dict[str, Any] | None:
     first = inputs[0] if isinstance(inputs, list) and inputs else None
     if not isinstance(first, dict) or not isinstance(first.get("name"), str):
         return None
-    told = {"datatype", "shape"} & first.keys()
+    tensor_keys = {"datatype", "shape"} & first.keys()
     # A table may have columns of these names.
-    return document if told - set(call.names) else None
+    return document if tensor_keys - set(call.names) else None

@@ -10,10 +10,10 @@ from serve_app.errors import BadEncoding, TooLarge
 from serve_app.protocols.bodies import json_body
 
 MAX_STRANGERS = 100
-"""Inputs beyond the columns of an endpoint that are told of one by one."""
+"""Inputs beyond the columns of an endpoint that an error lists one by one."""
 
 
-class Limits(NamedTuple):
+class TensorLimits(NamedTuple):
     """How many inputs a request may have, rows each of them, and values where that is known."""
 
     inputs: int
@@ -21,7 +21,7 @@ class Limits(NamedTuple):
     values: int | None = None
 
     @classmethod
-    def of(cls, names: Sequence[str], max_rows: int, *, shaped: bool) -> Limits:
+    def of(cls, names: Sequence[str], max_rows: int, *, shaped: bool) -> TensorLimits:
         """What an endpoint of these columns takes; more of `shaped` ones, which are tensors."""
         most = None if shaped else max_rows * len(names)
         return cls(len(names) + MAX_STRANGERS, max_rows, most)
@@ -53,4 +53,4 @@ class Limits(NamedTuple):
             raise TooLarge(msg, input=shown, max_values=self.values)
 
 
-UNLIMITED = Limits(2**63, 2**63)
+UNLIMITED = TensorLimits(2**63, 2**63)

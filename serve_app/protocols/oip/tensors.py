@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from serve_app.core.violations import shortened, told
+from serve_app.core.violations import shortened, value_text
 from serve_app.errors import BadEncoding
 from serve_app.protocols.oip import binary
 from serve_app.protocols.oip.binary import Behind
 from serve_app.protocols.oip.flat_data import check_size, count, flat
-from serve_app.protocols.oip.tensor_limits import UNLIMITED, Limits
+from serve_app.protocols.oip.tensor_limits import UNLIMITED, TensorLimits
 
 _INT_RANGES = {
     f"{sign}INT{bits}": (0 if sign else -(2 ** (bits - 1)), 2 ** (bits - (0 if sign else 1)) - 1)
@@ -77,7 +77,7 @@ def plain_columns(
     all others, and for more than `max_rows`, which `read_tensors` looks at one by one; what is
     wrong, it says.
     """
-    found: dict[str, Sequence[Any]] = {}
+    columns: dict[str, Sequence[Any]] = {}
     alike: dict[str, list[list[Any]]] = {}
     try:
         inputs = document["inputs"]
@@ -98,7 +98,7 @@ def plain_columns(
                 or type(shape[-1]) is not int
             ):
                 return None
-            found[name] = data
+            columns[name] = data
             if datatype in alike:
                 alike[datatype].append(data)
             else:
@@ -107,7 +107,7 @@ def plain_columns(
             return None
     except (TypeError, ValueError, LookupError):
         return None
-    return (found, rows) if len(found) == len(inputs) > 1 else None
+    return (columns, rows) if len(columns) == len(inputs) > 1 else None
 
 
 def _fit(datatype: str, datas: Sequence[list[Any]]) -> bool:
@@ -120,7 +120,7 @@ def _fit(datatype: str, datas: Sequence[list[Any]]) -> bool:
 
 
 def read_tensors(
-    document: Mapping[str, Any], behind: Behind | None = None, limits: Limits = UNLIMITED
+    document: Mapping[str, Any], behind: Behind | None = None, limits: TensorLimits = UNLIMITED
 ) -> list[Tensor]:
     """The inputs of a request; at least one. Binary ones are taken from `behind` the JSON.
 
@@ -142,9 +142,9 @@ def read_tensors(
     return tensors
 
 
-def _examined(body: Any, index: int, behind: Behind | None, limits: Limits) -> Tensor:
+def _examined(body: Any, index: int, behind: Behind | None, limits: TensorLimits) -> Tensor:
     if not isinstance(body, dict):
-        raise BadEncoding(f"inputs[{index}] must be an object, got {told(body)}", input=index)
+        raise BadEncoding(f"inputs[{index}] must be an object, got {value_text(body)}", input=index)
     name = body.get("name")
     if not isinstance(name, str):
         raise BadEncoding(f"inputs[{index}] must have a string 'name'", input=index)
@@ -158,8 +158,8 @@ def _examined(body: Any, index: int, behind: Behind | None, limits: Limits) -> T
         if data is not None:
             msg = f"input {shown!r} has both 'data' and 'binary_data_size'; send one of them"
             raise BadEncoding(msg, input=shown)
-        found = _binary(size, shape, capitals(body.get("datatype")), shown, behind)
-        return Tensor(name, shape, uncoded(found, parameters, shown))
+        values = _binary(size, shape, capitals(body.get("datatype")), shown, behind)
+        return Tensor(name, shape, uncoded(values, parameters, shown))
     datatype = _datatype(capitals(body.get("datatype")), shown)
     check_count(shape, datatype, shown)
     if isinstance(data, np.ndarray):
@@ -230,8 +230,8 @@ def _binary(
     check_datatype(datatype, binary.DATATYPES, shown)
     check_count(shape, datatype, shown)
     content = behind.take(size, shown)
-    found: Sequence[Any] = binary.read(content, datatype, count(shape), shown)  # type: ignore[assignment]
-    return found
+    values: Sequence[Any] = binary.read(content, datatype, count(shape), shown)  # type: ignore[assignment]
+    return values
 
 
 def capitals(datatype: Any) -> Any:
@@ -248,7 +248,7 @@ def check_datatype(datatype: Any, known: Set[str], shown: str) -> None:
     """
     if not isinstance(datatype, str) or datatype not in known:
         listed = ", ".join(sorted(known))
-        msg = f"input {shown!r}: there is no datatype {told(datatype)}; use {listed}"
+        msg = f"input {shown!r}: there is no datatype {value_text(datatype)}; use {listed}"
         raise BadEncoding(msg, input=shown)
 
 
@@ -294,7 +294,7 @@ def _datatype(datatype: Any, shown: str) -> str:
     if isinstance(datatype, str) and datatype in _KINDS:
         return datatype
     why = " as JSON" if isinstance(datatype, str) and datatype in _BINARY_ONLY else ""
-    msg = f"input {shown!r}: the datatype {told(datatype)} is not spoken here{why}"
+    msg = f"input {shown!r}: the datatype {value_text(datatype)} is not spoken here{why}"
     raise BadEncoding(f"{msg}; use {', '.join(_KINDS)}", input=shown)
 
 
@@ -314,5 +314,8 @@ def _check_values(values: list[Any], datatype: str, shown: str) -> None:
 
 
 def _misfit(values: list[Any], position: int, datatype: str, shown: str) -> BadEncoding:
-    msg = f"input {shown!r}: data[{position}] is {told(values[position])}, which is no {datatype}"
+    msg = (
+        f"input {shown!r}: data[{position}] "
+        f"is {value_text(values[position])}, which is no {datatype}"
+    )
     return BadEncoding(msg, input=shown, position=position)

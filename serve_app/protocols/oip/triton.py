@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serve_app.core.counts import Counts
-from serve_app.core.violations import told
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding
 from serve_app.protocols.bodies import json_body
 
@@ -25,7 +25,7 @@ DATA_TYPES = {
 }
 
 
-def configuration(described: Mapping[str, Any]) -> dict[str, Any]:
+def configuration(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a model, from its metadata, with its datatypes by name.
 
     Shapes are whole, batches included, as `max_batch_size` 0 says.
@@ -37,14 +37,14 @@ def configuration(described: Mapping[str, Any]) -> dict[str, Any]:
                 "data_type": "TYPE_" + one["datatype"].replace("BYTES", "STRING"),
                 "dims": one["shape"],
             }
-            for one in described[key]
+            for one in metadata[key]
         ]
         for key in ("inputs", "outputs")
     }
     return {
-        "name": described["name"],
-        "platform": described["platform"],
-        "backend": described["platform"],
+        "name": metadata["name"],
+        "platform": metadata["platform"],
+        "backend": metadata["platform"],
         "max_batch_size": 0,
         "input": tensors["inputs"],
         "output": tensors["outputs"],
@@ -115,7 +115,7 @@ def only_ready(body: bytes) -> bool:
         return False
     ready = json_body.parse(body).get("ready")
     if ready is not None and not isinstance(ready, bool):
-        raise BadEncoding(f"Invalid value for 'ready': expected a boolean, got {told(ready)}")
+        raise BadEncoding(f"Invalid value for 'ready': expected a boolean, got {value_text(ready)}")
     return bool(ready)
 
 

@@ -22,8 +22,8 @@ from serve_app.protocols.oip import bytes_body as oip_bytes
 from serve_app.protocols.oip import graph as oip_graph
 from serve_app.protocols.oip import outputs as oip_outputs
 from serve_app.protocols.oip import words as oip_words
-from serve_app.protocols.oip.outputs import Form
-from serve_app.protocols.oip.tensor_limits import Limits
+from serve_app.protocols.oip.outputs import AnswerForm
+from serve_app.protocols.oip.tensor_limits import TensorLimits
 from serve_app.protocols.oip.tensors import Tensor, plain_columns, read_tensors
 
 EXTENSIONS = (
@@ -35,7 +35,7 @@ EXTENSIONS = (
 )
 """What server metadata says is spoken beyond the protocol."""
 BINARY = b"application/octet-stream"
-_RAW = Form(as_bytes=True)
+_RAW = AnswerForm(as_bytes=True)
 
 
 class OpenInferenceV2(ByPath):
@@ -71,20 +71,20 @@ class OpenInferenceV2(ByPath):
         self, document: dict[str, Any], call: Call, behind: binary.Behind | None = None
     ) -> Payload:
         """The columns of a document, with the bytes `behind` it; raises as `decode` does."""
-        limits = Limits.of(call.names, call.max_rows, shaped=call.shaped)
+        limits = TensorLimits.of(call.names, call.max_rows, shaped=call.shaped)
         plain = plain_columns(document, call.max_rows) if behind is None else None
         graph = _graph(call.signature)
         if plain is None or (graph is not None and not plain[0].keys() <= set(call.names)):
             tensors = read_tensors(document, behind, limits)
             rows = tensors[0].rows
-            found = columns(tensors, call.names, graph, call.endpoint)
+            by_name = columns(tensors, call.names, graph, call.endpoint)
         else:
-            found, rows = plain
-            limits.check_inputs(len(found))
+            by_name, rows = plain
+            limits.check_inputs(len(by_name))
         json_body.check_rows(rows, call.max_rows)
         form = oip_outputs.form(document, oip_graph.own(call.signature))
         return Payload(
-            columns=found,
+            columns=by_name,
             rows=rows,
             keys=json_body.members(document, "parameters"),
             id=json_body.identity(document),
@@ -98,7 +98,7 @@ class OpenInferenceV2(ByPath):
         Raises:
             InvalidInput: probabilities were asked of a model that gives none.
         """
-        form = response.request.payload.form or Form()
+        form = response.request.payload.form or AnswerForm()
         outputs, behind = oip_outputs.written(
             response.answer.prediction, response.labels, form, response.several
         )
@@ -131,19 +131,19 @@ def parameters(response: Response) -> dict[str, Any]:
     Parameters are scalars in this protocol; lists are therefore JSON in a string.
     """
     answer = response.answer
-    said: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "prediction_id": response.prediction_id,
         "request_id": response.request.id,
         "snapshot": response.snapshot_version,
     }
-    said.update({name: _text(value) for name, value in several_targets.about(response).items()})
+    entries.update({name: _text(value) for name, value in several_targets.about(response).items()})
     if answer.fallback:
-        said["fallback"] = True
+        entries["fallback"] = True
     if answer.left_out:
-        said["left_out"] = _text([asdict(failure) for failure in answer.left_out])
+        entries["left_out"] = _text([asdict(failure) for failure in answer.left_out])
     if response.warnings:
-        said["warnings"] = _text([asdict(warned) for warned in response.warnings])
-    return said
+        entries["warnings"] = _text([asdict(warned) for warned in response.warnings])
+    return entries
 
 
 def _raw(content: memoryview, call: Call) -> Payload:
@@ -151,8 +151,8 @@ def _raw(content: memoryview, call: Call) -> Payload:
     tensor = oip_bytes.tensor(content, call)
     json_body.check_rows(tensor.rows, call.max_rows)
     form = replace(_RAW, own=oip_graph.own(call.signature))
-    found = columns([tensor], call.names, _graph(call.signature), call.endpoint)
-    return Payload(columns=found, rows=tensor.rows, form=form)
+    by_name = columns([tensor], call.names, _graph(call.signature), call.endpoint)
+    return Payload(columns=by_name, rows=tensor.rows, form=form)
 
 
 def _graph(signature: Signature | None) -> Signature | None:
@@ -173,9 +173,9 @@ def columns(
         BadEncoding: they are neither.
     """
     if graph is not None:
-        found = oip_graph.of_graph(tensors, graph, endpoint)
-        if found is not None:
-            return found
+        by_name = oip_graph.of_graph(tensors, graph, endpoint)
+        if by_name is not None:
+            return by_name
     return _tabular(tensors, names)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 def deployments_of(builder: Any) -> frozenset[str]:
     """The deployments that one of our builders binds."""
-    names = {"gateway": "Gateway", "control": "Control", "model": "Model"}
+    names = {"gateway": "Gateway", "control": "Control", "model": "Model", "monitor": "Monitor"}
     if getattr(builder, "__module__", "") != "serve_app.app":
         return frozenset()
     return frozenset({names[builder.__name__]})

@@ -41,8 +41,8 @@ class Meant:
 def read_as_meant(config: Mapping[str, Any]) -> Meant:
     """Find every key that neither Ray nor we know, and mend a copy of the config."""
     reading = _Reading(copy.deepcopy(dict(config)))
-    while (found := reading.first_unknown()) is not None:
-        reading.mend(*found)
+    while (unknown := reading.first_unknown()) is not None:
+        reading.mend(*unknown)
     return Meant(
         reading.body, tuple(reading.unknown), frozenset(reading.unclear), dict(reading.stood)
     )
@@ -68,17 +68,17 @@ class _Reading:
         place = None if near else _place(around, key)
         if not near and place is None:
             near = _nearest(key, free)
-        said = f"there is no key {key!r} here."
+        problem = f"there is no key {key!r} here."
         if near:
             named = " or ".join(repr(name) for name in near)
-            self.unknown.append((stood, f"{said} Did you mean {named}?"))
+            self.unknown.append((stood, f"{problem} Did you mean {named}?"))
             self._rename(spot, key, near[0])
         elif place is not None:
-            self.unknown.append((stood, f"{said} {_belongs(place)}"))
+            self.unknown.append((stood, f"{problem} {_belongs(place)}"))
             self._move(spot, key, place)
         else:
             rest = f" Those that may still stand here: {', '.join(sorted(free))}" if free else ""
-            self.unknown.append((stood, said + rest))
+            self.unknown.append((stood, problem + rest))
             self.unclear.add(spot.path)
             del spot.body[key]
 
@@ -117,9 +117,9 @@ def _first_unknown(around: tuple[Spot, ...]) -> tuple[tuple[Spot, ...], str] | N
         if key not in spot.shape.keys:
             return around, key
     for below in spots(spot):
-        found = _first_unknown((*around, below))
-        if found is not None:
-            return found
+        unknown = _first_unknown((*around, below))
+        if unknown is not None:
+            return unknown
     return None
 
 

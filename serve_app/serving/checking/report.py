@@ -17,8 +17,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a config file holds and what is wrong with it."""
+    """What a config file holds and what is wrong with it.
+
+    `follows` are the aliases by which endpoints name versions, with what they name now.
+    """
 
     findings: tuple[Finding, ...]
     applications: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()

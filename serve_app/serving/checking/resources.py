@@ -28,8 +28,8 @@ def problems(
     deployment: Mapping[str, Any], nodes: Sequence[Amounts], *, on_gpu: bool
 ) -> Iterator[tuple[Path_, str]]:
     """All that is wrong with what a deployment asks for, on these nodes; a model `on_gpu` too."""
-    found = list(refused(deployment))
-    yield from found or unplaceable(deployment, nodes)
+    refusals = list(refused(deployment))
+    yield from refusals or unplaceable(deployment, nodes)
     if on_gpu and without_gpu(deployment):
         message = (
             "the model computes on `device: cuda`, but its replicas ask for no GPU and would see "
@@ -47,17 +47,17 @@ def refused(deployment: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
     for key, name in (("num_gpus", "GPU"), ("num_cpus", "CPU"), ("memory", "memory")):
         amount = _option(options, key)
         if amount is not None and amount >= 0:
-            yield from (((OPTIONS, key), said) for said in _refused_amount(name, amount))
+            yield from (((OPTIONS, key), words) for words in _refused_amount(name, amount))
     for name, amount in _mapping(options.get("resources")).items():
         where: Path_ = (OPTIONS, "resources", str(name))
         if name in {"CPU", "GPU"}:
             yield where, f"write `{_KEYS[name]}` in `{OPTIONS}` instead of {name!r} here"
         else:
-            yield from ((where, said) for said in _refused_amount(str(name), amount))
+            yield from ((where, words) for words in _refused_amount(str(name), amount))
     for index, bundle in enumerate(_bundles(deployment)):
         for name, amount in bundle.items():
             where = (BUNDLES, index, str(name))
-            yield from ((where, said) for said in _refused_amount(str(name), amount))
+            yield from ((where, words) for words in _refused_amount(str(name), amount))
     yield from _beyond_first_bundle(deployment)
 
 
@@ -80,17 +80,17 @@ def unplaceable(
     if bundles:
         yield from _unplaceable_bundles(deployment, [_amounts(one) for one in bundles], nodes)
         return
-    asked = _asked(deployment)
-    if _fits(asked, nodes):
+    wanted = _wanted(deployment)
+    if _fits(wanted, nodes):
         return
-    alone = [name for name, amount in asked.items() if not _fits({name: amount}, nodes)]
+    alone = [name for name, amount in wanted.items() if not _fits({name: amount}, nodes)]
     for name in alone:
         most = max(node.get(name, 0.0) for node in nodes)
-        yield _where(name), f"asks for {_words(name, asked[name])}; {_largest(name, most)}"
+        yield _where(name), f"asks for {_words(name, wanted[name])}; {_largest(name, most)}"
     if not alone:
         message = (
-            f"asks for {_listed(asked)} at once, which no node has: {_listed_nodes(asked, nodes)}; "
-            "ask for less, or add a node that has all of it"
+            f"asks for {_listed(wanted)} at once, which no node has: "
+            f"{_listed_nodes(wanted, nodes)}; ask for less, or add a node that has all of it"
         )
         yield (OPTIONS,), message
 
@@ -105,11 +105,11 @@ def _unplaceable_bundles(
     lonely = [index for index, bundle in enumerate(bundles) if not _fits(bundle, nodes)]
     for index in lonely:
         where: Path_ = (BUNDLES,) if strategy == "STRICT_PACK" else (BUNDLES, index)
-        asked = bundles[index]
-        there = _listed_nodes(asked, nodes)
-        yield where, f"asks for {_listed(asked)} on one node, which none has: {there}"
+        wanted = bundles[index]
+        there = _listed_nodes(wanted, nodes)
+        yield where, f"asks for {_listed(wanted)} on one node, which none has: {there}"
     if not lonely:
-        yield from (((BUNDLES,), said) for said in _too_much_together(bundles, nodes, strategy))
+        yield from (((BUNDLES,), words) for words in _too_much_together(bundles, nodes, strategy))
 
 
 def _too_much_together(
@@ -136,7 +136,7 @@ def _beyond_first_bundle(deployment: Mapping[str, Any]) -> Iterator[tuple[Path_,
     if not bundles:
         return
     first = _amounts(bundles[0])
-    for name, amount in _asked(deployment).items():
+    for name, amount in _wanted(deployment).items():
         if not name.startswith(_ACCELERATOR) and amount > first.get(name, 0.0):
             there = _words(name, first.get(name, 0.0))
             message = (
@@ -161,24 +161,24 @@ def _refused_amount(name: str, amount: Any) -> Iterator[str]:
         )
 
 
-def _asked(deployment: Mapping[str, Any]) -> dict[str, float]:
+def _wanted(deployment: Mapping[str, Any]) -> dict[str, float]:
     """What a replica asks of its node, by Ray's names of resources."""
     options = _mapping(deployment.get(OPTIONS))
     cpus = _option(options, "num_cpus")
-    asked: dict[str, Any] = {
+    wanted: dict[str, Any] = {
         # Without a number Serve reserves a whole CPU.
         "CPU": 1 if cpus is None else cpus,
         "GPU": _option(options, "num_gpus"),
         "memory": _option(options, "memory"),
     }
-    asked.update(_mapping(options.get("resources")))
+    wanted.update(_mapping(options.get("resources")))
     if isinstance(options.get("accelerator_type"), str):
-        asked[_ACCELERATOR + options["accelerator_type"]] = 0.001
-    return _amounts(asked)
+        wanted[_ACCELERATOR + options["accelerator_type"]] = 0.001
+    return _amounts(wanted)
 
 
-def _amounts(asked: Mapping[str, Any]) -> dict[str, float]:
-    return {str(n): float(a) for n, a in asked.items() if _is_number(a) and a > 0}
+def _amounts(wanted: Mapping[str, Any]) -> dict[str, float]:
+    return {str(n): float(a) for n, a in wanted.items() if _is_number(a) and a > 0}
 
 
 def _bundles(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -186,9 +186,9 @@ def _bundles(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
 
 
-def _fits(asked: Amounts, nodes: Sequence[Amounts]) -> bool:
+def _fits(wanted: Amounts, nodes: Sequence[Amounts]) -> bool:
     return any(
-        all(amount <= node.get(name, 0.0) + _SMALLEST / 2 for name, amount in asked.items())
+        all(amount <= node.get(name, 0.0) + _SMALLEST / 2 for name, amount in wanted.items())
         for node in nodes
     )
 
@@ -205,14 +205,14 @@ def _largest(name: str, most: float) -> str:
     return f"the largest node has {_words(name, most)}; ask for less, or add a larger node"
 
 
-def _listed(asked: Amounts) -> str:
-    return ", ".join(_words(name, amount) for name, amount in asked.items())
+def _listed(wanted: Amounts) -> str:
+    return ", ".join(_words(name, amount) for name, amount in wanted.items())
 
 
-def _listed_nodes(asked: Amounts, nodes: Sequence[Amounts]) -> str:
+def _listed_nodes(wanted: Amounts, nodes: Sequence[Amounts]) -> str:
     """What the nodes have of what is asked, the same nodes once."""
-    said = [", ".join(_words(name, node.get(name, 0.0)) for name in asked) for node in nodes]
-    return " | ".join(dict.fromkeys(said))
+    by_node = [", ".join(_words(name, node.get(name, 0.0)) for name in wanted) for node in nodes]
+    return " | ".join(dict.fromkeys(by_node))
 
 
 def _words(name: str, amount: float) -> str:

@@ -97,17 +97,17 @@ def _bounds(scaling: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
     crossed = isinstance(least, int) and isinstance(most, int) and least > most >= 1
     if crossed:
         key = "min_replicas" if "min_replicas" in scaling else "max_replicas"
-        said = "" if "max_replicas" in scaling else ", which is 1 where nothing is said"
-        yield (*at, key), f"min_replicas {least} is above max_replicas {most}{said}"
+        default = "" if "max_replicas" in scaling else ", which is 1 where nothing is said"
+        yield (*at, key), f"min_replicas {least} is above max_replicas {most}{default}"
     period = scaling.get("look_back_period_s", _USUAL_LOOK_BACK_S)
     interval = scaling.get("metrics_interval_s", _USUAL_INTERVAL_S)
     numbers = isinstance(period, int | float) and isinstance(interval, int | float)
     if numbers and 0 < period <= interval:
-        said = (
+        words = (
             f"{period:g} s are looked at and replicas tell their numbers every {interval:g} s "
             f"(`{_INTERVAL}`), less often than they are looked at; write a smaller interval"
         )
-        yield (*at, "look_back_period_s" if "look_back_period_s" in scaling else _INTERVAL), said
+        yield (*at, "look_back_period_s" if "look_back_period_s" in scaling else _INTERVAL), words
         return
     kept = {key: value for key, value in scaling.items() if key != "policy"}
     try:

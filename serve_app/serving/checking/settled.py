@@ -23,17 +23,17 @@ def differences(
     schema = ServeDeploySchema.model_validate(declared)
     meant = schema.model_dump(mode="json", include={*_SECTIONS, "proxy_location"})
     port = meant["http_options"]["port"]
-    found = []
+    differences = []
     if port != http_port:
-        said = _said(declared, "http_options", "port", port)
-        found.append(f"http_options.port: {said}, the cluster runs on {http_port}")
+        words = _words(declared, "http_options", "port", port)
+        differences.append(f"http_options.port: {words}, the cluster runs on {http_port}")
     for section in _SECTIONS:
-        found.extend(_section(section, declared, meant[section], standing.get(section) or {}))
+        differences.extend(_section(section, declared, meant[section], standing.get(section) or {}))
     location = standing.get("proxy_location")
     if location and location != meant["proxy_location"]:
-        said = _said(declared, "proxy_location", "", meant["proxy_location"])
-        found.append(f"proxy_location: {said}, Serve runs with {location!r}")
-    return found
+        words = _words(declared, "proxy_location", "", meant["proxy_location"])
+        differences.append(f"proxy_location: {words}, Serve runs with {location!r}")
+    return differences
 
 
 def _section(
@@ -47,11 +47,11 @@ def _section(
         if key == _SECRET:
             yield f"{section}.{key}: the file has another than Serve runs with"
             continue
-        said = _said(declared, section, key, value)
-        yield f"{section}.{key}: {said}, Serve runs with {stands[key]!r}"
+        words = _words(declared, section, key, value)
+        yield f"{section}.{key}: {words}, Serve runs with {stands[key]!r}"
 
 
-def _said(declared: Mapping[str, Any], section: str, key: str, value: Any) -> str:
+def _words(declared: Mapping[str, Any], section: str, key: str, value: Any) -> str:
     """Whether the file says a value, or says nothing and means it."""
     written = declared.get(section)
     there = written is not None and (not key or key in written)

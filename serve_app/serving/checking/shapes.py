@@ -17,6 +17,7 @@ from serve_app.config import (
     Frozen,
     GatewayArgs,
     ModelArgs,
+    MonitorArgs,
     RouteSettings,
     ScalingSettings,
 )
@@ -107,8 +108,8 @@ def _spots(
     elif isinstance(value, list):
         for inner in (*_inner(options, list, 0), *_inner(options, tuple, 0)):
             for index, item in enumerate(value):
-                for found in _spots(inner, None, item, (*path, index), ours):
-                    yield Spot(found.path, found.body, found.shape, several=len(value) > 1)
+                for spot in _spots(inner, None, item, (*path, index), ours):
+                    yield Spot(spot.path, spot.body, spot.shape, several=len(value) > 1)
 
 
 def _shape(
@@ -126,7 +127,9 @@ def _shape(
 
 def _ours(application: Mapping[str, Any]) -> _Ours:
     if "import_path" not in application:
-        return {(ServeApplicationSchema, "args"): GatewayArgs | ControlArgs | ModelArgs}
+        return {
+            (ServeApplicationSchema, "args"): GatewayArgs | ControlArgs | ModelArgs | MonitorArgs
+        }
     arguments = arguments_of(application["import_path"])
     if arguments is None:
         return {}
@@ -142,8 +145,10 @@ def _chosen(
     """The one model that the tag of a union names, or all of them."""
     if not isinstance(discriminator, str):
         return models
-    said = value.get(discriminator)
-    named = [one for one in models if said in get_args(one.model_fields[discriminator].annotation)]
+    chosen = value.get(discriminator)
+    named = [
+        one for one in models if chosen in get_args(one.model_fields[discriminator].annotation)
+    ]
     return named or models
 
 

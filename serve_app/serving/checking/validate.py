@@ -19,11 +19,11 @@ from serve_app import config
 from serve_app.cluster.node_totals import Totals
 from serve_app.config import ControlSettings, Frozen, ModelArgs, ScalingSettings
 from serve_app.control.declare import declare
-from serve_app.core.reference import application_name, split_version
+from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
-from serve_app.serving.checking import resources
+from serve_app.serving.checking import monitors, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
 from serve_app.serving.checking.builders import deployments_of
 from serve_app.serving.checking.keys import Meant, read_as_meant
@@ -62,9 +62,7 @@ def validate_text(text: str, nodes: Totals | None = None) -> Report:
         return Report((Finding(1, "YAML", "the file holds no mapping of keys"),))
     check = _Check(read_as_meant(body), Positions(text), nodes or ())
     check.everything()
-    return Report(
-        tuple(sorted(set(check.findings))), tuple(check.applications), tuple(check.endpoints)
-    )
+    return check.report()
 
 
 class _Check:
@@ -76,9 +74,18 @@ class _Check:
         self.findings: list[Finding] = []
         self.applications: list[str] = []
         self.endpoints: list[str] = []
-        self._models: dict[str, ModelArgs] = {}
         self._specs: list[tuple[Path_, Endpoint]] = []
         self._defaults: list[tuple[Path_, str]] = []
+        self._read: list[monitors.Declared] = []
+
+    def report(self) -> Report:
+        """What the file holds and what is wrong with it."""
+        return Report(
+            tuple(sorted(set(self.findings))),
+            tuple(self.applications),
+            tuple(self.endpoints),
+            reachable.follows([spec for _, spec in self._specs]),
+        )
 
     def everything(self) -> None:
         """All checks, the cheap ones first."""
@@ -124,6 +131,7 @@ class _Check:
         if builder is None:
             return
         arguments = self._arguments((*path, "args"), builder, application.get("args") or {})
+        self._read.append(monitors.Declared(path, application, arguments))
         for index, deployment in enumerate(application.get("deployments") or []):
             if isinstance(deployment, Mapping):
                 self._deployment((*path, "deployments", index), deployment, builder, arguments)
@@ -235,7 +243,8 @@ class _Check:
 
     def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
         try:
-            manifest = Registry(arguments.registry).manifest(arguments.model, arguments.version)
+            registry = Registry(arguments.registry)
+            manifest = registry.manifest(*registry.resolve(arguments.reference))
         except ServeError as error:
             self._find((*path, "args", "version"), error.message)
             return
@@ -258,7 +267,6 @@ class _Check:
                 f"{arguments.reference} is a pickle, which can run any code when it is loaded; "
                 "write `allow_pickle: true` if you trust whoever registered it",
             )
-        self._models[expected] = arguments
 
     def _declared(self, path: Path_, settings: Any, arguments: config.ControlArgs) -> None:
         try:
@@ -266,7 +274,8 @@ class _Check:
         except pydantic.ValidationError as error:
             self._pydantic(error, path)
             return
-        declaration = declare(declared, Registry(arguments.registry).manifest)
+        registry = Registry(arguments.registry)
+        declaration = declare(declared, registry.manifest, registry.resolve)
         for problem in declaration.problems:
             if not self._unclear_below((*path, *problem.path[:2])):
                 self._find((*path, *problem.path), problem.message)
@@ -275,18 +284,12 @@ class _Check:
             self._specs.append(((*path, "endpoints", name), spec))
 
     def _all_reachable(self) -> None:
-        """Every version that an endpoint calls by handle has an application in this file."""
+        """Every version that an endpoint calls by handle has an application, and a monitor fits."""
         for path, spec in self._specs:
-            for version in sorted(spec.asks() - spec.loads()):
-                name = application_name(version)
-                if name not in self.applications:
-                    model, number = split_version(version)
-                    self._find(
-                        path,
-                        f"asks {version}, but no application holds it; add one with "
-                        f"`name: {name}`, `import_path: serve_app.app:model` and "
-                        f"`args: {{model: {model}, version: {number}}}`",
-                    )
+            for message in reachable.problems(spec, self.applications):
+                self._find(path, message)
+        for where, message in monitors.problems(self._read, self._specs):
+            self._find(where, message)
 
     def _default_exists(self) -> None:
         """The endpoint that answers where a path names none is declared in this file."""
@@ -302,11 +305,11 @@ class _Check:
             if self._follows(path, item["type"]):
                 continue
             if item["type"] == "union_tag_invalid":
-                said, known = item["ctx"]["tag"], item["ctx"]["expected_tags"]
-                near = _nearest(said, known.replace("'", "").split(", "))
+                kind, known = item["ctx"]["tag"], item["ctx"]["expected_tags"]
+                near = _nearest(kind, known.replace("'", "").split(", "))
                 self._find(
                     (*path, item["ctx"]["discriminator"].strip("'")),
-                    f"{said!r} is none of {known}.{near}",
+                    f"{kind!r} is none of {known}.{near}",
                 )
             else:
                 self._find(path, item["msg"].removeprefix("Value error, "))

@@ -32,16 +32,16 @@ class Positions:
         """
         node, line = self._root, 1
         for part in path:
-            found = _child(node, part)
-            if found is not None:
-                node, line = found
+            child = _child(node, part)
+            if child is not None:
+                node, line = child
         return line
 
     def duplicates(self) -> list[Duplicate]:
         """Every key that stands twice in one mapping."""
-        found: list[Duplicate] = []
-        _collect(self._root, (), found)
-        return found
+        duplicates: list[Duplicate] = []
+        _collect(self._root, (), duplicates)
+        return duplicates
 
 
 def _child(node: Any, part: str | int) -> tuple[Any, int] | None:
@@ -55,15 +55,15 @@ def _child(node: Any, part: str | int) -> tuple[Any, int] | None:
     return None
 
 
-def _collect(node: Any, path: tuple[str | int, ...], found: list[Duplicate]) -> None:
+def _collect(node: Any, path: tuple[str | int, ...], duplicates: list[Duplicate]) -> None:
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if key.value in lines:
-                found.append(Duplicate((*path, key.value), line, lines[key.value]))
+                duplicates.append(Duplicate((*path, key.value), line, lines[key.value]))
             lines.setdefault(key.value, line)
-            _collect(value, (*path, key.value), found)
+            _collect(value, (*path, key.value), duplicates)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _collect(value, (*path, index), found)
+            _collect(value, (*path, index), duplicates)

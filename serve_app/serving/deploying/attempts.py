@@ -31,22 +31,22 @@ def until_taken(
     Raises:
         ServerFault: Serve refused it, or Ray's processes died each time.
     """
-    said = ""
+    reason = ""
     for attempt in range(1, ATTEMPTS + 1):
         failed = once()
         if failed is None:
             return
-        said = cause(failed)
+        reason = cause(failed)
         if not _BUSY.search(failed):
-            msg = f"serve deploy refused {what}: {said}"
+            msg = f"serve deploy refused {what}: {reason}"
             raise ServerFault(msg)
         if attempt < ATTEMPTS:
-            warn(f"Ray was too busy ({said}); trying again")
+            warn(f"Ray was too busy ({reason}); trying again")
             sleep(PAUSE_S * attempt)
     msg = (
         f"Ray could not take {what}, {ATTEMPTS} times in a row: processes that it starts died or "
-        f"did not answer in time ({said}). That happens where too little processor time or memory "
-        "is left: end what else runs and deploy again; if that does not help, restart with "
+        f"did not answer in time ({reason}). That happens where too little processor time or "
+        "memory is left: end what else runs and deploy again; if that does not help, restart with "
         "serve-app cluster stop and serve-app cluster start"
     )
     raise ServerFault(msg)

@@ -18,7 +18,6 @@ from serve_app.cluster import web
 from serve_app.cluster.node import Running
 from serve_app.cluster.node_totals import fixed_nodes
 from serve_app.config import HOME_VARIABLE, ControlArgs
-from serve_app.core.reference import split_version
 from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServeError, ServerFault
 from serve_app.registry.store import Registry
 from serve_app.serving.checking.resources import unplaceable
@@ -82,10 +81,14 @@ def add_endpoint(
 
     Raises:
         ConfigError: it does not fit; names everything that is wrong, and nothing was changed.
+        Conflict: something was deployed since `base` was read, or while this was under way.
         ServerFault: an application failed; what was deployed before is again.
         NotReady: it was not in effect in time; likewise.
     """
     standing = deployed(running)
+    read_before = base["applications"][: len(standing["applications"])]
+    if read_before != standing["applications"]:
+        raise _deployed_meanwhile(name)
     weights = _weights_of_run_time(running, standing)
     before = declaration.with_weights(standing, weights)
     config = declaration.with_weights(base, weights)
@@ -142,8 +145,8 @@ def check_consent(
     """
     pickles = [
         reference
-        for reference in sorted(declaration.asked(settings))
-        if registry.manifest(*split_version(reference)).needs_consent
+        for reference in sorted(declaration.versions_of(settings))
+        if registry.manifest(*registry.resolve(reference)).needs_consent
     ]
     if pickles and not allow_pickle:
         msg = (
@@ -165,8 +168,8 @@ def _weights_of_run_time(running: Running, config: Config) -> Mapping[str, Mappi
     if declaration.control_of(config) is None:
         return {}
     standing = web.get(f"{running.http_url}/v1/endpoints")
-    found: Mapping[str, Mapping[str, float]] = standing.get("set_at_run_time", {})
-    return found
+    weights: Mapping[str, Mapping[str, float]] = standing.get("set_at_run_time", {})
+    return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +186,7 @@ def _change(running: Running, step: _Step, name: str, wait: Wait) -> None:
     _check(running, step.after)
     _check_places(running, step)
     if deployed(running) != step.standing:
-        msg = f"nothing was changed for {name}, since something was deployed meanwhile; try again"
-        raise Conflict(msg)
+        raise _deployed_meanwhile(name)
     try:
         _put(running, step.after, wait)
         # Other endpoints' versions may be broken: that is no reason to wait.
@@ -199,8 +201,22 @@ def _change(running: Running, step: _Step, name: str, wait: Wait) -> None:
     except (ServerFault, NotReady, KeyboardInterrupt):
         _require_ours(running, step)
         wait.tell("putting back what was deployed before")
-        _put(running, step.before, wait)
+        _put(running, _with_newest_weights(running, step.before), wait)
         raise
+
+
+def _deployed_meanwhile(name: str) -> Conflict:
+    return Conflict(
+        f"nothing was changed for {name}, since something was deployed meanwhile; try again"
+    )
+
+
+def _with_newest_weights(running: Running, config: Config) -> Config:
+    """The same with the weights that were set since it was read; as it is where nobody tells."""
+    try:
+        return declaration.with_weights(config, _weights_of_run_time(running, config))
+    except ServeError:
+        return config
 
 
 def _require_ours(running: Running, step: _Step) -> None:
@@ -261,12 +277,15 @@ def _refusal(running: Running, config: Config) -> str | None:
 
 def _tidy(running: Running, config: Config, former: Mapping[str, Any], wait: Wait) -> None:
     """End the applications that an endpoint's former settings asked and nobody asks now."""
-    left = declaration.without_idle(config, declaration.asked(former))
+    left = declaration.without_idle(config, declaration.versions_of(former))
     if len(left["applications"]) == len(config["applications"]):
         return
     # Requests that were routed before may still be on their way there, for no longer than this.
     wait.tell("letting requests that are under way be answered")
     wait.sleep(declaration.settings_of(former).timeout_s)
+    if differences(_states(running), config):
+        # Somebody's deploy came since, and says itself which applications there are.
+        return
     _put(running, left, wait)
 
 

@@ -13,7 +13,7 @@ import pydantic
 import yaml
 
 from serve_app.config import EndpointSettings
-from serve_app.core.reference import application_name, split_version
+from serve_app.core.reference import application_name, parse
 from serve_app.errors import ConfigError, NotFound
 
 Config = dict[str, Any]
@@ -64,6 +64,21 @@ CONTROL_TEXT = """\
     user_config:
       endpoints: {endpoints}
 """
+MONITOR_TEXT = """\
+# Keeps what became of requests, and the feedback to them.
+- name: monitor
+  route_prefix: null
+  import_path: serve_app.app:monitor
+  args:
+    registry: {registry}
+    state: {state}
+    records: {records}
+  deployments:
+  - name: Monitor
+    num_replicas: 1
+    max_ongoing_requests: 1000
+    ray_actor_options: {{num_cpus: 0.1}}
+"""
 MODEL_TEXT = """\
 - name: {name}
   route_prefix: null
@@ -74,7 +89,7 @@ MODEL_TEXT = """\
     max_ongoing_requests: 16
     max_queued_requests: 256
     max_surge_percent: 100
-    ray_actor_options: {{num_cpus: 0.2}}
+    ray_actor_options: {{num_cpus: 0.1}}
     autoscaling_config:
       policy: {{policy_function: serve_app.serving.autoscaling:ByLoad}}
       min_replicas: 1
@@ -85,6 +100,7 @@ MODEL_TEXT = """\
       look_back_period_s: 5
       metrics_interval_s: 1
 """
+BASE_TEXTS = {"gateway": GATEWAY_TEXT, "control": CONTROL_TEXT, "monitor": MONITOR_TEXT}
 LOGGING_TEXT = "{log_level: WARNING, enable_access_log: false, encoding: JSON}"
 
 
@@ -93,9 +109,14 @@ def scalar(value: str) -> str:
     return yaml.safe_dump([value], default_flow_style=True, width=2**20).strip()[1:-1]
 
 
+def records_beside(state: str) -> str:
+    """Where the records of requests are kept, unless somebody says otherwise."""
+    return f"{state.rstrip('/')}/records" if "://" not in state else "./state/records"
+
+
 def model_text(reference: str, registry: str, *, allow_pickle: bool) -> str:
-    """The application of one version."""
-    model, version = split_version(reference)
+    """The application of one version, or of whatever an alias names."""
+    model, version = parse(reference)
     return MODEL_TEXT.format(
         name=application_name(reference),
         model=model,
@@ -126,12 +147,14 @@ def from_serve(details: Mapping[str, Any]) -> Config:
 
 
 def with_base(config: Mapping[str, Any], registry: str, state: str, http_port: int) -> Config:
-    """The config with a gateway and control, where it has none yet."""
+    """The config with a gateway, control and a monitor, where it has none yet."""
     made = _copied(config)
     made.setdefault("http_options", {"host": "127.0.0.1", "port": http_port})
-    for text, builder in ((GATEWAY_TEXT, "gateway"), (CONTROL_TEXT, "control")):
+    places = {"registry": registry, "state": state, "records": records_beside(state)}
+    written_places = {name: scalar(place) for name, place in places.items()}
+    for builder, text in BASE_TEXTS.items():
         if not any(_is_made_by(one, builder) for one in made["applications"]):
-            written = text.format(registry=scalar(registry), state=scalar(state), endpoints="{}")
+            written = text.format(**written_places, endpoints="{}")
             made["applications"] += _applications(made, written)
     return made
 
@@ -161,7 +184,7 @@ def with_endpoint(
     made = _with_endpoints(config, {**endpoints(config), name: copy.deepcopy(dict(settings))})
     there = {one["name"] for one in made["applications"]}
     trusted = set(consented)
-    for reference in sorted(asked(settings)):
+    for reference in sorted(versions_of(settings)):
         if application_name(reference) not in there:
             text = model_text(reference, registry, allow_pickle=reference in trusted)
             made["applications"] += _applications(made, text)
@@ -176,7 +199,7 @@ def without_endpoint(config: Mapping[str, Any], name: str) -> Config:
 
 def without_idle(config: Mapping[str, Any], versions: Iterable[str]) -> Config:
     """The config without the applications of those of the versions that no endpoint asks."""
-    needed = {version for body in endpoints(config).values() for version in asked(body)}
+    needed = {version for body in endpoints(config).values() for version in versions_of(body)}
     idle = {application_name(version) for version in set(versions) - needed}
     made = _copied(config)
     made["applications"] = [one for one in made["applications"] if one["name"] not in idle]
@@ -185,7 +208,7 @@ def without_idle(config: Mapping[str, Any], versions: Iterable[str]) -> Config:
 
 def concerning(config: Mapping[str, Any], name: str) -> Config:
     """The config without the versions that other endpoints ask and this one does not."""
-    mine = asked(endpoints(config)[name]) if name in endpoints(config) else frozenset()
+    mine = versions_of(endpoints(config)[name]) if name in endpoints(config) else frozenset()
     needed = {application_name(version) for version in mine}
     made = _copied(config)
     made["applications"] = [
@@ -206,25 +229,25 @@ def with_weights(config: Mapping[str, Any], weights: Mapping[str, Mapping[str, f
     return _with_endpoints(config, changed) if weights else _copied(config)
 
 
-def asked(settings: Mapping[str, Any]) -> frozenset[str]:
+def versions_of(settings: Mapping[str, Any]) -> frozenset[str]:
     """The versions that an endpoint asks by handle, each of which needs an application.
 
     Raises:
         ConfigError: these are no settings of an endpoint.
     """
     declared = settings_of(settings)
-    found: set[str] = set()
+    versions: set[str] = set()
     if declared.placement == "replicas":
-        found.update(variant.model for variant in declared.variants)
+        versions.update(variant.model for variant in declared.variants)
         if declared.fallback is not None:
-            found.add(declared.fallback)
+            versions.add(declared.fallback)
     if declared.preprocess is not None and declared.preprocess.placement == "replicas":
-        found.add(declared.preprocess.model)
-    return frozenset(found)
+        versions.add(declared.preprocess.model)
+    return frozenset(versions)
 
 
 def settings_of(settings: Mapping[str, Any]) -> EndpointSettings:
-    """The settings of an endpoint as they are read; raises as `asked` does."""
+    """The settings of an endpoint as they are read; raises as `versions_of` does."""
     try:
         return EndpointSettings.model_validate(settings)
     except pydantic.ValidationError as error:
@@ -267,8 +290,8 @@ def _builder(application: Mapping[str, Any]) -> str:
 
 
 def _control_deployment(control: Mapping[str, Any]) -> dict[str, Any]:
-    found = (one for one in control.get("deployments") or [] if one.get("name") == CONTROL)
-    return next(found, {"name": CONTROL})
+    controls = (one for one in control.get("deployments") or [] if one.get("name") == CONTROL)
+    return next(controls, {"name": CONTROL})
 
 
 def _copied(config: Mapping[str, Any]) -> Config:

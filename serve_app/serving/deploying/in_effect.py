@@ -36,7 +36,7 @@ def gateways(applications: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
 
 
 def not_in_effect(
-    said: Mapping[str, Any],
+    status: Mapping[str, Any],
     declaration: str | None,
     living: frozenset[str],
     *,
@@ -46,20 +46,20 @@ def not_in_effect(
 
     With `only`, endpoints other than that one may wait for whatever they want.
     """
-    if declaration is not None and said["declaration"] != declaration:
-        words = refusal(said, declaration)
+    if declaration is not None and status["declaration"] != declaration:
+        words = refusal(status, declaration)
         return [words or "control has not taken this declaration yet"]
     missing: list[str] = []
-    for endpoint, versions in said["waiting"].items():
+    for endpoint, versions in status["waiting"].items():
         if only not in {None, endpoint}:
             continue
-        listed = ", ".join(_with_reason(version, said["reasons"]) for version in versions)
+        listed = ", ".join(_with_reason(version, status["reasons"]) for version in versions)
         missing.append(f"endpoint {endpoint} waits for {listed}")
     for replica in sorted(living):
-        problem = _behind(said["gateways"].get(replica), said["snapshot"])
+        problem = _behind(status["gateways"].get(replica), status["snapshot"])
         if problem:
             missing.append(f"gateway {replica[:_ID_CHARACTERS]} {problem}")
-    for version, problem in said["other"].items() if only is None else ():
+    for version, problem in status["other"].items() if only is None else ():
         missing.append(
             f"{version} is not what the registry holds: {problem}; register a new version, or "
             "take its application out of the file and deploy it again"
@@ -67,9 +67,14 @@ def not_in_effect(
     return missing
 
 
-def refusal(said: Mapping[str, Any], declaration: str | None) -> str:
+def held(status: Mapping[str, Any]) -> list[str]:
+    """The endpoints that do not follow their aliases, and why."""
+    return [f"endpoint {name}: {why}" for name, why in sorted(status.get("held", {}).items())]
+
+
+def refusal(status: Mapping[str, Any], declaration: str | None) -> str:
     """Why control refused a declaration, in words; empty where it did not."""
-    refused = said.get("refused")
+    refused = status.get("refused")
     if refused is None or refused["declaration"] != declaration:
         return ""
     problems = "; ".join(refused["problems"])

@@ -103,6 +103,9 @@ def _applications(
 
 
 def _proxy(running: Running) -> str:
+    if not running.stats_port:
+        # Something else than serve-app started the cluster, with Serve's own proxy.
+        return ""
     try:
         page = web.text(running.stats_url, timeout_s=5.0)
     except NotReady:
@@ -131,7 +134,7 @@ def _effect(
     declaration = declared_hash(declared)
     if declaration is None:
         return ""
-    said = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
-    if words := refusal(said, declaration):
+    status = web.get(f"{running.http_url}/v1/status", timeout_s=15.0)
+    if words := refusal(status, declaration):
         raise _RefusedError(words)
-    return "; ".join(not_in_effect(said, declaration, gateways(states), only=only))
+    return "; ".join(not_in_effect(status, declaration, gateways(states), only=only))

@@ -13,8 +13,10 @@ from serve_app.serving.deploying.declaration import (
     CONTROL_TEXT,
     GATEWAY_TEXT,
     LOGGING_TEXT,
+    MONITOR_TEXT,
     Config,
     model_text,
+    records_beside,
     scalar,
 )
 
@@ -85,17 +87,18 @@ def chosen(store: Registry) -> Versions:
     names = [name for name in store.models() if store.versions(name)]
     if not names:
         raise NotFound("no model is registered yet; serve-app register puts one there")
-    found = [store.manifest(name, _number(store, name)) for name in names]
-    kinds = [one.signature.output.kind == "transform" for one in found]
+    manifests = [store.manifest(name, _number(store, name)) for name in names]
+    kinds = [one.signature.output.kind == "transform" for one in manifests]
     return Versions(
-        tuple(one for one, transforms in zip(found, kinds, strict=True) if not transforms),
-        tuple(one for one, transforms in zip(found, kinds, strict=True) if transforms),
+        tuple(one for one, transforms in zip(manifests, kinds, strict=True) if not transforms),
+        tuple(one for one, transforms in zip(manifests, kinds, strict=True) if transforms),
     )
 
 
 def registered_text(versions: Versions, layout: Layout) -> str:
     """A config with an endpoint per version that predicts; what else could stand is noted."""
     paths = {"registry": scalar(layout.registry), "state": scalar(layout.state)}
+    records = scalar(records_beside(layout.state))
     gateway = GATEWAY_TEXT.format(**paths)
     notes = GATEWAY_NOTES.format(name=versions.predictors[0].name)
     before, deployments, after = gateway.partition("  deployments:\n")
@@ -109,6 +112,7 @@ def registered_text(versions: Versions, layout: Layout) -> str:
             before + notes + deployments + after,
             CONTROL_TEXT.format(**paths, endpoints="").rstrip(" \n") + "\n",
             *_endpoints(versions, layout),
+            MONITOR_TEXT.format(**paths, records=records),
             *_models(versions.predictors, layout),
         ]
     )

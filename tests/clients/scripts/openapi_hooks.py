@@ -20,6 +20,10 @@ REASONS = (
     # JSON Schema calls 3.0 an integer, too.
     r"output '.*': 'classification' must be a number of classes, got \d[\d.e+]*$",
     r"'id' must be a string, got -?\d[\d.e+]*$",
+    # What stands in the lines of a text.
+    r"the first line must name the columns: ",
+    r"the body is (empty|not CSV)",
+    r"a line of the body has",
 )
 
 

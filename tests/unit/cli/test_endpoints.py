@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serve_app.cli import deploy, endpoints
+from serve_app.cli import deploy
+from serve_app.cluster.node import Cluster
+from serve_app.registry.store import Registry
 from tests.unit.serving.fake_serve import serving
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -18,16 +20,7 @@ def fake(home, monkeypatch):
     """A cluster with the local config, whose commands find it."""
     with serving(home) as made:
         made.config = yaml.safe_load((CONFIGS / "local.yaml").read_text())
-
-        class Found:
-            def __init__(self, state):
-                pass
-
-            def require(self):
-                return made.running
-
-        monkeypatch.setattr(endpoints, "Cluster", Found)
-        monkeypatch.setattr(deploy, "Cluster", Found)
+        monkeypatch.setattr(Cluster, "running", lambda _: made.running)
         yield made
 
 
@@ -47,11 +40,39 @@ def test_an_endpoint_is_added_with_all_that_was_said_of_it(serve_app, fake):
     }
 
 
+@pytest.fixture
+def challenger(fake):
+    store = Registry("./registry")
+    store.set_alias("diagnosis-forest", "challenger", 1, by="ada")
+    yield "diagnosis-forest@challenger"
+    store.remove_alias("diagnosis-forest", "challenger", by="ada")
+
+
+def test_an_alias_is_declared_as_it_is_written_so_that_the_endpoint_follows_it(
+    serve_app, fake, challenger
+):
+    said = serve_app(
+        "endpoints", "add", "second", "--model", challenger, "--fallback", challenger,
+        "--placement", "replicas",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    assert "second is answered by diagnosis-forest@challenger → 1: http://" in said.out
+    assert fake.endpoints["second"] == {
+        "placement": "replicas",
+        "route": {"kind": "single", "model": challenger},
+        "fallback": challenger,
+    }
+    (added,) = (
+        one for one in fake.config["applications"] if one["name"] == "diagnosis-forest-challenger"
+    )
+    assert added["args"]["version"] == "challenger"
+
+
 def test_where_nothing_is_deployed_the_first_endpoint_brings_a_gateway(serve_app, fake):
     fake.config = {"applications": []}
     said = serve_app("endpoints", "add", "one", "--model", "progression-xgb")
     assert said.code == 0, said.err
-    assert fake.names == ["gateway", "control"]
+    assert fake.names == ["gateway", "control", "monitor"]
 
 
 def test_one_that_there_is_is_replaced_where_that_is_wanted(serve_app, fake):

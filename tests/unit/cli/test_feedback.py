@@ -22,8 +22,8 @@ def test_it_is_counted_by_who_it_is_about(serve_app, state):
     lines = serve_app("feedback", "--state", state).out.splitlines()
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
     assert cells == [
-        ["age", "not said", "1", "1", "0", ""],
-        ["risk", "a@1", "2", "1", "2", "0.375"],
+        ["age", "not said", "1", "1", "0", "", "0", "0", "1"],
+        ["risk", "a@1", "2", "1", "2", "0.375", "0", "2", "0"],
     ]
 
 

@@ -94,6 +94,43 @@ def test_what_a_model_gives_is_shown(churn, serve_app):
     assert "classification, probabilities, raw scores" in serve_app("models", "show", "churn").out
 
 
+def test_a_version_says_what_its_profile_was_made_of(churn, serve_app):
+    serve_app("register", "churn", "model.skops", *REGISTER)
+    shown = " ".join(serve_app("models", "show", "churn").out.split())
+    assert "2 columns in 200 rows of train.csv" in shown
+    assert "predictions of 50 rows that a clone was not fitted on" in shown
+    body = json.loads(serve_app("models", "show", "churn", "--json").out)
+    assert body["profile"] == {
+        "rows": 200,
+        "features": 2,
+        "skipped": 0,
+        "source": "train.csv",
+        "scores_from": "held_out",
+        "scored_rows": 50,
+    }
+
+
+@pytest.mark.parametrize("columns", [["age", "visits", "churned"], ["visits", "age"]])
+def test_a_profile_can_be_made_of_other_rows(churn, serve_app, columns):
+    rows = pd.read_csv("train.csv").head(60)[columns]
+    rows.to_parquet("later.parquet")
+    got = serve_app(
+        "register", "churn", "model.skops", *REGISTER, "--profile-data", "later.parquet", "--json"
+    )
+    profile = json.loads(got.out)["profile"]
+    assert (profile["rows"], profile["source"]) == (60, "later.parquet")
+    assert profile["scores_from"] == "profile_data"
+    shown = " ".join(serve_app("models", "show", "churn").out.split())
+    assert "predictions of 60 rows of these" in shown
+
+
+def test_rows_for_a_profile_without_a_column_are_refused(churn, serve_app):
+    pd.read_csv("train.csv")[["age"]].to_csv("later.csv", index=False)
+    got = serve_app("register", "churn", "model.skops", *REGISTER, "--profile-data", "later.csv")
+    assert got.code
+    assert "lacks the column 'visits'; it has age" in got.err
+
+
 @pytest.mark.parametrize("file", ["model.skops", "model.ubj", "model.json"])
 def test_a_trained_model_gets_the_next_number(serve_app, churn, file):
     first = serve_app("register", "churn", file, *REGISTER)

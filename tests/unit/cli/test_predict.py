@@ -144,6 +144,9 @@ class Gateway:
         self.asked = body
         named = [target["name"] for target in self.output.get("targets", [])]
         more = {"targets": named} if named else {}
+        if path.endswith(":explain"):
+            one = {"base_value": 0.25, "contributions": {"zip": 1.0, "age": -2.0}, "output": -0.75}
+            more |= {"explanations": [one] * len(body["instances"]), "space": "log_odds"}
         return {"predictions": self.predictions, "variants": ["risk@1"], "snapshot": 3, **more}
 
 
@@ -248,3 +251,16 @@ def test_a_target_that_is_not_in_the_data_is_named(serve_app, gateway, tmp_path)
     said = serve_app("predict", "risk", "--data", path, "--target", "left", "--url", gateway.url)
     assert said.code == 1
     assert "has no column 'left'; it has 'age', 'churned'" in said.err
+
+
+def test_answers_are_explained_where_that_is_wished(serve_app, gateway, tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("zip,age\n00501,31\n")
+    gateway.predictions = ["yes"]
+    line = ("predict", "risk", "--data", path, "--url", gateway.url)
+    assert "adds most" not in serve_app(*line).out
+    shown = serve_app(*line, "--explain", "--json")
+    assert json.loads(shown.out)["explanations"][0]["output"] == -0.75
+    shown = serve_app(*line, "--explain")
+    assert shown.code == 0
+    assert "age -2, zip +1" in shown.out

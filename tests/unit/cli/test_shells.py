@@ -59,7 +59,7 @@ def completed(words):
     ("words", "offered"),
     [
         (["serve-app", ""], sorted(COMMANDS)),
-        (["serve-app", "mo"], ["models"]),
+        (["serve-app", "mod"], ["models"]),
         (["serve-app", "models", "del"], ["delete"]),
         (["serve-app", "models", "show", ""], ["churn", "risk"]),
         (["serve-app", "models", "show", "churn@"], ["churn@1", "churn@2", "churn@champion"]),

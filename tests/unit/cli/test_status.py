@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from serve_app.serving.deploying.in_effect import held
+
 LONG = "\x1b[36mthe beginning\x1b[39m " + "and so on " * 200 + "for want of a nail"
 
 
@@ -54,6 +56,31 @@ def test_without_a_gateway_the_applications_are_shown_all_the_same(serve_app, ru
     said = serve_app("status", "--json")
     assert said.code == 0
     assert json.loads(said.out)["endpoints"] == []
+
+
+def test_versions_are_shown_with_the_aliases_that_chose_them(serve_app, running):
+    running.endpoints = [
+        {
+            "name": "churn",
+            "route": "split",
+            "variants": [{"version": "churn@2", "weight": 90}, {"version": "churn@1", "weight": 1}],
+            "preprocess": {"version": "scaler@4", "placement": "inline"},
+            "fallback": "churn@1",
+            "follows": {"churn@champion": "churn@2", "scaler@champion": "scaler@4"},
+        }
+    ]
+    shown = serve_app("status").out
+    assert "churn@champion → 2" in shown
+    assert "scaler@champion → 4 (inline)" in shown
+    assert "churn@1 " in shown
+
+
+def test_an_endpoint_that_does_not_follow_its_alias_is_not_in_effect():
+    assert held({"held": {"churn": "it would need the column 'x'; it keeps churn@1"}}) == [
+        "endpoint churn: it would need the column 'x'; it keeps churn@1"
+    ]
+    # A control of a former version tells nothing of it.
+    assert held({}) == []
 
 
 @pytest.mark.parametrize("applications", [3, [], {"churn-1": 7}, {"churn-1": {}}, None])

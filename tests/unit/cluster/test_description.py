@@ -5,7 +5,7 @@ import yaml
 
 from serve_app.cluster.description import check_description
 from serve_app.cluster.environment import Ports
-from serve_app.cluster.node import Cluster, Options
+from serve_app.cluster.node import Cluster, NodeOptions
 from serve_app.errors import InvalidInput
 
 # As in Ray's own examples for `ray up`.
@@ -70,7 +70,7 @@ def test_what_lacks_something_is_refused_with_what_is_missing_and_where(tmp_path
 def test_a_cluster_of_a_description_that_ray_could_not_use_is_not_started(tmp_path):
     path = written(tmp_path, {**AWS, "head_node_type": "head"})
     cluster = Cluster(tmp_path / "state")
-    options = Options(ports=Ports(), home=tmp_path, autoscaling_config=path)
+    options = NodeOptions(ports=Ports(), home=tmp_path, autoscaling_config=path)
     with pytest.raises(InvalidInput):
         cluster.start(options)
     assert not list(cluster.processes())

@@ -5,11 +5,12 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 
 import psutil
 import pytest
 
-from serve_app.cluster import node
+from serve_app.cluster import commands, node
 from serve_app.cluster.draining import Patience
 from serve_app.cluster.environment import (
     MARK_VARIABLE,
@@ -18,7 +19,7 @@ from serve_app.cluster.environment import (
     variables,
     write_proxy_launcher,
 )
-from serve_app.cluster.node import Cluster, Options
+from serve_app.cluster.node import Cluster, NodeOptions
 from serve_app.cluster.port_checks import require_free
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
 
@@ -42,7 +43,7 @@ def test_a_taken_port_is_named_with_its_purpose_and_owner_and_nothing_is_left(tm
     cluster = Cluster(tmp_path / "state")
     ports = Ports(http=free(), dashboard=taken, first=30_500)
     with pytest.raises(Conflict) as caught:
-        cluster.start(Options(ports=ports, home=tmp_path))
+        cluster.start(NodeOptions(ports=ports, home=tmp_path))
     said = caught.value.message
     assert f"port {taken} (Ray dashboard) is taken by process {os.getpid()}" in said
     assert "--dashboard-port" in said
@@ -51,7 +52,9 @@ def test_a_taken_port_is_named_with_its_purpose_and_owner_and_nothing_is_left(tm
 
 
 def test_an_address_of_another_machine_is_said(tmp_path):
-    options = Options(ports=Ports(http=free(), first=30_520), home=tmp_path, node_ip="192.0.2.77")
+    options = NodeOptions(
+        ports=Ports(http=free(), first=30_520), home=tmp_path, node_ip="192.0.2.77"
+    )
     with pytest.raises(InvalidInput, match="--node-ip"):
         Cluster(tmp_path / "state").start(options)
 
@@ -187,3 +190,39 @@ def test_modules_found_from_the_folder_here_are_found_from_everywhere(tmp_path, 
     found = python_path({"PYTHONPATH": given})["PYTHONPATH"].split(os.pathsep)
     assert found == [str(tmp_path), str(tmp_path / "own"), "/elsewhere"]
     assert python_path({}) == python_path({"PYTHONPATH": ""}) == {}
+
+
+TIMED_OUT = "Exception: The current node timed out during startup. This could happen because ..."
+
+
+@pytest.mark.parametrize(
+    ("printed", "starts"), [([TIMED_OUT], 2), ([TIMED_OUT, TIMED_OUT], 2), (["no such option"], 1)]
+)
+def test_a_node_that_ray_did_not_wait_for_is_started_once_more(
+    tmp_path, monkeypatch, printed, starts
+):
+    called = []
+    script = tmp_path / "ray"
+    script.write_text(
+        f"#!{sys.executable}\n"
+        "import json, pathlib, sys\n"
+        f"left = pathlib.Path({str(tmp_path / 'left.json')!r})\n"
+        "printed = json.loads(left.read_text())\n"
+        "left.write_text(json.dumps(printed[1:]))\n"
+        "sys.exit(printed[0] if printed else 0)\n"
+    )
+    script.chmod(0o755)
+    (tmp_path / "left.json").write_text(json.dumps(printed))
+    monkeypatch.setattr(
+        commands, "script", lambda name: (called.append(name), str(tmp_path / name))[1]
+    )
+    options = NodeOptions(ports=Ports(http=free(), first=30_540), home=tmp_path)
+    cluster = Cluster(tmp_path / "state")
+    if len(printed) == starts:
+        with pytest.raises(ServerFault, match=r"Ray did not start; it said: "):
+            cluster.join("127.0.0.1:6379", options)
+    else:
+        cluster.join("127.0.0.1:6379", options)
+        assert (tmp_path / "state" / "node.json").exists()
+        cluster.stop()
+    assert called == ["ray"] * starts

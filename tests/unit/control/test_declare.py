@@ -6,6 +6,8 @@ import pytest
 
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declare, hash_of, read
+from serve_app.core.record_settings import RecordSettings
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ConfigError
 
 
@@ -93,6 +95,73 @@ def test_all_problems_of_all_endpoints_are_told_at_once(registry):
         declaration.checked()
 
 
+def following(registry, **endpoints):
+    settings = ControlSettings.model_validate({"endpoints": endpoints})
+    return declare(settings, registry.manifest, registry.resolve)
+
+
+def test_every_version_may_be_named_by_an_alias(registry):
+    for model in ("logistic", "other", "scaler"):
+        registry.set_alias(model, "champion", 1, by="ada")
+    body = single(
+        "logistic@champion",
+        fallback="other@champion",
+        preprocess={"model": "scaler@champion", "placement": "replicas"},
+    )
+    endpoint = following(registry, e=body).checked()["e"]
+    assert endpoint.follows() == {
+        "logistic@champion": "logistic@1",
+        "other@champion": "other@1",
+        "scaler@champion": "scaler@1",
+    }
+    assert endpoint.by_number() == frozenset()
+    numbered = single(
+        "logistic@1",
+        fallback="other@1",
+        preprocess={"model": "scaler@1", "placement": "replicas"},
+    )
+    other = following(registry, e=numbered).checked()["e"]
+    assert (endpoint.signature, endpoint.example) == (other.signature, other.example)
+    assert endpoint.asks() == other.asks()
+
+
+def test_a_moved_alias_changes_what_is_described_and_not_the_hash(registry, models):
+    estimator, frame = models["logistic"]
+    register(registry, Candidate("logistic", estimator, frame))
+    described = []
+    for number in (1, 2):
+        registry.set_alias("logistic", "champion", number, by="ada")
+        described.append(following(registry, e=single("logistic@champion")))
+    first, second = described
+    assert first.hash == second.hash
+    assert first.endpoints["e"].asks() == {"logistic@1"}
+    assert second.endpoints["e"].asks() == {"logistic@2"}
+
+
+def test_aliases_that_name_nothing_or_the_same_version_twice_are_problems(registry):
+    registry.set_alias("logistic", "champion", 1, by="ada")
+    found = problems(
+        following(
+            registry,
+            absent=single("logistic@stable"),
+            nobody=single("nobody@champion"),
+            rescued=single("logistic@1", fallback="other@champion"),
+            twice=split("logistic@1", "logistic@champion"),
+        )
+    )
+    assert found == {
+        "endpoints.absent.route.model": "model 'logistic' has no alias 'stable'; its aliases are "
+        "champion (it is set by serve-app models alias logistic@1 stable)",
+        "endpoints.nobody.route.model": found["endpoints.nobody.route.model"],
+        "endpoints.rescued.fallback": "model 'other' has no alias 'champion'; it has none (it is "
+        "set by serve-app models alias other@1 champion)",
+        "endpoints.twice.route.variants.1.model": "logistic@champion and logistic@1 are both "
+        "logistic@1, which would stand twice among the variants; move the alias or take one of "
+        "them out",
+    }
+    assert "there is no model 'nobody'" in found["endpoints.nobody.route.model"]
+
+
 def test_a_fallback_must_fit_as_well(registry):
     found = problems(declared(registry, e=single("logistic@1", fallback="turned@1")))
     assert "endpoints.e.fallback" in found
@@ -158,3 +227,56 @@ def test_what_can_be_read_is_declared_under_the_same_hash(registry):
     declaration = read(body, registry.manifest)
     assert declaration == declared(registry, **body["endpoints"])
     assert declaration.hash == hash_of(body)
+
+
+def test_what_is_kept_of_requests_stands_in_the_description(registry):
+    settings = {"key": "order_id", "sample": 0.25, "redact": ["age"], "retention_days": 7}
+    endpoint = declared(registry, e=single("logistic@1", monitoring=settings)).checked()["e"]
+    assert endpoint.records == RecordSettings("order_id", 0.25, frozenset({"age"}), 7, 90)
+
+
+def test_a_column_that_is_to_be_redacted_and_is_none_is_refused_by_name(registry):
+    declaration = declared(registry, e=single("logistic@1", monitoring={"redact": ["aeg"]}))
+    assert problems(declaration) == {
+        "endpoints.e.monitoring.redact": "there is no column 'aeg'; did you mean 'age'?"
+    }
+
+
+def test_a_key_that_is_to_be_redacted_is_refused(registry):
+    settings = {"key": "age", "redact": ["age"]}
+    (message,) = problems(declared(registry, e=single("logistic@1", monitoring=settings))).values()
+    assert message == "'age' is the key, whose values are kept; choose another, or do not redact"
+
+
+def test_segments_are_columns_or_values_of_them(registry):
+    for segments, wanted in (
+        (["plan", "age"], {"plan": (), "age": ()}),
+        ({"plan": ["free", 2, True]}, {"plan": ("free", "2", "true")}),
+    ):
+        settings = {"segments": segments}
+        endpoint = declared(registry, e=single("logistic@1", monitoring=settings)).checked()["e"]
+        assert endpoint.records.segments == wanted
+
+
+@pytest.mark.parametrize(
+    ("segments", "message"),
+    [
+        (["a", "b", "c", "d", "e", "f"], "6 columns (a, b, c, d, e, f), and at most 5 are allowed"),
+        ({"plan": list(range(11))}, "column 'plan' names 11 values, and at most 10 are allowed"),
+        ({"plan": []}, "column 'plan' names no values"),
+        (["plan", "plan"], "column 'plan' is named twice"),
+        (["age"], "the values of 'age' would be kept, and `redact` says they must not be"),
+    ],
+)
+def test_segments_that_cannot_be_are_refused_in_words(registry, segments, message):
+    settings = {"segments": segments, "redact": ["age"]}
+    refused = problems(declared(registry, e=single("logistic@1", monitoring=settings)))
+    assert refused["endpoints.e.monitoring.segments"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"sample": 1.5}, {"sample": -0.1}, {"retention_days": 0}, {"key": ""}]
+)
+def test_settings_of_records_that_mean_nothing_are_refused(registry, wrong):
+    with pytest.raises(ValueError, match="monitoring"):
+        declared(registry, e=single("logistic@1", monitoring=wrong))

@@ -177,3 +177,32 @@ def test_a_version_that_was_away_is_waited_for_again(standing):
     assert standing.serving_by_handle() == {"b@1"}
     standing.ready("a@1")
     assert weights(standing.current) == {"a@1": 1}
+
+
+class TestLostState:
+    """Gateways go on under a snapshot of a state that is gone, with its database and its copy."""
+
+    def test_what_stands_becomes_newer_than_what_a_gateway_has_seen(self, standing, store):
+        former = standing.current.version
+        standing.outnumber(former + 40)
+        current = standing.current
+        assert current.version == former + 41
+        assert weights(current) == {"a@1": 90, "b@1": 10}
+        assert store.latest()["version"] == current.version
+        # Numbers of the lost state say nothing: the gateway is sent all of it.
+        assert Snapshot.from_json(current.since(former + 40)) == current
+
+    def test_who_has_seen_no_more_changes_nothing(self, standing):
+        before = standing.current
+        standing.outnumber(before.version)
+        assert standing.current is before
+
+    def test_what_a_gateway_has_is_left_to_it_until_the_versions_answer(self, store):
+        fresh = Snapshots(store)
+        fresh.declare("first", {"e": split(a=90, b=10)})
+        fresh.outnumber(40)
+        assert fresh.current.version < 40
+        fresh.ready("a@1")
+        fresh.ready("b@1")
+        fresh.outnumber(40)
+        assert fresh.current.version == 41

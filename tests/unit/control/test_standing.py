@@ -137,6 +137,171 @@ def test_descriptions_stand_since_they_changed_last(snapshots):
     assert snapshots.current.description == snapshots.current.version
 
 
+def following(number, name="e", alias="champion", **more):
+    """An endpoint of a version that an alias chose."""
+    variants = (Variant(f"a@{number}", 1.0, alias=alias),)
+    return Endpoint(name, RouteSpec("single", variants), SIGNATURE, 1.0, 0.8, **more)
+
+
+def of(number, name="e", hash_="d", **more):
+    return Declaration(hash_, {name: following(number, name, **more)}, ())
+
+
+def standing_version(snapshots, name="e"):
+    (variant,) = snapshots.current.endpoints[name].variants
+    return variant.version
+
+
+@pytest.fixture
+def moved(store):
+    """An endpoint of `a@champion` that stands on a@1, in the application of the alias."""
+    made = Snapshots(store)
+    made.take(of(1))
+    made.set_applications(frozenset({"a-champion", "control"}))
+    made.ready("a@1")
+    assert made.current.applications == {"a@1": "a-champion"}
+    return made
+
+
+def test_the_former_version_serves_until_the_one_that_the_alias_names_now_answers(moved):
+    moved.follow(of(2))
+    assert standing_version(moved) == "a@1"
+    assert moved.current.waiting == {"e": ("a@2",)}
+    assert moved.placed() == {"a@2": "a-champion"}
+    assert moved.current.placed() == {"a@1": "a-champion"}
+    moved.ready("a@2")
+    assert standing_version(moved) == "a@2"
+    assert moved.current.applications == {"a@2": "a-champion"}
+    assert moved.current.declaration == "d"
+
+
+def test_a_move_back_needs_the_version_to_answer_again(moved):
+    for number in (2, 1):
+        moved.follow(of(number))
+        assert moved.awaited() == {f"a@{number}"}
+        moved.ready(f"a@{number}")
+    assert standing_version(moved) == "a@1"
+
+
+def test_the_same_declaration_undoes_no_move(moved):
+    moved.follow(of(2))
+    moved.ready("a@2")
+    before = moved.current
+    moved.take(of(2))
+    assert moved.current is before
+
+
+def test_control_that_starts_anew_in_the_middle_of_a_move_goes_on_with_it(moved, store):
+    moved.follow(of(2))
+    again = Snapshots(store)
+    assert standing_version(again) == "a@1"
+    assert again.current.placed() == {"a@1": "a-champion"}
+    again.take(of(2))
+    assert again.awaited() == {"a@2"}
+    again.set_applications(frozenset({"a-champion"}))
+    again.ready("a@2")
+    assert standing_version(again) == "a@2"
+    # And once more after the move.
+    third = Snapshots(store)
+    third.take(of(2))
+    third.set_applications(frozenset({"a-champion"}))
+    assert third.current.version == again.current.version
+
+
+def test_weights_set_at_run_time_stay_with_the_variant_whose_alias_moves(store):
+    def described(number):
+        variants = (Variant(f"a@{number}", 9.0, alias="champion"), Variant("b@1", 1.0))
+        route = RouteSpec("split", variants)
+        return Declaration("d", {"e": Endpoint("e", route, SIGNATURE, 1.0, 0.8)}, ())
+
+    made = Snapshots(store)
+    made.take(described(1))
+    made.ready("a@1")
+    made.ready("b@1")
+    made.set_weights("e", {"a@1": 5.0})
+    assert made.current.overrides == {"e": {"a@champion": 5.0}}
+    made.follow(described(2))
+    made.ready("a@2")
+    assert weights(made.current) == {"a@2": 5.0, "b@1": 1.0}
+    made.set_weights("e", {"a@champion": 7.0})
+    assert weights(made.current) == {"a@2": 7.0, "b@1": 1.0}
+
+
+def test_a_version_named_by_number_is_asked_in_its_own_application(moved):
+    numbered = Endpoint("f", RouteSpec("single", (Variant("a@1"),)), SIGNATURE, 1.0, 0.8)
+    moved.take(Declaration("d2", {"e": following(1), "f": numbered}, ()))
+    assert moved.placed() == {"a@1": "a-1"}
+    # It has not answered there yet, so that whoever stands is asked where it was.
+    assert moved.current.waiting == {"e": ("a@1",), "f": ("a@1",)}
+    assert moved.current.placed() == {"a@1": "a-champion"}
+    moved.ready("a@1")
+    assert moved.current.placed() == {"a@1": "a-1"}
+
+
+def test_an_alias_without_application_chooses_among_those_of_versions(store):
+    made = Snapshots(store)
+    made.take(of(1))
+    made.set_applications(frozenset({"a-1", "a-2"}))
+    made.ready("a@1")
+    assert made.current.placed() == {"a@1": "a-1"}
+    made.follow(of(2))
+    assert made.placed() == {"a@2": "a-2"}
+
+
+def test_an_endpoint_whose_alias_is_gone_keeps_its_version_and_others_follow(moved, store):
+    both = {"e": following(1), "f": following(1, "f", "stable", inline=True)}
+    moved.take(Declaration("d2", both, ()))
+    problem = Problem(("endpoints", "e", "route", "model"), "model 'a' has no alias 'champion'")
+    moved.follow(Declaration("d2", {"f": following(2, "f", "stable", inline=True)}, (problem,)))
+    assert moved.held == {"e": "model 'a' has no alias 'champion'; it keeps a@1"}
+    assert standing_version(moved) == "a@1"
+    assert moved.awaited() == {"a@2"}
+    # A control that starts anew learns the same, and refuses nothing.
+    again = Snapshots(store)
+    again.take(Declaration("d2", {"f": following(2, "f", "stable", inline=True)}, (problem,)))
+    assert again.refusal is None
+    assert again.held == moved.held
+    assert standing_version(again) == "a@1"
+    again.follow(Declaration("d2", both, ()))
+    assert again.held == {}
+
+
+def test_a_declaration_that_is_new_is_refused_where_its_alias_names_nothing(moved):
+    problem = Problem(("endpoints", "e", "route", "model"), "model 'a' has no alias 'champion'")
+    moved.take(Declaration("new", {}, (problem,)))
+    assert moved.refusal is not None
+    assert standing_version(moved) == "a@1"
+    # What was declared before goes on following, and the refusal stays.
+    moved.follow(of(2))
+    moved.ready("a@2")
+    assert standing_version(moved) == "a@2"
+    assert moved.refusal is not None
+
+
+def test_what_another_declaration_would_follow_changes_nothing(moved):
+    before = moved.current
+    moved.follow(of(2, hash_="other"))
+    assert moved.current is before
+    assert moved.awaited() == frozenset()
+
+
+def test_it_is_known_whether_aliases_name_others_than_endpoints_ask(moved):
+    moved.set_aliases({"a": {"champion": 1}})
+    assert not moved.is_behind()
+    moved.set_aliases({"a": {"champion": 2}})
+    assert moved.is_behind()
+    moved.set_aliases({"a": {}})
+    assert moved.is_behind()
+
+
+def test_a_version_that_moves_from_the_gateway_to_replicas_must_answer_there(store):
+    made = Snapshots(store)
+    made.take(of(1, inline=True))
+    made.ready("a@1")
+    made.take(of(1, hash_="apart"))
+    assert made.awaited() == {"a@1"}
+
+
 def test_what_has_not_changed_stays_the_same_object(snapshots):
     before = snapshots.current.endpoints
     snapshots.declare("second", {"e": split(a=1, b=1), "f": split("f", a=1, b=1)})

@@ -110,4 +110,4 @@ def test_yes_or_no_and_its_scores_are_put_in_the_order_of_other_targets():
 
 
 def test_targets_are_told_in_words():
-    assert targets.told(WORDS.targets) == "'city' of ['p', 'r'], 'n' of [1, 2, 3]"
+    assert targets.in_words(WORDS.targets) == "'city' of ['p', 'r'], 'n' of [1, 2, 3]"

@@ -12,6 +12,19 @@ aliases = st.from_regex(r"[a-z][a-z0-9_-]{0,62}", fullmatch=True)
 numbers = st.integers(1, 10**18 - 1)
 
 
+def test_the_alias_of_a_reference_is_what_is_no_number():
+    assert references.alias_of("m@champion") == "champion"
+    assert references.alias_of("m@3") is None
+    assert references.alias_of("m") is None
+
+
+def test_an_application_is_named_after_its_version_or_alias():
+    assert references.application_name("diagnosis-xgb@3") == "diagnosis-xgb-3"
+    assert references.application_name("diagnosis-xgb@champion") == "diagnosis-xgb-champion"
+    with pytest.raises(InvalidInput, match="model@number"):
+        references.application_name("diagnosis-xgb")
+
+
 @given(models, numbers | aliases)
 def test_what_is_written_as_a_reference_is_read_as_it_was_written(
     model: str, version: int | str

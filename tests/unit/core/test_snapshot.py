@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serve_app.core.record_settings import RecordSettings
 from serve_app.core.signature import DTYPES, Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Snapshot, Variant
 from serve_app.errors import Conflict
@@ -33,7 +34,22 @@ OUTPUT = st.builds(
     columns=st.lists(COLUMN, max_size=2).map(tuple),
 )
 SIGNATURE = st.builds(Signature, st.lists(COLUMN, max_size=3).map(tuple), OUTPUT)
-VARIANT = st.builds(Variant, TEXT, st.floats(0, 100), st.lists(LABEL, max_size=2).map(tuple))
+ALIAS = st.none() | st.sampled_from(["champion", "challenger"])
+VARIANT = st.builds(
+    Variant,
+    TEXT,
+    st.floats(0, 100),
+    st.lists(LABEL, max_size=2).map(tuple),
+    alias=ALIAS,
+)
+RECORDS = st.builds(
+    RecordSettings,
+    key=st.none() | TEXT,
+    sample=st.floats(0, 1),
+    redact=st.frozensets(TEXT, max_size=2),
+    segments=st.dictionaries(TEXT, st.lists(TEXT, max_size=2).map(tuple), max_size=2),
+    retention_days=st.integers(1, 400),
+)
 ENDPOINT = st.builds(
     Endpoint,
     name=TEXT,
@@ -47,9 +63,10 @@ ENDPOINT = st.builds(
     timeout_s=st.floats(0.1, 10),
     variant_timeout_s=st.floats(0.1, 10),
     fallback=st.none() | VARIANT,
-    preprocess=st.none() | st.builds(Preprocess, TEXT, st.booleans()),
+    preprocess=st.none() | st.builds(Preprocess, TEXT, st.booleans(), ALIAS),
     reactions=st.dictionaries(TEXT, TEXT, max_size=2),
     example=st.none() | st.dictionaries(TEXT, LABEL, max_size=2),
+    records=st.just(RecordSettings()) | RECORDS,
 )
 SNAPSHOT = st.builds(
     Snapshot,
@@ -60,6 +77,7 @@ SNAPSHOT = st.builds(
     waiting=st.dictionaries(TEXT, st.lists(TEXT, max_size=2).map(tuple), max_size=2),
     epochs=st.dictionaries(TEXT, st.integers(1), max_size=2),
     description=st.integers(0),
+    applications=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 
 
@@ -85,6 +103,55 @@ def test_an_endpoint_needs_those_who_may_be_asked_and_preprocessing_of_its_own()
     assert endpoint(preprocess=Preprocess("p@1", inline=False)).needs() == {"a@1", "p@1"}
     # What stands by for failures must hold nobody up.
     assert endpoint(fallback=Variant("f@1", 0.0)).needs() == {"a@1"}
+
+
+def following(**more):
+    variants = (Variant("a@2", 90.0, alias="champion"), Variant("b@1", 10.0))
+    signature = Signature((), Output("regression"))
+    return Endpoint("e", RouteSpec("split", variants), signature, 1.0, 0.8, **more)
+
+
+def test_a_fallback_that_an_alias_chooses_must_answer_before_it_takes_the_formers_place():
+    rescue = Variant("f@2", 0.0, alias="stable")
+    assert following(fallback=rescue).needs() == {"a@2", "b@1", "f@2"}
+    assert following(fallback=rescue, inline=True).needs() == frozenset()
+
+
+def test_an_endpoint_says_which_versions_its_aliases_chose():
+    spec = following(
+        fallback=Variant("f@1", 0.0), preprocess=Preprocess("p@3", inline=True, alias="champion")
+    )
+    assert spec.follows() == {"a@champion": "a@2", "p@champion": "p@3"}
+    assert spec.by_number() == {"b@1", "f@1"}
+
+
+def test_the_weight_of_a_variant_is_set_by_its_version_or_as_it_is_declared():
+    for name in ("a@2", "a@champion"):
+        changed = following().with_weights({name: 5.0})
+        assert [variant.weight for variant in changed.variants] == [5.0, 10.0]
+        assert changed.equals_except_weights(following())
+    assert following().route.declared("a@2") == "a@champion"
+    assert following().route.declared("b@1") == "b@1"
+    assert following().route.declared("c@1") is None
+
+
+def test_a_version_is_in_the_application_of_its_name_unless_the_snapshot_says_otherwise():
+    apart = following(fallback=Variant("f@1", 0.0))
+    inline = Endpoint(
+        "i", RouteSpec("single", (Variant("c@1"),)), apart.signature, 1.0, 0.8, inline=True
+    )
+    endpoints = {"e": apart, "i": inline}
+    placed = Snapshot(1, "", endpoints, applications={"a@2": "a-champion"}).placed()
+    assert placed == {"a@2": "a-champion", "b@1": "b-1", "f@1": "f-1"}
+
+
+def test_a_snapshot_without_aliases_can_be_read_by_gateways_that_know_none():
+    body = Snapshot(1, "", {"e": endpoint(preprocess=Preprocess("p@1", inline=True))}).to_json()
+    assert "alias" not in json.dumps(body["endpoints"])
+
+
+def test_a_snapshot_that_says_nothing_of_records_can_be_read_by_gateways_that_keep_none():
+    assert "records" not in Snapshot(1, "", {"e": endpoint()}).to_json()["endpoints"]["e"]
 
 
 def test_weights_change_and_nothing_else():
@@ -116,6 +183,7 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "aliases": {},
         "epochs": {},
         "description": 0,
+        "applications": {},
     }
 
 
@@ -218,9 +286,9 @@ def test_steering_of_other_descriptions_is_refused(former):
 
 
 def test_endpoints_are_described_alike_whatever_their_weights():
-    assert endpoint().is_described_as(endpoint().with_weights({"b@1": 5.0}))
-    assert not endpoint().is_described_as(replace(endpoint(), timeout_s=2.0))
+    assert endpoint().equals_except_weights(endpoint().with_weights({"b@1": 5.0}))
+    assert not endpoint().equals_except_weights(replace(endpoint(), timeout_s=2.0))
     others = RouteSpec("split", (Variant("a@1"),))
-    assert not endpoint().is_described_as(replace(endpoint(), route=others))
+    assert not endpoint().equals_except_weights(replace(endpoint(), route=others))
     keyed = replace(endpoint().route, settings={"key": "user"})
-    assert not endpoint().is_described_as(replace(endpoint(), route=keyed))
+    assert not endpoint().equals_except_weights(replace(endpoint(), route=keyed))

@@ -15,6 +15,7 @@ from serve_app.core.schema import Schema
 from serve_app.core.signature import Column
 from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.errors import InvalidInput
+from serve_app.tasks import task_named
 
 SCHEMA = Schema((Column("x", "int32", shape=(2,)), Column("w", "string", shape=(None,))), Policy())
 X = np.arange(8).reshape(4, 2)
@@ -108,12 +109,10 @@ class Doubling:
     def __init__(self):
         self.rows = []
 
-    async def predict(self, version, given, deadline):
+    async def ask(self, version, task, given, deadline):
         self.rows.append(given.rows)
         nothing = np.full(given.rows, None, dtype=object)
         return Prediction(nothing, tensors={"y": given["x"] * 2})
-
-    predict_with_scores = transform = predict
 
 
 def test_requests_that_go_together_get_their_own_rows_and_other_shapes_go_apart():
@@ -127,7 +126,7 @@ def test_requests_that_go_together_get_their_own_rows_and_other_shapes_go_apart(
     async def asked():
         given = [X[:1], X[1:3], X[:2, :1], X[3:]]
         said = await asyncio.gather(
-            *[coalesced.predict("m@1", Columns.of({"x": x}), 1.0) for x in given]
+            *[coalesced.ask("m@1", task_named("predict"), Columns.of({"x": x}), 1.0) for x in given]
         )
         return [(x * 2).tolist() for x in given], [one.tensors["y"].tolist() for one in said]
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.columns import Columns
-from serve_app.core.waiting import Item, Queue, kind_of
+from serve_app.core.waiting import BatchQueue, Item, kind_of
 
 
 @dataclass
 class Waiting:
     """A queue, and a way to let items wait in it that are numbered as they come."""
 
-    queue: Queue
+    queue: BatchQueue
     numbers: itertools.count
 
     def add(self, rows, kind="k", nbytes=0):
@@ -28,7 +28,7 @@ class Waiting:
 
 
 def waiting(max_rows=1000):
-    return Waiting(Queue(max_rows), itertools.count())
+    return Waiting(BatchQueue(max_rows), itertools.count())
 
 
 def numbers(batch):

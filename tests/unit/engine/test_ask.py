@@ -11,7 +11,7 @@ from serve_app.core.combine import COMBINE
 from serve_app.core.messages import Failure, Prediction
 from serve_app.core.plan import Plan
 from serve_app.core.snapshot import Variant
-from serve_app.engine.ask import Asked, AskForScores, AskInTurn, AskTogether
+from serve_app.engine.ask import AskAlone, AskInTurn, AskTogether, Variants
 from serve_app.errors import (
     DeadlineExceeded,
     InvalidInput,
@@ -20,8 +20,12 @@ from serve_app.errors import (
     Overloaded,
     RowsRefused,
 )
+from serve_app.tasks import task_named
 
 ROWS = Columns.of({"x": np.array([1.0, 2.0])})
+
+
+PREDICT, RAW_SCORES = task_named("predict"), task_named("raw_scores")
 
 
 class Clock:
@@ -41,14 +45,16 @@ class Fake:
         self._answers = answers
         self.asked = []
 
-    async def predict_with_scores(self, version, columns, deadline):
-        """The prediction, with a score per row or, below zero, one per class."""
-        prediction = await self.predict(version, columns, deadline)
+    async def ask(self, version, task, columns, deadline):
+        """The prediction; raw scores are one per row or, below zero, one per class."""
+        prediction = await self._predicted(version, columns, deadline)
+        if task is PREDICT:
+            return prediction
         values = prediction.values
         scores = np.column_stack([values, values * 2, values * 3]) if values[0] < 0 else values
         return replace(prediction, scores=scores)
 
-    async def predict(self, version, columns, deadline):
+    async def _predicted(self, version, columns, deadline):
         self.asked.append((version, deadline))
         answer = self._answers[version.partition("@")[0]]
         if isinstance(answer, Exception):
@@ -58,12 +64,13 @@ class Fake:
         return Prediction(np.full(columns.rows, float(answer)))
 
 
-def asked(models, *, fallback=None, clock=None, variant_timeout_s=0.8):
+def asked(models, *, task=PREDICT, fallback=None, clock=None, variant_timeout_s=0.8):
     variants = {f"{name}@1": Variant(f"{name}@1", 1.0) for name in "abc"}
-    return Asked(
+    return Variants(
         models=models,
+        task=task,
         clock=clock or Clock(),
-        variants=variants,
+        by_version=variants,
         labels=(),
         variant_timeout_s=variant_timeout_s,
         fallback=None if fallback is None else Variant(fallback, 0.0),
@@ -87,12 +94,12 @@ class TestForScores:
     @staticmethod
     def ask(models, *order, together=False, alike=True, labels=(), variant_labels=(), **more):
         found = replace(
-            asked(models, **more),
+            asked(models, task=RAW_SCORES, **more),
             labels=labels,
-            variants={f"{n}@1": Variant(f"{n}@1", 1.0, variant_labels) for n in "abc"},
+            by_version={f"{n}@1": Variant(f"{n}@1", 1.0, variant_labels) for n in "abc"},
         )
         plan = Plan(tuple(f"{name}@1" for name in order), together=together)
-        return asyncio.run(AskForScores(found, alike)(plan, ROWS, 1.0))
+        return asyncio.run(AskAlone(found, "raw scores", alike)(plan, ROWS, 1.0))
 
     def test_the_chosen_variant_answers_in_its_share_of_the_time(self):
         models = Fake(a=1, b=2)
@@ -242,13 +249,14 @@ class TestTogether:
 
 def test_probabilities_come_in_the_endpoints_order_of_classes():
     class Turned:
-        async def predict(self, version, columns, deadline):
+        async def ask(self, version, task, columns, deadline):
             return Prediction(np.array(["y"]), np.array([[0.9, 0.1]]))
 
-    endpoint = Asked(
+    endpoint = Variants(
         models=Turned(),
+        task=PREDICT,
         clock=Clock(),
-        variants={"a@1": Variant("a@1", 1.0, ("y", "x"))},
+        by_version={"a@1": Variant("a@1", 1.0, ("y", "x"))},
         labels=("x", "y"),
         variant_timeout_s=1.0,
         fallback=None,

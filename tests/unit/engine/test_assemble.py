@@ -37,9 +37,20 @@ def built(monkeypatch):
     return made
 
 
+def current_schema(*columns):
+    """What stands in the module now."""
+    return assemble.Schema(*columns)
+
+
 @pytest.fixture
 def assembler():
-    return Assembler(replicas=None, inline=None, clock=lambda: 0.0, draw=lambda: 0.0)
+    return Assembler(
+        replicas=None,
+        inline=None,
+        clock=lambda: 0.0,
+        draw=lambda: 0.0,
+        schema=current_schema,
+    )
 
 
 @pytest.fixture
@@ -116,6 +127,17 @@ def test_aliases_that_move_reach_every_endpoint(assembler, snapshot, built):
     after = assembler.stages(reweighted(snapshot, aliases={"b": {"champion": 1}}))
     assert after.endpoints["e9"].labelled("champion") == "b@1"
     assert len(built) == 200
+
+
+def test_a_label_that_an_endpoint_follows_names_whom_it_asks_while_the_alias_has_moved_on(
+    assembler, snapshot
+):
+    variants = (Variant("b@1", 1.0, alias="champion"), Variant("b@2", 1.0))
+    spec = Endpoint("e", RouteSpec("split", variants), Signature((), Output("regression")), 1, 0.8)
+    aliases = {"b": {"champion": 2, "newest": 2}}
+    stages = assembler.stages(replace(snapshot, endpoints={"e": spec}, aliases=aliases))
+    assert stages.endpoints["e"].labelled("champion") == "b@1"
+    assert stages.endpoints["e"].labelled("newest") == "b@2"
 
 
 def test_what_fails_to_be_built_leaves_the_former_stages_in_place(assembler, snapshot):

@@ -18,6 +18,7 @@ from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
 from serve_app.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady
 from serve_app.models.frames import to_columns
+from serve_app.tasks import task_named
 
 ENDPOINTS = {
     "plain": {"route": {"kind": "single", "model": "logistic@1"}},
@@ -34,12 +35,19 @@ ENDPOINTS = {
             "variants": [{"model": "logistic@1"}, {"model": "other@1"}],
         },
     },
+    "labelled": {
+        "route": {"kind": "single", "model": "logistic@1"},
+        "monitoring": {"key": "order_id"},
+    },
     "kept": {"route": {"kind": "single", "model": "logistic@1"}, "cache": {"rows": 1000}},
     "scaled": {
         "preprocess": {"model": "scaler@1"},
         "route": {"kind": "single", "model": "line@1"},
     },
 }
+
+
+PREDICT = task_named("predict")
 
 
 class Records(list):
@@ -103,6 +111,18 @@ def test_a_key_may_stand_among_the_columns_and_no_model_sees_it(predictor, frame
     among = ask(predictor, "ab", frame[:1].assign(patient="p-1"))
     beside = ask(predictor, "ab", frame[:1], keys={"patient": "p-1"})
     assert among.answer.variants == beside.answer.variants
+
+
+def test_the_key_by_which_labels_come_may_stand_in_the_rows_and_no_model_sees_it(
+    predictor, records, models, frame
+):
+    orders = [f"order-{number}" for number in range(len(frame))]
+    response = ask(predictor, "labelled", frame.assign(order_id=orders))
+    direct = models["logistic"][0].predict_proba(frame)
+    assert response.answer.prediction.probabilities == pytest.approx(direct, rel=1e-14)
+    (record,) = records
+    assert record.columns.names == ("age", "dose")
+    assert record.request.payload.columns["order_id"] == orders
 
 
 def test_an_ensemble_answers_with_the_mean_of_its_members(predictor, models, frame):
@@ -191,7 +211,7 @@ class TestLocal:
     def test_a_version_that_is_not_loaded_is_not_ready(self, frame):
         with pytest.raises(NotReady, match="nobody@1"):
             asyncio.run(
-                LocalModels({}, clock=lambda: 0.0).predict("nobody@1", to_columns(frame), 1)
+                LocalModels({}, clock=lambda: 0.0).ask("nobody@1", PREDICT, to_columns(frame), 1)
             )
 
 
@@ -202,9 +222,9 @@ class TestCoalesced:
         calls = []
 
         class Counted(LocalModels):
-            async def predict(self, version, columns, deadline):
+            async def ask(self, version, task, columns, deadline):
                 calls.append(columns.rows)
-                return await super().predict(version, columns, deadline)
+                return await super().ask(version, task, columns, deadline)
 
         local = Counted({"logistic@1": load(registry, "logistic", 1).model}, clock=lambda: 0.0)
         limits = Limits(max_rows=1024, max_calls=4, max_waiting_rows=4096, slow_call_s=0.02)
@@ -213,7 +233,7 @@ class TestCoalesced:
         async def all_at_once():
             rows = [to_columns(frame[i : i + 1]) for i in range(50)]
             return await asyncio.gather(
-                *[coalesced.predict("logistic@1", row, 10.0) for row in rows]
+                *[coalesced.ask("logistic@1", PREDICT, row, 10.0) for row in rows]
             )
 
         answers = asyncio.run(all_at_once())
@@ -226,6 +246,6 @@ class TestCoalesced:
         limits = Limits(max_rows=10, max_calls=1, max_waiting_rows=100, slow_call_s=0.02)
         coalesced = CoalescedModels(local, clock=lambda: 0.0, limits=limits)
         for _ in range(2):
-            answer = asyncio.run(coalesced.predict("logistic@1", to_columns(frame[:2]), 10.0))
+            answer = asyncio.run(coalesced.ask("logistic@1", PREDICT, to_columns(frame[:2]), 10.0))
             assert len(answer.values) == 2
             coalesced.retire(set())

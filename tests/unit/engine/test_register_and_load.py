@@ -96,7 +96,7 @@ def test_what_the_compiled_form_cannot_give_is_not_promised(registry, frame):
 def test_compiling_can_be_forbidden(registry, models):
     manifest = register(registry, Candidate("plain", *models["logistic"]), compile="never")
     assert manifest.compiled is None
-    assert [file.path for file in manifest.files] == ["model.skops"]
+    assert [file.path for file in manifest.files] == ["model.skops", "profile.json"]
     assert load(registry, "plain", 1).model.model.__class__.__name__ == "SklearnModel"
 
 

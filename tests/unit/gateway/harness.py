@@ -1,12 +1,20 @@
 """The gateway in this process, over models that some tests let fail."""
 
 import asyncio
+import itertools
 
 import httpx
 
+from serve_app.config import ControlSettings
+from serve_app.control.declare import declare
+from serve_app.core.snapshot import Snapshot
+from serve_app.engine.assemble import Assembler
+from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
+from serve_app.engine.predict import Predictor
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
+from serve_app.tasks.as_model import AsModel
 
 ENDPOINTS = {
     "risk": {
@@ -33,10 +41,20 @@ class Failing(LocalModels):
         super().__init__(*args, **kwargs)
         self.errors = {}
 
-    async def predict(self, version, columns, deadline):
+    async def ask(self, version, task, columns, deadline):
         if version in self.errors:
             raise self.errors[version]
-        return await super().predict(version, columns, deadline)
+        return await super().ask(version, task, columns, deadline)
+
+
+class Bare(AsModel):
+    """A model as it is asked, which nobody registered."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def ask(self, task, columns):
+        return task.compute(self.model, columns)
 
 
 class Client:
@@ -61,3 +79,19 @@ class Client:
     def predict(self, endpoint, *rows, **more):
         body = {"instances": list(rows), **more.pop("body", {})}
         return self.send("POST", f"/v1/models/{endpoint}:predict", json=body, **more)
+
+
+def client_of(registry):
+    """A client of the endpoints, over the versions of a registry."""
+    models = Failing(
+        {f"{name}@1": load(registry, name, 1).model for name in ("logistic", "other", "line")},
+        clock=lambda: 0.0,
+    )
+    numbers = itertools.count(1)
+    predictor = Predictor(clock=lambda: 0.0, ids=lambda: f"id-{next(numbers)}")
+    endpoints = declare(
+        ControlSettings.model_validate({"endpoints": ENDPOINTS}), registry.manifest
+    ).checked()
+    assembler = Assembler(replicas=models, inline=models, clock=lambda: 0.0)
+    predictor.swap(assembler.stages(Snapshot(4, "hash", endpoints, aliases=ALIASES)))
+    return Client(predictor, models)

@@ -27,13 +27,15 @@ class Keeper:
 
     def __init__(self):
         self.told = []
+        self.calls = 0
         self.error = None
 
-    async def __call__(self, feedback):
+    async def __call__(self, items):
         if self.error is not None:
             raise self.error
-        self.told.append(feedback)
-        return "stored"
+        self.calls += 1
+        self.told += items
+        return ["stored"] * len(items)
 
 
 @pytest.fixture
@@ -201,3 +203,148 @@ class TestSeldon:
         assert (status["status"], status["code"]) == ("FAILURE", 400)
         assert said in status["info"]
         assert keeper.told == []
+
+
+def sent(client, body, content_type="application/json"):
+    headers = {"content-type": content_type, **ID}
+    return client.send("POST", OWN, content=body, headers=headers)
+
+
+class TestLists:
+    @pytest.mark.parametrize("bare", [False, True])
+    def test_a_list_is_handed_on_at_once_and_each_item_has_its_outcome(self, client, keeper, bare):
+        items = [
+            {"prediction_id": "p-1", "truth": ["ill"], "row": 2},
+            {"key": 17, "reward": 0.5, "label_at_s": 12.5},
+        ]
+        answer = sent(client, json.dumps(items if bare else {"feedback": items}))
+        assert answer.status_code == 200
+        assert answer.json() == {
+            "endpoint": "risk", "kept": 2, "counts": {"stored": 2},
+            "outcomes": ["stored", "stored"], "refused": [], "request_id": "r-1",
+        }  # fmt: skip
+        assert keeper.calls == 1
+        assert keeper.told == [
+            Feedback("risk", "p-1", '["ill"]', None, (), "r-1", row=2),
+            Feedback("risk", None, None, 0.5, (), "r-1", key="17", label_at_s=12.5),
+        ]
+
+    def test_what_is_wrong_is_refused_by_its_place_and_the_rest_is_kept(self, client, keeper):
+        body = (
+            b'[{"prediction_id": "p-1", "reward": NaN}, {"key": "k", "truth": 1}, 7, [[]],'
+            b' {"key": "a\\u0000b", "truth": 1}, {"key": "k", "truth": NaN},'
+            b' {"prediction_id": "' + b"x" * 5000 + b'", "truth": 1}, {"key": "k"},'
+            b' {"key": 1.5, "truth": 1}, {"key": "k", "truth": 1, "row": 0},'
+            b' {"key": "k", "truth": 1, "label_at_s": 1764162000000},'
+            b' {"prediction_id": "p", "truth": 1, "row": -1}, {"key": "k", "reward": Infinity}]'
+        )
+        answer = sent(client, body).json()
+        assert answer["kept"] == 1
+        assert [place for place, one in enumerate(answer["outcomes"]) if one is not None] == [1]
+        refused = {one["index"]: one["error"] for one in answer["refused"]}
+        assert sorted(refused) == [0, *range(2, 13)]
+        for place, words in (
+            (0, "'reward' must be a number"), (2, "an item must be an object"),
+            (3, "an item must be an object"), (4, "no control characters"),
+            (5, "'truth' must be a value"), (6, "1 to 200 characters"),
+            (7, "'truth' or a 'reward'"), (8, "'key' must be a text"),
+            (9, "a 'key' names one row by itself"), (10, "not milliseconds"),
+            (11, "'row' must be an integer"), (12, "'reward' must be a number"),
+        ):  # fmt: skip
+            assert words in refused[place]
+            assert len(refused[place]) < 300
+        assert [one.key for one in keeper.told] == ["k"]
+
+    def test_a_list_of_which_nothing_can_be_kept_is_a_400_that_says_why(self, client, keeper):
+        answer = sent(client, b'{"feedback": [{"key": "k"}, 1]}')
+        assert answer.status_code == 400
+        document = answer.json()
+        assert "none of the 2 items can be kept" in document["error"]
+        assert [one["index"] for one in document["refused"]] == [0, 1]
+        assert keeper.calls == 0
+
+    @pytest.mark.parametrize(
+        ("body", "status", "words"),
+        [
+            (b"[]", 400, "empty"),
+            (b'{"feedback": []}', 400, "empty"),
+            (b'{"feedback": {}}', 400, "'feedback' must be a list"),
+            (b"[" + b",".join([b'{"reward": 1}'] * 51) + b"]", 413, "51 rows"),
+            (b"[" * 5_000 + b"]" * 5_000, 400, "nested too deeply"),
+            (b'"text"', 400, "object"),
+            (b"[1", 400, "JSON"),
+        ],
+    )
+    def test_what_is_no_list_that_is_taken_is_refused(self, client, keeper, body, status, words):
+        answer = sent(client, body)
+        assert answer.status_code == status
+        assert words in answer.json()["error"]
+        assert keeper.calls == 0
+
+    def test_one_long_truth_takes_none_of_the_others_away(self, client, keeper):
+        client.app = build(client.predictor, Settings(20_000_000, 50), keeper)
+        items = [{"key": "k-1", "truth": "x" * 10_000_000}, {"key": "k-2", "truth": 1}]
+        answer = sent(client, json.dumps(items)).json()
+        assert answer["outcomes"] == [None, "stored"]
+        assert answer["refused"][0]["error_code"] == "too_large"
+
+    def test_an_answer_to_one_item_names_its_key(self, client):
+        answer = sent(client, b'{"key": "k-1", "truth": 1}').json()
+        assert answer["key"] == "k-1"
+        assert answer["outcome"] == "stored"
+
+    def test_nothing_is_kept_in_parts_where_the_store_is_away(self, client, keeper):
+        keeper.error = NotReady("the monitor does not answer")
+        assert sent(client, b'[{"key": "k", "truth": 1}]').status_code == 503
+
+
+class TestCsv:
+    def test_lines_are_items_and_words_are_told_apart_by_the_classes(self, client, keeper):
+        body = 'key,truth,reward,label_at_s\r\n007,ill,,\r\n"a,b",well,0.5,12.5\r\n\r\nc,3,,\r\n'
+        answer = sent(client, body, "text/csv; charset=utf-8")
+        assert answer.json()["outcomes"] == ["stored"] * 3
+        assert [(one.key, one.truth_json, one.reward, one.label_at_s) for one in keeper.told] == [
+            ("007", '"ill"', None, None), ("a,b", '"well"', 0.5, 12.5), ("c", '"3"', None, None)
+        ]  # fmt: skip
+
+    def test_where_answers_are_numbers_truths_are_too(self, client, keeper):
+        lines = "prediction_id,row,truth\np-1,0,41.5\np-2,,true\np-3,,word\n"
+        client.send(
+            "POST", "/v1/models/age:feedback", content=lines, headers={"content-type": "text/csv"}
+        )
+        assert [(one.prediction_id, one.row, one.truth_json) for one in keeper.told] == [
+            ("p-1", 0, "41.5"), ("p-2", None, "true"), ("p-3", None, '"word"')
+        ]  # fmt: skip
+
+    def test_lines_that_are_wrong_are_refused_by_their_place(self, client, keeper):
+        answer = sent(
+            client, "key,truth,reward\nk-1,ill\n,ill,\nk-3,,\nk-4,,high\nk-5,ill,nan\nk-6,ill,1\n",
+            "text/csv",
+        ).json()  # fmt: skip
+        assert answer["outcomes"] == [None] * 5 + ["stored"]
+        words = [one["error"] for one in answer["refused"]]
+        for text, part in zip(
+            words, ("2 cells", "names no prediction", "'truth' or a 'reward'", "'reward' must be",
+                    "'reward' must be"), strict=True,
+        ):  # fmt: skip
+            assert part in text
+        assert [one.key for one in keeper.told] == ["k-6"]
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (b"", "first line must name the columns"),
+            (b"key,truth\n", "empty"),
+            (b"order,truth\n1,2\n", "first line must name the columns"),
+            (b"key,key,truth\n1,1,2\n", "twice"),
+            (b"key\n1\n", "first line must name the columns"),
+            (b"key,truth\n\xff,1\n", "UTF-8"),
+            (b"key,truth\n1," + b"x" * 200_000 + b"\n", "CSV"),
+        ],
+    )
+    def test_a_body_that_is_no_such_csv_is_refused(self, client, keeper, body, words):
+        client.app = build(client.predictor, Settings(1_000_000, 50), keeper)
+        answer = sent(client, body, "text/csv")
+        assert answer.status_code == 400
+        assert words in answer.json()["error"]
+        assert keeper.calls == 0

@@ -109,7 +109,7 @@ def test_health_of_grpc_follows(dying):
     client, dead = dying
 
     async def state(server):
-        await server.tell_health()
+        await server.follow_readiness()
         request = health_pb2.HealthCheckRequest(service="inference.GRPCInferenceService")
         answer = await server.health.Check(request, None)
         return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)

@@ -23,7 +23,7 @@ from serve_app.models import owner, resolve
 from serve_app.models.signature import infer
 from serve_app.protocols.oip import grpc_messages as oip_grpc
 from serve_app.protocols.oip.messages import message
-from tests.unit.gateway.harness import Client
+from tests.unit.gateway.harness import Bare, Client
 
 RNG = np.random.default_rng(2)
 FRAME = pd.DataFrame(RNG.normal(size=(80, 2)), columns=["age", "dose"])
@@ -90,7 +90,8 @@ def client():
         )
         for name, (signature, _) in loaded.items()
     }
-    models = LocalModels({f"{n}@1": model for n, (_, model) in loaded.items()}, clock=lambda: 0.0)
+    served = {f"{name}@1": Bare(model) for name, (_, model) in loaded.items()}
+    models = LocalModels(served, clock=lambda: 0.0)
     predictor = Predictor(clock=lambda: 0.0, ids=lambda: "p-1")
     assembler = Assembler(replicas=models, inline=models, clock=lambda: 0.0)
     standing = Snapshot.from_json(orjson.loads(orjson.dumps(Snapshot(1, "h", endpoints).to_json())))
@@ -104,9 +105,9 @@ class Keeper:
     def __init__(self):
         self.told = []
 
-    async def __call__(self, feedback):
-        self.told.append(feedback)
-        return "stored"
+    async def __call__(self, items):
+        self.told += items
+        return ["stored"] * len(items)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from serve_app.errors import InvalidInput
 from serve_app.models.files import read_model
-from serve_app.models.versions import other, said_first, trained_with
+from serve_app.models.versions import other, trained_with, version_named_first
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 FITTED = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
@@ -133,10 +133,10 @@ def test_a_pickle_whose_module_is_gone_says_the_version_and_no_code(tmp_path):
 def test_what_fails_later_says_the_version_too():
     with (
         pytest.raises(InvalidInput, match=r"m was trained with .*1\.5\.2.*has no attribute 'gone'"),
-        said_first("m", "1.5.2"),
+        version_named_first("m", "1.5.2"),
     ):
         _ = FITTED.gone
-    with pytest.raises(AttributeError), said_first("m", HERE):
+    with pytest.raises(AttributeError), version_named_first("m", HERE):
         _ = FITTED.gone
 
 

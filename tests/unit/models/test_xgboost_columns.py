@@ -10,7 +10,12 @@ from serve_app.engine.load import load
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import InvalidInput
 from serve_app.models.frames import to_columns
-from serve_app.models.xgboost_columns import as_trained, described, known_names, stored_categories
+from serve_app.models.xgboost_columns import (
+    as_trained,
+    columns_as_trained,
+    known_names,
+    stored_categories,
+)
 from serve_app.models.xgboost_trained import Trained
 from serve_app.registry.store import Registry
 
@@ -195,6 +200,6 @@ def test_a_description_follows_the_data_and_keeps_its_corrections():
     frame = with_stores()[["store", "age"]]
     given = [Column("age", "float64", maximum=120, frame_dtype="float64"),
              Column("store", "int64", nullable=True, minimum=10, frame_dtype="int64")]  # fmt: skip
-    store, age = described(given, frame)
+    store, age = columns_as_trained(given, frame)
     assert (age.maximum, store.nullable, store.minimum) == (120, True, None)
     assert store.categories == (10, 20, 30, 70)

@@ -29,3 +29,23 @@ def test_no_name_of_ours_stands_anywhere_else():
         if path.name != "catalogue.py":
             text = path.read_text()
             assert not any(f'"{metric.name}"' in text for metric in metrics()), path
+
+
+@pytest.mark.parametrize("metric", metrics(), ids=lambda metric: metric.name)
+def test_names_carry_base_units(metric):
+    words = set(metric.name.split("_"))
+    assert not words & {"ms", "milliseconds", "us", "kb", "mb", "percent", "minutes", "hours"}
+
+
+@pytest.mark.parametrize("metric", metrics(), ids=lambda metric: metric.name)
+def test_a_process_exports_fewer_series_than_collectors_keep(metric):
+    # OpenTelemetry's specification puts all beyond 2,000 of an instrument into one series.
+    assert 0 < metric.most < 2000
+    assert "snapshot" not in metric.labels
+    assert not any(label.endswith("_id") for label in metric.labels)
+
+
+def test_what_prometheus_scrapes_has_the_names_that_ray_makes():
+    names = {metric.name: metric.exported for metric in metrics()}
+    assert names["serve_app_requests"] == "ray_serve_app_requests_total"
+    assert names["serve_app_busy_ratio"] == "ray_serve_app_busy_ratio"

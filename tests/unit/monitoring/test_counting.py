@@ -7,8 +7,9 @@ import pytest
 
 from serve_app.core.messages import Answer, Failure, Payload, Prediction, Request
 from serve_app.core.record import Record
-from serve_app.errors import InvalidInput
-from serve_app.monitoring.counting import Counting
+from serve_app.errors import InvalidInput, ServeError
+from serve_app.gateway.errors import STATUS, nearest
+from serve_app.monitoring.counting import Counting, outages
 
 REQUEST = Request("risk", Payload({"x": [1.0, 2.0]}, 2), "r-1")
 PREDICTION = Prediction(np.array([0.0, 1.0]))
@@ -79,3 +80,21 @@ def test_answers_are_counted_by_protocol_and_status():
     assert found["serve_app_responses", "http", "2xx"] == 2
     assert found["serve_app_responses", "http", "5xx"] == 1
     assert found["serve_app_responses", "grpc", "OK"] == 1
+
+
+def test_outcomes_of_an_endpoint_stand_at_zero_before_the_first_request():
+    counting = Counting()
+    counting.keep({"risk"})
+    counts = values(counting)
+    for outcome in ("answered", "internal", "model_failed", "deadline_exceeded"):
+        assert counts["serve_app_requests", "risk", outcome] == 0
+    assert counts["serve_app_request_seconds_bucket", "risk", "0.1"] == 0
+    assert counts["serve_app_request_seconds_count", "risk"] == 0
+
+
+def test_outages_are_the_errors_whose_status_says_so():
+    def kinds(kind):
+        return [kind, *(inner for sub in kind.__subclasses__() for inner in kinds(sub))]
+
+    ours = [kind for kind in kinds(ServeError) if kind.__module__ == "serve_app.errors"]
+    assert outages() == {kind.code for kind in ours if nearest(STATUS, kind("")) >= 500}

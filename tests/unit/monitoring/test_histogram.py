@@ -14,3 +14,11 @@ def test_a_bound_belongs_to_its_bin():
 
 def test_bounds_grow():
     assert list(BOUNDS_S) == sorted(set(BOUNDS_S))
+
+
+def test_what_people_promise_is_a_bound():
+    assert {0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0} <= set(BOUNDS_S)
+
+
+def test_there_are_few_bins():
+    assert len(BOUNDS_S) < 16

@@ -17,7 +17,8 @@ from serve_app.registry.manifest import (
     FileEntry,
     Manifest,
     Metrics,
-    Sample,
+    Profiled,
+    StoredSample,
     TrainingData,
     check_path,
     timestamp,
@@ -70,7 +71,7 @@ manifests = st.builds(
     parameters=st.dictionaries(texts, json_values, max_size=3),
     sample=st.none()
     | st.builds(
-        Sample,
+        StoredSample,
         inputs=st.dictionaries(texts, st.lists(plain, max_size=3), max_size=3),
         expected=st.fixed_dictionaries({"values": st.lists(plain, max_size=3)}),
     ),
@@ -88,6 +89,7 @@ manifests = st.builds(
     ).map(tuple),
     created_at=texts,
     created_by=texts,
+    profile=st.none() | st.builds(Profiled, rows=st.integers(0), features=st.integers(0)),
 )
 
 
@@ -103,6 +105,12 @@ def a_manifest(**changed: Any) -> Manifest:
         "created_by": "ada",
     }
     return Manifest(**(body | changed))
+
+
+def test_a_manifest_of_a_release_that_knew_no_profiles_is_read() -> None:
+    body = json.loads(a_manifest().encode())
+    assert body.pop("profile") is None
+    assert Manifest.decode(json.dumps(body).encode()) == a_manifest()
 
 
 @given(manifests)
@@ -127,7 +135,9 @@ def test_a_person_can_read_a_manifest() -> None:
 def test_nan_in_parameters_sample_and_metrics_is_null_in_json() -> None:
     manifest = a_manifest(
         parameters={"missing": math.nan},
-        sample=Sample(inputs={"age": [1.5, math.nan]}, expected={"columns": {"x": [math.nan]}}),
+        sample=StoredSample(
+            inputs={"age": [1.5, math.nan]}, expected={"columns": {"x": [math.nan]}}
+        ),
         metrics=Metrics(held_out={"roc_auc": math.nan, "accuracy": 0.1}),
     )
     body = json.loads(manifest.encode(), parse_constant=pytest.fail)

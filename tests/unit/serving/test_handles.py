@@ -15,6 +15,7 @@ from serve_app.errors import (
     ServerFault,
     Unavailable,
 )
+from serve_app.serving import handles
 from serve_app.serving.handles import translate
 
 RAYS = sorted(
@@ -62,6 +63,30 @@ def test_the_error_says_what_a_client_can_do(error, ours):
     assert type(translate(error, "m@1")) is ours
 
 
+def test_a_version_is_asked_in_the_application_that_the_snapshot_says(monkeypatch):
+    bound = []
+
+    class Handle:
+        def options(self, **_):
+            return self
+
+    def handle(deployment, application, **_):
+        bound.append(application)
+        return Handle()
+
+    monkeypatch.setattr(handles.serve, "get_deployment_handle", handle)
+    models = handles.HandleModels(clock=lambda: 0.0)
+    models.locate({"m@1": "m-champion", "n@1": "n-1"})
+    models.locate({"m@2": "m-champion", "n@1": "n-1"})
+    # Requests that were routed by the former snapshot still find their version.
+    for version in ("m@1", "m@2", "n@1", "other@4"):
+        models._handle(version, "ask")
+    assert bound == ["m-champion", "n-1", "other-4"]
+    models.locate({"m@1": "m-1"})
+    models._handle("m@1", "ask")
+    assert bound[-1] == "m-1"
+
+
 def test_a_full_queue_says_when_to_come_back():
     full = serve_errors.BackPressureError(
         num_queued_requests=9, max_queued_requests=9, status_code=429, retry_after_s=2.5
@@ -79,3 +104,31 @@ def test_our_own_errors_come_out_of_rays_wrapper_as_they_were_raised():
         assert type(found) is InvalidInput
         assert found.message == "row 3 is odd"
         assert found.details == inner.details
+
+
+async def test_a_version_is_ready_once_the_application_of_its_name_holds_it(monkeypatch):
+    """Until then it may be asked in that of an alias, which says nothing of its own."""
+    asked = []
+    held = {"m-2": "m@1"}
+
+    class Handle:
+        def __init__(self, application):
+            self.application = application
+
+        def options(self, **_):
+            return self
+
+        async def remote(self):
+            asked.append(self.application)
+            return held[self.application]
+
+    monkeypatch.setattr(
+        handles.serve, "get_deployment_handle", lambda _, application, **__: Handle(application)
+    )
+    models = handles.HandleModels(clock=lambda: 0.0)
+    models.locate({"m@2": "m-champion"})
+    with pytest.raises(NotReady, match="m-2 holds m@1 and not m@2"):
+        await models.wait_until_ready("m@2")
+    held["m-2"] = "m@2"
+    await models.wait_until_ready("m@2")
+    assert asked == ["m-2", "m-2"]

@@ -28,7 +28,8 @@ async def test_the_load_is_numbers_by_name_as_serve_wants_them():
     assert await replica.record_autoscaling_stats() == {
         "busy": 0.5, "waiting_requests": 2.0, "wait_ms": 3.0, "call_ms": 4.0, "calls": 5.0,
     }  # fmt: skip
-    assert replica._exporter["serve_app_busy", "a@1"] == 0.5
+    assert replica._exporter["serve_app_busy_ratio", "a@1"] == 0.5
+    assert replica._exporter["serve_app_wait_seconds", "a@1"] == 0.003
     assert replica._exporter["serve_app_waiting_requests", "a@1"] == 2.0
 
 

@@ -51,7 +51,9 @@ def names(folder):
 
 def test_before_anything_is_written_the_former_files_are_read(state):
     assert SnapshotStore(str(state)).latest() == {"version": 8}
-    assert FeedbackStore(str(state)).received() == [Received("risk", ("a@1",), 5, 5, 5, 0.5)]
+    assert FeedbackStore(str(state)).received() == [
+        Received("risk", ("a@1",), 5, 5, 5, 0.5, pending=5)
+    ]
     assert names(state) == ["feedback.sqlite", "snapshots.sqlite"]
 
 
@@ -59,7 +61,7 @@ def test_the_first_write_takes_everything_over(state):
     store = FeedbackStore(str(state))
     before = list(store.all())
     assert store.record(Feedback("risk", "p-6", reward=1.0), 6.0) == "stored"
-    assert store.record(Feedback("risk", "p-1", reward=1.0), 6.0) == "known"
+    assert store.record(Feedback("risk", "p-1", reward=0.5), 6.0) == "repeated"
     assert list(store.all())[:5] == before
     assert [one["prediction_id"] for one in store.all()] == [f"p-{n}" for n in range(1, 7)]
     assert SnapshotStore(str(state)).latest() == {"version": 8}
@@ -104,10 +106,10 @@ def test_a_damaged_former_file_is_kept_and_holds_nothing_up(state, caplog):
 
 
 def test_many_rows_are_forgotten_by_their_size_as_well(state, monkeypatch):
-    from serve_app.storage import feedback_rows
+    from serve_app.storage import feedback_retention
 
-    monkeypatch.setattr(feedback_rows, "KEPT_BYTES", 300)
-    monkeypatch.setattr(feedback_rows, "FORGOTTEN_AT_ONCE", 1)
+    monkeypatch.setattr(feedback_retention, "KEPT_BYTES", 300)
+    monkeypatch.setattr(feedback_retention, "FORGOTTEN_AT_ONCE", 1)
     store = FeedbackStore(str(state))
     store.record(Feedback("risk", "p-6", reward=1.0), 6.0)
     assert [one["prediction_id"] for one in store.all()] == ["p-4", "p-5", "p-6"]

@@ -41,9 +41,11 @@ ROW = {"mean_radius": 3, "visits": 2, "gro_e": "klein", "smoker": True}
 ROWS = '[{mean_radius: 3, visits: 2, gro_e: "klein", smoker: true}]'
 
 
-def endpoint(name, signature, versions, kind="single", settings=None, **more):
+def endpoint(name, signature, versions, kind="single", settings=None, alias=None, **more):
     given = {"timeout_s": 2.0, "variant_timeout_s": 1.5, **more}
-    variants = tuple(Variant(version, labels=signature.output.labels) for version in versions)
+    variants = tuple(
+        Variant(version, labels=signature.output.labels, alias=alias) for version in versions
+    )
     route = RouteSpec(kind, variants, settings or {})
     return Endpoint(name=name, signature=signature, route=route, **given)
 
@@ -52,7 +54,7 @@ ENDPOINTS = (
     endpoint("risk-all", RISK, ["r@1", "s@1"], "split", {"key": "patient_id"}),
     endpoint("age", AGE, ["a@1"]),
     endpoint("pair", PAIR, ["p@1"]),
-    endpoint("code", CODE, ["c@1"]),
+    endpoint("code", CODE, ["c@1"], alias="champion"),
 )
 
 
@@ -64,7 +66,7 @@ class Models:
         self.errors = {}
         self.gate = None
 
-    async def predict(self, version, columns, deadline):
+    async def ask(self, version, task, columns, deadline):
         self.asked.append((version, columns, deadline))
         if self.gate is not None:
             await self.gate.wait()
@@ -125,6 +127,12 @@ class Client:
 @pytest.fixture
 def client():
     return Client()
+
+
+@pytest.mark.parametrize(("name", "alias"), [("code", "champion"), ("age", None)])
+def test_a_variant_tells_by_which_alias_it_was_chosen(client, name, alias):
+    said = client.data(f'{{ endpoint(name: "{name}") {{ variants {{ alias }} }} }}')
+    assert said["endpoint"]["variants"] == [{"alias": alias}]
 
 
 def test_endpoints_tell_of_themselves(client):

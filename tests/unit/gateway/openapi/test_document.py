@@ -74,10 +74,12 @@ def test_every_endpoint_has_its_own_paths_beside_the_common_ones() -> None:
     prices = described(name="prices", output=Output("regression"))
     assert set(documented(described(), prices)["paths"]) == {
         "/v1/models/heart:predict",
+        "/v1/models/heart:explain",
         "/v1/models/heart:feedback",
         "/v2/models/heart/infer",
         "/v1/models/heart:classify",
         "/v1/models/prices:predict",
+        "/v1/models/prices:explain",
         "/v1/models/prices:feedback",
         "/v2/models/prices/infer",
         "/v1/models/prices:regress",

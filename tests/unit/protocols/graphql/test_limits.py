@@ -11,10 +11,12 @@ from graphql import (
 )
 
 from serve_app.errors import BadEncoding, ClientError, TooLarge
-from serve_app.protocols.graphql.limits import Limits, parsed
+from serve_app.protocols.graphql.limits import DocumentLimits, parsed
 from serve_app.protocols.graphql.schema import build
 
-LIMITS = Limits(depth=4, predictions=3, aliases=5, selections=40, tokens=500, characters=5_000)
+LIMITS = DocumentLimits(
+    depth=4, predictions=3, aliases=5, selections=40, tokens=500, characters=5_000
+)
 
 
 def refused(text, kind=ClientError, limits=LIMITS):
@@ -69,7 +71,7 @@ def test_queries_of_tools_for_the_schema_pass():
         specified_by_url=True, directive_is_repeatable=True, schema_description=True,
         input_value_deprecation=True, one_of=True,
     )  # fmt: skip
-    document = parsed(query, Limits())
+    document = parsed(query, DocumentLimits())
     assert validate(schema, document) == []
     assert "Query" in build_client_schema(introspection_from_schema(schema)).type_map
 
@@ -101,7 +103,7 @@ DEEPER = "{...F0}" + "".join(f"fragment F{i} on A{{a{{...F{i + 1}}}}}" for i in 
 
 @pytest.mark.parametrize("text", [FIELDS, INLINE, LISTS, CHAIN, DEEPER])
 def test_deep_nesting_never_ends_in_a_recursion(text):
-    limits = Limits(tokens=100_000, selections=100_000, characters=1_000_000)
+    limits = DocumentLimits(tokens=100_000, selections=100_000, characters=1_000_000)
     said = refused(text, limits=limits).message
     assert "nested too deeply" in said or "levels" in said
 
@@ -109,6 +111,6 @@ def test_deep_nesting_never_ends_in_a_recursion(text):
 def test_fragments_that_double_at_each_step_are_weighed_in_no_time():
     chain = "".join(f"fragment F{i} on A{{...F{i + 1} ...F{i + 1}}}" for i in range(60))
     began = time.process_time()
-    error = refused("{...F0}" + chain + "fragment F60 on A{a:x}", limits=Limits())
+    error = refused("{...F0}" + chain + "fragment F60 on A{a:x}", limits=DocumentLimits())
     assert error.details["asked"] == 2**60
     assert time.process_time() - began < 1

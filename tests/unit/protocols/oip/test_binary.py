@@ -18,7 +18,7 @@ from serve_app.core.signature import Column
 from serve_app.errors import BadEncoding, InvalidInput, TooLarge
 from serve_app.protocols.dialect import Call
 from serve_app.protocols.oip import binary
-from serve_app.protocols.oip.outputs import Form, Wanted
+from serve_app.protocols.oip.outputs import AnswerForm, RequestedOutput
 from serve_app.protocols.oip.v2 import DIALECT
 
 NAMES = ("age", "sex")
@@ -61,7 +61,7 @@ def refusal(call: Call) -> str:
     return refused.value.message
 
 
-def response(prediction: Prediction, form: Form, labels: tuple[Any, ...] = ()) -> Response:
+def response(prediction: Prediction, form: AnswerForm, labels: tuple[Any, ...] = ()) -> Response:
     payload = Payload({}, len(prediction.values), form=form)
     return Response(Request("e", payload, "r"), "p", 1, Answer(prediction, ("a@1",)), labels)
 
@@ -170,7 +170,7 @@ class TestBytesAlone:
         behind = np.arange(6, dtype="<f4").tobytes()
         payload = DIALECT.decode(framed(b"", behind, "0", columns=self.COLUMNS))
         assert [list(values) for values in payload.columns.values()] == [[0, 2, 4], [1, 3, 5]]
-        assert payload.form == Form(as_bytes=True)
+        assert payload.form == AnswerForm(as_bytes=True)
 
     def test_of_a_broken_row_are_refused(self) -> None:
         call = framed(b"", b"12345", "0", columns=self.COLUMNS)
@@ -189,13 +189,15 @@ PREDICTION = Prediction(np.array(["b", "a"]), np.array([[0.25, 0.75], [0.5, 0.5]
 
 
 def test_answers_are_bytes_where_that_was_asked_of_all() -> None:
-    found = read(response(PREDICTION, Form(as_bytes=True), ("a", "b")))
+    found = read(response(PREDICTION, AnswerForm(as_bytes=True), ("a", "b")))
     assert found.as_numpy("predict").tolist() == [b"b", b"a"]
     assert found.as_numpy("predict_proba").tolist() == [[0.25, 0.75], [0.5, 0.5]]
 
 
 def test_an_output_says_for_itself_whether_it_is_bytes() -> None:
-    form = Form((Wanted("predict", False), Wanted("predict_proba", True)), as_bytes=True)
+    form = AnswerForm(
+        (RequestedOutput("predict", False), RequestedOutput("predict_proba", True)), as_bytes=True
+    )
     reply = DIALECT.encode(response(PREDICTION, form, ("a", "b")))
     length = int(dict(reply.headers)[b"inference-header-content-length"])
     labels, shares = json.loads(reply.body[:length])["outputs"]
@@ -207,7 +209,7 @@ def test_an_output_says_for_itself_whether_it_is_bytes() -> None:
 
 
 def test_answers_without_bytes_have_no_header() -> None:
-    reply = DIALECT.encode(response(PREDICTION, Form(), ("a", "b")))
+    reply = DIALECT.encode(response(PREDICTION, AnswerForm(), ("a", "b")))
     assert (reply.media_type, reply.headers) == (b"application/json", ())
 
 
@@ -223,7 +225,7 @@ def test_answers_without_bytes_have_no_header() -> None:
     ],
 )
 def test_every_kind_of_output_is_read_back(values: Any, datatype: str) -> None:
-    found = read(response(Prediction(values), Form(as_bytes=True)))
+    found = read(response(Prediction(values), AnswerForm(as_bytes=True)))
     assert found.get_output("predict")["datatype"] == datatype
     back = found.as_numpy("predict").tolist()
     wanted = values.tolist()
@@ -234,12 +236,12 @@ def test_every_kind_of_output_is_read_back(values: Any, datatype: str) -> None:
 
 class TestClassification:
     def test_names_the_likeliest_classes(self) -> None:
-        form = Form((Wanted("predict_proba", True, 1),))
+        form = AnswerForm((RequestedOutput("predict_proba", True, 1),))
         found = read(response(PREDICTION, form, ("a", "b")))
         assert found.as_numpy("predict_proba").tolist() == [[b"0.750000:1:b"], [b"0.500000:0:a"]]
 
     def test_of_more_classes_than_there_are_names_all(self) -> None:
-        form = Form((Wanted("predict_proba", False, 9),))
+        form = AnswerForm((RequestedOutput("predict_proba", False, 9),))
         (output,) = json.loads(DIALECT.encode(response(PREDICTION, form, ("a", "b"))).body)[
             "outputs"
         ]
@@ -248,7 +250,7 @@ class TestClassification:
 
     @pytest.mark.parametrize("values", [np.empty((0, 2)), np.empty(0)])
     def test_of_no_rows_names_none(self, values: Any) -> None:
-        form = Form((Wanted("predict", False, 1),))
+        form = AnswerForm((RequestedOutput("predict", False, 1),))
         reply = DIALECT.encode(response(Prediction(values), form))
         (output,) = json.loads(reply.body)["outputs"]
         assert output["shape"] == [0, 1]
@@ -256,7 +258,9 @@ class TestClassification:
 
     def test_of_labels_is_refused(self) -> None:
         with pytest.raises(InvalidInput, match="orders numbers"):
-            DIALECT.encode(response(PREDICTION, Form((Wanted("predict", None, 1),)), ("a", "b")))
+            DIALECT.encode(
+                response(PREDICTION, AnswerForm((RequestedOutput("predict", None, 1),)), ("a", "b"))
+            )
 
     @pytest.mark.parametrize("count", [-1, "1", 1.0, True])
     def test_takes_a_number_of_classes(self, count: Any) -> None:
@@ -269,14 +273,16 @@ class TestClassification:
 
 def test_what_tritonclient_asks_by_itself_is_understood() -> None:
     arrays = {"age": np.ones(2, np.float32)}
-    assert DIALECT.decode(sent(arrays)).form == Form(as_bytes=True)
+    assert DIALECT.decode(sent(arrays)).form == AnswerForm(as_bytes=True)
     wanted = [http.InferRequestedOutput("predict_proba", binary_data=True, class_count=2)]
     form = DIALECT.decode(sent(arrays, outputs=wanted)).form
-    assert form.wanted == (Wanted("predict_proba", True, 2),)
+    assert form.wanted == (RequestedOutput("predict_proba", True, 2),)
 
 
 def test_an_output_may_have_the_name_that_kserve_gives_it() -> None:
-    found = read(response(PREDICTION, Form((Wanted("output-0"),), as_bytes=True), ("a", "b")))
+    found = read(
+        response(PREDICTION, AnswerForm((RequestedOutput("output-0"),), as_bytes=True), ("a", "b"))
+    )
     assert found.as_numpy("output-0").tolist() == [b"b", b"a"]
 
 

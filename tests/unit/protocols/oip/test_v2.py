@@ -15,7 +15,7 @@ from serve_app.core.messages import Answer, Failure, Payload, Prediction, Reques
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.errors import BadEncoding, ClientError, InvalidInput, TooLarge
 from serve_app.protocols.dialect import Call
-from serve_app.protocols.oip.outputs import Form, Wanted, metadata
+from serve_app.protocols.oip.outputs import AnswerForm, RequestedOutput, metadata
 from serve_app.protocols.oip.tensors import plain_columns, read_tensors
 from serve_app.protocols.oip.v2 import DIALECT
 
@@ -35,8 +35,8 @@ def decode(
     return DIALECT.decode(Call(body, columns, max_rows))
 
 
-def asking(*names: str, **more: Any) -> Form:
-    return Form(tuple(Wanted(name) for name in names), **more)
+def asking(*names: str, **more: Any) -> AnswerForm:
+    return AnswerForm(tuple(RequestedOutput(name) for name in names), **more)
 
 
 def columns_of(payload: Payload) -> dict[str, list[Any]]:
@@ -120,7 +120,9 @@ class TestInputs:
         )
         assert payload.id == "call-1"
         assert payload.keys == {"patient_id": 7}
-        assert payload.form == Form((Wanted("predict_proba"), Wanted("predict")))
+        assert payload.form == AnswerForm(
+            (RequestedOutput("predict_proba"), RequestedOutput("predict"))
+        )
 
     def test_above_the_limit_are_refused(self) -> None:
         with pytest.raises(TooLarge, match="4 rows, above the limit of 3"):

@@ -1,11 +1,13 @@
 """Everything wrong with a config is named with its line, its key and the nearest right one."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from serve_app.registry.store import Registry
 from serve_app.serving.checking.validate import validate
 
 CONFIGS = Path(__file__).parents[4] / "configs"
@@ -299,3 +301,63 @@ def test_a_replica_must_fit_on_a_node_of_the_cluster(home, tmp_path):
         "asks for 3 CPUs, 8.38 GiB of memory at once, which no node has: "
         "2 CPUs, 9.31 GiB of memory | 4 CPUs, 4.66 GiB of memory"
     )
+
+
+@pytest.fixture
+def aliased(check, home, tmp_path, monkeypatch):
+    """`check` on a registry of its own, in which `diagnosis-xgb` has a champion."""
+    shutil.copytree(home / "registry", tmp_path / "registry")
+    store = Registry(str(tmp_path / "registry"))
+    store.set_alias("diagnosis-xgb", "champion", 1, by="ada")
+    monkeypatch.setenv("SERVE_APP_HOME", str(tmp_path))
+    return check
+
+
+def test_routes_and_applications_may_name_aliases(aliased, tmp_path):
+    text = SPLIT.replace("diagnosis-xgb@1", "diagnosis-xgb@champion")
+    assert aliased(text) == []
+    named = text.replace("name: diagnosis-xgb-1", "name: diagnosis-xgb-champion")
+    assert (
+        aliased(named.replace("diagnosis-xgb, version: 1", "diagnosis-xgb, version: champion"))
+        == []
+    )
+    assert validate(tmp_path / "config.yaml").follows == ("diagnosis-xgb@champion → 1",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "diagnosis-xgb@1",
+            "diagnosis-xgb@stable",
+            "has no alias 'stable'; its aliases are champion (it is set by serve-app models alias",
+        ),
+        ("diagnosis-xgb@1", "nobody@champion", "there is no model 'nobody'"),
+        ("diagnosis-xgb@1", "diagnosis-xgb", "write model@number, such as diagnosis-xgb@1, or"),
+        (
+            "diagnosis-forest@1",
+            "diagnosis-xgb@champion",
+            "diagnosis-xgb@champion and diagnosis-xgb@1 are both diagnosis-xgb@1",
+        ),
+        (
+            "diagnosis-xgb, version: 1",
+            "diagnosis-xgb, version: champion",
+            "so gateways look for it under the name 'diagnosis-xgb-champion'",
+        ),
+        (
+            "diagnosis-xgb, version: 1",
+            "diagnosis-xgb, version: stable",
+            "has no alias 'stable'",
+        ),
+        ("diagnosis-xgb, version: 1", "diagnosis-xgb", "`version` is missing: write the number"),
+        (
+            "diagnosis-xgb, version: 1",
+            "diagnosis-xgb, version: 0",
+            "0 is no version; write the number of a version, such as 1, or an alias",
+        ),
+    ],
+)
+def test_a_wrong_alias_is_said_with_what_to_do(aliased, old, new, words):
+    assert old in SPLIT
+    found = aliased(SPLIT.replace(old, new))
+    assert any(words in finding for finding in found), found

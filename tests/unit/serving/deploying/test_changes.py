@@ -9,7 +9,7 @@ import yaml
 
 from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServerFault
 from serve_app.serving.deploying import changes
-from tests.unit.serving.fake_serve import serving
+from tests.unit.serving.fake_serve import FakeServe, serving
 
 CONFIGS = Path(__file__).parents[4] / "configs"
 LOCAL = yaml.safe_load((CONFIGS / "local.yaml").read_text())
@@ -64,7 +64,7 @@ def test_an_endpoint_is_removed_with_the_versions_that_it_alone_asked(fake, wait
     assert {"diagnosis-xgb-1", "diagnosis-forest-1"} <= set(fake.names)
     assert waited == []
     changes.remove_endpoint(fake.running, "diagnosis-ensemble", wait=wait)
-    assert fake.names == ["gateway", "control", "progression-xgb-1"]
+    assert fake.names == ["gateway", "control", "progression-xgb-1", "monitor"]
     assert waited == [10.0]
 
 
@@ -128,6 +128,42 @@ def test_weights_of_run_time_survive_and_are_written_down(fake, wait):
     assert set(declared["user_config"]["endpoints"]) == {*fake.endpoints}
 
 
+def test_weights_that_are_set_while_a_change_is_under_way_survive_its_failure(fake):
+    fake.broken["progression-xgb-1"] = "it needs the module 'own_steps'"
+
+    def put(config):
+        fake.set_at_run_time = {"diagnosis": {"diagnosis-forest@1": 0.0}}
+        FakeServe.put(fake, config)
+
+    fake.put = put
+    with pytest.raises(ServerFault, match="own_steps"):
+        add(fake, "second", PROGRESSION, changes.Wait(5.0, lambda _: None, print))
+    assert "second" not in fake.endpoints
+    weights = [one["weight"] for one in fake.endpoints["diagnosis"]["route"]["variants"]]
+    assert weights == [90, 0.0]
+
+
+def test_what_somebody_deploys_while_a_change_ends_stands(fake):
+    theirs = copy.deepcopy(LOCAL)
+    theirs["applications"][0]["args"]["default_endpoint"] = "diagnosis"
+
+    def deployed_meanwhile(_):
+        fake.config = theirs
+
+    wait = changes.Wait(5.0, lambda _: None, deployed_meanwhile)
+    changes.remove_endpoint(fake.running, "progression", wait=wait)
+    assert fake.config == theirs
+    assert len(fake.puts) == 1
+
+
+def test_what_somebody_deploys_before_a_change_begins_stands(fake, wait):
+    base = changes.deployed(fake.running)
+    fake.endpoints["progression"]["timeout_s"] = 3.5
+    with pytest.raises(Conflict, match="something was deployed meanwhile"):
+        changes.add_endpoint(fake.running, "second", INLINE, base, allow_pickle=False, wait=wait)
+    assert fake.puts == []
+
+
 def test_where_nothing_answers_the_dashboard_that_is_said(fake):
     fake.port = 1
     with pytest.raises(NotReady, match="does not answer"):
@@ -159,8 +195,8 @@ def test_replicas_that_no_node_can_hold_are_refused_before_anything_changes(
     changes.remove_endpoint(fake.running, "progression", wait=wait)
     assert "progression-xgb-1" not in fake.names
     before = len(fake.puts)
-    monkeypatch.setattr(changes, "fixed_nodes", lambda _: ({"CPU": 0.15, "memory": 1e10},))
-    with pytest.raises(ConfigError, match=r"asks for 0\.2 CPUs; the largest node has 0\.15 CPUs"):
+    monkeypatch.setattr(changes, "fixed_nodes", lambda _: ({"CPU": 0.05, "memory": 1e10},))
+    with pytest.raises(ConfigError, match=r"asks for 0\.1 CPUs; the largest node has 0\.05 CPUs"):
         add(fake, "second", PROGRESSION, wait)
     assert len(fake.puts) == before
 

@@ -58,11 +58,11 @@ def test_an_application_that_no_config_deployed_is_none_of_ours():
     assert declaration.from_serve({"applications": applications}) == {"applications": []}
 
 
-def test_where_nothing_runs_there_is_a_gateway_and_control():
+def test_where_nothing_runs_there_are_a_gateway_control_and_a_monitor():
     made = declaration.with_base({"applications": []}, "./registry", "./a state", 8110)
-    assert names(made) == ["gateway", "control"]
+    assert names(made) == ["gateway", "control", "monitor"]
     assert made["http_options"] == {"host": "127.0.0.1", "port": 8110}
-    assert [one["args"]["state"] for one in made["applications"]] == ["./a state"] * 2
+    assert [one["args"]["state"] for one in made["applications"]] == ["./a state"] * 3
     assert declaration.endpoints(made) == {}
 
 
@@ -84,6 +84,19 @@ def test_an_endpoint_comes_with_an_application_for_each_version_that_it_asks():
     assert names(declaration.with_endpoint(made, "again", REPLICAS, "./r")) == names(made)
 
 
+def test_an_endpoint_that_follows_an_alias_comes_with_an_application_of_the_alias():
+    settings = {"route": {"kind": "single", "model": "churn@champion"}}
+    made = declaration.with_endpoint(LOCAL, "churn", settings, "./r")
+    (added,) = made["applications"][len(LOCAL["applications"]) :]
+    assert added["name"] == "churn-champion"
+    assert added["args"] == {"model": "churn", "version": "champion", "registry": "./r"}
+    weighted = {"kind": "split", "variants": [{"model": "churn@champion"}, {"model": "churn@1"}]}
+    split = declaration.with_endpoint(LOCAL, "churn", {"route": weighted}, "./r")
+    reweighted = declaration.with_weights(split, {"churn": {"churn@champion": 5.0}})
+    variants = declaration.endpoints(reweighted)["churn"]["route"]["variants"]
+    assert variants[0] == {"model": "churn@champion", "weight": 5.0}
+
+
 def test_an_endpoint_inside_the_gateway_needs_no_application():
     made = declaration.with_endpoint(LOCAL, "churn", {**REPLICAS, "placement": "inline"}, "./r")
     assert names(made) == names(LOCAL)
@@ -96,27 +109,27 @@ def test_new_applications_log_as_the_others_do():
 
 
 def test_what_an_endpoint_asked_goes_with_it_unless_others_ask_it_too():
-    asked = declaration.asked(declaration.endpoints(LOCAL)["diagnosis"])
-    assert asked == {"diagnosis-xgb@1", "diagnosis-forest@1", "diagnosis-logistic@1"}
+    versions = declaration.versions_of(declaration.endpoints(LOCAL)["diagnosis"])
+    assert versions == {"diagnosis-xgb@1", "diagnosis-forest@1", "diagnosis-logistic@1"}
     left = declaration.without_endpoint(LOCAL, "diagnosis")
     assert names(left) == names(LOCAL)
-    assert names(declaration.without_idle(left, asked)) == names(LOCAL)
+    assert names(declaration.without_idle(left, versions)) == names(LOCAL)
     none_left = declaration.without_endpoint(left, "diagnosis-ensemble")
-    assert names(declaration.without_idle(none_left, asked)) == [
-        "gateway", "control", "progression-xgb-1",
+    assert names(declaration.without_idle(none_left, versions)) == [
+        "gateway", "control", "progression-xgb-1", "monitor",
     ]  # fmt: skip
 
 
 def test_a_transformer_in_replicas_is_asked_too():
     preprocess = {"model": "features@1", "placement": "replicas"}
     settings = {**REPLICAS, "placement": "inline", "preprocess": preprocess}
-    assert declaration.asked(settings) == {"features@1"}
+    assert declaration.versions_of(settings) == {"features@1"}
 
 
 def test_only_what_an_endpoint_needs_concerns_it():
     concerned = declaration.concerning(LOCAL, "progression")
-    assert names(concerned) == ["gateway", "control", "progression-xgb-1"]
-    assert names(declaration.concerning(LOCAL, "gone")) == ["gateway", "control"]
+    assert names(concerned) == ["gateway", "control", "progression-xgb-1", "monitor"]
+    assert names(declaration.concerning(LOCAL, "gone")) == ["gateway", "control", "monitor"]
 
 
 def test_weights_that_were_set_at_run_time_become_declared_ones():
@@ -141,4 +154,4 @@ def test_paths_stand_in_yaml_as_they_are(text):
 
 def test_settings_that_are_none_are_said():
     with pytest.raises(ConfigError, match=r"route\.single\.model: 'churn' does not name a version"):
-        declaration.asked({"route": {"kind": "single", "model": "churn"}})
+        declaration.versions_of({"route": {"kind": "single", "model": "churn"}})

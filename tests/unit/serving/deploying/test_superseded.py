@@ -48,9 +48,9 @@ def changed(edit):
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (lambda apps: apps.pop(), "application progression-xgb-1 is gone"),
+        (lambda apps: apps.pop(-2), "application progression-xgb-1 is gone"),
         (lambda apps: apps.append({**apps[-1], "name": "new"}), "application new was added"),
-        (lambda apps: apps[-1]["args"].update(version=2), "progression-xgb-1 has other args"),
+        (lambda apps: apps[-2]["args"].update(version=2), "progression-xgb-1 has other args"),
         (
             lambda apps: apps[0]["deployments"][0].update(max_ongoing_requests=7),
             "application gateway has other deployments",

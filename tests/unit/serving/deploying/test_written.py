@@ -41,14 +41,14 @@ def test_every_registered_model_that_predicts_gets_an_endpoint(versions):
     report = validate_text(text)
     assert report.findings == ()
     assert set(report.endpoints) == names
-    assert report.applications == ("gateway", "control")
+    assert report.applications == ("gateway", "control", "monitor")
 
 
 def test_in_replicas_each_version_gets_an_application(versions):
     report = validate_text(registered_text(versions, layout(inline=False)))
     assert report.findings == ()
     wanted = [f"{one.name}-{one.version}" for one in versions.predictors]
-    assert list(report.applications) == ["gateway", "control", *wanted]
+    assert list(report.applications) == ["gateway", "control", "monitor", *wanted]
 
 
 def test_what_is_noted_beside_it_is_valid_where_the_mark_is_taken_away(versions):
@@ -86,7 +86,7 @@ def test_the_champion_answers_and_else_the_newest(tmp_path):
 def test_pickles_get_replicas_that_may_load_them(versions):
     pickled = versions.predictors[0].model_copy(update={"pickle": True, "compiled": None})
     text = registered_text(Versions((pickled,), ()), layout(inline=True))
-    (application,) = yaml.safe_load(text)["applications"][2:]
+    (application,) = yaml.safe_load(text)["applications"][3:]
     assert application["args"]["allow_pickle"] is True
     assert versions.without([pickled.reference]).predictors == versions.predictors[1:]
 

@@ -1,0 +1,1 @@
+"""What the log of predictions costs to write and to query."""

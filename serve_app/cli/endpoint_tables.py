@@ -1,0 +1,52 @@
+"""Tables of endpoints and of their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from serve_app.core.reference import number_of
+
+ENDPOINT_HEADS = ["endpoint", "route", "variant", "weight", "preprocess", "fallback"]
+COLUMN_HEADS = ["column", "dtype", "null", "minimum", "maximum", "categories"]
+
+
+def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
+    """One row per variant; what belongs to the endpoint stands in its first."""
+    rows: list[list[Any]] = []
+    for endpoint in endpoints:
+        preprocess = endpoint["preprocess"]
+        shown = _with_aliases(endpoint.get("follows", {}))
+        placed = preprocess and f"{shown(preprocess['version'])} ({preprocess['placement']})"
+        first = [endpoint["name"], endpoint.get("summary", endpoint["route"])]
+        last = [placed, endpoint["fallback"] and shown(endpoint["fallback"])]
+        for variant in endpoint["variants"]:
+            rows.append([*first, shown(variant["version"]), f"{variant['weight']:g}", *last])
+            first, last = [None, None], [None, None]
+    return rows
+
+
+def _with_aliases(follows: Mapping[str, str]) -> Callable[[str], str]:
+    """How a version is shown: with the alias by which an endpoint follows it, if it does."""
+    references = {version: reference for reference, version in follows.items()}
+
+    def shown(version: str) -> str:
+        reference = references.get(version)
+        return version if reference is None else f"{reference} → {number_of(version)}"
+
+    return shown
+
+
+def column_rows(columns: list[dict[str, Any]]) -> list[list[Any]]:
+    """One row per column of a signature."""
+    return [
+        [
+            column["name"],
+            column["dtype"],
+            "yes" if column["nullable"] else "no",
+            column.get("minimum"),
+            column.get("maximum"),
+            ", ".join(map(str, column.get("categories", [])))[:60],
+        ]
+        for column in columns
+    ]

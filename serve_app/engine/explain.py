@@ -1,0 +1,97 @@
+"""Why an endpoint answered as it did: asked of those who answered, once they have."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from serve_app.core.columns import Columns
+from serve_app.core.explanation import Explanation, aligned, folded, mean_of
+from serve_app.core.ports import Models
+from serve_app.core.snapshot import Endpoint
+from serve_app.errors import InvalidInput
+from serve_app.tasks import task_named
+
+TIMEOUT_S = 60.0
+"""How long an explanation may take, whatever time predictions have; clients may give less."""
+
+
+class Explained(NamedTuple):
+    """Why answers are as they are; `prepared_by` made the columns that they are explained by.
+
+    That is the version which prepares the rows of the endpoint, none where rows are explained by
+    what the client sent.
+    """
+
+    explanation: Explanation
+    prepared_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskWhy:
+    """Asks versions of an endpoint why they say what they say.
+
+    `transformers` are where the version is that prepares rows, if there is one.
+    """
+
+    models: Models
+    spec: Endpoint
+    transformers: Models
+
+    async def __call__(
+        self, versions: tuple[str, ...], columns: Columns, deadline: float
+    ) -> Explanation:
+        """What the answers of these versions, together, are made of.
+
+        Raises:
+            InvalidInput: they cannot be explained, or not together; says what to do.
+            ServeError: one did not answer.
+        """
+        if len(versions) > 1:
+            self._require_mean(versions)
+        task = task_named("explain")
+        calls = [self.models.ask(version, task, columns, deadline) for version in versions]
+        answers = await asyncio.gather(*calls)
+        labels = self.spec.signature.output.labels
+        weights = self._weights()
+        members = [
+            (version, weights.get(version, 1.0), aligned(answer, labels))
+            for version, answer in zip(versions, answers, strict=True)
+        ]
+        return mean_of(members)
+
+    async def by_columns(
+        self, explanation: Explanation, columns: Columns, deadline: float
+    ) -> Explained:
+        """An explanation by the columns of rows, where what prepares them lets it be folded back.
+
+        Raises:
+            ServeError: what prepares rows did not answer.
+        """
+        preprocess = self.spec.preprocess
+        if preprocess is None:
+            return Explained(explanation, None)
+        task = task_named("origins")
+        try:
+            origins = await self.transformers.ask(
+                preprocess.version, task, columns.slice(0, 1), deadline
+            )
+            return Explained(folded(explanation, origins, columns.names), None)
+        except (InvalidInput, LookupError):
+            return Explained(explanation, preprocess.version)
+
+    def _weights(self) -> dict[str, float]:
+        """How much each version counts where several answer together."""
+        weights = self.spec.route.weights
+        if self.spec.route.settings.get("combine") == "weighted":
+            return weights
+        return dict.fromkeys(weights, 1.0)
+
+    def _require_mean(self, versions: tuple[str, ...]) -> None:
+        if self.spec.route.settings.get("combine") == "vote":
+            msg = (
+                "a vote has no output that contributions could add up to; ask for one of the "
+                f"variants by its version: {', '.join(versions)}"
+            )
+            raise InvalidInput(msg, known=list(versions))

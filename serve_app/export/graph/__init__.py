@@ -1,0 +1,1 @@
+"""Compiled programs as ONNX graphs: a function per operation, and a comparison of both."""

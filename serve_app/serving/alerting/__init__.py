@@ -1,0 +1,1 @@
+"""Sends alerts: by webhook, Slack, e-mail and the log."""

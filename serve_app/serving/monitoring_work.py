@@ -1,0 +1,219 @@
+"""What the monitor does, in plain calls that may take a while."""
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+
+from serve_app.config import MonitorArgs
+from serve_app.core.feedback import Feedback, Outcome
+from serve_app.core.snapshot import Endpoint, Snapshot
+from serve_app.errors import NotFound
+from serve_app.monitoring.catalogue import Sample
+from serve_app.monitoring.finding import Finding
+from serve_app.monitoring.windows import Limits, Merged
+from serve_app.registry.store import Registry
+from serve_app.serving.alerting.sender import AlertSender, Surroundings
+from serve_app.serving.monitor_report import MonitorReport
+from serve_app.serving.monitor_samples import Ending, of_feedback, of_intake
+from serve_app.serving.record_packing import profiles_of
+from serve_app.serving.watches.attribution import AttributionDrift
+from serve_app.serving.watches.callers import CallerPatterns
+from serve_app.serving.watches.concept import ConceptDrift
+from serve_app.serving.watches.data_quality import VOLUME, DataQuality
+from serve_app.serving.watches.domain import DomainClassifier
+from serve_app.serving.watches.drift import WindowDrift
+from serve_app.serving.watches.elsewhere import RayRunner, Runner
+from serve_app.serving.watches.estimate import EstimatedQuality
+from serve_app.serving.watches.layouts import Layouts
+from serve_app.serving.watches.multivariate import MultivariateDrift
+from serve_app.serving.watches.outliers import Outliers
+from serve_app.serving.watches.quality import RealisedQuality
+from serve_app.serving.watches.recent_rows import RecentRows
+from serve_app.serving.watches.watch import Sources, Watch
+from serve_app.storage.baselines import BaselineStore
+from serve_app.storage.feedback import FeedbackStore
+from serve_app.storage.feedback_matcher import match_all
+from serve_app.storage.intake import Intake
+from serve_app.storage.monitor_state import MonitorState
+from serve_app.storage.predicted_rows import predicted_rows
+from serve_app.storage.records.compaction import Compactor
+from serve_app.storage.records.deliveries import Incoming
+from serve_app.storage.records.files import Files
+from serve_app.storage.snapshots import SnapshotStore
+from serve_app.storage.turn import Turn
+from serve_app.storage.windows import WindowStore
+
+DAY_S = 86_400.0
+ARRIVED_S = 10.0
+"""What was predicted so long ago has come from its gateway. Before that, the newest prediction of
+a key may be on its way, and feedback would be about an older one."""
+
+
+class MonitoringWork:
+    """Everything that the monitor keeps, and what it does with it again and again.
+
+    `clock` gives seconds since 1970; what takes long is given to a `runner`. Every method may be
+    called in a thread of its own.
+    """
+
+    def __init__(
+        self,
+        args: MonitorArgs,
+        registry: Registry,
+        *,
+        clock: Callable[[], float],
+        runner: Runner | None = None,
+    ) -> None:
+        self._args = args
+        self._clock = clock
+        self._files = Files(args.records)
+        incoming = Incoming(self._files)
+        windows = Merged(clock, time.monotonic, Limits())
+        self._compactor = Compactor(self._files, incoming)
+        turn = Turn(args.state, uuid.uuid4().hex)
+        self.intake = Intake(incoming, self._compactor, WindowStore(args.state), windows, turn)
+        self._feedback = FeedbackStore(args.state)
+        self._snapshots = SnapshotStore(args.state)
+        self._endpoints: Mapping[str, Endpoint] = {}
+        self._compacting = threading.Lock()
+        self._feedback_counts: Mapping[str, Mapping[str, int]] = {}
+        self._ending = Ending()
+        sources = Sources(
+            args=args,
+            clock=clock,
+            endpoints=lambda: self._endpoints,
+            intake=self.intake,
+            feedback=self._feedback,
+            files=self._files,
+            state=MonitorState(args.state),
+            registry=registry,
+            profiles=profiles_of(registry, BaselineStore(args.state)),
+        )
+        self.watches = _watches(sources, runner or RayRunner())
+        self._looked: set[str] = set()
+        self.alerts = AlertSender(
+            args.alerts,
+            Surroundings(
+                findings=self.findings,
+                unknown=self.unknown,
+                state=sources.state,
+                is_over=self.intake.is_over,
+                clock=clock,
+                ids=lambda: uuid.uuid4().hex,
+                environment=os.environ,
+            ),
+        )
+        self.report = MonitorReport(sources, self.watches)
+
+    def restore(self) -> None:
+        """Know again what a former process knew.
+
+        Raises:
+            ServeError: a store cannot be read.
+        """
+        self.follow()
+        self.intake.restore()
+        for watch in self.watches:
+            watch.restore()
+        self.alerts.restore()
+
+    def follow(self) -> None:
+        """Learn which endpoints there are now."""
+        latest = self._snapshots.latest()
+        if latest is not None:
+            self._endpoints = Snapshot.from_json(latest).endpoints
+
+    def keep(self, feedback: Sequence[Feedback]) -> Sequence[Outcome]:
+        """Keep feedback; what became of each."""
+        return self._feedback.record_all(feedback, self._clock())
+
+    def match(self) -> None:
+        """Look for the predictions that feedback is about."""
+        now_s = self._clock()
+        for name, spec in self._endpoints.items():
+            horizon_s = spec.records.feedback_horizon_days * DAY_S
+            # What comes after the horizon is late, and not lost while its prediction is kept.
+            kept_s = max(horizon_s, spec.records.retention_days * DAY_S)
+            find = partial(predicted_rows, self._files, now_s=now_s, horizon_s=kept_s)
+            due_s = now_s - ARRIVED_S
+            match_all(self._feedback, find, name, horizon_s=horizon_s, now_s=due_s)
+        self._feedback_counts = {name: self._feedback.counts(name) for name in self._endpoints}
+
+    def save(self) -> None:
+        """Save what was counted."""
+        self.intake.save()
+
+    def compact(self) -> None:
+        """Put what was delivered into segments."""
+        with self._compacting:
+            while self.intake.compact():
+                pass
+
+    def tidy(self) -> None:
+        """Let go of what is older or more than is to be kept, and merge small segments."""
+        settings = {name: spec.records for name, spec in self._endpoints.items()}
+        with self._compacting:
+            if not self.intake.may_change():
+                return
+            # First what makes room: nothing can be merged where the disk is full.
+            self._compactor.retain(self._clock(), settings, self._args.max_bytes)
+            self._compactor.merge()
+
+    def look(self, watch: Watch) -> None:
+        """Let a watch look once."""
+        watch.run()
+        self._looked.add(watch.kind)
+
+    def unknown(self) -> set[str]:
+        """The kinds of findings of which nothing is known yet, since no watch has looked."""
+        unknown = {watch.kind for watch in self.watches} - self._looked
+        return unknown | {VOLUME} if DataQuality.kind in unknown else unknown
+
+    def findings(self) -> list[Finding]:
+        """What is wrong now, by endpoint."""
+        every = chain.from_iterable(watch.findings() for watch in self.watches)
+        return sorted(every, key=lambda finding: (finding.endpoint, finding.key))
+
+    def watch(self, kind: str) -> Watch:
+        """The watch of a kind.
+
+        Raises:
+            NotFound: there is none.
+        """
+        for watch in self.watches:
+            if watch.kind == kind:
+                return watch
+        kinds = ", ".join(watch.kind for watch in self.watches)
+        raise NotFound(f"the monitor has no watch over {kind!r}; there are {kinds}")
+
+    def samples(self) -> Iterator[Sample]:
+        """What was counted and judged, as metrics."""
+        yield from of_intake(self.intake.counts)
+        known = (
+            of_feedback(self._feedback_counts),
+            *(watch.samples() for watch in self.watches),
+            self.alerts.samples(),
+        )
+        yield from self._ending.of(chain(*known))
+
+
+def _watches(sources: Sources, runner: Runner) -> tuple[Watch, ...]:
+    """Everything that the monitor looks at."""
+    # What counts mean is read once for all that look at counts.
+    recent, layouts = RecentRows(sources), Layouts(sources)
+    return (
+        WindowDrift(sources, layouts),
+        RealisedQuality(sources),
+        ConceptDrift(sources),
+        EstimatedQuality(sources, layouts),
+        MultivariateDrift(sources, recent),
+        Outliers(sources, recent),
+        DomainClassifier(sources, recent, runner),
+        AttributionDrift(sources, recent, runner),
+        DataQuality(sources, layouts),
+        CallerPatterns(sources, recent),
+    )

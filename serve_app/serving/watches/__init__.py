@@ -1,0 +1,1 @@
+"""What the monitor watches, one module each; `watch.py` says what all of them have."""

@@ -1,0 +1,1 @@
+"""The log of predictions: deliveries of gateways, compacted into Parquet segments, and queries."""
