@@ -5,18 +5,15 @@ it belongs, so that one mistake has one finding, and its value is still looked a
 """
 
 import copy
-import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from serve_app.documents.near_names import nearest_names, same_names
 from serve_app.serving.checking.shapes import Spot, empty_spots, shape_of_config, spots
 
 Path_ = tuple[str | int, ...]
 _DEEPEST = 3
-_NEAR = 0.6
-_SHORT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +61,10 @@ class _Reading:
         spot = around[-1]
         stood = _in_file(self.stood, (*spot.path, key))
         free = [name for name in spot.shape.keys if name not in spot.body]
-        near = _same(key, free)
+        near = same_names(key, free)
         place = None if near else _place(around, key)
         if not near and place is None:
-            near = _nearest(key, free)
+            near = nearest_names(key, free)
         problem = f"there is no key {key!r} here."
         if near:
             named = " or ".join(repr(name) for name in near)
@@ -162,26 +159,3 @@ def _belongs(place: Spot) -> str:
     last = [part for part in place.path if isinstance(part, str)][-1]
     item = "an item of " if place.several else ""
     return f"It belongs to {item}{last!r}"
-
-
-def _plain(key: str) -> str:
-    """A key without what people write otherwise: case, separators, plural."""
-    return re.sub(r"[^a-z0-9]", "", key.lower()).rstrip("s")
-
-
-def _same(key: str, known: Iterable[str]) -> list[str]:
-    return [name for name in known if _plain(name) == _plain(str(key))]
-
-
-def _nearest(key: str, known: Iterable[str]) -> list[str]:
-    """The names that are as near to a key as no other, if any is near."""
-    ratios = {name: _likeness(_plain(str(key)), _plain(name)) for name in known}
-    best = max(ratios.values(), default=0.0)
-    return [name for name, ratio in ratios.items() if ratio == best] if best >= _NEAR else []
-
-
-def _likeness(one: str, other: str) -> float:
-    # Of two letters that changed places, the matcher sees only one that stayed.
-    if len(one) < _SHORT and sorted(one) == sorted(other):
-        return 1.0
-    return difflib.SequenceMatcher(None, one, other).ratio()

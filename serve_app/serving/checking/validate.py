@@ -21,15 +21,16 @@ from serve_app.config import ControlSettings, Frozen, ModelArgs, ScalingSettings
 from serve_app.control.declare import declare
 from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
+from serve_app.documents.finding import Finding
+from serve_app.documents.yaml_lines import LOADER, Positions
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving.checking import monitors, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
 from serve_app.serving.checking.builders import deployments_of
 from serve_app.serving.checking.keys import Meant, read_as_meant
-from serve_app.serving.checking.report import Finding, Report
+from serve_app.serving.checking.report import Report
 from serve_app.serving.checking.shapes import settings_of
-from serve_app.serving.checking.yaml_lines import LOADER, Positions
 from serve_app.serving.listeners import of_the_platform
 
 Path_ = tuple[str | int, ...]
@@ -60,7 +61,7 @@ def validate_text(text: str, nodes: Totals | None = None) -> Report:
         return Report((Finding(1 if mark is None else mark.line + 1, "YAML", str(problem)),))
     if not isinstance(body, dict):
         return Report((Finding(1, "YAML", "the file holds no mapping of keys"),))
-    check = _Check(read_as_meant(body), Positions(text), nodes or ())
+    check = _Check(read_as_meant(body), Positions.of(text), nodes or ())
     check.everything()
     return check.report()
 

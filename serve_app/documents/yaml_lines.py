@@ -1,5 +1,7 @@
 """Where in a YAML file each key stands, so that a complaint can name its line."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +24,14 @@ class Duplicate:
 class Positions:
     """The nodes of one YAML document."""
 
-    def __init__(self, text: str) -> None:
-        self._root = yaml.compose(text, Loader=LOADER)
+    def __init__(self, root: yaml.Node | None) -> None:
+        """Take a document as `yaml.compose` gives it."""
+        self._root = root
+
+    @classmethod
+    def of(cls, text: str) -> Positions:
+        """Those of a text that holds one document."""
+        return cls(yaml.compose(text, Loader=LOADER))
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line of the deepest key on this path that the file has, from 1.

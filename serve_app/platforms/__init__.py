@@ -1,0 +1,1 @@
+"""Files for the places where clusters run: images, Kubernetes, machines of clouds."""
