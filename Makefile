@@ -19,7 +19,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster validate wheels fmt bench bench-peers bench-dialects bench-overhead bench-recording bench-scaling clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster platforms validate wheels fmt bench bench-peers bench-dialects bench-overhead bench-recording bench-scaling clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,10 +68,13 @@ docs: setup-dev ## the documentation, in site/; a warning fails, site/index.html
 	$(BIN)/zensical build --clean --strict
 
 unit: setup-dev ## tests without a cluster
-	$(BIN)/python -m pytest -m "not cluster" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not cluster and not platforms" $(PARALLEL)
 
 cluster: setup-dev ## tests on real Ray clusters, which they start and stop
 	$(BIN)/python -m pytest -m cluster
+
+platforms: setup-dev ## tests that need root, namespaces and image builders (Debian); not part of `make test`
+	$(BIN)/python -m pytest -m platforms
 
 wheels: setup-dev ## the wheels of serve-app and of its client alone, in dist/
 	$(BIN)/python -m hatchling build --target wheel --directory dist
