@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from benchmarks.lambda_api import RuntimeApi, function
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
-from tests.contract.runtime_api import RuntimeApi, function
 from tests.unit.standalone.aws_house import bytes_of, of_api, of_balancer, of_url
 
 HANDLER = "tests.contract.lambda_function.handler"
