@@ -10,14 +10,21 @@ from __future__ import annotations
 import asyncio
 import binascii
 import logging
+import os
+import sys
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serve_app.core.extras import missing
 from serve_app.core.ports import Clock
 from serve_app.errors import BadEncoding, ConfigError, InvalidInput, ServeError
+from serve_app.monitoring import log
 from serve_app.standalone import aws_events, direct
+from serve_app.standalone.application import build
+from serve_app.standalone.settings import RunSettings
 from serve_app.standalone.within_time import WithinTime
 
 logger = logging.getLogger("serve_app.standalone.aws_lambda")
@@ -134,8 +141,31 @@ def _adapter(app: _Identified, loop: asyncio.AbstractEventLoop) -> Callable[[Any
     try:
         from mangum import Mangum  # noqa: PLC0415 - comes with an extra
     except ModuleNotFoundError as error:
-        msg = "HTTP events of Lambda need Mangum: pip install 'serve-app[lambda]'"
-        raise ConfigError(msg) from error
+        raise ConfigError(missing(error) or str(error)) from error
     # It runs whatever loop is the thread's.
     asyncio.set_event_loop(loop)
     return Mangum(app, lifespan="off", text_mime_types=[*_TEXT])
+
+
+def started() -> LambdaHandler:
+    """The handler of the models that the environment names, loaded.
+
+    Raises:
+        ServeError: a model cannot be loaded, or the environment names none.
+    """
+    # Lambda keeps what stands there.
+    log.send_to(sys.stdout, log.JsonLines(component="lambda"))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    application = build(RunSettings.from_environment(os.environ), clock=time.monotonic)
+    loop.run_until_complete(application.load())
+    return LambdaHandler(application, loop=loop, clock=time.monotonic)
+
+
+def __getattr__(name: str) -> LambdaHandler:
+    """`handler`, made once, when Lambda looks it up."""
+    if name != "handler":
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    made = globals()["handler"] = started()
+    return made

@@ -6,12 +6,17 @@ is answered, on the loop that answers it.
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serve_app.core.extras import missing
 from serve_app.errors import ConfigError
+from serve_app.standalone.application import build
+from serve_app.standalone.settings import RunSettings
 
 if TYPE_CHECKING:
     from azure.functions import AsgiFunctionApp
@@ -58,6 +63,19 @@ def function_app(app: ASGIApp) -> AsgiFunctionApp:
     try:
         from azure.functions import AsgiFunctionApp, AuthLevel  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        msg = "Azure's Python model needs azure-functions: pip install 'serve-app[azure]'"
-        raise ConfigError(msg) from error
+        raise ConfigError(missing(error) or str(error)) from error
     return AsgiFunctionApp(app, http_auth_level=AuthLevel.FUNCTION, function_name="serve_app")
+
+
+def _from_environment() -> AsgiFunctionApp:
+    application = build(RunSettings.from_environment(os.environ), clock=time.monotonic)
+    return function_app(WithLifespan(application, load=application.load, close=application.close))
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, made once, when Azure's worker looks it up."""
+    if name != "app":
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    made = globals()["app"] = _from_environment()
+    return made

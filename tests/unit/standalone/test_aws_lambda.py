@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from serve_app.errors import InvalidInput, NotFound, TooLarge
+from serve_app.standalone import aws_lambda
 from serve_app.standalone.aws_events import BALANCER_BYTES, LAMBDA_BYTES
 from serve_app.standalone.aws_lambda import LambdaHandler
 from tests.unit.standalone.aws_house import Context, bytes_of, of_api, of_balancer, of_url
@@ -260,3 +261,8 @@ def test_a_call_writes_one_line_with_its_id(handler, caplog):
     assert [one.outcome for one in lines] == [200, "answered", "invalid_input"]
     assert [one.is_first for one in lines] == [True, False, False]
     assert lines[0].duration_ms == 1000
+
+
+def test_other_names_of_the_module_are_missing_as_usual():
+    with pytest.raises(AttributeError, match="no attribute 'handle'"):
+        aws_lambda.handle  # noqa: B018

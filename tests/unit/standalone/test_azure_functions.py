@@ -6,6 +6,7 @@ import azure.functions as func
 import pytest
 
 from serve_app.errors import ArtifactRejected
+from serve_app.standalone import azure_functions
 from serve_app.standalone.azure_functions import WithLifespan, function_app
 
 ROW = {"age": 61.0, "dose": 2.5}
@@ -102,3 +103,8 @@ async def test_a_model_that_cannot_load_fails_the_function_in_words(app, caplog)
     with pytest.raises(RuntimeError, match="startup failed"):
         await only_function(made).get_user_function()(request(), None)
     assert "line@1 is not what was registered" in caplog.text
+
+
+def test_other_names_of_the_module_are_missing_as_usual():
+    with pytest.raises(AttributeError, match="no attribute 'main'"):
+        azure_functions.main  # noqa: B018
