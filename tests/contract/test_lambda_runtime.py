@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,23 @@ from tests.unit.standalone.aws_house import bytes_of, of_api, of_balancer, of_ur
 HANDLER = "serve_app.standalone.aws_lambda.handler"
 PREDICT = "/v1/models/dose:predict"
 INVOCATIONS = 1000
+ROOT = Path(__file__).parents[2]
+GUARD = """
+import os, sys
+
+FORBIDDEN = {"_multiprocessing", "_posixshmem"}
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+def guard(event, given):
+    if event == "import" and given[0] in FORBIDDEN:
+        raise OSError(f"Lambda has no /dev/shm for {given[0]}")
+    if event == "open" and isinstance(given[0], str) and (given[2] or 0) & WRITING:
+        if not given[0].startswith(("/tmp/", "/dev/null")):
+            raise OSError(f"{given[0]} is read-only on Lambda")
+
+sys.addaudithook(guard)
+"""
+"""Python runs this first: what Lambda's machines do not have fails here too."""
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -41,7 +60,12 @@ def store(model, tmp_path_factory):
 @pytest.fixture
 def environ(store, tmp_path):
     """What a function's template sets; /tmp is all that it may write to."""
+    guard = tmp_path / "guard"
+    guard.mkdir()
+    (guard / "sitecustomize.py").write_text(GUARD)
     return {
+        "PYTHONPATH": os.pathsep.join([str(guard), str(ROOT)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
         "SERVE_APP_REGISTRY": str(store),
         "SERVE_APP_MODEL": "dose@1",
         "HOME": str(tmp_path),
@@ -136,6 +160,14 @@ def test_a_value_that_is_refused_is_an_error_of_the_invocation_and_the_next_is_a
     assert outcome.value["errorType"] == "InvalidInput"
     assert "weight" in outcome.value["errorMessage"]
     assert api.invoke(of_value({"age": 1.0, "weight": 2.0})).kind == "response"
+
+
+def test_the_guard_of_this_test_sees_a_write(environ, log):
+    folder = Path(environ["PYTHONPATH"].split(os.pathsep)[0])
+    (folder / "writing.py").write_text("open('/var/tmp/of-lambda', 'w')")
+    with RuntimeApi() as api, function(api, "writing.handler", environ, log):
+        error = api.init_errors.get(timeout=120)
+    assert "is read-only on Lambda" in error["errorMessage"]
 
 
 def test_too_little_time_is_a_504_and_the_function_goes_on(api):

@@ -4,12 +4,13 @@ import asyncio
 import io
 import json
 import logging
+import sys
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from serve_app.errors import InvalidInput, NotFound, TooLarge
+from serve_app.errors import ConfigError, InvalidInput, NotFound, TooLarge
 from serve_app.standalone import aws_lambda
 from serve_app.standalone.aws_events import BALANCER_BYTES, LAMBDA_BYTES
 from serve_app.standalone.aws_lambda import LambdaHandler
@@ -266,3 +267,9 @@ def test_a_call_writes_one_line_with_its_id(handler, caplog):
 def test_other_names_of_the_module_are_missing_as_usual():
     with pytest.raises(AttributeError, match="no attribute 'handle'"):
         aws_lambda.handle  # noqa: B018
+
+
+def test_without_mangum_it_says_what_to_install(app, loop, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mangum", None)
+    with pytest.raises(ConfigError, match=r"pip install 'serve-app\[lambda\]'"):
+        LambdaHandler(app, loop=loop, clock=lambda: 0.0)

@@ -1,11 +1,12 @@
 """The function app of Azure's Python model, called as Azure's worker calls it."""
 
 import json
+import sys
 
 import azure.functions as func
 import pytest
 
-from serve_app.errors import ArtifactRejected
+from serve_app.errors import ArtifactRejected, ConfigError
 from serve_app.standalone import azure_functions
 from serve_app.standalone.azure_functions import WithLifespan, function_app
 
@@ -108,3 +109,9 @@ async def test_a_model_that_cannot_load_fails_the_function_in_words(app, caplog)
 def test_other_names_of_the_module_are_missing_as_usual():
     with pytest.raises(AttributeError, match="no attribute 'main'"):
         azure_functions.main  # noqa: B018
+
+
+def test_without_azures_package_it_says_what_to_install(app, monkeypatch):
+    monkeypatch.setitem(sys.modules, "azure.functions", None)
+    with pytest.raises(ConfigError, match=r"pip install 'serve-app\[azure\]'"):
+        function_app(app)
