@@ -4,6 +4,7 @@ from __future__ import annotations
 
 EXTRAS = {
     "alembic": "ray",
+    "azure": "azure",
     "catboost": "catboost",
     "google": "ray",
     "grpc": "ray",
@@ -13,6 +14,7 @@ EXTRAS = {
     "jsonschema": "ray",
     "lightgbm": "lightgbm",
     "mako": "ray",
+    "mangum": "lambda",
     "onnx": "train",
     "pandas": "train",
     "pyarrow": "arrow",

@@ -1,4 +1,4 @@
-"""Log records as JSON lines."""
+"""Log records as JSON lines, and where those of this package go."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import logging
 import traceback
+from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -36,3 +37,13 @@ class JsonLines(logging.Formatter):
             line["error"] = f"{type(error).__name__}: {error}"
             line["traceback"] = "".join(traceback.format_exception(error))
         return json.dumps(line, default=str)
+
+
+def send_to(stream: TextIO, lines: logging.Formatter) -> None:
+    """Write what this package logs to a stream in some form, and nowhere else."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(lines)
+    package = logging.getLogger("serve_app")
+    package.handlers[:] = [handler]
+    package.setLevel(logging.INFO)
+    package.propagate = False

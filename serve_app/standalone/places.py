@@ -13,6 +13,7 @@ PORT = 8000
 DRAIN_S = 30.0
 CLOUD_RUN_DRAIN_S = 9.0
 """Cloud Run kills a container ten seconds after it asked it to end."""
+AZURE_FUNCTIONS = "Azure Functions"
 SAGEMAKER_MODELS = "/opt/ml/model"
 REGISTRY = "./registry"
 
@@ -55,7 +56,7 @@ def place_of(environment: Mapping[str, str], *, is_sagemaker: bool = False) -> P
         )
     if "FUNCTIONS_CUSTOMHANDLER_PORT" in environment:
         # The host of functions runs beside it.
-        return Place("Azure Functions", port=_port(environment, "FUNCTIONS_CUSTOMHANDLER_PORT"))
+        return Place(AZURE_FUNCTIONS, port=_port(environment, "FUNCTIONS_CUSTOMHANDLER_PORT"))
     if is_sagemaker:
         port = 8080
         if "SAGEMAKER_BIND_TO_PORT" in environment:

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 import uvicorn
 
 from serve_app.errors import ConfigError, ServeError
-from serve_app.monitoring.log import JsonLines
+from serve_app.monitoring.log import JsonLines, send_to
 from serve_app.standalone.application import Application
-from serve_app.standalone.places import Place
+from serve_app.standalone.azure_handler import AzureHandler
+from serve_app.standalone.places import AZURE_FUNCTIONS, Place
 
 KEEP_ALIVE_S = 90
 """Longer than load balancers keep idle connections, or they would meet closed ones."""
@@ -43,7 +44,7 @@ async def serve(application: Application, place: Place) -> None:
     """
     listening = listen(place)
     config = uvicorn.Config(
-        application,
+        AzureHandler(application) if place.platform == AZURE_FUNCTIONS else application,
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -101,13 +102,8 @@ def listen(place: Place) -> socket.socket:
 
 def log_to_stdout(log_format: str) -> None:
     """Write what the package logs to standard output, a line each: as JSON or as text."""
-    lines = logging.StreamHandler(sys.stdout)
     text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-    lines.setFormatter(JsonLines(component="run") if log_format == "json" else text)
-    package = logging.getLogger("serve_app")
-    package.handlers[:] = [lines]
-    package.setLevel(logging.INFO)
-    package.propagate = False
+    send_to(sys.stdout, JsonLines(component="run") if log_format == "json" else text)
 
 
 def run(application: Application, place: Place) -> None:
