@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from serve_app import __version__
 from serve_app.cli.terminal import color
+from serve_app.core.extras import missing
 from serve_app.core.places import standing_at
 from serve_app.errors import InvalidInput, ServeError
 
@@ -41,6 +42,7 @@ COMMANDS = {
     "predict": ("serve_app.cli.predict:predict", "Ask an endpoint about rows of a file."),
     "records": ("serve_app.cli.records:records", "Query the log of predictions, and replay it."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),
+    "run": ("serve_app.cli.run:run", "Answer in one process, without Ray."),
     "serve": ("serve_app.cli.serve:serve", "Serve one model, from its file to an answer."),
     "status": ("serve_app.cli.status:status", "See applications, replicas and endpoints."),
     "train-examples": ("serve_app.cli.examples:train_examples", "Train and register examples."),
@@ -168,6 +170,8 @@ def _explain(error: Exception, given: list[str]) -> None:
 def _words(error: Exception, given: list[str]) -> str:
     if isinstance(error, ServeError):
         return error.message
+    if isinstance(error, ModuleNotFoundError) and (words := missing(error)) is not None:
+        return f"{' '.join(['serve-app', *given[:1]])} needs more than was installed: {words}"
     message = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, OSError) and error.strerror is not None:
         where = f"{error.filename}: " if error.filename is not None else ""

@@ -20,6 +20,7 @@ from serve_app.engine.explain import AskWhy
 from serve_app.errors import InvalidInput, NotFound, NotReady
 
 Prepare = Callable[[Columns, float], Awaitable[Columns]]
+NOTHING_YET = "it is not ready yet: it knows no endpoints"
 
 
 class Way(NamedTuple):
@@ -154,7 +155,7 @@ class Stages:
             NotReady: no snapshot has arrived yet, so that nobody knows.
         """
         if not self.version:
-            raise NotReady("no snapshot has arrived from control yet")
+            raise NotReady(NOTHING_YET)
         if name is None:
             return self._only()
         stage = self.endpoints.get(name)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.engine.predict import Predictor
-from serve_app.engine.stages import Stage, Stages
+from serve_app.engine.stages import NOTHING_YET, Stage, Stages
 from serve_app.errors import NotReady
 from serve_app.gateway import errors
 from serve_app.gateway import versions as numbers
@@ -77,7 +77,7 @@ class GatewayContext:
     def if_ready(self, request: Request, answer: Response) -> Response:
         """An answer that is given while endpoints can be asked."""
         if self.stages.version == 0:
-            return self.refused(request, NotReady("no snapshot has arrived from control yet"))
+            return self.refused(request, NotReady(NOTHING_YET))
         if not self.predictor.is_ready:
             return self.refused(request, NotReady("no endpoint has a replica that could answer"))
         return answer

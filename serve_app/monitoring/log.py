@@ -31,7 +31,7 @@ class JsonLines(logging.Formatter):
             **self._fields,
         }
         line.update({k: v for k, v in vars(record).items() if k not in _STANDARD})
-        if record.exc_info is not None and record.exc_info[1] is not None:
+        if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
             line["error"] = f"{type(error).__name__}: {error}"
             line["traceback"] = "".join(traceback.format_exception(error))

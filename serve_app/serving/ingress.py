@@ -26,6 +26,7 @@ from serve_app.engine.liveness import Liveness
 from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
+from serve_app.engine.stages import NOTHING_YET
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.admin.app import build as build_admin
@@ -197,7 +198,7 @@ class Gateway(Scaled):
             NotReady: no snapshot has come for a while, so that nothing can be answered here.
         """
         if not self._predictor.stages.version and time.monotonic() > self._healthy_until_s:
-            raise NotReady("no snapshot has arrived from control yet")
+            raise NotReady(NOTHING_YET)
 
     def _read_load(self) -> Load:
         return self._loop_load.read()

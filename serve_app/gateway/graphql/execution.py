@@ -18,7 +18,7 @@ from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, print_
 from serve_app.core.messages import Payload, Response
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.predict import Predictor
-from serve_app.engine.stages import Stages
+from serve_app.engine.stages import NOTHING_YET, Stages
 from serve_app.errors import ClientError, NotReady, TooLarge
 from serve_app.gateway.entrance import Admitted, Entrance
 from serve_app.gateway.errors import STATUS, log, nearest
@@ -98,7 +98,7 @@ class Documents:
         """The endpoints as they are now, and the schema that follows from their descriptions."""
         stages = self._predictor.stages
         if stages.version == 0:
-            raise NotReady("no snapshot has arrived from control yet")
+            raise NotReady(NOTHING_YET)
         if stages.description is not self._standing.description:
             self._standing = _Standing(stages)
         return stages, self._standing

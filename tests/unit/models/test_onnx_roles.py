@@ -162,7 +162,7 @@ def named(frame, target):
     columns = list(frame.columns)
     pipeline = make_pipeline(
         make_column_transformer((StandardScaler(), columns[:2]), ("passthrough", columns[2:])),
-        LogisticRegression(),
+        LogisticRegression(max_iter=10_000),  # one column is not scaled
     ).fit(frame, target)
     return pipeline, read_graph(to_onnx(pipeline, frame[:1], target_opset=17).SerializeToString())
 

@@ -1,5 +1,6 @@
 """The model of the error is a ridge regression on bins, and says what the error is elsewhere."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -76,7 +77,13 @@ def test_a_bin_that_no_row_had_has_no_effect():
 def test_json_keeps_it():
     model = ErrorModel.fit(*rows(6)[:1], SIZES, rows(6)[1])
     again = ErrorModel.from_json(json.loads(json.dumps(model.to_json())))
-    assert again.estimate(counts(rows(7)[0])) == model.estimate(counts(rows(7)[0]))
+    # Not to the bit: a sum of products depends on where in memory the numbers happen to stand.
+    before, after = (one.estimate(counts(rows(7)[0])) for one in (model, again))
+    assert after.keys() == before.keys()
+    for name, value in after.items():
+        assert dataclasses.astuple(value)[:4] == pytest.approx(
+            dataclasses.astuple(before[name])[:4], rel=1e-12
+        )
 
 
 def test_a_regressor_without_error_has_none():

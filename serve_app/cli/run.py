@@ -1,0 +1,105 @@
+"""`serve-app run`: one process that answers, without Ray."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+import click
+
+from serve_app.cli.completion import complete_version
+
+SAGEMAKER = "serve"
+"""What SageMaker writes behind the command of a container."""
+
+
+@click.command()
+@click.argument(
+    "references", metavar="[[NAME=]MODEL[@VERSION|@ALIAS]]...", nargs=-1,
+    shell_complete=complete_version,
+)  # fmt: skip
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Answer the endpoints that this config declares, computing all of their versions here.",
+)
+@click.option(
+    "--registry",
+    envvar="SERVE_APP_REGISTRY",
+    help="The registry, or the folder of one version.  [default: ./registry, or where the "
+    "platform puts models]",
+)
+@click.option("--default-endpoint", help="Who answers where a path names no endpoint.")
+@click.option("--host", help="Where to listen.  [default: 127.0.0.1; 0.0.0.0 in a container]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="The port.  [default: that of the platform, or 8000]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Threads that share large batches, where no bit of an answer depends on that.",
+)
+@click.option(
+    "--drain-s",
+    type=click.FloatRange(min=0),
+    help="How long to finish what is on its way when asked to end.  [default: 30; 9 on Cloud Run]",
+)
+@click.option("--allow-pickle", is_flag=True, help="Let models run code when they are loaded.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["json", "text"]),
+    default="json",
+    show_default=True,
+    help="How lines of the log are written, to standard output.",
+)
+def run(
+    references: tuple[str, ...],
+    config: str | None,
+    registry: str | None,
+    default_endpoint: str | None,
+    host: str | None,
+    port: int | None,
+    threads: int,
+    drain_s: float | None,
+    allow_pickle: bool,
+    log_format: str,
+) -> None:
+    """Answer for versions in one process, without Ray: in a container, or on this machine.
+
+    Each model is an endpoint of its name; NAME= gives it another one. Without any, SERVE_APP_MODEL
+    names them, or the only model of the registry answers. Cloud Run, Vertex AI, SageMaker, Azure
+    ML and Azure Functions say in the environment where to listen; that is obeyed.
+
+    \b
+      serve-app run churn@3
+      serve-app run churn@champion next=churn@4 --port 9000
+      serve-app run --config configs/inline.yaml
+    """  # noqa: D301 - click looks for the character
+    from serve_app.standalone import server
+    from serve_app.standalone.application import build
+    from serve_app.standalone.settings import RunSettings, named_endpoints
+
+    if config is not None and references and references != (SAGEMAKER,):
+        msg = "name versions, or a config that declares endpoints, not both."
+        raise click.UsageError(msg)
+    is_sagemaker = references == (SAGEMAKER,)
+    settings = RunSettings.from_environment(os.environ, is_sagemaker=is_sagemaker)
+    settings = settings.listening(host, port, drain_s)
+    settings = replace(
+        settings,
+        models=registry or settings.models,
+        endpoints=named_endpoints(references)
+        if references and not is_sagemaker
+        else settings.endpoints,
+        config=config,
+        default_endpoint=default_endpoint,
+        allows_pickle=allow_pickle,
+        threads=threads,
+    )
+    server.log_to_stdout(log_format)
+    server.run(build(settings, clock=time.monotonic), settings.place)

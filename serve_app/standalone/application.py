@@ -1,0 +1,112 @@
+"""The gateway and the models behind it in one process, as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from starlette.types import Receive, Scope, Send
+
+from serve_app.config import GatewayArgs
+from serve_app.core.identifiers import PredictionIds
+from serve_app.core.offload import Offload
+from serve_app.core.ports import Clock
+from serve_app.core.reference import split_version
+from serve_app.core.snapshot import Snapshot
+from serve_app.engine.assemble import Assembler
+from serve_app.engine.coalesced import Limits
+from serve_app.engine.load import load
+from serve_app.engine.local import InlineModels
+from serve_app.engine.predict import Predictor
+from serve_app.gateway.app import build as build_gateway
+from serve_app.gateway.context import Settings
+from serve_app.gateway.middleware import Edge, RequestIds
+from serve_app.registry.store import Registry
+from serve_app.standalone.declaration import endpoints_of, read_config
+from serve_app.standalone.settings import RunSettings
+from serve_app.standalone.versions import opened
+
+logger = logging.getLogger("serve_app.standalone")
+
+
+class Application:
+    """Answers as a gateway does, by models that are loaded here.
+
+    It answers that it is not ready until `load` is done.
+    """
+
+    def __init__(self, settings: RunSettings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._declared = None if settings.config is None else read_config(Path(settings.config))
+        args = GatewayArgs() if self._declared is None else self._declared.gateway
+        limits = Limits(**args.coalesce.model_dump())
+        self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+        self._models = InlineModels(clock=clock, limits=limits, thread=self._compute)
+        self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
+        self._predictor = Predictor(clock=clock, ids=PredictionIds(), offload=Offload(self._large))
+        gateway = build_gateway(self._predictor, _gateway_settings(settings, args))
+        self._app = Edge(RequestIds(gateway, ids=PredictionIds()))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests can be answered."""
+        return self._predictor.is_ready
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)
+
+    async def load(self) -> None:
+        """Load every version that the endpoints ask, prove that it answers alike, then answer.
+
+        Raises:
+            ServeError: an endpoint does not fit, or a version cannot be loaded.
+        """
+        settings = self._settings
+        registry = await asyncio.to_thread(opened, settings.models)
+        endpoints = await asyncio.to_thread(endpoints_of, settings, self._declared, registry)
+        loaded = {}
+        for version in sorted({one for spec in endpoints.values() for one in spec.asks()}):
+            name, number = split_version(version)
+            one = await asyncio.to_thread(
+                load, registry, name, number, allow_pickle=settings.allows_pickle
+            )
+            loaded[version] = one.in_threads(settings.threads)
+            logger.info("version loaded", extra={"version": version, "compiled": one.compiled})
+        aliases = await asyncio.to_thread(_aliases, registry, set(loaded))
+        self._models.replace(loaded)
+        snapshot = Snapshot(1, "", endpoints, aliases=aliases)
+        self._predictor.swap(self._assembler.stages(snapshot))
+        logger.info("answering", extra={"endpoints": sorted(endpoints)})
+
+    async def close(self) -> None:
+        """Let the threads go; what computes is finished first."""
+        await asyncio.to_thread(self._compute.shutdown)
+        await asyncio.to_thread(self._large.shutdown)
+
+
+def build(settings: RunSettings, *, clock: Clock) -> Application:
+    """The application of some settings, not yet loaded."""
+    return Application(settings, clock=clock)
+
+
+def _aliases(registry: Registry, versions: set[str]) -> dict[str, dict[str, int]]:
+    return {name: registry.aliases(name) for name in {split_version(v)[0] for v in versions}}
+
+
+def _gateway_settings(settings: RunSettings, args: GatewayArgs) -> Settings:
+    place = settings.place
+    return Settings(
+        args.max_body_bytes,
+        args.max_rows,
+        settings.default_endpoint or args.default_endpoint,
+        args.server_name,
+        args.compress_above_bytes,
+        health_route=place.health_route,
+        predict_route=place.predict_route,
+        replica=PredictionIds()(),
+        max_explained_rows=args.max_explained_rows,
+    )

@@ -1,0 +1,82 @@
+"""Where a process listens and finds its models, as each platform says it in the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from serve_app.errors import ConfigError
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - platforms reach a container's port from outside
+PORT = 8000
+DRAIN_S = 30.0
+CLOUD_RUN_DRAIN_S = 9.0
+"""Cloud Run kills a container ten seconds after it asked it to end."""
+SAGEMAKER_MODELS = "/opt/ml/model"
+REGISTRY = "./registry"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a platform wants of a process.
+
+    `models` is where it puts the models, none where it does not say; `health_route` and
+    `predict_route` are paths that it asks besides the usual ones.
+    """
+
+    platform: str
+    host: str = LOOPBACK
+    port: int = PORT
+    models: str | None = None
+    drain_s: float = DRAIN_S
+    health_route: str | None = None
+    predict_route: str | None = None
+
+
+def place_of(environment: Mapping[str, str], *, is_sagemaker: bool = False) -> Place:
+    """The place that the environment tells of; this machine alone where it tells of none.
+
+    Cloud Run and others say `PORT`, Vertex AI `AIP_HTTP_PORT`, the host of Azure Functions
+    `FUNCTIONS_CUSTOMHANDLER_PORT`, Azure ML `AZUREML_MODEL_DIR`. SageMaker says nothing but
+    `serve` on the command line.
+
+    Raises:
+        ConfigError: what stands where a port belongs is none.
+    """
+    if "AIP_HTTP_PORT" in environment:
+        return Place(
+            "Vertex AI",
+            EVERYWHERE,
+            _port(environment, "AIP_HTTP_PORT"),
+            environment.get("AIP_STORAGE_URI") or None,
+            health_route=environment.get("AIP_HEALTH_ROUTE"),
+            predict_route=environment.get("AIP_PREDICT_ROUTE"),
+        )
+    if "FUNCTIONS_CUSTOMHANDLER_PORT" in environment:
+        # The host of functions runs beside it.
+        return Place("Azure Functions", port=_port(environment, "FUNCTIONS_CUSTOMHANDLER_PORT"))
+    if is_sagemaker:
+        port = 8080
+        if "SAGEMAKER_BIND_TO_PORT" in environment:
+            port = _port(environment, "SAGEMAKER_BIND_TO_PORT")
+        return Place("SageMaker", EVERYWHERE, port, SAGEMAKER_MODELS)
+    if "AZUREML_MODEL_DIR" in environment:
+        port = _port(environment, "PORT") if "PORT" in environment else 5001
+        return Place("Azure ML", EVERYWHERE, port, environment["AZUREML_MODEL_DIR"])
+    if "PORT" in environment:
+        is_cloud_run = "K_SERVICE" in environment
+        return Place(
+            "Cloud Run" if is_cloud_run else "a container",
+            EVERYWHERE,
+            _port(environment, "PORT"),
+            drain_s=CLOUD_RUN_DRAIN_S if is_cloud_run else DRAIN_S,
+        )
+    return Place("this machine")
+
+
+def _port(environment: Mapping[str, str], variable: str) -> int:
+    text = environment[variable]
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+        raise ConfigError(f"{variable} must be a port, got {text[:20]!r}")
+    return int(text)

@@ -1,0 +1,120 @@
+"""Serves one process by uvicorn until it is asked to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+from serve_app.errors import ConfigError, ServeError
+from serve_app.monitoring.log import JsonLines
+from serve_app.standalone.application import Application
+from serve_app.standalone.places import Place
+
+KEEP_ALIVE_S = 90
+"""Longer than load balancers keep idle connections, or they would meet closed ones."""
+BACKLOG = 1024
+logger = logging.getLogger("serve_app.standalone")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn whose signals are our business: it would end by the signal, not with exit code 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(application: Application, place: Place) -> None:
+    """Answer on an address until SIGTERM or SIGINT; then finish what is on its way.
+
+    Models are loaded while requests are answered that it is not ready yet. The drain ends after
+    `place.drain_s` seconds.
+
+    Raises:
+        ConfigError: the address cannot be taken.
+        ServeError: a model cannot be loaded.
+    """
+    listening = listen(place)
+    config = uvicorn.Config(
+        application,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, round(place.drain_s)),
+    )
+    server = _Server(config)
+
+    def end() -> None:
+        logger.info("ending", extra={"drain_s": place.drain_s})
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, end)
+    address = {"host": place.host, "port": listening.getsockname()[1]}
+    logger.info("listening", extra={**address, "platform": place.platform})
+    serving = loop.create_task(server.serve([listening]))
+    loading = loop.create_task(application.load())
+    try:
+        await asyncio.wait({serving, loading}, return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            loading.result()
+        else:
+            loading.cancel()
+        await serving
+    finally:
+        server.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+        await application.close()
+
+
+def listen(place: Place) -> socket.socket:
+    """A socket on the address of a place.
+
+    Raises:
+        ConfigError: the address cannot be taken; says why.
+    """
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    # asyncio sends without delay only where the protocol is named.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((place.host, place.port))
+    except OSError as error:
+        listening.close()
+        reason = error.strerror or str(error)
+        msg = f"{place.host}:{place.port} cannot be taken: {reason}; choose another by --port"
+        raise ConfigError(msg) from error
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+def log_to_stdout(log_format: str) -> None:
+    """Write what the package logs to standard output, a line each: as JSON or as text."""
+    lines = logging.StreamHandler(sys.stdout)
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    lines.setFormatter(JsonLines(component="run") if log_format == "json" else text)
+    package = logging.getLogger("serve_app")
+    package.handlers[:] = [lines]
+    package.setLevel(logging.INFO)
+    package.propagate = False
+
+
+def run(application: Application, place: Place) -> None:
+    """Serve until asked to end; raises as `serve` does."""
+    try:
+        asyncio.run(serve(application, place))
+    except ServeError as error:
+        # The command line has it on standard error; platforms keep the log.
+        logger.error("this process cannot answer: %s", error.message)
+        raise
