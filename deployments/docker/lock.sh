@@ -15,10 +15,7 @@ lock() {
     --output-file "deployments/docker/$image.lock" "$@"
 }
 
-without() { for name in "$@"; do printf -- '--no-emit-package %s ' "$name"; done; }
-
-lock full --extra client --extra graphql --extra postgres pyproject.toml deployments/docker/xgboost.in
-# shellcheck disable=SC2046 # one word an argument
-lock serve $(without joblib narwhals prettytable scikit-learn scipy skops threadpoolctl wcwidth) \
-  --extra postgres pyproject.toml
-lock edge deployments/docker/edge.in
+lock full --extra ray --extra train --extra client --extra graphql --extra postgres \
+  pyproject.toml deployments/docker/xgboost.in
+lock serve --extra ray --extra postgres pyproject.toml
+lock edge pyproject.toml
