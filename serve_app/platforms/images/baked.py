@@ -20,7 +20,7 @@ from serve_app.errors import Conflict
 from serve_app.export.place import write_file
 from serve_app.export.wheel import compiled_of, export_wheel
 from serve_app.export.wheel_file import distribution_name, package_name
-from serve_app.platforms.images.places import HTTP_PORT, LIBRARIES, MODEL
+from serve_app.platforms.images.places import EVERYWHERE, LIBRARIES, MODEL
 from serve_app.platforms.images.quoting import image_reference, labels
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import MANIFEST, Registry
@@ -122,11 +122,15 @@ def _of_edge(manifest: Manifest) -> list[str]:
 
 
 def _of_serve(manifest: Manifest) -> list[str]:
-    command = ["run", manifest.reference, "--host", "0.0.0.0", "--port", str(HTTP_PORT)]  # noqa: S104 - in a container
+    # SageMaker puts `serve` in place of the command, which `run` understands. The port stays open
+    # for what platforms say in the environment.
+    entry = ["tini", "--", "serve-app", "run"]
+    command = [manifest.reference, "--host", EVERYWHERE]
     return [
         "FROM ${IMAGE}",
         f"COPY {FOLDER}/ {MODEL}/",
         f'ENV SERVE_APP_REGISTRY="{MODEL}"',
+        f"ENTRYPOINT {json.dumps(entry)}",
         f"CMD {json.dumps(command)}",
     ]
 

@@ -6,6 +6,8 @@ install are thrown away; an image has three layers of ours, in the order in whic
 
 from __future__ import annotations
 
+import json
+
 import serve_app
 from serve_app.platforms.images.places import (
     HAPROXY,
@@ -139,7 +141,7 @@ def _image(target: Target) -> str:
             "HEALTHCHECK --start-period=60s --interval=10s --timeout=5s \\",
             f'  CMD ["python3", "-c", "{_HEALTH}"]',
             'ENTRYPOINT ["tini", "--", "serve-app"]',
-            'CMD ["--help"]',
+            f"CMD {json.dumps(target.command)}",
             "ARG REVISION=unknown",
             *own_labels,
             'LABEL org.opencontainers.image.revision="${REVISION}"',

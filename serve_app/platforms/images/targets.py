@@ -8,6 +8,7 @@ from pathlib import Path
 from serve_app.cluster.environment import Ports, variables
 from serve_app.platforms.images.places import (
     DRAIN_S,
+    EVERYWHERE,
     HTTP_PORT,
     LAUNCHER,
     LIBRARIES,
@@ -22,11 +23,12 @@ _OF_THE_MACHINE = ("RAY_SERVE_HAPROXY_NBTHREAD",)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One image: its name in the Dockerfile, whether Ray is in it, and what it is for."""
+    """One image: its name in the Dockerfile, whether Ray is in it, what it is for and does by itself."""
 
     name: str
     ray: bool
     title: str
+    command: tuple[str, ...] = ("--help",)
 
     @property
     def lock(self) -> str:
@@ -44,7 +46,6 @@ class Target:
             "PYTHONPATH": f"{PACKAGE}:{LIBRARIES}",
             # Bytecode was made when the image was, and nothing may be written beside it.
             "PYTHONDONTWRITEBYTECODE": "1",
-            "SERVE_APP_REGISTRY": str(STATE / "registry"),
             "SERVE_APP_STATE": str(STATE / "state"),
         }
         if self.ray:
@@ -64,5 +65,10 @@ def of_clusters() -> dict[str, str]:
 
 FULL = Target("full", ray=True, title="serve-app with Ray and every library that models are of")
 SERVE = Target("serve", ray=True, title="serve-app with Ray, for compiled versions")
-EDGE = Target("edge", ray=False, title="serve-app without Ray, for compiled versions")
+EDGE = Target(
+    "edge",
+    ray=False,
+    title="serve-app without Ray, for compiled versions",
+    command=("run", "--host", EVERYWHERE),
+)
 TARGETS = (FULL, SERVE, EDGE)

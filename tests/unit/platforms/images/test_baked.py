@@ -30,8 +30,9 @@ def test_a_server_s_context_holds_a_registry_of_this_version_alone(registry, tmp
     lines = instructions(baked)
     assert lines[0] == f"ARG IMAGE={IMAGE}"
     assert 'ENV SERVE_APP_REGISTRY="/opt/serve-app/model"' in lines
+    assert 'ENTRYPOINT ["tini", "--", "serve-app", "run"]' in lines
     (command,) = (line for line in lines if line.startswith("CMD "))
-    assert json.loads(command[4:])[:2] == ["run", "logistic@1"]
+    assert json.loads(command[4:]) == ["logistic@1", "--host", "0.0.0.0"]
 
 
 def test_a_device_s_context_holds_the_package_of_the_wheel(registry):
