@@ -23,7 +23,7 @@ _OF_THE_MACHINE = ("RAY_SERVE_HAPROXY_NBTHREAD",)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One image: its name in the Dockerfile, whether Ray is in it, what it is for and does by itself."""
+    """One image: its name in the Dockerfile, whether Ray is in it, its purpose and its command."""
 
     name: str
     ray: bool
