@@ -63,6 +63,7 @@ class Kinds(click.Group):
 
     KINDS: ClassVar[dict[str, str]] = {
         "bundle": "serve_app.cli.export_bundle:bundle",
+        "dockerfile": "serve_app.cli.export_dockerfile:dockerfile",
         "key": "serve_app.cli.export_bundle:key",
         "onnx": "serve_app.cli.export:onnx",
         "wheel": "serve_app.cli.export:wheel",

