@@ -81,6 +81,25 @@ def ray_start(call: RayStart, mark: str, log: Path) -> int:
     return process.pid
 
 
+def stop_once_ray_ended(state: Path, mark: str) -> None:
+    """Start a process that waits for the end of a node's Ray and then ends what is left of it.
+
+    It carries the node's mark: whoever stops the node ends it too, so that it never ends the next
+    one that is started from the same folder.
+    """
+    subprocess.Popen(  # noqa: S603 - our own arguments
+        [
+            *(script("serve-app"), "cluster", "stop", "--once-ray-ended"),
+            *("--hand-over-s", "0", "--state", str(state)),
+        ],
+        env={**os.environ, **python_path(os.environ), MARK_VARIABLE: mark},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 def script(name: str) -> str:
     """A console script of the environment that this Python runs in.
 
