@@ -159,8 +159,8 @@ def _write(kind: str, place_type: type[Place], options: dict[str, Any]) -> None:
     out, force, as_json = (options.pop(name) for name in ("out", "force", "as_json"))
     own = {name: options.pop(name) for name in signature(place_type).parameters if name in options}
     written = text(Description(**options), place_type(**own), kind)
-    if found := findings(written, without_libraries=True):
-        raise ConfigError("\n".join(["the file would not work:", *map(str, found)]))
+    if mistakes := findings(written, without_libraries=True):
+        raise ConfigError("\n".join(["the file would not work:", *map(str, mistakes)]))
     write_file(out, written.encode(), force=force)
     if as_json:
         output.print_json({"file": str(out), "provider": kind})

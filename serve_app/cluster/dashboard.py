@@ -60,7 +60,7 @@ class Dashboard:
         web.put(f"{self.url}{APPLICATIONS}", config, headers=self._headers())
 
     def get(self, path: str, *, timeout_s: float = web.TIMEOUT_S, keys: Sequence[str] = ()) -> Any:
-        """GET JSON of a page of Ray's; raises as `web.get`, NotReady where the token is gone."""
+        """GET JSON of a page of Ray's; raises as `web.get`, ServerFault where the token is gone."""
         return web.get(f"{self.url}{path}", timeout_s=timeout_s, keys=keys, headers=self._headers())
 
     def _headers(self) -> dict[str, str]:
@@ -70,7 +70,7 @@ class Dashboard:
             token = self.token.read_text().strip()
         except OSError as error:
             msg = f"the token of this cluster, {self.token}, cannot be read: {error}"
-            raise NotReady(msg) from None
+            raise ServerFault(msg) from None
         return {"authorization": f"Bearer {token}"}
 
     def answers(self) -> bool:

@@ -43,14 +43,14 @@ def findings(text: str, *, without_libraries: bool = False) -> list[Finding]:
     `without_libraries`.
     """
     try:
-        found = documents(text)
+        parts = documents(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = 1 if mark is None else mark.line + 1
         return [Finding(line, "", f"line {line}: no YAML: {' '.join(str(error).split())}")]
-    if len(found) != 1 or not isinstance(found[0][0], Mapping):
+    if len(parts) != 1 or not isinstance(parts[0][0], Mapping):
         return [Finding(1, "", "a file for ray up is one mapping: cluster_name, provider and more")]
-    body, positions = found[0]
+    body, positions = parts[0]
     unread = () if without_libraries else _unread(body, positions)
     return sorted({*_by_schema(body, positions), *_by_rules(body, positions), *unread})
 

@@ -30,8 +30,8 @@ def setup_commands(cluster: Description) -> list[str]:
     A virtual environment goes to the front of the path of every shell, since `ray down` and
     `ray exec` call what they need by its name.
     """
-    found = [] if cluster.environment is None else [_on_the_path(cluster.environment)]
-    return [*found, f"mkdir -p {HOME}", "serve-app --version"]
+    first = [] if cluster.environment is None else [_on_the_path(cluster.environment)]
+    return [*first, f"mkdir -p {HOME}", "serve-app --version"]
 
 
 def _on_the_path(environment: str) -> str:

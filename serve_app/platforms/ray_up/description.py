@@ -88,14 +88,14 @@ class Place(Protocol):
         ...
 
 
-def require_one_line(described: Any) -> None:
+def require_one_line(description: Any) -> None:
     """Let values pass that are one line each; a second one would be a line of the file.
 
     Raises:
         InvalidInput: one has more; names it.
     """
     fields: Mapping[str, Any] = {
-        name: getattr(described, name) for name in described.__dataclass_fields__
+        name: getattr(description, name) for name in description.__dataclass_fields__
     }
     for name, value in fields.items():
         for part in value if isinstance(value, tuple) else (value,):

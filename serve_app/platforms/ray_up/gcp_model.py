@@ -51,31 +51,31 @@ def _define(name: str, schemas: Mapping[str, Any], defined: dict[str, Schema]) -
 
 
 def _translated(
-    described: Mapping[str, Any], schemas: Mapping[str, Any], defined: dict[str, Schema]
+    description: Mapping[str, Any], schemas: Mapping[str, Any], defined: dict[str, Schema]
 ) -> Schema:
-    if "$ref" in described:
-        return _define(described["$ref"], schemas, defined)
-    kind = described.get("type")
+    if "$ref" in description:
+        return _define(description["$ref"], schemas, defined)
+    kind = description.get("type")
     if kind == "object":
-        return _object(described, schemas, defined)
+        return _object(description, schemas, defined)
     if kind == "array":
-        return {"type": "array", "items": _translated(described["items"], schemas, defined)}
+        return {"type": "array", "items": _translated(description["items"], schemas, defined)}
     if kind == "any" or kind is None:
         return {}
     # Whole numbers of 64 bits travel as text, and are taken as numbers too.
-    is_long = described.get("format") in {"int64", "uint64"}
-    values = described.get("enum", ())
+    is_long = description.get("format") in {"int64", "uint64"}
+    values = description.get("enum", ())
     listed = {"enum": values} if 0 < len(values) <= _LONGEST_LIST else {}
     return {"type": ["string", "integer"] if is_long else kind, **listed}
 
 
 def _object(
-    described: Mapping[str, Any], schemas: Mapping[str, Any], defined: dict[str, Schema]
+    description: Mapping[str, Any], schemas: Mapping[str, Any], defined: dict[str, Schema]
 ) -> Schema:
     properties = {
         name: _translated(one, schemas, defined)
-        for name, one in described.get("properties", {}).items()
+        for name, one in description.get("properties", {}).items()
     }
-    others = described.get("additionalProperties")
+    others = description.get("additionalProperties")
     rest: Any = False if others is None else _translated(others, schemas, defined)
     return {"type": "object", "properties": properties, "additionalProperties": rest}

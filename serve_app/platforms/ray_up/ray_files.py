@@ -40,8 +40,8 @@ def ray_json(name: str) -> Mapping[str, Any]:
 
 def package_folder(name: str) -> Path | None:
     """Where a package is installed; nothing where it is not."""
-    found = importlib.util.find_spec(name)
-    places = None if found is None else found.submodule_search_locations
+    package = importlib.util.find_spec(name)
+    places = None if package is None else package.submodule_search_locations
     return Path(next(iter(places))) if places else None
 
 

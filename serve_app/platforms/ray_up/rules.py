@@ -9,7 +9,7 @@ from typing import Any
 from serve_app.platforms.ray_up.ray_files import ray_version
 
 Path = tuple[str | int, ...]
-Found = Iterator[tuple[Path, str]]
+Wrong = Iterator[tuple[Path, str]]
 Body = Mapping[str, Any]
 
 COMMANDS = (
@@ -38,7 +38,7 @@ _SECRETS = {
 _HOP_LIMIT = 1
 
 
-def images(body: Body) -> Found:
+def images(body: Body) -> Wrong:
     """One image for every node, by its digest."""
     docker = _mapping(body.get("docker"))
     places: list[Path] = [("docker", key) for key in ("image", "head_image", "worker_image")]
@@ -63,7 +63,7 @@ def images(body: Body) -> Found:
         yield ("docker",), "lacks container_name, without which Ray uses no container at all"
 
 
-def ray_versions(body: Body) -> Found:
+def ray_versions(body: Body) -> Wrong:
     """Every version of Ray that a command installs is the one installed here."""
     expected = ray_version()
     for path, command in _commands(body):
@@ -78,7 +78,7 @@ def ray_versions(body: Body) -> Found:
                 )
 
 
-def filled_in(body: Body) -> Found:
+def filled_in(body: Body) -> Wrong:
     """Nothing is left to Ray's defaults, whose commands fetch a Ray of their own."""
     for key in _FILLED_IN:
         if key not in body:
@@ -91,7 +91,7 @@ def filled_in(body: Body) -> Found:
             )
 
 
-def node_types(body: Body) -> Found:
+def node_types(body: Body) -> Wrong:
     """The head is one of the types, and the workers asked for are allowed."""
     types = _node_types(body)
     if _at(body, ("provider", "type")) == "local":
@@ -114,7 +114,7 @@ def node_types(body: Body) -> Found:
             yield path, f"is more than max_workers, {one['max_workers']}"
 
 
-def open_to_everybody(body: Body) -> Found:
+def open_to_everybody(body: Body) -> Wrong:
     """Nobody but the cluster and its load balancer reaches a machine."""
     rules = _at(body, ("provider", "security_group", "IpPermissions")) or []
     for index, rule in enumerate(rules if isinstance(rules, Sequence) else []):
@@ -134,7 +134,7 @@ def open_to_everybody(body: Body) -> Found:
         )
 
 
-def amazon(body: Body) -> Found:
+def amazon(body: Body) -> Wrong:
     """Machines of EC2 are in groups of their own, and give their keys to nobody else."""
     if _at(body, ("provider", "type")) != "aws":
         return
@@ -165,7 +165,7 @@ def amazon(body: Body) -> Found:
             )
 
 
-def secrets(body: Body) -> Found:
+def secrets(body: Body) -> Wrong:
     """No secret stands in the file: Ray copies it to the head and prints parts of it."""
     for path, value in _texts(body):
         key = str(path[-1])
@@ -182,7 +182,7 @@ def secrets(body: Body) -> Found:
                 )
 
 
-def newlines(body: Body) -> Found:
+def newlines(body: Body) -> Wrong:
     """A value is one line: in a second one, whoever chose it would write commands of the cluster's.
 
     Scripts have several, and are left alone.
@@ -195,7 +195,7 @@ def newlines(body: Body) -> Found:
             yield path, f"the key {value!r} has a line break"
 
 
-RULES: tuple[Callable[[Body], Found], ...] = (
+RULES: tuple[Callable[[Body], Wrong], ...] = (
     images,
     ray_versions,
     filled_in,
