@@ -52,7 +52,9 @@ def head_setup_commands(modules: Iterable[str]) -> list[str]:
 
 def head_start_commands(cluster: Description) -> list[str]:
     """The head becomes a cluster, whose autoscaler starts the others."""
-    return [stop_command(), _start(cluster, f"start --autoscaling-config {BOOTSTRAP}")]
+    start = _start(cluster, f"start --autoscaling-config {BOOTSTRAP}")
+    # `ray up` looks for these two words, and would warn that nothing starts.
+    return [stop_command(), f"echo 'serve-app starts this node, in place of ray start' && {start}"]
 
 
 def worker_start_commands(cluster: Description) -> list[str]:

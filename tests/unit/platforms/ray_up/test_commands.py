@@ -39,7 +39,7 @@ def run(commands, home, **variables):
 def test_the_head_stops_what_was_left_and_starts_with_the_autoscaler(tmp_path):
     # An unprivileged shell may lower its limit to the number, and not raise it.
     lines = [line.replace("ulimit -n 65536", "true") for line in head_start_commands(CONTAINER)]
-    stop, _, start, _ = run(lines, tmp_path)
+    stop, _, _, start, _ = run(lines, tmp_path)
     assert stop == f"{tmp_path}/serve-app: cluster stop --hand-over-s 0"
     assert start == (
         f"{tmp_path}/serve-app: cluster start "
