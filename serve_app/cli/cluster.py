@@ -32,7 +32,8 @@ def _node_options(command: Command) -> Command:
             "--node-ip",
             default="127.0.0.1",
             show_default=True,
-            help="This machine's address in the cluster. Ray has no password: a private network.",
+            help="This machine's address in the cluster, or auto. Without --auth-token Ray has no "
+            "password: a private network.",
         ),
         ports.http,
         ports.internal,
@@ -42,6 +43,17 @@ def _node_options(command: Command) -> Command:
         ),
         click.option(
             "--drain-s", default=30.0, show_default=True, help="How long a stopping gateway drains."
+        ),
+        click.option(
+            "--auth-token",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="A file with what Ray's processes must show each other, equal on all machines.",
+        ),
+        click.option(
+            "--end-with-ray",
+            is_flag=True,
+            help="End what is left of this node, HAProxy say, once others (ray down) ended its "
+            "Ray.",
         ),
     )
     for option in reversed(options):
@@ -83,6 +95,7 @@ def start(
         first=internal_ports,
         prometheus=prometheus_port,
     )
+    node["node_ip"] = _address(node["node_ip"])
     with output.progress().status("starting Ray …"):
         running = Cluster(Path(state)).start(NodeOptions(ports=chosen, home=Path.cwd(), **node))
     if as_json:
@@ -93,6 +106,15 @@ def start(
     for name, what in _notes(running, os.environ):
         click.echo(f"{name:15}{what}")
     click.echo("next           serve-app serve NAME PATH …, or serve-app deploy configs/local.yaml")
+
+
+def _address(given: str, head: str | None = None) -> str:
+    """The address that is given, or the one on the way to the cluster's head, host:port."""
+    from serve_app.cluster.own_address import AUTO, own_address
+
+    if given != AUTO:
+        return given
+    return own_address(None if head is None else head.rpartition(":")[0])
 
 
 def _places(running: Running) -> dict[str, str]:
@@ -140,6 +162,7 @@ def join(
     from serve_app.cluster.node import Cluster, NodeOptions
 
     chosen = Ports(http=http_port, first=internal_ports)
+    node["node_ip"] = _address(node["node_ip"], address)
     with output.progress().status("starting Ray …"):
         Cluster(Path(state)).join(address, NodeOptions(ports=chosen, home=Path.cwd(), **node))
     if as_json:
@@ -160,8 +183,11 @@ def join(
     help="How long other nodes may take to take over what runs on a node that joined; 0 for not "
     "at all.",
 )
+@click.option(
+    "--once-ray-ended", is_flag=True, help="Wait until others (ray down, say) have ended its Ray."
+)
 @output.as_json
-def stop(state: str, hand_over_s: float, as_json: bool) -> None:
+def stop(state: str, hand_over_s: float, once_ray_ended: bool, as_json: bool) -> None:
     """Stop every process of the cluster, HAProxy included, and nothing that it did not start.
 
     A node that joined a cluster hands its replicas over to other nodes first, so that no request
@@ -171,6 +197,8 @@ def stop(state: str, hand_over_s: float, as_json: bool) -> None:
     from serve_app.cluster.node import Cluster
 
     chosen = Cluster(Path(state))
+    if once_ray_ended:
+        chosen.wait_for_end_of_ray()
     with output.progress().status("stopping …") as status:
         if hand_over_s:
             left = chosen.hand_over(Patience(hand_over_s, output.tell(status)))

@@ -66,6 +66,7 @@ class Kinds(click.Group):
         "dockerfile": "serve_app.cli.export_dockerfile:dockerfile",
         "key": "serve_app.cli.export_bundle:key",
         "onnx": "serve_app.cli.export:onnx",
+        "ray-up": "serve_app.cli.export_ray_up:ray_up",
         "wheel": "serve_app.cli.export:wheel",
     }
 

@@ -70,7 +70,7 @@ def _nodes(running: Running | None) -> Totals | None:
     """What the nodes of a cluster have, where one runs and tells."""
     from serve_app.cluster.node_totals import fixed_nodes
 
-    return None if running is None else fixed_nodes(running.dashboard_url)
+    return None if running is None else fixed_nodes(running.dashboard)
 
 
 def _tell(file: str, report: Report) -> None:

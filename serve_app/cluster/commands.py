@@ -79,6 +79,25 @@ def ray_start(call: RayStart, mark: str, log: Path) -> int:
     return process.pid
 
 
+def stop_once_ray_ended(state: Path, mark: str) -> None:
+    """Start a process that waits for the end of a node's Ray and then ends what is left of it.
+
+    It carries the node's mark: whoever stops the node ends it too, so that it never ends the next
+    one that is started from the same folder.
+    """
+    command = [script("serve-app"), "cluster", "stop", "--once-ray-ended", "--hand-over-s", "0"]
+    # A shell that ends at once leaves it to the machine's first process, as Ray does with its own.
+    subprocess.run(  # noqa: S603 - our own arguments
+        ["/bin/sh", "-c", '"$@" &', "sh", *command, "--state", str(state)],
+        env={**os.environ, **python_path(os.environ), MARK_VARIABLE: mark},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        check=True,
+    )
+
+
 def script(name: str) -> str:
     """A console script of the environment that this Python runs in.
 

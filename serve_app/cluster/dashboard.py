@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,14 @@ _FILES = ("dashboard.log", "dashboard.err")
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The dashboard of a cluster: where it answers, and the folder of the cluster's own files."""
+    """The dashboard of a cluster: where it answers, and the folder of the cluster's own files.
+
+    `token` is the file with what it must be shown, where the cluster has one.
+    """
 
     url: str
     folder: Path
+    token: Path | None = None
 
     @property
     def log(self) -> Path:
@@ -41,7 +45,7 @@ class Dashboard:
             ServeError: it answers that it cannot.
         """
         try:
-            return web.get(f"{self.url}{APPLICATIONS}", timeout_s=timeout_s, keys=("applications",))
+            return self.get(APPLICATIONS, timeout_s=timeout_s, keys=("applications",))
         except NotReady:
             msg = (
                 f"the Ray dashboard of this cluster does not answer at {self.url}: it died, or is "
@@ -53,7 +57,21 @@ class Dashboard:
 
     def put_config(self, config: Mapping[str, Any]) -> None:
         """Hand Serve a config, as `serve deploy` does; raises as `web.put`."""
-        web.put(f"{self.url}{APPLICATIONS}", config)
+        web.put(f"{self.url}{APPLICATIONS}", config, headers=self._headers())
+
+    def get(self, path: str, *, timeout_s: float = web.TIMEOUT_S, keys: Sequence[str] = ()) -> Any:
+        """GET JSON of a page of Ray's; raises as `web.get`, ServerFault where the token is gone."""
+        return web.get(f"{self.url}{path}", timeout_s=timeout_s, keys=keys, headers=self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        if self.token is None:
+            return {}
+        try:
+            token = self.token.read_text().strip()
+        except OSError as error:
+            msg = f"the token of this cluster, {self.token}, cannot be read: {error}"
+            raise ServerFault(msg) from None
+        return {"authorization": f"Bearer {token}"}
 
     def answers(self) -> bool:
         """Whether `status` and `deploy` get what they need."""

@@ -21,6 +21,8 @@ MARK_VARIABLE = "SERVE_APP_CLUSTER"
 MESSAGE_BYTES = 128 * 1024 * 1024
 PROMETHEUS_VARIABLE = "RAY_PROMETHEUS_HOST"
 """Where Ray's dashboard looks for Prometheus."""
+TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - a name
+"""The file with the token, without which Ray answers nobody."""
 LATENCY_BUCKETS_MS = "0.5,1,2.5,5,10,25,50,100,250,500,1000,2500,10000"
 """Ray's own begin at 1 ms, end at ten minutes, and lack 25 ms."""
 
@@ -80,11 +82,14 @@ class Ports:
         }
 
 
-def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict[str, str]:
+def variables(
+    *, folder: Path, home: Path, ports: Ports, drain_s: float, token: Path | None = None
+) -> dict[str, str]:
     """What `ray start` and everything below it must find in its environment.
 
     `folder` holds the cluster's own files; relative paths of configs are taken from `home`; a
-    gateway that stops drains for `drain_s` seconds.
+    gateway that stops drains for `drain_s` seconds. With the file `token`, Ray takes calls from who
+    has what stands in it alone.
     """
     return {
         HOME_VARIABLE: str(home),
@@ -108,7 +113,7 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
         "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "90",
-        "RAY_AUTH_MODE": "disabled",
+        **_of_token(token),
         "RAY_USAGE_STATS_ENABLED": "0",
         # Nobody behind the loopback proxy may say for whom it speaks.
         "FORWARDED_ALLOW_IPS": "",
@@ -121,6 +126,13 @@ def variables(*, folder: Path, home: Path, ports: Ports, drain_s: float) -> dict
         # they are known to be of a cluster.
         "SPT_NOENV": "1",
     }
+
+
+def _of_token(token: Path | None) -> dict[str, str]:
+    """How Ray knows its own processes; without a token it trusts whoever reaches its ports."""
+    if token is None:
+        return {"RAY_AUTH_MODE": "disabled"}
+    return {"RAY_AUTH_MODE": "token", TOKEN_VARIABLE: str(token.resolve())}
 
 
 def _of_haproxy(folder: Path, ports: Ports) -> dict[str, str]:

@@ -20,13 +20,20 @@ from typing import Any
 
 import psutil
 
-from serve_app.cluster.commands import RayStart, StartTooSlowError, haproxy, ray_start
+from serve_app.cluster.commands import (
+    RayStart,
+    StartTooSlowError,
+    haproxy,
+    ray_start,
+    stop_once_ray_ended,
+)
 from serve_app.cluster.dashboard import Dashboard
 from serve_app.cluster.description import check_description
 from serve_app.cluster.draining import Patience, hand_over
 from serve_app.cluster.environment import (
     ADMIN_VARIABLE,
     MARK_VARIABLE,
+    TOKEN_VARIABLE,
     Ports,
     variables,
     write_proxy_launcher,
@@ -38,6 +45,7 @@ from serve_app.errors import Conflict, NotReady, ServerFault
 LOOPBACK = "127.0.0.1"
 GCS = "gcs/gcs_server"
 DASHBOARD = "dashboard/dashboard.py"
+RAYLET = "raylet/raylet"
 logger = logging.getLogger("serve_app.cluster")
 
 
@@ -47,7 +55,8 @@ class NodeOptions:
 
     `home` is what relative paths of configs start from; `node_ip` the address at which the
     cluster's other nodes find this one, and on which Ray listens; `autoscaling_config` the
-    cluster description from which the head starts and ends other nodes by itself.
+    cluster description from which the head starts and ends other nodes by itself; `auth_token` a
+    file with what Ray's processes show each other; with `end_with_ray` the node ends with its Ray.
     """
 
     ports: Ports
@@ -57,6 +66,8 @@ class NodeOptions:
     object_store_mb: int = 200
     drain_s: float = 30.0
     autoscaling_config: Path | None = None
+    auth_token: Path | None = None
+    end_with_ray: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,8 @@ class Running:
     @property
     def dashboard(self) -> Dashboard:
         """The Ray dashboard, through which configs are deployed and looked at."""
-        return Dashboard(self.dashboard_url, self.folder)
+        token = self.environment.get(TOKEN_VARIABLE)
+        return Dashboard(self.dashboard_url, self.folder, None if token is None else Path(token))
 
     @property
     def http_url(self) -> str:
@@ -230,10 +242,16 @@ class Cluster:
         (self._folder / "p").mkdir(mode=0o700, exist_ok=True)
         write_proxy_launcher(self._folder, haproxy(), options.ports)
         environment = variables(
-            folder=self._folder, home=options.home, ports=options.ports, drain_s=options.drain_s
+            folder=self._folder,
+            home=options.home,
+            ports=options.ports,
+            drain_s=options.drain_s,
+            token=options.auth_token,
         )
         try:
             session = self._ray_start(options, role, environment)
+            if options.end_with_ray:
+                stop_once_ray_ended(self._state, str(self._folder))
         except BaseException:
             self.stop()
             raise
@@ -250,6 +268,10 @@ class Cluster:
         self._record.unlink(missing_ok=True)
         self._joined.unlink(missing_ok=True)
         return count
+
+    def wait_for_end_of_ray(self) -> None:
+        """Return once Ray's process of this node has ended, whoever ended it."""
+        psutil.wait_procs([one for one in self.processes() if _runs(one, RAYLET)])
 
     def hand_over(self, patience: Patience) -> str | None:
         """Let other nodes take over the replicas of a node that joined a cluster, before it stops.

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serve_app.cluster import web
+from serve_app.cluster.dashboard import Dashboard
 from serve_app.errors import ServeError
 
 Totals = tuple[Mapping[str, float], ...]
 _TIMEOUT_S = 5.0
 
 
-def fixed_nodes(dashboard_url: str) -> Totals | None:
+def fixed_nodes(dashboard: Dashboard) -> Totals | None:
     """What each living node has in all, by Ray's names of resources.
 
     None where that says nothing of what can be placed: Ray's autoscaler may start other nodes, or
     the dashboard does not tell.
     """
     try:
-        status = web.get(f"{dashboard_url}/api/cluster_status", timeout_s=_TIMEOUT_S)
+        status = dashboard.get("/api/cluster_status", timeout_s=_TIMEOUT_S)
         if _may_grow(status):
             return None
-        nodes = web.get(f"{dashboard_url}/api/v0/nodes?detail=true", timeout_s=_TIMEOUT_S)
+        nodes = dashboard.get("/api/v0/nodes?detail=true", timeout_s=_TIMEOUT_S)
         return _living(nodes)
     except (ServeError, KeyError, TypeError, AttributeError):
         return None

@@ -7,7 +7,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,12 +21,13 @@ from serve_app.errors import (
     Unavailable,
 )
 
+Headers = Mapping[str, str]
 TIMEOUT_S = 30.0
 _PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STRANGER = "no gateway of serve-app answers like this; is the address right?"
 
 
-def text(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
+def text(url: str, *, timeout_s: float = TIMEOUT_S, headers: Headers | None = None) -> str:
     """GET a page.
 
     Raises:
@@ -34,12 +35,18 @@ def text(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
         InvalidInput: it is no address.
         ServerFault: who answers there is no server of ours.
     """
-    return _send(_request(url), timeout_s).decode(errors="replace")
+    return _send(_request(url, headers=headers), timeout_s).decode(errors="replace")
 
 
-def get(url: str, *, timeout_s: float = TIMEOUT_S, keys: Sequence[str] = ()) -> Any:
+def get(
+    url: str,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    keys: Sequence[str] = (),
+    headers: Headers | None = None,
+) -> Any:
     """GET JSON that has some keys; raises as `text` does."""
-    return _json(url, text(url, timeout_s=timeout_s), keys)
+    return _json(url, text(url, timeout_s=timeout_s, headers=headers), keys)
 
 
 def post(url: str, body: Any, *, timeout_s: float = TIMEOUT_S, keys: Sequence[str] = ()) -> Any:
@@ -61,14 +68,16 @@ def delete(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> Any:
     return _json(url, _send(request, timeout_s), ())
 
 
-def _request(url: str, body: bytes | None = None) -> urllib.request.Request:
+def _request(
+    url: str, body: bytes | None = None, headers: Headers | None = None
+) -> urllib.request.Request:
     scheme, _, host = url.partition("://")
     if scheme not in {"http", "https"} or not host.strip("/"):
         msg = f"{url!r} is no address of a gateway; write one such as http://127.0.0.1:8000"
         raise InvalidInput(msg)
-    headers = {} if body is None else {"content-type": "application/json"}
+    of_body = {} if body is None else {"content-type": "application/json"}
     try:
-        return urllib.request.Request(url, body, headers)  # noqa: S310
+        return urllib.request.Request(url, body, {**of_body, **(headers or {})})  # noqa: S310
     except (ValueError, http.client.InvalidURL) as error:
         raise InvalidInput(f"{url!r} is no address: {error}") from None
 
@@ -104,9 +113,11 @@ def _short(raw: str) -> str:
     return f"{words[:80]!r}{' …' if len(words) > 80 else ''}" if words else "nothing"
 
 
-def put(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> Any:
+def put(
+    url: str, body: Any, *, timeout_s: float = TIMEOUT_S, headers: Headers | None = None
+) -> Any:
     """PUT JSON, and give the JSON answer where there is one; raises as `post` does."""
-    request = _request(url, json.dumps(body).encode())
+    request = _request(url, json.dumps(body).encode(), headers)
     request.method = "PUT"
     answer = _send(request, timeout_s)
     return _json(url, answer, ()) if answer.strip() else None

@@ -243,7 +243,7 @@ def _check(running: Running, config: Config) -> None:
 
 def _check_places(running: Running, step: _Step) -> None:
     """Refuse new replicas that no node can ever hold: they would wait without end."""
-    nodes = fixed_nodes(running.dashboard_url) or ()
+    nodes = fixed_nodes(running.dashboard) or ()
     standing = {one["name"] for one in step.standing["applications"]}
     listed = "; ".join(
         f"application {one['name']}, {'.'.join(map(str, key))}: {problem}"

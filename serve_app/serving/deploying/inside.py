@@ -20,7 +20,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from serve_app.cluster import web
 from serve_app.cluster.dashboard import Dashboard
-from serve_app.cluster.environment import MARK_VARIABLE
+from serve_app.cluster.environment import MARK_VARIABLE, TOKEN_VARIABLE
 from serve_app.cluster.node import LOOPBACK, Running
 from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ClientError, NotReady
@@ -69,7 +69,10 @@ class Inside(Running):
     @property
     def dashboard(self) -> Dashboard:
         """The controller, which answers as the dashboard does."""
-        return ControllerDashboard(self.dashboard_url, self.folder)
+        token = os.environ.get(TOKEN_VARIABLE)
+        return ControllerDashboard(
+            self.dashboard_url, self.folder, None if token is None else Path(token)
+        )
 
 
 def inside(environment: Mapping[str, str] = os.environ) -> Running:

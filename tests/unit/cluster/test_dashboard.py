@@ -74,3 +74,23 @@ def test_one_that_comes_up_late_is_good(dashboard, monkeypatch):
 
 def test_one_without_a_log_says_so(tmp_path):
     assert "none" in Dashboard("http://127.0.0.1:1", tmp_path / "x").last_lines()
+
+
+def test_one_with_a_token_is_shown_what_stands_in_the_file(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(web, "get", lambda url, **more: calls.append((url, more)) or {})
+    monkeypatch.setattr(web, "put", lambda url, body, **more: calls.append((url, more)))
+    token = tmp_path / "token"
+    token.write_text("abc\n")
+    known = Dashboard("http://x", tmp_path, token)
+    known.serve_details()
+    known.put_config({})
+    known.get("/api/cluster_status")
+    assert {url for url, _ in calls} == {
+        "http://x/api/serve/applications/",
+        "http://x/api/cluster_status",
+    }
+    assert [more["headers"] for _, more in calls] == [{"authorization": "Bearer abc"}] * 3
+    token.unlink()
+    with pytest.raises(ServerFault, match=f"the token of this cluster, {token}, cannot be read"):
+        known.get("/")

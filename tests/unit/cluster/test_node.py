@@ -2,10 +2,14 @@
 
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -19,7 +23,7 @@ from serve_app.cluster.environment import (
     variables,
     write_proxy_launcher,
 )
-from serve_app.cluster.node import Cluster, NodeOptions
+from serve_app.cluster.node import Cluster, NodeOptions, Running
 from serve_app.cluster.port_checks import require_free
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
 
@@ -119,6 +123,66 @@ def test_the_environment_is_text_and_keeps_everything_below_the_clusters_folder(
     for name in ("CONFIG_FILE_LOC", "SOCKET_PATH", "SERVER_STATE_BASE", "BINARY_PATH"):
         assert made[f"RAY_SERVE_HAPROXY_{name}"].startswith(str(tmp_path))
     assert made["RAY_SERVE_ENABLE_HA_PROXY"] == made["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
+
+
+def test_with_a_token_ray_answers_those_alone_who_have_it(tmp_path):
+    folders = {"folder": tmp_path, "home": tmp_path, "ports": Ports(), "drain_s": 2.0}
+    assert variables(**folders)["RAY_AUTH_MODE"] == "disabled"
+    made = variables(**folders, token=tmp_path / "a" / ".." / "token")
+    assert made["RAY_AUTH_MODE"] == "token"
+    assert made["RAY_AUTH_TOKEN_PATH"] == str(tmp_path.resolve() / "token")
+    assert set(variables(**folders)) < set(made)
+
+
+def test_the_dashboard_of_a_cluster_with_a_token_is_shown_it(tmp_path):
+    running = Running(tmp_path, 1, 2, 3, 4, "127.0.0.1", {"RAY_AUTH_TOKEN_PATH": "/t"})
+    assert running.dashboard.token == Path("/t")
+    assert Running(tmp_path, 1, 2, 3, 4, "127.0.0.1", {}).dashboard.token is None
+
+
+@pytest.fixture
+def raylet(tmp_path):
+    """A process that is called as Ray's is, of the cluster of the folder `state`."""
+    program = tmp_path / "raylet" / "raylet"
+    program.parent.mkdir()
+    shutil.copy(shutil.which("sleep"), program)
+    mark = str(Cluster(tmp_path / "state")._folder)
+    process = subprocess.Popen([program, "60"], env={**os.environ, MARK_VARIABLE: mark})
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_what_ray_leaves_of_a_node_ends_once_its_ray_was_ended(tmp_path, monkeypatch, raylet):
+    cluster = Cluster(tmp_path / "state")
+    left = subprocess.Popen(
+        ["sleep", "60"], env={**os.environ, MARK_VARIABLE: str(cluster._folder)}
+    )
+    waiting = threading.Thread(target=cluster.wait_for_end_of_ray)
+    waiting.start()
+    assert waiting.is_alive()
+    raylet.kill()
+    raylet.wait()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert cluster.stop() == 1
+    left.wait()
+
+
+def test_who_waits_for_the_end_of_ray_is_of_the_node_and_ends_with_it(tmp_path, monkeypatch):
+    program = tmp_path / "serve-app"
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\nexec sleep 60\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(commands, "script", lambda _: str(program))
+    cluster = Cluster(tmp_path / "state")
+    commands.stop_once_ray_ended(cluster._state, str(cluster._folder))
+    deadline_s = time.monotonic() + 20
+    while not (tmp_path / "said").exists() or not cluster.processes():
+        assert time.monotonic() < deadline_s
+    said = (tmp_path / "said").read_text().split()
+    assert said[:3] == ["cluster", "stop", "--once-ray-ended"]
+    assert said[-1] == str(cluster._state)
+    assert cluster.stop() == 1
 
 
 def test_ports_are_a_row_and_none_is_used_twice():

@@ -1,8 +1,11 @@
 """Nodes are counted where they are all that there will be, and nowhere else."""
 
+from pathlib import Path
+
 import pytest
 
 from serve_app.cluster import web
+from serve_app.cluster.dashboard import Dashboard
 from serve_app.cluster.node_totals import fixed_nodes
 from serve_app.errors import NotReady
 
@@ -15,6 +18,8 @@ NODES = {"data": {"result": {"total": 2, "result": [
     {"node_id": "ab", "state": "ALIVE", "resources_total": {"CPU": 2.0, "memory": 5.0}},
     {"node_id": "cd", "state": "DEAD", "resources_total": {"CPU": 64.0}},
 ]}}}  # fmt: skip
+
+RAY = Dashboard("http://x", Path("/nowhere"))
 
 
 @pytest.fixture
@@ -34,10 +39,10 @@ def dashboard(monkeypatch):
 
 def test_nodes_that_live_are_told_with_what_they_have_in_all(dashboard):
     dashboard(ALONE)
-    assert fixed_nodes("http://x") == ({"CPU": 2.0, "memory": 5.0},)
+    assert fixed_nodes(RAY) == ({"CPU": 2.0, "memory": 5.0},)
 
 
 @pytest.mark.parametrize("status", [GROWS, SILENT, {}, NotReady("nobody there")])
 def test_where_other_nodes_may_come_or_nobody_knows_nothing_is_said(dashboard, status):
     dashboard(status)
-    assert fixed_nodes("http://x") is None
+    assert fixed_nodes(RAY) is None

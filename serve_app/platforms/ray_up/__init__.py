@@ -1,0 +1,1 @@
+"""Clusters that `ray up` starts: files for it, and what is wrong with them."""

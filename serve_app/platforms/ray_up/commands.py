@@ -1,0 +1,77 @@
+"""What each machine runs to become a node, and to end.
+
+Nodes are started by `serve-app cluster start` and `join`, not by `ray start` with a list of
+variables: each machine then takes its environment from the installed release, the same function
+that a local cluster takes it from, with what depends on the machine (HAProxy's threads, its own
+address) decided on the machine; HAProxy's wrapper and folders are made; and what an earlier run
+left is ended by its mark, HAProxy included, which `ray stop` does not know.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from serve_app.platforms.ray_up.description import Description
+
+HOME = "~/serve-app"
+"""The folder on each machine that configs' relative paths start from."""
+TOKEN = "ray-token"  # noqa: S105 - the name of a file
+CONFIGS = "configs"
+BOOTSTRAP = "~/ray_bootstrap_config.yaml"
+"""Where `ray up` puts the cluster's description on the head, for the autoscaler."""
+GCS_PORT = 6379
+
+
+def setup_commands(cluster: Description) -> list[str]:
+    """What each machine does once its files are there: it proves that it can start.
+
+    A virtual environment goes to the front of the path of every shell, since `ray down` and
+    `ray exec` call what they need by its name.
+    """
+    first = [] if cluster.environment is None else [_on_the_path(cluster.environment)]
+    return [*first, f"mkdir -p {HOME}", "serve-app --version"]
+
+
+def _on_the_path(environment: str) -> str:
+    folder = PurePosixPath(environment, "bin")
+    line = shlex.quote(f"export PATH={shlex.quote(str(folder))}:$PATH")
+    return f"grep -qsxF {line} ~/.bashrc || echo {line} >> ~/.bashrc"
+
+
+def head_setup_commands(modules: Iterable[str]) -> list[str]:
+    """The head besides: it has what it calls the cloud with, which nothing is fetched for."""
+    return [
+        f"python -c 'import {module}' || "
+        f"{{ echo 'the head needs the package of {module} to start machines: "
+        "put it into the image'; exit 1; }"
+        for module in modules
+    ]
+
+
+def head_start_commands(cluster: Description) -> list[str]:
+    """The head becomes a cluster, whose autoscaler starts the others."""
+    start = _start(cluster, f"start --autoscaling-config {BOOTSTRAP}")
+    # `ray up` looks for these two words, and would warn that nothing starts.
+    return [stop_command(), f"echo 'serve-app starts this node, in place of ray start' && {start}"]
+
+
+def worker_start_commands(cluster: Description) -> list[str]:
+    """Another machine joins the cluster; Ray exports the head's address before."""
+    return [stop_command(), _start(cluster, f'join "$RAY_HEAD_IP:{GCS_PORT}"')]
+
+
+def stop_command() -> str:
+    """End what an earlier run left on this machine."""
+    return f"mkdir -p {HOME} && cd {HOME} && serve-app cluster stop --hand-over-s 0"
+
+
+def _start(cluster: Description, role: str) -> str:
+    # A container or a machine of a cloud ends as a whole; on a machine that stays, Ray's own
+    # stop would leave HAProxy.
+    end = "" if cluster.environment is None else " --end-with-ray"
+    return (
+        f"cd {HOME} && ulimit -n 65536 && serve-app cluster {role} --node-ip auto "
+        f"--http-port {cluster.http_port} --drain-s {cluster.drain_s} --auth-token {TOKEN}{end}"
+    )

@@ -1,0 +1,85 @@
+"""What machines run, as a shell understands it."""
+
+import os
+import shlex
+import subprocess
+
+import pytest
+
+from serve_app.platforms.ray_up.commands import (
+    head_setup_commands,
+    head_start_commands,
+    setup_commands,
+    worker_start_commands,
+)
+from serve_app.platforms.ray_up.description import Description
+from tests.unit.platforms.ray_up.clusters import IMAGE
+
+CONTAINER = Description(image=IMAGE, http_port=8080, drain_s=12)
+FOLDER = Description(environment="/opt/my apps/it's", http_port=8080)
+
+
+def run(commands, home, **variables):
+    """Run commands as a machine whose home is a folder does; what they print."""
+    program = home / "bin" / "serve-app"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text('#!/bin/sh\necho "$PWD: $@"\nulimit -n\n')
+    program.chmod(0o755)
+    environment = {"HOME": str(home), "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(f"({line})" for line in commands)],
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_head_stops_what_was_left_and_starts_with_the_autoscaler(tmp_path):
+    # An unprivileged shell may lower its limit to the number, and not raise it.
+    lines = [line.replace("ulimit -n 65536", "true") for line in head_start_commands(CONTAINER)]
+    stop, _, _, start, _ = run(lines, tmp_path)
+    assert stop == f"{tmp_path}/serve-app: cluster stop --hand-over-s 0"
+    assert start == (
+        f"{tmp_path}/serve-app: cluster start "
+        f"--autoscaling-config {tmp_path}/ray_bootstrap_config.yaml "
+        "--node-ip auto --http-port 8080 --drain-s 12 --auth-token ray-token"
+    )
+
+
+def test_a_worker_joins_at_the_address_that_ray_exports(tmp_path):
+    lines = [line.replace("ulimit -n 65536", "true") for line in worker_start_commands(CONTAINER)]
+    joined = run(lines, tmp_path, RAY_HEAD_IP="10.0.0.1")[2]
+    assert "cluster join 10.0.0.1:6379 --node-ip auto --http-port 8080" in joined
+
+
+def test_only_a_machine_that_stays_ends_what_ray_leaves():
+    assert "--end-with-ray" not in head_start_commands(CONTAINER)[-1]
+    for start in (head_start_commands, worker_start_commands):
+        assert start(FOLDER)[-1].endswith("--end-with-ray")
+
+
+def test_a_virtual_environment_is_put_on_the_path_once(tmp_path):
+    (first, *_) = setup_commands(FOLDER)
+    run([first, first], tmp_path)
+    (line,) = (tmp_path / ".bashrc").read_text().splitlines()
+    shown = subprocess.run(
+        ["bash", "-c", f"{line}; echo $PATH"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.split(":")[0] == "/opt/my apps/it's/bin"
+
+
+def test_a_container_needs_no_path():
+    assert setup_commands(CONTAINER) == ["mkdir -p ~/serve-app", "serve-app --version"]
+
+
+@pytest.mark.parametrize(("module", "code"), [("json", 0), ("no_such_module", 1)])
+def test_the_head_says_which_library_it_lacks(module, code, tmp_path):
+    (line,) = head_setup_commands([module])
+    assert shlex.split(line)
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == code
+    assert ("put it into the image" in done.stdout) == bool(code)

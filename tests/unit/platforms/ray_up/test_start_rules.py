@@ -1,0 +1,67 @@
+"""Nodes that start otherwise than each other, or without our environment, are found."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from serve_app.cluster.environment import Ports, variables
+from serve_app.platforms.ray_up.start_rules import starts
+
+WHOLE = variables(folder=Path("/f"), home=Path("/h"), ports=Ports(), drain_s=30.0)
+LIMIT = "ulimit -n 65536"
+START = f"{LIMIT} && serve-app cluster start --autoscaling-config ~/a.yaml --auth-token t"
+JOIN = f"{LIMIT} && /opt/x/bin/serve-app cluster join $RAY_HEAD_IP:6379 --auth-token t"
+
+
+def by_ray(role, changes=()):
+    exported = {**WHOLE, **dict(changes)}
+    line = "; ".join(f"export {name}={shlex.quote(one)}" for name, one in exported.items())
+    return f"{line}; {LIMIT}; ray start {role}"
+
+
+RAY_HEAD = by_ray("--head --autoscaling-config=~/a.yaml")
+
+
+def told(head, worker):
+    body = {"head_start_ray_commands": ["ray stop", head], "worker_start_ray_commands": [worker]}
+    return [(path[0].split("_")[0], message) for path, message in starts(body)]
+
+
+@pytest.mark.parametrize(
+    ("head", "worker"), [(START, JOIN), (RAY_HEAD, by_ray("--address=$RAY_HEAD_IP:6379"))]
+)
+def test_equal_nodes_are_right_by_either_command(head, worker):
+    assert told(head, worker) == []
+
+
+def test_a_machine_whose_processors_differ_may_have_other_threads():
+    worker = by_ray("--address=a:1", {"RAY_SERVE_HAPROXY_NBTHREAD": "64"})
+    assert told(RAY_HEAD, worker) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "worker", "role", "words"),
+    [
+        (START.replace("--autoscaling-config ~/a.yaml", ""), JOIN, "head", "no worker is ever"),
+        (START, JOIN.replace(f"{LIMIT} && ", ""), "worker", "lacks ulimit"),
+        (START, JOIN.replace(" --auth-token t", ""), "worker", "lacks --auth-token"),
+        (START, f"{JOIN} --internal-ports=9000", "worker", "--internal-ports is 9000 here"),
+        (START, f"{JOIN} --drain-s 5", "worker", "--drain-s is 5 here and 30 on the head"),
+        (START, "echo nothing", "worker", "starts no node"),
+        (START, by_ray("--address=a:1"), "worker", "in the way the head does"),
+        (RAY_HEAD, f"{LIMIT}; ray start --address=a:1", "worker", "ray start without"),
+        (
+            RAY_HEAD,
+            by_ray("--address=a:1", {"OMP_NUM_THREADS": "4"}),
+            "worker",
+            "OMP_NUM_THREADS is '4' here and '1' on the head",
+        ),
+    ],
+)
+def test_what_differs_is_named_where_it_stands(head, worker, role, words):
+    assert [one for one in told(head, worker) if one[0] == role and words in one[1]]
+
+
+def test_a_command_that_stops_first_is_no_start():
+    assert told(f"serve-app cluster stop --state s; {START}", JOIN) == []
