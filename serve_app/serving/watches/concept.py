@@ -17,6 +17,7 @@ from serve_app.monitoring.concept import DEFAULT_DETECTORS, detector_named
 from serve_app.monitoring.concept.errors import ERROR
 from serve_app.monitoring.concept.follower import (
     HOUR_S,
+    SCALE_ROWS,
     ConceptFollower,
     ConceptHistory,
     cannot_be_watched,
@@ -258,6 +259,8 @@ class ConceptDrift:
             "labels_within_s": within_s,
             "watched_until_s": follower.position_s if follower and follower.rows else None,
             "rows": {} if follower is None else dict(follower.rows),
+            "unit_rows": {} if follower is None else follower.unit_rows,
+            "unit_rows_needed": SCALE_ROWS,
             "late": self._late.get(name, 0),
             "left_out": 0 if follower is None else follower.left_out,
             "standing": [{"variant": some[0].variant, "stream": some[0].stream}
