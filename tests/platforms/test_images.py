@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 from benchmarks import image_builds
+from benchmarks.images import SIZES_MB
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.platforms.images.baked import BakeOptions, bake, write_context
 from serve_app.platforms.images.checks import check_files, secrets_of
@@ -27,7 +28,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("buildah") is None, reason="apt-get install buildah"),
     pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="apt-get install mmdebstrap"),
 ]
-GOALS_MB = {"full": (950, 330), "serve": (650, 230), "edge": (260, 95)}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_it_is_no_larger_than_wanted(root, image, target, tmp_path, record_prope
     compressed = sum(one.stat().st_size for one in image_builds.layers(image, tmp_path)) / 1e6
     record_property(f"{target.name}_mb", size)
     record_property(f"{target.name}_gzip_mb", compressed)
-    most, most_compressed = GOALS_MB[target.name]
+    most, most_compressed = SIZES_MB[target.name]
     assert size <= most
     assert compressed <= most_compressed
 
@@ -149,7 +149,7 @@ def test_a_baked_version_answers_and_loses_nothing_when_it_ends(
     started_at = time.monotonic()
     with image_builds.started(image, root, None, {"PORT": str(free_port)}) as process:
         ready(process, free_port)
-        status, body = asked(free_port, "/v1/endpoints/churn:predict", {"instances": [row]})
+        status, body = asked(free_port, "/v1/models/churn:predict", {"instances": [row]})
         record_property("run_start_to_first_prediction_s", time.monotonic() - started_at)
         assert status == 200, body
         answers = []
@@ -157,9 +157,7 @@ def test_a_baked_version_answers_and_loses_nothing_when_it_ends(
 
         def call():
             while not ending.is_set():
-                answers.append(
-                    asked(free_port, "/v1/endpoints/churn:predict", {"instances": [row]})
-                )
+                answers.append(asked(free_port, "/v1/models/churn:predict", {"instances": [row]}))
 
         callers = [threading.Thread(target=call) for _ in range(4)]
         for one in callers:
