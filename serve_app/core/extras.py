@@ -10,6 +10,7 @@ EXTRAS = {
     "grpc": "ray",
     "grpc_health": "ray",
     "httpx": "client",
+    "joblib": "train",
     "jsonschema": "ray",
     "lightgbm": "lightgbm",
     "mako": "ray",

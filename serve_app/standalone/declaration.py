@@ -17,7 +17,7 @@ from serve_app.errors import ConfigError
 from serve_app.registry.named import named
 from serve_app.registry.store import Registry
 from serve_app.standalone.settings import RunSettings
-from serve_app.standalone.versions import only_model
+from serve_app.standalone.versions import models_in, only_model
 
 CONTROL = "serve_app.app:control"
 GATEWAY = "serve_app.app:gateway"
@@ -32,6 +32,7 @@ def endpoints_of(
         ConfigError: something does not fit; names all of it.
         NotFound: a model or version is not there.
     """
+    models_in(registry, settings.models)
     if declared is not None:
         return _here(read(declared.endpoints, registry.manifest, registry.resolve).checked())
     references = settings.endpoints

@@ -45,18 +45,28 @@ def opened(models: str) -> Registry:
     return Registry(str(around.parent))
 
 
+def models_in(registry: Registry, models: str) -> list[str]:
+    """The names of the models that there are.
+
+    Raises:
+        ConfigError: there is none; says where it was looked.
+    """
+    known = registry.models()
+    if not known:
+        msg = f"there is no model in {models}; register one, or name the place with --registry"
+        raise ConfigError(msg)
+    return known
+
+
 def only_model(registry: Registry, models: str) -> str:
     """The model that is meant where none was named: the only one, in its newest version.
 
     Raises:
         ConfigError: there is none, or there are several.
     """
-    known = registry.models()
+    known = models_in(registry, models)
     if len(known) == 1:
         return known[0]
-    if not known:
-        msg = f"there is no model in {models}; register one, or name the place with --registry"
-        raise ConfigError(msg)
     listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
     msg = f"{models} holds {len(known)} models ({listed}); name those that shall answer"
     raise ConfigError(msg)
