@@ -25,7 +25,7 @@ CACHE = Path(os.environ.get("SERVE_APP_IMAGES", ROOT / ".cache" / "images"))
 BASE = "localhost/serve-app-base:bookworm"
 MADE_AT = 1_700_000_000
 """What all files of all layers say of their age, in seconds since 1970."""
-PACKAGES = ("python3", "tini", "ca-certificates")
+PACKAGES = ("python3", "tini", "ca-certificates", "usr-is-merged")
 _LEFT_OUT = ("doc", "man", "locale")
 _START = """
 set -eu
@@ -60,16 +60,19 @@ class Image:
         return [*self.config["Entrypoint"], *(own if arguments is None else arguments)]
 
 
-def buildah(*words: str) -> str:
+def buildah(*words: str, offline: bool = False) -> str:
     """Run buildah on the images in the cache; gives what it prints.
+
+    With `offline` it has no network at all, nor have the processes that it starts.
 
     Raises:
         RuntimeError: it failed; says what it printed last.
     """
     storage = ["--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run")]
     driver = ["--storage-driver", os.environ.get("STORAGE_DRIVER", "overlay")]
+    alone = ["unshare", "--net"] if offline else []
     done = subprocess.run(
-        ["buildah", *driver, *storage, *words], capture_output=True, text=True, check=False
+        [*alone, "buildah", *driver, *storage, *words], capture_output=True, text=True, check=False
     )
     if done.returncode:
         msg = f"buildah {words[0]} failed: {(done.stderr or done.stdout)[-2000:]}"
@@ -117,13 +120,13 @@ def context() -> Path:
 def build(target: str, folder: Path, *, tag: str | None = None, again: bool = False) -> Image:
     """Build one of the three from its context; `again` without what was kept of the last time."""
     name = f"localhost/serve-app-{target}:{tag or 'built'}"
-    options = ["--isolation", "chroot", "--format", "docker", "--network", "none", "--pull-never"]
+    options = ["--isolation", "chroot", "--format", "docker", "--pull-never"]
     kept = ["--no-cache"] if again else []
     arguments = ["--build-arg", f"BASE={BASE}", "--build-arg", "REVISION=measured"]
     file = str(folder / "deployments" / "docker" / "Dockerfile")
     place = ["--target", target, "--tag", name, "--file", file, str(folder)]
     made_at = ["--layers", "--timestamp", str(MADE_AT)]
-    buildah("build", *options, *made_at, *kept, *arguments, *place)
+    buildah("build", *options, *made_at, *kept, *arguments, *place, offline=True)
     return inspected(name)
 
 

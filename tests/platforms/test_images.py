@@ -132,9 +132,10 @@ def answering(folder, models, tmp_path):
     options = BakeOptions(f"{below.name.partition(':')[0]}@{below.digest}")
     write_context(bake(registry, ("churn", 1), "serve", options), tmp_path / "image")
     image_builds.buildah(
-        *("build", "--isolation", "chroot", "--format", "docker", "--network", "none"),
-        *("--pull-never", "--build-arg", f"IMAGE={below.name}", "--tag", "localhost/churn:1"),
+        *("build", "--isolation", "chroot", "--format", "docker", "--pull-never"),
+        *("--build-arg", f"IMAGE={below.name}", "--tag", "localhost/churn:1"),
         str(tmp_path / "image"),
+        offline=True,
     )
     row = {column: values[0] for column, values in manifest.sample.inputs.items()}
     image = image_builds.inspected("localhost/churn:1")
