@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", type=click.Path(exists=True, dir_okay=False), nargs=-1, required=True)
+@click.option(
+    "--production",
+    is_flag=True,
+    help="Take files of where it runs as well (ray up), each by what stands in it.",
+)
 @output.option_state
 @output.as_json
-def validate(files: tuple[str, ...], state: str, as_json: bool) -> None:
+def validate(files: tuple[str, ...], production: bool, state: str, as_json: bool) -> None:
     """Check config FILES against Ray's schema, ours, the registry, and the cluster that runs.
 
     Where a cluster of this folder runs, replicas that none of its nodes can hold are told, too.
@@ -32,7 +37,10 @@ def validate(files: tuple[str, ...], state: str, as_json: bool) -> None:
     from serve_app.serving.checking.validate import validate as check
 
     nodes = _nodes(Cluster(Path(state)).running())
-    reports = {file: check(Path(file), nodes) for file in files}
+    places = {file: _of_place(file) if production else None for file in files}
+    reports = {
+        file: check(Path(file), nodes) if place is None else place for file, place in places.items()
+    }
     if as_json:
         output.print_json(
             {
@@ -73,8 +81,24 @@ def _nodes(running: Running | None) -> Totals | None:
     return None if running is None else fixed_nodes(running.dashboard)
 
 
+def _of_place(file: str) -> Report | None:
+    """What is wrong with a file that describes where serve-app runs; none for other files."""
+    from serve_app.platforms.kinds import kind_of
+    from serve_app.serving.checking.report import Report
+
+    try:
+        text = Path(file).read_text("utf-8")
+    except UnicodeDecodeError:
+        return None
+    kind = kind_of(text)
+    return None if kind is None else Report(tuple(kind.findings(text)))
+
+
 def _tell(file: str, report: Report) -> None:
     if not report.findings:
+        if not report.applications:
+            click.echo(f"{file}: good")
+            return
         aliases = f", {', '.join(report.follows)}" if report.follows else ""
         click.echo(
             f"{file}: good ({len(report.applications)} applications, "

@@ -70,3 +70,23 @@ def test_without_a_cluster_or_where_other_nodes_may_come_it_is_let_pass(
     serve_app, home, world, large
 ):
     assert serve_app("validate", large).code == 0
+
+
+def test_files_of_machines_are_checked_by_what_stands_in_them(serve_app, home):
+    good = CONFIGS.parent / "deployments" / "cluster" / "on-premises.yaml"
+    assert serve_app("validate", "--production", str(good)).out == f"{good}: good\n"
+    wrong = home / "cluster.yaml"
+    wrong.write_text(good.read_text().replace("\nprovider:", "\nmax_worker: 3\nprovider:"))
+    done = serve_app("validate", "--production", str(wrong), str(CONFIGS / "inline.yaml"))
+    assert done.code == 1
+    assert ": good (" in done.out
+    line = wrong.read_text().splitlines().index("max_worker: 3") + 1
+    assert f"{wrong}:{line}: max_worker: there is no key 'max_worker' here." in done.err
+    assert "Did you mean 'max_workers'?" in done.err
+
+
+def test_without_being_asked_for_it_a_file_is_a_config(serve_app):
+    file = CONFIGS.parent / "deployments" / "cluster" / "aws.yaml"
+    done = serve_app("validate", str(file))
+    assert done.code == 1
+    assert "there is no key 'cluster_name' here" in done.err

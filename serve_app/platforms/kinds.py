@@ -1,0 +1,38 @@
+"""The kinds of files that describe where serve-app runs: how each is known, and how checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from serve_app.documents.finding import Finding
+from serve_app.documents.json_schema import documents
+from serve_app.platforms.ray_up import checks as ray_up
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """A kind of file: whether one of its documents is of it, and what is wrong with its text."""
+
+    name: str
+    recognises: Callable[[Any], bool]
+    findings: Callable[[str], list[Finding]]
+
+
+KINDS: Mapping[str, FileKind] = {
+    kind.name: kind for kind in (FileKind("ray up", ray_up.recognised, ray_up.findings),)
+}
+"""By name, in the order in which they are tried."""
+
+
+def kind_of(text: str) -> FileKind | None:
+    """The kind of a file by what stands in it; none where that is no kind of these, or no YAML."""
+    try:
+        bodies = [body for body, _ in documents(text)]
+    except yaml.YAMLError:
+        return None
+    known = (kind for kind in KINDS.values() if any(map(kind.recognises, bodies)))
+    return next(known, None)
