@@ -167,7 +167,7 @@ def started(
     that of this machine.
     """
     own = [*image.config["Env"], *(f"{name}={one}" for name, one in (environment or {}).items())]
-    words = ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "sh", "-c", _START]
+    words = ["unshare", "--mount", "--pid", "--ipc", "--fork", "sh", "-c", _START]
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / "state"
         state.mkdir(mode=0o770)
@@ -183,6 +183,9 @@ def started(
         try:
             yield process
         finally:
+            # Who changes its user loses the signal that its parent's end would send.
+            for one in psutil.Process(process.pid).children() if process.poll() is None else ():
+                one.kill()
             process.kill()
             process.communicate(timeout=60)
 

@@ -77,7 +77,7 @@ def asked(port, path, body=None, timeout_s=10):
 def ready(process, port, within_s=60):
     """Wait until it answers that it is ready."""
     deadline = time.monotonic() + within_s
-    while asked(port, "/-/healthz")[0] != 200:
+    while asked(port, "/v2/health/ready")[0] != 200:
         assert process.poll() is None, process.stdout.read()
         assert time.monotonic() < deadline, "not ready in time"
         time.sleep(0.02)

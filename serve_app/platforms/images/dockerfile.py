@@ -25,7 +25,7 @@ from serve_app.platforms.images.targets import TARGETS, Target
 COMMAND = "serve-app export dockerfile"
 _HEALTH = (
     "import urllib.request as web; "
-    f"web.urlopen('http://127.0.0.1:{HTTP_PORT}/-/healthz', timeout=3)"
+    f"web.urlopen('http://127.0.0.1:{HTTP_PORT}/v2/health/ready', timeout=3)"
 )
 # Bytecode is looked at neither for its age nor its source: quick to load, and always the same.
 _COMPILE = "PYTHONHASHSEED=0 python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash"
