@@ -120,7 +120,7 @@ def context() -> Path:
 def build(target: str, folder: Path, *, tag: str | None = None, again: bool = False) -> Image:
     """Build one of the three from its context; `again` without what was kept of the last time."""
     name = f"localhost/serve-app-{target}:{tag or 'built'}"
-    options = ["--isolation", "chroot", "--format", "docker", "--pull-never"]
+    options = ["--isolation", "chroot", "--format", "oci", "--pull-never"]
     kept = ["--no-cache"] if again else []
     arguments = ["--build-arg", f"BASE={BASE}", "--build-arg", "REVISION=measured"]
     file = str(folder / "deployments" / "docker" / "Dockerfile")
