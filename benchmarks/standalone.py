@@ -53,6 +53,7 @@ def measure(registry: str, reference: str, row: dict[str, object]) -> tuple[floa
             each_s = [ask(url, row) for _ in range(REQUESTS)]
         finally:
             process.terminate()
+            process.communicate(timeout=30)  # its last lines want a reader
     return first_s, spent_s, memory_mib, 1000 * statistics.median(each_s)
 
 

@@ -47,10 +47,14 @@ def _watched(one: dict[str, Any]) -> list[Any]:
     standing = ", ".join(f"{some['variant']}: {some['stream']}" for some in one["standing"])
     if one["not_watched"] is not None:
         standing = f"not watched: {one['not_watched']}"
-    rows = ", ".join(f"{variant} {count}" for variant, count in one["rows"].items())
+    rows = [f"{variant} {count}" for variant, count in one["rows"].items()]
+    # A monitor of a former version says nothing of units.
+    for variant, count in one.get("unit_rows", {}).items():
+        of = f"{count} of {one['unit_rows_needed']} labelled rows"
+        rows.append(f"{variant} {of}, which set the unit of errors")
     until_s = one["watched_until_s"]
     until = "" if until_s is None else output.shown_time(until_s)
-    return [one["endpoint"], rows, until, one["late"], standing]
+    return [one["endpoint"], ", ".join(rows), until, one["late"], standing]
 
 
 def _change(change: dict[str, Any]) -> list[Any]:

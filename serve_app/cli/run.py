@@ -47,7 +47,7 @@ SAGEMAKER = "serve"
 @click.option(
     "--drain-s",
     type=click.FloatRange(min=0),
-    help="How long to finish what is on its way when asked to end.  [default: 30; 9 on Cloud Run]",
+    help="How long to finish what is on its way when asked to end.  [default: 10; 9 on Cloud Run]",
 )
 @click.option("--allow-pickle", is_flag=True, help="Let models run code when they are loaded.")
 @click.option(

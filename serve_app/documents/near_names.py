@@ -32,3 +32,9 @@ def _likeness(one: str, other: str) -> float:
     if len(one) < _SHORT and sorted(one) == sorted(other):
         return 1.0
     return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question to add to a message about a name that is none; empty where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -18,7 +18,6 @@ from serve_app.export.wheel_file import (
     package_name,
     wheel_bytes,
 )
-from serve_app.export.without_onnxruntime import walked
 from serve_app.models.compiled import storage
 from serve_app.models.compiled.model import FILE
 from serve_app.models.compiled.operation import Operation
@@ -143,6 +142,9 @@ def export_wheel(
     if options.onnxruntime:
         needs_onnxruntime = any(isinstance(one, Trees) for one in operations(program))
     else:
+        # It needs the onnx package, which the extra `train` brings.
+        from serve_app.export.without_onnxruntime import walked  # noqa: PLC0415
+
         needs_onnxruntime, content = False, storage.dump(walked(program))
     distribution = _distribution(manifest, options, needs_onnxruntime=needs_onnxruntime)
     package = package_name(distribution.name)

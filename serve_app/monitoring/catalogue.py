@@ -150,6 +150,10 @@ LABEL_COVERAGE = _gauge(
     "label_coverage_ratio", "Share of the rows of the last day that have a label.",
     "endpoint", "variants",
 )  # fmt: skip
+LABEL_DELAY = _gauge(
+    "label_delay_seconds", "How long after their predictions the newest labels came.",
+    "endpoint", "variants", "quantile",
+)  # fmt: skip
 ESTIMATED_METRIC = _gauge(
     "estimated_metric", "A metric of the last window's answers, estimated without labels.",
     "endpoint", "version", "metric", "bound",

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from serve_app.monitoring import catalogue
 from serve_app.monitoring.catalogue import Metric, Sample
 from serve_app.monitoring.drift.settings import DriftSettings
@@ -15,6 +17,7 @@ from serve_app.storage.intake import IntakeCounts
 
 MOST_ALARMS = 50
 """Of each version so many alarms have series of their own."""
+DELAY_QUANTILES = (0.5, 0.95)
 MOST_FEATURES = 20
 """Of each version so many features have series of their own: those that drifted most."""
 _ADDED_UP = frozenset({catalogue.DRIFT_ALARMS, catalogue.FEATURE_ALARM, catalogue.FINDINGS})
@@ -67,6 +70,18 @@ def of_quality(results: Mapping[str, Sequence[Realised]]) -> Iterator[Sample]:
                     if value is not None:
                         yield Sample(catalogue.REALISED_METRIC, (*labels, name, bound), value)
             yield from _of_segments(labels, one.segments)
+
+
+def of_label_delays(
+    delays: Mapping[str, Mapping[tuple[str, ...], Sequence[float]]],
+) -> Iterator[Sample]:
+    """How late labels came, by endpoint and variants: of seconds, the quantiles that are shown."""
+    for endpoint, by_variants in delays.items():
+        for variants, delays_s in by_variants.items():
+            labels = (endpoint, "+".join(variants))
+            for quantile in DELAY_QUANTILES:
+                value = float(np.quantile(delays_s, quantile))
+                yield Sample(catalogue.LABEL_DELAY, (*labels, str(quantile)), value)
 
 
 def _of_segments(labels: tuple[str, str], segments: Sequence[SegmentQuality]) -> Iterator[Sample]:

@@ -10,7 +10,7 @@ from serve_app.errors import ConfigError
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - platforms reach a container's port from outside
 PORT = 8000
-DRAIN_S = 30.0
+DRAIN_S = 10.0
 CLOUD_RUN_DRAIN_S = 9.0
 """Cloud Run kills a container ten seconds after it asked it to end."""
 AZURE_FUNCTIONS = "Azure Functions"

@@ -141,8 +141,8 @@ class FeedbackStore(Store):
         """The labelled rows of predictions of some time, the oldest first, each once."""
         return self._matches.labelled(endpoint, since_s, until_s, PAGE)
 
-    def arrivals(self, endpoint: str, limit: int) -> list[float]:
-        """How late the newest labels came, in seconds after their prediction."""
+    def arrivals(self, endpoint: str, limit: int) -> dict[tuple[str, ...], list[float]]:
+        """How late the newest labels came, in seconds after their prediction, by variants."""
         return self._matches.arrivals(endpoint, limit)
 
     def labelled_count(self, endpoint: str, since_s: float, until_s: float) -> int:

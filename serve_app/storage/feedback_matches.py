@@ -109,17 +109,20 @@ class FeedbackMatches:
         )  # fmt: skip
         return self._database.read(matches, lambda c: c.execute(rows).all()) or []
 
-    def arrivals(self, endpoint: str, limit: int) -> list[float]:
-        """How late labels came, in seconds after their prediction: those that are newest here."""
+    def arrivals(self, endpoint: str, limit: int) -> dict[tuple[str, ...], list[float]]:
+        """How late labels came by variants, in seconds: those that are newest here."""
         rows = (
-            select(table.c.received_at_s - matches.c.predicted_at_s)
+            select(matches.c.variants, table.c.received_at_s - matches.c.predicted_at_s)
             .join(table, table.c.number == matches.c.number)
             .where(matches.c.endpoint == endpoint, table.c.truth.is_not(None))
             .order_by(matches.c.number.desc())
             .limit(limit)
         )
-        delays = self._database.read(matches, lambda c: c.execute(rows).scalars().all()) or []
-        return [max(0.0, delay) for delay in delays]
+        newest = self._database.read(matches, lambda c: c.execute(rows).all()) or []
+        by_variants: dict[str, list[float]] = {}
+        for variants, delay_s in newest:
+            by_variants.setdefault(variants, []).append(max(0.0, delay_s))
+        return {tuple(json.loads(variants)): delays for variants, delays in by_variants.items()}
 
     def labelled_count(self, endpoint: str, since_s: float, until_s: float) -> int:
         """How many rows of the predictions of some time have a truth."""

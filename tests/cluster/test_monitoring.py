@@ -43,6 +43,7 @@ LATER = {
     "ray_serve_app_judged_window_length_seconds",
     "ray_serve_app_judged_window_timestamp_seconds",
     "ray_serve_app_label_coverage_ratio",
+    "ray_serve_app_label_delay_seconds",
     "ray_serve_app_multivariate_drift_score",
     "ray_serve_app_outlier_ratio",
     "ray_serve_app_prediction_drift_score",

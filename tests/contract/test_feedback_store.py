@@ -446,18 +446,18 @@ def test_the_summary_tells_coverage_and_delay_by_variants(state):
 
 def test_how_late_labels_came_and_how_many_rows_have_one(state):
     store = FeedbackStore(state)
-    assert store.arrivals("risk", 10) == []
+    assert store.arrivals("risk", 10) == {}
     assert store.labelled_count("risk", 0.0, 1e10) == 0
     store.record_all([about("p-1", '["ill", "well"]', at=110.0), about("p-2", reward=1.0)], 130.0)
     store.record_all([about("p-3", '["ill"]'), by_key("k-3", '"well"')], 150.0)
     rows = [
         predicted("p-1", 0, 100.0), predicted("p-1", 1, 100.0), predicted("p-2", 0, 101.0),
-        predicted("p-3", 0, 120.0, key="k-3"),
+        PredictedRow("p-3", 0, 120.0, ("b@2",), "ill", key="k-3"),
     ]  # fmt: skip
     matched(store, rows)
     # By when they were received, whenever they were known; a row that is labelled twice is one.
-    assert sorted(store.arrivals("risk", 10)) == [30.0, 30.0, 30.0, 30.0]
-    assert len(store.arrivals("risk", 3)) == 3
+    assert store.arrivals("risk", 10) == {("a@1",): [30.0, 30.0], ("b@2",): [30.0, 30.0]}
+    assert store.arrivals("risk", 3) == {("a@1",): [30.0], ("b@2",): [30.0, 30.0]}
     assert store.labelled_count("risk", 0.0, 1e10) == 3
     assert store.labelled_count("risk", 100.0, 120.0) == 2
     assert store.labelled_count("risk", 120.5, 1e10) == 0

@@ -100,7 +100,12 @@ def test_one_process_answers_with_nothing_else_installed(home):
         (["deploy", "x.yaml"], "pip install 'serve-app[ray]'"),
         (["validate", "x.yaml"], "pip install 'serve-app[ray]'"),
         (["register", "iris", "x.json"], "pip install 'serve-app[train]'"),
-        (["export", "wheel", "progression-xgb"], "pip install 'serve-app[train]'"),
+        (["export", "wheel", "progression-xgb", "--out", "wheels"], None),
+        (
+            ["export", "wheel", "progression-xgb", "--without-onnxruntime"],
+            "pip install 'serve-app[train]'",
+        ),
+        (["export", "onnx", "progression-xgb"], "pip install 'serve-app[train]'"),
     ],
 )
 def test_a_command_that_needs_more_says_what_to_install(home, arguments, words):

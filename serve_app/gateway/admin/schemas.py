@@ -230,7 +230,8 @@ COMPONENTS: Schema = {
             "endpoint": TEXT, "detectors": _TEXTS, "not_watched": _TEXT_OR_NULL,
             "labels_within_s": _NUMBER_OR_NULL, "watched_until_s": _NUMBER_OR_NULL,
             "rows": {"type": "object", "additionalProperties": COUNT}, "late": COUNT,
-            "left_out": COUNT,
+            "left_out": COUNT, "unit_rows_needed": COUNT,
+            "unit_rows": {"type": "object", "additionalProperties": COUNT},
             "standing": _listed(members({"variant": TEXT, "stream": TEXT})),
             "changes": _listed(
                 members(

@@ -119,6 +119,15 @@ class ConceptFollower:
         """What changed so far."""
         return ConceptHistory(self.position_s, tuple(self.events))
 
+    @property
+    def unit_rows(self) -> dict[str, int]:
+        """How many rows set the unit of errors so far, of each variant that has none yet."""
+        return {
+            variant: min(int(count), SCALE_ROWS)
+            for variant, (count, squares) in self._scales.items()
+            if variant not in self.rows and not (count >= SCALE_ROWS and squares > 0)
+        }
+
     def state(self) -> dict[str, Any]:
         """All that it knows, as JSON values."""
         return {

@@ -149,12 +149,19 @@ def _realised() -> Panel:
 
 
 def _coverage() -> Panel:
-    name = catalogue.LABEL_COVERAGE.exported
+    share, delay = catalogue.LABEL_COVERAGE.exported, catalogue.LABEL_DELAY.exported
     return Panel(
-        "Rows with a label",
-        "Share of the rows of the last day whose truth is known by now.",
-        (Query(f"max by (endpoint, variants) ({name}{{{_ENDPOINTS}}})", "{{variants}}"),),
+        "Rows with a label, and how late labels come",
+        "Share of the rows of the last day whose truth is known by now, and within how long half "
+        "and 95 % of the newest labels came (on the right).",
+        (
+            Query(f"max by (endpoint, variants) ({share}{{{_ENDPOINTS}}})", "{{variants}}"),
+            Query(
+                f"max by (endpoint, variants, quantile) ({delay}{{{_ENDPOINTS}}})",
+                "{{variants}} delay, quantile {{quantile}}",
+                unit="s",
+            ),
+        ),
         "percentunit",
         "labelcoveragelow",
-        most=1,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any, Literal
@@ -15,10 +15,14 @@ Kind = Literal["stat", "timeseries", "state-timeline"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An expression, and what its series are called: `{{endpoint}}` stands for a label."""
+    """An expression, and what its series are called: `{{endpoint}}` stands for a label.
+
+    What has a `unit` of its own, another than its panel, is drawn by an axis on the right.
+    """
 
     expression: str
     legend: str
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,27 @@ class Panel:
             "datasource": DATASOURCE,
             "gridPos": dict(place),
             "links": [_runbook(self.runbook)],
-            "targets": [
-                self._target(ascii_uppercase[index], query)
-                for index, query in enumerate(self.queries)
-            ],
-            "fieldConfig": {"defaults": self._defaults(), "overrides": []},
+            "targets": [self._target(letter, query) for letter, query in self._lettered()],
+            "fieldConfig": {"defaults": self._defaults(), "overrides": self._overrides()},
             "options": self._options(),
         }
+
+    def _lettered(self) -> Iterator[tuple[str, Query]]:
+        return zip(ascii_uppercase, self.queries, strict=False)
+
+    def _overrides(self) -> list[dict[str, Any]]:
+        """The units and axes of queries that have other units than the panel."""
+        return [
+            {
+                "matcher": {"id": "byFrameRefID", "options": letter},
+                "properties": [
+                    {"id": "unit", "value": query.unit},
+                    {"id": "custom.axisPlacement", "value": "right"},
+                ],
+            }
+            for letter, query in self._lettered()
+            if query.unit is not None
+        ]
 
     def _target(self, letter: str, query: Query) -> dict[str, Any]:
         return {

@@ -22,6 +22,8 @@ CONFIGS = "configs"
 BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 """Where `ray up` puts the cluster's description on the head, for the autoscaler."""
 GCS_PORT = 6379
+_FILES = '{ ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; }'
+"""As many files and connections as Ray wants, or as many as the machine allows."""
 
 
 def setup_commands(cluster: Description) -> list[str]:
@@ -72,6 +74,6 @@ def _start(cluster: Description, role: str) -> str:
     # stop would leave HAProxy.
     end = "" if cluster.environment is None else " --end-with-ray"
     return (
-        f"cd {HOME} && ulimit -n 65536 && serve-app cluster {role} --node-ip auto "
+        f"cd {HOME} && {_FILES} && serve-app cluster {role} --node-ip auto "
         f"--http-port {cluster.http_port} --drain-s {cluster.drain_s} --auth-token {TOKEN}{end}"
     )

@@ -4,9 +4,8 @@ Serve itself ignores most unknown keys and finds the rest out on the cluster, on
 application at a time. Here every problem is found at once and named with its line.
 """
 
-import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from serve_app.control.declare import declare
 from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
 from serve_app.documents.finding import Finding
+from serve_app.documents.near_names import did_you_mean
 from serve_app.documents.yaml_lines import LOADER, Positions
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
@@ -186,7 +186,7 @@ class _Check:
             self._find(path, f"{import_path!r} cannot be imported: {error}")
         except AttributeError:
             public = [n for n in vars(import_module(module)) if not n.startswith("_")]
-            self._find(path, f"module {module!r} has no {name!r}.{_nearest(name, public)}")
+            self._find(path, f"module {module!r} has no {name!r}.{did_you_mean(name, public)}")
         except Exception as error:  # noqa: BLE001 - somebody's module; whatever it raises counts
             self._find(path, f"importing {import_path!r} raised {type(error).__name__}: {error}")
         else:
@@ -296,7 +296,7 @@ class _Check:
         """The endpoint that answers where a path names none is declared in this file."""
         for path, name in self._defaults:
             if self.endpoints and name not in self.endpoints:
-                near = _nearest(name, self.endpoints)
+                near = did_you_mean(name, self.endpoints)
                 known = ", ".join(self.endpoints)
                 self._find(path, f"no endpoint {name!r} is declared here, only {known}.{near}")
 
@@ -307,7 +307,7 @@ class _Check:
                 continue
             if item["type"] == "union_tag_invalid":
                 kind, known = item["ctx"]["tag"], item["ctx"]["expected_tags"]
-                near = _nearest(kind, known.replace("'", "").split(", "))
+                near = did_you_mean(kind, known.replace("'", "").split(", "))
                 self._find(
                     (*path, item["ctx"]["discriminator"].strip("'")),
                     f"{kind!r} is none of {known}.{near}",
@@ -344,8 +344,3 @@ class _Check:
     def _find_in_file(self, path: Path_, message: str, *, line: int | None = None) -> None:
         at = self._positions.line(path) if line is None else line
         self.findings.append(Finding(at, ".".join(str(part) for part in path), message))
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""

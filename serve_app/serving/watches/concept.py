@@ -17,6 +17,7 @@ from serve_app.monitoring.concept import DEFAULT_DETECTORS, detector_named
 from serve_app.monitoring.concept.errors import ERROR
 from serve_app.monitoring.concept.follower import (
     HOUR_S,
+    SCALE_ROWS,
     ConceptFollower,
     ConceptHistory,
     cannot_be_watched,
@@ -24,12 +25,10 @@ from serve_app.monitoring.concept.follower import (
 from serve_app.monitoring.concept.watcher import ConceptEvent, ConceptWatcher
 from serve_app.monitoring.finding import Finding
 from serve_app.monitoring.quality.maturity import MATURE_SHARE, MIN_LABELS
-from serve_app.serving.watches.watch import Sources
+from serve_app.serving.watches.watch import ARRIVALS, Sources
 
 MAX_ROWS = 20_000
 """Labelled rows of an endpoint that one run takes: about two seconds."""
-ARRIVALS = 5_000
-"""The newest labels, by which it is known how late labels come."""
 MATCHED_WITHIN_S = 60.0
 """Labels are matched some seconds after they came."""
 COUNT_EVERY_S = 900.0
@@ -189,7 +188,8 @@ class ConceptDrift:
         chosen = self._sources.args.concept.labels_within_s
         if chosen is not None:
             return chosen
-        delays = self._sources.feedback.arrivals(name, ARRIVALS)
+        by_variants = self._sources.feedback.arrivals(name, ARRIVALS)
+        delays = [delay_s for some in by_variants.values() for delay_s in some]
         if len(delays) < MIN_LABELS:
             return None
         horizon_s = spec.records.feedback_horizon_days * DAY_S
@@ -258,6 +258,8 @@ class ConceptDrift:
             "labels_within_s": within_s,
             "watched_until_s": follower.position_s if follower and follower.rows else None,
             "rows": {} if follower is None else dict(follower.rows),
+            "unit_rows": {} if follower is None else follower.unit_rows,
+            "unit_rows_needed": SCALE_ROWS,
             "late": self._late.get(name, 0),
             "left_out": 0 if follower is None else follower.left_out,
             "standing": [{"variant": some[0].variant, "stream": some[0].stream}

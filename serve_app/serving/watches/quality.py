@@ -12,8 +12,8 @@ from serve_app.monitoring.quality.interval import MetricValue
 from serve_app.monitoring.quality.segments import SegmentRule
 from serve_app.monitoring.realised import Realised, Span, realised
 from serve_app.monitoring.windows import HOUR_S, Merged
-from serve_app.serving.monitor_samples import of_quality
-from serve_app.serving.watches.watch import Sources
+from serve_app.serving.monitor_samples import of_label_delays, of_quality
+from serve_app.serving.watches.watch import ARRIVALS, Sources
 
 DAY_S = 86_400.0
 
@@ -29,21 +29,24 @@ class RealisedQuality:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._last_day: Mapping[str, Sequence[Realised]] = {}
+        self._delays_s: Mapping[str, Mapping[tuple[str, ...], Sequence[float]]] = {}
 
     def restore(self) -> None:
         """All that it knows is measured anew."""
 
     def run(self) -> None:
-        """Compute how good the answers of the last day were."""
+        """Compute how good the answers of the last day were, and how late labels come."""
         since_s = self._sources.clock() - DAY_S
+        endpoints = self._sources.endpoints()
         self._last_day = {
-            name: self._realised(name, spec, since_s)
-            for name, spec in self._sources.endpoints().items()
+            name: self._realised(name, spec, since_s) for name, spec in endpoints.items()
         }
+        feedback = self._sources.feedback
+        self._delays_s = {name: feedback.arrivals(name, ARRIVALS) for name in endpoints}
 
     def samples(self) -> list[Sample]:
-        """Metrics of the last day with their intervals."""
-        return list(of_quality(self._last_day))
+        """Metrics of the last day with their intervals, and delays of the newest labels."""
+        return [*of_quality(self._last_day), *of_label_delays(self._delays_s)]
 
     def findings(self) -> Sequence[Finding]:
         """The segments whose answers were worse than those of all rows."""

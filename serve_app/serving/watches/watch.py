@@ -15,6 +15,9 @@ from serve_app.storage.intake import Intake
 from serve_app.storage.monitor_state import MonitorState
 from serve_app.storage.records.files import Files
 
+ARRIVALS = 5_000
+"""The newest labels of an endpoint, by which it is known how late labels come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:

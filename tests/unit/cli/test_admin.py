@@ -258,8 +258,8 @@ def test_concept_drift_is_that_of_the_server(ask, serve_app, actions, monkeypatc
     assert one["changes"][0]["detector"] == "adwin"
     assert actions.done[-1] == ("risk", pytest.approx(7 * 86_400, abs=60))
     shown = " ".join(ask("monitor", "concept").out.split())
-    for words in ("a@1 1234", "1970-01-01 02:00:00", "a@1: error of ill", "adwin", "0.100", "0.250",
-                  "error of ill, rising"):  # fmt: skip
+    for words in ("a@1 1234", "32 of 100", "1970-01-01 02:00:00", "a@1: error of ill", "adwin",
+                  "0.100", "0.250", "error of ill, rising"):  # fmt: skip
         assert words in shown
     quiet = {**one, "changes": [], "standing": [], "not_watched": "no detectors are chosen"}
     monkeypatch.setattr(actions, "concept", lambda: [quiet])

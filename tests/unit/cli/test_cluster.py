@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.cli.cluster import _notes
+from serve_app.cli.cluster import _address, _notes
 from serve_app.cluster.node import Running
 
 
@@ -35,3 +35,8 @@ def test_other_ports_are_said_with_what_to_write():
 )
 def test_a_proxy_that_other_programs_would_ask_is_said(environment, told):
     assert ("curl" in notes(8000, 8265, environment)) is told
+
+
+def test_the_address_is_the_given_one_or_the_one_on_the_way_to_the_head():
+    assert _address("10.0.0.7", "10.0.0.1:6379") == "10.0.0.7"
+    assert _address("auto", "127.0.0.1:6379") == "127.0.0.1"

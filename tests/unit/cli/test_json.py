@@ -8,6 +8,7 @@ import pytest
 from serve_app.cli.main import cli
 
 PRINTS_CODE_FOR_A_SHELL = {("completion",)}
+WRITES_A_LOG = {("run",)}
 
 
 def commands(group, path=()):
@@ -25,7 +26,7 @@ EVERY = dict(commands(cli))
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)
 def test_every_command_that_prints_data_has_the_option(path):
     options = {name for parameter in EVERY[path].params for name in parameter.opts}
-    assert ("--json" in options) == (path not in PRINTS_CODE_FOR_A_SHELL)
+    assert ("--json" in options) == (path not in PRINTS_CODE_FOR_A_SHELL | WRITES_A_LOG)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,10 @@ def test_answers_are_as_good_as_their_labels_say(house):
     work.watch("quality").run()
     samples = {(one.metric.name, *one.labels): one.value for one in work.samples()}
     assert samples["serve_app_label_coverage_ratio", "risk", "risk@1"] == 0.75
+    # All labels came an hour after their predictions.
+    for quantile in ("0.5", "0.95"):
+        named = ("serve_app_label_delay_seconds", "risk", "risk@1", quantile)
+        assert samples[named] == pytest.approx(3600)
     named = ("serve_app_realised_metric", "risk", "risk@1", "accuracy")
     assert samples[*named, "value"] == metrics["accuracy"]
     assert samples[*named, "low"] < metrics["accuracy"] < samples[*named, "high"]

@@ -7,7 +7,7 @@ from serve_app.standalone.places import Place, place_of
 
 
 def test_without_a_platform_only_this_machine_is_answered():
-    assert place_of({}) == Place("this machine", "127.0.0.1", 8000, None, 30.0)
+    assert place_of({}) == Place("this machine", "127.0.0.1", 8000, None, 10.0)
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,7 @@ class Actions:
                 "endpoint": "risk", "detectors": ["adwin"], "not_watched": None,
                 "labels_within_s": 60.0, "watched_until_s": 7200.0, "rows": {"a@1": 1234},
                 "late": 7, "left_out": 0, "changes": [change],
+                "unit_rows": {"b@2": 32}, "unit_rows_needed": 100,
                 "standing": [{"variant": "a@1", "stream": "error of ill"}],
             }
         ]  # fmt: skip

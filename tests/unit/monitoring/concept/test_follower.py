@@ -103,8 +103,9 @@ def test_where_the_unit_is_not_known_the_first_rows_say_it():
     one.take(rows[:50], 1050.0, NUMBERS, no_scale)
     again = follower()
     again.restore(json.loads(json.dumps(one.state())))
+    assert (again.rows, again.unit_rows) == ({}, {"m@1": 50})
     again.take(rows[50:], 3000.0, NUMBERS, no_scale)
-    assert again.rows == {"m@1": 500 - SCALE_ROWS}
+    assert (again.rows, again.unit_rows) == ({"m@1": 500 - SCALE_ROWS}, {})
     assert again.events == []
 
 

@@ -72,6 +72,19 @@ def test_every_panel_asks_the_chosen_datasource_for_metrics_that_exist(panel):
         assert target["legendFormat"]
 
 
+def test_what_has_another_unit_than_its_panel_has_an_axis_of_its_own():
+    (panel,) = (panel for panel in PANELS if panel["fieldConfig"]["overrides"])
+    (override,) = panel["fieldConfig"]["overrides"]
+    assert override["matcher"]["id"] == "byFrameRefID"
+    letter = override["matcher"]["options"]
+    (target,) = (one for one in panel["targets"] if one["refId"] == letter)
+    assert "_seconds" in target["expr"]
+    properties = {one["id"]: one["value"] for one in override["properties"]}
+    assert properties == {"unit": "s", "custom.axisPlacement": "right"}
+    # A bound of the panel would hold for seconds too.
+    assert "max" not in panel["fieldConfig"]["defaults"]
+
+
 def test_queries_name_no_machine_and_no_series_of_one_process():
     for panel in PANELS:
         for target in panel["targets"]:

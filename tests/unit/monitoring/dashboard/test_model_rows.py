@@ -20,6 +20,7 @@ EXPORTED = (
         for bound in ("value", "low", "high")
     ),
     (catalogue.LABEL_COVERAGE, ("risk", "risk@1")),
+    (catalogue.LABEL_DELAY, ("risk", "risk@1", "0.95")),
     *(
         (catalogue.ESTIMATED_METRIC, ("risk", "risk@1", "accuracy", bound))
         for bound in ("value", "threshold")
@@ -52,7 +53,7 @@ def test_every_expression_gives_data_where_the_monitor_exports_it(tmp_path):
     expressions = [
         query.expression.replace("$endpoint", ".*") for panel in PANELS for query in panel.queries
     ]
-    assert len(expressions) == 17
+    assert len(expressions) == 18
     test = {
         "interval": "1m",
         "input_series": [
