@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", type=click.Path(exists=True, dir_okay=False), nargs=-1, required=True)
+@click.option(
+    "--production",
+    is_flag=True,
+    help="Check files of platforms, too: a RayService, values of the chart, a file for ray up.",
+)
 @output.option_state
 @output.as_json
-def validate(files: tuple[str, ...], state: str, as_json: bool) -> None:
+def validate(files: tuple[str, ...], production: bool, state: str, as_json: bool) -> None:
     """Check config FILES against Ray's schema, ours, the registry, and the cluster that runs.
 
     Where a cluster of this folder runs, replicas that none of its nodes can hold are told, too.
@@ -32,7 +37,8 @@ def validate(files: tuple[str, ...], state: str, as_json: bool) -> None:
     from serve_app.serving.checking.validate import validate as check
 
     nodes = _nodes(Cluster(Path(state)).running())
-    reports = {file: check(Path(file), nodes) for file in files}
+    of_platforms = {file: _of_a_platform(Path(file)) for file in files if production}
+    reports = {file: of_platforms.get(file) or check(Path(file), nodes) for file in files}
     if as_json:
         output.print_json(
             {
@@ -45,6 +51,24 @@ def validate(files: tuple[str, ...], state: str, as_json: bool) -> None:
             _tell(file, report)
     if any(report.findings for report in reports.values()):
         raise click.exceptions.Exit(1)
+
+
+def _of_a_platform(file: Path) -> Report | None:
+    """What is wrong with a file of a platform; nothing where it is none."""
+    from serve_app.platforms.kinds import kind_of
+    from serve_app.serving.checking.report import Report
+    from serve_app.serving.checking.validate import validate_text
+
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError:
+        return None
+    kind = kind_of(text)
+    if kind is None:
+        return None
+    return Report(
+        tuple(kind.findings(text, lambda config: validate_text(config).findings)), kind=kind.name
+    )
 
 
 def require_valid(file: Path, running: Running) -> Report:
@@ -74,7 +98,9 @@ def _nodes(running: Running | None) -> Totals | None:
 
 
 def _tell(file: str, report: Report) -> None:
-    if not report.findings:
+    if not report.findings and report.kind:
+        click.echo(f"{file}: good ({report.kind})")
+    elif not report.findings:
         aliases = f", {', '.join(report.follows)}" if report.follows else ""
         click.echo(
             f"{file}: good ({len(report.applications)} applications, "

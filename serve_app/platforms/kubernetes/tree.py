@@ -32,10 +32,10 @@ class Release:
         Raises:
             KeyError: there is none.
         """
-        found: Any = self.values
+        inner: Any = self.values
         for part in path.split("."):
-            found = found[part]
-        return found
+            inner = inner[part]
+        return inner
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,8 @@ SETTINGS = (
     Setting("servingRuntime.image", "", {**_IMAGE, "pattern": f"^$|{_IMAGE['pattern']}"},
             "NAME@sha256:DIGEST of the image for it: edge, serve or full."),
 )  # fmt: skip
+GROUPS = frozenset(one.path.split(".")[0] for one in SETTINGS)
+"""The keys of the first level."""
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,30 +198,33 @@ def _documented(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"{space}{name}: {json.dumps(value, ensure_ascii=False)}"
 
 
-def values_schema() -> Schema:
-    """What values may be: no key that is not known, no text of two lines, images by digest."""
+def values_schema(*, whole: bool = True) -> Schema:
+    """What values may be: no key that is not known, no text of two lines, images by digest.
+
+    Where they are not the whole of them, none has to be there.
+    """
     groups: dict[str, Schema] = {}
     own: Schema = {}
     for one in SETTINGS:
         group, _, name = one.path.rpartition(".")
-        described = {**one.schema, "description": one.purpose}
-        (groups.setdefault(group, {}) if group else own)[name] = described
-    closed = {name: _closed(inner) for name, inner in groups.items()}
+        schema = {**one.schema, "description": one.purpose}
+        (groups.setdefault(group, {}) if group else own)[name] = schema
+    closed = {name: _closed(inner, whole=whole) for name, inner in groups.items()}
     # Helm hands these to every chart that is another one's part.
-    closed["global"] = {"type": "object"}
+    closed["global"] = {"type": "object", "default": {}}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of serve-app",
-        **_closed({**own, **closed}, required=list(own)),
+        **_closed({**own, **closed}, whole=whole),
         "definitions": _DEFS,
     }
 
 
-def _closed(properties: Schema, required: list[str] | None = None) -> Schema:
-    needed = sorted(properties) if required is None else sorted(required)
+def _closed(properties: Schema, *, whole: bool) -> Schema:
+    needed = sorted(name for name, one in properties.items() if "default" not in one)
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": needed,
+        "required": needed if whole else [],
         "properties": properties,
     }
