@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.option(
     "--production",
     is_flag=True,
-    help="Check files of platforms, too: a RayService, values of the chart, a file for ray up.",
+    help="Take files of where it runs as well (a RayService, values of the chart, ray up), each by "
+    "what stands in it.",
 )
 @output.option_state
 @output.as_json
@@ -37,8 +38,10 @@ def validate(files: tuple[str, ...], production: bool, state: str, as_json: bool
     from serve_app.serving.checking.validate import validate as check
 
     nodes = _nodes(Cluster(Path(state)).running())
-    of_platforms = {file: _of_a_platform(Path(file)) for file in files if production}
-    reports = {file: of_platforms.get(file) or check(Path(file), nodes) for file in files}
+    places = {file: _of_place(file) if production else None for file in files}
+    reports = {
+        file: check(Path(file), nodes) if place is None else place for file, place in places.items()
+    }
     if as_json:
         output.print_json(
             {
@@ -51,24 +54,6 @@ def validate(files: tuple[str, ...], production: bool, state: str, as_json: bool
             _tell(file, report)
     if any(report.findings for report in reports.values()):
         raise click.exceptions.Exit(1)
-
-
-def _of_a_platform(file: Path) -> Report | None:
-    """What is wrong with a file of a platform; nothing where it is none."""
-    from serve_app.platforms.kinds import kind_of
-    from serve_app.serving.checking.report import Report
-    from serve_app.serving.checking.validate import validate_text
-
-    try:
-        text = file.read_text("utf-8")
-    except UnicodeDecodeError:
-        return None
-    kind = kind_of(text)
-    if kind is None:
-        return None
-    return Report(
-        tuple(kind.findings(text, lambda config: validate_text(config).findings)), kind=kind.name
-    )
 
 
 def require_valid(file: Path, running: Running) -> Report:
@@ -97,10 +82,27 @@ def _nodes(running: Running | None) -> Totals | None:
     return None if running is None else fixed_nodes(running.dashboard)
 
 
+def _of_place(file: str) -> Report | None:
+    """What is wrong with a file that describes where serve-app runs; none for other files."""
+    from serve_app.platforms.kinds import kind_of
+    from serve_app.serving.checking.report import Report
+    from serve_app.serving.checking.validate import validate_text
+
+    try:
+        text = Path(file).read_text("utf-8")
+    except UnicodeDecodeError:
+        return None
+    kind = kind_of(text)
+    if kind is None:
+        return None
+    return Report(tuple(kind.findings(text, lambda config: validate_text(config).findings)))
+
+
 def _tell(file: str, report: Report) -> None:
-    if not report.findings and report.kind:
-        click.echo(f"{file}: good ({report.kind})")
-    elif not report.findings:
+    if not report.findings:
+        if not report.applications:
+            click.echo(f"{file}: good")
+            return
         aliases = f", {', '.join(report.follows)}" if report.follows else ""
         click.echo(
             f"{file}: good ({len(report.applications)} applications, "

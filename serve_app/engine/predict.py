@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from serve_app.core.cache import Lookup
 from serve_app.core.columns import Columns
@@ -19,6 +20,14 @@ from serve_app.errors import RowsRefused
 from serve_app.monitoring.counting import Counting
 
 logger = logging.getLogger("serve_app.predict")
+
+
+class _Predicted(NamedTuple):
+    """An answer, the valid rows that it is to, and these prepared where all of them were."""
+
+    response: Response
+    columns: Columns
+    features: Columns | None
 
 
 class Predictor:
@@ -86,8 +95,10 @@ class Predictor:
             Unavailable: nobody could answer in time.
             ServerFault: a model failed.
         """
-        if resolved is None:
-            resolved = Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
+        return (await self._predicted(request, resolved or self._resolved(request))).response
+
+    async def _predicted(self, request: Request, resolved: Resolved) -> _Predicted:
+        """The answer, and the rows by which it was given."""
         stage, clock = resolved.stage, self._clock
         started_s = clock()
         begun = (request, stage.spec.name, resolved.snapshot, started_s)
@@ -102,7 +113,7 @@ class Predictor:
                 valid, warnings = await self.offload.run(stage.schema.validate, given, rows)
             columns = valid
             deadline = started_s + _timeout_s(stage, request)
-            answer, cached_rows = await _answered(stage, request, plan, valid, deadline)
+            answer, cached_rows, features = await _answered(stage, request, plan, valid, deadline)
         except BaseException as error:
             self._record(Record(*begun, clock() - started_s, None, plan, columns, error=error))
             raise
@@ -118,7 +129,7 @@ class Predictor:
         )
         took_s, given_id = clock() - started_s, response.prediction_id
         self._record(Record(*begun, took_s, given_id, plan, columns, answer, cached_rows))
-        return response
+        return _Predicted(response, valid, features)
 
     async def explain(
         self, request: Request, resolved: Resolved | None = None
@@ -132,15 +143,17 @@ class Predictor:
             ServeError: as `predict` raises.
         """
         if resolved is None:
-            resolved = Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
+            resolved = self._resolved(request)
         stage = resolved.stage
-        response = await self.predict(request, resolved)
+        response, valid, features = await self._predicted(request, resolved)
         deadline = self._clock() + min(TIMEOUT_S, request.timeout_s or TIMEOUT_S)
-        given, rows = _modelled(stage, request.payload), request.payload.rows
-        valid, _ = await self.offload.run(stage.schema.validate, given, rows)
-        features = await stage.prepare(valid, deadline)
+        if features is None:
+            features = await stage.prepare(valid, deadline)
         explanation = await stage.why(response.answer.variants, features, deadline)
         return response, await stage.why.by_columns(explanation, valid, deadline)
+
+    def _resolved(self, request: Request) -> Resolved:
+        return Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
 
     def _record(self, record: Record) -> None:
         """Hand on what happened to a request, whatever it was."""
@@ -152,18 +165,22 @@ class Predictor:
 
 async def _answered(
     stage: Stage, request: Request, plan: Plan, columns: Columns, deadline: float
-) -> tuple[Answer, int | None]:
-    """The answer to valid rows, and how many of them a cache knew."""
+) -> tuple[Answer, int | None, Columns | None]:
+    """The answer to valid rows, how many of them a cache knew, and all of them prepared.
+
+    Where a cache knew some, they were not all prepared: then there are none.
+    """
     ask, cache = stage.ways[request.payload.method]
     lookup = cache.find(plan, columns)
-    fresh = None
+    fresh = features = None
     if lookup.missing is not None:
         try:
             features = await stage.prepare(lookup.missing, deadline)
             fresh = await ask(plan, features, deadline)
         except RowsRefused as error:
             raise _of_the_request(error, lookup) from error
-    return cache.complete(lookup, fresh)
+    answer, cached_rows = cache.complete(lookup, fresh)
+    return answer, cached_rows, None if cached_rows else features
 
 
 def _of_the_request(error: RowsRefused, lookup: Lookup) -> RowsRefused:

@@ -1,11 +1,8 @@
-"""Which kind of file of a platform a text is, and what is wrong with it.
-
-A file's kind is told by what it holds, since its name says nothing.
-"""
+"""The kinds of files that describe where serve-app runs: how each is known, and how checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,34 +14,37 @@ from serve_app.platforms.kubernetes import checks as kubernetes
 from serve_app.platforms.ray_up import checks as ray_up
 
 ConfigCheck = Callable[[str], Iterable[Finding]]
-"""What is wrong with a config for Serve that stands in a file of a platform."""
+"""What is wrong with a config for Serve that stands in such a file, by the config's own lines."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file: its name, what a document of it is known by, and its check."""
+class FileKind:
+    """A kind of file: whether one of its documents is of it, and what is wrong with its text.
+
+    Where it holds a config, what checks one is given.
+    """
 
     name: str
     recognises: Callable[[Any], bool]
     findings: Callable[[str, ConfigCheck], list[Finding]]
 
 
-KINDS = (
-    Kind("manifests", kubernetes.recognised, kubernetes.findings),
-    Kind("values of the chart", kubernetes.values_recognised, kubernetes.values_findings),
-    Kind("file for ray up", ray_up.recognised, lambda text, _: ray_up.findings(text)),
-)
+KINDS: Mapping[str, FileKind] = {
+    kind.name: kind
+    for kind in (
+        FileKind("manifests", kubernetes.recognised, kubernetes.findings),
+        FileKind("chart values", kubernetes.values_recognised, kubernetes.values_findings),
+        FileKind("ray up", ray_up.recognised, lambda text, _: ray_up.findings(text)),
+    )
+}
+"""By name, in the order in which they are tried."""
 
 
-def kind_of(text: str) -> Kind | None:
-    """The kind of a file, by its first document that has one; none where it may be a config."""
+def kind_of(text: str) -> FileKind | None:
+    """The kind of a file by what stands in it; none where that is no kind of these, or no YAML."""
     try:
         bodies = [body for body, _ in documents(text)]
     except yaml.YAMLError:
         return None
-    return next(_kinds(bodies), None)
-
-
-def _kinds(bodies: Iterable[Any]) -> Iterator[Kind]:
-    for body in bodies:
-        yield from (kind for kind in KINDS if kind.recognises(body))
+    known = (kind for kind in KINDS.values() if any(map(kind.recognises, bodies)))
+    return next(known, None)

@@ -22,6 +22,7 @@ CONFIGS = "configs"
 BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 """Where `ray up` puts the cluster's description on the head, for the autoscaler."""
 GCS_PORT = 6379
+_OF_SECOND_AUTOSCALER = ("RAY_enable_autoscaler_v2", "RAY_CLOUD_INSTANCE_ID", "RAY_NODE_TYPE_NAME")
 _FILES = '{ ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; }'
 """As many files and connections as Ray wants, or as many as the machine allows."""
 
@@ -52,11 +53,17 @@ def head_setup_commands(modules: Iterable[str]) -> list[str]:
     ]
 
 
-def head_start_commands(cluster: Description) -> list[str]:
-    """The head becomes a cluster, whose autoscaler starts the others."""
+def head_start_commands(cluster: Description, *, machines_stay: bool = False) -> list[str]:
+    """The head becomes a cluster, whose autoscaler starts the others.
+
+    Where `machines_stay` (the provider `local`), Ray's first autoscaler does it, whatever `ray up`
+    exports: its second one never finds the head among such machines, and starts no other.
+    """
     start = _start(cluster, f"start --autoscaling-config {BOOTSTRAP}")
+    first = f"unset {' '.join(_OF_SECOND_AUTOSCALER)} && " if machines_stay else ""
     # `ray up` looks for these two words, and would warn that nothing starts.
-    return [stop_command(), f"echo 'serve-app starts this node, in place of ray start' && {start}"]
+    says = "echo 'serve-app starts this node, in place of ray start'"
+    return [stop_command(), f"{says} && {first}{start}"]
 
 
 def worker_start_commands(cluster: Description) -> list[str]:

@@ -65,7 +65,9 @@ def document(cluster: Description, place: Place) -> dict[str, Any]:
         "setup_commands": commands.setup_commands(cluster),
         "head_setup_commands": commands.head_setup_commands(place.head_needs()),
         "worker_setup_commands": [],
-        "head_start_ray_commands": commands.head_start_commands(cluster),
+        "head_start_ray_commands": commands.head_start_commands(
+            cluster, machines_stay=place.type == "local"
+        ),
         "worker_start_ray_commands": commands.worker_start_commands(cluster),
     }
 

@@ -9,12 +9,10 @@ from serve_app.documents.finding import Finding
 class Report:
     """What a config file holds and what is wrong with it.
 
-    `follows` are the aliases by which endpoints name versions, with what they name now. Files of
-    platforms have a `kind`.
+    `follows` are the aliases by which endpoints name versions, with what they name now.
     """
 
     findings: tuple[Finding, ...]
     applications: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
-    kind: str = ""

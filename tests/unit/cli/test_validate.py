@@ -82,8 +82,7 @@ OF_PLATFORMS = [
 def test_files_of_platforms_are_checked_with_what_they_serve(serve_app, home):
     said = serve_app("validate", "--production", *OF_PLATFORMS, CONFIGS / "split.yaml")
     assert said.code == 0, said.err
-    assert said.out.count(": good (manifests)") == 3
-    assert said.out.count(": good (values of the chart)") == 3
+    assert said.out.count(": good\n") == 6
     assert f"{CONFIGS / 'split.yaml'}: good (6 applications" in said.out
 
 
@@ -104,3 +103,23 @@ def test_a_problem_of_what_is_served_has_its_line_in_the_file(serve_app, home, t
 def test_without_the_option_a_manifest_is_taken_for_a_config(serve_app, home):
     said = serve_app("validate", OF_PLATFORMS[0])
     assert said.code == 1
+
+
+def test_files_of_machines_are_checked_by_what_stands_in_them(serve_app, home):
+    good = CONFIGS.parent / "deployments" / "cluster" / "on-premises.yaml"
+    assert serve_app("validate", "--production", str(good)).out == f"{good}: good\n"
+    wrong = home / "cluster.yaml"
+    wrong.write_text(good.read_text().replace("\nprovider:", "\nmax_worker: 3\nprovider:"))
+    done = serve_app("validate", "--production", str(wrong), str(CONFIGS / "inline.yaml"))
+    assert done.code == 1
+    assert ": good (" in done.out
+    line = wrong.read_text().splitlines().index("max_worker: 3") + 1
+    assert f"{wrong}:{line}: max_worker: there is no key 'max_worker' here." in done.err
+    assert "Did you mean 'max_workers'?" in done.err
+
+
+def test_without_being_asked_for_it_a_file_is_a_config(serve_app):
+    file = CONFIGS.parent / "deployments" / "cluster" / "aws.yaml"
+    done = serve_app("validate", str(file))
+    assert done.code == 1
+    assert "there is no key 'cluster_name' here" in done.err

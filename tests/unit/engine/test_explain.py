@@ -24,6 +24,11 @@ ENDPOINTS = {
         "route": {"kind": "single", "model": "other@1"},
         "preprocess": {"model": "scaler@1"},
     },
+    "kept": {
+        "route": {"kind": "single", "model": "other@1"},
+        "preprocess": {"model": "scaler@1"},
+        "cache": {"rows": 100},
+    },
     "weighted": {"route": {"kind": "ensemble", "combine": "weighted", "variants": BOTH}},
     "vote": {"route": {"kind": "ensemble", "combine": "vote", "variants": BOTH}},
     "turned": {
@@ -59,12 +64,61 @@ def explain(predictor, endpoint, **more):
     return asyncio.run(predictor.explain(Request(endpoint, Payload(ROW, 2), "r", **more)))
 
 
+class Counted:
+    """Counts what an endpoint does with rows before models see them."""
+
+    def __init__(self, predictor, endpoint):
+        self.stage = predictor.stages.endpoints[endpoint]
+        self.validated, self.prepared = [], []
+        stage = replace(self.stage, schema=self, prepare=self.prepare)
+        predictor.swap(replace(predictor.stages, endpoints={endpoint: stage}))
+
+    def validate(self, columns, rows):
+        self.validated.append(rows)
+        return self.stage.schema.validate(columns, rows)
+
+    async def prepare(self, columns, deadline):
+        self.prepared.append(columns.rows)
+        return await self.stage.prepare(columns, deadline)
+
+
 def test_an_explained_request_is_one_prediction_in_the_records(house):
     predictor, records = house
     response, explained = explain(predictor, "turned")
     (record,) = records.kept
     assert record.prediction_id == response.prediction_id == "id-1"
     assert record.answer is response.answer
+    assert explained.explanation.rows == 2
+
+
+def test_rows_are_validated_and_prepared_once_for_the_answer_and_its_explanation(house):
+    predictor, _ = house
+    counted = Counted(predictor, "prepared")
+    _, explained = explain(predictor, "prepared")
+    assert (counted.validated, counted.prepared) == ([2], [2])
+    assert explained.explanation.rows == 2
+
+
+def test_rows_that_a_cache_knows_are_prepared_to_be_explained(house):
+    predictor, _ = house
+    counted = Counted(predictor, "kept")
+    _, wanted = explain(predictor, "kept")
+    assert counted.prepared == [2]
+    response, explained = explain(predictor, "kept")
+    assert response.cached_rows == 2
+    assert (counted.validated, counted.prepared) == ([2, 2], [2, 2])
+    outputs = wanted.explanation.outputs.tolist()
+    assert explained.explanation.outputs.tolist() == outputs
+
+
+def test_where_a_cache_knows_some_rows_all_are_explained(house):
+    predictor, _ = house
+    counted = Counted(predictor, "kept")
+    first = {name: values[:1] for name, values in ROW.items()}
+    asyncio.run(predictor.predict(Request("kept", Payload(first, 1), "r")))
+    response, explained = explain(predictor, "kept")
+    assert response.cached_rows == 1
+    assert counted.prepared == [1, 1, 2]
     assert explained.explanation.rows == 2
 
 

@@ -1,27 +1,26 @@
-"""Files are known by what they hold."""
+"""A file is known by what stands in it."""
 
 from pathlib import Path
 
 import pytest
 
 from serve_app.platforms.kinds import KINDS, kind_of
+from tests.unit.platforms.kubernetes.installations import CHART, PLAIN
+from tests.unit.platforms.ray_up.clusters import FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_cluster_of_ray_up_is_one(name):
+    assert kind_of(FILES[name]) is KINDS["ray up"]
 
 
 @pytest.mark.parametrize(
-    ("folder", "name"),
-    [
-        ("deployments/kuberay", "manifests"),
-        ("deployments/helm/serve-app/ci", "values of the chart"),
-        ("deployments/cluster", "file for ray up"),
-    ],
+    ("name", "paths"),
+    [("manifests", PLAIN.glob("*.yaml")), ("chart values", CHART.glob("ci/*.yaml"))],
 )
-def test_committed_files_are_of_their_kind(folder, name):
-    paths = list(Path(folder).glob("*.yaml"))
-    assert paths
-    for path in paths:
-        kind = kind_of(path.read_text())
-        assert kind is not None, path
-        assert kind.name == name, path
+def test_files_of_kubernetes_are_told_apart(name, paths):
+    kinds = [kind_of(path.read_text()) for path in paths]
+    assert kinds == [KINDS[name]] * 3
 
 
 @pytest.mark.parametrize("path", sorted(Path("configs").glob("*.yaml")), ids=lambda path: path.stem)
@@ -29,10 +28,6 @@ def test_a_config_is_none_of_them(path):
     assert kind_of(path.read_text()) is None
 
 
-@pytest.mark.parametrize("text", ["", "a: [", "[]", "3", "applications: []"])
-def test_what_is_nothing_is_left_to_the_check_of_configs(text):
+@pytest.mark.parametrize("text", ["applications: []", "- 1", "", "a: [", "text"])
+def test_anything_else_is_none_of_them(text):
     assert kind_of(text) is None
-
-
-def test_names_are_told_apart():
-    assert len({kind.name for kind in KINDS}) == len(KINDS)

@@ -54,6 +54,15 @@ def test_a_worker_joins_at_the_address_that_ray_exports(tmp_path):
     assert "cluster join 10.0.0.1:6379 --node-ip auto --http-port 8080" in joined
 
 
+def test_machines_that_stay_are_started_by_rays_first_autoscaler(tmp_path):
+    exported = {"RAY_enable_autoscaler_v2": "1", "RAY_CLOUD_INSTANCE_ID": "10.0.0.1"}
+    show = "serve-app() { env; }; "
+    for stay, left in ((True, set()), (False, set(exported))):
+        line = show + head_start_commands(CONTAINER, machines_stay=stay)[-1]
+        seen = run([f"mkdir -p ~/serve-app; {line}"], tmp_path, **exported)
+        assert {one.partition("=")[0] for one in seen} & set(exported) == left
+
+
 def test_only_a_machine_that_stays_ends_what_ray_leaves():
     assert "--end-with-ray" not in head_start_commands(CONTAINER)[-1]
     for start in (head_start_commands, worker_start_commands):
