@@ -69,10 +69,9 @@ def kuberay(config: Path, out: Path, force: bool, as_json: bool, **options: Any)
       kubectl apply --server-side -f rayservice.yaml
     """  # noqa: D301 - click looks for the character
     from serve_app.export.place import write_file
-    from serve_app.platforms.kubernetes.installation import manifest
 
     installation = _installation(config, **options)
-    write_file(out, manifest(installation).encode(), force=force)
+    write_file(out, _checked(installation).encode(), force=force)
     if as_json:
         output.print_json({"file": str(out), "size": installation.size, "name": installation.name})
         return
@@ -103,6 +102,7 @@ def helm(config: Path | None, out: Path, force: bool, as_json: bool, **options: 
     files = chart()
     if config is not None:
         installation = _installation(config, **options)
+        _checked(installation)
         files[values_path(installation.size)] = values_file(installation)
     elif options["image"] or options["chosen"]:
         msg = "--image and --set are of an installation: name the config that it serves."
@@ -113,6 +113,23 @@ def helm(config: Path | None, out: Path, force: bool, as_json: bool, **options: 
         output.print_json({"folder": str(out / CHART), "files": sorted(files)})
         return
     click.echo(f"{out / CHART}: {len(files)} files; helm install serve-app {out / CHART} -f VALUES")
+
+
+def _checked(installation: Installation) -> str:
+    """The manifest of an installation, with which nothing is wrong; the config has its own check.
+
+    Raises:
+        ConfigError: something is wrong; lists every problem.
+    """
+    from serve_app.errors import ConfigError
+    from serve_app.platforms.kubernetes.checks import findings
+    from serve_app.platforms.kubernetes.installation import manifest
+
+    text = manifest(installation)
+    if mistakes := findings(text):
+        listed = (f"{one.key}: {one.message}" for one in mistakes)
+        raise ConfigError("\n".join(["this installation would not work:", *listed]))
+    return text
 
 
 def _installation(

@@ -45,6 +45,8 @@ def test_files_are_overwritten_with_force_alone(serve_app, tmp_path):
         ((*LINE, "--set", "worker.replicas=3"), "did you mean workers.replicas"),
         ((*LINE, "--set", "workers.replicas"), "write PATH=VALUE"),
         ((*LINE, "--set", 'workers.topologyKey="a\\nb"'), "workers.topologyKey"),
+        ((*LINE, "--set", "upgradeStrategy=NewCluster"), "a second cluster would write too"),
+        ((*LINE, "--set", "workers.minReplicas=9"), "more than maxReplicas, 4"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(serve_app, tmp_path, line, words):
