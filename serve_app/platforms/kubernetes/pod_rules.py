@@ -30,6 +30,7 @@ _LEAVE_TIMEOUT = re.compile(r"--timeout-s=(\d+)")
 def environments(body: Body) -> Wrong:
     """Serve reads its variables once, when it is imported, and those of all nodes are alike."""
     expected = fixed()
+    first = groups(body)[0]
     for group in groups(body):
         has = group.environment
         if not group.container:
@@ -53,6 +54,23 @@ def environments(body: Body) -> Wrong:
                 yield path, f"{name} comes from authOptions, unless it stands here; leave it out"
             elif missing and (near := nearest_names(name, missing)) and name not in expected:
                 yield path, f"there is no variable {name!r}. Did you mean {near[0]!r}?"
+
+        yield from _other_than_the_head(group, first, {*expected, *missing})
+
+
+def _other_than_the_head(group: Group, head: Group, known: set[str]) -> Wrong:
+    """Variables of Ray's that somebody added to some groups alone."""
+    may_differ = {*known, *OF_THE_OPERATOR, THREADS_VARIABLE}
+    own, of_head = group.environment, head.environment
+    for name in sorted({*own, *of_head} - may_differ):
+        if name.startswith("RAY_") and own.get(name) != of_head.get(name):
+            yield (
+                group.variable_path(name),
+                (
+                    f"{name} is {own.get(name)!r} here and {of_head.get(name)!r} on the head; all "
+                    "nodes need the same"
+                ),
+            )
 
 
 def drains(body: Body) -> Wrong:

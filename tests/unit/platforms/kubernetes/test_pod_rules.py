@@ -20,6 +20,11 @@ BROKEN = [
     (rules.environments, {f"{HEAD}/containers/0/env/0/value": "*"}, "FORWARDED_ALLOW_IPS is '*'"),
     (rules.environments, {f"{RAY}/env/0/name": "FORWARDED_ALLOWED_IPS"}, "Did you mean"),
     (rules.environments, {f"{RAY}/env/0/name": "RAY_AUTH_MODE"}, "comes from authOptions"),
+    (
+        rules.environments,
+        {f"{HEAD}/containers/0/env/0": {"name": "RAY_SERVE_LOG_TO_STDERR", "value": "0"}},
+        "RAY_SERVE_LOG_TO_STDERR is None here and '0' on the head",
+    ),
     (rules.drains, {f"{POD}/terminationGracePeriodSeconds": None}, "is 30, but ending takes"),
     (rules.drains, {f"{POD}/terminationGracePeriodSeconds": 114}, "up to 115 s: 65 to hand over"),
     (rules.drains, {f"{RAY}/lifecycle": None}, "lacks lifecycle.preStop"),
