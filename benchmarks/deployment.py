@@ -18,9 +18,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from serve_app.platforms.kubernetes import checks as kubernetes
 from serve_app.platforms.ray_up.checks import findings
 
 CLUSTERS = Path("deployments/cluster")
+MANIFESTS = Path("deployments/kuberay")
+CHART_VALUES = Path("deployments/helm/serve-app/ci")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,20 @@ def ray_up_checks_s() -> float:
     return time.perf_counter() - started
 
 
+def kubernetes_checks_s() -> float:
+    """Seconds for looking through three manifests and three files of values."""
+    started = time.perf_counter()
+    for path in sorted(MANIFESTS.glob("*.yaml")):
+        kubernetes.findings(path.read_text())
+    for path in sorted(CHART_VALUES.glob("*.yaml")):
+        kubernetes.values_findings(path.read_text())
+    return time.perf_counter() - started
+
+
 RAY_UP = "tests/platforms/test_ray_up.py"
 ROWS = (
     Row("ray up: four files checked", "s", 5.0, ray_up_checks_s),
+    Row("Kubernetes: six files checked", "s", 5.0, kubernetes_checks_s),
     Row("ray up: the head answers the operator", "s", 180.0, recorded(RAY_UP, "ray_up_s")),
     Row("ray up: the worker joined", "s", 180.0, recorded(RAY_UP, "worker_joined_s")),
     Row("ray up: first prediction", "s", 180.0, recorded(RAY_UP, "first_prediction_s")),

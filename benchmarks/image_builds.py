@@ -120,7 +120,7 @@ def context() -> Path:
 def build(target: str, folder: Path, *, tag: str | None = None, again: bool = False) -> Image:
     """Build one of the three from its context; `again` without what was kept of the last time."""
     name = f"localhost/serve-app-{target}:{tag or 'built'}"
-    options = ["--isolation", "chroot", "--format", "docker", "--pull-never"]
+    options = ["--isolation", "chroot", "--format", "oci", "--pull-never"]
     kept = ["--no-cache"] if again else []
     arguments = ["--build-arg", f"BASE={BASE}", "--build-arg", "REVISION=measured"]
     file = str(folder / "deployments" / "docker" / "Dockerfile")
@@ -167,7 +167,7 @@ def started(
     that of this machine.
     """
     own = [*image.config["Env"], *(f"{name}={one}" for name, one in (environment or {}).items())]
-    words = ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "sh", "-c", _START]
+    words = ["unshare", "--mount", "--pid", "--ipc", "--fork", "sh", "-c", _START]
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / "state"
         state.mkdir(mode=0o770)
@@ -183,6 +183,9 @@ def started(
         try:
             yield process
         finally:
+            # Who changes its user loses the signal that its parent's end would send.
+            for one in psutil.Process(process.pid).children() if process.poll() is None else ():
+                one.kill()
             process.kill()
             process.communicate(timeout=60)
 

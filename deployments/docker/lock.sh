@@ -10,7 +10,7 @@ lock() {
   shift
   uv pip compile --quiet --generate-hashes --only-binary :all: --constraint constraints.txt \
     --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-    --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+    --no-header --no-annotate \
     --no-emit-package xgboost --no-emit-package nvidia-nccl-cu12 \
     --output-file "deployments/docker/$image.lock" "$@"
 }

@@ -64,7 +64,9 @@ class Kinds(click.Group):
     KINDS: ClassVar[dict[str, str]] = {
         "bundle": "serve_app.cli.export_bundle:bundle",
         "dockerfile": "serve_app.cli.export_dockerfile:dockerfile",
+        "helm": "serve_app.cli.export_kubernetes:helm",
         "key": "serve_app.cli.export_bundle:key",
+        "kuberay": "serve_app.cli.export_kubernetes:kuberay",
         "onnx": "serve_app.cli.export:onnx",
         "ray-up": "serve_app.cli.export_ray_up:ray_up",
         "wheel": "serve_app.cli.export:wheel",

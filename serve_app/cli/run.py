@@ -49,6 +49,14 @@ SAGEMAKER = "serve"
     type=click.FloatRange(min=0),
     help="How long to finish what is on its way when asked to end.  [default: 10; 9 on Cloud Run]",
 )
+@click.option(
+    "--leave-s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="How long to go on answering after SIGTERM, while saying that it is not ready: until "
+    "load balancers have noticed.",
+)
 @click.option("--allow-pickle", is_flag=True, help="Let models run code when they are loaded.")
 @click.option(
     "--log-format",
@@ -66,6 +74,7 @@ def run(
     port: int | None,
     threads: int,
     drain_s: float | None,
+    leave_s: float,
     allow_pickle: bool,
     log_format: str,
 ) -> None:
@@ -89,7 +98,7 @@ def run(
         raise click.UsageError(msg)
     is_sagemaker = references == (SAGEMAKER,)
     settings = RunSettings.from_environment(os.environ, is_sagemaker=is_sagemaker)
-    settings = settings.listening(host, port, drain_s)
+    settings = settings.listening(host, port, drain_s=drain_s, leave_s=leave_s)
     settings = replace(
         settings,
         models=registry or settings.models,

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.option(
     "--production",
     is_flag=True,
-    help="Take files of where it runs as well (ray up), each by what stands in it.",
+    help="Take files of where it runs as well (a RayService, values of the chart, ray up), each by "
+    "what stands in it.",
 )
 @output.option_state
 @output.as_json
@@ -85,13 +86,16 @@ def _of_place(file: str) -> Report | None:
     """What is wrong with a file that describes where serve-app runs; none for other files."""
     from serve_app.platforms.kinds import kind_of
     from serve_app.serving.checking.report import Report
+    from serve_app.serving.checking.validate import validate_text
 
     try:
         text = Path(file).read_text("utf-8")
     except UnicodeDecodeError:
         return None
     kind = kind_of(text)
-    return None if kind is None else Report(tuple(kind.findings(text)))
+    if kind is None:
+        return None
+    return Report(tuple(kind.findings(text, lambda config: validate_text(config).findings)))
 
 
 def _tell(file: str, report: Report) -> None:

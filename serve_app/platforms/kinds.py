@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +10,32 @@ import yaml
 
 from serve_app.documents.finding import Finding
 from serve_app.documents.json_schema import documents
+from serve_app.platforms.kubernetes import checks as kubernetes
 from serve_app.platforms.ray_up import checks as ray_up
+
+ConfigCheck = Callable[[str], Iterable[Finding]]
+"""What is wrong with a config for Serve that stands in such a file, by the config's own lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A kind of file: whether one of its documents is of it, and what is wrong with its text."""
+    """A kind of file: whether one of its documents is of it, and what is wrong with its text.
+
+    Where it holds a config, what checks one is given.
+    """
 
     name: str
     recognises: Callable[[Any], bool]
-    findings: Callable[[str], list[Finding]]
+    findings: Callable[[str, ConfigCheck], list[Finding]]
 
 
 KINDS: Mapping[str, FileKind] = {
-    kind.name: kind for kind in (FileKind("ray up", ray_up.recognised, ray_up.findings),)
+    kind.name: kind
+    for kind in (
+        FileKind("manifests", kubernetes.recognised, kubernetes.findings),
+        FileKind("chart values", kubernetes.values_recognised, kubernetes.values_findings),
+        FileKind("ray up", ray_up.recognised, lambda text, _: ray_up.findings(text)),
+    )
 }
 """By name, in the order in which they are tried."""
 

@@ -46,7 +46,13 @@ class Application:
         self._large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
         self._models = InlineModels(clock=clock, limits=limits, thread=self._compute)
         self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
-        self._predictor = Predictor(clock=clock, ids=PredictionIds(), offload=Offload(self._large))
+        self._is_leaving = False
+        self._predictor = Predictor(
+            clock=clock,
+            ids=PredictionIds(),
+            offload=Offload(self._large),
+            is_alive=lambda _version: not self._is_leaving,
+        )
         gateway = build_gateway(self._predictor, _gateway_settings(settings, args))
         self._app = Edge(RequestIds(gateway, ids=PredictionIds()))
 
@@ -81,6 +87,10 @@ class Application:
         snapshot = Snapshot(1, "", endpoints, aliases=aliases)
         self._predictor.swap(self._assembler.stages(snapshot))
         logger.info("answering", extra={"endpoints": sorted(endpoints)})
+
+    def leave(self) -> None:
+        """Say from now on that nobody is to be sent here, and go on answering who comes."""
+        self._is_leaving = True
 
     async def close(self) -> None:
         """Let the threads go; what computes is finished first."""

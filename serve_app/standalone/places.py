@@ -23,7 +23,8 @@ class Place:
     """What a platform wants of a process.
 
     `models` is where it puts the models, none where it does not say; `health_route` and
-    `predict_route` are paths that it asks besides the usual ones.
+    `predict_route` are paths that it asks besides the usual ones. Asked to end, the process goes
+    on answering for `leave_s` while it says that it is not ready, then finishes for `drain_s`.
     """
 
     platform: str
@@ -31,6 +32,7 @@ class Place:
     port: int = PORT
     models: str | None = None
     drain_s: float = DRAIN_S
+    leave_s: float = 0.0
     health_route: str | None = None
     predict_route: str | None = None
 

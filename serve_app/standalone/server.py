@@ -35,8 +35,9 @@ class _Server(uvicorn.Server):
 async def serve(application: Application, place: Place) -> None:
     """Answer on an address until SIGTERM or SIGINT; then finish what is on its way.
 
-    Models are loaded while requests are answered that it is not ready yet. The drain ends after
-    `place.drain_s` seconds.
+    Models are loaded while requests are answered that it is not ready yet. After SIGTERM it goes
+    on for `place.leave_s` seconds, not ready, so that load balancers send elsewhere before it
+    closes; the drain ends after `place.drain_s` more.
 
     Raises:
         ConfigError: the address cannot be taken.
@@ -54,13 +55,18 @@ async def serve(application: Application, place: Place) -> None:
     )
     server = _Server(config)
 
-    def end() -> None:
-        logger.info("ending", extra={"drain_s": place.drain_s})
+    def stop() -> None:
         server.should_exit = True
 
+    def end() -> None:
+        application.leave()
+        logger.info("ending", extra={"leave_s": place.leave_s, "drain_s": place.drain_s})
+        loop.call_later(place.leave_s, stop)
+
     loop = asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, end)
+    loop.add_signal_handler(signal.SIGTERM, end)
+    # Whoever presses Ctrl-C is no load balancer that has to notice first.
+    loop.add_signal_handler(signal.SIGINT, stop)
     address = {"host": place.host, "port": listening.getsockname()[1]}
     logger.info("listening", extra={**address, "platform": place.platform})
     serving = loop.create_task(server.serve([listening]))

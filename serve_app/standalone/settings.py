@@ -48,13 +48,16 @@ class RunSettings:
             endpoints=named_endpoints(named) or None,
         )
 
-    def listening(self, host: str | None, port: int | None, drain_s: float | None) -> RunSettings:
+    def listening(
+        self, host: str | None, port: int | None, *, drain_s: float | None, leave_s: float
+    ) -> RunSettings:
         """The same where something else was chosen on the command line."""
         place = replace(
             self.place,
             host=self.place.host if host is None else host,
             port=self.place.port if port is None else port,
             drain_s=self.place.drain_s if drain_s is None else drain_s,
+            leave_s=leave_s,
         )
         return replace(self, place=place)
 

@@ -99,13 +99,17 @@ class Machine:
 
     def processes(self) -> list[psutil.Process]:
         """What runs on the machine, but its first process and what serves SSH."""
-        return [one for one in self._every() if one.name() != "sshd" and one.pid != self.pid]
+        return list(self._every())
 
     def _every(self) -> Iterator[psutil.Process]:
         own = Path(f"/proc/{self.pid}/ns/pid").readlink()
         for process in psutil.process_iter():
             with contextlib.suppress(OSError, psutil.Error):
-                if Path(f"/proc/{process.pid}/ns/pid").readlink() == own:
+                if Path(f"/proc/{process.pid}/ns/pid").readlink() != own:
+                    continue
+                if process.status() == psutil.STATUS_ZOMBIE or process.name() == "sshd":
+                    continue
+                if process.pid != self.pid:
                     yield process
 
 

@@ -20,7 +20,7 @@ _KEYS = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{16}"
     rb"|AKIA[0-9A-Z]{16}|ghp_[A-Za-z0-9]{36}|xox[bp]-[0-9]{10}"
 )
-_ADDRESS = re.compile(rb"(?:index-url|find-links|extra-index-url)\s*[= ]\s*\S+", re.IGNORECASE)
+_ADDRESS = re.compile(rb"(?:index.url|find.links)\s*[= ]\s*\S+", re.IGNORECASE)
 
 
 def check_dockerfile(text: str, arguments: dict[str, str] | None = None) -> list[Finding]:

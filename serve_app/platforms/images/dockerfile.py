@@ -25,7 +25,7 @@ from serve_app.platforms.images.targets import TARGETS, Target
 COMMAND = "serve-app export dockerfile"
 _HEALTH = (
     "import urllib.request as web; "
-    f"web.urlopen('http://127.0.0.1:{HTTP_PORT}/-/healthz', timeout=3)"
+    f"web.urlopen('http://127.0.0.1:{HTTP_PORT}/v2/health/ready', timeout=3)"
 )
 # Bytecode is looked at neither for its age nor its source: quick to load, and always the same.
 _COMPILE = "PYTHONHASHSEED=0 python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash"
@@ -61,7 +61,8 @@ RUN set -eu; \\
 _BUILDER = """\
 # Installs, and is thrown away. pip runs from its own wheel, so that no image needs one.
 FROM ${BASE} AS builder
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \\
+    PIP_FIND_LINKS=/wheelhouse PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore
 """
 _APP = f"""\
 FROM builder AS package
@@ -106,7 +107,7 @@ RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
     --mount=type=bind,source=deployments/docker/{target.lock},target=/lock \\
     set -eu; \\
     PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
-      --only-binary :all: --require-hashes --find-links /wheelhouse --requirement /lock \\
+      --only-binary :all: --require-hashes --requirement /lock \\
       --target {LIBRARIES}; \\
     find {LIBRARIES} -name tests -type d -prune -exec rm -rf {{}} +; \\
     {_COMPILE} {LIBRARIES} || true

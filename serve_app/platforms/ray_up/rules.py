@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from serve_app.documents import walk
+from serve_app.documents.walk import Path
 from serve_app.platforms.ray_up.ray_files import ray_version
 
-Path = tuple[str | int, ...]
 Wrong = Iterator[tuple[Path, str]]
 Body = Mapping[str, Any]
 
@@ -40,12 +41,12 @@ _HOP_LIMIT = 1
 
 def images(body: Body) -> Wrong:
     """One image for every node, by its digest."""
-    docker = _mapping(body.get("docker"))
+    docker = walk.mapping(body.get("docker"))
     places: list[Path] = [("docker", key) for key in ("image", "head_image", "worker_image")]
     places += [
         ("available_node_types", name, "docker", "worker_image") for name in _node_types(body)
     ]
-    used = {path: str(value) for path in places if (value := _at(body, path)) is not None}
+    used = {path: str(value) for path in places if (value := walk.at(body, path)) is not None}
     for path, image in used.items():
         if not _DIGEST.search(image):
             yield (
@@ -94,7 +95,7 @@ def filled_in(body: Body) -> Wrong:
 def node_types(body: Body) -> Wrong:
     """The head is one of the types, and the workers asked for are allowed."""
     types = _node_types(body)
-    if _at(body, ("provider", "type")) == "local":
+    if walk.at(body, ("provider", "type")) == "local":
         if types:
             yield ("available_node_types",), "Ray refuses node types for machines that are there"
         return
@@ -116,16 +117,19 @@ def node_types(body: Body) -> Wrong:
 
 def open_to_everybody(body: Body) -> Wrong:
     """Nobody but the cluster and its load balancer reaches a machine."""
-    rules = _at(body, ("provider", "security_group", "IpPermissions")) or []
+    rules = walk.at(body, ("provider", "security_group", "IpPermissions")) or []
     for index, rule in enumerate(rules if isinstance(rules, Sequence) else []):
-        ranges = [*_mapping(rule).get("IpRanges", ()), *_mapping(rule).get("Ipv6Ranges", ())]
-        if any(_EVERYBODY & set(map(str, _mapping(one).values())) for one in ranges):
+        ranges = [
+            *walk.mapping(rule).get("IpRanges", ()),
+            *walk.mapping(rule).get("Ipv6Ranges", ()),
+        ]
+        if any(_EVERYBODY & set(map(str, walk.mapping(one).values())) for one in ranges):
             path = ("provider", "security_group", "IpPermissions", index)
             yield (
                 path,
                 ("lets the whole internet in; name the load balancer's group in UserIdGroupPairs"),
             )
-    if _at(body, ("provider", "type")) != "local" and not _at(
+    if walk.at(body, ("provider", "type")) != "local" and not walk.at(
         body, ("provider", "use_internal_ips")
     ):
         yield (
@@ -136,17 +140,17 @@ def open_to_everybody(body: Body) -> Wrong:
 
 def amazon(body: Body) -> Wrong:
     """Machines of EC2 are in groups of their own, and give their keys to nobody else."""
-    if _at(body, ("provider", "type")) != "aws":
+    if walk.at(body, ("provider", "type")) != "aws":
         return
     for name, one in _node_types(body).items():
         path = ("available_node_types", name, "node_config")
-        config = _mapping(one.get("node_config"))
+        config = walk.mapping(one.get("node_config"))
         if not config.get("SecurityGroupIds") and not config.get("NetworkInterfaces"):
             yield (
                 path,
                 ("lacks SecurityGroupIds: Ray would make a group that lets everybody in by SSH"),
             )
-        options = _mapping(config.get("MetadataOptions"))
+        options = walk.mapping(config.get("MetadataOptions"))
         if options.get("HttpTokens") != "required":
             yield (
                 (*path, "MetadataOptions"),
@@ -167,7 +171,7 @@ def amazon(body: Body) -> Wrong:
 
 def secrets(body: Body) -> Wrong:
     """No secret stands in the file: Ray copies it to the head and prints parts of it."""
-    for path, value in _texts(body):
+    for path, value in walk.texts(body):
         key = str(path[-1])
         if _SECRET_KEY.search(key) and value and not value.startswith(("~", "/", ".", "$")):
             yield path, "is a secret; files of clusters are copied, printed and committed"
@@ -187,10 +191,10 @@ def newlines(body: Body) -> Wrong:
 
     Scripts have several, and are left alone.
     """
-    for path, value in _texts(body):
+    for path, value in walk.texts(body):
         if "\n" in value.strip("\n") and not _SCRIPTS & set(path):
             yield path, f"{value!r} has a line break, which no name, path or option may have"
-    for path, value in _keys(body):
+    for path, value in walk.keys(body):
         if "\n" in value:
             yield path, f"the key {value!r} has a line break"
 
@@ -209,45 +213,14 @@ RULES: tuple[Callable[[Body], Wrong], ...] = (
 
 def _commands(body: Body) -> Iterator[tuple[Path, str]]:
     """Each command that a node runs, by where it stands."""
-    for path, value in _texts(body):
+    for path, value in walk.texts(body):
         if any(part in COMMANDS for part in path):
             yield path, value
 
 
-def _texts(body: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    if isinstance(body, Mapping):
-        for key, value in body.items():
-            yield from _texts(value, (*path, key))
-    elif isinstance(body, list):
-        for index, value in enumerate(body):
-            yield from _texts(value, (*path, index))
-    elif isinstance(body, str):
-        yield path, body
-
-
-def _keys(body: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    if isinstance(body, Mapping):
-        for key, value in body.items():
-            yield (*path, key), str(key)
-            yield from _keys(value, (*path, key))
-    elif isinstance(body, list):
-        for index, value in enumerate(body):
-            yield from _keys(value, (*path, index))
-
-
-def _at(body: Any, path: Path) -> Any:
-    for part in path:
-        body = _mapping(body).get(part)
-    return body
-
-
-def _mapping(value: Any) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _node_types(body: Body) -> dict[str, Mapping[str, Any]]:
-    types = _mapping(body.get("available_node_types"))
-    return {str(name): _mapping(one) for name, one in types.items()}
+    types = walk.mapping(body.get("available_node_types"))
+    return {str(name): walk.mapping(one) for name, one in types.items()}
 
 
 def _number(value: Any, otherwise: int = 0) -> int:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
+from serve_app.documents.yaml_text import yaml_text
 from serve_app.platforms.ray_up import commands
 from serve_app.platforms.ray_up.description import Description, Place
 from serve_app.platforms.ray_up.places import HEAD
 
 CONTAINER = "serve-app"
-# A command stays in one line.
-_WIDTH = 1000
 _RUN_OPTIONS = (
     "--ulimit=nofile=65536:65536",
     "--shm-size=512m",
@@ -38,10 +35,7 @@ def text(cluster: Description, place: Place, kind: str) -> str:
 
     Equal descriptions give equal files.
     """
-    body = yaml.dump(
-        document(cluster, place), Dumper=_Plain, sort_keys=False, width=_WIDTH, allow_unicode=True
-    )
-    return _HEADER.format(kind=kind) + body
+    return _HEADER.format(kind=kind) + yaml_text(document(cluster, place))
 
 
 def document(cluster: Description, place: Place) -> dict[str, Any]:
@@ -93,15 +87,3 @@ def _container(cluster: Description) -> dict[str, Any]:
         "disable_automatic_runtime_detection": True,
         "run_options": list(_RUN_OPTIONS),
     }
-
-
-class _Plain(yaml.SafeDumper):
-    """YAML without anchors: a part that stands twice is written twice, to be changed apart."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        """Write everything out."""
-        return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        """Indent lists below their keys."""
-        super().increase_indent(flow, False)

@@ -72,6 +72,39 @@ def test_without_a_cluster_or_where_other_nodes_may_come_it_is_let_pass(
     assert serve_app("validate", large).code == 0
 
 
+DEPLOYMENTS = CONFIGS.parent / "deployments"
+OF_PLATFORMS = [
+    *sorted((DEPLOYMENTS / "kuberay").glob("*.yaml")),
+    *sorted((DEPLOYMENTS / "helm/serve-app/ci").glob("*.yaml")),
+]
+
+
+def test_files_of_platforms_are_checked_with_what_they_serve(serve_app, home):
+    said = serve_app("validate", "--production", *OF_PLATFORMS, CONFIGS / "split.yaml")
+    assert said.code == 0, said.err
+    assert said.out.count(": good\n") == 6
+    assert f"{CONFIGS / 'split.yaml'}: good (6 applications" in said.out
+
+
+@pytest.mark.parametrize("path", OF_PLATFORMS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_problem_of_what_is_served_has_its_line_in_the_file(serve_app, home, tmp_path, path):
+    text = path.read_text().replace("model: progression-xgb@1", "modle: progression-xgb@1")
+    text = text.replace("fallback:", "fallbak:")
+    spoiled = tmp_path / path.name
+    spoiled.write_text(text)
+    said = serve_app("validate", "--production", spoiled)
+    assert said.code == 1
+    line = next(line for line in said.err.splitlines() if "Did you mean 'fallback'?" in line)
+    number = text[: text.index("fallbak")].count("\n") + 1
+    assert line.startswith(f"{spoiled}:{number}: ")
+    assert "serveConfigV2" in line
+
+
+def test_without_the_option_a_manifest_is_taken_for_a_config(serve_app, home):
+    said = serve_app("validate", OF_PLATFORMS[0])
+    assert said.code == 1
+
+
 def test_files_of_machines_are_checked_by_what_stands_in_them(serve_app, home):
     good = CONFIGS.parent / "deployments" / "cluster" / "on-premises.yaml"
     assert serve_app("validate", "--production", str(good)).out == f"{good}: good\n"

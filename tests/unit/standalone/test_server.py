@@ -64,6 +64,32 @@ def test_asked_to_end_it_finishes_what_is_on_its_way(home):
     assert refused == [(True, True)] * 4
 
 
+def test_who_looks_whether_it_is_ready_loses_nothing(home):
+    """A load balancer that looks before it sends: all that is sent is answered."""
+    answered, left = [], []
+    with running("progression-xgb", "--leave-s", "2", home=home) as one:
+
+        def send_while_ready():
+            while one.get("/v2/health/ready")[0] == 200:
+                answered.append(one.get(PATH, {"instances": [ROW] * 50})[0])
+            left.append(one.get(PATH, {"instances": [ROW]})[0])
+
+        threads = [threading.Thread(target=send_while_ready) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        while len(answered) < 40:
+            assert one.process.poll() is None
+        one.process.send_signal(signal.SIGTERM)
+        code, spent_s = ended(one.process, 20)
+        for thread in threads:
+            thread.join(20)
+    assert code == 0
+    assert 2 <= spent_s < 12
+    assert set(answered) == {200}
+    # Also who did not look yet is answered until it closes.
+    assert left == [200] * 4
+
+
 def test_a_request_on_its_way_is_given_its_time(home):
     """A body that is half sent when the process is asked to end is still answered."""
     with running("progression-xgb", "--drain-s", "15", home=home) as one:

@@ -39,6 +39,6 @@ def test_without_any_the_platform_says_where_models_stand():
 
 def test_what_the_command_line_chooses_stands():
     settings = RunSettings.from_environment({"PORT": "8080"})
-    assert settings.listening(None, None, None) == settings
-    place = settings.listening("127.0.0.1", 0, 1.5).place
-    assert (place.host, place.port, place.drain_s) == ("127.0.0.1", 0, 1.5)
+    assert settings.listening(None, None, drain_s=None, leave_s=0) == settings
+    place = settings.listening("127.0.0.1", 0, drain_s=1.5, leave_s=2).place
+    assert (place.host, place.port, place.drain_s, place.leave_s) == ("127.0.0.1", 0, 1.5, 2)

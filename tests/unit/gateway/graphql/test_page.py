@@ -63,4 +63,4 @@ def test_programs_that_ask_nothing_are_told_so(client, accept):
 def test_a_page_before_any_configuration_says_that_none_is_there():
     answer = Client(endpoints=None).send("GET", headers=BROWSER)
     assert answer.status_code == 503
-    assert "no snapshot" in answer.text
+    assert "it knows no endpoints" in answer.text

@@ -87,7 +87,9 @@ def test_an_image_of_no_wheel_says_so(root):
 def test_keys_and_addresses_of_indexes_are_seen(root):
     begin = "-----BEGIN PRIVATE" + " KEY-----"
     (root / "usr/key.pem").write_text(f"{begin}\nMIIEvQIBADANBgkqhkiG9w0B\n")
-    (root / "usr/pip.conf").write_text("[global]\nindex-url = https://packages.example/simple\n")
+    (root / "usr/pip.conf").write_text(
+        "[global]\n" + "index-" + "url = https://packages.example/simple\n"
+    )
     (root / "usr/words.py").write_text(f'HEAD = "{begin}"\n')
     assert sorted(secrets_of(root)) == [
         "/usr/key.pem: holds what looks like a private key or a token",

@@ -1,0 +1,139 @@
+"""What is wrong with a RayService, or with values of the chart, before a cluster has it.
+
+Kubernetes drops fields that it does not know; the operator complains in a status; Serve finds out
+when applications start. Here all of it is one list, by line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from serve_app.documents.finding import Finding
+from serve_app.documents.json_schema import documents, dotted, refused
+from serve_app.documents.walk import at
+from serve_app.documents.yaml_lines import Positions
+from serve_app.platforms.kubernetes import operator_rules, pod_rules, service_rules
+from serve_app.platforms.kubernetes.fields import schema
+from serve_app.platforms.kubernetes.groups import Body, Wrong
+from serve_app.platforms.kubernetes.values import GROUPS, values_schema
+
+ConfigCheck = Callable[[str], Iterable[Finding]]
+"""What is wrong with a config for Serve, by its own lines; Ray is imported for it elsewhere."""
+Rule = Callable[[Body], Wrong]
+RULES: tuple[Rule, ...] = (*operator_rules.RULES, *pod_rules.RULES, *service_rules.RULES)
+_RAY = "ray.io/"
+_OWN_VALUES = frozenset(("serveConfigV2", "rayVersion"))
+_BLOCKS = ("|", "|-", "|+")
+
+
+def recognised(body: Any) -> bool:
+    """Whether a document is meant for Kubernetes."""
+    return isinstance(body, Mapping) and {"apiVersion", "kind"} <= set(body)
+
+
+def values_recognised(body: Any) -> bool:
+    """Whether a document holds values of the chart."""
+    if not isinstance(body, Mapping) or "apiVersion" in body or "applications" in body:
+        return False
+    return bool(_OWN_VALUES & set(body)) or (bool(body) and set(body) <= GROUPS)
+
+
+def findings(text: str, config: ConfigCheck | None = None) -> list[Finding]:
+    """All that is wrong with a file of manifests, by line; `config` checks what it serves."""
+    try:
+        parts = documents(text)
+    except yaml.YAMLError as error:
+        return [_no_yaml(error)]
+    made: list[Finding] = []
+    for body, positions in parts:
+        if not recognised(body):
+            made.append(
+                Finding(positions.line(()), "", "no document of Kubernetes: it has no kind")
+            )
+        elif str(body["apiVersion"]).startswith(_RAY) and body["kind"] == "RayService":
+            served = _Served(body, service_rules.CONFIG, text, positions)
+            made += refused(body, positions, schema())
+            made += _by_rules(body, positions, RULES, served)
+            made += served.findings(config)
+        else:
+            made += _of_another(body, positions)
+    return sorted(set(made))
+
+
+def values_findings(text: str, config: ConfigCheck | None = None) -> list[Finding]:
+    """Everything that is wrong with values of the chart, by line; they may be a part of all."""
+    try:
+        ((body, positions),) = documents(text)
+    except yaml.YAMLError as error:
+        return [_no_yaml(error)]
+    except ValueError:
+        return [Finding(1, "", "values of the chart are one mapping")]
+    made = refused(body, positions, values_schema(whole=False))
+    made += _Served(body, ("serveConfigV2",), text, positions).findings(config)
+    return sorted(set(made))
+
+
+def _no_yaml(error: yaml.YAMLError) -> Finding:
+    mark = getattr(error, "problem_mark", None)
+    line = 1 if mark is None else mark.line + 1
+    return Finding(line, "YAML", " ".join(str(error).split()))
+
+
+def _by_rules(
+    body: Any, positions: Positions, rules: Iterable[Rule], served: _Served | None = None
+) -> Iterator[Finding]:
+    for rule in rules:
+        for path, message in rule(body):
+            line = None if served is None else served.line_of(path)
+            yield Finding(positions.line(path) if line is None else line, dotted(path), message)
+
+
+def _of_another(body: Any, positions: Positions) -> Iterator[Finding]:
+    """What stands around: no secrets, no line breaks, no namespace."""
+    if body["kind"] == "Secret":
+        yield Finding(
+            positions.line(("kind",)), "kind", "a secret is made in the cluster, not in a file"
+        )
+    rules = (service_rules.line_breaks,)
+    yield from _by_rules(body, positions, rules)
+    yield from (
+        Finding(one.line, dotted(one.path), f"stands twice, first in line {one.first_line}")
+        for one in positions.duplicates()
+    )
+
+
+class _Served:
+    """The config that stands in a file, whose lines are lines of the file."""
+
+    def __init__(
+        self, body: Any, path: tuple[str | int, ...], text: str, positions: Positions
+    ) -> None:
+        """Take a document, where in it the config stands, and the whole file."""
+        self._path = path
+        self._line = positions.line(path)
+        self.text = at(body, path)
+        written = text.splitlines()[self._line - 1 : self._line]
+        # In quotes its lines are not those of the file.
+        self._is_block = any(one.split("#")[0].rstrip().endswith(_BLOCKS) for one in written)
+
+    def line(self, line: int) -> int:
+        """The line of the file for a line of the config."""
+        return self._line + line if self._is_block else self._line
+
+    def line_of(self, path: tuple[str | int, ...]) -> int | None:
+        """The line of the file for a path of the document, where it leads into the config."""
+        inner = path[len(self._path) :]
+        if not inner or path[: len(self._path)] != self._path:
+            return None
+        return self.line(Positions.of(str(self.text)).line(inner))
+
+    def findings(self, config: ConfigCheck | None) -> Iterator[Finding]:
+        """What is wrong with what is served."""
+        if config is None or self.text is None:
+            return
+        for one in config(str(self.text)):
+            key = f"{dotted(self._path)}: {one.key}" if one.key else dotted(self._path)
+            yield Finding(self.line(one.line), key, one.message)

@@ -1,0 +1,183 @@
+"""The fields of a RayService and of its pods, and the schema that lets nothing else through.
+
+Kubernetes drops fields that it does not know without a word, so that a misspelt one is as good as
+none. What is rarely written (affinities, kinds of volumes) is let through as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+_KINDS: Mapping[str, Any] = MappingProxyType(
+    {
+        "s": {"type": "string"},
+        "i": {"type": "integer"},
+        "b": {"type": "boolean"},
+        "o": {"type": "object"},
+        "a": {"type": "array"},
+        "q": {"type": ["integer", "string"]},
+        "[s": {"type": "array", "items": {"type": "string"}},
+        "t": {"type": "object", "additionalProperties": {"type": "string"}},
+        "q*": {"type": "object", "additionalProperties": {"type": ["integer", "string"]}},
+    }
+)
+"""Text, whole numbers, flags, open objects and lists, quantities, mappings of text and of those."""
+SHAPES = {
+    "Document": "apiVersion:s kind:RayService metadata:Meta spec:Service status:o",
+    "Meta": (
+        "annotations:t finalizers:[s generateName:s labels:t name:s namespace:s ownerReferences:a"
+    ),
+    "Service": (
+        "deploymentUnhealthySecondThreshold:i excludeHeadPodFromServeSvc:b managedBy:s "
+        "rayClusterConfig:Cluster rayClusterDeletionDelaySeconds:i serveConfigV2:s "
+        "serveService:o serviceUnhealthySecondThreshold:i suspend:b upgradeStrategy:Upgrade"
+    ),
+    "Cluster": (
+        "authOptions:Auth autoscalerOptions:Autoscaler enableInTreeAutoscaling:b "
+        "gcsFaultToleranceOptions:FaultTolerance headGroupSpec:Head headServiceAnnotations:t "
+        "historyServerOptions:o managedBy:s networkPolicy:o rayVersion:s suspend:b "
+        "tlsOptions:o upgradeStrategy:o workerGroupSpecs:[Workers"
+    ),
+    "Auth": "enableK8sTokenAuth:b mode:disabled|token secretName:s",
+    "Autoscaler": (
+        "args:[s command:[s env:[Variable envFrom:a idleTimeoutSeconds:i image:s "
+        "imagePullPolicy:s resources:Resources securityContext:Security "
+        "upscalingMode:Default|Aggressive|Conservative version:v1|v2 volumeMounts:[Mount"
+    ),
+    "Variable": "name:s value:s valueFrom:Source",
+    "Source": "configMapKeyRef:Key fieldRef:Field fileKeyRef:o resourceFieldRef:o secretKeyRef:Key",
+    "Key": "key:s name:s optional:b",
+    "Field": "apiVersion:s fieldPath:s",
+    "Resources": "claims:a limits:q* requests:q*",
+    "Security": (
+        "allowPrivilegeEscalation:b appArmorProfile:o capabilities:Capabilities privileged:b "
+        "procMount:s readOnlyRootFilesystem:b runAsGroup:i runAsNonRoot:b runAsUser:i "
+        "seLinuxOptions:o seccompProfile:Seccomp windowsOptions:o"
+    ),
+    "Capabilities": "add:[s drop:[s",
+    "Seccomp": "localhostProfile:s type:s",
+    "Mount": (
+        "mountPath:s mountPropagation:s name:s readOnly:b recursiveReadOnly:s subPath:s "
+        "subPathExpr:s"
+    ),
+    "FaultTolerance": (
+        "backend:redis|rocksdb externalStorageNamespace:s redisAddress:s "
+        "redisPassword:Password redisUsername:Password storage:o"
+    ),
+    "Password": "value:s valueFrom:Source",
+    "Head": (
+        "enableIngress:b headService:o ingressOptions:o labels:t rayStartParams:t resources:t "
+        "serviceType:s template:Template"
+    ),
+    "PodSpec": (
+        "activeDeadlineSeconds:i affinity:o automountServiceAccountToken:b "
+        "containers:[Container dnsConfig:o dnsPolicy:s enableServiceLinks:b "
+        "ephemeralContainers:a hostAliases:a hostIPC:b hostNetwork:b hostPID:b hostUsers:b "
+        "hostname:s hostnameOverride:s imagePullSecrets:[Reference initContainers:[Container "
+        "nodeName:s nodeSelector:t os:o overhead:q* preemptionPolicy:s priority:i "
+        "priorityClassName:s readinessGates:a resourceClaims:a resources:o restartPolicy:s "
+        "runtimeClassName:s schedulerName:s schedulingGates:a schedulingGroup:o "
+        "securityContext:PodSecurity serviceAccount:s serviceAccountName:s "
+        "setHostnameAsFQDN:b shareProcessNamespace:b subdomain:s "
+        "terminationGracePeriodSeconds:i tolerations:[Toleration "
+        "topologySpreadConstraints:[Spread volumes:[Volume"
+    ),
+    "Container": (
+        "args:[s command:[s env:[Variable envFrom:a image:s imagePullPolicy:s "
+        "lifecycle:Lifecycle livenessProbe:Probe name:s ports:[Port readinessProbe:Probe "
+        "resizePolicy:a resources:Resources restartPolicy:s restartPolicyRules:a "
+        "securityContext:Security startupProbe:Probe stdin:b stdinOnce:b "
+        "terminationMessagePath:s terminationMessagePolicy:s tty:b volumeDevices:a "
+        "volumeMounts:[Mount workingDir:s"
+    ),
+    "Lifecycle": "postStart:Hook preStop:Hook stopSignal:s",
+    "Hook": "exec:Exec httpGet:Http sleep:o tcpSocket:o",
+    "Exec": "command:[s",
+    "Http": "host:s httpHeaders:a path:s port:q scheme:s",
+    "Probe": (
+        "exec:Exec failureThreshold:i grpc:o httpGet:Http initialDelaySeconds:i "
+        "periodSeconds:i successThreshold:i tcpSocket:o terminationGracePeriodSeconds:i "
+        "timeoutSeconds:i"
+    ),
+    "Port": "containerPort:i hostIP:s hostPort:i name:s protocol:s",
+    "Reference": "name:s",
+    "PodSecurity": (
+        "appArmorProfile:o fsGroup:i fsGroupChangePolicy:s runAsGroup:i runAsNonRoot:b "
+        "runAsUser:i seLinuxChangePolicy:s seLinuxOptions:o seccompProfile:Seccomp "
+        "supplementalGroups:a supplementalGroupsPolicy:s sysctls:a windowsOptions:o"
+    ),
+    "Toleration": "effect:s key:s operator:s tolerationSeconds:i value:s",
+    "Spread": (
+        "labelSelector:o matchLabelKeys:[s maxSkew:i minDomains:i nodeAffinityPolicy:s "
+        "nodeTaintsPolicy:s topologyKey:s whenUnsatisfiable:s"
+    ),
+    "Volume": (
+        "awsElasticBlockStore:o azureDisk:o azureFile:o cephfs:o cinder:o configMap:o csi:o "
+        "downwardAPI:o emptyDir:EmptyDir ephemeral:o fc:o flexVolume:o flocker:o "
+        "gcePersistentDisk:o gitRepo:o glusterfs:o hostPath:o image:o iscsi:o name:s nfs:o "
+        "persistentVolumeClaim:Claim photonPersistentDisk:o portworxVolume:o projected:o "
+        "quobyte:o rbd:o scaleIO:o secret:SecretVolume storageos:o vsphereVolume:o"
+    ),
+    "EmptyDir": "medium:s sizeLimit:q",
+    "Claim": "claimName:s readOnly:b",
+    "SecretVolume": "defaultMode:i items:a optional:b secretName:s",
+    "Template": "metadata:Meta spec:PodSpec",
+    "Workers": (
+        "groupName:s idleTimeoutSeconds:i labels:t maxReplicas:i minReplicas:i numOfHosts:i "
+        "priority:i rayStartParams:t replicas:i resources:t scaleStrategy:Strategy suspend:b "
+        "template:Template"
+    ),
+    "Strategy": "workersToDelete:[s",
+    "Upgrade": "clusterUpgradeOptions:UpgradeOptions type:s",
+    "UpgradeOptions": "gatewayClassName:s intervalSeconds:i maxSurgePercent:i stepSizePercent:i",
+}
+"""Each field with its kind: one of those above, another shape, a list of one (`[`), or words."""
+_REQUIRED = {
+    "Document": ("apiVersion", "kind", "metadata", "spec"),
+    "Service": ("rayClusterConfig",),
+    "Cluster": ("headGroupSpec",),
+    "Head": ("template",),
+    "Workers": ("groupName", "template"),
+    "Template": ("spec",),
+    "PodSpec": ("containers",),
+    "Container": ("name", "image"),
+    "Variable": ("name",),
+    "Key": ("key", "name"),
+    "Mount": ("mountPath", "name"),
+    "Volume": ("name",),
+    "Port": ("containerPort",),
+    "Http": ("port",),
+    "Claim": ("claimName",),
+    "Spread": ("maxSkew", "topologyKey", "whenUnsatisfiable"),
+}
+
+
+@lru_cache
+def schema() -> Mapping[str, Any]:
+    """The schema of one document of kind RayService."""
+    shapes = {name: _shape(name, fields) for name, fields in SHAPES.items()}
+    return {"$ref": "#/$defs/Document", "$defs": shapes}
+
+
+def _shape(name: str, fields: str) -> dict[str, Any]:
+    pairs = (field.split(":", 1) for field in fields.split())
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(_REQUIRED.get(name, ())),
+        "properties": {field: _kind(kind) for field, kind in pairs},
+    }
+
+
+def _kind(kind: str) -> Mapping[str, Any]:
+    if kind in _KINDS:
+        one: Mapping[str, Any] = _KINDS[kind]
+        return one
+    if kind.startswith("["):
+        return {"type": "array", "items": {"$ref": f"#/$defs/{kind[1:]}"}}
+    if kind in SHAPES:
+        return {"$ref": f"#/$defs/{kind}"}
+    return {"enum": kind.split("|")}

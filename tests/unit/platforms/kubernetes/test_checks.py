@@ -1,0 +1,194 @@
+"""Mistakes that people make in manifests are found, by line, with what was meant."""
+
+import pytest
+
+from serve_app.documents.finding import Finding
+from serve_app.platforms.kubernetes.checks import (
+    RULES,
+    findings,
+    recognised,
+    values_findings,
+    values_recognised,
+)
+from tests.unit.platforms.kubernetes.installations import CHART, IMAGE, PLAIN
+
+FILES = {path.stem: path.read_text() for path in PLAIN.glob("*.yaml")}
+PRODUCTION = FILES["production"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_is_wrong_with_what_is_committed(name):
+    assert findings(FILES[name]) == []
+    assert values_findings((CHART / f"ci/{name}-values.yaml").read_text()) == []
+
+
+# What is put in place of what, in the file for production; the line it stands in afterwards; words.
+PLANTED = {
+    "a field of the service": (
+        "excludeHeadPodFromServeSvc:", "excludeHeadFromServeSvc:", "'excludeHeadPodFromServeSvc'"),
+    "a field of the cluster": (
+        "enableInTreeAutoscaling:", "enableIntreeAutoscaler:", "'enableInTreeAutoscaling'"),
+    "a field of a group": ("minReplicas: 2", "minReplica: 2", "'minReplicas'"),
+    "a field of a pod": (
+        "terminationGracePeriodSeconds: 115", "terminationGracePeriod: 115",
+        "'terminationGracePeriodSeconds'"),
+    "a field of a container": ("livenessProbe:", "livenesProbe:", "'livenessProbe'"),
+    "a field of a probe": ("failureThreshold: 36", "failureTreshold: 36", "'failureThreshold'"),
+    "a field of a volume": ("sizeLimit: 512Mi", "sizelimit: 512Mi", "'sizeLimit'"),
+    "a field of its rights": ("runAsNonRoot:", "runAsNonroot:", "'runAsNonRoot'"),
+    "a field of the autoscaler": (
+        "idleTimeoutSeconds: 300", "idleTimeoutSecond: 300", "'idleTimeoutSeconds'"),
+    "a variable": (
+        "name: RAY_SERVE_ENABLE_HA_PROXY", "name: RAY_SERVE_ENABLE_HAPROXY",
+        "'RAY_SERVE_ENABLE_HA_PROXY'"),
+    "a number in text": ("maxReplicas: 8\n", "maxReplicas: eight\n",
+                         "not of type 'integer'"),
+    "a number where text is": ("value: '8404'", "value: 8404", "not of type 'string'"),
+    "a value that is none": ("mode: token", "mode: tokens", "not one of"),
+    "a key that stands twice": (
+        "rayVersion: 2.60.0\n", "rayVersion: 2.60.0\n    rayVersion: 2.60.0\n", "stands twice"),
+    "a moving tag": (f"image: {IMAGE}", "image: serve-app:latest", "has no digest"),
+    "another image": (f"image: {IMAGE}", f"image: {IMAGE[:-1]}1", "all nodes run one image"),
+    "another Ray": ("rayVersion: 2.60.0", "rayVersion: 2.59.0", "runs on Ray 2.60.0"),
+    "a longer name": ("\n  name: serve-app\n  labels", "\n  name: Serve_App\n  labels",
+                      "cannot name a RayService"),
+    "more than there may be": ("minReplicas: 2\n", "minReplicas: 9\n", "more than maxReplicas, 8"),
+    "a container that starts again": (
+        "shareProcessNamespace: true", "restartPolicy: Always", "with autoscaler v2 it is Never"),
+    "an upgrade that is none": ("type: NewCluster", "type: NewClusters", "'NewCluster'"),
+    "a part behind a gate": ("rayVersion: 2.60.0\n", "rayVersion: 2.60.0\n    tlsOptions: {}\n",
+                             "feature gate RayClusterMTLS"),
+    "what is deprecated": (
+        "excludeHeadPod", "serviceUnhealthySecondThreshold: 9\n  excludeHeadPod", "deprecated"),
+    "a former version": ("apiVersion: ray.io/v1\n", "apiVersion: ray.io/v1alpha1\n",
+                         "write ray.io/v1"),
+    "too short a grace": ("terminationGracePeriodSeconds: 115",
+                          "terminationGracePeriodSeconds: 30", "ending takes up to"),
+    "a probe behind clients": (
+        "path: /-/healthz", "path: /v1/endpoints", "waits behind clients"),
+    "rights that stay": ("seccompProfile:", "seccompProfil:", "seccompProfile.type"),
+    "half a processor": ("cpu: '4'", "cpu: 500m", "whole number"),
+    "a password": ("name: RAY_SERVE_ENABLE_HA_PROXY", "name: DB_PASSWORD",
+                   "valueFrom.secretKeyRef"),
+    "a password in a URL": ("serve@postgres", "serve:hunter2@postgres", "a password in a URL"),
+    "a line break": ("groupName: serving", 'groupName: "a\\nb"', "line break"),
+    "a model on the head": ("num-cpus: '0'", "num-cpus: '4'", "no model runs there"),
+    "a loopback": ("host: 0.0.0.0", "host: 127.0.0.1", "http_options"),
+    "pip": ("num_cpus: 0.5\n", "num_cpus: 0.5\n              runtime_env: {pip: [x]}\n",
+            "put it into the image"),
+}  # fmt: skip
+
+
+def planted(name):
+    before, after, words = PLANTED[name]
+    assert before in PRODUCTION, name
+    text = PRODUCTION.replace(before, after, 1)
+    pairs = zip(PRODUCTION.splitlines(), text.splitlines(), strict=False)
+    line = next(index for index, (one, other) in enumerate(pairs, 1) if one != other)
+    return text, line, words
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_mistake_is_found(name):
+    text, _, words = planted(name)
+    assert any(words in one.message for one in findings(text)), findings(text)
+
+
+ABOVE = {
+    # These are complained of at the place that lacks something, or at the first of two.
+    "a model on the head", "rights that stay", "a key that stands twice", "another image",
+    "a loopback", "a password",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in PLANTED if name not in ABOVE])
+def test_it_is_found_where_it_stands(name):
+    text, line, words = planted(name)
+    assert line in [one.line for one in findings(text) if words in one.message], findings(text)
+
+
+def test_what_is_served_is_checked_by_its_lines_in_the_file():
+    def check(config):
+        line = config.splitlines().index("logging_config:") + 1
+        return [Finding(line, "logging_config", "is wrong")]
+
+    (one,) = findings(PRODUCTION, check)
+    assert PRODUCTION.splitlines()[one.line - 1].strip() == "logging_config:"
+    assert one.key == "spec.serveConfigV2: logging_config"
+
+
+def test_what_is_served_in_quotes_has_the_line_of_its_key():
+    text = 'serveConfigV2: "a: 1\\nb: 2\\n"\n'
+    (one,) = values_findings(text, lambda _: [Finding(2, "b", "is wrong")])
+    assert one.line == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("workers:\n  maxReplica: 3\n", "Did you mean 'maxReplicas'?"),
+        ("worker:\n  maxReplicas: 3\nrayVersion: 2.60.0\n", "Did you mean 'workers'?"),
+        ("image: serve-app:latest\n", "does not match"),
+        ("drainSeconds: long\n", "not of type 'integer'"),
+        ('priorityClassName: "a\\nb"\n', "does not match"),
+        ("drainSeconds: 3\ndrainSeconds: 4\n", "stands twice"),
+    ],
+)
+def test_mistakes_in_values_are_found(text, words):
+    (one,) = values_findings(text)
+    assert words in one.message
+    assert one.line >= 1
+
+
+def test_values_may_be_a_part():
+    assert values_findings("workers:\n  maxReplicas: 3\n") == []
+
+
+@pytest.mark.parametrize("check", [findings, values_findings])
+def test_what_is_no_yaml_is_said_with_its_line(check):
+    (one,) = check("a: 1\nb: [\n")
+    assert one.line >= 2
+    assert one.key == "YAML"
+
+
+def test_a_secret_in_a_file_is_none():
+    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nstringData: {a: b}\n"
+    (one,) = findings(text)
+    assert one.line == 2
+    assert "not in a file" in one.message
+
+
+def test_kinds_are_told_by_what_is_in_them():
+    assert recognised({"apiVersion": "v1", "kind": "Service"})
+    assert not recognised({"applications": []})
+    assert values_recognised({"serveConfigV2": "x"})
+    assert values_recognised({"workers": {}, "head": {}})
+    assert not values_recognised({"applications": [], "workers": {}})
+    assert not values_recognised({"cluster_name": "x", "provider": {}})
+    assert not values_recognised([])
+    assert not values_recognised({})
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_says_why(rule):
+    assert rule.__doc__
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "metadata: []\nspec: 3\n",
+        "spec: {serveConfigV2: 3, rayClusterConfig: []}",
+        "spec: {rayClusterConfig: {headGroupSpec: {template: {spec: {containers: [x]}}}}}",
+        "spec: {rayClusterConfig: {workerGroupSpecs: [1, {}]}, serveConfigV2: 'a: ['}",
+        "spec: {serveConfigV2: {applications: [1]}}",
+    ],
+)
+def test_shapes_that_nobody_expects_are_findings_and_no_crash(text):
+    assert findings(f"apiVersion: ray.io/v1\nkind: RayService\n{text}")
+
+
+def test_a_document_without_a_kind_is_none():
+    (one,) = findings("a: 1\n")
+    assert "no kind" in one.message
