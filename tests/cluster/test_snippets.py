@@ -18,6 +18,8 @@ from tests.cluster.stranger import Stranger, blocks
 ROWS = [{"age": 40, "visits": 2.0}, {"age": 40, "visits": 8.0}]
 BLOCKS = blocks()
 MINE = Path("configs/mine.yaml")
+ELSEWHERE = {"containers.md", "kubernetes.md", "ray-up.md", "serverless.md"}
+"""Pages of places that are not here: Docker, Kubernetes, clouds."""
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,8 @@ def test_a_block_runs_as_it_is_printed(stranger, block):
 def test_hardly_a_block_is_a_transcript():
     assert len(BLOCKS) >= 20
     # The targets of make, MLflow's directory, several machines.
-    assert sum(block.language == "text" for block in BLOCKS) <= 3
+    texts = [block for block in BLOCKS if block.language == "text"]
+    assert len([block for block in texts if block.document.name not in ELSEWHERE]) <= 3
 
 
 def test_what_the_blocks_deployed_answers_as_they_say(stranger):
