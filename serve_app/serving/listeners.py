@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import psutil
@@ -22,22 +22,14 @@ from serve_app.config import AdminSettings, ListenerSettings, Profile
 from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
 from serve_app.gateway.middleware import Edge, RequestIds
+from serve_app.gateway.sockets import UnsignalledServer, listening_socket, port_of
 
 GRACE_S = 5.0
-_BACKLOG = 1024
 _PLATFORMS: tuple[tuple[Profile, str], ...] = (
     ("sagemaker", "SAGEMAKER_BIND_TO_PORT"),
     ("vertex", "AIP_HTTP_PORT"),
 )
 logger = logging.getLogger("serve_app.gateway")
-
-
-class _Server(uvicorn.Server):
-    """uvicorn within a replica, whose signals are Ray's business."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Listening(Protocol):
@@ -59,7 +51,7 @@ class Listeners:
     """The servers of one replica."""
 
     def __init__(self) -> None:
-        self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
+        self._servers: list[tuple[UnsignalledServer, asyncio.Task[None]]] = []
 
     async def open(self, app: ASGIApp, settings: Listening, *, ids: Ids) -> None:
         """Serve an application on a port from now on.
@@ -76,7 +68,7 @@ class Listeners:
             timeout_keep_alive=settings.keep_alive_timeout_s,
             timeout_graceful_shutdown=round(GRACE_S),
         )
-        server = _Server(config)
+        server = UnsignalledServer(config)
         await asyncio.to_thread(refuse_strangers, settings.port, settings.address)
         listening = _listening(settings)
         task = asyncio.get_running_loop().create_task(server.serve([listening]))
@@ -116,23 +108,14 @@ def refuse_strangers(port: int, address: str) -> None:
 
 
 def _listening(settings: Listening) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # asyncio sends without delay only where the protocol is named.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listening.bind((settings.host, settings.port))
+        return listening_socket(settings.host, settings.port, shared=True)
     except OSError as error:
-        listening.close()
         msg = (
             f"the address {settings.address} of the profile {settings.profile!r} cannot be taken: "
             f"{error.strerror}; set another port under `listeners`"
         )
         raise ConfigError(msg) from error
-    listening.listen(_BACKLOG)
-    listening.setblocking(False)
-    return listening
 
 
 def of_admin(
@@ -158,10 +141,7 @@ def of_the_platform(environment: Mapping[str, str]) -> Sequence[ListenerSettings
     """
     listeners = []
     for profile, variable in _PLATFORMS:
-        text = environment.get(variable)
-        if text is None:
-            continue
-        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
-            raise ConfigError(f"{variable} must be a port, got {text[:20]!r}")
-        listeners.append(ListenerSettings(profile=profile, port=int(text), host="0.0.0.0"))  # noqa: S104
+        if variable in environment:
+            port = port_of(environment, variable)
+            listeners.append(ListenerSettings(profile=profile, port=port, host="0.0.0.0"))  # noqa: S104
     return listeners

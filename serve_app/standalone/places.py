@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from serve_app.errors import ConfigError
+from serve_app.gateway.sockets import port_of
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - platforms reach a container's port from outside
@@ -51,35 +51,28 @@ def place_of(environment: Mapping[str, str], *, is_sagemaker: bool = False) -> P
         return Place(
             "Vertex AI",
             EVERYWHERE,
-            _port(environment, "AIP_HTTP_PORT"),
+            port_of(environment, "AIP_HTTP_PORT"),
             environment.get("AIP_STORAGE_URI") or None,
             health_route=environment.get("AIP_HEALTH_ROUTE"),
             predict_route=environment.get("AIP_PREDICT_ROUTE"),
         )
     if "FUNCTIONS_CUSTOMHANDLER_PORT" in environment:
         # The host of functions runs beside it.
-        return Place(AZURE_FUNCTIONS, port=_port(environment, "FUNCTIONS_CUSTOMHANDLER_PORT"))
+        return Place(AZURE_FUNCTIONS, port=port_of(environment, "FUNCTIONS_CUSTOMHANDLER_PORT"))
     if is_sagemaker:
         port = 8080
         if "SAGEMAKER_BIND_TO_PORT" in environment:
-            port = _port(environment, "SAGEMAKER_BIND_TO_PORT")
+            port = port_of(environment, "SAGEMAKER_BIND_TO_PORT")
         return Place("SageMaker", EVERYWHERE, port, SAGEMAKER_MODELS)
     if "AZUREML_MODEL_DIR" in environment:
-        port = _port(environment, "PORT") if "PORT" in environment else 5001
+        port = port_of(environment, "PORT") if "PORT" in environment else 5001
         return Place("Azure ML", EVERYWHERE, port, environment["AZUREML_MODEL_DIR"])
     if "PORT" in environment:
         is_cloud_run = "K_SERVICE" in environment
         return Place(
             "Cloud Run" if is_cloud_run else "a container",
             EVERYWHERE,
-            _port(environment, "PORT"),
+            port_of(environment, "PORT"),
             drain_s=CLOUD_RUN_DRAIN_S if is_cloud_run else DRAIN_S,
         )
     return Place("this machine")
-
-
-def _port(environment: Mapping[str, str], variable: str) -> int:
-    text = environment[variable]
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
-        raise ConfigError(f"{variable} must be a port, got {text[:20]!r}")
-    return int(text)

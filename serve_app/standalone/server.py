@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 
 import uvicorn
 
 from serve_app.errors import ConfigError, ServeError
+from serve_app.gateway.sockets import UnsignalledServer, listening_socket
 from serve_app.monitoring.log import JsonLines, send_to
 from serve_app.standalone.application import Application
 from serve_app.standalone.azure_handler import AzureHandler
@@ -20,16 +19,7 @@ from serve_app.standalone.places import AZURE_FUNCTIONS, Place
 
 KEEP_ALIVE_S = 90
 """Longer than load balancers keep idle connections, or they would meet closed ones."""
-BACKLOG = 1024
 logger = logging.getLogger("serve_app.standalone")
-
-
-class _Server(uvicorn.Server):
-    """uvicorn whose signals are our business: it would end by the signal, not with exit code 0."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def serve(application: Application, place: Place) -> None:
@@ -53,7 +43,7 @@ async def serve(application: Application, place: Place) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(place.drain_s)),
     )
-    server = _Server(config)
+    server = UnsignalledServer(config)
 
     def stop() -> None:
         server.should_exit = True
@@ -90,20 +80,12 @@ def listen(place: Place) -> socket.socket:
     Raises:
         ConfigError: the address cannot be taken; says why.
     """
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    # asyncio sends without delay only where the protocol is named.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((place.host, place.port))
+        return listening_socket(place.host, place.port)
     except OSError as error:
-        listening.close()
         reason = error.strerror or str(error)
         msg = f"{place.host}:{place.port} cannot be taken: {reason}; choose another by --port"
         raise ConfigError(msg) from error
-    listening.listen(BACKLOG)
-    listening.setblocking(False)
-    return listening
 
 
 def log_to_stdout(log_format: str) -> None:
