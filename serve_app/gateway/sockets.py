@@ -1,25 +1,13 @@
-"""Sockets that gateways and single processes listen on, and the server on them."""
+"""Sockets that gateways and single processes listen on."""
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Iterator, Mapping
-
-import uvicorn
+from collections.abc import Mapping
 
 from serve_app.errors import ConfigError
 
 _BACKLOG = 1024
-
-
-class UnsignalledServer(uvicorn.Server):
-    """uvicorn that leaves signals to whoever runs it; its own way ends by them, without a code."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
 
 
 def listening_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:

@@ -22,7 +22,8 @@ from serve_app.config import AdminSettings, ListenerSettings, Profile
 from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
 from serve_app.gateway.middleware import Edge, RequestIds
-from serve_app.gateway.sockets import UnsignalledServer, listening_socket, port_of
+from serve_app.gateway.sockets import listening_socket, port_of
+from serve_app.gateway.uvicorn_server import UnsignalledServer
 
 GRACE_S = 5.0
 _PLATFORMS: tuple[tuple[Profile, str], ...] = (

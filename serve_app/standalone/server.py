@@ -11,7 +11,8 @@ import sys
 import uvicorn
 
 from serve_app.errors import ConfigError, ServeError
-from serve_app.gateway.sockets import UnsignalledServer, listening_socket
+from serve_app.gateway.sockets import listening_socket
+from serve_app.gateway.uvicorn_server import UnsignalledServer
 from serve_app.monitoring.log import JsonLines, send_to
 from serve_app.standalone.application import Application
 from serve_app.standalone.azure_handler import AzureHandler
