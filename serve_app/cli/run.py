@@ -38,6 +38,11 @@ SAGEMAKER = "serve"
     help="The port.  [default: that of the platform, or 8000]",
 )
 @click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Answer Prometheus on this port, at /metrics.  [default: nowhere]",
+)
+@click.option(
     "--threads",
     type=click.IntRange(min=1),
     default=1,
@@ -72,6 +77,7 @@ def run(
     default_endpoint: str | None,
     host: str | None,
     port: int | None,
+    metrics_port: int | None,
     threads: int,
     drain_s: float | None,
     leave_s: float,
@@ -109,6 +115,7 @@ def run(
         default_endpoint=default_endpoint,
         allows_pickle=allow_pickle,
         threads=threads,
+        metrics_port=metrics_port,
     )
     server.log_to_stdout(log_format)
-    server.run(build(settings, clock=time.monotonic), settings.place)
+    server.run(build(settings, clock=time.monotonic), settings.place, settings.metrics_port)

@@ -21,6 +21,7 @@ MOST_SERIES = 500
 MOST_HISTOGRAMS = 120
 BIN_LABEL = "le"
 BINS = len(BOUNDS_S) + 1
+_NUMBER = "How many there were."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class Durations:
         """What the histogram is called where it is one."""
         return self.bucket.name.removesuffix("_bucket")
 
+    @property
+    def meaning(self) -> str:
+        """What the histogram is of."""
+        return self.number.meaning.removesuffix(f" {_NUMBER}")
+
 
 def _counter(name: str, meaning: str, *labels: str) -> Metric:
     return Metric(f"serve_app_{name}", "counter", meaning, labels)
@@ -76,7 +82,7 @@ def _durations(name: str, meaning: str, *labels: str) -> Durations:
     return Durations(
         _part(f"{name}_bucket", f"{meaning} Those of at most `le` seconds.", *labels, BIN_LABEL),
         _part(f"{name}_sum", f"{meaning} Their seconds added up.", *labels),
-        _part(f"{name}_count", f"{meaning} How many there were.", *labels),
+        _part(f"{name}_count", f"{meaning} {_NUMBER}", *labels),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import Limits
-from serve_app.engine.load import load
+from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
 from serve_app.gateway.middleware import Edge, RequestIds
+from serve_app.monitoring import samples
+from serve_app.monitoring.catalogue import Sample
 from serve_app.registry.store import Registry
 from serve_app.standalone.declaration import endpoints_of, read_config
 from serve_app.standalone.settings import RunSettings
@@ -46,6 +49,7 @@ class Application:
         self._large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
         self._models = InlineModels(clock=clock, limits=limits, thread=self._compute)
         self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
+        self._loaded: dict[str, Loaded] = {}
         self._is_leaving = False
         self._predictor = Predictor(
             clock=clock,
@@ -74,7 +78,7 @@ class Application:
         settings = self._settings
         registry = await asyncio.to_thread(opened, settings.models)
         endpoints = await asyncio.to_thread(endpoints_of, settings, self._declared, registry)
-        loaded = {}
+        loaded: dict[str, Loaded] = {}
         for version in sorted({one for spec in endpoints.values() for one in spec.asks()}):
             name, number = split_version(version)
             one = await asyncio.to_thread(
@@ -83,10 +87,18 @@ class Application:
             loaded[version] = one.in_threads(settings.threads)
             logger.info("version loaded", extra={"version": version, "compiled": one.compiled})
         aliases = await asyncio.to_thread(_aliases, registry, set(loaded))
+        self._loaded = loaded
         self._models.replace(loaded)
         snapshot = Snapshot(1, "", endpoints, aliases=aliases)
         self._predictor.swap(self._assembler.stages(snapshot))
         logger.info("answering", extra={"endpoints": sorted(endpoints)})
+
+    def samples(self) -> Iterator[Sample]:
+        """What was counted so far, as samples of the catalogue's metrics."""
+        yield from self._predictor.counting.samples()
+        yield from samples.of_coalescers(self._models.counters())
+        yield from samples.of_caches(self._assembler.caches)
+        yield from samples.of_models(one.manifest for one in self._loaded.values())
 
     def leave(self) -> None:
         """Say from now on that nobody is to be sent here, and go on answering who comes."""

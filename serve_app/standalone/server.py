@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
 import sys
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from serve_app.errors import ConfigError, ServeError
 from serve_app.gateway.sockets import listening_socket
@@ -16,6 +19,7 @@ from serve_app.gateway.uvicorn_server import UnsignalledServer
 from serve_app.monitoring.log import JsonLines, send_to
 from serve_app.standalone.application import Application
 from serve_app.standalone.azure_handler import AzureHandler
+from serve_app.standalone.metrics_page import metrics_page
 from serve_app.standalone.places import AZURE_FUNCTIONS, Place
 
 KEEP_ALIVE_S = 90
@@ -23,69 +27,98 @@ KEEP_ALIVE_S = 90
 logger = logging.getLogger("serve_app.standalone")
 
 
-async def serve(application: Application, place: Place) -> None:
+async def serve(application: Application, place: Place, metrics_port: int | None = None) -> None:
     """Answer on an address until SIGTERM or SIGINT; then finish what is on its way.
 
     Models are loaded while requests are answered that it is not ready yet. After SIGTERM it goes
     on for `place.leave_s` seconds, not ready, so that load balancers send elsewhere before it
-    closes; the drain ends after `place.drain_s` more.
+    closes; the drain ends after `place.drain_s` more. Prometheus is answered on `metrics_port`.
 
     Raises:
-        ConfigError: the address cannot be taken.
+        ConfigError: an address cannot be taken.
         ServeError: a model cannot be loaded.
     """
-    listening = listen(place)
-    config = uvicorn.Config(
-        AzureHandler(application) if place.platform == AZURE_FUNCTIONS else application,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, round(place.drain_s)),
-    )
-    server = UnsignalledServer(config)
+    with contextlib.ExitStack() as sockets:
+        servers = [_server(application, place, sockets)]
+        if metrics_port is not None:
+            servers.append(_metrics_server(application, place, metrics_port, sockets))
 
-    def stop() -> None:
-        server.should_exit = True
+        def stop() -> None:
+            for server, _ in servers:
+                server.should_exit = True
 
-    def end() -> None:
-        application.leave()
-        logger.info("ending", extra={"leave_s": place.leave_s, "drain_s": place.drain_s})
-        loop.call_later(place.leave_s, stop)
+        def end() -> None:
+            application.leave()
+            logger.info("ending", extra={"leave_s": place.leave_s, "drain_s": place.drain_s})
+            loop.call_later(place.leave_s, stop)
 
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, end)
-    # Whoever presses Ctrl-C is no load balancer that has to notice first.
-    loop.add_signal_handler(signal.SIGINT, stop)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, end)
+        # Whoever presses Ctrl-C is no load balancer that has to notice first.
+        loop.add_signal_handler(signal.SIGINT, stop)
+        serving = asyncio.gather(*(server.serve([listening]) for server, listening in servers))
+        loading = loop.create_task(application.load())
+        both: set[asyncio.Future[Any]] = {serving, loading}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if loading.done():
+                loading.result()
+            else:
+                loading.cancel()
+            await serving
+        finally:
+            stop()
+            await asyncio.gather(serving, return_exceptions=True)
+            await application.close()
+
+
+_Listening = tuple[UnsignalledServer, socket.socket]
+
+
+def _server(application: Application, place: Place, sockets: contextlib.ExitStack) -> _Listening:
+    """What answers on the address of a place."""
+    listening = sockets.enter_context(listen(place.host, place.port, option="--port"))
     address = {"host": place.host, "port": listening.getsockname()[1]}
     logger.info("listening", extra={**address, "platform": place.platform})
-    serving = loop.create_task(server.serve([listening]))
-    loading = loop.create_task(application.load())
-    try:
-        await asyncio.wait({serving, loading}, return_when=asyncio.FIRST_COMPLETED)
-        if loading.done():
-            loading.result()
-        else:
-            loading.cancel()
-        await serving
-    finally:
-        server.should_exit = True
-        await asyncio.gather(serving, return_exceptions=True)
-        await application.close()
+    app = AzureHandler(application) if place.platform == AZURE_FUNCTIONS else application
+    return _uvicorn(app, place.drain_s), listening
 
 
-def listen(place: Place) -> socket.socket:
-    """A socket on the address of a place.
+def _metrics_server(
+    application: Application, place: Place, port: int, sockets: contextlib.ExitStack
+) -> _Listening:
+    """What answers Prometheus, on a port of the same host."""
+    listening = sockets.enter_context(listen(place.host, port, option="--metrics-port"))
+    address = {"host": place.host, "port": listening.getsockname()[1]}
+    logger.info("listening for Prometheus", extra=address)
+    return _uvicorn(metrics_page(application.samples), place.drain_s), listening
+
+
+def _uvicorn(app: ASGIApp, drain_s: float) -> UnsignalledServer:
+    return UnsignalledServer(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=max(1, round(drain_s)),
+        )
+    )
+
+
+def listen(host: str, port: int, *, option: str) -> socket.socket:
+    """A socket on an address; `option` is what chooses another port.
 
     Raises:
         ConfigError: the address cannot be taken; says why.
     """
     try:
-        return listening_socket(place.host, place.port)
+        return listening_socket(host, port)
     except OSError as error:
         reason = error.strerror or str(error)
-        msg = f"{place.host}:{place.port} cannot be taken: {reason}; choose another by --port"
+        msg = f"{host}:{port} cannot be taken: {reason}; choose another by {option}"
         raise ConfigError(msg) from error
 
 
@@ -95,10 +128,10 @@ def log_to_stdout(log_format: str) -> None:
     send_to(sys.stdout, JsonLines(component="run") if log_format == "json" else text)
 
 
-def run(application: Application, place: Place) -> None:
+def run(application: Application, place: Place, metrics_port: int | None = None) -> None:
     """Serve until asked to end; raises as `serve` does."""
     try:
-        asyncio.run(serve(application, place))
+        asyncio.run(serve(application, place, metrics_port))
     except ServeError as error:
         # The command line has it on standard error; platforms keep the log.
         logger.error("this process cannot answer: %s", error.message)

@@ -20,7 +20,8 @@ class RunSettings:
     `endpoints` are references of versions by the names of endpoints, `config` a file whose
     endpoints it answers instead; with neither it answers what stands in `models`, which is a
     registry or the folder of one version. `allows_pickle` lets models run code when they are
-    loaded; `threads` compute large batches.
+    loaded; `threads` compute large batches. Prometheus is answered on `metrics_port`, if one is
+    given.
     """
 
     place: Place
@@ -30,6 +31,7 @@ class RunSettings:
     default_endpoint: str | None = None
     allows_pickle: bool = False
     threads: int = 1
+    metrics_port: int | None = None
 
     @classmethod
     def from_environment(

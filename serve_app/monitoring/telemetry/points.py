@@ -162,9 +162,8 @@ class Points:
             )
             for (_, series), start_ns, (*bins, seconds) in self._to_send(totals)
         ]
-        meaning = durations.number.meaning.removesuffix(" How many there were.")
         data = Histogram(points, self._temporality)
-        return Metric(durations.name, meaning, _unit(durations.name), data)
+        return Metric(durations.name, durations.meaning, _unit(durations.name), data)
 
     def _to_send(self, totals: Mapping[Key, Total]) -> Iterator[tuple[Key, int, Total]]:
         """Which series are sent, since when they count, in nanoseconds, and what."""

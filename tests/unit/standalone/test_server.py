@@ -1,6 +1,7 @@
 """A real process: it answers, finishes what is on its way, and says why it cannot start."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,7 +11,6 @@ import threading
 import pytest
 
 from serve_app.errors import ConfigError
-from serve_app.standalone.places import Place
 from serve_app.standalone.server import listen
 from tests.unit.standalone.running import COMMAND, ROOT, ended, running
 
@@ -138,7 +138,7 @@ def test_a_taken_address_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"127.0.0.1:{port} cannot be taken.*--port"):
-            listen(Place("this machine", port=port))
+            listen("127.0.0.1", port, option="--port")
 
 
 def test_the_log_tells_its_platform(home):
@@ -147,3 +147,45 @@ def test_the_log_tells_its_platform(home):
         (line,) = [line for line in one.log if line["message"] == "listening"]
         assert (line["platform"], line["host"]) == ("Cloud Run", "0.0.0.0")
         assert one.get(PATH, {"instances": [ROW]})[0] == 200
+
+
+def test_prometheus_is_answered_on_a_port_of_its_own(home):
+    with running("progression-xgb", "--metrics-port", "0", home=home) as one:
+        (line,) = [line for line in one.log if line["message"] == "listening for Prometheus"]
+        for _ in range(3):
+            assert one.get(PATH, {"instances": [ROW] * 2})[0] == 200
+        assert one.get(PATH, {"instances": [{}]})[0] == 400
+        assert one.get("/metrics")[0] == 404
+        one.url = f"http://127.0.0.1:{line['port']}"
+        status, text = one.get("/metrics")
+        assert status == 200
+        assert one.get("/v1/models")[0] == 404
+    assert 'serve_app_requests_total{endpoint="progression-xgb",outcome="answered"} 3.0' in text
+    assert (
+        'serve_app_requests_total{endpoint="progression-xgb",outcome="invalid_input"} 1.0' in text
+    )
+    assert 'serve_app_rows_total{endpoint="progression-xgb"} 6.0' in text
+    assert 'serve_app_request_seconds_count{endpoint="progression-xgb"} 4.0' in text
+    assert 'version="progression-xgb@1"' in text
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        assert not os.environ.get("CI"), "promtool is missing: `.ci/run` brings it"
+        return
+    checked = subprocess.run(
+        [promtool, "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_a_taken_port_for_prometheus_is_named(home):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = started(home, "progression-xgb", "--port", "0", "--metrics-port", port)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port} cannot be taken" in done.stderr
+    assert "choose another by --metrics-port" in done.stderr
