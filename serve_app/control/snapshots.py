@@ -12,6 +12,7 @@ from serve_app.control.following import followed
 from serve_app.control.standing import Refusal, State
 from serve_app.core.ports import StateStore
 from serve_app.core.reference import alias_of, model_of, split_version
+from serve_app.core.rollout import Rollout
 from serve_app.core.snapshot import Endpoint, Snapshot
 from serve_app.errors import Conflict
 
@@ -95,6 +96,27 @@ class Snapshots:
             InvalidInput: its kind of route refuses the weights.
         """
         self._move(standing.weights_set(self._state, endpoint, weights))
+
+    @property
+    def rollouts(self) -> Mapping[str, Rollout]:
+        """How far the candidates of endpoints are that have one."""
+        return self._state.rollouts
+
+    def rollout(self, endpoint: str) -> Rollout:
+        """The rollout of an endpoint.
+
+        Raises:
+            NotFound: it has none.
+        """
+        return standing.rollout_of(self._state, endpoint)
+
+    def move_rollout(self, endpoint: str, rollout: Rollout) -> None:
+        """Let a rollout be where it has come to; its weights are in effect with it.
+
+        Raises:
+            NotFound: the endpoint has none.
+        """
+        self._move(standing.rollout_moved(self._state, endpoint, rollout))
 
     def outnumber(self, version: int) -> None:
         """Let what stands be newer than a version that a gateway has seen.

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from serve_app.control import rollouts
 from serve_app.core.reference import application_name
+from serve_app.core.rollout import Rollout
 from serve_app.core.snapshot import Endpoint, Snapshot
 from serve_app.errors import NotFound
 from serve_app.routing import route_of
@@ -35,7 +37,8 @@ class State:
 
     `refusal` is the declaration that came last, where it was refused; the one before it stands.
     `held` are the endpoints that keep the versions which aliases named before, with the reasons,
-    `present` the names of the applications that there are, where anybody looked.
+    `present` the names of the applications that there are, where anybody looked, `rollouts` how
+    far candidates are, by endpoint.
     """
 
     current: Snapshot
@@ -47,11 +50,19 @@ class State:
     refusal: Refusal | None = None
     held: Mapping[str, str] = field(default_factory=dict)
     present: frozenset[str] | None = None
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict)
 
     @classmethod
     def of(cls, latest: Snapshot) -> State:
         """The state that a snapshot was kept of, when nothing has answered yet."""
-        return cls(latest, latest.declaration, latest.endpoints, latest.overrides, latest.aliases)
+        return cls(
+            latest,
+            latest.declaration,
+            latest.endpoints,
+            latest.overrides,
+            latest.aliases,
+            rollouts=latest.rollouts,
+        )
 
     def loaded_by_gateways(self) -> frozenset[str]:
         """The versions that declared endpoints let gateways compute."""
@@ -115,7 +126,8 @@ def followed(state: State, endpoints: Mapping[str, Endpoint], held: Mapping[str,
         name: state.declared[name] if state.declared.get(name) == endpoint else endpoint
         for name, endpoint in endpoints.items()
     }
-    return advanced(_still_ready(state, replace(state, declared=kept, held=held)))
+    going = rollouts.standing(state.rollouts, kept)
+    return advanced(_still_ready(state, replace(state, declared=kept, held=held, rollouts=going)))
 
 
 def applications_seen(state: State, present: frozenset[str]) -> State:
@@ -158,6 +170,33 @@ def weights_set(state: State, endpoint: str, weights: Mapping[str, float]) -> St
     return advanced(replace(state, overrides={**state.overrides, endpoint: merged}))
 
 
+def rollout_moved(state: State, endpoint: str, rollout: Rollout) -> State:
+    """After the rollout of an endpoint has come further, or was stopped.
+
+    Raises:
+        NotFound: the endpoint has no rollout.
+    """
+    rollout_of(state, endpoint)
+    return advanced(replace(state, rollouts={**state.rollouts, endpoint: rollout}))
+
+
+def rollout_of(state: State, endpoint: str) -> Rollout:
+    """The rollout of an endpoint.
+
+    Raises:
+        NotFound: it has none; names those that have one.
+    """
+    known = state.rollouts.get(endpoint)
+    if known is None:
+        names = sorted(state.rollouts)
+        msg = (
+            f"endpoint {endpoint!r} has no rollout, which a route of kind canary has; endpoints "
+            f"with one: {', '.join(names) or 'none'}"
+        )
+        raise NotFound(msg, known=names)
+    return known
+
+
 def aliases_read(state: State, aliases: Mapping[str, Mapping[str, int]]) -> State:
     """After a look at what the registry's aliases name, by model."""
     return advanced(replace(state, aliases=aliases))
@@ -182,6 +221,7 @@ def advanced(state: State, newest: Snapshot | None = None) -> State:
         waiting=waiting,
         aliases=state.aliases,
         applications=applications,
+        rollouts=state.rollouts,
     )
     if newest is None and snapshot == state.current:
         return state
@@ -198,7 +238,9 @@ def _standing(
     endpoints: dict[str, Endpoint] = {}
     waiting: dict[str, tuple[str, ...]] = {}
     for name, spec in state.declared.items():
-        endpoint = spec.with_weights(state.overrides.get(name, {}))
+        rollout = state.rollouts.get(name)
+        weights = state.overrides.get(name, {}) if rollout is None else rollout.weights
+        endpoint = spec.with_weights(weights)
         missing = (endpoint.needs() | endpoint.loads()) - there
         if not missing:
             endpoints[name] = standing[name] if standing.get(name) == endpoint else endpoint

@@ -10,6 +10,7 @@ from serve_app.core import record_settings
 from serve_app.core.cache import CacheLimits
 from serve_app.core.record_settings import RecordSettings
 from serve_app.core.reference import application_name, model_of
+from serve_app.core.rollout import Rollout
 from serve_app.core.signature import Signature, Target
 from serve_app.errors import Conflict
 
@@ -226,7 +227,7 @@ class Snapshot:
     each endpoint changed last, `overrides` what was set of them at run time since the
     declaration (by the references that it writes), `aliases` the numbers of versions that the
     registry's aliases name, by model, `applications` those that hold versions which are not in
-    one of their own name.
+    one of their own name, `rollouts` how far the candidates of endpoints are that have one.
     """
 
     version: int
@@ -238,6 +239,7 @@ class Snapshot:
     epochs: Mapping[str, int] = field(default_factory=dict)
     description: int = 0
     applications: Mapping[str, str] = field(default_factory=dict)
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict)
 
     def placed(self) -> dict[str, str]:
         """The application of each version that is asked by handle."""
@@ -273,6 +275,7 @@ class Snapshot:
             "epochs": dict(self.epochs),
             "description": self.description,
             "applications": dict(self.applications),
+            "rollouts": {name: one.to_json() for name, one in self.rollouts.items()},
         }
 
     @classmethod
@@ -292,6 +295,9 @@ class Snapshot:
             epochs=body.get("epochs", {}),
             description=body.get("description", 0),
             applications=body.get("applications", {}),
+            rollouts={
+                name: Rollout.from_json(one) for name, one in body.get("rollouts", {}).items()
+            },
         )
 
 

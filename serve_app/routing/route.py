@@ -21,11 +21,13 @@ class Route:
     """One route as it is described; its kind is a subclass.
 
     `settings` is the place, `module:Name`, of the model that reads the kind's settings.
-    `answers_together` says whether the answers of several variants become one.
+    `answers_together` says whether the answers of several variants become one,
+    `compares_versions` whether it is counted what becomes of each version's requests.
     """
 
     settings: ClassVar[str]
     answers_together: ClassVar[bool] = False
+    compares_versions: ClassVar[bool] = False
 
     def __init__(self, spec: RouteSpec) -> None:
         self.spec = spec

@@ -1,0 +1,81 @@
+"""A candidate's share of requests grows step by step: control moves it (`control/rollouts.py`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from serve_app.errors import ConfigError, InvalidInput
+from serve_app.routing import keys
+from serve_app.routing.route import Route
+from serve_app.routing.split import SplitRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from serve_app.core.signature import Output
+    from serve_app.core.snapshot import RouteSpec
+
+
+class Canary(Route):
+    """A split of a stable version and a candidate, by the weights of its rollout.
+
+    Whoever has a key and once got the candidate keeps it while its share grows.
+    """
+
+    settings = "serve_app.config.canary:CanaryRoute"
+    compares_versions = True
+
+    @property
+    def key(self) -> str | None:
+        """What requests stick to."""
+        key: str | None = self.spec.settings.get("key")
+        return key
+
+    def problems(self, output: Output) -> Iterable[tuple[str, str]]:
+        """Whether the key names anything, and the gates fit to what is predicted."""
+        try:
+            if self.key is not None:
+                keys.check(self.key)
+        except ConfigError as error:
+            yield "key", error.message
+        for gate in self.spec.settings.get("gates", {}).get("quality", ()):
+            kinds = _KINDS.get(gate["metric"])
+            if kinds is not None and output.kind not in kinds:
+                why = f"is measured of {' and '.join(kinds)}; these versions give {output.kind}"
+                yield "gates", f"quality: {gate['metric']} {why}"
+
+    def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> SplitRouter:
+        """Chooses by key or by chance.
+
+        Raises:
+            ConfigError: the variants or their weights cannot be served (see `weights.checked`),
+                or the key names nothing.
+        """
+        variants = [(variant.version, variant.weight) for variant in self.spec.variants]
+        return SplitRouter(variants, key=self.key, salt=salt, epoch=epoch, draw=draw)
+
+    def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:  # noqa: ARG002
+        """Refuse: its rollout decides them.
+
+        Raises:
+            InvalidInput: always.
+        """
+        msg = (
+            f"the weights of endpoint {endpoint!r} are those of its rollout; see `serve-app "
+            "rollout`: start, pause, promote, rollback"
+        )
+        raise InvalidInput(msg)
+
+    def summary(self) -> str:
+        """The kind, and what requests stick to."""
+        return self.spec.kind if self.key is None else f"{self.spec.kind} by {self.key}"
+
+
+_KINDS = {
+    "accuracy": ("classification",),
+    "brier": ("classification",),
+    "log_loss": ("classification",),
+    "mae": ("regression",),
+    "rmse": ("regression",),
+}
+"""What each metric of a gate is measured of; rewards are of anything."""
