@@ -149,6 +149,15 @@ class AdminClient(AdminCalls):
         body = {"weights": weights, **_change(reason)}
         return self._send(web.put, f"/endpoints/{_part(endpoint)}/weights", body)
 
+    def rollouts(self) -> list[dict[str, Any]]:
+        """How rollouts stand."""
+        return self._list("/rollouts", "rollouts")
+
+    def move_rollout(self, endpoint: str, action: str, reason: str | None) -> dict[str, Any]:
+        """Start, pause, resume, promote or roll back, and how it stands then."""
+        body = {"action": action, **_change(reason)}
+        return self._send(web.put, f"/endpoints/{_part(endpoint)}/rollout", body)
+
     def change_endpoint(
         self, name: str, settings: Mapping[str, Any], *, replace: bool, reason: str | None
     ) -> dict[str, Any]:

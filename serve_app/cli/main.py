@@ -42,6 +42,10 @@ COMMANDS = {
     "predict": ("serve_app.cli.predict:predict", "Ask an endpoint about rows of a file."),
     "records": ("serve_app.cli.records:records", "Query the log of predictions, and replay it."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),
+    "rollout": (
+        "serve_app.cli.rollout:rollout",
+        "See and decide about candidates of canaries.",
+    ),
     "run": ("serve_app.cli.run:run", "Answer in one process, without Ray."),
     "serve": ("serve_app.cli.serve:serve", "Serve one model, from its file to an answer."),
     "status": ("serve_app.cli.status:status", "See applications, replicas and endpoints."),

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from serve_app.core.arms import ArmCounts
-
-if TYPE_CHECKING:
+from serve_app.experiments.bernoulli_sequence import bernoulli_difference
+from serve_app.experiments.confidence_sequence import always_valid_test, past_burn_in
+from serve_app.experiments.effect import difference
+from serve_app.experiments.estimate import Estimate, proportion_estimate, unadjusted
 
 TIGHTEST_AT = 20_000
 """Requests of both versions at which the sequences are narrowest."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from serve_app.core.counts import Counts
 from serve_app.core.record import ANSWERED, FALLBACK, INTERNAL, Record
 from serve_app.errors import Overloaded, ServerFault, Unavailable
+from serve_app.monitoring.arm_counting import ArmCounting
 from serve_app.monitoring.catalogue import (
     REQUEST_SECONDS,
     REQUESTS,
@@ -86,6 +87,7 @@ class Counting:
     def __init__(self) -> None:
         self._endpoints: dict[str, _EndpointCounts] = {}
         self._responses: dict[tuple[str, str], int] = {}
+        self.arms = ArmCounting()
 
     def record(self, record: Record) -> None:
         """Count a request that reached an endpoint."""
@@ -93,6 +95,7 @@ class Counting:
         if counts is None:
             counts = self._endpoints[record.endpoint] = _EndpointCounts()
         counts.add(record)
+        self.arms.record(record)
 
     def add_response(self, protocol: str, status: str) -> None:
         """Count an answer that left, whatever it was about."""

@@ -11,7 +11,13 @@ from serve_app.control.registrations import DELETED
 from serve_app.core.events import Event
 from serve_app.core.ports import EventStore
 from serve_app.errors import NotFound, ServeError
-from serve_app.gateway.admin.actions import AliasChange, Change, EndpointOrder, Json
+from serve_app.gateway.admin.actions import (
+    AliasChange,
+    Change,
+    EndpointOrder,
+    Json,
+    RolloutAction,
+)
 from serve_app.registry.aliases import AliasMove, Expected
 from serve_app.registry.listed import line, listed, moves
 from serve_app.registry.store import Registry
@@ -115,6 +121,14 @@ class ClusterActions:
     ) -> Json:
         """Change weights, and say what stands then and which gateways do not know yet."""
         return await self._control.set_weights(endpoint, dict(weights), change)
+
+    async def rollouts(self) -> list[Json]:
+        """How rollouts stand, as control says."""
+        return await self._control.rollouts()
+
+    async def move_rollout(self, endpoint: str, action: RolloutAction, change: Change) -> Json:
+        """Let control move a rollout."""
+        return await self._control.move_rollout(endpoint, action, change)
 
     async def models(self) -> list[Json]:
         """All models of the registry with their versions and aliases."""

@@ -15,7 +15,9 @@ from serve_app.control import changes
 from serve_app.control.declare import Declaration, read
 from serve_app.control.gateways import Acknowledged, Gateways
 from serve_app.control.registrations import Registrations
+from serve_app.control.rollouts import Action
 from serve_app.control.snapshots import Snapshots
+from serve_app.core.arms import Arms
 from serve_app.core.reference import split_version
 from serve_app.core.supervisor import Supervisor
 from serve_app.engine.load import load
@@ -33,6 +35,9 @@ from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
+from serve_app.serving.monitor_client import MonitorCaller
+from serve_app.serving.other_content import OtherContent
+from serve_app.serving.rollout_work import RolloutWork
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
 from serve_app.storage.events import EventLog
@@ -41,8 +46,6 @@ from serve_app.storage.snapshots import SnapshotStore
 PROBE_PAUSE_S = 0.25
 WATCH_S = 30.0
 """How long a gateway waits for the next snapshot before it says again which one it has."""
-LOOK_AGAIN_S = 0.4
-"""How long what replicas hold is not asked again, however many want to know."""
 ALIASES_PAUSE_S = 3.0
 """How often the registry is asked which versions its aliases name."""
 TAKEN_WITHIN_S = 3.0
@@ -77,7 +80,14 @@ class Control:
         self._applications = AliasApplications(self._snapshots, self._models.wait_until_ready)
         self._gateways = Gateways(clock=time.monotonic, forget_after_s=2 * WATCH_S)
         self._reasons: dict[str, str] = {}
-        self._looked: tuple[float, dict[str, str]] | None = None
+        self._other = OtherContent(self._registry, self._snapshots, self._models, self._gateways)
+        self._rollouts = RolloutWork(
+            self._snapshots,
+            MonitorCaller(),
+            announce=self._announce,
+            keep=self._history.keep,
+            clock=time.time,
+        )
         self._changed = asyncio.Condition()
         self._declared: dict[str, Any] = {}
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
@@ -99,6 +109,7 @@ class Control:
             self._tasks.start(_TAKE, functools.partial(self._take, declaration))
         self._tasks.start("follow the aliases", self._follow_aliases)
         self._tasks.start("note what is registered", self._note_registrations)
+        self._tasks.start("move rollouts on", self._rollouts.run)
         self._tasks.start("count failures", self._tell_metrics)
         self._telemetry.start(self._tasks)
 
@@ -165,33 +176,10 @@ class Control:
             "reasons": dict(self._reasons),
             "failing": self._tasks.problems(),
             "gateways": {name: one.to_json() for name, one in self._gateways.known().items()},
-            "other": await self._other_lately(),
+            "other": await self._other.lately(),
+            "rollouts": self._rollouts.reports(),
             **await asyncio.to_thread(scaling_records.standing),
         }
-
-    async def _other_lately(self) -> dict[str, str]:
-        now = time.monotonic()
-        if self._looked is None or now - self._looked[0] > LOOK_AGAIN_S:
-            self._looked = (now, await self._other())
-        return self._looked[1]
-
-    async def _other(self) -> dict[str, str]:
-        """Versions that are answered by something else than the registry holds, and by whom."""
-        held = await self._models.held(self._snapshots.serving_by_handle())
-        for gateway in self._gateways.known().values():
-            for version, digest in gateway.loaded.items():
-                held.setdefault(version, []).append(digest)
-        strangers_of: dict[str, str] = {}
-        for version, digests in held.items():
-            try:
-                manifest = await asyncio.to_thread(self._registry.manifest, *split_version(version))
-            except ServeError as error:
-                strangers_of[version] = words_for_outside(error)
-                continue
-            strangers = sum(digest != manifest.digest for digest in digests)
-            if strangers:
-                strangers_of[version] = f"{strangers} of {len(digests)} hold another content"
-        return strangers_of
 
     async def set_weights(
         self, endpoint: str, weights: Mapping[str, float], change: Change
@@ -222,6 +210,26 @@ class Control:
             "waiting": list(snapshot.waiting.get(endpoint, ())),
             "behind": await self._behind(snapshot.version),
         }
+
+    async def count(self, replica: str, arms: dict[str, Arms]) -> None:
+        """Take what a gateway has counted so far of versions that are compared."""
+        self._rollouts.count(replica, arms)
+
+    async def rollouts(self) -> list[dict[str, Any]]:
+        """How each rollout stands."""
+        return self._rollouts.reports()
+
+    async def move_rollout(self, endpoint: str, action: Action, change: Change) -> dict[str, Any]:
+        """Start, pause, resume, promote or roll back, once gateways answer so.
+
+        Raises:
+            NotFound: the endpoint has no rollout.
+            Conflict: that cannot be done in its phase.
+            RegistryFailed: it cannot be kept; nothing has changed.
+        """
+        report = await self._rollouts.act(endpoint, action, change)
+        behind = await self._behind(self._snapshots.current.version)
+        return {**report, "behind": behind}
 
     async def change_endpoint(self, order: EndpointOrder) -> dict[str, Any]:
         """Begin to add, replace or remove an endpoint, and tell of the change under way."""

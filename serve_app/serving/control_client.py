@@ -68,6 +68,16 @@ class ControlCaller:
         outcome: dict[str, Any] = await self._call("set_weights", endpoint, weights, change)
         return outcome
 
+    async def rollouts(self) -> list[Mapping[str, Any]]:
+        """How each rollout stands."""
+        known: list[Mapping[str, Any]] = await self._call("rollouts")
+        return known
+
+    async def move_rollout(self, endpoint: str, action: str, change: Change) -> dict[str, Any]:
+        """How a rollout stands once somebody has moved it."""
+        report: dict[str, Any] = await self._call("move_rollout", endpoint, action, change)
+        return report
+
     async def change_endpoint(self, order: EndpointOrder) -> dict[str, Any]:
         """The change that is under way then."""
         change: dict[str, Any] = await self._call("change_endpoint", order)

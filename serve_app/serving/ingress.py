@@ -1,6 +1,7 @@
 """The one application with an HTTP route."""
 
 import asyncio
+import functools
 import logging
 import os
 import sys
@@ -43,6 +44,7 @@ from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
+from serve_app.serving.arm_sender import tell_arms
 from serve_app.serving.control_client import (
     ControlCaller,
     StatusReader,
@@ -162,6 +164,9 @@ class Gateway(Scaled):
         self._tasks.start("hand metrics over", self._tell_metrics)
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
         self._tasks.start("tell the backlog", self._tell_backlog_for_ever)
+        replica = serve.get_replica_context().replica_id.unique_id
+        arms = functools.partial(tell_arms, replica, self._counting.arms.arms)
+        self._tasks.start("tell what versions did", arms)
         self._tasks.start("look who is alive", self._look_who_is_alive)
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._telemetry.start(self._tasks)
@@ -291,6 +296,7 @@ class Gateway(Scaled):
         self._handles.locate(snapshot.placed())
         await asyncio.to_thread(self._packing.follow, snapshot)
         self._recording.follow({one.name: one.records for one in endpoints})
+        self._counting.arms.keep(snapshot.endpoints)
         self._predictor.swap(self._assembler.stages(snapshot))
         self._loaded = {version: self._loaded[version] for version in wanted}
         versions = {version for endpoint in endpoints for version in endpoint.asks()}

@@ -10,6 +10,7 @@ from serve_app.core.events import Event
 
 Json = Mapping[str, Any]
 Placement = Literal["inline", "replicas"]
+RolloutAction = Literal["start", "pause", "resume", "promote", "roll back"]
 IN_EFFECT_WITHIN_S = 180.0
 
 
@@ -102,6 +103,14 @@ class AdminActions(Protocol):
         self, endpoint: str, weights: Mapping[str, float], change: Change
     ) -> Json:
         """Change weights, and give the snapshot that stands then."""
+        ...
+
+    async def rollouts(self) -> list[Json]:
+        """How the rollouts of endpoints stand, with what was decided last and why."""
+        ...
+
+    async def move_rollout(self, endpoint: str, action: RolloutAction, change: Change) -> Json:
+        """Start, pause, resume, promote or roll back, and tell how it stands then."""
         ...
 
     async def models(self) -> list[Json]:

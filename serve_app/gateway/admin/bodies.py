@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast, get_args
 
 import orjson
 
@@ -16,6 +16,7 @@ from serve_app.gateway.admin.actions import (
     Change,
     NewEndpoint,
     Placement,
+    RolloutAction,
 )
 
 _LONGEST = 500
@@ -70,6 +71,20 @@ def weights(document: Mapping[str, Any]) -> dict[str, float]:
         if not math.isfinite(weight):
             raise InvalidInput(f"the weight of {version[:80]!r} must be finite")
     return {version: float(weight) for version, weight in given.items()}
+
+
+def rollout_action(document: Mapping[str, Any]) -> RolloutAction:
+    """What is to be done with a rollout.
+
+    Raises:
+        InvalidInput: it is none of what can be done.
+    """
+    given = document.get("action")
+    for action in get_args(RolloutAction):
+        if action == given:
+            return cast("RolloutAction", action)
+    known = ", ".join(get_args(RolloutAction))
+    raise InvalidInput(f"'action' must be one of {known}; got {str(given)[:80]!r}")
 
 
 def name(document: Mapping[str, Any]) -> str:

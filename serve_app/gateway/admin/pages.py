@@ -92,6 +92,16 @@ class AdminPages:
             endpoint, changes.weights(document), changes.change(document)
         )
 
+    async def rollouts(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
+        """How rollouts stand."""
+        return {"rollouts": await self._actions.rollouts()}
+
+    async def move_rollout(self, request: Request, path: AdminPath) -> Any:
+        """Move a rollout."""
+        document = await _document(request, path)
+        endpoint, action = request.path_params["endpoint"], changes.rollout_action(document)
+        return await self._actions.move_rollout(endpoint, action, changes.change(document))
+
     async def models(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """All models."""
         return {"models": await self._actions.models()}

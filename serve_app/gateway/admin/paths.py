@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from serve_app.gateway.admin import schemas
+from serve_app.gateway.admin.rollout_schemas import ACTION
 from serve_app.gateway.admin.schemas import Schema, ref
 
 PREFIX = "/v1/admin"
@@ -94,6 +95,17 @@ PATHS: tuple[AdminPath, ...] = (
         "Change weights of an endpoint's variants until the next deploy.",
         ref("Weights"), "change", 200, {"weights": schemas.WEIGHTS, **schemas.CHANGE},
         ("weights",),
+    ),
+    AdminPath(
+        "GET", "/rollouts", "rollouts",
+        "How far candidates of canaries are, what was decided last, and why.",
+        _list("rollouts", ref("Rollout")),
+    ),
+    AdminPath(
+        "PUT", f"{_ENDPOINT}/rollout", "move_rollout",
+        "Start, pause, resume, promote or roll back the candidate of a canary.",
+        ref("Rollout"), "change", 200, {"action": ACTION, **schemas.CHANGE},
+        ("action",),
     ),
     AdminPath(
         "GET", "/changes", "changes", "Changes of endpoints under way or ended, the newest first.",

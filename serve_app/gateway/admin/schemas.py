@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from serve_app.gateway.admin.rollout_schemas import ROLLOUT
+
 Schema = Mapping[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -153,6 +155,7 @@ COMPONENTS: Schema = {
             "waiting": _TEXTS, "behind": _TEXTS,
         }
     ),
+    "Rollout": ROLLOUT,
     "Change": members(
         {
             "id": TEXT,

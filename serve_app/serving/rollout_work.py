@@ -1,0 +1,215 @@
+"""Moves rollouts on: reads what was counted, decides, and lets the next share be in effect."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from serve_app.control import rollouts
+from serve_app.control.arm_totals import ArmTotals
+from serve_app.control.gates import NOTHING, Evidence, MetricMean
+from serve_app.control.rollout_decisions import Decision, decided, moved
+from serve_app.control.snapshots import Snapshots
+from serve_app.core.arms import ArmCounts, Arms
+from serve_app.core.events import Event
+from serve_app.core.rollout import Rollout
+from serve_app.core.snapshot import Endpoint
+from serve_app.errors import ServeError
+from serve_app.gateway.admin.actions import Change
+from serve_app.monitoring.quality.interval import quantile
+
+TICK_S = 1.0
+KIND = "rollout"
+CONTROL = "control"
+_Z = quantile(0.95)
+logger = logging.getLogger("serve_app.control")
+Json = dict[str, Any]
+
+
+class Monitoring(Protocol):
+    """Who knows how good answers were."""
+
+    async def report(
+        self, kind: str, endpoint: str | None, within_s: float
+    ) -> list[Mapping[str, Any]]:
+        """What the watch of a kind knows of an endpoint, of the last so many seconds."""
+        ...
+
+
+class RolloutWork:
+    """Judges each rollout that runs once per interval, and does what follows.
+
+    `announce` lets gateways know of a new snapshot, `keep` keeps events, `clock` gives seconds
+    since 1970. A rollout is saved with the weights that follow from it before anybody sees them.
+    """
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        monitor: Monitoring,
+        *,
+        announce: Callable[[], Awaitable[None]],
+        keep: Callable[..., Awaitable[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._snapshots = snapshots
+        self._monitor = monitor
+        self._announce = announce
+        self._keep = keep
+        self._clock = clock
+        self._totals = ArmTotals()
+        self._decisions: dict[str, Decision] = {}
+        self._judged_s: dict[str, float] = {}
+        # One change at a time, whether a person makes it or a gate.
+        self._changing = asyncio.Lock()
+
+    def count(self, replica: str, arms: Mapping[str, Arms]) -> None:
+        """Take what a gateway has counted of versions that are compared."""
+        self._totals.take(replica, arms)
+
+    async def run(self) -> None:
+        """Judge what is due, for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(TICK_S)
+
+    async def look(self) -> None:
+        """Judge each rollout that is due once.
+
+        Raises:
+            RegistryFailed: what follows cannot be kept; it is tried again.
+        """
+        self._totals.keep(self._snapshots.rollouts)
+        for name in list(self._snapshots.rollouts):
+            async with self._changing:
+                await self._look_at(name)
+
+    async def _look_at(self, name: str) -> None:
+        rollout = self._snapshots.rollouts.get(name)
+        endpoint = self._snapshots.current.endpoints.get(name)
+        if rollout is None or endpoint is None or rollout.phase != "running":
+            return
+        now_s = self._clock()
+        if self._is_in_effect(name, rollout, endpoint) and rollout.since_s is None:
+            rollout = rollouts.in_effect(rollout, now_s)
+            self._snapshots.move_rollout(name, rollout)
+        settings = endpoint.route.settings
+        if now_s - self._judged_s.get(name, 0.0) < settings["interval_s"]:
+            return
+        self._judged_s[name] = now_s
+        evidence = await self._evidence(name, rollout, settings, now_s)
+        decision = await asyncio.to_thread(decided, rollout, settings, evidence, now_s)
+        self._decisions[name] = decision
+        await self._follow(name, rollout, decision)
+
+    def _is_in_effect(self, name: str, rollout: Rollout, endpoint: Endpoint) -> bool:
+        """Whether requests are divided by the step's share: the candidate answers."""
+        return name not in self._snapshots.current.waiting and (
+            endpoint.route.weights == rollout.weights
+        )
+
+    async def _evidence(
+        self, name: str, rollout: Rollout, settings: Mapping[str, Any], now_s: float
+    ) -> Evidence:
+        """What is known of both versions since the step is in effect."""
+        counts: Mapping[str, ArmCounts] = {}
+        if rollout.since_s is not None:
+            counts = self._totals.of(name, self._snapshots.current.epochs.get(name, 0))
+        quality: dict[str, tuple[MetricMean | None, MetricMean | None]] = {}
+        gates = settings["gates"].get("quality") or ()
+        if gates and rollout.since_s is not None:
+            metrics = await self._metrics(name, now_s - rollout.since_s)
+            stable, candidate = (metrics.get(v, {}) for v in (rollout.stable, rollout.candidate))
+            quality = {
+                gate["metric"]: (
+                    _mean(stable.get(gate["metric"])),
+                    _mean(candidate.get(gate["metric"])),
+                )
+                for gate in gates
+            }
+        return Evidence(
+            counts.get(rollout.stable, NOTHING), counts.get(rollout.candidate, NOTHING), quality
+        )
+
+    async def _metrics(self, name: str, within_s: float) -> dict[str, Mapping[str, Any]]:
+        """The metrics of each version's labelled rows; none while the monitor does not answer."""
+        try:
+            report = await self._monitor.report("quality", name, within_s)
+        except ServeError as error:
+            logger.warning("the monitor does not say how good answers were: %s", error.message)
+            return {}
+        return {one["variants"][0]: one["metrics"] for one in report if len(one["variants"]) == 1}
+
+    async def _follow(self, name: str, rollout: Rollout, decision: Decision) -> None:
+        after = moved(rollout, decision)
+        if after is rollout:
+            return
+        await self._change(name, rollout, after, Change(CONTROL, decision.why))
+
+    async def act(self, name: str, action: rollouts.Action, change: Change) -> Json:
+        """Start, pause, resume, promote or roll back, and tell how it stands then.
+
+        Raises:
+            NotFound: the endpoint has no rollout.
+            Conflict: that cannot be done in its phase.
+            RegistryFailed: it cannot be kept; nothing has changed.
+        """
+        async with self._changing:
+            before = self._snapshots.rollout(name)
+            after = rollouts.acted(before, action, change.why, endpoint=name)
+            self._decisions.pop(name, None)
+            self._judged_s.pop(name, None)
+            await self._change(name, before, after, change)
+            return self.report(name)
+
+    async def _change(self, name: str, before: Rollout, after: Rollout, change: Change) -> None:
+        self._snapshots.move_rollout(name, after)
+        logger.warning(
+            "rollout of %s: %s, %.4g of requests", name, after.phase, after.share,
+            extra={"endpoint": name, "candidate": after.candidate, "why": change.why},
+        )  # fmt: skip
+        await self._announce()
+        await self._keep(
+            Event(
+                self._clock(), change.who, KIND, name, change.why,
+                before=_line(before), after=_line(after),
+            )
+        )  # fmt: skip
+
+    def reports(self) -> list[Json]:
+        """How each rollout stands."""
+        return [self.report(name) for name in sorted(self._snapshots.rollouts)]
+
+    def report(self, name: str) -> Json:
+        """How the rollout of an endpoint stands, and what was decided last.
+
+        Raises:
+            NotFound: it has none.
+        """
+        rollout = self._snapshots.rollout(name)
+        decision = self._decisions.get(name)
+        counts = self._totals.of(name, self._snapshots.current.epochs.get(name, 0))
+        return {
+            "endpoint": name,
+            **rollout.to_json(),
+            "share": rollout.share,
+            "requests": {version: one.requests for version, one in sorted(counts.items())},
+            "waiting": list(self._snapshots.current.waiting.get(name, ())),
+            "last": None if decision is None else decision.to_json(),
+        }
+
+
+def _mean(metric: Mapping[str, Any] | None) -> MetricMean | None:
+    """A metric's mean and variance, from the interval in which it lies with 95 %."""
+    if metric is None or metric["value"] is None or metric["low"] is None:
+        return None
+    value, rows = float(metric["value"]), int(metric["n"])
+    if metric["interval"] == "wilson":
+        return MetricMean(rows, value, value * (1 - value) / rows)
+    # Symmetric, but for what a bound cuts off.
+    reach = max(value - metric["low"], metric["high"] - value)
+    return MetricMean(rows, value, (reach / _Z) ** 2)
+
+
+def _line(rollout: Rollout) -> Json:
+    return {"phase": rollout.phase, "share": rollout.share, "candidate": rollout.candidate}
