@@ -78,6 +78,15 @@ CORE = [
             {"ray", "starlette", "pandas", "river", "scipy", "sklearn"},
         ),
         (
+            [
+                "serve_app.experiments.bernoulli_sequence",
+                "serve_app.experiments.cuped",
+                "serve_app.experiments.power",
+                "serve_app.experiments.welch",
+            ],
+            {"ray", "starlette", "pandas", "pydantic", "orjson", "sklearn"},
+        ),
+        (
             ["serve_app.cli.main"],
             {"sqlalchemy", "alembic", "ray", "starlette", "pandas", "numpy", "sklearn", "rich"},
         ),
