@@ -3,7 +3,7 @@
 Each gate of each step has its own part of one alpha, so that a candidate that is no worse is
 rolled back by chance with that probability at most, in the whole rollout, however often it is
 looked at. Shares are judged exactly from the first request on, and by the narrower asymptotic
-sequence once it holds; see `serve_app.experiments`.
+sequence once there is enough for it; see `serve_app.experiments`.
 """
 
 from __future__ import annotations
@@ -114,15 +114,17 @@ def _of_shares(
     rows = stable[1], candidate[1]
     if not all(rows):
         return GateResult(gate, "no data", margin, rows=rows)
-    exact = bernoulli_difference(
-        stable, candidate, tightest_at=TIGHTEST_AT / 2, alpha=alpha * EXACT_SHARE
-    )
-    at_least = exact.interval.lower
     if past_burn_in(rows, (stable[0], candidate[0])):
         arms = proportion_estimate(*stable), proportion_estimate(*candidate)
-        at_least = max(at_least, _bound(*arms, alpha * (1 - EXACT_SHARE)))
+        at_least = _bound(*arms, alpha * (1 - EXACT_SHARE))
+    else:
+        exact = bernoulli_difference(
+            stable, candidate, tightest_at=TIGHTEST_AT / 2, alpha=alpha * EXACT_SHARE
+        )
+        at_least = exact.interval.lower
     verdict: Verdict = "lost" if at_least > margin else "not lost"
-    return GateResult(gate, verdict, margin, exact.difference, at_least, rows)
+    worse_by = candidate[0] / candidate[1] - stable[0] / stable[1]
+    return GateResult(gate, verdict, margin, worse_by, at_least, rows)
 
 
 def _of_means(

@@ -43,6 +43,13 @@ RECORD = {
 }  # fmt: skip
 
 
+ROLLOUT = {
+    "endpoint": "risk", "stable": "a@1", "candidate": "a@2", "shares": [0.1, 0.5],
+    "phase": "running", "step": 0, "share": 0.1, "began_s": 5.0, "since_s": None, "why": "",
+    "requests": {"a@1": 90, "a@2": 10}, "waiting": ["a@2"], "last": None,
+}  # fmt: skip
+
+
 class Actions:
     """Remembers what was done; `ends` is how a change that was begun ends, `left` after how many
     looks."""
@@ -76,6 +83,15 @@ class Actions:
         if name != "risk":
             raise NotFound(f"there is no endpoint {name!r}; endpoints: risk", known=["risk"])
         return ENDPOINT
+
+    async def rollouts(self):
+        return [ROLLOUT]
+
+    async def move_rollout(self, endpoint, action, change):
+        if action == "promote":
+            raise Conflict("it is ready, and cannot promote; it can start")
+        self.done.append((endpoint, action, change))
+        return {**ROLLOUT, "behind": []}
 
     async def change_endpoint(self, order):
         if order.endpoint == "taken":

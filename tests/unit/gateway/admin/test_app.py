@@ -21,6 +21,7 @@ BODIES = {
     "put_endpoint": {"model": "a@2"},
     "set_weights": {"weights": {"a@1": 1}},
     "move_alias": {"version": 2},
+    "move_rollout": {"action": "pause"},
     "test_alerts": {"receiver": "log"},
 }
 CHANGES = [path for path in PATHS if path.access == "change"]
@@ -61,6 +62,14 @@ def test_weights_are_set_with_who_and_why(send, actions):
     assert (answer.status_code, answer.json()["snapshot"]) == (200, 4)
     assert actions.done == [("risk", {"a@1": 90.0, "b@1": 10.0}, Change("ada", "recall"))]
     assert answer.headers["x-request-id"] == "drawn"
+
+
+def test_a_rollout_is_moved_with_who_and_why(send, actions):
+    body = {"action": "roll back", "by": "ada", "reason": "slow"}
+    assert send("PUT", "/endpoints/risk/rollout", json=body).json()["phase"] == "running"
+    assert actions.done == [("risk", "roll back", Change("ada", "slow"))]
+    refused = send("PUT", "/endpoints/risk/rollout", json={"action": "promote"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
 
 
 def test_an_alias_is_moved_from_the_expected_version_and_removed(send, actions):
@@ -120,6 +129,8 @@ def test_put_replaces_and_delete_removes_an_endpoint(send, actions):
         ("/endpoints/risk/weights", {"weights": {"a@1": 1}, "by": "a\0"}, "no control characters"),
         ("/endpoints/risk", {"model": "a", "reason": "\x1b[2J"}, "no control characters"),
         ("/endpoints/risk/weights", ["a@1"], "JSON object"),
+        ("/endpoints/risk/rollout", {}, "'action' must be one of start, pause"),
+        ("/endpoints/risk/rollout", {"action": "rollback"}, "got 'rollback'"),
         ("/models/a/aliases/champion", {}, "'version' must be"),
         ("/models/a/aliases/champion", {"version": "2"}, "number of a version"),
         ("/models/a/aliases/champion", {"version": None}, "DELETE removes"),
