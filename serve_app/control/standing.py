@@ -35,7 +35,8 @@ class State:
 
     `refusal` is the declaration that came last, where it was refused; the one before it stands.
     `held` are the endpoints that keep the versions which aliases named before, with the reasons,
-    `present` the names of the applications that there are, where anybody looked.
+    `present` the names of the applications that there are, where anybody looked, `steering` what
+    routes that learn know by now, by endpoint; no declaration takes that from them.
     """
 
     current: Snapshot
@@ -47,11 +48,15 @@ class State:
     refusal: Refusal | None = None
     held: Mapping[str, str] = field(default_factory=dict)
     present: frozenset[str] | None = None
+    steering: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, latest: Snapshot) -> State:
         """The state that a snapshot was kept of, when nothing has answered yet."""
-        return cls(latest, latest.declaration, latest.endpoints, latest.overrides, latest.aliases)
+        steering = {n: e.route.steering for n, e in latest.endpoints.items() if e.route.steering}
+        endpoints, overrides = latest.endpoints, latest.overrides
+        known = cls(latest, latest.declaration, endpoints, overrides, latest.aliases)
+        return replace(known, steering=steering)
 
     def loaded_by_gateways(self) -> frozenset[str]:
         """The versions that declared endpoints let gateways compute."""
@@ -158,6 +163,11 @@ def weights_set(state: State, endpoint: str, weights: Mapping[str, float]) -> St
     return advanced(replace(state, overrides={**state.overrides, endpoint: merged}))
 
 
+def learned(state: State, steering: Mapping[str, Mapping[str, Any]]) -> State:
+    """After routes that learn know more, by endpoint; who is not named knows what it knew."""
+    return advanced(replace(state, steering={**state.steering, **steering}))
+
+
 def aliases_read(state: State, aliases: Mapping[str, Mapping[str, int]]) -> State:
     """After a look at what the registry's aliases name, by model."""
     return advanced(replace(state, aliases=aliases))
@@ -198,7 +208,7 @@ def _standing(
     endpoints: dict[str, Endpoint] = {}
     waiting: dict[str, tuple[str, ...]] = {}
     for name, spec in state.declared.items():
-        endpoint = spec.with_weights(state.overrides.get(name, {}))
+        endpoint = _steered(spec.with_weights(state.overrides.get(name, {})), state.steering)
         missing = (endpoint.needs() | endpoint.loads()) - there
         if not missing:
             endpoints[name] = standing[name] if standing.get(name) == endpoint else endpoint
@@ -211,6 +221,15 @@ def _standing(
     placed = {**former, **{v: one for v, one in wanted.items() if v not in unmoved}}
     by_handle = {v for one in endpoints.values() for v in one.by_handle()}
     return endpoints, waiting, _elsewhere({v: placed[v] for v in by_handle})
+
+
+def _steered(endpoint: Endpoint, steering: Mapping[str, Mapping[str, Any]]) -> Endpoint:
+    """An endpoint as its route is steered by what it learned."""
+    learned = steering.get(endpoint.name)
+    if not learned:
+        return endpoint
+    route = route_of(endpoint.route).steered(learned)
+    return endpoint.steered(route.weights, route.steering)
 
 
 def _elsewhere(placed: Mapping[str, str]) -> dict[str, str]:
@@ -230,11 +249,12 @@ def _numbered(snapshot: Snapshot, former: Snapshot) -> Snapshot:
         name: former.epochs.get(name, version)
         if name in former.endpoints
         and former.endpoints[name].route.weights == endpoint.route.weights
+        and former.endpoints[name].route.steering == endpoint.route.steering
         else version
         for name, endpoint in snapshot.endpoints.items()
     }
     unchanged = snapshot.endpoints.keys() == former.endpoints.keys() and all(
-        endpoint.equals_except_weights(former.endpoints[name])
+        endpoint.equals_except_steering(former.endpoints[name])
         for name, endpoint in snapshot.endpoints.items()
     )
     description = former.description if unchanged and former.description else version

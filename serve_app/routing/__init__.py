@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from serve_app.routing.route import Route
 
 KINDS = {
+    "bandit": "serve_app.routing.bandit:Bandit",
     "ensemble": "serve_app.routing.ensemble:Ensemble",
     "single": "serve_app.routing.single:Single",
     "split": "serve_app.routing.split:Split",

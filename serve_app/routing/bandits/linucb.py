@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from serve_app.routing.bandits.arms import Shares, among_best
 
 Array = NDArray[np.float64]
+_LARGEST = 1e100
+_FARTHEST = 1e3
+"""A value so many standard deviations from the mean counts as if it were no further."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +81,8 @@ class LinUcb:
     def bounds(self, context: Array) -> Array:
         """The upper bound of the reward of each arm, of shape (arms,); NaN is a missing value."""
         vector = np.concatenate([[1.0], context])
-        vector = self._scaling @ np.where(np.isfinite(vector), vector, self._typical)
+        known = np.where(np.isfinite(vector), vector.clip(-_LARGEST, _LARGEST), self._typical)
+        vector = (self._scaling @ known).clip(-_FARTHEST, _FARTHEST)
         variance = (self._inverse @ vector) @ vector
         bounds: Array = self._coefficients @ vector + self._alpha * np.sqrt(variance)
         return bounds
