@@ -33,9 +33,11 @@ from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
+from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
 from serve_app.storage.events import EventLog
+from serve_app.storage.monitor_state import MonitorState
 from serve_app.storage.snapshots import SnapshotStore
 
 PROBE_PAUSE_S = 0.25
@@ -66,6 +68,7 @@ class Control:
         self._registry = Registry(args.registry)
         self._snapshots = Snapshots(SnapshotStore(args.state))
         self._follower = AliasFollower(self._registry, self._snapshots, clock=time.monotonic)
+        self._learning = RouteLearning(self._snapshots, MonitorState(args.state))
         self._announced = self._snapshots.current
         self._events = EventLog(args.state)
         self._history = EventKeeping(self._events.append)
@@ -98,6 +101,7 @@ class Control:
             logger.error("the declaration cannot be kept yet", exc_info=error)
             self._tasks.start(_TAKE, functools.partial(self._take, declaration))
         self._tasks.start("follow the aliases", self._follow_aliases)
+        self._tasks.start("follow rewards", lambda: self._learning.follow(self._announce))
         self._tasks.start("note what is registered", self._note_registrations)
         self._tasks.start("count failures", self._tell_metrics)
         self._telemetry.start(self._tasks)
