@@ -10,10 +10,11 @@ from typing import Any
 from serve_app.config import ColumnSettings, EndpointSettings, MonitoringSettings
 from serve_app.core import targets
 from serve_app.core.cache import CacheLimits
+from serve_app.core.preprocess import Preprocess
 from serve_app.core.record_settings import RecordSettings
 from serve_app.core.reference import alias_of
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Variant
 from serve_app.errors import ConfigError, ServeError
 from serve_app.monitoring.quality.segments import segment_rule
 from serve_app.registry.manifest import Manifest
@@ -66,9 +67,8 @@ class EndpointDescription:
                 self._same_output(path, manifest, first)
                 self._fed(path, manifest, first, preprocess)
         route = self._route(manifests)
-        for key, message in route_of(route).problems(first.signature.output):
-            self._problem(("route", key), message)
         columns = self._corrected((preprocess or first).signature.inputs)
+        self._fits(route, first.signature.output, columns)
         self._redacts(columns)
         self._segments()
         if self.problems:
@@ -117,6 +117,12 @@ class EndpointDescription:
             if manifest is not None
         )
         return kind_named(settings.kind).describe(settings.kind, settings.own(), variants)
+
+    def _fits(self, route: RouteSpec, output: Output, columns: tuple[Column, ...]) -> None:
+        """The route's settings fit to what comes out and in."""
+        kind = route_of(route)
+        for key, message in (*kind.problems(output), *kind.input_problems(columns)):
+            self._problem(("route", key), message)
 
     def _output(
         self, manifests: Sequence[Placed], answering: Sequence[Placed], first: Manifest

@@ -51,3 +51,7 @@ class Gateways:
         oldest = self._clock() - self._forget_after_s
         self._heard = {name: heard for name, heard in self._heard.items() if heard[0] >= oldest}
         return {name: heard for name, (_, heard) in self._heard.items()}
+
+    def behind(self, version: int) -> list[str]:
+        """Those that do not answer under a snapshot yet, by name."""
+        return sorted(name for name, one in self.known().items() if one.snapshot < version)

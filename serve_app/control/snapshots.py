@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from serve_app.control import standing
 from serve_app.control.declare import Declaration
@@ -117,6 +118,14 @@ class Snapshots:
             NotFound: the endpoint has none.
         """
         self._move(standing.rollout_moved(self._state, endpoint, rollout))
+
+    def learn(self, steering: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take what routes that learn know by now, by endpoint.
+
+        Raises:
+            RegistryFailed: it cannot be kept; nothing has changed.
+        """
+        self._move(standing.learned(self._state, steering))
 
     def outnumber(self, version: int) -> None:
         """Let what stands be newer than a version that a gateway has seen.

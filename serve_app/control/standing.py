@@ -38,7 +38,8 @@ class State:
     `refusal` is the declaration that came last, where it was refused; the one before it stands.
     `held` are the endpoints that keep the versions which aliases named before, with the reasons,
     `present` the names of the applications that there are, where anybody looked, `rollouts` how
-    far candidates are, by endpoint.
+    far candidates are, by endpoint, `steering` what routes that learn know by now, by endpoint; no
+    declaration takes that from them.
     """
 
     current: Snapshot
@@ -51,10 +52,12 @@ class State:
     held: Mapping[str, str] = field(default_factory=dict)
     present: frozenset[str] | None = None
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
+    steering: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, latest: Snapshot) -> State:
         """The state that a snapshot was kept of, when nothing has answered yet."""
+        steering = {n: e.route.steering for n, e in latest.endpoints.items() if e.route.steering}
         return cls(
             latest,
             latest.declaration,
@@ -62,6 +65,7 @@ class State:
             latest.overrides,
             latest.aliases,
             rollouts=latest.rollouts,
+            steering=steering,
         )
 
     def loaded_by_gateways(self) -> frozenset[str]:
@@ -197,6 +201,11 @@ def rollout_of(state: State, endpoint: str) -> Rollout:
     return known
 
 
+def learned(state: State, steering: Mapping[str, Mapping[str, Any]]) -> State:
+    """After routes that learn know more, by endpoint; who is not named knows what it knew."""
+    return advanced(replace(state, steering={**state.steering, **steering}))
+
+
 def aliases_read(state: State, aliases: Mapping[str, Mapping[str, int]]) -> State:
     """After a look at what the registry's aliases name, by model."""
     return advanced(replace(state, aliases=aliases))
@@ -240,7 +249,7 @@ def _standing(
     for name, spec in state.declared.items():
         rollout = state.rollouts.get(name)
         weights = state.overrides.get(name, {}) if rollout is None else rollout.weights
-        endpoint = spec.with_weights(weights)
+        endpoint = _steered(spec.with_weights(weights), state.steering)
         missing = (endpoint.needs() | endpoint.loads()) - there
         if not missing:
             endpoints[name] = standing[name] if standing.get(name) == endpoint else endpoint
@@ -253,6 +262,15 @@ def _standing(
     placed = {**former, **{v: one for v, one in wanted.items() if v not in unmoved}}
     by_handle = {v for one in endpoints.values() for v in one.by_handle()}
     return endpoints, waiting, _elsewhere({v: placed[v] for v in by_handle})
+
+
+def _steered(endpoint: Endpoint, steering: Mapping[str, Mapping[str, Any]]) -> Endpoint:
+    """An endpoint as its route is steered by what it learned."""
+    learned = steering.get(endpoint.name)
+    if not learned:
+        return endpoint
+    route = route_of(endpoint.route).steered(learned)
+    return endpoint.steered(route.weights, route.steering)
 
 
 def _elsewhere(placed: Mapping[str, str]) -> dict[str, str]:
@@ -272,11 +290,12 @@ def _numbered(snapshot: Snapshot, former: Snapshot) -> Snapshot:
         name: former.epochs.get(name, version)
         if name in former.endpoints
         and former.endpoints[name].route.weights == endpoint.route.weights
+        and former.endpoints[name].route.steering == endpoint.route.steering
         else version
         for name, endpoint in snapshot.endpoints.items()
     }
     unchanged = snapshot.endpoints.keys() == former.endpoints.keys() and all(
-        endpoint.equals_except_weights(former.endpoints[name])
+        endpoint.equals_except_steering(former.endpoints[name])
         for name, endpoint in snapshot.endpoints.items()
     )
     description = former.description if unchanged and former.description else version

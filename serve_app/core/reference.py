@@ -121,3 +121,8 @@ def application_name(reference: str) -> str:
     """
     model, version = parse(reference)
     return f"{model}-{version}"
+
+
+def declared_as(version: str, alias: str | None) -> str:
+    """How a declaration names a version: by an alias of its model where it does, or as it is."""
+    return version if alias is None else f"{model_of(version)}@{alias}"

@@ -8,8 +8,10 @@ from typing import Any
 
 from serve_app.core import record_settings
 from serve_app.core.cache import CacheLimits
+from serve_app.core.former_snapshots import stated, with_route
+from serve_app.core.preprocess import Preprocess
 from serve_app.core.record_settings import RecordSettings
-from serve_app.core.reference import application_name, model_of
+from serve_app.core.reference import application_name, declared_as
 from serve_app.core.rollout import Rollout
 from serve_app.core.signature import Signature, Target
 from serve_app.errors import Conflict
@@ -32,24 +34,7 @@ class Variant:
     @property
     def declared(self) -> str:
         """The reference as the declaration writes it: `diagnosis-xgb@champion`, or the version."""
-        return _declared(self.version, self.alias)
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocess:
-    """The transformer that runs before all variants, and whether inside the gateway.
-
-    `alias` is the one of its model that the declaration names it by, if it does.
-    """
-
-    version: str
-    inline: bool
-    alias: str | None = None
-
-    @property
-    def declared(self) -> str:
-        """The reference as the declaration writes it."""
-        return _declared(self.version, self.alias)
+        return declared_as(self.version, self.alias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +42,14 @@ class RouteSpec:
     """Who answers: a kind of route, its own settings as JSON values, and its variants.
 
     What the settings mean is known to the kind alone (`serve_app.routing`). The weights of the
-    variants are those that are in effect: they steer, all else describes.
+    variants are those that are in effect: they steer, and so does `steering`, which is what a kind
+    that learns knows by now, as JSON values. All else describes.
     """
 
     kind: str
     variants: tuple[Variant, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    steering: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -73,18 +60,25 @@ class RouteSpec:
         """How the declaration names the variant of a version or of a reference; none for none."""
         return next((v.declared for v in self.variants if version in {v.version, v.declared}), None)
 
-    def with_weights(self, weights: Mapping[str, float]) -> RouteSpec:
-        """The route with these weights in place of its own; itself where none differs.
+    def steered(self, weights: Mapping[str, float], steering: Mapping[str, Any]) -> RouteSpec:
+        """The route with these weights and this steering; itself where nothing differs.
 
-        They are by version, or by the reference that the declaration names it by.
+        Weights are by version, or by the reference that the declaration names it by.
         """
         variants = tuple(_reweighted(variant, weights) for variant in self.variants)
         same = all(new is old for new, old in zip(variants, self.variants, strict=True))
-        return self if same else replace(self, variants=variants)
+        if same and steering == self.steering:
+            return self
+        return replace(self, variants=variants, steering=steering)
+
+    def with_weights(self, weights: Mapping[str, float]) -> RouteSpec:
+        """The route with other weights, as `steered` takes them."""
+        return self.steered(weights, self.steering)
 
     def to_json(self) -> dict[str, Any]:
         """The route as JSON values."""
         return {
+            **({"steering": dict(self.steering)} if self.steering else {}),
             "kind": self.kind,
             "settings": dict(self.settings),
             "variants": [_variant_json(variant) for variant in self.variants],
@@ -94,7 +88,7 @@ class RouteSpec:
     def from_json(cls, body: Mapping[str, Any]) -> RouteSpec:
         """Read what `to_json` wrote."""
         variants = tuple(_variant(variant) for variant in body["variants"])
-        return cls(body["kind"], variants, dict(body["settings"]))
+        return cls(body["kind"], variants, dict(body["settings"]), body.get("steering", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +166,16 @@ class Endpoint:
 
     def with_weights(self, weights: Mapping[str, float]) -> Endpoint:
         """The endpoint with these weights in place of its own; itself where none differs."""
-        route = self.route.with_weights(weights)
+        return self.steered(weights, self.route.steering)
+
+    def steered(self, weights: Mapping[str, float], steering: Mapping[str, Any]) -> Endpoint:
+        """The endpoint with its route steered so; itself where nothing differs."""
+        route = self.route.steered(weights, steering)
         return self if route is self.route else replace(self, route=route)
 
-    def equals_except_weights(self, other: Endpoint) -> bool:
-        """Whether the two differ in nothing but weights."""
-        return self is other or self.with_weights(other.route.weights) == other
+    def equals_except_steering(self, other: Endpoint) -> bool:
+        """Whether the two differ in nothing but weights and what else steers."""
+        return self is other or self.steered(other.route.weights, other.route.steering) == other
 
     def to_json(self) -> dict[str, Any]:
         """The endpoint as JSON values."""
@@ -192,7 +190,7 @@ class Endpoint:
             "timeout_s": self.timeout_s,
             "variant_timeout_s": self.variant_timeout_s,
             "fallback": None if fallback is None else _variant_json(fallback),
-            "preprocess": None if preprocess is None else _stated(asdict(preprocess)),
+            "preprocess": None if preprocess is None else stated(asdict(preprocess)),
             "reactions": dict(self.reactions),
             "example": None if self.example is None else dict(self.example),
             "inline": self.inline,
@@ -202,7 +200,7 @@ class Endpoint:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Endpoint:
         """Read what `to_json` wrote, now or in a former version of this package."""
-        fields = dict(body) if "route" in body else _with_route(body)
+        fields = dict(body) if "route" in body else with_route(body)
         fields["route"] = RouteSpec.from_json(fields["route"])
         fields["signature"] = Signature.from_json(body["signature"])
         fields["fallback"] = None if body["fallback"] is None else _variant(body["fallback"])
@@ -223,11 +221,12 @@ class Snapshot:
     `description` the version since which nothing but steering has changed, `waiting` the
     versions that declared endpoints still wait for (until then their former description stands).
 
-    Steering: the weights of the endpoints' variants, `epochs` the versions in which those of
-    each endpoint changed last, `overrides` what was set of them at run time since the
-    declaration (by the references that it writes), `aliases` the numbers of versions that the
-    registry's aliases name, by model, `applications` those that hold versions which are not in
-    one of their own name, `rollouts` how far the candidates of endpoints are that have one.
+    Steering: the weights of the endpoints' variants and what their routes learned, `epochs` the
+    versions in which those of each endpoint changed last, `overrides` what was set of weights at
+    run time since the declaration (by the references that it writes), `aliases` the numbers of
+    versions that the registry's aliases name, by model, `applications` those that hold versions
+    which are not in one of their own name, `rollouts` how far the candidates of endpoints are that
+    have one.
     """
 
     version: int
@@ -258,12 +257,14 @@ class Snapshot:
         """
         if not 0 < self.description <= seen:
             return self.to_json()
-        weights = {
-            name: endpoint.route.weights
+        changed = {
+            name: endpoint.route
             for name, endpoint in self.endpoints.items()
             if self.epochs.get(name, self.version) > seen
         }
-        return {**self._common_json(), "weights": weights}
+        weights = {name: route.weights for name, route in changed.items()}
+        steering = {name: dict(route.steering) for name, route in changed.items()}
+        return {**self._common_json(), "weights": weights, "steering": steering}
 
     def _common_json(self) -> dict[str, Any]:
         return {
@@ -307,8 +308,11 @@ def _endpoints(body: Mapping[str, Any], former: Snapshot | None) -> dict[str, En
     if former is None or former.description != body["description"]:
         msg = "a snapshot came without the descriptions of its endpoints, which are others here"
         raise Conflict(msg)
-    weights = body["weights"]
-    changed = {name: former.endpoints[name].with_weights(weights[name]) for name in weights}
+    steering = body.get("steering", {})
+    changed = {
+        name: former.endpoints[name].steered(weights, steering.get(name, {}))
+        for name, weights in body["weights"].items()
+    }
     return {**former.endpoints, **changed}
 
 
@@ -319,7 +323,7 @@ def _variant(body: Mapping[str, Any]) -> Variant:
 
 
 def _variant_json(variant: Variant) -> dict[str, Any]:
-    return _stated(
+    return stated(
         {
             "version": variant.version,
             "weight": variant.weight,
@@ -330,26 +334,6 @@ def _variant_json(variant: Variant) -> dict[str, Any]:
     )
 
 
-def _stated(body: dict[str, Any]) -> dict[str, Any]:
-    """Without an alias where there is none: gateways of a former version read this as well."""
-    return {key: value for key, value in body.items() if key != "alias" or value is not None}
-
-
-def _declared(version: str, alias: str | None) -> str:
-    return version if alias is None else f"{model_of(version)}@{alias}"
-
-
 def _reweighted(variant: Variant, weights: Mapping[str, float]) -> Variant:
     weight = weights.get(variant.declared, weights.get(variant.version, variant.weight))
     return variant if weight == variant.weight else replace(variant, weight=weight)
-
-
-def _with_route(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an endpoint that was written when routes had no settings of their own."""
-    fields = dict(body)
-    route = {"kind": fields.pop("kind"), "variants": fields.pop("variants")}
-    settings = {name: fields.pop(name) for name in ("key", "combine", "quorum")}
-    if settings["combine"] is None:
-        del settings["quorum"]
-    given = {name: value for name, value in settings.items() if value is not None}
-    return {**fields, "route": {**route, "settings": given}}

@@ -55,7 +55,7 @@ class Assembler:
     def stages(self, snapshot: Snapshot) -> Stages:
         """Build the stages of every endpoint of a snapshot, anew only where something changed.
 
-        Where nothing but weights changed, what follows from the description stays as it is.
+        Where nothing but steering changed, what follows from the description stays as it is.
 
         Raises:
             ConfigError: an endpoint's description does not fit together.
@@ -104,7 +104,7 @@ class Assembler:
         assert spec.cache is not None  # noqa: S101 - called for no other
         # Who answers is part of every key; how answers are weighed is not.
         together = route_of(spec.route).answers_together
-        weightless = spec if together else spec.with_weights(dict.fromkeys(spec.asks(), 1.0))
+        weightless = spec if together else spec.steered(dict.fromkeys(spec.asks(), 1.0), {})
         kept = self._caches.get(spec.name)
         if kept is not None and kept[0] == weightless:
             return kept
@@ -112,7 +112,7 @@ class Assembler:
 
     def _stage(self, spec: Endpoint, snapshot: Snapshot, cache: Cache) -> Stage:
         former = self._former.endpoints.get(spec.name)
-        same = former if former is not None and spec.equals_except_weights(former.spec) else None
+        same = former if former is not None and spec.equals_except_steering(former.spec) else None
         names, output = spec.signature.names, spec.signature.output
         route = route_of(spec.route)
         epoch = snapshot.epochs.get(spec.name, 0)

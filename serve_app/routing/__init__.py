@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from serve_app.routing.route import Route
 
 KINDS = {
+    "bandit": "serve_app.routing.bandit:Bandit",
     "canary": "serve_app.routing.canary:Canary",
     "ensemble": "serve_app.routing.ensemble:Ensemble",
     "single": "serve_app.routing.single:Single",

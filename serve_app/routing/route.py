@@ -8,12 +8,12 @@ from serve_app.core.snapshot import RouteSpec
 from serve_app.routing.weights import reweighted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from serve_app.core.messages import Request
     from serve_app.core.plan import Plan
     from serve_app.core.ports import Ask, Router, Ways
-    from serve_app.core.signature import Output
+    from serve_app.core.signature import Column, Output
     from serve_app.core.snapshot import Variant
 
 
@@ -22,12 +22,14 @@ class Route:
 
     `settings` is the place, `module:Name`, of the model that reads the kind's settings.
     `answers_together` says whether the answers of several variants become one,
-    `compares_versions` whether it is counted what becomes of each version's requests.
+    `compares_versions` whether it is counted what becomes of each version's requests, `learns`
+    whether feedback steers it.
     """
 
     settings: ClassVar[str]
     answers_together: ClassVar[bool] = False
     compares_versions: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
 
     def __init__(self, spec: RouteSpec) -> None:
         self.spec = spec
@@ -42,6 +44,10 @@ class Route:
 
     def problems(self, output: Output) -> Iterable[tuple[str, str]]:  # noqa: ARG002
         """What of the settings does not fit to what the variants give: the key, and why."""
+        return ()
+
+    def input_problems(self, inputs: Sequence[Column]) -> Iterable[tuple[str, str]]:  # noqa: ARG002
+        """What of the settings does not fit to the columns that come in: the key, and why."""
         return ()
 
     def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> Router:
@@ -77,6 +83,10 @@ class Route:
             InvalidInput: a weight is none, or the route has no weights, or nobody would answer.
         """
         return reweighted(self.spec, weights, endpoint=endpoint)
+
+    def steered(self, steering: Mapping[str, Any]) -> RouteSpec:  # noqa: ARG002
+        """The description as it is steered by what was learned; itself where nothing is."""
+        return self.spec
 
     def summary(self) -> str:
         """What it is, in a few words for people."""

@@ -62,7 +62,8 @@ class SplitRouter:
     """Chooses one variant by the key of a request, or by chance.
 
     The variants after the chosen one are asked only when it cannot answer. `salt` keeps
-    the splits of different endpoints apart; `draw` gives numbers in [0, 1).
+    the splits of different endpoints apart; `draw` gives numbers in [0, 1); `algorithms` are the
+    names under which choices by key and by chance are recorded.
 
     Raises:
         ConfigError: the variants or their weights cannot be served (see `weights.checked`),
@@ -77,6 +78,7 @@ class SplitRouter:
         salt: str,
         draw: Callable[[], float],
         epoch: int = 0,
+        algorithms: tuple[str, str] = (BY_KEY, BY_CHANCE),
     ) -> None:
         if key is not None:
             keys.check(key)
@@ -87,7 +89,7 @@ class SplitRouter:
         self._epoch = epoch
         self._total = sum(weight for _, weight in self._variants)
         self._shares = {name: weight / self._total for name, weight in self._variants}
-        self._by_key, by_chance = Assignment(BY_KEY, salt), Assignment(BY_CHANCE, salt)
+        self._by_key, by_chance = (Assignment(name, salt) for name in algorithms)
         heaviest = sorted(self._variants, key=lambda variant: (-variant[1], variant[0]))
         self._random = tuple(
             (weight, self._made((name, *(v for v, _ in heaviest if v != name)), by_chance))

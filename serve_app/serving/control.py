@@ -38,9 +38,11 @@ from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import MonitorCaller
 from serve_app.serving.other_content import OtherContent
 from serve_app.serving.rollout_work import RolloutWork
+from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
 from serve_app.storage.events import EventLog
+from serve_app.storage.monitor_state import MonitorState
 from serve_app.storage.snapshots import SnapshotStore
 
 PROBE_PAUSE_S = 0.25
@@ -69,6 +71,7 @@ class Control:
         self._registry = Registry(args.registry)
         self._snapshots = Snapshots(SnapshotStore(args.state))
         self._follower = AliasFollower(self._registry, self._snapshots, clock=time.monotonic)
+        self._learning = RouteLearning(self._snapshots, MonitorState(args.state))
         self._announced = self._snapshots.current
         self._events = EventLog(args.state)
         self._history = EventKeeping(self._events.append)
@@ -81,12 +84,9 @@ class Control:
         self._gateways = Gateways(clock=time.monotonic, forget_after_s=2 * WATCH_S)
         self._reasons: dict[str, str] = {}
         self._other = OtherContent(self._registry, self._snapshots, self._models, self._gateways)
+        keep, announce = self._history.keep, self._announce
         self._rollouts = RolloutWork(
-            self._snapshots,
-            MonitorCaller(),
-            announce=self._announce,
-            keep=self._history.keep,
-            clock=time.time,
+            self._snapshots, MonitorCaller(), announce=announce, keep=keep, clock=time.time
         )
         self._changed = asyncio.Condition()
         self._declared: dict[str, Any] = {}
@@ -108,6 +108,7 @@ class Control:
             logger.error("the declaration cannot be kept yet", exc_info=error)
             self._tasks.start(_TAKE, functools.partial(self._take, declaration))
         self._tasks.start("follow the aliases", self._follow_aliases)
+        self._tasks.start("follow rewards", lambda: self._learning.follow(self._announce))
         self._tasks.start("note what is registered", self._note_registrations)
         self._tasks.start("move rollouts on", self._rollouts.run)
         self._tasks.start("count failures", self._tell_metrics)
@@ -253,8 +254,7 @@ class Control:
         """The gateways that do not answer under a snapshot yet, once all do or time is up."""
         deadline = time.monotonic() + TAKEN_WITHIN_S
         while True:
-            known = self._gateways.known().items()
-            behind = sorted(name for name, one in known if one.snapshot < version)
+            behind = self._gateways.behind(version)
             if not behind or time.monotonic() > deadline:
                 return behind
             await asyncio.sleep(TAKEN_PAUSE_S)

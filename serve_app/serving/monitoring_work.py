@@ -21,6 +21,7 @@ from serve_app.serving.monitor_report import MonitorReport
 from serve_app.serving.monitor_samples import Ending, of_feedback, of_intake
 from serve_app.serving.record_packing import profiles_of
 from serve_app.serving.watches.attribution import AttributionDrift
+from serve_app.serving.watches.bandits import BanditRewards
 from serve_app.serving.watches.callers import CallerPatterns
 from serve_app.serving.watches.concept import ConceptDrift
 from serve_app.serving.watches.data_quality import VOLUME, DataQuality
@@ -216,4 +217,5 @@ def _watches(sources: Sources, runner: Runner) -> tuple[Watch, ...]:
         AttributionDrift(sources, recent, runner),
         DataQuality(sources, layouts),
         CallerPatterns(sources, recent),
+        BanditRewards(sources),
     )

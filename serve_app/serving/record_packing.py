@@ -62,7 +62,7 @@ class RecordPacking:
         endpoints = snapshot.endpoints
         watches = {
             name: self._watches[name]
-            if name in self._watches and spec.equals_except_weights(self._followed[name])
+            if name in self._watches and spec.equals_except_steering(self._followed[name])
             else self._watch(spec)
             for name, spec in endpoints.items()
         }

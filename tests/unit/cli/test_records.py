@@ -13,9 +13,10 @@ from sklearn.preprocessing import StandardScaler
 
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Answer, Payload, Prediction, Request
+from serve_app.core.preprocess import Preprocess
 from serve_app.core.record import Record
 from serve_app.core.record_settings import RecordSettings
-from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
 from serve_app.storage.records.compaction import Compactor

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serve_app.core.preprocess import Preprocess
 from serve_app.core.record_settings import RecordSettings
 from serve_app.core.signature import DTYPES, Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Snapshot, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.errors import Conflict
 
 TEXT = st.text(max_size=8)
@@ -129,7 +130,7 @@ def test_the_weight_of_a_variant_is_set_by_its_version_or_as_it_is_declared():
     for name in ("a@2", "a@champion"):
         changed = following().with_weights({name: 5.0})
         assert [variant.weight for variant in changed.variants] == [5.0, 10.0]
-        assert changed.equals_except_weights(following())
+        assert changed.equals_except_steering(following())
     assert following().route.declared("a@2") == "a@champion"
     assert following().route.declared("b@1") == "b@1"
     assert following().route.declared("c@1") is None
@@ -286,9 +287,9 @@ def test_steering_of_other_descriptions_is_refused(former):
 
 
 def test_endpoints_are_described_alike_whatever_their_weights():
-    assert endpoint().equals_except_weights(endpoint().with_weights({"b@1": 5.0}))
-    assert not endpoint().equals_except_weights(replace(endpoint(), timeout_s=2.0))
+    assert endpoint().equals_except_steering(endpoint().with_weights({"b@1": 5.0}))
+    assert not endpoint().equals_except_steering(replace(endpoint(), timeout_s=2.0))
     others = RouteSpec("split", (Variant("a@1"),))
-    assert not endpoint().equals_except_weights(replace(endpoint(), route=others))
+    assert not endpoint().equals_except_steering(replace(endpoint(), route=others))
     keyed = replace(endpoint().route, settings={"key": "user"})
-    assert not endpoint().equals_except_weights(replace(endpoint(), route=keyed))
+    assert not endpoint().equals_except_steering(replace(endpoint(), route=keyed))

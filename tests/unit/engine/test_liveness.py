@@ -2,8 +2,9 @@
 
 import pytest
 
+from serve_app.core.preprocess import Preprocess
 from serve_app.core.signature import Output, Signature
-from serve_app.core.snapshot import Endpoint, Preprocess, RouteSpec, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec, Variant
 from serve_app.engine.liveness import Liveness, can_answer
 
 SIGNATURE = Signature((), Output("regression"))

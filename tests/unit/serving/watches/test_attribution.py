@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from xgboost import XGBClassifier
 
-from serve_app.core.snapshot import Preprocess
+from serve_app.core.preprocess import Preprocess
 from serve_app.engine.registration.register import Candidate
 from serve_app.serving.monitoring_work import MonitoringWork
 from tests.unit.serving.monitor_house import NOON_S, House, people

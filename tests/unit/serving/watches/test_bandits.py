@@ -1,0 +1,177 @@
+"""From a request to its feedback to the shares of the next ones, without Ray."""
+
+import asyncio
+import json
+import random
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from serve_app.control.snapshots import Snapshots
+from serve_app.core.feedback import Feedback
+from serve_app.engine.assemble import Assembler
+from serve_app.engine.load import load
+from serve_app.engine.local import LocalModels
+from serve_app.engine.registration.register import Candidate, register
+from serve_app.monitoring.bandit_rewards import learned_name
+from serve_app.serving.route_learning import RouteLearning
+from serve_app.storage.monitor_state import MonitorState
+from serve_app.storage.snapshots import SnapshotStore
+from tests.unit.serving.monitor_house import House, people
+
+
+def truth_of(frame):
+    return np.where(frame["age"] + 5 * frame["dose"] > 50, "ill", "well")
+
+
+class BanditHouse(House):
+    """Of two arms, of which risk@1 is right and risk@2 is wrong nearly always."""
+
+    def __init__(self, folder, **route):
+        super().__init__(folder)
+        frame = people(4_000, 1)
+        wrong = np.where(truth_of(frame) == "ill", "well", "ill")
+        candidate = Candidate("risk", LogisticRegression().fit(frame, wrong), frame)
+        register(self.registry, candidate, compile="never")
+        variants = [{"model": "risk@1"}, {"model": "risk@2"}]
+        route = {"kind": "bandit", "policy": "thompson", "variants": variants, **route}
+        self.settings = {"risk": {"route": route, "monitoring": {"key": "order_id"}}}
+        self.settle()
+        loaded = {f"risk@{n}": load(self.registry, "risk", n).model for n in (1, 2)}
+        models = LocalModels(loaded, clock=self.clock)
+        draw = random.Random(5).random
+        self.assembler = Assembler(replicas=models, inline=models, clock=self.clock, draw=draw)
+        self.serve()
+        self.state = MonitorState(self.args.state)
+
+    def learn(self):
+        """Control takes what the monitor added up, and the gateway what control says."""
+        snapshots = Snapshots(SnapshotStore(self.args.state))
+        asyncio.run(RouteLearning(snapshots, self.state).look())
+        self.snapshot = snapshots.current
+        self.serve()
+
+    def weights(self):
+        return self.snapshot.endpoints["risk"].route.weights
+
+    def decide(self, work, rows=30, seed=0):
+        """Ask row by row; the answers with what would have been right."""
+        frame = people(rows, seed)
+        answers = [self.ask(frame.iloc[[at]]) for at in range(rows)]
+        self.deliver(work)
+        return list(zip(answers, truth_of(frame).tolist(), strict=True))
+
+    def label(self, work, decided):
+        work.keep(
+            [Feedback("risk", one.prediction_id, json.dumps(right)) for one, right in decided]
+        )
+
+    def add_up(self, work):
+        self.now_s += 15
+        work.match()
+        work.watch("bandits").run()
+        return (self.state.load(learned_name("risk")) or {}).get("arms", {})
+
+
+@pytest.fixture
+def house(tmp_path):
+    return BanditHouse(tmp_path, floor=0.05)
+
+
+def test_shares_move_to_the_arm_that_is_right(house):
+    work = house.monitor()
+    assert house.weights() == {"risk@1": 1.0, "risk@2": 1.0}
+    decided = house.decide(work)
+    often = [one.answer.variants[0] for one, _ in decided]
+    house.label(work, decided)
+    arms = house.add_up(work)
+    right = sum(one.answer.prediction.values[0] == truth for one, truth in decided)
+    assert sum(arm["reward"] for arm in arms.values()) == right
+    assert {name: arm["decisions"] for name, arm in arms.items()} == {
+        name: often.count(name) for name in ("risk@1", "risk@2")
+    }
+    house.learn()
+    assert house.weights() == pytest.approx({"risk@1": 0.95, "risk@2": 0.05}, abs=0.01)
+    later = house.decide(work, 100, seed=2)
+    share = sum(one.answer.variants[0] == "risk@1" for one, _ in later) / 100
+    assert share > 0.8
+    (report,) = work.watch("bandits").report(None, 60.0)
+    assert report["policy"] == "thompson"
+    assert [one["share"] for one in report["arms"]] == pytest.approx([0.95, 0.05], abs=0.01)
+
+
+def test_a_reward_that_is_not_known_yet_is_none(house):
+    work = house.monitor()
+    decided = house.decide(work)
+    house.label(work, decided[:10])
+    arms = house.add_up(work)
+    assert sum(arm["decisions"] for arm in arms.values()) == 10
+    house.label(work, decided[10:])
+    arms = house.add_up(work)
+    assert sum(arm["decisions"] for arm in arms.values()) == 30
+
+
+def test_what_is_said_twice_counts_once_and_the_last_word_counts(house):
+    work = house.monitor()
+    decided = house.decide(work, 12)
+    house.label(work, decided)
+    first = house.add_up(work)
+    house.label(work, decided)
+    assert house.add_up(work) == first
+    turned = [(one, "well" if right == "ill" else "ill") for one, right in decided]
+    house.now_s += 1
+    house.label(work, turned)
+    then = house.add_up(work)
+    for name, arm in first.items():
+        assert then[name]["decisions"] == arm["decisions"]
+        assert then[name]["reward"] == arm["decisions"] - arm["reward"]
+
+
+def test_a_monitor_that_starts_again_adds_up_the_same(house):
+    work = house.monitor()
+    house.label(work, house.decide(work, 12))
+    first = house.add_up(work)
+    house.state.save(learned_name("risk"), {"features": [], "arms": {}})
+    assert house.add_up(house.monitor()) == first
+
+
+def test_nothing_is_added_up_again_while_no_feedback_comes(house, monkeypatch):
+    work = house.monitor()
+    house.label(work, house.decide(work, 12))
+    house.add_up(work)
+    watch = work.watch("bandits")
+    monkeypatch.setattr(watch, "_steering", lambda *_: pytest.fail("nothing came"))
+    house.now_s += 60
+    watch.run()
+
+
+def test_decisions_of_before_the_window_do_not_count(tmp_path):
+    house = BanditHouse(tmp_path, window_days=1)
+    work = house.monitor()
+    house.label(work, house.decide(work, 12))
+    assert sum(arm["decisions"] for arm in house.add_up(work).values()) == 12
+    house.now_s += 2 * 86_400
+    assert house.add_up(work) == {}
+
+
+def test_linucb_learns_from_recorded_contexts(tmp_path):
+    """risk@1 knows the old and risk@2 the young: each truth is made so."""
+    house = BanditHouse(tmp_path, policy="linucb", features=["age"], floor=0.05, alpha=0.3)
+    work = house.monitor()
+    decided = house.decide(work, 150)
+    frame = people(150, 0)
+    for (one, _), age in zip(decided, frame["age"], strict=True):
+        knows = ("risk@1" if age > 50 else "risk@2") == one.answer.variants[0]
+        said = one.answer.prediction.values[0]
+        right = said if knows else "nobody"
+        house.label(work, [(one, right)])
+    arms = house.add_up(work)
+    assert sum(arm["decisions"] for arm in arms.values()) == 150
+    house.learn()
+    frame = people(60, 9)
+    ages = frame["age"].to_numpy()
+    answers = [house.ask(frame.iloc[[at]]).answer.variants[0] for at in range(60)]
+    clear = np.abs(ages - 50) > 5
+    best = np.where(ages > 50, "risk@1", "risk@2")
+    assert (np.array(answers) == best)[clear].mean() > 0.85
