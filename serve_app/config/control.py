@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from serve_app.config.assignment import LayerName, LayerSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.endpoints import EndpointName, EndpointSettings
 from serve_app.config.names import Location, StateLocation
@@ -23,9 +24,10 @@ class ControlArgs(Frozen):
 
 
 class ControlSettings(Frozen):
-    """`user_config` of the control deployment: the declared endpoints."""
+    """`user_config` of the control deployment: the declared endpoints, and layers of theirs."""
 
     endpoints: dict[EndpointName, EndpointSettings] = Field(default={})
+    layers: dict[LayerName, LayerSettings] = Field(default={})
 
     def declaration(self) -> dict[str, Any]:
         """The declaration as JSON values, from which its hash is taken."""

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from serve_app.config.assignment import AssignmentSettings, LayerPartSettings
 from serve_app.config.base import Frozen
 from serve_app.config.names import Reference
 from serve_app.core.places import standing_at
@@ -44,7 +45,7 @@ class RouteSettings(Frozen):
 
     def own(self) -> dict[str, Any]:
         """What the kind alone knows, as JSON values."""
-        return self.model_dump(mode="json", exclude={"kind", "variants"})
+        return self.model_dump(mode="json", by_alias=True, exclude={"kind", "variants"})
 
 
 class SingleRoute(RouteSettings):
@@ -92,6 +93,25 @@ class SplitRoute(WeightedRoute):
 
     kind: Literal["split"]
     key: str | None = None
+    assignment: AssignmentSettings | None = None
+    layer: LayerPartSettings | None = None
+    baseline: Reference | None = None
+
+    @model_validator(mode="after")
+    def _subjects_are_known(self) -> "SplitRoute":
+        if self.key is not None:
+            return self
+        if self.assignment is not None or self.layer is not None:
+            given = "assignment" if self.assignment is not None else "layer"
+            msg = (
+                f"{given} needs a key to know subjects by; name the field or header that holds "
+                "it, such as key: user_id or key: header:x-user-id"
+            )
+            raise ValueError(msg)
+        if self.baseline is not None:
+            msg = "baseline says what those get who are in no experiment; add assignment or layer"
+            raise ValueError(msg)
+        return self
 
 
 class EnsembleRoute(WeightedRoute):

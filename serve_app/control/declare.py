@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 
 from serve_app.config import ControlSettings
+from serve_app.control import layers
 from serve_app.control.describe import EndpointDescription, ManifestOf, Problem, Resolve
 from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Endpoint
@@ -73,13 +74,13 @@ def declare(
     `resolve` says what aliases name; without it references are numbers.
     """
     endpoints: dict[str, Endpoint] = {}
-    problems: list[Problem] = []
+    problems = list(layers.problems(settings))
     for name, endpoint in settings.endpoints.items():
         description = EndpointDescription(name, endpoint, manifest_of, resolve)
         spec = description.describe()
         problems.extend(description.problems)
         if spec is not None:
-            endpoints[name] = spec
+            endpoints[name] = layers.placed(spec, settings)
     return Declaration(declaration_hash(settings), endpoints, tuple(problems))
 
 

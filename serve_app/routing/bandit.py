@@ -9,6 +9,7 @@ import numpy as np
 from serve_app.core.plan import Assignment, Plan
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
+from serve_app.routing.arms import RENDEZVOUS
 from serve_app.routing.bandits.arms import Arm, Policy, choose, floored
 from serve_app.routing.bandits.contexts import context_of
 from serve_app.routing.bandits.linucb import LinearArm, LinUcb
@@ -16,7 +17,7 @@ from serve_app.routing.bandits.policies import EpsilonGreedy, Thompson, Ucb1
 from serve_app.routing.bandits.rewards import RewardRule
 from serve_app.routing.rendezvous import unit
 from serve_app.routing.route import Route
-from serve_app.routing.split import BY_CHANCE, BY_KEY, SplitRouter
+from serve_app.routing.split import BY_CHANCE, SplitRouter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,7 +108,7 @@ class Bandit(Route):
                 or the key names nothing.
         """
         variants = [(variant.version, variant.weight) for variant in self.spec.variants]
-        algorithms = (f"{self.policy}-{BY_KEY}", f"{self.policy}-{BY_CHANCE}")
+        algorithms = (f"{self.policy}-{RENDEZVOUS}", f"{self.policy}-{BY_CHANCE}")
         usual = SplitRouter(
             variants, key=self.key, salt=salt, epoch=epoch, draw=draw, algorithms=algorithms
         )

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from serve_app.core.plan import Assignment, Plan
-from serve_app.errors import ConfigError
+from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
-from serve_app.routing.rendezvous import ranked
+from serve_app.routing.arms import EXCLUDED, RENDEZVOUS, BucketArms, RankedArms
+from serve_app.routing.gates import Gate, GatedRouter, layer_gates
+from serve_app.routing.hashing import hash_named
+from serve_app.routing.hashing.blake2b import BLAKE2B
 from serve_app.routing.route import Route
 from serve_app.routing.weights import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from serve_app.core.messages import Request
+    from serve_app.core.ports import Router
     from serve_app.core.signature import Output
+    from serve_app.core.snapshot import RouteSpec
+    from serve_app.routing.arms import Arms
 
-BY_KEY = "rendezvous"
 BY_CHANCE = "random"
-_PREBUILT = 4
-"""Up to so many variants, a plan for each of their orders stands ready (24 of four)."""
 
 
 class Split(Route):
-    """Sticky by a key where the request has it, random otherwise."""
+    """Sticky by a key where the request has it, random otherwise.
+
+    With an `assignment` or in a `layer` it is an experiment: its subjects are those with a key,
+    and everybody else gets the baseline.
+    """
 
     settings = "serve_app.config.routes:SplitRoute"
 
@@ -36,26 +42,109 @@ class Split(Route):
         return key
 
     def problems(self, output: Output) -> Iterable[tuple[str, str]]:  # noqa: ARG002
-        """Whether the key names anything."""
+        """Whether the key names anything, and the baseline one who answers."""
         try:
             if self.key is not None:
                 keys.check(self.key)
         except ConfigError as error:
             yield "key", error.message
+        try:
+            baseline_of(self.spec)
+        except ConfigError as error:
+            yield "baseline", error.message
 
-    def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> SplitRouter:
+    def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> Router:
         """Chooses by key or by chance.
 
         Raises:
             ConfigError: the variants or their weights cannot be served (see `weights.checked`),
-                or the key names nothing.
+                the key names nothing, there is no such hash, or an experiment has no key.
         """
         variants = [(variant.version, variant.weight) for variant in self.spec.variants]
-        return SplitRouter(variants, key=self.key, salt=salt, epoch=epoch, draw=draw)
+        assignment = self.spec.settings.get("assignment") or {}
+        hashed = hash_named(assignment.get("hash", BLAKE2B.name))
+        seed = _seed(assignment, salt)
+        coverage, layer = assignment.get("coverage", 1.0), self.spec.settings.get("layer")
+        if hashed is BLAKE2B and coverage == 1.0 and layer is None:
+            return SplitRouter(variants, key=self.key, salt=seed, epoch=epoch, draw=draw)
+        if self.key is None:
+            raise ConfigError(
+                f"endpoint {salt!r} assigns subjects, but its route has no key to know them by; "
+                "name one, such as key: user_id"
+            )
+        keys.check(self.key)
+        members = checked(variants)
+        baseline = self._excluded(members, seed, epoch)
+        gates = () if layer is None else layer_gates(layer)
+        arms: Arms
+        if hashed.covers is not None and coverage < 1.0:
+            covering = assignment.get("coverage_seed") or seed
+            gates = (*gates, Gate(hashed.covers, hashed.buckets, covering, 0.0, coverage))
+        if hashed is BLAKE2B:
+            arms = RankedArms(members, seed=seed, epoch=epoch)
+        else:
+            shortened = coverage if hashed.covers is None else 1.0
+            arms = BucketArms(members, hashed, seed=seed, coverage=shortened, baseline=baseline)
+        return GatedRouter(arms, gates, key=self.key, baseline=baseline)
+
+    def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
+        """The description with other weights.
+
+        Raises:
+            NotFound: a version is no variant.
+            InvalidInput: a weight is none, nobody would answer, or the baseline would not.
+        """
+        changed = super().with_weights(weights, endpoint=endpoint)
+        try:
+            baseline_of(changed)
+        except ConfigError as error:
+            raise InvalidInput(error.message) from None
+        return changed
 
     def summary(self) -> str:
         """The kind and what requests stick to."""
         return self.spec.kind if self.key is None else f"{self.spec.kind} by {self.key}"
+
+    def _excluded(self, members: Sequence[tuple[str, float]], seed: str, epoch: int) -> Plan:
+        """Who is asked for those who are in no experiment: the baseline, then the heaviest."""
+        first = baseline_of(self.spec)
+        heaviest = sorted(members, key=lambda variant: (-variant[1], variant[0]))
+        names = sorted((name for name, _ in heaviest), key=lambda name: name != first)
+        return Plan(
+            tuple(names), propensity=1.0, assignment=Assignment(EXCLUDED, seed), epoch=epoch
+        )
+
+
+def baseline_of(route: RouteSpec) -> str | None:
+    """The version that those get who are in no experiment; None where nobody answers.
+
+    Raises:
+        ConfigError: the one that is named is no variant, or has the weight 0.
+    """
+    named, variants = route.settings.get("baseline"), route.variants
+    answering = [variant for variant in variants if variant.weight > 0]
+    if named is None:
+        return answering[0].version if answering else None
+    known = [variant.declared for variant in variants]
+    if route.declared(named) is None:
+        msg = f"{named} is no variant of this route, so no baseline; it has {', '.join(known)}"
+        raise ConfigError(msg)
+    chosen = next((one for one in answering if named in {one.declared, one.version}), None)
+    if chosen is None:
+        raise ConfigError(
+            f"{named} is the baseline, which everybody gets who is in no experiment, so its "
+            "weight must be above 0"
+        )
+    return chosen.version
+
+
+def _seed(assignment: Mapping[str, Any], salt: str) -> str:
+    """The seed of an experiment: the endpoint's name where none is given.
+
+    Another `salt_version` makes another seed of it, under which everybody is assigned anew.
+    """
+    seed, version = assignment.get("seed") or salt, assignment.get("salt_version", 0)
+    return f"{seed}/{version}" if version else seed
 
 
 class SplitRouter:
@@ -78,26 +167,29 @@ class SplitRouter:
         salt: str,
         draw: Callable[[], float],
         epoch: int = 0,
-        algorithms: tuple[str, str] = (BY_KEY, BY_CHANCE),
+        algorithms: tuple[str, str] = (RENDEZVOUS, BY_CHANCE),
     ) -> None:
         if key is not None:
             keys.check(key)
-        self._variants = checked(variants)
+        members = checked(variants)
         self._key = key
-        self._salt = salt
         self._draw = draw
-        self._epoch = epoch
-        self._total = sum(weight for _, weight in self._variants)
-        self._shares = {name: weight / self._total for name, weight in self._variants}
-        self._by_key, by_chance = (Assignment(name, salt) for name in algorithms)
-        heaviest = sorted(self._variants, key=lambda variant: (-variant[1], variant[0]))
+        by_key, by_chance = algorithms
+        self._total = sum(weight for _, weight in members)
+        self._arms = RankedArms(members, seed=salt, epoch=epoch, algorithm=by_key)
+        heaviest = sorted(members, key=lambda variant: (-variant[1], variant[0]))
         self._random = tuple(
-            (weight, self._made((name, *(v for v, _ in heaviest if v != name)), by_chance))
-            for name, weight in self._variants
+            (
+                weight,
+                Plan(
+                    (name, *(v for v, _ in heaviest if v != name)),
+                    propensity=weight / self._total,
+                    assignment=Assignment(by_chance, salt),
+                    epoch=epoch,
+                ),
+            )
+            for name, weight in members
         )
-        names = [name for name, _ in self._variants]
-        orders = itertools.permutations(names) if len(names) <= _PREBUILT else ()
-        self._sticky = {order: self._made(order, self._by_key) for order in orders}
 
     def plan(self, request: Request) -> Plan:
         """Who is asked.
@@ -107,8 +199,7 @@ class SplitRouter:
         """
         key = None if self._key is None else keys.find(request, self._key)
         if key is not None:
-            order = ranked(self._variants, salt=self._salt, key=key)
-            return self._sticky.get(order) or self._made(order, self._by_key)
+            return self._arms.plan(key)
         point = self._draw() * self._total
         for weight, plan in self._random:
             point -= weight
@@ -116,7 +207,3 @@ class SplitRouter:
                 return plan
         # Rounding can leave a point at the very end.
         return self._random[-1][1]
-
-    def _made(self, order: tuple[str, ...], assignment: Assignment) -> Plan:
-        share = self._shares[order[0]]
-        return Plan(order, propensity=share, assignment=assignment, epoch=self._epoch)
