@@ -66,9 +66,10 @@ class EndpointDescription:
                 self._same_output(path, manifest, first)
                 self._fed(path, manifest, first, preprocess)
         route = self._route(manifests)
-        for key, message in route_of(route).problems(first.signature.output):
-            self._problem(("route", key), message)
         columns = self._corrected((preprocess or first).signature.inputs)
+        taken = replace(first.signature, inputs=columns)
+        for path, message in route_of(route).misfits(taken):
+            self._problem(("route", *path), message)
         self._redacts(columns)
         self._segments()
         if self.problems:

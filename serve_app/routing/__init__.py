@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "ensemble": "serve_app.routing.ensemble:Ensemble",
+    "rules": "serve_app.routing.rules:Rules",
     "single": "serve_app.routing.single:Single",
     "split": "serve_app.routing.split:Split",
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from serve_app.core.messages import Request
     from serve_app.core.plan import Plan
     from serve_app.core.ports import Ask, Router, Ways
-    from serve_app.core.signature import Output
+    from serve_app.core.signature import Column, Output, Signature
     from serve_app.core.snapshot import Variant
 
 
@@ -41,6 +41,18 @@ class Route:
     def problems(self, output: Output) -> Iterable[tuple[str, str]]:  # noqa: ARG002
         """What of the settings does not fit to what the variants give: the key, and why."""
         return ()
+
+    def misfits(self, signature: Signature) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """What of the settings does not fit to what the endpoint takes and gives.
+
+        Each is the keys below the route that lead there, and why.
+        """
+        for key, message in self.problems(signature.output):
+            yield (key,), message
+
+    def over(self, inputs: tuple[Column, ...]) -> Route:  # noqa: ARG002
+        """The same route, for requests with these columns."""
+        return self
 
     def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> Router:
         """Chooses who answers each request.
