@@ -68,7 +68,9 @@ class EndpointDescription:
                 self._fed(path, manifest, first, preprocess)
         route = self._route(manifests)
         columns = self._corrected((preprocess or first).signature.inputs)
-        self._fits(route, first.signature.output, columns)
+        taken = replace(first.signature, inputs=columns)
+        for path, message in route_of(route).misfits(taken):
+            self._problem(("route", *path), message)
         self._redacts(columns)
         self._segments()
         if self.problems:
@@ -117,12 +119,6 @@ class EndpointDescription:
             if manifest is not None
         )
         return kind_named(settings.kind).describe(settings.kind, settings.own(), variants)
-
-    def _fits(self, route: RouteSpec, output: Output, columns: tuple[Column, ...]) -> None:
-        """The route's settings fit to what comes out and in."""
-        kind = route_of(route)
-        for key, message in (*kind.problems(output), *kind.input_problems(columns)):
-            self._problem(("route", key), message)
 
     def _output(
         self, manifests: Sequence[Placed], answering: Sequence[Placed], first: Manifest

@@ -10,12 +10,14 @@ class Assignment:
     """How a variant was chosen among several, so that the choice can be made again.
 
     `algorithm` names the way, `salt` keeps the choices of different endpoints apart, `bucket` is
-    the part of the keys that the request's belongs to, where the way has such parts.
+    the part of the keys that the request's belongs to, where the way has such parts. Of rules the
+    bucket is the place of the one that decided (from 0), and `rule` its name.
     """
 
     algorithm: str
     salt: str
     bucket: int | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Assembler:
         former = self._former.endpoints.get(spec.name)
         same = former if former is not None and spec.equals_except_steering(former.spec) else None
         names, output = spec.signature.names, spec.signature.output
-        route = route_of(spec.route)
+        route = route_of(spec.route).over(spec.signature.inputs)
         epoch = snapshot.epochs.get(spec.name, 0)
         return Stage(
             spec=spec,

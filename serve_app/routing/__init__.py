@@ -20,6 +20,7 @@ KINDS = {
     "bandit": "serve_app.routing.bandit:Bandit",
     "canary": "serve_app.routing.canary:Canary",
     "ensemble": "serve_app.routing.ensemble:Ensemble",
+    "rules": "serve_app.routing.rules:Rules",
     "single": "serve_app.routing.single:Single",
     "split": "serve_app.routing.split:Split",
 }

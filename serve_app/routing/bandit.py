@@ -15,7 +15,7 @@ from serve_app.routing.bandits.contexts import context_of
 from serve_app.routing.bandits.linucb import LinearArm, LinUcb
 from serve_app.routing.bandits.policies import EpsilonGreedy, Thompson, Ucb1
 from serve_app.routing.bandits.rewards import RewardRule
-from serve_app.routing.rendezvous import unit
+from serve_app.routing.rendezvous import uniform
 from serve_app.routing.route import Route
 from serve_app.routing.split import BY_CHANCE, SplitRouter
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from serve_app.core.messages import Request
     from serve_app.core.ports import Router
-    from serve_app.core.signature import Column, Output
+    from serve_app.core.signature import Column, Output, Signature
     from serve_app.core.snapshot import RouteSpec
 
 LINUCB = "linucb"
@@ -87,6 +87,12 @@ class Bandit(Route):
         misfit = self.reward_rule.misfit(output)
         if misfit is not None:
             yield "reward", misfit
+
+    def misfits(self, signature: Signature) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """What of the settings does not fit to what comes out and in."""
+        yield from super().misfits(signature)
+        for key, message in self.input_problems(signature.inputs):
+            yield (key,), message
 
     def input_problems(self, inputs: Sequence[Column]) -> Iterable[tuple[str, str]]:
         """Whether there are columns of numbers under the names of the features."""
@@ -225,7 +231,7 @@ class _LinearRouter:
         """
         key = None if self._key is None else keys.find(request, self._key)
         shares = floored(self._policy.shares(context_of(request, self._features)), self._floor)
-        draw = self._draw() if key is None else unit("", salt=self._salt, key=key)
+        draw = self._draw() if key is None else uniform("", salt=self._salt, key=key)
         at = choose(shares, draw)
         rest = sorted((-float(shares[i]), name) for i, name in enumerate(self._names) if i != at)
         return Plan(

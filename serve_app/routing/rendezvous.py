@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 _UNIT = 2.0**-52
 
 
-def unit(name: str, *, salt: str, key: str) -> float:
-    """The number in (0, 1) that a hash makes of salt, key and a name."""
+def score(variant: str, weight: float, *, salt: str, key: str) -> float:
+    """The score of one variant for a key; -weight / ln(u)."""
+    return -weight / math.log(uniform(variant, salt=salt, key=key))
+
+
+def uniform(name: str, *, salt: str, key: str) -> float:
+    """A number in (0, 1) that a name draws for a key, the same in every process."""
     # Lengths keep the fields apart: salt "a" with key "bc" is not "ab" with "c".
     text = f"{len(salt)}:{salt}{len(key)}:{key}{name}"
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     # 52 bits, since of 53 the largest plus a half would round to 1, whose logarithm is 0.
     return ((int.from_bytes(digest, "big") >> 12) + 0.5) * _UNIT
-
-
-def score(variant: str, weight: float, *, salt: str, key: str) -> float:
-    """The score of one variant for a key; -weight / ln(u)."""
-    return -weight / math.log(unit(variant, salt=salt, key=key))
 
 
 def ranked(variants: Sequence[tuple[str, float]], *, salt: str, key: str) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from serve_app.core.snapshot import RouteSpec
 from serve_app.routing.weights import reweighted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from serve_app.core.messages import Request
     from serve_app.core.plan import Plan
     from serve_app.core.ports import Ask, Router, Ways
-    from serve_app.core.signature import Column, Output
+    from serve_app.core.signature import Column, Output, Signature
     from serve_app.core.snapshot import Variant
 
 
@@ -46,9 +46,17 @@ class Route:
         """What of the settings does not fit to what the variants give: the key, and why."""
         return ()
 
-    def input_problems(self, inputs: Sequence[Column]) -> Iterable[tuple[str, str]]:  # noqa: ARG002
-        """What of the settings does not fit to the columns that come in: the key, and why."""
-        return ()
+    def misfits(self, signature: Signature) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """What of the settings does not fit to what the endpoint takes and gives.
+
+        Each is the keys below the route that lead there, and why.
+        """
+        for key, message in self.problems(signature.output):
+            yield (key,), message
+
+    def over(self, inputs: tuple[Column, ...]) -> Route:  # noqa: ARG002
+        """The same route, for requests with these columns."""
+        return self
 
     def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> Router:
         """Chooses who answers each request.

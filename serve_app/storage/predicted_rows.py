@@ -32,7 +32,7 @@ def predicted_rows(
     for row in table.to_pylist():
         if row["prediction_id"] is None or row["outcome"] not in _ANSWERED:
             continue
-        chosen = {name: row[name] for name in ("algorithm", "salt", "bucket")}
+        chosen = {name: row[name] for name in ("algorithm", "salt", "bucket", "rule")}
         yield PredictedRow(
             prediction_id=row["prediction_id"],
             row=row["row"],

@@ -14,12 +14,21 @@ from serve_app.errors import ConfigError
 from serve_app.routing import KINDS, route_of
 
 SIGNATURE = Signature((Column("x", "float64"),), Output("regression"))
-WEIGHTED = sorted(KINDS.keys() - {"single"})
+WEIGHTED = sorted(KINDS.keys() - {"single", "rules"})
+RULES = {
+    "rules": [
+        {"when": 'share("first") < 0.4', "model": "a@1"},
+        {"when": 'share("second") < 0.5', "model": "b@1"},
+    ],
+    "otherwise": "c@1",
+}
+MORE = {"rules": RULES}
+"""What a kind needs besides what the tests have for all of them."""
 
 
 def endpoint(kind, **weights):
     variants = tuple(Variant(f"{name}@1", weight) for name, weight in weights.items())
-    settings = {"key": "user", "combine": "mean", "quorum": 1}
+    settings = {"key": "user", "combine": "mean", "quorum": 1, **MORE.get(kind, {})}
     return Endpoint(
         "e", RouteSpec(kind, variants, settings), SIGNATURE, timeout_s=1.0, variant_timeout_s=0.8
     )
@@ -144,7 +153,9 @@ def test_the_ends_of_chance_choose_one_that_may_answer(kind, draw):
     assert set(router(spec, lambda: draw).plan(request()).variants) == {"a@1", "b@1"}
 
 
-SCRIPT = """
+SCRIPT = (
+    f"MORE = {MORE!r}"
+    """
 from serve_app.core.messages import Payload, Request
 from serve_app.core.snapshot import RouteSpec, Variant
 from serve_app.routing import KINDS, route_of
@@ -152,11 +163,13 @@ from serve_app.routing import KINDS, route_of
 for kind in sorted(KINDS):
     names = "a" if kind == "single" else "abc"
     variants = tuple(Variant(f"{name}@1", 1.0 + len(names)) for name in names)
-    route = route_of(RouteSpec(kind, variants, {"key": "user", "combine": "mean"}))
+    settings = {"key": "user", "combine": "mean", **MORE.get(kind, {})}
+    route = route_of(RouteSpec(kind, variants, settings))
     router = route.router(salt="e", epoch=3, draw=lambda: 0.5)
     requests = [Request("e", Payload({"x": [1.0]}, 1, {"user": user}), "r") for user in range(200)]
     print(kind, [router.plan(request) for request in requests])
 """
+)
 
 
 def test_gateways_in_other_processes_give_every_user_the_same_plan():

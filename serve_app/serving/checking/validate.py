@@ -17,6 +17,7 @@ from ray.serve.schema import ServeDeploySchema
 from serve_app import config
 from serve_app.cluster.node_totals import Totals
 from serve_app.config import ControlSettings, Frozen, ModelArgs, ScalingSettings
+from serve_app.config.routes import TAG
 from serve_app.control.declare import declare
 from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
@@ -326,7 +327,9 @@ class _Check:
         kept: list[str | int] = []
         body: Any = self._body
         for part in path[:-1]:
-            if isinstance(body, dict) and part not in body:
+            # A tag may be called like a key beside it: routes of rules have `rules`.
+            is_tag = kept[-1:] == ["route"] and isinstance(body, dict) and part == body.get(TAG)
+            if is_tag or (isinstance(body, dict) and part not in body):
                 continue
             kept.append(part)
             if isinstance(body, dict):

@@ -18,8 +18,9 @@ from serve_app.storage.records.segments import HOUR_S, Footer, Partition
 COLUMNS = (
     "prediction_id", "row", "at_s", "endpoint", "snapshot", "variants", "propensity", "algorithm",
     "salt", "bucket", "epoch", "key", "outcome", "fallback", "value", "probabilities", "segments",
+    "rule",
 )  # fmt: skip
-_LATER = pa.schema([("segments", pa.string())])
+_LATER = pa.schema([("segments", pa.string()), ("rule", pa.string())])
 """Columns that records of former versions do not have."""
 
 

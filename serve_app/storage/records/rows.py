@@ -23,6 +23,7 @@ CALLER = "caller"
 _DEFAULT = RecordSettings()
 _NAMES = pa.list_(pa.string())
 _ASSIGNED = {"algorithm": pa.string(), "salt": pa.string(), "bucket": pa.int32()}
+_BY_RULE = {"rule": pa.string()}
 
 
 def tables_of(
@@ -118,9 +119,11 @@ def _chosen(plans: Sequence[Plan | None]) -> dict[str, pa.Array]:
     assigned = [None if plan is None else plan.assignment for plan in plans]
     epochs = [None if plan is None else plan.epoch for plan in plans]
     shares = [None if plan is None else plan.propensity for plan in plans]
+    by_rule = any(one is not None and one.rule is not None for one in assigned)
+    names = {**_ASSIGNED, **_BY_RULE} if by_rule else _ASSIGNED
     columns = {
         "propensity": pa.array(shares, pa.float64()),
-        **{n: pa.array([getattr(a, n, None) for a in assigned], t) for n, t in _ASSIGNED.items()},
+        **{n: pa.array([getattr(a, n, None) for a in assigned], t) for n, t in names.items()},
         "epoch": pa.array(epochs, pa.int64()),
     }
     if not same:

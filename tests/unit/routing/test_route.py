@@ -5,7 +5,7 @@ import pytest
 from serve_app.core.signature import Output
 from serve_app.core.snapshot import RouteSpec, Variant
 from serve_app.errors import ConfigError, InvalidInput, NotFound
-from serve_app.routing import kind_named, route_of
+from serve_app.routing import KINDS, kind_named, route_of
 
 VARIANTS = (Variant("a@1", 90.0), Variant("b@1", 10.0), Variant("c@1", 0.0))
 
@@ -19,7 +19,7 @@ ENSEMBLE = spec("ensemble", combine="mean", quorum=2)
 
 
 def test_a_kind_that_nobody_knows_is_refused_with_those_there_are():
-    with pytest.raises(ConfigError, match=r"'spilt' is no kind.*ensemble, single, split"):
+    with pytest.raises(ConfigError, match=rf"'spilt' is no kind.*{', '.join(KINDS)}"):
         route_of(spec("spilt"))
 
 
