@@ -113,6 +113,10 @@ SHADOW_DROPPED = _counter(
 SHADOW_SECONDS = _durations(
     "shadow_seconds", "Requests that a shadow answered.", "endpoint", "version"
 )
+SHADOW_AGREEMENT = _gauge(
+    "shadow_agreement_ratio", "Share of the last hour's rows of which a shadow said the same.",
+    "endpoint", "version",
+)  # fmt: skip
 BATCHES = _counter("batches", "Calls to a version.", "version")
 BATCH_ROWS = _counter("batch_rows", "Rows sent to a version.", "version")
 BATCH_REQUESTS = _counter("batch_requests", "Requests in its calls.", "version")

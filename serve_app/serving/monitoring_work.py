@@ -33,6 +33,7 @@ from serve_app.serving.watches.multivariate import MultivariateDrift
 from serve_app.serving.watches.outliers import Outliers
 from serve_app.serving.watches.quality import RealisedQuality
 from serve_app.serving.watches.recent_rows import RecentRows
+from serve_app.serving.watches.shadow import ShadowWatch
 from serve_app.serving.watches.watch import Sources, Watch
 from serve_app.storage.baselines import BaselineStore
 from serve_app.storage.feedback import FeedbackStore
@@ -216,4 +217,5 @@ def _watches(sources: Sources, runner: Runner) -> tuple[Watch, ...]:
         AttributionDrift(sources, recent, runner),
         DataQuality(sources, layouts),
         CallerPatterns(sources, recent),
+        ShadowWatch(sources),
     )

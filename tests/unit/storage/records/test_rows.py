@@ -184,6 +184,34 @@ def test_shadows_stand_beside_the_answer_of_their_row():
     assert table["shadows"].to_pylist() == expected * 2
 
 
+def test_shadows_of_every_form_are_read_from_one_log(files):
+    given = Prediction(np.array([7]), np.array([[0.25, 0.75]]))
+    numbers = Prediction(np.array([0.5]))
+    forms = [
+        (Shadowed("s@1", "answered", 1.0, 0.5, given),),
+        (),
+        (Shadowed("s@1", "timed_out", 0.5, 2.0),),
+        (Shadowed("s@1", "answered", 1.0, 0.5, numbers), Shadowed("t@1", "dropped")),
+    ]
+    made = [record(number, shadows=shadows) for number, shadows in enumerate(forms)]
+    incoming = Incoming(files)
+    assert incoming.take("g", 1, encode(tables(made[:2])))
+    Compactor(files, incoming).compact()
+    assert incoming.take("g", 2, encode(tables(made[2:])))
+    table = query(files, Query(columns=("shadows",), order="oldest")).read_all()
+    shown = [
+        row
+        and [(one["variant"], one["outcome"], one["value"], one["probabilities"]) for one in row]
+        for row in table["shadows"].to_pylist()
+    ]
+    assert shown == [
+        [("s@1", "answered", 7.0, [0.25, 0.75])],
+        None,
+        [("s@1", "timed_out", None, None)],
+        [("s@1", "answered", 0.5, None), ("t@1", "dropped", None, None)],
+    ]
+
+
 def test_a_shadow_that_gave_nothing_says_why_beside_one_that_did():
     shadows = (
         Shadowed("s@1", "timed_out", 1.0, 2.0),
