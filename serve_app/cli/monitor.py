@@ -17,6 +17,7 @@ from serve_app.cli.estimate import estimate
 from serve_app.cli.findings import findings
 from serve_app.cli.monitor_report import report
 from serve_app.cli.quality import quality
+from serve_app.cli.shadow import shadow
 from serve_app.cli.watch import watch
 from serve_app.errors import NotReady
 
@@ -40,6 +41,7 @@ monitor.add_command(estimate)
 monitor.add_command(findings)
 monitor.add_command(quality)
 monitor.add_command(report)
+monitor.add_command(shadow)
 monitor.add_command(watch)
 
 

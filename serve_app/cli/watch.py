@@ -28,7 +28,7 @@ def watch(
     """Show what the watch of a KIND knows, as `kind` of findings names it.
 
     Kinds are such as multivariate, outliers, domain, attribution, data_quality and callers. For
-    drift, quality, concept and estimate there are commands that show more.
+    drift, quality, concept, estimate and shadow there are commands that show more.
     """
     results = Place(server, state).ask(
         lambda client: client.watch(kind, endpoint, within_s),

@@ -31,6 +31,7 @@ from serve_app.config.routes import (
     WeightedRoute,
 )
 from serve_app.config.scaling import ScalingSettings, ScheduleEntry
+from serve_app.config.shadows import MirrorSettings, ShadowSettings
 from serve_app.config.telemetry import TelemetrySettings
 from serve_app.core.home import HOME_VARIABLE
 
@@ -50,6 +51,7 @@ __all__ = [
     "GatewayArgs",
     "ListenerSettings",
     "Location",
+    "MirrorSettings",
     "ModelArgs",
     "MonitorArgs",
     "MonitoringSettings",
@@ -62,6 +64,7 @@ __all__ = [
     "ScalingSettings",
     "ScheduleEntry",
     "SchemaSettings",
+    "ShadowSettings",
     "SingleRoute",
     "SplitRoute",
     "Target",

@@ -23,6 +23,7 @@ Kind = Literal[
     "outliers",
     "callers",
     "attribution",
+    "shadow",
 ]
 """What a finding may be about: each watch of the monitor has one."""
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]

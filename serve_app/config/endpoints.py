@@ -8,6 +8,7 @@ from serve_app.config.base import Frozen
 from serve_app.config.monitoring import MonitoringSettings
 from serve_app.config.names import Reference
 from serve_app.config.routes import Route, VariantSettings
+from serve_app.config.shadows import ShadowSettings
 
 Reaction = Literal["refuse", "warn", "ignore"]
 
@@ -55,13 +56,15 @@ class EndpointSettings(Frozen):
     """What a client calls by name.
 
     `placement: inline` lets its versions compute in the gateway, which then needs no
-    application for any of them.
+    application for any of them. `shadows` are versions that are shown requests once these are
+    answered, where the variants compute as well.
     """
 
     route: Route
     placement: Literal["inline", "replicas"] = "replicas"
     preprocess: PreprocessSettings | None = None
     fallback: Reference | None = None
+    shadows: tuple[ShadowSettings, ...] = ()
     schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()
     cache: CacheSettings | None = None
     monitoring: MonitoringSettings = MonitoringSettings()
@@ -73,6 +76,14 @@ class EndpointSettings(Frozen):
         if self.variant_timeout_s is not None and self.variant_timeout_s > self.timeout_s:
             msg = f"variant_timeout_s {self.variant_timeout_s} is above timeout_s {self.timeout_s}"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _shadows_fit(self) -> "EndpointSettings":
+        names = [shadow.model for shadow in self.shadows]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name} stands twice among the shadows; take one of them out")
         return self
 
     @property

@@ -8,6 +8,7 @@ from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
 from serve_app.config.listeners import ListenerSettings
 from serve_app.config.names import Location, StateLocation
+from serve_app.config.shadows import MirrorSettings
 from serve_app.config.telemetry import TelemetrySettings
 
 
@@ -49,7 +50,8 @@ class GatewayArgs(Frozen):
     Protocol over gRPC; all of one machine share the port, and those of `listeners`. `admin` is
     where the admin API answers; clusters that serve-app starts have a port for it. `cors` says
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
-    `telemetry` is where traces and metrics go beside Prometheus; without it nowhere.
+    `mirror` bounds what is done for shadows. `telemetry` is where traces and metrics go beside
+    Prometheus; without it nowhere.
     """
 
     # `state` may be a URL with a password.
@@ -69,6 +71,7 @@ class GatewayArgs(Frozen):
     admin: AdminSettings | None = None
     cors: CorsSettings | None = None
     coalesce: CoalesceSettings = CoalesceSettings()
+    mirror: MirrorSettings = MirrorSettings()
     telemetry: TelemetrySettings | None = None
     log_level: LogLevel = "INFO"
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from serve_app.config import ColumnSettings, EndpointSettings, MonitoringSettings
+from serve_app.control.shadows import KeyPath, Placed, misplaced, shadows_of, variant_of
 from serve_app.core import targets
 from serve_app.core.cache import CacheLimits
 from serve_app.core.preprocess import Preprocess
 from serve_app.core.record_settings import RecordSettings
 from serve_app.core.reference import alias_of
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.core.snapshot import Endpoint, RouteSpec, Variant
+from serve_app.core.snapshot import Endpoint, RouteSpec
 from serve_app.errors import ConfigError, ServeError
 from serve_app.monitoring.quality.segments import segment_rule
 from serve_app.registry.manifest import Manifest
@@ -23,9 +24,6 @@ from serve_app.routing import kind_named, route_of
 ManifestOf = Callable[[str, int], Manifest]
 Resolve = Callable[[str], tuple[str, int]]
 """The model and number that a reference names; raises ServeError where it names none."""
-KeyPath = tuple[str | int, ...]
-Placed = tuple[KeyPath, Manifest | None]
-"""The keys that lead to a reference, and the manifest of the version that it names."""
 VARIANT_SHARE_OF_TIME = 0.8
 
 
@@ -57,12 +55,15 @@ class EndpointDescription:
         """The endpoint's description, or none when something does not fit."""
         manifests, preprocess = self._variants(), self._preprocess()
         fallback = self._fallback()
+        shadows = self._shadows()
         self._each_once(manifests)
+        for path, message in misplaced(manifests, shadows):
+            self._problem(path, message)
         first = next((m for _, m in manifests if m is not None), None)
         if first is None or (self._settings.preprocess is not None and preprocess is None):
             return None
         answering = [*manifests, *([fallback] if fallback else [])]
-        for path, manifest in answering:
+        for path, manifest in (*answering, *shadows):
             if manifest is not None:
                 self._same_output(path, manifest, first)
                 self._fed(path, manifest, first, preprocess)
@@ -84,7 +85,8 @@ class EndpointDescription:
             else replace(first.signature, inputs=columns, output=output, by_position=by_position)
         )
         rescue = fallback[1] if fallback else None
-        return self._endpoint(route, signature, preprocess or first, rescue)
+        made = self._endpoint(route, signature, preprocess or first, rescue)
+        return replace(made, shadows=shadows_of(self._settings.shadows, shadows))
 
     def _endpoint(
         self, route: RouteSpec, signature: Signature, taker: Manifest, rescue: Manifest | None
@@ -99,7 +101,7 @@ class EndpointDescription:
             signature=signature,
             timeout_s=timeout_s,
             variant_timeout_s=settings.variant_timeout_s or timeout_s * VARIANT_SHARE_OF_TIME,
-            fallback=None if rescue is None or last is None else _variant(rescue, 0.0, last),
+            fallback=None if rescue is None or last is None else variant_of(rescue, 0.0, last),
             preprocess=None
             if before is None
             else Preprocess(taker.reference, before.placement == "inline", alias_of(before.model)),
@@ -114,7 +116,7 @@ class EndpointDescription:
         """The route with those of its variants that are known."""
         settings = self._settings.route
         variants = tuple(
-            _variant(manifest, target.variant.weight, target.variant.model)
+            variant_of(manifest, target.variant.weight, target.variant.model)
             for (_, manifest), target in zip(manifests, settings.targets(), strict=True)
             if manifest is not None
         )
@@ -176,6 +178,13 @@ class EndpointDescription:
         if self._settings.fallback is None:
             return None
         return ("fallback",), self._predictor(("fallback",), self._settings.fallback)
+
+    def _shadows(self) -> list[Placed]:
+        placed: list[Placed] = []
+        for index, shadow in enumerate(self._settings.shadows):
+            path = ("shadows", index, "model")
+            placed.append((path, self._predictor(path, shadow.model)))
+        return placed
 
     def _preprocess(self) -> Manifest | None:
         if self._settings.preprocess is None:
@@ -299,11 +308,6 @@ class EndpointDescription:
         for name in sorted(set(segments) & set(self._settings.monitoring.redact)):
             message = f"the values of {name!r} would be kept, and `redact` says they must not be"
             self._problem(path, message)
-
-
-def _variant(manifest: Manifest, weight: float, reference: str) -> Variant:
-    output, alias = manifest.signature.output, alias_of(reference)
-    return Variant(manifest.reference, weight, output.labels, output.targets, alias)
 
 
 def _records(settings: MonitoringSettings) -> RecordSettings:

@@ -106,6 +106,12 @@ class Columns:
         """The columns by name."""
         return dict(zip(self.names, self.arrays, strict=True))
 
+    def copy(self) -> Columns:
+        """The same values in arrays of their own: whoever changes them changes nothing here."""
+        if self.block is not None:
+            return Columns.from_block(self.names, self.block.copy())
+        return Columns(self.names, [array.copy() for array in self.arrays], None, self.rows)
+
     def select(self, names: Sequence[str]) -> Columns:
         """These columns in this order.
 

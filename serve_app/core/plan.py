@@ -25,8 +25,7 @@ class Plan:
     """Who is asked.
 
     Apart (`together` is false): the first of `variants` answers; those after it are
-    asked, in this order, only when it cannot. Together: all are asked at once. `shadows` are
-    asked as well, and answer nobody.
+    asked, in this order, only when it cannot. Together: all are asked at once.
 
     `propensity` is the probability with which the first variant was chosen, None where nothing
     was left to choose; `assignment` says how, under the weights that stand since `epoch` (the
@@ -35,7 +34,6 @@ class Plan:
 
     variants: tuple[str, ...]
     together: bool = False
-    shadows: tuple[str, ...] = ()
     propensity: float | None = None
     assignment: Assignment | None = None
     epoch: int = 0

@@ -17,6 +17,10 @@ Ask = Callable[[Plan, Columns, float], Awaitable[Answer]]
 """Asks the variants of a plan about rows until a deadline; raises ServeError as its maker says."""
 
 
+Prepare = Callable[[Columns, float], Awaitable[Columns]]
+"""Preprocesses rows until a deadline; raises ServeError as the models do that it asks."""
+
+
 class Model(Protocol):
     """One loaded version: a predictor, a transformer, or both."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from serve_app.core.former_snapshots import stated
 from serve_app.core.reference import declared_as
 
 
@@ -22,3 +24,7 @@ class Preprocess:
     def declared(self) -> str:
         """The reference as the declaration writes it."""
         return declared_as(self.version, self.alias)
+
+    def to_json(self) -> dict[str, Any]:
+        """The transformer as JSON values."""
+        return stated(asdict(self))

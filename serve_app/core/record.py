@@ -8,13 +8,31 @@ from serve_app.errors import ServeError
 
 if TYPE_CHECKING:
     from serve_app.core.columns import Columns
-    from serve_app.core.messages import Answer, Request
+    from serve_app.core.messages import Answer, Prediction, Request
     from serve_app.core.plan import Plan
 
 ANSWERED = "answered"
 FALLBACK = "fallback"
 CANCELLED = "cancelled"
 INTERNAL = "internal"
+TIMED_OUT = "timed_out"
+DROPPED = "dropped"
+
+
+class Shadowed(NamedTuple):
+    """What became of one request at one shadow.
+
+    `outcome` is `answered`, `timed_out`, `dropped` (it was not asked), or the code of its error.
+    `sample` is the share of requests that it is shown, `took_s` how long its call took in seconds,
+    without waiting for its turn. The `prediction` is in the endpoint's order of labels and targets,
+    None where it gave none.
+    """
+
+    version: str
+    outcome: str
+    sample: float = 1.0
+    took_s: float | None = None
+    prediction: Prediction | None = None
 
 
 class Record(NamedTuple):
@@ -22,7 +40,7 @@ class Record(NamedTuple):
 
     `started_s` is a time of the engine's clock. `columns` are those after validation, None where
     they were refused before; `plan` is None where nobody was chosen. Of a request that failed,
-    `error` says why and there is no `answer`. `shadows` are answers that nobody was given.
+    `error` says why and there is no `answer`. `shadows` are versions that were to be shown it.
     """
 
     request: Request
@@ -36,7 +54,7 @@ class Record(NamedTuple):
     answer: Answer | None = None
     cached_rows: int | None = None
     error: BaseException | None = None
-    shadows: tuple[Answer, ...] = ()
+    shadows: tuple[Shadowed, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -8,33 +8,16 @@ from typing import Any
 
 from serve_app.core import record_settings
 from serve_app.core.cache import CacheLimits
-from serve_app.core.former_snapshots import stated, with_route
+from serve_app.core.former_snapshots import with_route
 from serve_app.core.preprocess import Preprocess
 from serve_app.core.record_settings import RecordSettings
-from serve_app.core.reference import application_name, declared_as
+from serve_app.core.reference import application_name
 from serve_app.core.rollout import Rollout
-from serve_app.core.signature import Signature, Target
+from serve_app.core.signature import Signature
+from serve_app.core.variant import Shadow, Variant
 from serve_app.errors import Conflict
 
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A version as a target of an endpoint; `labels` are its classes in its own order.
-
-    `targets` are those that it says something of, in its own order, where there are several.
-    `alias` is the one of its model that the declaration names it by, if it does.
-    """
-
-    version: str
-    weight: float = 1.0
-    labels: tuple[Any, ...] = ()
-    targets: tuple[Target, ...] = ()
-    alias: str | None = None
-
-    @property
-    def declared(self) -> str:
-        """The reference as the declaration writes it: `diagnosis-xgb@champion`, or the version."""
-        return declared_as(self.version, self.alias)
+__all__ = ["Endpoint", "RouteSpec", "Shadow", "Snapshot", "Variant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +64,13 @@ class RouteSpec:
             **({"steering": dict(self.steering)} if self.steering else {}),
             "kind": self.kind,
             "settings": dict(self.settings),
-            "variants": [_variant_json(variant) for variant in self.variants],
+            "variants": [variant.to_json() for variant in self.variants],
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> RouteSpec:
         """Read what `to_json` wrote."""
-        variants = tuple(_variant(variant) for variant in body["variants"])
+        variants = tuple(map(Variant.from_json, body["variants"]))
         return cls(body["kind"], variants, dict(body["settings"]), body.get("steering", {}))
 
 
@@ -96,7 +79,8 @@ class Endpoint:
     """Everything that a gateway needs to answer for one endpoint.
 
     `inline` says that its variants compute in the gateway and not in replicas of their own,
-    `cache` how much gateways remember of what was answered, `records` what is kept of requests.
+    `cache` how much gateways remember of what was answered, `records` what is kept of requests,
+    `shadows` who is shown requests without answering them.
     """
 
     name: str
@@ -111,6 +95,7 @@ class Endpoint:
     inline: bool = False
     cache: CacheLimits | None = None
     records: RecordSettings = record_settings.DEFAULT
+    shadows: tuple[Shadow, ...] = ()
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -124,6 +109,7 @@ class Endpoint:
         one can.
         """
         versions = {v.version for v in self.variants if v.weight > 0 and not self.inline}
+        versions.update(one.version for one in self.shadows if not self.inline)
         if self.fallback is not None and self.fallback.alias is not None and not self.inline:
             versions.add(self.fallback.version)
         if self.preprocess is not None and not self.preprocess.inline:
@@ -135,6 +121,7 @@ class Endpoint:
         versions: set[str] = set()
         if self.inline:
             versions.update(variant.version for variant in self.variants)
+            versions.update(shadow.version for shadow in self.shadows)
             if self.fallback is not None:
                 versions.add(self.fallback.version)
         if self.preprocess is not None and self.preprocess.inline:
@@ -143,12 +130,7 @@ class Endpoint:
 
     def asks(self) -> frozenset[str]:
         """Every version that a request to this endpoint may need, wherever it computes."""
-        versions = {variant.version for variant in self.variants}
-        if self.fallback is not None:
-            versions.add(self.fallback.version)
-        if self.preprocess is not None:
-            versions.add(self.preprocess.version)
-        return frozenset(versions)
+        return frozenset(one.version for one in self._named())
 
     def by_handle(self) -> frozenset[str]:
         """The versions that it asks in applications of theirs."""
@@ -156,13 +138,17 @@ class Endpoint:
 
     def follows(self) -> dict[str, str]:
         """The versions that it asks by an alias, by the references that name them so."""
-        named = (*self.variants, self.fallback, self.preprocess)
-        return {one.declared: one.version for one in named if one is not None and one.alias}
+        return {one.declared: one.version for one in self._named() if one.alias}
 
     def by_number(self) -> frozenset[str]:
         """The versions that its declaration names by their numbers."""
-        named = (*self.variants, self.fallback, self.preprocess)
-        return frozenset(one.version for one in named if one is not None and not one.alias)
+        return frozenset(one.version for one in self._named() if not one.alias)
+
+    def _named(self) -> list[Variant | Preprocess]:
+        shadows = [one.variant for one in self.shadows]
+        before = [] if self.preprocess is None else [self.preprocess]
+        last = [] if self.fallback is None else [self.fallback]
+        return [*self.variants, *shadows, *last, *before]
 
     def with_weights(self, weights: Mapping[str, float]) -> Endpoint:
         """The endpoint with these weights in place of its own; itself where none differs."""
@@ -184,13 +170,14 @@ class Endpoint:
         recorded = self.records != record_settings.DEFAULT
         return {
             **({"records": self.records.to_json()} if recorded else {}),
+            **({"shadows": [shadow.to_json() for shadow in self.shadows]} if self.shadows else {}),
             "name": self.name,
             "route": self.route.to_json(),
             "signature": self.signature.to_json(),
             "timeout_s": self.timeout_s,
             "variant_timeout_s": self.variant_timeout_s,
-            "fallback": None if fallback is None else _variant_json(fallback),
-            "preprocess": None if preprocess is None else stated(asdict(preprocess)),
+            "fallback": None if fallback is None else fallback.to_json(),
+            "preprocess": None if preprocess is None else preprocess.to_json(),
             "reactions": dict(self.reactions),
             "example": None if self.example is None else dict(self.example),
             "inline": self.inline,
@@ -203,11 +190,13 @@ class Endpoint:
         fields = dict(body) if "route" in body else with_route(body)
         fields["route"] = RouteSpec.from_json(fields["route"])
         fields["signature"] = Signature.from_json(body["signature"])
-        fields["fallback"] = None if body["fallback"] is None else _variant(body["fallback"])
+        fallback = body["fallback"]
+        fields["fallback"] = None if fallback is None else Variant.from_json(fallback)
         cache = body.get("cache")
         fields["cache"] = None if cache is None else CacheLimits(**cache)
         if "records" in body:
             fields["records"] = RecordSettings.from_json(body["records"])
+        fields["shadows"] = tuple(map(Shadow.from_json, body.get("shadows", ())))
         preprocess = body["preprocess"]
         fields["preprocess"] = None if preprocess is None else Preprocess(**preprocess)
         return cls(**fields)
@@ -314,24 +303,6 @@ def _endpoints(body: Mapping[str, Any], former: Snapshot | None) -> dict[str, En
         for name, weights in body["weights"].items()
     }
     return {**former.endpoints, **changed}
-
-
-def _variant(body: Mapping[str, Any]) -> Variant:
-    targets = tuple(Target.from_json(target) for target in body.get("targets", ()))
-    labels = tuple(body["labels"])
-    return Variant(body["version"], body["weight"], labels, targets, body.get("alias"))
-
-
-def _variant_json(variant: Variant) -> dict[str, Any]:
-    return stated(
-        {
-            "version": variant.version,
-            "weight": variant.weight,
-            "labels": list(variant.labels),
-            "targets": [target.to_json() for target in variant.targets],
-            "alias": variant.alias,
-        }
-    )
 
 
 def _reweighted(variant: Variant, weights: Mapping[str, float]) -> Variant:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
 from serve_app.core.cache import Cache, NoCache, RowCache
 from serve_app.core.columns import Columns
-from serve_app.core.ports import Clock, Models
+from serve_app.core.ports import Clock, Models, Prepare
 from serve_app.core.reference import split_version
 from serve_app.core.schema import Policy, Schema
 from serve_app.core.snapshot import Endpoint, Snapshot
 from serve_app.engine.ask import AskAlone, Variants
 from serve_app.engine.explain import AskWhy
-from serve_app.engine.stages import Prepare, Stage, Stages, Way
+from serve_app.engine.mirror import Mirror
+from serve_app.engine.mirroring import Mirroring
+from serve_app.engine.stages import Mirrored, Stage, Stages, Way
 from serve_app.routing import route_of
 from serve_app.routing.route import Route
 from serve_app.tasks import all_tasks, task_named
@@ -25,8 +29,8 @@ class Assembler:
     """Turns snapshots into stages.
 
     `replicas` reaches versions in their own applications, `inline` those that are loaded
-    in this process; `draw` gives numbers in [0, 1) for routes without a key, `schema`
-    is the kind of what validates rows.
+    in this process; `draw` gives numbers in [0, 1) for routes without a key, `schema` is the kind
+    of what validates rows. `mirroring` shows requests to shadows; without it there are none.
     """
 
     def __init__(
@@ -37,12 +41,14 @@ class Assembler:
         clock: Clock,
         draw: Callable[[], float] = random.random,
         schema: type[Schema] = Schema,
+        mirroring: Mirroring | None = None,
     ) -> None:
         self._replicas = replicas
         self._inline = inline
         self._clock = clock
         self._draw = draw
         self._schema = schema
+        self._mirroring = mirroring
         self._caches: dict[str, tuple[Endpoint, RowCache]] = {}
         self._former = Stages()
         self._epochs: Mapping[str, int] = {}
@@ -105,6 +111,8 @@ class Assembler:
         # Who answers is part of every key; how answers are weighed is not.
         together = route_of(spec.route).answers_together
         weightless = spec if together else spec.steered(dict.fromkeys(spec.asks(), 1.0), {})
+        # Neither is who else is shown requests.
+        weightless = replace(weightless, shadows=()) if weightless.shadows else weightless
         kept = self._caches.get(spec.name)
         if kept is not None and kept[0] == weightless:
             return kept
@@ -115,7 +123,7 @@ class Assembler:
         same = former if former is not None and spec.equals_except_steering(former.spec) else None
         names, output = spec.signature.names, spec.signature.output
         route = route_of(spec.route).over(spec.signature.inputs)
-        epoch = snapshot.epochs.get(spec.name, 0)
+        epoch, prepare = snapshot.epochs.get(spec.name, 0), self._prepare(spec)
         return Stage(
             spec=spec,
             names=names,
@@ -123,7 +131,7 @@ class Assembler:
             if same is not None
             else self._schema(spec.signature.inputs, Policy.from_json(spec.reactions)),
             router=route.router(salt=spec.name, epoch=epoch, draw=self._draw),
-            prepare=self._prepare(spec),
+            prepare=prepare,
             ways=self._ways(spec, route, cache),
             labels=output.labels,
             several=output if output.targets else None,
@@ -134,6 +142,7 @@ class Assembler:
             ),
             why=self._why(spec),
             aliased=_aliased(spec, snapshot.aliases),
+            mirror=self._mirror(spec, prepare),
         )
 
     def _ways(self, spec: Endpoint, route: Route, cache: Cache) -> dict[str, Way]:
@@ -149,6 +158,17 @@ class Assembler:
             way = Way(ask, cache if task.is_remembered else _NO_CACHE)
             ways.update(dict.fromkeys((method.name for method in task.methods), way))
         return ways
+
+    def _mirror(self, spec: Endpoint, prepare: Prepare) -> Mirrored | None:
+        """How shadows are asked: about predictions, whose answers compare between models."""
+        if self._mirroring is None or not spec.shadows:
+            return None
+        task = task_named("predict")
+        models = self._mirroring.inline if spec.inline else self._replicas
+        methods = frozenset(method.name for method in task.methods)
+        variants = Variants.of(spec, models, task, self._clock)
+        mirror = Mirror(spec.name, spec.shadows, methods, variants, prepare)
+        return partial(self._mirroring.mirror, mirror)
 
     def _why(self, spec: Endpoint) -> AskWhy:
         preprocess = spec.preprocess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from serve_app.core.aside import Aside
 from serve_app.core.batcher import Counters
@@ -105,3 +105,33 @@ class InlineModels:
     def _for(self, version: str, columns: Columns) -> Models:
         few = columns.rows <= FEW_ROWS and version in self._compiled
         return self._quick if few else self._coalesced
+
+
+class InlineShadows:
+    """Implements the `Models` port for shadows that compute in this process.
+
+    Each has a thread of its own, and none the event loop: one that hangs keeps nobody waiting who
+    is answered.
+    """
+
+    def __init__(self, *, clock: Clock, limits: Limits) -> None:
+        self._clock, self._limits = clock, limits
+        self._models: dict[str, tuple[Models, ThreadPoolExecutor]] = {}
+
+    def replace(self, models: Mapping[str, Servable]) -> None:
+        """Hold exactly these models from now on."""
+        for version in self._models.keys() - models.keys():
+            _, thread = self._models.pop(version)
+            thread.shutdown(wait=False, cancel_futures=True)
+        for version in models.keys() - self._models.keys():
+            thread = ThreadPoolExecutor(1, thread_name_prefix=f"shadow-{version}")
+            local = LocalModels({version: models[version]}, clock=self._clock, thread=thread)
+            coalesced = CoalescedModels(local, clock=self._clock, limits=self._limits)
+            self._models[version] = coalesced, thread
+
+    async def ask(self, version: str, task: Task[T], columns: Columns, deadline: float) -> T:
+        """Compute in this process; raises as `LocalModels` does."""
+        known = self._models.get(version)
+        if known is None:
+            raise NotReady(f"{version} is not loaded here")
+        return await known[0].ask(version, task, columns, deadline)

@@ -15,7 +15,7 @@ from serve_app.core.record import Record
 from serve_app.core.refusals import moved
 from serve_app.engine.explain import TIMEOUT_S, Explained
 from serve_app.engine.liveness import IsAlive, always, can_answer
-from serve_app.engine.stages import Resolved, Stage, Stages
+from serve_app.engine.stages import Mirrored, Resolved, Stage, Stages
 from serve_app.errors import RowsRefused
 from serve_app.monitoring.counting import Counting
 
@@ -115,7 +115,8 @@ class Predictor:
             deadline = started_s + _timeout_s(stage, request)
             answer, cached_rows, features = await _answered(stage, request, plan, valid, deadline)
         except BaseException as error:
-            self._record(Record(*begun, clock() - started_s, None, plan, columns, error=error))
+            failed = Record(*begun, clock() - started_s, None, plan, columns, error=error)
+            self._record(failed, stage.mirror)
             raise
         response = Response(
             request=request,
@@ -128,7 +129,8 @@ class Predictor:
             several=stage.several,
         )
         took_s, given_id = clock() - started_s, response.prediction_id
-        self._record(Record(*begun, took_s, given_id, plan, columns, answer, cached_rows))
+        record = Record(*begun, took_s, given_id, plan, columns, answer, cached_rows)
+        self._record(record, stage.mirror, features)
         return _Predicted(response, valid, features)
 
     async def explain(
@@ -155,10 +157,16 @@ class Predictor:
     def _resolved(self, request: Request) -> Resolved:
         return Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
 
-    def _record(self, record: Record) -> None:
-        """Hand on what happened to a request, whatever it was."""
-        for recorder in self._recorders:
-            recorder.record(record)
+    def _record(
+        self, record: Record, mirror: Mirrored | None, features: Columns | None = None
+    ) -> None:
+        """Hand on what happened to a request, whatever it was; after shadows where it has any."""
+        if mirror is None:
+            for recorder in self._recorders:
+                recorder.record(record)
+        else:
+            self.counting.record(record)
+            mirror(record, features)
         if logger.isEnabledFor(logging.DEBUG):
             _log(record)
 

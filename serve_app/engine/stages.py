@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +11,8 @@ from serve_app.core.cache import Cache
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Request
 from serve_app.core.plan import Plan
-from serve_app.core.ports import Ask, Router
+from serve_app.core.ports import Ask, Prepare, Router
+from serve_app.core.record import Record
 from serve_app.core.reference import number_of
 from serve_app.core.schema import Schema
 from serve_app.core.signature import Output
@@ -19,7 +20,8 @@ from serve_app.core.snapshot import Endpoint
 from serve_app.engine.explain import AskWhy
 from serve_app.errors import InvalidInput, NotFound, NotReady
 
-Prepare = Callable[[Columns, float], Awaitable[Columns]]
+Mirrored = Callable[[Record, Columns | None], None]
+"""Takes the record of a request with its prepared rows, to show these to shadows first."""
 NOTHING_YET = "it is not ready yet: it knows no endpoints"
 
 
@@ -36,8 +38,8 @@ class Stage:
 
     `ways` are there for each method of `tasks.methods`; `drops` are fields of rows that models do
     not see: those that the route or the records go by. `why` asks who answered for the reasons.
-    `aliased` are the variants of which the
-    registry's aliases speak, by alias.
+    `aliased` are the variants of which the registry's aliases speak, by alias. `mirror` shows
+    requests to shadows, where there are any.
     """
 
     spec: Endpoint
@@ -51,6 +53,7 @@ class Stage:
     drops: frozenset[str]
     why: AskWhy
     aliased: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mirror: Mirrored | None = None
 
     def plan(self, request: Request) -> Plan:
         """Who answers: the version that the request names, or whom the route chooses.

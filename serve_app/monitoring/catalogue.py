@@ -108,6 +108,21 @@ VARIANT_FAILURES = _counter(
     "variant_failures", "Requests that a variant could not answer and another one did.",
     "endpoint", "version", "code",
 )  # fmt: skip
+SHADOW_REQUESTS = _counter(
+    "shadow_requests", "Requests that were to be shown to a shadow, by what became of them.",
+    "endpoint", "version", "outcome",
+)  # fmt: skip
+SHADOW_DROPPED = _counter(
+    "shadow_dropped", "Requests that a shadow was not shown, by why.",
+    "endpoint", "version", "reason",
+)  # fmt: skip
+SHADOW_SECONDS = _durations(
+    "shadow_seconds", "Requests that a shadow answered.", "endpoint", "version"
+)
+SHADOW_AGREEMENT = _gauge(
+    "shadow_agreement_ratio", "Share of the last hour's rows of which a shadow said the same.",
+    "endpoint", "version",
+)  # fmt: skip
 BATCHES = _counter("batches", "Calls to a version.", "version")
 BATCH_ROWS = _counter("batch_rows", "Rows sent to a version.", "version")
 BATCH_REQUESTS = _counter("batch_requests", "Requests in its calls.", "version")

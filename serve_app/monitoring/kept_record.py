@@ -9,7 +9,7 @@ from serve_app.core.caller import ANONYMOUS, credential_of
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Answer, Payload, Request
 from serve_app.core.plan import Plan
-from serve_app.core.record import ANSWERED, Record
+from serve_app.core.record import ANSWERED, Record, Shadowed
 from serve_app.core.record_settings import DEFAULT, RecordSettings
 
 _NOTHING: Mapping[str, Sequence[Any]] = {}
@@ -37,7 +37,7 @@ class KeptRecord(NamedTuple):
     answer: Answer | None
     cached_rows: int | None
     outcome: str
-    shadows: tuple[Answer, ...]
+    shadows: tuple[Shadowed, ...]
     settings: RecordSettings
     values: Mapping[str, Sequence[Any]]
     caller: str | None = None

@@ -13,7 +13,7 @@ from serve_app.core.caller import pseudonym
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Answer, Prediction
 from serve_app.core.plan import Plan
-from serve_app.core.record import Record
+from serve_app.core.record import Record, Shadowed
 from serve_app.core.record_settings import DEFAULT, RecordSettings
 from serve_app.monitoring.kept_record import KeptRecord, kept
 from serve_app.monitoring.row_values import keys_of, segments_of
@@ -23,10 +23,40 @@ _NO_SETTINGS: Mapping[str, RecordSettings] = {}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shadow:
-    """What one shadow said of the rows of a block; `variants` are those of each request."""
+    """What became of the requests of a block at one shadow.
 
-    variants: Sequence[tuple[str, ...]]
-    prediction: Prediction
+    `outcomes`, `samples` and `took_s` (NaN where it was not asked) have one value for each request.
+    The `prediction` has one row for each of theirs, None where it gave none.
+    """
+
+    version: str
+    outcomes: Sequence[str]
+    samples: NDArray[np.float64]
+    took_s: NDArray[np.float64]
+    prediction: Prediction | None
+
+    @classmethod
+    def of(cls, requests: Sequence[Shadowed]) -> Shadow:
+        """What became of some requests, at the same shadow and in one form."""
+        versions, outcomes, samples, took_s, predictions = zip(*requests, strict=True)
+        given = [one for one in predictions if one is not None]
+        return cls(
+            versions[0],
+            outcomes,
+            np.array(samples, dtype=np.float64),
+            np.array(took_s, dtype=np.float64),
+            _stacked_predictions(given) if given else None,
+        )
+
+    def where(self, wanted: NDArray[np.bool_], rows: list[int]) -> Shadow:
+        """What became of the requests for which `wanted` is true, whose rows are these."""
+        return Shadow(
+            self.version,
+            _picked(self.outcomes, np.flatnonzero(wanted).tolist()),
+            self.samples[wanted],
+            self.took_s[wanted],
+            None if self.prediction is None else _rows_of(self.prediction, rows),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,10 +122,7 @@ class RecordBlock:
             callers=None if self.callers is None else _picked(self.callers, requests),
             columns=None if columns is None else columns.take(rows),
             prediction=None if prediction is None else _rows_of(prediction, rows),
-            shadows=tuple(
-                Shadow(_picked(one.variants, requests), _rows_of(one.prediction, rows))
-                for one in self.shadows
-            ),
+            shadows=tuple(one.where(wanted, rows) for one in self.shadows),
         )
 
 
@@ -133,15 +160,19 @@ def _form(record: KeptRecord) -> tuple[Any, ...]:
             else block.dtype
         )
         features = columns.names, kinds
-    shadows = tuple(map(_answer_form, record.shadows)) if record.shadows else ()
-    settings = id(record.settings)
-    return record.endpoint, settings, features, _answer_form(record.answer), shadows
+    shadows = (
+        tuple([(one.version, _prediction_form(one.prediction)) for one in record.shadows])
+        if record.shadows
+        else ()
+    )
+    settings, answer = id(record.settings), record.answer
+    answer_form = _prediction_form(None if answer is None else answer.prediction)
+    return record.endpoint, settings, features, answer_form, shadows
 
 
-def _answer_form(answer: Answer | None) -> Any:
-    if answer is None:
+def _prediction_form(one: Prediction | None) -> Any:
+    if one is None:
         return None
-    one = answer.prediction
     shares = None if one.probabilities is None else one.probabilities.shape[1:]
     return one.values.dtype.kind, one.values.shape[1:], shares
 
@@ -173,10 +204,7 @@ def _joined(records: Sequence[KeptRecord]) -> RecordBlock:
         callers=_pseudonyms(callers, settings[0]),
         columns=stacked,
         prediction=None if answers[0] is None else _prediction(answers),
-        shadows=tuple(
-            Shadow([one.variants for one in shadow], _prediction(shadow))
-            for shadow in zip(*shadows, strict=True)
-        ),
+        shadows=tuple(Shadow.of(shadow) for shadow in zip(*shadows, strict=True)),
     )
 
 
@@ -199,7 +227,10 @@ def _stacked(parts: Sequence[Columns]) -> Columns:
 
 def _prediction(answers: Sequence[Answer]) -> Prediction:
     """What is counted and packed of several answers of one form."""
-    given = [one.prediction for one in answers]
+    return _stacked_predictions([one.prediction for one in answers])
+
+
+def _stacked_predictions(given: Sequence[Prediction]) -> Prediction:
     shares = [one.probabilities for one in given if one.probabilities is not None]
     values = np.concatenate([one.values for one in given])
     return Prediction(values, np.concatenate(shares) if shares else None)

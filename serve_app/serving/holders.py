@@ -7,7 +7,11 @@ from typing import Any
 from serve_app.core.reference import is_version
 from serve_app.errors import Conflict
 
-_ROLES = {"fallback": " as its fallback", "preprocess": " for its preprocessing"}
+_ROLES = {
+    "fallback": " as its fallback",
+    "preprocess": " for its preprocessing",
+    "shadows": " as a shadow",
+}
 Holders = dict[str, list[str]]
 """Who needs a version, in words, by the version's reference."""
 

@@ -25,7 +25,8 @@ from serve_app.engine.backlog import Backlog
 from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.engine.liveness import Liveness
 from serve_app.engine.load import Loaded, load
-from serve_app.engine.local import InlineModels
+from serve_app.engine.local import InlineModels, InlineShadows
+from serve_app.engine.mirroring import Mirroring, MirrorLimits
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import NOTHING_YET
 from serve_app.errors import NotReady
@@ -116,15 +117,18 @@ class Gateway(Scaled):
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
         self._load_name = "gateway"
+        self._recording = Recording()
+        self._inline_shadows = InlineShadows(clock=clock, limits=limits)
+        self._mirroring = self._made_mirroring(clock)
         self._assembler = Assembler(
             replicas=parts.models(self._replicas),
             inline=parts.models(self._inline),
             clock=clock,
             schema=parts.schema,
+            mirroring=self._mirroring,
         )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
-        self._recording = Recording()
         self._predictor = self._made_predictor(clock)
         self._grpc: rpc.RpcServer | None = None
         self._listeners = Listeners()
@@ -135,6 +139,17 @@ class Gateway(Scaled):
             replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
             failing=self._tasks.problems,
+        )
+
+    def _made_mirroring(self, clock: Clock) -> Mirroring:
+        mirror = self._args.mirror
+        return Mirroring(
+            clock=clock,
+            recorder=self._recording,
+            inline=self._inline_shadows,
+            limits=MirrorLimits(mirror.in_flight, mirror.queued_rows),
+            arrival=self._telemetry.parts.arrival(),
+            is_busy=lambda: self._loop_load.late_s > mirror.busy_above_s,
         )
 
     def _made_predictor(self, clock: Clock) -> Predictor:
@@ -169,6 +184,7 @@ class Gateway(Scaled):
         self._tasks.start("tell what versions did", arms)
         self._tasks.start("look who is alive", self._look_who_is_alive)
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
+        self._tasks.start("show requests to shadows", self._mirroring.run)
         self._telemetry.start(self._tasks)
         args = self._args
         settings = Settings(
@@ -217,6 +233,7 @@ class Gateway(Scaled):
                     samples.of_caches(self._assembler.caches),
                     samples.of_process("gateway", self._tasks.statuses(), time.time()),
                     self._counting.samples(),
+                    self._mirroring.samples(),
                     samples.of_models(one.manifest for one in self._loaded.values()),
                     self._sender.samples(),
                     self._telemetry.samples(),
@@ -278,6 +295,7 @@ class Gateway(Scaled):
         if self._grpc is not None:
             await self._grpc.stop()
         await self._tasks.close()
+        await self._mirroring.close()
         await self._sender.flush()
         await self._telemetry.close()
 
@@ -293,11 +311,14 @@ class Gateway(Scaled):
             self._loaded[version] = await asyncio.to_thread(load, self._registry, name, number)
         # Requests on their way may still need the former ones: those leave at the next swap.
         self._inline.replace(self._loaded)
+        own = {one.version for endpoint in endpoints if endpoint.inline for one in endpoint.shadows}
+        self._inline_shadows.replace({version: self._loaded[version].model for version in own})
         self._handles.locate(snapshot.placed())
         await asyncio.to_thread(self._packing.follow, snapshot)
         self._recording.follow({one.name: one.records for one in endpoints})
         self._counting.arms.keep(snapshot.endpoints)
         self._predictor.swap(self._assembler.stages(snapshot))
+        self._mirroring.follow(endpoints)
         self._loaded = {version: self._loaded[version] for version in wanted}
         versions = {version for endpoint in endpoints for version in endpoint.asks()}
         self._replicas.retire(versions)

@@ -27,13 +27,20 @@ class LoopLoad:
         self._process_s = time.process_time()
         self._late_s = 0.0
         self._probes = 0
+        self._last_late_s = 0.0
+
+    @property
+    def late_s(self) -> float:
+        """How late the event loop was when it was looked at last, in seconds."""
+        return self._last_late_s
 
     async def probe_for_ever(self) -> None:
         """Look again and again how late the event loop is, until cancelled."""
         while True:
             due = self._clock() + PROBE_S
             await asyncio.sleep(PROBE_S)
-            self._late_s += max(0.0, self._clock() - due)
+            self._last_late_s = max(0.0, self._clock() - due)
+            self._late_s += self._last_late_s
             self._probes += 1
 
     def read(self) -> Load:

@@ -34,6 +34,7 @@ from serve_app.serving.watches.multivariate import MultivariateDrift
 from serve_app.serving.watches.outliers import Outliers
 from serve_app.serving.watches.quality import RealisedQuality
 from serve_app.serving.watches.recent_rows import RecentRows
+from serve_app.serving.watches.shadow import ShadowWatch
 from serve_app.serving.watches.watch import Sources, Watch
 from serve_app.storage.baselines import BaselineStore
 from serve_app.storage.feedback import FeedbackStore
@@ -218,4 +219,5 @@ def _watches(sources: Sources, runner: Runner) -> tuple[Watch, ...]:
         DataQuality(sources, layouts),
         CallerPatterns(sources, recent),
         BanditRewards(sources),
+        ShadowWatch(sources),
     )

@@ -41,6 +41,7 @@ from serve_app.monitoring.telemetry.traced import (
     TASK,
     VERSION,
     CarryingOffload,
+    TracedArrivals,
     TracedCalls,
     TracedCoalescer,
     TracedModels,
@@ -100,6 +101,10 @@ class TracedParts(Parts):
     def recorder(self, recorder: Recorder) -> Recorder:
         """Who is given what became of requests, and notes it in their spans."""
         return TracedRecords(recorder)
+
+    def arrival(self) -> Recorder | None:
+        """Who notes what became of requests in their spans, while these last."""
+        return TracedArrivals()
 
     def app(self, app: GatewayApp) -> ASGIApp:
         """What answers HTTP, with a span for each request."""

@@ -46,6 +46,10 @@ class Parts:
         """Who is given what became of requests."""
         return recorder
 
+    def arrival(self) -> Recorder | None:
+        """Who is given what became of a request while it lasts, where that is recorded later."""
+        return None
+
     def app(self, app: GatewayApp) -> ASGIApp:
         """What answers HTTP."""
         return app

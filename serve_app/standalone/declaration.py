@@ -54,7 +54,8 @@ def _here(endpoints: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:
 def _inline(spec: Endpoint) -> Endpoint:
     before = spec.preprocess
     inline = None if before is None else replace(before, inline=True)
-    return replace(spec, inline=True, preprocess=inline)
+    # Shadows are compared by the monitor, which one process alone does not have.
+    return replace(spec, inline=True, preprocess=inline, shadows=())
 
 
 def _whole(registry: Registry, reference: str) -> str:

@@ -180,7 +180,7 @@ PATHS: tuple[AdminPath, ...] = (
     AdminPath(
         "GET", "/watches/{kind}", "watch",
         "What the monitor's watch of a kind knows, such as `multivariate`, `outliers`, `domain`, "
-        "`attribution`, `data_quality` or `callers`; each has fields of its own.",
+        "`attribution`, `data_quality`, `callers` or `shadow`; each has fields of its own.",
         _list("results", schemas.WATCHED),
         query={"endpoint": schemas.TEXT, "within_s": schemas.DAYS},
     ),

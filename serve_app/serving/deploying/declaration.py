@@ -239,6 +239,7 @@ def versions_of(settings: Mapping[str, Any]) -> frozenset[str]:
     versions: set[str] = set()
     if declared.placement == "replicas":
         versions.update(variant.model for variant in declared.variants)
+        versions.update(shadow.model for shadow in declared.shadows)
         if declared.fallback is not None:
             versions.add(declared.fallback)
     if declared.preprocess is not None and declared.preprocess.placement == "replicas":

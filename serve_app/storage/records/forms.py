@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from serve_app.errors import InvalidInput
 from serve_app.storage.records.rows import FEATURE
@@ -54,6 +56,8 @@ def _common(kinds: set[pa.DataType]) -> pa.DataType:
         return pa.null()
     if len(kinds) == 1:
         return kinds.copy().pop()
+    if all(_is_listed(kind) for kind in kinds):
+        return pa.list_(_common_struct([kind.value_type for kind in kinds]))
     if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
         return pa.float64()
     return pa.string()
@@ -62,6 +66,8 @@ def _common(kinds: set[pa.DataType]) -> pa.DataType:
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if array.type == kind:
         return array
+    if _is_listed(kind) and _is_listed(array.type):
+        return _cast_lists(array, kind)
     nested = pa.types.is_nested(array.type)
     if pa.types.is_string(kind) and not (nested or pa.types.is_null(array.type)):
         return array.cast(pa.string())
@@ -71,3 +77,33 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
             pa.string(),
         )
     return array.cast(kind, safe=False)
+
+
+def _is_listed(kind: pa.DataType) -> bool:
+    """Whether cells are lists of values with names, as those of shadows are."""
+    return bool(pa.types.is_list(kind) and pa.types.is_struct(kind.value_type))
+
+
+def _common_struct(kinds: Sequence[pa.StructType]) -> pa.StructType:
+    fields: dict[str, set[pa.DataType]] = {}
+    for kind in sorted(kinds, key=str):
+        for field in kind:
+            fields.setdefault(field.name, set()).add(field.type)
+    return pa.struct([(name, _common(some)) for name, some in fields.items()])
+
+
+def _cast_lists(array: pa.ListArray, kind: pa.ListType) -> pa.ListArray:
+    """Lists of the same cells, whose values are of other types or not there."""
+    values, wanted = pc.list_flatten(array), kind.value_type
+    names = [field.name for field in values.type]
+    parts = [
+        _cast(values.field(field.name), field.type)
+        if field.name in names
+        else pa.nulls(len(values), field.type)
+        for field in wanted
+    ]
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    made = pa.StructArray.from_arrays(parts, fields=list(wanted))
+    mask = pc.is_null(array) if array.null_count else None
+    return pa.ListArray.from_arrays(pa.array(offsets), made, type=kind, mask=mask)

@@ -154,19 +154,21 @@ def _probabilities(prediction: Prediction) -> pa.Array:
 
 
 def _shadows(block: RecordBlock) -> pa.Array:
-    """Per row a list of what each shadow said of it."""
+    """Per row a list of what each shadow said of it, and what became of its request there."""
     rows, shadow_count = block.rows, len(block.shadows)
     if not shadow_count:
         return pa.nulls(rows)
-    parts = []
-    for shadow in block.shadows:
-        names = [
-            ", ".join(variants)
-            for variants, count in zip(shadow.variants, block.row_counts.tolist(), strict=True)
-            for _ in range(count)
-        ]
-        fields = {"variant": pa.array(names, pa.string()), **_answers(shadow.prediction, rows)}
-        parts.append(fields)
+    index = pa.array(np.repeat(np.arange(block.requests), block.row_counts))
+    parts = [
+        {
+            "variant": pa.repeat(shadow.version, rows),
+            "outcome": _alike(shadow.outcomes, pa.string()).take(index),
+            "sample": pa.array(shadow.samples).take(index),
+            "took_s": pa.array(shadow.took_s, from_pandas=True).take(index),
+            **_answers(shadow.prediction, rows),
+        }
+        for shadow in block.shadows
+    ]
     joined = {name: _stacked([part[name] for part in parts]) for name in parts[0]}
     order = np.arange(rows * shadow_count).reshape(shadow_count, rows).T.reshape(-1)
     structs = pa.StructArray.from_arrays(list(joined.values()), list(joined)).take(pa.array(order))
@@ -174,9 +176,10 @@ def _shadows(block: RecordBlock) -> pa.Array:
 
 
 def _stacked(parts: Sequence[pa.Array]) -> pa.Array:
-    kinds = {part.type for part in parts}
-    if len(kinds) == 1:
-        return pa.concat_arrays(parts)
+    kinds = {part.type for part in parts} - {pa.null()}
+    if len(kinds) <= 1:
+        # A shadow that gave nothing has no type of its own.
+        return pa.concat_arrays([part.cast(kind) for part in parts for kind in kinds] or parts)
     return pa.concat_arrays([texts(part.to_pylist()) for part in parts])
 
 

@@ -269,6 +269,22 @@ def test_concept_drift_is_that_of_the_server(ask, serve_app, actions, monkeypatc
     assert "no cluster of this state folder runs" in serve_app("monitor", "concept").err
 
 
+def test_shadows_are_compared_as_the_server_does(ask, serve_app, actions, monkeypatch):
+    first, last = json.loads(ask("monitor", "shadow", "risk", "--since", "2d", "--json").out)
+    assert (first["kappa"], last["shadow"]) == (0.875, "c@1")
+    assert actions.done[-1] == ("risk", pytest.approx(2 * 86_400, abs=60))
+    shown = " ".join(ask("monitor", "shadow").out.split())
+    for words in ("94.00% (89.80% to 96.50%)", "0.875", "+0.0125 (-0.11 to +0.12)", "5.00%",
+                  "+2 ms, +30.5 ms", "-0.04 (-0.3 to +0.22)",
+                  "risk, c@1: nothing was shown"):  # fmt: skip
+        assert words in shown
+    assert "plan=pro" not in shown
+    assert "plan=pro" in ask("monitor", "shadow", "--segments").out
+    monkeypatch.setattr(actions, "shadow", list)
+    assert "shadows: [{model: churn@2}]" in ask("monitor", "shadow").out
+    assert "no cluster of this state folder runs" in serve_app("monitor", "shadow").err
+
+
 def test_estimated_quality_is_that_of_the_server(ask, serve_app, actions, monkeypatch):
     (one,) = json.loads(ask("monitor", "estimate", "risk", "--since", "2d", "--json").out)
     assert one["windows"][0]["metrics"]["auc"]["value"] == 0.81
@@ -351,6 +367,7 @@ def test_drift_of_no_cluster_and_of_no_window_is_said(ask, serve_app, actions, m
         ["monitor", "drift"],
         ["monitor", "estimate"],
         ["monitor", "quality"],
+        ["monitor", "shadow"],
         ["monitor", "findings"],
         ["monitor", "report"],
         ["endpoints", "list"],

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declare, hash_of, read
 from serve_app.core.record_settings import RecordSettings
+from serve_app.core.snapshot import Endpoint
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ConfigError
 
@@ -160,6 +162,70 @@ def test_aliases_that_name_nothing_or_the_same_version_twice_are_problems(regist
         "them out",
     }
     assert "there is no model 'nobody'" in found["endpoints.nobody.route.model"]
+
+
+def shadowed(*shadows, body=None):
+    return {**(body or single("logistic@1")), "shadows": list(shadows)}
+
+
+def test_shadows_are_part_of_what_an_endpoint_needs_and_follows(registry):
+    registry.set_alias("other", "next", 1, by="ada")
+    body = shadowed({"model": "other@next", "sample": 0.25, "timeout_s": 0.5})
+    endpoint = following(registry, e=body).checked()["e"]
+    (shadow,) = endpoint.shadows
+    assert (shadow.version, shadow.sample, shadow.timeout_s) == ("other@1", 0.25, 0.5)
+    assert shadow.variant.labels == ("ill", "well")
+    assert endpoint.needs() == endpoint.asks() == endpoint.by_handle() == {"logistic@1", "other@1"}
+    assert endpoint.follows() == {"other@next": "other@1"}
+    assert [variant.version for variant in endpoint.variants] == ["logistic@1"]
+    assert Endpoint.from_json(endpoint.to_json()) == endpoint
+    inline = following(registry, e={**body, "placement": "inline"}).checked()["e"]
+    assert (inline.loads(), inline.needs()) == ({"logistic@1", "other@1"}, frozenset())
+
+
+def test_a_variant_may_be_a_shadow_of_the_others(registry):
+    body = shadowed({"model": "other@1"}, body=split("logistic@1", "other@1"))
+    assert declared(registry, e=body).checked()["e"].shadows[0].version == "other@1"
+
+
+@pytest.mark.parametrize(
+    ("shadows", "path", "words"),
+    [
+        (["logistic@1"], "shadows.0.model", "would be compared with itself alone"),
+        (["nobody@1"], "shadows.0.model", "there is no model 'nobody'"),
+        (["other@7"], "shadows.0.model", "has no version 7"),
+        (["scaler@1"], "shadows.0.model", "is a transformer"),
+        (["line@1"], "shadows.0.model", "gives regression"),
+        (["other@1", "turned@1"], "shadows.1.model", "has the classes"),
+        (["renamed@1"], "shadows.0.model", "needs the column 'amount'"),
+        (["other@1", "other@next"], "shadows.1.model", "stands twice among the shadows"),
+    ],
+)
+def test_a_shadow_that_cannot_be_compared_is_a_problem(registry, shadows, path, words):
+    registry.set_alias("other", "next", 1, by="ada")
+    body = shadowed(*({"model": model} for model in shadows))
+    found = problems(following(registry, e=body))
+    assert list(found) == [f"endpoints.e.{path}"]
+    assert words in found[f"endpoints.e.{path}"]
+
+
+@pytest.mark.parametrize(
+    "shadow",
+    [
+        {"model": "other@1", "sample": 0},
+        {"model": "other@1", "sample": 1.5},
+        {"model": "other@1", "sample": float("nan")},
+        {"model": "other@1", "timeout_s": 0},
+        {"model": "other@1", "weight": 1},
+        {"sample": 0.5},
+    ],
+    ids=str,
+)
+def test_settings_of_a_shadow_that_mean_nothing_are_refused(registry, shadow):
+    with pytest.raises(ValidationError):
+        declared(registry, e=shadowed(shadow))
+    with pytest.raises(ValidationError, match="stands twice among the shadows"):
+        declared(registry, e=shadowed({"model": "other@1"}, {"model": "other@1"}))
 
 
 def test_a_fallback_must_fit_as_well(registry):

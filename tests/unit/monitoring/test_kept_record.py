@@ -6,7 +6,7 @@ import pytest
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Answer, Payload, Prediction, Request
 from serve_app.core.plan import Plan
-from serve_app.core.record import Record
+from serve_app.core.record import Record, Shadowed
 from serve_app.core.record_settings import RecordSettings
 from serve_app.errors import Unavailable
 from serve_app.monitoring.kept_record import KeptRecord, kept
@@ -22,7 +22,7 @@ def record(payload, **fields):
 def test_every_field_is_where_it_belongs():
     plan, columns = Plan(("m@1",)), Columns.from_block(("a",), np.array([[1.0], [2.0]]))
     answer = Answer(Prediction(np.array([0.5, 1.5])), ("m@1",))
-    shadow = Answer(Prediction(np.array([0.0, 0.0])), ("s@1",))
+    shadow = Shadowed("s@1", "answered", 0.5, 0.01, Prediction(np.array([0.0, 0.0])))
     whole = record(
         Payload({"a": [1, 2], "order": ["x", "y"]}, 2),
         prediction_id="p",

@@ -7,7 +7,7 @@ from serve_app.core.caller import Caller, pseudonym
 from serve_app.core.columns import Columns
 from serve_app.core.messages import Answer, Payload, Prediction, Request
 from serve_app.core.plan import Plan
-from serve_app.core.record import Record
+from serve_app.core.record import Record, Shadowed
 from serve_app.core.record_settings import RecordSettings
 from serve_app.errors import Unavailable
 from serve_app.monitoring.kept_record import kept
@@ -64,7 +64,8 @@ def test_a_block_has_one_value_for_each_request_and_each_row():
         record(2, answer=Answer(Prediction(np.zeros(1)), ("m@1",))),
         record(2, answer=Answer(Prediction(np.zeros((1, 2))), ("m@1",))),
         record(2, answer=Answer(Prediction(np.array(["yes"])), ("m@1",))),
-        record(2, shadows=(Answer(Prediction(np.zeros(1)), ("s@1",)),)),
+        record(2, shadows=(Shadowed("s@1", "answered", 1.0, 0.1, Prediction(np.zeros(1))),)),
+        record(2, shadows=(Shadowed("s@1", "timed_out"),)),
         record(2)._replace(endpoint="other"),
     ],
 )
@@ -96,7 +97,7 @@ def test_what_is_kept_has_its_keys_already_and_blocks_pass():
 
 def test_some_requests_of_a_block_keep_their_rows():
     shadows = [
-        (Answer(Prediction(np.full(rows, number)), (f"s@{number}",)),)
+        (Shadowed("s@1", "answered", 0.5, number / 8, Prediction(np.full(rows, number))),)
         for number, rows in ((0, 2), (1, 1), (2, 3))
     ]
     made = [record(n, rows, shadows=shadows[n]) for n, rows in enumerate((2, 1, 3))]
@@ -113,7 +114,8 @@ def test_some_requests_of_a_block_keep_their_rows():
         elif name in {"segments", "callers"}:
             assert given == wanted
         elif name == "shadows":
-            assert [list(one.variants) for one in given] == [[("s@0",), ("s@2",)]]
+            assert [(one.version, one.took_s.tolist()) for one in given] == [("s@1", [0.0, 0.25])]
+            assert list(given[0].outcomes) == ["answered"] * 2
             assert given[0].prediction.values.tolist() == [0, 0, 2, 2, 2]
         else:
             assert list(given) == list(wanted), name

@@ -164,10 +164,39 @@ class Actions:
             "concept": self.concept,
             "estimate": self.estimate,
             "domain": self.domain,
+            "shadow": self.shadow,
         }
         if kind not in known:
             raise NotFound(f"the monitor has no watch over {kind!r}; there are domain, drift")
         return known[kind]()
+
+    def shadow(self):
+        score = {
+            "n": 200, "mean": 0.0125, "mean_absolute": 0.05, "standard_deviation": 0.06,
+            "quantiles": {"0.05": -0.11, "0.5": 0.01, "0.95": 0.12},
+        }  # fmt: skip
+        took = {**score, "quantiles": {"0.05": 0.001, "0.5": 0.002, "0.95": 0.0305}}
+        compared = {
+            "rows": 200, "kappa": 0.875, "score_difference": score,
+            "agreement": {"value": 0.94, "low": 0.898, "high": 0.965, "n": 200},
+        }  # fmt: skip
+        requests = {
+            "shown": 210, "timed_out": 3, "dropped": 7, "shadow_error_rate": 0.05,
+            "answer_error_rate": 0.0,
+        }  # fmt: skip
+        labelled = {
+            "rows": 50, "both_right": 40, "only_answer_right": 4, "only_shadow_right": 6,
+            "both_wrong": 0, "loss_difference": {"mean": -0.04, "low": -0.3, "high": 0.22},
+        }  # fmt: skip
+        segment = {"column": "plan", "value": "pro", **compared, "rows": 90, "kappa": None}
+        return [
+            {
+                "endpoint": "risk", "shadow": "b@2", "not_judged": None, "since_s": 0.0, **compared,
+                "requests": requests, "latency_difference_s": took, "labelled": labelled,
+                "segments": [segment],
+            },
+            {"endpoint": "risk", "shadow": "c@1", "rows": 0, "not_judged": "nothing was shown"},
+        ]  # fmt: skip
 
     def domain(self):
         return [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from serve_app.core.columns import Columns
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request
 from serve_app.core.plan import Plan
+from serve_app.core.record import Shadowed
 from serve_app.core.record_settings import RecordSettings
 from serve_app.errors import Unavailable
 from serve_app.storage.records.compaction import Compactor
@@ -161,22 +162,74 @@ def test_shadows_stand_beside_the_answer_of_their_row():
     request = Request("diagnosis", Payload({}, 2), "r")
     columns = Columns.of({"a": np.arange(2)})
     shadows = (
-        Answer(Prediction(np.array([1, 2])), ("s@1",)),
-        Answer(Prediction(np.array([3, 4]), np.array([[0.5], [1.0]])), ("t@1",)),
+        Shadowed("s@1", "answered", 0.5, 0.25, Prediction(np.array([1, 2]))),
+        Shadowed(
+            "t@1", "answered", 1.0, 0.5, Prediction(np.array([3, 4]), np.array([[0.5], [1.0]]))
+        ),
     )
     one = record(0, request=request, columns=columns, answer=answered([0, 0]), shadows=shadows)
     (table,) = tables([one, one])
+    first = {"variant": "s@1", "outcome": "answered", "sample": 0.5, "took_s": 0.25}
+    second = {"variant": "t@1", "outcome": "answered", "sample": 1.0, "took_s": 0.5}
     expected = [
         [
-            {"variant": "s@1", "value": 1, "probabilities": None},
-            {"variant": "t@1", "value": 3, "probabilities": [0.5]},
+            {**first, "value": 1, "probabilities": None},
+            {**second, "value": 3, "probabilities": [0.5]},
         ],
         [
-            {"variant": "s@1", "value": 2, "probabilities": None},
-            {"variant": "t@1", "value": 4, "probabilities": [1.0]},
+            {**first, "value": 2, "probabilities": None},
+            {**second, "value": 4, "probabilities": [1.0]},
         ],
     ]
     assert table["shadows"].to_pylist() == expected * 2
+
+
+def test_shadows_of_every_form_are_read_from_one_log(files):
+    given = Prediction(np.array([7]), np.array([[0.25, 0.75]]))
+    numbers = Prediction(np.array([0.5]))
+    forms = [
+        (Shadowed("s@1", "answered", 1.0, 0.5, given),),
+        (),
+        (Shadowed("s@1", "timed_out", 0.5, 2.0),),
+        (Shadowed("s@1", "answered", 1.0, 0.5, numbers), Shadowed("t@1", "dropped")),
+    ]
+    made = [record(number, shadows=shadows) for number, shadows in enumerate(forms)]
+    incoming = Incoming(files)
+    assert incoming.take("g", 1, encode(tables(made[:2])))
+    Compactor(files, incoming).compact()
+    assert incoming.take("g", 2, encode(tables(made[2:])))
+    table = query(files, Query(columns=("shadows",), order="oldest")).read_all()
+    shown = [
+        row
+        and [(one["variant"], one["outcome"], one["value"], one["probabilities"]) for one in row]
+        for row in table["shadows"].to_pylist()
+    ]
+    assert shown == [
+        [("s@1", "answered", 7.0, [0.25, 0.75])],
+        None,
+        [("s@1", "timed_out", None, None)],
+        [("s@1", "answered", 0.5, None), ("t@1", "dropped", None, None)],
+    ]
+
+
+def test_a_shadow_that_gave_nothing_says_why_beside_one_that_did():
+    shadows = (
+        Shadowed("s@1", "timed_out", 1.0, 2.0),
+        Shadowed("t@1", "answered", 1.0, 0.5, Prediction(np.array(["ill"], object))),
+        Shadowed("u@1", "dropped", 0.25),
+    )
+    (table,) = tables([record(0, answer=answered(["ill"]), shadows=shadows)])
+    nothing = {"value": None, "probabilities": None}
+    assert table["shadows"].to_pylist() == [
+        [
+            {"variant": "s@1", "outcome": "timed_out", "sample": 1.0, "took_s": 2.0, **nothing},
+            {
+                "variant": "t@1", "outcome": "answered", "sample": 1.0, "took_s": 0.5,
+                "value": "ill", "probabilities": None,
+            },
+            {"variant": "u@1", "outcome": "dropped", "sample": 0.25, "took_s": None, **nothing},
+        ]
+    ]  # fmt: skip
 
 
 def test_a_request_that_failed_has_its_rows_without_an_answer():
