@@ -13,6 +13,7 @@ from serve_app.experiments.confidence_sequence import (
     always_valid_p_value,
     always_valid_test,
     critical_value,
+    lift_past_burn_in,
     mean_sequence,
     mixing_variance,
     past_burn_in,
@@ -162,3 +163,14 @@ def test_what_cannot_be_is_refused_in_words(call, words):
 def test_enormous_evidence_is_a_p_value_of_zero():
     assert always_valid_p_value(1e6, 10**6, tightest_at=1000) == 0
     assert always_valid_p_value(1e6, 10**6, tightest_at=1000, side="less") == 1
+
+
+def test_a_lift_counts_once_both_means_are_well_known():
+    known, vague = proportion_estimate(40, 1000), proportion_estimate(8, 100)
+    assert known.value > 6 * known.standard_error
+    assert lift_past_burn_in(known, known)
+    assert not lift_past_burn_in(known, vague)
+    assert not lift_past_burn_in(vague, known)
+    assert lift_past_burn_in(vague, known, standard_errors=2)
+    with pytest.raises(InvalidInput, match="above zero"):
+        lift_past_burn_in(known, known, standard_errors=0)
