@@ -123,6 +123,9 @@ class EndpointDescription:
         kind = route_of(route)
         for key, message in (*kind.problems(output), *kind.input_problems(columns)):
             self._problem(("route", key), message)
+        for name in sorted(set(kind.learns_from) & set(self._settings.monitoring.redact)):
+            message = f"the route learns from {name!r}, which is not kept: `redact` names it"
+            self._problem(("monitoring", "redact"), message)
 
     def _output(
         self, manifests: Sequence[Placed], answering: Sequence[Placed], first: Manifest

@@ -133,10 +133,10 @@ class BanditRewards:
         known = self._contexts.get(place, {})
         times_s = {one.prediction_id: one.at_s for one in made}
         unknown = {one: at_s for one, at_s in times_s.items() if one not in known}
-        found = recorded_contexts(self._sources.files, name, unknown, features)
+        read = recorded_contexts(self._sources.files, name, unknown, features)
         nothing = np.full(len(features), np.nan)
         # What was not kept will not be kept later either.
-        known = {**known, **{one: found.get(one, nothing) for one in unknown}}
+        known = {**known, **{one: read.get(one, nothing) for one in unknown}}
         contexts = {one: known[one] for one in times_s}
         self._contexts[place] = contexts
         return contexts
