@@ -83,7 +83,9 @@ def test_requests_move_to_the_arm_that_earns_more(running):
     assert shares(running) == pytest.approx({"area@1": 0.95, "area@2": 0.05}, abs=0.01)
     later = [ask(running)["variants"][0] for _ in range(100)]
     assert later.count("area@1") > 80
-    assert "mean rewards: area@1" in running.run("endpoints", "list").replace("\n", " ")
+    watched = json.loads(running.run("monitor", "watch", "bandits", "--json"))
+    assert sum(one["decisions"] for one in watched) == 50
+    assert "mean rewards: area@1 1 of" in listed(running)["summary"]
 
 
 def test_every_prediction_is_recorded_with_the_probability_of_its_choice(running):
