@@ -86,7 +86,7 @@ class BanditRewards:
         return ()
 
     def report(self, endpoint: str | None, within_s: float) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
-        """The share of each arm, how many decisions have a reward, and its mean."""
+        """The share of each arm where it has one, how many decisions have a reward, its mean."""
         return [
             one
             for name, (bandit, _) in self._bandits()
@@ -101,7 +101,9 @@ class BanditRewards:
         for version, weight in spec.weights.items():
             earned = rewards.get(version, {"decisions": 0, "mean": None})
             named = {"endpoint": name, "version": version, "policy": bandit.policy}
-            yield {**named, "share": weight / total, **earned}
+            # A contextual policy has other shares for each request.
+            share = None if bandit.policy == LINUCB else weight / total
+            yield {**named, "share": share, **earned}
 
     def _bandits(self) -> Iterator[tuple[str, tuple[Bandit, Endpoint]]]:
         for name, spec in sorted(self._sources.endpoints().items()):

@@ -195,3 +195,4 @@ def test_linucb_learns_from_recorded_contexts(tmp_path):
     clear = np.abs(ages - 50) > 5
     best = np.where(ages > 50, "risk@1", "risk@2")
     assert (np.array(answers) == best)[clear].mean() > 0.85
+    assert [one["share"] for one in work.watch("bandits").report(None, 60.0)] == [None, None]
