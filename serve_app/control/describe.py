@@ -72,6 +72,7 @@ class EndpointDescription:
         taken = replace(first.signature, inputs=columns)
         for path, message in route_of(route).misfits(taken):
             self._problem(("route", *path), message)
+        self._learns(route)
         self._redacts(columns)
         self._segments()
         if self.problems:
@@ -121,6 +122,13 @@ class EndpointDescription:
             if manifest is not None
         )
         return kind_named(settings.kind).describe(settings.kind, settings.own(), variants)
+
+    def _learns(self, route: RouteSpec) -> None:
+        """What a route learns from is kept."""
+        learns_from = route_of(route).learns_from
+        for name in sorted(set(learns_from) & set(self._settings.monitoring.redact)):
+            message = f"the route learns from {name!r}, which is not kept: `redact` names it"
+            self._problem(("monitoring", "redact"), message)
 
     def _output(
         self, manifests: Sequence[Placed], answering: Sequence[Placed], first: Manifest

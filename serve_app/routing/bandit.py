@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from serve_app.core.plan import Assignment, Plan
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from serve_app.core.snapshot import RouteSpec
 
 LINUCB = "linucb"
+BY_HASH = "hash"
 FLOOR = 0.01
 UPDATE_EVERY_S = 10.0
 WINDOW_DAYS = 30.0
@@ -76,6 +75,11 @@ class Bandit(Route):
     def features(self) -> tuple[str, ...]:
         """The columns by which a contextual policy tells requests apart."""
         return tuple(self.spec.settings.get("features", ()))
+
+    @property
+    def learns_from(self) -> tuple[str, ...]:
+        """The features: what they were is looked up once a reward is known."""
+        return self.features
 
     def problems(self, output: Output) -> Iterable[tuple[str, str]]:
         """Whether the key names anything, and whether answers can be rewarded so."""
@@ -215,13 +219,20 @@ class _LinearRouter:
 
     def __init__(self, bandit: Bandit, salt: str, epoch: int, draw: Callable[[], float]) -> None:
         arms = bandit.linear_arms()
-        self._names = tuple(arms)
+        names = tuple(arms)
         self._policy = LinUcb(list(arms.values()), float(bandit.spec.settings.get("alpha", 1.0)))
-        self._features, self._floor = bandit.features, bandit.floor
-        self._key, self._salt, self._epoch, self._draw = bandit.key, salt, epoch, draw
-        self._by_key = Assignment(f"{LINUCB}-hash", salt)
-        self._by_chance = Assignment(f"{LINUCB}-{BY_CHANCE}", salt)
-        floored(np.full(len(arms), 1 / len(arms)), self._floor)
+        self._features = bandit.features
+        self._key, self._salt, self._draw = bandit.key, salt, draw
+        # Shares, and with them all plans, follow from which arm is the best one.
+        self._shares = [
+            floored(self._policy.shares_of(best), bandit.floor).tolist()
+            for best in range(len(names))
+        ]
+        self._by_key, self._by_chance = (
+            [[_ordered(names, shares, at, how, epoch) for at in range(len(names))]
+             for shares in self._shares]
+            for how in (Assignment(f"{LINUCB}-{way}", salt) for way in (BY_HASH, BY_CHANCE))
+        )  # fmt: skip
 
     def plan(self, request: Request) -> Plan:
         """Who is asked.
@@ -230,13 +241,17 @@ class _LinearRouter:
             InvalidInput: the request's key cannot be one.
         """
         key = None if self._key is None else keys.find(request, self._key)
-        shares = floored(self._policy.shares(context_of(request, self._features)), self._floor)
-        draw = self._draw() if key is None else uniform("", salt=self._salt, key=key)
-        at = choose(shares, draw)
-        rest = sorted((-float(shares[i]), name) for i, name in enumerate(self._names) if i != at)
-        return Plan(
-            (self._names[at], *(name for _, name in rest)),
-            propensity=float(shares[at]),
-            assignment=self._by_chance if key is None else self._by_key,
-            epoch=self._epoch,
-        )
+        best = self._policy.best(context_of(request, self._features))
+        if key is None:
+            return self._by_chance[best][choose(self._shares[best], self._draw())]
+        drawn = uniform("", salt=self._salt, key=key)
+        return self._by_key[best][choose(self._shares[best], drawn)]
+
+
+def _ordered(
+    names: Sequence[str], shares: Sequence[float], at: int, how: Assignment, epoch: int
+) -> Plan:
+    """The plan that begins with an arm, after which those of larger shares are asked first."""
+    rest = sorted((-shares[i], name) for i, name in enumerate(names) if i != at)
+    order = (names[at], *(name for _, name in rest))
+    return Plan(order, propensity=shares[at], assignment=how, epoch=epoch)

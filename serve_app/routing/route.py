@@ -83,6 +83,11 @@ class Route:
         """The field or header of a request that decides who answers, if one does."""
         return None
 
+    @property
+    def learns_from(self) -> tuple[str, ...]:
+        """The columns whose recorded values it learns from."""
+        return ()
+
     def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
         """The description with other weights of some variants, `endpoint` being whose it is.
 
@@ -110,6 +115,7 @@ class Route:
             "quorum": settings.get("quorum"),
             "settings": dict(settings),
             "summary": self.summary(),
+            "rewards": {},
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +22,11 @@ def context_of(request: Request, features: Sequence[str]) -> NDArray[np.float64]
     return np.array([mean_of(columns.get(name, ())) for name in features], float)
 
 
-def mean_of(values: Iterable[Any]) -> float:
+def mean_of(values: Sequence[Any] | NDArray[Any]) -> float:
     """The mean of those values that are finite numbers, or spell one; NaN where none is."""
+    if len(values) == 1:
+        number = _number(values[0])
+        return number if math.isfinite(number) else math.nan
     numbers = [number for number in map(_number, values) if math.isfinite(number)]
     # Divided before they are added up, so that the largest numbers have a mean too.
     return math.fsum(one / len(numbers) for one in numbers) if numbers else math.nan

@@ -66,42 +66,59 @@ class LinUcb:
 
     def __init__(self, arms: Sequence[LinearArm], alpha: float) -> None:
         self._alpha = alpha
-        self._untried = np.array([arm.decisions == 0 for arm in arms])
+        untried = np.array([arm.decisions == 0 for arm in arms])
+        # The best arm is looked for among those of which something is known.
+        self._handicap = np.where(untried, -np.inf, 0.0)
+        self._shares = tuple(among_best(one, untried) for one in np.eye(len(arms)))
         pooled = np.sum([arm.outer for arm in arms], axis=0)
-        scaling = _scaling(pooled)
-        self._scaling = scaling
+        self._mean, self._deviation = _moments(pooled)
+        scaling = _scaling(self._mean, self._deviation)
         ridge = np.eye(len(pooled))
         precisions = np.stack([ridge + scaling @ arm.outer @ scaling.T for arm in arms])
         self._inverse = np.linalg.inv(precisions)
         moments = np.stack([scaling @ arm.weighted for arm in arms])
         self._coefficients = (self._inverse @ moments[:, :, None])[:, :, 0]
-        # A missing value counts as the mean of its column.
-        self._typical = pooled[0] / pooled[0, 0] if pooled[0, 0] else np.zeros(len(pooled))
 
     def bounds(self, context: Array) -> Array:
-        """The upper bound of the reward of each arm, of shape (arms,); NaN is a missing value."""
-        vector = np.concatenate([[1.0], context])
-        known = np.where(np.isfinite(vector), vector.clip(-_LARGEST, _LARGEST), self._typical)
-        vector = (self._scaling @ known).clip(-_FARTHEST, _FARTHEST)
+        """The upper bound of the reward of each arm, of shape (arms,).
+
+        What is no finite number counts as the mean.
+        """
+        vector = np.ones(1 + len(context))
+        scaled = (context.clip(-_LARGEST, _LARGEST) - self._mean) / self._deviation
+        vector[1:] = np.where(np.isfinite(context), scaled.clip(-_FARTHEST, _FARTHEST), 0.0)
         variance = (self._inverse @ vector) @ vector
         bounds: Array = self._coefficients @ vector + self._alpha * np.sqrt(variance)
         return bounds
 
+    def best(self, context: Array) -> int:
+        """The arm of the highest bound, of those that were tried."""
+        return int((self.bounds(context) + self._handicap).argmax())
+
+    def shares_of(self, best: int) -> Shares:
+        """The probability of each arm to answer where one is the best."""
+        return self._shares[best]
+
     def shares(self, context: Array) -> Shares:
         """The probability of each arm to answer a request of this context."""
-        return among_best(self.bounds(context), self._untried)
+        return self.shares_of(self.best(context))
 
 
-def _scaling(pooled: Array) -> Array:
-    """What makes of a 1 and a context a 1 and features of mean 0 and deviation 1."""
-    scaling: Array = np.eye(len(pooled))
+def _moments(pooled: Array) -> tuple[Array, Array]:
+    """The mean and the deviation of each feature; of what never varies, the deviation 1."""
     decisions = pooled[0, 0]
-    if decisions:
-        mean = pooled[0, 1:] / decisions
-        variance = np.diag(pooled)[1:] / decisions - mean**2
-        # What rounding leaves of a column that never varies is no variance.
-        constant = variance <= 1e-12 * (1 + mean**2)
-        deviation = np.sqrt(np.where(constant, 1.0, variance))
-        scaling[1:, 0] = -mean / deviation
-        scaling[1:, 1:] = np.diag(1 / deviation)
+    if not decisions:
+        return np.zeros(len(pooled) - 1), np.ones(len(pooled) - 1)
+    mean = pooled[0, 1:] / decisions
+    variance = np.diag(pooled)[1:] / decisions - mean**2
+    # What rounding leaves of a column that never varies is no variance.
+    constant = variance <= 1e-12 * (1 + mean**2)
+    return mean, np.sqrt(np.where(constant, 1.0, variance))
+
+
+def _scaling(mean: Array, deviation: Array) -> Array:
+    """What makes of a 1 and a context a 1 and features of mean 0 and deviation 1."""
+    scaling: Array = np.eye(1 + len(mean))
+    scaling[1:, 0] = -mean / deviation
+    scaling[1:, 1:] = np.diag(1 / deviation)
     return scaling

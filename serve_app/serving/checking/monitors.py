@@ -11,6 +11,7 @@ from serve_app.errors import ConfigError
 from serve_app.monitoring.concept import DEFAULT_DETECTORS, DETECTORS, detector_named
 from serve_app.monitoring.drift.settings import DriftSettings
 from serve_app.monitoring.telemetry import extra
+from serve_app.routing import route_of
 from serve_app.serving.monitor_client import APPLICATION
 
 Below = tuple[str | int, ...]
@@ -42,6 +43,10 @@ def problems(
     for path, spec in endpoints:
         for below, message in _of_rules(spec.records.drift, chosen):
             yield (*path, "monitoring", "drift", *below), message
+    for path, spec in endpoints:
+        if not monitors and route_of(spec.route).learns:
+            words = f"learns from feedback, which the application {APPLICATION!r} keeps"
+            yield (*path, "route"), f"a {spec.route.kind} {words}, and this config has none"
     for one in applications:
         if getattr(one.arguments, "telemetry", None) is not None and not extra.is_installed():
             yield (*one.path, "args", "telemetry"), extra.MISSING

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve_app.core.snapshot import Endpoint
+from serve_app.errors import ServeError
 from serve_app.monitoring.bandit_rewards import (
     Decision,
     arms_of,
@@ -58,13 +59,23 @@ class BanditRewards:
         """All that it knows is added up anew."""
 
     def run(self) -> None:
-        """Add up the rewards of each bandit whose turn it is."""
+        """Add up the rewards of each bandit whose turn it is.
+
+        Raises:
+            ServeError: those of one cannot be read or kept now; those of all others are.
+        """
         bandits = dict(self._bandits())
+        failure: ServeError | None = None
         for name, (bandit, spec) in bandits.items():
-            self._look(name, bandit, spec)
+            try:
+                self._look(name, bandit, spec)
+            except ServeError as error:
+                failure = error
         self._added = {name: one for name, one in self._added.items() if name in bandits}
         wanted = {(name, bandit.features) for name, (bandit, _) in bandits.items()}
         self._contexts = {place: one for place, one in self._contexts.items() if place in wanted}
+        if failure is not None:
+            raise failure
 
     def samples(self) -> Iterable[Sample]:
         """Nothing: what arms earned is shown where endpoints are."""
@@ -75,23 +86,24 @@ class BanditRewards:
         return ()
 
     def report(self, endpoint: str | None, within_s: float) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
-        """The share of each arm, how many decisions have a reward, and its mean."""
+        """The share of each arm where it has one, how many decisions have a reward, its mean."""
         return [
-            {"endpoint": name, "policy": bandit.policy, "arms": self._arms(name, bandit)}
+            one
             for name, (bandit, _) in self._bandits()
             if endpoint in {None, name}
+            for one in self._arms(name, bandit)
         ]
 
-    def _arms(self, name: str, bandit: Bandit) -> list[dict[str, Any]]:
-        learned = self._sources.state.load(learned_name(name)) or {}
-        spec = bandit.steered(learned)
+    def _arms(self, name: str, bandit: Bandit) -> Iterator[dict[str, Any]]:
+        spec = bandit.steered(self._sources.state.load(learned_name(name)) or {})
         rewards = route_of(spec).listed()["rewards"]
         total = sum(spec.weights.values())
-        nothing = {"decisions": 0, "mean": None}
-        return [
-            {"version": version, "share": weight / total, **rewards.get(version, nothing)}
-            for version, weight in spec.weights.items()
-        ]
+        for version, weight in spec.weights.items():
+            earned = rewards.get(version, {"decisions": 0, "mean": None})
+            named = {"endpoint": name, "version": version, "policy": bandit.policy}
+            # A contextual policy has other shares for each request.
+            share = None if bandit.policy == LINUCB else weight / total
+            yield {**named, "share": share, **earned}
 
     def _bandits(self) -> Iterator[tuple[str, tuple[Bandit, Endpoint]]]:
         for name, spec in sorted(self._sources.endpoints().items()):
@@ -133,10 +145,10 @@ class BanditRewards:
         known = self._contexts.get(place, {})
         times_s = {one.prediction_id: one.at_s for one in made}
         unknown = {one: at_s for one, at_s in times_s.items() if one not in known}
-        found = recorded_contexts(self._sources.files, name, unknown, features)
+        read = recorded_contexts(self._sources.files, name, unknown, features)
         nothing = np.full(len(features), np.nan)
         # What was not kept will not be kept later either.
-        known = {**known, **{one: found.get(one, nothing) for one in unknown}}
+        known = {**known, **{one: read.get(one, nothing) for one in unknown}}
         contexts = {one: known[one] for one in times_s}
         self._contexts[place] = contexts
         return contexts

@@ -85,6 +85,15 @@ def test_what_does_not_fit_is_told_where_it_stands(registry, change, path, words
     assert words in found[place]
 
 
+def test_a_feature_that_is_never_kept_cannot_be_learned_from(registry):
+    body = yaml.safe_load(YAML)
+    body["endpoints"]["risk"]["route"].update(policy="linucb", features=["age"])
+    body["endpoints"]["risk"]["monitoring"] = {"redact": ["age"]}
+    (problem,) = read(body, registry.manifest).problems
+    assert problem.path == ("endpoints", "risk", "monitoring", "redact")
+    assert problem.message == "the route learns from 'age', which is not kept: `redact` names it"
+
+
 def test_a_number_is_not_rewarded_as_a_class(registry):
     lines = {"variants": [{"model": "line@1"}, {"model": "slope@1"}]}
     (problem,) = declared(registry, lines).problems

@@ -76,6 +76,7 @@ def test_every_kind_is_listed_under_the_same_keys(route, summary, key, combine, 
         "quorum": quorum,
         "settings": dict(route.settings),
         "summary": summary,
+        "rewards": {},
     }
 
 

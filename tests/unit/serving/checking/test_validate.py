@@ -361,3 +361,26 @@ def test_a_wrong_alias_is_said_with_what_to_do(aliased, old, new, words):
     assert old in SPLIT
     found = aliased(SPLIT.replace(old, new))
     assert any(words in finding for finding in found), found
+
+
+def test_a_bandit_without_a_monitor_would_never_learn(check):
+    text = (CONFIGS / "bandit.yaml").read_text()
+    (found,) = check(text[: text.index("- name: monitor")])
+    assert found.startswith(f"line {line_of(text, 'route:')}: ")
+    assert "endpoints.diagnosis.route: a bandit learns from feedback" in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("policy: thompson", "policy: thomson", "'thompson', 'ucb1', 'epsilon_greedy' or 'linucb'"),
+        ("floor: 0.02", "floor: 0.7", "write at most 0.5"),
+        ("floor: 0.02", "epsilon: 0.1", "epsilon belongs to policy: epsilon_greedy"),
+        ("reward: {kind: correct}", "reward: {kind: error, scale: 2}", "kind: correct for a class"),
+    ],
+)
+def test_what_is_wrong_with_a_bandit_is_named(check, old, new, words):
+    text = (CONFIGS / "bandit.yaml").read_text()
+    assert old in text
+    (found,) = check(text.replace(old, new))
+    assert words in found

@@ -14,6 +14,7 @@ from serve_app.engine.assemble import Assembler
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.registration.register import Candidate, register
+from serve_app.errors import RegistryFailed
 from serve_app.monitoring.bandit_rewards import learned_name
 from serve_app.serving.route_learning import RouteLearning
 from serve_app.storage.monitor_state import MonitorState
@@ -96,9 +97,11 @@ def test_shares_move_to_the_arm_that_is_right(house):
     later = house.decide(work, 100, seed=2)
     share = sum(one.answer.variants[0] == "risk@1" for one, _ in later) / 100
     assert share > 0.8
-    (report,) = work.watch("bandits").report(None, 60.0)
-    assert report["policy"] == "thompson"
-    assert [one["share"] for one in report["arms"]] == pytest.approx([0.95, 0.05], abs=0.01)
+    report = work.watch("bandits").report("risk", 60.0)
+    assert [(one["version"], one["policy"], one["decisions"]) for one in report] == [
+        (name, "thompson", often.count(name)) for name in ("risk@1", "risk@2")
+    ]
+    assert [one["share"] for one in report] == pytest.approx([0.95, 0.05], abs=0.01)
 
 
 def test_a_reward_that_is_not_known_yet_is_none(house):
@@ -146,6 +149,23 @@ def test_nothing_is_added_up_again_while_no_feedback_comes(house, monkeypatch):
     watch.run()
 
 
+def test_rewards_that_cannot_be_kept_are_added_up_later(house, monkeypatch):
+    work = house.monitor()
+    house.label(work, house.decide(work, 12))
+    watch = work.watch("bandits")
+
+    def refuse(*_):
+        raise RegistryFailed("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MonitorState, "save", refuse)
+        with pytest.raises(RegistryFailed, match="the disk is full"):
+            house.add_up(work)
+    watch.run()
+    arms = house.state.load(learned_name("risk"))["arms"]
+    assert sum(arm["decisions"] for arm in arms.values()) == 12
+
+
 def test_decisions_of_before_the_window_do_not_count(tmp_path):
     house = BanditHouse(tmp_path, window_days=1)
     work = house.monitor()
@@ -175,3 +195,4 @@ def test_linucb_learns_from_recorded_contexts(tmp_path):
     clear = np.abs(ages - 50) > 5
     best = np.where(ages > 50, "risk@1", "risk@2")
     assert (np.array(answers) == best)[clear].mean() > 0.85
+    assert [one["share"] for one in work.watch("bandits").report(None, 60.0)] == [None, None]
