@@ -198,7 +198,7 @@ def _standing(
     endpoints: dict[str, Endpoint] = {}
     waiting: dict[str, tuple[str, ...]] = {}
     for name, spec in state.declared.items():
-        endpoint = spec.with_weights(state.overrides.get(name, {}))
+        endpoint = _after(standing.get(name), spec.with_weights(state.overrides.get(name, {})))
         missing = (endpoint.needs() | endpoint.loads()) - there
         if not missing:
             endpoints[name] = standing[name] if standing.get(name) == endpoint else endpoint
@@ -211,6 +211,14 @@ def _standing(
     placed = {**former, **{v: one for v, one in wanted.items() if v not in unmoved}}
     by_handle = {v for one in endpoints.values() for v in one.by_handle()}
     return endpoints, waiting, _elsewhere({v: placed[v] for v in by_handle})
+
+
+def _after(former: Endpoint | None, endpoint: Endpoint) -> Endpoint:
+    """An endpoint whose route knows the one that it takes the place of."""
+    if former is None or former.route is endpoint.route:
+        return endpoint
+    route = route_of(endpoint.route).after(former.route)
+    return endpoint if route is endpoint.route else replace(endpoint, route=route)
 
 
 def _elsewhere(placed: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from serve_app.core import record_settings
 from serve_app.core.cache import CacheLimits
+from serve_app.core.former_endpoints import with_route
 from serve_app.core.record_settings import RecordSettings
 from serve_app.core.reference import application_name, model_of
 from serve_app.core.signature import Signature, Target
@@ -56,12 +57,14 @@ class RouteSpec:
     """Who answers: a kind of route, its own settings as JSON values, and its variants.
 
     What the settings mean is known to the kind alone (`serve_app.routing`). The weights of the
-    variants are those that are in effect: they steer, all else describes.
+    variants are those that are in effect: they steer, all else describes. So do the `former` ones,
+    oldest first, where a kind keeps subjects by them; they differ where the weights do.
     """
 
     kind: str
     variants: tuple[Variant, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    former: tuple[Mapping[str, float], ...] = field(default=(), compare=False)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -84,6 +87,7 @@ class RouteSpec:
     def to_json(self) -> dict[str, Any]:
         """The route as JSON values."""
         return {
+            **({"former": [dict(one) for one in self.former]} if self.former else {}),
             "kind": self.kind,
             "settings": dict(self.settings),
             "variants": [_variant_json(variant) for variant in self.variants],
@@ -93,7 +97,7 @@ class RouteSpec:
     def from_json(cls, body: Mapping[str, Any]) -> RouteSpec:
         """Read what `to_json` wrote."""
         variants = tuple(_variant(variant) for variant in body["variants"])
-        return cls(body["kind"], variants, dict(body["settings"]))
+        return cls(body["kind"], variants, dict(body["settings"]), tuple(body.get("former", ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,7 @@ class Endpoint:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Endpoint:
         """Read what `to_json` wrote, now or in a former version of this package."""
-        fields = dict(body) if "route" in body else _with_route(body)
+        fields = dict(body) if "route" in body else with_route(body)
         fields["route"] = RouteSpec.from_json(fields["route"])
         fields["signature"] = Signature.from_json(body["signature"])
         fields["fallback"] = None if body["fallback"] is None else _variant(body["fallback"])
@@ -256,12 +260,16 @@ class Snapshot:
         """
         if not 0 < self.description <= seen:
             return self.to_json()
-        weights = {
-            name: endpoint.route.weights
+        changed = {
+            name: endpoint.route
             for name, endpoint in self.endpoints.items()
             if self.epochs.get(name, self.version) > seen
         }
-        return {**self._common_json(), "weights": weights}
+        weights = {name: route.weights for name, route in changed.items()}
+        former = {
+            name: [dict(w) for w in one.former] for name, one in changed.items() if one.former
+        }
+        return {**self._common_json(), "weights": weights, **({"former": former} if former else {})}
 
     def _common_json(self) -> dict[str, Any]:
         return {
@@ -303,6 +311,10 @@ def _endpoints(body: Mapping[str, Any], former: Snapshot | None) -> dict[str, En
         raise Conflict(msg)
     weights = body["weights"]
     changed = {name: former.endpoints[name].with_weights(weights[name]) for name in weights}
+    before = body.get("former", {})
+    for name, endpoint in changed.items():
+        route = replace(endpoint.route, former=tuple(before.get(name, ())))
+        changed[name] = replace(endpoint, route=route)
     return {**former.endpoints, **changed}
 
 
@@ -336,14 +348,3 @@ def _declared(version: str, alias: str | None) -> str:
 def _reweighted(variant: Variant, weights: Mapping[str, float]) -> Variant:
     weight = weights.get(variant.declared, weights.get(variant.version, variant.weight))
     return variant if weight == variant.weight else replace(variant, weight=weight)
-
-
-def _with_route(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an endpoint that was written when routes had no settings of their own."""
-    fields = dict(body)
-    route = {"kind": fields.pop("kind"), "variants": fields.pop("variants")}
-    settings = {name: fields.pop(name) for name in ("key", "combine", "quorum")}
-    if settings["combine"] is None:
-        del settings["quorum"]
-    given = {name: value for name, value in settings.items() if value is not None}
-    return {**fields, "route": {**route, "settings": given}}

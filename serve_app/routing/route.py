@@ -76,6 +76,10 @@ class Route:
         """
         return reweighted(self.spec, weights, endpoint=endpoint)
 
+    def after(self, former: RouteSpec) -> RouteSpec:  # noqa: ARG002
+        """The description, now that it takes the place of a former one of the same endpoint."""
+        return self.spec
+
     def summary(self) -> str:
         """What it is, in a few words for people."""
         return self.spec.kind

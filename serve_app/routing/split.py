@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from serve_app.core.plan import Assignment, Plan
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
-from serve_app.routing.arms import EXCLUDED, BucketArms, RankedArms
+from serve_app.routing.arms import EXCLUDED, BucketArms
 from serve_app.routing.gates import Gate, GatedRouter, layer_gates
 from serve_app.routing.hashing import hash_named
 from serve_app.routing.hashing.blake2b import BLAKE2B
+from serve_app.routing.moves import arms_of, remembered
 from serve_app.routing.route import Route
 from serve_app.routing.weights import checked
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from serve_app.core.signature import Output
     from serve_app.core.snapshot import RouteSpec
     from serve_app.routing.arms import Arms
+    from serve_app.routing.moves import Weights
 
 BY_CHANCE = "random"
 
@@ -66,7 +69,10 @@ class Split(Route):
         seed = _seed(assignment, salt)
         coverage, layer = assignment.get("coverage", 1.0), self.spec.settings.get("layer")
         if hashed is BLAKE2B and coverage == 1.0 and layer is None:
-            return SplitRouter(variants, key=self.key, salt=seed, epoch=epoch, draw=draw)
+            former = self.spec.former
+            return SplitRouter(
+                variants, key=self.key, salt=seed, epoch=epoch, draw=draw, former=former
+            )
         if self.key is None:
             raise ConfigError(
                 f"endpoint {salt!r} assigns subjects, but its route has no key to know them by; "
@@ -81,7 +87,7 @@ class Split(Route):
             covering = assignment.get("coverage_seed") or seed
             gates = (*gates, Gate(hashed.covers, hashed.buckets, covering, 0.0, coverage))
         if hashed is BLAKE2B:
-            arms = RankedArms(members, seed=seed, epoch=epoch)
+            arms = arms_of(members, self.spec.former, seed=seed, epoch=epoch)
         else:
             shortened = coverage if hashed.covers is None else 1.0
             arms = BucketArms(members, hashed, seed=seed, coverage=shortened, baseline=baseline)
@@ -99,7 +105,14 @@ class Split(Route):
             baseline_of(changed)
         except ConfigError as error:
             raise InvalidInput(error.message) from None
-        return changed
+        return Split(changed).after(self.spec)
+
+    def after(self, former: RouteSpec) -> RouteSpec:
+        """The description with the weights that stood before, while subjects are the same."""
+        if former.kind != self.spec.kind or _subjects(former) != _subjects(self.spec):
+            return self.spec
+        history = remembered(former.former, former.weights, self.spec.weights)
+        return replace(self.spec, former=history)
 
     def summary(self) -> str:
         """The kind and what requests stick to."""
@@ -138,6 +151,13 @@ def baseline_of(route: RouteSpec) -> str | None:
     return chosen.version
 
 
+def _subjects(route: RouteSpec) -> tuple[Any, ...]:
+    """What decides where subjects are, apart from the weights."""
+    assignment = route.settings.get("assignment") or {}
+    decides = (assignment.get(name) for name in ("hash", "seed", "salt_version"))
+    return (route.settings.get("key"), *(value or None for value in decides))
+
+
 def _seed(assignment: Mapping[str, Any], salt: str) -> str:
     """The seed of an experiment: the endpoint's name where none is given.
 
@@ -151,7 +171,8 @@ class SplitRouter:
     """Chooses one variant by the key of a request, or by chance.
 
     The variants after the chosen one are asked only when it cannot answer. `salt` keeps
-    the splits of different endpoints apart; `draw` gives numbers in [0, 1).
+    the splits of different endpoints apart; `draw` gives numbers in [0, 1); `former` are the
+    weights that stood before, oldest first (see `moves`).
 
     Raises:
         ConfigError: the variants or their weights cannot be served (see `weights.checked`),
@@ -166,6 +187,7 @@ class SplitRouter:
         salt: str,
         draw: Callable[[], float],
         epoch: int = 0,
+        former: Sequence[Weights] = (),
     ) -> None:
         if key is not None:
             keys.check(key)
@@ -173,7 +195,7 @@ class SplitRouter:
         self._key = key
         self._draw = draw
         self._total = sum(weight for _, weight in members)
-        self._arms = RankedArms(members, seed=salt, epoch=epoch)
+        self._arms = arms_of(members, former, seed=salt, epoch=epoch)
         by_chance = Assignment(BY_CHANCE, salt)
         heaviest = sorted(members, key=lambda variant: (-variant[1], variant[0]))
         self._random = tuple(

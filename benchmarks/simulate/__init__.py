@@ -1,0 +1,1 @@
+"""Guarantees of experiments, simulated with fixed seeds and held against their goals."""
