@@ -99,7 +99,8 @@ class Move:
 class MovedArms:
     """By rendezvous under the first weights, then by the changes since.
 
-    `variants` are names and weights above 0, `former` the weights before, oldest first.
+    `variants` are names and weights above 0, `former` the weights before, oldest first. After the
+    arm of a subject its next choices under the first weights are asked, then arms that came since.
     """
 
     def __init__(
@@ -110,8 +111,11 @@ class MovedArms:
         seed: str,
         epoch: int,
     ) -> None:
-        self._variants = variants
         self._first = tuple(former[0].items())
+        heaviest = sorted(variants, key=lambda variant: (-variant[1], variant[0]))
+        known = shares_of(former[0])
+        self._answering = {name for name, _ in variants}
+        self._later = tuple(name for name, _ in heaviest if name not in known)
         self._seed = seed
         steps = itertools.pairwise((*former, dict(variants)))
         self._moves = tuple(Move(old, new, number) for number, (old, new) in enumerate(steps, 1))
@@ -119,11 +123,13 @@ class MovedArms:
 
     def plan(self, key: str) -> Plan:
         """Who is asked for a subject."""
-        arm = ranked(self._first, salt=self._seed, key=key)[0]
+        order = ranked(self._first, salt=self._seed, key=key)
+        arm = order[0]
         for move in self._moves:
             arm = move.moved(arm, self._seed, key)
-        rest = ranked(self._variants, salt=self._seed, key=key)
-        return self._ranked.in_order((arm, *(name for name in rest if name != arm)))
+        names = (*order, *self._later)
+        others = [name for name in names if name != arm and name in self._answering]
+        return self._ranked.in_order((arm, *others))
 
 
 def arms_of(
