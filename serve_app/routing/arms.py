@@ -31,16 +31,24 @@ class Arms(Protocol):
 class RankedArms:
     """By weighted rendezvous: those after the chosen one are its next choices.
 
-    `variants` are names and weights above 0; `seed` keeps experiments apart.
+    `variants` are names and weights above 0; `seed` keeps experiments apart, `algorithm` is the
+    name under which choices are recorded.
     """
 
-    def __init__(self, variants: Sequence[tuple[str, float]], *, seed: str, epoch: int) -> None:
+    def __init__(
+        self,
+        variants: Sequence[tuple[str, float]],
+        *,
+        seed: str,
+        epoch: int,
+        algorithm: str = RENDEZVOUS,
+    ) -> None:
         self._variants = variants
         self._seed = seed
         self._epoch = epoch
         total = sum(weight for _, weight in variants)
         self._shares = {name: weight / total for name, weight in variants}
-        self._assignment = Assignment(RENDEZVOUS, seed)
+        self._assignment = Assignment(algorithm, seed)
         names = [name for name, _ in variants]
         orders = itertools.permutations(names) if len(names) <= _PREBUILT else ()
         self._ready = {order: self._made(order) for order in orders}
