@@ -50,6 +50,8 @@ def validate(files: tuple[str, ...], production: bool, state: str, as_json: bool
             }
         )
     for file, report in reports.items():
+        for warning in report.warnings:
+            output.warn(f"{file}:{warning.line}: {warning.key}: {warning.message}")
         if not as_json:
             _tell(file, report)
     if any(report.findings for report in reports.values()):

@@ -250,6 +250,7 @@ def _standing(
         rollout = state.rollouts.get(name)
         weights = state.overrides.get(name, {}) if rollout is None else rollout.weights
         endpoint = _steered(spec.with_weights(weights), state.steering)
+        endpoint = _after(standing.get(name), endpoint)
         missing = (endpoint.needs() | endpoint.loads()) - there
         if not missing:
             endpoints[name] = standing[name] if standing.get(name) == endpoint else endpoint
@@ -271,6 +272,14 @@ def _steered(endpoint: Endpoint, steering: Mapping[str, Mapping[str, Any]]) -> E
         return endpoint
     route = route_of(endpoint.route).steered(learned)
     return endpoint.steered(route.weights, route.steering)
+
+
+def _after(former: Endpoint | None, endpoint: Endpoint) -> Endpoint:
+    """An endpoint whose route knows the one that it takes the place of."""
+    if former is None or former.route is endpoint.route:
+        return endpoint
+    route = route_of(endpoint.route).after(former.route)
+    return endpoint if route is endpoint.route else replace(endpoint, route=route)
 
 
 def _elsewhere(placed: Mapping[str, str]) -> dict[str, str]:

@@ -26,13 +26,15 @@ class RouteSpec:
 
     What the settings mean is known to the kind alone (`serve_app.routing`). The weights of the
     variants are those that are in effect: they steer, and so does `steering`, which is what a kind
-    that learns knows by now, as JSON values. All else describes.
+    that learns knows by now, as JSON values. All else describes, but for the `former` weights,
+    oldest first, where a kind keeps subjects by them; they differ where the weights do.
     """
 
     kind: str
     variants: tuple[Variant, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     steering: Mapping[str, Any] = field(default_factory=dict)
+    former: tuple[Mapping[str, float], ...] = field(default=(), compare=False)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -62,6 +64,7 @@ class RouteSpec:
         """The route as JSON values."""
         return {
             **({"steering": dict(self.steering)} if self.steering else {}),
+            **({"former": [dict(one) for one in self.former]} if self.former else {}),
             "kind": self.kind,
             "settings": dict(self.settings),
             "variants": [variant.to_json() for variant in self.variants],
@@ -71,7 +74,13 @@ class RouteSpec:
     def from_json(cls, body: Mapping[str, Any]) -> RouteSpec:
         """Read what `to_json` wrote."""
         variants = tuple(map(Variant.from_json, body["variants"]))
-        return cls(body["kind"], variants, dict(body["settings"]), body.get("steering", {}))
+        return cls(
+            body["kind"],
+            variants,
+            dict(body["settings"]),
+            steering=body.get("steering", {}),
+            former=tuple(body.get("former", ())),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +262,10 @@ class Snapshot:
         }
         weights = {name: route.weights for name, route in changed.items()}
         steering = {name: dict(route.steering) for name, route in changed.items()}
-        return {**self._common_json(), "weights": weights, "steering": steering}
+        former = {
+            name: [dict(w) for w in one.former] for name, one in changed.items() if one.former
+        }
+        return {**self._common_json(), "weights": weights, "steering": steering, "former": former}
 
     def _common_json(self) -> dict[str, Any]:
         return {
@@ -297,11 +309,14 @@ def _endpoints(body: Mapping[str, Any], former: Snapshot | None) -> dict[str, En
     if former is None or former.description != body["description"]:
         msg = "a snapshot came without the descriptions of its endpoints, which are others here"
         raise Conflict(msg)
-    steering = body.get("steering", {})
+    steering, before = body.get("steering", {}), body.get("former", {})
     changed = {
         name: former.endpoints[name].steered(weights, steering.get(name, {}))
         for name, weights in body["weights"].items()
     }
+    for name, endpoint in changed.items():
+        route = replace(endpoint.route, former=tuple(before.get(name, ())))
+        changed[name] = replace(endpoint, route=route)
     return {**former.endpoints, **changed}
 
 

@@ -55,7 +55,10 @@ class RankedArms:
 
     def plan(self, key: str) -> Plan:
         """Who is asked for a subject."""
-        order = ranked(self._variants, salt=self._seed, key=key)
+        return self.in_order(ranked(self._variants, salt=self._seed, key=key))
+
+    def in_order(self, order: tuple[str, ...]) -> Plan:
+        """The plan of a subject whose choices are in this order."""
         return self._ready.get(order) or self._made(order)
 
     def _made(self, order: tuple[str, ...]) -> Plan:

@@ -101,6 +101,10 @@ class Route:
         """The description as it is steered by what was learned; itself where nothing is."""
         return self.spec
 
+    def after(self, former: RouteSpec) -> RouteSpec:  # noqa: ARG002
+        """The description, now that it takes the place of a former one of the same endpoint."""
+        return self.spec
+
     def summary(self) -> str:
         """What it is, in a few words for people."""
         return self.spec.kind

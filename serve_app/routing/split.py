@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from serve_app.core.plan import Assignment, Plan
@@ -11,6 +12,7 @@ from serve_app.routing.arms import EXCLUDED, RENDEZVOUS, BucketArms, RankedArms
 from serve_app.routing.gates import Gate, GatedRouter, layer_gates
 from serve_app.routing.hashing import hash_named
 from serve_app.routing.hashing.blake2b import BLAKE2B
+from serve_app.routing.moves import arms_of, remembered
 from serve_app.routing.route import Route
 from serve_app.routing.weights import checked
 
@@ -60,31 +62,31 @@ class Split(Route):
             ConfigError: the variants or their weights cannot be served (see `weights.checked`),
                 the key names nothing, there is no such hash, or an experiment has no key.
         """
-        variants = [(variant.version, variant.weight) for variant in self.spec.variants]
+        members = checked([(variant.version, variant.weight) for variant in self.spec.variants])
         assignment = self.spec.settings.get("assignment") or {}
         hashed = hash_named(assignment.get("hash", BLAKE2B.name))
         seed = _seed(assignment, salt)
+        ranked_arms = arms_of(members, self.spec.former, seed=seed, epoch=epoch)
         coverage, layer = assignment.get("coverage", 1.0), self.spec.settings.get("layer")
         if hashed is BLAKE2B and coverage == 1.0 and layer is None:
-            return SplitRouter(variants, key=self.key, salt=seed, epoch=epoch, draw=draw)
+            by_chance = Assignment(BY_CHANCE, seed)
+            chance = Chance(members, assignment=by_chance, draw=draw, epoch=epoch)
+            return StickyRouter(ranked_arms, chance, key=self.key)
         if self.key is None:
             raise ConfigError(
                 f"endpoint {salt!r} assigns subjects, but its route has no key to know them by; "
                 "name one, such as key: user_id"
             )
         keys.check(self.key)
-        members = checked(variants)
         baseline = self._excluded(members, seed, epoch)
         gates = () if layer is None else layer_gates(layer)
-        arms: Arms
         if hashed.covers is not None and coverage < 1.0:
             covering = assignment.get("coverage_seed") or seed
             gates = (*gates, Gate(hashed.covers, hashed.buckets, covering, 0.0, coverage))
         if hashed is BLAKE2B:
-            arms = RankedArms(members, seed=seed, epoch=epoch)
-        else:
-            shortened = coverage if hashed.covers is None else 1.0
-            arms = BucketArms(members, hashed, seed=seed, coverage=shortened, baseline=baseline)
+            return GatedRouter(ranked_arms, gates, key=self.key, baseline=baseline)
+        shortened = coverage if hashed.covers is None else 1.0
+        arms = BucketArms(members, hashed, seed=seed, coverage=shortened, baseline=baseline)
         return GatedRouter(arms, gates, key=self.key, baseline=baseline)
 
     def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
@@ -99,7 +101,14 @@ class Split(Route):
             baseline_of(changed)
         except ConfigError as error:
             raise InvalidInput(error.message) from None
-        return changed
+        return Split(changed).after(self.spec)
+
+    def after(self, former: RouteSpec) -> RouteSpec:
+        """The description with the weights that stood before, while subjects are the same."""
+        if former.kind != self.spec.kind or _subjects(former) != _subjects(self.spec):
+            return self.spec
+        history = remembered(former.former, former.weights, self.spec.weights)
+        return replace(self.spec, former=history)
 
     def summary(self) -> str:
         """The kind and what requests stick to."""
@@ -138,6 +147,13 @@ def baseline_of(route: RouteSpec) -> str | None:
     return chosen.version
 
 
+def _subjects(route: RouteSpec) -> tuple[Any, ...]:
+    """What decides where subjects are, apart from the weights."""
+    assignment = route.settings.get("assignment") or {}
+    decides = (assignment.get(name) for name in ("hash", "seed", "salt_version"))
+    return (route.settings.get("key"), *(value or None for value in decides))
+
+
 def _seed(assignment: Mapping[str, Any], salt: str) -> str:
     """The seed of an experiment: the endpoint's name where none is given.
 
@@ -147,7 +163,69 @@ def _seed(assignment: Mapping[str, Any], salt: str) -> str:
     return f"{seed}/{version}" if version else seed
 
 
-class SplitRouter:
+class Chance:
+    """Chooses one variant by chance, for requests that are of nobody.
+
+    `variants` are names and weights above 0; `draw` gives numbers in [0, 1); choices are recorded
+    under the `assignment`.
+    """
+
+    def __init__(
+        self,
+        variants: Sequence[tuple[str, float]],
+        *,
+        assignment: Assignment,
+        draw: Callable[[], float],
+        epoch: int,
+    ) -> None:
+        self._draw = draw
+        self._total = sum(weight for _, weight in variants)
+        heaviest = sorted(variants, key=lambda variant: (-variant[1], variant[0]))
+        self._plans = tuple(
+            (
+                weight,
+                Plan(
+                    (name, *(v for v, _ in heaviest if v != name)),
+                    propensity=weight / self._total,
+                    assignment=assignment,
+                    epoch=epoch,
+                ),
+            )
+            for name, weight in variants
+        )
+
+    def plan(self) -> Plan:
+        """Who is asked."""
+        point = self._draw() * self._total
+        for weight, plan in self._plans:
+            point -= weight
+            if point < 0:
+                return plan
+        # Rounding can leave a point at the very end.
+        return self._plans[-1][1]
+
+
+class StickyRouter:
+    """Gives the same arm to the same key, and requests without one to chance."""
+
+    def __init__(self, arms: Arms, chance: Chance, *, key: str | None) -> None:
+        if key is not None:
+            keys.check(key)
+        self._arms = arms
+        self._chance = chance
+        self._key = key
+
+    def plan(self, request: Request) -> Plan:
+        """Who is asked.
+
+        Raises:
+            InvalidInput: the request's key cannot be one.
+        """
+        key = None if self._key is None else keys.find(request, self._key)
+        return self._chance.plan() if key is None else self._arms.plan(key)
+
+
+class SplitRouter(StickyRouter):
     """Chooses one variant by the key of a request, or by chance.
 
     The variants after the chosen one are asked only when it cannot answer. `salt` keeps
@@ -169,41 +247,10 @@ class SplitRouter:
         epoch: int = 0,
         algorithms: tuple[str, str] = (RENDEZVOUS, BY_CHANCE),
     ) -> None:
-        if key is not None:
-            keys.check(key)
         members = checked(variants)
-        self._key = key
-        self._draw = draw
         by_key, by_chance = algorithms
-        self._total = sum(weight for _, weight in members)
-        self._arms = RankedArms(members, seed=salt, epoch=epoch, algorithm=by_key)
-        heaviest = sorted(members, key=lambda variant: (-variant[1], variant[0]))
-        self._random = tuple(
-            (
-                weight,
-                Plan(
-                    (name, *(v for v, _ in heaviest if v != name)),
-                    propensity=weight / self._total,
-                    assignment=Assignment(by_chance, salt),
-                    epoch=epoch,
-                ),
-            )
-            for name, weight in members
+        super().__init__(
+            RankedArms(members, seed=salt, epoch=epoch, algorithm=by_key),
+            Chance(members, assignment=Assignment(by_chance, salt), draw=draw, epoch=epoch),
+            key=key,
         )
-
-    def plan(self, request: Request) -> Plan:
-        """Who is asked.
-
-        Raises:
-            InvalidInput: the request's key cannot be one.
-        """
-        key = None if self._key is None else keys.find(request, self._key)
-        if key is not None:
-            return self._arms.plan(key)
-        point = self._draw() * self._total
-        for weight, plan in self._random:
-            point -= weight
-            if point < 0:
-                return plan
-        # Rounding can leave a point at the very end.
-        return self._random[-1][1]

@@ -39,6 +39,16 @@ def an_endpoint(stranger, body):
     (stranger.home / MINE).write_text(yaml.safe_dump(config))
 
 
+def experiments(stranger, body):
+    """Layers and endpoints that are experiments in them, in a config that is valid with them."""
+    config = yaml.safe_load((stranger.home / "configs" / "local.yaml").read_text())
+    endpoints(config).update(body["endpoints"])
+    (deployment,) = application(config, "control")["deployments"]
+    deployment["user_config"]["layers"] = body["layers"]
+    (stranger.home / "experiments.yaml").write_text(yaml.safe_dump(config))
+    stranger.shell("serve-app validate experiments.yaml")
+
+
 def an_application(stranger, body):
     """Applications, put into that config."""
     config = yaml.safe_load((stranger.home / MINE).read_text())
@@ -82,6 +92,7 @@ def types(stranger, body):
 
 YAML = {
     "endpoints": an_endpoint,
+    "layers": experiments,
     "applications": an_application,
     "args": args_of_the_gateway,
     "autoscaling_config": a_deployment,

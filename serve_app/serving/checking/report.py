@@ -9,10 +9,12 @@ from serve_app.documents.finding import Finding
 class Report:
     """What a config file holds and what is wrong with it.
 
-    `follows` are the aliases by which endpoints name versions, with what they name now.
+    `follows` are the aliases by which endpoints name versions, with what they name now;
+    `warnings` are what can be deployed and better were not.
     """
 
     findings: tuple[Finding, ...]
     applications: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()

@@ -67,6 +67,22 @@ def arguments_of(import_path: Any) -> type[Frozen] | None:
         return None
 
 
+def without_tags(path: Path_, body: Any) -> Path_:
+    """A path without the tags of unions, which pydantic puts between keys."""
+    kept: list[str | int] = []
+    for part in path[:-1]:
+        # A tag may be called like a key beside it: routes of rules have `rules`.
+        is_tag = kept[-1:] == ["route"] and isinstance(body, dict) and part == body.get(TAG)
+        if is_tag or (isinstance(body, dict) and part not in body):
+            continue
+        kept.append(part)
+        if isinstance(body, dict):
+            body = body[part]
+        else:
+            body = body[part] if isinstance(body, list) and isinstance(part, int) else None
+    return (*kept, *path[-1:])
+
+
 def settings_of(builder: Any) -> type[Frozen] | None:
     """The settings that a builder takes, if they are ours."""
     parameters = list(inspect.signature(builder).parameters.values())

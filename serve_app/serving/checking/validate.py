@@ -17,7 +17,6 @@ from ray.serve.schema import ServeDeploySchema
 from serve_app import config
 from serve_app.cluster.node_totals import Totals
 from serve_app.config import ControlSettings, Frozen, ModelArgs, ScalingSettings
-from serve_app.config.routes import TAG
 from serve_app.control.declare import declare
 from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
@@ -28,10 +27,11 @@ from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving.checking import monitors, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
+from serve_app.serving.checking.advice import advice
 from serve_app.serving.checking.builders import deployments_of
 from serve_app.serving.checking.keys import Meant, read_as_meant
 from serve_app.serving.checking.report import Report
-from serve_app.serving.checking.shapes import settings_of
+from serve_app.serving.checking.shapes import settings_of, without_tags
 from serve_app.serving.listeners import of_the_platform
 
 Path_ = tuple[str | int, ...]
@@ -74,6 +74,7 @@ class _Check:
         self._body = meant.body
         self._positions = positions
         self.findings: list[Finding] = []
+        self._warnings: list[Finding] = []
         self.applications: list[str] = []
         self.endpoints: list[str] = []
         self._specs: list[tuple[Path_, Endpoint]] = []
@@ -87,19 +88,19 @@ class _Check:
             tuple(self.applications),
             tuple(self.endpoints),
             reachable.follows([spec for _, spec in self._specs]),
+            tuple(self._warnings),
         )
 
     def everything(self) -> None:
         """All checks, the cheap ones first."""
         for duplicate in self._positions.duplicates():
-            self._find_in_file(
-                duplicate.path,
+            message = (
                 f"stands twice in one mapping (first on line {duplicate.first_line}); "
-                "YAML would take only the last",
-                line=duplicate.line,
+                "YAML would take only the last"
             )
-        for path, message in self._meant.unknown:
-            self._find_in_file(path, message)
+            self.findings.append(self._in_file(duplicate.path, message, duplicate.line))
+        unknown = self._meant.unknown
+        self.findings.extend(self._in_file(path, message) for path, message in unknown)
         applications = self._body.get("applications")
         try:
             listed = isinstance(applications, list)
@@ -276,6 +277,7 @@ class _Check:
         except pydantic.ValidationError as error:
             self._pydantic(error, path)
             return
+        self._warnings.extend(self._finding((*path, *keys), why) for keys, why in advice(declared))
         registry = Registry(arguments.registry)
         declaration = declare(declared, registry.manifest, registry.resolve)
         for problem in declaration.problems:
@@ -303,7 +305,7 @@ class _Check:
 
     def _pydantic(self, error: pydantic.ValidationError, base: Path_) -> None:
         for item in error.errors():
-            path = self._without_tags((*base, *item["loc"]))
+            path = without_tags((*base, *item["loc"]), self._body)
             if self._follows(path, item["type"]):
                 continue
             if item["type"] == "union_tag_invalid":
@@ -322,28 +324,15 @@ class _Check:
             return self._unclear_below(path[:-1]) or path[:-2] in self._meant.unclear
         return kind in {"union_tag_not_found", "value_error"} and self._unclear_below(path)
 
-    def _without_tags(self, path: Path_) -> Path_:
-        """A path without the tags of unions, which pydantic puts between keys."""
-        kept: list[str | int] = []
-        body: Any = self._body
-        for part in path[:-1]:
-            # A tag may be called like a key beside it: routes of rules have `rules`.
-            is_tag = kept[-1:] == ["route"] and isinstance(body, dict) and part == body.get(TAG)
-            if is_tag or (isinstance(body, dict) and part not in body):
-                continue
-            kept.append(part)
-            if isinstance(body, dict):
-                body = body[part]
-            else:
-                body = body[part] if isinstance(body, list) and isinstance(part, int) else None
-        return (*kept, *path[-1:])
-
     def _unclear_below(self, path: Path_) -> bool:
         return any(unclear[: len(path)] == path for unclear in self._meant.unclear)
 
     def _find(self, path: Path_, message: str) -> None:
-        self._find_in_file(self._meant.in_file(path), message)
+        self.findings.append(self._finding(path, message))
 
-    def _find_in_file(self, path: Path_, message: str, *, line: int | None = None) -> None:
+    def _finding(self, path: Path_, message: str) -> Finding:
+        return self._in_file(self._meant.in_file(path), message)
+
+    def _in_file(self, path: Path_, message: str, line: int | None = None) -> Finding:
         at = self._positions.line(path) if line is None else line
-        self.findings.append(Finding(at, ".".join(str(part) for part in path), message))
+        return Finding(at, ".".join(str(part) for part in path), message)

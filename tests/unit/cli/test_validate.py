@@ -123,3 +123,16 @@ def test_without_being_asked_for_it_a_file_is_a_config(serve_app):
     done = serve_app("validate", str(file))
     assert done.code == 1
     assert "there is no key 'cluster_name' here" in done.err
+
+
+def test_a_warning_is_told_and_leaves_a_file_good(serve_app, home, tmp_path):
+    path = tmp_path / "warned.yaml"
+    key = "            key: patient_id\n"
+    text = (CONFIGS / "split.yaml").read_text()
+    assert key in text
+    path.write_text(text.replace(key, key + "            assignment: {hash: growthbook-v1}\n"))
+    said = serve_app("validate", path)
+    assert said.code == 0
+    assert ": good (" in said.out
+    assert said.err.startswith(f"warning: {path}:")
+    assert "use growthbook-v2" in said.err

@@ -1,5 +1,7 @@
 """What has not been kept has never happened, and what changed last is known by its version."""
 
+import dataclasses
+
 import pytest
 
 from serve_app.control import standing
@@ -341,3 +343,56 @@ def test_control_that_starts_under_a_refused_declaration_goes_on_with_the_last_g
     again.take(Declaration("second", {}, (Problem(("endpoints",), "no"),)))
     assert again.current == snapshots.current
     assert again.needed_by_handle() == {"a@1", "b@1"}
+
+
+def with_history(declared, *, course):
+    """The snapshots of an endpoint whose weights were set again and again."""
+    made = Snapshots(Store())
+    made.declare("first", {"e": declared})
+    for version in declared.needs():
+        made.ready(version)
+    yield made.current
+    for weights_ in course:
+        made.set_weights("e", weights_)
+        yield made.current
+
+
+def test_gateways_know_the_weights_that_stood_before_however_they_came_to_know():
+    course = [{"a@1": 4.0, "b@1": 3.0}, {"b@1": 9.0}, {"c@1": 5.0}]
+    snapshots_ = list(with_history(split(a=1, b=1, c=1), course=course))
+    last = snapshots_[-1].endpoints["e"].route
+    assert list(last.former) == [
+        {"a@1": 1.0, "b@1": 1.0, "c@1": 1.0},
+        {"a@1": 4.0, "b@1": 3.0, "c@1": 1.0},
+        {"a@1": 4.0, "b@1": 9.0, "c@1": 1.0},
+    ]
+    whole = Snapshot.from_json(snapshots_[-1].to_json())
+    assert whole.endpoints["e"].route.former == last.former
+    for seen in snapshots_[:-1]:
+        news = snapshots_[-1].since(seen.version)
+        assert "endpoints" not in news
+        assert Snapshot.from_json(news, seen).endpoints["e"].route.former == last.former
+
+
+def test_a_declaration_with_other_weights_is_a_change_of_weights():
+    made = Snapshots(Store())
+    made.declare("first", {"e": split(a=1, b=1)})
+    made.ready("a@1")
+    made.ready("b@1")
+    made.declare("second", {"e": split(a=3, b=1)})
+    assert made.current.endpoints["e"].route.former == ({"a@1": 1.0, "b@1": 1.0},)
+    made.declare("third", {"e": dataclasses.replace(split(a=3, b=1), timeout_s=2.0)})
+    assert made.current.endpoints["e"].route.former == ({"a@1": 1.0, "b@1": 1.0},)
+
+
+def test_the_history_outlives_control(store):
+    made = Snapshots(store)
+    made.declare("first", {"e": split(a=1, b=1)})
+    made.ready("a@1")
+    made.ready("b@1")
+    made.set_weights("e", {"a@1": 3.0})
+    again = Snapshots(store)
+    again.set_weights("e", {"a@1": 5.0})
+    assert again.current.endpoints["e"].route.former == ({"a@1": 1.0, "b@1": 1.0},)
+    again.set_weights("e", {"a@1": 1.0})
+    assert again.current.endpoints["e"].route.former == ()

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serve_app.core.messages import Payload, Request
+from serve_app.core.snapshot import RouteSpec, Variant
+from serve_app.routing import route_of
 from serve_app.routing.hashing import growthbook
 
 CASES = json.loads(
@@ -51,3 +54,28 @@ def test_a_character_beyond_the_basic_plane_counts_as_its_two_surrogates(text):
     units = text.encode("utf-16-be")
     halves = "".join(chr(units[at] << 8 | units[at + 1]) for at in range(0, len(units), 2))
     assert growthbook.fnv1a_32(text) == growthbook.fnv1a_32(halves)
+
+
+@pytest.mark.parametrize("case", CASES["run"], ids=lambda case: case[0])
+def test_experiments_give_the_published_variations(case):
+    _, context, experiment, value, is_in, _ = case
+    arms = len(experiment["variations"])
+    weights = experiment.get("weights", [1 / arms] * arms)
+    variants = tuple(Variant(f"m@{arm}", weight) for arm, weight in enumerate(weights))
+    settings = {
+        "key": experiment.get("hashAttribute", "id"),
+        "assignment": {
+            "hash": f"growthbook-v{experiment.get('hashVersion', 1)}",
+            "seed": experiment.get("seed", experiment["key"]),
+            "coverage": experiment.get("coverage", 1.0),
+        },
+    }
+    if "namespace" in experiment:
+        name, start, end = experiment["namespace"]
+        part = {"name": "n", "seed": f"__{name}", "hash": "growthbook-v1", "holdout": 0.0}
+        settings["layer"] = {**part, "from": start, "to": end}
+    route = route_of(RouteSpec("split", variants, settings))
+    router = route.router(salt="e", epoch=1, draw=lambda: 0.5)
+    attributes = context.get("attributes", {})
+    plan = router.plan(Request("e", Payload({}, 1, attributes), "r"))
+    assert (plan.variants[0], plan.assignment.algorithm != "excluded") == (f"m@{value}", is_in)
