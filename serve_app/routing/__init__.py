@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from serve_app.routing.route import Route
 
 KINDS = {
+    "cascade": "serve_app.routing.cascade:Cascade",
     "ensemble": "serve_app.routing.ensemble:Ensemble",
     "rules": "serve_app.routing.rules:Rules",
     "single": "serve_app.routing.single:Single",

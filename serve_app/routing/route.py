@@ -21,11 +21,15 @@ class Route:
     """One route as it is described; its kind is a subclass.
 
     `settings` is the place, `module:Name`, of the model that reads the kind's settings.
-    `answers_together` says whether the answers of several variants become one.
+    `answers_together` says whether the answers of several variants become one, and
+    `answers_by_row` whether rows of one request may be answered by different ones, which no cache
+    tells apart. Whoever is not `weighted` decides by something else than weights.
     """
 
     settings: ClassVar[str]
     answers_together: ClassVar[bool] = False
+    answers_by_row: ClassVar[bool] = False
+    weighted: ClassVar[bool] = True
 
     def __init__(self, spec: RouteSpec) -> None:
         self.spec = spec
