@@ -209,3 +209,7 @@ class ConfigError(ServerFault):
     """The configuration cannot be served."""
 
     code = "config_error"
+
+
+CANNOT = (Unavailable, ServerFault, RowsRefused)
+"""What says that one variant cannot answer and another one may."""

@@ -20,6 +20,7 @@ from serve_app.errors import ConfigError, ServeError
 from serve_app.monitoring.quality.segments import segment_rule
 from serve_app.registry.manifest import Manifest
 from serve_app.routing import kind_named, route_of
+from serve_app.routing.route import Route
 
 ManifestOf = Callable[[str, int], Manifest]
 Resolve = Callable[[str], tuple[str, int]]
@@ -73,6 +74,7 @@ class EndpointDescription:
         for path, message in route_of(route).misfits(taken):
             self._problem(("route", *path), message)
         self._learns(route)
+        self._remembered()
         self._redacts(columns)
         self._segments()
         if self.problems:
@@ -266,12 +268,12 @@ class EndpointDescription:
             )
 
     @property
-    def _answers_together(self) -> bool:
-        return kind_named(self._settings.route.kind).answers_together
+    def _kind(self) -> type[Route]:
+        return kind_named(self._settings.route.kind)
 
     def _alike(self, answering: Sequence[Placed]) -> bool:
         """Whether whoever answers gives the same outputs under the same names of a graph."""
-        if self._answers_together:
+        if self._kind.answers_together:
             return False
         outputs = [m.signature.output for _, m in answering if m is not None]
         names = [(output.columns, output.named) for output in outputs]
@@ -279,7 +281,7 @@ class EndpointDescription:
 
     def _scored(self, manifests: Sequence[Placed]) -> bool:
         """Whether raw scores can be asked for, alike whichever variant answers."""
-        if self._answers_together:
+        if self._kind.answers_together:
             return False
         widths = {0 if m is None else m.signature.output.scores_width for _, m in manifests}
         return len(widths) == 1 and 0 not in widths
@@ -291,6 +293,15 @@ class EndpointDescription:
             if name not in known:
                 self._problem(("schema", "columns", name), f"there is no column {name!r}")
         return tuple(_correct(column, corrections.get(column.name)) for column in inputs)
+
+    def _remembered(self) -> None:
+        """A cache keeps rows by who answers all of them."""
+        if self._settings.cache is not None and self._kind.answers_by_row:
+            self._problem(
+                ("cache",),
+                f"rows of a {self._settings.route.kind} are answered by one version or another, "
+                "which a cache does not tell apart; take `cache` out",
+            )
 
     def _redacts(self, columns: tuple[Column, ...]) -> None:
         """What must not be kept is named as it is called: a slip would keep it."""

@@ -143,14 +143,27 @@ class Failure:
     code: str
 
 
+class StageWork(NamedTuple):
+    """What one stage of a cascade did for a request: rows that it was asked about and answered."""
+
+    version: str
+    rows: int
+    answered_rows: int
+    took_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A prediction and who gave it; `variants` are those whose predictions are in it."""
+    """A prediction and who gave it; `variants` are those whose predictions are in it.
+
+    `stages` are those that a cascade asked.
+    """
 
     prediction: Prediction
     variants: tuple[str, ...]
     left_out: tuple[Failure, ...] = ()
     fallback: bool = False
+    stages: tuple[StageWork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

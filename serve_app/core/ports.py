@@ -122,6 +122,14 @@ class Ways(Protocol):
         """All answer at once, and at least `quorum` answers become one by `core.combine`."""
         ...
 
+    def in_stages(self, sure: Mapping[str, Mapping[Any, float]]) -> Ask:
+        """Each row is answered by the first of the plan's variants that is sure of it.
+
+        `sure` says by version from which probability of a class on it is; see
+        `engine.stepwise`.
+        """
+        ...
+
 
 class Clock(Protocol):
     """Seconds that never go back (`time.monotonic`)."""

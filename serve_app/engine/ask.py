@@ -16,19 +16,16 @@ from serve_app.core.plan import Plan
 from serve_app.core.ports import Ask, Clock, Models, Task
 from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint, Variant
+from serve_app.engine.stepwise import AskInStages
 from serve_app.errors import (
+    CANNOT,
     DeadlineExceeded,
     InvalidInput,
     NotReady,
     Overloaded,
-    RowsRefused,
     ServeError,
-    ServerFault,
-    Unavailable,
 )
 
-CANNOT = (Unavailable, ServerFault, RowsRefused)
-"""What says that one variant cannot answer and another one may."""
 _ONE_CLASS = Output("classification")
 Combine = Callable[[Sequence[Member], tuple[Any, ...]], Prediction]
 
@@ -70,6 +67,10 @@ class Variants:
         return AskTogether(
             self, per_target(way, self.output) if self.output.targets else way, quorum
         )
+
+    def in_stages(self, sure: Mapping[str, Mapping[Any, float]]) -> Ask:
+        """Each row is answered by the first variant of a plan that is sure of it."""
+        return AskInStages(self, sure)
 
     async def one(self, version: str, columns: Columns, deadline: float) -> Prediction:
         """Ask one variant."""

@@ -11,6 +11,7 @@ from serve_app.core.explanation import Explanation, aligned, folded, mean_of
 from serve_app.core.ports import Models
 from serve_app.core.snapshot import Endpoint
 from serve_app.errors import InvalidInput
+from serve_app.routing import kind_named
 from serve_app.tasks import task_named
 
 TIMEOUT_S = 60.0
@@ -49,7 +50,7 @@ class AskWhy:
             ServeError: one did not answer.
         """
         if len(versions) > 1:
-            self._require_mean(versions)
+            self._require_together(versions)
         task = task_named("explain")
         calls = [self.models.ask(version, task, columns, deadline) for version in versions]
         answers = await asyncio.gather(*calls)
@@ -88,7 +89,14 @@ class AskWhy:
             return weights
         return dict.fromkeys(weights, 1.0)
 
-    def _require_mean(self, versions: tuple[str, ...]) -> None:
+    def _require_together(self, versions: tuple[str, ...]) -> None:
+        """Refuse to explain what is no mean of what several versions say."""
+        if kind_named(self.spec.route.kind).answers_by_row:
+            msg = (
+                f"rows of this request were answered by {', '.join(versions)}; explain them in "
+                "requests of their own, or ask for one version by its name"
+            )
+            raise InvalidInput(msg, known=list(versions))
         if self.spec.route.settings.get("combine") == "vote":
             msg = (
                 "a vote has no output that contributions could add up to; ask for one of the "

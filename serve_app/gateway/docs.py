@@ -148,6 +148,10 @@ def _several(output: dict[str, Any]) -> str:
 
 
 def _variants(endpoint: dict[str, Any]) -> str:
+    if not endpoint.get("weighted", True):
+        versions = (escape(variant["version"]) for variant in endpoint["variants"])
+        listed = "".join(f"<li><code>{version}</code></li>" for version in versions)
+        return f'<ul class="variants">{listed}</ul>'
     weights = [variant["weight"] for variant in endpoint["variants"]]
     total = sum(weights) or 1
     together = endpoint["together"]

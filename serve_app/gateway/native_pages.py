@@ -126,6 +126,7 @@ def _for_openapi(spec: Endpoint) -> openapi.EndpointDescription:
         variants=tuple((v.version, v.weight) for v in spec.variants),
         route=spec.route.kind,
         together=route_of(spec.route).answers_together,
+        weighted=route_of(spec.route).weighted,
         example=spec.example,
         reactions=spec.reactions,
     )

@@ -129,6 +129,13 @@ BATCH_REQUESTS = _counter("batch_requests", "Requests in its calls.", "version")
 BATCH_WAIT_SECONDS = _counter("batch_wait_seconds", "How long requests waited.", "version")
 REFUSED = _counter("refused", "Requests refused as too many.", "version")
 LARGEST_BATCH_ROWS = _gauge("largest_batch_rows", "Rows of the largest call so far.", "version")
+CASCADE_ROWS = _counter(
+    "cascade_rows", "Rows of a cascade that a stage was asked about, and those that it answered.",
+    "endpoint", "version", "what",
+)  # fmt: skip
+CASCADE_SECONDS = _counter(
+    "cascade_seconds", "How long requests waited for a stage of a cascade.", "endpoint", "version"
+)
 CACHE_HITS = _counter("cache_hits", "Rows that a cache knew.", "endpoint")
 CACHE_ROWS = _counter("cache_rows", "Rows looked up in a cache.", "endpoint")
 RECORD_ROWS = _counter("record_rows", "Rows of requests that the monitor took.")

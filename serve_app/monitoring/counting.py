@@ -9,6 +9,8 @@ from serve_app.core.record import ANSWERED, FALLBACK, INTERNAL, Record
 from serve_app.errors import Overloaded, ServerFault, Unavailable
 from serve_app.monitoring.arm_counting import ArmCounting
 from serve_app.monitoring.catalogue import (
+    CASCADE_ROWS,
+    CASCADE_SECONDS,
     REQUEST_SECONDS,
     REQUESTS,
     RESPONSES,
@@ -44,12 +46,13 @@ class _EndpointCounts:
     All else is added up from these when somebody reads it, since requests come more often.
     """
 
-    __slots__ = ("failures", "rows", "seconds")
+    __slots__ = ("failures", "rows", "seconds", "stages")
 
     def __init__(self) -> None:
         self.seconds: dict[_Key, Histogram] = {}
         self.failures: dict[tuple[str, str], int] = {}
         self.rows = 0
+        self.stages: dict[str, tuple[int, int, float]] = {}
 
     def add(self, record: Record) -> None:
         """Count a request."""
@@ -64,6 +67,10 @@ class _EndpointCounts:
             for failure in answer.left_out:
                 failed = (failure.variant, failure.code)
                 self.failures[failed] = self.failures.get(failed, 0) + 1
+            for version, *work in answer.stages:
+                former = self.stages.get(version, (0, 0, 0.0))
+                rows, answered, took_s = map(sum, zip(former, work, strict=True))
+                self.stages[version] = (int(rows), int(answered), took_s)
 
     def totals(self) -> Counts:
         """How many requests were answered and how many failed."""
@@ -137,3 +144,7 @@ def _of_endpoint(endpoint: str, counts: _EndpointCounts) -> Iterator[Sample]:
         yield from histogram_samples(VARIANT_SECONDS, (endpoint, version), histogram)
     for (version, code), number in counts.failures.items():
         yield Sample(VARIANT_FAILURES, (endpoint, version, code), number)
+    for version, (rows, answered, took_s) in counts.stages.items():
+        yield Sample(CASCADE_ROWS, (endpoint, version, "asked"), rows)
+        yield Sample(CASCADE_ROWS, (endpoint, version, "answered"), answered)
+        yield Sample(CASCADE_SECONDS, (endpoint, version), took_s)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KINDS = {
     "bandit": "serve_app.routing.bandit:Bandit",
     "canary": "serve_app.routing.canary:Canary",
+    "cascade": "serve_app.routing.cascade:Cascade",
     "ensemble": "serve_app.routing.ensemble:Ensemble",
     "rules": "serve_app.routing.rules:Rules",
     "single": "serve_app.routing.single:Single",

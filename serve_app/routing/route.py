@@ -22,12 +22,16 @@ class Route:
 
     `settings` is the place, `module:Name`, of the model that reads the kind's settings.
     `answers_together` says whether the answers of several variants become one,
-    `compares_versions` whether it is counted what becomes of each version's requests, `learns`
-    whether feedback steers it.
+    `answers_by_row` whether rows of one request may be answered by different ones, which no cache
+    tells apart. Whoever is not `weighted` decides by something else than weights.
+    `compares_versions` says whether it is counted what becomes of each version's requests,
+    `learns` whether feedback steers it.
     """
 
     settings: ClassVar[str]
     answers_together: ClassVar[bool] = False
+    answers_by_row: ClassVar[bool] = False
+    weighted: ClassVar[bool] = True
     compares_versions: ClassVar[bool] = False
     learns: ClassVar[bool] = False
 

@@ -50,6 +50,7 @@ class Rules(Route):
     """
 
     settings = "serve_app.config.route_rules:RulesRoute"
+    weighted = False
 
     def __init__(self, spec: RouteSpec, columns: Mapping[str, Column] | None = None) -> None:
         super().__init__(spec)

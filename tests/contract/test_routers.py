@@ -14,7 +14,7 @@ from serve_app.errors import ConfigError
 from serve_app.routing import KINDS, route_of
 
 SIGNATURE = Signature((Column("x", "float64"),), Output("regression"))
-WEIGHTED = sorted(KINDS.keys() - {"single", "rules"})
+WEIGHTED = sorted(KINDS.keys() - {"single", "rules", "cascade"})
 RULES = {
     "rules": [
         {"when": 'share("first") < 0.4', "model": "a@1"},
@@ -22,7 +22,12 @@ RULES = {
     ],
     "otherwise": "c@1",
 }
-MORE = {"rules": RULES}
+STAGES = [
+    {"model": "a@1", "sure": 0.9},
+    {"model": "b@1", "sure": {"yes": 0.8}},
+    {"model": "c@1"},
+]
+MORE = {"cascade": {"stages": STAGES}, "rules": RULES}
 """What a kind needs besides what the tests have for all of them."""
 
 

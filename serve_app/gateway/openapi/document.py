@@ -238,6 +238,7 @@ def _listed(endpoint: EndpointDescription) -> JSON:
         "name": endpoint.name,
         "route": endpoint.route,
         "together": endpoint.together,
+        **({} if endpoint.weighted else {"weighted": False}),
         "variants": [{"version": v, "weight": weight} for v, weight in endpoint.variants],
         "columns": [column.to_json() for column in endpoint.inputs],
         "output": endpoint.output.to_json(),

@@ -34,6 +34,7 @@ class EndpointDescription:
     example: Mapping[str, Any] | None = None
     reactions: Mapping[str, str] = field(default_factory=dict)
     together: bool = False
+    weighted: bool = True
 
     @property
     def policy(self) -> Policy:
