@@ -12,7 +12,7 @@ COLUMN_HEADS = ["column", "dtype", "null", "minimum", "maximum", "categories"]
 
 
 def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
-    """One row per variant; what belongs to the endpoint stands in its first."""
+    """One row per variant and shadow; what belongs to the endpoint stands in its first."""
     rows: list[list[Any]] = []
     for endpoint in endpoints:
         preprocess = endpoint["preprocess"]
@@ -23,6 +23,10 @@ def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
         for variant in endpoint["variants"]:
             rows.append([*first, shown(variant["version"]), f"{variant['weight']:g}", *last])
             first, last = [None, None], [None, None]
+        rows += [
+            [None, None, shown(shadow["version"]), f"shadow, {shadow['sample']:.0%}", None, None]
+            for shadow in endpoint.get("shadows", ())
+        ]
     return rows
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from serve_app.config import ColumnSettings, EndpointSettings, MonitoringSettings
+from serve_app.config import ColumnSettings, EndpointSettings
+from serve_app.control.kept_values import kept_problems, records_of
 from serve_app.control.shadows import KeyPath, Placed, misplaced, shadows_of, variant_of
 from serve_app.core import targets
 from serve_app.core.cache import CacheLimits
 from serve_app.core.preprocess import Preprocess
-from serve_app.core.record_settings import RecordSettings
 from serve_app.core.reference import alias_of
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, RouteSpec
-from serve_app.errors import ConfigError, ServeError
-from serve_app.monitoring.quality.segments import segment_rule
+from serve_app.errors import ServeError
 from serve_app.registry.manifest import Manifest
 from serve_app.routing import kind_named, route_of
 from serve_app.routing.route import Route
@@ -73,10 +71,10 @@ class EndpointDescription:
         taken = replace(first.signature, inputs=columns)
         for path, message in route_of(route).misfits(taken):
             self._problem(("route", *path), message)
-        self._learns(route)
         self._remembered()
-        self._redacts(columns)
-        self._segments()
+        learns_from = route_of(route).learns_from
+        for path, message in kept_problems(self._settings.monitoring, columns, learns_from):
+            self._problem(path, message)
         if self.problems:
             return None
         takers = [preprocess] if preprocess else [m for _, m in answering if m is not None]
@@ -112,7 +110,7 @@ class EndpointDescription:
             example=_example(taker),
             inline=settings.placement == "inline",
             cache=None if cache is None else CacheLimits(cache.rows, cache.ttl_s),
-            records=_records(settings.monitoring),
+            records=records_of(settings.monitoring),
         )
 
     def _route(self, manifests: Sequence[Placed]) -> RouteSpec:
@@ -124,13 +122,6 @@ class EndpointDescription:
             if manifest is not None
         )
         return kind_named(settings.kind).describe(settings.kind, settings.own(), variants)
-
-    def _learns(self, route: RouteSpec) -> None:
-        """What a route learns from is kept."""
-        learns_from = route_of(route).learns_from
-        for name in sorted(set(learns_from) & set(self._settings.monitoring.redact)):
-            message = f"the route learns from {name!r}, which is not kept: `redact` names it"
-            self._problem(("monitoring", "redact"), message)
 
     def _output(
         self, manifests: Sequence[Placed], answering: Sequence[Placed], first: Manifest
@@ -302,41 +293,6 @@ class EndpointDescription:
                 f"rows of a {self._settings.route.kind} are answered by one version or another, "
                 "which a cache does not tell apart; take `cache` out",
             )
-
-    def _redacts(self, columns: tuple[Column, ...]) -> None:
-        """What must not be kept is named as it is called: a slip would keep it."""
-        known = [column.name for column in columns]
-        key = self._settings.monitoring.key
-        if key in self._settings.monitoring.redact:
-            message = f"{key!r} is the key, whose values are kept; choose another, or do not redact"
-            self._problem(("monitoring", "key"), message)
-        for name in self._settings.monitoring.redact:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                self._problem(("monitoring", "redact"), f"there is no column {name!r}{hint}")
-
-    def _segments(self) -> None:
-        """Few columns and values, each of which may be kept."""
-        path = ("monitoring", "segments")
-        segments = self._settings.monitoring.segments
-        try:
-            segment_rule(segments)
-        except ConfigError as error:
-            self._problem(path, error.message.removeprefix("segments: "))
-        for name in sorted(set(segments) & set(self._settings.monitoring.redact)):
-            message = f"the values of {name!r} would be kept, and `redact` says they must not be"
-            self._problem(path, message)
-
-
-def _records(settings: MonitoringSettings) -> RecordSettings:
-    given = settings.model_dump(exclude={"callers"})
-    segments = segment_rule(settings.segments).allowed
-    drift = settings.drift.chosen()
-    chosen = {"redact": frozenset(given["redact"]), "segments": segments, "drift": drift}
-    if settings.callers is not None:
-        chosen |= {"callers": settings.callers.by, "caller_salt": settings.callers.salt}
-    return RecordSettings(**{**given, **chosen})
 
 
 def _sets(output: Output) -> dict[str, set[Any]]:

@@ -141,6 +141,10 @@ class Endpoint:
         """Every version that a request to this endpoint may need, wherever it computes."""
         return frozenset(one.version for one in self._named())
 
+    def answers(self) -> frozenset[str]:
+        """The versions that may have a part in an answer: all but those that are shadows alone."""
+        return replace(self, shadows=()).asks() if self.shadows else self.asks()
+
     def by_handle(self) -> frozenset[str]:
         """The versions that it asks in applications of theirs."""
         return self.asks() - self.loads()

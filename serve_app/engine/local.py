@@ -110,27 +110,34 @@ class InlineModels:
 class InlineShadows:
     """Implements the `Models` port for shadows that compute in this process.
 
-    Each has a thread of its own, and none the event loop: one that hangs keeps nobody waiting who
-    is answered.
+    A compiled version, which cannot hang, answers few rows where it is asked. Each of the others
+    has a thread of its own: one that hangs keeps nobody waiting.
     """
 
     def __init__(self, *, clock: Clock, limits: Limits) -> None:
         self._clock, self._limits = clock, limits
+        self._quick = LocalModels({}, clock=clock)
+        self._compiled: frozenset[str] = frozenset()
         self._models: dict[str, tuple[Models, ThreadPoolExecutor]] = {}
 
-    def replace(self, models: Mapping[str, Servable]) -> None:
-        """Hold exactly these models from now on."""
-        for version in self._models.keys() - models.keys():
+    def replace(self, loaded: Mapping[str, Loaded]) -> None:
+        """Hold exactly these versions from now on."""
+        self._compiled = frozenset(v for v, one in loaded.items() if one.compiled)
+        self._quick.replace({version: loaded[version].model for version in self._compiled})
+        for version in self._models.keys() - loaded.keys():
             _, thread = self._models.pop(version)
             thread.shutdown(wait=False, cancel_futures=True)
-        for version in models.keys() - self._models.keys():
+        for version in loaded.keys() - self._models.keys():
+            # The thread itself begins with the first call.
             thread = ThreadPoolExecutor(1, thread_name_prefix=f"shadow-{version}")
-            local = LocalModels({version: models[version]}, clock=self._clock, thread=thread)
+            local = LocalModels({version: loaded[version].model}, clock=self._clock, thread=thread)
             coalesced = CoalescedModels(local, clock=self._clock, limits=self._limits)
             self._models[version] = coalesced, thread
 
     async def ask(self, version: str, task: Task[T], columns: Columns, deadline: float) -> T:
         """Compute in this process; raises as `LocalModels` does."""
+        if version in self._compiled and columns.rows <= FEW_ROWS:
+            return await self._quick.ask(version, task, columns, deadline)
         known = self._models.get(version)
         if known is None:
             raise NotReady(f"{version} is not loaded here")

@@ -103,6 +103,7 @@ def _listed(spec: Endpoint) -> dict[str, Any]:
         "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
         "follows": spec.follows(),
         "placement": "inline" if spec.inline else "replicas",
+        **({"shadows": _shadows(spec)} if spec.shadows else {}),
         "fallback": spec.fallback.version if spec.fallback else None,
         "preprocess": None
         if spec.preprocess is None
@@ -116,6 +117,13 @@ def _listed(spec: Endpoint) -> dict[str, Any]:
         "timeout_s": spec.timeout_s,
         "signature": spec.signature.to_json(),
     }
+
+
+def _shadows(spec: Endpoint) -> list[dict[str, Any]]:
+    return [
+        {"version": one.version, "sample": one.sample, "timeout_s": one.timeout_s}
+        for one in spec.shadows
+    ]
 
 
 def _for_openapi(spec: Endpoint) -> openapi.EndpointDescription:

@@ -312,7 +312,7 @@ class Gateway(Scaled):
         # Requests on their way may still need the former ones: those leave at the next swap.
         self._inline.replace(self._loaded)
         own = {one.version for endpoint in endpoints if endpoint.inline for one in endpoint.shadows}
-        self._inline_shadows.replace({version: self._loaded[version].model for version in own})
+        self._inline_shadows.replace({version: self._loaded[version] for version in own})
         self._handles.locate(snapshot.placed())
         await asyncio.to_thread(self._packing.follow, snapshot)
         self._recording.follow({one.name: one.records for one in endpoints})

@@ -70,7 +70,7 @@ class MonitorReport:
         since_s = now_s - within_s
         if first_s is not None:
             since_s = max(since_s, min(float(first_s), now_s - MINUTE_S))
-        names = [(name, one) for name, spec in endpoints.items() for one in sorted(spec.asks())]
+        names = [(name, one) for name, spec in endpoints.items() for one in sorted(spec.answers())]
         kept = names[:MOST_SECTIONS]
         findings = [one for watch in self._watches for one in watch.findings()]
         shown = dict.fromkeys(name for name, _ in kept)

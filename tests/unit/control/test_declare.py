@@ -177,6 +177,7 @@ def test_shadows_are_part_of_what_an_endpoint_needs_and_follows(registry):
     assert shadow.variant.labels == ("ill", "well")
     assert endpoint.needs() == endpoint.asks() == endpoint.by_handle() == {"logistic@1", "other@1"}
     assert endpoint.follows() == {"other@next": "other@1"}
+    assert endpoint.answers() == {"logistic@1"}
     assert [variant.version for variant in endpoint.variants] == ["logistic@1"]
     assert Endpoint.from_json(endpoint.to_json()) == endpoint
     inline = following(registry, e={**body, "placement": "inline"}).checked()["e"]

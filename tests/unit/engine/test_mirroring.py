@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import threading
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import Limits
 from serve_app.engine.load import load
-from serve_app.engine.local import InlineShadows, LocalModels
+from serve_app.engine.local import FEW_ROWS, InlineShadows, LocalModels
 from serve_app.engine.mirroring import Mirroring, MirrorLimits
 from serve_app.engine.predict import Predictor
 from serve_app.engine.registration.register import Candidate, register
@@ -433,10 +435,40 @@ class Quick:
         return Prediction(np.ones(columns.rows))
 
 
+class Held(NamedTuple):
+    """What of a loaded version shadows need."""
+
+    model: object
+    compiled: bool
+
+
+def test_few_rows_of_a_compiled_shadow_are_computed_where_it_is_asked(frame):
+    limits = Limits(max_rows=10, max_calls=1, max_waiting_rows=1_000, slow_call_s=1.0)
+    shadows, threads = InlineShadows(clock=time.monotonic, limits=limits), []
+
+    class Watched(Quick):
+        def ask(self, task, columns):
+            threads.append(threading.current_thread())
+            return super().ask(task, columns)
+
+    shadows.replace({"quick@1": Held(Watched(), compiled=True)})
+
+    async def ask(rows):
+        deadline, task = time.monotonic() + LONG_S, task_named("predict")
+        columns = to_columns(frame.iloc[:rows])
+        assert len((await shadows.ask("quick@1", task, columns, deadline)).values) == rows
+
+    asyncio.run(ask(FEW_ROWS))
+    asyncio.run(ask(FEW_ROWS + 1))
+    assert threads[0] is threading.main_thread()
+    assert threads[1] is not threading.main_thread()
+
+
 def test_shadows_in_this_process_have_a_thread_each(frame):
     limits = Limits(max_rows=10, max_calls=1, max_waiting_rows=100, slow_call_s=1.0)
     shadows = InlineShadows(clock=time.monotonic, limits=limits)
-    shadows.replace({"slow@1": Slow(), "quick@1": Quick()})
+    slow, quick = (Held(model, compiled=False) for model in (Slow(), Quick()))
+    shadows.replace({"slow@1": slow, "quick@1": quick})
     order = []
 
     async def ask(version):
@@ -446,7 +478,7 @@ def test_shadows_in_this_process_have_a_thread_each(frame):
 
     async def both():
         await asyncio.gather(ask("slow@1"), ask("quick@1"))
-        shadows.replace({"quick@1": Quick()})
+        shadows.replace({"quick@1": quick})
         with pytest.raises(NotReady, match="slow@1 is not loaded here"):
             await ask("slow@1")
 
