@@ -1,9 +1,12 @@
 """The three images, built by buildah from a Debian of their own, and started as containers are."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -74,6 +77,26 @@ def test_its_command_answers_as_the_user_on_a_read_only_root(image, root):
     with image_builds.started(image, root, ["--version"]) as process:
         printed, _ = process.communicate(timeout=60)
         assert (process.returncode, printed.split(",")[0]) == (0, "serve-app"), printed
+
+
+def test_its_inventory_is_what_is_installed(image, root):
+    with image_builds.started(image, root, ["export", "sbom"]) as process:
+        printed, _ = process.communicate(timeout=60)
+    listed = {one["bom-ref"] for one in json.loads(printed)["components"]}
+    infos = (root / "opt/serve-app").glob("*/*.dist-info")
+    pairs = (one.name.removesuffix(".dist-info").rpartition("-") for one in infos)
+    python = {
+        f"pkg:pypi/{re.sub('[-_.]+', '-', name).lower()}@{version}" for name, _, version in pairs
+    }
+    words = ["dpkg-query", f"--admindir={root / 'var/lib/dpkg'}", "--show"]
+    asked = [*words, "--showformat=${db:Status-Abbrev} ${Package} ${Version}\n"]
+    lines = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()
+    debian = {
+        f"pkg:deb/debian/{name}@{quote(version)}"
+        for status, name, version in map(str.split, lines)
+        if status == "ii"
+    }
+    assert {one.partition("?")[0] for one in listed} == python | debian
 
 
 def test_a_second_build_has_the_same_digest(folder):
