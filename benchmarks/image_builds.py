@@ -22,11 +22,15 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 CACHE = Path(os.environ.get("SERVE_APP_IMAGES", ROOT / ".cache" / "images"))
-BASE = "localhost/serve-app-base:bookworm"
+BASE = "localhost/serve-app-base:bookworm-slim"
+BUILDER = "localhost/serve-app-builder:bookworm-slim"
 MADE_AT = 1_700_000_000
 """What all files of all layers say of their age, in seconds since 1970."""
 PACKAGES = ("python3", "tini", "ca-certificates", "usr-is-merged")
 _LEFT_OUT = ("doc", "man", "locale")
+_OF_IMAGES = {BASE: PACKAGES, BUILDER: (*PACKAGES, "binutils")}
+# It only turns old systems into what this one is from its start, and brings all of Perl.
+_WITHOUT = 'chroot "$1" apt-get purge --yes usrmerge perl-modules-5.36'
 _START = """
 set -eu
 root=$1; state=$2; shift 2
@@ -81,20 +85,30 @@ def buildah(*words: str, offline: bool = False) -> str:
 
 
 def base() -> None:
-    """Make the base, where it is not kept yet."""
-    if BASE.partition(":")[0] in buildah("images", "--format", "{{.Name}}").splitlines():
-        return
-    folder = CACHE / "base"
+    """Make what images are built on, and in, where it is not kept yet."""
+    kept = buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines()
+    for name, packages in _OF_IMAGES.items():
+        if name not in kept:
+            _make_base(name, packages)
+
+
+def _make_base(name: str, packages: Sequence[str]) -> None:
+    folder = CACHE / name.rpartition("/")[2].replace(":", "-")
     folder.mkdir(parents=True, exist_ok=True)
-    excluded = [f"--dpkgopt=path-exclude=/usr/share/{one}/*" for one in _LEFT_OUT]
-    words = ["mmdebstrap", "--mode=root", "--variant=minbase", *excluded]
+    # As the images that people build on: without documents, but with every licence.
+    options = [
+        *(f"--dpkgopt=path-exclude=/usr/share/{one}/*" for one in _LEFT_OUT),
+        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        f"--customize-hook={_WITHOUT}",
+        f"--include={','.join(packages)}",
+    ]
     tar = folder / "base.tar"
     if not tar.exists():
         making = tar.with_suffix(".making.tar")
-        _run([*words, f"--include={','.join(PACKAGES)}", "bookworm", str(making)])
+        _run(["mmdebstrap", "--mode=root", "--variant=minbase", *options, "bookworm", str(making)])
         making.rename(tar)
     (folder / "Dockerfile").write_text('FROM scratch\nADD base.tar /\nCMD ["python3"]\n')
-    buildah("build", "--isolation", "chroot", "--timestamp", "0", "--tag", BASE, str(folder))
+    buildah("build", "--isolation", "chroot", "--timestamp", "0", "--tag", name, str(folder))
 
 
 def context() -> Path:
@@ -106,6 +120,8 @@ def context() -> Path:
     shutil.copy(ROOT / ".dockerignore", folder)
     shutil.rmtree(folder / "dist", ignore_errors=True)
     _run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")])
+    for one in (folder / "dist").iterdir():
+        os.utime(one, (MADE_AT, MADE_AT))
     wheelhouse = folder / "wheelhouse"
     if not wheelhouse.exists():
         fetching = folder / "wheelhouse.fetching"
@@ -122,7 +138,8 @@ def build(target: str, folder: Path, *, tag: str | None = None, again: bool = Fa
     name = f"localhost/serve-app-{target}:{tag or 'built'}"
     options = ["--isolation", "chroot", "--format", "oci", "--pull-never"]
     kept = ["--no-cache"] if again else []
-    arguments = ["--build-arg", f"BASE={BASE}", "--build-arg", "REVISION=measured"]
+    given = {"BASE": BASE, "BUILDER": BUILDER, "REVISION": "measured"}
+    arguments = [f"--build-arg={key}={one}" for key, one in given.items()]
     file = str(folder / "deployments" / "docker" / "Dockerfile")
     place = ["--target", target, "--tag", name, "--file", file, str(folder)]
     made_at = ["--layers", "--timestamp", str(MADE_AT)]
@@ -160,18 +177,23 @@ def started(
     root: Path,
     arguments: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
+    *,
+    files: Path | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """An image's processes, with its environment alone, from its files unpacked at `root`.
 
-    They see their own processes, a read-only root, and volumes where it names them; the network is
-    that of this machine.
+    A copy of what is below `files` is in the volume where they work. They see their own processes,
+    a read-only root, and volumes where it names them; the network is that of this machine.
     """
     own = [*image.config["Env"], *(f"{name}={one}" for name, one in (environment or {}).items())]
     words = ["unshare", "--mount", "--pid", "--ipc", "--fork", "sh", "-c", _START]
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / "state"
-        state.mkdir(mode=0o770)
-        os.chown(state, 10001, 10001)
+        if files is not None:
+            shutil.copytree(files, state)
+        state.mkdir(mode=0o770, exist_ok=True)
+        for path in (state, *state.rglob("*")):
+            os.chown(path, 10001, 10001)
         inside = ["env", "-i", "-C", "/var/lib/serve-app", *own, *image.command(arguments)]
         process = subprocess.Popen(
             [*words, "sh", str(root), str(state), *inside],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import output, ports
+from serve_app.cli import cluster_foreground, output, ports
 from serve_app.errors import NotReady
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _node_options(command: Command) -> Command:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A cluster description of Ray's, from which Ray starts and ends the other nodes.",
 )
+@cluster_foreground.options
 @output.as_json
 def start(
     state: str,
@@ -77,6 +78,9 @@ def start(
     dashboard_port: int,
     internal_ports: int | None,
     prometheus_port: int,
+    config: Path | None,
+    foreground: bool,
+    leave_s: float,
     as_json: bool,
     **node: Any,
 ) -> None:
@@ -96,11 +100,21 @@ def start(
         prometheus=prometheus_port,
     )
     node["node_ip"] = _address(node["node_ip"])
+    options = NodeOptions(ports=chosen, home=Path.cwd(), **node)
+    if foreground:
+        cluster_foreground.stay(Cluster(Path(state)), options, config, leave_s)
+        return
     with output.progress().status("starting Ray …"):
-        running = Cluster(Path(state)).start(NodeOptions(ports=chosen, home=Path.cwd(), **node))
+        running = Cluster(Path(state)).start(options)
+    if config is not None:
+        cluster_foreground.deploy(config, running)
     if as_json:
         output.print_json(_places(running))
-        return
+    else:
+        _show(running)
+
+
+def _show(running: Running) -> None:
     click.echo(f"Ray dashboard  {running.dashboard_url}")
     click.echo(f"HTTP           {running.http_url}   (answers once a config is deployed)")
     for name, what in _notes(running, os.environ):

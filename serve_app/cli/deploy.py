@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ import yaml
 
 from serve_app.cli import output
 from serve_app.cli.validate import require_valid
+from serve_app.cluster.commands import script
 from serve_app.cluster.node import Cluster, Running
 from serve_app.cluster.proxies import past_proxies
 from serve_app.errors import Conflict
@@ -138,7 +138,7 @@ def refuse_fixed(file: Path, running: Running) -> None:
 
 def _once(file: Path, running: Running) -> str | None:
     """Run it once; what it said where it failed, nothing where it did not."""
-    command = [str(Path(sys.executable).parent / "serve"), "deploy", str(file)]
+    command = [script("serve"), "deploy", str(file)]
     done = subprocess.run(  # noqa: S603 - our own arguments
         [*command, "--address", running.dashboard_url],
         env={**os.environ, **running.environment, **past_proxies(os.environ)},

@@ -69,6 +69,9 @@ class Kinds(click.Group):
         "kuberay": "serve_app.cli.export_kubernetes:kuberay",
         "onnx": "serve_app.cli.export:onnx",
         "ray-up": "serve_app.cli.export_ray_up:ray_up",
+        "sbom": "serve_app.cli.export_sbom:sbom",
+        "sign": "serve_app.cli.export_signing:sign",
+        "verify": "serve_app.cli.export_signing:verify",
         "wheel": "serve_app.cli.export:wheel",
     }
 

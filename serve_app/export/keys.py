@@ -7,7 +7,7 @@ from typing import Any
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.export.runtime.bundle import public_key
 
-__all__ = ["made", "private_key", "public_key", "signature_of"]
+__all__ = ["made", "private_key", "public_key", "signature_of", "verified"]
 
 
 def made() -> tuple[bytes, bytes]:
@@ -59,6 +59,22 @@ def signature_of(content: bytes, key: Any) -> tuple[bytes, bytes]:
         serialization.Encoding.Raw, serialization.PublicFormat.Raw
     )
     return key.sign(content), public
+
+
+def verified(content: bytes, signature: bytes, public: bytes) -> bool:
+    """Whether a signature of some bytes is of a public key (32 bytes).
+
+    Raises:
+        ConfigError: the package `cryptography` is not installed.
+    """
+    _, ed25519 = _cryptography()
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    try:
+        ed25519.Ed25519PublicKey.from_public_bytes(public).verify(signature, content)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _cryptography() -> tuple[Any, Any]:

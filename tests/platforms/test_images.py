@@ -1,26 +1,19 @@
 """The three images, built by buildah from a Debian of their own, and started as containers are."""
 
-import http.client
 import json
 import os
+import re
 import shutil
-import signal
-import socket
 import subprocess
-import threading
 import time
-import urllib.error
-import urllib.request
+from urllib.parse import quote
 
 import pytest
 
 from benchmarks import image_builds
 from benchmarks.images import SIZES_MB
-from serve_app.engine.registration.register import Candidate, register
-from serve_app.platforms.images.baked import BakeOptions, bake, write_context
 from serve_app.platforms.images.checks import check_files, secrets_of
 from serve_app.platforms.images.targets import EDGE, TARGETS
-from serve_app.registry.store import Registry
 
 pytestmark = [
     pytest.mark.platforms,
@@ -29,7 +22,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("buildah") is None, reason="apt-get install buildah"),
     pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="apt-get install mmdebstrap"),
 ]
-REFUSED, LOST = 0, -1
 
 
 @pytest.fixture(scope="module")
@@ -52,39 +44,6 @@ def image(folder, target):
 def root(image):
     with image_builds.unpacked(image) as path:
         yield path
-
-
-@pytest.fixture
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def asked(port, path, body=None, timeout_s=10):
-    """The status and the JSON of an answer; REFUSED where nobody listens, LOST without an end."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", data, {"content-type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            return answer.status, json.loads(answer.read() or b"null")
-    except urllib.error.HTTPError as error:
-        return error.code, None
-    except urllib.error.URLError as error:
-        return (REFUSED if isinstance(error.reason, ConnectionRefusedError) else LOST), None
-    except (OSError, ValueError, http.client.HTTPException):
-        return LOST, None
-
-
-def ready(process, port, within_s=60):
-    """Wait until it answers that it is ready."""
-    deadline = time.monotonic() + within_s
-    while asked(port, "/v2/health/ready")[0] != 200:
-        assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < deadline, "not ready in time"
-        time.sleep(0.02)
 
 
 def test_nothing_is_wrong_with_its_files(root, target):
@@ -120,67 +79,30 @@ def test_its_command_answers_as_the_user_on_a_read_only_root(image, root):
         assert (process.returncode, printed.split(",")[0]) == (0, "serve-app"), printed
 
 
+def test_its_inventory_is_what_is_installed(image, root):
+    with image_builds.started(image, root, ["export", "sbom"]) as process:
+        printed, _ = process.communicate(timeout=60)
+    listed = {one["bom-ref"] for one in json.loads(printed)["components"]}
+    infos = (root / "opt/serve-app").glob("*/*.dist-info")
+    pairs = (one.name.removesuffix(".dist-info").rpartition("-") for one in infos)
+    python = {
+        f"pkg:pypi/{re.sub('[-_.]+', '-', name).lower()}@{version}" for name, _, version in pairs
+    }
+    words = ["dpkg-query", f"--admindir={root / 'var/lib/dpkg'}", "--show"]
+    asked = [*words, "--showformat=${db:Status-Abbrev} ${Package} ${Version}\n"]
+    lines = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()
+    debian = {
+        f"pkg:deb/debian/{name}@{quote(version)}"
+        for status, name, version in map(str.split, lines)
+        if status == "ii"
+    }
+    assert {one.partition("?")[0] for one in listed} == python | debian
+
+
 def test_a_second_build_has_the_same_digest(folder):
     first = image_builds.build(EDGE.name, folder, tag="first", again=True)
     second = image_builds.build(EDGE.name, folder, tag="second", again=True)
     assert first.digest == second.digest
-
-
-@pytest.fixture
-def answering(folder, models, tmp_path):
-    """An image on `edge` that holds one version, its files, and a row that it takes."""
-    estimator, data = models["logistic"]
-    registry = Registry(str(tmp_path / "registry"))
-    manifest = register(registry, Candidate("churn", estimator, data))
-    below = image_builds.build(EDGE.name, folder)
-    options = BakeOptions(f"{below.name.partition(':')[0]}@{below.digest}")
-    write_context(bake(registry, ("churn", 1), "serve", options), tmp_path / "image")
-    image_builds.buildah(
-        *("build", "--isolation", "chroot", "--format", "docker", "--pull-never"),
-        *("--build-arg", f"IMAGE={below.name}", "--tag", "localhost/churn:1"),
-        str(tmp_path / "image"),
-        offline=True,
-    )
-    row = {column: values[0] for column, values in manifest.sample.inputs.items()}
-    image = image_builds.inspected("localhost/churn:1")
-    with image_builds.unpacked(image) as root:
-        yield image, root, row
-
-
-def test_a_baked_version_answers_and_loses_nothing_when_it_ends(
-    answering, free_port, record_property
-):
-    image, root, row = answering
-    started_at = time.monotonic()
-    with image_builds.started(image, root, None, {"PORT": str(free_port)}) as process:
-        ready(process, free_port)
-        status, body = asked(free_port, "/v1/models/churn:predict", {"instances": [row]})
-        record_property("run_start_to_first_prediction_s", time.monotonic() - started_at)
-        assert status == 200, body
-        answers = []
-        ending = threading.Event()
-
-        def call():
-            while not ending.is_set():
-                answers.append(asked(free_port, "/v1/models/churn:predict", {"instances": [row]}))
-
-        callers = [threading.Thread(target=call) for _ in range(4)]
-        for one in callers:
-            one.start()
-        deadline = time.monotonic() + 30
-        while len(answers) < 200 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        image_builds.first_process(process).send_signal(signal.SIGTERM)
-        code = process.wait(timeout=60)
-        ending.set()
-        for one in callers:
-            one.join()
-    assert code == 0
-    statuses = [status for status, _ in answers]
-    assert statuses.count(200) >= 200
-    # After the end nobody listens; nothing that was taken is left without an answer.
-    record_property("lost_when_it_ended", statuses.count(LOST))
-    assert set(statuses) <= {200, REFUSED}
 
 
 def test_a_rebuild_after_a_change_of_our_code_is_quick_and_small(folder, tmp_path, record_property):

@@ -15,7 +15,10 @@ from serve_app.platforms.images.quoting import image_reference
 from serve_app.platforms.images.targets import Target
 
 _INSTRUCTION = re.compile(r"\s*(?P<name>[A-Za-z]+)\s+(?P<value>.*)")
-_TOOLS = ("pip", "pip3", "gcc", "cc", "make")
+_ARGUMENT = re.compile(r"\$\{?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}?")
+EMPTY = "scratch"
+"""What a Dockerfile calls an image without files."""
+_TOOLS = ("pip", "pip3", "gcc", "cc", "make", "strip")
 _KEYS = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{16}"
     rb"|AKIA[0-9A-Z]{16}|ghp_[A-Za-z0-9]{36}|xox[bp]-[0-9]{10}"
@@ -96,12 +99,16 @@ def _from(value: str) -> tuple[str, str]:
 
 
 def _base(line: int, source: str, arguments: dict[str, str]) -> Iterator[Finding]:
-    named = re.fullmatch(r"\$\{?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}?", source)
-    if named is None:
-        image, key = source, "FROM"
-    else:
-        image, key = arguments.get(named["name"], ""), named["name"]
-    if not image:
+    if source == EMPTY:
+        return
+    image, key = source, "FROM"
+    seen: set[str] = set()
+    # An argument may be what another one is.
+    while (named := _ARGUMENT.fullmatch(image)) is not None and named["name"] not in seen:
+        key = named["name"]
+        seen.add(key)
+        image = arguments.get(key, "")
+    if not image or _ARGUMENT.fullmatch(image) is not None:
         message = (
             f"nothing says which image {key} is; build with --build-arg {key}=NAME@sha256:…, or "
             "write it with serve-app export dockerfile --base"

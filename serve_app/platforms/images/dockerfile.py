@@ -53,21 +53,35 @@ RUN set -eu; \\
     find / -xdev -type f -perm /6000 -exec chmod a-s {{}} +; \\
     stdlib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"; \\
     rm -rf "$stdlib"/ensurepip "$stdlib"/site-packages/pip "$stdlib"/site-packages/pip-* \\
-      /usr/local/bin/pip*; \\
-    if ! ls "$stdlib"/__pycache__/os.*.pyc > /dev/null; then \\
-      {_COMPILE} "$stdlib" || true; \\
-    fi
+      /usr/local/bin/pip* "$stdlib"/test "$stdlib"/idlelib "$stdlib"/tkinter \\
+      "$stdlib"/turtledemo "$stdlib"/pydoc_data /usr/lib/*/gconv /usr/share/man \\
+      /usr/share/locale /var/cache/debconf/*; \\
+    {_COMPILE} -f "$stdlib" || true
+
+# All of it on purpose: what was taken out above would stay in the layers below.
+FROM scratch AS bare
+# hadolint ignore=DL3067
+COPY --from=system / /
 """
+# buildah sees a change of what is copied, not of what is mounted: only the wheelhouse, whose files
+# are those of the locks, is mounted.
 _BUILDER = """\
-# Installs, and is thrown away. pip runs from its own wheel, so that no image needs one.
-FROM ${BASE} AS builder
+# Installs, and is thrown away. pip runs from its own wheel, so that no image needs one; `strip`
+# takes symbols out of libraries.
+FROM ${BUILDER} AS builder
+RUN set -eu; \\
+    if ! command -v strip > /dev/null; then \\
+      apt-get update; \\
+      apt-get install -y --no-install-recommends "binutils=2.40-*"; \\
+      rm -rf /var/lib/apt/lists; \\
+    fi
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \\
     PIP_FIND_LINKS=/wheelhouse PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore
 """
 _APP = f"""\
 FROM builder AS package
+COPY dist/ /dist/
 RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
-    --mount=type=bind,source=dist,target=/dist \\
     set -eu; \\
     PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
       --target {PACKAGE} /dist/serve_app-*.whl; \\
@@ -89,7 +103,7 @@ def dockerfile(base: str | None = None) -> str:
     """
     named = "" if base is None else f"={image_reference(base, 'the base')}"
     parts = [
-        f"{_HEAD}ARG BASE{named}\n",
+        f"{_HEAD}ARG BASE{named}\nARG BUILDER=${{BASE}}\n",
         _SYSTEM,
         _BUILDER,
         *(_wheels(one) for one in TARGETS),
@@ -103,13 +117,13 @@ def _wheels(target: Target) -> str:
     """The stage that installs an image's locked wheels."""
     return f"""\
 FROM builder AS wheels-{target.name}
+COPY deployments/docker/{target.lock} deployments/docker/slim.sh /build/
 RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
-    --mount=type=bind,source=deployments/docker/{target.lock},target=/lock \\
     set -eu; \\
     PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
-      --only-binary :all: --require-hashes --requirement /lock \\
+      --only-binary :all: --require-hashes --requirement /build/{target.lock} \\
       --target {LIBRARIES}; \\
-    find {LIBRARIES} -name tests -type d -prune -exec rm -rf {{}} +; \\
+    sh /build/slim.sh {LIBRARIES}; \\
     {_COMPILE} {LIBRARIES} || true
 """
 
@@ -130,7 +144,7 @@ def _image(target: Target) -> str:
     return "\n".join(
         [
             f"# {target.title}.",
-            f"FROM system AS {target.name}",
+            f"FROM bare AS {target.name}",
             f"COPY --from=wheels-{target.name} {LIBRARIES} {LIBRARIES}",
             f"COPY --from=package {PACKAGE} {PACKAGE}",
             f"ENV {environment}",

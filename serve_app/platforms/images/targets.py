@@ -39,6 +39,7 @@ class Target:
         """The variables of its processes, in order."""
         own = {
             "HOME": str(STATE),
+            "LANG": "C.UTF-8",
             "PATH": (
                 f"{PACKAGE}/bin:{LIBRARIES}/bin:"
                 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

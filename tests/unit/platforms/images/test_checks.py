@@ -26,6 +26,19 @@ def test_a_dockerfile_is_refused_in_words(text, line, key, words):
     assert words in finding.message
 
 
+def test_an_image_without_files_needs_no_digest_and_an_argument_may_be_another():
+    text = "ARG BASE\nARG BUILDER=${BASE}\nFROM $BUILDER AS a\nFROM scratch\nUSER 5\n"
+    assert check_dockerfile(text, {"BASE": f"x@sha256:{'a' * 64}"}) == []
+    (finding,) = check_dockerfile(text)
+    assert (finding.line, finding.key) == (3, "BASE")
+    assert "nothing says which image BASE is" in finding.message
+
+
+def test_arguments_that_are_each_other_name_no_image():
+    (finding,) = check_dockerfile("ARG A=$B\nARG B=$A\nFROM $A\nUSER 5\n")
+    assert "nothing says which image" in finding.message
+
+
 def test_a_stage_below_gives_its_user_on():
     text = f"FROM python@{DIGEST} AS a\nUSER 5\nFROM a\nCMD []\n"
     assert check_dockerfile(text) == []

@@ -79,7 +79,7 @@ def test_wheels_are_installed_by_their_hashes_and_from_nowhere_else(image):
     stage = STAGES[f"wheels-{image}"]
     for option in ("--require-hashes", "--no-deps", "--only-binary :all:", "unchecked-hash"):
         assert option in stage
-    assert f"source=deployments/docker/{image}.lock" in stage
+    assert f"COPY deployments/docker/{image}.lock deployments/docker/slim.sh /build/" in stage
     assert "PIP_NO_INDEX=1" in STAGES["builder"]
 
 
@@ -87,3 +87,8 @@ def test_both_builders_can_read_it():
     """buildah 1.28 knows neither here-documents nor links."""
     assert "<<" not in dockerfile()
     assert "COPY --link" not in dockerfile()
+
+
+def test_what_changes_is_copied_since_buildah_does_not_see_a_change_of_what_is_mounted():
+    mounted = set(re.findall(r"--mount=type=bind,source=([^,]+)", dockerfile()))
+    assert mounted == {"wheelhouse"}

@@ -1,0 +1,71 @@
+"""`serve-app cluster start --foreground`: the cluster ends with this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from serve_app.cluster.node import Cluster, NodeOptions, Running
+
+Command = Callable[..., Any]
+DEPLOY_TIMEOUT_S = 180.0
+
+
+def options(command: Command) -> Command:
+    """What `start` may do after it has started."""
+    for option in reversed(
+        (
+            click.option(
+                "--deploy",
+                "config",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="Deploy this config once the cluster runs, and wait until it is in effect.",
+            ),
+            click.option(
+                "--foreground",
+                is_flag=True,
+                help="Stay until SIGTERM or Ctrl-C, finish what is on its way for --drain-s at "
+                "most, and stop everything: for containers and service managers.",
+            ),
+            click.option(
+                "--leave-s",
+                type=click.FloatRange(min=0),
+                default=0.0,
+                show_default=True,
+                help="With --foreground: how long to go on answering after SIGTERM, until load "
+                "balancers have noticed.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def deploy(config: Path, running: Running) -> None:
+    """Check a config, deploy it, and return once it is in effect; raises as `serve-app deploy`."""
+    from serve_app.cli.deploy import deploy_turn, serve_deploy, wait_visibly
+    from serve_app.cli.validate import require_valid
+
+    require_valid(config, running)
+    with deploy_turn(running, config, timeout_s=DEPLOY_TIMEOUT_S):
+        serve_deploy(config, running)
+        wait_visibly(running, config, timeout_s=DEPLOY_TIMEOUT_S)
+
+
+def stay(cluster: Cluster, node: NodeOptions, config: Path | None, leave_s: float) -> None:
+    """Start, deploy, and stay until somebody wants the end; raises as each of them does."""
+    from serve_app.cluster import foreground
+
+    def begin() -> None:
+        running = cluster.start(node)
+        click.echo(f"HTTP           {running.http_url}")
+        if config is not None:
+            deploy(config, running)
+            click.echo(f"deployed       {config}")
+
+    foreground.stay(cluster, begin, foreground.Ending(leave_s=leave_s, drain_s=node.drain_s))
+    click.echo("ended")

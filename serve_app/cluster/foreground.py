@@ -1,0 +1,149 @@
+"""A cluster that lives as long as one process does, as containers and service managers want it.
+
+SIGTERM lets it answer on for a while, until load balancers have noticed; then HAProxy takes no
+connection any more and finishes what it has taken; then everything is stopped. Whoever sends
+SIGTERM again, or presses Ctrl-C, is not made to wait for the first of these.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+import psutil
+
+from serve_app.cluster.node import Cluster
+from serve_app.errors import Conflict, ServerFault
+
+POLL_S = 0.2
+HEAD = "gcs_server"
+PROXY = "haproxy"
+logger = logging.getLogger("serve_app.cluster")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a cluster ends: seconds of answering on, then at most so many of finishing."""
+
+    leave_s: float = 0.0
+    drain_s: float = 30.0
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class _StopError(BaseException):
+    """Somebody wants the end while the cluster is still being started."""
+
+
+class Signals:
+    """SIGTERM and SIGINT as wishes: to end, and to end without waiting for load balancers."""
+
+    def __init__(self) -> None:
+        self.wish = False
+        self.urgent = False
+        self.interrupts = True
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take both signals until this is left."""
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        before = [signal.signal(number, self._take) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def _take(self, number: int, _: FrameType | None) -> None:
+        # Plain values alone: a lock could be held by what the signal came in between.
+        self.urgent = self.wish or number == signal.SIGINT
+        self.wish = True
+        if self.interrupts:
+            self.interrupts = False
+            raise _StopError
+
+
+def stay(cluster: Cluster, begin: Callable[[], object], ending: Ending) -> None:
+    """Begin, stay until SIGTERM or SIGINT, let requests finish, and stop the cluster.
+
+    `begin` starts the cluster and whatever else it needs. What is left of it is stopped in any
+    case, also where `begin` fails or is interrupted by a signal.
+
+    Raises:
+        Conflict: the cluster runs already, and is not this process's to end.
+        ServerFault: its head ended by itself.
+    """
+    if cluster.running() is not None:
+        msg = "a cluster of this state folder runs already; stop it, or give another --state"
+        raise Conflict(msg)
+    signals = Signals()
+    with signals.taken():
+        try:
+            begin()
+            heads = named(cluster.processes(), HEAD)
+            signals.interrupts = False
+            _until_wished(signals, heads, ending)
+            finish(cluster.processes, signals, ending)
+        except _StopError:
+            logger.info("stopped while starting")
+        finally:
+            signals.interrupts = False
+            count = cluster.stop()
+            logger.info("stopped", extra={"processes": count})
+
+
+def _until_wished(signals: Signals, heads: Iterable[psutil.Process], ending: Ending) -> None:
+    while not signals.wish:
+        if not any(_lives(one) for one in heads):
+            msg = (
+                "the head of this cluster ended by itself, so that everything else was stopped; "
+                "was it short of memory?"
+            )
+            raise ServerFault(msg)
+        ending.sleep(POLL_S)
+
+
+def finish(
+    processes: Callable[[], Iterable[psutil.Process]], signals: Signals, ending: Ending
+) -> int:
+    """Answer on for `leave_s`, then let HAProxy finish for at most `drain_s`.
+
+    Gives how many HAProxies had not finished then.
+    """
+    logger.info("ending", extra={"leave_s": ending.leave_s, "drain_s": ending.drain_s})
+    leave_until_s = ending.clock() + ending.leave_s
+    while ending.clock() < leave_until_s and not signals.urgent:
+        ending.sleep(POLL_S)
+    proxies = named(processes(), PROXY)
+    for one in proxies:
+        with contextlib.suppress(psutil.Error):
+            # It closes what listens and idle connections, and ends when the last answer is sent.
+            one.send_signal(signal.SIGUSR1)
+    drain_until_s = ending.clock() + ending.drain_s
+    while (left := sum(_lives(one) for one in proxies)) and ending.clock() < drain_until_s:
+        ending.sleep(POLL_S)
+    if left:
+        logger.warning("requests were cut off", extra={"drain_s": ending.drain_s})
+    return left
+
+
+def named(processes: Iterable[psutil.Process], name: str) -> list[psutil.Process]:
+    """Those of the processes that run a program of this name."""
+    matching = []
+    for one in processes:
+        with contextlib.suppress(psutil.Error):
+            if one.name() == name:
+                matching.append(one)
+    return matching
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
