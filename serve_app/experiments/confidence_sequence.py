@@ -94,7 +94,7 @@ def critical_value(
     m = np.asarray(n, np.float64) * mixing_variance(tightest_at, alpha=alpha, side=side)
     root = np.sqrt(m + 1)
     odds = root / alpha if side == "two-sided" else 1 + root / (2 * alpha)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         squared: NDArray[np.float64] = 2 * (m + 1) / m * np.log(odds)
     return np.sqrt(squared)
 
