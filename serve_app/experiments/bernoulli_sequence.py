@@ -158,7 +158,7 @@ def equality_log_e_value(
 ) -> float:
     """The logarithm of the evidence against both shares being equal, as of the difference.
 
-    What a check that runs all the time needs: it costs a fiftieth of the interval.
+    What a check that runs all the time needs: it costs a thirtieth of the interval.
 
     Args:
         control: successes and trials of the control.
