@@ -210,7 +210,11 @@ def sequential(
 def _over_epochs(
     n: Floats, weights: Floats, concentration: float, centre: Sequence[float] | None
 ) -> tuple[Floats, int]:
-    changes = np.flatnonzero((weights[1:] != weights[:-1]).any(axis=1)) + 1
+    # Weights that are shares of different sums are the same weights.
+    changed = (weights[1:] * weights[:-1].sum(axis=1)[:, None]) != (
+        weights[:-1] * weights[1:].sum(axis=1)[:, None]
+    )
+    changes = np.flatnonzero(changed.any(axis=1)) + 1
     log_e = np.empty(len(n))
     closed = 0.0
     unexpected = 0

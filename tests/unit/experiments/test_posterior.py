@@ -160,6 +160,7 @@ def test_chance_to_beat_is_the_closed_form(first, second):
         [(0.5, 0.5), (1, 1), (40, 60), (41, 59)],
         [(2, 1_000_001), (3, 1_000_001), (9, 1_000_001)],
         [(10_001, 90_001), (10_101, 89_901), (1, 1)],
+        [(30 + 5 * place, 970 - 5 * place) for place in range(12)],
     ],
 )
 def test_the_best_of_several_agrees_with_draws(arms):

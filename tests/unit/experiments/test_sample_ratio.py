@@ -30,6 +30,11 @@ def test_chi_square_gives_the_published_p_values(counts, weights, p_value):
     assert round(chi_square(counts, weights).p_value, 9) == p_value
 
 
+def test_the_sample_ratio_mismatch_of_the_textbook():
+    # R. Kohavi, D. Tang and Y. Xu, Trustworthy Online Controlled Experiments (2020), chapter 21
+    assert f"{chi_square([821_588, 815_482], [1, 1]).p_value:.1e}" == "1.8e-06"
+
+
 def test_chi_square_agrees_with_scipy_and_counts_what_should_not_be_there():
     result = chi_square([480, 310, 205, 7], [5, 3, 2, 0])
     reference = chisquare([480, 310, 205], [497.5, 298.5, 199])
@@ -87,11 +92,11 @@ def test_the_mean_e_value_is_one_while_the_shares_are_as_expected(n, share, conc
 
 
 looks = st.lists(
-    st.tuples(st.lists(st.integers(0, 60), min_size=3, max_size=3), st.sampled_from("abc")),
+    st.tuples(st.lists(st.integers(0, 60), min_size=3, max_size=3), st.sampled_from("aAbc")),
     min_size=1,
     max_size=12,
 )
-EPOCHS = {"a": [1, 1, 1], "b": [2, 1, 1], "c": [3, 1, 0]}
+EPOCHS = {"a": [1, 1, 1], "A": [2, 2, 2], "b": [2, 1, 1], "c": [3, 1, 0]}
 
 
 @given(looks)
