@@ -144,8 +144,8 @@ def mcnemar(only_first: int, only_second: int) -> McNemar:
     """Test once whether two models are right equally often.
 
     `only_first` requests were answered rightly by the first model alone, `only_second` by the
-    second alone. Of use for any two answers to the same question, and of the exact tests where
-    those are fewer than about 25. With none at all every p-value is 1.
+    second alone; requests on which both were right, or both wrong, say nothing. Where those are
+    fewer than about 25, take the exact p-value. With none at all every p-value is 1.
 
     Raises:
         InvalidInput: a count is not a whole number from 0 up.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +76,8 @@ class RatioState:
 
     Whenever the weights change, an epoch begins: the e-value of an epoch is that of its counts
     against its weights, and the e-values of all epochs multiply. `alarm_at` is how many subjects
-    there were when the p-value first fell to alpha; None before that.
+    there were when the p-value first fell to alpha; None before that. All members are numbers, so
+    that `RatioState(**kept)` goes on from what `dataclasses.asdict` gave to keep.
     """
 
     concentration: float = CONCENTRATION
@@ -88,7 +89,11 @@ class RatioState:
     alarm_at: int | None = None
     log_e_of_closed_epochs: float = 0.0
     log_e_of_epoch: float = 0.0
-    highest_log_e: float = field(default=0.0)
+    highest_log_e: float = 0.0
+
+    def __post_init__(self) -> None:
+        arguments.positive("the concentration", self.concentration)
+        arguments.probability("alpha", self.alpha)
 
     @property
     def log_e_value(self) -> float:
@@ -121,7 +126,7 @@ class RatioState:
                 f"there are counts of shape {n.shape} for {len(shares)} weights; "
                 "there has to be one count per weight"
             )
-        same = tuple(shares.tolist()) == self.weights
+        same = shares.tolist() == list(self.weights)
         total = n + self.counts if same else n
         closed = self.log_e_of_closed_epochs if same else self.log_e_value
         compared = shares > 0

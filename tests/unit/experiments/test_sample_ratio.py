@@ -1,4 +1,6 @@
+import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -106,7 +108,8 @@ def test_one_look_after_the_other_knows_what_all_looks_together_know(steps):
     whole = sequential(arrivals, weights, concentration=50, alpha=0.05)
     state = RatioState(concentration=50, alpha=0.05)
     for count, weight in zip(arrivals, weights, strict=True):
-        state = state.after(count, weight)
+        kept = json.loads(json.dumps(asdict(state)))
+        state = RatioState(**kept).after(count, weight)
     assert state.log_e_value == pytest.approx(whole.log_e_values[-1], abs=1e-9)
     assert state.p_value == pytest.approx(whole.p_values[-1], rel=1e-9)
     assert state.posterior() == pytest.approx(whole.posteriors[-1], rel=1e-9)
@@ -182,3 +185,6 @@ def test_wrong_counts_and_weights_are_refused_in_words(counts, weights, words):
 def test_wrong_settings_of_the_sequential_test_are_refused(settings):
     with pytest.raises(InvalidInput):
         sequential([[1, 2]], [1, 1], **settings)
+    for setting in {"alpha", "concentration"} & set(settings):
+        with pytest.raises(InvalidInput, match=setting):
+            RatioState(**settings)
