@@ -13,13 +13,25 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.simulate import canary, horizon, peeking
+from benchmarks.simulate import (
+    canary,
+    horizon,
+    off_policy,
+    paired_losses,
+    peeking,
+    quantiles,
+    sample_ratio,
+)
 from benchmarks.simulate.guarantee import Guarantee
 
 SCENARIOS: dict[str, Callable[[float], list[Guarantee]]] = {
     "canary": canary.measure,
     "horizon": horizon.measure,
+    "off-policy": off_policy.measure,
+    "paired losses": paired_losses.measure,
     "peeking": peeking.measure,
+    "quantiles": quantiles.measure,
+    "sample ratio": sample_ratio.measure,
 }
 """What can be simulated; each function takes an effort, 1 for the numbers that are published."""
 

@@ -7,6 +7,9 @@ from typing import Literal, get_args
 
 from serve_app.errors import InvalidInput
 
+_LARGEST, _SMALLEST = 1e150, 1e-150
+"""Numbers that floats can still square and divide by."""
+
 Alternative = Literal["two-sided", "greater", "less"]
 """Which effects count as different from the null: any, a larger one, a smaller one."""
 
@@ -15,11 +18,13 @@ def finite(name: str, value: float) -> float:
     """The value as a float.
 
     Raises:
-        InvalidInput: it is not a finite number.
+        InvalidInput: it is not a finite number, or too large to compute with.
     """
     number = float(value)
     if not math.isfinite(number):
         raise InvalidInput(f"{name} is {value}: it must be a finite number")
+    if abs(number) > _LARGEST:
+        raise InvalidInput(f"{name} is {value}: that is too large to compute with")
     return number
 
 
@@ -39,10 +44,10 @@ def positive(name: str, value: float) -> float:
     """The value as a float.
 
     Raises:
-        InvalidInput: it is not finite, or not above zero.
+        InvalidInput: it is not finite, or not above zero, or hardly.
     """
     number = finite(name, value)
-    if number <= 0:
+    if number < _SMALLEST:
         raise InvalidInput(f"{name} is {value}: it must be above zero")
     return number
 

@@ -12,13 +12,18 @@ from serve_app.errors import InvalidInput
 Floats = npt.NDArray[np.float64]
 Numbers = Sequence[float] | npt.NDArray[np.float64] | npt.NDArray[np.int64]
 """What one-dimensional arguments may be."""
+LARGEST = 1e150
+"""The largest number whose square is one, with room to add some up."""
+LARGEST_COUNT = 2**53
+"""The largest count up to which a float holds every one."""
 
 
 def numbers(name: str, values: Numbers, *, at_least: int = 1) -> Floats:
     """A one-dimensional array of finite numbers, at least so many.
 
     Raises:
-        InvalidInput: it is of another shape, too short, or holds NaN or infinity.
+        InvalidInput: it is of another shape, too short, or holds NaN, infinity or more than
+            `LARGEST`.
     """
     try:
         array = np.asarray(values, dtype=np.float64)
@@ -32,6 +37,8 @@ def numbers(name: str, values: Numbers, *, at_least: int = 1) -> Floats:
     if len(wrong):
         place = int(wrong[0])
         raise InvalidInput(f"{name} have {array[place]} at place {place}; all have to be finite")
+    if len(array) and float(np.abs(array).max()) > LARGEST:
+        raise InvalidInput(f"{name} go beyond {LARGEST:g}, where squares are no numbers any more")
     return array
 
 
@@ -49,6 +56,8 @@ def counts(name: str, values: npt.ArrayLike) -> Floats:
     if wrong.any():
         value = array[wrong].flat[0]
         raise InvalidInput(f"{name} hold {value}; all have to be whole numbers from 0 up")
+    if array.size and float(array.max()) > LARGEST_COUNT:
+        raise InvalidInput(f"{name} go beyond {LARGEST_COUNT}, where counts are not exact any more")
     return array
 
 

@@ -92,10 +92,11 @@ def critical_value(
         InvalidInput: as `mixing_variance`.
     """
     m = np.asarray(n, np.float64) * mixing_variance(tightest_at, alpha=alpha, side=side)
-    root = np.sqrt(m + 1)
-    odds = root / alpha if side == "two-sided" else 1 + root / (2 * alpha)
-    with np.errstate(divide="ignore"):
-        squared: NDArray[np.float64] = 2 * (m + 1) / m * np.log(odds)
+    log_odds = 0.5 * np.log1p(m) - math.log(alpha)
+    if side != "two-sided":
+        log_odds = np.logaddexp(0.0, log_odds - math.log(2))
+    with np.errstate(divide="ignore", over="ignore"):
+        squared: NDArray[np.float64] = 2 * (m + 1) / m * log_odds
     return np.sqrt(squared)
 
 

@@ -95,7 +95,7 @@ def _adjusted(arm: CovariateSums, theta: float) -> Estimate:
     return Estimate(
         n=n,
         value=mean - theta * arm.covariate.total / n,
-        variance=max(of_metric + theta**2 * of_covariate - 2 * theta * covariance, 0.0),
+        variance=max(of_metric + theta * theta * of_covariate - 2 * theta * covariance, 0.0),
         centre=mean,
         baseline=mean,
         baseline_variance=of_metric,

@@ -35,7 +35,7 @@ def difference(control: Estimate, treatment: Estimate) -> Effect:
         InvalidInput: neither arm varies, so that nothing says how sure the difference is.
     """
     variance = treatment.variance / treatment.n + control.variance / control.n
-    return _effect(treatment.value - control.value, variance, control, treatment)
+    return _effect(treatment.value - control.value, math.sqrt(variance), control, treatment)
 
 
 def lift(control: Estimate, treatment: Estimate) -> Effect:
@@ -57,23 +57,27 @@ def lift(control: Estimate, treatment: Estimate) -> Effect:
     of_control = (
         control.variance
         + 2 * share * control.baseline_covariance
-        + share**2 * control.baseline_variance
+        + share * share * control.baseline_variance
     )
-    variance = (treatment.variance / treatment.n + of_control / control.n) / base**2
-    return _effect(apart / abs(base), variance, control, treatment)
+    variance = treatment.variance / treatment.n + of_control / control.n
+    error = math.sqrt(max(variance, 0.0)) / abs(base)
+    return _effect(apart / abs(base), error, control, treatment)
 
 
-def _effect(value: float, variance: float, control: Estimate, treatment: Estimate) -> Effect:
-    if not (math.isfinite(value) and math.isfinite(variance)):
-        raise InvalidInput("the effect is not a finite number: the sums are too large for it")
-    if variance <= 0:
+def _effect(value: float, error: float, control: Estimate, treatment: Estimate) -> Effect:
+    if not (math.isfinite(value) and math.isfinite(error)):
+        raise InvalidInput(
+            "the effect is not a finite number: the sums are too large, or the control's mean too"
+            " close to zero for a lift"
+        )
+    if error <= 0:
         raise InvalidInput(
             "no value of either arm differs from its others: nothing says how sure a difference"
             " is until some do"
         )
     return Effect(
         value=value,
-        standard_error=math.sqrt(variance),
+        standard_error=error,
         n_control=control.n,
         n_treatment=treatment.n,
         degrees_of_freedom=_welch_satterthwaite(control, treatment),

@@ -140,7 +140,10 @@ def _constant(looks: int, alpha: float, shape: Sequence[float]) -> float:
         lower = [-bound for bound in upper]
         return crossing_probabilities(information, upper, lower).total - level
 
-    return float(brentq(excess, 1e-3, 12.0, xtol=1e-9))
+    # An alpha within rounding of 0 or 1 has its boundary at an end.
+    if excess(1e-9) <= 0:
+        return 1e-9
+    return float(brentq(excess, 1e-9, _FARTHEST, xtol=1e-9)) if excess(_FARTHEST) < 0 else _FARTHEST
 
 
 def classical_design(kind: Spending, looks: int, *, alpha: float = 0.05) -> GroupSequentialDesign:

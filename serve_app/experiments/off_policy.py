@@ -199,7 +199,7 @@ def _value(logged: _Logged, contributions: Floats, alpha: float) -> PolicyValue:
     n = len(contributions)
     value = float(contributions.mean())
     error = float(contributions.std(ddof=1)) / math.sqrt(n)
-    reach = float(ndtri(1 - arguments.probability("alpha", alpha) / 2)) * error
+    reach = -float(ndtri(arguments.probability("alpha", alpha) / 2)) * error
     weights = logged.weights
     return PolicyValue(
         n=n,

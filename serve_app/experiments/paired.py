@@ -97,7 +97,7 @@ def agreement(table: npt.ArrayLike, *, alpha: float = 0.05) -> Agreement:
     """
     counts = _table(table)
     n, agreed = int(counts.sum()), int(np.trace(counts))
-    z = float(ndtri(1 - arguments.probability("alpha", alpha) / 2))
+    z = -float(ndtri(arguments.probability("alpha", alpha) / 2))
     rate = agreed / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
@@ -135,7 +135,7 @@ def cohens_kappa(
     error = math.sqrt(max(0.0, variance))
     error_under_chance = math.sqrt(max(0.0, under_chance) / n) / (1 - chance)
     z = value / error_under_chance if error_under_chance > 0 else 0.0
-    reach = float(ndtri(1 - arguments.probability("alpha", alpha) / 2)) * error
+    reach = -float(ndtri(arguments.probability("alpha", alpha) / 2)) * error
     limits = Interval(max(-1.0, value - reach), min(1.0, value + reach))
     return Kappa(value, error, limits, error_under_chance, z, 2 * float(ndtr(-abs(z))))
 
@@ -150,8 +150,7 @@ def mcnemar(only_first: int, only_second: int) -> McNemar:
     Raises:
         InvalidInput: a count is not a whole number from 0 up.
     """
-    b = arguments.count("the requests that only the first got right", only_first)
-    c = arguments.count("the requests that only the second got right", only_second)
+    b, c = _discordant(only_first, only_second)
     n = b + c
     if n == 0:
         return McNemar(0, 0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0)
@@ -185,8 +184,7 @@ def mcnemar_p_value_now(
         InvalidInput: a count is not a whole number from 0 up, `tightest_at` is not above 0, or
             alpha is no probability.
     """
-    b = arguments.count("the requests that only the first got right", only_first)
-    c = arguments.count("the requests that only the second got right", only_second)
+    b, c = _discordant(only_first, only_second)
     arguments.positive("tightest_at", tightest_at)
     concentration = tightest_concentration(tightest_at, arguments.probability("alpha", alpha))
     return min(1.0, math.exp(-float(log_e_values([b, c], [0.5, 0.5], concentration))))
@@ -198,11 +196,11 @@ def score_differences(
     """The distribution of second minus first, request by request.
 
     Raises:
-        InvalidInput: there is no score, there are not equally many, one is NaN or infinite, or a
-            share is not between 0 and 1.
+        InvalidInput: there are fewer than 2 scores or not equally many, one is NaN or infinite,
+            or a share is not between 0 and 1.
     """
-    before = arrays.numbers("the scores of the first model", first)
-    after = arrays.numbers("the scores of the second model", second)
+    before = arrays.numbers("the scores of the first model", first, at_least=2)
+    after = arrays.numbers("the scores of the second model", second, at_least=2)
     n = arrays.same_length(first=before, second=after)
     for one in shares:
         arguments.probability("a share of the quantiles", one)
@@ -211,7 +209,7 @@ def score_differences(
     return ScoreDifferences(
         n=n,
         mean=float(apart.mean()),
-        standard_deviation=float(apart.std(ddof=1)) if n > 1 else math.nan,
+        standard_deviation=float(apart.std(ddof=1)),
         mean_absolute=float(np.abs(apart).mean()),
         largest_absolute=float(np.abs(apart).max()),
         quantiles=dict(zip(shares, values, strict=True)),
@@ -283,6 +281,12 @@ def _unvarying(estimate: Estimate, side: Alternative, alpha: float) -> Compariso
     """Equal differences say nothing of how they vary, so nothing is excluded."""
     everything = Interval(-math.inf, math.inf)
     return Comparison(estimate.value, 0.0, everything, 1.0, side, 0.0, alpha)
+
+
+def _discordant(only_first: int, only_second: int) -> tuple[int, int]:
+    """The requests that one model alone got right."""
+    counts = arrays.counts("the requests that one alone got right", [only_first, only_second])
+    return int(counts[0]), int(counts[1])
 
 
 def _table(table: npt.ArrayLike) -> Floats:

@@ -102,11 +102,11 @@ def proportions_detectable(
         return proportions_power(n, base, p2, level=level) - wanted
 
     highest = 1 - 1e-12
-    if lacking(highest) < 0:
+    if highest <= base or lacking(highest) < 0:
         raise InvalidInput(
             f"{n:g} rows per arm find no share above {base:g} with power {wanted:g}: take more"
         )
-    return float(brentq(lacking, base + 1e-12, highest, xtol=1e-12))
+    return float(brentq(lacking, base, highest, xtol=1e-12)) if lacking(base) < 0 else base
 
 
 def means_power(
@@ -187,12 +187,12 @@ def means_detectable(
     Raises:
         InvalidInput: an argument is out of its range.
     """
-    wanted, scale = probability("power", power), positive("deviation", deviation)
-
-    def lacking(delta: float) -> float:
-        return means_power(n, delta, scale, samples=samples, level=level) - wanted
-
-    return float(brentq(lacking, 0.0, scale * 1e6 / math.sqrt(n), xtol=1e-14 * scale))
+    scale = positive("deviation", deviation)
+    return _smallest(
+        lambda delta: means_power(n, delta, scale, samples=samples, level=level),
+        _USUAL_DRIFT * scale / math.sqrt(positive("n", n)),
+        power,
+    )
 
 
 def effect_power(expected: Effect, plan: Plan) -> float:

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from benchmarks.simulate import arms, canary, horizon, peeking
+from benchmarks.simulate import (
+    arms,
+    canary,
+    horizon,
+    off_policy,
+    paired_losses,
+    peeking,
+    quantiles,
+    sample_ratio,
+)
 from benchmarks.simulate.__main__ import main
 from benchmarks.simulate.guarantee import at_most, rate_at_least, rate_at_most
 from serve_app.experiments.confidence_sequence import always_valid_test, past_burn_in
@@ -12,7 +21,9 @@ from serve_app.experiments.effect import difference, lift
 from serve_app.experiments.estimate import Sums, proportion_estimate
 
 
-@pytest.mark.parametrize("scenario", [canary, horizon, peeking])
+@pytest.mark.parametrize(
+    "scenario", [canary, horizon, off_policy, paired_losses, peeking, quantiles, sample_ratio]
+)
 def test_what_is_promised_holds(scenario):
     missed = [line for line in scenario.measure(0.05) if not line.ok]
     assert not missed

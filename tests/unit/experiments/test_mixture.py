@@ -8,6 +8,7 @@ import pytest
 from serve_app.errors import InvalidInput
 from serve_app.experiments.mixture import (
     beta_binomial_mixture,
+    double_stitched_bound,
     gamma_exponential_mixture,
     gamma_poisson_mixture,
     log_mixture,
@@ -40,6 +41,12 @@ def test_tunings_and_stitched_bounds_as_confseq_publishes_them():
     assert tightest_rho(100) == pytest.approx(12.60056, abs=1e-5)
     assert stitched_bound(100, 0.05, 10, c=3) == pytest.approx(64.48755, abs=1e-5)
     assert stitched_bound(100, 0.05, 10, c=-1) == pytest.approx(28.99389, abs=1e-5)
+
+
+@pytest.mark.parametrize(("quantile", "bound"), [(0.5, 68.62803), (0.9, 43.72119), (0.1, 59.96521)])
+def test_bounds_of_all_quantiles_as_confseq_publishes_them(quantile, bound):
+    ours = double_stitched_bound(quantile, 1000, tightest_at=100)
+    assert ours == pytest.approx(bound, abs=1e-5)
 
 
 def test_a_bound_is_no_larger_than_any_sum_can_be():
@@ -81,6 +88,8 @@ def test_a_normal_mixture_is_a_martingale(one_sided):
         (lambda: log_mixture(normal_mixture(10), 1, -1), "negative"),
         (lambda: mixture_bound(normal_mixture(10), 0), "above zero"),
         (lambda: stitched_bound(10, 0.05, 1, s=1), "above 1"),
+        (lambda: double_stitched_bound(0, 10, tightest_at=9), "between 0 and 1"),
+        (lambda: double_stitched_bound(0.5, 0, tightest_at=9), "above zero"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(call, words):

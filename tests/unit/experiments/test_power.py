@@ -196,6 +196,8 @@ def test_progress_counts_days_by_what_comes_in():
         (lambda: proportions_sample_size(0.2, 0.2), "equal|no sample"),
         (lambda: proportions_sample_size(0.1, 0.2, power=1), "between 0 and 1"),
         (lambda: proportions_detectable(2, 0.9), "take more"),
+        (lambda: proportions_detectable(50, 1 - 1e-12), "take more"),
+        (lambda: means_power(10, 1e200), "too large"),
         (lambda: means_power(1, 1), "more than one"),
         (lambda: means_power(10, 1, 0), "above zero"),
         (lambda: means_power(10, 1, samples=3), "1 or 2"),

@@ -162,6 +162,23 @@ def test_what_cannot_be_is_refused_in_words(make, words):
         make()
 
 
+NUMBERS = st.sampled_from(
+    [0, 1, 2, -1, 0.5, 100, 1e3, 1e18, 1e-300, 1e308, math.nan, math.inf, -math.inf]
+)  # fmt: skip
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.sampled_from([lift, difference]))
+def test_whatever_numbers_come_a_result_or_words_come_out(n, total, squares, m, successes, effect):
+    try:
+        result = welch_test(
+            effect(mean_estimate(n, total, squares), proportion_estimate(successes, m))
+        )
+    except InvalidInput:
+        return
+    assert 0 <= result.p_value <= 1
+    assert result.interval.lower <= result.effect <= result.interval.upper
+
+
 def test_one_arm_may_be_all_alike():
     result = welch_test(difference(proportion_estimate(0, 50), proportion_estimate(9, 50)))
     assert 0 < result.p_value < 0.01
