@@ -190,8 +190,9 @@ class Bandit(Route):
     def _known(self, steering: Mapping[str, Any]) -> dict[str, Any]:
         if list(steering.get("features", ())) != list(self.features):
             return {}
-        versions = {variant.version for variant in self.spec.variants}
-        return {name: one for name, one in steering.get("arms", {}).items() if name in versions}
+        arms = steering.get("arms", {})
+        versions = (variant.version for variant in self.spec.variants)
+        return {version: arms[version] for version in versions if version in arms}
 
     def _arms(self) -> dict[str, Arm]:
         """The arms that have rewards."""
