@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
     "endpoints": ("serve_app.cli.endpoints:endpoints", "See, add, remove and weigh endpoints."),
+    "ensemble": ("serve_app.cli.ensemble:ensemble", "Learn the weights of an ensemble."),
     "events": ("serve_app.cli.events:events", "See what was changed, by whom, and why."),
     "export": ("serve_app.cli.export:export", "Make files of versions for devices without Ray."),
     "feedback": (

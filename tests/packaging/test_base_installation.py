@@ -124,5 +124,16 @@ def test_a_command_that_needs_more_says_what_to_install(home, arguments, words):
         assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_conditions_of_routes_are_read_with_nothing_else_installed():
+    code = f"""{only_the_base()}
+from serve_app.routing.conditions.typed import condition_of
+print(condition_of('country == "DE" and age > 60', None).parts[1].constants)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "(60,)\n"), done.stderr
+
+
 def test_every_extra_that_is_named_is_one():
     assert set(EXTRAS.values()) <= set(PROJECT["optional-dependencies"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from serve_app.core.columns import Columns
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request
-from serve_app.core.plan import Plan
+from serve_app.core.plan import Assignment, Plan
 from serve_app.core.record import Shadowed
 from serve_app.core.record_settings import RecordSettings
 from serve_app.errors import Unavailable
@@ -37,6 +37,17 @@ def with_columns(columns, **fields):
     request = Request("diagnosis", Payload({}, rows), "r")
     made = Columns.of(columns)
     return record(0, request=request, columns=made, answer=answered([1.0] * rows), **fields)
+
+
+def test_the_rule_that_decided_is_kept_where_rules_decide():
+    def by(rule):
+        return Plan(("m@1",), assignment=Assignment("rules", "e", 0, rule))
+
+    first, second = record(0, plan=by("gold")), record(1, plan=by("otherwise"))
+    (table,) = tables([first, second])
+    assert table.column("rule").to_pylist() == ["gold", "otherwise"]
+    (table,) = tables([record(0)])
+    assert "rule" not in table.column_names
 
 
 def test_a_record_is_a_row_with_all_that_is_known_of_it():
