@@ -106,12 +106,13 @@ class ShadowWatch:
         return [sums[version].comparison() for version in sorted(sums)], until_s
 
     def _truths(self, endpoint: str, since_s: float) -> dict[tuple[str, int], Any]:
-        """What is known to be true of rows of predictions."""
+        """What is known to be true of rows of predictions, of the newest where there are many."""
         truths: dict[tuple[str, int], Any] = {}
         now_s = self._sources.clock()
         for one in self._sources.feedback.labelled(endpoint, since_s, now_s):
             if one.truth is not None:
                 truths[one.prediction.prediction_id, one.prediction.row] = one.truth
-            if len(truths) >= MOST_LABELS:
-                break
+            if len(truths) > MOST_LABELS:
+                # The oldest came first.
+                del truths[next(iter(truths))]
         return truths

@@ -110,6 +110,10 @@ def test_an_alias_is_removed_by_either_spelling_and_remembered(serve_app, store,
             {"route": {"kind": "single", "model": "risk@1"}, "preprocess": {"model": "churn@2"}},
             "endpoint leave for its preprocessing",
         ),
+        (
+            {"route": {"kind": "single", "model": "risk@1"}, "shadows": [{"model": "churn@2"}]},
+            "endpoint leave as a shadow",
+        ),
     ],
 )
 def test_what_is_declared_is_not_deleted(serve_app, store, world, endpoint, role):

@@ -21,7 +21,7 @@ from serve_app.engine.local import FEW_ROWS, InlineShadows, LocalModels
 from serve_app.engine.mirroring import Mirroring, MirrorLimits
 from serve_app.engine.predict import Predictor
 from serve_app.engine.registration.register import Candidate, register
-from serve_app.errors import InvalidInput, ModelFailed, NotReady, Overloaded
+from serve_app.errors import DeadlineExceeded, InvalidInput, ModelFailed, NotReady, Overloaded
 from serve_app.models.frames import to_columns
 from serve_app.tasks import task_named
 
@@ -462,6 +462,36 @@ def test_few_rows_of_a_compiled_shadow_are_computed_where_it_is_asked(frame):
     asyncio.run(ask(FEW_ROWS + 1))
     assert threads[0] is threading.main_thread()
     assert threads[1] is not threading.main_thread()
+
+
+class Hung:
+    """A model that answers once it is let go."""
+
+    def __init__(self):
+        self.released, self.calls = threading.Event(), 0
+
+    def ask(self, task, columns):
+        self.calls += 1
+        self.released.wait(LONG_S)
+        return Prediction(np.zeros(columns.rows))
+
+
+def test_a_shadow_that_hangs_in_this_process_piles_up_nothing(frame):
+    limits = Limits(max_rows=10, max_calls=2, max_waiting_rows=100, slow_call_s=0.01)
+    shadows, hung = InlineShadows(clock=time.monotonic, limits=limits), Hung()
+    shadows.replace({"hung@1": Held(hung, compiled=False)})
+
+    async def ask():
+        for _ in range(6):
+            deadline, task = time.monotonic() + 0.03, task_named("predict")
+            with pytest.raises(DeadlineExceeded):
+                await shadows.ask("hung@1", task, to_columns(frame[:1]), deadline)
+
+    try:
+        asyncio.run(ask())
+        assert hung.calls <= 2
+    finally:
+        hung.released.set()
 
 
 def test_shadows_in_this_process_have_a_thread_each(frame):

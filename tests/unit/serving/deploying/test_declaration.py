@@ -120,6 +120,14 @@ def test_what_an_endpoint_asked_goes_with_it_unless_others_ask_it_too():
     ]  # fmt: skip
 
 
+def test_a_shadow_has_an_application_where_variants_have():
+    settings = {**REPLICAS, "shadows": [{"model": "churn@9", "sample": 0.5}]}
+    assert "churn@9" in declaration.versions_of(settings)
+    made = declaration.with_endpoint(LOCAL, "churn", settings, "./r")
+    assert "churn-9" in names(made)
+    assert "churn@9" not in declaration.versions_of({**settings, "placement": "inline"})
+
+
 def test_a_transformer_in_replicas_is_asked_too():
     preprocess = {"model": "features@1", "placement": "replicas"}
     settings = {**REPLICAS, "placement": "inline", "preprocess": preprocess}
