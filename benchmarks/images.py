@@ -39,8 +39,8 @@ def all_three_s() -> float:
     image_builds.base()
     folder = image_builds.context()
     started = time.perf_counter()
-    for number, target in enumerate(TARGETS):
-        image_builds.build(target.name, folder, again=number == 0)
+    for target in TARGETS:
+        image_builds.build(target.name, folder, again=True)
     return time.perf_counter() - started
 
 

@@ -17,7 +17,10 @@ from serve_app.cli.completion import complete_version
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there already.")
 @output.option_registry
-def sbom(references: tuple[str, ...], registry: str, out: Path | None, force: bool) -> None:
+@output.as_json
+def sbom(
+    references: tuple[str, ...], registry: str, out: Path | None, force: bool, as_json: bool
+) -> None:
     """Write an inventory (SBOM) of this environment: CycloneDX 1.6, as JSON.
 
     Every Python distribution and every package of Debian is in it, with version and licence, and
@@ -49,4 +52,7 @@ def sbom(references: tuple[str, ...], registry: str, out: Path | None, force: bo
         click.echo(content, nl=False)
         return
     write_file(out, content, force=force)
+    if as_json:
+        output.print_json({"file": str(out), "components": len(components)})
+        return
     click.echo(f"{out}: {len(components)} components")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from serve_app.cli import output
+
 argument_files = click.argument(
     "files",
     metavar="FILE...",
@@ -24,7 +26,8 @@ argument_files = click.argument(
     help="The private key (PEM); serve-app export key makes one.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a signature that is there already.")
-def sign(files: tuple[Path, ...], key: Path, force: bool) -> None:
+@output.as_json
+def sign(files: tuple[Path, ...], key: Path, force: bool, as_json: bool) -> None:
     """Write FILE.sig beside each file: who has the public key sees whether a byte was changed.
 
     \b
@@ -39,7 +42,11 @@ def sign(files: tuple[Path, ...], key: Path, force: bool) -> None:
     signatures = {signing.beside(file): signing.signature(file, private) for file in files}
     for path, content in signatures.items():
         write_file(path, content, force=force)
-        click.echo(str(path))
+    written = [str(path) for path in signatures]
+    if as_json:
+        output.print_json({"signatures": written})
+    else:
+        click.echo("\n".join(written))
 
 
 @click.command()
@@ -50,7 +57,8 @@ def sign(files: tuple[Path, ...], key: Path, force: bool) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The public key (PEM) of who signed.",
 )
-def verify(files: tuple[Path, ...], key: Path) -> None:
+@output.as_json
+def verify(files: tuple[Path, ...], key: Path, as_json: bool) -> None:
     """Compare each file with the signature beside it; the first that differs is an error.
 
     \b
@@ -62,4 +70,7 @@ def verify(files: tuple[Path, ...], key: Path) -> None:
     public = public_key(key.read_bytes())
     for file in files:
         signing.check(file, public)
-        click.echo(f"{file}: as it was signed")
+        if not as_json:
+            click.echo(f"{file}: as it was signed")
+    if as_json:
+        output.print_json({"verified": [str(file) for file in files]})

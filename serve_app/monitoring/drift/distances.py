@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import rel_entr
+
+from serve_app.monitoring.drift.special import special
 
 Vector = NDArray[np.float64]
 _TINY, _GREATEST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
@@ -100,6 +101,7 @@ def jensen_shannon(reference: ArrayLike, current: ArrayLike) -> float:
 def _jensen_shannon(p: Vector, q: Vector) -> float:
     # `rel_entr` is p * ln(p / middle), and 0 where p is: an empty bin adds nothing.
     middle = (p + q) / 2
+    rel_entr = special().rel_entr
     divergence = float((rel_entr(p, middle) + rel_entr(q, middle)).sum()) / (2 * math.log(2))
     return math.sqrt(min(max(divergence, 0.0), 1.0))
 

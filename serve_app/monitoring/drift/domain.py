@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr
 
 from serve_app.monitoring.drift.multivariate import Matrix
+from serve_app.monitoring.drift.special import special
 
 Score = Callable[[Matrix], Matrix]
 Fit = Callable[[Matrix, NDArray[np.bool_]], Score]
@@ -82,7 +82,7 @@ def _logistic(
     penalty[0] = 1e-6
     coefficients = np.zeros(terms.shape[1])
     for _ in range(steps):
-        chances = expit(terms @ coefficients)
+        chances = special().expit(terms @ coefficients)
         slope = terms.T @ (weights * (current - chances)) - penalty * coefficients
         curve = (terms * (weights * chances * (1 - chances))[:, None]).T @ terms
         step = np.linalg.solve(curve + np.diag(penalty), slope)
@@ -122,7 +122,7 @@ def domain_test(
     value = auc(score(rows[held]), labels[held])
     theirs, ours = int((held & ~labels).sum()), int((held & labels).sum())
     error = math.sqrt((theirs + ours + 1) / (12 * theirs * ours))
-    return AucTest(value, error, float(ndtr(-(value - 0.5) / error)))
+    return AucTest(value, error, float(special().ndtr(-(value - 0.5) / error)))
 
 
 def _filled(rows: Matrix) -> Matrix:

@@ -1,6 +1,6 @@
 """Whether a difference of two histograms can be chance: p-values and what they need.
 
-Imports `scipy.special` alone when it is loaded; `scipy.stats` only for the p-value of KS.
+SciPy is imported when the first p-value is computed; `scipy.stats` only for that of KS.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc, chdtri, gammaln, ndtr
 
 from serve_app.monitoring.drift.cells import neighbours, pooled, rare
 from serve_app.monitoring.drift.distances import Vector, pair, pearson
+from serve_app.monitoring.drift.special import special
 
 COCHRAN = 5.0
 """Expected rows of a bin below which Pearson's statistic does not follow chi-square."""
@@ -67,7 +67,7 @@ def of_counts(
     if degrees == 0:
         return ChiSquare(0.0, 0, 1.0)
     statistic = pearson(first, second)
-    return ChiSquare(statistic, degrees, float(chdtrc(degrees, statistic)))
+    return ChiSquare(statistic, degrees, float(special().chdtrc(degrees, statistic)))
 
 
 def _expected(first: Vector, second: Vector) -> Vector:
@@ -106,14 +106,14 @@ def psi_p(value: float, bins: int, reference_rows: int, current_rows: int) -> fl
     if bins < 2:
         return 1.0
     scale = 1 / (1 / reference_rows + 1 / current_rows)
-    return float(chdtrc(bins - 1, value * scale))
+    return float(special().chdtrc(bins - 1, value * scale))
 
 
 def psi_threshold(level: float, bins: int, reference_rows: int, current_rows: int) -> float:
     """The PSI that chance exceeds with a probability of `level`, between 0 and 1."""
     if bins < 2:
         return 0.0
-    return float(chdtri(bins - 1, level) * (1 / reference_rows + 1 / current_rows))
+    return float(special().chdtri(bins - 1, level) * (1 / reference_rows + 1 / current_rows))
 
 
 def kolmogorov_smirnov_p(distance: float, reference_rows: int, current_rows: int) -> float:
@@ -150,6 +150,7 @@ def two_proportions_p(
         share = hits / rows
         deviation = math.sqrt(share * (1 - share) * (1 / reference_rows + 1 / current_rows))
         gap = current_hits / current_rows - reference_hits / reference_rows
+        ndtr = special().ndtr
         return float(ndtr(-gap / deviation) if grown else 2 * ndtr(-abs(gap) / deviation))
     # The table may be read by hits or by misses, of which the fewer are summed over.
     if hits > rows - hits:
@@ -173,6 +174,7 @@ def _tails(seen: int, rows: int, hits: int, drawn: int) -> tuple[float, float]:
 
 
 def _log_choose(total: int, chosen: NDArray[np.int64]) -> Vector:
+    gammaln = special().gammaln
     logs: Vector = gammaln(total + 1.0) - gammaln(chosen + 1.0) - gammaln(total - chosen + 1.0)
     return logs
 

@@ -37,7 +37,8 @@ def test_a_version_is_in_it_with_its_digest_and_a_file_is_not_overwritten(
     again = export(*line)
     assert again.code == 1
     assert "is there already" in again.err
-    assert export(*line, "--force").code == 0
+    done = export(*line, "--force", "--json")
+    assert json.loads(done.out)["components"] == len(parts(written))
 
 
 def test_a_model_that_is_not_there_is_said(export, tmp_path):

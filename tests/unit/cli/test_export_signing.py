@@ -1,5 +1,6 @@
 """`serve-app export sign` and `verify`, against OpenSSL as the other side."""
 
+import json
 import shutil
 import subprocess
 
@@ -23,6 +24,13 @@ def test_what_is_signed_is_verified(signing):
     assert (done.code, done.out.split()) == (0, ["a.whl.sig", "b.json.sig"])
     done = signing("verify", "a.whl", "b.json", "--key", "release.pub.pem")
     assert done.code == 0, done.err
+
+
+def test_programs_are_answered_as_json(signing):
+    done = signing("sign", "a.whl", "--key", "release.pem", "--json")
+    assert json.loads(done.out) == {"signatures": ["a.whl.sig"]}
+    done = signing("verify", "a.whl", "--key", "release.pub.pem", "--json")
+    assert json.loads(done.out) == {"verified": ["a.whl"]}
 
 
 @pytest.mark.parametrize("name", ["a.whl", "a.whl.sig"])
