@@ -19,7 +19,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster platforms validate wheels fmt bench bench-peers bench-dialects bench-overhead bench-recording bench-scaling bench-deployment clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster platforms validate wheels fmt bench bench-peers bench-dialects bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ bench-scaling: setup-dev ## how replicas follow the load (OPTIONS=--quick, "--sc
 
 bench-deployment: setup-dev ## figures of the places where it runs, beside their goals (root on Debian; OPTIONS="--only ray")
 	$(BIN)/python -m benchmarks.deployment $(OPTIONS)
+
+simulate: setup-dev ## what statistics promise, simulated with fixed seeds (OPTIONS="--only canary"); fails where one is missed
+	$(BIN)/python -m benchmarks.simulate $(OPTIONS)
 
 clean: down ## remove what the targets built, the registry of examples included
 	rm -rf $(VENV) $(CLIENTS) benchmarks/.envs benchmarks/.work registry state site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -78,6 +78,22 @@ CORE = [
             {"ray", "starlette", "pandas", "river", "scipy", "sklearn"},
         ),
         (
+            [
+                "serve_app.experiments.bernoulli_sequence",
+                "serve_app.experiments.best_arm",
+                "serve_app.experiments.cuped",
+                "serve_app.experiments.multiple",
+                "serve_app.experiments.off_policy",
+                "serve_app.experiments.paired",
+                "serve_app.experiments.power",
+                "serve_app.experiments.quality",
+                "serve_app.experiments.quantile",
+                "serve_app.experiments.sample_ratio",
+                "serve_app.experiments.welch",
+            ],
+            {"ray", "starlette", "pandas", "pydantic", "orjson", "sklearn"},
+        ),
+        (
             ["serve_app.cli.main"],
             {"sqlalchemy", "alembic", "ray", "starlette", "pandas", "numpy", "sklearn", "rich"},
         ),
