@@ -44,17 +44,18 @@ def _account():
     raise RuntimeError("a PostgreSQL server needs an account that is not root's")
 
 
-def _free_port():
+def _free_port(host):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return probe.getsockname()[1]
 
 
 @contextmanager
-def server():
+def server(host="127.0.0.1", port=None):
     """Runs a server until the block ends, and gives its address as psycopg takes it.
 
-    Where none is installed the test is skipped; in CI it fails.
+    It takes passwords from everywhere that reaches `host`. Where none is installed the test is
+    skipped; in CI it fails.
     """
     folder = binaries()
     if folder is None:
@@ -69,7 +70,7 @@ def server():
     if account:
         for path in (home, secret):
             os.chown(path, account["user"], account["group"])
-    data, port = home / "data", _free_port()
+    data, port = home / "data", _free_port(host) if port is None else port
     options = {"cwd": home, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **account}
     try:
         made = subprocess.run(
@@ -78,14 +79,16 @@ def server():
             **options, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert made.returncode == 0, made.stdout
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all all scram-sha-256\n")
         with (home / "log").open("w") as log:
             process = subprocess.Popen(
-                [folder / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1",
+                [folder / "postgres", "-D", data, "-p", str(port), "-h", host,
                  "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=50"],
                 **{**options, "stdout": log},
             )  # fmt: skip
         try:
-            address = {"host": "127.0.0.1", "port": port, "user": "tester", "password": PASSWORD}
+            address = {"host": host, "port": port, "user": "tester", "password": PASSWORD}
             _wait(address, process, home / "log")
             yield address
         finally:

@@ -20,6 +20,9 @@ _ALIVE = "/api/healthz"
 _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _USUAL_GRACE_S = 30
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where Ray's object store is
+_OBJECT_STORE = "object-store-memory"
+_SIZE = re.compile(r"(\d+)(Ki|Mi|Gi|Ti)")
+_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _SECURITY: Mapping[str, bool] = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -131,6 +134,24 @@ def shared_memory(body: Body) -> Wrong:
                 (*group.pod_path, "volumes"),
                 f"that of {_SHARED_MEMORY} needs emptyDir with medium: Memory and a sizeLimit",
             )
+        elif group.container:
+            yield from _object_store(group, str(held["sizeLimit"]))
+
+
+def _object_store(group: Group, held: str) -> Wrong:
+    """Ray looks whether the volume holds its objects, and takes a folder where it does not."""
+    wanted = str(group.parameters.get(_OBJECT_STORE, ""))
+    path = (*group.path, "rayStartParams")
+    if not wanted.isdecimal():
+        yield (
+            path,
+            f"lacks {_OBJECT_STORE} in bytes; Ray's own is mostly more than {_SHARED_MEMORY} holds",
+        )
+    elif (match := _SIZE.fullmatch(held)) and int(wanted) > int(match[1]) * _UNITS[match[2]]:
+        yield (
+            (*path, _OBJECT_STORE),
+            f"is {wanted} bytes, but {_SHARED_MEMORY} holds {held}: Ray would take a disk",
+        )
 
 
 def probes(body: Body) -> Wrong:

@@ -11,6 +11,10 @@ CONTROL = "control"
 _CONTROL_PARAMETER = '"{\\"control\\": 1}"'
 """As a shell has to see it: the operator writes it behind `--resources=`."""
 
+OBJECT_STORE = str(200 * 1024 * 1024)
+"""Bytes, as everywhere else. Of itself Ray takes three tenths of a pod's memory, finds that the
+volume at /dev/shm does not hold as much, and keeps its objects on a disk."""
+
 
 def ray_service() -> Tree:
     """What KubeRay makes a cluster of, and a second one beside it for changes of the cluster."""
@@ -75,6 +79,7 @@ def _head_group() -> Tree:
             # The operator reaches it from its own pod; whoever has no token gets no answer.
             "dashboard-host": "0.0.0.0",  # noqa: S104 - a pod has an address of its own
             "metrics-export-port": str(METRICS_PORT),
+            "object-store-memory": OBJECT_STORE,
         },
         "template": head(),
     }
@@ -86,6 +91,9 @@ def _worker_group() -> Tree:
         "replicas": Value("workers.replicas"),
         "minReplicas": Value("workers.minReplicas"),
         "maxReplicas": Value("workers.maxReplicas"),
-        "rayStartParams": {"metrics-export-port": str(METRICS_PORT)},
+        "rayStartParams": {
+            "metrics-export-port": str(METRICS_PORT),
+            "object-store-memory": OBJECT_STORE,
+        },
         "template": worker(),
     }

@@ -30,6 +30,12 @@ BROKEN = [
     (rules.drains, {f"{RAY}/lifecycle": None}, "lacks lifecycle.preStop"),
     (rules.shared_memory, {f"{POD}/volumes/1/emptyDir": {}}, "medium: Memory"),
     (rules.shared_memory, {f"{RAY}/volumeMounts/1": None}, "lacks a volume of memory"),
+    (rules.shared_memory, {f"{POD}/volumes/1/emptyDir/sizeLimit": "199Mi"}, "holds 199Mi"),
+    (
+        rules.shared_memory,
+        {f"{HEAD.removesuffix('/template/spec')}/rayStartParams/object-store-memory": None},
+        "lacks object-store-memory",
+    ),
     (rules.shared_memory, {f"{RAY}/volumeMounts/0/name": "x"}, "no volume is named 'x'"),
     (rules.probes, {f"{RAY}/startupProbe": None}, "lacks startupProbe"),
     (rules.probes, {f"{RAY}/livenessProbe/httpGet/path": "/-/healthz"}, "waits behind clients"),

@@ -1,0 +1,166 @@
+"""What clients notice when a pod of the production RayService ends or dies.
+
+Two pods that serve, Redis for the head's memory, PostgreSQL for state, as `serve-app export kuberay
+--size production` has them; smaller, without Kubernetes' autoscaler, and with an inline config.
+"""
+
+import contextlib
+import secrets
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+import ray
+import yaml
+
+from serve_app.engine.registration.register import register
+from serve_app.examples.datasets import breast_cancer
+from serve_app.examples.trained import EXAMPLES
+from serve_app.platforms.kubernetes.installation import Installation, manifest
+from serve_app.registry.store import Registry
+from tests.contract import postgres
+from tests.platforms.name_server import DOMAIN, name_server
+from tests.platforms.pod_machines import NODE, missing, pod_network
+from tests.platforms.ray_service import Cluster, Kubernetes, Requests, until
+
+pytestmark = [pytest.mark.platforms, pytest.mark.timeout(900)]
+
+CONFIG = Path(__file__).parents[2] / "configs" / "inline.yaml"
+IMAGE = f"registry.example.com/serve-app@sha256:{'0' * 64}"
+PATH = "/v1/models/diagnosis:predict"
+ROWS = breast_cancer().frame.head(2).to_dict("records")
+CONNECTIONS = 4
+_CHOSEN = {
+    "workers.cpu": "2",
+    "workers.memory": "4Gi",
+    "workers.replicas": 2,
+    "autoscaling.enabled": False,
+}
+_REDIS_PORT, _POSTGRES_PORT = 6379, 5432
+
+
+@pytest.fixture(scope="module")
+def body():
+    """A RayService of size production, with a gateway on each pod that serves."""
+    config = yaml.safe_load(CONFIG.read_text())
+    (gateway,) = [one for one in config["applications"] if one["name"] == "gateway"]
+    gateway["deployments"][0]["autoscaling_config"] |= {"min_replicas": 2, "max_replicas": 2}
+    wanted = Installation(
+        IMAGE, yaml.safe_dump(config), ray.__version__, size="production", chosen=_CHOSEN
+    )
+    documents = yaml.safe_load_all(manifest(wanted))
+    return next(one for one in documents if one["kind"] == "RayService")
+
+
+@pytest.fixture(scope="module")
+def kubernetes():
+    """A node, and what is outside of the cluster: Redis, PostgreSQL and volumes."""
+    why = missing() or (None if shutil.which("redis-server") else "not installed: redis-server")
+    if why is not None:
+        pytest.skip(why)
+    words = {name: secrets.token_hex(16) for name in ("redis", "database", "token")}
+    with contextlib.ExitStack() as standing:
+        shared = standing.enter_context(pod_network())
+        names = standing.enter_context(name_server(NODE))
+        standing.enter_context(_redis(words["redis"]))
+        standing.enter_context(_database(words["database"]))
+        names |= {f"{name}.{DOMAIN}": NODE for name in ("redis", "postgres")}
+        registry = shared / "registry"
+        for example in ("diagnosis", "progression"):
+            for make in EXAMPLES[example].values():
+                register(Registry(str(registry)), make())
+        claims = {"serve-app-registry": registry, "serve-app-records": shared / "records"}
+        held = {
+            "serve-app-ray": {"auth_token": words["token"]},
+            "serve-app-redis": {"password": words["redis"]},
+            "serve-app-database": {"password": words["database"]},
+        }
+        kubernetes = Kubernetes(shared, names, claims, held)
+        standing.callback(kubernetes.end)
+        yield kubernetes
+
+
+@contextlib.contextmanager
+def _redis(password):
+    words = ["redis-server", "--bind", NODE, "--port", str(_REDIS_PORT), "--save", ""]
+    process = subprocess.Popen(
+        [*words, "--requirepass", password], stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        until(_listens, 20, lambda: "Redis does not answer")
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _listens():
+    try:
+        socket.create_connection((NODE, _REDIS_PORT), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _database(password):
+    with postgres.server(NODE, _POSTGRES_PORT) as address:
+        with psycopg.connect(**address, dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE serve LOGIN PASSWORD '{password}'")
+            connection.execute("CREATE DATABASE serve OWNER serve TEMPLATE template0")
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(kubernetes, body):
+    """The cluster, each of its two pods answering."""
+    cluster = Cluster(kubernetes, body, "serve-app-a")
+    cluster.wait_for_head()
+    cluster.apply()
+    cluster.wait_until_running()
+    _wait_until_all_serve(cluster)
+    return cluster
+
+
+def _wait_until_all_serve(cluster):
+    until(lambda: len(cluster.serving()) == len(cluster.workers), 120, cluster.said)
+
+
+def _requests(cluster):
+    """Requests to the pods that are ready."""
+
+    def endpoints():
+        return [pod.address for pod in cluster.serving()]
+
+    return Requests(endpoints, PATH, {"instances": ROWS}, connections=CONNECTIONS)
+
+
+def test_a_pod_that_is_ended_fails_nothing(cluster, record_property):
+    _wait_until_all_serve(cluster)
+    leaving = cluster.workers[0]
+    with _requests(cluster) as requests:
+        requests.wait_for(100)
+        ended_s = leaving.delete()
+        requests.wait_for(100)
+    record_property("pod_ended_s", round(ended_s, 1))
+    record_property("answered_meanwhile", requests.count())
+    cluster.workers.remove(leaving)
+    cluster.start_worker()
+    assert requests.failures == [], leaving.log[-2000:]
+    assert ended_s < leaving.pod.spec["terminationGracePeriodSeconds"], leaving.log[-2000:]
+
+
+def test_a_pod_that_dies_fails_no_more_than_was_in_flight(cluster, record_property):
+    _wait_until_all_serve(cluster)
+    dying = cluster.workers[0]
+    with _requests(cluster) as requests:
+        requests.wait_for(100)
+        dying.die()
+        requests.wait_for(200)
+    record_property("failed", len(requests.failures))
+    cluster.workers.remove(dying)
+    cluster.start_worker()
+    assert len(requests.failures) <= CONNECTIONS, requests.failures
