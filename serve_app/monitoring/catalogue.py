@@ -290,6 +290,15 @@ def histograms() -> list[Durations]:
     return [value for value in globals().values() if isinstance(value, Durations)]
 
 
+def histogram_parts() -> dict[str, Durations]:
+    """The histogram that each counter is a part of, by the counter's name."""
+    return {
+        part.name: durations
+        for durations in histograms()
+        for part in (durations.bucket, durations.seconds, durations.number)
+    }
+
+
 def histogram_samples(
     durations: Durations, labels: tuple[str, ...], histogram: Histogram
 ) -> Iterator[Sample]:

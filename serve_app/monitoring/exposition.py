@@ -23,11 +23,7 @@ class Exposition:
 
     def __init__(self) -> None:
         self._room = Room()
-        self._durations = {
-            part.name: durations
-            for durations in catalogue.histograms()
-            for part in (durations.bucket, durations.seconds, durations.number)
-        }
+        self._durations = catalogue.histogram_parts()
 
     def text(self, samples: Iterable[Sample]) -> bytes:
         """All samples, in Prometheus' text format 0.0.4."""

@@ -74,11 +74,7 @@ class Points:
         self._room = Room()
         self._values: dict[str, dict[Series, float]] = {}
         self._metrics: dict[str, catalogue.Metric] = {}
-        self._durations = {
-            part.name: durations
-            for durations in catalogue.histograms()
-            for part in (durations.bucket, durations.seconds, durations.number)
-        }
+        self._durations = catalogue.histogram_parts()
         self._totals: dict[Key, Total] = {}
         self._starts_ns: dict[Key, int] = {}
         self._since_ns = self._began_ns = now_ns()
