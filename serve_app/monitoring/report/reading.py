@@ -21,6 +21,8 @@ def read(kind: Any, value: Any, where: str = "it") -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is tuple:
         return _tuple(inner, value, where)
+    if origin is Mapping:
+        return _mapping(inner[1], value, where)
     if origin in {Union, types.UnionType}:
         if value is None:
             return None
@@ -49,6 +51,12 @@ def _tuple(inner: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
         read(kind, one, f"{where}[{at}]")
         for at, (kind, one) in enumerate(zip(inner, value, strict=True))
     )
+
+
+def _mapping(kind: Any, value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{where} must be an object")  # noqa: TRY004 - likewise
+    return {name: read(kind, one, f"{where}.{name}") for name, one in value.items()}
 
 
 def _values(kind: type[Any], value: Any, where: str) -> Any:
