@@ -38,7 +38,7 @@ def test_it_is_the_same_after_a_trip_through_json() -> None:
 
 
 def test_another_schema_is_refused() -> None:
-    with pytest.raises(ValueError, match="the schema is|schema 2"):
+    with pytest.raises(ValueError, match="schema 2"):
         ExperimentReport.from_json({**REPORT.to_json(), "schema": 2})
 
 
