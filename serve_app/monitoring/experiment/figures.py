@@ -102,7 +102,7 @@ def chance(value: float | None) -> str:
         return UNKNOWN
     if value > 0.999:
         return "> 99.9 %"
-    return words.share(value)
+    return f"{math.floor(1_000 * value) / 10:.1f} %" if value > 0.99 else words.share(value)
 
 
 def _percent(value: float) -> str:

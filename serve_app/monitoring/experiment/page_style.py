@@ -29,6 +29,7 @@ h3.metric{font-size:17px;overflow-wrap:anywhere}
 .zero{stroke:var(--ink);stroke-width:1.2}
 .margin{stroke:var(--est);stroke-width:1.6;stroke-dasharray:5 4}
 .belief-better{fill:var(--now);fill-opacity:.42}.belief-worse{fill:var(--ref);fill-opacity:.5}
+.note,.meta,.notes{overflow-wrap:anywhere}
 td.when{white-space:nowrap}.grid2+.scroll{margin-top:16px}
 td.name{min-width:130px}.block td:last-child,.block th:last-child{padding-left:10px}
 @media (max-width:560px){.lane{grid-template-columns:minmax(90px,1fr) auto;

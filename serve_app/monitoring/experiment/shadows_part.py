@@ -16,7 +16,7 @@ MOST_SEGMENTS = 60
 MOST_SHADOWS = 20
 _HEADS = (
     "shadow", "rows", "agreement", "kappa", "score difference", "PSI", "KS", "labels",
-    "McNemar's p", "loss difference",
+    "McNemar's p, at every look", "loss difference",
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def _row(one: Mapping[str, Any]) -> Markup:
         _known(distance.get("psi")),
         _known(distance.get("ks")),
         f"{labelled.get('rows', 0):,}",
-        figures.probability(test["p_value"]) if test else NOTHING,
+        figures.probability(test["p_value_at_every_look"]) if test else NOTHING,
         figures.difference(loss.get("mean"), loss.get("low"), loss.get("high"))
         if loss.get("mean") is not None
         else NOTHING,

@@ -237,7 +237,7 @@ def shadow(name="diagnosis-logistic@1", values=("basic", "plus", "pro")):
         "rows": 3_000, "agreement": agreement, "kappa": 0.81, "score_difference": {"mean": 0.012},
         "score_distance": {"psi": 0.04, "ks": 0.051},
         "labelled": {
-            "rows": 900, "mcnemar": {"p_value": 0.012},
+            "rows": 900, "mcnemar": {"p_value_at_every_look": 0.012},
             "loss_difference": {"mean": 0.011, "low": 0.002, "high": 0.02},
         },
     }  # fmt: skip

@@ -37,6 +37,7 @@ def test_an_interval_that_is_not_there_yet_is_no_number():
 
 def test_nothing_is_certain():
     assert figures.chance(0.99999) == "> 99.9 %"
+    assert figures.chance(0.99899) == "99.8 %"
     assert figures.chance(0.00001) == "< 0.1 %"
     assert figures.probability(1e-9) == "< 0.001"
     assert figures.probability(0.0414) == "0.041"
