@@ -23,7 +23,7 @@ def bandit_part(arms: Sequence[Mapping[str, Any]] | None, span: Span) -> Markup 
     if not arms:
         return None
     shown = arms[:MOST_ARMS]
-    cards = [_card(one, span) for one in shown if one.get("course")]
+    cards = [_card(one, span) for one in shown if one.get("shares_over_time")]
     sentence = (
         "Shares follow what arms earn. The last column is what all requests would have earned "
         "with that arm alone, estimated from the probabilities with which arms were chosen."
@@ -43,7 +43,7 @@ def _row(one: Mapping[str, Any]) -> Markup:
         _share(one.get("share")),
         f"{one['decisions']:,}",
         NOTHING if one.get("mean") is None else words.number(one["mean"]),
-        _value(one.get("value")),
+        _value(one.get("value_if_always_chosen")),
     )
     return element(
         "tr",
@@ -68,7 +68,7 @@ def _card(one: Mapping[str, Any], span: Span) -> Markup:
     """The share of an arm as steps: it stands until the next one."""
     frame = Frame(span.from_s, span.to_s, 0.0, 1.0)
     points: list[plot.Point] = []
-    known = sorted((float(at["at_s"]), float(at["share"])) for at in one["course"])
+    known = sorted((float(at["at_s"]), float(at["share"])) for at in one["shares_over_time"])
     for at_s, share in known:
         x = min(max(frame.across(at_s), 0.0), 1.0) * plot.WIDTH
         if points:

@@ -265,8 +265,8 @@ def bandit(names=("a@1", "b@1", "c@1")):
         {
             "endpoint": "diagnosis", "version": name, "policy": "thompson",
             "share": float(shares[place, -1]), "decisions": 300, "mean": float(rng.random()),
-            "value": {"value": 0.7, "low": 0.62, "high": 0.79, "n": 900},
-            "course": [
+            "value_if_always_chosen": {"value": 0.7, "low": 0.62, "high": 0.79, "n": 900},
+            "shares_over_time": [
                 {"at_s": START_S + look * 9 * HOUR_S, "share": float(shares[place, look])}
                 for look in range(20)
             ],
