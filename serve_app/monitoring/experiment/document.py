@@ -18,6 +18,7 @@ Role = Literal["primary", "secondary", "guardrail"]
 Better = Literal["higher", "lower"]
 Verdict = Literal["better", "worse", "not worse", "undecided", "no data"]
 Unit = Literal["subject", "request"]
+Test = Literal["superiority", "non-inferiority"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ class MetricResult:
     """One metric of the experiment: `name` as it is configured, `words` what it measures.
 
     `matured` are the units whose conversion window is over, and `immature` those that wait for
-    it; neither is a failure.
+    it; neither is a failure. `test` says what `margin` is: by how much a variant has to be better
+    (superiority), or may be worse (non-inferiority); None is as usual for the role.
     """
 
     name: str
@@ -155,6 +157,7 @@ class MetricResult:
     comparisons: tuple[Comparison, ...]
     matured: int = 0
     immature: int = 0
+    test: Test | None = None
 
 
 @dataclass(frozen=True, slots=True)

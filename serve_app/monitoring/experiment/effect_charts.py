@@ -54,14 +54,18 @@ def verdict(comparison: Comparison) -> Markup:
 
 
 def limit_of(metric: MetricResult) -> float | None:
-    """The effect at which a verdict turns, where that is not 0.
-
-    A guardrail may be worse by its margin, any other metric has to be better by it.
-    """
+    """The effect at which a verdict turns, where that is not 0."""
     if not metric.margin:
         return None
     up = metric.better == "higher"
-    return metric.margin if up != (metric.role == "guardrail") else -metric.margin
+    return metric.margin if up != may_be_worse(metric) else -metric.margin
+
+
+def may_be_worse(metric: MetricResult) -> bool:
+    """Whether a variant may be worse by the margin, rather than has to be better by it."""
+    if metric.test is None:
+        return metric.role == "guardrail"
+    return metric.test == "non-inferiority"
 
 
 def effects(metric: MetricResult) -> Markup | None:

@@ -18,6 +18,7 @@ from serve_app.monitoring.experiment.effect_charts import (
     course,
     effects,
     limit_of,
+    may_be_worse,
     verdict,
 )
 from serve_app.monitoring.experiment.lanes import named
@@ -53,14 +54,13 @@ def metrics_part(report: ExperimentReport, span: Span) -> Markup:
 
 def rule_of(metric: MetricResult) -> str:
     """What is wanted of a metric, in words."""
-    direction = f"{metric.better} is better"
-    if metric.role == "guardrail":
-        if not metric.margin:
-            return f"guardrail; {direction}, and it must not become worse"
-        return f"guardrail; {direction}, and it may be worse by {words.number(metric.margin)}"
+    rule = f"{metric.role}; {metric.better} is better"
+    margin = words.number(metric.margin)
+    if not may_be_worse(metric):
+        return f"{rule}, by more than {margin}" if metric.margin else rule
     if not metric.margin:
-        return f"{metric.role}; {direction}"
-    return f"{metric.role}; {direction}, by more than {words.number(metric.margin)}"
+        return f"{rule}, and it must not become worse"
+    return f"{rule}, and it may be worse by {margin}"
 
 
 def _overview(metrics: Sequence[MetricResult], report: ExperimentReport) -> Markup:

@@ -194,7 +194,7 @@ def _reading(report: ExperimentReport) -> Markup:
     lines = [
         ("Interval", ("of an effect: it holds at every look, however often somebody looks, so "
          "that a decision may be taken as soon as it says so.")),
-        ("Margin", ("a guardrail may be worse by it; any other metric has to be better by more "
+        ("Margin", ("a guardrail may be worse by it, and any other metric has to be better by more "
          "than it.")),
         ("p", ("how likely so large an effect is where there is none. The adjusted one takes "
          "into account how many metrics and variants there are.")),

@@ -18,6 +18,7 @@ from serve_app.monitoring.experiment.document import (
     SampleRatio,
 )
 from serve_app.monitoring.experiment.effect_charts import limit_of
+from serve_app.monitoring.experiment.metrics_part import rule_of
 from serve_app.monitoring.experiment.page import page, span_of
 from tests.unit.monitoring.experiment.reports import (
     LOOKS,
@@ -188,16 +189,26 @@ def test_each_effect_is_shown_with_its_interval_margin_and_verdict():
 
 
 @pytest.mark.parametrize(
-    ("role", "better", "limit"),
+    ("role", "test", "better", "limit", "rule"),
     [
-        ("primary", "higher", 0.1), ("primary", "lower", -0.1), ("guardrail", "higher", -0.1),
-        ("guardrail", "lower", 0.1), ("secondary", "higher", 0.1),
+        ("primary", None, "higher", 0.1, "by more than 0.1"),
+        ("primary", None, "lower", -0.1, "by more than 0.1"),
+        ("primary", "non-inferiority", "lower", 0.1, "may be worse by 0.1"),
+        ("guardrail", None, "higher", -0.1, "may be worse by 0.1"),
+        ("guardrail", None, "lower", 0.1, "may be worse by 0.1"),
+        ("guardrail", "superiority", "lower", -0.1, "by more than 0.1"),
+        ("secondary", None, "higher", 0.1, "by more than 0.1"),
     ],
-)  # fmt: skip
-def test_a_guardrail_may_be_worse_by_its_margin_and_others_have_to_be_better(role, better, limit):
-    metric = MetricResult("m", "", role, better, 0.1, (), ())
+)
+def test_a_guardrail_may_be_worse_by_its_margin_and_others_have_to_be_better(
+    role, test, better, limit, rule
+):
+    metric = MetricResult("m", "", role, better, 0.1, (), (), test=test)
     assert limit_of(metric) == limit
-    assert limit_of(replace(metric, margin=0.0)) is None
+    assert f"{role}; {better} is better, {'and it ' * ('may' in rule)}{rule}" == rule_of(metric)
+    without = replace(metric, margin=0.0)
+    assert limit_of(without) is None
+    assert ("must not become worse" in rule_of(without)) == ("may" in rule)
 
 
 def test_the_course_of_an_effect_has_a_point_for_each_look():
