@@ -107,10 +107,13 @@ def beliefs(metric: MetricResult) -> Markup | None:
             drawn = strip(title, *_chance_bar(one.chance_to_beat or 0.0))
         else:
             drawn = _density(title, metric, scale, moments)
-        lost = f"expected loss {figures.size(one.expected_loss)}"
+        lost = f"expected loss {figures.size(one.expected_loss, one.effect)}"
         if one.chance_best is not None:
             lost += f", best of all {figures.chance(one.chance_best)}"
-        last = joined(element("b", meaning), element("div", lost, class_="muted"))
+        last = joined(
+            element("b", meaning),
+            element("div", lost.replace(" %", "\N{NO-BREAK SPACE}%"), class_="muted"),
+        )
         rows.append(lane(named(one.variant), drawn, last))
     return lanes(rows, axis_of(scale) if spread else None)
 

@@ -12,7 +12,8 @@ UNKNOWN = "not known"
 _FAR = 2.0
 """How many times the middle of things an interval may reach beyond it before it is cut."""
 
-_TINY = 1e-9
+_TINY, _NEGLIGIBLE = 1e-9, 1e-4
+"""Below which a difference is next to nothing: by itself, and as a part of another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,16 @@ def signed(value: float | None) -> str:
     return f"+{shown}" if value > 0 and shown != "0" else shown
 
 
-def size(value: float | None) -> str:
-    """A difference whose direction is clear: `0.012`; what is next to nothing is no long number."""
+def size(value: float | None, beside: float | None = None) -> str:
+    """A difference whose direction is clear: `0.012`.
+
+    What is next to nothing beside another one is no long number.
+    """
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    return "next to nothing" if 0 < abs(value) < _TINY else words.number(float(f"{value:.3g}"))
+    if 0 < abs(value) < max(_TINY, _NEGLIGIBLE * abs(beside or 0.0)):
+        return "next to nothing"
+    return words.number(float(f"{value:.3g}"))
 
 
 def difference(value: float | None, low: float | None, high: float | None) -> str:

@@ -42,6 +42,8 @@ def test_nothing_is_certain():
     assert figures.probability(1e-9) == "< 0.001"
     assert figures.probability(0.0414) == "0.041"
     assert figures.size(1e-13) == "next to nothing"
+    assert figures.size(5.6e-9, 0.06) == "next to nothing"
+    assert figures.size(5.6e-9, 1e-7) == "5.6e-09"
     assert figures.size(0.0) == "0"
 
 
