@@ -31,8 +31,8 @@ h3.metric{font-size:17px;overflow-wrap:anywhere}
 .belief-better{fill:var(--now);fill-opacity:.42}.belief-worse{fill:var(--ref);fill-opacity:.5}
 .note,.meta,.notes{overflow-wrap:anywhere}
 td.when{white-space:nowrap}.grid2+.scroll{margin-top:16px}
-td.name{min-width:130px}.block td:last-child,.block th:last-child{padding-left:10px;
-min-width:150px}
+td.name{min-width:130px}.block td:last-child,.block th:last-child{padding-left:10px}
+.block td>div.muted{min-width:220px}
 @media (max-width:560px){.lane{grid-template-columns:minmax(90px,1fr) auto;
 grid-template-areas:"name last" "strip strip";row-gap:3px;padding:6px 0;
 border-bottom:1px solid var(--line)}
