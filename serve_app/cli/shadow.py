@@ -11,15 +11,20 @@ from serve_app.cli.admin import Place, only_the_monitor_knows, option_server
 from serve_app.cli.completion import complete_endpoint
 from serve_app.cli.records_options import option_within
 
-_HEADS = ["endpoint", "shadow", "rows", "agreement (95 %)", "kappa", "score difference (5 to 95 %)"]
+_HEADS = [
+    "endpoint", "shadow", "rows", "agreement (95 %)", "kappa", "score difference (5 to 95 %)",
+    "KS", "PSI",
+]  # fmt: skip
 _REQUEST_HEADS = [
     "endpoint", "shadow", "shown", "failed", "timed out", "dropped", "answers failed",
     "time difference (median, 95 %)",
 ]  # fmt: skip
 _LABEL_HEADS = [
     "endpoint", "shadow", "labels", "both right", "only answer", "only shadow", "both wrong",
-    "loss difference (95 %, at every look)",
+    "McNemar p (once, at every look)", "loss difference (95 %, at every look)",
 ]  # fmt: skip
+
+_P_VALUES = ("exact_p_value", "p_value_at_every_look")
 
 
 @click.command()
@@ -83,7 +88,7 @@ def _print_segments(results: list[dict[str, Any]]) -> None:
 
 
 def _compared(one: dict[str, Any]) -> list[Any]:
-    kappa, score = one["kappa"], one["score_difference"]
+    kappa, score, distance = one["kappa"], one["score_difference"], one.get("score_distance")
     return [
         one.get("endpoint", ""),
         one.get("shadow", ""),
@@ -91,6 +96,8 @@ def _compared(one: dict[str, Any]) -> list[Any]:
         _interval(one["agreement"]),
         "" if kappa is None else f"{kappa:.3f}",
         "" if score is None else f"{score['mean']:+.4g} ({_quantiles(score, '0.05', '0.95')})",
+        "" if distance is None else f"{distance['ks']:.3f}",
+        "" if distance is None else f"{distance['psi']:.3f}",
     ]
 
 
@@ -111,13 +118,24 @@ def _requests(one: dict[str, Any]) -> list[Any]:
 def _labelled(one: dict[str, Any]) -> list[Any]:
     labelled = one["labelled"]
     counts = ("rows", "both_right", "only_answer_right", "only_shadow_right", "both_wrong")
-    loss = labelled["loss_difference"]
+    test = labelled.get("mcnemar")
     return [
         one["endpoint"],
         one["shadow"],
         *(labelled[name] for name in counts),
-        f"{loss['mean']:+.4g} ({loss['low']:+.4g} to {loss['high']:+.4g})",
+        "" if test is None else ", ".join(_p_value(test[name]) for name in _P_VALUES),
+        _loss(labelled["loss_difference"]),
     ]
+
+
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _loss(loss: dict[str, Any]) -> str:
+    if loss["low"] is None:
+        return f"{loss['mean']:+.4g}"
+    return f"{loss['mean']:+.4g} ({loss['low']:+.4g} to {loss['high']:+.4g})"
 
 
 def _interval(metric: dict[str, Any] | None) -> str:

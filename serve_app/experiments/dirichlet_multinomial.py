@@ -13,7 +13,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 
 from serve_app.experiments.arrays import Floats
 
@@ -34,6 +33,8 @@ def log_e_values(
     nothing else is given. A small concentration finds large differences early, a large one small
     differences late.
     """
+    from scipy.special import gammaln  # noqa: PLC0415 - counts of two shares do without SciPy
+
     n = np.asarray(counts, dtype=np.float64)
     expected = np.asarray(shares, dtype=np.float64)
     middle = expected if centre is None else np.asarray(centre, dtype=np.float64)
@@ -41,6 +42,14 @@ def log_e_values(
     averaged = (gammaln(alpha + n) - gammaln(alpha)).sum(axis=-1)
     averaged += gammaln(alpha.sum(axis=-1)) - gammaln((alpha + n).sum(axis=-1))
     return np.asarray(averaged - (n * np.log(expected)).sum(axis=-1), dtype=np.float64)
+
+
+def log_e_value_of_two(first: int, second: int, concentration: float) -> float:
+    """The same of two counts that should be equal."""
+    half, n = concentration / 2, first + second
+    averaged = math.lgamma(half + first) + math.lgamma(half + second) - 2 * math.lgamma(half)
+    averaged += math.lgamma(concentration) - math.lgamma(concentration + n)
+    return averaged + n * math.log(2)
 
 
 def tightest_concentration(tightest_at: float, alpha: float) -> float:

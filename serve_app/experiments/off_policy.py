@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.special import ndtri
 
 from serve_app.errors import InvalidInput
 from serve_app.experiments import arguments, arrays
@@ -199,7 +199,7 @@ def _value(logged: _Logged, contributions: Floats, alpha: float) -> PolicyValue:
     n = len(contributions)
     value = float(contributions.mean())
     error = float(contributions.std(ddof=1)) / math.sqrt(n)
-    reach = -float(ndtri(arguments.probability("alpha", alpha) / 2)) * error
+    reach = -NormalDist().inv_cdf(arguments.probability("alpha", alpha) / 2) * error
     weights = logged.weights
     return PolicyValue(
         n=n,

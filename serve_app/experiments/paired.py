@@ -1,7 +1,8 @@
 """Two models on the same requests: how often they agree, and which is closer to the truth.
 
 A table of answers has a row per class of the first model and a column per class of the second.
-Pairs tell far more than two separate samples, since each request is answered twice.
+Pairs tell far more than two separate samples, since each request is answered twice. All but
+`paired_test` does without SciPy, which images that only serve do not have.
 """
 
 from __future__ import annotations
@@ -9,23 +10,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, chdtrc, ndtr, ndtri, stdtr, stdtrit
 
 from serve_app.errors import InvalidInput
 from serve_app.experiments import arguments, arrays
 from serve_app.experiments.arguments import Alternative
 from serve_app.experiments.arrays import Floats, Numbers
 from serve_app.experiments.confidence_sequence import always_valid_p_value, critical_value
-from serve_app.experiments.dirichlet_multinomial import log_e_values, tightest_concentration
+from serve_app.experiments.dirichlet_multinomial import log_e_value_of_two, tightest_concentration
 from serve_app.experiments.estimate import Estimate, mean_estimate
 from serve_app.experiments.interval import Comparison, Interval, around
 
 Weighting = Literal["none", "linear", "quadratic"]
 """How near misses count for Cohen's kappa: not at all, or the less the further apart they are."""
+
+_EXACT, _NORMAL = 1_000, 10_000_000
+"""Up to so many tosses chances are quotients of whole numbers; of more than that, those of the
+normal distribution with a correction for continuity, right within 1e-5 of themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def agreement(table: npt.ArrayLike, *, alpha: float = 0.05) -> Agreement:
     """
     counts = _table(table)
     n, agreed = int(counts.sum()), int(np.trace(counts))
-    z = -float(ndtri(arguments.probability("alpha", alpha) / 2))
+    z = _two_sided(alpha)
     rate = agreed / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
@@ -135,9 +140,9 @@ def cohens_kappa(
     error = math.sqrt(max(0.0, variance))
     error_under_chance = math.sqrt(max(0.0, under_chance) / n) / (1 - chance)
     z = value / error_under_chance if error_under_chance > 0 else 0.0
-    reach = -float(ndtri(arguments.probability("alpha", alpha) / 2)) * error
+    reach = _two_sided(alpha) * error
     limits = Interval(max(-1.0, value - reach), min(1.0, value + reach))
-    return Kappa(value, error, limits, error_under_chance, z, 2 * float(ndtr(-abs(z))))
+    return Kappa(value, error, limits, error_under_chance, z, math.erfc(abs(z) / math.sqrt(2)))
 
 
 def mcnemar(only_first: int, only_second: int) -> McNemar:
@@ -157,16 +162,16 @@ def mcnemar(only_first: int, only_second: int) -> McNemar:
     statistic = (b - c) ** 2 / n
     corrected = max(abs(b - c) - 1, 0) ** 2 / n
     fewer = min(b, c)
-    exact = min(1.0, 2 * float(bdtr(fewer, n, 0.5)))
-    at = float(bdtr(fewer, n, 0.5)) - (float(bdtr(fewer - 1, n, 0.5)) if fewer else 0.0)
-    mid = 1.0 if b == c else 2 * float(bdtr(fewer, n, 0.5)) - at
+    at, up_to = _tosses(fewer, n)
+    exact = min(1.0, 2 * up_to)
+    mid = 1.0 if b == c else 2 * up_to - at
     return McNemar(
         only_first=b,
         only_second=c,
         statistic=statistic,
-        p_value=float(chdtrc(1, statistic)),
+        p_value=_chi_square_tail(statistic),
         corrected_statistic=corrected,
-        corrected_p_value=float(chdtrc(1, corrected)),
+        corrected_p_value=_chi_square_tail(corrected),
         exact_p_value=exact,
         mid_p_value=min(1.0, mid),
     )
@@ -187,7 +192,7 @@ def mcnemar_p_value_now(
     b, c = _discordant(only_first, only_second)
     arguments.positive("tightest_at", tightest_at)
     concentration = tightest_concentration(tightest_at, arguments.probability("alpha", alpha))
-    return min(1.0, math.exp(-float(log_e_values([b, c], [0.5, 0.5], concentration))))
+    return min(1.0, math.exp(-log_e_value_of_two(b, c, concentration)))
 
 
 def score_differences(
@@ -227,6 +232,8 @@ def paired_test(
         InvalidInput: there are fewer than 2 differences, the sums cannot be, or an argument is
             out of its range.
     """
+    from scipy.special import stdtr, stdtrit  # noqa: PLC0415 - all else here does without SciPy
+
     side = arguments.alternative(side)
     level = arguments.probability("alpha", alpha)
     estimate = mean_estimate(n, total, squares)
@@ -281,6 +288,32 @@ def _unvarying(estimate: Estimate, side: Alternative, alpha: float) -> Compariso
     """Equal differences say nothing of how they vary, so nothing is excluded."""
     everything = Interval(-math.inf, math.inf)
     return Comparison(estimate.value, 0.0, everything, 1.0, side, 0.0, alpha)
+
+
+def _two_sided(alpha: float) -> float:
+    """How many standard errors an interval for one look reaches to each side."""
+    return -NormalDist().inv_cdf(arguments.probability("alpha", alpha) / 2)
+
+
+def _chi_square_tail(statistic: float) -> float:
+    """The chance of more than that, with one degree of freedom."""
+    return math.erfc(math.sqrt(statistic / 2))
+
+
+def _tosses(heads: int, n: int) -> tuple[float, float]:
+    """The chances of exactly and of at most so many heads among n tosses; at most half of them."""
+    missing = n - 2 * heads
+    if n > _NORMAL:
+        exactly = math.sqrt(2 / (math.pi * n)) * math.exp(-missing / n * missing / 2)
+        return exactly, math.erfc((missing - 1) / math.sqrt(2 * n)) / 2
+    if n <= _EXACT:
+        exactly = math.comb(n, heads) / 2**n
+    else:
+        ways = math.lgamma(n + 1) - math.lgamma(heads + 1) - math.lgamma(n - heads + 1)
+        exactly = math.exp(ways - n * math.log(2))
+    # Each chance is that of one head more times k / (n - k + 1); they soon add nothing.
+    k = heads - np.arange(min(heads, 5 * math.isqrt(n) + 50))
+    return exactly, exactly * (1.0 + float(np.cumprod(k / (n - k + 1)).sum()))
 
 
 def _discordant(only_first: int, only_second: int) -> tuple[int, int]:

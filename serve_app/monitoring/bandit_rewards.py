@@ -24,17 +24,26 @@ Contexts = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A request, at `at_s` seconds since 1970, whose answer by one arm has a reward from 0 to 1."""
+    """A request, at `at_s` seconds since 1970, whose answer by one arm has a reward from 0 to 1.
+
+    `propensity` is the probability with which the arm was chosen, where that was logged.
+    """
 
     prediction_id: str
     at_s: float
     arm: str
     reward: float
+    propensity: float | None = None
 
 
 def learned_name(endpoint: str) -> str:
     """The name under which the monitor keeps what the arms of an endpoint earned."""
     return f"bandit: {endpoint}"
+
+
+def shares_name(endpoint: str) -> str:
+    """The name under which it keeps how the shares of the arms changed."""
+    return f"bandit shares: {endpoint}"
 
 
 def reward_of(row: LabelledRow, rule: RewardRule) -> float | None:
@@ -69,7 +78,13 @@ def decisions(rows: Iterable[LabelledRow], rule: RewardRule) -> Iterator[Decisio
         prediction = rewarded[0][0]
         if rewards and len(prediction.variants) == 1:
             reward = math.fsum(rewards) / len(rewards)
-            yield Decision(prediction_id, prediction.at_s, prediction.variants[0], reward)
+            yield Decision(
+                prediction_id,
+                prediction.at_s,
+                prediction.variants[0],
+                reward,
+                prediction.propensity,
+            )
 
 
 def arms_of(made: Iterable[Decision]) -> dict[str, Arm]:

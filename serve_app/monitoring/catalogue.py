@@ -123,6 +123,18 @@ SHADOW_AGREEMENT = _gauge(
     "shadow_agreement_ratio", "Share of the last hour's rows of which a shadow said the same.",
     "endpoint", "version",
 )  # fmt: skip
+BANDIT_SHARE = _gauge(
+    "bandit_share_ratio", "Share of requests that an arm of a bandit gets now.",
+    "endpoint", "version",
+)  # fmt: skip
+BANDIT_DECISIONS = _gauge(
+    "bandit_decisions", "Decisions for an arm of a bandit whose reward counts now.",
+    "endpoint", "version",
+)  # fmt: skip
+BANDIT_REWARD = _gauge(
+    "bandit_reward_mean", "Mean reward, 0 to 1, of the decisions for an arm of a bandit.",
+    "endpoint", "version",
+)  # fmt: skip
 BATCHES = _counter("batches", "Calls to a version.", "version")
 BATCH_ROWS = _counter("batch_rows", "Rows sent to a version.", "version")
 BATCH_REQUESTS = _counter("batch_requests", "Requests in its calls.", "version")

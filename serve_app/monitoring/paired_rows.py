@@ -14,6 +14,7 @@ from serve_app.core.signature import Output
 from serve_app.monitoring.pairs import Differences, Labelled, PairedCounts, Requests
 from serve_app.monitoring.quality.labels import label_text
 from serve_app.monitoring.quality.sums import number
+from serve_app.monitoring.score_pairs import Scores
 
 NO_CLASS = -1
 Truth = Callable[[str, int], Any]
@@ -80,18 +81,23 @@ class Pairing:
 
     def counts(self, pairs: PairedRows) -> PairedCounts:
         """What some rows add up to."""
-        answered = np.isin(pairs.answer.outcomes, (ANSWERED, FALLBACK))
-        shown = pairs.shadow.outcomes == ANSWERED
-        both = pairs.take(answered & shown)
+        both = _at_both(pairs)
+        answer, shadow = self._scores(both)
         first = both.rows == 0
         return PairedCounts(
             _requests(pairs.take(pairs.rows == 0)),
             len(both.rows),
             self._table(both),
-            Differences.of(self._scores(both)),
+            Differences.of(shadow - answer),
             Differences.of((both.shadow.took_s - both.answer.took_s)[first]),
             self._labelled(both),
         )
+
+    def scores(self, pairs: PairedRows) -> tuple[Scores, Scores]:
+        """The scores of the answer and of the shadow, of the rows for which both have one."""
+        answer, shadow = self._scores(_at_both(pairs))
+        known = np.isfinite(answer) & np.isfinite(shadow)
+        return answer[known], shadow[known]
 
     def _codes(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """The places of classes among those of the endpoint, however the log writes them."""
@@ -115,26 +121,23 @@ class Pairing:
         cells = np.bincount(rows[known] * size + columns[known], minlength=size * size)
         return cells.reshape(size, size).astype(np.int64)
 
-    def _scores(self, both: PairedRows) -> NDArray[np.float64]:
-        """The shadow's score less the answer's.
+    def _scores(self, both: PairedRows) -> tuple[Scores, Scores]:
+        """The scores of the answer and of the shadow.
 
         That is the probability of the second of two classes, of more that of the class that was
         answered, and else the number itself.
         """
         if self._is_number:
-            return _numbers(both.shadow.values) - _numbers(both.answer.values)
+            return _numbers(both.answer.values), _numbers(both.shadow.values)
         size = len(self._classes)
-        shares = (both.shadow.probabilities, both.answer.probabilities)
-        if not size or any(one.shape[1] != size for one in shares):
-            return np.zeros(0)
-        change: NDArray[np.float64] = shares[0] - shares[1]
+        answer, shadow = both.answer.probabilities, both.shadow.probabilities
+        if not size or any(one.shape[1] != size for one in (answer, shadow)):
+            return np.zeros(0), np.zeros(0)
         if size == 2:
-            of_second: NDArray[np.float64] = change[:, 1]
-            return of_second
+            return answer[:, 1], shadow[:, 1]
         codes = self._codes(both.answer.values)
         places = np.flatnonzero(codes != NO_CLASS)
-        of_answer: NDArray[np.float64] = change[places, codes[places]]
-        return of_answer
+        return answer[places, codes[places]], shadow[places, codes[places]]
 
     def _labelled(self, both: PairedRows) -> Labelled:
         if not (self._classes or self._is_number):
@@ -182,6 +185,12 @@ def by_segment(
         for segment in of_row.items():
             places.setdefault(segment, []).append(place)
     return {segment: np.array(some, dtype=np.int64) for segment, some in places.items()}
+
+
+def _at_both(pairs: PairedRows) -> PairedRows:
+    """The rows that both sides answered."""
+    answered = np.isin(pairs.answer.outcomes, (ANSWERED, FALLBACK))
+    return pairs.take(answered & (pairs.shadow.outcomes == ANSWERED))
 
 
 def _requests(first: PairedRows) -> Requests:

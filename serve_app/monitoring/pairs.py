@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serve_app.monitoring.quality.interval import proportion
+from serve_app.experiments import paired
+from serve_app.experiments.interval import Interval
+from serve_app.monitoring.quality.interval import MetricValue
 from serve_app.monitoring.quantile_sketch import QuantileSketch
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -151,11 +153,13 @@ class PairedCounts:
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as JSON values; what cannot be said of so few rows is None."""
+        kappa = paired.cohens_kappa(self.table) if self.table.sum() else None
         return {
             "rows": self.rows,
             "requests": self.requests.to_json(),
-            "agreement": agreement(self.table),
-            "kappa": cohens_kappa(self.table),
+            "agreement": agreement_json(self.table),
+            "kappa": None if kappa is None else kappa.value,
+            "kappa_interval": None if kappa is None else _bounds(kappa.interval),
             "table": self.table.tolist(),
             "score_difference": self.score.to_json(),
             "latency_difference_s": self.took_s.to_json(),
@@ -163,51 +167,58 @@ class PairedCounts:
         }
 
 
-def agreement(table: NDArray[np.int64]) -> dict[str, Any] | None:
+def agreement_json(table: NDArray[np.int64]) -> dict[str, Any] | None:
     """The share of pairs of the same class, with Wilson's interval; None where there is none."""
-    n = int(table.sum())
-    return proportion(int(np.trace(table)), n).to_json() if n else None
-
-
-def cohens_kappa(table: NDArray[np.int64]) -> float | None:
-    """Agreement beyond chance (J. Cohen, Educational and Psychological Measurement 20, 1960).
-
-    None where there is no pair, or where both sides say one same class throughout.
-    """
-    n = int(table.sum())
-    if not n:
+    if not table.sum():
         return None
-    by_chance = float(table.sum(axis=1) @ table.sum(axis=0)) / (n * n)
-    if by_chance >= 1:
-        return None
-    return (float(np.trace(table)) / n - by_chance) / (1 - by_chance)
+    same = paired.agreement(table, alpha=ALPHA)
+    limits = same.interval
+    return MetricValue(same.rate, limits.lower, limits.upper, same.n, "wilson").to_json()
 
 
 def labelled_json(labelled: Labelled) -> dict[str, Any]:
-    """Who was right how often, and in which interval the mean difference of losses lies.
+    """Who was right how often, McNemar's test of that, and whose loss is greater on average.
 
-    The interval holds at every look (asymptotic confidence sequence: I. Waudby-Smith, D. Arbour,
-    R. Sinha, E. H. Kennedy and A. Ramdas, Annals of Statistics 52, 2024, equation 2.5).
+    The interval of losses holds at every look, and so do both p-values that say so.
     """
-    loss = labelled.loss
-    mean = low = high = None
-    if loss.n:
-        mean = loss.total / loss.n
-        reach = loss.deviation * _boundary(loss.n)
-        low, high = mean - reach, mean + reach
+    counts = ("both_right", "only_answer_right", "only_shadow_right", "both_wrong")
     return {
-        "rows": loss.n,
-        "both_right": labelled.both_right,
-        "only_answer_right": labelled.only_answer_right,
-        "only_shadow_right": labelled.only_shadow_right,
-        "both_wrong": labelled.both_wrong,
-        "loss_difference": {"mean": mean, "low": low, "high": high},
+        "rows": labelled.loss.n,
+        **{name: getattr(labelled, name) for name in counts},
+        "mcnemar": _mcnemar(labelled),
+        "loss_difference": _loss(labelled.loss),
     }
 
 
-def _boundary(n: int) -> float:
-    """How many standard deviations the interval of a mean of so many rows reaches."""
-    log_alpha = math.log(ALPHA)
-    scale = (-2 * log_alpha + math.log(1 - 2 * log_alpha)) / TIGHTEST_AT
-    grown = n * scale + 1
-    return math.sqrt(2 * grown / (n * n * scale) * math.log(math.sqrt(grown) / ALPHA))
+def _mcnemar(labelled: Labelled) -> dict[str, Any] | None:
+    """Whether both are right equally often; None where nobody is right or wrong."""
+    first, second = labelled.only_answer_right, labelled.only_shadow_right
+    if not (first + second + labelled.both_right + labelled.both_wrong):
+        return None
+    test = paired.mcnemar(first, second)
+    return {
+        "statistic": test.statistic,
+        "p_value": test.p_value,
+        "corrected_p_value": test.corrected_p_value,
+        "exact_p_value": test.exact_p_value,
+        "mid_p_value": test.mid_p_value,
+        "p_value_at_every_look": paired.mcnemar_p_value_now(first, second, alpha=ALPHA),
+    }
+
+
+def _loss(loss: Differences) -> dict[str, Any]:
+    """The mean difference; without an interval where losses do not vary, or there is one alone."""
+    if loss.n < 2:
+        mean = loss.total if loss.n else None
+        return {"mean": mean, "low": None, "high": None, "p_value_at_every_look": None}
+    result = paired.paired_sequence(
+        loss.n, loss.total, loss.squares, tightest_at=TIGHTEST_AT, alpha=ALPHA
+    )
+    known = math.isfinite(result.interval.width)
+    bounds = _bounds(result.interval) if known else {"low": None, "high": None}
+    p_value = result.p_value if known else None
+    return {"mean": result.effect, **bounds, "p_value_at_every_look": p_value}
+
+
+def _bounds(interval: Interval) -> dict[str, float]:
+    return {"low": interval.lower, "high": interval.upper}

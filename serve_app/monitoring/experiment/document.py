@@ -18,6 +18,7 @@ Role = Literal["primary", "secondary", "guardrail"]
 Better = Literal["higher", "lower"]
 Verdict = Literal["better", "worse", "not worse", "undecided", "no data"]
 Unit = Literal["subject", "request"]
+Test = Literal["superiority", "non-inferiority"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ class Comparison:
     `effect` is variant minus baseline in units of the metric, within `low` and `high`; the
     `relative_` ones are parts of the baseline's value. `adjusted_p` takes the other metrics and
     variants into account. Bayesian: `chance_to_beat` the baseline, `chance_best` of all, and
-    `expected_loss` in units of the metric if it were chosen.
+    `expected_loss` in units of the metric if it were chosen; `posterior_mean` and
+    `posterior_deviation` are what is believed of the effect, of which a normal density is drawn.
     """
 
     variant: str
@@ -133,6 +135,8 @@ class Comparison:
     expected_loss: float | None = None
     course: tuple[EffectPoint, ...] = ()
     note: str = ""
+    posterior_mean: float | None = None
+    posterior_deviation: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,8 @@ class MetricResult:
     """One metric of the experiment: `name` as it is configured, `words` what it measures.
 
     `matured` are the units whose conversion window is over, and `immature` those that wait for
-    it; neither is a failure.
+    it; neither is a failure. `test` says what `margin` is: by how much a variant has to be better
+    (superiority), or may be worse (non-inferiority); None is as usual for the role.
     """
 
     name: str
@@ -152,6 +157,7 @@ class MetricResult:
     comparisons: tuple[Comparison, ...]
     matured: int = 0
     immature: int = 0
+    test: Test | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from serve_app.monitoring import catalogue
 from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.finding import Finding
 from serve_app.monitoring.paired_rows import Pairing
+from serve_app.monitoring.pairs import agreement_json
 from serve_app.monitoring.quality.segments import SegmentRule
 from serve_app.monitoring.shadow_comparison import ShadowComparison, ShadowSums
 from serve_app.monitoring.windows import HOUR_S
@@ -56,9 +57,9 @@ class ShadowWatch:
         """How often each shadow agreed in the last hour."""
         for endpoint, comparisons in self._last_hour.items():
             for one in comparisons:
-                counts = one.whole.to_json()
-                if counts["agreement"] is not None:
-                    value = counts["agreement"]["value"]
+                agreement = agreement_json(one.whole.counts.table)
+                if agreement is not None:
+                    value = agreement["value"]
                     yield Sample(catalogue.SHADOW_AGREEMENT, (endpoint, one.shadow), value)
 
     def findings(self) -> Sequence[Finding]:

@@ -275,7 +275,7 @@ def test_shadows_are_compared_as_the_server_does(ask, serve_app, actions, monkey
     assert actions.done[-1] == ("risk", pytest.approx(2 * 86_400, abs=60))
     shown = " ".join(ask("monitor", "shadow").out.split())
     for words in ("94.00% (89.80% to 96.50%)", "0.875", "+0.0125 (-0.11 to +0.12)", "5.00%",
-                  "+2 ms, +30.5 ms", "-0.04 (-0.3 to +0.22)",
+                  "+2 ms, +30.5 ms", "-0.04 (-0.3 to +0.22)", "0.085", "0.023", "0.754, 1.000",
                   "risk, c@1: nothing was shown"):  # fmt: skip
         assert words in shown
     assert "plan=pro" not in shown

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, chi2, ttest_rel
+from scipy.stats import binom, binomtest, chi2, ttest_rel
 from sklearn.metrics import cohen_kappa_score
 
 from serve_app.errors import InvalidInput
+from serve_app.experiments.dirichlet_multinomial import log_e_values, tightest_concentration
 from serve_app.experiments.paired import (
     agreement,
     cohens_kappa,
@@ -121,6 +122,26 @@ def test_mcnemar_agrees_with_the_binomial_and_chi_square_distributions(b, c):
     corrected = max(abs(b - c) - 1, 0) ** 2 / (b + c)
     assert result.corrected_p_value == pytest.approx(chi2.sf(corrected, 1), rel=1e-9)
     assert result.mid_p_value <= result.exact_p_value
+
+
+@pytest.mark.parametrize(("b", "c"), [(600, 601), (4_900, 5_100), (0, 2_000), (499_000, 501_000)])
+def test_mcnemar_is_as_exact_for_many_requests(b, c):
+    result = mcnemar(b, c)
+    assert result.exact_p_value == pytest.approx(min(1, 2 * binom.cdf(b, b + c, 0.5)), rel=1e-8)
+    mid = 2 * binom.cdf(b, b + c, 0.5) - binom.pmf(b, b + c, 0.5)
+    assert result.mid_p_value == pytest.approx(mid, rel=1e-8)
+    now = math.exp(-log_e_values([b, c], [0.5, 0.5], tightest_concentration(100, 0.05)))
+    assert mcnemar_p_value_now(b, c) == pytest.approx(min(1, now), rel=1e-6, abs=1e-300)
+
+
+@pytest.mark.parametrize("apart", [1, 4_000, 20_000])
+def test_mcnemar_of_millions_is_right_within_a_hundred_thousandth(apart):
+    b, c = 6_000_000, 6_000_000 + apart
+    result = mcnemar(b, c)
+    expected = min(1, 2 * binom.cdf(b, b + c, 0.5))
+    assert result.exact_p_value == pytest.approx(expected, rel=1e-5)
+    mid = 2 * binom.cdf(b, b + c, 0.5) - binom.pmf(b, b + c, 0.5)
+    assert result.mid_p_value == pytest.approx(mid, rel=1e-5)
 
 
 def test_mcnemar_at_every_look_is_stricter_than_at_one():

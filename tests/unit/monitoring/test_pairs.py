@@ -13,8 +13,7 @@ from serve_app.monitoring.pairs import (
     Differences,
     Labelled,
     PairedCounts,
-    agreement,
-    cohens_kappa,
+    agreement_json,
     labelled_json,
 )
 from serve_app.monitoring.quality.segments import SegmentRule
@@ -70,18 +69,21 @@ def test_agreement_and_kappa_are_those_of_scikit_learn(output):
     assert (said["agreement"]["low"], said["agreement"]["high"]) == pytest.approx((low, high))
 
 
-def test_kappa_is_the_published_one():
+def test_agreement_and_kappa_are_the_published_ones():
     # J. L. Fleiss, Statistical Methods for Rates and Proportions, 2nd edition 1981, table 13.1:
     # agreement 0.89, kappa 0.68.
-    table = np.array([[75, 1, 4], [5, 4, 1], [0, 0, 10]])
-    assert agreement(table)["value"] == pytest.approx(0.89)
-    assert cohens_kappa(table) == pytest.approx(0.68, abs=0.005)
+    counts = PairedCounts(table=np.array([[75, 1, 4], [5, 4, 1], [0, 0, 10]])).to_json()
+    assert counts["agreement"]["value"] == pytest.approx(0.89)
+    assert counts["kappa"] == pytest.approx(0.68, abs=0.005)
+    assert counts["kappa_interval"]["low"] < counts["kappa"] < counts["kappa_interval"]["high"]
 
 
-def test_kappa_of_one_class_alone_is_not_defined():
-    assert cohens_kappa(np.array([[7, 0], [0, 0]])) is None
-    assert cohens_kappa(np.zeros((0, 0), np.int64)) is None
-    assert agreement(np.zeros((2, 2), np.int64)) is None
+@pytest.mark.parametrize("table", [[[7, 0], [0, 0]], [[0, 0], [0, 0]], np.zeros((0, 0))])
+def test_kappa_of_one_class_alone_or_of_nothing_is_not_defined(table):
+    table = np.asarray(table, np.int64)
+    counts = PairedCounts(table=table).to_json()
+    assert (counts["kappa"], counts["kappa_interval"]) == (None, None)
+    assert (agreement_json(table) is None) == (not table.sum())
 
 
 def test_scores_of_two_classes_are_those_of_the_second():
@@ -129,6 +131,27 @@ def test_labels_say_who_was_right_and_whose_loss_is_greater():
     # With two classes the sum over both is twice what scikit-learn calls the Brier score.
     scores = [2 * brier_score_loss(truth[known] == "well", one[known, 1]) for one in (q, p)]
     assert labelled.loss.total / labelled.loss.n == pytest.approx(scores[0] - scores[1])
+
+
+def test_mcnemar_is_the_published_one_and_that_of_scipy():
+    # R's mcnemar.test and exact2x2's mcnemar.exact of [[23, 15], [19, 31]], as printed in
+    # statsmodels 82c59e3, statsmodels/stats/tests/results/contingency_table_r_results.csv
+    test = labelled_json(Labelled(23, 15, 19, 31))["mcnemar"]
+    assert test["statistic"] == pytest.approx(0.470588235294118)
+    assert test["p_value"] == pytest.approx(0.492716677227088)
+    assert test["corrected_p_value"] == pytest.approx(0.606905427217951)
+    assert test["exact_p_value"] == pytest.approx(0.60759136127308)
+    assert test["exact_p_value"] < test["p_value_at_every_look"] <= 1
+    # The same model twice: nobody is right alone.
+    assert labelled_json(Labelled(40, 0, 0, 10))["mcnemar"]["exact_p_value"] == 1
+    assert labelled_json(Labelled())["mcnemar"] is None
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.25, 0.25, 0.25]])
+def test_losses_that_do_not_vary_have_no_interval(values):
+    loss = labelled_json(Labelled(loss=Differences.of(np.array(values))))["loss_difference"]
+    assert loss["mean"] == (values[0] if values else None)
+    assert (loss["low"], loss["high"], loss["p_value_at_every_look"]) == (None, None, None)
 
 
 def test_truths_of_numbers_compare_squared_errors():

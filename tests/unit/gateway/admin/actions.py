@@ -179,6 +179,7 @@ class Actions:
         compared = {
             "rows": 200, "kappa": 0.875, "score_difference": score,
             "agreement": {"value": 0.94, "low": 0.898, "high": 0.965, "n": 200},
+            "score_distance": {"n": 200, "ks": 0.0851, "psi": 0.0234},
         }  # fmt: skip
         requests = {
             "shown": 210, "timed_out": 3, "dropped": 7, "shadow_error_rate": 0.05,
@@ -187,6 +188,7 @@ class Actions:
         labelled = {
             "rows": 50, "both_right": 40, "only_answer_right": 4, "only_shadow_right": 6,
             "both_wrong": 0, "loss_difference": {"mean": -0.04, "low": -0.3, "high": 0.22},
+            "mcnemar": {"exact_p_value": 0.754, "p_value_at_every_look": 1.0},
         }  # fmt: skip
         segment = {"column": "plan", "value": "pro", **compared, "rows": 90, "kappa": None}
         return [

@@ -144,7 +144,7 @@ def test_nothing_is_added_up_again_while_no_feedback_comes(house, monkeypatch):
     house.label(work, house.decide(work, 12))
     house.add_up(work)
     watch = work.watch("bandits")
-    monkeypatch.setattr(watch, "_steering", lambda *_: pytest.fail("nothing came"))
+    monkeypatch.setattr(watch, "_earned", lambda *_: pytest.fail("nothing came"))
     house.now_s += 60
     watch.run()
 
@@ -196,3 +196,57 @@ def test_linucb_learns_from_recorded_contexts(tmp_path):
     best = np.where(ages > 50, "risk@1", "risk@2")
     assert (np.array(answers) == best)[clear].mean() > 0.85
     assert [one["share"] for one in work.watch("bandits").report(None, 60.0)] == [None, None]
+
+
+def test_shares_are_metrics_and_kept_over_time(house):
+    work = house.monitor()
+    watch = work.watch("bandits")
+    assert list(watch.samples()) == []
+    watch.run()
+    decided = house.decide(work, 60)
+    house.label(work, decided)
+    house.now_s += 60
+    house.add_up(work)
+    samples = {(one.metric.name, one.labels[1]): one.value for one in watch.samples()}
+    often = [one.answer.variants[0] for one, _ in decided].count("risk@1")
+    assert samples["serve_app_bandit_decisions", "risk@1"] == often
+    assert samples["serve_app_bandit_share_ratio", "risk@1"] == pytest.approx(0.95, abs=0.01)
+    right = np.mean(
+        [
+            one.answer.prediction.values[0] == truth
+            for one, truth in decided
+            if one.answer.variants[0] == "risk@1"
+        ]
+    )
+    assert samples["serve_app_bandit_reward_mean", "risk@1"] == pytest.approx(right)
+    first, _ = watch.report("risk", 60.0)
+    course = first["shares_over_time"]
+    assert [one["share"] for one in course] == [
+        0.5,
+        samples["serve_app_bandit_share_ratio", "risk@1"],
+    ]
+    assert course[-1]["at_s"] == house.now_s
+    # Another monitor goes on where this one was.
+    again = house.monitor().watch("bandits")
+    again.run()
+    assert again.report("risk", 60.0) == watch.report("risk", 60.0)
+
+
+def test_arms_have_the_value_of_always_being_chosen(house):
+    work = house.monitor()
+    decided = house.decide(work, 80)
+    house.label(work, decided)
+    house.add_up(work)
+    by_name = {one["version"]: one for one in work.watch("bandits").report("risk", 60.0)}
+    value = by_name["risk@1"]["value_if_always_chosen"]
+    # Each was chosen half of the time, so that weights are equal.
+    own = [
+        one.answer.prediction.values[0] == truth
+        for one, truth in decided
+        if one.answer.variants[0] == "risk@1"
+    ]
+    assert value["value"] == pytest.approx(np.mean(own[1:]))
+    assert 0.3 < value["low"] < value["value"] <= value["high"]
+    assert value["effective_sample_size"] == pytest.approx(len(own) - 1)
+    other = by_name["risk@2"]["value_if_always_chosen"]
+    assert other["value"] < 0.2

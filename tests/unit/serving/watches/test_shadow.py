@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
@@ -102,11 +103,16 @@ def test_a_shadow_is_compared_row_by_row_and_by_segment(house):
     assert one["kappa"] == pytest.approx(cohen_kappa_score(given.values, shadow))
     change = shares[:, 1] - given.probabilities[:, 1]
     assert one["score_difference"]["mean"] == pytest.approx(change.mean())
+    apart = stats.ks_2samp(given.probabilities[:, 1], shares[:, 1]).statistic
+    assert one["score_distance"]["ks"] == pytest.approx(apart)
+    assert one["score_distance"]["psi"] > 0
     assert one["labelled"]["rows"] == 0
     by_segment = {(part["column"], part["value"]): part for part in one["segments"]}
     assert list(by_segment) == [("answered by", "risk@1"), ("plan", "free"), ("plan", "pro")]
     expected = cohen_kappa_score(given.values[::2], shadow[::2])
     assert by_segment["plan", "free"]["kappa"] == pytest.approx(expected)
+    apart = stats.ks_2samp(given.probabilities[::2, 1], shares[::2, 1]).statistic
+    assert by_segment["plan", "free"]["score_distance"]["ks"] == pytest.approx(apart)
 
 
 def test_labelled_rows_say_who_was_right(house):
@@ -131,6 +137,8 @@ def test_labelled_rows_say_who_was_right(house):
     assert (known["both_right"], known["both_wrong"]) == (both, none)
     assert known["only_answer_right"] == only_answer
     assert known["only_shadow_right"] == only_shadow
+    exact = stats.binomtest(int(only_answer), int(only_answer + only_shadow)).pvalue
+    assert known["mcnemar"]["exact_p_value"] == pytest.approx(exact)
     # The answers follow the rule by which the truth was made, and the shadow another one.
     loss = known["loss_difference"]
     assert loss["low"] < loss["mean"] < loss["high"]
