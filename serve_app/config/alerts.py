@@ -24,6 +24,7 @@ Kind = Literal[
     "callers",
     "attribution",
     "shadow",
+    "bandits",
     "experiment",
 ]
 """What a finding may be about: each watch of the monitor has one."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from serve_app.control.experiment_settings import plan_of
 from serve_app.config.experiment import ExperimentSettings
+from serve_app.control.experiment_settings import plan_of
 from serve_app.core.experiment import Experiment
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, RouteSpec, Variant
