@@ -241,6 +241,8 @@ def _chances(metric: Mapping[str, Any], estimates: Sequence[Estimate | None]) ->
         for arm, one in enumerate(estimates)
         if one is not None and one.variance > 0
     }
+    if not posteriors:
+        return {}
     best = best_of([*posteriors.values()], higher_is_better=metric["better"] == "higher")
     return dict(zip(posteriors, best.chance_best, strict=True))
 
