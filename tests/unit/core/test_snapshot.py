@@ -186,7 +186,6 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "epochs": {},
         "description": 0,
         "applications": {},
-        "rollouts": {},
         "experiments": {},
     }
 
