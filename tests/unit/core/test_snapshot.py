@@ -186,6 +186,7 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "epochs": {},
         "description": 0,
         "applications": {},
+        "experiments": {},
     }
 
 
