@@ -54,8 +54,9 @@ def _here(endpoints: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:
 def _inline(spec: Endpoint) -> Endpoint:
     before = spec.preprocess
     inline = None if before is None else replace(before, inline=True)
+    meta = None if spec.meta is None else replace(spec.meta, inline=True)
     # Shadows are compared by the monitor, which one process alone does not have.
-    return replace(spec, inline=True, preprocess=inline, shadows=())
+    return replace(spec, inline=True, preprocess=inline, meta=meta, shadows=())
 
 
 def _whole(registry: Registry, reference: str) -> str:
