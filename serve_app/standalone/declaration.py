@@ -80,10 +80,19 @@ def read_config(file: Path) -> Declared:
         ConfigError: it cannot be read, or declares no endpoints.
     """
     try:
-        body = yaml.safe_load(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is no YAML: {error}") from error
+    return declared_in(text, file)
+
+
+def declared_in(text: str, file: Path) -> Declared:
+    """What the text of a config declares, `file` being where it stands; raises as `read_config`."""
+    try:
+        body = yaml.safe_load(text)
+    except yaml.YAMLError as error:
         raise ConfigError(f"{file} is no YAML: {error}") from error
     endpoints: Mapping[str, Any] | None = None
     gateway = GatewayArgs()
