@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import output
+from serve_app.cli import ensemble_write, output
 from serve_app.cli.completion import complete_endpoint
 from serve_app.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from serve_app.core.columns import Columns
     from serve_app.core.snapshot import Endpoint
+    from serve_app.documents.file_change import FileChange
     from serve_app.engine.held_out import LearnedWeights
 
 
@@ -33,33 +34,65 @@ def ensemble() -> None:
     help="Rows that no member was trained on: CSV, TSV, Parquet or Feather.",
 )
 @click.option("--target", required=True, help="The column that says what was true.")
+@click.option(
+    "--write", is_flag=True, help="Put them into CONFIG; its comments and layout stay as they are."
+)
 @output.option_registry
 @output.as_json
-def weights(
-    config: str, endpoint: str, data: str, target: str, registry: str, as_json: bool
-) -> None:
+def weights(config: str, registry: str, as_json: bool, **given: Any) -> None:
     """Learn the weights of an endpoint of a CONFIG from held-out rows, and print its variants.
 
     They sum to one, and are those of the least log loss of classes, or squared error of numbers.
-    Nothing is changed.
+    Nothing is changed without --write, and nothing is deployed by it.
     """
+    wanted = _Learning(Path(config), **given)
     from serve_app.engine.held_out import learned_weights
     from serve_app.engine.load import load
     from serve_app.registry.store import Registry
 
     store = Registry(registry)
-    spec = _endpoint(Path(config), endpoint, store)
-    columns, truth = _rows(Path(data), target, spec)
+    text = ensemble_write.read(wanted.config)
+    spec = _endpoint(wanted.config, wanted.endpoint, store)
+    columns, truth = _rows(Path(wanted.data), wanted.target, spec)
 
     def model_of(version: str) -> Any:
         name, number = store.resolve(version)
         return load(store, name, number).model
 
     learned = learned_weights(spec, columns, truth, model_of)
+    change = ensemble_write.change_of(wanted.config, text, spec, learned) if wanted.write else None
+    if change is not None:
+        _require_declarable(change, store)
+        change.write()
     if as_json:
-        output.print_json(asdict(learned))
+        written = {} if change is None else {"written": str(change.file), "diff": change.diff()}
+        output.print_json({**asdict(learned), **written})
     else:
-        _tell(spec, learned)
+        _tell(spec, learned, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Learning:
+    """For which endpoint weights are learned, from what, and whether they are written."""
+
+    config: Path
+    endpoint: str
+    data: str
+    target: str
+    write: bool
+
+
+def _require_declarable(change: FileChange, store: Any) -> None:
+    """Refuse weights with which the endpoint could not be declared, such as too many of 0.
+
+    Raises:
+        ConfigError: it could not be; says why.
+    """
+    from serve_app.control.declare import read
+    from serve_app.standalone.declaration import declared_in
+
+    declared = declared_in(change.after, change.file).endpoints
+    read(declared, store.manifest, store.resolve).checked()
 
 
 def _endpoint(config: Path, name: str, store: Any) -> Endpoint:
@@ -96,7 +129,7 @@ def _rows(data: Path, target: str, spec: Endpoint) -> tuple[Columns, list[Any]]:
     return columns, truth.tolist()
 
 
-def _tell(spec: Endpoint, learned: LearnedWeights) -> None:
+def _tell(spec: Endpoint, learned: LearnedWeights, change: FileChange | None) -> None:
     output.print_table(
         f"{spec.name}: {learned.loss} on {learned.rows} held-out rows",
         ("member", "alone", "weight"),
@@ -113,6 +146,10 @@ def _tell(spec: Endpoint, learned: LearnedWeights) -> None:
         output.warn(
             "on rows that weights were not learned from, they are no better than those of now"
         )
+    if change is not None:
+        diff = change.diff()
+        click.echo(diff or f"{change.file} has these weights already")
+        return
     click.echo("combine: weighted\nvariants:")
     for variant in spec.variants:
         weight = learned.weights[variant.version]

@@ -16,6 +16,7 @@ from pydantic import (
 from serve_app.config.assignment import AssignmentSettings, LayerPartSettings
 from serve_app.config.base import Frozen
 from serve_app.config.names import Reference
+from serve_app.config.stacking import MetaSettings, Placement
 from serve_app.core.places import standing_at
 from serve_app.routing import KINDS, kind_named
 
@@ -42,6 +43,10 @@ class RouteSettings(Frozen):
     def targets(self) -> tuple[Target, ...]:
         """The variants."""
         raise NotImplementedError
+
+    def meta_model(self) -> MetaSettings | None:
+        """Who answers by what the variants give, where they are stacked."""
+        return None
 
     def own(self) -> dict[str, Any]:
         """What the kind alone knows, as JSON values."""
@@ -118,8 +123,17 @@ class EnsembleRoute(WeightedRoute):
     """Every variant answers, and the answers become one."""
 
     kind: Literal["ensemble"]
-    combine: Literal["mean", "weighted", "vote"] = "mean"
+    combine: Literal["mean", "weighted", "vote", "stack"] = "mean"
     quorum: PositiveInt | None = None
+    meta: Reference | None = None
+    meta_placement: Placement | None = None
+    with_columns: tuple[str, ...] | None = None
+
+    def meta_model(self) -> MetaSettings | None:
+        """The meta-model of a stack."""
+        if self.meta is None:
+            return None
+        return MetaSettings(model=self.meta, placement=self.meta_placement)
 
     @model_validator(mode="after")
     def _quorum_fits(self) -> "EnsembleRoute":
@@ -127,6 +141,35 @@ class EnsembleRoute(WeightedRoute):
         if self.quorum is not None and self.quorum > members:
             msg = f"quorum is {self.quorum} but only {members} variants have a weight above 0"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _stack_fits(self) -> "EnsembleRoute":
+        if self.combine != "stack":
+            of_stacks = ("meta", "meta_placement", "with_columns")
+            given = next((one for one in of_stacks if getattr(self, one) is not None), None)
+            if given is not None:
+                msg = f"{given} belongs to combine: stack, and this is combine: {self.combine}"
+                raise ValueError(msg)
+            return self
+        if self.meta is None:
+            msg = (
+                "combine: stack needs meta: the version that answers by what the members give, "
+                "such as meta: stacker@1; serve-app ensemble stack trains one"
+            )
+            raise ValueError(msg)
+        if len(self.variants) < 2:
+            raise ValueError("a stack needs two variants or more; one answers by kind: single")
+        if any(variant.weight != 1 for variant in self.variants):
+            msg = "the meta-model weighs the members of a stack; take their weights out"
+            raise ValueError(msg)
+        if self.quorum is not None:
+            msg = "a stack needs all of its members; take quorum out (fallback answers without)"
+            raise ValueError(msg)
+        names = self.with_columns or ()
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} stands twice in with_columns; name it once")
         return self
 
 

@@ -11,13 +11,15 @@ from serve_app.control import experiment_settings
 from serve_app.control.experiment_settings import Surroundings
 from serve_app.control.kept_values import kept_problems, records_of
 from serve_app.control.shadows import KeyPath, Placed, misplaced, shadows_of, variant_of
+from serve_app.control.stacks import META, meta_of
 from serve_app.core import targets
 from serve_app.core.cache import CacheLimits
+from serve_app.core.meta_model import MetaModel
 from serve_app.core.preprocess import Preprocess
 from serve_app.core.reference import alias_of
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, RouteSpec
-from serve_app.errors import ServeError
+from serve_app.errors import ConfigError, ServeError
 from serve_app.registry.manifest import Manifest
 from serve_app.routing import kind_named, route_of
 from serve_app.routing.route import Route
@@ -56,7 +58,7 @@ class EndpointDescription:
         """The endpoint's description, or none when something does not fit."""
         manifests, preprocess = self._variants(), self._preprocess()
         fallback = self._fallback()
-        shadows = self._shadows()
+        shadows, meta = self._shadows(), self._meta()
         self._each_once(manifests)
         for path, message in misplaced(manifests, shadows):
             self._problem(path, message)
@@ -68,11 +70,15 @@ class EndpointDescription:
             if manifest is not None:
                 self._same_output(path, manifest, first)
                 self._fed(path, manifest, first, preprocess)
+        if meta is not None:
+            self._same_output(META, meta, first)
         route = self._route(manifests)
         columns = self._corrected((preprocess or first).signature.inputs)
         taken = replace(first.signature, inputs=columns)
         for path, message in route_of(route).misfits(taken):
             self._problem(("route", *path), message)
+        shown = preprocess.signature.output.columns if preprocess else columns
+        stacked = self._stacked(meta, manifests, shown)
         self._remembered()
         learns_from = route_of(route).learns_from
         for path, message in kept_problems(self._settings.monitoring, columns, learns_from):
@@ -82,7 +88,7 @@ class EndpointDescription:
             return None
         takers = [preprocess] if preprocess else [m for _, m in answering if m is not None]
         by_position = all(taker.signature.by_position for taker in takers)
-        output = self._output(manifests, answering, first)
+        output = self._output(manifests, answering, meta or first)
         signature = (
             Signature(columns, output, by_position=by_position)
             if preprocess
@@ -90,7 +96,7 @@ class EndpointDescription:
         )
         rescue = fallback[1] if fallback else None
         made = self._endpoint(route, signature, preprocess or first, rescue)
-        return replace(made, shadows=shadows_of(self._settings.shadows, shadows))
+        return replace(made, shadows=shadows_of(self._settings.shadows, shadows), meta=stacked)
 
     def _endpoint(
         self, route: RouteSpec, signature: Signature, taker: Manifest, rescue: Manifest | None
@@ -202,6 +208,30 @@ class EndpointDescription:
             path = ("shadows", index, "model")
             placed.append((path, self._predictor(path, shadow.model)))
         return placed
+
+    def _meta(self) -> Manifest | None:
+        """The meta-model of a stack."""
+        meta = self._settings.route.meta_model()
+        if meta is None:
+            return None
+        manifest = self._manifest(META, meta.model)
+        if manifest is not None and meta.is_inline(self._settings.placement):
+            self._loadable(META, manifest)
+        return manifest
+
+    def _stacked(
+        self, meta: Manifest | None, manifests: Sequence[Placed], shown: Sequence[Column]
+    ) -> MetaModel | None:
+        """The meta-model with where each of its columns comes from, where all of it is known."""
+        settings = self._settings.route.meta_model()
+        members = [manifest for _, manifest in manifests if manifest is not None]
+        if meta is None or settings is None or len(members) < len(manifests):
+            return None
+        try:
+            return meta_of(meta, members, shown, self._settings)
+        except ConfigError as error:
+            self._problem(META, f"{meta.reference}: {error.message}")
+            return None
 
     def _preprocess(self) -> Manifest | None:
         if self._settings.preprocess is None:

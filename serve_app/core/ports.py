@@ -122,6 +122,10 @@ class Ways(Protocol):
         """All answer at once, and at least `quorum` answers become one by `core.combine`."""
         ...
 
+    def stacked(self) -> Ask:
+        """All answer at once, and the endpoint's meta-model by what all of them gave."""
+        ...
+
     def in_stages(self, sure: Mapping[str, Mapping[Any, float]]) -> Ask:
         """Each row is answered by the first of the plan's variants that is sure of it.
 

@@ -10,6 +10,7 @@ from serve_app.core import record_settings
 from serve_app.core.cache import CacheLimits
 from serve_app.core.experiment import Experiment
 from serve_app.core.former_snapshots import with_route
+from serve_app.core.meta_model import MetaModel
 from serve_app.core.preprocess import Preprocess
 from serve_app.core.record_settings import RecordSettings
 from serve_app.core.reference import application_name
@@ -91,7 +92,8 @@ class Endpoint:
     `inline` says that its variants compute in the gateway and not in replicas of their own,
     `cache` how much gateways remember of what was answered, `records` what is kept of requests,
     `shadows` who is shown requests without answering them, `experiment` what its variants are
-    compared in, as JSON values.
+    compared in, as JSON values, `meta` who answers by what all variants gave, where they are
+    stacked.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Endpoint:
     records: RecordSettings = record_settings.DEFAULT
     shadows: tuple[Shadow, ...] = ()
     experiment: Mapping[str, Any] | None = None
+    meta: MetaModel | None = None
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -124,8 +127,7 @@ class Endpoint:
         versions.update(one.version for one in self.shadows if not self.inline)
         if self.fallback is not None and self.fallback.alias is not None and not self.inline:
             versions.add(self.fallback.version)
-        if self.preprocess is not None and not self.preprocess.inline:
-            versions.add(self.preprocess.version)
+        versions.update(one.version for one in self._beside() if not one.inline)
         return frozenset(versions)
 
     def loads(self) -> frozenset[str]:
@@ -136,8 +138,7 @@ class Endpoint:
             versions.update(shadow.version for shadow in self.shadows)
             if self.fallback is not None:
                 versions.add(self.fallback.version)
-        if self.preprocess is not None and self.preprocess.inline:
-            versions.add(self.preprocess.version)
+        versions.update(one.version for one in self._beside() if one.inline)
         return frozenset(versions)
 
     def asks(self) -> frozenset[str]:
@@ -160,11 +161,14 @@ class Endpoint:
         """The versions that its declaration names by their numbers."""
         return frozenset(one.version for one in self._named() if not one.alias)
 
-    def _named(self) -> list[Variant | Preprocess]:
+    def _named(self) -> list[Variant | Preprocess | MetaModel]:
         shadows = [one.variant for one in self.shadows]
-        before = [] if self.preprocess is None else [self.preprocess]
         last = [] if self.fallback is None else [self.fallback]
-        return [*self.variants, *shadows, *last, *before]
+        return [*self.variants, *shadows, *last, *self._beside()]
+
+    def _beside(self) -> list[Preprocess | MetaModel]:
+        """Who computes before and after the variants, each where it says itself."""
+        return [one for one in (self.preprocess, self.meta) if one is not None]
 
     def with_weights(self, weights: Mapping[str, float]) -> Endpoint:
         """The endpoint with these weights in place of its own; itself where none differs."""
@@ -188,6 +192,7 @@ class Endpoint:
             **({"records": self.records.to_json()} if recorded else {}),
             **({"shadows": [shadow.to_json() for shadow in self.shadows]} if self.shadows else {}),
             **({} if self.experiment is None else {"experiment": dict(self.experiment)}),
+            **({} if self.meta is None else {"meta": self.meta.to_json()}),
             "name": self.name,
             "route": self.route.to_json(),
             "signature": self.signature.to_json(),
@@ -216,6 +221,8 @@ class Endpoint:
         fields["shadows"] = tuple(map(Shadow.from_json, body.get("shadows", ())))
         preprocess = body["preprocess"]
         fields["preprocess"] = None if preprocess is None else Preprocess(**preprocess)
+        meta = body.get("meta")
+        fields["meta"] = None if meta is None else MetaModel.from_json(meta)
         return cls(**fields)
 
 

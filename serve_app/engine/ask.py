@@ -16,9 +16,11 @@ from serve_app.core.plan import Plan
 from serve_app.core.ports import Ask, Clock, Models, Task
 from serve_app.core.signature import Output
 from serve_app.core.snapshot import Endpoint, Variant
+from serve_app.engine.stacked import AskStacked, Stack
 from serve_app.engine.stepwise import AskInStages
 from serve_app.errors import (
     CANNOT,
+    ConfigError,
     DeadlineExceeded,
     InvalidInput,
     NotReady,
@@ -42,9 +44,17 @@ class Variants:
     variant_timeout_s: float
     fallback: Variant | None
     output: Output = _ONE_CLASS
+    stack: Stack | None = None
 
     @classmethod
-    def of(cls, spec: Endpoint, models: Models, task: Task[Prediction], clock: Clock) -> Variants:
+    def of(
+        cls,
+        spec: Endpoint,
+        models: Models,
+        task: Task[Prediction],
+        clock: Clock,
+        stack: Stack | None = None,
+    ) -> Variants:
         """Take what is needed from an endpoint's description."""
         return cls(
             models=models,
@@ -55,6 +65,7 @@ class Variants:
             variant_timeout_s=spec.variant_timeout_s,
             fallback=spec.fallback,
             output=spec.signature.output,
+            stack=stack,
         )
 
     def in_turn(self) -> Ask:
@@ -67,6 +78,16 @@ class Variants:
         return AskTogether(
             self, per_target(way, self.output) if self.output.targets else way, quorum
         )
+
+    def stacked(self) -> Ask:
+        """All variants of a plan answer at once, and the meta-model by what they gave.
+
+        Raises:
+            ConfigError: the endpoint has no meta-model.
+        """
+        if self.stack is None:
+            raise ConfigError("a stack needs a meta-model; name it under meta")
+        return AskStacked(self, self.stack)
 
     def in_stages(self, sure: Mapping[str, Mapping[Any, float]]) -> Ask:
         """Each row is answered by the first variant of a plan that is sure of it."""

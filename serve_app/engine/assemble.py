@@ -17,6 +17,7 @@ from serve_app.engine.ask import AskAlone, Variants
 from serve_app.engine.explain import AskWhy
 from serve_app.engine.mirror import Mirror
 from serve_app.engine.mirroring import Mirroring
+from serve_app.engine.stacked import AskStacked, Stack
 from serve_app.engine.stages import Mirrored, Stage, Stages, Way
 from serve_app.routing import route_of
 from serve_app.routing.route import Route
@@ -150,7 +151,7 @@ class Assembler:
         models = self._inline if spec.inline else self._replicas
         ways: dict[str, Way] = {}
         for task in all_tasks():
-            variants = Variants.of(spec, models, task, self._clock)
+            variants = Variants.of(spec, models, task, self._clock, self._stack(spec))
             if task.compare:
                 ask = route.ask(variants)
             else:
@@ -158,6 +159,11 @@ class Assembler:
             way = Way(ask, cache if task.is_remembered else _NO_CACHE)
             ways.update(dict.fromkeys((method.name for method in task.methods), way))
         return ways
+
+    def _stack(self, spec: Endpoint) -> Stack | None:
+        if spec.meta is None:
+            return None
+        return Stack(spec.meta, self._inline if spec.meta.inline else self._replicas)
 
     def _mirror(self, spec: Endpoint, prepare: Prepare) -> Mirrored | None:
         """How shadows are asked: about predictions, whose answers compare between models."""
@@ -174,7 +180,12 @@ class Assembler:
         preprocess = spec.preprocess
         models = self._inline if spec.inline else self._replicas
         is_inline = preprocess is not None and preprocess.inline
-        return AskWhy(models, spec, self._inline if is_inline else self._replicas)
+        transformers = self._inline if is_inline else self._replicas
+        stack = self._stack(spec)
+        if stack is None:
+            return AskWhy(models, spec, transformers)
+        variants = Variants.of(spec, models, task_named("predict"), self._clock, stack)
+        return AskWhy(models, spec, transformers, AskStacked(variants, stack))
 
     def _prepare(self, spec: Endpoint) -> Prepare:
         preprocess = spec.preprocess

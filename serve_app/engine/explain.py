@@ -10,6 +10,7 @@ from serve_app.core.columns import Columns
 from serve_app.core.explanation import Explanation, aligned, folded, mean_of
 from serve_app.core.ports import Models
 from serve_app.core.snapshot import Endpoint
+from serve_app.engine.stacked import AskStacked
 from serve_app.errors import InvalidInput
 from serve_app.routing import kind_named
 from serve_app.tasks import task_named
@@ -21,8 +22,8 @@ TIMEOUT_S = 60.0
 class Explained(NamedTuple):
     """Why answers are as they are; `prepared_by` made the columns that they are explained by.
 
-    That is the version which prepares the rows of the endpoint, none where rows are explained by
-    what the client sent.
+    That is the version which prepares the rows of the endpoint, or the meta-model whose columns
+    they are; none where rows are explained by what the client sent.
     """
 
     explanation: Explanation
@@ -33,12 +34,14 @@ class Explained(NamedTuple):
 class AskWhy:
     """Asks versions of an endpoint why they say what they say.
 
-    `transformers` are where the version is that prepares rows, if there is one.
+    `transformers` are where the version is that prepares rows, if there is one, and `stacked`
+    asks what a meta-model is asked, where one answers.
     """
 
     models: Models
     spec: Endpoint
     transformers: Models
+    stacked: AskStacked | None = None
 
     async def __call__(
         self, versions: tuple[str, ...], columns: Columns, deadline: float
@@ -49,12 +52,14 @@ class AskWhy:
             InvalidInput: they cannot be explained, or not together; says what to do.
             ServeError: one did not answer.
         """
+        labels = self.spec.signature.output.labels
+        if self._by_meta_model(versions) and self.stacked is not None:
+            return aligned(await self.stacked.explained(versions, columns, deadline), labels)
         if len(versions) > 1:
             self._require_together(versions)
         task = task_named("explain")
         calls = [self.models.ask(version, task, columns, deadline) for version in versions]
         answers = await asyncio.gather(*calls)
-        labels = self.spec.signature.output.labels
         weights = self._weights()
         members = [
             (version, weights.get(version, 1.0), aligned(answer, labels))
@@ -63,14 +68,18 @@ class AskWhy:
         return mean_of(members)
 
     async def by_columns(
-        self, explanation: Explanation, columns: Columns, deadline: float
+        self, explanation: Explanation, versions: tuple[str, ...], columns: Columns, deadline: float
     ) -> Explained:
         """An explanation by the columns of rows, where what prepares them lets it be folded back.
+
+        What a meta-model made of the answers of `versions` is explained by these answers.
 
         Raises:
             ServeError: what prepares rows did not answer.
         """
-        preprocess = self.spec.preprocess
+        preprocess, meta = self.spec.preprocess, self.spec.meta
+        if meta is not None and self._by_meta_model(versions):
+            return Explained(explanation, meta.version)
         if preprocess is None:
             return Explained(explanation, None)
         task = task_named("origins")
@@ -81,6 +90,10 @@ class AskWhy:
             return Explained(folded(explanation, origins, columns.names), None)
         except (InvalidInput, LookupError):
             return Explained(explanation, preprocess.version)
+
+    def _by_meta_model(self, versions: tuple[str, ...]) -> bool:
+        """Whether these answered together, and the meta-model by what they gave."""
+        return self.stacked is not None and len(versions) > 1
 
     def _weights(self) -> dict[str, float]:
         """How much each version counts where several answer together."""

@@ -98,6 +98,9 @@ def _require_learnable(spec: Endpoint, rows: int) -> None:
     if spec.route.kind != "ensemble":
         msg = f"{spec.name!r} is a {spec.route.kind}; weights are learned for an ensemble"
         raise InvalidInput(msg)
+    if combine == "stack":
+        msg = f"{spec.name!r} is a stack, whose members its meta-model weighs; see ensemble stack"
+        raise InvalidInput(msg)
     learnable = output.kind == "regression" and output.width == 1
     if not learnable and not (output.kind == "classification" and output.probabilities):
         msg = (

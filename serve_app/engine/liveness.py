@@ -49,6 +49,7 @@ def can_answer(spec: Endpoint, is_alive: IsAlive, version: str | None = None) ->
     if version is not None:
         return is_alive(version)
     alive = sum(v.weight > 0 and is_alive(v.version) for v in spec.variants)
-    if alive >= route_of(spec.route).needed:
+    is_combined = spec.meta is None or is_alive(spec.meta.version)
+    if is_combined and alive >= route_of(spec.route).needed:
         return True
     return spec.fallback is not None and is_alive(spec.fallback.version)

@@ -151,8 +151,9 @@ class Predictor:
         deadline = self._clock() + min(TIMEOUT_S, request.timeout_s or TIMEOUT_S)
         if features is None:
             features = await stage.prepare(valid, deadline)
-        explanation = await stage.why(response.answer.variants, features, deadline)
-        return response, await stage.why.by_columns(explanation, valid, deadline)
+        versions = response.answer.variants
+        explanation = await stage.why(versions, features, deadline)
+        return response, await stage.why.by_columns(explanation, versions, valid, deadline)
 
     def _resolved(self, request: Request) -> Resolved:
         return Resolved(self._stages.endpoint(request.endpoint), self._stages.version)

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app import __version__
+from serve_app.core.meta_model import MetaModel
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.stages import Stages
 from serve_app.errors import NotReady
@@ -104,6 +105,7 @@ def _listed(spec: Endpoint) -> dict[str, Any]:
         "follows": spec.follows(),
         "placement": "inline" if spec.inline else "replicas",
         **({"shadows": _shadows(spec)} if spec.shadows else {}),
+        **({} if spec.meta is None else {"meta": _meta(spec.meta)}),
         "fallback": spec.fallback.version if spec.fallback else None,
         "preprocess": None
         if spec.preprocess is None
@@ -116,6 +118,14 @@ def _listed(spec: Endpoint) -> dict[str, Any]:
         else {"rows": spec.cache.rows, "ttl_s": spec.cache.ttl_s},
         "timeout_s": spec.timeout_s,
         "signature": spec.signature.to_json(),
+    }
+
+
+def _meta(meta: MetaModel) -> dict[str, Any]:
+    return {
+        "version": meta.version,
+        "placement": "inline" if meta.inline else "replicas",
+        "columns": [source.name for source in meta.sources],
     }
 
 

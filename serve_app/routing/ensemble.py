@@ -31,8 +31,10 @@ class Ensemble(Route):
     def describe(
         cls, kind: str, settings: Mapping[str, Any], variants: tuple[Variant, ...]
     ) -> RouteSpec:
-        """The description, with a quorum of more than half where none is given."""
-        quorum = settings.get("quorum") or _members(variants) // 2 + 1
+        """The description; without a quorum more than half must answer, and all of a stack."""
+        members = _members(variants)
+        stacked = settings.get("combine") == "stack"
+        quorum = settings.get("quorum") or (members if stacked else members // 2 + 1)
         return super().describe(kind, {**settings, "quorum": quorum}, variants)
 
     @property
@@ -41,7 +43,12 @@ class Ensemble(Route):
         return int(self.spec.settings.get("quorum", 1))
 
     def problems(self, output: Output) -> Iterable[tuple[str, str]]:
-        """Whether the way of combining fits to what the variants give."""
+        """Whether the way of combining fits to what the variants give.
+
+        Of a stack the meta-model is held against it, once its manifest is known.
+        """
+        if self._is_stack:
+            return
         try:
             combine.check(self.spec.settings["combine"], output)
         except ConfigError as error:
@@ -65,6 +72,8 @@ class Ensemble(Route):
 
     def ask(self, ways: Ways) -> Ask:
         """All at once."""
+        if self._is_stack:
+            return ways.stacked()
         return ways.together(self.spec.settings["combine"], self.needed)
 
     def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
@@ -72,8 +81,15 @@ class Ensemble(Route):
 
         Raises:
             NotFound: a version is no variant.
-            InvalidInput: a weight is none, or fewer than the quorum would answer.
+            InvalidInput: a weight is none, or fewer than the quorum would answer, or a
+                meta-model weighs the variants.
         """
+        if self._is_stack:
+            msg = (
+                f"the meta-model of {endpoint!r} weighs its members, and no weights; deploy "
+                "combine: weighted, or another meta-model"
+            )
+            raise InvalidInput(msg)
         changed = super().with_weights(weights, endpoint=endpoint)
         members = _members(changed.variants)
         if members < self.needed:
@@ -86,7 +102,13 @@ class Ensemble(Route):
 
     def summary(self) -> str:
         """The kind and the way of combining."""
-        return f"{self.spec.kind}: {self.spec.settings['combine']}"
+        settings = self.spec.settings
+        by = f" by {settings['meta']}" if self._is_stack else ""
+        return f"{self.spec.kind}: {settings['combine']}{by}"
+
+    @property
+    def _is_stack(self) -> bool:
+        return bool(self.spec.settings.get("combine") == "stack")
 
 
 def _members(variants: tuple[Variant, ...]) -> int:

@@ -9,6 +9,7 @@ from serve_app.errors import Conflict
 
 _ROLES = {
     "fallback": " as its fallback",
+    "meta": " as its meta-model",
     "preprocess": " for its preprocessing",
     "shadows": " as a shadow",
 }

@@ -54,8 +54,9 @@ def _here(endpoints: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:
 def _inline(spec: Endpoint) -> Endpoint:
     before = spec.preprocess
     inline = None if before is None else replace(before, inline=True)
+    meta = None if spec.meta is None else replace(spec.meta, inline=True)
     # Shadows are compared by the monitor, which one process alone does not have.
-    return replace(spec, inline=True, preprocess=inline, shadows=())
+    return replace(spec, inline=True, preprocess=inline, meta=meta, shadows=())
 
 
 def _whole(registry: Registry, reference: str) -> str:
@@ -79,10 +80,19 @@ def read_config(file: Path) -> Declared:
         ConfigError: it cannot be read, or declares no endpoints.
     """
     try:
-        body = yaml.safe_load(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is no YAML: {error}") from error
+    return declared_in(text, file)
+
+
+def declared_in(text: str, file: Path) -> Declared:
+    """What the text of a config declares, `file` being where it stands; raises as `read_config`."""
+    try:
+        body = yaml.safe_load(text)
+    except yaml.YAMLError as error:
         raise ConfigError(f"{file} is no YAML: {error}") from error
     endpoints: Mapping[str, Any] | None = None
     gateway = GatewayArgs()

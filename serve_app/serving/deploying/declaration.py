@@ -244,6 +244,9 @@ def versions_of(settings: Mapping[str, Any]) -> frozenset[str]:
             versions.add(declared.fallback)
     if declared.preprocess is not None and declared.preprocess.placement == "replicas":
         versions.add(declared.preprocess.model)
+    meta = declared.route.meta_model()
+    if meta is not None and not meta.is_inline(declared.placement):
+        versions.add(meta.model)
     return frozenset(versions)
 
 

@@ -2,13 +2,17 @@
 
 import http.server
 import json
+import socket
 import threading
+import time
 from dataclasses import dataclass
 
 import pytest
+import uvicorn
 
 from serve_app.cli.main import main
 from serve_app.cluster.node import Cluster, Running
+from serve_app.gateway.admin.app import build
 
 
 @dataclass(frozen=True)
@@ -79,3 +83,33 @@ def world(tmp_path, monkeypatch):
     yield made
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def server(actions):
+    """The address of an admin API that does what the test's own `actions` do."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    app = build(actions, host="127.0.0.1", ids=lambda: "drawn")
+    running = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=running.run, args=([listening],), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not running.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    running.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def nobody():
+    """An address at which nothing answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def ask(serve_app, server):
+    return lambda *arguments: serve_app(*arguments, "--server", server)

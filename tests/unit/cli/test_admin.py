@@ -1,14 +1,10 @@
 """Commands ask the admin API of any cluster, as people on other machines do, and need no Ray."""
 
 import json
-import socket
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
-import uvicorn
 
 from serve_app.cli.admin import AdminClient
 from serve_app.cluster.node import Cluster, Running
@@ -16,7 +12,6 @@ from serve_app.core.events import Event
 from serve_app.core.feedback import Feedback
 from serve_app.errors import NotReady, ServerFault
 from serve_app.gateway.admin.actions import AliasChange, NewEndpoint
-from serve_app.gateway.admin.app import build
 from serve_app.registry.user import current_user
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
@@ -26,36 +21,6 @@ from tests.unit.gateway.admin.actions import Actions
 @pytest.fixture
 def actions():
     return Actions()
-
-
-@pytest.fixture
-def server(actions):
-    """The address of an admin API."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    app = build(actions, host="127.0.0.1", ids=lambda: "drawn")
-    running = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=running.run, args=([listening],), daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 10
-    while not running.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    running.should_exit = True
-    thread.join(10)
-
-
-@pytest.fixture
-def nobody():
-    """An address at which nothing answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{probe.getsockname()[1]}"
-
-
-@pytest.fixture
-def ask(serve_app, server):
-    return lambda *arguments: serve_app(*arguments, "--server", server)
 
 
 def test_status_is_that_of_the_server(ask):

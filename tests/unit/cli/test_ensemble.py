@@ -83,3 +83,89 @@ def test_what_is_not_there_is_named(serve_app, files, more, words):
     said = serve_app(*line(**more))
     assert (said.code, said.out) == (1, "")
     assert words in said.err
+
+
+COMMENTED = """\
+# mine
+applications:
+- name: control
+  import_path: serve_app.app:control
+  deployments:
+  - name: Control
+    user_config:
+      endpoints:
+        together:
+          preprocess: {model: diagnosis-features@1}
+          route:
+            kind: ensemble   # for now
+            variants:
+            - {model: diagnosis-forest@1}   # trees
+            - model: diagnosis-logistic@1
+              weight: 1   # a line
+"""
+
+
+@pytest.fixture
+def commented(files):
+    (files / "config.yaml").write_text(COMMENTED)
+    return files / "config.yaml"
+
+
+def test_weights_are_written_and_nothing_else_changes(serve_app, commented):
+    said = serve_app(*line("--write", "--json"))
+    assert said.code == 0, said.err
+    body = json.loads(said.out)
+    forest, logistic = (body["weights"][f"diagnosis-{name}@1"] for name in ("forest", "logistic"))
+    assert commented.read_text() == COMMENTED.replace(
+        "# for now\n", "# for now\n            combine: weighted\n"
+    ).replace("forest@1}", f"forest@1, weight: {forest}}}").replace(
+        "weight: 1   #", f"weight: {logistic}   #"
+    )
+    assert body["written"] == "config.yaml"
+    assert "+            combine: weighted" in body["diff"].splitlines()
+    again = serve_app(*line("--write"))
+    assert again.out.splitlines()[-1] == "config.yaml has these weights already"
+
+
+def test_without_write_the_file_stays_as_it_is(serve_app, commented):
+    assert serve_app(*line()).code == 0
+    assert commented.read_text() == COMMENTED
+
+
+def test_a_file_that_is_changed_meanwhile_is_left_as_it_is(serve_app, commented, monkeypatch):
+    from serve_app.engine import held_out
+
+    learned = held_out.learned_weights
+
+    def meanwhile(*given):
+        commented.write_text(COMMENTED + "# yours\n")
+        return learned(*given)
+
+    monkeypatch.setattr(held_out, "learned_weights", meanwhile)
+    said = serve_app(*line("--write"))
+    assert said.code == 1
+    assert "was changed meanwhile and is left as it is" in said.err
+    assert commented.read_text() == COMMENTED + "# yours\n"
+
+
+def test_weights_with_which_too_few_members_would_answer_are_not_written(
+    serve_app, commented, monkeypatch
+):
+    from dataclasses import replace
+
+    from serve_app.engine import held_out
+
+    text = COMMENTED.replace("# for now\n", "# for now\n            quorum: 2\n")
+    commented.write_text(text)
+    learned = held_out.learned_weights
+
+    def one_alone(*given):
+        return replace(
+            learned(*given), weights={"diagnosis-forest@1": 1.0, "diagnosis-logistic@1": 0.0}
+        )
+
+    monkeypatch.setattr(held_out, "learned_weights", one_alone)
+    said = serve_app(*line("--write"))
+    assert said.code == 1
+    assert "quorum is 2 but only 1 variants have a weight above 0" in said.err
+    assert commented.read_text() == text

@@ -134,6 +134,18 @@ def test_a_transformer_in_replicas_is_asked_too():
     assert declaration.versions_of(settings) == {"features@1"}
 
 
+def test_a_meta_model_needs_an_application_where_it_computes_apart():
+    route = {
+        "kind": "ensemble", "combine": "stack", "meta": "stacker@2",
+        "variants": [{"model": "churn@1"}, {"model": "churn@2"}],
+    }  # fmt: skip
+    assert declaration.versions_of({"route": route}) == {"churn@1", "churn@2", "stacker@2"}
+    inside = {"route": {**route, "meta_placement": "inline"}}
+    assert declaration.versions_of(inside) == {"churn@1", "churn@2"}
+    apart = {"route": {**route, "meta_placement": "replicas"}, "placement": "inline"}
+    assert declaration.versions_of(apart) == {"stacker@2"}
+
+
 def test_only_what_an_endpoint_needs_concerns_it():
     concerned = declaration.concerning(LOCAL, "progression")
     assert names(concerned) == ["gateway", "control", "progression-xgb-1", "monitor"]
