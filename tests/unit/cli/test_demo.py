@@ -1,13 +1,19 @@
 """Which config a demo runs, and which commands show what was learned."""
 
+import itertools
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from serve_app.cli.demo_clients import command_lines
+from serve_app.cli import demo_clients
+from serve_app.cli.demo_clients import DemoClients, command_lines
 from serve_app.cli.demo_configs import config_for, config_names, examples_of
-from serve_app.errors import NotFound
+from serve_app.cli.traffic_options import Simulation
+from serve_app.errors import InvalidInput, NotFound
+from serve_app.examples.clients import Case, Tally, Traffic
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 DEMOS = ("ab", "canary", "canary-bad", "shadow", "bandit", "cascade", "ensemble")
@@ -73,3 +79,109 @@ def test_what_was_learned_is_shown_by_the_commands_of_its_route(endpoint, line):
     lines = [" ".join(words) for words in command_lines({"e": endpoint}, 9)]
     assert line in lines
     assert "monitor quality e --since 9s" in lines
+
+
+LISTED = {
+    "name": "diagnosis",
+    "route": "canary",
+    "key": None,
+    "signature": {"inputs": [], "output": {"kind": "classification"}},
+}
+
+
+class Admin:
+    """Says how much feedback still looks for its prediction: each time one less."""
+
+    def __init__(self, pending):
+        self.pending = pending
+        self.questions = 0
+
+    def feedback(self, endpoint):
+        self.questions += 1
+        self.pending = max(0, self.pending - 1)
+        others = {"endpoint": "another", "pending": 9}
+        return [others, {"endpoint": "diagnosis", "pending": self.pending}]
+
+
+@pytest.fixture
+def world(monkeypatch, tmp_path):
+    """A cluster whose gateway lists one canary, whose share grows at every look."""
+    weights = itertools.count(10, 10)
+
+    def standing(_):
+        weight = next(weights)
+        variants = [
+            {"version": "m@1", "weight": 100 - weight}, {"version": "m@2", "weight": weight}
+        ]  # fmt: skip
+        return {"diagnosis": {**LISTED, "variants": variants}}
+
+    made = SimpleNamespace(admin=Admin(3), lines=[], slept=[], interrupt=False)
+
+    def run(arguments, **_):
+        made.lines.append(arguments)
+        print(json.dumps({"asked": arguments[0]}))
+
+    class Crowd:
+        def __init__(self, targets, traffic, **_):
+            self.names = [target.name for target in targets]
+
+        def run(self, look):
+            if made.interrupt:
+                raise KeyboardInterrupt
+            look(self.tallies())
+
+        def tallies(self):
+            tally = Tally()
+            tally.add(("m@1",), 0.0, 0.01)
+            return dict.fromkeys(self.names, tally)
+
+    monkeypatch.setattr(demo_clients, "standing", standing)
+    monkeypatch.setattr(demo_clients, "example_cases", lambda _: [Case({}, "yes")])
+    monkeypatch.setattr(demo_clients.AdminClient, "of", lambda _: made.admin)
+    monkeypatch.setattr(demo_clients, "Crowd", Crowd)
+    monkeypatch.setattr(demo_clients.cli, "main", run)
+    running = SimpleNamespace(http_url="http://127.0.0.1:1", folder=tmp_path)
+    now = itertools.count(0, 6)
+    made.clients = DemoClients(
+        running,
+        Simulation(Traffic(), 1, 1),
+        clock=lambda: float(next(now)),
+        sleep=made.slept.append,
+    )
+    return made
+
+
+def test_what_was_learned_is_shown_once_feedback_has_met_its_predictions(world, capsys):
+    report = world.clients.run(as_json=True)
+    assert len(world.slept) == 2
+    assert world.admin.pending == 0
+    assert [line[:2] for line in world.lines] == [["rollout", "status"], ["monitor", "quality"]]
+    assert all(line[-1] == "--json" for line in world.lines)
+    assert report["known"]["rollout status diagnosis"] == {"asked": "rollout"}
+    assert report["clients"]["diagnosis"]["answered"] == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "diagnosis: m@1 80.0%, m@2 20.0%" in printed.err
+    assert "diagnosis: m@1 70.0%, m@2 30.0%" in printed.err
+
+
+def test_feedback_that_never_meets_its_prediction_is_not_waited_for_for_ever(world):
+    world.admin.pending = 10**6
+    world.clients.run(as_json=True)
+    assert 0 < len(world.slept) < 20
+
+
+def test_an_interrupt_ends_the_clients_and_what_was_learned_is_shown(world, capsys):
+    world.interrupt = True
+    world.clients.run(as_json=False)
+    assert world.lines
+    printed = capsys.readouterr()
+    assert "clients are stopped" in printed.err
+    assert "$ serve-app rollout status diagnosis" in printed.out
+
+
+def test_without_rows_that_fit_nothing_is_sent(world, monkeypatch):
+    monkeypatch.setattr(demo_clients, "example_cases", lambda _: [])
+    with pytest.raises(InvalidInput, match="fits none of the endpoints diagnosis"):
+        world.clients.run(as_json=True)
+    assert not world.lines
