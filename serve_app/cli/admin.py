@@ -158,6 +158,11 @@ class AdminClient(AdminCalls):
         body = {"action": action, **_change(reason)}
         return self._send(web.put, f"/endpoints/{_part(endpoint)}/rollout", body)
 
+    def move_experiment(self, endpoint: str, action: str, reason: str | None) -> dict[str, Any]:
+        """Start or stop, and how it stands then."""
+        body = {"action": action, **_change(reason)}
+        return self._send(web.put, f"/endpoints/{_part(endpoint)}/experiment", body)
+
     def change_endpoint(
         self, name: str, settings: Mapping[str, Any], *, replace: bool, reason: str | None
     ) -> dict[str, Any]:

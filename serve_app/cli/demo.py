@@ -69,7 +69,7 @@ def demo(
         _print_json(running) if as_json else _show(running)
     else:
         running = _started(config, state, chosen)
-        _simulate(running, simulation(**traffic), as_json=as_json)
+        _simulate(running, state, simulation(**traffic), as_json=as_json)
 
 
 def _refuse_idle_traffic(config: str | None) -> None:
@@ -107,13 +107,13 @@ def _started(config: str, state: str, chosen: Ports) -> Running:
     return running
 
 
-def _simulate(running: Running, chosen: Simulation, *, as_json: bool) -> None:
+def _simulate(running: Running, state: str, chosen: Simulation, *, as_json: bool) -> None:
     """Let clients send to what is deployed, and show what was learned."""
     # It imports the whole command line.
     from serve_app.cli.demo_clients import DemoClients
 
     _step(f"clients send rows and feedback for {chosen.traffic.duration_s:g} s")
-    report = DemoClients(running, chosen).run(as_json=as_json)
+    report = DemoClients(running, state, chosen).run(as_json=as_json)
     if as_json:
         places = {"http": running.http_url, "dashboard": running.dashboard_url}
         output.print_json({**places, **report})

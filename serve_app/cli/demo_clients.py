@@ -9,7 +9,7 @@ import json
 import math
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import click
@@ -39,11 +39,15 @@ Endpoints = Mapping[str, Mapping[str, Any]]
 
 
 class DemoClients:
-    """The clients of all endpoints of a running cluster that the example data fits."""
+    """The clients of all endpoints of a running cluster that the example data fits.
+
+    `state` is its state folder, where commands find it.
+    """
 
     def __init__(
         self,
         running: Running,
+        state: str,
         simulation: Simulation,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -51,7 +55,7 @@ class DemoClients:
     ) -> None:
         self._base = running.http_url
         self._admin = AdminClient.of(running)
-        self._state = str(running.folder)
+        self._state = state
         self._simulation = simulation
         self._clock = clock
         self._sleep = sleep
@@ -97,7 +101,7 @@ class DemoClients:
             print_tallies(tallies)
         known = {
             shlex.join(line): self._output_of(line, as_json=as_json)
-            for line in command_lines(chosen, since_s)
+            for line in command_lines(chosen, self._experiments(), since_s)
         }
         return {"clients": {name: one.to_json() for name, one in tallies.items()}, "known": known}
 
@@ -127,6 +131,11 @@ class DemoClients:
         except ServeError:
             return 1
         return sum(one.get("pending") or 0 for one in received if one["endpoint"] in endpoints)
+
+    def _experiments(self) -> frozenset[str]:
+        """The endpoints that have an experiment."""
+        known = self._admin.read("/experiments", "experiments")["experiments"]
+        return frozenset(one["endpoint"] for one in known)
 
     def _output_of(self, line: tuple[str, ...], *, as_json: bool) -> Any:
         """Run a command as a user would; its JSON, or nothing where it prints for people."""
@@ -182,7 +191,9 @@ def _share_words(endpoint: Mapping[str, Any]) -> str:
     )
 
 
-def command_lines(endpoints: Endpoints, since_s: int) -> list[tuple[str, ...]]:
+def command_lines(
+    endpoints: Endpoints, experiments: Collection[str], since_s: int
+) -> list[tuple[str, ...]]:
     """The commands that show what was learned about endpoints, as they are listed."""
     since = ("--since", f"{since_s}s")
     lines: list[tuple[str, ...]] = []
@@ -193,5 +204,7 @@ def command_lines(endpoints: Endpoints, since_s: int) -> list[tuple[str, ...]]:
             lines.append(("monitor", "watch", "bandits", name))
         if one.get("shadows"):
             lines.append(("monitor", "shadow", name, *since))
+        if name in experiments:
+            lines.append(("experiments", "show", name))
         lines.append(("monitor", "quality", name, *since))
     return lines

@@ -29,6 +29,10 @@ COMMANDS = {
     "endpoints": ("serve_app.cli.endpoints:endpoints", "See, add, remove and weigh endpoints."),
     "ensemble": ("serve_app.cli.ensemble:ensemble", "Learn the weights of an ensemble."),
     "events": ("serve_app.cli.events:events", "See what was changed, by whom, and why."),
+    "experiments": (
+        "serve_app.cli.experiments:experiments",
+        "Start, stop and judge experiments of endpoints.",
+    ),
     "export": ("serve_app.cli.export:export", "Make files of versions for devices without Ray."),
     "feedback": (
         "serve_app.cli.feedback:feedback",

@@ -69,7 +69,7 @@ def report(
         )
     if out is not None or not as_json:
         content, sentence = _page(body, runbook, server)
-        _write(out or Path("report.html"), content)
+        output.write_whole(out or Path("report.html"), content)
         if not as_json:
             click.echo(sentence)
             click.echo(f"{out or 'report.html'}   {len(content.encode()) / 1e3:,.0f} kB")
@@ -90,13 +90,3 @@ def _page(body: dict[str, Any], runbook: str | None, server: str | None) -> tupl
             msg = f"{server or 'the admin API'} gives a report of another release: {error}"
             raise ServerFault(msg) from None
     return page(document, runbook), verdict_of(document)[1]
-
-
-def _write(place: Path, content: str) -> None:
-    """Write a file whole: whoever reads it meanwhile has the former one."""
-    partial = place.with_name(f".{place.name}.part")
-    try:
-        partial.write_text(content, encoding="utf-8")
-        partial.replace(place)
-    finally:
-        partial.unlink(missing_ok=True)

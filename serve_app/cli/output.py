@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -103,6 +104,16 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     for row in rows:
         table.add_row(*(_as_written("" if cell is None else str(cell)) for cell in row))
     console().print(table)
+
+
+def write_whole(place: Path, content: str) -> None:
+    """Write a file whole: whoever reads it meanwhile has the former one."""
+    partial = place.with_name(f".{place.name}.part")
+    try:
+        partial.write_text(content, encoding="utf-8")
+        partial.replace(place)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def option_state(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from serve_app.config.base import Frozen
+from serve_app.config.experiment import ExperimentSettings
 from serve_app.config.monitoring import MonitoringSettings
 from serve_app.config.names import Reference
 from serve_app.config.routes import Route, VariantSettings
@@ -57,7 +58,7 @@ class EndpointSettings(Frozen):
 
     `placement: inline` lets its versions compute in the gateway, which then needs no
     application for any of them. `shadows` are versions that are shown requests once these are
-    answered, where the variants compute as well.
+    answered, where the variants compute as well. `experiment` compares the variants.
     """
 
     route: Route
@@ -68,6 +69,7 @@ class EndpointSettings(Frozen):
     schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()
     cache: CacheSettings | None = None
     monitoring: MonitoringSettings = MonitoringSettings()
+    experiment: ExperimentSettings | None = None
     timeout_s: PositiveFloat = 10.0
     variant_timeout_s: PositiveFloat | None = None
 

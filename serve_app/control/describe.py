@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from serve_app.config import ColumnSettings, EndpointSettings
+from serve_app.control import experiment_settings
+from serve_app.control.experiment_settings import Surroundings
 from serve_app.control.kept_values import kept_problems, records_of
 from serve_app.control.shadows import KeyPath, Placed, misplaced, shadows_of, variant_of
 from serve_app.core import targets
@@ -75,6 +77,7 @@ class EndpointDescription:
         learns_from = route_of(route).learns_from
         for path, message in kept_problems(self._settings.monitoring, columns, learns_from):
             self._problem(path, message)
+        self._experiment(route_of(route).over(columns), taken)
         if self.problems:
             return None
         takers = [preprocess] if preprocess else [m for _, m in answering if m is not None]
@@ -95,7 +98,10 @@ class EndpointDescription:
         """The description, `taker` being who sees the rows first."""
         settings = self._settings
         timeout_s, before, cache = settings.timeout_s, settings.preprocess, settings.cache
-        last = settings.fallback
+        last, experiment = settings.fallback, settings.experiment
+        records = records_of(settings.monitoring)
+        if experiment is not None:
+            records = experiment_settings.with_subjects(records, route_of(route))
         return Endpoint(
             name=self._name,
             route=route,
@@ -110,7 +116,10 @@ class EndpointDescription:
             example=_example(taker),
             inline=settings.placement == "inline",
             cache=None if cache is None else CacheLimits(cache.rows, cache.ttl_s),
-            records=records_of(settings.monitoring),
+            records=records,
+            experiment=None
+            if experiment is None
+            else experiment_settings.plan_of(experiment, route),
         )
 
     def _route(self, manifests: Sequence[Placed]) -> RouteSpec:
@@ -131,6 +140,13 @@ class EndpointDescription:
         if not self._scored(manifests):
             output = first.signature.without_raw_scores().output
         return output if self._alike(answering) else replace(output, columns=(), named=())
+
+    def _experiment(self, route: Route, signature: Signature) -> None:
+        settings = self._settings
+        if settings.experiment is not None:
+            beside = Surroundings(route, signature, settings.monitoring)
+            for path, message in experiment_settings.problems(settings.experiment, beside):
+                self._problem(path, message)
 
     def _problem(self, path: KeyPath, message: str) -> None:
         self.problems.append(Problem(("endpoints", self._name, *path), message))

@@ -11,6 +11,7 @@ from serve_app.control import standing
 from serve_app.control.declare import Declaration
 from serve_app.control.following import followed
 from serve_app.control.standing import Refusal, State
+from serve_app.core.experiment import Experiment
 from serve_app.core.ports import StateStore
 from serve_app.core.reference import alias_of, model_of, split_version
 from serve_app.core.rollout import Rollout
@@ -118,6 +119,27 @@ class Snapshots:
             NotFound: the endpoint has none.
         """
         self._move(standing.rollout_moved(self._state, endpoint, rollout))
+
+    @property
+    def experiments(self) -> Mapping[str, Experiment]:
+        """How far the experiments of endpoints are that have one."""
+        return self._state.experiments
+
+    def experiment(self, endpoint: str) -> Experiment:
+        """The experiment of an endpoint.
+
+        Raises:
+            NotFound: it has none.
+        """
+        return standing.experiment_of(self._state, endpoint)
+
+    def move_experiment(self, endpoint: str, experiment: Experiment) -> None:
+        """Let an experiment be where it has come to.
+
+        Raises:
+            NotFound: the endpoint has none.
+        """
+        self._move(standing.experiment_moved(self._state, endpoint, experiment))
 
     def learn(self, steering: Mapping[str, Mapping[str, Any]]) -> None:
         """Take what routes that learn know by now, by endpoint.

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from serve_app.control import rollouts
+from serve_app.control import experiments, rollouts
+from serve_app.core.experiment import Experiment
 from serve_app.core.reference import application_name
 from serve_app.core.rollout import Rollout
 from serve_app.core.snapshot import Endpoint, Snapshot
@@ -38,8 +39,8 @@ class State:
     `refusal` is the declaration that came last, where it was refused; the one before it stands.
     `held` are the endpoints that keep the versions which aliases named before, with the reasons,
     `present` the names of the applications that there are, where anybody looked, `rollouts` how
-    far candidates are, by endpoint, `steering` what routes that learn know by now, by endpoint; no
-    declaration takes that from them.
+    far candidates are, by endpoint, `experiments` how far those of endpoints are, `steering` what
+    routes that learn know by now, by endpoint; no declaration takes that from them.
     """
 
     current: Snapshot
@@ -52,6 +53,7 @@ class State:
     held: Mapping[str, str] = field(default_factory=dict)
     present: frozenset[str] | None = None
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
     steering: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
@@ -65,6 +67,7 @@ class State:
             latest.overrides,
             latest.aliases,
             rollouts=latest.rollouts,
+            experiments=latest.experiments,
             steering=steering,
         )
 
@@ -130,8 +133,14 @@ def followed(state: State, endpoints: Mapping[str, Endpoint], held: Mapping[str,
         name: state.declared[name] if state.declared.get(name) == endpoint else endpoint
         for name, endpoint in endpoints.items()
     }
-    going = rollouts.standing(state.rollouts, kept)
-    return advanced(_still_ready(state, replace(state, declared=kept, held=held, rollouts=going)))
+    taken = replace(
+        state,
+        declared=kept,
+        held=held,
+        rollouts=rollouts.standing(state.rollouts, kept),
+        experiments=experiments.standing(state.experiments, kept),
+    )
+    return advanced(_still_ready(state, taken))
 
 
 def applications_seen(state: State, present: frozenset[str]) -> State:
@@ -201,6 +210,34 @@ def rollout_of(state: State, endpoint: str) -> Rollout:
     return known
 
 
+def experiment_moved(state: State, endpoint: str, experiment: Experiment) -> State:
+    """After the experiment of an endpoint was started or stopped.
+
+    Raises:
+        NotFound: the endpoint has none.
+    """
+    experiment_of(state, endpoint)
+    return advanced(replace(state, experiments={**state.experiments, endpoint: experiment}))
+
+
+def experiment_of(state: State, endpoint: str) -> Experiment:
+    """The experiment of an endpoint.
+
+    Raises:
+        NotFound: it has none; names those that have one.
+    """
+    known = state.experiments.get(endpoint)
+    if known is None:
+        names = sorted(state.experiments)
+        msg = (
+            f"endpoint {endpoint!r} has no experiment, which its settings describe as "
+            f"`experiment: {{name: …, primary: …}}`; endpoints with one: "
+            f"{', '.join(names) or 'none'}"
+        )
+        raise NotFound(msg, known=names)
+    return known
+
+
 def learned(state: State, steering: Mapping[str, Mapping[str, Any]]) -> State:
     """After routes that learn know more, by endpoint; who is not named knows what it knew."""
     return advanced(replace(state, steering={**state.steering, **steering}))
@@ -231,6 +268,7 @@ def advanced(state: State, newest: Snapshot | None = None) -> State:
         aliases=state.aliases,
         applications=applications,
         rollouts=state.rollouts,
+        experiments=state.experiments,
     )
     if newest is None and snapshot == state.current:
         return state

@@ -8,6 +8,7 @@ from typing import Any
 
 from serve_app.core import record_settings
 from serve_app.core.cache import CacheLimits
+from serve_app.core.experiment import Experiment
 from serve_app.core.former_snapshots import with_route
 from serve_app.core.preprocess import Preprocess
 from serve_app.core.record_settings import RecordSettings
@@ -89,7 +90,8 @@ class Endpoint:
 
     `inline` says that its variants compute in the gateway and not in replicas of their own,
     `cache` how much gateways remember of what was answered, `records` what is kept of requests,
-    `shadows` who is shown requests without answering them.
+    `shadows` who is shown requests without answering them, `experiment` what its variants are
+    compared in, as JSON values.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Endpoint:
     cache: CacheLimits | None = None
     records: RecordSettings = record_settings.DEFAULT
     shadows: tuple[Shadow, ...] = ()
+    experiment: Mapping[str, Any] | None = None
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -184,6 +187,7 @@ class Endpoint:
         return {
             **({"records": self.records.to_json()} if recorded else {}),
             **({"shadows": [shadow.to_json() for shadow in self.shadows]} if self.shadows else {}),
+            **({} if self.experiment is None else {"experiment": dict(self.experiment)}),
             "name": self.name,
             "route": self.route.to_json(),
             "signature": self.signature.to_json(),
@@ -228,7 +232,7 @@ class Snapshot:
     run time since the declaration (by the references that it writes), `aliases` the numbers of
     versions that the registry's aliases name, by model, `applications` those that hold versions
     which are not in one of their own name, `rollouts` how far the candidates of endpoints are that
-    have one.
+    have one, `experiments` how far those of endpoints are.
     """
 
     version: int
@@ -241,6 +245,7 @@ class Snapshot:
     description: int = 0
     applications: Mapping[str, str] = field(default_factory=dict)
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
 
     def placed(self) -> dict[str, str]:
         """The application of each version that is asked by handle."""
@@ -282,6 +287,7 @@ class Snapshot:
             "description": self.description,
             "applications": dict(self.applications),
             "rollouts": {name: one.to_json() for name, one in self.rollouts.items()},
+            "experiments": {name: one.to_json() for name, one in self.experiments.items()},
         }
 
     @classmethod
@@ -303,6 +309,9 @@ class Snapshot:
             applications=body.get("applications", {}),
             rollouts={
                 name: Rollout.from_json(one) for name, one in body.get("rollouts", {}).items()
+            },
+            experiments={
+                name: Experiment.from_json(one) for name, one in body.get("experiments", {}).items()
             },
         )
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from serve_app.core.caller import ANONYMOUS, credential_of
 from serve_app.core.columns import Columns
-from serve_app.core.messages import Answer, Payload, Request
+from serve_app.core.messages import Answer, Request
 from serve_app.core.plan import Plan
 from serve_app.core.record import ANSWERED, Record, Shadowed
 from serve_app.core.record_settings import DEFAULT, RecordSettings
+from serve_app.routing.keys import in_headers
 
 _NOTHING: Mapping[str, Sequence[Any]] = {}
 
@@ -51,7 +52,7 @@ def kept(record: Record, settings: RecordSettings = DEFAULT) -> KeptRecord:
     ) = record  # fmt: skip
     rows = request.payload.rows if columns is None else columns.rows
     needs = settings.key is not None or settings.segments
-    values = _values(request.payload, rows, settings) if needs else _NOTHING
+    values = _values(request, rows, settings) if needs else _NOTHING
     outcome = record.outcome if answer is None or answer.fallback else ANSWERED
     # As `KeptRecord(...)`, in half the time: this is done for each request.
     return tuple.__new__(
@@ -62,9 +63,13 @@ def kept(record: Record, settings: RecordSettings = DEFAULT) -> KeptRecord:
     )  # fmt: skip
 
 
-def _values(payload: Payload, rows: int, settings: RecordSettings) -> dict[str, Sequence[Any]]:
-    """The values of a request's rows by name; one that stands beside the rows is that of all."""
-    names = settings.segments if settings.key is None else (settings.key, *settings.segments)
+def _values(request: Request, rows: int, settings: RecordSettings) -> dict[str, Sequence[Any]]:
+    """The values of a request's rows by name; one that stands beside the rows is that of all.
+
+    A key may be in a header, as that of a route may.
+    """
+    payload, key = request.payload, settings.key
+    names = settings.segments if key is None else (key, *settings.segments)
     values: dict[str, Sequence[Any]] = {}
     for name in names:
         if name in payload.keys:
@@ -73,6 +78,8 @@ def _values(payload: Payload, rows: int, settings: RecordSettings) -> dict[str, 
             column = payload.columns.get(name)
             if column is not None and len(column) == rows:
                 values[name] = column
+            elif name == key and (given := in_headers(request, name)) is not None:
+                values[name] = [given] * rows
     return values
 
 

@@ -52,6 +52,11 @@ class Bandit(Route):
         return key
 
     @property
+    def assigns_by_chance(self) -> bool:
+        """Yes: by shares that follow from rewards."""
+        return True
+
+    @property
     def policy(self) -> str:
         """The name of the policy."""
         return str(self.spec.settings.get("policy", "thompson"))

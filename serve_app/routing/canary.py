@@ -31,6 +31,11 @@ class Canary(Route):
         key: str | None = self.spec.settings.get("key")
         return key
 
+    @property
+    def assigns_by_chance(self) -> bool:
+        """Yes: by weights, alike for each subject."""
+        return True
+
     def problems(self, output: Output) -> Iterable[tuple[str, str]]:
         """Whether the key names anything, and the gates fit to what is predicted."""
         try:

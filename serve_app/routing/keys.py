@@ -44,15 +44,18 @@ def find(request: Request, name: str) -> str | None:
         InvalidInput: the value is a list or an object, or the rows hold several.
     """
     if name.startswith(_HEADER):
-        return request.headers.get(name.removeprefix(_HEADER).strip().lower()) or None
-    value = key_text(request.payload.keys.get(name), name) or _in_headers(request, name)
+        return in_headers(request, name)
+    value = key_text(request.payload.keys.get(name), name) or in_headers(request, name)
     if value is not None:
         return value
     column = request.payload.columns.get(name)
     return None if column is None else _of_rows(column, name)
 
 
-def _in_headers(request: Request, name: str) -> str | None:
+def in_headers(request: Request, name: str) -> str | None:
+    """The value of a key that stands in a header, under its name or one that is like it."""
+    if name.startswith(_HEADER):
+        return request.headers.get(name.removeprefix(_HEADER).strip().lower()) or None
     dashed = name.lower().replace("_", "-")
     for header in (name.lower(), dashed, f"x-{dashed}"):
         value = request.headers.get(header)

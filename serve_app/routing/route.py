@@ -88,6 +88,11 @@ class Route:
         return None
 
     @property
+    def assigns_by_chance(self) -> bool:
+        """Whether it is left to chance who answers, with a probability that is recorded."""
+        return False
+
+    @property
     def learns_from(self) -> tuple[str, ...]:
         """The columns whose recorded values it learns from."""
         return ()

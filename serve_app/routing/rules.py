@@ -62,6 +62,16 @@ class Rules(Route):
         key: str | None = self.spec.settings.get("key")
         return key
 
+    @property
+    def assigns_by_chance(self) -> bool:
+        """Whether a condition reads a share."""
+        conditions = (rule["when"] for rule in self.spec.settings["rules"])
+        try:
+            return bool(_cuts(condition_of(one, self._columns) for one in conditions))
+        except ConfigError:
+            # `misfits` says what is wrong with it.
+            return True
+
     def over(self, inputs: tuple[Column, ...]) -> Rules:
         """The same rules, whose conditions read these columns."""
         return Rules(self.spec, {column.name: column for column in inputs})

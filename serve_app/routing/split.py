@@ -43,6 +43,11 @@ class Split(Route):
         key: str | None = self.spec.settings.get("key")
         return key
 
+    @property
+    def assigns_by_chance(self) -> bool:
+        """Yes: by weights, alike for each subject."""
+        return True
+
     def problems(self, output: Output) -> Iterable[tuple[str, str]]:  # noqa: ARG002
         """Whether the key names anything, and the baseline one who answers."""
         try:

@@ -15,6 +15,7 @@ from serve_app.gateway.admin.actions import (
     AliasChange,
     Change,
     EndpointOrder,
+    ExperimentAction,
     Json,
     RolloutAction,
 )
@@ -29,6 +30,7 @@ from serve_app.serving.monitor_client import APPLICATION as MONITOR
 from serve_app.serving.monitor_client import MonitorCaller
 from serve_app.storage.feedback import FeedbackStore
 
+EXPERIMENT = "experiment"
 logger = logging.getLogger("serve_app.gateway")
 
 
@@ -129,6 +131,35 @@ class ClusterActions:
     async def move_rollout(self, endpoint: str, action: RolloutAction, change: Change) -> Json:
         """Let control move a rollout."""
         return await self._control.move_rollout(endpoint, action, change)
+
+    async def experiments(self) -> list[Json]:
+        """How experiments stand, as control says, with what the monitor makes of them."""
+        standing = await self._control.experiments()
+        try:
+            reports = await self._monitor.report(EXPERIMENT, None, 0.0) if standing else []
+        except ServeError as error:
+            logger.warning("the monitor does not say what experiments come to", exc_info=error)
+            reports = []
+        decisions = {one["endpoint"]: one["decision"] for one in reports}
+        return [{**one, "decision": decisions.get(one["endpoint"])} for one in standing]
+
+    async def experiment(self, endpoint: str) -> Json:
+        """What an experiment has come to, as the monitor says.
+
+        Raises:
+            NotFound: the endpoint has none.
+        """
+        reports = await self._monitor.report(EXPERIMENT, endpoint, 0.0)
+        if not reports:
+            standing = await self._control.experiments()
+            raise _no_experiment(endpoint, [one["endpoint"] for one in standing])
+        return reports[0]
+
+    async def move_experiment(
+        self, endpoint: str, action: ExperimentAction, change: Change
+    ) -> Json:
+        """Let control start or stop an experiment."""
+        return await self._control.move_experiment(endpoint, action, change)
 
     async def models(self) -> list[Json]:
         """All models of the registry with their versions and aliases."""
@@ -279,3 +310,11 @@ class ClusterActions:
 def _no_endpoint(name: str, known: Mapping[str, Any] | set[str]) -> NotFound:
     listed = ", ".join(sorted(known)) or "none"
     return NotFound(f"there is no endpoint {name[:80]!r}; endpoints: {listed}", known=sorted(known))
+
+
+def _no_experiment(endpoint: str, known: list[str]) -> NotFound:
+    msg = (
+        f"endpoint {endpoint[:80]!r} has no experiment; endpoints with one: "
+        f"{', '.join(sorted(known)) or 'none'}"
+    )
+    return NotFound(msg, known=sorted(known))

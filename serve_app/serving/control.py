@@ -13,14 +13,13 @@ from ray import serve
 from serve_app.config import ControlArgs
 from serve_app.control import changes
 from serve_app.control.declare import Declaration, read
+from serve_app.control.experiments import Action as ExperimentAction
 from serve_app.control.gateways import Acknowledged, Gateways
 from serve_app.control.registrations import Registrations
 from serve_app.control.rollouts import Action
 from serve_app.control.snapshots import Snapshots
 from serve_app.core.arms import Arms
-from serve_app.core.reference import split_version
 from serve_app.core.supervisor import Supervisor
-from serve_app.engine.load import load
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change, EndpointOrder
 from serve_app.monitoring import samples
@@ -32,6 +31,7 @@ from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.deploying.inside import inside
 from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.serving.event_keeping import EventKeeping
+from serve_app.serving.experiment_work import ExperimentWork
 from serve_app.serving.handles import HandleModels
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
@@ -41,11 +41,11 @@ from serve_app.serving.rollout_work import RolloutWork
 from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
+from serve_app.serving.version_probes import VersionProbes
 from serve_app.storage.events import EventLog
 from serve_app.storage.monitor_state import MonitorState
 from serve_app.storage.snapshots import SnapshotStore
 
-PROBE_PAUSE_S = 0.25
 WATCH_S = 30.0
 """How long a gateway waits for the next snapshot before it says again which one it has."""
 ALIASES_PAUSE_S = 3.0
@@ -82,11 +82,16 @@ class Control:
         self._models = HandleModels(clock=time.monotonic)
         self._applications = AliasApplications(self._snapshots, self._models.wait_until_ready)
         self._gateways = Gateways(clock=time.monotonic, forget_after_s=2 * WATCH_S)
-        self._reasons: dict[str, str] = {}
         self._other = OtherContent(self._registry, self._snapshots, self._models, self._gateways)
         keep, announce = self._history.keep, self._announce
         self._rollouts = RolloutWork(
             self._snapshots, MonitorCaller(), announce=announce, keep=keep, clock=time.time
+        )
+        self._experiments = ExperimentWork(
+            self._snapshots, announce=announce, keep=keep, clock=time.time
+        )
+        self._probes = VersionProbes(
+            self._snapshots, self._registry, self._follower, self._applications
         )
         self._changed = asyncio.Condition()
         self._declared: dict[str, Any] = {}
@@ -111,6 +116,7 @@ class Control:
         self._tasks.start("follow rewards", lambda: self._learning.follow(self._announce))
         self._tasks.start("note what is registered", self._note_registrations)
         self._tasks.start("move rollouts on", self._rollouts.run)
+        self._tasks.start("let experiments begin", self._experiments.run)
         self._tasks.start("count failures", self._tell_metrics)
         self._telemetry.start(self._tasks)
 
@@ -174,7 +180,7 @@ class Control:
             "waiting": {name: list(versions) for name, versions in snapshot.waiting.items()},
             "held": dict(self._snapshots.held),
             "follows": {name: one.follows() for name, one in snapshot.endpoints.items()},
-            "reasons": dict(self._reasons),
+            "reasons": dict(self._probes.reasons),
             "failing": self._tasks.problems(),
             "gateways": {name: one.to_json() for name, one in self._gateways.known().items()},
             "other": await self._other.lately(),
@@ -231,6 +237,22 @@ class Control:
         report = await self._rollouts.act(endpoint, action, change)
         behind = await self._behind(self._snapshots.current.version)
         return {**report, "behind": behind}
+
+    async def experiments(self) -> list[dict[str, Any]]:
+        """How each experiment stands."""
+        return self._experiments.reports()
+
+    async def move_experiment(
+        self, endpoint: str, action: ExperimentAction, change: Change
+    ) -> dict[str, Any]:
+        """Start or stop the experiment of an endpoint.
+
+        Raises:
+            NotFound: the endpoint has none.
+            Conflict: it runs already, or there is nothing to stop.
+            RegistryFailed: it cannot be kept; nothing has changed.
+        """
+        return await self._experiments.act(endpoint, action, change)
 
     async def change_endpoint(self, order: EndpointOrder) -> dict[str, Any]:
         """Begin to add, replace or remove an endpoint, and tell of the change under way."""
@@ -300,33 +322,12 @@ class Control:
         await self._history.keep(*changes.followed(time.time(), before, current))
         awaited = self._snapshots.awaited()
         for version in awaited:
-            self._tasks.start(_probe_of(version), functools.partial(self._probe, version))
+            probe = functools.partial(self._probes.probe, version, self._announce)
+            self._tasks.start(_probe_of(version), probe)
         for name in self._tasks.running() - {_probe_of(version) for version in awaited}:
             if name.startswith(_PROBE):
                 self._tasks.stop(name)
-        self._reasons = {v: words for v, words in self._reasons.items() if v in awaited}
-
-    async def _answers(self, version: str) -> None:
-        """Return once gateways can load a version, or once its replicas answer."""
-        if version in self._snapshots.loaded_by_gateways():
-            # Gateways do this next: what cannot be loaded must not get that far.
-            await asyncio.to_thread(load, self._registry, *split_version(version))
-        if version in self._snapshots.needed_by_handle():
-            await self._follower.see_applications()
-            await self._applications.wait_until_held(version)
-
-    async def _probe(self, version: str) -> None:
-        """Wait until a version answers, then let the endpoints stand that waited for it."""
-        while True:
-            try:
-                await self._answers(version)
-                break
-            except ServeError as error:
-                self._reasons[version] = words_for_outside(error)
-                logger.info("still waiting", extra={"version": version, "why": error.code})
-                await asyncio.sleep(PROBE_PAUSE_S)
-        self._snapshots.ready(version)
-        await self._announce()
+        self._probes.forget(awaited)
 
     async def _tell_metrics(self) -> None:
         """Tell once a period how often background work failed, until cancelled."""

@@ -73,6 +73,16 @@ class ControlCaller:
         known: list[Mapping[str, Any]] = await self._call("rollouts")
         return known
 
+    async def experiments(self) -> list[Mapping[str, Any]]:
+        """How each experiment stands."""
+        known: list[Mapping[str, Any]] = await self._call("experiments")
+        return known
+
+    async def move_experiment(self, endpoint: str, action: str, change: Change) -> dict[str, Any]:
+        """How an experiment stands once somebody has started or stopped it."""
+        report: dict[str, Any] = await self._call("move_experiment", endpoint, action, change)
+        return report
+
     async def move_rollout(self, endpoint: str, action: str, change: Change) -> dict[str, Any]:
         """How a rollout stands once somebody has moved it."""
         report: dict[str, Any] = await self._call("move_rollout", endpoint, action, change)

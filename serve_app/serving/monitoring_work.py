@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain
 
 from serve_app.config import MonitorArgs
+from serve_app.core.experiment import Experiment
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.snapshot import Endpoint, Snapshot
 from serve_app.errors import NotFound
@@ -29,6 +30,7 @@ from serve_app.serving.watches.domain import DomainClassifier
 from serve_app.serving.watches.drift import WindowDrift
 from serve_app.serving.watches.elsewhere import RayRunner, Runner
 from serve_app.serving.watches.estimate import EstimatedQuality
+from serve_app.serving.watches.experiment import ExperimentWatch
 from serve_app.serving.watches.layouts import Layouts
 from serve_app.serving.watches.multivariate import MultivariateDrift
 from serve_app.serving.watches.outliers import Outliers
@@ -81,6 +83,7 @@ class MonitoringWork:
         self._feedback = FeedbackStore(args.state)
         self._snapshots = SnapshotStore(args.state)
         self._endpoints: Mapping[str, Endpoint] = {}
+        self._experiments: Mapping[str, Experiment] = {}
         self._compacting = threading.Lock()
         self._feedback_counts: Mapping[str, Mapping[str, int]] = {}
         self._ending = Ending()
@@ -94,6 +97,7 @@ class MonitoringWork:
             state=MonitorState(args.state),
             registry=registry,
             profiles=profiles_of(registry, BaselineStore(args.state)),
+            experiments=self._newest_experiments,
         )
         self.watches = _watches(sources, runner or RayRunner())
         self._looked: set[str] = set()
@@ -127,7 +131,13 @@ class MonitoringWork:
         """Learn which endpoints there are now."""
         latest = self._snapshots.latest()
         if latest is not None:
-            self._endpoints = Snapshot.from_json(latest).endpoints
+            snapshot = Snapshot.from_json(latest)
+            self._endpoints, self._experiments = snapshot.endpoints, snapshot.experiments
+
+    def _newest_experiments(self) -> Mapping[str, Experiment]:
+        """How far experiments are, also where one was started just now."""
+        self.follow()
+        return self._experiments
 
     def keep(self, feedback: Sequence[Feedback]) -> Sequence[Outcome]:
         """Keep feedback; what became of each."""
@@ -220,4 +230,5 @@ def _watches(sources: Sources, runner: Runner) -> tuple[Watch, ...]:
         CallerPatterns(sources, recent),
         BanditRewards(sources),
         ShadowWatch(sources),
+        ExperimentWatch(sources),
     )

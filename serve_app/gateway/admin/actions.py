@@ -10,6 +10,7 @@ from serve_app.core.events import Event
 
 Json = Mapping[str, Any]
 Placement = Literal["inline", "replicas"]
+ExperimentAction = Literal["start", "stop"]
 RolloutAction = Literal["start", "pause", "resume", "promote", "roll back"]
 IN_EFFECT_WITHIN_S = 180.0
 
@@ -111,6 +112,20 @@ class AdminActions(Protocol):
 
     async def move_rollout(self, endpoint: str, action: RolloutAction, change: Change) -> Json:
         """Start, pause, resume, promote or roll back, and tell how it stands then."""
+        ...
+
+    async def experiments(self) -> list[Json]:
+        """Whether the experiments of endpoints run, and what their reports decide."""
+        ...
+
+    async def experiment(self, endpoint: str) -> Json:
+        """What the experiment of an endpoint has come to."""
+        ...
+
+    async def move_experiment(
+        self, endpoint: str, action: ExperimentAction, change: Change
+    ) -> Json:
+        """Start or stop an experiment, and tell how it stands then."""
         ...
 
     async def models(self) -> list[Json]:

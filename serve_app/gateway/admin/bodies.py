@@ -14,6 +14,7 @@ from serve_app.gateway.admin.actions import (
     IN_EFFECT_WITHIN_S,
     AliasChange,
     Change,
+    ExperimentAction,
     NewEndpoint,
     Placement,
     RolloutAction,
@@ -79,12 +80,24 @@ def rollout_action(document: Mapping[str, Any]) -> RolloutAction:
     Raises:
         InvalidInput: it is none of what can be done.
     """
+    return cast("RolloutAction", _action(document, get_args(RolloutAction)))
+
+
+def experiment_action(document: Mapping[str, Any]) -> ExperimentAction:
+    """What is to be done with an experiment.
+
+    Raises:
+        InvalidInput: it is none of what can be done.
+    """
+    return cast("ExperimentAction", _action(document, get_args(ExperimentAction)))
+
+
+def _action(document: Mapping[str, Any], known: tuple[str, ...]) -> str:
     given = document.get("action")
-    for action in get_args(RolloutAction):
-        if action == given:
-            return cast("RolloutAction", action)
-    known = ", ".join(get_args(RolloutAction))
-    raise InvalidInput(f"'action' must be one of {known}; got {str(given)[:80]!r}")
+    if given not in known:
+        listed = ", ".join(known)
+        raise InvalidInput(f"'action' must be one of {listed}; got {str(given)[:80]!r}")
+    return str(given)
 
 
 def name(document: Mapping[str, Any]) -> str:

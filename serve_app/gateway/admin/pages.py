@@ -102,6 +102,20 @@ class AdminPages:
         endpoint, action = request.path_params["endpoint"], changes.rollout_action(document)
         return await self._actions.move_rollout(endpoint, action, changes.change(document))
 
+    async def experiments(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
+        """How experiments stand."""
+        return {"experiments": await self._actions.experiments()}
+
+    async def experiment(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
+        """What an experiment has come to."""
+        return await self._actions.experiment(request.path_params["endpoint"])
+
+    async def move_experiment(self, request: Request, path: AdminPath) -> Any:
+        """Start or stop an experiment."""
+        document = await _document(request, path)
+        endpoint, action = request.path_params["endpoint"], changes.experiment_action(document)
+        return await self._actions.move_experiment(endpoint, action, changes.change(document))
+
     async def models(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """All models."""
         return {"models": await self._actions.models()}

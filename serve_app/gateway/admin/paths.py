@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from serve_app.gateway.admin import schemas
+from serve_app.gateway.admin import experiment_schemas, schemas
 from serve_app.gateway.admin.rollout_schemas import ACTION
 from serve_app.gateway.admin.schemas import Schema, ref
 
@@ -108,6 +108,22 @@ PATHS: tuple[AdminPath, ...] = (
         ("action",),
     ),
     AdminPath(
+        "GET", "/experiments", "experiments",
+        "Whether the experiments of endpoints run, and what their reports decide.",
+        _list("experiments", ref("ListedExperiment")),
+    ),
+    AdminPath(
+        "GET", f"{_ENDPOINT}/experiment", "experiment",
+        "What the experiment of an endpoint has come to: traffic, metrics, decision and reasons.",
+        ref("ExperimentReport"),
+    ),
+    AdminPath(
+        "PUT", f"{_ENDPOINT}/experiment", "move_experiment",
+        "Start or stop the experiment of an endpoint.",
+        ref("Experiment"), "change", 200, {"action": experiment_schemas.ACTION, **schemas.CHANGE},
+        ("action",),
+    ),
+    AdminPath(
         "GET", "/changes", "changes", "Changes of endpoints under way or ended, the newest first.",
         _list("changes", ref("Change")),
     ),
@@ -180,7 +196,8 @@ PATHS: tuple[AdminPath, ...] = (
     AdminPath(
         "GET", "/watches/{kind}", "watch",
         "What the monitor's watch of a kind knows, such as `multivariate`, `outliers`, `domain`, "
-        "`attribution`, `data_quality`, `callers` or `shadow`; each has fields of its own.",
+        "`attribution`, `data_quality`, `callers`, `shadow` or `experiment`, each with fields of "
+        "its own.",
         _list("results", schemas.WATCHED),
         query={"endpoint": schemas.TEXT, "within_s": schemas.DAYS},
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from serve_app.gateway.admin.experiment_schemas import EXPERIMENT, LISTED, REPORT
 from serve_app.gateway.admin.rollout_schemas import ROLLOUT
 
 Schema = Mapping[str, Any]
@@ -156,6 +157,9 @@ COMPONENTS: Schema = {
         }
     ),
     "Rollout": ROLLOUT,
+    "Experiment": EXPERIMENT,
+    "ListedExperiment": LISTED,
+    "ExperimentReport": REPORT,
     "Change": members(
         {
             "id": TEXT,

@@ -115,7 +115,8 @@ class Comparison:
     `effect` is variant minus baseline in units of the metric, within `low` and `high`; the
     `relative_` ones are parts of the baseline's value. `adjusted_p` takes the other metrics and
     variants into account. Bayesian: `chance_to_beat` the baseline, `chance_best` of all, and
-    `expected_loss` in units of the metric if it were chosen.
+    `expected_loss` in units of the metric if it were chosen; `posterior_mean` and
+    `posterior_deviation` are what is believed of the effect, of which a normal density is drawn.
     """
 
     variant: str
@@ -133,6 +134,8 @@ class Comparison:
     expected_loss: float | None = None
     course: tuple[EffectPoint, ...] = ()
     note: str = ""
+    posterior_mean: float | None = None
+    posterior_deviation: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from serve_app.monitoring.report import plot
 from serve_app.monitoring.report.document import LabelPoint, MetricPoint, MetricSeries
 from serve_app.monitoring.report.markup import Markup, joined, shortened
 
-_TALL, _TOP, _AXIS = 120.0, 10.0, 18.0
+TALL, AXIS = 120.0, 18.0
+"""How high what is drawn over time is, and the axis below it."""
+_TOP = 10.0
 _COVERAGE = 34.0
 _LEAST_SPAN = 0.02
 """A metric that hardly changes is not made to look as if it did."""
@@ -32,7 +34,7 @@ class Frame:
     def down(self, value: float) -> float:
         """How far from the top a value lies, in pixels; those beyond lie on the frame."""
         share = (value - self.low) / (self.high - self.low)
-        return _TOP + (1 - min(max(share, 0.0), 1.0)) * (_TALL - _TOP)
+        return _TOP + (1 - min(max(share, 0.0), 1.0)) * (TALL - _TOP)
 
 
 def metric_chart(series: MetricSeries, from_s: float, to_s: float) -> Markup:
@@ -45,14 +47,14 @@ def metric_chart(series: MetricSeries, from_s: float, to_s: float) -> Markup:
     return plot.chart(
         shortened(series.metric),
         metric_in_words(series),
-        int(_TALL + _AXIS),
+        int(TALL + AXIS),
         *(plot.level(y) for y, _ in ticks),
         registered,
         _course(series.estimated, frame, "estimated"),
         _course(series.realised, frame, "realised"),
         *(plot.level_label(y, label) for y, label in ticks),
-        plot.level(_TALL, "base"),
-        time_ticks(from_s, to_s, _TALL),
+        plot.level(TALL, "base"),
+        time_ticks(from_s, to_s, TALL),
     )
 
 
@@ -96,7 +98,7 @@ def coverage_chart(labels: Sequence[LabelPoint], from_s: float, to_s: float) -> 
     return plot.chart(
         "label coverage",
         meaning,
-        int(_COVERAGE + _AXIS),
+        int(_COVERAGE + AXIS),
         *bars,
         plot.level(_COVERAGE, "base"),
         time_ticks(from_s, to_s, _COVERAGE),
@@ -128,7 +130,7 @@ def _course(points: Sequence[MetricPoint], frame: Frame, kind: str) -> Markup:
         values = [(x, frame.down(p.value)) for x, p in middle if p.value is not None]
         drawn.append(plot.line(values, kind))
         dots += [plot.dot(x / plot.WIDTH, y, f"{kind}-dot") for x, y in values]
-    return joined(plot.stretched(0, plot.WIDTH, _TALL, *drawn), *dots)
+    return joined(plot.stretched(0, plot.WIDTH, TALL, *drawn), *dots)
 
 
 def _runs(points: Sequence[MetricPoint]) -> list[list[MetricPoint]]:

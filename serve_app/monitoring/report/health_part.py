@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from serve_app.monitoring import words
 from serve_app.monitoring.report.document import FeedbackCount, Health, Report
-from serve_app.monitoring.report.markup import Markup, element, joined, name_of
+from serve_app.monitoring.report.markup import Markup, element, name_of
+from serve_app.monitoring.report.tables import table
 
 
 def health_part(report: Report) -> Markup:
@@ -66,10 +67,7 @@ def _feedback(health: Health) -> Markup | None:
     if not health.feedback:
         return None
     heads = ("feedback to", "received", "matched", "still looking", "without a prediction", "late")
-    cells = [element("th", head, class_="n" if at else None) for at, head in enumerate(heads)]
-    rows = [_count(one) for one in health.feedback]
-    table = element("table", element("thead", element("tr", *cells)), element("tbody", *rows))
-    return joined(element("div", table, class_="scroll"))
+    return table(heads, [_count(one) for one in health.feedback], range(1, len(heads)))
 
 
 def _count(one: FeedbackCount) -> Markup:

@@ -6,9 +6,10 @@ from serve_app.monitoring import words
 from serve_app.monitoring.report.courses import point_in_words
 from serve_app.monitoring.report.document import Quality, Report, Section
 from serve_app.monitoring.report.markup import NOTHING, Markup, element, name_of
+from serve_app.monitoring.report.tables import table
 
 _HEADS = ("endpoint", "answered by", "rows", "findings", "drift now", "quality", "labels")
-_NUMBERS = frozenset({"rows", "findings", "labels"})
+_NUMBERS = frozenset({2, 3, 6})
 
 
 def anchor(report: Report, section: Section) -> str:
@@ -20,12 +21,9 @@ def overview(report: Report) -> Markup | None:
     """A line for each section, with links; none where there is one section alone."""
     if len(report.sections) < 2:
         return None
-    heads = [element("th", name, class_="n" if name in _NUMBERS else None) for name in _HEADS]
     rows = [_line(section, report) for section in report.sections]
-    table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
-    return element(
-        "nav", element("h3", "Endpoints and versions"), element("div", table, class_="scroll")
-    )
+    title = element("h3", "Endpoints and versions")
+    return element("nav", title, table(_HEADS, rows, _NUMBERS))
 
 
 def drift_in_words(section: Section) -> str:

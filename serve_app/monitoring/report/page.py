@@ -12,7 +12,8 @@ from serve_app.monitoring.report.health_part import health_part
 from serve_app.monitoring.report.markup import Markup, element, shortened
 from serve_app.monitoring.report.overview import overview
 from serve_app.monitoring.report.section_part import section_part
-from serve_app.monitoring.report.style import SCRIPT, STYLE, policy
+from serve_app.monitoring.report.sheet import sheet
+from serve_app.monitoring.report.style import SCRIPT, STYLE
 
 _WORST = ("critical", "warning")
 NO_SECTIONS = (
@@ -33,9 +34,8 @@ def page(report: Report, runbook: str | None = None) -> str:
         health_part(report),
         _reading(),
     )
-    script = element("script", Markup(SCRIPT))
-    whole = element("html", _head(report), element("body", body, script), lang="en")
-    return f"<!DOCTYPE html>\n{whole}\n"
+    title = f"Monitoring report, {words.moment(report.made_s)} UTC"
+    return sheet(title, body, STYLE, SCRIPT)
 
 
 def verdict_of(report: Report) -> tuple[str, str]:
@@ -63,19 +63,6 @@ def _counted(findings: Sequence[Finding]) -> str:
     ]
     endpoints = sorted({finding.endpoint for finding in findings})
     return f"{' and '.join(counts)}: {words.listed(list(map(shortened, endpoints)), 5)}."
-
-
-def _head(report: Report) -> Markup:
-    title = f"Monitoring report, {words.moment(report.made_s)} UTC"
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy()),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("title", title),
-        element("style", Markup(STYLE)),
-    )
 
 
 def _verdict(report: Report) -> Markup:

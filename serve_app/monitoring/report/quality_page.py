@@ -10,7 +10,9 @@ from serve_app.monitoring.report.courses import (
     point_in_words,
 )
 from serve_app.monitoring.report.document import MetricSeries, Quality, Report, SegmentMetric
+from serve_app.monitoring.report.legend import legend, line_key
 from serve_app.monitoring.report.markup import NOTHING, Markup, element, joined, name_of
+from serve_app.monitoring.report.tables import table
 
 MOST_SEGMENTS = 60
 NO_LABELS = (
@@ -71,33 +73,15 @@ def _legend(quality: Quality) -> Markup:
         keys.append(("estimated", "estimated without labels"))
     if any(one.registered is not None for one in quality.metrics):
         keys.append(("registered", "at registration"))
-    return element(
-        "p",
-        *(
-            element(
-                "span",
-                element(
-                    "svg",
-                    element("line", x1=0, x2=22, y1=5, y2=5, class_=kind),
-                    width=22, height=10, class_="swatch", aria_hidden="true",
-                ),
-                f" {words_of_it}",
-                class_="key",
-            )
-            for kind, words_of_it in keys
-        ),
-        class_="legend",
-    )  # fmt: skip
+    return legend(line_key(kind, meaning) for kind, meaning in keys)
 
 
 def _segments(quality: Quality) -> Markup | None:
     if not quality.segments:
         return None
     heads = ("segment", "metric", "rows", "of the segment", "of all", "")
-    cells = [element("th", head, class_="n" if at > 1 else None) for at, head in enumerate(heads)]
     rows = [_segment(one) for one in quality.segments[:MOST_SEGMENTS]]
-    table = element("table", element("thead", element("tr", *cells)), element("tbody", *rows))
-    return joined(element("h3", "Segments"), element("div", table, class_="scroll"))
+    return joined(element("h3", "Segments"), table(heads, rows, {2, 3, 4}))
 
 
 def _segment(one: SegmentMetric) -> Markup:

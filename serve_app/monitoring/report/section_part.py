@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from serve_app.monitoring import words
 from serve_app.monitoring.drift_watch import PREDICTION
@@ -20,6 +20,7 @@ from serve_app.monitoring.report.markup import NOTHING, Markup, element, joined,
 from serve_app.monitoring.report.overview import anchor, drift_in_words
 from serve_app.monitoring.report.quality_page import quality_part
 from serve_app.monitoring.report.shapes import distribution, largest_change
+from serve_app.monitoring.report.tables import more, table
 
 MOST_LINES = 60
 MOST_SPANS = 30
@@ -76,8 +77,8 @@ def _every(drift: Drift) -> Markup:
         )
         for one in drift.features
     ]
-    table = _table(heads, rows, frozenset({1, 2, 3}))
-    return element("details", element("summary", f"Table of all {len(rows):,}"), table)
+    summary = element("summary", f"Table of all {len(rows):,}")
+    return element("details", summary, table(heads, rows, {1, 2, 3}))
 
 
 def _score(one: FeatureSummary) -> str:
@@ -167,7 +168,7 @@ def _data_quality(drift: Drift) -> Markup:
         return joined(title, element("p", sentence))
     heads = ("feature", "", "training", "now", "threshold", "")
     rows = [_rate(one, rate) for one, rate in lines[:MOST_LINES]]
-    return joined(title, _table(heads, rows, frozenset({2, 3, 4})), _more(len(lines), MOST_LINES))
+    return joined(title, table(heads, rows, {2, 3, 4}), more(len(lines), MOST_LINES))
 
 
 def _rate(one: FeatureSummary, rate: Rate) -> Markup:
@@ -189,8 +190,8 @@ def _alarms(drift: Drift) -> Markup:
     if not drift.alarms:
         return joined(title, element("p", "None was raised."))
     rows = [_span(one) for one in drift.alarms[:MOST_SPANS]]
-    table = _table(("of", "what", "from", "until"), rows, frozenset())
-    return joined(title, table, _more(len(drift.alarms), MOST_SPANS))
+    spans = table(("of", "what", "from", "until"), rows)
+    return joined(title, spans, more(len(drift.alarms), MOST_SPANS))
 
 
 def _span(one: AlarmSpan) -> Markup:
@@ -203,17 +204,3 @@ def _span(one: AlarmSpan) -> Markup:
         element("td", words.moment(one.since_s)),
         element("td", until, class_="bad" if one.until_s is None else None),
     )
-
-
-def _table(heads: Sequence[str], rows: Sequence[Markup], numbers: frozenset[int]) -> Markup:
-    cells = [
-        element("th", head, class_="n" if at in numbers else None) for at, head in enumerate(heads)
-    ]
-    table = element("table", element("thead", element("tr", *cells)), element("tbody", *rows))
-    return element("div", table, class_="scroll")
-
-
-def _more(count: int, shown: int) -> Markup | None:
-    if count <= shown:
-        return None
-    return element("p", f"{count - shown:,} more are in the JSON of this report.", class_="note")

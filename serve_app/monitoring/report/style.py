@@ -140,10 +140,11 @@ function(d){d.open=true;});});
 """
 
 
-def policy() -> str:
-    """What the page may do: its own style and script, and nothing else; no network."""
+def policy(style: str = STYLE, script: str = SCRIPT) -> str:
+    """What a page may do: its own style and script, and nothing else; no network."""
+    scripts = f"script-src '{_digest(script)}'; " if script else ""
     return (
-        f"default-src 'none'; style-src '{_digest(STYLE)}'; script-src '{_digest(SCRIPT)}'; "
+        f"default-src 'none'; style-src '{_digest(style)}'; {scripts}"
         "base-uri 'none'; form-action 'none'"
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from serve_app.config import MonitorArgs
+from serve_app.core.experiment import Experiment
 from serve_app.core.snapshot import Endpoint
 from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.finding import Finding
@@ -23,8 +24,9 @@ ARRIVALS = 5_000
 class Sources:
     """What watches look at.
 
-    `clock` gives seconds since 1970, `endpoints` those that there are now, `profiles` the profile
-    of a version or None where it has none or that cannot be read now.
+    `clock` gives seconds since 1970, `endpoints` those that there are now, `experiments` how far
+    those of endpoints are, `profiles` the profile of a version or None where it has none or that
+    cannot be read now.
     """
 
     args: MonitorArgs
@@ -36,6 +38,7 @@ class Sources:
     state: MonitorState
     registry: Registry
     profiles: Callable[[str], FeatureProfile | None]
+    experiments: Callable[[], Mapping[str, Experiment]] = dict
 
 
 class Watch(Protocol):

@@ -20,6 +20,8 @@ from serve_app.storage.records.arrays import arrow_of, texts
 KIND = "records"
 FEATURE = "feature_"
 CALLER = "caller"
+CHOSEN = "chosen"
+"""Who was chosen, where somebody else answered."""
 _DEFAULT = RecordSettings()
 _NAMES = pa.list_(pa.string())
 _ASSIGNED = {"algorithm": pa.string(), "salt": pa.string(), "bucket": pa.int32()}
@@ -86,6 +88,9 @@ def _table(
     }
     columns.update({name: per_row(values) for name, values in _chosen(block.plans).items()})
     cached = [bool(n) and n == of for n, of in zip(block.cached_rows, counts.tolist(), strict=True)]
+    instead = _instead(block)
+    if instead is not None:
+        columns[CHOSEN] = per_row(instead)
     columns["fallback"] = per_row(pa.array([one == FALLBACK for one in block.outcomes]))
     columns["took_s"] = per_row(pa.array(block.took_s))
     columns["cached"] = per_row(pa.array(cached))
@@ -129,6 +134,17 @@ def _chosen(plans: Sequence[Plan | None]) -> dict[str, pa.Array]:
     if not same:
         return columns
     return {name: pa.repeat(values[0], requests) for name, values in columns.items()}
+
+
+def _instead(block: RecordBlock) -> pa.Array | None:
+    """Who was chosen of requests that somebody else answered; None where there is no such one."""
+    chosen = [
+        plan.variants[0]
+        if plan is not None and plan.assignment is not None and one[:1] != plan.variants[:1]
+        else None
+        for plan, one in zip(block.plans, block.variants, strict=True)
+    ]
+    return None if chosen.count(None) == len(chosen) else pa.array(chosen, pa.string())
 
 
 def _answers(prediction: Prediction | None, rows: int) -> dict[str, pa.Array]:

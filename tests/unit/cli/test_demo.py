@@ -76,9 +76,12 @@ def test_clients_belong_to_a_config(serve_app):
     ],
 )
 def test_what_was_learned_is_shown_by_the_commands_of_its_route(endpoint, line):
-    lines = [" ".join(words) for words in command_lines({"e": endpoint}, 9)]
+    lines = [" ".join(words) for words in command_lines({"e": endpoint}, (), 9)]
     assert line in lines
     assert "monitor quality e --since 9s" in lines
+    assert not any("experiments" in one for one in lines)
+    with_experiment = command_lines({"e": endpoint}, {"e"}, 9)
+    assert ("experiments", "show", "e") in with_experiment
 
 
 LISTED = {
@@ -102,9 +105,13 @@ class Admin:
         others = {"endpoint": "another", "pending": 9}
         return [others, {"endpoint": "diagnosis", "pending": self.pending}]
 
+    def read(self, path, *_):
+        assert path == "/experiments"
+        return {"experiments": [{"endpoint": "another"}]}
+
 
 @pytest.fixture
-def world(monkeypatch, tmp_path):
+def world(monkeypatch):
     """A cluster whose gateway lists one canary, whose share grows at every look."""
     weights = itertools.count(10, 10)
 
@@ -140,10 +147,11 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(demo_clients.AdminClient, "of", lambda _: made.admin)
     monkeypatch.setattr(demo_clients, "Crowd", Crowd)
     monkeypatch.setattr(demo_clients.cli, "main", run)
-    running = SimpleNamespace(http_url="http://127.0.0.1:1", folder=tmp_path)
+    running = SimpleNamespace(http_url="http://127.0.0.1:1")
     now = itertools.count(0, 6)
     made.clients = DemoClients(
         running,
+        "./mine",
         Simulation(Traffic(), 1, 1),
         clock=lambda: float(next(now)),
         sleep=made.slept.append,
@@ -156,7 +164,7 @@ def test_what_was_learned_is_shown_once_feedback_has_met_its_predictions(world, 
     assert len(world.slept) == 2
     assert world.admin.pending == 0
     assert [line[:2] for line in world.lines] == [["rollout", "status"], ["monitor", "quality"]]
-    assert all(line[-1] == "--json" for line in world.lines)
+    assert all(line[-3:] == ["--state", "./mine", "--json"] for line in world.lines)
     assert report["known"]["rollout status diagnosis"] == {"asked": "rollout"}
     assert report["clients"]["diagnosis"]["answered"] == 1
     printed = capsys.readouterr()

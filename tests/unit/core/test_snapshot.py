@@ -180,11 +180,13 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "declaration": "",
         "endpoints": {},
         "overrides": {},
+        "rollouts": {},
         "waiting": {},
         "aliases": {},
         "epochs": {},
         "description": 0,
         "applications": {},
+        "experiments": {},
     }
 
 

@@ -81,3 +81,12 @@ def test_rows_without_such_a_value_have_none():
     torn = Payload({"a": [1, 2], "order": ["x"]}, 2)
     assert kept(record(torn), ORDERS).values == {}
     assert kept(record(Payload({"order": [1, 2]}, 2))).values == {}
+
+
+@pytest.mark.parametrize("name", ["order", "header:x-order"])
+def test_a_key_may_be_in_a_header_as_that_of_a_route_may(name):
+    given = record(Payload({"a": [1, 2]}, 2))
+    sent = given._replace(request=given.request._replace(headers={"x-order": "7"}))
+    assert kept(sent, RecordSettings(key=name)).values == {name: ["7", "7"]}
+    segments = RecordSettings(segments={"order": ("7",)})
+    assert kept(sent, segments).values == {}

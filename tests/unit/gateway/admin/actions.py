@@ -4,6 +4,7 @@ import json
 
 from serve_app.core.events import Event
 from serve_app.errors import Conflict, NotFound
+from serve_app.monitoring.experiment.document import Decision, ExperimentReport
 from serve_app.monitoring.finding import Finding
 from serve_app.monitoring.report.document import Health, Report, Section
 
@@ -49,6 +50,16 @@ ROLLOUT = {
     "requests": {"a@1": 90, "a@2": 10}, "waiting": ["a@2"], "last": None,
 }  # fmt: skip
 
+EXPERIMENT = {
+    "endpoint": "risk", "name": "prices", "phase": "running", "started_s": 5.0, "stopped_s": None,
+    "by": "ada", "why": "",
+}  # fmt: skip
+DECISION = Decision("keep running", "keep running: 41 % of the needed sample", progress=0.41)
+REPORT = ExperimentReport(
+    "risk", "prices", "running", "split", "request", None, "a@1", ("a@1", "b@1"), "always valid",
+    0.05, 9.0, DECISION,
+).to_json()  # fmt: skip
+
 
 class Actions:
     """Remembers what was done; `ends` is how a change that was begun ends, `left` after how many
@@ -92,6 +103,20 @@ class Actions:
             raise Conflict("it is ready, and cannot promote; it can start")
         self.done.append((endpoint, action, change))
         return {**ROLLOUT, "behind": []}
+
+    async def experiments(self):
+        return [{**EXPERIMENT, "decision": REPORT["decision"]}]
+
+    async def experiment(self, endpoint):
+        if endpoint == "nobody":
+            raise NotFound("endpoint 'nobody' has no experiment")
+        return REPORT
+
+    async def move_experiment(self, endpoint, action, change):
+        if endpoint == "running":
+            raise Conflict("it is running already")
+        self.done.append((endpoint, action, change))
+        return EXPERIMENT
 
     async def change_endpoint(self, order):
         if order.endpoint == "taken":

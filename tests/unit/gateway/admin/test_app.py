@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from serve_app.gateway.admin.actions import AliasChange, Change, EndpointOrder, NewEndpoint
 from serve_app.gateway.admin.app import build
 from serve_app.gateway.admin.paths import PATHS, PREFIX
+from serve_app.monitoring.experiment.document import ExperimentReport
 from tests.unit.gateway.admin.actions import Actions
 
 SAMPLES = {
@@ -22,6 +23,7 @@ BODIES = {
     "set_weights": {"weights": {"a@1": 1}},
     "move_alias": {"version": 2},
     "move_rollout": {"action": "pause"},
+    "move_experiment": {"action": "stop"},
     "test_alerts": {"receiver": "log"},
 }
 CHANGES = [path for path in PATHS if path.access == "change"]
@@ -70,6 +72,19 @@ def test_a_rollout_is_moved_with_who_and_why(send, actions):
     assert actions.done == [("risk", "roll back", Change("ada", "slow"))]
     refused = send("PUT", "/endpoints/risk/rollout", json={"action": "promote"})
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+
+
+def test_an_experiment_is_started_with_who_and_why_and_its_report_is_read(send, actions):
+    body = {"action": "start", "by": "ada", "reason": "all is ready"}
+    assert send("PUT", "/endpoints/risk/experiment", json=body).json()["phase"] == "running"
+    assert actions.done == [("risk", "start", Change("ada", "all is ready"))]
+    again = send("PUT", "/endpoints/running/experiment", json={"action": "start"})
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    report = send("GET", "/endpoints/risk/experiment").json()
+    assert ExperimentReport.from_json(report).decision.outcome == "keep running"
+    assert send("GET", "/endpoints/nobody/experiment").status_code == 404
+    (listed,) = send("GET", "/experiments").json()["experiments"]
+    assert (listed["phase"], listed["decision"]["outcome"]) == ("running", "keep running")
 
 
 def test_an_alias_is_moved_from_the_expected_version_and_removed(send, actions):
@@ -131,6 +146,8 @@ def test_put_replaces_and_delete_removes_an_endpoint(send, actions):
         ("/endpoints/risk/weights", ["a@1"], "JSON object"),
         ("/endpoints/risk/rollout", {}, "'action' must be one of start, pause"),
         ("/endpoints/risk/rollout", {"action": "rollback"}, "got 'rollback'"),
+        ("/endpoints/risk/experiment", {}, "'action' must be one of start, stop"),
+        ("/endpoints/risk/experiment", {"action": "pause"}, "got 'pause'"),
         ("/models/a/aliases/champion", {}, "'version' must be"),
         ("/models/a/aliases/champion", {"version": "2"}, "number of a version"),
         ("/models/a/aliases/champion", {"version": None}, "DELETE removes"),
