@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Given to what a target runs: make demo OPTIONS='--http-port 8010', make bench-peers OPTIONS=--quick
 OPTIONS ?=
+# What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, or a file
+CONFIG ?=
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
 DEV_STAMP := $(VENV)/.installed-dev
@@ -46,8 +48,8 @@ $(CLIENTS_STAMP): $(BIN)/python tests/clients/requirements.txt
 
 setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) ## the same with the tools and clients that tests need
 
-demo: setup ## train, register, start, deploy, predict; leaves it running
-	$(BIN)/serve-app demo $(OPTIONS)
+demo: setup ## train, register, start, deploy, predict; leaves it running (CONFIG=canary: with clients and feedback)
+	$(BIN)/serve-app demo $(if $(CONFIG),--config $(CONFIG)) $(OPTIONS)
 
 down: ## stop all that `make demo` started
 	@if [ -x $(BIN)/serve-app ]; then $(BIN)/serve-app cluster stop; else echo "nothing was ever started here"; fi

@@ -6,16 +6,18 @@ import json
 import shlex
 import shutil
 import sys
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from serve_app.cli import output, ports
+from serve_app.cli.demo_configs import LOCAL, config_for, examples_of
 from serve_app.cli.deploy import deploy_turn, serve_deploy, wait_visibly
 from serve_app.cli.examples import train
 from serve_app.cli.predict import prediction_rows
+from serve_app.cli.traffic_options import Simulation, simulation, traffic_options
 from serve_app.cli.validate import require_valid
 from serve_app.cluster import web
 from serve_app.cluster.environment import Ports
@@ -31,45 +33,98 @@ _CHOSEN = list(range(0, 160, 160 // ROWS))
 
 
 @click.command()
+@click.option(
+    "--config",
+    metavar="NAME",
+    help="Deploy this config, ab or configs/mine.yaml for instance, let simulated clients send "
+    "rows and feedback, and show what was learned.",
+)
+@traffic_options("90s")
 @output.option_state
 @ports.of_the_head
 @output.as_json
 def demo(
+    config: str | None,
     state: str,
     http_port: int,
     dashboard_port: int,
     internal_ports: int | None,
     prometheus_port: int,
     as_json: bool,
+    **traffic: Any,
 ) -> None:
     """Train, register, start, deploy and predict; leave it running.
 
     Run twice, it goes on from where it is. `serve-app cluster stop` ends it.
     """
-    _step("train and register on real data")
-    train(Registry("./registry"), ("diagnosis", "progression"))
-    cluster = Cluster(Path(state))
-    already = cluster.running()
-    _step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
+    _refuse_idle_traffic(config)
     chosen = Ports(
         http=http_port,
         dashboard=dashboard_port,
         first=internal_ports,
         prometheus=prometheus_port,
     )
+    if config is None:
+        running = _started(LOCAL, state, chosen)
+        _print_json(running) if as_json else _show(running)
+    else:
+        running = _started(config, state, chosen)
+        _simulate(running, state, simulation(**traffic), as_json=as_json)
+
+
+def _refuse_idle_traffic(config: str | None) -> None:
+    """Options of clients belong to a config, without which there are none.
+
+    Raises:
+        UsageError: there are such options and no config.
+    """
+    context = click.get_current_context()
+    for name in ("rate_per_s", "duration_s", "clients", "subjects", "seed"):
+        if config is None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError("clients are simulated with --config NAME, ab for instance")
+
+
+def _started(config: str, state: str, chosen: Ports) -> Running:
+    """Train what a config names, start a cluster where none runs, and deploy it.
+
+    What fails stops a cluster that was started for it.
+    """
+    path = config_for(chosen.http, Path(state), config)
+    _step("train and register on real data")
+    train(Registry("./registry"), examples_of(path.read_text()))
+    cluster = Cluster(Path(state))
+    already = cluster.running()
+    _step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
     with output.progress().status("starting Ray …"):
         running = cluster.start(NodeOptions(ports=chosen, home=Path.cwd()))
     try:
-        _deploy(config_for(running.http_port, Path(state)), running)
+        _deploy(config_for(running.http_port, Path(state), config), running)
     except BaseException:
         if already is None:
             _step("something failed: stopping the cluster again")
             cluster.stop()
         raise
+    return running
+
+
+def _simulate(running: Running, state: str, chosen: Simulation, *, as_json: bool) -> None:
+    """Let clients send to what is deployed, and show what was learned."""
+    # It imports the whole command line.
+    from serve_app.cli.demo_clients import DemoClients
+
+    _step(f"clients send rows and feedback for {chosen.traffic.duration_s:g} s")
+    report = DemoClients(running, state, chosen).run(as_json=as_json)
     if as_json:
-        _print_json(running)
-    else:
-        _show(running)
+        places = {"http": running.http_url, "dashboard": running.dashboard_url}
+        output.print_json({**places, **report})
+        return
+    us = _command()
+    click.echo("\nTry next:\n")
+    for name in report["clients"]:
+        click.echo(f"{us} simulate {name} --for 2m")
+    click.echo(f"{us} status")
+    click.echo(f"{us} events")
+    click.echo(f"{us} cluster stop   (or: make down)")
 
 
 def _print_json(running: Running) -> None:
@@ -98,24 +153,6 @@ def _deploy(config: Path, running: Running) -> None:
             serve_deploy(config, running)
         _step("wait until every application runs and HAProxy sees the gateway")
         wait_visibly(running, config, timeout_s=READY_TIMEOUT_S)
-
-
-def config_for(http_port: int, state: Path) -> Path:
-    """The config of this folder, or the one that came with the package, for this port."""
-    local = Path("configs/local.yaml")
-    if local.exists() and http_port == 8000:
-        return local
-    text = local.read_text() if local.exists() else _packaged("local.yaml")
-    made = state / "local.yaml"
-    made.write_text(text.replace("port: 8000", f"port: {http_port}", 1))
-    return made
-
-
-def _packaged(name: str) -> str:
-    """A config as it was installed: in a wheel inside the package, in a checkout beside it."""
-    package = resources.files("serve_app")
-    path = package / "configs" / name
-    return (path if path.is_file() else package / ".." / "configs" / name).read_text()
 
 
 def _show(running: Running) -> None:
@@ -161,12 +198,17 @@ def _what_next(running: Running, row: dict[str, Any]) -> None:
     click.echo(f"curl -s {url}/v1/endpoints\n")
     click.echo(f"curl -s {url}/v1/models/diagnosis:predict {json_type} -d {single}\n")
     click.echo(f"curl -s {url}/v2/models/diagnosis-ensemble/infer {json_type} -d {tensor}\n")
-    us = "serve-app" if shutil.which("serve-app") else sys.argv[0]
+    us = _command()
     click.echo(f"{us} status")
     click.echo(f"{us} endpoints set-weights diagnosis diagnosis-xgb@1=50 diagnosis-forest@1=50")
     click.echo(f"{us} cluster stop   (or: make down)")
     click.echo("\nBefore you use Ray's own command `serve`, tell it where this cluster is:\n")
     click.echo(output.serve_address(running.dashboard_url))
+
+
+def _command() -> str:
+    """How this command is called from here."""
+    return "serve-app" if shutil.which("serve-app") else sys.argv[0]
 
 
 def _step(text: str) -> None:

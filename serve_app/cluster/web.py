@@ -49,7 +49,14 @@ def get(
     return _json(url, text(url, timeout_s=timeout_s, headers=headers), keys)
 
 
-def post(url: str, body: Any, *, timeout_s: float = TIMEOUT_S, keys: Sequence[str] = ()) -> Any:
+def post(
+    url: str,
+    body: Any,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    keys: Sequence[str] = (),
+    headers: Headers | None = None,
+) -> Any:
     """POST JSON and give the JSON answer, which has some keys.
 
     Raises:
@@ -57,7 +64,7 @@ def post(url: str, body: Any, *, timeout_s: float = TIMEOUT_S, keys: Sequence[st
         Unavailable: it cannot answer now.
         ServerFault: it failed.
     """
-    request = _request(url, json.dumps(body).encode())
+    request = _request(url, json.dumps(body).encode(), headers)
     return _json(url, _send(request, timeout_s), keys)
 
 

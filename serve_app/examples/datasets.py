@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn import datasets
+from sklearn.model_selection import train_test_split
+
+from serve_app.models.evaluate import HELD_OUT
+
+SEED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,23 @@ class Dataset:
         """The target by the classes' names."""
         names: np.ndarray[Any, Any] = np.array(self.labels, dtype=object)[self.target]
         return names
+
+    def parts(self) -> tuple[Dataset, Dataset]:
+        """The rows that example models are fitted on, and a quarter that none of them has seen.
+
+        The split is that of `evaluate` with `SEED`, so that what a manifest says of held-out rows
+        is true of the very model that is served.
+        """
+        fitted_on, held_out = train_test_split(
+            np.arange(len(self.target)),
+            test_size=HELD_OUT,
+            random_state=SEED,
+            stratify=self.target if self.labels else None,
+        )
+        return self._rows(fitted_on), self._rows(held_out)
+
+    def _rows(self, places: np.ndarray[Any, Any]) -> Dataset:
+        return replace(self, frame=self.frame.iloc[places], target=self.target[places])
 
 
 def breast_cancer() -> Dataset:

@@ -288,7 +288,7 @@ class TestRegistered:
         listed = json.loads(serve_app("models", "list", "--json").out)
         assert [model["model"] for model in listed] == [
             "cultivar-forest", "diagnosis-features", "diagnosis-forest", "diagnosis-logistic",
-            "diagnosis-xgb", "progression-xgb",
+            "diagnosis-millimetres", "diagnosis-xgb", "progression-xgb",
         ]  # fmt: skip
         table = serve_app("models", "list").out
         assert "diagnosis-xgb" in table
@@ -298,7 +298,7 @@ class TestRegistered:
         said = serve_app("models", "show", "diagnosis-xgb").out
         assert "diagnosis-xgb@1" in said
         assert "baseline" in said
-        assert "569 rows" in said
+        assert "426 rows" in said
 
     @pytest.mark.parametrize("wrong", ["diagnosis-gxb", "diagnosis-xgb@9", "diagnosis-xgb@best"])
     def test_what_is_not_there_is_said_with_what_is(self, serve_app, wrong):
@@ -318,7 +318,7 @@ class TestRegistered:
         assert said.code == 1
 
     def test_versions_are_verified_byte_by_byte(self, serve_app, folder):
-        assert serve_app("models", "verify").out.count("as registered") == 6
+        assert serve_app("models", "verify").out.count("as registered") == 7
         path = folder / "registry" / "diagnosis-xgb" / "1" / "model.ubj"
         content = bytearray(path.read_bytes())
         content[100] ^= 1

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score
 
 from serve_app.examples.datasets import breast_cancer, diabetes, wine
 from serve_app.registry.store import Registry
@@ -30,6 +31,35 @@ def test_the_malignant_are_those_with_large_nuclei():
     assert (named == "malignant").sum() == 212
     radius = data.frame["mean_radius"]
     assert radius[named == "malignant"].mean() > 1.3 * radius[named == "benign"].mean()
+
+
+@pytest.mark.parametrize("load", [breast_cancer, diabetes, wine])
+def test_a_quarter_is_held_out_and_no_row_is_in_both_parts(load):
+    data = load()
+    fitted_on, held_out = data.parts()
+    assert len(held_out.target) == -(-len(data.target) // 4)
+    places = [*fitted_on.frame.index, *held_out.frame.index]
+    assert sorted(places) == list(data.frame.index)
+    assert np.array_equal(data.target[held_out.frame.index], held_out.target)
+
+
+def test_what_a_manifest_says_of_held_out_rows_is_true_of_the_model_that_is_served(candidates):
+    _, held_out = breast_cancer().parts()
+    rows = candidates["diagnosis-features"].estimator.transform(held_out.frame)
+    for name in ("diagnosis-forest", "diagnosis-logistic", "diagnosis-xgb"):
+        predicted = candidates[name].estimator.predict(rows)
+        truth = held_out.target if name == "diagnosis-xgb" else held_out.named_target
+        stated = candidates[name].evaluation.held_out["accuracy"]
+        assert accuracy_score(truth, predicted) == pytest.approx(stated)
+
+
+def test_a_model_of_other_units_evaluates_well_and_is_wrong_about_rows_as_they_come(candidates):
+    _, held_out = breast_cancer().parts()
+    candidate = candidates["diagnosis-millimetres"]
+    assert candidate.evaluation.held_out["accuracy"] > 0.93
+    rows = candidates["diagnosis-features"].estimator.transform(held_out.frame)
+    assert set(candidate.estimator.predict(rows)) == {"benign"}
+    assert accuracy_score(held_out.named_target, candidate.estimator.predict(rows)) < 0.65
 
 
 @pytest.mark.parametrize(
