@@ -13,6 +13,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from serve_app.documents.finding import Finding
 from serve_app.documents.near_names import nearest_names, same_names
 from serve_app.documents.yaml_lines import LOADER, Positions
+from serve_app.documents.yaml_reading import read_documents
 
 Path = tuple[str | int, ...]
 
@@ -21,10 +22,10 @@ def documents(text: str) -> list[tuple[Any, Positions]]:
     """Each document of a file with where its keys stand; documents that hold nothing are left out.
 
     Raises:
-        yaml.YAMLError: the text is no YAML.
+        yaml.YAMLError: the text is no YAML, or goes beyond the bounds of `yaml_reading`.
     """
+    bodies = read_documents(text)
     roots = yaml.compose_all(text, Loader=LOADER)
-    bodies = yaml.load_all(text, Loader=LOADER)
     pairs = zip(bodies, roots, strict=True)
     return [(body, Positions(root)) for body, root in pairs if body is not None]
 

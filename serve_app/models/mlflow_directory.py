@@ -12,8 +12,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import xgboost
-import yaml
 
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
 from serve_app.models.code import NONE, Code, read_code
@@ -198,7 +198,7 @@ def _mlmodel(path: Path) -> Mapping[str, Any]:
         msg = f"{path} is a directory without a file {FILE}; name a model file, or MLflow's own"
         raise InvalidInput(msg)
     try:
-        document = yaml.safe_load(file.read_bytes())
+        document = read_yaml(file.read_bytes())
     except Exception as error:
         msg = f"{file} cannot be read ({type(error).__name__}: {error})"
         raise InvalidInput(msg) from error

@@ -13,6 +13,7 @@ import yaml
 from serve_app.config import GatewayArgs
 from serve_app.control.declare import read
 from serve_app.core.snapshot import Endpoint
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ConfigError
 from serve_app.registry.named import named
 from serve_app.registry.store import Registry
@@ -79,7 +80,7 @@ def read_config(file: Path) -> Declared:
         ConfigError: it cannot be read, or declares no endpoints.
     """
     try:
-        body = yaml.safe_load(file.read_text("utf-8"))
+        body = read_yaml(file.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
