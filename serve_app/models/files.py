@@ -15,9 +15,10 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
+from serve_app.models.inspect import skops as skops_files
+from serve_app.models.inspect import xgboost as xgboost_files
 from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import needs, require_trusted
-from serve_app.models.ubjson import check_whole
 from serve_app.models.versions import trained_with, version_named_first
 from serve_app.models.xgboost_trained import from_file
 
@@ -126,12 +127,11 @@ def _check_file(path: Path) -> None:
 
 def _of_xgboost(path: Path) -> Any:
     """A model of XGBoost's, or of CatBoost's where a JSON file is one."""
-    if path.suffix.lower() == ".json":
-        return (
-            module_of("catboost").of_file(path, "json") if _is_catboost(path) else from_file(path)
-        )
-    check_whole(path.read_bytes())
-    return from_file(path)
+    content = path.read_bytes()
+    if path.suffix.lower() == ".json" and _is_catboost(content):
+        return module_of("catboost").of_file(path, "json")
+    xgboost_files.check(content)
+    return from_file(bytearray(content))
 
 
 def _loaded(kind: Kind, path: Path, trust: Sequence[str]) -> Any:
@@ -141,10 +141,11 @@ def _loaded(kind: Kind, path: Path, trust: Sequence[str]) -> Any:
         if kind == "pickle":
             return joblib.load(path)
         content = path.read_bytes()
+        skops_files.check(content)
         return skops.io.loads(content, trusted=list(require_trusted("it", content, trust)))
 
 
-def _is_catboost(path: Path) -> bool:
-    """Whether a JSON file is CatBoost's; of any other XGBoost says what is wrong with it."""
-    document = json.loads(path.read_bytes())
+def _is_catboost(content: bytes) -> bool:
+    """Whether a JSON file is CatBoost's; any other is taken for XGBoost's."""
+    document = json.loads(content)
     return isinstance(document, dict) and "features_info" in document

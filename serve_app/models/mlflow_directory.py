@@ -18,6 +18,7 @@ from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
 from serve_app.models.code import NONE, Code, read_code
 from serve_app.models.files import Kind, read_as
+from serve_app.models.inspect import xgboost as xgboost_files
 from serve_app.models.mlflow_columns import ExampleTable, specs, table
 from serve_app.models.mlflow_example import Example, example
 from serve_app.models.versions import trained_with
@@ -156,7 +157,9 @@ class MlflowDirectory:
         model = kind()
         try:
             # By content: names such as model.xgb do not tell XGBoost which format it is.
-            model.load_model(bytearray(path.read_bytes()))
+            content = path.read_bytes()
+            xgboost_files.check(content)
+            model.load_model(bytearray(content))
         except Exception as error:
             # What follows the first line is where in XGBoost it happened.
             reason = str(error).partition("\n")[0]
