@@ -57,6 +57,11 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
 
 
+def kind_of(path: Path) -> Kind | None:
+    """What a file holds, by its suffix; none where that is of no known kind, or no file."""
+    return KINDS.get(path.suffix.lower()) if path.is_file() else None
+
+
 def read_model(path: Path, *, trust: Sequence[str] = (), allow_pickle: bool = False) -> Any:
     """Load a fitted estimator from a file that says by its suffix what it is.
 

@@ -82,6 +82,22 @@ class MlflowDirectory:
             raise InvalidInput(msg)
         return read_as(kind, path, trust=trust, allow_pickle=allow_pickle)
 
+    def artifact(self) -> tuple[Kind | None, Path]:
+        """The kind of the model's file and where it lies; no kind where that is not known.
+
+        Raises:
+            InvalidInput: its file is missing or outside of the directory.
+        """
+        by_data: dict[str, Kind] = {"onnx": "onnx", "xgboost": "xgboost", "catboost": "catboost"}
+        if self._flavour in by_data:
+            return by_data[self._flavour], self._file("data")
+        plain = str(self._settings.get("model_class", _LIGHTGBM_BOOSTER)) == _LIGHTGBM_BOOSTER
+        if self._flavour == "lightgbm" and plain:
+            return "lightgbm", self._file("data")
+        key = "data" if self._flavour == "lightgbm" else "pickled_model"
+        written = str(self._settings.get("serialization_format", "pickle"))
+        return _SERIALISED.get(written), self._file(key)
+
     def code(self) -> Code:
         """The modules that MLflow stored with the model (`code_paths`).
 
