@@ -102,7 +102,7 @@ def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> A
         if kind in ("pickle", "skops"):
             return _loaded(kind, path, trust)
         if kind == "onnx":
-            return read_graph(path.read_bytes())
+            return read_graph(path.read_bytes(), trust)
         if kind in {"catboost", "lightgbm"}:
             return module_of(kind).of_file(path)
         return _of_xgboost(path)

@@ -63,7 +63,7 @@ class MlflowDirectory:
                 without consent, or of a class that cannot be served.
         """
         if self._flavour == "onnx":
-            return read_as("onnx", self._file("data"))
+            return read_as("onnx", self._file("data"), trust=trust)
         if self._flavour == "xgboost":
             return self._xgboost()
         if self._flavour == "catboost":
