@@ -22,6 +22,9 @@ from serve_app.registry.store import Registry
 # The tests ask servers of their own on this machine, wherever it reaches others through a proxy.
 os.environ.update(past_proxies(os.environ))
 
+# Trying a file in a child costs seconds: tests/security/test_quarantine.py does where it is meant.
+os.environ.setdefault("SERVE_APP_QUARANTINE_TIME_S", "0")
+
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")

@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
-import yaml
 
 from serve_app.cli import output
 from serve_app.cli.validate import require_valid
 from serve_app.cluster.commands import script
 from serve_app.cluster.node import Cluster, Running
 from serve_app.cluster.proxies import past_proxies
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import Conflict
 from serve_app.serving.deploying import declaration
 from serve_app.serving.deploying.attempts import until_taken
@@ -79,7 +79,7 @@ def wait_visibly(running: Running, file: Path, *, timeout_s: float) -> None:
         ServerFault: an application failed; says which and why.
         NotReady: it took longer than `timeout_s`; says what is not in effect yet.
     """
-    declared = yaml.safe_load(file.read_text())
+    declared = read_yaml(file.read_text())
     with output.progress().status("waiting …") as status:
         wait_until_ready(running, declared, timeout_s=timeout_s, tell=output.tell(status))
 
@@ -90,7 +90,7 @@ def _warn_of_ends(running: Running, file: Path) -> None:
     from serve_app.serving.deploying import changes
 
     answering = declaration.endpoints(changes.deployed(running))
-    ending = sorted(set(answering) - set(declaration.endpoints(yaml.safe_load(file.read_text()))))
+    ending = sorted(set(answering) - set(declaration.endpoints(read_yaml(file.read_text()))))
     if ending:
         output.warn(
             f"{file} does not declare {', '.join(ending)}, so that they answer no more from now "
@@ -122,7 +122,7 @@ def refuse_fixed(file: Path, running: Running) -> None:
     """
     from serve_app.serving.checking.settled import differences
 
-    declared = yaml.safe_load(file.read_text())
+    declared = read_yaml(file.read_text())
     standing = running.dashboard.serve_details()
     problems = differences(declared, standing, running.http_port)
     if problems:

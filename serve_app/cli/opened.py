@@ -39,9 +39,10 @@ def opened(
     """
     # Libraries take seconds to import; who asks for help need not wait for them.
     from serve_app.models.code import read_code
-    from serve_app.models.files import read_model
+    from serve_app.models.files import kind_of, read_model
     from serve_app.models.mlflow_directory import MlflowDirectory
     from serve_app.models.own_modules import importable
+    from serve_app.models.quarantine import Suspect, limits_here, try_out
     from serve_app.models.versions import compared, trained_with, version_named_first
 
     trust, allow_pickle = consent
@@ -53,6 +54,10 @@ def opened(
     trusted = [*trust, *(f"{module}.*" for module in own.modules)]
 
     def estimator() -> Any:
+        kind, file = (kind_of(path), path) if directory is None else directory.artifact()
+        if kind is not None and (kind != "pickle" or allow_pickle):
+            suspect = Suspect(file, kind, trusted, allow_pickle, own)
+            try_out(suspect, limits_here())
         if directory is not None:
             return directory.estimator(trust=trusted, allow_pickle=allow_pickle)
         return read_model(path, trust=trusted, allow_pickle=allow_pickle)

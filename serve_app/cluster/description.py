@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import InvalidInput
 
 LISTED_TYPES = 8
@@ -32,7 +33,7 @@ def check_description(path: Path) -> None:
         InvalidInput: it is none; says what is missing, and where.
     """
     try:
-        body = yaml.safe_load(path.read_text())
+        body = read_yaml(path.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
         msg = f"{path} cannot be read: {' '.join(str(error).split())}"
         raise InvalidInput(msg) from None

@@ -9,22 +9,34 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 
 from serve_app.documents.finding import Finding
 from serve_app.documents.near_names import nearest_names, same_names
 from serve_app.documents.yaml_lines import LOADER, Positions
+from serve_app.documents.yaml_reading import read_documents
 
 Path = tuple[str | int, ...]
+
+
+def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
+    """As JSON Schema means it, where `$` is the end; Python's also lies before a last newline."""
+    whole = f"{pattern[:-1]}\\Z" if pattern.endswith("$") else pattern
+    if isinstance(instance, str) and not re.search(whole, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+_Validator = extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def documents(text: str) -> list[tuple[Any, Positions]]:
     """Each document of a file with where its keys stand; documents that hold nothing are left out.
 
     Raises:
-        yaml.YAMLError: the text is no YAML.
+        yaml.YAMLError: the text is no YAML, or goes beyond the bounds of `yaml_reading`.
     """
+    bodies = read_documents(text)
     roots = yaml.compose_all(text, Loader=LOADER)
-    bodies = yaml.load_all(text, Loader=LOADER)
     pairs = zip(bodies, roots, strict=True)
     return [(body, Positions(root)) for body, root in pairs if body is not None]
 
@@ -33,7 +45,7 @@ def refused(
     body: Any, positions: Positions, schema: Mapping[str, Any], at: Path = ()
 ) -> list[Finding]:
     """Everything in a document (its part `at`) that a schema refuses, and keys that stand twice."""
-    validator = Draft202012Validator(schema)
+    validator = _Validator(schema)
     errors = sorted(validator.iter_errors(body), key=lambda one: list(map(str, one.path)))
     findings = [one for error in errors for one in _findings(error, positions, at)]
     if not at:

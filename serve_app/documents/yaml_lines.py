@@ -67,6 +67,8 @@ def _collect(node: Any, path: tuple[str | int, ...], duplicates: list[Duplicate]
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             line = key.start_mark.line + 1
             if key.value in lines:
                 duplicates.append(Duplicate((*path, key.value), line, lines[key.value]))

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import InvalidInput
 from serve_app.models.frame_dtypes import of_name
 
@@ -62,7 +63,7 @@ def declared(given: Sequence[str]) -> dict[str, Declared]:
 def _of_file(path: Path) -> dict[str, Declared]:
     try:
         text = path.read_text("utf-8")
-        document = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        document = json.loads(text) if path.suffix.lower() == ".json" else read_yaml(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         msg = f"--dtypes: {path} cannot be read ({error})"
         raise InvalidInput(msg) from error

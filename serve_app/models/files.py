@@ -15,9 +15,10 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
+from serve_app.models.inspect import skops as skops_files
+from serve_app.models.inspect import xgboost as xgboost_files
 from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import needs, require_trusted
-from serve_app.models.ubjson import check_whole
 from serve_app.models.versions import trained_with, version_named_first
 from serve_app.models.xgboost_trained import from_file
 
@@ -54,6 +55,11 @@ def reason(error: Exception) -> str:
     line = " ".join(part for part in text.split() if set(part) - {"~", "^"})
     shown = "".join(c if c.isprintable() else "?" for c in line)[:_LONGEST]
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
+
+
+def kind_of(path: Path) -> Kind | None:
+    """What a file holds, by its suffix; none where that is of no known kind, or no file."""
+    return KINDS.get(path.suffix.lower()) if path.is_file() else None
 
 
 def read_model(path: Path, *, trust: Sequence[str] = (), allow_pickle: bool = False) -> Any:
@@ -96,7 +102,7 @@ def _read(kind: Kind, path: Path, trust: Sequence[str], allow_pickle: bool) -> A
         if kind in ("pickle", "skops"):
             return _loaded(kind, path, trust)
         if kind == "onnx":
-            return read_graph(path.read_bytes())
+            return read_graph(path.read_bytes(), trust)
         if kind in {"catboost", "lightgbm"}:
             return module_of(kind).of_file(path)
         return _of_xgboost(path)
@@ -126,12 +132,11 @@ def _check_file(path: Path) -> None:
 
 def _of_xgboost(path: Path) -> Any:
     """A model of XGBoost's, or of CatBoost's where a JSON file is one."""
-    if path.suffix.lower() == ".json":
-        return (
-            module_of("catboost").of_file(path, "json") if _is_catboost(path) else from_file(path)
-        )
-    check_whole(path.read_bytes())
-    return from_file(path)
+    content = path.read_bytes()
+    if path.suffix.lower() == ".json" and _is_catboost(content):
+        return module_of("catboost").of_file(path, "json")
+    xgboost_files.check(content)
+    return from_file(bytearray(content))
 
 
 def _loaded(kind: Kind, path: Path, trust: Sequence[str]) -> Any:
@@ -141,10 +146,11 @@ def _loaded(kind: Kind, path: Path, trust: Sequence[str]) -> Any:
         if kind == "pickle":
             return joblib.load(path)
         content = path.read_bytes()
+        skops_files.check(content)
         return skops.io.loads(content, trusted=list(require_trusted("it", content, trust)))
 
 
-def _is_catboost(path: Path) -> bool:
-    """Whether a JSON file is CatBoost's; of any other XGBoost says what is wrong with it."""
-    document = json.loads(path.read_bytes())
+def _is_catboost(content: bytes) -> bool:
+    """Whether a JSON file is CatBoost's; any other is taken for XGBoost's."""
+    document = json.loads(content)
     return isinstance(document, dict) and "features_info" in document

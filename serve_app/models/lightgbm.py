@@ -23,6 +23,7 @@ from serve_app.models.devices import Device
 from serve_app.models.feature_names import known_names
 from serve_app.models.flavour import Flavour, Stored
 from serve_app.models.frames import Framer, fit_a_matrix, matrix
+from serve_app.models.inspect.lightgbm import check
 
 MODEL = "model.txt"
 SETTINGS = "settings.json"
@@ -105,8 +106,11 @@ class LightGBMFlavour(Flavour):
             if "\nend of parameters\n" not in text:
                 # LightGBM itself ends the process, or reads a part, where a file breaks off.
                 raise ValueError("it breaks off")
+            check(files[MODEL])
             booster = lightgbm.Booster(model_str=text)
             prediction = dict(settings["prediction"])
+        except InvalidInput as error:
+            raise ArtifactRejected(f"{MODEL}: {error.message}", file=MODEL) from error
         except (KeyError, ValueError, lightgbm.basic.LightGBMError) as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error
@@ -200,6 +204,7 @@ def of_file(path: Path) -> lightgbm.Booster:
     if cut or "\nend of trees" not in text:
         # LightGBM itself ends the process over parameters that break off.
         raise InvalidInput("it is a model of LightGBM's that breaks off; save it again")
+    check(text.encode())
     return lightgbm.Booster(model_str=text)
 
 

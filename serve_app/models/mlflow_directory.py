@@ -12,12 +12,13 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import xgboost
-import yaml
 
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
 from serve_app.models.code import NONE, Code, read_code
 from serve_app.models.files import Kind, read_as
+from serve_app.models.inspect import xgboost as xgboost_files
 from serve_app.models.mlflow_columns import ExampleTable, specs, table
 from serve_app.models.mlflow_example import Example, example
 from serve_app.models.versions import trained_with
@@ -62,7 +63,7 @@ class MlflowDirectory:
                 without consent, or of a class that cannot be served.
         """
         if self._flavour == "onnx":
-            return read_as("onnx", self._file("data"))
+            return read_as("onnx", self._file("data"), trust=trust)
         if self._flavour == "xgboost":
             return self._xgboost()
         if self._flavour == "catboost":
@@ -80,6 +81,22 @@ class MlflowDirectory:
             msg = f"{path} was written as {written!r}; known here are {known}"
             raise InvalidInput(msg)
         return read_as(kind, path, trust=trust, allow_pickle=allow_pickle)
+
+    def artifact(self) -> tuple[Kind | None, Path]:
+        """The kind of the model's file and where it lies; no kind where that is not known.
+
+        Raises:
+            InvalidInput: its file is missing or outside of the directory.
+        """
+        by_data: dict[str, Kind] = {"onnx": "onnx", "xgboost": "xgboost", "catboost": "catboost"}
+        if self._flavour in by_data:
+            return by_data[self._flavour], self._file("data")
+        plain = str(self._settings.get("model_class", _LIGHTGBM_BOOSTER)) == _LIGHTGBM_BOOSTER
+        if self._flavour == "lightgbm" and plain:
+            return "lightgbm", self._file("data")
+        key = "data" if self._flavour == "lightgbm" else "pickled_model"
+        written = str(self._settings.get("serialization_format", "pickle"))
+        return _SERIALISED.get(written), self._file(key)
 
     def code(self) -> Code:
         """The modules that MLflow stored with the model (`code_paths`).
@@ -156,7 +173,9 @@ class MlflowDirectory:
         model = kind()
         try:
             # By content: names such as model.xgb do not tell XGBoost which format it is.
-            model.load_model(bytearray(path.read_bytes()))
+            content = path.read_bytes()
+            xgboost_files.check(content)
+            model.load_model(bytearray(content))
         except Exception as error:
             # What follows the first line is where in XGBoost it happened.
             reason = str(error).partition("\n")[0]
@@ -198,7 +217,7 @@ def _mlmodel(path: Path) -> Mapping[str, Any]:
         msg = f"{path} is a directory without a file {FILE}; name a model file, or MLflow's own"
         raise InvalidInput(msg)
     try:
-        document = yaml.safe_load(file.read_bytes())
+        document = read_yaml(file.read_bytes())
     except Exception as error:
         msg = f"{file} cannot be read ({type(error).__name__}: {error})"
         raise InvalidInput(msg) from error

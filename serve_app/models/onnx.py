@@ -25,6 +25,7 @@ from serve_app.models import raw_scores
 from serve_app.models.compiled.trees import session
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Flavour, Stored
+from serve_app.models.inspect.onnx import check
 from serve_app.models.onnx_ends import Graph, GraphSettings, Roles
 from serve_app.models.onnx_former import former
 from serve_app.models.onnx_rows import GraphRows, feeds
@@ -74,12 +75,15 @@ class OnnxFlavour(Flavour):
         """Store the graph as it is, with what was found of it; it holds no code.
 
         Raises:
-            InvalidInput: nobody has looked what its outputs are.
+            InvalidInput: nobody has looked what its outputs are, or it has loops that nobody
+                asked for.
         """
         if estimator.settings is None:
             raise InvalidInput("the outputs of this graph have not been examined yet")
+        asked = check(estimator.content, trust)
         return Stored(
             format="onnx",
+            trusted_types=asked,
             files={
                 MODEL: estimator.content,
                 SETTINGS: json.dumps(estimator.settings.to_json()).encode(),
@@ -105,7 +109,7 @@ class OnnxFlavour(Flavour):
         files: Mapping[str, bytes],
         *,
         format: str,  # noqa: A002, ARG002 - the manifest's word
-        trusted_types: Sequence[str],  # noqa: ARG002
+        trusted_types: Sequence[str],
         signature: Signature,
         allow_pickle: bool,  # noqa: ARG002
         device: Device = "cpu",
@@ -122,12 +126,15 @@ class OnnxFlavour(Flavour):
         providers = (CUDA, CPU) if device == "cuda" else (CPU,)
         try:
             settings = json.loads(files[SETTINGS])
+            check(files[MODEL], trusted_types)
             opened = session(files[MODEL], providers)
             graph_settings = (
                 GraphSettings.from_json(settings)
                 if "batch" in settings
                 else former(settings, opened)
             )
+        except InvalidInput as error:
+            raise ArtifactRejected(f"{MODEL}: {error.message}", file=MODEL) from error
         except Exception as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import onnx
@@ -10,16 +11,18 @@ from onnx import helper
 
 from serve_app.errors import InvalidInput
 from serve_app.models.compiled.trees import session
+from serve_app.models.inspect.onnx import check
 from serve_app.models.onnx_ends import DTYPES, Graph, GraphInput
 from serve_app.models.onnx_nodes import Nodes, named_classes
 
 
-def read_graph(content: bytes) -> Graph:
-    """The graph in a file.
+def read_graph(content: bytes, trust: Sequence[str] = ()) -> Graph:
+    """The graph in a file; `trust` names loops and conditions that are asked for (`onnx.Loop`).
 
     Raises:
         InvalidInput: it is no ONNX file, or it takes or gives what no request can hold.
     """
+    check(content, trust)
     try:
         model = onnx.load_from_string(content)
         onnx.checker.check_model(model)

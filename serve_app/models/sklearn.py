@@ -28,6 +28,7 @@ from serve_app.models.containers import container_of, handed, handing
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Flavour, Stored
 from serve_app.models.frames import Framer, to_columns
+from serve_app.models.inspect.skops import check
 from serve_app.models.sklearn_parameters import _scalar, last_step, libraries, parameters_of
 from serve_app.models.trusted import PICKLE, require_trusted
 
@@ -115,7 +116,10 @@ class SklearnFlavour(Flavour):
             if format == "pickle":
                 estimator = cloudpickle.load(io.BytesIO(files[file]))
             else:
+                check(files[file])
                 estimator = skops.io.loads(files[file], trusted=list(trusted_types))
+        except InvalidInput as error:
+            raise ArtifactRejected(f"{file}: {error.message}", file=file) from error
         except ModuleNotFoundError as error:
             raise ArtifactRejected(modules.missing([str(error.name)]), file=file) from error
         except Exception as error:

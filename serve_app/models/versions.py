@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
 import lzma
 import re
@@ -23,12 +22,22 @@ _SKOPS = re.compile(rb'"_sklearn_version":\s*\{[^{}]*?"content":\s*"\\"([^"\\]+)
 _PICKLE = re.compile(
     rb"_sklearn_version.{1,16}?(\d+(?:\.\d+)+(?:\.?(?:dev|rc|post)\d+)?)", re.DOTALL
 )
+_LOOKED_AT = 64 * 2**20
+"""So much of an unpacked file is looked at, whatever it says that it unpacks to."""
+_LZMA_MEMORY = 128 * 2**20
+
+
+def _of_lzma(content: bytes) -> bytes:
+    reader = lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
+    return reader.decompress(content, _LOOKED_AT)
+
+
 _COMPRESSED: Mapping[bytes, Callable[[bytes], bytes]] = {
-    b"\x1f\x8b": gzip.decompress,
-    b"x": zlib.decompress,
-    b"BZ": bz2.decompress,
-    b"\xfd7zXZ": lzma.decompress,
-    b"\x5d\x00": lzma.decompress,
+    b"\x1f\x8b": lambda content: zlib.decompressobj(31).decompress(content, _LOOKED_AT),
+    b"x": lambda content: zlib.decompressobj().decompress(content, _LOOKED_AT),
+    b"BZ": lambda content: bz2.BZ2Decompressor().decompress(content, _LOOKED_AT),
+    b"\xfd7zXZ": _of_lzma,
+    b"\x5d\x00": _of_lzma,
 }
 
 
@@ -45,9 +54,9 @@ def trained_with(path: Path) -> str | None:
 
 def _of_skops(content: bytes) -> str | None:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as file:
-            match = _SKOPS.search(file.read("schema.json"))
-    except (zipfile.BadZipFile, KeyError):
+        with zipfile.ZipFile(io.BytesIO(content)) as file, file.open("schema.json") as schema:
+            match = _SKOPS.search(schema.read(_LOOKED_AT))
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, ValueError, EOFError):
         return None
     return None if match is None else match[1].decode()
 

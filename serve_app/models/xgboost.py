@@ -22,6 +22,7 @@ from serve_app.models import raw_scores
 from serve_app.models.attributed import Attributed
 from serve_app.models.devices import Device
 from serve_app.models.flavour import Flavour, Stored
+from serve_app.models.inspect.xgboost import check
 from serve_app.models.xgboost_contributions import contributions
 from serve_app.models.xgboost_output import failed, nothing, of_booster, yes_or_no
 from serve_app.models.xgboost_rows import BoosterRows, PredictionSettings, gap, prediction_settings
@@ -114,6 +115,7 @@ class XGBoostFlavour(Flavour):
             raise ConfigError("this XGBoost was built without CUDA; write `device: cpu`")
         try:
             settings = json.loads(files[SETTINGS])
+            check(files[MODEL])
             if settings["kind"] == "Booster":
                 booster = xgboost.Booster(model_file=bytearray(files[MODEL]))
                 booster.set_param({"nthread": 1, "device": device})
@@ -126,6 +128,8 @@ class XGBoostFlavour(Flavour):
             return WrapperModel(
                 wrapper, signature, prediction_settings(settings, wrapper.get_booster())
             )
+        except InvalidInput as error:
+            raise ArtifactRejected(f"{MODEL}: {error.message}", file=MODEL) from error
         except (KeyError, ValueError, xgboost.core.XGBoostError) as error:
             msg = f"{MODEL} cannot be loaded ({type(error).__name__})"
             raise ArtifactRejected(msg, file=MODEL) from error

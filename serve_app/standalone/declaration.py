@@ -13,6 +13,7 @@ import yaml
 from serve_app.config import GatewayArgs
 from serve_app.control.declare import read
 from serve_app.core.snapshot import Endpoint
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ConfigError
 from serve_app.registry.named import named
 from serve_app.registry.store import Registry
@@ -91,7 +92,7 @@ def read_config(file: Path) -> Declared:
 def declared_in(text: str, file: Path) -> Declared:
     """What the text of a config declares, `file` being where it stands; raises as `read_config`."""
     try:
-        body = yaml.safe_load(text)
+        body = read_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{file} is no YAML: {error}") from error
     endpoints: Mapping[str, Any] | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from serve_app.documents.yaml_lines import LOADER
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.documents.yaml_text import yaml_text
 from serve_app.errors import ConfigError
 from serve_app.platforms.images.places import EVERYWHERE, HTTP_PORT
@@ -29,7 +29,7 @@ def for_pods(text: str, database: str | None) -> str:
         ConfigError: the text is no config.
     """
     try:
-        body = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is a safe one
+        body = read_yaml(text)
     except yaml.YAMLError as error:
         msg = f"the config is no YAML: {error}"
         raise ConfigError(msg) from None

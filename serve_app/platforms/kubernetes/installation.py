@@ -11,7 +11,8 @@ import yaml
 
 from serve_app.documents.json_schema import refused
 from serve_app.documents.near_names import nearest_names
-from serve_app.documents.yaml_lines import LOADER, Positions
+from serve_app.documents.yaml_lines import Positions
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.documents.yaml_text import yaml_documents
 from serve_app.errors import InvalidInput
 from serve_app.platforms.kubernetes.config_text import for_pods
@@ -131,7 +132,7 @@ def setting(text: str) -> tuple[str, Any]:
         msg = f"{text!r} is no value: write PATH=VALUE, such as workers.maxReplicas=12"
         raise InvalidInput(msg)
     try:
-        return path, yaml.load(value, Loader=LOADER)  # noqa: S506 - it is a safe one
+        return path, read_yaml(value)
     except yaml.YAMLError:
         msg = f"what is behind {path}= is no YAML; put text in quotes"
         raise InvalidInput(msg) from None

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from serve_app.documents.walk import at, items, keys, mapping, texts
-from serve_app.documents.yaml_lines import LOADER
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import InvalidInput
 from serve_app.platforms.images.places import EVERYWHERE, HTTP_PORT
 from serve_app.platforms.images.quoting import image_reference
@@ -159,7 +159,7 @@ def configs(body: Body) -> Wrong:
 def config_of(body: Body) -> Any:
     """What serveConfigV2 holds; nothing where it is no YAML, which its own check says."""
     try:
-        return mapping(yaml.load(str(at(body, CONFIG) or ""), Loader=LOADER))  # noqa: S506 - safe
+        return mapping(read_yaml(str(at(body, CONFIG) or "")))
     except yaml.YAMLError:
         return {}
 

@@ -22,7 +22,7 @@ COMMANDS = (
     "worker_start_ray_commands",
 )
 _FILLED_IN = COMMANDS[1:3] + COMMANDS[4:]
-_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 _RAY_PIN = re.compile(r"\bray(?:\[[\w, -]*\])?\s*==\s*([\w.]+)")
 _EVERYBODY = frozenset(("0.0.0.0/0", "::/0"))
 _SCRIPTS = frozenset(("UserData", "value", *COMMANDS))

@@ -22,7 +22,8 @@ from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
 from serve_app.documents.finding import Finding
 from serve_app.documents.near_names import did_you_mean
-from serve_app.documents.yaml_lines import LOADER, Positions
+from serve_app.documents.yaml_lines import Positions
+from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
 from serve_app.serving.checking import monitors, reachable, resources
@@ -55,7 +56,7 @@ def validate(file: Path, nodes: Totals | None = None) -> Report:
 def validate_text(text: str, nodes: Totals | None = None) -> Report:
     """Check the text of a config as `validate` does a file."""
     try:
-        body = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is a safe one
+        body = read_yaml(text, allow_repeated_keys=True)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)

@@ -6,7 +6,7 @@ import pytest
 import xgboost
 
 from serve_app.errors import InvalidInput
-from serve_app.models.ubjson import check_whole
+from serve_app.models.inspect.ubjson import decode
 
 ROWS = 200
 
@@ -36,10 +36,10 @@ def files():
 @pytest.mark.parametrize("name", ["categories", "linear", "dart", "ranks"])
 def test_what_xgboost_writes_is_whole_and_every_part_of_it_breaks_off(files, name):
     content = files[name]
-    check_whole(content)
+    decode(content)
     for length in range(1, len(content), max(1, len(content) // 300)):
         with pytest.raises(InvalidInput, match="breaks off or is damaged at byte"):
-            check_whole(content[:length])
+            decode(content[:length])
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_what_xgboost_writes_is_whole_and_every_part_of_it_breaks_off(files, nam
 )
 def test_what_only_looks_like_it_is_refused_at_once(content):
     with pytest.raises(InvalidInput, match="damaged"):
-        check_whole(content)
+        decode(content)
 
 
 @pytest.mark.parametrize("content", [b"", b"binf", b"[1]", b"\x00\xff"])
 def test_what_begins_otherwise_is_refused(content):
     with pytest.raises(InvalidInput, match="does not begin"):
-        check_whole(content)
+        decode(content)
