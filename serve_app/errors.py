@@ -12,6 +12,7 @@
     │   │   └── NoSuchPath     nothing is at that path
     │   ├── Conflict           somebody else changed it first
     │   ├── HeaderTooLarge     a header is longer than its system allows
+    │   ├── TooSlow            the body did not arrive in time
     │   └── TooLarge           body, rows or nesting above the limit
     ├── Unavailable            try again
     │   ├── Overloaded         more work than the replicas and their queues hold
@@ -54,6 +55,7 @@ __all__ = [
     "ServeError",
     "ServerFault",
     "TooLarge",
+    "TooSlow",
     "Unavailable",
     "UnsupportedMedia",
 ]
@@ -151,6 +153,12 @@ class HeaderTooLarge(ClientError):
     """A header is longer than its system allows."""
 
     code = "header_too_large"
+
+
+class TooSlow(ClientError):
+    """The body did not arrive in time."""
+
+    code = "too_slow"
 
 
 class Unavailable(ServeError):

@@ -8,8 +8,6 @@ speed or less.
 from __future__ import annotations
 
 import os
-import shlex
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -162,35 +160,3 @@ def python_path(environment: Mapping[str, str]) -> dict[str, str]:
         return {}
     parts = [str(Path(part).resolve()) for part in given.split(os.pathsep) if part]
     return {"PYTHONPATH": os.pathsep.join(parts)}
-
-
-def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
-    """Write the script that Serve runs as HAProxy.
-
-    Serve's template binds the statistics page, which has no password, and the metrics to
-    every interface, and opens the admin socket to every user. The script mends that in the
-    configuration before HAProxy reads it, and bounds how long a client may take to send
-    its headers; `exec` keeps the process that Serve watches. That bound counts from the moment
-    of connecting: load balancers connect ahead and wait for a minute, and must not then find a
-    408 that answers nothing.
-    """
-    script = f"""#!/bin/sh
-# Written by serve-app: loopback binds, a private admin socket, a time limit for headers.
-config=
-previous=
-for argument in "$@"; do
-  if [ "$previous" = "-f" ]; then config=$argument; fi
-  previous=$argument
-done
-if [ -n "$config" ] && [ -f "$config" ]; then
-  sed -e 's/^\\( *bind\\) \\*:{ports.stats}$/\\1 127.0.0.1:{ports.stats}/' \\
-      -e 's/^\\( *bind\\) :{ports.proxy_metrics}$/\\1 127.0.0.1:{ports.proxy_metrics}/' \\
-      -e 's/mode 666 level admin/mode 600 level admin/' \\
-      -e 's/^defaults$/defaults\\n    timeout http-request 90s\\n    option http-ignore-probes/' \\
-      "$config" > "$config.mended" && cat "$config.mended" > "$config"
-fi
-exec {shlex.quote(binary)} "$@"
-"""
-    path = folder / "haproxy.sh"
-    path.write_text(script)
-    path.chmod(stat.S_IRWXU)

@@ -18,6 +18,7 @@ from types import FrameType
 import psutil
 
 from serve_app.cluster.node import Cluster
+from serve_app.cluster.proxy_launcher import is_watcher
 from serve_app.errors import Conflict, ServerFault
 
 POLL_S = 0.2
@@ -119,6 +120,11 @@ def finish(
     leave_until_s = ending.clock() + ending.leave_s
     while ending.clock() < leave_until_s and not signals.urgent:
         ending.sleep(POLL_S)
+    for one in processes():
+        with contextlib.suppress(psutil.Error):
+            if is_watcher(one):
+                # Or another HAProxy would listen in the place of each that ends.
+                one.kill()
     proxies = named(processes(), PROXY)
     for one in proxies:
         with contextlib.suppress(psutil.Error):

@@ -36,10 +36,10 @@ from serve_app.cluster.environment import (
     TOKEN_VARIABLE,
     Ports,
     variables,
-    write_proxy_launcher,
 )
 from serve_app.cluster.port_checks import require_free
 from serve_app.cluster.processes import end_all, of_cluster
+from serve_app.cluster.proxy_launcher import write_proxy_launcher
 from serve_app.errors import Conflict, NotReady, ServerFault
 
 LOOPBACK = "127.0.0.1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import zlib
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope
 
 from serve_app.core.offload import IN_PLACE, Offload
-from serve_app.errors import BadEncoding, TooLarge, UnsupportedMedia
+from serve_app.errors import BadEncoding, Overloaded, TooLarge, TooSlow, UnsupportedMedia
 from serve_app.protocols.dialect import FORM, JSON_TYPES
 
 if sys.version_info >= (3, 14):
@@ -24,8 +25,39 @@ MAX_MEMBERS = 1000
 _PACKED_BYTES = 1024
 _LEAST_WINDOW_BYTES, _MOST_WINDOW_BYTES = 256, 64 * 1024
 _WINDOW_LOG = 23  # the most memory that content in zstd may ask for (RFC 9659)
+PATIENCE_S = 15.0
+"""So long nothing of a body may come, or less than `LEAST_BYTES` of a long one."""
+LEAST_BYTES = 16 * 1024
+IN_FLIGHT_BYTES = 256 * 1024 * 1024
+"""So much of bodies that are not whole yet does a process keep."""
 _EITHER_WRAPPER = zlib.MAX_WBITS | 32
 _NO_WRAPPER = -zlib.MAX_WBITS
+
+
+class InFlight:
+    """Counts the bytes of bodies that are not whole yet, of all connections together."""
+
+    def __init__(self, limit_bytes: int = IN_FLIGHT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self.kept_bytes = 0
+
+    def keep(self, size: int) -> None:
+        """Count so many bytes more.
+
+        Raises:
+            Overloaded: they would be too many.
+        """
+        if self.kept_bytes + size > self._limit_bytes:
+            raise Overloaded("too many bodies are on their way at once; try again")
+        self.kept_bytes += size
+
+    def release(self, size: int) -> None:
+        """Count them no more."""
+        self.kept_bytes -= size
+
+
+OF_THIS_PROCESS = InFlight()
+"""Memory is the process's own, whichever port a body comes through."""
 
 
 async def read(
@@ -44,6 +76,8 @@ async def read(
         TooLarge: more than `max_bytes`, declared, sent or decompressed.
         UnsupportedMedia: a content type, charset or encoding that is not spoken here.
         BadEncoding: the client went away before the end, or it cannot be decompressed.
+        TooSlow: nothing came for `PATIENCE_S` seconds, or hardly anything.
+        Overloaded: too many long bodies are on their way.
     """
     content_type = headers.get("content-type", "")
     if content_type not in accepted:
@@ -54,10 +88,14 @@ async def read(
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    message = await receive()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            message = await receive()
+    except TimeoutError:
+        raise _too_slow() from None
     body: bytes = message.get("body", b"")
     if message.get("more_body", False) or message["type"] == "http.disconnect":
-        body = await _rest(receive, body, message, max_bytes)
+        body = await _rest(receive, message, max_bytes, OF_THIS_PROCESS)
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     if encoding is None:
@@ -80,20 +118,34 @@ def of_query(scope: Scope, headers: dict[str, str]) -> Receive:
     return receive
 
 
-async def _rest(receive: Receive, first: bytes, message: Message, limit: int) -> bytes:
-    chunks = [first]
-    size = len(first)
-    while True:
-        if message["type"] == "http.disconnect":
-            raise BadEncoding("the body ended before its declared length")
-        if size > limit:
-            raise _too_large(limit)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-        message = await receive()
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        chunks.append(chunk)
+async def _rest(receive: Receive, message: Message, limit: int, in_flight: InFlight) -> bytes:
+    """The whole body, the first part of which is a message that was received."""
+    chunks: list[bytes] = []
+    size = kept = since = 0
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + PATIENCE_S
+    try:
+        while True:
+            if message["type"] == "http.disconnect":
+                raise BadEncoding("the body ended before its declared length")
+            chunk: bytes = message.get("body", b"")
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+            in_flight.keep(len(chunk))
+            kept += len(chunk)
+            since += len(chunk)
+            if since >= LEAST_BYTES:
+                since, deadline_s = 0, loop.time() + PATIENCE_S
+            async with asyncio.timeout_at(deadline_s):
+                message = await receive()
+    except TimeoutError:
+        raise _too_slow() from None
+    finally:
+        in_flight.release(kept)
 
 
 def _known(encoding: str) -> str | None:
@@ -179,3 +231,8 @@ def _check_type(content_type: str, accepted: frozenset[str]) -> None:
 def _too_large(max_bytes: int) -> TooLarge:
     msg = f"the body is above the limit of {max_bytes} bytes; send fewer rows per request"
     return TooLarge(msg, max_bytes=max_bytes)
+
+
+def _too_slow() -> TooSlow:
+    msg = f"the body did not arrive: less than {LEAST_BYTES} bytes in {PATIENCE_S:g} s"
+    return TooSlow(msg, patience_s=PATIENCE_S)

@@ -25,6 +25,7 @@ STATUS: dict[type[errors.ServeError], int] = {
     errors.Conflict: 409,
     errors.TooLarge: 413,
     errors.HeaderTooLarge: 431,
+    errors.TooSlow: 408,
     errors.Unavailable: 503,
     errors.Overloaded: 429,
     errors.DeadlineExceeded: 504,
@@ -73,6 +74,9 @@ def response(
     answer = _worded(refusal, refuse(refusal))
     if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DeadlineExceeded):
         answer.headers["retry-after"] = str(_retry_after_s(error.details))
+    if isinstance(error, errors.TooSlow):
+        # What may still come of its body is of no use.
+        answer.headers["connection"] = "close"
     return answer
 
 

@@ -21,6 +21,7 @@ from serve_app.cluster.processes import belongs
 from serve_app.config import AdminSettings, ListenerSettings, Profile
 from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
+from serve_app.gateway.connections import BoundedHTTP
 from serve_app.gateway.middleware import Edge, RequestIds
 from serve_app.gateway.sockets import listening_socket, port_of
 from serve_app.gateway.uvicorn_server import UnsignalledServer
@@ -62,6 +63,8 @@ class Listeners:
         """
         config = uvicorn.Config(
             Edge(RequestIds(app, ids=ids)),
+            http=BoundedHTTP,
+            ws="none",
             log_level="warning",
             access_log=False,
             lifespan="off",

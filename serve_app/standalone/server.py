@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from serve_app.errors import ConfigError, ServeError
+from serve_app.gateway.connections import BoundedHTTP
 from serve_app.gateway.sockets import listening_socket
 from serve_app.gateway.uvicorn_server import UnsignalledServer
 from serve_app.monitoring.log import JsonLines, send_to
@@ -98,6 +99,8 @@ def _uvicorn(app: ASGIApp, drain_s: float) -> UnsignalledServer:
     return UnsignalledServer(
         uvicorn.Config(
             app,
+            http=BoundedHTTP,
+            ws="none",
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -8,8 +8,10 @@ import psutil
 import pytest
 import yaml
 
+from benchmarks.load import build_request
 from serve_app.examples.datasets import breast_cancer
 from tests.cluster.harness import application, config, until
+from tests.cluster.load import Load
 
 PROXY = "http://127.0.0.1:9"
 """Nobody listens there: what is asked through it is not answered."""
@@ -63,15 +65,64 @@ def test_what_a_running_cluster_cannot_take_is_refused_in_words(proxied):
     assert proxied.request("/v1/endpoints").status == 200
 
 
-def test_the_death_of_haproxys_manager_is_survived(proxied):
+def of_this(proxied):
+    """The processes of this cluster."""
     folder = json.loads((proxied.home / "state" / "cluster.json").read_text())["folder"]
-    (manager,) = [
-        process
-        for process in psutil.process_iter()
-        if "HAProxyManager" in " ".join(process.cmdline())
-        and process.environ().get("SERVE_APP_CLUSTER") == folder
-    ]
-    manager.send_signal(signal.SIGKILL)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("SERVE_APP_CLUSTER") == folder:
+                yield process
+
+
+def manager_of(proxied):
+    managers = [one for one in of_this(proxied) if "HAProxyManager" in " ".join(one.cmdline())]
+    return managers[0] if managers else None
+
+
+def haproxy_of(proxied):
+    """HAProxy's process that listens, and whether Serve started it."""
+    for one in of_this(proxied):
+        with contextlib.suppress(psutil.Error):
+            if one.name() == "haproxy" and any(
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr.port == proxied.http_port
+                for connection in one.net_connections("tcp")
+            ):
+                return one, "haproxy.cfg" in " ".join(one.cmdline())
+    return None
+
+
+REQUESTS = [build_request("GET", "/v1/endpoints", {"host": "127.0.0.1"}, b"")]
+RATE = 50.0
+
+
+@pytest.mark.parametrize("victim", ["haproxy", "manager"])
+def test_the_death_of_haproxy_or_its_manager_is_hardly_noticed(proxied, victim):
+    until(lambda: haproxy_of(proxied), timeout_s=60, what="HAProxy")
+    former, _ = haproxy_of(proxied)
+    manager = manager_of(proxied)
+    with Load(proxied, REQUESTS, connections=8, rate_per_s=RATE) as load:
+        (former if victim == "haproxy" else manager).send_signal(signal.SIGKILL)
+        until(
+            lambda: (
+                not psutil.pid_exists(manager.pid)
+                and (now := haproxy_of(proxied))
+                and now[0] != former
+                and now[1]
+            ),
+            timeout_s=100,
+            what="a HAProxy that Serve started",
+        )
+        # Serve's next one knows the applications that there are from its first request on.
+        assert {proxied.request("/v1/endpoints").status for _ in range(50)} == {200}
+    # What was on its way is lost, and nothing that came two seconds later.
+    assert load.report.failed <= RATE
+    times_s = [at_s for at_s, _ in load.report.failed_at]
+    assert not times_s or max(times_s) - min(times_s) < 2
+
+
+def test_the_death_of_haproxys_manager_is_survived(proxied):
+    manager_of(proxied).send_signal(signal.SIGKILL)
     proxied.deploy(config("split"))
     # The next one has HAProxy in its hands: it leads to a gateway that nobody knew before.
     proxied.kill(proxied.replicas("gateway")[0])

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import psutil
 
-from serve_app.cluster.environment import Ports, write_proxy_launcher
+from serve_app.cluster.environment import Ports
+from serve_app.cluster.proxy_launcher import write_proxy_launcher
 from serve_app.platforms.images.places import HTTP_PORT, PACKAGE, STATE, USER
 from serve_app.platforms.images.targets import SERVE
 from tests.platforms.name_server import write_configuration

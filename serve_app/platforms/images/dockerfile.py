@@ -86,7 +86,8 @@ RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
     PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
       --target {PACKAGE} /dist/serve_app-*.whl; \\
     PYTHONPATH={PACKAGE} python3 -c "from pathlib import Path; \\
-from serve_app.cluster.environment import Ports, write_proxy_launcher; \\
+from serve_app.cluster.environment import Ports; \\
+from serve_app.cluster.proxy_launcher import write_proxy_launcher; \\
 write_proxy_launcher(Path('{PACKAGE}'), '{HAPROXY}', Ports(http={HTTP_PORT}))"; \\
     chmod 0755 {LAUNCHER}; \\
     rm -f {PACKAGE}/*.dist-info/direct_url.json; \\

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import socket
-import stat
 import subprocess
 import sys
 import threading
@@ -21,7 +20,6 @@ from serve_app.cluster.environment import (
     Ports,
     python_path,
     variables,
-    write_proxy_launcher,
 )
 from serve_app.cluster.node import Cluster, NodeOptions, Running
 from serve_app.cluster.port_checks import require_free
@@ -197,55 +195,6 @@ def test_a_port_that_would_be_taken_twice_is_refused_with_both_purposes():
     with pytest.raises(InvalidInput, match=r"30607 would be taken twice, for .* and for ") as told:
         require_free("127.0.0.1", ports)
     assert "HTTP" in told.value.message
-
-
-TEMPLATE = """\
-global
-    stats socket /tmp/admin.sock mode 666 level admin
-defaults
-    mode http
-frontend http
-    bind *:8000
-frontend prometheus
-    bind :9101
-listen stats
-  bind *:8404
-"""
-
-
-@pytest.fixture
-def launched(tmp_path):
-    """The configuration as HAProxy reads it, after Serve has run our launcher."""
-    seen = tmp_path / "seen"
-    binary = tmp_path / "a haproxy"
-    binary.write_text(f'#!/bin/sh\necho "$@" > {seen}.arguments\ncat "$3" > {seen}\n')
-    binary.chmod(0o755)
-    write_proxy_launcher(tmp_path, str(binary), Ports())
-    (tmp_path / "haproxy.cfg").write_text(TEMPLATE)
-    launcher = tmp_path / "haproxy.sh"
-    command = [str(launcher), "-db", "-f", str(tmp_path / "haproxy.cfg")]
-    subprocess.run(command, check=True, timeout=20)
-    assert stat.S_IMODE(launcher.stat().st_mode) & stat.S_IXUSR
-    return seen.read_text()
-
-
-def test_statistics_and_metrics_are_for_this_machine_alone(launched):
-    assert "bind 127.0.0.1:8404" in launched
-    assert "bind 127.0.0.1:9101" in launched
-    assert "*:8404" not in launched
-
-
-def test_clients_are_served_where_the_config_says(launched):
-    assert "    bind *:8000" in launched
-
-
-def test_nobody_else_on_the_machine_may_administer_the_proxy(launched):
-    assert "mode 600 level admin" in launched
-    assert "666" not in launched
-
-
-def test_slow_headers_do_not_hold_a_connection_for_ever(launched):
-    assert "defaults\n    timeout http-request 90s\n    option http-ignore-probes\n" in launched
 
 
 def test_modules_found_from_the_folder_here_are_found_from_everywhere(tmp_path, monkeypatch):

@@ -1,12 +1,13 @@
 """Bodies are read within limits, and only in encodings that can be decoded."""
 
+import asyncio
 import gzip
 import tracemalloc
 import zlib
 
 import pytest
 
-from serve_app.errors import BadEncoding, TooLarge, UnsupportedMedia
+from serve_app.errors import BadEncoding, Overloaded, TooLarge, TooSlow, UnsupportedMedia
 from serve_app.gateway import bodies
 from serve_app.gateway.bodies import zstd
 
@@ -164,3 +165,63 @@ async def test_content_that_asks_for_very_much_memory_is_refused():
     packed = large.compress(bytes(10)) + large.flush()
     with pytest.raises(BadEncoding, match="is not zstd"):
         await read(Sent(packed, content_encoding="zstd"), max_bytes=100)
+
+
+class Slow:
+    """A client that sends parts, and then nothing more."""
+
+    def __init__(self, *parts):
+        self._parts = list(parts)
+
+    async def receive(self):
+        if not self._parts:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": self._parts.pop(0), "more_body": True}
+
+
+@pytest.mark.parametrize("parts", [(), (b"",), (b"{",), (b"x" * 20_000, b"y")])
+async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch, parts):
+    monkeypatch.setattr(bodies, "PATIENCE_S", 0.05)
+    with pytest.raises(TooSlow, match="the body did not arrive"):
+        await bodies.read(Slow(*parts).receive, {}, max_bytes=100_000)
+    assert bodies.OF_THIS_PROCESS.kept_bytes == 0
+
+
+async def test_a_byte_now_and_then_does_not_buy_time(monkeypatch):
+    monkeypatch.setattr(bodies, "PATIENCE_S", 0.2)
+
+    async def receive():
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    with pytest.raises(TooSlow):
+        await bodies.read(receive, {}, max_bytes=100_000)
+
+
+async def test_a_slow_line_has_time_as_long_as_something_comes(monkeypatch):
+    monkeypatch.setattr(bodies, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(bodies, "LEAST_BYTES", 2)
+    left = [b"xx"] * 10
+
+    async def receive():
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": left.pop(), "more_body": bool(left)}
+
+    # Longer in all than what is waited for at once.
+    assert await bodies.read(receive, {}, max_bytes=100) == b"x" * 20
+
+
+async def test_many_unfinished_bodies_are_bounded_together(monkeypatch):
+    in_flight = bodies.InFlight(limit_bytes=100)
+    monkeypatch.setattr(bodies, "OF_THIS_PROCESS", in_flight)
+    first = asyncio.create_task(bodies.read(Slow(b"x" * 80).receive, {}, max_bytes=1000))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert in_flight.kept_bytes == 80
+    with pytest.raises(Overloaded, match="too many bodies"):
+        await bodies.read(Slow(b"x" * 30).receive, {}, max_bytes=1000)
+    assert await bodies.read(Sent(b"x" * 10, b"y" * 10).receive, {}, max_bytes=1000)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert in_flight.kept_bytes == 0

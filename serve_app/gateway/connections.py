@@ -1,0 +1,88 @@
+"""HTTP connections with bounds on how long the head of a request may be, and may take.
+
+HAProxy has such bounds; uvicorn has none of its own. Bodies have theirs in `gateway/bodies.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _HTTPProtocol
+else:
+    _HTTPProtocol = object
+
+HEAD_S = 15.0
+"""So long may a client take for the head of a request, from its first byte or from connecting."""
+HEAD_BYTES = 64 * 1024
+"""So long may a head be, all headers together."""
+_TOO_LONG = b"431 Request Header Fields Too Large"
+_TOO_LATE = b"408 Request Timeout"
+
+
+class Bounds(_HTTPProtocol):
+    """Bounds for one of uvicorn's protocols: `HEAD_S` and `HEAD_BYTES`.
+
+    A head is complete once uvicorn has begun a cycle for it.
+    """
+
+    _head_bytes = 0
+    _since_s = 0.0
+    _check: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first head from now on."""
+        super().connection_made(transport)
+        self._since_s = self.loop.time()
+        self._check = self.loop.call_later(HEAD_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        if self._check is not None:
+            self._check.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and count it while it is part of a head."""
+        former: Any = self.cycle
+        is_body = former is not None and former.more_body
+        super().data_received(data)
+        if self.cycle is not former or is_body:
+            self._head_bytes = 0
+            return
+        if not self._head_bytes:
+            self._since_s = self.loop.time()
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES:
+            self._refuse(_TOO_LONG)
+
+    def _look(self) -> None:
+        """Close the connection if its head is due, and look again when the next one is."""
+        waits = (self._head_bytes or self.cycle is None) and not self._answers()
+        left_s = self._since_s + HEAD_S - self.loop.time() if waits else HEAD_S
+        if left_s <= 0:
+            self._refuse(_TOO_LATE)
+        else:
+            self._check = self.loop.call_later(left_s, self._look)
+
+    def _answers(self) -> bool:
+        """Whether an answer to an earlier request is on its way."""
+        cycle: Any = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _refuse(self, status: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        # Who has sent nothing is answered nothing: it may be another's spare connection.
+        if self._head_bytes and not self._answers():
+            self.transport.write(
+                b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            )
+        self.transport.close()
+
+
+class BoundedHTTP(Bounds, AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """One HTTP connection: by the parser in C where it is installed, else by the one in Python."""

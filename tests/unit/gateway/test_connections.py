@@ -1,0 +1,159 @@
+"""Heads of requests that do not end, or do not come, do not hold a connection."""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serve_app.gateway import connections
+from serve_app.gateway.sockets import listening_socket
+from serve_app.gateway.uvicorn_server import UnsignalledServer
+
+HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
+DEADLINE_S = 10.0
+
+
+async def slow(scope, receive, send):
+    """Answers after the whole body, and on `/slow` after a while."""
+    more = True
+    while more:
+        more = (await receive()).get("more_body", False)
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.5)
+    await PlainTextResponse("ok")(scope, receive, send)
+
+
+class OverHttptools(connections.Bounds, HttpToolsProtocol):
+    """By the parser in C."""
+
+
+class OverH11(connections.Bounds, H11Protocol):
+    """By the parser in Python, where that in C is not installed."""
+
+
+@pytest.fixture(params=[OverHttptools, OverH11])
+def protocol(request):
+    return request.param
+
+
+@contextlib.asynccontextmanager
+async def serving(protocol):
+    with listening_socket("127.0.0.1", 0) as listening:
+        config = uvicorn.Config(
+            slow, http=protocol, ws="none", lifespan="off", log_level="critical"
+        )
+        server = UnsignalledServer(config)
+        task = asyncio.create_task(server.serve([listening]))
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await task
+
+
+async def connected(port, *parts):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+    return reader, writer
+
+
+async def rest(reader):
+    """What comes until the server closes."""
+    with contextlib.suppress(ConnectionError):
+        return await asyncio.wait_for(reader.read(), DEADLINE_S)
+    return b""
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+
+
+async def test_a_head_that_does_not_end_in_time_is_refused(soon, protocol):
+    async with serving(protocol) as port:
+        reader, writer = await connected(port, HEAD)
+        assert (await rest(reader)).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+
+
+async def test_a_byte_now_and_then_does_not_buy_time(soon, protocol):
+    async with serving(protocol) as port:
+        reader, writer = await connected(port, HEAD)
+        began_s = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof() and time.monotonic() < began_s + DEADLINE_S:
+                writer.write(b"a: b\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        assert time.monotonic() - began_s < DEADLINE_S
+        writer.close()
+
+
+async def test_who_says_nothing_is_closed_without_an_answer(soon, protocol):
+    async with serving(protocol) as port:
+        reader, writer = await connected(port)
+        assert await rest(reader) == b""
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"name: value\r\n" * 100, b"a" * 1000],
+    ids=["headers", "one header"],
+)
+async def test_an_endless_head_is_refused_before_it_fills_memory(endless, protocol):
+    async with serving(protocol) as port:
+        reader, writer = await connected(port, HEAD + b"x: ")
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof() and sent < 100 * connections.HEAD_BYTES:
+                writer.write(endless)
+                await writer.drain()
+                sent += len(endless)
+                await asyncio.sleep(0)
+        # What lies in the buffers of both ends is sent as well.
+        assert sent < 100 * connections.HEAD_BYTES
+        writer.close()
+
+
+async def test_a_body_may_take_longer_and_be_longer_than_a_head(soon, monkeypatch, protocol):
+    monkeypatch.setattr(connections, "HEAD_BYTES", 200)
+    async with serving(protocol) as port:
+        reader, writer = await connected(port, HEAD + b"content-length: 1000\r\n\r\n")
+        for _ in range(10):
+            writer.write(b"x" * 100)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+async def test_an_answer_is_not_broken_off_by_what_comes_after_its_request(soon, protocol):
+    async with serving(protocol) as port:
+        whole = b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n"
+        reader, writer = await connected(port, whole)
+        await asyncio.sleep(0.05)
+        writer.write(HEAD)
+        answer = await rest(reader)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.count(b"HTTP/1.1") == 2
+        assert b"HTTP/1.1 408 " in answer
+        writer.close()
+
+
+async def test_a_kept_connection_has_time_for_each_request(soon, protocol):
+    async with serving(protocol) as port:
+        reader, writer = await connected(port)
+        for _ in range(6):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            answer = await asyncio.wait_for(reader.readuntil(b"ok"), DEADLINE_S)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            await asyncio.sleep(0.1)
+        writer.close()
