@@ -62,6 +62,11 @@ def _problems(settings: ExperimentSettings, beside: Surroundings) -> Iterator[_P
     yield from _repeated(settings)
     for path, _, metric in settings.placed():
         message = _misfit(metric, beside.signature.output)
+        if metric.metric == "quantile" and route.learns:
+            message = (
+                "a quantile is of requests under the same shares, and those of a bandit change all "
+                "the time; take the mean"
+            )
         if message is not None:
             yield (*path, "metric"), message
     yield from _covariate_problems(settings, beside)

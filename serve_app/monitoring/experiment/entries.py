@@ -135,17 +135,17 @@ def _quality(metric: Mapping[str, Any], seen: Observed) -> tuple[Floats, Floats]
     if name in {"log_loss", "brier"}:
         return _of_probabilities(name, labels.probabilities, truth, len(classes.labels)), ones
     positive = classes.labels.index(classes.positive) if classes.positive is not None else 1
-    is_true, is_said = truth == positive, answer == positive
+    is_true, is_called = truth == positive, answer == positive
     if name == "auc":
         shares = _table(labels.probabilities, len(classes.labels))[:, positive]
         return np.where(has_truth, shares, np.nan), np.where(has_truth, is_true, np.nan)
-    of = {"precision": is_said, "recall": is_true}.get(name)
+    of = {"precision": is_called, "recall": is_true}.get(name)
     if of is not None:
         # Rows that neither are nor were called positive say nothing of either.
         b = np.where(has_truth & of, 1.0, np.nan)
-        return np.where(has_truth, is_true & is_said, np.nan).astype(np.float64), b
-    both = np.where(has_truth, 2.0 * (is_true & is_said), np.nan)
-    return both, np.where(has_truth, is_true * 1.0 + is_said, np.nan)
+        return np.where(has_truth, is_true & is_called, np.nan).astype(np.float64), b
+    both = np.where(has_truth, 2.0 * (is_true & is_called), np.nan)
+    return both, np.where(has_truth, is_true * 1.0 + is_called, np.nan)
 
 
 def _of_probabilities(name: str, given: Objects, truth: Ints, classes: int) -> Floats:

@@ -85,8 +85,9 @@ class ExperimentWatch:
             return
         failure: ServeError | None = None
         known = dict(self._experiments())
-        self._kept = {name: one for name, one in self._kept.items() if name in known}
-        self._made = {name: one for name, one in self._made.items() if name in known}
+        with self._lock:
+            self._kept = {name: one for name, one in self._kept.items() if name in known}
+            self._made = {name: one for name, one in self._made.items() if name in known}
         for name, (spec, experiment) in known.items():
             if experiment.phase != "running" or not self._is_due(name):
                 continue
@@ -153,10 +154,9 @@ class ExperimentWatch:
         with self._lock:
             began_s = self._sources.clock()
             made = self._made.get(spec.name)
-            if made is not None and made.experiment == experiment:
-                is_fresh = 0 <= began_s - made.at_s < FRESH_S
-                if is_fresh:
-                    return made.report
+            is_same = made is not None and made.experiment == experiment
+            if made is not None and is_same and 0 <= began_s - made.at_s < FRESH_S:
+                return made.report
             report = self._analyse(spec, experiment, began_s)
             took_s = max(0.0, self._sources.clock() - began_s)
             self._made[spec.name] = _Made(experiment, report, began_s, took_s)

@@ -81,7 +81,10 @@ def test_a_canary_and_rules_with_shares_assign_by_chance_too(registry):
         "policy": "thompson",
         "variants": [{"model": "logistic@1"}, {"model": "other@1"}],
     }
-    assert declared(registry, route=bandit).problems == ()
+    (problem,) = declared(registry, route=bandit).problems
+    assert problem.path == ("endpoints", "risk", "experiment", "secondary", 1, "metric")
+    assert "those of a bandit change all the time" in problem.message
+    assert declared(registry, {"secondary": ["log_loss"]}, route=bandit).problems == ()
 
 
 @pytest.mark.parametrize(
