@@ -104,6 +104,7 @@ def measured(metric: Mapping[str, Any], seen: Observed, question: Question) -> M
         role=metric["role"],
         better=metric["better"],
         margin=metric["margin"],
+        test=metric["test"],
         arms=tuple(shown),
         comparisons=tuple(comparisons),
         matured=matured,

@@ -176,8 +176,7 @@ def _going_on(evidence: Evidence, reasons: Sequence[str]) -> Decision:
     else:
         far = f"{math.floor(100 * plan.reached / plan.needed)} % of the needed sample"
         if evidence.left_s is not None and not evidence.is_stopped:
-            days = max(1, math.ceil(evidence.left_s / DAY_S))
-            far += f", about {days} {'day' if days == 1 else 'days'} left"
+            far += f", about {_left(evidence.left_s)} left"
     head = "stopped undecided" if evidence.is_stopped else "keep running"
     left_s = None if evidence.is_stopped else evidence.left_s
     share = None if plan is None else _share(plan)
@@ -198,6 +197,16 @@ def _in_words(metric: MetricResult, one: Comparison) -> str:
     if metric.margin:
         words += f" (margin {metric.margin:g})"
     return f"{words} ({one.note})" if one.note else words
+
+
+def _left(seconds: float) -> str:
+    """About how long, in whole days, hours or minutes, never less than it takes."""
+    for unit, length_s in (("day", DAY_S), ("hour", 3600.0)):
+        if seconds > length_s:
+            number = math.ceil(seconds / length_s)
+            return f"{number} {unit}{'s' if number > 1 else ''}"
+    number = max(1, math.ceil(seconds / 60.0))
+    return f"{number} minute{'s' if number > 1 else ''}"
 
 
 def _duration(seconds: float) -> str:
