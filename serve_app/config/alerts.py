@@ -24,6 +24,7 @@ Kind = Literal[
     "callers",
     "attribution",
     "shadow",
+    "bandits",
 ]
 """What a finding may be about: each watch of the monitor has one."""
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]

@@ -113,7 +113,8 @@ def judged(settings: Mapping[str, Any], steps: int, evidence: Evidence) -> tuple
         results.append(_of_shares(name, *pair, gates["latency"]["margin"], alpha))
     for gate in quality:
         pair_of = evidence.quality.get(gate["metric"], (None, None))
-        results.append(_of_means(gate["metric"], *pair_of, gate["margin"], alpha))
+        of_metric = _of_accuracy if gate["metric"] == "accuracy" else _of_means
+        results.append(of_metric(gate["metric"], *pair_of, gate["margin"], alpha))
     return tuple(results)
 
 
@@ -148,6 +149,21 @@ def _early_bound(stable: tuple[int, int], candidate: tuple[int, int], alpha: flo
     return max(bounds[1].lower, 0.0) - min(bounds[0].upper, 1.0)
 
 
+def _of_accuracy(
+    metric: str,
+    stable: MetricMean | None,
+    candidate: MetricMean | None,
+    margin: float,
+    alpha: float,
+) -> GateResult:
+    """Whether the candidate's share of wrong answers is larger by more than a margin."""
+    wrong = [
+        (round(one.rows * (1 - one.value)), one.rows) if one else (0, 0)
+        for one in (stable, candidate)
+    ]
+    return _of_shares(metric, wrong[0], wrong[1], margin, alpha)
+
+
 def _of_means(
     metric: str,
     stable: MetricMean | None,
@@ -173,8 +189,8 @@ def _of_means(
 def _bound(stable: Estimate, candidate: Estimate, alpha: float) -> float:
     """What the candidate's mean exceeds the stable one's by, at least, at every look."""
     if stable.variance == candidate.variance == 0:
-        # Nothing varies, so that nothing says how sure the difference is.
-        return min(0.0, candidate.value - stable.value)
+        # Every row of each had the same value, and there are enough of them.
+        return candidate.value - stable.value
     test = always_valid_test(
         difference(stable, candidate), tightest_at=TIGHTEST_AT, side="greater", alpha=alpha
     )

@@ -70,17 +70,20 @@ def arguments_of(import_path: Any) -> type[Frozen] | None:
 def without_tags(path: Path_, body: Any) -> Path_:
     """A path without the tags of unions, which pydantic puts between keys."""
     kept: list[str | int] = []
-    for part in path[:-1]:
+    former: str | int | None = None
+    for place, part in enumerate(path):
         # A tag may be called like a key beside it: routes of rules have `rules`.
-        is_tag = kept[-1:] == ["route"] and isinstance(body, dict) and part == body.get(TAG)
-        if is_tag or (isinstance(body, dict) and part not in body):
+        is_tag = former == "route" and isinstance(body, dict) and part == body.get(TAG)
+        former = part
+        is_last = place == len(path) - 1
+        if is_tag or (not is_last and isinstance(body, dict) and part not in body):
             continue
         kept.append(part)
         if isinstance(body, dict):
-            body = body[part]
+            body = body.get(part)
         else:
             body = body[part] if isinstance(body, list) and isinstance(part, int) else None
-    return (*kept, *path[-1:])
+    return tuple(kept)
 
 
 def settings_of(builder: Any) -> type[Frozen] | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serve_app.control.gates import Evidence, judged
+from serve_app.control.gates import Evidence, MetricMean, judged
 from serve_app.core.arms import ArmCounts
 
 PER_MINUTE = 3600
@@ -78,3 +78,45 @@ def test_where_nobody_was_asked_nothing_is_said():
 def test_where_nothing_ever_failed_no_gate_is_lost():
     (result,) = judged(settings(), 1, Evidence(ArmCounts(9000), ArmCounts(1000)))
     assert result.verdict == "not lost"
+
+
+def quality(metric, stable, candidate, margin=0.05):
+    gates = settings(errors=None, quality=[{"metric": metric, "margin": margin}])
+    (result,) = judged(gates, 2, Evidence(quality={metric: (stable, candidate)}))
+    return result
+
+
+def accuracy(rows, value):
+    return MetricMean(rows, value, value * (1 - value) / rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "stable", "candidate", "verdict"),
+    [
+        (100, 1.0, 0.0, "lost"),
+        (100, 0.9, 0.2, "lost"),
+        (2000, 0.95, 0.70, "lost"),
+        (100, 1.0, 1.0, "not lost"),
+        (100, 0.0, 1.0, "not lost"),
+        (100, 0.9, 0.88, "not lost"),
+    ],
+)
+def test_accuracy_is_judged_also_where_every_answer_is_right_or_wrong(
+    rows, stable, candidate, verdict
+):
+    result = quality("accuracy", accuracy(rows, stable), accuracy(rows, candidate))
+    assert result.verdict == verdict
+    assert result.worse_by == pytest.approx(stable - candidate)
+
+
+def test_an_error_that_is_the_same_in_every_row_is_a_difference():
+    exact, off = MetricMean(200, 0.0, 0.0), MetricMean(200, 3.0, 0.0)
+    assert quality("mae", exact, off).verdict == "lost"
+    assert quality("mae", off, exact).verdict == "not lost"
+    assert quality("mae", off, off).verdict == "not lost"
+
+
+def test_a_reward_counts_the_other_way_round():
+    more, less = MetricMean(500, 2.0, 0.001), MetricMean(500, 1.0, 0.001)
+    assert quality("reward", more, less).verdict == "lost"
+    assert quality("reward", less, more).verdict == "not lost"

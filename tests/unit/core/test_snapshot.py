@@ -180,6 +180,7 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "declaration": "",
         "endpoints": {},
         "overrides": {},
+        "rollouts": {},
         "waiting": {},
         "aliases": {},
         "epochs": {},

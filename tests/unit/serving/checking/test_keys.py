@@ -8,7 +8,7 @@ import yaml
 from serve_app.serving.checking.validate import validate
 
 CONFIGS = sorted((Path(__file__).parents[4] / "configs").glob("*.yaml"))
-FREE = {"endpoints", "columns", "resources", "env_vars"}
+FREE = {"endpoints", "columns", "resources", "env_vars", "sure"}
 """Below these stand names that people choose."""
 
 
