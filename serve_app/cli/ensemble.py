@@ -71,6 +71,34 @@ def weights(config: str, registry: str, as_json: bool, **given: Any) -> None:
         _tell(spec, learned, change)
 
 
+@ensemble.command()
+@click.argument("config", type=click.Path(exists=True, dir_okay=False))
+@click.option("--endpoint", required=True, shell_complete=complete_endpoint, help="Whose members.")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Rows that no member was trained on: CSV, TSV, Parquet or Feather.",
+)
+@click.option("--target", required=True, help="The column that says what was true.")
+@click.option("--name", required=True, help="The model that it becomes a version of.")
+@click.option(
+    "--with-column", "with_columns", multiple=True, metavar="COLUMN",
+    help="A column of numbers that it takes besides; may be given several times.",
+)  # fmt: skip
+@output.option_registry
+@output.as_json
+def stack(config: str, registry: str, as_json: bool, **given: Any) -> None:
+    """Train and register a meta-model over what the members of an endpoint of a CONFIG say.
+
+    A logistic or ridge regression, fitted on held-out rows alone: the members are fitted already.
+    """
+    from serve_app.cli import ensemble_stack
+
+    wanted = ensemble_stack.Stacking(Path(config), **given)
+    ensemble_stack.stack(wanted, registry, _rows, as_json=as_json)
+
+
 @dataclass(frozen=True, slots=True)
 class _Learning:
     """For which endpoint weights are learned, from what, and whether they are written."""

@@ -1,5 +1,7 @@
 """`serve-app ensemble weights`, as people type it."""
 
+import copy
+import hashlib
 import json
 
 import pytest
@@ -83,6 +85,39 @@ def test_what_is_not_there_is_named(serve_app, files, more, words):
     said = serve_app(*line(**more))
     assert (said.code, said.out) == (1, "")
     assert words in said.err
+
+
+def test_a_stack_is_trained_registered_and_fits_the_endpoint(serve_app, files):
+    said = serve_app(
+        "ensemble", "stack", "config.yaml", "--endpoint", "together", "--data", "heldout.csv",
+        "--target", "diagnosis", "--name", "diagnosis-stacker",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    assert "fitted on 569 held-out rows alone, since its members are fitted already" in said.out
+    block = yaml.safe_load(said.out[said.out.index("combine: stack") :])
+    assert block.keys() == {"combine", "meta"}
+    shown = json.loads(serve_app("models", "show", block["meta"], "--json").out)
+    assert "stack of diagnosis-forest@1 (manifest SHA-256 " in shown["origin"]
+    digest = hashlib.sha256((files / "heldout.csv").read_bytes()).hexdigest()
+    assert shown["training"]["source"] == f"heldout.csv (SHA-256 {digest}), held out"
+    names = [column["name"] for column in shown["signature"]["inputs"]]
+    assert names == ["diagnosis-forest@1:malignant", "diagnosis-logistic@1:malignant"]
+    # Trained again of a config that says so already, whether its meta-model is there or not.
+    config = copy.deepcopy(CONFIG)
+    endpoints = config["applications"][0]["deployments"][0]["user_config"]["endpoints"]
+    variants = [{"model": one["model"]} for one in endpoints["together"]["route"]["variants"]]
+    route = {"kind": "ensemble", "combine": "stack", "meta": "nobody@1", "variants": variants}
+    endpoints["together"]["route"] = route
+    (files / "config.yaml").write_text(yaml.safe_dump(config))
+    again = serve_app(
+        "ensemble", "stack", "config.yaml", "--endpoint", "together", "--data", "heldout.csv",
+        "--target", "diagnosis", "--name", "diagnosis-stacker", "--with-column", "mean_radius",
+        "--json",
+    )  # fmt: skip
+    assert again.code == 0, again.err
+    body = json.loads(again.out)
+    assert body["columns"][2:] == ["mean_radius"]
+    assert (body["loss"], body["rows"]) == ("log_loss", 569)
 
 
 COMMENTED = """\
