@@ -154,7 +154,9 @@ def report(endpoint: str, out: Path | None, server: str | None, state: str, as_j
         body = place.ask(lambda one: _read(one, endpoint), _nobody)
     if out is not None or not as_json:
         shadows = place.ask(lambda one: one.watch("shadow", endpoint, DAY_S), _nobody)
-        arms = place.ask(lambda one: one.watch("bandits", endpoint, DAY_S), _nobody)
+        arms = None
+        if body["route"] == "bandit":
+            arms = place.ask(lambda one: one.watch("bandits", endpoint, DAY_S), _nobody)
         content = _page(body, shadows, arms, server)
         written = out or Path(f"experiment-{endpoint}.html")
         output.write_whole(written, content)
@@ -168,7 +170,7 @@ def report(endpoint: str, out: Path | None, server: str | None, state: str, as_j
 def _page(
     body: dict[str, Any],
     shadows: list[dict[str, Any]],
-    arms: list[dict[str, Any]],
+    arms: list[dict[str, Any]] | None,
     server: str | None,
 ) -> str:
     from serve_app.errors import ServerFault
@@ -181,7 +183,7 @@ def _page(
         except ValueError as error:
             msg = f"{server or 'the admin API'} gives a report of another release: {error}"
             raise ServerFault(msg) from None
-    return page(document, shadows, arms or None)
+    return page(document, shadows, arms)
 
 
 def _nobody() -> Any:

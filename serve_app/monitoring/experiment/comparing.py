@@ -38,6 +38,7 @@ from serve_app.monitoring.experiment.judging import AlwaysValid, Judge, Look
 from serve_app.monitoring.experiment.metric_words import words_of
 
 _QUANTILES_TIGHTEST_AT = 5_000
+_NONE_YET = "too few units of one of both variants yet"
 _FEW = (
     f"too few yet: each variant needs {BURN_IN_PER_ARM} units, and both together "
     f"{BURN_IN_EVENTS} with the event and {BURN_IN_EVENTS} without"
@@ -140,7 +141,9 @@ def _of_estimates(
         name, treatment = question.variants[arm], estimates[arm]
         effect = _effect(control, treatment)
         if control is None or treatment is None or effect is None:
-            comparisons.append(Comparison(name, "no data", note="no unit of both variants yet"))
+            either = control is None or treatment is None
+            note = _NONE_YET if either else "no value differs"
+            comparisons.append(Comparison(name, "no data", note=note))
             continue
         effects[name] = effect
         pair = samples[question.baseline], samples[arm]
@@ -296,7 +299,7 @@ def _of_quantiles(
     """How far quantiles lie apart: exact for any distribution, and at any time."""
     name, control, treatment = question.variants[arm], samples[question.baseline], samples[arm]
     if control is None or treatment is None:
-        return Comparison(name, "no data", note="no unit of both variants yet")
+        return Comparison(name, "no data", note=_NONE_YET)
     assert control.values is not None and treatment.values is not None  # noqa: S101, PT018
     judge = question.judge
     tightest_at = judge.tightest_at / 2 if isinstance(judge, AlwaysValid) else None

@@ -404,3 +404,14 @@ def test_whatever_comes_in_comes_out_again(tmp_path_factory, data, sizes):
     for name in before.column_names:
         np.testing.assert_equal(after[name].to_pylist(), before[name].to_pylist())
     assert after.num_rows == sum(sizes)
+
+
+def test_who_was_chosen_is_kept_where_another_one_answered():
+    plan = Plan(("n@1", "m@1"), propensity=0.5, assignment=Assignment("random", "e"))
+    together = Plan(("n@1", "m@1"), together=True)
+    (table,) = tables([record(0, plan=plan), record(1, plan=together)])
+    assert table.column("variants").to_pylist() == [["m@1"], ["m@1"]]
+    assert table.column("chosen").to_pylist() == ["n@1", None]
+    own = Plan(("m@1", "n@1"), propensity=0.5, assignment=Assignment("random", "e"))
+    (table,) = tables([record(0, plan=own)])
+    assert "chosen" not in table.column_names
