@@ -32,6 +32,9 @@ class Scale:
         return self.low <= value <= self.high
 
 
+_LARGEST = 1e300
+
+
 def scale_of(middle: Iterable[float], bounds: Iterable[float]) -> Scale:
     """Room for all of the middle, and for those bounds that are not far from it.
 
@@ -42,7 +45,8 @@ def scale_of(middle: Iterable[float], bounds: Iterable[float]) -> Scale:
     outside = sorted(
         (max(low - value, value - high), value)
         for value in bounds
-        if math.isfinite(value) and not low <= value <= high
+        # What is not within these says nothing, and differences of it would overflow.
+        if abs(value) < _LARGEST and not low <= value <= high
     )
     # The nearer half is always shown: without it nothing could be read off.
     for _, value in outside[: (len(outside) + 1) // 2]:
