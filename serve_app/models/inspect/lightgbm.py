@@ -57,12 +57,12 @@ def check(content: bytes) -> None:
 
 def _check_parameters(tail: bytes) -> None:
     """The settings of training, behind the trees: LightGBM takes each line apart unseen."""
-    _, found, rest = tail.partition(b"\nparameters:")
-    if not found:
+    _, match, rest = tail.partition(b"\nparameters:")
+    if not match:
         return
-    section, found, _ = rest.partition(b"\nend of parameters")
+    section, match, _ = rest.partition(b"\nend of parameters")
     lines = [one.strip() for one in section.decode("utf-8", "replace").split("\n")]
-    if not found or any(one and not _PARAMETER.fullmatch(one) for one in lines):
+    if not match or any(one and not _PARAMETER.fullmatch(one) for one in lines):
         raise InvalidInput(f"its list of parameters is not as LightGBM writes it; {AGAIN}")
 
 
@@ -109,8 +109,8 @@ def _places(content: bytes, head: Block, start: int, end: int) -> list[tuple[int
         starts = [one.start() for one in _TREE.finditer(content, start, end)]
         stops = [*starts[1:], end]
     for number, at in enumerate(starts):
-        found = _TREE.match(content, at, end)
-        if found is None or int(found[1]) != number:
+        match = _TREE.match(content, at, end)
+        if match is None or int(match[1]) != number:
             raise InvalidInput(f"tree {number} does not begin where the head says; {AGAIN}")
     return list(zip(starts, stops, strict=True))
 
