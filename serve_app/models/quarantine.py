@@ -134,7 +134,7 @@ def _searched() -> list[str]:
     return [str(Path(part or ".").resolve()) for part in sys.path]
 
 
-def _judge(code: int, said: bytes, limits: Limits) -> None:
+def _judge(code: int, stderr: bytes, limits: Limits) -> None:
     if code in {0, REFUSED}:
         return
     memory = f"asked for more than {limits.memory_mib} MiB of memory"
@@ -146,9 +146,9 @@ def _judge(code: int, said: bytes, limits: Limits) -> None:
         # Libraries that do not look whether they were given memory end like this, too.
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         raise _refusal(f"ended the process with {name}", None)
-    if b"bad_alloc" in said or b"MemoryError" in said:
+    if b"bad_alloc" in stderr or b"MemoryError" in stderr:
         raise _refusal(memory, MEMORY_VARIABLE)
-    last = said.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
+    last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
     raise _refusal(f"ended the process with exit code {code} ({last})", None)
 
 

@@ -83,10 +83,10 @@ def _try_out(given: dict[str, Any]) -> None:
     for method in ("predict", "predict_proba", "transform"):
         ask = getattr(model, method, None)
         if ask is not None:
-            _asked(ask, rows)
+            _answer(ask, rows)
 
 
-def _asked(ask: Any, rows: Any) -> None:
+def _answer(ask: Any, rows: Any) -> None:
     try:
         ask(rows)
     except MemoryError:

@@ -110,6 +110,9 @@ XGBOOST: dict[str, tuple[Callable[[Any], None], str]] = {
     "nodes of a million digits": (_param("num_nodes", "9" * 10**6), "no number of things"),
     "negative nodes": (_param("num_nodes", "-1"), "tree_param.num_nodes is -1"),
     "leaf vectors": (_param("size_leaf_vector", "1000000"), "leaves hold 1000000 values"),
+    "place": (lambda d: trees(d)[2].update(id=3), "tree 2 says that it is tree 3"),
+    "parent": (_set("parents", 2, 4_177_526_788), r"tree 1, node 2: it says that its parent"),
+    "parent of a root": (_set("parents", 0, 5), "it is the root and says that its parent is 5"),
     "conditions": (_short("split_conditions"), "split_conditions has"),
     "weights": (_short("base_weights"), "base_weights has"),
     "sides": (_short("default_left"), "default_left has"),
@@ -271,7 +274,7 @@ LIGHTGBM: dict[str, tuple[Callable[[str], str], str]] = {
     "no leaves": (_line("num_leaves", _first("0")), "tree 1 has no leaves"),
     "negative leaves": (_line("num_leaves", _first("-5")), "num_leaves is '-5'"),
     "digits": (_line("num_leaves", _first("9" * 5000)), "no number of things"),
-    "no number": (_line("left_child", _first("x")), "no whole number"),
+    "no number": (_line("left_child", _first("x")), "holds what is no number"),
     "beyond int64": (_line("left_child", _first("9" * 30)), "no whole number"),
     "categories": (_line("cat_boundaries", lambda _: ["0", "99999"], 0), "cat_boundaries"),
     "category sets": (_line("num_cat", _first("7"), 0), "cat_boundaries"),
@@ -282,6 +285,11 @@ LIGHTGBM: dict[str, tuple[Callable[[str], str], str]] = {
     "iterations": (_headed("num_tree_per_iteration", "3"), "do not go together"),
     "objective": (_headed("objective", "multiclass num_class:9"), "do not go together"),
     "features": (_headed("max_feature_idx", "0"), "feature_names for 1 features"),
+    "parameters": (
+        lambda text: text.replace("[boosting: gbdt]", "[boosting]\n0 1 2"),
+        "its list of parameters",
+    ),
+    "no number in a tree": (_line("threshold", _first("0x1p3")), "holds what is no number"),
     "key twice": (_line("num_cat", lambda e: [f"{e[0]}\nnum_cat=0"]), "tree 1 holds a key twice"),
 }
 

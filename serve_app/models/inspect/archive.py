@@ -26,7 +26,7 @@ _FREE_BYTES = 16 * 2**20
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def check_archive(content: bytes) -> None:
+def check_archive(content: bytes, max_ratio: float = MAX_RATIO) -> None:
     """Let only zip files pass that unpack to a bounded number of bytes, under plain names.
 
     Raises:
@@ -46,9 +46,9 @@ def check_archive(content: bytes) -> None:
     if total > MAX_BYTES:
         msg = f"it unpacks to {total // 2**20} MiB, and may to {MAX_BYTES // 2**20} MiB"
         raise InvalidInput(msg)
-    if total > _FREE_BYTES and total > MAX_RATIO * len(content):
+    if total > _FREE_BYTES and total > max_ratio * len(content):
         msg = (
-            f"it unpacks to {total // len(content)} times its own size, and may to {MAX_RATIO} "
+            f"it unpacks to {total // len(content)} times its own size, and may to {max_ratio} "
             "times; store the model again without compression if it is no bomb"
         )
         raise InvalidInput(msg)
@@ -66,13 +66,13 @@ def _check_member(member: zipfile.ZipInfo, seen: set[str]) -> None:
     seen.add(name)
 
 
-def check_npz(content: bytes) -> None:
+def check_npz(content: bytes, max_ratio: float = MAX_RATIO) -> None:
     """Let only archives of arrays pass that are as large as their headers say, without objects.
 
     Raises:
         InvalidInput: it is another; says which array.
     """
-    check_archive(content)
+    check_archive(content, max_ratio)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.infolist():
             if member.filename.endswith(".npy"):

@@ -18,6 +18,9 @@ from serve_app.models.inspect.forest import AGAIN, Forest, check_forest
 
 _END = b"\nend of trees"
 _TREE = re.compile(rb"Tree=(\d{1,9})\s*\n")
+_PARAMETER = re.compile(r"\[\w+: [^\n]*\]")
+# LightGBM reads trees in threads, where the error that a word raises ends the process.
+_NUMBERS = re.compile(r"(?:[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d{1,4})?|inf|nan) )*")
 _CLASSES = re.compile(r"\bnum_class:(\d{1,9})\b")
 # How many entries a list has, by the leaves of its tree.
 _BY_SPLIT = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
@@ -36,6 +39,7 @@ def check(content: bytes) -> None:
     end = content.find(_END)
     if end < 0:
         raise InvalidInput("it breaks off before the end of its trees; store the model again")
+    _check_parameters(content[end:])
     start = content.find(b"\nTree=", 0, end) + 1
     head = _block(content[: start or end], "the head")
     features = _number(head, "max_feature_idx", "the head") + 1
@@ -49,6 +53,17 @@ def check(content: bytes) -> None:
         msg = f"its {len(trees)} trees are no whole iterations of {per_iteration}; {AGAIN}"
         raise InvalidInput(msg)
     _check_trees(trees, features)
+
+
+def _check_parameters(tail: bytes) -> None:
+    """The settings of training, behind the trees: LightGBM takes each line apart unseen."""
+    _, match, rest = tail.partition(b"\nparameters:")
+    if not match:
+        return
+    section, match, _ = rest.partition(b"\nend of parameters")
+    lines = [one.strip() for one in section.decode("utf-8", "replace").split("\n")]
+    if not match or any(one and not _PARAMETER.fullmatch(one) for one in lines):
+        raise InvalidInput(f"its list of parameters is not as LightGBM writes it; {AGAIN}")
 
 
 def _block(content: bytes, where: str) -> Block:
@@ -94,8 +109,8 @@ def _places(content: bytes, head: Block, start: int, end: int) -> list[tuple[int
         starts = [one.start() for one in _TREE.finditer(content, start, end)]
         stops = [*starts[1:], end]
     for number, at in enumerate(starts):
-        found = _TREE.match(content, at, end)
-        if found is None or int(found[1]) != number:
+        match = _TREE.match(content, at, end)
+        if match is None or int(match[1]) != number:
             raise InvalidInput(f"tree {number} does not begin where the head says; {AGAIN}")
     return list(zip(starts, stops, strict=True))
 
@@ -131,6 +146,9 @@ def _check_trees(trees: Sequence[Block], features: int) -> None:
 def _check_lengths(tree: Block, number: int) -> int:
     """Hold the lists of a tree against its leaves; gives how many there are."""
     where = f"tree {number}"
+    words = " ".join(tree.values()).split()
+    if _NUMBERS.fullmatch("".join(f"{word} " for word in words)) is None:
+        raise InvalidInput(f"{where} holds what is no number; {AGAIN}")
     leaves = _number(tree, "num_leaves", where)
     if leaves < 1:
         raise InvalidInput(f"{where} has no leaves; {AGAIN}")

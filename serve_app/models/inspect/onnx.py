@@ -15,6 +15,7 @@ import numpy as np
 from serve_app.core.columns import Array
 from serve_app.errors import InvalidInput
 from serve_app.models.inspect.forest import AGAIN
+from serve_app.models.inspect.onnx_shapes import broadcast_shape, grown_shape, range_shape
 from serve_app.models.inspect.onnx_trees import check_trees
 from serve_app.models.inspect.protobuf import Message, packed, signed
 
@@ -50,8 +51,8 @@ class Node:
 
     def integers(self, name: str) -> Array:
         """A list of whole numbers; none where there is no such attribute."""
-        found = self.attributes.get(name)
-        return np.empty(0, np.int64) if found is None else found.integers(8)
+        match = self.attributes.get(name)
+        return np.empty(0, np.int64) if match is None else match.integers(8)
 
 
 def check(content: bytes, trust: Sequence[str] = ()) -> tuple[str, ...]:
@@ -63,21 +64,21 @@ def check(content: bytes, trust: Sequence[str] = ()) -> tuple[str, ...]:
     Raises:
         InvalidInput: it is another graph; says which node or tensor.
     """
-    asked: set[str] = set()
+    trusted: set[str] = set()
     for number, value in Message(memoryview(content)).fields():
         if number == 7 and not isinstance(value, int):
-            _Graph(frozenset(trust), asked).check(value, 0)
+            _Graph(frozenset(trust), trusted).check(value, 0)
         elif number == 25 and not isinstance(value, int):
             raise InvalidInput("it holds functions of its own; inline them (onnx.inliner)")
-    return tuple(sorted(asked))
+    return tuple(sorted(trusted))
 
 
 class _Graph:
     """One graph, with the graphs in its nodes."""
 
-    def __init__(self, trust: frozenset[str], asked: set[str]) -> None:
+    def __init__(self, trust: frozenset[str], trusted: set[str]) -> None:
         self._trust = trust
-        self._asked = asked
+        self._trusted = trusted
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._constants: dict[str, Array] = {}
 
@@ -132,7 +133,7 @@ class _Graph:
                     f"--trust {name} (from Python: trust=[{name!r}])"
                 )
                 raise InvalidInput(msg, types=[name])
-            self._asked.add(name)
+            self._trusted.add(name)
         for attribute in node.attributes.values():
             self._attribute(node, attribute, nesting)
         if node.operator.startswith("TreeEnsemble"):
@@ -143,7 +144,7 @@ class _Graph:
     def _attribute(self, node: Node, attribute: Message, nesting: int) -> None:
         for number, value in _rare(attribute):
             if number in {6, 11}:
-                _Graph(self._trust, self._asked).check(value, nesting + 1)
+                _Graph(self._trust, self._trusted).check(value, nesting + 1)
             elif number in {5, 10}:
                 tensor = _tensor(value)
                 if node.operator == "Constant" and node.outputs:
@@ -174,15 +175,15 @@ class _Graph:
             sizes = given[0] if given else node.integers("shape")
             return None if sizes is None else _sizes(sizes)
         if operator == "Expand" and len(given) > 1 and given[1] is not None:
-            return _broadcast([first or (1,), _sizes(given[1])])
+            return broadcast_shape([first or (1,), _sizes(given[1])])
         if operator == "Tile" and len(given) > 1 and given[1] is not None:
             times = _sizes(given[1])
             base = first if first is not None and len(first) == len(times) else (1,) * len(times)
             return tuple(a * b for a, b in zip(base, times, strict=True))
         if operator == "Range" and len(given) == 3:
-            return _range(given)
+            return range_shape(given)
         if operator in {"Pad", "OneHot", "Resize", "Upsample"}:
-            return _grown(operator, first, given)
+            return grown_shape(operator, first, given)
         return _combined(node, shapes)
 
 
@@ -211,7 +212,7 @@ def _combined(node: Node, shapes: Sequence[tuple[int, ...] | None]) -> tuple[int
             joined[axis] = sum(one[axis] for one in known)
             return tuple(joined)
     if node.operator in {"Add", "Sub", "Mul", "Div", "Where", "Max", "Min", "Sum", "Pow"}:
-        return _broadcast(known)
+        return broadcast_shape(known)
     if node.operator in {"MatMul", "Gemm"} and all(len(one) == 2 for one in known[:2]):
         return (max(known[0]), max(known[1])) if node.operator == "Gemm" else (
             known[0][0], known[1][1],
@@ -220,42 +221,9 @@ def _combined(node: Node, shapes: Sequence[tuple[int, ...] | None]) -> tuple[int
 
 
 def _axis(node: Node) -> int:
-    found = node.attributes.get("axis")
-    values = [] if found is None else [v for n, v in found.fields() if n == 3]
+    match = node.attributes.get("axis")
+    values = [] if match is None else [v for n, v in match.fields() if n == 3]
     return signed(values[0]) if values and isinstance(values[0], int) else 0
-
-
-def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    rank = max(len(one) for one in shapes)
-    padded = [(1,) * (rank - len(one)) + one for one in shapes]
-    return tuple(max(sizes) for sizes in zip(*padded, strict=True))
-
-
-def _range(given: Sequence[Array | None]) -> tuple[int, ...] | None:
-    start, limit, step = (None if one is None or not len(one) else one[0] for one in given)
-    if start is None or limit is None or step is None or not step:
-        return None
-    count = (float(limit) - float(start)) / float(step)
-    return (max(0, math.ceil(count)),) if math.isfinite(count) else (2**62,)
-
-
-def _grown(
-    operator: str, first: tuple[int, ...] | None, given: Sequence[Array | None]
-) -> tuple[int, ...] | None:
-    """How large padding, one-hot columns and resizing make a tensor."""
-    constants = [one for one in given[1:] if one is not None and len(one)]
-    if not constants:
-        return None
-    if operator == "OneHot":
-        return (*(first or ()), abs(int(constants[0][0])))
-    if operator == "Pad":
-        pads = np.abs(constants[0].astype(np.float64))
-        half = len(pads) // 2
-        base = first if first is not None and len(first) == half else (1,) * half
-        grown = pads[:half] + pads[half : 2 * half]
-        return tuple(size + int(min(more, 2.0**62)) for size, more in zip(base, grown, strict=True))
-    factors = np.abs(constants[-1].astype(np.float64))
-    return tuple(int(min(one, 2.0**62)) for one in np.ceil(np.nan_to_num(factors)))
 
 
 def _sizes(values: Array) -> tuple[int, ...]:
@@ -288,8 +256,8 @@ def _rare(attribute: Message) -> Iterator[tuple[int, memoryview]]:
 
 
 def _texts(node: Node, name: str) -> list[bytes]:
-    found = node.attributes.get(name)
-    return [] if found is None else found.texts()
+    match = node.attributes.get(name)
+    return [] if match is None else match.texts()
 
 
 def _tensor(content: memoryview) -> Tensor:

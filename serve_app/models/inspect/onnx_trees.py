@@ -44,8 +44,8 @@ def check_trees(
     width = shape[-1] if len(shape) == 2 and shape[-1] > 1 else None
     wrong = (features < 0) if width is None else (features < 0) | (features >= width)
     if wrong.any():
-        asked = features[int(np.argmax(wrong))]
-        raise InvalidInput(f"{where}: it asks for column {asked}, which rows do not have; {AGAIN}")
+        column = features[int(np.argmax(wrong))]
+        raise InvalidInput(f"{where}: it asks for column {column}, which rows do not have; {AGAIN}")
     known = np.sort(trees * 2**31 + nodes)
     for kind in ("class", "target"):
         at, leaves = integers(f"{kind}_treeids"), integers(f"{kind}_nodeids")
@@ -76,8 +76,8 @@ def _forest(integers: Integers, inner: Array, where: str) -> Forest:
         child = integers(name)[order]
         wanted = trees * 2**31 + np.clip(child, 0, 2**31 - 1)
         place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        found = (known[place] == wanted) & (child >= 0)
-        sides.append(np.where(found, by_key[place] - starts, -1))
+        present = (known[place] == wanted) & (child >= 0)
+        sides.append(np.where(present, by_key[place] - starts, -1))
     names = [f"{where}, tree {n}" for n in range(len(sizes))]
     return Forest(sides[0], sides[1], inner, sizes, names)
 

@@ -96,8 +96,8 @@ class Message:
 
     def first(self, number: int) -> str:
         """The text under a field; empty where there is none. Raises InvalidInput."""
-        found = next(self.parts(frozenset({number})), None)
-        return "" if found is None else bytes(found[1]).decode("utf-8", "replace")
+        runs = next(self.parts(frozenset({number})), None)
+        return "" if runs is None else bytes(runs[1]).decode("utf-8", "replace")
 
     def integers(self, number: int) -> Array:
         """The whole numbers under a field, packed or not, int64.
@@ -105,18 +105,18 @@ class Message:
         Raises:
             InvalidInput: the message breaks off or is none.
         """
-        tag, found, at = number << 3 | _VARINT, [np.empty(0, np.int64)], 0
+        tag, runs, at = number << 3 | _VARINT, [np.empty(0, np.int64)], 0
         content = self._content
         while at < len(content):
             if content[at] == tag:
                 run, at = _run(content, at, tag)
-                found.append(run)
+                runs.append(run)
                 continue
             read, at = self._varint(at)
             begin, at = self._passed(read & 7, at)
             if read == (number << 3 | _BYTES):
-                found.append(packed(content[begin:at]))
-        return np.concatenate(found)
+                runs.append(packed(content[begin:at]))
+        return np.concatenate(runs)
 
     def _passed(self, kind: int, at: int) -> tuple[int, int]:
         """Where the value of a field begins and ends."""

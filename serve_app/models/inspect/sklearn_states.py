@@ -72,8 +72,8 @@ def check_predictors(states: Sequence[tuple[Any, int | None]]) -> None:
     if not states:
         return
     for number, (state, _) in enumerate(states):
-        found = state.get("nodes") if isinstance(state, Mapping) else None
-        _records(found, ("left", "right", "is_leaf", "feature_idx"), f"tree {number}")
+        nodes_of = state.get("nodes") if isinstance(state, Mapping) else None
+        _records(nodes_of, ("left", "right", "is_leaf", "feature_idx"), f"tree {number}")
     nodes = [state["nodes"] for state, _ in states]
     sizes = np.array([len(one) for one in nodes], np.int64)
     joined = np.concatenate(nodes)
@@ -101,9 +101,9 @@ def _sets(state: Mapping[str, Any], number: int) -> int:
 def _check_features(forest: Forest, feature: Array, limits: Sequence[int]) -> None:
     at = np.flatnonzero(forest.inner)
     limit = np.repeat(np.asarray(limits, np.int64), forest.sizes)[at]
-    asked = feature[at].astype(np.int64)
+    column = feature[at].astype(np.int64)
     words = "it asks for feature {}, and there are {}"
-    forest.require((asked >= 0) & (asked < limit), at, words, asked, limit)
+    forest.require((column >= 0) & (column < limit), at, words, column, limit)
 
 
 def check_space_tree(state: Any, where: str) -> None:

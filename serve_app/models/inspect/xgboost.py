@@ -138,6 +138,10 @@ def _check_column(column: Part, size: int) -> None:
 
 
 def _check_trees(trees: Sequence[Part], features: int, groups: int) -> None:
+    for number, tree in enumerate(trees):
+        # XGBoost puts each tree at the place that it names.
+        if tree.count("id", number) != number:
+            raise InvalidInput(f"{tree.where} says that it is tree {tree.text('id')}; {AGAIN}")
     sizes = np.array([_check_lengths(tree, groups) for tree in trees], np.int64)
     left, right = joined(trees, "left_children"), joined(trees, "right_children")
     forest = Forest(left, right, left != -1, sizes)
@@ -149,7 +153,23 @@ def _check_trees(trees: Sequence[Part], features: int, groups: int) -> None:
     words = "it asks for feature {}, and there are {}"
     fine = (feature >= 0) & (feature < features)
     forest.require(fine, at, words, feature, np.full(len(at), features))
+    _check_parents(trees, forest, at)
     _check_categories(trees, forest)
+
+
+def _check_parents(trees: Sequence[Part], forest: Forest, at: Array) -> None:
+    """Each child names its parent, by which XGBoost goes back up; a root names none."""
+    if not all("parents" in tree for tree in trees):
+        return
+    parents = joined(trees, "parents")
+    starts = np.repeat(forest.starts, forest.sizes)
+    for side in (forest.left, forest.right):
+        child = starts[at] + side[at]
+        words = "it says that its parent is {}"
+        forest.require(parents[child] == at - starts[at], child, words, parents[child])
+    roots = parents[forest.starts]
+    fine = (roots == -1) | (roots == 2**31 - 1)
+    forest.require(fine, forest.starts, "it is the root and says that its parent is {}", roots)
 
 
 def _check_lengths(tree: Part, groups: int) -> int:
