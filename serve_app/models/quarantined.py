@@ -40,11 +40,15 @@ def main() -> None:
 
 
 def _limit(memory_mib: int, time_s: int) -> None:
-    """No more memory than that beyond what the libraries take, no more time, no new files."""
-    # Libraries have their address space by now: a thousandth of it is memory.
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE
-    bound = taken + memory_mib * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+    """No more memory than that beyond what the libraries take, no more time, no core dumps.
+
+    Memory is bounded where the kernel says what is taken: on Linux.
+    """
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        # Libraries have their address space by now: a thousandth of it is memory.
+        bound = int(statm.read_text().split()[0]) * _PAGE + memory_mib * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
     resource.setrlimit(resource.RLIMIT_CPU, (used + time_s, used + time_s + 1))

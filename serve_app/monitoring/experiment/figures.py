@@ -11,6 +11,7 @@ from serve_app.monitoring import words
 UNKNOWN = "not known"
 _FAR = 2.0
 """How many times the middle of things an interval may reach beyond it before it is cut."""
+_LARGEST = 1e300
 
 _TINY, _NEGLIGIBLE = 1e-9, 1e-4
 """Below which a difference is next to nothing: by itself, and as a part of another one."""
@@ -30,9 +31,6 @@ class Scale:
     def holds(self, value: float) -> bool:
         """Whether the value lies within."""
         return self.low <= value <= self.high
-
-
-_LARGEST = 1e300
 
 
 def scale_of(middle: Iterable[float], bounds: Iterable[float]) -> Scale:
