@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from serve_app.config import ColumnSettings, EndpointSettings
+from serve_app.config import EndpointSettings
 from serve_app.control import experiment_settings
 from serve_app.control.experiment_settings import Surroundings
+from serve_app.control.inputs import corrected, example_of
 from serve_app.control.kept_values import kept_problems, records_of
 from serve_app.control.shadows import KeyPath, Placed, misplaced, shadows_of, variant_of
 from serve_app.control.stacks import META, meta_of
@@ -119,7 +120,7 @@ class EndpointDescription:
             if before is None
             else Preprocess(taker.reference, before.placement == "inline", alias_of(before.model)),
             reactions=settings.schema_.reactions(),
-            example=_example(taker),
+            example=example_of(taker),
             inline=settings.placement == "inline",
             cache=None if cache is None else CacheLimits(cache.rows, cache.ttl_s),
             records=records,
@@ -324,12 +325,10 @@ class EndpointDescription:
         return len(widths) == 1 and 0 not in widths
 
     def _corrected(self, inputs: tuple[Column, ...]) -> tuple[Column, ...]:
-        corrections = self._settings.schema_.columns
-        known = {column.name for column in inputs}
-        for name in corrections:
-            if name not in known:
-                self._problem(("schema", "columns", name), f"there is no column {name!r}")
-        return tuple(_correct(column, corrections.get(column.name)) for column in inputs)
+        columns, unknown = corrected(inputs, self._settings.schema_.columns)
+        for name in unknown:
+            self._problem(("schema", "columns", name), f"there is no column {name!r}")
+        return columns
 
     def _remembered(self) -> None:
         """A cache keeps rows by who answers all of them."""
@@ -344,15 +343,3 @@ class EndpointDescription:
 def _sets(output: Output) -> dict[str, set[Any]]:
     """The classes of each target; in which order they stand does not matter."""
     return {target.name: set(target.labels) for target in output.targets}
-
-
-def _correct(column: Column, correction: ColumnSettings | None) -> Column:
-    if correction is None:
-        return column
-    return replace(column, **correction.model_dump(exclude_none=True))
-
-
-def _example(manifest: Manifest) -> dict[str, Any] | None:
-    if manifest.sample is None:
-        return None
-    return {name: values[0] for name, values in manifest.sample.inputs.items() if values}

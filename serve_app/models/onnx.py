@@ -80,10 +80,10 @@ class OnnxFlavour(Flavour):
         """
         if estimator.settings is None:
             raise InvalidInput("the outputs of this graph have not been examined yet")
-        asked = check(estimator.content, trust)
+        trusted = check(estimator.content, trust)
         return Stored(
             format="onnx",
-            trusted_types=asked,
+            trusted_types=trusted,
             files={
                 MODEL: estimator.content,
                 SETTINGS: json.dumps(estimator.settings.to_json()).encode(),

@@ -124,7 +124,9 @@ def _place(around: tuple[Spot, ...], key: str) -> Spot | None:
     """Where a key belongs that stands elsewhere: below the mapping that it stands in, or above.
 
     Another item of the list, or another name, that the mapping itself is below, is no such place.
+    What the mapping right above lacks is rather that than the first key of something new below.
     """
+    lacking = around[-2] if len(around) > 1 and _takes(around[-2], key) else None
     for position in range(len(around) - 1, -1, -1):
         spot, depth = around[position], len(around[position].path)
         if position < len(around) - 1 and _takes(spot, key):
@@ -137,7 +139,8 @@ def _place(around: tuple[Spot, ...], key: str) -> Spot | None:
         ]
         if there:
             # Where something of the kind stands already, and not too deep.
-            return min(there, key=lambda one: (not one.body, len(one.path)))
+            nearest = min(there, key=lambda one: (not one.body, len(one.path)))
+            return nearest if nearest.body or lacking is None else lacking
     return None
 
 

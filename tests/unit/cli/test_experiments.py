@@ -8,11 +8,13 @@ import pytest
 from serve_app.gateway.admin.actions import Change
 from serve_app.monitoring.experiment.analysis import analysed
 from serve_app.registry.user import current_user
-from tests.unit.cli.test_admin import actions, ask, server
 from tests.unit.gateway.admin.actions import Actions
 from tests.unit.monitoring.experiment import simulated
 
-__all__ = ["actions", "ask", "server"]
+
+@pytest.fixture
+def actions():
+    return Actions()
 
 
 @pytest.fixture

@@ -257,8 +257,8 @@ def test_labels_and_a_schema_can_be_given(serve_app, churn):
         (["model.skops", "--data", "train.csv"], "churned"),
         (["train.csv", *REGISTER], ".skops, .ubj"),
         (["model.skops", *REGISTER, "--labels", "a,b,c"], "2 classes"),
-        (["broken.skops", *REGISTER], "broken.skops cannot be read"),
-        (["broken.json", *REGISTER], "broken.json cannot be read"),
+        (["broken.skops", *REGISTER], "broken.skops: it is no whole zip file"),
+        (["broken.json", *REGISTER], "broken.json: the file has no 'learner'"),
         (["model.skops", *REGISTER, "--schema", "wrong.json"], "agee"),
     ],
 )

@@ -38,10 +38,13 @@ def test_every_config_of_the_project_is_valid_and_says_what_it_is_for(home, path
     assert report.findings == ()
     assert report.endpoints
     assert {"gateway", "control"} <= set(report.applications)
-    what, run, look = path.read_text().splitlines()[:3]
+    what, run, *more = path.read_text().splitlines()[:4]
     assert what.startswith("# ")
     assert run.startswith("# Run:")
-    assert look.startswith("# Look:")
+    if more[0].startswith("# Demo:"):
+        assert more[0].startswith(f"# Demo: make demo CONFIG={path.stem} ")
+        more = more[1:]
+    assert more[0].startswith("# Look:")
 
 
 @pytest.mark.parametrize(
@@ -374,7 +377,7 @@ def test_a_bandit_without_a_monitor_would_never_learn(check):
     ("old", "new", "words"),
     [
         ("policy: thompson", "policy: thomson", "'thompson', 'ucb1', 'epsilon_greedy' or 'linucb'"),
-        ("floor: 0.02", "floor: 0.7", "write at most 0.5"),
+        ("floor: 0.02", "floor: 0.7", "write at most 0.3333"),
         ("floor: 0.02", "epsilon: 0.1", "epsilon belongs to policy: epsilon_greedy"),
         ("reward: {kind: correct}", "reward: {kind: error, scale: 2}", "kind: correct for a class"),
     ],
