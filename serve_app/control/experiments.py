@@ -23,7 +23,7 @@ def planned(endpoint: Endpoint) -> Experiment | None:
         return None
     begins = settings["start"] == "at once"
     return Experiment(
-        name=settings["name"],
+        name=settings["name"] or endpoint.name,
         digest=_digest(endpoint),
         phase="running" if begins else "ready",
         why=DECLARED,

@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 
 from serve_app.errors import InvalidInput
 
-MAX_MEMBERS = 10_000
+MAX_MEMBERS = 200_000
 MAX_BYTES = 2**30
 """What all members of an archive may take unpacked."""
 MAX_RATIO = 200

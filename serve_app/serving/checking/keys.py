@@ -124,7 +124,7 @@ def _place(around: tuple[Spot, ...], key: str) -> Spot | None:
     """Where a key belongs that stands elsewhere: below the mapping that it stands in, or above.
 
     Another item of the list, or another name, that the mapping itself is below, is no such place.
-    What the mapping right above lacks is rather that than the first key of something new below.
+    What the mapping right above lacks is rather that than something that is new or deep below.
     """
     lacking = around[-2] if len(around) > 1 and _takes(around[-2], key) else None
     for position in range(len(around) - 1, -1, -1):
@@ -140,7 +140,8 @@ def _place(around: tuple[Spot, ...], key: str) -> Spot | None:
         if there:
             # Where something of the kind stands already, and not too deep.
             nearest = min(there, key=lambda one: (not one.body, len(one.path)))
-            return nearest if nearest.body or lacking is None else lacking
+            is_near = nearest.body and len(nearest.path) <= depth + 1
+            return nearest if is_near or lacking is None else lacking
     return None
 
 
