@@ -120,12 +120,12 @@ class CovariateSettings(Frozen):
 class ExperimentSettings(Frozen):
     """What is compared between the variants of a route that assigns by chance.
 
-    It is called like its endpoint unless it has a `name`. `effect` is the smallest difference of the
-    primary metric that is to be seen, in its units, with
-    probability `power`; `alpha` how often something may be seen that is not there. Without a known
-    maximum the method is `always valid`: it may be looked at at any time, and is narrowest at
-    `units` of all variants together. With `group sequential`, `units` is the maximum, at which the
-    last of `looks` equally spaced looks is. Nothing is shipped before `minimum_s`.
+    It is called like its endpoint unless it has a `name`. `effect` is the smallest difference of
+    the primary metric that is to be seen, in its units, with probability `power`; `alpha` how often
+    something may be seen that is not there. Without a known maximum the method is `always valid`:
+    it may be looked at at any time, and is narrowest at `units` of all variants together. With
+    `group sequential`, `units` is the maximum, at which the last of `looks` equally spaced looks
+    is. Nothing is shipped before `minimum_s`.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}$")] | None = None
