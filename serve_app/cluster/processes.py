@@ -26,6 +26,8 @@ from serve_app.errors import ServerFault
 
 TERM_PATIENCE_S = 6.0
 KILL_PATIENCE_S = 10.0
+_KILL_ROUNDS = 3
+"""What was about to start another process when it ended may have done so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,12 @@ def end_all(living: Callable[[], Iterable[psutil.Process]]) -> int:
     count = len(known)
     for end, patience_s in (
         (psutil.Process.terminate, TERM_PATIENCE_S),
-        (psutil.Process.kill, KILL_PATIENCE_S),
+        *([(psutil.Process.kill, KILL_PATIENCE_S)] * _KILL_ROUNDS),
     ):
         known.update(living())
         left = [process for process in known if _lives(process)]
+        if not left:
+            break
         for process in left:
             with contextlib.suppress(psutil.Error):
                 end(process)

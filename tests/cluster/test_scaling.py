@@ -85,7 +85,10 @@ def test_a_compiled_model_goes_from_one_replica_to_two_and_back_with_no_failed_r
     with Load(wide, [request_bytes], connections=24) as heavy:
         until(lambda: count() == 2, timeout_s=60, what="two replicas under load")
         model = until(
-            lambda: (one := shown(wide))["changes"] and one, timeout_s=10, what="a recorded change"
+            # A process that is there has yet to be ready.
+            lambda: (one := shown(wide))["changes"] and one["replicas"] == 2 and one,
+            timeout_s=30,
+            what="a recorded change and two replicas that answer",
         )
     assert (model["replicas"], model["min_replicas"], model["max_replicas"]) == (2, 1, 2)
     change = model["changes"][-1]
