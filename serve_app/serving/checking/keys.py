@@ -140,7 +140,8 @@ def _place(around: tuple[Spot, ...], key: str) -> Spot | None:
         if there:
             # Where something of the kind stands already, and not too deep.
             nearest = min(there, key=lambda one: (not one.body, len(one.path)))
-            is_near = nearest.body and len(nearest.path) <= depth + 1
+            levels = sum(isinstance(part, str) for part in nearest.path[depth:])
+            is_near = nearest.body and levels <= 1
             return nearest if is_near or lacking is None else lacking
     return None
 
