@@ -14,7 +14,7 @@ import yaml
 from benchmarks import image_builds
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.platforms.images.baked import BakeOptions, bake, write_context
-from serve_app.platforms.images.targets import EDGE, TARGETS
+from serve_app.platforms.images.targets import EDGE
 from serve_app.registry.store import Registry
 from tests.cluster.harness import free_row
 from tests.platforms.containers import LOST, REFUSED, Balancer, asked, ready
@@ -26,28 +26,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("buildah") is None, reason="apt-get install buildah"),
     pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="apt-get install mmdebstrap"),
 ]
-
-
-@pytest.fixture(scope="module")
-def folder():
-    image_builds.base()
-    return image_builds.context()
-
-
-@pytest.fixture(scope="module", params=TARGETS, ids=lambda one: one.name)
-def target(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def image(folder, target):
-    return image_builds.build(target.name, folder)
-
-
-@pytest.fixture(scope="module")
-def root(image):
-    with image_builds.unpacked(image) as path:
-        yield path
 
 
 @pytest.fixture

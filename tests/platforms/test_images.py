@@ -13,7 +13,7 @@ import pytest
 from benchmarks import image_builds
 from benchmarks.images import SIZES_MB
 from serve_app.platforms.images.checks import check_files, secrets_of
-from serve_app.platforms.images.targets import EDGE, TARGETS
+from serve_app.platforms.images.targets import EDGE
 
 pytestmark = [
     pytest.mark.platforms,
@@ -22,28 +22,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("buildah") is None, reason="apt-get install buildah"),
     pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="apt-get install mmdebstrap"),
 ]
-
-
-@pytest.fixture(scope="module")
-def folder():
-    image_builds.base()
-    return image_builds.context()
-
-
-@pytest.fixture(scope="module", params=TARGETS, ids=lambda one: one.name)
-def target(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def image(folder, target):
-    return image_builds.build(target.name, folder)
-
-
-@pytest.fixture(scope="module")
-def root(image):
-    with image_builds.unpacked(image) as path:
-        yield path
 
 
 def test_nothing_is_wrong_with_its_files(root, target):

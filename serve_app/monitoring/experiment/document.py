@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from serve_app.monitoring.report.reading import read
+from serve_app.monitoring.report.reading import read_document
 
 SCHEMA = 1
 Outcome = Literal["ship", "roll back", "keep running", "no difference", "invalid", "not started"]
@@ -229,10 +229,4 @@ class ExperimentReport:
         Raises:
             ValueError: it is no report, or one of another schema; says where it is wrong.
         """
-        schema = body.get("schema")
-        if schema != SCHEMA:
-            msg = f"it is a report of schema {schema!r}, and {SCHEMA} is what is known here"
-            raise ValueError(msg)
-        report = read(cls, {name: value for name, value in body.items() if name != "schema"})
-        assert isinstance(report, cls)  # noqa: S101 - `read` makes what it is given
-        return report
+        return read_document(cls, body, SCHEMA)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from serve_app.monitoring.finding import Finding
-from serve_app.monitoring.report.reading import read
+from serve_app.monitoring.report.reading import read_document
 
 SCHEMA = 1
 GREATEST_SCORE = 999.0
@@ -268,10 +268,4 @@ class Report:
         Raises:
             ValueError: it is no report, or one of another schema; says where it is wrong.
         """
-        schema = body.get("schema")
-        if schema != SCHEMA:
-            msg = f"it is a report of schema {schema!r}, and {SCHEMA} is what is known here"
-            raise ValueError(msg)
-        report = read(cls, {name: value for name, value in body.items() if name != "schema"})
-        assert isinstance(report, cls)  # noqa: S101 - `read` makes what it is given
-        return report
+        return read_document(cls, body, SCHEMA)

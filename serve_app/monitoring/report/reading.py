@@ -5,8 +5,9 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+T = TypeVar("T")
 _NUMBERS = (int, float)
 
 
@@ -38,6 +39,21 @@ def read(kind: Any, value: Any, where: str = "it") -> Any:
     if not fits:
         raise ValueError(f"{where} cannot be {str(value)[:80]!r}")
     return value
+
+
+def read_document(kind: type[T], body: Mapping[str, Any], schema: int) -> T:
+    """A document of a type, beside whose fields stands the `schema` that they are of.
+
+    Raises:
+        ValueError: it is no such document, or one of another schema; says where it is wrong.
+    """
+    given = body.get("schema")
+    if given != schema:
+        msg = f"it is a report of schema {given!r}, and {schema} is what is known here"
+        raise ValueError(msg)
+    document = read(kind, {name: value for name, value in body.items() if name != "schema"})
+    assert isinstance(document, kind)  # noqa: S101 - `read` makes what it is given
+    return document
 
 
 def _tuple(inner: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -33,30 +32,7 @@ from tests.unit.monitoring.experiment.reports import (
     tiny_report,
     wide_report,
 )
-
-
-class Tags(HTMLParser):
-    """What a browser reads: tags with their attributes, and text outside of the style."""
-
-    def __init__(self, content):
-        super().__init__()
-        self.tags, self.open, self.text = [], [], []
-        self.feed(content)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text.append(data)
+from tests.unit.monitoring.report.html_tags import Tags
 
 
 def tree_of(content):

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -26,6 +25,7 @@ from serve_app.monitoring.report.document import (
 from serve_app.monitoring.report.drift_part import drift_of
 from serve_app.monitoring.report.page import page, verdict_of
 from serve_app.monitoring.window import Key, Series, Window, packed
+from tests.unit.monitoring.report.html_tags import Tags
 from tests.unit.monitoring.report.reports import HEALTH, HOUR_S, START_S, full_report, points
 
 NASTY = (
@@ -34,30 +34,6 @@ NASTY = (
     "javascript:alert(1)", "", "--><!--",
 )  # fmt: skip
 EMPTY = Report(START_S + 60.0, float(START_S), HOUR_S, (), (), HEALTH)
-
-
-class Tags(HTMLParser):
-    """What a browser reads: tags with their attributes, and text outside of style and script."""
-
-    def __init__(self, content):
-        super().__init__()
-        self.tags, self.open, self.text = [], [], []
-        self.feed(content)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        if not {"style", "script"} & set(self.open):
-            self.text.append(data)
 
 
 def tree_of(content):
