@@ -34,12 +34,29 @@ listen stats
 """
 
 
+def processes_of(folder):
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if Path(one.cwd()) == folder or str(folder) in " ".join(one.cmdline()):
+                yield one
+
+
+def end_processes_of(folder):
+    """Watchers first: they would start others."""
+    for watchers_alone in (True, False):
+        for process in list(processes_of(folder)):
+            with contextlib.suppress(psutil.Error):
+                if is_watcher(process) or not watchers_alone:
+                    process.kill()
+
+
 @pytest.fixture
 def launched(tmp_path):
     """The configuration as HAProxy reads it, after Serve has run our launcher."""
     seen = tmp_path / "seen"
     binary = tmp_path / "a haproxy"
-    binary.write_text(f'#!/bin/sh\necho "$@" > {seen}.arguments\ncat "$3" > {seen}\n')
+    # Its watcher starts a stand-in as soon as it ends: what that one reads is not kept.
+    binary.write_text(f'#!/bin/sh\n[ -e {seen} ] || cat "$3" > {seen}\n')
     binary.chmod(0o755)
     write_proxy_launcher(tmp_path, str(binary), Ports())
     (tmp_path / "haproxy.cfg").write_text(TEMPLATE)
@@ -47,7 +64,8 @@ def launched(tmp_path):
     command = [str(launcher), "-db", "-f", str(tmp_path / "haproxy.cfg")]
     subprocess.run(command, check=True, timeout=20)
     assert stat.S_IMODE(launcher.stat().st_mode) & stat.S_IXUSR
-    return seen.read_text()
+    yield seen.read_text()
+    end_processes_of(tmp_path)
 
 
 def test_statistics_and_metrics_are_for_this_machine_alone(launched):
@@ -169,10 +187,7 @@ class Proxy:
         )
 
     def processes(self):
-        for one in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if Path(one.cwd()) == self.folder or str(self.folder) in " ".join(one.cmdline()):
-                    yield one
+        return processes_of(self.folder)
 
 
 @pytest.fixture
@@ -187,12 +202,7 @@ def proxy(tmp_path):
     one = Proxy(folder, ports.http, ports.proxy_metrics, gateway.server_port)
     one.configure()
     yield one
-    for process in list(one.processes()):
-        if is_watcher(process):
-            process.kill()
-    for process in list(one.processes()):
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+    end_processes_of(folder)
     for started in one.started:
         started.wait(DEADLINE_S)
     gateway.shutdown()
