@@ -7,6 +7,8 @@
     │   ├── BadEncoding        the bytes are not what the content type says
     │   ├── UnsupportedMedia   the content type or encoding is not spoken here
     │   ├── NotAcceptable      none of the content types that the client accepts is spoken here
+    │   ├── Unauthenticated    nobody knows who asks
+    │   ├── Forbidden          known, but not allowed to do this
     │   ├── NotPermitted       for operators alone, by `serve-app`
     │   ├── NotFound           no such endpoint, version or model
     │   │   └── NoSuchPath     nothing is at that path
@@ -40,6 +42,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "DeadlineExceeded",
+    "Forbidden",
     "HeaderTooLarge",
     "InvalidInput",
     "ModelFailed",
@@ -56,6 +59,7 @@ __all__ = [
     "ServerFault",
     "TooLarge",
     "TooSlow",
+    "Unauthenticated",
     "Unavailable",
     "UnsupportedMedia",
 ]
@@ -117,6 +121,18 @@ class NotAcceptable(ClientError):
     """None of the content types that the client accepts is spoken here."""
 
     code = "not_acceptable"
+
+
+class Unauthenticated(ClientError):
+    """Nobody knows who asks: no credential, or one that is not valid here."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(ClientError):
+    """Who asks is known, sees what is asked for, and may not do this with it."""
+
+    code = "forbidden"
 
 
 class NotPermitted(ClientError):

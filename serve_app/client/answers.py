@@ -11,10 +11,12 @@ import orjson
 from serve_app import errors
 
 _KINDS_BY_CODE: dict[Any, type[errors.ServeError]] = {
-    kind.code: kind for kind in (errors.InvalidInput, errors.RowsRefused, errors.ModelFailed)
+    kind.code: kind
+    for kind in (errors.InvalidInput, errors.RowsRefused, errors.ModelFailed, errors.NotPermitted)
 }
 _KINDS: dict[int, type[errors.ServeError]] = {
-    403: errors.NotPermitted,
+    401: errors.Unauthenticated,
+    403: errors.Forbidden,
     404: errors.NotFound,
     406: errors.NotAcceptable,
     413: errors.TooLarge,

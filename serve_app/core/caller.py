@@ -6,12 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from serve_app.core.grants import EVERYTHING, Grants
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request, as far as anybody knows."""
+    """Who sends a request, as far as anybody knows, for which tenant, and what they may do."""
 
     name: str
+    tenant: str = ""
+    grants: Grants = EVERYTHING
 
 
 ANONYMOUS = Caller("anonymous")

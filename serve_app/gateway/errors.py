@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 STATUS: dict[type[errors.ServeError], int] = {
     errors.ClientError: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
     errors.NotPermitted: 403,
     errors.UnsupportedMedia: 415,
     errors.NotAcceptable: 406,
