@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from serve_app.gateway.admin import experiment_schemas, schemas
+from serve_app.gateway.admin import experiment_schemas, key_schemas, schemas
 from serve_app.gateway.admin.rollout_schemas import ACTION
 from serve_app.gateway.admin.schemas import Schema, ref
 
@@ -162,6 +162,24 @@ PATHS: tuple[AdminPath, ...] = (
     AdminPath(
         "DELETE", _ALIAS, "remove_alias", "Remove an alias; its history stays.",
         ref("Move"), "change", 200, {"expected": schemas.EXPECTED, **schemas.CHANGE},
+    ),
+    AdminPath(
+        "GET", "/keys", "keys", "Every API key: whose it is, what it grants, how it stands.",
+        _list("keys", ref("Key")),
+    ),
+    AdminPath(
+        "POST", "/keys", "create_key", "Make an API key; nobody can show it again.",
+        ref("NewKey"), "change", 201, {**key_schemas.ORDER, **schemas.CHANGE},
+        ("principal", "scopes"),
+    ),
+    AdminPath(
+        "POST", "/keys/{key}/rotate", "rotate_key",
+        "Make a key that may do the same, and let this one end.",
+        ref("NewKey"), "change", 201, {**key_schemas.OVERLAP, **schemas.CHANGE},
+    ),
+    AdminPath(
+        "DELETE", "/keys/{key}", "revoke_key", "Revoke a key, for ever.",
+        ref("ChangedKey"), "change", 200, schemas.CHANGE,
     ),
     AdminPath(
         "GET", "/events", "events", "What was changed, by whom and why; the newest first.",
