@@ -33,6 +33,7 @@ from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.experiment_work import ExperimentWork
 from serve_app.serving.handles import HandleModels
+from serve_app.serving.issuer_keys import IssuerKeys
 from serve_app.serving.key_work import KeyMethods, key_work_of
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
@@ -92,6 +93,7 @@ class Control(KeyMethods):
         self._keys = key_work_of(
             args.state, self._snapshots, self._events, announce=announce, taken=self._behind
         )
+        self._issuers = IssuerKeys(self._snapshots, announce=announce, clock=time.monotonic)
         self._probes = VersionProbes(
             self._snapshots, self._registry, self._follower, self._applications
         )
