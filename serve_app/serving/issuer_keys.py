@@ -36,7 +36,7 @@ class IssuerKeys:
         self._announce = announce
         self._clock = clock
         self._fetched = fetched
-        self._asked_s: dict[str, float] = {}
+        self._tried_s: dict[str, float] = {}
         self._asking = asyncio.Lock()
 
     async def follow(self, issuer: Issuer) -> None:
@@ -47,10 +47,10 @@ class IssuerKeys:
         """
         async with self._asking:
             now_s = self._clock()
-            last_s = self._asked_s.get(issuer.address)
+            last_s = self._tried_s.get(issuer.address)
             if last_s is not None and now_s < last_s + PAUSE_S:
                 return
-            self._asked_s = {issuer.address: now_s, **self._others(issuer.address)}
+            self._tried_s = {issuer.address: now_s, **self._others(issuer.address)}
             try:
                 document = await asyncio.to_thread(self._fetched, issuer)
             except ServeError as error:
@@ -62,5 +62,5 @@ class IssuerKeys:
                 await self._announce()
 
     def _others(self, address: str) -> dict[str, float]:
-        others = [(one, at_s) for one, at_s in self._asked_s.items() if one != address]
+        others = [(one, at_s) for one, at_s in self._tried_s.items() if one != address]
         return dict(others[: MOST_ISSUERS - 1])
