@@ -69,6 +69,12 @@ SAGEMAKER = "serve"
     help="How long to go on answering after SIGTERM, while saying that it is not ready: until "
     "load balancers have noticed.",
 )
+@click.option(
+    "--keys-file",
+    type=click.Path(dir_okay=False),
+    help="Answer whoever has a key of this file, which serve-app keys create --file makes.  "
+    "[default: everybody]",
+)
 @click.option("--allow-pickle", is_flag=True, help="Let models run code when they are loaded.")
 @click.option(
     "--log-format",
@@ -89,6 +95,7 @@ def run(
     threads: int,
     drain_s: float | None,
     leave_s: float,
+    keys_file: str | None,
     allow_pickle: bool,
     log_format: str,
 ) -> None:
@@ -125,6 +132,7 @@ def run(
         threads=threads,
         metrics_port=metrics_port,
         allowed_hosts=allowed_hosts,
+        keys_file=keys_file or settings.keys_file,
     )
     server.log_to_stdout(log_format)
     server.run(build(settings, clock=time.monotonic), settings.place, settings.metrics_port)

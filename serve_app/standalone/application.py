@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,7 @@ from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
 from serve_app.registry.store import Registry
 from serve_app.security.authenticators import Authenticator
+from serve_app.standalone.callers import callers_of
 from serve_app.standalone.declaration import endpoints_of, read_config
 from serve_app.standalone.settings import RunSettings
 from serve_app.standalone.versions import opened
@@ -41,7 +43,7 @@ class Application:
     """Answers as a gateway does, by models that are loaded here.
 
     It answers that it is not ready until `load` is done. Whom the `authenticator` does not know is
-    refused; without one everybody may ask.
+    refused, or whom the settings do not name without one; without both everybody may ask.
     """
 
     def __init__(
@@ -64,6 +66,10 @@ class Application:
             offload=Offload(self._large),
             is_alive=lambda _version: not self._is_leaving,
         )
+        if authenticator is None:
+            authenticator = callers_of(
+                args.access, settings.keys_file, clock=time.time, monotonic=clock
+            )
         self.gate = self._gate(authenticator)
         gateway = build_gateway(self._predictor, _gateway_settings(settings, args))
         self._app = Edge(RequestIds(protect(gateway, self.gate, MAIN), ids=PredictionIds()))

@@ -11,6 +11,7 @@ from serve_app.standalone.places import REGISTRY, Place, place_of
 
 MODEL_VARIABLE = "SERVE_APP_MODEL"
 REGISTRY_VARIABLE = "SERVE_APP_REGISTRY"
+KEYS_VARIABLE = "SERVE_APP_KEYS_FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class RunSettings:
     endpoints it answers instead; with neither it answers what stands in `models`, which is a
     registry or the folder of one version. `allows_pickle` lets models run code when they are
     loaded; `threads` compute large batches. Prometheus is answered on `metrics_port`, if one is
-    given. On loopback it answers to `allowed_hosts` beside this machine's own names.
+    given. With a `keys_file`, whoever has no key of it is refused. On loopback it answers to
+    `allowed_hosts` beside this machine's own names.
     """
 
     place: Place
@@ -32,6 +34,7 @@ class RunSettings:
     allows_pickle: bool = False
     threads: int = 1
     metrics_port: int | None = None
+    keys_file: str | None = None
     allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
@@ -49,6 +52,7 @@ class RunSettings:
             place,
             models=environment.get(REGISTRY_VARIABLE) or place.models or REGISTRY,
             endpoints=named_endpoints(named) or None,
+            keys_file=environment.get(KEYS_VARIABLE) or None,
         )
 
     def listening(

@@ -184,7 +184,8 @@ PATHS: tuple[AdminPath, ...] = (
         ref("Move"), "change", 200, {"expected": schemas.EXPECTED, **schemas.CHANGE},
     ),
     AdminPath(
-        "GET", "/keys", "keys", "admin:keys", "Every API key: whose it is, what it grants, how it stands.",
+        "GET", "/keys", "keys", "admin:keys",
+        "Every API key: whose it is, what it grants, how it stands.",
         _list("keys", ref("Key")),
     ),
     AdminPath(

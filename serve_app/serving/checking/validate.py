@@ -26,7 +26,7 @@ from serve_app.documents.yaml_lines import Positions
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ServeError
 from serve_app.registry.store import Registry
-from serve_app.serving.checking import monitors, reachable, resources
+from serve_app.serving.checking import monitors, open_addresses, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
 from serve_app.serving.checking.advice import advice
 from serve_app.serving.checking.builders import deployments_of
@@ -142,12 +142,16 @@ class _Check:
         if isinstance(arguments, ModelArgs) and not self._unclear_below((*path, "args")):
             self._model(path, name, arguments)
         if isinstance(arguments, config.GatewayArgs):
-            self._ports_free((*path, "args"), arguments)
-            if arguments.default_endpoint is not None:
-                where = (*path, "args", "default_endpoint")
-                self._defaults.append((where, arguments.default_endpoint))
+            self._gateway((*path, "args"), arguments)
         if settings_of(builder) is not config.GatewayArgs:
             self._reached_by_handle(path, name, application)
+
+    def _gateway(self, path: Path_, arguments: config.GatewayArgs) -> None:
+        self._ports_free(path, arguments)
+        for where, message in open_addresses.problems(self._body, path, arguments):
+            self._find(where, message)
+        if arguments.default_endpoint is not None:
+            self._defaults.append(((*path, "default_endpoint"), arguments.default_endpoint))
 
     def _reached_by_handle(self, path: Path_, name: str, application: Mapping[str, Any]) -> None:
         if application.get("route_prefix", "/") is None or path in self._meant.unclear:
