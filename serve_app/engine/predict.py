@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from serve_app.core.cache import Lookup
 from serve_app.core.columns import Columns
+from serve_app.core.flow import OWNER
 from serve_app.core.messages import Answer, Payload, RawColumns, Request, Response
 from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
 from serve_app.core.plan import Plan
@@ -100,6 +101,7 @@ class Predictor:
     async def _predicted(self, request: Request, resolved: Resolved) -> _Predicted:
         """The answer, and the rows by which it was given."""
         stage, clock = resolved.stage, self._clock
+        OWNER.set(request.caller.name)
         started_s = clock()
         begun = (request, stage.spec.name, resolved.snapshot, started_s)
         plan: Plan | None = None

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from serve_app.config import GatewayArgs
 from serve_app.core.batcher import Counters
 from serve_app.core.identifiers import PredictionIds
+from serve_app.core.lanes import Lanes
 from serve_app.core.ports import Clock
 from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Snapshot
@@ -103,8 +104,7 @@ class Gateway(Scaled):
         self._healthy_until_s = clock() + SNAPSHOT_GRACE_S
         self._registry = Registry(args.registry)
         self._loaded: dict[str, Loaded] = {}
-        thread = ThreadPoolExecutor(1, thread_name_prefix="inline")
-        self._inline = InlineModels(clock=clock, limits=limits, thread=thread)
+        self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
         self._handles = parts.handles(clock=clock)
         self._replicas = CoalescedModels(
             parts.calls(self._handles),

@@ -5,7 +5,6 @@ import logging
 import time
 import uuid
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -15,6 +14,7 @@ from ray import serve
 from serve_app.config import ModelArgs
 from serve_app.core.aside import Aside
 from serve_app.core.columns import Columns
+from serve_app.core.lanes import Lanes
 from serve_app.core.ports import Task
 from serve_app.core.reference import application_name
 from serve_app.core.supervisor import Supervisor
@@ -50,7 +50,7 @@ class Model(Scaled):
         collect_rarely()
         # In a thread of its own, so that the event loop can meanwhile take calls in, tell the
         # router and the autoscaler how many wait, and answer health checks.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._lanes = Lanes("model")
         self._aside = Aside("explanation")
         self._workload = Workload(clock=time.monotonic)
         self._exporter = self._telemetry.exporter()
@@ -86,8 +86,9 @@ class Model(Scaled):
             known = task_named(task)
             if known.takes_long:
                 return await self._aside.run(model.ask, known, columns)
+            lane = self._lanes.of(columns.rows)
             return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._counted, model, known, columns, time.monotonic()
+                lane, self._counted, model, known, columns, time.monotonic()
             )
         except (ClientError, NotReady, Overloaded):
             raise

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve_app.config import GatewayArgs
 from serve_app.core.identifiers import PredictionIds
+from serve_app.core.lanes import Lanes
 from serve_app.core.offload import Offload
 from serve_app.core.ports import Clock
 from serve_app.core.reference import split_version
@@ -45,9 +46,9 @@ class Application:
         self._declared = None if settings.config is None else read_config(Path(settings.config))
         args = GatewayArgs() if self._declared is None else self._declared.gateway
         limits = Limits(**args.coalesce.model_dump())
-        self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._compute = Lanes("compute")
         self._large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
-        self._models = InlineModels(clock=clock, limits=limits, thread=self._compute)
+        self._models = InlineModels(clock=clock, limits=limits, lanes=self._compute)
         self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
         self._loaded: dict[str, Loaded] = {}
         self._is_leaving = False

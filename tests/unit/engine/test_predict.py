@@ -5,10 +5,13 @@ import itertools
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declare
+from serve_app.core.batcher import Coalescer
+from serve_app.core.caller import Caller
 from serve_app.core.messages import Payload, Request
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
@@ -249,3 +252,30 @@ class TestCoalesced:
             answer = asyncio.run(coalesced.ask("logistic@1", PREDICT, to_columns(frame[:2]), 10.0))
             assert len(answer.values) == 2
             coalesced.retire(set())
+
+
+async def test_the_queue_of_a_version_knows_whose_rows_wait_and_whether_they_are_few(
+    registry, frame
+):
+    flows = []
+
+    class Noting(Coalescer):
+        def submit(self, columns, deadline, flow=None):
+            flows.append(flow)
+            return super().submit(columns, deadline, flow)
+
+    models = {"logistic@1": load(registry, "logistic", 1).model}
+    limits = Limits(max_rows=999, max_calls=1, max_waiting_rows=999, slow_call_s=9.0)
+    local = LocalModels(models, clock=lambda: 0.0)
+    coalesced = CoalescedModels(local, clock=lambda: 0.0, limits=limits, coalescer=Noting)
+    settings = ControlSettings.model_validate({"endpoints": {"plain": ENDPOINTS["plain"]}})
+    endpoints = declare(settings, registry.manifest).checked()
+    assembler = Assembler(replicas=coalesced, inline=coalesced, clock=lambda: 0.0)
+    made = Predictor(clock=lambda: 0.0, ids=lambda: "id")
+    made.swap(assembler.stages(Snapshot(1, "hash", endpoints)))
+    few, many = frame[:1], pd.concat([frame] * 65)[:65]
+    for name, part in (("ann", few), ("bob", many)):
+        columns = {column: part[column].tolist() for column in part}
+        request = Request("plain", Payload(columns, len(part), {}), "id", caller=Caller(name))
+        await asyncio.create_task(made.predict(request))
+    assert flows == [("ann", False), ("bob", True)]
