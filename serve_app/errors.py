@@ -18,6 +18,7 @@
     │   └── TooLarge           body, rows or nesting above the limit
     ├── Unavailable            try again
     │   ├── Overloaded         more work than the replicas and their queues hold
+    │   │   └── RateLimited    more than this principal may ask
     │   ├── NotReady           still starting
     │   └── DeadlineExceeded   the time that the request had is over
     └── ServerFault            call the operator
@@ -52,6 +53,7 @@ __all__ = [
     "NotPermitted",
     "NotReady",
     "Overloaded",
+    "RateLimited",
     "RecordsFailed",
     "RegistryFailed",
     "RowsRefused",
@@ -187,6 +189,12 @@ class Overloaded(Unavailable):
     """More work than the replicas and their queues hold."""
 
     code = "overloaded"
+
+
+class RateLimited(Overloaded):
+    """More than this principal may ask, whatever others ask."""
+
+    code = "rate_limited"
 
 
 class NotReady(Unavailable):
