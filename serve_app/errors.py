@@ -20,6 +20,7 @@
     │   ├── Overloaded         more work than the replicas and their queues hold
     │   │   └── RateLimited    more than this principal may ask
     │   ├── NotReady           still starting
+    │   │   └── ReplicaDied    who computed it died
     │   └── DeadlineExceeded   the time that the request had is over
     └── ServerFault            call the operator
         ├── ModelFailed        the model raised
@@ -56,6 +57,7 @@ __all__ = [
     "RateLimited",
     "RecordsFailed",
     "RegistryFailed",
+    "ReplicaDied",
     "RowsRefused",
     "ServeError",
     "ServerFault",
@@ -201,6 +203,12 @@ class NotReady(Unavailable):
     """Still starting, or no replica is there to answer."""
 
     code = "not_ready"
+
+
+class ReplicaDied(NotReady):
+    """The replica that computed this died meanwhile, perhaps by it."""
+
+    code = "replica_died"
 
 
 class DeadlineExceeded(Unavailable):

@@ -30,6 +30,7 @@ from serve_app.engine.local import InlineModels, InlineShadows
 from serve_app.engine.mirroring import Mirroring, MirrorLimits
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import NOTHING_YET
+from serve_app.engine.surviving import SurvivingModels
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.admin.app import build as build_admin
@@ -113,6 +114,7 @@ class Gateway(Scaled):
             replicas=self._handles.replicas,
             coalescer=parts.coalescer,
         )
+        self._surviving = SurvivingModels(self._replicas, parts.calls(self._handles), clock=clock)
         self._backlog = Backlog(self._replicas.counters, clock=clock)
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
@@ -121,7 +123,7 @@ class Gateway(Scaled):
         self._inline_shadows = InlineShadows(clock=clock, limits=limits)
         self._mirroring = self._made_mirroring(clock)
         self._assembler = Assembler(
-            replicas=parts.models(self._replicas),
+            replicas=parts.models(self._surviving),
             inline=parts.models(self._inline),
             clock=clock,
             schema=parts.schema,
@@ -138,7 +140,7 @@ class Gateway(Scaled):
             self._apply,
             replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
-            failing=self._tasks.problems,
+            failing=lambda: [*self._tasks.problems(), *self._surviving.problems()],
         )
 
     def _made_mirroring(self, clock: Clock) -> Mirroring:
@@ -322,6 +324,7 @@ class Gateway(Scaled):
         self._loaded = {version: self._loaded[version] for version in wanted}
         versions = {version for endpoint in endpoints for version in endpoint.asks()}
         self._replicas.retire(versions)
+        self._surviving.retire(versions)
         logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})
 
 
