@@ -19,6 +19,7 @@ from serve_app.engine.liveness import IsAlive, always, can_answer
 from serve_app.engine.stages import Mirrored, Resolved, Stage, Stages
 from serve_app.errors import RowsRefused
 from serve_app.monitoring.counting import Counting
+from serve_app.security.limits import NO_LIMITS, RowLimiter
 
 logger = logging.getLogger("serve_app.predict")
 
@@ -34,10 +35,11 @@ class _Predicted(NamedTuple):
 class Predictor:
     """Answers requests under the snapshot that stands when they arrive.
 
-    What takes long in large requests is done by `offload`, so that the others go on.
+    What takes long in large requests is done by `offload`, so that the others go on. `limiter`
+    says how many rows callers may ask about.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every part by its name
         self,
         *,
         clock: Clock,
@@ -46,11 +48,13 @@ class Predictor:
         is_alive: IsAlive = always,
         counting: Counting | None = None,
         recorder: Recorder | None = None,
+        limiter: RowLimiter = NO_LIMITS,
     ) -> None:
         self.offload = offload
         self.counting = counting or Counting()
         self._recorders = (self.counting,) if recorder is None else (self.counting, recorder)
         self._is_alive = is_alive
+        self._take_rows = limiter.take_rows
         self._clock, self._ids = clock, ids
         self._stages = Stages()
 
@@ -84,7 +88,7 @@ class Predictor:
         self.counting.keep(stages.endpoints.keys())
 
     async def predict(self, request: Request, resolved: Resolved | None = None) -> Response:
-        """Route, validate, look up, preprocess, ask, combine.
+        """Limit, route, validate, look up, preprocess, ask, combine.
 
         `resolved` is the endpoint where somebody has looked it up already: one look-up travels
         with a request, so that it is answered under the snapshot that decoded it.
@@ -93,6 +97,7 @@ class Predictor:
             NotFound: no such endpoint or version.
             InvalidInput: the rows break the schema.
             RowsRefused: they hold values that the model does not take.
+            RateLimited: they are more than the caller may ask now.
             Unavailable: nobody could answer in time.
             ServerFault: a model failed.
         """
@@ -107,6 +112,7 @@ class Predictor:
         plan: Plan | None = None
         columns: Columns | None = None
         try:
+            self._take_rows(request.caller, stage.spec.name, request.payload.rows)
             plan = stage.plan(request)
             given, rows = _modelled(stage, request.payload), request.payload.rows
             if rows * len(stage.names) < LARGE_CELLS:

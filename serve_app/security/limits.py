@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from serve_app.core.caller import Caller
 from serve_app.core.ports import Clock
@@ -43,6 +43,7 @@ class Limit:
 
 
 NO_LIMIT = Limit()
+"""Of a principal that may ask whatever it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,28 @@ class Limits:
     def of(self, principal: str) -> Limit:
         """The limit of one principal."""
         return self.by_principal.get(principal, self.default)
+
+
+class RowLimiter(Protocol):
+    """Says how many rows callers may ask about."""
+
+    def take_rows(self, caller: Caller, endpoint: str, rows: int) -> None:
+        """Let rows pass to an endpoint.
+
+        Raises:
+            RateLimited: these would be too many now.
+        """
+        ...
+
+
+class Unlimited:
+    """Lets everybody ask about as many rows as they like."""
+
+    def take_rows(self, caller: Caller, endpoint: str, rows: int) -> None:
+        """Let rows pass."""
+
+
+NO_LIMITS = Unlimited()
 
 
 class Allowance(NamedTuple):
@@ -109,6 +132,7 @@ class _Principal:
 
     bytes: Meter = field(default_factory=Meter)
     rows: dict[str, Meter] = field(default_factory=dict)
+    asked_last: Meter | None = None
     in_flight: int = 0
 
     def is_idle(self, now_s: float) -> bool:
@@ -149,35 +173,53 @@ class Limiter:
             self._take(principal.bytes, limit.bytes, size_bytes, f"{caller.name}: bytes")
         principal.in_flight += 1
 
+    def take_bytes(self, caller: Caller, size_bytes: int) -> None:
+        """Let bytes pass of a body whose length nobody said before.
+
+        Raises:
+            RateLimited: these would be too many now.
+        """
+        rate = self._limits.of(caller.name).bytes
+        if rate is not None:
+            self._take(self._of(caller).bytes, rate, size_bytes, f"{caller.name}: bytes")
+
     def leave(self, caller: Caller) -> None:
         """Take note that a request that came in has its answer."""
         principal = self._known[caller.name]
         principal.in_flight -= 1
 
-    def take_rows(self, caller: Caller, endpoint: str, rows: int) -> Allowance | None:
-        """Let rows pass to an endpoint; gives what is left, or None where there is no limit.
+    def take_rows(self, caller: Caller, endpoint: str, rows: int) -> None:
+        """Let rows pass to an endpoint.
 
         Raises:
             RateLimited: these would be too many now.
         """
         rate = self._limits.of(caller.name).rows
         if rate is None:
-            return None
-        meter = self._of(caller).rows.setdefault(endpoint, Meter())
-        return self._take(meter, rate, rows, f"{caller.name}: rows to endpoint {endpoint!r}")
+            return
+        principal = self._of(caller)
+        meter = principal.rows.setdefault(endpoint, Meter())
+        principal.asked_last = meter
+        self._take(meter, rate, rows, f"{caller.name}: rows to endpoint {endpoint!r}")
 
-    def _take(self, meter: Meter, rate: Rate, cost: float, what: str) -> Allowance:
+    def allowance(self, caller: Caller) -> Allowance | None:
+        """What is left to a caller of the rows of the endpoint that it asked last, if limited."""
+        rate = self._limits.of(caller.name).rows
+        principal = self._known.get(caller.name)
+        if rate is None or principal is None or principal.asked_last is None:
+            return None
+        return principal.asked_last.allowance(rate.divided(self._gateways), self._clock())
+
+    def _take(self, meter: Meter, rate: Rate, cost: float, what: str) -> None:
         now_s, own = self._clock(), rate.divided(self._gateways)
         wait_s = meter.wait_s(own, cost, now_s)
         if wait_s > 0:
-            left = meter.allowance(own, now_s)
             msg = (
                 f"{what} are limited to {rate.per_s:g} a second, {rate.burst:g} at once; "
                 f"try again in {wait_s:.1f} s"
             )
-            raise RateLimited(msg, retry_after_s=round(wait_s, 3), allowance=tuple(left))
+            raise RateLimited(msg, retry_after_s=round(wait_s, 3))
         meter.take(own, cost, now_s)
-        return meter.allowance(own, now_s)
 
     def _of(self, caller: Caller) -> _Principal:
         known = self._known.get(caller.name)

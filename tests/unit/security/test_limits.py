@@ -71,7 +71,8 @@ def test_what_was_refused_is_not_counted(clock):
 def test_each_principal_and_endpoint_has_its_own_rows(clock):
     here = limiter(clock, Limit(rows=Rate(1, 5)))
     for caller, endpoint in ((ANN, "a"), (ANN, "b"), (BOB, "a")):
-        assert here.take_rows(caller, endpoint, 5).left == pytest.approx(0)
+        here.take_rows(caller, endpoint, 5)
+        assert here.allowance(caller).left == pytest.approx(0)
 
 
 def test_a_request_of_more_rows_than_a_burst_passes_alone_and_is_paid_for(clock):
@@ -115,7 +116,8 @@ def test_refused_bytes_hold_no_place(clock):
 
 def test_a_principal_may_have_a_limit_of_its_own(clock):
     here = limiter(clock, Limit(rows=Rate(1, 1)), ann=limits.NO_LIMIT)
-    assert here.take_rows(ANN, "a", 1000) is None
+    here.take_rows(ANN, "a", 1000)
+    assert here.allowance(ANN) is None
     here.take_rows(BOB, "a", 1)
     with pytest.raises(RateLimited):
         here.take_rows(BOB, "a", 1)
@@ -148,3 +150,23 @@ def test_headers_say_what_is_left_in_the_form_of_the_draft():
     headers = dict(Allowance(burst=100.0, left=40.9, full_in_s=5.91, per_s=10.0).headers("rows"))
     assert headers == {"ratelimit-policy": '"rows";q=100;w=10', "ratelimit": '"rows";r=40;t=6'}
     assert dict(Allowance(5.0, -3.0, 8.0, 1.0).headers("rows"))["ratelimit"] == '"rows";r=0;t=8'
+
+
+def test_a_body_of_no_known_length_is_counted_as_it_comes(clock):
+    here = limiter(clock, Limit(bytes=Rate(10, 100)))
+    here.enter(ANN, 0)
+    here.take_bytes(ANN, 60)
+    with pytest.raises(RateLimited):
+        here.take_bytes(ANN, 60)
+    here.take_bytes(BOB, 60)
+    limiter(clock, limits.NO_LIMIT).take_bytes(ANN, 10**9)
+
+
+def test_what_is_left_is_that_of_the_endpoint_that_was_asked_last(clock):
+    here = limiter(clock, Limit(rows=Rate(10, 20)))
+    assert here.allowance(ANN) is None
+    here.take_rows(ANN, "a", 15)
+    here.take_rows(ANN, "b", 4)
+    assert here.allowance(ANN) == pytest.approx((20, 16, 0.4, 10))
+    clock.now_s += 0.4
+    assert here.allowance(ANN).left == 20
