@@ -132,7 +132,7 @@ class _Principal:
 
     bytes: Meter = field(default_factory=Meter)
     rows: dict[str, Meter] = field(default_factory=dict)
-    asked_last: Meter | None = None
+    latest_meter: Meter | None = None
     in_flight: int = 0
 
     def is_idle(self, now_s: float) -> bool:
@@ -199,16 +199,16 @@ class Limiter:
             return
         principal = self._of(caller)
         meter = principal.rows.setdefault(endpoint, Meter())
-        principal.asked_last = meter
+        principal.latest_meter = meter
         self._take(meter, rate, rows, f"{caller.name}: rows to endpoint {endpoint!r}")
 
     def allowance(self, caller: Caller) -> Allowance | None:
         """What is left to a caller of the rows of the endpoint that it asked last, if limited."""
         rate = self._limits.of(caller.name).rows
         principal = self._known.get(caller.name)
-        if rate is None or principal is None or principal.asked_last is None:
+        if rate is None or principal is None or principal.latest_meter is None:
             return None
-        return principal.asked_last.allowance(rate.divided(self._gateways), self._clock())
+        return principal.latest_meter.allowance(rate.divided(self._gateways), self._clock())
 
     def _take(self, meter: Meter, rate: Rate, cost: float, what: str) -> None:
         now_s, own = self._clock(), rate.divided(self._gateways)

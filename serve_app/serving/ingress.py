@@ -23,14 +23,13 @@ from serve_app.core.supervisor import Supervisor
 from serve_app.core.workload import Load
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.backlog import Backlog
-from serve_app.engine.coalesced import CoalescedModels, Limits
+from serve_app.engine.coalesced import Limits
 from serve_app.engine.liveness import Liveness
 from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels, InlineShadows
 from serve_app.engine.mirroring import Mirroring, MirrorLimits
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import NOTHING_YET
-from serve_app.engine.surviving import SurvivingModels
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.admin.app import build as build_admin
@@ -68,6 +67,7 @@ from serve_app.serving.monitor_client import (
 )
 from serve_app.serving.record_packing import RecordPacking, profiles_of
 from serve_app.serving.record_sender import RecordSender
+from serve_app.serving.replica_models import ReplicaModels
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
@@ -106,15 +106,8 @@ class Gateway(Scaled):
         self._registry = Registry(args.registry)
         self._loaded: dict[str, Loaded] = {}
         self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
-        self._handles = parts.handles(clock=clock)
-        self._replicas = CoalescedModels(
-            parts.calls(self._handles),
-            clock=clock,
-            limits=limits,
-            replicas=self._handles.replicas,
-            coalescer=parts.coalescer,
-        )
-        self._surviving = SurvivingModels(self._replicas, parts.calls(self._handles), clock=clock)
+        self._replicas = ReplicaModels(parts, limits, clock=clock)
+        self._handles = self._replicas.handles
         self._backlog = Backlog(self._replicas.counters, clock=clock)
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
@@ -123,7 +116,7 @@ class Gateway(Scaled):
         self._inline_shadows = InlineShadows(clock=clock, limits=limits)
         self._mirroring = self._made_mirroring(clock)
         self._assembler = Assembler(
-            replicas=parts.models(self._surviving),
+            replicas=self._replicas.models,
             inline=parts.models(self._inline),
             clock=clock,
             schema=parts.schema,
@@ -140,7 +133,7 @@ class Gateway(Scaled):
             self._apply,
             replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
-            failing=lambda: [*self._tasks.problems(), *self._surviving.problems()],
+            failing=lambda: [*self._tasks.problems(), *self._replicas.problems()],
         )
 
     def _made_mirroring(self, clock: Clock) -> Mirroring:
@@ -324,7 +317,6 @@ class Gateway(Scaled):
         self._loaded = {version: self._loaded[version] for version in wanted}
         versions = {version for endpoint in endpoints for version in endpoint.asks()}
         self._replicas.retire(versions)
-        self._surviving.retire(versions)
         logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})
 
 
