@@ -38,6 +38,13 @@ SAGEMAKER = "serve"
     help="The port.  [default: that of the platform, or 8000]",
 )
 @click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    help="A name that requests may have as their Host, beside this machine's own ones; `*` is any. "
+    "Only addresses of this machine alone need it, behind a proxy.  [default: none]",
+)
+@click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
     help="Answer Prometheus on this port, at /metrics.  [default: nowhere]",
@@ -77,6 +84,7 @@ def run(
     default_endpoint: str | None,
     host: str | None,
     port: int | None,
+    allowed_hosts: tuple[str, ...],
     metrics_port: int | None,
     threads: int,
     drain_s: float | None,
@@ -116,6 +124,7 @@ def run(
         allows_pickle=allow_pickle,
         threads=threads,
         metrics_port=metrics_port,
+        allowed_hosts=allowed_hosts,
     )
     server.log_to_stdout(log_format)
     server.run(build(settings, clock=time.monotonic), settings.place, settings.metrics_port)

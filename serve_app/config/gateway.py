@@ -50,8 +50,9 @@ class GatewayArgs(Frozen):
     Protocol over gRPC; all of one machine share the port, and those of `listeners`. `admin` is
     where the admin API answers; clusters that serve-app starts have a port for it. `cors` says
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
-    `mirror` bounds what is done for shadows. `telemetry` is where traces and metrics go beside
-    Prometheus; without it nowhere.
+    Listeners of this machine's own addresses answer to its own names and to `allowed_hosts`, of
+    which `"*"` is every one. `mirror` bounds what is done for shadows. `telemetry` is where traces
+    and metrics go beside Prometheus; without it nowhere.
     """
 
     # `state` may be a URL with a password.
@@ -73,6 +74,7 @@ class GatewayArgs(Frozen):
     coalesce: CoalesceSettings = CoalesceSettings()
     mirror: MirrorSettings = MirrorSettings()
     telemetry: TelemetrySettings | None = None
+    allowed_hosts: tuple[str, ...] = ()
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

@@ -1,7 +1,8 @@
 """Remembers what was answered for a row, by the versions that answered and its values.
 
-A key never leaves out who answers: a cache keyed by rows alone would mix models. Rows are told
-apart by their bytes, so that 0.0 and -0.0 are two rows.
+A key never leaves out who answers: a cache keyed by rows alone would mix models. Nor whose tenant
+asked: a row that is known quickly would tell one what another asked. Rows are told apart by their
+bytes, so that 0.0 and -0.0 are two rows.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Lookup:
 class Cache(Protocol):
     """Finds known rows, and completes an answer with them."""
 
-    def find(self, plan: Plan, columns: Columns) -> Lookup:
-        """What is known of these rows when the plan's variants answer."""
+    def find(self, plan: Plan, columns: Columns, tenant: str = "") -> Lookup:
+        """What is known of these rows to a tenant when the plan's variants answer."""
         ...
 
     def complete(self, lookup: Lookup, answer: Answer | None) -> tuple[Answer, int | None]:
@@ -65,7 +66,7 @@ class Cache(Protocol):
 class NoCache:
     """Knows nothing and remembers nothing."""
 
-    def find(self, plan: Plan, columns: Columns) -> Lookup:  # noqa: ARG002
+    def find(self, plan: Plan, columns: Columns, tenant: str = "") -> Lookup:  # noqa: ARG002
         """Everything has to be asked for."""
         return Lookup(columns)
 
@@ -91,10 +92,10 @@ class RowCache:
     def __len__(self) -> int:
         return len(self._known)
 
-    def find(self, plan: Plan, columns: Columns) -> Lookup:
-        """What is known of these rows when the plan's variants answer."""
+    def find(self, plan: Plan, columns: Columns, tenant: str = "") -> Lookup:
+        """What is known of these rows to a tenant when the plan's variants answer."""
         versions = plan.variants if plan.together else plan.variants[:1]
-        keys = tuple((versions, *key) for key in row_keys(columns))
+        keys = tuple((tenant, versions, *key) for key in row_keys(columns))
         now = self._clock()
         hits = tuple(self._hit(key, now) for key in keys)
         self.rows += len(keys)

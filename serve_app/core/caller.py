@@ -17,6 +17,11 @@ class Caller:
     tenant: str = ""
     grants: Grants = EVERYTHING
 
+    @property
+    def owner(self) -> str:
+        """Whose its predictions are: all of a tenant's callers', or its own where it has none."""
+        return f"tenant {self.tenant}" if self.tenant else f"principal {self.name}"
+
 
 ANONYMOUS = Caller("anonymous")
 """Whoever has not said who they are."""

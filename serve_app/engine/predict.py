@@ -6,8 +6,10 @@ import logging
 from typing import NamedTuple
 
 from serve_app.core.cache import Lookup
+from serve_app.core.caller import Caller
 from serve_app.core.columns import Columns
 from serve_app.core.flow import OWNER
+from serve_app.core.identifiers import OwnedIds
 from serve_app.core.messages import Answer, Payload, RawColumns, Request, Response
 from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
 from serve_app.core.plan import Plan
@@ -17,6 +19,7 @@ from serve_app.core.refusals import moved
 from serve_app.engine.explain import TIMEOUT_S, Explained
 from serve_app.engine.liveness import IsAlive, always, can_answer
 from serve_app.engine.stages import Mirrored, Resolved, Stage, Stages
+from serve_app.engine.visible import Views
 from serve_app.errors import RowsRefused
 from serve_app.monitoring.counting import Counting
 from serve_app.security.limits import NO_LIMITS, RowLimiter
@@ -56,12 +59,18 @@ class Predictor:
         self._is_alive = is_alive
         self._take_rows = limiter.take_rows
         self._clock, self._ids = clock, ids
+        self._owned: OwnedIds | None = None
         self._stages = Stages()
+        self._views = Views()
 
     @property
     def stages(self) -> Stages:
         """The stages of the snapshot that answers now."""
         return self._stages
+
+    def stages_for(self, caller: Caller) -> Stages:
+        """The same, as far as a caller may know of them."""
+        return self._views.of(self._stages, caller)
 
     def can_answer(self, stage: Stage, version: str | None = None) -> bool:
         """Whether an endpoint, or one of its versions, has somebody alive who would answer."""
@@ -128,7 +137,7 @@ class Predictor:
             raise
         response = Response(
             request=request,
-            prediction_id=self._ids(),
+            prediction_id=self._id_for(request.caller),
             snapshot_version=resolved.snapshot,
             answer=answer,
             labels=stage.labels,
@@ -166,6 +175,18 @@ class Predictor:
     def _resolved(self, request: Request) -> Resolved:
         return Resolved(self._stages.endpoint(request.endpoint), self._stages.version)
 
+    def mark_with(self, owned: OwnedIds) -> None:
+        """From now on identifiers say to whom they were given, and nobody else can use them."""
+        self._owned = owned
+
+    def gave(self, prediction_id: str, caller: Caller) -> bool:
+        """Whether a caller was given a prediction, as far as identifiers say to whom they were."""
+        return self._owned is None or self._owned.is_of(prediction_id, caller.owner)
+
+    def _id_for(self, caller: Caller) -> str:
+        identifier = self._ids()
+        return identifier if self._owned is None else self._owned.given(identifier, caller.owner)
+
     def _record(
         self, record: Record, mirror: Mirrored | None, features: Columns | None = None
     ) -> None:
@@ -188,7 +209,7 @@ async def _answered(
     Where a cache knew some, they were not all prepared: then there are none.
     """
     ask, cache = stage.ways[request.payload.method]
-    lookup = cache.find(plan, columns)
+    lookup = cache.find(plan, columns, request.caller.tenant)
     fresh = features = None
     if lookup.missing is not None:
         try:

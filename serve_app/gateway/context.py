@@ -10,15 +10,22 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import NOTHING_YET, Stage, Stages
+from serve_app.engine.visible import default_for, require, require_everywhere
 from serve_app.errors import NotReady
 from serve_app.gateway import errors
 from serve_app.gateway import versions as numbers
 from serve_app.gateway.entrance import Entrance
 from serve_app.protocols.dialect import Words, in_common_words
 
+COUNTS = "read:metrics"
+MANAGEMENT = "admin:endpoints"
+"""What callers must be allowed to learn how often endpoints are asked, and to change them."""
+CALLER = "caller"
+"""Where a scope says who sends its request."""
 Keep = Callable[[Sequence[Feedback]], Awaitable[Sequence[Outcome]]]
 """Keeps all of some feedback or none; returns what became of each, once it is kept."""
 Effect = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -32,7 +39,7 @@ class Settings:
     """What one request may cost, and who answers where a path names no endpoint.
 
     `health_route` and `predict_route` are the paths that Vertex AI gives a container, `replica`
-    tells counts of this process from those of others.
+    tells counts of this process from those of others. Pages of `origins` may give feedback.
     """
 
     max_body_bytes: int
@@ -44,6 +51,7 @@ class Settings:
     predict_route: str | None = None
     replica: str = ""
     max_explained_rows: int = 100
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +67,14 @@ class GatewayContext:
     keep: Keep | None = None
     effect: Effect | None = None
 
-    @property
-    def entrance(self) -> Entrance:
-        """Where requests come in."""
-        return Entrance(self.predictor, default_endpoint=self.settings.default_endpoint)
+    def entrance(self, action: str) -> Entrance:
+        """Where requests come in whose callers must be allowed an action."""
+        default = self.settings.default_endpoint
+        return Entrance(self.predictor, default_endpoint=default, action=action)
 
-    @property
-    def stages(self) -> Stages:
-        """The endpoints as they are now."""
-        return self.predictor.stages
+    def stages_for(self, request: Request) -> Stages:
+        """The endpoints as they are now, as far as who asks may know of them."""
+        return self.predictor.stages_for(caller_of(request.scope))
 
     def refused(self, request: Request, error: Exception, *, status: int | None = None) -> Response:
         """The answer to a request for a page that failed."""
@@ -76,7 +83,7 @@ class GatewayContext:
 
     def if_ready(self, request: Request, answer: Response) -> Response:
         """An answer that is given while endpoints can be asked."""
-        if self.stages.version == 0:
+        if self.predictor.stages.version == 0:
             return self.refused(request, NotReady(NOTHING_YET))
         if not self.predictor.is_ready:
             return self.refused(request, NotReady("no endpoint has a replica that could answer"))
@@ -101,13 +108,36 @@ class GatewayContext:
             name = _named(request, versions) or stage.spec.name
             raise NotReady(f"{name} has no replica that could answer", endpoint=stage.spec.name)
 
+    def counted_for(self, request: Request) -> list[Stage]:
+        """The endpoints of which who asks may know how often they were asked, by name."""
+        grants = caller_of(request.scope).grants
+        stages = sorted(self.stages_for(request).endpoints.items())
+        return [stage for name, stage in stages if grants.allow(COUNTS, name)]
+
+    def require(self, request: Request, action: str, stage: Stage) -> None:
+        """Return where who asks may do something with an endpoint.
+
+        Raises:
+            Forbidden: it may not.
+        """
+        require(caller_of(request.scope), action, stage.spec.name)
+
+    def require_everywhere(self, request: Request, action: str) -> None:
+        """Return where who asks may do something that concerns all endpoints.
+
+        Raises:
+            Forbidden: it may not.
+        """
+        require_everywhere(caller_of(request.scope), action)
+
     def of_endpoint(self, request: Request, describe: Describe) -> Response:
         """What there is to say of the endpoint and version that a path names."""
         named = request.path_params
         try:
             version = numbers.named(named)
-            name = named.get("endpoint", self.settings.default_endpoint)
-            stage = self.stages.endpoint(name, version)
+            stages = self.stages_for(request)
+            default = default_for(caller_of(request.scope), self.settings.default_endpoint, stages)
+            stage = stages.endpoint(named.get("endpoint", default), version)
             versions = stage.versions(version, named.get("label"))
             return json(describe(stage, versions))
         except Exception as error:  # noqa: BLE001 - becomes an answer
@@ -124,6 +154,12 @@ def json(body: Any, status: int = 200) -> Response:
     """An answer of JSON."""
     content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(content, status, media_type="application/json")
+
+
+def caller_of(scope: Mapping[str, Any]) -> Caller:
+    """Who sends a request, as the access layer knows; nobody where there is none."""
+    caller: Caller = scope.get(CALLER, ANONYMOUS)
+    return caller
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from serve_app.core.messages import Payload, Response
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.gateway import bodies, compression, errors, versions
-from serve_app.gateway.context import GatewayContext, headers_of
-from serve_app.gateway.entrance import Admitted
+from serve_app.gateway.context import GatewayContext, caller_of, headers_of
+from serve_app.gateway.entrance import PREDICT, Admitted
 from serve_app.protocols.bodies import column_names
 from serve_app.protocols.dialect import Call, Dialect, Reply, Words
 
@@ -22,10 +22,13 @@ class Predictions:
     `refuse` are the words of errors; without them the dialect has its own.
     """
 
+    action = PREDICT
+    """What callers must be allowed."""
+
     def __init__(
         self, context: GatewayContext, dialect: Dialect, refuse: Words | None = None
     ) -> None:
-        self._entrance = context.entrance
+        self._entrance = context.entrance(self.action)
         self._offload = context.predictor.offload
         self._dialect = dialect
         self._refuse = refuse or dialect.refuse
@@ -44,7 +47,7 @@ class Predictions:
         try:
             if scope["method"] == "GET":
                 receive = bodies.of_query(scope, headers)
-            response = await self._predict(scope["path_params"], receive, headers)
+            response = await self._predict(scope, receive, headers)
             if response.request.payload.rows < LARGE_ROWS:
                 reply = self._dialect.encode(response)
             else:
@@ -68,16 +71,16 @@ class Predictions:
 
     async def _predict(
         self,
-        parameters: Mapping[str, str],
+        scope: Scope,
         receive: Receive,
         headers: dict[str, str],
     ) -> Response:
-        admitted, payload = await self.received(parameters, receive, headers)
+        admitted, payload = await self.received(scope, receive, headers)
         return await self._entrance.predict(admitted, payload)
 
     async def received(
         self,
-        parameters: Mapping[str, str],
+        scope: Scope,
         receive: Receive,
         headers: dict[str, str],
     ) -> tuple[Admitted, Payload]:
@@ -85,13 +88,16 @@ class Predictions:
 
         Raises:
             ClientError: there is no such endpoint or version, or the body is not of the dialect.
+            Forbidden: the caller may not ask that of the endpoint.
         """
+        parameters: Mapping[str, str] = scope["path_params"]
         target = self._dialect.target(headers)
         admitted = self._entrance.admit(
             headers,
             parameters.get("endpoint") or target.endpoint,
             versions.named(parameters) or target.version,
             label=parameters.get("label"),
+            caller=caller_of(scope),
         )
         stage = admitted.stage
         body = await bodies.read(

@@ -12,8 +12,10 @@ from serve_app.core.ports import Ids
 from serve_app.engine.explain import Explained
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Resolved, Stage, Stages
+from serve_app.engine.visible import default_for, require
 from serve_app.errors import InvalidInput
 
+PREDICT = "predict"
 REQUEST_ID = "x-request-id"
 TIMEOUT = "x-timeout-s"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -57,15 +59,22 @@ class Entrance:
     """Admits requests to the endpoints of a predictor.
 
     `default_endpoint` is asked where nothing names one; `ids` draws an id for requests that
-    come without one that fits. Without `ids` somebody has seen to that before.
+    come without one that fits. Without `ids` somebody has seen to that before. Callers must be
+    allowed the `action` on the endpoints that they ask.
     """
 
     def __init__(
-        self, predictor: Predictor, *, default_endpoint: str | None = None, ids: Ids | None = None
+        self,
+        predictor: Predictor,
+        *,
+        default_endpoint: str | None = None,
+        ids: Ids | None = None,
+        action: str = PREDICT,
     ) -> None:
         self._predictor = predictor
         self._default_endpoint = default_endpoint
         self._ids = ids
+        self._action = action
 
     def admit(
         self,
@@ -75,29 +84,52 @@ class Entrance:
         *,
         label: str | None = None,
         timeout_s: float | None = None,
-        stages: Stages | None = None,
+        caller: Caller = ANONYMOUS,
     ) -> Admitted:
-        """Find who is asked and for how long; `stages` are those of a snapshot already chosen.
+        """Find who is asked and for how long, and whether the caller may ask that.
 
         Raises:
-            NotFound: no such endpoint or version.
+            NotFound: no such endpoint or version that the caller may know of.
+            Forbidden: it may know of the endpoint, and not ask it so.
             NotReady: no snapshot has arrived yet.
             InvalidInput: the header `x-timeout-s` is no time.
         """
-        stages = self._predictor.stages if stages is None else stages
-        stage = stages.endpoint(endpoint or self._default_endpoint, version)
-        if version is not None:
-            # A body is not looked at where nobody is there to answer it.
-            stage.versions(version)
+        stages = self._predictor.stages_for(caller)
         return Admitted(
-            Resolved(stage, stages.version),
+            self._resolved(stages, endpoint, version, caller),
             headers.get(REQUEST_ID, "") if self._ids is None else self.request_id(headers),
             headers,
-            ANONYMOUS,
+            caller,
             version,
             label,
             timeout_of(headers) if timeout_s is None else timeout_s,
         )
+
+    def admit_under(
+        self,
+        stages: Stages,
+        headers: Mapping[str, str],
+        endpoint: str,
+        version: str | None,
+        caller: Caller,
+    ) -> Admitted:
+        """The same under stages that were chosen before, as far as the caller may know of them."""
+        resolved = self._resolved(stages, endpoint, version, caller)
+        request_id = self.request_id(headers)
+        timeout_s = timeout_of(headers)
+        return Admitted(resolved, request_id, headers, caller, version, timeout_s=timeout_s)
+
+    def _resolved(
+        self, stages: Stages, endpoint: str | None, version: str | None, caller: Caller
+    ) -> Resolved:
+        if not endpoint:
+            endpoint = default_for(caller, self._default_endpoint, stages)
+        stage = stages.endpoint(endpoint, version)
+        require(caller, self._action, stage.spec.name)
+        if version is not None:
+            # A body is not looked at where nobody is there to answer it.
+            stage.versions(version)
+        return Resolved(stage, stages.version)
 
     def predict(self, admitted: Admitted, payload: Payload) -> Coroutine[Any, Any, Response]:
         """The answer to an admitted request; raises as `Predictor.predict` does."""

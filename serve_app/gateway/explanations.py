@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from starlette.types import Receive, Scope, Send
 
 from serve_app.core.messages import Response
@@ -26,6 +24,8 @@ def path(place: str, dialect: Dialect) -> DialectPath:
 class Explanations(Predictions):
     """The path that explains. It takes what the path that predicts does, and answers in JSON."""
 
+    action = "explain"
+
     def __init__(
         self, context: GatewayContext, dialect: Dialect, refuse: Words | None = None
     ) -> None:
@@ -36,7 +36,7 @@ class Explanations(Predictions):
         """Answer one request, and give the status of the answer."""
         headers = headers_of(scope)
         try:
-            response, explained = await self._explained(scope["path_params"], receive, headers)
+            response, explained = await self._explained(scope, receive, headers)
             numbers = explained.explanation.contributions.size
             offload = IN_PLACE if numbers < LARGE_CELLS else self._offload
             reply = await offload.run(explanations.encode, response, *explained)
@@ -48,9 +48,9 @@ class Explanations(Predictions):
         return 200
 
     async def _explained(
-        self, parameters: Mapping[str, str], receive: Receive, headers: dict[str, str]
+        self, scope: Scope, receive: Receive, headers: dict[str, str]
     ) -> tuple[Response, Explained]:
-        admitted, payload = await self.received(parameters, receive, headers)
+        admitted, payload = await self.received(scope, receive, headers)
         if payload.rows > self._most:
             msg = (
                 f"{payload.rows} rows are to be explained, above the limit of {self._most} per "

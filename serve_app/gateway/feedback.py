@@ -8,12 +8,14 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serve_app.core.caller import Caller
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.offload import IN_PLACE, LARGE_BYTES
 from serve_app.engine.stages import Stage
-from serve_app.errors import ClientError, NotReady
+from serve_app.errors import ClientError, NotFound, NotReady
 from serve_app.gateway import bodies, errors
-from serve_app.gateway.context import GatewayContext, Keep, headers_of
+from serve_app.gateway.context import GatewayContext, Keep, caller_of, headers_of
+from serve_app.gateway.foreign_pages import refuse_foreign
 from serve_app.protocols.bodies import feedback_list
 from serve_app.protocols.bodies.feedback import ReceivedFeedback, check_truth
 from serve_app.protocols.bodies.feedback_list import FeedbackBody, Refused
@@ -38,6 +40,7 @@ class FeedbackPath:
     def __init__(self, context: GatewayContext, dialect: FeedbackDialect) -> None:
         self._context = context
         self._dialect = dialect
+        self._entrance = context.entrance("feedback")
 
     async def taken(self, request: Request) -> Response:
         """Hand on what a request says, and tell what became of it."""
@@ -56,6 +59,7 @@ class FeedbackPath:
         if keep is None:
             raise NotReady("this gateway keeps no feedback")
         settings = context.settings
+        refuse_foreign(headers, settings.origins)
         receive = request.receive
         if request.method == "GET":
             receive = bodies.of_query(request.scope, headers)
@@ -70,8 +74,9 @@ class FeedbackPath:
         statement = await offload.run(dialect.decode, body, headers, settings.max_rows)
         named = statement.items[0][1].endpoint if statement.items else None
         name = request.path_params.get("endpoint") or named
-        stage = context.entrance.admit(headers, name).stage
-        checked = await offload.run(_checked, statement, stage, request_id)
+        caller = caller_of(request.scope)
+        stage = self._entrance.admit(headers, name, caller=caller).stage
+        checked = await offload.run(_checked, statement, stage, request_id, self._may_judge(caller))
         if not statement.listed:
             return await self._one(checked, keep)
         if not checked.kept:
@@ -83,6 +88,17 @@ class FeedbackPath:
         return await offload.run(
             feedback_list.encode, stage.spec.name, outcomes, checked.refused, request_id
         )
+
+    def _may_judge(self, caller: Caller) -> Callable[[Feedback], bool]:
+        """Whether a caller may say what became of a prediction: of those that it was given."""
+        gave, grants = self._context.predictor.gave, caller.grants
+
+        def may(one: Feedback) -> bool:
+            if one.prediction_id is None or gave(one.prediction_id, caller):
+                return True
+            return grants.allow("admin:feedback", one.endpoint)
+
+        return may
 
     async def _one(self, checked: _Checked, keep: Keep) -> Reply:
         for _, error in checked.refused:
@@ -99,13 +115,18 @@ class _Checked(NamedTuple):
     refused: list[Refused]
 
 
-def _checked(statement: FeedbackBody, stage: Stage, request_id: str) -> _Checked:
-    """Hold the truths against what the endpoint says."""
+def _checked(
+    statement: FeedbackBody, stage: Stage, request_id: str, may_judge: Callable[[Feedback], bool]
+) -> _Checked:
+    """Hold truths against what the endpoint says, and predictions against who was given them."""
     kept: list[tuple[int, Feedback]] = []
     refused = list(statement.refused)
     for index, item in statement.items:
         try:
-            kept.append((index, _of(item, stage).of(stage.spec.name, request_id)))
+            one = _of(item, stage).of(stage.spec.name, request_id)
+            if not may_judge(one):
+                raise NotFound(f"you were given no prediction {one.prediction_id!r}")
+            kept.append((index, one))
         except ClientError as error:
             refused.append(Refused(index, error))
     return _Checked(kept, sorted(refused, key=lambda one: one.place))

@@ -43,7 +43,7 @@ def entry(name: str) -> dict[str, str]:
 
 def listed(context: GatewayContext, request: Request) -> Response:
     """The endpoints by name and route, a page at a time, as `/models` of two systems has them."""
-    listed = page(sorted(context.stages.endpoints), request.query_params)
+    listed = page(sorted(context.stages_for(request).endpoints), request.query_params)
     models = [entry(name) for name in listed.items]
     following = {"nextPageToken": listed.following} if listed.following else {}
     return json({"models": models, **following})

@@ -50,26 +50,29 @@ class _NativePages:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
 
-    async def endpoints(self, request: Request) -> Response:  # noqa: ARG002
+    async def endpoints(self, request: Request) -> Response:
         """All endpoints with their variants and weights as they are now."""
-        return json(standing(self._context.stages))
+        return json(standing(self._context.stages_for(request)))
 
     async def status(self, request: Request) -> Response:
         """What is in effect, here and on every other gateway, as control knows it."""
         try:
+            self._context.require_everywhere(request, "read:metadata")
             if self._context.effect is None:
                 raise NotReady("this gateway has no control")
             return json(await self._context.effect())
         except Exception as error:  # noqa: BLE001 - becomes an answer
             return self._context.refused(request, error)
 
-    async def openapi(self, request: Request) -> Response:  # noqa: ARG002
+    async def openapi(self, request: Request) -> Response:
         """The OpenAPI document of the endpoints as they are now."""
-        return json(document(self._context))
+        return json(document(self._context.stages_for(request)))
 
-    async def docs(self, request: Request) -> Response:  # noqa: ARG002
+    async def docs(self, request: Request) -> Response:
         """The documentation page."""
-        return HTMLResponse(docs.page(document(self._context)), headers=docs.HEADERS)
+        return HTMLResponse(
+            docs.page(document(self._context.stages_for(request))), headers=docs.HEADERS
+        )
 
     async def home(self, request: Request) -> Response:
         """People who open the address want the documentation, KServe's clients a sign of life."""
@@ -91,9 +94,9 @@ def standing(stages: Stages) -> dict[str, Any]:
     }
 
 
-def document(context: GatewayContext) -> dict[str, Any]:
-    """The OpenAPI document of the endpoints as they are now."""
-    descriptions = [_for_openapi(stage.spec) for stage in context.stages.endpoints.values()]
+def document(stages: Stages) -> dict[str, Any]:
+    """The OpenAPI document of some endpoints."""
+    descriptions = [_for_openapi(stage.spec) for stage in stages.endpoints.values()]
     return openapi.document(descriptions, title="serve-app", version=__version__)
 
 

@@ -16,14 +16,18 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from serve_app import __version__, errors
+from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.messages import Payload
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.core.ports import Ids
 from serve_app.engine.predict import Predictor
-from serve_app.engine.stages import Stage
+from serve_app.engine.stages import Stage, Stages
+from serve_app.engine.visible import require
 from serve_app.gateway import errors as refusals
-from serve_app.gateway.context import Settings
+from serve_app.gateway.access import Gate
+from serve_app.gateway.context import CALLER, COUNTS, MANAGEMENT, Settings
 from serve_app.gateway.entrance import Entrance
+from serve_app.gateway.rpc_access import RpcAccess
 from serve_app.protocols.oip import grpc_messages as oip_grpc
 from serve_app.protocols.oip import messages as oip_messages
 from serve_app.protocols.oip import outputs as oip_outputs
@@ -140,15 +144,19 @@ class InferenceService:
         refusal = self._phrase(refusals.refusal_of(error, 0, request_id))
         return refusal.message.encode()[:_WORDS_BYTES].decode("utf-8", "ignore")
 
+    def _stages(self, context: Any) -> Stages:
+        """The endpoints as they are now, as far as who calls may know of them."""
+        return self.predictor.stages_for(caller_of(context))
+
     async def _live(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         return message("ServerLiveResponse")(live=True)
 
     async def _ready(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         return message("ServerReadyResponse")(ready=self.predictor.is_ready)
 
-    async def _model_ready(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+    async def _model_ready(self, request: Any, context: Any) -> Any:
         try:
-            stage = self.predictor.stages.endpoint(request.name)
+            stage = self._stages(context).endpoint(request.name)
             named = stage.versions(request.version)[0] if request.version else None
         except (errors.NotFound, errors.NotReady):
             return message("ModelReadyResponse")(ready=False)
@@ -160,21 +168,25 @@ class InferenceService:
             name=self._settings.server_name, version=__version__, extensions=oip_v2.EXTENSIONS
         )
 
-    async def _model(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self.predictor.stages.endpoint(request.name, request.version or None)
+    async def _model(self, request: Any, context: Any) -> Any:
+        stage = self._stages(context).endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
         return oip_grpc.metadata(stage.spec.name, stage.spec.signature, versions)
 
-    async def _configuration(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self.predictor.stages.endpoint(request.name, request.version or None)
+    async def _configuration(self, request: Any, context: Any) -> Any:
+        stage = self._stages(context).endpoint(request.name, request.version or None)
         versions = stage.versions(request.version or None)
         metadata = oip_outputs.metadata(stage.spec.name, stage.spec.signature, versions)
         configured = oip_triton.numbered(oip_triton.configuration(metadata))
         return message("ModelConfigResponse")(config=configured)
 
-    async def _statistics(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stages = self.predictor.stages
-        names = [stages.endpoint(request.name).spec.name] if request.name else stages.endpoints
+    async def _statistics(self, request: Any, context: Any) -> Any:
+        stages, caller = self._stages(context), caller_of(context)
+        if request.name:
+            names = [stages.endpoint(request.name).spec.name]
+            require(caller, COUNTS, names[0])
+        else:
+            names = [name for name in stages.endpoints if caller.grants.allow(COUNTS, name)]
         statistics = [
             oip_triton.statistics(
                 name,
@@ -185,23 +197,24 @@ class InferenceService:
         ]
         return message("ModelStatisticsResponse")(model_stats=statistics)
 
-    async def _index(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stages = self.predictor.stages.endpoints.items()
+    async def _index(self, request: Any, context: Any) -> Any:
+        stages = self._stages(context).endpoints.items()
         states = {name: self.predictor.alive_versions(stage) for name, stage in stages}
         models = oip_triton.index(states, request.ready)
         return message("RepositoryIndexResponse")(models=models)
 
-    async def _load(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        stage = self.predictor.stages.endpoint(request.model_name or request.repository_name)
+    async def _load(self, request: Any, context: Any) -> Any:
+        stage = self._stages(context).endpoint(request.model_name or request.repository_name)
+        require(caller_of(context), MANAGEMENT, stage.spec.name)
         return message("RepositoryModelLoadResponse")(model_name=stage.spec.name, isLoaded=True)
 
     async def _unload(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         name = request.model_name or request.repository_name
         raise errors.NotPermitted(oip_triton.cannot_unload(name))
 
-    async def _trace(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+    async def _trace(self, request: Any, context: Any) -> Any:
         if request.model_name:
-            self.predictor.stages.endpoint(request.model_name)
+            self._stages(context).endpoint(request.model_name)
         if any(one.value for one in request.settings.values()):
             raise errors.NotPermitted(oip_triton.NOT_TRACED)
         answer = message("TraceSettingResponse")()
@@ -218,6 +231,7 @@ class InferenceService:
             request.model_name,
             request.model_version or None,
             timeout_s=context.time_remaining(),
+            caller=caller_of(context),
         )
         payload = await self._decoded(request, admitted.stage)
         response = await self._entrance.predict(admitted, payload)
@@ -241,6 +255,12 @@ def _nothing(name: str) -> Method:
         return message(f"{name}Response")()
 
     return answer
+
+
+def caller_of(context: Any) -> Caller:
+    """Who calls, as the access layer knows; nobody where there is none."""
+    caller: Caller = getattr(context, CALLER, ANONYMOUS)
+    return caller
 
 
 def headers_of(context: Any) -> dict[str, str]:
@@ -270,19 +290,24 @@ class RpcServer:
         await self.server.stop(grace_s)
 
 
-async def serve(service: InferenceService, address: str, max_body_bytes: int) -> RpcServer:
+async def serve(
+    service: InferenceService, address: str, max_body_bytes: int, gate: Gate | None = None
+) -> RpcServer:
     """Start a server that shares its port with others of this machine.
+
+    Whom the `gate` does not know is refused whatever is called; without it everybody may call.
 
     Raises:
         ConfigError: somebody else has the port.
     """
     server = grpc.aio.server(
+        interceptors=[] if gate is None else [RpcAccess(gate)],
         options=[
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", max_body_bytes + _ADDITIONAL_BYTES),
             ("grpc.max_send_message_length", -1),
             *_KEEP_ALIVE,
-        ]
+        ],
     )
     server.add_generic_rpc_handlers((service.handlers(),))
     alive = health.aio.HealthServicer()

@@ -85,6 +85,7 @@ def _values(request: Request, rows: int, settings: RecordSettings) -> dict[str, 
 
 def _caller(request: Request, settings: RecordSettings) -> str | None:
     """Who asked; none of those who did not say who they are."""
-    if settings.callers == "credential":
-        return credential_of(request.headers)
-    return None if request.caller == ANONYMOUS else request.caller.name
+    # Who is known is called by name: what it proved itself with is not kept, not even here.
+    if request.caller != ANONYMOUS:
+        return request.caller.name
+    return credential_of(request.headers) if settings.callers == "credential" else None

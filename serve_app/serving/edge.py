@@ -4,14 +4,16 @@ import ray.exceptions
 from starlette.middleware import Middleware
 
 from serve_app.config import CorsSettings
+from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.middleware import Edge
 
 
 class _OpenTo:
-    """Which pages of other origins may ask at the HTTP server of this process."""
+    """Who may ask at the HTTP server of this process, and which pages of other origins."""
 
     cors: CorsSettings | None = None
+    gate: Gate | None = None
 
 
 def middlewares() -> list[Middleware]:
@@ -20,14 +22,19 @@ def middlewares() -> list[Middleware]:
     A replica's server starts once its application is built. What Serve itself answers, such as
     that a replica is full, is behind this, so that browsers hand that over too.
     """
-    cors = _OpenTo.cors
+    cors, gate = _OpenTo.cors, _OpenTo.gate
+    # The last one is asked first. Strangers learn nothing of Serve's own paths either.
+    known = [] if gate is None else [Middleware(protect, gate=gate, profile=MAIN)]
     shared = [] if cors is None else [Middleware(open_to, settings=cors)]
-    return [*shared, Middleware(Edge)]
+    return [*known, *shared, Middleware(Edge)]
 
 
-def open_edge_to(cors: CorsSettings | None) -> None:
-    """Let pages of other origins ask at the server that this process starts from now on."""
-    _OpenTo.cors = cors
+def open_edge_to(cors: CorsSettings | None, gate: Gate | None = None) -> None:
+    """Let those whom a gate knows ask at the server that this process starts from now on.
+
+    Without a gate everybody may. Pages of other origins may where `cors` says so.
+    """
+    _OpenTo.cors, _OpenTo.gate = cors, gate
 
 
 def plain_messages() -> None:

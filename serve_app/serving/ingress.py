@@ -32,10 +32,11 @@ from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import NOTHING_YET
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
+from serve_app.gateway.access import ADMIN, MAIN, Gate, protect
 from serve_app.gateway.admin.app import build as build_admin
-from serve_app.gateway.context import Settings
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.native_pages import standing
+from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.monitoring import samples
@@ -54,6 +55,7 @@ from serve_app.serving.control_client import (
 )
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.edge import open_edge_to
+from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.listeners import Listeners, of_admin, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
@@ -65,6 +67,7 @@ from serve_app.serving.monitor_client import (
     MonitorCaller,
     monitor_handle,
 )
+from serve_app.serving.owned_predictions import mark_predictions
 from serve_app.serving.record_packing import RecordPacking, profiles_of
 from serve_app.serving.record_sender import RecordSender
 from serve_app.serving.replica_models import ReplicaModels
@@ -126,7 +129,9 @@ class Gateway(Scaled):
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
         self._predictor = self._made_predictor(clock)
         self._grpc: rpc.RpcServer | None = None
-        self._listeners = Listeners()
+        self._gate: Gate | None = None
+        known = self._gate is not None
+        self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = _recorder(args, self._recording, replica)
         self._follower = SnapshotFollower(
             SnapshotStore(args.state),
@@ -182,17 +187,7 @@ class Gateway(Scaled):
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._telemetry.start(self._tasks)
         args = self._args
-        settings = Settings(
-            args.max_body_bytes,
-            args.max_rows,
-            args.default_endpoint,
-            args.server_name,
-            args.compress_above_bytes,
-            health_route=os.environ.get("AIP_HEALTH_ROUTE"),
-            predict_route=os.environ.get("AIP_PREDICT_ROUTE"),
-            replica=PredictionIds()(),
-            max_explained_rows=args.max_explained_rows,
-        )
+        settings = settings_of(args, os.environ)
         if args.grpc_port is not None:
             around = self._telemetry.parts.around
             service = InferenceService(
@@ -200,12 +195,14 @@ class Gateway(Scaled):
             )
             address = f"{args.grpc_host}:{args.grpc_port}"
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
-            self._grpc = await rpc.serve(service, address, args.max_body_bytes)
+            self._grpc = await rpc.serve(service, address, args.max_body_bytes, self._gate)
         keep = FeedbackSender(monitor_handle("keep_feedback"))
         effect = StatusReader(control_handle().options(method_name="in_effect"))
         gateway = app.build(self._predictor, settings, keep, effect)
+        if self._gate is not None:
+            await mark_predictions(self._predictor, args.state)
         await self._listen(gateway)
-        return self._telemetry.parts.app(gateway)
+        return protect(self._telemetry.parts.app(gateway), self._gate, MAIN)
 
     async def check_health(self) -> None:
         """Serve asks this every few seconds, and sends requests elsewhere when it fails.
@@ -261,10 +258,10 @@ class Gateway(Scaled):
         cors = self._args.cors
         for listener in (*self._args.listeners, *of_the_platform(os.environ)):
             own = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
-            app = self._telemetry.parts.app(own)
+            app = protect(self._telemetry.parts.app(own), self._gate, listener.profile)
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
-        open_edge_to(cors)
+        open_edge_to(cors, self._gate)
         await self._open_admin()
 
     async def _open_admin(self) -> None:
@@ -281,7 +278,7 @@ class Gateway(Scaled):
         )
         ids = PredictionIds()
         admin = build_admin(actions, host=settings.host, ids=ids)
-        await self._listeners.open(admin, settings, ids=ids)
+        await self._listeners.open(protect(admin, self._gate, ADMIN), settings, ids=ids)
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""

@@ -23,6 +23,7 @@ from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
 from serve_app.gateway.connections import BoundedHTTP
 from serve_app.gateway.middleware import Edge, RequestIds
+from serve_app.gateway.own_names import under_own_names
 from serve_app.gateway.sockets import listening_socket, port_of
 from serve_app.gateway.uvicorn_server import UnsignalledServer
 
@@ -50,9 +51,13 @@ class Listening(Protocol):
 
 
 class Listeners:
-    """The servers of one replica."""
+    """The servers of one replica.
 
-    def __init__(self) -> None:
+    Those on loopback answer to this machine's own names and to `allowed_hosts`.
+    """
+
+    def __init__(self, allowed_hosts: Sequence[str] = ()) -> None:
+        self._allowed_hosts = allowed_hosts
         self._servers: list[tuple[UnsignalledServer, asyncio.Task[None]]] = []
 
     async def open(self, app: ASGIApp, settings: Listening, *, ids: Ids) -> None:
@@ -61,8 +66,9 @@ class Listeners:
         Raises:
             ConfigError: somebody else has the port.
         """
+        named = under_own_names(app, settings.host, self._allowed_hosts)
         config = uvicorn.Config(
-            Edge(RequestIds(app, ids=ids)),
+            Edge(RequestIds(named, ids=ids)),
             http=BoundedHTTP,
             ws="none",
             log_level="warning",

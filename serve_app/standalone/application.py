@@ -22,12 +22,15 @@ from serve_app.engine.coalesced import Limits
 from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
+from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
 from serve_app.gateway.middleware import Edge, RequestIds
+from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
 from serve_app.registry.store import Registry
+from serve_app.security.authenticators import Authenticator
 from serve_app.standalone.declaration import endpoints_of, read_config
 from serve_app.standalone.settings import RunSettings
 from serve_app.standalone.versions import opened
@@ -38,14 +41,18 @@ logger = logging.getLogger("serve_app.standalone")
 class Application:
     """Answers as a gateway does, by models that are loaded here.
 
-    It answers that it is not ready until `load` is done.
+    It answers that it is not ready until `load` is done. Whom the `authenticator` does not know is
+    refused; without one everybody may ask.
     """
 
-    def __init__(self, settings: RunSettings, *, clock: Clock) -> None:
+    def __init__(
+        self, settings: RunSettings, *, clock: Clock, authenticator: Authenticator | None = None
+    ) -> None:
         self._settings = settings
         self._declared = None if settings.config is None else read_config(Path(settings.config))
         args = GatewayArgs() if self._declared is None else self._declared.gateway
         limits = Limits(**args.coalesce.model_dump())
+        self._allowed_hosts = (*settings.allowed_hosts, *args.allowed_hosts)
         self._compute = Lanes("compute")
         self._large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
         self._models = InlineModels(clock=clock, limits=limits, lanes=self._compute)
@@ -58,8 +65,21 @@ class Application:
             offload=Offload(self._large),
             is_alive=lambda _version: not self._is_leaving,
         )
+        self.gate = self._gate(authenticator)
         gateway = build_gateway(self._predictor, _gateway_settings(settings, args))
-        self._app = Edge(RequestIds(gateway, ids=PredictionIds()))
+        self._app = Edge(RequestIds(protect(gateway, self.gate, MAIN), ids=PredictionIds()))
+
+    def _gate(self, authenticator: Authenticator | None) -> Gate | None:
+        if authenticator is None:
+            return None
+        health_route = self._settings.place.health_route
+        count = self._predictor.counting.add_response
+        return Gate(authenticator, count, health_route=health_route)
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """To which names it answers on loopback, beside those of this machine."""
+        return self._allowed_hosts if self.gate is None else (EVERY_NAME,)
 
     @property
     def is_ready(self) -> bool:
@@ -111,9 +131,11 @@ class Application:
         await asyncio.to_thread(self._large.shutdown)
 
 
-def build(settings: RunSettings, *, clock: Clock) -> Application:
+def build(
+    settings: RunSettings, *, clock: Clock, authenticator: Authenticator | None = None
+) -> Application:
     """The application of some settings, not yet loaded."""
-    return Application(settings, clock=clock)
+    return Application(settings, clock=clock, authenticator=authenticator)
 
 
 def _aliases(registry: Registry, versions: set[str]) -> dict[str, dict[str, int]]:
@@ -132,4 +154,5 @@ def _gateway_settings(settings: RunSettings, args: GatewayArgs) -> Settings:
         predict_route=place.predict_route,
         replica=PredictionIds()(),
         max_explained_rows=args.max_explained_rows,
+        origins=() if args.cors is None else args.cors.origins,
     )

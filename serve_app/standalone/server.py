@@ -14,7 +14,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from serve_app.errors import ConfigError, ServeError
+from serve_app.gateway.access import METRICS, protect
 from serve_app.gateway.connections import BoundedHTTP
+from serve_app.gateway.own_names import under_own_names
 from serve_app.gateway.sockets import listening_socket
 from serve_app.gateway.uvicorn_server import UnsignalledServer
 from serve_app.monitoring.log import JsonLines, send_to
@@ -81,8 +83,11 @@ def _server(application: Application, place: Place, sockets: contextlib.ExitStac
     listening = sockets.enter_context(listen(place.host, place.port, option="--port"))
     address = {"host": place.host, "port": listening.getsockname()[1]}
     logger.info("listening", extra={**address, "platform": place.platform})
-    app = AzureHandler(application) if place.platform == AZURE_FUNCTIONS else application
-    return _uvicorn(app, place.drain_s), listening
+    if place.platform == AZURE_FUNCTIONS:
+        # Its host asks, under whichever name the function has.
+        return _uvicorn(AzureHandler(application), place.drain_s), listening
+    named = under_own_names(application, place.host, application.allowed_hosts)
+    return _uvicorn(named, place.drain_s), listening
 
 
 def _metrics_server(
@@ -92,7 +97,9 @@ def _metrics_server(
     listening = sockets.enter_context(listen(place.host, port, option="--metrics-port"))
     address = {"host": place.host, "port": listening.getsockname()[1]}
     logger.info("listening for Prometheus", extra=address)
-    return _uvicorn(metrics_page(application.samples), place.drain_s), listening
+    page = protect(metrics_page(application.samples), application.gate, METRICS)
+    named = under_own_names(page, place.host, application.allowed_hosts)
+    return _uvicorn(named, place.drain_s), listening
 
 
 def _uvicorn(app: ASGIApp, drain_s: float) -> UnsignalledServer:

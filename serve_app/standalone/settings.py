@@ -21,7 +21,7 @@ class RunSettings:
     endpoints it answers instead; with neither it answers what stands in `models`, which is a
     registry or the folder of one version. `allows_pickle` lets models run code when they are
     loaded; `threads` compute large batches. Prometheus is answered on `metrics_port`, if one is
-    given.
+    given. On loopback it answers to `allowed_hosts` beside this machine's own names.
     """
 
     place: Place
@@ -32,6 +32,7 @@ class RunSettings:
     allows_pickle: bool = False
     threads: int = 1
     metrics_port: int | None = None
+    allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(

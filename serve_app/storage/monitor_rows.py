@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from serve_app.errors import RegistryFailed
 from serve_app.storage.database import open_database
 from serve_app.storage.place import DatabaseLocation
 from serve_app.storage.tables import monitor_state as table
@@ -22,6 +23,25 @@ class MonitorRows:
     def save(self, name: str, body: str) -> None:
         """Replace the text of a name."""
         self._database.write(lambda connection: replace_state(connection, name, body))
+
+    def keep_first(self, name: str, body: str) -> str:
+        """The text of a name: the given one where there was none, whoever else does the same."""
+
+        def keep(connection: Connection) -> str:
+            known = connection.execute(select(table.c.body).where(table.c.name == name)).scalar()
+            if known is not None:
+                return str(known)
+            connection.execute(insert(table).values(name=name, body=body))
+            return body
+
+        try:
+            return self._database.write(keep)
+        except RegistryFailed:
+            # Another one was quicker, or it cannot be written at all: then this fails as well.
+            known = self.load(name)
+            if known is None:
+                raise
+            return known
 
     def load(self, name: str) -> str | None:
         """The text of a name, None where there is none."""

@@ -29,6 +29,17 @@ class MonitorState(Store):
         """
         self._rows.save(name, json.dumps(value))
 
+    def first(self, name: str, value: Any) -> Any:
+        """What stands under a name for good: the first value that anybody gave it.
+
+        Raises:
+            RegistryFailed: the database cannot be read, or not written where it has to be.
+        """
+        known = self.load(name)
+        if known is None:
+            known = json.loads(self._rows.keep_first(name, json.dumps(value)))
+        return known
+
     def load(self, name: str) -> Any:
         """The value, None where none was kept.
 

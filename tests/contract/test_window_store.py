@@ -70,6 +70,15 @@ def test_what_else_is_known_is_kept_by_name(state):
     assert kept.load("other") == {"a": None}
 
 
+def test_what_stands_for_good_is_the_first_that_anybody_said(state):
+    first, second = MonitorState(state), MonitorState(state)
+    # The second one has looked already, and comes to write when the first has written.
+    assert first.first("secret", "a") == "a"
+    assert second.first("secret", "b") == "a"
+    assert second._rows.keep_first("secret", '"c"') == '"a"'
+    assert MonitorState(state).load("secret") == "a"
+
+
 def test_the_process_that_began_last_has_the_turn(state):
     first, last = (Turn(state, name, steady=lambda: 0.0, settle_s=30.0) for name in "ab")
     assert not first.is_over()

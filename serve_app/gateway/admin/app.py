@@ -11,17 +11,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serve_app.core.hosts import is_own
+from serve_app.core.hosts import is_loopback, is_own, without_port
 from serve_app.core.ports import Ids
 from serve_app.errors import ClientError, NoSuchPath, NotPermitted
 from serve_app.gateway.admin import failures
+from serve_app.gateway.admin.access import permitted_words, require
 from serve_app.gateway.admin.actions import AdminActions
 from serve_app.gateway.admin.pages import AdminPages
 from serve_app.gateway.admin.paths import PATHS, PREFIX, AdminPath
 from serve_app.gateway.context import headers_of, json
 from serve_app.gateway.entrance import request_id_of
+from serve_app.gateway.foreign_pages import refuse_foreign
 
-_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 Answer = Callable[[Request, AdminPath], Awaitable[Any]]
 
 
@@ -32,7 +33,7 @@ def build(actions: AdminActions, *, host: str, ids: Ids) -> Starlette:
     alone: pages of strangers could reach it through a name of theirs otherwise.
     """
     pages = AdminPages(actions)
-    guard = _Guard(ids, own_names_alone=is_own(host) and host not in _EVERY_ADDRESS)
+    guard = _Guard(ids, own_names_alone=is_loopback(host))
     app = Starlette(
         routes=[
             Route(
@@ -73,7 +74,10 @@ class _Guard:
             request_id = request_id_of(headers_of(request.scope), self._ids)
             try:
                 self._check_host(request)
-                body = await answer(request, path)
+                if path.access == "change":
+                    refuse_foreign(headers_of(request.scope), ())
+                require(request, path)
+                body = await permitted_words(request, answer(request, path))
                 response = json(body, path.status)
                 if path.status == 202:
                     response.headers["location"] = f"{PREFIX}/changes/{body['id']}"
@@ -100,16 +104,8 @@ class _Guard:
 
     def _check_host(self, request: Request) -> None:
         # Starlette takes this server's own address for a name that it cannot read.
-        name = _without_port(headers_of(request.scope).get("host"))
+        name = without_port(headers_of(request.scope).get("host"))
         if self._own_names_alone and name is not None and not is_own(name):
             raise NotPermitted(
                 f"this port answers to this machine's own names alone, and not to {name[:80]!r}"
             )
-
-
-def _without_port(host: str | None) -> str | None:
-    """The name of a `Host` header; none where there is no such header, as no browser asks."""
-    if host is None:
-        return None
-    name, bracket, _ = host.partition("]")
-    return name + bracket if bracket else host.partition(":")[0]

@@ -42,6 +42,7 @@ def _operation(path: AdminPath) -> dict[str, Any]:
             **{status: _failure(words) for status, words in _FAILURES.items()},
         },
         "x-access": path.access,
+        "x-scope": path.action,
     }
     if path.body is not None:
         schema = {

@@ -8,13 +8,14 @@ from typing import Any
 from starlette.requests import Request
 
 from serve_app import __version__
+from serve_app.core.caller import ANONYMOUS
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.gateway import bodies
 from serve_app.gateway.admin import bodies as changes
 from serve_app.gateway.admin import openapi
 from serve_app.gateway.admin.actions import AdminActions, AliasChange, EndpointOrder
 from serve_app.gateway.admin.paths import AdminPath
-from serve_app.gateway.context import headers_of
+from serve_app.gateway.context import caller_of, headers_of
 
 MAX_BODY_BYTES = 256 * 1024
 _JSON = frozenset({"application/json"})
@@ -244,13 +245,19 @@ async def _document(request: Request, path: AdminPath) -> dict[str, Any]:
     headers = headers_of(request.scope)
     sent = headers.keys() & {"content-type", "transfer-encoding"}
     if not path.required and not sent and headers.get("content-length", "0") == "0":
-        return {}
+        return _by(request, {})
     body = await bodies.read(request.receive, headers, max_bytes=MAX_BODY_BYTES, accepted=_JSON)
     if not body and not path.required:
-        return {}
+        return _by(request, {})
     if not body:
         raise BadEncoding("the body must be a JSON object")
-    return changes.members(body, frozenset(path.body or ()))
+    return _by(request, changes.members(body, frozenset(path.body or ())))
+
+
+def _by(request: Request, document: dict[str, Any]) -> dict[str, Any]:
+    """The body of a change, which says who makes it: not what they say, where that is known."""
+    caller = caller_of(request.scope)
+    return document if caller == ANONYMOUS else {**document, "by": caller.name}
 
 
 def _text(request: Request, name: str) -> str | None:

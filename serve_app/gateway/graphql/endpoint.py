@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve_app.errors import NotAcceptable, NotFound
 from serve_app.gateway import compression, errors
-from serve_app.gateway.context import GatewayContext, headers_of
+from serve_app.gateway.context import GatewayContext, caller_of, headers_of
 from serve_app.gateway.graphql import errors as graphql_errors
 from serve_app.gateway.graphql import page as graphql_page
 from serve_app.gateway.graphql.request import GRAPHQL, JSON, accepted, read
@@ -58,14 +58,14 @@ class GraphQL:
             )
             return _refused(NotFound(msg), headers, status=501)
         if graphql_page.wanted(scope["method"], scope["query_string"], headers):
-            schema = await documents.schema_text()
+            schema = await documents.schema_text(caller_of(scope))
             return HTMLResponse(graphql_page.page(schema), headers=graphql_page.HEADERS)
         media_type = accepted(headers.get("accept", ""))
         if media_type is None:
             msg = f"answers here are {GRAPHQL} or {JSON}, and the request accepts neither"
             return _refused(NotAcceptable(msg, accepted=[GRAPHQL, JSON]), headers)
         request = await read(scope, receive, headers, self._max_body_bytes, self._predictor.offload)
-        executed = await documents.execute(request)
+        executed = await documents.execute(request, caller_of(scope))
         # Who reads `application/json` looks for errors in the answer and not at its status.
         status = executed.status if media_type == GRAPHQL else 200
         if executed.changes and scope["method"] != "POST":

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, print_schema, validate
 
+from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.messages import Payload, Response
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.predict import Predictor
@@ -30,6 +31,7 @@ from serve_app.protocols.graphql.limits import DocumentLimits, parsed
 Predict = Callable[[Admitted, Payload], Coroutine[Any, Any, Response]]
 # Each is held while the models of its document compute.
 _THREADS = 4
+_KEPT_SCHEMAS = 16
 _KEPT_DOCUMENTS = 64
 _KEPT_CHARACTERS = 2_048
 _MESSAGE_CHARACTERS = 500
@@ -49,7 +51,10 @@ class Executed(NamedTuple):
 
 
 class Documents:
-    """Executes documents; the schema is made anew when descriptions of endpoints change."""
+    """Executes documents; the schema is made anew when descriptions of endpoints change.
+
+    Callers who may know of other endpoints have another schema.
+    """
 
     def __init__(
         self, predictor: Predictor, max_rows: int, limits: DocumentLimits | None = None
@@ -58,16 +63,17 @@ class Documents:
         self._entrance = Entrance(predictor)
         self._max_rows = max_rows
         self._limits = limits or DocumentLimits()
-        self._standing = _Standing(Stages())
+        self._described: object = None
+        self._standing: OrderedDict[int, _Standing] = OrderedDict()
         self._thread = ThreadPoolExecutor(_THREADS, thread_name_prefix="graphql")
 
-    async def execute(self, request: GraphQLRequest) -> Executed:
+    async def execute(self, request: GraphQLRequest, caller: Caller = ANONYMOUS) -> Executed:
         """The answer to a document. Its predictions run at the same time, and fail alone.
 
         Raises:
             NotReady: no snapshot has arrived yet.
         """
-        stages, standing = self._stand()
+        stages, standing = self._stand(caller)
         try:
             document = standing.find(request.query) or parsed(request.query, self._limits)
             self._check_rows(request.variables)
@@ -78,30 +84,37 @@ class Documents:
         if wrong:
             return _executed(ExecutionResult(None, wrong), request.request_id)
         if not request.large:
-            asking = _Asking(
-                self._entrance, self._entrance.predict, stages, request, self._max_rows
-            )
+            asking = _Asking(self._entrance, stages, request, caller, self._max_rows)
             return _executed(await _result(standing, document, asking), request.request_id)
-        predict = _from_elsewhere(self._entrance.predict, asyncio.get_running_loop())
-        asking = _Asking(self._entrance, predict, stages, request, self._max_rows)
+        asking = _Asking(self._entrance, stages, request, caller, self._max_rows)
+        asking.predicted = _from_elsewhere(asking.predicted, asyncio.get_running_loop())
 
         def executed() -> Executed:
             return _executed(asyncio.run(_result(standing, document, asking)), request.request_id)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, executed)
 
-    async def schema_text(self) -> str:
+    async def schema_text(self, caller: Caller = ANONYMOUS) -> str:
         """The schema of the endpoints as they are now, in GraphQL's own language."""
-        return await asyncio.to_thread(print_schema, self._stand()[1].schema)
+        return await asyncio.to_thread(print_schema, self._stand(caller)[1].schema)
 
-    def _stand(self) -> tuple[Stages, _Standing]:
-        """The endpoints as they are now, and the schema that follows from their descriptions."""
-        stages = self._predictor.stages
+    def _stand(self, caller: Caller) -> tuple[Stages, _Standing]:
+        """The endpoints that a caller sees, and the schema that follows from their descriptions."""
+        stages = self._predictor.stages_for(caller)
         if stages.version == 0:
             raise NotReady(NOTHING_YET)
-        if stages.description is not self._standing.description:
-            self._standing = _Standing(stages)
-        return stages, self._standing
+        if self._predictor.stages.description is not self._described:
+            self._described = self._predictor.stages.description
+            self._standing.clear()
+        # A schema keeps the description that it was made of: no other has its identity.
+        identity = id(stages.description)
+        standing = self._standing.get(identity)
+        if standing is None:
+            standing = self._standing[identity] = _Standing(stages)
+            if len(self._standing) > _KEPT_SCHEMAS:
+                self._standing.popitem(last=False)
+        self._standing.move_to_end(identity)
+        return stages, standing
 
     def _check_rows(self, variables: Mapping[str, Any]) -> None:
         """Hold the rows in variables against the limit before anybody looks at each of them."""
@@ -167,15 +180,16 @@ class _Asking:
     def __init__(
         self,
         entrance: Entrance,
-        predict: Predict,
         stages: Stages,
         request: GraphQLRequest,
+        caller: Caller,
         max_rows: int,
     ) -> None:
         self.request = request
+        self.predicted: Predict = entrance.predict
         self._entrance = entrance
-        self._predict = predict
         self._stages = stages
+        self._caller = caller
         self._max_rows = max_rows
         self._rows = 0
 
@@ -188,10 +202,10 @@ class _Asking:
         self._rows += payload.rows
         if self._rows > self._max_rows:
             raise _too_many(self._rows, self._max_rows)
-        admitted = self._entrance.admit(
-            self.request.headers, endpoint, version, stages=self._stages
+        admitted = self._entrance.admit_under(
+            self._stages, self.request.headers, endpoint, version, self._caller
         )
-        return await self._predict(admitted, payload)
+        return await self.predicted(admitted, payload)
 
 
 def _too_many(rows: int, max_rows: int) -> TooLarge:

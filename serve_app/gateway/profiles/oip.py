@@ -13,7 +13,14 @@ from serve_app import __version__
 from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError, NotPermitted
 from serve_app.gateway import bodies, docs
-from serve_app.gateway.context import GatewayContext, Settings, headers_of, json
+from serve_app.gateway.context import (
+    COUNTS,
+    MANAGEMENT,
+    GatewayContext,
+    Settings,
+    headers_of,
+    json,
+)
 from serve_app.gateway.native_pages import document
 from serve_app.gateway.openapi.data_plane import data_plane
 from serve_app.gateway.profile import DialectPath, Profile
@@ -90,13 +97,13 @@ class OpenInferencePages:
         extensions = list(oip_v2.EXTENSIONS)
         return json({"name": name, "version": __version__, "extensions": extensions})
 
-    async def data_plane(self, request: Request) -> Response:  # noqa: ARG002
+    async def data_plane(self, request: Request) -> Response:
         """The OpenAPI document of the protocol's paths, as MLServer has one."""
-        return json(data_plane(document(self._context)))
+        return json(data_plane(document(self._context.stages_for(request))))
 
     async def docs(self, request: Request) -> Response:
         """The page of that document."""
-        return _page(request, data_plane(document(self._context)))
+        return _page(request, data_plane(document(self._context.stages_for(request))))
 
     async def model_data_plane(self, request: Request) -> Response:
         """The OpenAPI document of one endpoint, or of one of its versions."""
@@ -109,11 +116,13 @@ class OpenInferencePages:
 
     def _of_model(self, request: Request) -> dict[str, Any]:
         named = request.path_params
-        return data_plane(document(self._context), named["endpoint"], named.get("version"))
+        return data_plane(
+            document(self._context.stages_for(request)), named["endpoint"], named.get("version")
+        )
 
-    async def models(self, request: Request) -> Response:  # noqa: ARG002
+    async def models(self, request: Request) -> Response:
         """The names of all endpoints."""
-        return json({"models": sorted(self._context.stages.endpoints)})
+        return json({"models": sorted(self._context.stages_for(request).endpoints)})
 
     async def model(self, request: Request) -> Response:
         """An endpoint's columns and outputs."""
@@ -136,13 +145,16 @@ class OpenInferencePages:
 
     async def statistics(self, request: Request) -> Response:
         """How much this replica was asked of an endpoint."""
-        return self._context.of_endpoint(
-            request, lambda stage, _: {"model_stats": [self._counted(stage)]}
-        )
 
-    async def all_statistics(self, request: Request) -> Response:  # noqa: ARG002
+        def counted(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
+            self._context.require(request, COUNTS, stage)
+            return {"model_stats": [self._counted(stage)]}
+
+        return self._context.of_endpoint(request, counted)
+
+    async def all_statistics(self, request: Request) -> Response:
         """How much this replica was asked of each endpoint."""
-        stages = self._context.stages.endpoints.values()
+        stages = self._context.counted_for(request)
         return json({"model_stats": [self._counted(stage) for stage in stages]})
 
     async def index(self, request: Request) -> Response:
@@ -151,15 +163,18 @@ class OpenInferencePages:
             only_ready = oip_triton.only_ready(await self._body(request))
         except ClientError as error:
             return self._context.refused(request, error)
-        stages = self._context.stages.endpoints
+        stages = self._context.stages_for(request).endpoints
         alive = self._context.predictor.alive_versions
         return json(oip_triton.index({n: alive(s) for n, s in stages.items()}, only_ready))
 
     async def load(self, request: Request) -> Response:
         """Nothing has to be done for an endpoint that is here."""
-        return self._context.of_endpoint(
-            request, lambda stage, _: {"name": stage.spec.name, "load": True}
-        )
+
+        def loaded(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
+            self._context.require(request, MANAGEMENT, stage)
+            return {"name": stage.spec.name, "load": True}
+
+        return self._context.of_endpoint(request, loaded)
 
     async def unload(self, request: Request) -> Response:
         """Clients do not decide what is served."""

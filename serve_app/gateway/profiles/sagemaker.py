@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from serve_app.engine.stages import Stage
 from serve_app.errors import BadEncoding, ClientError, Conflict
 from serve_app.gateway import bodies
-from serve_app.gateway.context import GatewayContext, headers_of, json
+from serve_app.gateway.context import MANAGEMENT, GatewayContext, headers_of, json
 from serve_app.gateway.listing import entry, listed, refused_write
 from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.protocols.bodies import json_body
@@ -75,15 +75,18 @@ class _SageMakerPages:
             name = await self._model_of(request)
         except ClientError as error:
             return self._context.refused(request, error)
-        if name in self._context.stages.endpoints:
-            return self._context.refused(
-                request, Conflict(f"model {name[:80]!r} is loaded already")
-            )
-        return refused_write(self._context, request)
+        stage = self._context.stages_for(request).endpoints.get(name)
+        if stage is None:
+            return refused_write(self._context, request)
+        try:
+            self._context.require(request, MANAGEMENT, stage)
+            raise Conflict(f"model {name[:80]!r} is loaded already")
+        except ClientError as error:
+            return self._context.refused(request, error)
 
     async def unload(self, request: Request) -> Response:
         """Clients do not decide what is served."""
-        if request.path_params["endpoint"] in self._context.stages.endpoints:
+        if request.path_params["endpoint"] in self._context.stages_for(request).endpoints:
             return refused_write(self._context, request)
         return self._context.of_endpoint(request, _model)
 

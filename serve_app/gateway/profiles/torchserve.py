@@ -85,7 +85,8 @@ def _metrics(context: GatewayContext) -> Sequence[BaseRoute]:
     async def metrics(request: Request) -> Response:
         """What was asked of this replica."""
         counting = context.predictor.counting
-        counts = ((name, counting.counts(name)) for name in sorted(context.stages.endpoints))
+        names = [stage.spec.name for stage in context.counted_for(request)]
+        counts = ((name, counting.counts(name)) for name in names)
         wanted = request.query_params.getlist("name[]")
         text = torchserve_metrics.exposed(counts, labels, wanted)
         return Response(text, media_type=torchserve_metrics.MEDIA_TYPE)
@@ -100,13 +101,14 @@ class Inference:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
 
-    async def api(self, request: Request) -> Response:  # noqa: ARG002
+    async def api(self, request: Request) -> Response:
         """The OpenAPI document of the endpoints as they are now."""
-        return json(native_pages.document(self._context))
+        return json(native_pages.document(self._context.stages_for(request)))
 
     async def model_api(self, request: Request) -> Response:
         """The same document, where there is such an endpoint and version."""
-        return self._context.of_endpoint(request, lambda *_: native_pages.document(self._context))
+        stages = self._context.stages_for(request)
+        return self._context.of_endpoint(request, lambda *_: native_pages.document(stages))
 
     async def ping(self, request: Request) -> Response:
         """Endpoints can be asked."""

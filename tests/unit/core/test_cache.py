@@ -53,6 +53,14 @@ def cache(clock):
     return RowCache(CacheLimits(rows=100, ttl_s=10.0), clock=clock)
 
 
+def test_a_row_that_one_tenant_asked_is_unknown_to_another(cache):
+    plan = Plan(("a@1",))
+    for tenant, known in (("a", False), ("a", True), ("b", False), ("", False), ("b", True)):
+        found = cache.find(plan, rows(1.0), tenant)
+        assert (found.missing is None) == known, tenant
+        cache.complete(found, None if known else Model()(found.missing))
+
+
 def test_a_known_row_is_not_asked_for_again(cache):
     model = Model()
     first, cached = ask(cache, model, rows(1.0))

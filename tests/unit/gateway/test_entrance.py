@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from serve_app.core.caller import ANONYMOUS
 from serve_app.core.messages import Payload
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.stages import Stages
@@ -36,7 +37,7 @@ def test_what_nobody_answers_is_refused_at_the_door(entrance):
     with pytest.raises(InvalidInput, match="x-timeout-s"):
         entrance.admit({"x-timeout-s": "soon"}, "age")
     with pytest.raises(NotReady):
-        entrance.admit({}, "age", stages=Stages())
+        entrance.admit_under(Stages(), {}, "age", None, ANONYMOUS)
 
 
 def test_the_shorter_names_fill_what_a_request_leaves_out(client):

@@ -129,6 +129,10 @@ def test_callers_are_pseudonyms_where_they_are_wanted():
     (block,) = blocks_of([known, stranger], wanted)
     assert block.callers == [pseudonym("ada", "salt"), None]
     by_key = {"risk": RecordSettings(callers="credential", caller_salt="salt")}
-    keyed = known._replace(request=known.request._replace(headers={"x-api-key": "k"}))
-    assert next(blocks_of([keyed], by_key)).callers == [pseudonym("k", "salt")]
-    assert next(blocks_of([keyed])).callers is None
+    keyed = [
+        one._replace(request=one.request._replace(headers={"x-api-key": "k"}))
+        for one in (stranger, known)
+    ]
+    by_name = [pseudonym(name, "salt") for name in ("k", "ada")]
+    assert next(blocks_of(keyed, by_key)).callers == by_name
+    assert next(blocks_of(keyed)).callers is None

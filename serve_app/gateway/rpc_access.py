@@ -1,0 +1,98 @@
+"""Who calls is known before any method of gRPC is looked for, as `access` does it for HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+from grpc_health.v1 import health
+
+from serve_app.core.caller import CREDENTIALS, Caller
+from serve_app.errors import Overloaded, Unauthenticated
+from serve_app.gateway.access import NOBODY, Gate
+from serve_app.protocols.oip import messages as oip_messages
+
+PUBLIC = frozenset(
+    {
+        f"/{health.SERVICE_NAME}/Check",
+        f"/{health.SERVICE_NAME}/Watch",
+        f"/{oip_messages.SERVICE}/ServerLive",
+        f"/{oip_messages.SERVICE}/ServerReady",
+    }
+)
+"""What everybody may call: whether the process lives and could answer."""
+Handler = Any
+"""`grpc.RpcMethodHandler`, whose parts have types in its stubs alone."""
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
+
+
+class KnownContext:
+    """The context of a call, and who calls."""
+
+    def __init__(self, context: Any, caller: Caller) -> None:
+        self._context = context
+        self.caller = caller
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """The metadata of the call without what its client proves itself with."""
+        given = self._context.invocation_metadata() or ()
+        return tuple((name, value) for name, value in given if name not in CREDENTIALS)
+
+
+class RpcAccess(grpc.aio.ServerInterceptor):
+    """Lets calls through whose sender is known, and says to the methods who it is."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def intercept_service(
+        self, continuation: Continuation, details: grpc.HandlerCallDetails
+    ) -> Handler:
+        """The method that is called, or what refuses the call."""
+        if details.method in PUBLIC:
+            caller = NOBODY
+        else:
+            try:
+                caller = self._caller(details)
+            except Unauthenticated as error:
+                return self._refusing(grpc.StatusCode.UNAUTHENTICATED, error.message)
+            except Overloaded as error:
+                return self._refusing(grpc.StatusCode.RESOURCE_EXHAUSTED, error.message)
+        return _known(await continuation(details), caller)
+
+    def _caller(self, details: grpc.HandlerCallDetails) -> Caller:
+        shown = [
+            (name.encode(), value if isinstance(value, bytes) else value.encode("latin-1"))
+            for name, value in details.invocation_metadata or ()
+            if name in CREDENTIALS
+        ]
+        return self._gate.caller(shown, "")
+
+    def _refusing(self, code: grpc.StatusCode, words: str) -> Handler:
+        """What ends a call of whichever form before anything of it is read."""
+        self._gate.refused("grpc", code.name)
+
+        async def refuse(requests: Any, context: Any) -> NoReturn:  # noqa: ARG001
+            await context.abort(code, words)
+            raise AssertionError  # an abort does not return
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _known(handler: Handler | None, caller: Caller) -> Handler | None:
+    """The method, told who calls; the streams of gRPC's own services need not know it."""
+    if handler is None or handler.unary_unary is None:
+        return handler
+    method = handler.unary_unary
+
+    async def call(request: Any, context: Any) -> Any:
+        known: Any = KnownContext(context, caller)
+        return await method(request, known)
+
+    return grpc.unary_unary_rpc_method_handler(
+        call, handler.request_deserializer, handler.response_serializer
+    )
