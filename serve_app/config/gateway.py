@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_valida
 
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
+from serve_app.config.limits import LimitsSettings
 from serve_app.config.listeners import ListenerSettings
 from serve_app.config.names import Location, StateLocation
 from serve_app.config.shadows import MirrorSettings
@@ -52,7 +53,7 @@ class GatewayArgs(Frozen):
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
     Listeners of this machine's own addresses answer to its own names and to `allowed_hosts`, of
     which `"*"` is every one. `mirror` bounds what is done for shadows. `telemetry` is where traces
-    and metrics go beside Prometheus; without it nowhere.
+    and metrics go beside Prometheus; without it nowhere. `limits` bounds what principals may ask.
     """
 
     # `state` may be a URL with a password.
@@ -74,6 +75,7 @@ class GatewayArgs(Frozen):
     coalesce: CoalesceSettings = CoalesceSettings()
     mirror: MirrorSettings = MirrorSettings()
     telemetry: TelemetrySettings | None = None
+    limits: LimitsSettings | None = None
     allowed_hosts: tuple[str, ...] = ()
     log_level: LogLevel = "INFO"
 

@@ -39,7 +39,8 @@ class LimitSettings(Frozen):
 class LimitsSettings(Frozen):
     """Limits of principals by name, and of all others: each has what `default` says for itself.
 
-    Where nobody is asked who they are, all clients together are one principal, `anonymous`.
+    What is not said for a principal by name is as `default` says. Where nobody is asked who they
+    are, all clients together are one principal, `anonymous`.
     """
 
     default: LimitSettings = LimitSettings()

@@ -35,15 +35,18 @@ from serve_app.gateway import app, rpc
 from serve_app.gateway.access import ADMIN, MAIN, Gate, protect
 from serve_app.gateway.admin.app import build as build_admin
 from serve_app.gateway.cors import open_to
+from serve_app.gateway.limiting import limited
 from serve_app.gateway.native_pages import standing
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
+from serve_app.gateway.rpc_limiting import limited_methods
 from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
 from serve_app.monitoring.outbox import Outbox
 from serve_app.monitoring.recording import Recording
 from serve_app.registry.store import Registry
+from serve_app.security.limits import NO_LIMITS
 from serve_app.serving import logs
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
@@ -55,6 +58,7 @@ from serve_app.serving.control_client import (
 )
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.edge import open_edge_to
+from serve_app.serving.gateway_limits import limiter_of, share_for_ever
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.listeners import Listeners, of_admin, of_the_platform, refuse_strangers
@@ -127,6 +131,7 @@ class Gateway(Scaled):
         )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
+        self._limiter = limiter_of(args.limits, clock)
         self._predictor = self._made_predictor(clock)
         self._grpc: rpc.RpcServer | None = None
         self._gate: Gate | None = None
@@ -162,6 +167,7 @@ class Gateway(Scaled):
             is_alive=self._liveness.is_alive,
             counting=self._counting,
             recorder=parts.recorder(self._recording),
+            limiter=self._limiter or NO_LIMITS,
         )
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
@@ -186,10 +192,13 @@ class Gateway(Scaled):
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._telemetry.start(self._tasks)
+        if self._limiter is not None:
+            self._tasks.start("share limits", share_for_ever(self._limiter))
         args = self._args
         settings = settings_of(args, os.environ)
         if args.grpc_port is not None:
-            around = self._telemetry.parts.around
+            count = self._counting.add_response
+            around = limited_methods(self._telemetry.parts.around, self._limiter, count)
             service = InferenceService(
                 self._predictor, settings, ids=PredictionIds(), around=around
             )
@@ -202,7 +211,7 @@ class Gateway(Scaled):
         if self._gate is not None:
             await mark_predictions(self._predictor, args.state)
         await self._listen(gateway)
-        return protect(self._telemetry.parts.app(gateway), self._gate, MAIN)
+        return self._guarded(gateway, MAIN)
 
     async def check_health(self) -> None:
         """Serve asks this every few seconds, and sends requests elsewhere when it fails.
@@ -258,11 +267,17 @@ class Gateway(Scaled):
         cors = self._args.cors
         for listener in (*self._args.listeners, *of_the_platform(os.environ)):
             own = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
-            app = protect(self._telemetry.parts.app(own), self._gate, listener.profile)
+            app = self._guarded(own, listener.profile)
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
         open_edge_to(cors, self._gate)
         await self._open_admin()
+
+    def _guarded(self, app: GatewayApp, profile: str) -> ASGIApp:
+        """An application that is asked by those alone who are known, within their limits."""
+        traced = self._telemetry.parts.app(app)
+        within = limited(traced, self._limiter, self._counting.add_response)
+        return protect(within, self._gate, profile)
 
     async def _open_admin(self) -> None:
         """Answer the admin API on a port of its own, where there is one."""

@@ -25,12 +25,14 @@ from serve_app.engine.predict import Predictor
 from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
+from serve_app.gateway.limiting import limited, limits_of
 from serve_app.gateway.middleware import Edge, RequestIds
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
 from serve_app.registry.store import Registry
 from serve_app.security.authenticators import Authenticator
+from serve_app.security.limits import NO_LIMITS, Limiter
 from serve_app.standalone.declaration import endpoints_of, read_config
 from serve_app.standalone.settings import RunSettings
 from serve_app.standalone.versions import opened
@@ -59,15 +61,18 @@ class Application:
         self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
         self._loaded: dict[str, Loaded] = {}
         self._is_leaving = False
+        limiter = None if args.limits is None else Limiter(limits_of(args.limits), clock=clock)
         self._predictor = Predictor(
             clock=clock,
             ids=PredictionIds(),
             offload=Offload(self._large),
             is_alive=lambda _version: not self._is_leaving,
+            limiter=limiter or NO_LIMITS,
         )
         self.gate = self._gate(authenticator)
         gateway = build_gateway(self._predictor, _gateway_settings(settings, args))
-        self._app = Edge(RequestIds(protect(gateway, self.gate, MAIN), ids=PredictionIds()))
+        within = limited(gateway, limiter, self._predictor.counting.add_response)
+        self._app = Edge(RequestIds(protect(within, self.gate, MAIN), ids=PredictionIds()))
 
     def _gate(self, authenticator: Authenticator | None) -> Gate | None:
         if authenticator is None:
