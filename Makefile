@@ -32,7 +32,7 @@ $(BIN)/python:
 
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV): 1.8 GB on disk, a few minutes the first time"
-	$(PIP) --constraint constraints.txt $(XGBOOST) --editable '.[ray,train,client,graphql]'
+	$(PIP) --constraint constraints.txt $(XGBOOST) --editable '.[ray,train,client,graphql,tokens]'
 	@touch $@
 
 $(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt

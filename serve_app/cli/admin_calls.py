@@ -22,6 +22,12 @@ class AdminCalls:
         given = urlencode({name: one for name, one in query.items() if one is not None})
         return self._get(f"{path}?{given}" if given else path, keys=keys, timeout_s=timeout_s)
 
+    def send(
+        self, method: Callable[[str, Any], Any], path: str, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What comes of a change that is sent to a path, by `web.post` or another of `web`."""
+        return self._send(method, path, body)
+
     def _list(self, path: str, key: str, **query: Any) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.read(path, key, **query)[key]
         return items

@@ -39,6 +39,7 @@ COMMANDS = {
         "See or import what was true.",
     ),
     "init": ("serve_app.cli.init:init", "Write a config for what is registered."),
+    "keys": ("serve_app.cli.keys:keys", "Make, list, replace and revoke API keys."),
     "models": ("serve_app.cli.models:models", "See registered models and move aliases."),
     "monitor": (
         "serve_app.cli.monitor:monitor",

@@ -151,7 +151,9 @@ def status_(state: str, as_json: bool) -> None:
     with web.understood(url):
         targets = [
             {"job": one["labels"]["job"], "url": one["scrapeUrl"], "health": one["health"]}
-            for one in web.get(f"{url}/targets?state=active")["data"]["activeTargets"]
+            for one in web.get(f"{url}/targets?state=active", to_gateway=False)["data"][
+                "activeTargets"
+            ]
         ]
         alerts = [
             {
@@ -160,7 +162,7 @@ def status_(state: str, as_json: bool) -> None:
                 "severity": one["labels"]["severity"],
                 "summary": one["annotations"]["summary"],
             }
-            for one in web.get(f"{url}/alerts")["data"]["alerts"]
+            for one in web.get(f"{url}/alerts", to_gateway=False)["data"]["alerts"]
         ]
     if as_json:
         output.print_json(

@@ -57,11 +57,17 @@ class Dashboard:
 
     def put_config(self, config: Mapping[str, Any]) -> None:
         """Hand Serve a config, as `serve deploy` does; raises as `web.put`."""
-        web.put(f"{self.url}{APPLICATIONS}", config, headers=self._headers())
+        web.put(f"{self.url}{APPLICATIONS}", config, headers=self._headers(), to_gateway=False)
 
     def get(self, path: str, *, timeout_s: float = web.TIMEOUT_S, keys: Sequence[str] = ()) -> Any:
         """GET JSON of a page of Ray's; raises as `web.get`, ServerFault where the token is gone."""
-        return web.get(f"{self.url}{path}", timeout_s=timeout_s, keys=keys, headers=self._headers())
+        return web.get(
+            f"{self.url}{path}",
+            timeout_s=timeout_s,
+            keys=keys,
+            headers=self._headers(),
+            to_gateway=False,
+        )
 
     def _headers(self) -> dict[str, str]:
         if self.token is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -11,31 +12,67 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from serve_app.cluster.credentials import HINT, proof
 from serve_app.core.hosts import is_own
 from serve_app.errors import (
     ClientError,
+    Forbidden,
     InvalidInput,
     NotFound,
     NotReady,
     ServerFault,
+    Unauthenticated,
     Unavailable,
 )
 
 Headers = Mapping[str, str]
 TIMEOUT_S = 30.0
-_PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class _KeptHere(urllib.request.HTTPRedirectHandler):
+    """Shows what proves who asks to nobody but the server that was named."""
+
+    def redirect_request(self, *given: Any) -> urllib.request.Request | None:
+        """The request that follows a redirect."""
+        former, address = given[0], given[-1]
+        request = super().redirect_request(*given)
+        if request is not None and _origin(address) != _origin(former.full_url):
+            for name in ("X-api-key", "Authorization"):
+                request.remove_header(name)
+        return request
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+_DIRECTLY = urllib.request.build_opener(_KeptHere())
+_PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}), _KeptHere())
+_OF_STATUS: Mapping[int, type[ClientError]] = {
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+}
 _STRANGER = "no gateway of serve-app answers like this; is the address right?"
 
 
-def text(url: str, *, timeout_s: float = TIMEOUT_S, headers: Headers | None = None) -> str:
-    """GET a page.
+def text(
+    url: str,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    headers: Headers | None = None,
+    to_gateway: bool = True,
+) -> str:
+    """GET a page. Gateways alone are shown who asks, as the environment proves it.
 
     Raises:
         NotReady: nobody answers there.
         InvalidInput: it is no address.
         ServerFault: who answers there is no server of ours.
     """
-    return _send(_request(url, headers=headers), timeout_s).decode(errors="replace")
+    request = _request(url, headers=headers, to_gateway=to_gateway)
+    return _send(request, timeout_s).decode(errors="replace")
 
 
 def get(
@@ -44,9 +81,11 @@ def get(
     timeout_s: float = TIMEOUT_S,
     keys: Sequence[str] = (),
     headers: Headers | None = None,
+    to_gateway: bool = True,
 ) -> Any:
     """GET JSON that has some keys; raises as `text` does."""
-    return _json(url, text(url, timeout_s=timeout_s, headers=headers), keys)
+    page = text(url, timeout_s=timeout_s, headers=headers, to_gateway=to_gateway)
+    return _json(url, page, keys)
 
 
 def post(
@@ -76,15 +115,20 @@ def delete(url: str, body: Any, *, timeout_s: float = TIMEOUT_S) -> Any:
 
 
 def _request(
-    url: str, body: bytes | None = None, headers: Headers | None = None
+    url: str,
+    body: bytes | None = None,
+    headers: Headers | None = None,
+    *,
+    to_gateway: bool = True,
 ) -> urllib.request.Request:
     scheme, _, host = url.partition("://")
     if scheme not in {"http", "https"} or not host.strip("/"):
         msg = f"{url!r} is no address of a gateway; write one such as http://127.0.0.1:8000"
         raise InvalidInput(msg)
     of_body = {} if body is None else {"content-type": "application/json"}
+    shown = {**of_body, **(proof(os.environ) if to_gateway else {}), **(headers or {})}
     try:
-        return urllib.request.Request(url, body, {**of_body, **(headers or {})})  # noqa: S310
+        return urllib.request.Request(url, body, shown)  # noqa: S310
     except (ValueError, http.client.InvalidURL) as error:
         raise InvalidInput(f"{url!r} is no address: {error}") from None
 
@@ -121,10 +165,15 @@ def _short(raw: str) -> str:
 
 
 def put(
-    url: str, body: Any, *, timeout_s: float = TIMEOUT_S, headers: Headers | None = None
+    url: str,
+    body: Any,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    headers: Headers | None = None,
+    to_gateway: bool = True,
 ) -> Any:
     """PUT JSON, and give the JSON answer where there is one; raises as `post` does."""
-    request = _request(url, json.dumps(body).encode(), headers)
+    request = _request(url, json.dumps(body).encode(), headers, to_gateway=to_gateway)
     request.method = "PUT"
     answer = _send(request, timeout_s)
     return _json(url, answer, ()) if answer.strip() else None
@@ -133,7 +182,7 @@ def put(
 def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
     try:
         own = is_own(urllib.parse.urlsplit(request.full_url).hostname or "")
-        ask = _PAST_PROXIES.open if own else urllib.request.urlopen
+        ask = (_PAST_PROXIES if own else _DIRECTLY).open
         with ask(request, timeout=timeout_s) as answer:
             content: bytes = answer.read()
             return content
@@ -168,8 +217,8 @@ def _refused(url: str, code: int, content: str) -> Exception:
         return InvalidInput(message, violations=body["violations"])
     if code == 400 and "refused" in body:
         return InvalidInput(message, refused=body["refused"])
-    if code == 404:
-        return NotFound(message)
+    if code in _OF_STATUS:
+        return _OF_STATUS[code](f"{message}; {HINT}" if code == 401 else message)
     if code < 500:
         return Unavailable(message) if code == 429 else ClientError(message)
     return Unavailable(message) if code in {503, 504} else ServerFault(message)

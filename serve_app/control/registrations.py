@@ -6,6 +6,7 @@ there now and then. An event is kept once, also by two controls, of which one re
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import hashlib
 import logging
@@ -43,6 +44,12 @@ class Registrations:
         self._events = events
         self._clock = clock
         self._known: frozenset[Version] | None = None
+
+    async def run(self) -> None:
+        """Look for ever, in threads."""
+        while True:
+            await asyncio.to_thread(self.look)
+            await asyncio.sleep(self.pause_s)
 
     def look(self) -> None:
         """Keep an event of each version that came or went since the last look. It blocks.

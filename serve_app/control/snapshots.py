@@ -11,6 +11,7 @@ from serve_app.control import standing
 from serve_app.control.declare import Declaration
 from serve_app.control.following import followed
 from serve_app.control.standing import Refusal, State
+from serve_app.core.access import Access
 from serve_app.core.experiment import Experiment
 from serve_app.core.ports import StateStore
 from serve_app.core.reference import alias_of, model_of, split_version
@@ -157,6 +158,19 @@ class Snapshots:
         """
         if version > self.current.version and not self.current.waiting:
             self._move(standing.outnumbered(self._state, version))
+
+    @property
+    def access(self) -> Access:
+        """Who has keys."""
+        return self._state.access
+
+    def set_access(self, access: Access) -> None:
+        """Take who has keys now.
+
+        Raises:
+            RegistryFailed: it cannot be kept; nothing has changed.
+        """
+        self._move(standing.access_changed(self._state, access))
 
     def set_aliases(self, aliases: Mapping[str, Mapping[str, int]]) -> None:
         """Take what the registry's aliases name now, by model."""

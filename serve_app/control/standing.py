@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serve_app.control import experiments, rollouts
+from serve_app.control.numbering import numbered
+from serve_app.core.access import NOBODY, Access
 from serve_app.core.experiment import Experiment
 from serve_app.core.reference import application_name
 from serve_app.core.rollout import Rollout
@@ -40,7 +42,8 @@ class State:
     `held` are the endpoints that keep the versions which aliases named before, with the reasons,
     `present` the names of the applications that there are, where anybody looked, `rollouts` how
     far candidates are, by endpoint, `experiments` how far those of endpoints are, `steering` what
-    routes that learn know by now, by endpoint; no declaration takes that from them.
+    routes that learn know by now, by endpoint; no declaration takes that from them. `access` is
+    who has keys.
     """
 
     current: Snapshot
@@ -55,6 +58,7 @@ class State:
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     steering: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    access: Access = NOBODY
 
     @classmethod
     def of(cls, latest: Snapshot) -> State:
@@ -69,6 +73,7 @@ class State:
             rollouts=latest.rollouts,
             experiments=latest.experiments,
             steering=steering,
+            access=latest.access,
         )
 
     def loaded_by_gateways(self) -> frozenset[str]:
@@ -243,6 +248,11 @@ def learned(state: State, steering: Mapping[str, Mapping[str, Any]]) -> State:
     return advanced(replace(state, steering={**state.steering, **steering}))
 
 
+def access_changed(state: State, access: Access) -> State:
+    """After a change of who has keys."""
+    return advanced(replace(state, access=access))
+
+
 def aliases_read(state: State, aliases: Mapping[str, Mapping[str, int]]) -> State:
     """After a look at what the registry's aliases name, by model."""
     return advanced(replace(state, aliases=aliases))
@@ -269,10 +279,11 @@ def advanced(state: State, newest: Snapshot | None = None) -> State:
         applications=applications,
         rollouts=state.rollouts,
         experiments=state.experiments,
+        access=state.access,
     )
     if newest is None and snapshot == state.current:
         return state
-    return replace(state, current=_numbered(snapshot, newest or state.current))
+    return replace(state, current=numbered(snapshot, newest or state.current))
 
 
 def _standing(
@@ -327,23 +338,4 @@ def _elsewhere(placed: Mapping[str, str]) -> dict[str, str]:
 
 def outnumbered(state: State, version: int) -> State:
     """The same, with a snapshot whose version is above one that a gateway has seen."""
-    return replace(state, current=_numbered(state.current, Snapshot(version, "")))
-
-
-def _numbered(snapshot: Snapshot, former: Snapshot) -> Snapshot:
-    """The snapshot that follows a former one, with the versions in which what changed last."""
-    version = former.version + 1
-    epochs = {
-        name: former.epochs.get(name, version)
-        if name in former.endpoints
-        and former.endpoints[name].route.weights == endpoint.route.weights
-        and former.endpoints[name].route.steering == endpoint.route.steering
-        else version
-        for name, endpoint in snapshot.endpoints.items()
-    }
-    unchanged = snapshot.endpoints.keys() == former.endpoints.keys() and all(
-        endpoint.equals_except_steering(former.endpoints[name])
-        for name, endpoint in snapshot.endpoints.items()
-    )
-    description = former.description if unchanged and former.description else version
-    return replace(snapshot, version=version, epochs=epochs, description=description)
+    return replace(state, current=numbered(state.current, Snapshot(version, "")))

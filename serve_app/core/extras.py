@@ -12,6 +12,7 @@ EXTRAS = {
     "httpx": "client",
     "joblib": "train",
     "jsonschema": "ray",
+    "jwt": "tokens",
     "lightgbm": "lightgbm",
     "mako": "ray",
     "mangum": "lambda",

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from serve_app.core import record_settings
+from serve_app.core.access import NOBODY, Access
 from serve_app.core.cache import CacheLimits
 from serve_app.core.experiment import Experiment
 from serve_app.core.former_snapshots import with_route
@@ -240,6 +241,8 @@ class Snapshot:
     versions that the registry's aliases name, by model, `applications` those that hold versions
     which are not in one of their own name, `rollouts` how far the candidates of endpoints are that
     have one, `experiments` how far those of endpoints are.
+
+    Neither: `access`, who has keys.
     """
 
     version: int
@@ -253,6 +256,7 @@ class Snapshot:
     applications: Mapping[str, str] = field(default_factory=dict)
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
+    access: Access = NOBODY
 
     def placed(self) -> dict[str, str]:
         """The application of each version that is asked by handle."""
@@ -262,7 +266,7 @@ class Snapshot:
     def to_json(self) -> dict[str, Any]:
         """The snapshot as JSON values."""
         endpoints = {name: endpoint.to_json() for name, endpoint in self.endpoints.items()}
-        return {**self._common_json(), "endpoints": endpoints}
+        return {**self._common_json(), "endpoints": endpoints, "access": self.access.to_json()}
 
     def since(self, seen: int) -> dict[str, Any]:
         """As JSON values, for whoever has the snapshot of version `seen`: all that may differ.
@@ -278,10 +282,9 @@ class Snapshot:
         }
         weights = {name: route.weights for name, route in changed.items()}
         steering = {name: dict(route.steering) for name, route in changed.items()}
-        former = {
-            name: [dict(w) for w in one.former] for name, one in changed.items() if one.former
-        }
-        return {**self._common_json(), "weights": weights, "steering": steering, "former": former}
+        former = {n: [dict(w) for w in one.former] for n, one in changed.items() if one.former}
+        steered = {"weights": weights, "steering": steering, "former": former}
+        return {**self._common_json(), **steered, **self.access.since(seen)}
 
     def _common_json(self) -> dict[str, Any]:
         return {
@@ -320,6 +323,7 @@ class Snapshot:
             experiments={
                 name: Experiment.from_json(one) for name, one in body.get("experiments", {}).items()
             },
+            access=Access.within(body, NOBODY if former is None else former.access),
         )
 
 

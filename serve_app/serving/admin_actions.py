@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from serve_app.control.registrations import DELETED
+from serve_app.core.access import KeyChange
 from serve_app.core.events import Event
 from serve_app.core.ports import EventStore
 from serve_app.errors import NotFound, ServeError
@@ -160,6 +161,14 @@ class ClusterActions:
     ) -> Json:
         """Let control start or stop an experiment."""
         return await self._control.move_experiment(endpoint, action, change)
+
+    async def keys(self) -> list[Json]:
+        """The keys, as control says."""
+        return await self._control.keys()
+
+    async def change_keys(self, order: KeyChange, change: Change) -> Json:
+        """Let control make, replace or revoke a key."""
+        return await self._control.change_keys(order, change)
 
     async def models(self) -> list[Json]:
         """All models of the registry with their versions and aliases."""

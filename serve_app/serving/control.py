@@ -33,6 +33,8 @@ from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.experiment_work import ExperimentWork
 from serve_app.serving.handles import HandleModels
+from serve_app.serving.issuer_keys import IssuerKeys
+from serve_app.serving.key_work import KeyMethods, key_work_of
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import MonitorCaller
@@ -40,6 +42,7 @@ from serve_app.serving.other_content import OtherContent
 from serve_app.serving.rollout_work import RolloutWork
 from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
+from serve_app.serving.taken import taken
 from serve_app.serving.telemetry import telemetry_of
 from serve_app.serving.version_probes import VersionProbes
 from serve_app.storage.events import EventLog
@@ -50,9 +53,6 @@ WATCH_S = 30.0
 """How long a gateway waits for the next snapshot before it says again which one it has."""
 ALIASES_PAUSE_S = 3.0
 """How often the registry is asked which versions its aliases name."""
-TAKEN_WITHIN_S = 3.0
-"""How long it is waited until every gateway has taken new weights."""
-TAKEN_PAUSE_S = 0.02
 _TAKE = "keep the declaration"
 _PROBE = "wait for "
 _HOLD = "let versions be held by "
@@ -60,7 +60,7 @@ logger = logging.getLogger("serve_app.control")
 
 
 @serve.deployment(name=DEPLOYMENT)
-class Control:
+class Control(KeyMethods):
     """Turns declarations into snapshots and lets gateways wait for the next one."""
 
     def __init__(self, args: ControlArgs) -> None:
@@ -90,6 +90,10 @@ class Control:
         self._experiments = ExperimentWork(
             self._snapshots, announce=announce, keep=keep, clock=time.time
         )
+        self._keys = key_work_of(
+            args.state, self._snapshots, self._events, announce=announce, taken=self._behind
+        )
+        self._issuers = IssuerKeys(self._snapshots, announce=announce, clock=time.monotonic)
         self._probes = VersionProbes(
             self._snapshots, self._registry, self._follower, self._applications
         )
@@ -114,9 +118,10 @@ class Control:
             self._tasks.start(_TAKE, functools.partial(self._take, declaration))
         self._tasks.start("follow the aliases", self._follow_aliases)
         self._tasks.start("follow rewards", lambda: self._learning.follow(self._announce))
-        self._tasks.start("note what is registered", self._note_registrations)
+        self._tasks.start("note what is registered", self._registrations.run)
         self._tasks.start("move rollouts on", self._rollouts.run)
         self._tasks.start("let experiments begin", self._experiments.run)
+        self._tasks.start("follow keys", self._keys.run)
         self._tasks.start("count failures", self._tell_metrics)
         self._telemetry.start(self._tasks)
 
@@ -273,13 +278,7 @@ class Control:
         return self._endpoint_changes.known(identity)
 
     async def _behind(self, version: int) -> list[str]:
-        """The gateways that do not answer under a snapshot yet, once all do or time is up."""
-        deadline = time.monotonic() + TAKEN_WITHIN_S
-        while True:
-            behind = self._gateways.behind(version)
-            if not behind or time.monotonic() > deadline:
-                return behind
-            await asyncio.sleep(TAKEN_PAUSE_S)
+        return await taken(self._gateways, version)
 
     async def _follow_aliases(self) -> None:
         """Let labels in paths follow the aliases of the registry, for ever."""
@@ -306,12 +305,6 @@ class Control:
         await self._announce()
         for name in self._applications.in_use():
             self._tasks.start(f"{_HOLD}{name}", functools.partial(self._applications.hold, name))
-
-    async def _note_registrations(self) -> None:
-        """Keep events of versions that come and go, for ever."""
-        while True:
-            await asyncio.to_thread(self._registrations.look)
-            await asyncio.sleep(self._registrations.pause_s)
 
     async def _announce(self) -> None:
         async with self._changed:

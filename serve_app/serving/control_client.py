@@ -7,9 +7,11 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from serve_app.core.access import KeyChange
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change, EndpointOrder
 from serve_app.serving.calls import answer_of
+from serve_app.serving.issuer import Issuer
 
 APPLICATION = "control"
 DEPLOYMENT = "Control"
@@ -87,6 +89,20 @@ class ControlCaller:
         """How a rollout stands once somebody has moved it."""
         report: dict[str, Any] = await self._call("move_rollout", endpoint, action, change)
         return report
+
+    async def follow_issuer(self, issuer: Issuer) -> None:
+        """Let the keys of an issuer of tokens be fetched; they come with the snapshot."""
+        await self._call("follow_issuer", issuer)
+
+    async def keys(self) -> list[Mapping[str, Any]]:
+        """Every key that there ever was, without what could be used."""
+        known: list[Mapping[str, Any]] = await self._call("keys")
+        return known
+
+    async def change_keys(self, order: KeyChange, change: Change) -> dict[str, Any]:
+        """What came of making, replacing or revoking a key."""
+        outcome: dict[str, Any] = await self._call("change_keys", order, change)
+        return outcome
 
     async def change_endpoint(self, order: EndpointOrder) -> dict[str, Any]:
         """The change that is under way then."""

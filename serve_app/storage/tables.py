@@ -159,3 +159,13 @@ events = Table(
     Index("events_by_subject", "subject", "id"),
     sqlite_autoincrement=True,
 )
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("principal", AnyText, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("changed_at_s", Double, nullable=False),
+)
+"""What is kept of API keys, as JSON: digests, and no key. None is ever removed."""

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serve_app.core.access import KeyRecord
 from serve_app.core.events import Event
 from serve_app.core.feedback import Feedback, Received
 from serve_app.errors import Conflict, RegistryFailed
@@ -23,6 +24,7 @@ from serve_app.storage import feedback as feedback_store
 from serve_app.storage.database import open_database
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
+from serve_app.storage.keys import KeyStore
 from serve_app.storage.place import place_of
 from serve_app.storage.snapshots import SnapshotStore
 from serve_app.storage.tables import metadata, snapshots
@@ -411,3 +413,28 @@ def test_bodies_are_kept_as_they_are(state):
     body = json.loads('{"a": 1e22, "b": 0.1, "c": -0.0, "d": [], "f": 12345678901234567}')
     SnapshotStore(state).save(1, "hash", body)
     assert repr(SnapshotStore(state).latest()) == repr(body)
+
+
+# API keys
+
+
+def key(identity, **more):
+    return KeyRecord(identity, "ab" * 32, "billing", ("predict",), **more)
+
+
+def test_keys_are_kept_together_and_replaced_by_their_ids(state):
+    store = KeyStore(state)
+    assert (store.all(), store.stamp()) == ([], (0, 0.0))
+    store.put(key("1"), key("2"))
+    before = store.stamp()
+    store.put(key("2", disabled_at_s=5.0), key("3"))
+    assert KeyStore(state).all() == [key("1"), key("2", disabled_at_s=5.0), key("3")]
+    assert store.stamp() != before
+
+
+def test_keys_of_which_one_cannot_be_kept_change_nothing(state):
+    store = KeyStore(state)
+    store.put(key("1"))
+    with pytest.raises(RegistryFailed):
+        store.put(key("1", disabled_at_s=5.0), key("2"), key("2"))
+    assert store.all() == [key("1")]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from serve_app.core.access import KeyChange
 from serve_app.core.events import Event
 
 Json = Mapping[str, Any]
@@ -126,6 +127,14 @@ class AdminActions(Protocol):
         self, endpoint: str, action: ExperimentAction, change: Change
     ) -> Json:
         """Start or stop an experiment, and tell how it stands then."""
+        ...
+
+    async def keys(self) -> list[Json]:
+        """Every key that there ever was, without what could be used."""
+        ...
+
+    async def change_keys(self, order: KeyChange, change: Change) -> Json:
+        """Make, replace or revoke a key, and tell what came of it; a new one is in that alone."""
         ...
 
     async def models(self) -> list[Json]:

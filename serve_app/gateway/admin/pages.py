@@ -8,11 +8,12 @@ from typing import Any
 from starlette.requests import Request
 
 from serve_app import __version__
+from serve_app.core.access import KeyRevocation, KeyRotation
 from serve_app.core.caller import ANONYMOUS
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.gateway import bodies
 from serve_app.gateway.admin import bodies as changes
-from serve_app.gateway.admin import openapi
+from serve_app.gateway.admin import key_bodies, openapi
 from serve_app.gateway.admin.actions import AdminActions, AliasChange, EndpointOrder
 from serve_app.gateway.admin.paths import AdminPath
 from serve_app.gateway.context import caller_of, headers_of
@@ -116,6 +117,28 @@ class AdminPages:
         document = await _document(request, path)
         endpoint, action = request.path_params["endpoint"], changes.experiment_action(document)
         return await self._actions.move_experiment(endpoint, action, changes.change(document))
+
+    async def keys(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
+        """Every key, without what could be used."""
+        return {"keys": await self._actions.keys()}
+
+    async def create_key(self, request: Request, path: AdminPath) -> Any:
+        """Make a key."""
+        document = await _document(request, path)
+        order = key_bodies.order(document)
+        return await self._actions.change_keys(order, changes.change(document))
+
+    async def rotate_key(self, request: Request, path: AdminPath) -> Any:
+        """Make a key in the place of another one."""
+        document = await _document(request, path)
+        order = KeyRotation(request.path_params["key"], key_bodies.overlap_s(document))
+        return await self._actions.change_keys(order, changes.change(document))
+
+    async def revoke_key(self, request: Request, path: AdminPath) -> Any:
+        """Revoke a key."""
+        document = await _document(request, path)
+        order = KeyRevocation(request.path_params["key"])
+        return await self._actions.change_keys(order, changes.change(document))
 
     async def models(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """All models."""

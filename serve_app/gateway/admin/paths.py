@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from serve_app.gateway.admin import experiment_schemas, schemas
+from serve_app.gateway.admin import experiment_schemas, key_schemas, schemas
 from serve_app.gateway.admin.rollout_schemas import ACTION
 from serve_app.gateway.admin.schemas import Schema, ref
 
@@ -182,6 +182,24 @@ PATHS: tuple[AdminPath, ...] = (
     AdminPath(
         "DELETE", _ALIAS, "remove_alias", "admin:models", "Remove an alias; its history stays.",
         ref("Move"), "change", 200, {"expected": schemas.EXPECTED, **schemas.CHANGE},
+    ),
+    AdminPath(
+        "GET", "/keys", "keys", "admin:keys", "Every API key: whose it is, what it grants, how it stands.",
+        _list("keys", ref("Key")),
+    ),
+    AdminPath(
+        "POST", "/keys", "create_key", "admin:keys", "Make an API key; nobody can show it again.",
+        ref("NewKey"), "change", 201, {**key_schemas.ORDER, **schemas.CHANGE},
+        ("principal", "scopes"),
+    ),
+    AdminPath(
+        "POST", "/keys/{key}/rotate", "rotate_key", "admin:keys",
+        "Make a key that may do the same, and let this one end.",
+        ref("NewKey"), "change", 201, {**key_schemas.OVERLAP, **schemas.CHANGE},
+    ),
+    AdminPath(
+        "DELETE", "/keys/{key}", "revoke_key", "admin:keys", "Revoke a key, for ever.",
+        ref("ChangedKey"), "change", 200, schemas.CHANGE,
     ),
     AdminPath(
         "GET", "/events", "events", "read:audit",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from serve_app.gateway.admin import key_schemas
 from serve_app.gateway.admin.experiment_schemas import EXPERIMENT, LISTED, REPORT
 from serve_app.gateway.admin.rollout_schemas import ROLLOUT
 
@@ -57,7 +58,6 @@ ENDPOINT: Schema = {
     **WITHIN,
     **CHANGE,
 }
-
 
 RECEIVER: Schema = {
     "type": ["string", "null"],
@@ -160,6 +160,7 @@ COMPONENTS: Schema = {
     "Experiment": EXPERIMENT,
     "ListedExperiment": LISTED,
     "ExperimentReport": REPORT,
+    **key_schemas.COMPONENTS,
     "Change": members(
         {
             "id": TEXT,

@@ -107,7 +107,7 @@ def _proxy(running: Running) -> str:
         # Something else than serve-app started the cluster, with Serve's own proxy.
         return ""
     try:
-        page = web.text(running.stats_url, timeout_s=5.0)
+        page = web.text(running.stats_url, timeout_s=5.0, to_gateway=False)
     except NotReady:
         return (
             "HAProxy does not answer yet (Serve starts it, and again where the machine was too "

@@ -187,6 +187,7 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "description": 0,
         "applications": {},
         "experiments": {},
+        "access": {"keys": [], "token_keys": {}, "changed_in": 0},
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+from serve_app.core.access import KeyRevocation
 from serve_app.core.events import Event
 from serve_app.errors import Conflict, NotFound
 from serve_app.monitoring.experiment.document import Decision, ExperimentReport
@@ -50,6 +51,11 @@ ROLLOUT = {
     "requests": {"a@1": 90, "a@2": 10}, "waiting": ["a@2"], "last": None,
 }  # fmt: skip
 
+KEY = {
+    "id": "0123456789", "principal": "billing", "tenant": "", "scopes": ["predict"],
+    "endpoints": ["*"], "not_before_s": None, "expires_at_s": None, "created_at_s": 5.0,
+    "created_by": "ada", "disabled_at_s": None,
+}  # fmt: skip
 EXPERIMENT = {
     "endpoint": "risk", "name": "prices", "phase": "running", "started_s": 5.0, "stopped_s": None,
     "by": "ada", "why": "",
@@ -117,6 +123,15 @@ class Actions:
             raise Conflict("it is running already")
         self.done.append((endpoint, action, change))
         return EXPERIMENT
+
+    async def keys(self):
+        return [{**KEY, "state": "valid"}]
+
+    async def change_keys(self, order, change):
+        self.done.append((order, change))
+        if isinstance(order, KeyRevocation):
+            return {**KEY, "disabled_at_s": 6.0, "behind": []}
+        return {**KEY, "key": "sa_shown-once", "behind": []}
 
     async def change_endpoint(self, order):
         if order.endpoint == "taken":

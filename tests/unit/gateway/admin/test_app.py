@@ -15,7 +15,7 @@ from tests.unit.gateway.admin.actions import Actions
 
 SAMPLES = {
     "endpoint": "risk", "model": "a", "version": "1", "alias": "champion", "change": "c-1",
-    "kind": "domain",
+    "kind": "domain", "key": "0123456789",
 }  # fmt: skip
 BODIES = {
     "add_endpoint": {"name": "new", "model": "a@2"},
@@ -25,6 +25,7 @@ BODIES = {
     "move_rollout": {"action": "pause"},
     "move_experiment": {"action": "stop"},
     "test_alerts": {"receiver": "log"},
+    "create_key": {"principal": "billing", "scopes": ["predict"]},
 }
 CHANGES = [path for path in PATHS if path.access == "change"]
 
