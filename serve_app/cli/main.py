@@ -53,10 +53,13 @@ COMMANDS = {
     ),
     "run": ("serve_app.cli.run:run", "Answer in one process, without Ray."),
     "serve": ("serve_app.cli.serve:serve", "Serve one model, from its file to an answer."),
+    "sign": ("serve_app.cli.signing:sign", "Vouch for versions with a key."),
+    "signing-key": ("serve_app.cli.signing:signing_key", "Make a signer's pair of keys."),
     "simulate": ("serve_app.cli.simulate:simulate", "Send rows and feedback as clients do."),
     "status": ("serve_app.cli.status:status", "See applications, replicas and endpoints."),
     "train-examples": ("serve_app.cli.examples:train_examples", "Train and register examples."),
     "validate": ("serve_app.cli.validate:validate", "Check a config before it is deployed."),
+    "verify": ("serve_app.cli.signing:verify", "Verify who signed versions, and their digests."),
 }
 
 

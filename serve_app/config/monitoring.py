@@ -13,6 +13,7 @@ from serve_app.config.data_quality import DataQualityArgs
 from serve_app.config.domain import DomainArgs
 from serve_app.config.estimate import EstimateArgs
 from serve_app.config.names import Location, StateLocation
+from serve_app.config.registry import RegistryArg
 from serve_app.config.telemetry import TelemetrySettings
 from serve_app.config.whole_rows import MultivariateArgs, OutlierArgs
 
@@ -97,7 +98,7 @@ class MonitorArgs(Frozen):
     # `state` may be a URL with a password.
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    registry: Location = "./registry"
+    registry: RegistryArg = "./registry"
     state: StateLocation = Field(default="./state", repr=False)
     records: Location = "./state/records"
     max_bytes: PositiveInt = 10 * 1024**3

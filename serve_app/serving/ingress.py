@@ -29,6 +29,7 @@ from serve_app.engine.local import InlineModels, InlineShadows
 from serve_app.engine.mirroring import Mirroring, MirrorLimits
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import NOTHING_YET
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.admin.app import build as build_admin
@@ -41,7 +42,6 @@ from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
 from serve_app.monitoring.outbox import Outbox
 from serve_app.monitoring.recording import Recording
-from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
@@ -97,11 +97,11 @@ class Gateway(Scaled):
         replica = serve.get_replica_context().replica_id.unique_id
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "gateway", replica)
+            self._registry = open_registry(args.registry)
         parts = self._telemetry.parts
         limits = Limits(**args.coalesce.model_dump())
         self._args = args
         self._healthy_until_s = clock() + SNAPSHOT_GRACE_S
-        self._registry = Registry(args.registry)
         self._loaded: dict[str, Loaded] = {}
         thread = ThreadPoolExecutor(1, thread_name_prefix="inline")
         self._inline = InlineModels(clock=clock, limits=limits, thread=thread)
@@ -330,7 +330,7 @@ def _recorder(
 ) -> tuple[RecordPacking, RecordSender]:
     """What becomes of records: how they are packed, and who sends them to the monitor."""
     clock = time.monotonic
-    profiles = profiles_of(Registry(args.registry), BaselineStore(args.state))
+    profiles = profiles_of(open_registry(args.registry), BaselineStore(args.state))
     packing = RecordPacking(profiles, wall_minus_clock_s=lambda: time.time() - clock(), clock=clock)
     sender = RecordSender(
         recording,
