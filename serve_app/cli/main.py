@@ -21,6 +21,7 @@ from serve_app.errors import InvalidInput, ServeError
 
 LONGEST = 400
 COMMANDS = {
+    "audit": ("serve_app.cli.audit:audit", "See what was changed, and verify the log of it."),
     "build": ("serve_app.cli.build:build", "Make an image's context of one version."),
     "cluster": ("serve_app.cli.cluster:cluster", "Start and stop a local Ray cluster."),
     "completion": ("serve_app.cli.shells:completion", "Let a shell complete commands and names."),

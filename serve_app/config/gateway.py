@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
 from serve_app.config.listeners import ListenerSettings
@@ -52,7 +53,8 @@ class GatewayArgs(Frozen):
     where the admin API answers; clusters that serve-app starts have a port for it. `cors` says
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
     `mirror` bounds what is done for shadows. `telemetry` is where traces and metrics go beside
-    Prometheus; without it nowhere.
+    Prometheus; without it nowhere. `audit` is where changes by the admin API are written down
+    before they are made; without it nowhere.
     """
 
     # `state` may be a URL with a password.
@@ -74,6 +76,7 @@ class GatewayArgs(Frozen):
     coalesce: CoalesceSettings = CoalesceSettings()
     mirror: MirrorSettings = MirrorSettings()
     telemetry: TelemetrySettings | None = None
+    audit: AuditSettings | None = None
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

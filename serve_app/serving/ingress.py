@@ -46,6 +46,7 @@ from serve_app.serving import logs
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import tell_arms
+from serve_app.serving.auditing import audit_log
 from serve_app.serving.control_client import (
     ControlCaller,
     StatusReader,
@@ -98,6 +99,7 @@ class Gateway(Scaled):
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "gateway", replica)
             self._registry = open_registry(args.registry)
+            self._audit = audit_log(args.audit, "gateway")
         parts = self._telemetry.parts
         limits = Limits(**args.coalesce.model_dump())
         self._args = args
@@ -285,7 +287,7 @@ class Gateway(Scaled):
             details=serve_details,
         )
         ids = PredictionIds()
-        admin = build_admin(actions, host=settings.host, ids=ids)
+        admin = build_admin(actions, host=settings.host, ids=ids, audit=self._audit)
         await self._listeners.open(admin, settings, ids=ids)
 
     async def __del__(self) -> None:
@@ -298,6 +300,8 @@ class Gateway(Scaled):
         await self._mirroring.close()
         await self._sender.flush()
         await self._telemetry.close()
+        if self._audit is not None:
+            await asyncio.to_thread(self._audit.close)
 
     def _counters(self) -> dict[str, Counters]:
         return {**self._inline.counters(), **self._replicas.counters()}
