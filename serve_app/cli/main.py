@@ -18,6 +18,7 @@ from serve_app.cli.terminal import color
 from serve_app.core.extras import missing
 from serve_app.core.places import standing_at
 from serve_app.errors import InvalidInput, ServeError
+from serve_app.redaction import without_secrets
 
 LONGEST = 400
 COMMANDS = {
@@ -171,7 +172,7 @@ def _quiet(*, debug: bool) -> Iterator[None]:
 
 def _explain(error: Exception, given: list[str]) -> None:
     click.secho("error: ", fg="red", err=True, nl=False, color=color())
-    click.echo(_words(error, given), err=True, color=color())
+    click.echo(without_secrets(_words(error, given)), err=True, color=color())
     if isinstance(error, InvalidInput):
         violations: list[dict[str, Any]] = error.details.get("violations", [])
         for v in violations:

@@ -19,6 +19,7 @@ from serve_app.cli.registries import open_registry, option_signer, signer_of
 from serve_app.cli.xgboost_options import settings
 from serve_app.core.reference import model_of
 from serve_app.core.signature import Output, Signature
+from serve_app.redaction import without_secrets
 from serve_app.registry.aliases import AliasMove
 from serve_app.registry.listed import listed, moves
 from serve_app.registry.manifest import Compiled, Manifest, Profiled
@@ -52,7 +53,7 @@ def list_(server: str | None, state: str, registry: str, as_json: bool) -> None:
         output.print_json(rows)
         return
     if not rows:
-        click.echo(f"{server or registry} is empty; try: serve-app train-examples")
+        click.echo(f"{server or without_secrets(registry)} is empty; try: serve-app train-examples")
         return
     output.print_table(
         "Models",

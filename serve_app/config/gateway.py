@@ -8,8 +8,8 @@ from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
 from serve_app.config.listeners import ListenerSettings
-from serve_app.config.names import StateLocation
 from serve_app.config.registry import RegistryArg
+from serve_app.config.secrets import SecretState
 from serve_app.config.shadows import MirrorSettings
 from serve_app.config.telemetry import TelemetrySettings
 
@@ -60,8 +60,8 @@ class GatewayArgs(Frozen):
     # `state` may be a URL with a password.
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    registry: RegistryArg = "./registry"
-    state: StateLocation = Field(default="./state", repr=False)
+    registry: RegistryArg = Field(default="./registry", repr=False)
+    state: SecretState = Field(default="./state", repr=False)
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     max_rows: PositiveInt = 10_000
     max_explained_rows: PositiveInt = 100

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from serve_app.config.base import Frozen
 from serve_app.config.names import Location
+from serve_app.config.secrets import SecretLocation
 
 
 class RegistrySettings(Frozen):
@@ -16,7 +17,10 @@ class RegistrySettings(Frozen):
     must be signed with one of them; with `require_signed` all of them must be.
     """
 
-    url: Location = "./registry"
+    # The URL may hold a password.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    url: SecretLocation = Field(default="./registry", repr=False)
     require_signed: bool = False
     trusted_keys: Annotated[tuple[Location, ...], Field(max_length=100)] = ()
 

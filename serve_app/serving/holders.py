@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from serve_app.config.secrets import read_setting
 from serve_app.core.reference import is_version
 from serve_app.errors import Conflict
 
@@ -63,7 +64,9 @@ def check_unneeded(versions: Sequence[str], needed: Holders) -> None:
 def _registry(config: Mapping[str, Any]) -> str:
     """Where an application's versions are, which may stand among settings of that place."""
     given = (config.get("args") or {}).get("registry", "./registry")
-    return str(given.get("url", "./registry") if isinstance(given, Mapping) else given)
+    return str(
+        read_setting(given.get("url", "./registry") if isinstance(given, Mapping) else given)
+    )
 
 
 def _place(registry: str, home: Path) -> str:

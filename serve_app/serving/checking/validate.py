@@ -29,7 +29,7 @@ from serve_app.engine.trusted_registry import open_registry, trust_of
 from serve_app.errors import ServeError
 from serve_app.serving.checking import monitors, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
-from serve_app.serving.checking.advice import advice
+from serve_app.serving.checking.advice import advice, secrets_in
 from serve_app.serving.checking.builders import deployments_of
 from serve_app.serving.checking.keys import Meant, read_as_meant
 from serve_app.serving.checking.report import Report
@@ -76,7 +76,7 @@ class _Check:
         self._body = meant.body
         self._positions = positions
         self.findings: list[Finding] = []
-        self._warnings: list[Finding] = []
+        self._warnings = [self._finding(*one) for one in secrets_in(self._body)]
         self.applications: list[str] = []
         self.endpoints: list[str] = []
         self._specs: list[tuple[Path_, Endpoint]] = []
