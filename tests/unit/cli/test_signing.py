@@ -176,3 +176,23 @@ def test_settings_of_a_registry_that_cannot_be_are_told(signed, registry, settin
     done = signed("validate", config(registry, **settings))
     assert done.code == 1
     assert words in done.err
+
+
+def test_what_is_registered_with_a_key_is_never_there_without_its_signature(
+    signed, models, monkeypatch, tmp_path
+):
+    import skops.io
+
+    monkeypatch.setenv("SERVE_APP_QUARANTINE_TIME_S", "0")
+    monkeypatch.setenv("SERVE_APP_REGISTRY", str(tmp_path / "own"))
+    estimator, data = models["logistic"]
+    skops.io.dump(estimator, tmp_path / "model.skops")
+    data.to_csv(tmp_path / "rows.csv", index=False)
+    done = signed(
+        *("register", "tiny", "model.skops", "--data", "rows.csv", "--alias", "champion"),
+        *("--sign-key", "keys/release.pem", "--signer", "Ada"),
+        *("--trusted-key", "keys/release.pub.pem", "--require-signed"),
+    )
+    assert done.code == 0, done.err
+    done = signed("verify", "tiny@champion", "--key", "keys/release.pub.pem")
+    assert "tiny@1: as Ada signed it" in done.out
