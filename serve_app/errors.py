@@ -37,6 +37,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from serve_app.redaction import without_secrets
+
 __all__ = [
     "ArtifactRejected",
     "BadEncoding",
@@ -70,13 +72,16 @@ __all__ = [
 
 
 class ServeError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose; no message tells a secret."""
 
     code = "internal"
 
     def __init__(self, message: str, /, **details: Any) -> None:
-        super().__init__(message)
-        self.details = details
+        super().__init__(without_secrets(message))
+        self.details: dict[str, Any] = {
+            name: without_secrets(value) if isinstance(value, str) else value
+            for name, value in details.items()
+        }
 
     @property
     def message(self) -> str:

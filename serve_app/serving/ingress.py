@@ -30,6 +30,7 @@ from serve_app.engine.local import InlineModels, InlineShadows
 from serve_app.engine.mirroring import Mirroring, MirrorLimits
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import NOTHING_YET
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.access import ADMIN, MAIN, Gate, protect
@@ -43,14 +44,13 @@ from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.rpc_limiting import limited_methods
 from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
-from serve_app.monitoring.outbox import Outbox
 from serve_app.monitoring.recording import Recording
-from serve_app.registry.store import Registry
 from serve_app.security.limits import NO_LIMITS
 from serve_app.serving import logs
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import tell_arms
+from serve_app.serving.auditing import audit_log
 from serve_app.serving.control_client import (
     ControlCaller,
     StatusReader,
@@ -66,20 +66,17 @@ from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import (
-    DeliverySender,
     FeedbackSender,
     MonitorCaller,
     monitor_handle,
 )
 from serve_app.serving.owned_predictions import mark_predictions
-from serve_app.serving.record_packing import RecordPacking, profiles_of
-from serve_app.serving.record_sender import RecordSender
+from serve_app.serving.recorder import recorder_of
 from serve_app.serving.replica_models import ReplicaModels
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
-from serve_app.storage.baselines import BaselineStore
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
 from serve_app.storage.snapshots import SnapshotStore
@@ -106,11 +103,12 @@ class Gateway(Scaled):
         replica = serve.get_replica_context().replica_id.unique_id
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "gateway", replica)
+            self._registry = open_registry(args.registry)
+            self._audit = audit_log(args.audit, "gateway")
         parts = self._telemetry.parts
         limits = Limits(**args.coalesce.model_dump())
         self._args = args
         self._healthy_until_s = clock() + SNAPSHOT_GRACE_S
-        self._registry = Registry(args.registry)
         self._loaded: dict[str, Loaded] = {}
         self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
         self._replicas = ReplicaModels(parts, limits, clock=clock)
@@ -137,7 +135,7 @@ class Gateway(Scaled):
         self._gate: Gate | None = None
         known = self._gate is not None
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
-        self._packing, self._sender = _recorder(args, self._recording, replica)
+        self._packing, self._sender = recorder_of(args, self._recording, replica)
         self._follower = SnapshotFollower(
             SnapshotStore(args.state),
             self._apply,
@@ -292,7 +290,7 @@ class Gateway(Scaled):
             details=serve_details,
         )
         ids = PredictionIds()
-        admin = build_admin(actions, host=settings.host, ids=ids)
+        admin = build_admin(actions, host=settings.host, ids=ids, audit=self._audit)
         await self._listeners.open(protect(admin, self._gate, ADMIN), settings, ids=ids)
 
     async def __del__(self) -> None:
@@ -305,6 +303,8 @@ class Gateway(Scaled):
         await self._mirroring.close()
         await self._sender.flush()
         await self._telemetry.close()
+        if self._audit is not None:
+            await asyncio.to_thread(self._audit.close)
 
     def _counters(self) -> dict[str, Counters]:
         return {**self._inline.counters(), **self._replicas.counters()}
@@ -330,21 +330,3 @@ class Gateway(Scaled):
         versions = {version for endpoint in endpoints for version in endpoint.asks()}
         self._replicas.retire(versions)
         logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})
-
-
-def _recorder(
-    args: GatewayArgs, recording: Recording, replica: str
-) -> tuple[RecordPacking, RecordSender]:
-    """What becomes of records: how they are packed, and who sends them to the monitor."""
-    clock = time.monotonic
-    profiles = profiles_of(Registry(args.registry), BaselineStore(args.state))
-    packing = RecordPacking(profiles, wall_minus_clock_s=lambda: time.time() - clock(), clock=clock)
-    sender = RecordSender(
-        recording,
-        Outbox(f"gateway.{replica}"),
-        packing,
-        DeliverySender(monitor_handle("deliver")),
-        pool=ThreadPoolExecutor(1, thread_name_prefix="records"),
-        clock=clock,
-    )
-    return packing, sender

@@ -21,9 +21,9 @@ from serve_app.core.supervisor import Supervisor
 from serve_app.core.waiting import T
 from serve_app.core.workload import Load, Waiting, Workload
 from serve_app.engine.load import Loaded, Selecting, load
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ClientError, ConfigError, ModelFailed, NotReady, Overloaded, ServeError
 from serve_app.monitoring import samples
-from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.holding import Holding
@@ -147,7 +147,7 @@ class Model(Scaled):
 def _holding(args: ModelArgs) -> Holding:
     """What this application is named after. Raises ServeError: it cannot serve."""
     _require_own_name(args.reference)
-    registry = Registry(args.registry)
+    registry = open_registry(args.registry)
     threads = compute_threads(_assigned_cpus())
 
     def load_version(number: int) -> Loaded:

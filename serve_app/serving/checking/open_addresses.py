@@ -10,7 +10,9 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - where Serve listens unless a config says 
 Key = tuple[str | int, ...]
 
 
-def problems(body: Mapping[str, Any], path: Key, arguments: GatewayArgs) -> Iterator[tuple[Key, str]]:
+def problems(
+    body: Mapping[str, Any], path: Key, arguments: GatewayArgs
+) -> Iterator[tuple[Key, str]]:
     """The addresses of a config that others reach, by keys, while everybody may ask there.
 
     `path` is where the gateway's `args` are. Where it says `access: {mode: open}` in words, and
