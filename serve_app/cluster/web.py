@@ -1,14 +1,22 @@
-"""Small JSON requests to the gateway and the Ray dashboard."""
+"""Small JSON requests to the gateway and the Ray dashboard.
+
+Of https elsewhere, the certificate must be of the host and signed by who this machine, or the
+file that `SERVE_APP_CA_FILE` names, trusts. A cluster of this machine must show the very
+certificate that it was given, whatever host that is for.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from serve_app.core.hosts import is_own
@@ -24,6 +32,9 @@ from serve_app.errors import (
 Headers = Mapping[str, str]
 TIMEOUT_S = 30.0
 _PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_CERTIFICATES: dict[int, Path] = {}
+CA_VARIABLE = "SERVE_APP_CA_FILE"
+"""A file with the certificates (PEM) of who signs those of servers, in place of the machine's."""
 _STRANGER = "no gateway of serve-app answers like this; is the address right?"
 
 
@@ -132,9 +143,7 @@ def put(
 
 def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
     try:
-        own = is_own(urllib.parse.urlsplit(request.full_url).hostname or "")
-        ask = _PAST_PROXIES.open if own else urllib.request.urlopen
-        with ask(request, timeout=timeout_s) as answer:
+        with _opener(request.full_url).open(request, timeout=timeout_s) as answer:
             content: bytes = answer.read()
             return content
     except urllib.error.HTTPError as error:
@@ -149,6 +158,28 @@ def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
         reason = getattr(error, "reason", error)
         msg = f"{request.full_url} does not answer ({reason}); is the cluster running?"
         raise NotReady(msg) from None
+
+
+def expect_certificate(port: int, certificate: Path) -> None:
+    """Take what a file has for the one certificate that https on a port of this machine shows."""
+    _CERTIFICATES[port] = certificate
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Who asks at a URL: past proxies on this machine, and knowing whom to trust."""
+    parts = urllib.parse.urlsplit(url)
+    own = is_own(parts.hostname or "")
+    if parts.scheme != "https":
+        return _PAST_PROXIES if own else urllib.request.build_opener()
+    expected = _CERTIFICATES.get(parts.port or 443) if own else None
+    if expected is not None and expected.exists():
+        context = ssl.create_default_context(cafile=expected)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.check_hostname = False
+    else:
+        context = ssl.create_default_context(cafile=os.environ.get(CA_VARIABLE) or None)
+    proxies = [urllib.request.ProxyHandler({})] if own else []
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), *proxies)
 
 
 def _rest(error: urllib.error.HTTPError) -> str:
