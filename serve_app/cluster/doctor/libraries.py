@@ -36,8 +36,8 @@ def of_libraries(
     lines = _required() if required is None else required
     bounds = {name: (version, "") for name, version in _lower_bounds(lines)}
     for name, (version, hole) in HOLES.items():
-        asked = bounds.get(name, ("0", ""))[0]
-        bounds[name] = (max(version, asked, key=_ordered), hole)
+        wanted = bounds.get(name, ("0", ""))[0]
+        bounds[name] = (max(version, wanted, key=_ordered), hole)
     wrong = 0
     for name, (version, hole) in sorted(bounds.items()):
         there = version_of(name)
@@ -57,10 +57,10 @@ def _ordered(version: str) -> tuple[int, ...]:
     """The numbers of a release; what follows them (rc1, .post1) does not count."""
     numbers = []
     for part in version.split("."):
-        found = _NUMBERS.match(part)
-        if found is None:
+        match = _NUMBERS.match(part)
+        if match is None:
             break
-        numbers.append(int(found[0]))
+        numbers.append(int(match[0]))
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)
