@@ -28,6 +28,7 @@ COMMANDS = {
     "completion": ("serve_app.cli.shells:completion", "Let a shell complete commands and names."),
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
+    "doctor": ("serve_app.cli.doctor:doctor", "See what is open, to whom, and what must not be."),
     "endpoints": ("serve_app.cli.endpoints:endpoints", "See, add, remove and weigh endpoints."),
     "ensemble": ("serve_app.cli.ensemble:ensemble", "Learn the weights of an ensemble."),
     "events": ("serve_app.cli.events:events", "See what was changed, by whom, and why."),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import shlex
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,10 @@ def progress_of(logger: str, status: Status) -> Iterator[None]:
         log.setLevel(before)
 
 
-def serve_address(dashboard_url: str) -> str:
-    """What tells Ray's own command `serve` of a shell where to deploy to."""
-    return f"export RAY_DASHBOARD_ADDRESS={dashboard_url}"
+def exports(variables: Mapping[str, str]) -> str:
+    """Lines for a shell that hand variables to the programs that it starts."""
+    lines = (f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    return "\n".join(lines)
 
 
 def warn(message: str) -> None:
