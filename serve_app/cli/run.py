@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import click
 
+from serve_app.cli import output
 from serve_app.cli.completion import complete_version
 
 SAGEMAKER = "serve"
@@ -30,6 +31,7 @@ SAGEMAKER = "serve"
     help="The registry, or the folder of one version.  [default: ./registry, or where the "
     "platform puts models]",
 )
+@output.option_trust
 @click.option("--default-endpoint", help="Who answers where a path names no endpoint.")
 @click.option("--host", help="Where to listen.  [default: 127.0.0.1; 0.0.0.0 in a container]")
 @click.option(
@@ -113,6 +115,7 @@ def run(
     is_sagemaker = references == (SAGEMAKER,)
     settings = RunSettings.from_environment(os.environ, is_sagemaker=is_sagemaker)
     settings = settings.listening(host, port, drain_s=drain_s, leave_s=leave_s)
+    settings = settings.trusting(*output.trust_given())
     settings = replace(
         settings,
         models=registry or settings.models,

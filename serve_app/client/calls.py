@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import random
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -67,12 +68,14 @@ class ClientOptions(TypedDict, total=False):
     """What both clients may be told, beside where the server is.
 
     `timeout_s` is the time of one prediction, repetitions included; `headers` go with every
-    request. `clock` gives seconds, `draw` numbers from 0 to 1.
+    request; `ca_file` has the certificates (PEM) of who signs those of servers. `clock` gives
+    seconds, `draw` numbers from 0 to 1.
     """
 
     timeout_s: float
     retries: Retries
     headers: Mapping[str, str]
+    ca_file: str | os.PathLike[str]
     clock: Callable[[], float]
     draw: Callable[[], float]
 

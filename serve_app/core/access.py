@@ -132,11 +132,15 @@ class Access:
         live = sorted((one for one in records if not one.ends_before(now_s)), key=lambda r: r.id)
         return self if tuple(live) == self.keys else replace(self, keys=tuple(live))
 
-    def with_token_keys(self, address: str, document: Mapping[str, Any]) -> Access:
-        """With what an issuer publishes now; itself where nothing differs."""
+    def with_token_keys(self, address: str, document: Mapping[str, Any], most: int) -> Access:
+        """With what an issuer publishes now, and of others the last; itself if nothing differs.
+
+        No more than `most` issuers are kept.
+        """
         if self.token_keys.get(address) == document:
             return self
-        return replace(self, token_keys={**self.token_keys, address: document})
+        others = [(one, keys) for one, keys in self.token_keys.items() if one != address]
+        return replace(self, token_keys={address: document, **dict(others[: most - 1])})
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values."""

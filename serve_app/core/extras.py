@@ -12,6 +12,7 @@ EXTRAS = {
     "httpx": "client",
     "joblib": "train",
     "jsonschema": "ray",
+    "jwt": "tokens",
     "lightgbm": "lightgbm",
     "mako": "ray",
     "mangum": "lambda",
@@ -24,6 +25,7 @@ EXTRAS = {
     "sklearn": "train",
     "skops": "train",
     "sqlalchemy": "ray",
+    "vowpalwabbit": "vw",
     "xgboost": "train",
 }
 """Extras by the name that a library is imported by."""

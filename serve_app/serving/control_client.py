@@ -11,6 +11,7 @@ from serve_app.core.access import KeyChange
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change, EndpointOrder
 from serve_app.serving.calls import answer_of
+from serve_app.serving.issuer import Issuer
 
 APPLICATION = "control"
 DEPLOYMENT = "Control"
@@ -88,6 +89,10 @@ class ControlCaller:
         """How a rollout stands once somebody has moved it."""
         report: dict[str, Any] = await self._call("move_rollout", endpoint, action, change)
         return report
+
+    async def follow_issuer(self, issuer: Issuer) -> None:
+        """Let the keys of an issuer of tokens be fetched; they come with the snapshot."""
+        await self._call("follow_issuer", issuer)
 
     async def keys(self) -> list[Mapping[str, Any]]:
         """Every key that there ever was, without what could be used."""

@@ -14,6 +14,8 @@ from serve_app.core.access import KeyChange
 from serve_app.core.events import Event
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change
+from serve_app.serving.issuer import Issuer
+from serve_app.serving.issuer_keys import IssuerKeys
 from serve_app.storage.events import EventLog
 from serve_app.storage.keys import KeyStore
 
@@ -116,6 +118,11 @@ class KeyMethods:
     """Methods of control about keys, which gateways call; raises as `KeyWork` does."""
 
     _keys: KeyWork
+    _issuers: IssuerKeys
+
+    async def follow_issuer(self, issuer: Issuer) -> None:
+        """Fetch the keys of an issuer of tokens, no more than once a minute."""
+        await self._issuers.follow(issuer)
 
     async def keys(self) -> list[dict[str, Any]]:
         """Every key that there ever was, without what could be used."""

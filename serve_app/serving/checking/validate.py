@@ -17,6 +17,7 @@ from ray.serve.schema import ServeDeploySchema
 from serve_app import config
 from serve_app.cluster.node_totals import Totals
 from serve_app.config import ControlSettings, Frozen, ModelArgs, ScalingSettings
+from serve_app.config.registry import registry_settings
 from serve_app.control.declare import declare
 from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
@@ -24,11 +25,11 @@ from serve_app.documents.finding import Finding
 from serve_app.documents.near_names import did_you_mean
 from serve_app.documents.yaml_lines import Positions
 from serve_app.documents.yaml_reading import read_yaml
+from serve_app.engine.trusted_registry import open_registry, trust_of
 from serve_app.errors import ServeError
-from serve_app.registry.store import Registry
 from serve_app.serving.checking import monitors, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
-from serve_app.serving.checking.advice import advice
+from serve_app.serving.checking.advice import advice, secrets_in
 from serve_app.serving.checking.builders import deployments_of
 from serve_app.serving.checking.keys import Meant, read_as_meant
 from serve_app.serving.checking.report import Report
@@ -75,7 +76,7 @@ class _Check:
         self._body = meant.body
         self._positions = positions
         self.findings: list[Finding] = []
-        self._warnings: list[Finding] = []
+        self._warnings = [self._finding(*one) for one in secrets_in(self._body)]
         self.applications: list[str] = []
         self.endpoints: list[str] = []
         self._specs: list[tuple[Path_, Endpoint]] = []
@@ -141,13 +142,20 @@ class _Check:
                 self._deployment((*path, "deployments", index), deployment, builder, arguments)
         if isinstance(arguments, ModelArgs) and not self._unclear_below((*path, "args")):
             self._model(path, name, arguments)
+        self._keys_are_there((*path, "args", "registry"), arguments)
         if isinstance(arguments, config.GatewayArgs):
             self._ports_free((*path, "args"), arguments)
-            if arguments.default_endpoint is not None:
-                where = (*path, "args", "default_endpoint")
-                self._defaults.append((where, arguments.default_endpoint))
+            where, default = (*path, "args", "default_endpoint"), arguments.default_endpoint
+            self._defaults += [] if default is None else [(where, default)]
         if settings_of(builder) is not config.GatewayArgs:
             self._reached_by_handle(path, name, application)
+
+    def _keys_are_there(self, path: Path_, arguments: Frozen | None) -> None:
+        """The keys whose signatures count can be read."""
+        try:
+            trust_of(registry_settings(getattr(arguments, "registry", ".")))
+        except ServeError as error:
+            self._find(path, error.message)
 
     def _reached_by_handle(self, path: Path_, name: str, application: Mapping[str, Any]) -> None:
         if application.get("route_prefix", "/") is None or path in self._meant.unclear:
@@ -247,7 +255,7 @@ class _Check:
 
     def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
         try:
-            registry = Registry(arguments.registry)
+            registry = open_registry(arguments.registry)
             manifest = registry.manifest(*registry.resolve(arguments.reference))
         except ServeError as error:
             self._find((*path, "args", "version"), error.message)
@@ -279,7 +287,10 @@ class _Check:
             self._pydantic(error, path)
             return
         self._warnings.extend(self._finding((*path, *keys), why) for keys, why in advice(declared))
-        registry = Registry(arguments.registry)
+        try:
+            registry = open_registry(arguments.registry)
+        except ServeError:  # it is told where it stands, in `args`
+            return
         declaration = declare(declared, registry.manifest, registry.resolve)
         for problem in declaration.problems:
             if not self._unclear_below((*path, *problem.path[:2])):

@@ -1,0 +1,55 @@
+"""How a gateway knows who asks: by its config, the newest snapshot, and an issuer's keys."""
+
+import asyncio
+import time
+
+from serve_app.config.access import AccessSettings
+from serve_app.core.snapshot import Snapshot
+from serve_app.core.supervisor import Supervisor
+from serve_app.security.authentication import Authentication, authenticator_of
+from serve_app.serving.control_client import ControlCaller
+from serve_app.serving.issuer import Issuer
+
+LOOK_PERIOD_S = 300.0
+"""How often an issuer is asked which keys it has withdrawn, though none is missing."""
+
+
+class Knowing:
+    """Who is known in a gateway; `authenticator` is None where everybody may ask.
+
+    Raises:
+        ConfigError: tokens cannot be read here.
+    """
+
+    def __init__(self, settings: AccessSettings) -> None:
+        self._wanted = asyncio.Event()
+        tokens = settings.tokens
+        self._issuer: Issuer | None = None
+        if tokens is not None and tokens.address is not None and settings.mode != "keys":
+            self._issuer = Issuer(tokens.address, tokens.private_address, tokens.ca_file)
+        self.authenticator: Authentication | None = authenticator_of(
+            settings, clock=time.time, monotonic=time.monotonic, wanted=self._wanted.set
+        )
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Take who has keys now."""
+        if self.authenticator is not None:
+            self.authenticator.follow(snapshot.access)
+
+    def start(self, tasks: Supervisor, control: ControlCaller) -> None:
+        """Let control fetch an issuer's keys as background work, where there is one."""
+        issuer = self._issuer
+        if issuer is not None:
+            tasks.start("follow the issuer's keys", lambda: self._follow(issuer, control))
+
+    async def _follow(self, issuer: Issuer, control: ControlCaller) -> None:
+        """Ask control again whenever a key is wanted, and now and then; for ever."""
+        while True:
+            self._wanted.clear()
+            await control.follow_issuer(issuer)
+            await asyncio.sleep(1.0)
+            try:
+                async with asyncio.timeout(LOOK_PERIOD_S):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
