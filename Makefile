@@ -21,7 +21,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster platforms validate wheels fmt bench bench-peers bench-dialects bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster platforms validate wheels fmt bench bench-peers bench-dialects bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ bench-dialects: setup-dev ## dialects beside each other, and MLServer beside one
 
 bench-overhead: setup-dev ## processor time per request, beside a bare Ray application
 	$(BIN)/python -m benchmarks.overhead $(OPTIONS)
+
+bench-fairness: setup-dev ## a client of one row beside others that flood, at the running demo (OPTIONS=--url ...)
+	$(BIN)/python -m benchmarks.fairness $(OPTIONS)
 
 bench-recording: setup-dev ## throughput with recording and drift beside that without
 	$(BIN)/python -m benchmarks.recording $(OPTIONS)

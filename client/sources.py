@@ -17,6 +17,7 @@ SOURCES = (
     "core/hosts.py",
     "errors.py",
     "py.typed",
+    "redaction.py",
 )
 
 

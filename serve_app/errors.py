@@ -18,7 +18,9 @@
     │   └── TooLarge           body, rows or nesting above the limit
     ├── Unavailable            try again
     │   ├── Overloaded         more work than the replicas and their queues hold
+    │   │   └── RateLimited    more than this principal may ask
     │   ├── NotReady           still starting
+    │   │   └── ReplicaDied    who computed it died
     │   └── DeadlineExceeded   the time that the request had is over
     └── ServerFault            call the operator
         ├── ModelFailed        the model raised
@@ -34,6 +36,8 @@ An error carries a machine `code` and `details`, never a status: statuses stand 
 from __future__ import annotations
 
 from typing import Any
+
+from serve_app.redaction import without_secrets
 
 __all__ = [
     "ArtifactRejected",
@@ -52,8 +56,10 @@ __all__ = [
     "NotPermitted",
     "NotReady",
     "Overloaded",
+    "RateLimited",
     "RecordsFailed",
     "RegistryFailed",
+    "ReplicaDied",
     "RowsRefused",
     "ServeError",
     "ServerFault",
@@ -66,13 +72,16 @@ __all__ = [
 
 
 class ServeError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose; no message tells a secret."""
 
     code = "internal"
 
     def __init__(self, message: str, /, **details: Any) -> None:
-        super().__init__(message)
-        self.details = details
+        super().__init__(without_secrets(message))
+        self.details: dict[str, Any] = {
+            name: without_secrets(value) if isinstance(value, str) else value
+            for name, value in details.items()
+        }
 
     @property
     def message(self) -> str:
@@ -189,10 +198,22 @@ class Overloaded(Unavailable):
     code = "overloaded"
 
 
+class RateLimited(Overloaded):
+    """More than this principal may ask, whatever others ask."""
+
+    code = "rate_limited"
+
+
 class NotReady(Unavailable):
     """Still starting, or no replica is there to answer."""
 
     code = "not_ready"
+
+
+class ReplicaDied(NotReady):
+    """The replica that computed this died meanwhile, perhaps by it."""
+
+    code = "replica_died"
 
 
 class DeadlineExceeded(Unavailable):

@@ -13,6 +13,7 @@ from serve_app.cluster import web
 from serve_app.cluster.environment import Ports
 from serve_app.cluster.node import Cluster, NodeOptions, Running
 from serve_app.config import ControlSettings
+from serve_app.config.registry import registry_settings
 from serve_app.control.declare import declare
 from serve_app.core import reference as references
 from serve_app.engine.registration.register import Candidate, register
@@ -120,7 +121,8 @@ def check_free(name: str, place: Place) -> None:
         cluster.check_startable(place.options)
         return
     config = changes.deployed(running)
-    used = changes.registry_of(running, config)
+    given = changes.registry_of(running, config)
+    used = None if given is None else registry_settings(given).url
     ours = _located(place.registry)
     if used not in {None, ours}:
         msg = (

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.simulate import (
+    assignment,
+    bandits,
     canary,
     horizon,
     off_policy,
@@ -25,6 +27,8 @@ from benchmarks.simulate import (
 from benchmarks.simulate.guarantee import Guarantee
 
 SCENARIOS: dict[str, Callable[[float], list[Guarantee]]] = {
+    "assignment": assignment.measure,
+    "bandits": bandits.measure,
     "canary": canary.measure,
     "horizon": horizon.measure,
     "off-policy": off_policy.measure,

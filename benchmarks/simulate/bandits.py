@@ -1,7 +1,5 @@
 """The regret of bandits in simulated traffic, held against published bounds.
 
-    .venv/bin/python -m benchmarks.simulate.bandits
-
 Rewards are Bernoulli; of each arm the same seeds give the same numbers every time. The table of
 means for Thompson sampling is that of 100 runs of 10,000 requests with Beta(1, 1) and no delay.
 """
@@ -9,18 +7,16 @@ means for Thompson sampling is that of 100 runs of 10,000 requests with Beta(1, 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.simulate.guarantee import Guarantee
 from serve_app.routing.bandits.arms import Arm, Policy, choose, floored
 from serve_app.routing.bandits.linucb import LinearArm, LinUcb
 from serve_app.routing.bandits.policies import EpsilonGreedy, Thompson, Ucb1
 
-Row = tuple[str, str, str, bool]
-"""A guarantee, its goal, what was measured, and whether that is within the goal."""
 REQUESTS = 10_000
 MEANS: tuple[tuple[str, tuple[float, ...], float], ...] = (
     (".9/.6", (0.9, 0.6), 6.1),
@@ -33,6 +29,7 @@ MEANS: tuple[tuple[str, tuple[float, ...], float], ...] = (
 DELAYED = ((1, 18.5), (10, 19.2), (100, 20.9))
 """Requests between two updates, and the mean regret of Thompson sampling at .55/.45."""
 TOLERANCE = 1.5
+RUNS, SMALL_RUNS = 20, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +105,17 @@ def contextual_shares(requests: int, seed: int) -> tuple[float, float]:
     return total / requests, 0.5
 
 
-def rows(runs: int = 20, small_runs: int = 5) -> list[Row]:
-    """What is guaranteed of bandits: each guarantee with its goal and what was measured.
+def measure(effort: float) -> list[Guarantee]:
+    """What is guaranteed of bandits: each guarantee with its goal and what was measured."""
+    return rows(max(3, round(RUNS * effort)), max(2, round(SMALL_RUNS * effort)))
 
-    `runs` are those of each mean; `small_runs` those of the case of ten arms, which takes longest.
+
+def rows(runs: int = RUNS, small_runs: int = SMALL_RUNS) -> list[Guarantee]:
+    """The same, of so many runs of each mean.
+
+    `small_runs` are those of the case of ten arms, which takes longest.
     """
-    made: list[Row] = []
+    made: list[Guarantee] = []
     for name, means, known in MEANS:
         some = runs if len(means) == 2 else small_runs
         lost = regrets(Thompson(), Traffic(means, batch=10), some)[:, -1]
@@ -138,16 +140,10 @@ def rows(runs: int = 20, small_runs: int = 5) -> list[Row]:
     made.append(_at_most("epsilon-greedy .1, .9/.6, mean regret", lost.mean(), TOLERANCE * 152))
     contextual = np.mean([contextual_shares(5_000, seed)[0] for seed in range(3)])
     goal = "at least 0.60 (always one arm: 0.50, always the better: 0.65)"
-    made.append(("LinUCB, mean reward", goal, f"{contextual:.3f}", bool(contextual >= 0.60)))
+    is_kept = bool(contextual >= 0.60)
+    made.append(Guarantee("LinUCB, mean reward", goal, f"{contextual:.3f}", is_kept))
     return made
 
 
-def _at_most(guarantee: str, measured: float, goal: float) -> Row:
-    return guarantee, f"at most {goal:.4g}", f"{measured:.4g}", bool(measured <= goal)
-
-
-if __name__ == "__main__":
-    results = rows()
-    for guarantee, goal, measured, is_kept in results:
-        print(f"{'ok' if is_kept else 'NOT KEPT':9} {guarantee}: {measured} ({goal})")
-    sys.exit(not all(is_kept for *_, is_kept in results))
+def _at_most(name: str, measured: float, goal: float) -> Guarantee:
+    return Guarantee(name, f"<= {goal:.4g}", f"{measured:.4g}", bool(measured <= goal))

@@ -40,13 +40,13 @@ def baseline(
     Gateways count by it within a minute. Versions that were registered with data have a profile
     of it, which stays.
     """
+    from serve_app.cli.registries import open_registry
     from serve_app.errors import Conflict
-    from serve_app.registry.store import Registry
     from serve_app.storage.baselines import BaselineStore, baseline_of
     from serve_app.storage.records.files import Files
     from serve_app.storage.records.reader import Query
 
-    store = Registry(registry)
+    store = open_registry(registry)
     manifest = store.manifest(*store.resolve(version))
     if manifest.profile is not None:
         msg = (

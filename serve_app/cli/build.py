@@ -56,11 +56,11 @@ def build(
       serve-app build churn@3 --kind serve --image registry.example/serve-app@sha256:… --out image
       docker build --tag churn:3 image
     """  # noqa: D301 - click looks for the character
+    from serve_app.cli.registries import open_registry
     from serve_app.platforms.images.baked import BakeOptions, bake, write_context
     from serve_app.registry.named import named
-    from serve_app.registry.store import Registry
 
-    store = Registry(registry)
+    store = open_registry(registry)
     options = BakeOptions(image, dict(_label(one) for one in labels))
     baked = bake(store, named(store, reference), kind, options)
     write_context(baked, out, force=force)

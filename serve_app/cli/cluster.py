@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import cluster_foreground, output, ports
+from serve_app.cli import cluster_foreground, edge_options, output, ports
+from serve_app.cli.certificate import certificate
 from serve_app.errors import NotReady
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def cluster() -> None:
     """Start and stop a local Ray cluster, bound to 127.0.0.1."""
 
 
+cluster.add_command(certificate)
+
+
 def _node_options(command: Command) -> Command:
     """The options of every node, head or not."""
     options = (
@@ -32,8 +36,8 @@ def _node_options(command: Command) -> Command:
             "--node-ip",
             default="127.0.0.1",
             show_default=True,
-            help="This machine's address in the cluster, or auto. Without --auth-token Ray has no "
-            "password: a private network.",
+            help="This machine's address in the cluster, or auto. Who reaches Ray's ports "
+            "there can flood them: a private network.",
         ),
         ports.http,
         ports.internal,
@@ -45,9 +49,17 @@ def _node_options(command: Command) -> Command:
             "--drain-s", default=30.0, show_default=True, help="How long a stopping gateway drains."
         ),
         click.option(
+            "--token-file",
             "--auth-token",
+            "auth_token",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="A file with what Ray's processes must show each other, equal on all machines.",
+            help="A file with what Ray's processes must show each other, equal on all machines.  "
+            "[default: ray-token in the state folder, which start makes]",
+        ),
+        click.option(
+            "--no-token",
+            is_flag=True,
+            help="Let whoever reaches Ray's ports run code here, from a page in a browser too.",
         ),
         click.option(
             "--end-with-ray",
@@ -55,6 +67,7 @@ def _node_options(command: Command) -> Command:
             help="End what is left of this node, HAProxy say, once others (ray down) ended its "
             "Ray.",
         ),
+        edge_options.of_the_edge,
     )
     for option in reversed(options):
         command = option(command)
@@ -100,7 +113,7 @@ def start(
         prometheus=prometheus_port,
     )
     node["node_ip"] = _address(node["node_ip"])
-    options = NodeOptions(ports=chosen, home=Path.cwd(), **node)
+    options = NodeOptions(ports=chosen, home=Path.cwd(), **edge_options.taken_from(node))
     if foreground:
         cluster_foreground.stay(Cluster(Path(state)), options, config, leave_s)
         return
@@ -145,8 +158,12 @@ def _notes(running: Running, environment: Mapping[str, str]) -> Iterator[tuple[s
     """What else must be known where this cluster, or the way to it, is not the usual one."""
     if running.http_port != ports.USUAL_HTTP:
         yield "configs", f"must say http_options: {{port: {running.http_port}}}"
-    if running.dashboard_port != ports.USUAL_DASHBOARD:
-        yield "serve deploy", f"needs {output.serve_address(running.dashboard_url)}"
+    if running.dashboard.token is None:
+        yield "WARNING", "no token: whoever reaches Ray's ports can run code as this user"
+    else:
+        yield "token", str(running.dashboard.token)
+    if running.dashboard.token or running.dashboard_port != ports.USUAL_DASHBOARD:
+        yield "serve deploy", 'needs eval "$(serve-app cluster env)"; serve-app deploy does not'
     excepted = [environment.get(name, "") for name in ("no_proxy", "NO_PROXY")]
     proxied = any(environment.get(name) for name in PROXIES)
     if proxied and not any("127.0.0.1" in host or host == "*" for host in excepted):
@@ -169,16 +186,19 @@ def join(
 
     \b
     On the first machine:   serve-app cluster start --node-ip 10.0.0.1
-    On each other one:      serve-app cluster join 10.0.0.1:6379 --node-ip 10.0.0.2
-    All of them need the same Python environment and see the same registry.
+    On each other one:      serve-app cluster join 10.0.0.1:6379 --node-ip 10.0.0.2 \\
+                              --token-file ray-token
+    All of them need the same Python environment and see the same registry; the file is
+    state/ray-token of the first one.
     """  # noqa: D301 - click looks for the character
     from serve_app.cluster.environment import Ports
     from serve_app.cluster.node import Cluster, NodeOptions
 
     chosen = Ports(http=http_port, first=internal_ports)
     node["node_ip"] = _address(node["node_ip"], address)
+    options = NodeOptions(ports=chosen, home=Path.cwd(), **edge_options.taken_from(node))
     with output.progress().status("starting Ray …"):
-        Cluster(Path(state)).join(address, NodeOptions(ports=chosen, home=Path.cwd(), **node))
+        Cluster(Path(state)).join(address, options)
     if as_json:
         output.print_json({"joined": address})
         return
@@ -223,6 +243,23 @@ def stop(state: str, hand_over_s: float, once_ray_ended: bool, as_json: bool) ->
         output.print_json({"stopped": count})
         return
     click.echo(f"stopped {count} processes" if count else "nothing was running")
+
+
+@cluster.command("env")
+@output.option_state
+@output.as_json
+def env_(state: str, as_json: bool) -> None:
+    """Print what lets Ray's own commands reach the cluster: eval "$(serve-app cluster env)".
+
+    The token itself is not printed, but the file in which it stands.
+    """
+    from serve_app.cluster.node import Cluster
+
+    variables = Cluster(Path(state)).require().of_rays_commands
+    if as_json:
+        output.print_json(variables)
+    else:
+        click.echo(output.exports(variables))
 
 
 @cluster.command("status")

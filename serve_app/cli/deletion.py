@@ -9,6 +9,7 @@ import click
 from serve_app.cli import output
 from serve_app.cli.admin import Place, option_server, reads_registry_itself
 from serve_app.cli.completion import complete_version
+from serve_app.cli.registries import open_registry
 from serve_app.registry.store import Registry
 
 
@@ -54,7 +55,7 @@ def _of_files(reference: str, state: str, registry: str, *, yes: bool) -> list[s
     from serve_app.cli.served import holders
     from serve_app.serving.holders import check_unneeded
 
-    store = Registry(registry)
+    store = open_registry(registry)
     name, chosen = _chosen(store, reference)
     check_unneeded([f"{name}@{version}" for version in chosen], holders(state, registry))
     if "@" in reference:

@@ -202,8 +202,9 @@ def _what_next(running: Running, row: dict[str, Any]) -> None:
     click.echo(f"{us} status")
     click.echo(f"{us} endpoints set-weights diagnosis diagnosis-xgb@1=50 diagnosis-forest@1=50")
     click.echo(f"{us} cluster stop   (or: make down)")
-    click.echo("\nBefore you use Ray's own command `serve`, tell it where this cluster is:\n")
-    click.echo(output.serve_address(running.dashboard_url))
+    click.echo("\nBefore you use Ray's own command `serve`, tell it where this cluster is, and")
+    click.echo(f'that it may (or: eval "$({us} cluster env)"):\n')
+    click.echo(output.exports(running.of_rays_commands))
 
 
 def _command() -> str:

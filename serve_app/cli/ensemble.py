@@ -46,11 +46,11 @@ def weights(config: str, registry: str, as_json: bool, **given: Any) -> None:
     Nothing is changed without --write, and nothing is deployed by it.
     """
     wanted = _Learning(Path(config), **given)
+    from serve_app.cli.registries import open_registry
     from serve_app.engine.held_out import learned_weights
     from serve_app.engine.load import load
-    from serve_app.registry.store import Registry
 
-    store = Registry(registry)
+    store = open_registry(registry)
     text = ensemble_write.read(wanted.config)
     spec = _endpoint(wanted.config, wanted.endpoint, store)
     columns, truth = _rows(Path(wanted.data), wanted.target, spec)

@@ -41,13 +41,13 @@ def stack(wanted: Stacking, registry: str, rows_of: Rows, *, as_json: bool) -> N
     Raises:
         ServeError: it cannot be trained or registered; says why.
     """
+    from serve_app.cli.registries import open_registry
     from serve_app.core.stacking import Member
     from serve_app.engine.load import load
     from serve_app.engine.registration.register import Candidate, register
     from serve_app.engine.stack_training import trained_stack
-    from serve_app.registry.store import Registry
 
-    store = Registry(registry)
+    store = open_registry(registry)
     spec = _endpoint(wanted, store)
     data = Path(wanted.data)
     rows = rows_of(data, wanted.target, spec)

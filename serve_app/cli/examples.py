@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from serve_app.cli import output
+from serve_app.cli.registries import open_registry
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
 from serve_app.registry.user import current_user
@@ -21,7 +22,7 @@ def train_examples(examples: tuple[str, ...], registry: str, as_json: bool) -> N
 
     A model that is registered already is left as it is.
     """
-    manifests = train(Registry(registry), examples or ORDER)
+    manifests = train(open_registry(registry), examples or ORDER)
     if as_json:
         output.print_json([manifest.model_dump(mode="json") for manifest in manifests])
         return

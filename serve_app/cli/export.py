@@ -108,11 +108,11 @@ def wheel(
       pip install dist/churn_1-1.0.0-py3-none-any.whl
       python -m churn_1 < rows.json
     """  # noqa: D301 - click looks for the character
+    from serve_app.cli.registries import open_registry
     from serve_app.export.wheel import export_wheel
     from serve_app.registry.named import named
-    from serve_app.registry.store import Registry
 
-    store = Registry(registry)
+    store = open_registry(registry)
     exported = export_wheel(store, *named(store, reference), wheel_options(**options))
     tell(exported, out, force=force, as_json=as_json)
 
@@ -129,11 +129,11 @@ def onnx(reference: str, registry: str, out: str, force: bool, as_json: bool) ->
     or an answer differs. A graph refuses no rows: gaps and unknown values are the caller's to
     check. Gaps in numbers are NaN, gaps in text are empty text.
     """
+    from serve_app.cli.registries import open_registry
     from serve_app.export.onnx import export_onnx
     from serve_app.registry.named import named
-    from serve_app.registry.store import Registry
 
-    store = Registry(registry)
+    store = open_registry(registry)
     tell(export_onnx(store, *named(store, reference)), out, force=force, as_json=as_json)
 
 
@@ -145,7 +145,7 @@ def wheel_options(
     Raises:
         InvalidInput: the file holds no public key.
     """
-    from serve_app.export.keys import public_key
+    from serve_app.export.runtime.bundle import public_key
     from serve_app.export.wheel import WheelOptions
 
     key = None if update_key is None else public_key(Path(update_key).read_bytes())

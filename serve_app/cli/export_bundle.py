@@ -44,12 +44,12 @@ def bundle(
       serve-app export bundle churn@2 --key update-key.pem
       python -m churn_1.update --from dist/churn-2.edge     on the device
     """  # noqa: D301 - click looks for the character
+    from serve_app.cli.registries import open_registry
     from serve_app.export.bundle import export_bundle
-    from serve_app.export.keys import private_key
     from serve_app.registry.named import named
-    from serve_app.registry.store import Registry
+    from serve_app.security.signing import private_key
 
-    store = Registry(registry)
+    store = open_registry(registry)
     version = named(store, reference)
     private = private_key(Path(key).read_bytes())
     exported = export_bundle(store, *version, private, wheel_options(**options))
@@ -64,20 +64,10 @@ def key(path: str, as_json: bool) -> None:
 
     Neither overwrites a file: a device that trusts a lost key takes no more updates.
     """
-    from serve_app.errors import Conflict
-    from serve_app.export.keys import made
-    from serve_app.export.place import write_file
+    from serve_app.cli.key_files import write_key_pair
 
-    private, public = made()
     private_path = Path(path)
-    public_path = private_path.with_name(f"{private_path.stem}.pub{private_path.suffix}")
-    if public_path.exists():
-        raise Conflict(f"{public_path} is there already; choose another name")
-    try:
-        write_file(private_path, private, mode=0o600)
-        write_file(public_path, public)
-    except Conflict as error:
-        raise Conflict(f"{private_path} is there already; choose another name") from error
+    public_path = write_key_pair(private_path)
     if as_json:
         output.print_json({"private": str(private_path), "public": str(public_path)})
         return

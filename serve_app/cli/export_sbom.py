@@ -32,14 +32,14 @@ def sbom(
       serve-app export sbom churn@3 --out dist/churn-3.cdx.json
     """  # noqa: D301 - click looks for the character
     import serve_app
+    from serve_app.cli.registries import open_registry
     from serve_app.export import sbom as inventory
     from serve_app.export.place import write_file
     from serve_app.registry.named import named
-    from serve_app.registry.store import Registry
 
     manifests = []
     if references:
-        store = Registry(registry)
+        store = open_registry(registry)
         manifests = [store.manifest(*named(store, one)) for one in references]
     components = [
         *inventory.of_python(),

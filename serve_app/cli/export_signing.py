@@ -35,8 +35,8 @@ def sign(files: tuple[Path, ...], key: Path, force: bool, as_json: bool) -> None
       serve-app export sign dist/sbom.cdx.json dist/*.whl --key release.pem
     """  # noqa: D301 - click looks for the character
     from serve_app.export import signing
-    from serve_app.export.keys import private_key
     from serve_app.export.place import write_file
+    from serve_app.security.signing import private_key
 
     private = private_key(key.read_bytes())
     signatures = {signing.beside(file): signing.signature(file, private) for file in files}
@@ -65,7 +65,7 @@ def verify(files: tuple[Path, ...], key: Path, as_json: bool) -> None:
       serve-app export verify dist/sbom.cdx.json --key release.pub.pem
     """  # noqa: D301 - click looks for the character
     from serve_app.export import signing
-    from serve_app.export.keys import public_key
+    from serve_app.export.runtime.bundle import public_key
 
     public = public_key(key.read_bytes())
     for file in files:

@@ -53,8 +53,8 @@ def init(
 
     FILE is configs/mine.yaml unless another is named.
     """
+    from serve_app.cli.registries import open_registry
     from serve_app.cluster.node import Cluster
-    from serve_app.registry.store import Registry
 
     path = Path(file)
     if path.exists() and not force:
@@ -67,7 +67,9 @@ def init(
         running = cluster.running()
         port = http_port or (8000 if running is None else running.http_port)
         places = _places(running, registry, state)
-        text, names = _registered_config(Registry(registry), places, port, placement, allow_pickle)
+        text, names = _registered_config(
+            open_registry(registry), places, port, placement, allow_pickle
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     if as_json:

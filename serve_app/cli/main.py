@@ -18,14 +18,17 @@ from serve_app.cli.terminal import color
 from serve_app.core.extras import missing
 from serve_app.core.places import standing_at
 from serve_app.errors import InvalidInput, ServeError
+from serve_app.redaction import without_secrets
 
 LONGEST = 400
 COMMANDS = {
+    "audit": ("serve_app.cli.audit:audit", "See what was changed, and verify the log of it."),
     "build": ("serve_app.cli.build:build", "Make an image's context of one version."),
     "cluster": ("serve_app.cli.cluster:cluster", "Start and stop a local Ray cluster."),
     "completion": ("serve_app.cli.shells:completion", "Let a shell complete commands and names."),
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
     "deploy": ("serve_app.cli.deploy:deploy", "Validate a config and `serve deploy` it."),
+    "doctor": ("serve_app.cli.doctor:doctor", "See what is open, to whom, and what must not be."),
     "endpoints": ("serve_app.cli.endpoints:endpoints", "See, add, remove and weigh endpoints."),
     "ensemble": ("serve_app.cli.ensemble:ensemble", "Learn the weights of an ensemble."),
     "events": ("serve_app.cli.events:events", "See what was changed, by whom, and why."),
@@ -54,10 +57,13 @@ COMMANDS = {
     ),
     "run": ("serve_app.cli.run:run", "Answer in one process, without Ray."),
     "serve": ("serve_app.cli.serve:serve", "Serve one model, from its file to an answer."),
+    "sign": ("serve_app.cli.signing:sign", "Vouch for versions with a key."),
+    "signing-key": ("serve_app.cli.signing:signing_key", "Make a signer's pair of keys."),
     "simulate": ("serve_app.cli.simulate:simulate", "Send rows and feedback as clients do."),
     "status": ("serve_app.cli.status:status", "See applications, replicas and endpoints."),
     "train-examples": ("serve_app.cli.examples:train_examples", "Train and register examples."),
     "validate": ("serve_app.cli.validate:validate", "Check a config before it is deployed."),
+    "verify": ("serve_app.cli.signing:verify", "Verify who signed versions, and their digests."),
 }
 
 
@@ -168,7 +174,7 @@ def _quiet(*, debug: bool) -> Iterator[None]:
 
 def _explain(error: Exception, given: list[str]) -> None:
     click.secho("error: ", fg="red", err=True, nl=False, color=color())
-    click.echo(_words(error, given), err=True, color=color())
+    click.echo(without_secrets(_words(error, given)), err=True, color=color())
     if isinstance(error, InvalidInput):
         violations: list[dict[str, Any]] = error.details.get("violations", [])
         for v in violations:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,15 +15,20 @@ from serve_app.cli.admin import AdminClient, Place, ask_of_models, option_server
 from serve_app.cli.completion import complete_version
 from serve_app.cli.deletion import delete
 from serve_app.cli.endpoint_tables import COLUMN_HEADS, column_rows
+from serve_app.cli.registries import open_registry, option_signer, signer_of
 from serve_app.cli.xgboost_options import settings
 from serve_app.core.reference import model_of
 from serve_app.core.signature import Output, Signature
+from serve_app.redaction import without_secrets
 from serve_app.registry.aliases import AliasMove
 from serve_app.registry.listed import listed, moves
 from serve_app.registry.manifest import Compiled, Manifest, Profiled
 from serve_app.registry.named import named
 from serve_app.registry.store import Registry
 from serve_app.registry.user import current_user
+
+if TYPE_CHECKING:
+    from serve_app.security.signer import Signer
 
 
 @click.group()
@@ -40,13 +47,13 @@ models.add_command(delete)
 def list_(server: str | None, state: str, registry: str, as_json: bool) -> None:
     """List every model with its versions and aliases."""
     rows = ask_of_models(
-        Place(server, state), AdminClient.models, lambda: listed(Registry(registry))
+        Place(server, state), AdminClient.models, lambda: listed(open_registry(registry))
     )
     if as_json:
         output.print_json(rows)
         return
     if not rows:
-        click.echo(f"{server or registry} is empty; try: serve-app train-examples")
+        click.echo(f"{server or without_secrets(registry)} is empty; try: serve-app train-examples")
         return
     output.print_table(
         "Models",
@@ -76,7 +83,7 @@ def show(reference: str, server: str | None, state: str, registry: str, as_json:
     """Show one version's manifest; the newest when none is named."""
 
     def of_files() -> dict[str, Any]:
-        store = Registry(registry)
+        store = open_registry(registry)
         body: dict[str, Any] = store.manifest(*named(store, reference)).model_dump(mode="json")
         return body
 
@@ -200,6 +207,7 @@ def _number(value: float | None) -> str | None:
 @click.argument("alias_name", metavar="ALIAS", required=False)
 @click.option("--remove", is_flag=True, help="Let ALIAS name no version any more.")
 @click.option("--reason", help="Why it moves, for the history.")
+@option_signer
 @option_server
 @output.option_state
 @output.option_registry
@@ -213,22 +221,31 @@ def alias(
     state: str,
     registry: str,
     as_json: bool,
+    **given: Any,
 ) -> None:
-    """Let ALIAS (such as champion) name a version, or show a model's aliases and history."""
+    """Let ALIAS (such as champion) name a version, or show a model's aliases and history.
+
+    With --sign-key it is moved in the registry itself, which --registry names.
+    """
     place = Place(server, state)
+    signer = signer_of(given["sign_key"], given["signer"])
     if remove:
         name, wanted = _alias_of(reference, alias_name)
-        move = ask_of_models(
+        store = partial(open_registry, registry, signer)
+        move = _ask(
             place,
+            signer,
             lambda client: client.remove_alias(name, wanted, reason),
-            lambda: _moved(name, wanted, _removed(registry, name, wanted, reason)),
+            lambda: _moved(name, wanted, _removed(store(), name, wanted, reason)),
         )
         _print_move(move, f"{name}@{wanted} names no version any more", as_json=as_json)
     elif alias_name is not None:
-        move = ask_of_models(
+        store = partial(open_registry, registry, signer)
+        move = _ask(
             place,
+            signer,
             lambda client: client.move_alias(reference, alias_name, reason),
-            lambda: _set(registry, reference, alias_name, reason),
+            lambda: _set(store(), reference, alias_name, reason),
         )
         name = move["model"]
         words = f"{name}@{alias_name} is now {name}@{move['version']}"
@@ -238,7 +255,7 @@ def alias(
         history = ask_of_models(
             place,
             lambda client: client.aliases(name),
-            lambda: list(moves(Registry(registry), name)),
+            lambda: list(moves(open_registry(registry), name)),
         )
         _print_moves(name, history, as_json=as_json)
 
@@ -260,15 +277,24 @@ def _alias_of(reference: str, alias_name: str | None) -> tuple[str, str]:
     return name, wanted
 
 
-def _set(registry: str, reference: str, alias_name: str, reason: str | None) -> dict[str, Any]:
-    store = Registry(registry)
+def _ask(
+    place: Place,
+    signer: Signer | None,
+    question: Callable[[AdminClient], dict[str, Any]],
+    of_files: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:
+    """Move an alias by the admin API, or in the registry itself, where a key can be used."""
+    return ask_of_models(place, question, of_files) if signer is None else of_files()
+
+
+def _set(store: Registry, reference: str, alias_name: str, reason: str | None) -> dict[str, Any]:
     name, version = store.resolve(reference)
     move = store.set_alias(name, alias_name, version, by=current_user(), reason=reason)
     return _moved(name, alias_name, move)
 
 
-def _removed(registry: str, name: str, alias_name: str, reason: str | None) -> AliasMove:
-    return Registry(registry).remove_alias(name, alias_name, by=current_user(), reason=reason)
+def _removed(store: Registry, name: str, alias_name: str, reason: str | None) -> AliasMove:
+    return store.remove_alias(name, alias_name, by=current_user(), reason=reason)
 
 
 def _moved(name: str, alias_name: str, move: AliasMove) -> dict[str, Any]:
@@ -293,7 +319,7 @@ def verify(references: tuple[str, ...], allow_pickle: bool, registry: str, as_js
     """Verify every digest and replay the sample of versions; all models when none is named."""
     from serve_app.engine.load import load
 
-    store = Registry(registry)
+    store = open_registry(registry)
     verified: list[str] = []
     wanted = references or tuple(store.models())
     for reference in wanted:

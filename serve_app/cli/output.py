@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import shlex
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from rich.text import Text
 
 from serve_app.cli.terminal import color
 from serve_app.core.json_values import finite
+
+_TRUST = "serve_app.trust"
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -62,9 +65,10 @@ def progress_of(logger: str, status: Status) -> Iterator[None]:
         log.setLevel(before)
 
 
-def serve_address(dashboard_url: str) -> str:
-    """What tells Ray's own command `serve` of a shell where to deploy to."""
-    return f"export RAY_DASHBOARD_ADDRESS={dashboard_url}"
+def exports(variables: Mapping[str, str]) -> str:
+    """Lines for a shell that hand variables to the programs that it starts."""
+    lines = (f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    return "\n".join(lines)
 
 
 def warn(message: str) -> None:
@@ -129,11 +133,46 @@ def option_state(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def option_registry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The registry."""
-    return click.option(
+    """The registry, and whose signatures count in it (`registries.open_registry`)."""
+    place = click.option(
         "--registry",
         default="./registry",
         show_default=True,
         envvar="SERVE_APP_REGISTRY",
         help="The model registry: a folder or any fsspec URL.",
-    )(function)
+    )
+    return place(option_trust(function))
+
+
+def option_trust(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Whose signatures of versions and aliases count; `trust_given` says what was given."""
+    keys = click.option(
+        "--trusted-key",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False),
+        envvar="SERVE_APP_TRUSTED_KEYS",
+        expose_value=False,
+        callback=_kept,
+        help="A public key (PEM) that versions may be signed with; repeatable. What is signed "
+        "otherwise is refused.",
+    )
+    required = click.option(
+        "--require-signed",
+        is_flag=True,
+        envvar="SERVE_APP_REQUIRE_SIGNED",
+        expose_value=False,
+        callback=_kept,
+        help="Refuse versions and aliases that no --trusted-key signed.",
+    )
+    return keys(required(function))
+
+
+def trust_given() -> tuple[tuple[str, ...], bool]:
+    """The files of keys that the command that runs trusts, and whether all must be signed."""
+    kept = click.get_current_context().meta.get(_TRUST, {})
+    return tuple(kept.get("trusted_key", ())), bool(kept.get("require_signed"))
+
+
+def _kept(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    context.meta.setdefault(_TRUST, {})[parameter.name] = value
+    return value

@@ -101,15 +101,15 @@ def _replayed(
     allow_pickle: bool,
     registry: str,
 ) -> Replayed:
+    from serve_app.cli.registries import open_registry
     from serve_app.engine import replay as replaying
-    from serve_app.registry.store import Registry
     from serve_app.storage.records.calls import calls_of
     from serve_app.storage.records.files import Files
     from serve_app.storage.records.reader import Query, check_query
 
     wanted = Query(endpoint, since_s, until_s, limit=limit)
     check_query(wanted)
-    store = Registry(registry)
+    store = open_registry(registry)
     before = preprocess or (None if state is None else _declared(state, endpoint))
     loaded = _load(store, version, allow_pickle=allow_pickle)
     prepare = None if before is None else _load(store, before, allow_pickle=allow_pickle)

@@ -63,14 +63,14 @@ def registered(name: str, path: Path, registry: str, options: Options, *, as_jso
         output.progress().status("importing …") as status,
         opened(path, options.code, consent) as source,
     ):
+        from serve_app.cli.registries import open_registry, signer_of
         from serve_app.engine.registration import register as use_case
-        from serve_app.registry.store import Registry
 
         data_of = _reader(options.dtypes, options.na_values, status.console)
         given = _given(source, data_of, (options.data, options.target), options.schema)
         of_xgboost = (options.missing, options.iterations, options.offset)
         given = _declared(given, of_xgboost, None if as_json else status)
-        store = Registry(registry)
+        store = open_registry(registry, signer_of(options.sign_key, options.signer))
         with output.progress_of("serve_app", status):
             manifest = use_case.register(
                 store,

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from serve_app.cli.registries import option_signer
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -32,6 +34,8 @@ class Options:
     iterations: str | None
     offset: str | None
     alias: str | None
+    sign_key: str | None = None
+    signer: str | None = None
 
 
 _OPTIONS = (
@@ -123,6 +127,7 @@ _OPTIONS = (
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of commands that register a model: the fields of `Options`."""
+    command = option_signer(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -48,15 +48,15 @@ def serve(name: str, file: str | None, registry: str, as_json: bool, **given: An
     of a file supersedes it; `serve-app init --running` writes it down.
     """
     from serve_app import quickstart
+    from serve_app.cli.registries import open_registry
     from serve_app.registry.named import named
-    from serve_app.registry.store import Registry
 
     registration = Options(**{key: given.pop(key) for key in Options.__dataclass_fields__})
     place = _place(registry, registration, given)
     if file is None:
         _only_registered(name)
         quickstart.check_free(model_of(name), place)
-        store = Registry(registry)
+        store = open_registry(registry)
         manifest = store.manifest(*named(store, name))
     else:
         if "@" in name:

@@ -54,7 +54,9 @@ class Client:
         **options: Unpack[ClientOptions],
     ) -> None:
         self._calls = Calls(url, options)
-        self._http = httpx.Client(transport=transport or transports.transport(url))
+        verify = transports.trust(options.get("ca_file"))
+        own = transport or transports.transport(url, verify)
+        self._http = httpx.Client(transport=own, verify=verify)
         self._sleep = sleep
 
     def predict(
@@ -185,7 +187,9 @@ class AsyncClient:
         **options: Unpack[ClientOptions],
     ) -> None:
         self._calls = Calls(url, options)
-        self._http = httpx.AsyncClient(transport=transport or transports.async_transport(url))
+        verify = transports.trust(options.get("ca_file"))
+        own = transport or transports.async_transport(url, verify)
+        self._http = httpx.AsyncClient(transport=own, verify=verify)
 
     async def predict(
         self,

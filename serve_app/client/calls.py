@@ -71,7 +71,8 @@ class ClientOptions(TypedDict, total=False):
 
     `timeout_s` is the time of one prediction, repetitions included; `headers` go with every
     request. `api_key` or `token` proves who asks; without either, the environment's variable
-    SERVE_APP_API_KEY does where it has a key. `clock` gives seconds, `draw` numbers from 0 to 1.
+    SERVE_APP_API_KEY does where it has a key. `ca_file` has the certificates (PEM) of who signs
+    those of servers. `clock` gives seconds, `draw` numbers from 0 to 1.
     """
 
     timeout_s: float
@@ -79,6 +80,7 @@ class ClientOptions(TypedDict, total=False):
     headers: Mapping[str, str]
     api_key: str
     token: str
+    ca_file: str | os.PathLike[str]
     clock: Callable[[], float]
     draw: Callable[[], float]
 

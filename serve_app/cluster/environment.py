@@ -11,6 +11,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from serve_app.cluster.edge.files import TOKEN
+from serve_app.core.edge_token import EDGE_VARIABLE
 from serve_app.core.home import HOME_VARIABLE
 
 ADMIN_VARIABLE = "SERVE_APP_ADMIN_PORT"
@@ -19,6 +21,7 @@ MARK_VARIABLE = "SERVE_APP_CLUSTER"
 MESSAGE_BYTES = 128 * 1024 * 1024
 PROMETHEUS_VARIABLE = "RAY_PROMETHEUS_HOST"
 """Where Ray's dashboard looks for Prometheus."""
+TOKEN_MODE_VARIABLE = "RAY_AUTH_MODE"  # noqa: S105 - a name
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - a name
 """The file with the token, without which Ray answers nobody."""
 LATENCY_BUCKETS_MS = "0.5,1,2.5,5,10,25,50,100,250,500,1000,2500,10000"
@@ -92,6 +95,7 @@ def variables(
     return {
         HOME_VARIABLE: str(home),
         ADMIN_VARIABLE: str(ports.admin),
+        EDGE_VARIABLE: str(folder / TOKEN),
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # HAProxy would write a line per request that Python would have to parse; its own
@@ -129,8 +133,8 @@ def variables(
 def _of_token(token: Path | None) -> dict[str, str]:
     """How Ray knows its own processes; without a token it trusts whoever reaches its ports."""
     if token is None:
-        return {"RAY_AUTH_MODE": "disabled"}
-    return {"RAY_AUTH_MODE": "token", TOKEN_VARIABLE: str(token.resolve())}
+        return {TOKEN_MODE_VARIABLE: "disabled"}
+    return {TOKEN_MODE_VARIABLE: "token", TOKEN_VARIABLE: str(token.resolve())}
 
 
 def _of_haproxy(folder: Path, ports: Ports) -> dict[str, str]:

@@ -11,10 +11,9 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +26,24 @@ from serve_app.cluster.commands import (
     ray_start,
     stop_once_ray_ended,
 )
-from serve_app.cluster.dashboard import Dashboard
 from serve_app.cluster.description import check_description
 from serve_app.cluster.draining import Patience, hand_over
-from serve_app.cluster.environment import (
-    ADMIN_VARIABLE,
-    MARK_VARIABLE,
-    TOKEN_VARIABLE,
-    Ports,
-    variables,
-)
+from serve_app.cluster.edge.files import check_edge, edge_secret, write_edge
+from serve_app.cluster.edge.options import EdgeOptions
+from serve_app.cluster.environment import MARK_VARIABLE, Ports, variables
 from serve_app.cluster.port_checks import require_free
+from serve_app.cluster.private_files import (
+    make_private_folder,
+    require_own_folder,
+    write_private,
+)
 from serve_app.cluster.processes import end_all, of_cluster
 from serve_app.cluster.proxy_launcher import write_proxy_launcher
-from serve_app.errors import Conflict, NotReady, ServerFault
+from serve_app.cluster.ray_token import FILE, cluster_token, require_token
+from serve_app.cluster.running import LOOPBACK, Running
+from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
 
-LOOPBACK = "127.0.0.1"
+__all__ = ["LOOPBACK", "Cluster", "NodeOptions", "Running"]
 GCS = "gcs/gcs_server"
 DASHBOARD = "dashboard/dashboard.py"
 RAYLET = "raylet/raylet"
@@ -56,7 +57,9 @@ class NodeOptions:
     `home` is what relative paths of configs start from; `node_ip` the address at which the
     cluster's other nodes find this one, and on which Ray listens; `autoscaling_config` the
     cluster description from which the head starts and ends other nodes by itself; `auth_token` a
-    file with what Ray's processes show each other; with `end_with_ray` the node ends with its Ray.
+    file with what Ray's processes show each other, by default that of the state folder; with
+    `no_token` Ray trusts whoever reaches its ports; with `end_with_ray` the node ends with its
+    Ray; `edge` says how its HAProxy guards the main port.
     """
 
     ports: Ports
@@ -67,60 +70,9 @@ class NodeOptions:
     drain_s: float = 30.0
     autoscaling_config: Path | None = None
     auth_token: Path | None = None
+    no_token: bool = False
     end_with_ray: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A cluster that was started, as its state folder remembers it."""
-
-    folder: Path
-    http_port: int
-    dashboard_port: int
-    stats_port: int
-    gcs_port: int
-    node_ip: str
-    environment: dict[str, str]
-    session: int = 0
-
-    @property
-    def dashboard(self) -> Dashboard:
-        """The Ray dashboard, through which configs are deployed and looked at."""
-        token = self.environment.get(TOKEN_VARIABLE)
-        return Dashboard(self.dashboard_url, self.folder, None if token is None else Path(token))
-
-    @property
-    def http_url(self) -> str:
-        """Where clients send their requests."""
-        return f"http://{LOOPBACK}:{self.http_port}"
-
-    @property
-    def dashboard_url(self) -> str:
-        """The Ray dashboard, to which `serve deploy` sends configs."""
-        return f"http://{LOOPBACK}:{self.dashboard_port}"
-
-    @property
-    def admin_url(self) -> str:
-        """The admin API of its gateways.
-
-        Raises:
-            NotReady: the cluster was started by a release that had none.
-        """
-        port = self.environment.get(ADMIN_VARIABLE)
-        if port is None:
-            msg = "this cluster was started by an older serve-app; stop it and start it again"
-            raise NotReady(msg)
-        return f"http://{LOOPBACK}:{port}"
-
-    @property
-    def stats_url(self) -> str:
-        """HAProxy's statistics."""
-        return f"http://{LOOPBACK}:{self.stats_port}/stats;csv"
-
-    @property
-    def address(self) -> str:
-        """The address that Ray's drivers connect to."""
-        return f"{self.node_ip}:{self.gcs_port}"
+    edge: EdgeOptions = field(default_factory=EdgeOptions)
 
 
 class Cluster:
@@ -150,6 +102,17 @@ class Cluster:
             )
             raise ServerFault(msg) from None
 
+    def folder_of_node(self) -> Path:
+        """The folder of what this node, head or not, has for itself alone.
+
+        Raises:
+            NotReady: none runs.
+        """
+        if not self.processes():
+            msg = f"no node of {self._state} runs; start one with: serve-app cluster start"
+            raise NotReady(msg)
+        return self._folder
+
     def require(self) -> Running:
         """The cluster.
 
@@ -176,7 +139,8 @@ class Cluster:
 
         Raises:
             Conflict: a port is taken; names it and who has it.
-            InvalidInput: the autoscaling config is none.
+            InvalidInput: the autoscaling config is none, HAProxy does not take the edge, or the
+                file of the token has none.
             NotReady: one runs, and its dashboard died.
             ServerFault: Ray, or its dashboard, did not start; nothing of it is left behind.
         """
@@ -209,15 +173,23 @@ class Cluster:
 
         Raises:
             Conflict: a port is taken, or a node of this state folder runs already.
+            InvalidInput: it is not said what the cluster's token is.
             ServerFault: Ray did not start; nothing of it is left behind.
         """
+        if options.auth_token is None and not options.no_token:
+            msg = (
+                f"a cluster has a token, which stands in the file state/{FILE} of the machine on "
+                "which it was started: copy it here and say --token-file FILE, or --no-token for "
+                "a cluster that was started so"
+            )
+            raise InvalidInput(msg)
         if self.processes():
             msg = f"a node of {self._state} runs already; stop it, or give another --state"
             raise Conflict(msg)
         role = [f"--address={address}"]
         environment, session = self._start_node(options, options.ports.of_every_node(), role)
         body = {"address": address, "environment": environment, "session": session}
-        self._joined.write_text(json.dumps(body, indent=2))
+        write_private(self._joined, json.dumps(body, indent=2))
 
     def _start_node(
         self, options: NodeOptions, ports: Mapping[str, int], role: Sequence[str]
@@ -234,12 +206,12 @@ class Cluster:
     ) -> tuple[dict[str, str], int]:
         self.stop()
         require_free(options.node_ip, ports)
-        self._state.mkdir(parents=True, exist_ok=True)
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        if self._folder.stat().st_uid != os.getuid():
-            msg = f"{self._folder} belongs to somebody else; remove it and start again"
-            raise Conflict(msg)
+        make_private_folder(self._state)
+        options = self._with_token(options)
+        require_own_folder(self._folder)
         (self._folder / "p").mkdir(mode=0o700, exist_ok=True)
+        write_edge(self._folder, options.edge, edge_secret(options.auth_token))
+        check_edge(self._folder, haproxy())
         write_proxy_launcher(self._folder, haproxy(), options.ports)
         environment = variables(
             folder=self._folder,
@@ -256,6 +228,20 @@ class Cluster:
             self.stop()
             raise
         return environment, session
+
+    def _with_token(self, options: NodeOptions) -> NodeOptions:
+        """The options, whose file with the token is there unless there must be none.
+
+        Raises:
+            InvalidInput: the file that they name has none, or they want none as well.
+        """
+        if options.no_token:
+            if options.auth_token is not None:
+                raise InvalidInput("--token-file and --no-token exclude each other")
+            return options
+        if options.auth_token is None:
+            return replace(options, auth_token=cluster_token(self._state))
+        return replace(options, auth_token=require_token(options.auth_token))
 
     def stop(self) -> int:
         """Stop every process of the cluster and remove its files; says how many there were.
@@ -326,8 +312,9 @@ class Cluster:
             "node_ip": options.node_ip,
             "environment": environment,
             "session": session,
+            "tls": options.edge.tls is not None,
         }
-        self._record.write_text(json.dumps(body, indent=2))
+        write_private(self._record, json.dumps(body, indent=2))
         running = self.running()
         if running is None:
             raise ServerFault("Ray started and ended at once")

@@ -2,9 +2,8 @@
 
 Serve's template binds the statistics page, which has no password, and the metrics to every
 interface, and opens the admin socket to every user. The script mends that in the configuration
-before HAProxy reads it, and bounds how long a client may take to send its headers. That bound
-counts from the moment of connecting: load balancers connect ahead and wait for a minute, and must
-not then find a 408 that answers nothing.
+before HAProxy reads it, puts the edge's rules first in the frontend on the main port, and gives
+HAProxy the edge's own sections as a second file (`edge/`). Without these rules it starts none.
 
 Serve starts HAProxy itself, and notices half a minute late that it is gone. So each HAProxy has a
 watcher, which waits until the pipe closes that this process alone holds open, and then starts
@@ -22,6 +21,8 @@ from pathlib import Path
 
 import psutil
 
+from serve_app.cluster.edge.files import EDITS, FRONTEND, SECTIONS
+from serve_app.cluster.edge.rules import FIRST
 from serve_app.cluster.environment import Ports
 
 LAUNCHER = "haproxy.sh"
@@ -31,7 +32,10 @@ STAND_IN_S = 600
 
 _SCRIPT = r"""#!/bin/sh
 # Written by serve-app: see serve_app/cluster/proxy_launcher.py.
+umask 077
 haproxy=@HAPROXY@
+edits=@EDITS@
+sections=@SECTIONS@
 is_haproxy() { { tr '\0' '\n' < "/proc/$1/cmdline" | grep -q '^-db$'; } 2>/dev/null; }
 socket_of() { sed -n 's/^ *stats socket \([^ ]*\) .*/\1/p' "$1"; }
 with_socket() { sed "s|^\( *stats socket\) [^ ]*|\1 $2|" "$1"; }
@@ -44,7 +48,7 @@ if [ "$1" = "--watch" ]; then
   until_s=$(($(date +%s) + @STAND_IN_S@))
   while [ "$(cat current)" = "$2" ] && [ "$(date +%s)" -lt "$until_s" ]; do
     began_s=$(date +%s)
-    "$haproxy" -db -f "$2.cfg" $5 &
+    "$haproxy" -db -f "$2.cfg" -f "$sections" $5 &
     stand_in=$!
     echo "$stand_in" > stand-in
     while is_haproxy "$stand_in" && [ "$(date +%s)" -lt "$until_s" ]; do sleep 0.5; done
@@ -72,11 +76,17 @@ for argument in "$@"; do
 done
 if [ -z "$config" ] || [ ! -f "$config" ]; then exec "$haproxy" "$@"; fi
 folder=$(dirname "$config")
-sed -e 's/^\( *bind\) \*:@STATS@$/\1 127.0.0.1:@STATS@/' \
-    -e 's/^\( *bind\) :@METRICS@$/\1 127.0.0.1:@METRICS@/' \
-    -e 's/mode 666 level admin/mode 600 level admin/' \
-    -e 's/^defaults$/defaults\n    timeout http-request 90s\n    option http-ignore-probes/' \
-    "$config" > "$config.mended" && cat "$config.mended" > "$config"
+guarded() { grep -q '^ *@FIRST@$' "$config"; }
+guarded ||
+  sed -e 's/^\( *bind\) \*:@STATS@$/\1 127.0.0.1:@STATS@/' \
+      -e 's/^\( *bind\) :@METRICS@$/\1 127.0.0.1:@METRICS@/' \
+      -e 's/mode 666 level admin/mode 600 level admin/' \
+      -f "$edits" \
+      "$config" > "$config.mended" && cat "$config.mended" > "$config"
+if ! guarded; then
+  echo "serve-app: $config has no frontend @FRONTEND@ for the rules of the edge" >&2
+  exit 1
+fi
 
 socket=$(socket_of "$config")
 former=$(cat "$folder/current" 2>/dev/null)
@@ -103,15 +113,22 @@ if mkfifo -m 600 "$alive" && exec 9<> "$alive"; then
       < "$alive" 9>&- > "$folder/stand-in.log" 2>&1 &
 fi
 echo "$$" > "$folder/current"
-exec "$haproxy" "$@"
+exec "$haproxy" "$@" -f "$sections"
 """
 
 
 def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
-    """Write the script as `haproxy.sh`: it runs the program `binary` as HAProxy."""
+    """Write the script as `haproxy.sh`: it runs the program `binary` as HAProxy.
+
+    It needs the files that `edge.files.write_edge` writes into the same folder.
+    """
     script = _SCRIPT
     for name, value in {
         "@HAPROXY@": shlex.quote(binary),
+        "@EDITS@": shlex.quote(str(folder / EDITS)),
+        "@SECTIONS@": shlex.quote(str(folder / SECTIONS)),
+        "@FIRST@": FIRST,
+        "@FRONTEND@": FRONTEND,
         "@STAND_IN_S@": str(STAND_IN_S),
         "@STATS@": str(ports.stats),
         "@METRICS@": str(ports.proxy_metrics),

@@ -1,15 +1,22 @@
-"""Small JSON requests to the gateway and the Ray dashboard."""
+"""Small JSON requests to the gateway and the Ray dashboard.
+
+Of https elsewhere, the certificate must be of the host and signed by who this machine, or the
+file that `SERVE_APP_CA_FILE` names, trusts. A cluster of this machine must show the very
+certificate that it was given, whatever host that is for.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from serve_app.cluster.credentials import HINT, proof
@@ -54,6 +61,9 @@ _OF_STATUS: Mapping[int, type[ClientError]] = {
     403: Forbidden,
     404: NotFound,
 }
+_CERTIFICATES: dict[int, Path] = {}
+CA_VARIABLE = "SERVE_APP_CA_FILE"
+"""A file with the certificates (PEM) of who signs those of servers, in place of the machine's."""
 _STRANGER = "no gateway of serve-app answers like this; is the address right?"
 
 
@@ -181,9 +191,7 @@ def put(
 
 def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
     try:
-        own = is_own(urllib.parse.urlsplit(request.full_url).hostname or "")
-        ask = (_PAST_PROXIES if own else _DIRECTLY).open
-        with ask(request, timeout=timeout_s) as answer:
+        with _opener(request.full_url).open(request, timeout=timeout_s) as answer:
             content: bytes = answer.read()
             return content
     except urllib.error.HTTPError as error:
@@ -198,6 +206,29 @@ def _send(request: urllib.request.Request, timeout_s: float) -> bytes:
         reason = getattr(error, "reason", error)
         msg = f"{request.full_url} does not answer ({reason}); is the cluster running?"
         raise NotReady(msg) from None
+
+
+def expect_certificate(port: int, certificate: Path) -> None:
+    """Take what a file has for the one certificate that https on a port of this machine shows."""
+    _CERTIFICATES[port] = certificate
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Who asks at a URL: past proxies on this machine, and knowing whom to trust."""
+    parts = urllib.parse.urlsplit(url)
+    own = is_own(parts.hostname or "")
+    if parts.scheme != "https":
+        return _PAST_PROXIES if own else _DIRECTLY
+    expected = _CERTIFICATES.get(parts.port or 443) if own else None
+    if expected is not None and expected.exists():
+        context = ssl.create_default_context(cafile=expected)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.check_hostname = False
+    else:
+        context = ssl.create_default_context(cafile=os.environ.get(CA_VARIABLE) or None)
+    proxies = [urllib.request.ProxyHandler({})] if own else []
+    secure = urllib.request.HTTPSHandler(context=context)
+    return urllib.request.build_opener(secure, _KeptHere(), *proxies)
 
 
 def _rest(error: urllib.error.HTTPError) -> str:

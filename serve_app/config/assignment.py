@@ -70,3 +70,24 @@ class LayerPartSettings(Frozen):
             **layer.model_dump(mode="json"),
             "seed": seed,
         }
+
+
+class LayeredSettings(Frozen):
+    """Base of routes that may be in a layer, whose subjects are known by their key."""
+
+    key: str | None = None
+    layer: LayerPartSettings | None = None
+
+    @model_validator(mode="after")
+    def _layer_has_subjects(self) -> "LayeredSettings":
+        if self.layer is not None and self.key is None:
+            raise ValueError(needs_key("layer"))
+        return self
+
+
+def needs_key(given: str) -> str:
+    """Why what was given is not enough to know subjects by."""
+    return (
+        f"{given} needs a key to know subjects by; name the field or header that holds it, such "
+        "as key: user_id or key: header:x-user-id"
+    )

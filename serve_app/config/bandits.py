@@ -4,14 +4,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
 
+from serve_app.config.assignment import LayeredSettings
 from serve_app.config.base import Frozen
+from serve_app.config.names import Reference
 from serve_app.config.routes import WeightedRoute
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 MOST_FEATURES = 20
 """More would make what gateways are sent every few seconds large: it grows with the square."""
-_OF_POLICY = {"epsilon": "epsilon_greedy", "alpha": "linucb", "features": "linucb"}
-"""The settings that belong to one policy alone."""
+_CONTEXTUAL = ("linucb", "vowpal_wabbit")
+_OF_POLICY = {"epsilon": ("epsilon_greedy",), "alpha": ("linucb",), "features": _CONTEXTUAL}
+"""The settings that belong to some policies alone."""
 
 
 class RewardSettings(Frozen):
@@ -44,7 +47,7 @@ class RewardSettings(Frozen):
         return self
 
 
-class BanditRoute(WeightedRoute):
+class BanditRoute(LayeredSettings, WeightedRoute):
     """Each request goes to one arm, more often to those that earned more.
 
     Weights count until the first reward is known; one of 0 takes an arm out. Times are in
@@ -53,10 +56,10 @@ class BanditRoute(WeightedRoute):
     """
 
     kind: Literal["bandit"]
-    policy: Literal["thompson", "ucb1", "epsilon_greedy", "linucb"]
+    policy: Literal["thompson", "ucb1", "epsilon_greedy", "linucb", "vowpal_wabbit"]
     reward: RewardSettings = RewardSettings()
     floor: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    key: str | None = None
+    baseline: Reference | None = None
     epsilon: Annotated[float, Field(ge=0, le=1)] | None = None
     alpha: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     features: Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_FEATURES)] | None = (
@@ -80,13 +83,24 @@ class BanditRoute(WeightedRoute):
         return self
 
     @model_validator(mode="after")
+    def _baseline_is_of_a_layer(self) -> Self:
+        if self.baseline is not None and self.layer is None:
+            msg = "baseline says what those get who are outside of a layer's part; add a layer"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _policy_fits(self) -> Self:
-        for name, policy in _OF_POLICY.items():
-            if getattr(self, name) is not None and self.policy != policy:
-                msg = f"{name} belongs to policy: {policy}, and the policy is {self.policy}"
+        for name, policies in _OF_POLICY.items():
+            if getattr(self, name) is not None and self.policy not in policies:
+                known = " or ".join(policies)
+                msg = f"{name} belongs to policy: {known}, and the policy is {self.policy}"
                 raise ValueError(msg)
-        if self.policy == "linucb" and self.features is None:
-            msg = "policy: linucb needs features, the columns by which it tells requests apart"
+        if self.policy in _CONTEXTUAL and self.features is None:
+            msg = (
+                f"policy: {self.policy} needs features, the columns by which it tells requests "
+                "apart"
+            )
             raise ValueError(msg)
         names = self.features or ()
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
+from serve_app.config.assignment import LayeredSettings
 from serve_app.config.base import Frozen
 from serve_app.config.names import Reference
 from serve_app.config.routes import RouteSettings, Target, VariantSettings
@@ -65,13 +66,12 @@ class GateSettings(Frozen):
 STEPS = tuple(StepSettings(weight=weight) for weight in (0.01, 0.05, 0.25, 0.5))
 
 
-class CanaryRoute(RouteSettings):
+class CanaryRoute(LayeredSettings, RouteSettings):
     """A candidate takes over from a stable version, step by step, as long as no gate is lost."""
 
     kind: Literal["canary"]
     stable: Reference
     candidate: Reference
-    key: str | None = None
     steps: Annotated[tuple[StepSettings, ...], Field(min_length=1)] = STEPS
     gates: GateSettings = GateSettings()
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
@@ -95,6 +95,12 @@ class CanaryRoute(RouteSettings):
                     "the one before"
                 )
                 raise ValueError(msg)
+        if self.layer is not None and weights[-1] == 1:
+            msg = (
+                "steps: in a layer no step has the weight 1, since subjects outside of its part "
+                "stay with the stable version; after the last step the candidate is promoted"
+            )
+            raise ValueError(msg)
         if self.stable == self.candidate:
             msg = f"candidate: {self.candidate} is the stable version; name the one that is to come"
             raise ValueError(msg)

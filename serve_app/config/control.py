@@ -7,7 +7,8 @@ from pydantic import ConfigDict, Field
 from serve_app.config.assignment import LayerName, LayerSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.endpoints import EndpointName, EndpointSettings
-from serve_app.config.names import Location, StateLocation
+from serve_app.config.registry import RegistryArg
+from serve_app.config.secrets import SecretState
 from serve_app.config.telemetry import TelemetrySettings
 
 
@@ -17,8 +18,8 @@ class ControlArgs(Frozen):
     # `state` may be a URL with a password.
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    registry: Location = "./registry"
-    state: StateLocation = Field(default="./state", repr=False)
+    registry: RegistryArg = Field(default="./registry", repr=False)
+    state: SecretState = Field(default="./state", repr=False)
     telemetry: TelemetrySettings | None = None
     log_level: LogLevel = "INFO"
 

@@ -5,10 +5,13 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from serve_app.config.access import AccessSettings
+from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
+from serve_app.config.limits import LimitsSettings
 from serve_app.config.listeners import ListenerSettings
-from serve_app.config.names import Location, StateLocation
+from serve_app.config.registry import RegistryArg
+from serve_app.config.secrets import SecretState
 from serve_app.config.shadows import MirrorSettings
 from serve_app.config.telemetry import TelemetrySettings
 
@@ -54,14 +57,16 @@ class GatewayArgs(Frozen):
     `access` is who may ask at all of these ports; unless it says something, none of them may be one
     that other machines reach. Listeners of this machine's own addresses answer to its own names and
     to `allowed_hosts`, of which `"*"` is every one. `mirror` bounds what is done for shadows.
-    `telemetry` is where traces and metrics go beside Prometheus; without it nowhere.
+    `telemetry` is where traces and metrics go beside Prometheus; without it nowhere. `limits`
+    bounds what principals may ask. `audit` is where changes by the admin API are written down
+    before they are made; without it nowhere.
     """
 
     # `state` may be a URL with a password.
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    registry: Location = "./registry"
-    state: StateLocation = Field(default="./state", repr=False)
+    registry: RegistryArg = Field(default="./registry", repr=False)
+    state: SecretState = Field(default="./state", repr=False)
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     max_rows: PositiveInt = 10_000
     max_explained_rows: PositiveInt = 100
@@ -77,7 +82,9 @@ class GatewayArgs(Frozen):
     coalesce: CoalesceSettings = CoalesceSettings()
     mirror: MirrorSettings = MirrorSettings()
     telemetry: TelemetrySettings | None = None
+    limits: LimitsSettings | None = None
     allowed_hosts: tuple[str, ...] = ()
+    audit: AuditSettings | None = None
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

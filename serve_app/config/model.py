@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, PlainValidator, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, model_validator
 
 from serve_app.config.base import Frozen, LogLevel
-from serve_app.config.names import Location
+from serve_app.config.registry import RegistryArg
 from serve_app.config.telemetry import TelemetrySettings
 from serve_app.core import reference as references
 
@@ -38,7 +38,7 @@ class ModelArgs(Frozen):
 
     model: str
     version: Annotated[int | str, PlainValidator(_version)]
-    registry: Location = "./registry"
+    registry: RegistryArg = Field(default="./registry", repr=False)
     allow_pickle: bool = False
     native: bool = False
     device: Literal["cpu", "cuda"] = "cpu"

@@ -12,7 +12,8 @@ from serve_app.config.concept import ConceptArgs
 from serve_app.config.data_quality import DataQualityArgs
 from serve_app.config.domain import DomainArgs
 from serve_app.config.estimate import EstimateArgs
-from serve_app.config.names import Location, StateLocation
+from serve_app.config.registry import RegistryArg
+from serve_app.config.secrets import SecretLocation, SecretState
 from serve_app.config.telemetry import TelemetrySettings
 from serve_app.config.whole_rows import MultivariateArgs, OutlierArgs
 
@@ -97,9 +98,9 @@ class MonitorArgs(Frozen):
     # `state` may be a URL with a password.
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    registry: Location = "./registry"
-    state: StateLocation = Field(default="./state", repr=False)
-    records: Location = "./state/records"
+    registry: RegistryArg = Field(default="./registry", repr=False)
+    state: SecretState = Field(default="./state", repr=False)
+    records: SecretLocation = Field(default="./state/records", repr=False)
     max_bytes: PositiveInt = 10 * 1024**3
     segment_s: PositiveInt = 300
     drift: DriftArgs = DriftArgs()

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from serve_app.config.assignment import LayeredSettings
 from serve_app.config.base import Frozen
 from serve_app.config.names import Reference
 from serve_app.config.routes import RouteSettings, Target, VariantSettings
@@ -22,13 +23,12 @@ class RuleSettings(Frozen):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,62}$")] | None = None
 
 
-class RulesRoute(RouteSettings):
+class RulesRoute(LayeredSettings, RouteSettings):
     """The first rule that holds says who answers, `otherwise` where none does."""
 
     kind: Literal["rules"]
     rules: Annotated[tuple[RuleSettings, ...], Field(min_length=1, max_length=100)]
     otherwise: Reference
-    key: str | None = None
 
     def targets(self) -> tuple[Target, ...]:
         """The versions, each where it is named first."""

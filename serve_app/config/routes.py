@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from serve_app.config.assignment import AssignmentSettings, LayerPartSettings
+from serve_app.config.assignment import AssignmentSettings, LayeredSettings, needs_key
 from serve_app.config.base import Frozen
 from serve_app.config.names import Reference
 from serve_app.config.stacking import MetaSettings, Placement
@@ -39,6 +39,18 @@ class RouteSettings(Frozen):
     """Base of the settings of every kind of route; `kind` is the literal name of one."""
 
     kind: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layers_hold_experiments(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("layer") and "layer" not in cls.model_fields:
+            msg = (
+                f"a route of kind {given.get('kind')} assigns nobody by chance, so it holds no "
+                "experiment that a layer could keep apart; take layer out, or declare a split, a "
+                "canary, a bandit or rules"
+            )
+            raise ValueError(msg)
+        return given
 
     def targets(self) -> tuple[Target, ...]:
         """The variants."""
@@ -93,26 +105,19 @@ class WeightedRoute(RouteSettings):
         return self
 
 
-class SplitRoute(WeightedRoute):
+class SplitRoute(LayeredSettings, WeightedRoute):
     """Each request goes to one variant, in proportion to the weights (A/B)."""
 
     kind: Literal["split"]
-    key: str | None = None
     assignment: AssignmentSettings | None = None
-    layer: LayerPartSettings | None = None
     baseline: Reference | None = None
 
     @model_validator(mode="after")
     def _subjects_are_known(self) -> "SplitRoute":
         if self.key is not None:
             return self
-        if self.assignment is not None or self.layer is not None:
-            given = "assignment" if self.assignment is not None else "layer"
-            msg = (
-                f"{given} needs a key to know subjects by; name the field or header that holds "
-                "it, such as key: user_id or key: header:x-user-id"
-            )
-            raise ValueError(msg)
+        if self.assignment is not None:
+            raise ValueError(needs_key("assignment"))
         if self.baseline is not None:
             msg = "baseline says what those get who are in no experiment; add assignment or layer"
             raise ValueError(msg)

@@ -26,7 +26,7 @@ from serve_app.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Hashable, Sequence
 
     from serve_app.core.ports import Clock
 
@@ -132,15 +132,15 @@ class Coalescer(Generic[T]):
         """Calls that may be in flight at once, as things are."""
         return max(self._allowed, self._replicas())
 
-    async def submit(self, columns: Columns, deadline: float) -> T:
+    async def submit(self, columns: Columns, deadline: float, flow: Hashable = None) -> T:
         """Give rows to the target, together with what else waits, and get their results.
 
         `deadline` is a time of the clock, in seconds. Rows that still wait when it passes,
-        or when the caller is cancelled, never leave.
+        or when the caller is cancelled, never leave. Flows take turns.
 
         Raises:
-            Overloaded: too many rows wait already; `details["retry_after_s"]` says when
-                they will have left.
+            Overloaded: too many rows wait already, and most of them are of this flow or no
+                flow's in particular; `details["retry_after_s"]` says when they will have left.
             DeadlineExceeded: the deadline passed first.
             NotReady: the coalescer was closed.
             Exception: whatever the call raised for these rows.
@@ -151,12 +151,11 @@ class Coalescer(Generic[T]):
         if now >= deadline:
             raise DeadlineExceeded("the deadline passed before the work could begin")
         if not self._queue.has_room(columns.rows):
-            self._counters.refused += 1
-            raise self._overloaded()
+            self._make_room(columns.rows, flow)
         loop = asyncio.get_running_loop()
         self._submitted += 1
         item: Item[T] = Item(
-            columns, deadline, self._submitted, kind_of(columns), loop.create_future(), now
+            columns, deadline, self._submitted, kind_of(columns), loop.create_future(), now, flow
         )
         self._queue.add(item)
         timer = loop.call_later(deadline - now, _expire, item.future)
@@ -168,6 +167,20 @@ class Coalescer(Generic[T]):
         finally:
             timer.cancel()
             self._queue.discard(item)
+
+    def _make_room(self, rows: int, flow: Hashable) -> None:
+        """Refuse others' rows in place of these, where those have more of the queue.
+
+        Raises:
+            Overloaded: nobody has.
+        """
+        error = self._overloaded()
+        displaced = self._queue.displaced(rows, flow)
+        self._counters.refused += max(1, len(displaced))
+        if not displaced:
+            raise error
+        for item in displaced:
+            _fail([item], _own(error))
 
     async def close(self) -> None:
         """Fail those that still wait with NotReady; return when the calls on their way have.

@@ -25,6 +25,7 @@ EXTRAS = {
     "sklearn": "train",
     "skops": "train",
     "sqlalchemy": "ray",
+    "vowpalwabbit": "vw",
     "xgboost": "train",
 }
 """Extras by the name that a library is imported by."""

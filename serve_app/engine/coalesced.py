@@ -8,6 +8,8 @@ from typing import Any
 
 from serve_app.core.batcher import MAX_BYTES, Coalescer, Counters
 from serve_app.core.columns import Columns
+from serve_app.core.flow import OWNER
+from serve_app.core.lanes import FEW_ROWS
 from serve_app.core.ports import Clock, Models, Task
 from serve_app.core.waiting import T
 
@@ -60,7 +62,9 @@ class CoalescedModels:
         coalescer: Coalescer[T] | None = self._coalescers.get((version, task.name))
         if coalescer is None:
             coalescer = self._coalescers[version, task.name] = self._made(version, task)
-        return await coalescer.submit(columns, deadline)
+        # Whoever asks about many rows at once takes turns with their own short requests as well.
+        flow = (OWNER.get(), columns.rows > FEW_ROWS)
+        return await coalescer.submit(columns, deadline, flow)
 
     def counters(self) -> Mapping[str, Counters]:
         """What was done for each version since it was first asked, all tasks together."""

@@ -111,7 +111,7 @@ def load(
     compiled = manifest.compiled is not None and manifest.compiled.served and not native
     model: Model
     if compiled:
-        artifact = registry.read(name, version, only=FILE)
+        artifact = registry.files_of(manifest, only=FILE)
         model = load_compiled(artifact.files[FILE], manifest.signature)
         sample = _replayed(model, manifest)
     else:
@@ -142,7 +142,7 @@ def _library_form(
     registry: Registry, manifest: Manifest, how: _How
 ) -> tuple[Model, Columns | None]:
     """The form of a version's own library, and its sample, once that was answered alike."""
-    artifact = registry.read(manifest.name, manifest.version)
+    artifact = registry.files_of(manifest)
     with importable(of_version(artifact.files)):
         _require_modules(manifest)
         model = resolve(manifest.flavour).load(
@@ -173,7 +173,7 @@ def profile_of(registry: Registry, name: str, version: int) -> FeatureProfile | 
     manifest = registry.manifest(name, version)
     if manifest.profile is None:
         return None
-    artifact = registry.read(name, version, only=PROFILE)
+    artifact = registry.files_of(manifest, only=PROFILE)
     try:
         return FeatureProfile.decode(artifact.files[PROFILE])
     except ValueError as error:

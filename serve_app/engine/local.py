@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 
 from serve_app.core.aside import Aside
 from serve_app.core.batcher import Counters
 from serve_app.core.columns import Columns
+from serve_app.core.lanes import FEW_ROWS, Lanes
 from serve_app.core.ports import Clock, Models, Servable, Task
 from serve_app.core.waiting import T
 from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.engine.load import Loaded
 from serve_app.errors import DeadlineExceeded, NotReady
 
-FEW_ROWS = 64
-"""Up to so many rows a compiled model answers at once, within a fraction of a millisecond."""
-
 
 class LocalModels:
-    """Implements the `Models` port with models in this process, in `thread` where given.
+    """Implements the `Models` port with models in this process, in `lanes` where given.
 
     What takes long is computed `aside`.
     """
 
     def __init__(
-        self, models: Mapping[str, Servable], *, clock: Clock, thread: Executor | None = None
+        self, models: Mapping[str, Servable], *, clock: Clock, lanes: Lanes | None = None
     ) -> None:
         self._models = dict(models)
         self._clock = clock
-        self._thread = thread
+        self._lanes = lanes
         self._aside = Aside("explanation")
 
     def replace(self, models: Mapping[str, Servable]) -> None:
@@ -48,10 +45,10 @@ class LocalModels:
         model = self._model(version, deadline)
         if task.takes_long:
             return await self._in_time(self._aside.run(model.ask, task, columns), deadline)
-        if self._thread is None:
+        if self._lanes is None:
             return model.ask(task, columns)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, model.ask, task, columns)
+        lane = self._lanes.of(columns.rows)
+        return await asyncio.get_running_loop().run_in_executor(lane, model.ask, task, columns)
 
     async def _in_time(self, work: Awaitable[T], deadline: float) -> T:
         """What some work gives, which is given up at a time of the clock."""
@@ -76,12 +73,12 @@ class InlineModels:
     """Implements the `Models` port for versions that compute beside the event loop.
 
     A compiled version answers few rows where it is asked, which takes less than handing them
-    on. Everything else is coalesced and computed in `thread`, so that the loop goes on.
+    on. Everything else is coalesced and computed in the thread of `lanes`: the loop goes on.
     """
 
-    def __init__(self, *, clock: Clock, limits: Limits, thread: Executor) -> None:
+    def __init__(self, *, clock: Clock, limits: Limits, lanes: Lanes) -> None:
         self._quick = LocalModels({}, clock=clock)
-        self._local = LocalModels({}, clock=clock, thread=thread)
+        self._local = LocalModels({}, clock=clock, lanes=lanes)
         self._coalesced = CoalescedModels(self._local, clock=clock, limits=limits)
         self._compiled: frozenset[str] = frozenset()
 
@@ -118,21 +115,21 @@ class InlineShadows:
         self._clock, self._limits = clock, limits
         self._quick = LocalModels({}, clock=clock)
         self._compiled: frozenset[str] = frozenset()
-        self._models: dict[str, tuple[Models, ThreadPoolExecutor]] = {}
+        self._models: dict[str, tuple[Models, Lanes]] = {}
 
     def replace(self, loaded: Mapping[str, Loaded]) -> None:
         """Hold exactly these versions from now on."""
         self._compiled = frozenset(v for v, one in loaded.items() if one.compiled)
         self._quick.replace({version: loaded[version].model for version in self._compiled})
         for version in self._models.keys() - loaded.keys():
-            _, thread = self._models.pop(version)
-            thread.shutdown(wait=False, cancel_futures=True)
+            _, lanes = self._models.pop(version)
+            lanes.shutdown(wait=False)
         for version in loaded.keys() - self._models.keys():
             # The thread itself begins with the first call.
-            thread = ThreadPoolExecutor(1, thread_name_prefix=f"shadow-{version}")
-            local = LocalModels({version: loaded[version].model}, clock=self._clock, thread=thread)
+            lanes = Lanes(f"shadow-{version}")
+            local = LocalModels({version: loaded[version].model}, clock=self._clock, lanes=lanes)
             coalesced = CoalescedModels(local, clock=self._clock, limits=self._limits)
-            self._models[version] = coalesced, thread
+            self._models[version] = coalesced, lanes
 
     async def ask(self, version: str, task: Task[T], columns: Columns, deadline: float) -> T:
         """Compute in this process; raises as `LocalModels` does."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from serve_app.core.cache import Lookup
 from serve_app.core.caller import Caller
 from serve_app.core.columns import Columns
+from serve_app.core.flow import OWNER
 from serve_app.core.identifiers import OwnedIds
 from serve_app.core.messages import Answer, Payload, RawColumns, Request, Response
 from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
@@ -21,6 +22,7 @@ from serve_app.engine.stages import Mirrored, Resolved, Stage, Stages
 from serve_app.engine.visible import Views
 from serve_app.errors import RowsRefused
 from serve_app.monitoring.counting import Counting
+from serve_app.security.limits import NO_LIMITS, RowLimiter
 
 logger = logging.getLogger("serve_app.predict")
 
@@ -36,10 +38,11 @@ class _Predicted(NamedTuple):
 class Predictor:
     """Answers requests under the snapshot that stands when they arrive.
 
-    What takes long in large requests is done by `offload`, so that the others go on.
+    What takes long in large requests is done by `offload`, so that the others go on. `limiter`
+    says how many rows callers may ask about.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every part by its name
         self,
         *,
         clock: Clock,
@@ -48,11 +51,13 @@ class Predictor:
         is_alive: IsAlive = always,
         counting: Counting | None = None,
         recorder: Recorder | None = None,
+        limiter: RowLimiter = NO_LIMITS,
     ) -> None:
         self.offload = offload
         self.counting = counting or Counting()
         self._recorders = (self.counting,) if recorder is None else (self.counting, recorder)
         self._is_alive = is_alive
+        self._take_rows = limiter.take_rows
         self._clock, self._ids = clock, ids
         self._owned: OwnedIds | None = None
         self._stages = Stages()
@@ -92,7 +97,7 @@ class Predictor:
         self.counting.keep(stages.endpoints.keys())
 
     async def predict(self, request: Request, resolved: Resolved | None = None) -> Response:
-        """Route, validate, look up, preprocess, ask, combine.
+        """Limit, route, validate, look up, preprocess, ask, combine.
 
         `resolved` is the endpoint where somebody has looked it up already: one look-up travels
         with a request, so that it is answered under the snapshot that decoded it.
@@ -101,6 +106,7 @@ class Predictor:
             NotFound: no such endpoint or version.
             InvalidInput: the rows break the schema.
             RowsRefused: they hold values that the model does not take.
+            RateLimited: they are more than the caller may ask now.
             Unavailable: nobody could answer in time.
             ServerFault: a model failed.
         """
@@ -109,11 +115,13 @@ class Predictor:
     async def _predicted(self, request: Request, resolved: Resolved) -> _Predicted:
         """The answer, and the rows by which it was given."""
         stage, clock = resolved.stage, self._clock
+        OWNER.set(request.caller.name)
         started_s = clock()
         begun = (request, stage.spec.name, resolved.snapshot, started_s)
         plan: Plan | None = None
         columns: Columns | None = None
         try:
+            self._take_rows(request.caller, stage.spec.name, request.payload.rows)
             plan = stage.plan(request)
             given, rows = _modelled(stage, request.payload), request.payload.rows
             if rows * len(stage.names) < LARGE_CELLS:

@@ -17,11 +17,19 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import betaln, xlogy
 
 from serve_app.errors import InvalidInput
-from serve_app.experiments.arguments import count, finite, positive, probability
+from serve_app.experiments.arguments import (
+    count,
+    finite,
+    not_negative,
+    positive,
+    probability,
+)
 from serve_app.experiments.interval import Interval
 from serve_app.experiments.mixture import tightest_rho
 
 Shares = NDArray[np.float64]
+Counts = tuple[float, float]
+"""Of how many rows something is true, and how many there are."""
 _STEPS = 60
 """Shares at which the evidence about a difference is looked for before it is minimised."""
 _EDGE = 1e-12
@@ -125,7 +133,36 @@ def bernoulli_difference(
     Raises:
         InvalidInput: an argument is out of its range.
     """
-    first, second = _counts(*control), _counts(*treatment)
+    return _apart(_counts(*control), _counts(*treatment), tightest_at, alpha)
+
+
+def bounded_ratio_difference(
+    control: tuple[float, float],
+    treatment: tuple[float, float],
+    *,
+    tightest_at: float,
+    alpha: float = 0.05,
+) -> BernoulliDifference:
+    """How far two ratios are apart, exactly and at every look, as of shares.
+
+    Each independent unit adds `a` to the numerator and `b` to the denominator, with
+    0 <= a <= b <= 1: the failed requests of a subject and all of them, by the most that one can
+    have. A product of likelihood ratios of shares is an e-value of such sums too, since each factor
+    `exp(a x + b y)` is convex in both and so at most linear between its values at the corners.
+
+    Args:
+        control: numerator and denominator of the control, summed over its units.
+        treatment: those of the treatment.
+        tightest_at: the denominator of each arm at which its sequence is narrowest.
+        alpha: how often the true difference may ever lie outside.
+
+    Raises:
+        InvalidInput: an argument is out of its range.
+    """
+    return _apart(_sums(*control), _sums(*treatment), tightest_at, alpha)
+
+
+def _apart(first: Counts, second: Counts, tightest_at: float, alpha: float) -> BernoulliDifference:
     strength = _strength(positive("tightest_at", tightest_at), 0.05)
     level = probability("alpha", alpha)
     if not first[1] or not second[1]:
@@ -182,12 +219,20 @@ def _counts(successes: float, trials: float) -> tuple[int, int]:
     return happened, rows
 
 
+def _sums(numerator: float, denominator: float) -> Counts:
+    part = not_negative("the numerator", numerator)
+    whole = not_negative("the denominator", denominator)
+    if part > whole:
+        raise InvalidInput(f"the numerator {part:g} is above the denominator {whole:g}")
+    return part, whole
+
+
 def _strength(tightest_at: float, alpha_opt: float) -> float:
     """How many rows the mixing beta distribution is worth, so that it is narrowest there."""
     return max(tightest_rho(tightest_at, alpha_opt) - 1, 1e-3)
 
 
-def _log_e_value(counts: tuple[int, int], rate: Shares, strength: float) -> Shares:
+def _log_e_value(counts: Counts, rate: Shares, strength: float) -> Shares:
     """The two-sided mixture of `mixture.py` for shares: a beta around the rate, to the data."""
     happened, missing = counts[0], counts[1] - counts[0]
     other = 1 - rate
@@ -200,9 +245,7 @@ def _log_e_value(counts: tuple[int, int], rate: Shares, strength: float) -> Shar
     return value
 
 
-def _least_evidence(
-    control: tuple[int, int], treatment: tuple[int, int], apart: float, strength: float
-) -> float:
+def _least_evidence(control: Counts, treatment: Counts, apart: float, strength: float) -> float:
     """The least evidence against any pair of shares that far apart."""
     low, high = max(0.0, -finite("the difference", apart)), min(1.0, 1 - apart)
     span = high - low

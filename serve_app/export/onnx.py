@@ -75,7 +75,7 @@ def _graph_as_registered(registry: Registry, name: str, number: int) -> Exported
     manifest = registry.manifest(name, number)
     if manifest.flavour != "onnx":
         return None
-    content = registry.read(name, number, only=GRAPH).files[GRAPH]
+    content = registry.files_of(manifest, only=GRAPH).files[GRAPH]
     return Exported(f"{name}-{number}.onnx", content, manifest, (), {"as_registered": True})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.errors import ArtifactRejected, NotFound
-from serve_app.export.keys import signature_of, verified
+from serve_app.security.signing import is_signed, signature_of
 
 SUFFIX = ".sig"
 
@@ -17,13 +17,12 @@ def beside(file: Path) -> Path:
 
 
 def signature(file: Path, key: Any) -> bytes:
-    """The signature of a file's bytes (64 bytes) by a private key (`keys.private_key`).
+    """The signature of a file's bytes (64 bytes) by a private key (`security.signing.private_key`).
 
     Raises:
         NotFound: the file cannot be read.
     """
-    content, _ = signature_of(_content(file), key)
-    return content
+    return signature_of(_content(file), key)
 
 
 def check(file: Path, public: bytes) -> None:
@@ -33,7 +32,7 @@ def check(file: Path, public: bytes) -> None:
         NotFound: the file or its signature cannot be read.
         ArtifactRejected: the signature is of other bytes, or of another key.
     """
-    if not verified(_content(file), _content(beside(file)), public):
+    if not is_signed(_content(file), _content(beside(file)), public):
         msg = f"{file} is not what was signed with this key: it, or its signature, was changed"
         raise ArtifactRejected(msg)
 

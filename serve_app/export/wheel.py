@@ -181,7 +181,7 @@ def compiled_of(registry: Registry, name: str, number: int) -> tuple[Manifest, b
             "device that it answers alike; register it again with --data"
         )
         raise ConfigError(msg)
-    return manifest, registry.read(name, number, only=FILE).files[FILE]
+    return manifest, registry.files_of(manifest, only=FILE).files[FILE]
 
 
 def operations(program: Operation) -> list[Operation]:

@@ -6,6 +6,14 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve_app.core.edge_token import (
+    CLAIM_PREFIXES,
+    CLAIMS,
+    EDGE_HEADER,
+    SCHEME_HEADER,
+    SOURCE_HEADER,
+    EdgeToken,
+)
 from serve_app.core.ports import Ids
 from serve_app.gateway.entrance import is_request_id
 
@@ -18,8 +26,13 @@ UNTRUSTED = frozenset(
         b"serve_multiplexed_model_id",
         b"serve-multiplexed-model-id",
         b"x-session-id",
+        EDGE_HEADER.encode(),
     }
 )
+_EDGE = EDGE_HEADER.encode()
+_SOURCE = SOURCE_HEADER.encode()
+_SCHEME = SCHEME_HEADER.encode()
+_CLAIMS = tuple(one.encode() for one in (*CLAIM_PREFIXES, *CLAIMS))
 # Nothing here depends on noticing a disconnect: work is bounded by its deadline. Without
 # it, Serve awaits the application directly instead of starting two tasks per request.
 UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
@@ -28,24 +41,49 @@ UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
 class Edge:
     """Takes away the headers that only the inside may set, and bad request ids.
 
-    Answers leave in one write where the server lets them.
+    What a request claims of its own origin stays where `token` was shown with it, which HAProxy
+    alone can do; then `scope["client"]` and `scope["scheme"]` are those of the client. Answers
+    leave in one write where the server lets them.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, token: EdgeToken | None = None) -> None:
         self._app = app
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with clean headers."""
         if scope["type"] == "http":
-            kept = [
-                (name, value)
-                for name, value in scope["headers"]
-                if name not in UNTRUSTED and (name != REQUEST_ID or is_request_id(value))
-            ]
-            kept.append(UNWATCHED)
-            scope["headers"] = kept
+            scope["headers"] = self._cleaned(scope)
             send = in_one_write(send)
         await self._app(scope, receive, send)
+
+    def _cleaned(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        kept = []
+        claims = []
+        shown = None
+        for pair in scope["headers"]:
+            name, value = pair
+            if name in UNTRUSTED:
+                if name == _EDGE:
+                    shown = value
+            elif name.startswith(_CLAIMS):
+                claims.append(pair)
+            elif name != REQUEST_ID or is_request_id(value):
+                kept.append(pair)
+        if shown is not None and self._token is not None and self._token.matches(shown):
+            kept += claims
+            _take_origin(scope, claims)
+        kept.append(UNWATCHED)
+        return kept
+
+
+def _take_origin(scope: Scope, claims: list[tuple[bytes, bytes]]) -> None:
+    """Let a scope say from where its request came to HAProxy."""
+    for name, value in claims:
+        if name == _SOURCE:
+            scope["client"] = (value.decode("latin-1"), 0)
+        elif name == _SCHEME:
+            scope["scheme"] = value.decode("latin-1")
 
 
 class _Held:

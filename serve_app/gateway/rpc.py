@@ -16,7 +16,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from serve_app import __version__, errors
-from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.messages import Payload
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.core.ports import Ids
@@ -25,9 +24,9 @@ from serve_app.engine.stages import Stage, Stages
 from serve_app.engine.visible import require
 from serve_app.gateway import errors as refusals
 from serve_app.gateway.access import Gate
-from serve_app.gateway.context import CALLER, COUNTS, MANAGEMENT, Settings
+from serve_app.gateway.context import COUNTS, MANAGEMENT, Settings
 from serve_app.gateway.entrance import Entrance
-from serve_app.gateway.rpc_access import RpcAccess
+from serve_app.gateway.rpc_access import RpcAccess, caller_of
 from serve_app.protocols.oip import grpc_messages as oip_grpc
 from serve_app.protocols.oip import messages as oip_messages
 from serve_app.protocols.oip import outputs as oip_outputs
@@ -255,12 +254,6 @@ def _nothing(name: str) -> Method:
         return message(f"{name}Response")()
 
     return answer
-
-
-def caller_of(context: Any) -> Caller:
-    """Who calls, as the access layer knows; nobody where there is none."""
-    caller: Caller = getattr(context, CALLER, ANONYMOUS)
-    return caller
 
 
 def headers_of(context: Any) -> dict[str, str]:

@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import grpc
 from grpc_health.v1 import health
 
-from serve_app.core.caller import CREDENTIALS, Caller
+from serve_app.core.caller import ANONYMOUS, CREDENTIALS, Caller
 from serve_app.errors import Overloaded, Unauthenticated
 from serve_app.gateway.access import NOBODY, Gate
+from serve_app.gateway.context import CALLER
 from serve_app.protocols.oip import messages as oip_messages
 
 PUBLIC = frozenset(
@@ -96,3 +97,9 @@ def _known(handler: Handler | None, caller: Caller) -> Handler | None:
     return grpc.unary_unary_rpc_method_handler(
         call, handler.request_deserializer, handler.response_serializer
     )
+
+
+def caller_of(context: Any) -> Caller:
+    """Who calls, as the access layer knows; nobody where there is none."""
+    caller: Caller = getattr(context, CALLER, ANONYMOUS)
+    return caller

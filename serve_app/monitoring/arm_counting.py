@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from serve_app.core.arms import ArmCounts, Arms
 from serve_app.errors import Overloaded
 from serve_app.routing import kind_named
+from serve_app.routing.gates import IN_NONE
 
 if TYPE_CHECKING:
     from serve_app.core.record import Record
@@ -32,8 +33,9 @@ class ArmCounting:
     """Counts requests, failures and slow answers by chosen version and epoch.
 
     Implements `Recorder`. Of an endpoint whose route compares nothing, nothing is counted.
-    Whoever named a version was not assigned one, and rows that break the schema say nothing of
-    who would have answered: neither counts. A version failed where another one answered for it.
+    Whoever named a version was not assigned one, nor was whoever is outside of a layer's part, and
+    rows that break the schema say nothing of who would have answered: none of these counts. A
+    version failed where another one answered for it.
     """
 
     def __init__(self) -> None:
@@ -58,6 +60,8 @@ class ArmCounting:
             return
         plan, answer, error = record.plan, record.answer, record.error
         if plan is None or plan.assignment is None or record.columns is None:
+            return
+        if plan.assignment.algorithm in IN_NONE:
             return
         if answer is None and (isinstance(error, Overloaded) or not isinstance(error, Exception)):
             return

@@ -17,6 +17,8 @@ from serve_app.monitoring.quality.sums import number
 from serve_app.routing.bandits.arms import Arm
 from serve_app.routing.bandits.linucb import LinearArm
 from serve_app.routing.bandits.rewards import RewardRule
+from serve_app.routing.bandits.vowpal import Rewarded, trained
+from serve_app.routing.gates import IN_NONE
 
 Contexts = Mapping[str, NDArray[np.float64]]
 """The context of each decision, by prediction id; of shape (features,)."""
@@ -70,13 +72,15 @@ def decisions(rows: Iterable[LabelledRow], rule: RewardRule) -> Iterator[Decisio
     """The decisions that have a reward: that of a request is the mean over its rewarded rows.
 
     Rows of one request follow each other. Who answered counts, also where somebody else was
-    chosen first; what several answered together does not.
+    chosen first; what several answered together does not, nor what somebody was answered who is
+    outside of the bandit's part of a layer.
     """
     for prediction_id, some in groupby(rows, key=lambda row: row.prediction.prediction_id):
         rewarded = [(row.prediction, reward_of(row, rule)) for row in some]
         rewards = [reward for _, reward in rewarded if reward is not None]
         prediction = rewarded[0][0]
-        if rewards and len(prediction.variants) == 1:
+        chosen_so = prediction.assignment.get("algorithm") not in IN_NONE
+        if rewards and chosen_so and len(prediction.variants) == 1:
             reward = math.fsum(rewards) / len(rewards)
             yield Decision(
                 prediction_id,
@@ -122,6 +126,28 @@ def linear_steering_of(arms: Mapping[str, LinearArm], features: tuple[str, ...])
     simple = {name: Arm(arm.decisions, float(arm.weighted[0])) for name, arm in arms.items()}
     known = {name: {**simple[name].to_json(), **arm.to_json()} for name, arm in arms.items()}
     return {"features": list(features), "arms": known}
+
+
+def vowpal_steering_of(
+    made: Iterable[Decision], contexts: Contexts, features: tuple[str, ...]
+) -> dict[str, Any]:
+    """What a bandit route of Vowpal Wabbit is steered by, as JSON values.
+
+    The model learns from decisions in their order in time; those whose context is not known, or
+    whose propensity was not logged, teach it nothing.
+
+    Raises:
+        ConfigError: Vowpal Wabbit is not installed.
+    """
+    in_time = sorted(made, key=lambda one: (one.at_s, one.prediction_id))
+    arms = arms_of(in_time)
+    rewarded = [
+        Rewarded(contexts[one.prediction_id], one.arm, one.reward, one.propensity)
+        for one in in_time
+        if one.propensity is not None and one.prediction_id in contexts
+    ]
+    model = trained(rewarded, sorted(arms), len(features))
+    return {**steering_of(arms, features), "model": model.to_json()}
 
 
 def _between(reward: float) -> float | None:

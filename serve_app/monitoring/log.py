@@ -8,13 +8,15 @@ import logging
 import traceback
 from typing import TextIO
 
+from serve_app.redaction import without_secrets
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonLines(logging.Formatter):
     """Writes a record as one JSON object: when, how grave, what, and every `extra` field.
 
-    Fields given here stand in every line.
+    Fields given here stand in every line. Passwords in URLs are cut.
     """
 
     def __init__(self, **fields: str) -> None:
@@ -36,7 +38,18 @@ class JsonLines(logging.Formatter):
             error = record.exc_info[1]
             line["error"] = f"{type(error).__name__}: {error}"
             line["traceback"] = "".join(traceback.format_exception(error))
-        return json.dumps(line, default=str)
+        return without_secrets(json.dumps(line, default=str))
+
+
+class TextLines(logging.Formatter):
+    """Writes a record as a line of text, with its traceback below; passwords in URLs are cut."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, or several with a traceback."""
+        return without_secrets(super().format(record))
 
 
 def send_to(stream: TextIO, lines: logging.Formatter) -> None:

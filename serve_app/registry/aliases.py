@@ -1,7 +1,8 @@
 """Movable names for versions, each with the history of its moves.
 
 A move is a numbered file that is created whole and never changed; the highest number
-stands. Of two who move an alias at the same time both stand in its history.
+stands. Of two who move an alias at the same time both stand in its history. Where moves are
+signed, the envelope stands in the file beside what it signs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from serve_app.core import reference as references
-from serve_app.errors import Conflict
+from serve_app.errors import ArtifactRejected, Conflict, NotPermitted
 from serve_app.registry.manifest import timestamp
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from serve_app.registry.files import Files
+    from serve_app.registry.trust import Signs, Trust
 
 _logger = logging.getLogger(__name__)
 _SUFFIX = ".json"
@@ -54,12 +56,24 @@ _move_type = TypeAdapter(AliasMove)
 class Aliases:
     """The aliases of all models of a registry.
 
-    A record that somebody damaged is passed over, with a warning in the log.
+    A record that somebody damaged is passed over, with a warning in the log. With `trust`, the
+    move that stands is refused unless it is signed as that wants, and so is an alias of which
+    moves were there that are gone. `signer` signs moves that are made.
     """
 
-    def __init__(self, files: Files, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        files: Files,
+        now: Callable[[], datetime],
+        *,
+        trust: Trust | None = None,
+        signer: Signs | None = None,
+    ) -> None:
         self._files = files
         self._now = now
+        self._trust = trust
+        self._signer = signer
+        self._highest: dict[tuple[str, str], int] = {}
 
     def move(
         self,
@@ -78,9 +92,12 @@ class Aliases:
         Raises:
             InvalidInput: the alias cannot be one.
             Conflict: it names another version than the expected one.
+            NotPermitted: moves must be signed, and there is nobody to sign this one.
+            ArtifactRejected: the move that stands is not signed as it must be.
             RegistryFailed: the registry cannot be written.
         """
         references.check_alias(alias)
+        self._check_can_sign(model, alias)
         while True:
             numbers = self._numbers(model, alias)
             previous = self._newest(model, alias, numbers)
@@ -93,13 +110,17 @@ class Aliases:
                 by=by,
                 reason=reason,
             )
-            content = json.dumps(asdict(move), indent=2, ensure_ascii=False).encode()
             following = max(numbers, default=0) + 1
+            content = self._content(model, alias, following, move)
             if self._files.create(_path(model, alias, following), content):
                 return move
 
     def current(self, model: str) -> dict[str, int]:
-        """All aliases of a model with the versions that they name."""
+        """All aliases of a model with the versions that they name.
+
+        Raises:
+            ArtifactRejected: the move that stands of one is not signed as it must be.
+        """
         versions: dict[str, int] = {}
         for alias in self._files.names(f"{model}/aliases"):
             if references.is_alias(alias):
@@ -113,9 +134,12 @@ class Aliases:
 
         Raises:
             InvalidInput: the alias cannot be one.
+            ArtifactRejected: the move that stands is not signed as it must be.
         """
         references.check_alias(alias)
-        moves = (self._read(model, alias, n) for n in self._numbers(model, alias))
+        numbers = self._numbers(model, alias)
+        moves = [self._former(model, alias, n) for n in numbers[:-1]]
+        moves += [self._read(model, alias, n) for n in numbers[-1:]]
         return [move for move in moves if move is not None]
 
     def histories(self, model: str) -> dict[str, list[AliasMove]]:
@@ -130,18 +154,61 @@ class Aliases:
                 return move.version
         return None
 
+    def _check_can_sign(self, model: str, alias: str) -> None:
+        if self._trust is not None and self._trust.required and self._signer is None:
+            msg = (
+                f"{model}@{alias} is not moved: moves of this registry's aliases must be signed, "
+                "and there is no key here; who has one moves it: serve-app models alias "
+                f"{model}@NUMBER {alias} --sign-key KEY --registry …"
+            )
+            raise NotPermitted(msg)
+
+    def _content(self, model: str, alias: str, number: int, move: AliasMove) -> bytes:
+        body = asdict(move)
+        if self._signer is not None:
+            body["envelope"] = self._signer.move(model, alias, number, asdict(move))
+        return json.dumps(body, indent=2, ensure_ascii=False).encode()
+
+    def _former(self, model: str, alias: str, number: int) -> AliasMove | None:
+        """A move that stands no more: one that counts for nothing here is passed over."""
+        try:
+            return self._read(model, alias, number)
+        except ArtifactRejected as error:
+            _logger.warning("%s", error.message)
+            return None
+
     def _read(self, model: str, alias: str, number: int) -> AliasMove | None:
         path = _path(model, alias, number)
+        content = self._files.read(path) or b""
         try:
-            return _move_type.validate_json(self._files.read(path) or b"")
+            move = _move_type.validate_json(content)
         except ValidationError:
+            if self._trust is not None:
+                self._trust.check_move(model, alias, number, {}, None)
             _logger.warning("the alias move %s is damaged and passed over", path)
             return None
+        if self._trust is not None:
+            envelope = json.loads(content).get("envelope")
+            self._trust.check_move(model, alias, number, asdict(move), envelope)
+        return move
 
     def _numbers(self, model: str, alias: str) -> list[int]:
         names = self._files.names(f"{model}/aliases/{alias}")
         stems = [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
-        return sorted(n for n in map(references.number, stems) if n is not None)
+        numbers = sorted(n for n in map(references.number, stems) if n is not None)
+        if self._trust is not None:
+            self._check_none_gone(model, alias, max(numbers, default=0))
+        return numbers
+
+    def _check_none_gone(self, model: str, alias: str, highest: int) -> None:
+        known = self._highest.get((model, alias), 0)
+        if highest < known:
+            msg = (
+                f"{model}@{alias} had {known} moves and has {highest}: somebody took back what "
+                "was signed; restore its moves, or move it again to the version that is meant"
+            )
+            raise ArtifactRejected(msg, signature="moves are gone")
+        self._highest[model, alias] = highest
 
 
 def _moved_meanwhile(model: str, alias: str, stands: int | None, expected: Expected) -> Conflict:

@@ -29,6 +29,11 @@ _FIRST = ("accuracy", "r2")
 _signature_types = TypeAdapter(Signature)
 
 
+def utc_now() -> datetime:
+    """The time now, with its zone."""
+    return datetime.now(UTC)
+
+
 def timestamp(moment: datetime) -> str:
     """A moment as manifests and alias moves carry it: ISO 8601, in UTC, to the second."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")
@@ -40,11 +45,14 @@ def check_path(path: str) -> str:
     Raises:
         ValueError: it is absolute, or a part of it is empty or starts with a dot.
     """
-    outside = any(part == "" or part.startswith(".") for part in path.split("/"))
-    if outside or "\\" in path or "\0" in path or path == "manifest.json":
+    parts = path.split("/")
+    outside = any(part == "" or part.startswith(".") for part in parts)
+    own = path == "manifest.json" or parts[0] == "signatures"
+    if outside or own or "\\" in path or "\0" in path:
         msg = (
             f"{path!r} cannot be a file of a version: give a path relative to the version's "
-            "folder, with no part that is empty or starts with a dot, other than manifest.json"
+            "folder, with no part that is empty or starts with a dot, other than manifest.json "
+            "and signatures/"
         )
         raise ValueError(msg)
     return path

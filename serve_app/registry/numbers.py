@@ -50,6 +50,10 @@ class Numbers:
         entries = map(references.number, self._files.names(model))
         return sorted(number for number in entries if number is not None)
 
+    def before(self, model: str, number: int) -> int | None:
+        """The highest number below another one that has a folder now; none where there is none."""
+        return max((one for one in self.folders(model) if one < number), default=None)
+
     def claim(self, model: str) -> int:
         """A number that nobody has or had.
 

@@ -2,6 +2,7 @@
 
     <root>/<model>/<n>/<files>
     <root>/<model>/<n>/manifest.json    written last and whole, removed first
+    <root>/<model>/<n>/signatures/      who vouches for it (signatures.py)
     <root>/<model>/aliases/<alias>/<n>.json
     <root>/_numbers/<model>/<n>.json    a number that is taken for good (numbers.py)
 
@@ -10,56 +11,52 @@ A version is there when its manifest is. Who dies before has used up a number, n
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pydantic
-
 from serve_app.core import reference as references
-from serve_app.errors import ArtifactRejected, Conflict, NotFound, RegistryFailed
+from serve_app.errors import ArtifactRejected, Conflict, NotFound
 from serve_app.registry.aliases import Aliases, AliasMove, Expected
+from serve_app.registry.contents import MANIFEST, Artifact, Contents
 from serve_app.registry.files import Files
-from serve_app.registry.manifest import Draft, FileEntry, Manifest, timestamp
+from serve_app.registry.manifest import Draft, FileEntry, Manifest, timestamp, utc_now
 from serve_app.registry.numbers import Numbers
-from serve_app.registry.paths import check_file, digest_of
+from serve_app.registry.paths import check_file, nearest
 from serve_app.registry.user import current_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
-MANIFEST = "manifest.json"
+    from serve_app.registry.trust import Signs, Trust
+
 LISTED_VERSIONS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A version's manifest and the bytes of its files, every digest verified."""
-
-    manifest: Manifest
-    files: Mapping[str, bytes]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Registry:
     """The registry at a folder or URL.
 
     `now` gives the time, with its zone, that manifests and alias moves carry; `user` is who
-    registers, the one who is logged in when not given. Every method raises RegistryFailed,
-    naming the path, when the filesystem refuses.
+    registers, the one who is logged in when not given. `trust` checks signatures: what it refuses
+    is not there to be loaded, and the reader is told why. `signer` signs what is registered and
+    moved. Every method raises RegistryFailed, naming the path, when the filesystem refuses, and
+    ArtifactRejected where `trust` does.
     """
 
     def __init__(
-        self, url: str, *, now: Callable[[], datetime] = _utc_now, user: str | None = None
+        self,
+        url: str,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        user: str | None = None,
+        trust: Trust | None = None,
+        signer: Signs | None = None,
     ) -> None:
         self._files = Files(url)
         self._now = now
         self._user = user or current_user()
-        self._aliases = Aliases(self._files, now)
+        self._signer = signer
+        self._contents = Contents(self._files, trust)
+        self._aliases = Aliases(self._files, now, trust=trust, signer=signer)
         self._numbers = Numbers(self._files, self._aliases, now, self._user)
 
     def register(self, draft: Draft, files: Mapping[str, bytes]) -> Manifest:
@@ -77,12 +74,44 @@ class Registry:
         manifest = Manifest(
             **{name: getattr(draft, name) for name in Draft.model_fields},
             version=version,
-            files=tuple(self._written(folder, path, files[path]) for path in sorted(files)),
+            files=tuple(self._contents.write(folder, path, files[path]) for path in sorted(files)),
             created_at=timestamp(self._now()),
             created_by=self._user,
         )
-        self._create(f"{folder}/{MANIFEST}", manifest.encode())
+        signer = self._signer
+        previous = None if signer is None else self._numbers.before(draft.name, version)
+        self._contents.write_manifest(manifest, signer, previous)
         return manifest
+
+    def sign(self, name: str, version: int, signer: Signs) -> Manifest:
+        """Sign a version as it is stored, once every byte of it is as registered.
+
+        Raises:
+            NotFound: no such model or version.
+            ArtifactRejected: a file is missing or a byte of it has changed; names it.
+        """
+        manifest, content = self._stored(name, version)
+        for entry in manifest.files:
+            self._verified(manifest, entry)
+        previous = self._numbers.before(name, version)
+        self._contents.signatures.write((name, version), content, signer, previous)
+        return manifest
+
+    def as_stored(self, name: str, version: int) -> dict[str, bytes]:
+        """Everything of a version, verified: its files, its manifest, and who vouches for it.
+
+        Raises:
+            NotFound: no such model or version.
+            ArtifactRejected: a file is missing or a byte of it has changed; names it.
+        """
+        manifest, content = self._stored(name, version)
+        files = dict(self.files_of(manifest).files)
+        return {**files, **self._contents.signatures.of(name, version), MANIFEST: content}
+
+    @property
+    def url(self) -> str:
+        """The folder or URL; it may hold a password."""
+        return self._files.url
 
     def models(self) -> list[str]:
         """The names of all models that have a version, sorted."""
@@ -90,7 +119,9 @@ class Registry:
 
     def versions(self, name: str) -> list[int]:
         """The numbers of a model's versions, in order; empty when there is no such model."""
-        return [number for number in self._numbers.folders(name) if self._visible(name, number)]
+        return [
+            number for number in self._numbers.folders(name) if self._contents.has(name, number)
+        ]
 
     def folders(self) -> dict[str, list[int]]:
         """The numbers of all models that have a folder, whether a version is whole there or not."""
@@ -104,21 +135,7 @@ class Registry:
             NotFound: no such model or version; names those that exist.
             ArtifactRejected: the manifest is damaged.
         """
-        path = f"{name}/{version}/{MANIFEST}"
-        content = self._files.read(path) if references.is_model(name) else None
-        if content is None:
-            raise self._unknown(name, version)
-        try:
-            manifest = Manifest.decode(content)
-        except pydantic.ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(map(str, problem["loc"])) or "the file"
-            msg = f"{path} is damaged: {where}: {problem['msg']}; register the model again"
-            raise ArtifactRejected(msg, file=MANIFEST, version=f"{name}@{version}") from None
-        if (manifest.name, manifest.version) != (name, version):
-            msg = f"{path} is the manifest of {manifest.reference}; put each where it belongs"
-            raise ArtifactRejected(msg, file=MANIFEST, version=f"{name}@{version}")
-        return manifest
+        return self._stored(name, version)[0]
 
     def read(self, name: str, version: int, *, only: str | None = None) -> Artifact:
         """A version with the bytes of its files, each read once and verified as it was read.
@@ -129,7 +146,10 @@ class Registry:
             NotFound: no such model or version.
             ArtifactRejected: a file is missing or a byte of it has changed; names it.
         """
-        manifest = self.manifest(name, version)
+        return self.files_of(self.manifest(name, version), only=only)
+
+    def files_of(self, manifest: Manifest, *, only: str | None = None) -> Artifact:
+        """The bytes of the files that a manifest lists, as `read` gives them."""
         files = {
             entry.path: self._verified(manifest, entry)
             for entry in manifest.files
@@ -211,7 +231,7 @@ class Registry:
             Conflict: an alias names it.
             RegistryFailed: the registry cannot be written.
         """
-        there = references.is_model(name) and self._visible(name, version)
+        there = references.is_model(name) and self._contents.has(name, version)
         rest = references.is_model(name) and version in self._numbers.folders(name)
         if not there and not (rest and self._numbers.is_retired(name, version)):
             raise self._unknown(name, version)
@@ -245,7 +265,7 @@ class Registry:
         """
         known = self.aliases(name)
         if alias not in known:
-            near = _nearest(alias, list(known))
+            near = nearest(alias, list(known))
             listed = f"its aliases are {', '.join(known)}" if known else "it has none"
             msg = (
                 f"model {name!r} has no alias {alias!r}; {listed}{near} (it is set by serve-app "
@@ -282,38 +302,22 @@ class Registry:
         self._check_known(name)
         return self._aliases.histories(name)
 
-    def _written(self, folder: str, path: str, content: bytes) -> FileEntry:
-        self._create(f"{folder}/{path}", content)
-        return FileEntry(path=path, sha256=digest_of(content), size_bytes=len(content))
-
-    def _create(self, file: str, content: bytes) -> None:
-        if not self._files.create(file, content):
-            msg = (
-                f"{file} is already there; do two of the files differ only in upper and lower case?"
-            )
-            raise RegistryFailed(msg, path=file)
+    def _stored(self, name: str, version: int) -> tuple[Manifest, bytes]:
+        stored = self._contents.manifest(name, version)
+        if stored is None:
+            raise self._unknown(name, version)
+        return stored
 
     def _verified(self, manifest: Manifest, entry: FileEntry) -> bytes:
-        content = self._files.read(f"{manifest.name}/{manifest.version}/{entry.path}")
-        if content is None and not self._visible(manifest.name, manifest.version):
-            # Somebody deleted the version between its manifest and this file.
-            raise self._unknown(manifest.name, manifest.version)
+        content = self._contents.file(manifest, entry)
         if content is None:
-            problem = "is missing"
-        elif len(content) != entry.size_bytes:
-            problem = f"has {len(content)} bytes instead of {entry.size_bytes}"
-        elif digest_of(content) != entry.sha256:
-            problem = "has changed: its SHA-256 is not the registered one"
-        else:
-            return content
-        msg = f"{entry.path} of {manifest.reference} {problem}; restore it or register it again"
-        raise ArtifactRejected(msg, file=entry.path, version=manifest.reference)
-
-    def _visible(self, name: str, number: int) -> bool:
-        return self._files.exists(f"{name}/{number}/{MANIFEST}")
+            raise self._unknown(manifest.name, manifest.version)
+        return content
 
     def _has_version(self, name: str) -> bool:
-        return any(self._visible(name, number) for number in reversed(self._numbers.folders(name)))
+        return any(
+            self._contents.has(name, number) for number in reversed(self._numbers.folders(name))
+        )
 
     def _check_unnamed(self, name: str, versions: list[int]) -> None:
         for alias, version in self._aliases.current(name).items():
@@ -341,10 +345,5 @@ class Registry:
 
     def _no_model(self, name: str) -> NotFound:
         known = self.models()
-        hint = _nearest(name, known) if known else "; it is empty"
+        hint = nearest(name, known) if known else "; it is empty"
         return NotFound(f"there is no model {name!r} in {self._files.url}{hint}", known=known)
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

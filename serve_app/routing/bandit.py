@@ -8,14 +8,19 @@ from serve_app.core.plan import Assignment, Plan
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
 from serve_app.routing.arms import RENDEZVOUS
+from serve_app.routing.bandits import vowpal
 from serve_app.routing.bandits.arms import Arm, Policy, choose, floored
 from serve_app.routing.bandits.contexts import context_of
 from serve_app.routing.bandits.linucb import LinearArm, LinUcb
 from serve_app.routing.bandits.policies import EpsilonGreedy, Thompson, Ucb1
 from serve_app.routing.bandits.rewards import RewardRule
+from serve_app.routing.bandits.vowpal import VowpalWabbit
+from serve_app.routing.contextual import BY_HASH, Choice, ContextualRouter, ordered
+from serve_app.routing.gates import baseline_plan, in_layer
 from serve_app.routing.rendezvous import uniform
 from serve_app.routing.route import Route
-from serve_app.routing.split import BY_CHANCE, SplitRouter
+from serve_app.routing.split import BY_CHANCE, SplitRouter, baseline_of
+from serve_app.routing.weights import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +31,8 @@ if TYPE_CHECKING:
     from serve_app.core.snapshot import RouteSpec
 
 LINUCB = "linucb"
-BY_HASH = "hash"
+CONTEXTUAL = frozenset({LINUCB, vowpal.NAME})
+"""Policies under which each request has shares of its own."""
 FLOOR = 0.01
 UPDATE_EVERY_S = 10.0
 WINDOW_DAYS = 30.0
@@ -39,7 +45,8 @@ _DIGITS = 9
 class Bandit(Route):
     """Arms by shares that control works out of rewards; those of weight 0 are left out.
 
-    Until a reward is known, arms answer by their declared weights.
+    Until a reward is known, arms answer by their declared weights. In a `layer` those outside of
+    its part get the baseline, from which nothing is learned.
     """
 
     settings = "serve_app.config.bandits:BanditRoute"
@@ -93,9 +100,15 @@ class Bandit(Route):
                 keys.check(self.key)
         except ConfigError as error:
             yield "key", error.message
+        try:
+            baseline_of(self.spec)
+        except ConfigError as error:
+            yield "baseline", error.message
         misfit = self.reward_rule.misfit(output)
         if misfit is not None:
             yield "reward", misfit
+        if self.policy == vowpal.NAME and not vowpal.is_installed():
+            yield "policy", f"{vowpal.MISSING} 'serve-app[vw]'"
 
     def misfits(self, signature: Signature) -> Iterable[tuple[tuple[str | int, ...], str]]:
         """What of the settings does not fit to what comes out and in."""
@@ -120,14 +133,24 @@ class Bandit(Route):
 
         Raises:
             ConfigError: the variants or their weights cannot be served (see `weights.checked`),
-                or the key names nothing.
+                the key names nothing, or a layer has no key.
         """
-        variants = [(variant.version, variant.weight) for variant in self.spec.variants]
+        members = checked([(variant.version, variant.weight) for variant in self.spec.variants])
         algorithms = (f"{self.policy}-{RENDEZVOUS}", f"{self.policy}-{BY_CHANCE}")
-        usual = SplitRouter(
-            variants, key=self.key, salt=salt, epoch=epoch, draw=draw, algorithms=algorithms
+        router: Router = SplitRouter(
+            members, key=self.key, salt=salt, epoch=epoch, draw=draw, algorithms=algorithms
         )
-        return usual if not self.linear_arms() else _LinearRouter(self, salt, epoch, draw)
+        if self.linear_arms():
+            router = _LinearRouter(self, salt, epoch, draw)
+        if self.policy == vowpal.NAME and "model" in self.spec.steering:
+            model = vowpal.Model.from_json(self.spec.steering["model"])
+            names = tuple(name for name, _ in members)
+            choice = Choice(names, self.features, self.floor, self.key, self.policy)
+            learned = VowpalWabbit(model, names)
+            router = ContextualRouter(learned, choice, salt=salt, epoch=epoch, draw=draw)
+        baseline = baseline_plan(members, baseline_of(self.spec), salt, epoch)
+        layer = self.spec.settings.get("layer")
+        return in_layer(router, layer, key=self.key, baseline=baseline)
 
     def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:  # noqa: ARG002
         """Refuse: rewards decide.
@@ -151,8 +174,10 @@ class Bandit(Route):
         arms = [Arm.from_json(known[name]) if name in known else Arm() for name in members]
         if not any(arm.decisions for arm in arms):
             return self.spec
-        kept = {"features": list(self.features), "arms": known}
-        if self.policy == LINUCB:
+        kept: dict[str, Any] = {"features": list(self.features), "arms": known}
+        if self.policy in CONTEXTUAL:
+            if "model" in steering:
+                kept["model"] = steering["model"]
             # Each request has shares of its own; by these its next choices are ordered.
             return self.spec.steered({}, kept)
         shares = floored(self._simple_policy().shares(arms), self.floor)
@@ -235,7 +260,7 @@ class _LinearRouter:
             for best in range(len(names))
         ]
         self._by_key, self._by_chance = (
-            [[_ordered(names, shares, at, how, epoch) for at in range(len(names))]
+            [[ordered(names, shares, at, how, epoch) for at in range(len(names))]
              for shares in self._shares]
             for how in (Assignment(f"{LINUCB}-{way}", salt) for way in (BY_HASH, BY_CHANCE))
         )  # fmt: skip
@@ -252,12 +277,3 @@ class _LinearRouter:
             return self._by_chance[best][choose(self._shares[best], self._draw())]
         drawn = uniform("", salt=self._salt, key=key)
         return self._by_key[best][choose(self._shares[best], drawn)]
-
-
-def _ordered(
-    names: Sequence[str], shares: Sequence[float], at: int, how: Assignment, epoch: int
-) -> Plan:
-    """The plan that begins with an arm, after which those of larger shares are asked first."""
-    rest = sorted((-shares[i], name) for i, name in enumerate(names) if i != at)
-    order = (names[at], *(name for _, name in rest))
-    return Plan(order, propensity=shares[at], assignment=how, epoch=epoch)

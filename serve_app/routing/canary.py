@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
+from serve_app.routing.gates import baseline_plan, in_layer
 from serve_app.routing.route import Route
 from serve_app.routing.split import SplitRouter
+from serve_app.routing.weights import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from serve_app.core.ports import Router
     from serve_app.core.signature import Output
     from serve_app.core.snapshot import RouteSpec
 
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 class Canary(Route):
     """A split of a stable version and a candidate, by the weights of its rollout.
 
-    Whoever has a key and once got the candidate keeps it while its share grows.
+    Whoever has a key and once got the candidate keeps it while its share grows. In a `layer` the
+    share is of its part, and everybody else gets the stable version until the candidate is
+    promoted.
     """
 
     settings = "serve_app.config.canary:CanaryRoute"
@@ -49,15 +54,18 @@ class Canary(Route):
                 why = f"is measured of {' and '.join(kinds)}; these versions give {output.kind}"
                 yield "gates", f"quality: {gate['metric']} {why}"
 
-    def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> SplitRouter:
+    def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> Router:
         """Chooses by key or by chance.
 
         Raises:
             ConfigError: the variants or their weights cannot be served (see `weights.checked`),
-                or the key names nothing.
+                the key names nothing, or a layer has no key.
         """
-        variants = [(variant.version, variant.weight) for variant in self.spec.variants]
-        return SplitRouter(variants, key=self.key, salt=salt, epoch=epoch, draw=draw)
+        members = checked([(variant.version, variant.weight) for variant in self.spec.variants])
+        by_weight = SplitRouter(members, key=self.key, salt=salt, epoch=epoch, draw=draw)
+        baseline = baseline_plan(members, members[0][0], salt, epoch)
+        layer = self.spec.settings.get("layer")
+        return in_layer(by_weight, layer, key=self.key, baseline=baseline)
 
     def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:  # noqa: ARG002
         """Refuse: its rollout decides them.

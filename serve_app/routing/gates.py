@@ -7,18 +7,22 @@ that do not overlap, so that nobody is in two of its experiments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from serve_app.core.messages import Request
 from serve_app.core.plan import Assignment, Plan
+from serve_app.core.ports import Router
+from serve_app.errors import ConfigError
 from serve_app.routing import keys
-from serve_app.routing.arms import EXCLUDED, Arms
+from serve_app.routing.arms import EXCLUDED
 from serve_app.routing.hashing import hash_named
 from serve_app.routing.hashing.bucket_hash import Bucket
 
 HOLDOUT = "holdout"
+IN_NONE = frozenset({EXCLUDED, HOLDOUT})
+"""How records name those who are in no experiment: they get the baseline, and nothing by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +64,35 @@ def layer_gates(layer: Mapping[str, Any]) -> tuple[Gate, ...]:
     return (outside, part)
 
 
-class GatedRouter:
-    """Gives subjects who pass all gates an arm, everybody else the baseline.
+def baseline_plan(
+    members: Sequence[tuple[str, float]], first: str | None, seed: str, epoch: int
+) -> Plan:
+    """Who is asked for those who are in no experiment: the first, then the heaviest of the others.
 
-    A request without the key is of no subject, and so in no experiment. `baseline` is the plan of
-    those who are in none; its assignment is that of a request without the key.
+    `members` are names and weights above 0.
+    """
+    heaviest = sorted(members, key=lambda variant: (-variant[1], variant[0]))
+    names = sorted((name for name, _ in heaviest), key=lambda name: name != first)
+    return Plan(tuple(names), propensity=1.0, assignment=Assignment(EXCLUDED, seed), epoch=epoch)
+
+
+class GatedRouter:
+    """Gives the baseline to everybody but the subjects who pass all gates.
+
+    `admitted` says who is asked for a request and its key, where that passes. A request without
+    the key is of no subject, and so in no experiment. `baseline` is the plan of those who are in
+    none; its assignment is that of a request without the key.
     """
 
-    def __init__(self, arms: Arms, gates: Sequence[Gate], *, key: str, baseline: Plan) -> None:
-        self._arms = arms
+    def __init__(
+        self,
+        admitted: Callable[[Request, str], Plan],
+        gates: Sequence[Gate],
+        *,
+        key: str,
+        baseline: Plan,
+    ) -> None:
+        self._admitted = admitted
         self._gates = tuple(gates)
         self._key = key
         self._baseline = baseline
@@ -89,4 +113,25 @@ class GatedRouter:
                 return Plan(
                     baseline.variants, propensity=1.0, assignment=refusal, epoch=baseline.epoch
                 )
-        return self._arms.plan(key)
+        return self._admitted(request, key)
+
+
+def in_layer(
+    router: Router, layer: Mapping[str, Any] | None, *, key: str | None, baseline: Plan
+) -> Router:
+    """The router for those who are in an experiment's part of a layer; itself without a layer.
+
+    Raises:
+        ConfigError: there is no key to know subjects by, or no such hash.
+    """
+    if layer is None:
+        return router
+    if key is None:
+        raise ConfigError(
+            f"the layer {layer['name']!r} holds subjects, but the route has no key to know them "
+            "by; name one, such as key: user_id"
+        )
+    keys.check(key)
+    return GatedRouter(
+        lambda request, _: router.plan(request), layer_gates(layer), key=key, baseline=baseline
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import numpy as np
 from serve_app.core.plan import Assignment, Plan
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
+from serve_app.routing.arms import EXCLUDED
 from serve_app.routing.conditions.compiled import Facts, compiled
 from serve_app.routing.conditions.satisfiable import never
 from serve_app.routing.conditions.tree import Atom, atoms, subjects
 from serve_app.routing.conditions.typed import condition_of
+from serve_app.routing.gates import in_layer
 from serve_app.routing.rendezvous import uniform
 from serve_app.routing.route import Route
 from serve_app.routing.weights import checked
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from serve_app.core.messages import Request
+    from serve_app.core.ports import Router
     from serve_app.core.signature import Column, Signature
     from serve_app.core.snapshot import RouteSpec
     from serve_app.routing.conditions.compiled import Holds
@@ -46,7 +49,7 @@ class Rules(Route):
     """Who answers by what a request holds; each version that is named is a variant.
 
     `columns` are those that conditions may read; without them a name is a column of whatever it
-    is compared with.
+    is compared with. In a `layer` rules hold for its part, and everybody else gets `otherwise`.
     """
 
     settings = "serve_app.config.route_rules:RulesRoute"
@@ -99,11 +102,12 @@ class Rules(Route):
         if math.prod(len(cuts) - 1 for cuts in _cuts(before).values()) > MOST_CELLS:
             yield ("rules",), _too_many_shares()
 
-    def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> RulesRouter:
+    def router(self, *, salt: str, epoch: int, draw: Callable[[], float]) -> Router:
         """Chooses by the first rule that holds.
 
         Raises:
-            ConfigError: a condition does not fit to the columns, or a rule names no variant.
+            ConfigError: a condition does not fit to the columns, a rule names no variant, or a
+                layer has no key.
         """
         checked([(variant.version, variant.weight) for variant in self.spec.variants])
         settings = self.spec.settings
@@ -114,7 +118,9 @@ class Rules(Route):
                        epoch)
             for at, rule in enumerate(named)
         ]  # fmt: skip
-        return RulesRouter(conditions, plans, key=self.key, salt=salt, draw=draw)
+        rules = RulesRouter(conditions, plans, key=self.key, salt=salt, draw=draw)
+        baseline = replace(plans[-1], propensity=1.0, assignment=Assignment(EXCLUDED, salt))
+        return in_layer(rules, settings.get("layer"), key=self.key, baseline=baseline)
 
     def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:  # noqa: ARG002
         """Refuse: it has none.

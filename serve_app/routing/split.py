@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from serve_app.core.plan import Assignment, Plan
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
-from serve_app.routing.arms import EXCLUDED, RENDEZVOUS, BucketArms, RankedArms
-from serve_app.routing.gates import Gate, GatedRouter, layer_gates
+from serve_app.routing.arms import RENDEZVOUS, BucketArms, RankedArms
+from serve_app.routing.gates import Gate, GatedRouter, baseline_plan, layer_gates
 from serve_app.routing.hashing import hash_named
 from serve_app.routing.hashing.blake2b import BLAKE2B
 from serve_app.routing.moves import arms_of, remembered
@@ -83,16 +83,16 @@ class Split(Route):
                 "name one, such as key: user_id"
             )
         keys.check(self.key)
-        baseline = self._excluded(members, seed, epoch)
+        baseline = baseline_plan(members, baseline_of(self.spec), seed, epoch)
         gates = () if layer is None else layer_gates(layer)
         if hashed.covers is not None and coverage < 1.0:
             covering = assignment.get("coverage_seed") or seed
             gates = (*gates, Gate(hashed.covers, hashed.buckets, covering, 0.0, coverage))
-        if hashed is BLAKE2B:
-            return GatedRouter(ranked_arms, gates, key=self.key, baseline=baseline)
-        shortened = coverage if hashed.covers is None else 1.0
-        arms = BucketArms(members, hashed, seed=seed, coverage=shortened, baseline=baseline)
-        return GatedRouter(arms, gates, key=self.key, baseline=baseline)
+        arms: Arms = ranked_arms
+        if hashed is not BLAKE2B:
+            shortened = coverage if hashed.covers is None else 1.0
+            arms = BucketArms(members, hashed, seed=seed, coverage=shortened, baseline=baseline)
+        return GatedRouter(lambda _, key: arms.plan(key), gates, key=self.key, baseline=baseline)
 
     def with_weights(self, weights: Mapping[str, float], *, endpoint: str) -> RouteSpec:
         """The description with other weights.
@@ -118,15 +118,6 @@ class Split(Route):
     def summary(self) -> str:
         """The kind and what requests stick to."""
         return self.spec.kind if self.key is None else f"{self.spec.kind} by {self.key}"
-
-    def _excluded(self, members: Sequence[tuple[str, float]], seed: str, epoch: int) -> Plan:
-        """Who is asked for those who are in no experiment: the baseline, then the heaviest."""
-        first = baseline_of(self.spec)
-        heaviest = sorted(members, key=lambda variant: (-variant[1], variant[0]))
-        names = sorted((name for name, _ in heaviest), key=lambda name: name != first)
-        return Plan(
-            tuple(names), propensity=1.0, assignment=Assignment(EXCLUDED, seed), epoch=epoch
-        )
 
 
 def baseline_of(route: RouteSpec) -> str | None:

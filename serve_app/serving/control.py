@@ -20,10 +20,10 @@ from serve_app.control.rollouts import Action
 from serve_app.control.snapshots import Snapshots
 from serve_app.core.arms import Arms
 from serve_app.core.supervisor import Supervisor
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change, EndpointOrder
 from serve_app.monitoring import samples
-from serve_app.registry.store import Registry
 from serve_app.serving import logs, scaling_records
 from serve_app.serving.alias_applications import AliasApplications
 from serve_app.serving.alias_follower import AliasFollower
@@ -68,7 +68,7 @@ class Control(KeyMethods):
         replica = serve.get_replica_context().replica_id.unique_id
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "control", replica)
-        self._registry = Registry(args.registry)
+            self._registry = open_registry(args.registry)
         self._snapshots = Snapshots(SnapshotStore(args.state))
         self._follower = AliasFollower(self._registry, self._snapshots, clock=time.monotonic)
         self._learning = RouteLearning(self._snapshots, MonitorState(args.state))
@@ -76,7 +76,7 @@ class Control(KeyMethods):
         self._events = EventLog(args.state)
         self._history = EventKeeping(self._events.append)
         self._registrations = Registrations(
-            self._registry, args.registry, self._events, clock=time.time
+            self._registry, self._registry.url, self._events, clock=time.time
         )
         self._endpoint_changes = EndpointChanges(self._events, cluster=inside, clock=time.time)
         self._models = HandleModels(clock=time.monotonic)

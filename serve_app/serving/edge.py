@@ -1,9 +1,12 @@
 """What Serve calls of ours in its own processes, by import path, before its own code."""
 
+import os
+
 import ray.exceptions
 from starlette.middleware import Middleware
 
 from serve_app.config import CorsSettings
+from serve_app.core.edge_token import read_edge_token
 from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.middleware import Edge
@@ -21,12 +24,15 @@ def middlewares() -> list[Middleware]:
 
     A replica's server starts once its application is built. What Serve itself answers, such as
     that a replica is full, is behind this, so that browsers hand that over too.
+
+    Raises:
+        ServerFault: the token by which HAProxy is known cannot be read.
     """
     cors, gate = _OpenTo.cors, _OpenTo.gate
     # The last one is asked first. Strangers learn nothing of Serve's own paths either.
     known = [] if gate is None else [Middleware(protect, gate=gate, profile=MAIN)]
     shared = [] if cors is None else [Middleware(open_to, settings=cors)]
-    return [*known, *shared, Middleware(Edge)]
+    return [*known, *shared, Middleware(Edge, token=read_edge_token(os.environ))]
 
 
 def open_edge_to(cors: CorsSettings | None, gate: Gate | None = None) -> None:

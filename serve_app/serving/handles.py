@@ -19,6 +19,7 @@ from serve_app.errors import (
     ModelFailed,
     NotReady,
     Overloaded,
+    ReplicaDied,
     ServeError,
 )
 from serve_app.serving import scaling_records
@@ -30,6 +31,11 @@ HELD_TIMEOUT_S = 3.0
 
 # A replica that died or left took the call with it. Predictions change nothing, so asking
 # another replica is safe.
+# It had taken the call, and may have died by it.
+DIED: tuple[type[BaseException], ...] = (
+    ray.exceptions.ActorDiedError,
+    ray.exceptions.WorkerCrashedError,
+)
 GONE: tuple[type[BaseException], ...] = (
     ray.exceptions.RayActorError,
     ray.exceptions.WorkerCrashedError,
@@ -39,6 +45,11 @@ GONE: tuple[type[BaseException], ...] = (
 )
 
 _TRANSLATIONS: tuple[tuple[tuple[type[BaseException], ...], type[ServeError], str], ...] = (
+    (
+        DIED,
+        ReplicaDied,
+        "had a replica that died while it computed this",
+    ),
     (
         (*GONE, serve_errors.DeploymentUnavailableError),
         NotReady,
@@ -103,6 +114,7 @@ class HandleModels:
 
         Raises:
             NotReady: no replica is there.
+            ReplicaDied: the one that had taken the call died.
             Overloaded: the replicas and their queues are full.
             DeadlineExceeded: the deadline passed; the call is cancelled.
             ServeError: whatever the model raised.
@@ -123,6 +135,8 @@ class HandleModels:
             except asyncio.CancelledError:
                 call.cancel()
                 raise
+            except DIED as error:
+                raise translate(error, version) from error
             except GONE as error:
                 if attempt == ATTEMPTS:
                     raise translate(error, version) from error

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from serve_app.config.secrets import read_setting
 from serve_app.core.reference import is_version
 from serve_app.errors import Conflict
 
@@ -27,11 +28,7 @@ def of_registry(details: Mapping[str, Any], registry: str, home: Path) -> list[M
         {"name": name, **(body.get("deployed_app_config") or {})}
         for name, body in details["applications"].items()
     ]
-    return [
-        config
-        for config in configs
-        if _place((config.get("args") or {}).get("registry", "./registry"), home) == here
-    ]
+    return [config for config in configs if _place(_registry(config), home) == here]
 
 
 def holders(configs: Sequence[Mapping[str, Any]], standing: Sequence[Mapping[str, Any]]) -> Holders:
@@ -62,6 +59,14 @@ def check_unneeded(versions: Sequence[str], needed: Holders) -> None:
                 f"{', '.join(needed[version])}; take it out of what is deployed first"
             )
             raise Conflict(msg, version=version)
+
+
+def _registry(config: Mapping[str, Any]) -> str:
+    """Where an application's versions are, which may stand among settings of that place."""
+    given = (config.get("args") or {}).get("registry", "./registry")
+    return str(
+        read_setting(given.get("url", "./registry") if isinstance(given, Mapping) else given)
+    )
 
 
 def _place(registry: str, home: Path) -> str:

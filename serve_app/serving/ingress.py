@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from serve_app.config import GatewayArgs
 from serve_app.core.batcher import Counters
 from serve_app.core.identifiers import PredictionIds
+from serve_app.core.lanes import Lanes
 from serve_app.core.ports import Clock
 from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Snapshot
@@ -22,31 +23,34 @@ from serve_app.core.supervisor import Supervisor
 from serve_app.core.workload import Load
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.backlog import Backlog
-from serve_app.engine.coalesced import CoalescedModels, Limits
+from serve_app.engine.coalesced import Limits
 from serve_app.engine.liveness import Liveness
 from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels, InlineShadows
 from serve_app.engine.mirroring import Mirroring, MirrorLimits
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import NOTHING_YET
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.access import ADMIN, MAIN, protect
 from serve_app.gateway.admin.app import build as build_admin
 from serve_app.gateway.cors import open_to
+from serve_app.gateway.limiting import limited
 from serve_app.gateway.native_pages import standing
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
+from serve_app.gateway.rpc_limiting import limited_methods
 from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
-from serve_app.monitoring.outbox import Outbox
 from serve_app.monitoring.recording import Recording
-from serve_app.registry.store import Registry
+from serve_app.security.limits import NO_LIMITS
 from serve_app.serving import logs
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import tell_arms
+from serve_app.serving.auditing import audit_log
 from serve_app.serving.authentication import Knowing
 from serve_app.serving.control_client import (
     ControlCaller,
@@ -55,6 +59,7 @@ from serve_app.serving.control_client import (
 )
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.edge import open_edge_to
+from serve_app.serving.gateway_limits import limiter_of, share_for_ever
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.listeners import Listeners, of_admin, of_the_platform, refuse_strangers
@@ -62,19 +67,17 @@ from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import (
-    DeliverySender,
     FeedbackSender,
     MonitorCaller,
     monitor_handle,
 )
 from serve_app.serving.owned_predictions import mark_predictions
-from serve_app.serving.record_packing import RecordPacking, profiles_of
-from serve_app.serving.record_sender import RecordSender
+from serve_app.serving.recorder import recorder_of
+from serve_app.serving.replica_models import ReplicaModels
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
-from serve_app.storage.baselines import BaselineStore
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
 from serve_app.storage.snapshots import SnapshotStore
@@ -101,22 +104,16 @@ class Gateway(Scaled):
         replica = serve.get_replica_context().replica_id.unique_id
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "gateway", replica)
+            self._registry = open_registry(args.registry)
+            self._audit = audit_log(args.audit, "gateway")
         parts = self._telemetry.parts
         limits = Limits(**args.coalesce.model_dump())
         self._args = args
         self._healthy_until_s = clock() + SNAPSHOT_GRACE_S
-        self._registry = Registry(args.registry)
         self._loaded: dict[str, Loaded] = {}
-        thread = ThreadPoolExecutor(1, thread_name_prefix="inline")
-        self._inline = InlineModels(clock=clock, limits=limits, thread=thread)
-        self._handles = parts.handles(clock=clock)
-        self._replicas = CoalescedModels(
-            parts.calls(self._handles),
-            clock=clock,
-            limits=limits,
-            replicas=self._handles.replicas,
-            coalescer=parts.coalescer,
-        )
+        self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
+        self._replicas = ReplicaModels(parts, limits, clock=clock)
+        self._handles = self._replicas.handles
         self._backlog = Backlog(self._replicas.counters, clock=clock)
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
@@ -125,7 +122,7 @@ class Gateway(Scaled):
         self._inline_shadows = InlineShadows(clock=clock, limits=limits)
         self._mirroring = self._made_mirroring(clock)
         self._assembler = Assembler(
-            replicas=parts.models(self._replicas),
+            replicas=self._replicas.models,
             inline=parts.models(self._inline),
             clock=clock,
             schema=parts.schema,
@@ -133,6 +130,7 @@ class Gateway(Scaled):
         )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
+        self._limiter = limiter_of(args.limits, clock)
         self._predictor = self._made_predictor(clock)
         self._grpc: rpc.RpcServer | None = None
         with explained(logger):
@@ -140,13 +138,13 @@ class Gateway(Scaled):
         self._gate = self._knowing.gate(self._counting.add_response, os.environ)
         known = self._gate is not None
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
-        self._packing, self._sender = _recorder(args, self._recording, replica)
+        self._packing, self._sender = recorder_of(args, self._recording, replica)
         self._follower = SnapshotFollower(
             SnapshotStore(args.state),
             self._apply,
             replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
-            failing=self._tasks.problems,
+            failing=lambda: [*self._tasks.problems(), *self._replicas.problems()],
         )
 
     def _made_mirroring(self, clock: Clock) -> Mirroring:
@@ -170,6 +168,7 @@ class Gateway(Scaled):
             is_alive=self._liveness.is_alive,
             counting=self._counting,
             recorder=parts.recorder(self._recording),
+            limiter=self._limiter or NO_LIMITS,
         )
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
@@ -195,10 +194,13 @@ class Gateway(Scaled):
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._telemetry.start(self._tasks)
+        if self._limiter is not None:
+            self._tasks.start("share limits", share_for_ever(self._limiter))
         args = self._args
         settings = settings_of(args, os.environ)
         if args.grpc_port is not None:
-            around = self._telemetry.parts.around
+            count = self._counting.add_response
+            around = limited_methods(self._telemetry.parts.around, self._limiter, count)
             service = InferenceService(
                 self._predictor, settings, ids=PredictionIds(), around=around
             )
@@ -211,7 +213,7 @@ class Gateway(Scaled):
         if self._gate is not None:
             await mark_predictions(self._predictor, args.state)
         await self._listen(gateway)
-        return protect(self._telemetry.parts.app(gateway), self._gate, MAIN)
+        return self._guarded(gateway, MAIN)
 
     async def check_health(self) -> None:
         """Serve asks this every few seconds, and sends requests elsewhere when it fails.
@@ -267,11 +269,17 @@ class Gateway(Scaled):
         cors = self._args.cors
         for listener in (*self._args.listeners, *of_the_platform(os.environ)):
             own = gateway if listener.profile == "all" else gateway.mounted[listener.profile]
-            app = protect(self._telemetry.parts.app(own), self._gate, listener.profile)
+            app = self._guarded(own, listener.profile)
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
         open_edge_to(cors, self._gate)
         await self._open_admin()
+
+    def _guarded(self, app: GatewayApp, profile: str) -> ASGIApp:
+        """An application that is asked by those alone who are known, within their limits."""
+        traced = self._telemetry.parts.app(app)
+        within = limited(traced, self._limiter, self._counting.add_response)
+        return protect(within, self._gate, profile)
 
     async def _open_admin(self) -> None:
         """Answer the admin API on a port of its own, where there is one."""
@@ -286,7 +294,7 @@ class Gateway(Scaled):
             details=serve_details,
         )
         ids = PredictionIds()
-        admin = build_admin(actions, host=settings.host, ids=ids)
+        admin = build_admin(actions, host=settings.host, ids=ids, audit=self._audit)
         await self._listeners.open(protect(admin, self._gate, ADMIN), settings, ids=ids)
 
     async def __del__(self) -> None:
@@ -299,6 +307,8 @@ class Gateway(Scaled):
         await self._mirroring.close()
         await self._sender.flush()
         await self._telemetry.close()
+        if self._audit is not None:
+            await asyncio.to_thread(self._audit.close)
 
     def _counters(self) -> dict[str, Counters]:
         return {**self._inline.counters(), **self._replicas.counters()}
@@ -325,21 +335,3 @@ class Gateway(Scaled):
         versions = {version for endpoint in endpoints for version in endpoint.asks()}
         self._replicas.retire(versions)
         logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})
-
-
-def _recorder(
-    args: GatewayArgs, recording: Recording, replica: str
-) -> tuple[RecordPacking, RecordSender]:
-    """What becomes of records: how they are packed, and who sends them to the monitor."""
-    clock = time.monotonic
-    profiles = profiles_of(Registry(args.registry), BaselineStore(args.state))
-    packing = RecordPacking(profiles, wall_minus_clock_s=lambda: time.time() - clock(), clock=clock)
-    sender = RecordSender(
-        recording,
-        Outbox(f"gateway.{replica}"),
-        packing,
-        DeliverySender(monitor_handle("deliver")),
-        pool=ThreadPoolExecutor(1, thread_name_prefix="records"),
-        clock=clock,
-    )
-    return packing, sender

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from serve_app.errors import RegistryFailed, ServeError
+from serve_app.redaction import without_secrets
 
 LONGEST = 600
 _BEGINNING = 120
@@ -62,7 +63,7 @@ def words_for_outside(error: BaseException) -> str:
 
 
 def _shortened(message: str) -> str:
-    line = " ".join(message.split())
+    line = without_secrets(" ".join(message.split()))
     if len(line) <= LONGEST:
         return line
     return f"{line[:_BEGINNING]} … {line[len(line) - (LONGEST - _BEGINNING - 3) :]}"

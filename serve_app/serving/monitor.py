@@ -14,8 +14,8 @@ from ray import serve
 from serve_app.config import MonitorArgs
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.supervisor import Supervisor
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.monitoring import samples
-from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
@@ -41,7 +41,7 @@ class Monitor:
         replica = serve.get_replica_context().replica_id.unique_id
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "monitor", replica)
-            self._work = MonitoringWork(args, Registry(args.registry), clock=time.time)
+            self._work = MonitoringWork(args, open_registry(args.registry), clock=time.time)
             self._work.restore()
         self._exporter = self._telemetry.exporter()
         self._reporting = asyncio.Lock()

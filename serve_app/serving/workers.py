@@ -5,7 +5,6 @@ import logging
 import time
 import uuid
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -15,15 +14,16 @@ from ray import serve
 from serve_app.config import ModelArgs
 from serve_app.core.aside import Aside
 from serve_app.core.columns import Columns
+from serve_app.core.lanes import Lanes
 from serve_app.core.ports import Task
 from serve_app.core.reference import application_name
 from serve_app.core.supervisor import Supervisor
 from serve_app.core.waiting import T
 from serve_app.core.workload import Load, Waiting, Workload
 from serve_app.engine.load import Loaded, Selecting, load
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ClientError, ConfigError, ModelFailed, NotReady, Overloaded, ServeError
 from serve_app.monitoring import samples
-from serve_app.registry.store import Registry
 from serve_app.serving import logs
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.holding import Holding
@@ -50,7 +50,7 @@ class Model(Scaled):
         collect_rarely()
         # In a thread of its own, so that the event loop can meanwhile take calls in, tell the
         # router and the autoscaler how many wait, and answer health checks.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._lanes = Lanes("model")
         self._aside = Aside("explanation")
         self._workload = Workload(clock=time.monotonic)
         self._exporter = self._telemetry.exporter()
@@ -86,8 +86,9 @@ class Model(Scaled):
             known = task_named(task)
             if known.takes_long:
                 return await self._aside.run(model.ask, known, columns)
+            lane = self._lanes.of(columns.rows)
             return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._counted, model, known, columns, time.monotonic()
+                lane, self._counted, model, known, columns, time.monotonic()
             )
         except (ClientError, NotReady, Overloaded):
             raise
@@ -146,7 +147,7 @@ class Model(Scaled):
 def _holding(args: ModelArgs) -> Holding:
     """What this application is named after. Raises ServeError: it cannot serve."""
     _require_own_name(args.reference)
-    registry = Registry(args.registry)
+    registry = open_registry(args.registry)
     threads = compute_threads(_assigned_cpus())
 
     def load_version(number: int) -> Loaded:

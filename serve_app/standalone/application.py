@@ -12,7 +12,9 @@ from pathlib import Path
 from starlette.types import Receive, Scope, Send
 
 from serve_app.config import GatewayArgs
+from serve_app.config.registry import registry_settings
 from serve_app.core.identifiers import PredictionIds
+from serve_app.core.lanes import Lanes
 from serve_app.core.offload import Offload
 from serve_app.core.ports import Clock
 from serve_app.core.reference import split_version
@@ -22,15 +24,19 @@ from serve_app.engine.coalesced import Limits
 from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
+from serve_app.engine.trusted_registry import required_trust, trust_of
 from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
+from serve_app.gateway.limiting import limited, limits_of
 from serve_app.gateway.middleware import Edge, RequestIds
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
 from serve_app.registry.store import Registry
 from serve_app.security.authenticators import Authenticator
+from serve_app.security.limits import NO_LIMITS, Limiter
+from serve_app.security.trusted_keys import TrustedKeys
 from serve_app.standalone.callers import callers_of
 from serve_app.standalone.declaration import endpoints_of, read_config
 from serve_app.standalone.settings import RunSettings
@@ -54,17 +60,19 @@ class Application:
         args = GatewayArgs() if self._declared is None else self._declared.gateway
         limits = Limits(**args.coalesce.model_dump())
         self._allowed_hosts = (*settings.allowed_hosts, *args.allowed_hosts)
-        self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._compute = Lanes("compute")
         self._large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
-        self._models = InlineModels(clock=clock, limits=limits, thread=self._compute)
+        self._models = InlineModels(clock=clock, limits=limits, lanes=self._compute)
         self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
         self._loaded: dict[str, Loaded] = {}
         self._is_leaving = False
+        limiter = None if args.limits is None else Limiter(limits_of(args.limits), clock=clock)
         self._predictor = Predictor(
             clock=clock,
             ids=PredictionIds(),
             offload=Offload(self._large),
             is_alive=lambda _version: not self._is_leaving,
+            limiter=limiter or NO_LIMITS,
         )
         if authenticator is None:
             authenticator = callers_of(
@@ -72,7 +80,8 @@ class Application:
             )
         self.gate = self._gate(authenticator)
         gateway = build_gateway(self._predictor, _gateway_settings(settings, args))
-        self._app = Edge(RequestIds(protect(gateway, self.gate, MAIN), ids=PredictionIds()))
+        within = limited(gateway, limiter, self._predictor.counting.add_response)
+        self._app = Edge(RequestIds(protect(within, self.gate, MAIN), ids=PredictionIds()))
 
     def _gate(self, authenticator: Authenticator | None) -> Gate | None:
         if authenticator is None:
@@ -102,7 +111,8 @@ class Application:
             ServeError: an endpoint does not fit, or a version cannot be loaded.
         """
         settings = self._settings
-        registry = await asyncio.to_thread(opened, settings.models)
+        trust = _trust(settings, None if self._declared is None else self._declared.gateway)
+        registry = await asyncio.to_thread(opened, settings.models, trust)
         endpoints = await asyncio.to_thread(endpoints_of, settings, self._declared, registry)
         loaded: dict[str, Loaded] = {}
         for version in sorted({one for spec in endpoints.values() for one in spec.asks()}):
@@ -141,6 +151,17 @@ def build(
 ) -> Application:
     """The application of some settings, not yet loaded."""
     return Application(settings, clock=clock, authenticator=authenticator)
+
+
+def _trust(settings: RunSettings, args: GatewayArgs | None) -> TrustedKeys | None:
+    """Whose signatures count: as the command line or the environment says, or else the config.
+
+    Raises:
+        ConfigError: signatures are required of no key, or a key cannot be read.
+    """
+    if settings.trusted_keys or settings.requires_signed:
+        return required_trust(settings.trusted_keys, required=settings.requires_signed)
+    return None if args is None else trust_of(registry_settings(args.registry))
 
 
 def _aliases(registry: Registry, versions: set[str]) -> dict[str, dict[str, int]]:

@@ -19,7 +19,7 @@ from serve_app.gateway.connections import BoundedHTTP
 from serve_app.gateway.own_names import under_own_names
 from serve_app.gateway.sockets import listening_socket
 from serve_app.gateway.uvicorn_server import UnsignalledServer
-from serve_app.monitoring.log import JsonLines, send_to
+from serve_app.monitoring.log import JsonLines, TextLines, send_to
 from serve_app.standalone.application import Application
 from serve_app.standalone.azure_handler import AzureHandler
 from serve_app.standalone.metrics_page import metrics_page
@@ -134,8 +134,8 @@ def listen(host: str, port: int, *, option: str) -> socket.socket:
 
 def log_to_stdout(log_format: str) -> None:
     """Write what the package logs to standard output, a line each: as JSON or as text."""
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-    send_to(sys.stdout, JsonLines(component="run") if log_format == "json" else text)
+    lines = JsonLines(component="run") if log_format == "json" else TextLines()
+    send_to(sys.stdout, lines)
 
 
 def run(application: Application, place: Place, metrics_port: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,8 @@ from serve_app.standalone.places import REGISTRY, Place, place_of
 MODEL_VARIABLE = "SERVE_APP_MODEL"
 REGISTRY_VARIABLE = "SERVE_APP_REGISTRY"
 KEYS_VARIABLE = "SERVE_APP_KEYS_FILE"
+TRUSTED_VARIABLE = "SERVE_APP_TRUSTED_KEYS"
+REQUIRE_VARIABLE = "SERVE_APP_REQUIRE_SIGNED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,10 @@ class RunSettings:
     `endpoints` are references of versions by the names of endpoints, `config` a file whose
     endpoints it answers instead; with neither it answers what stands in `models`, which is a
     registry or the folder of one version. `allows_pickle` lets models run code when they are
-    loaded; `threads` compute large batches. Prometheus is answered on `metrics_port`, if one is
-    given. With a `keys_file`, whoever has no key of it is refused. On loopback it answers to
-    `allowed_hosts` beside this machine's own names.
+    loaded; `trusted_keys` are files of public keys that versions may be signed with, and must be
+    with `requires_signed`; `threads` compute large batches. Prometheus is answered on
+    `metrics_port`, if one is given. With a `keys_file`, whoever has no key of it is refused. On
+    loopback it answers to `allowed_hosts` beside this machine's own names.
     """
 
     place: Place
@@ -32,6 +36,8 @@ class RunSettings:
     config: str | None = None
     default_endpoint: str | None = None
     allows_pickle: bool = False
+    trusted_keys: tuple[str, ...] = ()
+    requires_signed: bool = False
     threads: int = 1
     metrics_port: int | None = None
     keys_file: str | None = None
@@ -41,18 +47,24 @@ class RunSettings:
     def from_environment(
         cls, environment: Mapping[str, str], *, is_sagemaker: bool = False
     ) -> RunSettings:
-        """What the environment says: its platform, `SERVE_APP_MODEL` and `SERVE_APP_REGISTRY`.
+        """What the environment says: its platform, which models, where, and who must sign them.
+
+        That stands in `SERVE_APP_MODEL`, `SERVE_APP_REGISTRY`, `SERVE_APP_TRUSTED_KEYS` (files,
+        with a colon between two) and `SERVE_APP_REQUIRE_SIGNED` (`true` or `false`).
 
         Raises:
             ConfigError: what stands there cannot be used; says why.
         """
         place = place_of(environment, is_sagemaker=is_sagemaker)
+        keys = environment.get(TRUSTED_VARIABLE, "").split(os.pathsep)
         named = environment.get(MODEL_VARIABLE, "").replace(",", " ").split()
         return cls(
             place,
             models=environment.get(REGISTRY_VARIABLE) or place.models or REGISTRY,
             endpoints=named_endpoints(named) or None,
             keys_file=environment.get(KEYS_VARIABLE) or None,
+            trusted_keys=tuple(filter(None, keys)),
+            requires_signed=_switch(environment, REQUIRE_VARIABLE),
         )
 
     def listening(
@@ -67,6 +79,20 @@ class RunSettings:
             leave_s=leave_s,
         )
         return replace(self, place=place)
+
+    def trusting(self, keys: Sequence[str], required: bool) -> RunSettings:
+        """The same for versions that are signed with these keys, and only those if `required`."""
+        return replace(self, trusted_keys=tuple(keys), requires_signed=required)
+
+
+def _switch(environment: Mapping[str, str], variable: str) -> bool:
+    """Whether a variable is on; one that is not there is off. Raises ConfigError: it is neither."""
+    given = environment.get(variable, "").lower()
+    if given in {"1", "true", "yes", "on"}:
+        return True
+    if given in {"", "0", "false", "no", "off"}:
+        return False
+    raise ConfigError(f"{variable} is {environment[variable]!r}; write true or false")
 
 
 def named_endpoints(references: Sequence[str]) -> dict[str, str]:

@@ -9,16 +9,19 @@ import fsspec
 import pydantic
 
 from serve_app.errors import ConfigError
+from serve_app.registry.contents import MANIFEST
 from serve_app.registry.files import Files
 from serve_app.registry.manifest import Manifest
-from serve_app.registry.store import MANIFEST, Registry
+from serve_app.registry.store import Registry
+from serve_app.registry.trust import Trust
 
 
-def opened(models: str) -> Registry:
+def opened(models: str, trust: Trust | None = None) -> Registry:
     """The registry at a folder or URL; one around it where that is the folder of one version.
 
     Platforms unpack the files of one model into a folder of their own, which has lost the names
     of the folders around it. They stand in its manifest.
+    `trust` checks the signatures of all that is read.
 
     Raises:
         ConfigError: the manifest cannot be read.
@@ -26,7 +29,7 @@ def opened(models: str) -> Registry:
     """
     content = Files(models).read(MANIFEST)
     if content is None:
-        return Registry(models)
+        return Registry(models, trust=trust)
     try:
         manifest = Manifest.decode(content)
     except pydantic.ValidationError as error:
@@ -42,7 +45,7 @@ def opened(models: str) -> Registry:
         fs.get(path, str(folder), recursive=True)
     else:
         folder.symlink_to(Path(models).resolve(), target_is_directory=True)
-    return Registry(str(around.parent))
+    return Registry(str(around.parent), trust=trust)
 
 
 def models_in(registry: Registry, models: str) -> list[str]:

@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 from serve_app.core.record import ANSWERED, CANCELLED
 from serve_app.errors import ClientError, InvalidInput, Overloaded
 from serve_app.monitoring.experiment.exposures import Exposures, Floats
-from serve_app.routing.arms import EXCLUDED
-from serve_app.routing.gates import HOLDOUT
+from serve_app.routing.gates import IN_NONE
 from serve_app.storage.records.files import Files
 from serve_app.storage.records.reader import Query, query
 from serve_app.storage.records.rows import CHOSEN, FEATURE
@@ -22,8 +21,6 @@ _COLUMNS = (
     "at_s", "prediction_id", "request_id", "row", "variants", "outcome", "took_s", "key",
     "algorithm", "epoch", "propensity",
 )  # fmt: skip
-_IN_NONE = frozenset({EXCLUDED, HOLDOUT})
-"""Subjects that are in no experiment get the baseline, and nothing by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,25 @@ def exposures(files: Files, wanted: Query, compared: Compared) -> Iterator[Expos
         made = _exposures(batch, places, compared.covariate)
         if len(made):
             yield made
+
+
+def subjects_of(files: Files, wanted: Query) -> dict[str, str]:
+    """Whose each prediction was that a query wants, by its id; those of nobody are left out.
+
+    Raises:
+        RecordsFailed: the log cannot be read.
+    """
+    subjects: dict[str, str] = {}
+    try:
+        for batch in query(files, replace(wanted, columns=("prediction_id", "key"))):
+            columns = (batch.column(name).to_pylist() for name in ("prediction_id", "key"))
+            subjects.update(
+                (name, key) for name, key in zip(*columns, strict=True) if name and key is not None
+            )
+    except InvalidInput:
+        # There is nothing of that time, or nobody had a key.
+        return {}
+    return subjects
 
 
 def _batches(files: Files, wanted: Query, compared: Compared) -> Iterator[pa.RecordBatch]:
@@ -76,7 +92,7 @@ def _exposures(
     algorithms = batch.column("algorithm").to_pylist()
     counts = np.array(
         [
-            algorithm is not None and algorithm not in _IN_NONE and outcome not in _SAY_NOTHING
+            algorithm is not None and algorithm not in IN_NONE and outcome not in _SAY_NOTHING
             for algorithm, outcome in zip(algorithms, outcomes, strict=True)
         ],
         dtype=np.bool_,

@@ -128,12 +128,25 @@ class TestCluster:
         done = subprocess.run(
             [str(BIN / "serve"), "deploy", self.write(body).name, "-a", self.dashboard_url],
             cwd=self.home,
+            env={**os.environ, **json.loads(self.run("cluster", "env", "--json"))},
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stderr
+
+    @property
+    def token(self) -> Path:
+        """The file with what Ray's dashboard must be shown."""
+        return self.home / "state" / "ray-token"
+
+    def dashboard(self, path: str) -> Any:
+        """JSON of a page of Ray's dashboard."""
+        shown = {"authorization": f"Bearer {self.token.read_text()}"}
+        request = urllib.request.Request(f"{self.dashboard_url}{path}", headers=shown)
+        with PAST_PROXIES.open(request) as answer:
+            return json.load(answer)
 
     @property
     def admin_url(self) -> str:
@@ -163,8 +176,7 @@ class TestCluster:
         return answer.json()
 
     def applications(self) -> dict[str, Any]:
-        with PAST_PROXIES.open(f"{self.dashboard_url}/api/serve/applications/") as answer:
-            return json.load(answer)["applications"]
+        return self.dashboard("/api/serve/applications/")["applications"]
 
     def replicas(self, application: str) -> list[int]:
         """The process ids of an application's running replicas."""

@@ -78,6 +78,7 @@ class Machines(NodeProvider):
                 node,
                 "join", self.provider_config["address"], "--cpus", str(int(resources["CPU"])),
                 "--drain-s", "1", "--http-port", str(ports), "--internal-ports", str(ports + 1),
+                "--token-file", "./state/ray-token",
             )  # fmt: skip
             self._joined.add(node)
             self._note(node, JOINED)

@@ -11,7 +11,6 @@ from benchmarks.load import build_request
 from serve_app.examples.datasets import breast_cancer
 from tests.cluster.harness import (
     BIN,
-    PAST_PROXIES,
     ROOT,
     application,
     config,
@@ -118,8 +117,7 @@ def computed_s(pids):
 
 def living_nodes(cluster):
     """How many nodes live, as the Ray dashboard tells."""
-    with PAST_PROXIES.open(f"{cluster.dashboard_url}/api/v0/nodes") as answer:
-        found = json.load(answer)["data"]["result"]["result"]
+    found = cluster.dashboard("/api/v0/nodes")["data"]["result"]["result"]
     return sum(node["state"] == "ALIVE" for node in found)
 
 

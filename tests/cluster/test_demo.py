@@ -37,7 +37,10 @@ def test_the_demo_predicts_real_rows_and_its_curl_lines_work(stranger):
     assert "malignant" in said
     assert "progression, answered by" in said
     assert f"http://127.0.0.1:{stranger.cluster.http_port}/docs" in said
-    assert stranger.exported == {"RAY_DASHBOARD_ADDRESS": stranger.cluster.dashboard_url}
+    running = Cluster(stranger.home / "state").require()
+    assert stranger.exported == running.of_rays_commands
+    assert stranger.exported["RAY_DASHBOARD_ADDRESS"] == stranger.cluster.dashboard_url
+    assert stranger.exported["RAY_AUTH_TOKEN_PATH"] == str(stranger.cluster.token)
     lines = [line for line in said.splitlines() if line.startswith("curl ")]
     answers = [json.loads(stranger.shell(line)) for line in lines]
     names = {endpoint["name"] for endpoint in answers[0]["endpoints"]}

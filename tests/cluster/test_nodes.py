@@ -31,7 +31,7 @@ def joining(cluster, node, state, drain_s=1):
     """What is typed where a node is to join."""
     return (
         "cluster", "join", f"127.0.0.1:{cluster.internal_ports}", "--state", state,
-        "--cpus", "2", "--drain-s", str(drain_s),
+        "--cpus", "2", "--drain-s", str(drain_s), "--token-file", "state/ray-token",
         "--http-port", str(node.http_port), "--internal-ports", str(node.internal_ports),
     )  # fmt: skip
 

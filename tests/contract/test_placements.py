@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from sklearn.svm import SVC
 
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declare
+from serve_app.core.lanes import Lanes
 from serve_app.core.messages import PREDICT, RAW_SCORES, Payload, Request
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
@@ -55,7 +55,7 @@ def registry(data):
 
 @pytest.fixture
 def thread():
-    with ThreadPoolExecutor(1) as pool:
+    with Lanes("tests") as pool:
         yield pool
 
 
@@ -69,7 +69,7 @@ def local(registry, thread):
 
 def threaded(registry, thread):
     models = {v: one.model for v, one in loaded(registry).items()}
-    return LocalModels(models, clock=lambda: 0.0, thread=thread)
+    return LocalModels(models, clock=lambda: 0.0, lanes=thread)
 
 
 def coalesced(registry, thread):
@@ -77,7 +77,7 @@ def coalesced(registry, thread):
 
 
 def inline(registry, thread):
-    made = InlineModels(clock=lambda: 0.0, limits=LIMITS, thread=thread)
+    made = InlineModels(clock=lambda: 0.0, limits=LIMITS, lanes=thread)
     made.replace(loaded(registry))
     return made
 

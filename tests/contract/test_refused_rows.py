@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.svm import SVC
 
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declare
+from serve_app.core.lanes import Lanes
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import CoalescedModels, Limits
@@ -56,9 +56,9 @@ def registry():
 @pytest.fixture(params=[None, {"rows": 50, "ttl_s": 1e9}], ids=["uncached", "cached"])
 def ask(request, registry):
     """Ask a gateway whose models compute as they do in replicas."""
-    with ThreadPoolExecutor(1) as thread:
+    with Lanes("tests") as thread:
         models = {"prices@1": load(registry, "prices", 1, allow_pickle=True).model}
-        local = LocalModels(models, clock=lambda: 0.0, thread=thread)
+        local = LocalModels(models, clock=lambda: 0.0, lanes=thread)
         coalesced = CoalescedModels(local, clock=lambda: 0.0, limits=LIMITS)
         settings = {"route": {"kind": "single", "model": "prices@1"}, "cache": request.param}
         declared = ControlSettings.model_validate({"endpoints": {"prices": settings}})

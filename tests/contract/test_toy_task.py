@@ -5,7 +5,6 @@ own per row, computed where the model is, that predictions come without.
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from serve_app.core.columns import concatenate
+from serve_app.core.lanes import Lanes
 from serve_app.core.messages import stacked
 from serve_app.engine.coalesced import CoalescedModels, Limits
 from serve_app.engine.load import load
@@ -142,9 +142,9 @@ def test_models_that_cannot_and_ensembles_say_so_in_its_words(client):
 def test_what_comes_together_goes_together_and_each_gets_its_own(registry, frame, inline):
     limits = Limits(max_rows=999, max_calls=1, max_waiting_rows=999, slow_call_s=9.0)
     loaded = load(registry, "logistic", 1, native=True)
-    with ThreadPoolExecutor(1) as thread:
+    with Lanes("tests") as thread:
         if inline:
-            models = InlineModels(clock=lambda: 0.0, limits=limits, thread=thread)
+            models = InlineModels(clock=lambda: 0.0, limits=limits, lanes=thread)
             models.replace({"logistic@1": loaded})
         else:
             local = LocalModels({"logistic@1": loaded.model}, clock=lambda: 0.0)

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import time
+from urllib.parse import unquote
 
 import grpc
 import httpx
@@ -76,17 +77,38 @@ def templates(app):
 
 
 def ask(app, requests):
-    """The answers to some requests, each a method, a path, headers and a body."""
+    """The answers to some requests, each a method, a path, headers and a body.
+
+    Thousands are asked: past a client's own work, as a server hands them over.
+    """
 
     async def asked():
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            return [
-                await client.request(method, path, headers=headers, content=body)
-                for method, path, headers, body in requests
-            ]
+        return [await answered(app, *one) for one in requests]
 
     return asyncio.run(asked())
+
+
+async def answered(app, method, target, headers, body):
+    path, _, query = target.partition("?")
+    messages = []
+
+    async def receive():
+        return {"type": "http.request", "body": body or b"", "more_body": False}
+
+    async def send(message):
+        messages.append(message)
+
+    sent = {"host": "gateway", "content-length": str(len(body or b"")), **headers}
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+        "scheme": "http", "path": unquote(path), "raw_path": path.encode(), "root_path": "",
+        "query_string": query.encode(), "client": ("127.0.0.1", 1), "server": ("gateway", 80),
+        "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+    }  # fmt: skip
+    await app(scope, receive, send)
+    start, *rest = messages
+    content = b"".join(message.get("body", b"") for message in rest)
+    return httpx.Response(start["status"], headers=start["headers"], content=content)
 
 
 def ports(gateway):
@@ -269,7 +291,10 @@ def test_the_admin_api_does_what_is_granted_and_tells_nobody_else():
         return [one.status_code for one in ask(app, requests)]
 
     assert {path.action for path in PATHS} <= set(ACTIONS)
-    assert all(path.action.startswith("read:") == (path.access == "see") for path in PATHS)
+    reads = {"admin:keys", *(one for one in ACTIONS if one.startswith("read:"))}
+    for path in PATHS:
+        needs = path.action
+        assert needs in reads if path.access == "see" else needs.startswith("admin:"), path
     assert set(statuses("k-predicts")) == {403}
     assert not {401, 403} & set(statuses("k-all"))
     foreign = statuses("k-age", endpoint="risk")

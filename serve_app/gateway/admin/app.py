@@ -17,28 +17,34 @@ from serve_app.errors import ClientError, NoSuchPath, NotPermitted
 from serve_app.gateway.admin import failures
 from serve_app.gateway.admin.access import permitted_words, require
 from serve_app.gateway.admin.actions import AdminActions
+from serve_app.gateway.admin.audit import AuditedChanges
 from serve_app.gateway.admin.pages import AdminPages
 from serve_app.gateway.admin.paths import PATHS, PREFIX, AdminPath
 from serve_app.gateway.context import headers_of, json
 from serve_app.gateway.entrance import request_id_of
 from serve_app.gateway.foreign_pages import refuse_foreign
+from serve_app.security.audit import AuditLog
 
 Answer = Callable[[Request, AdminPath], Awaitable[Any]]
 
 
-def build(actions: AdminActions, *, host: str, ids: Ids) -> Starlette:
+def build(
+    actions: AdminActions, *, host: str, ids: Ids, audit: AuditLog | None = None
+) -> Starlette:
     """The admin API over what it can do; `host` is the address that it listens on.
 
+    Changes are made once `audit`, where there is one, has them.
     Requests whose `Host` is another name are refused while that is an address of this machine
     alone: pages of strangers could reach it through a name of theirs otherwise.
     """
     pages = AdminPages(actions)
+    audited = None if audit is None else AuditedChanges(audit, actions, ids)
     guard = _Guard(ids, own_names_alone=is_loopback(host))
     app = Starlette(
         routes=[
             Route(
                 path.whole,
-                guard.answering(path, getattr(pages, path.handler)),
+                guard.answering(path, _answer(pages, path, audited)),
                 methods=[path.method],
             )
             for path in PATHS
@@ -48,6 +54,11 @@ def build(actions: AdminActions, *, host: str, ids: Ids) -> Starlette:
     # A redirect would be made of the `Host` header, past the guard.
     app.router.redirect_slashes = False
     return app
+
+
+def _answer(pages: AdminPages, path: AdminPath, audited: AuditedChanges | None) -> Answer:
+    answer: Answer = getattr(pages, path.handler)
+    return answer if audited is None else audited.around(path, answer)
 
 
 def _methods_at(request: Request) -> list[str]:

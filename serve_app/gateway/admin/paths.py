@@ -189,7 +189,8 @@ PATHS: tuple[AdminPath, ...] = (
         _list("keys", ref("Key")),
     ),
     AdminPath(
-        "POST", "/keys", "create_key", "admin:keys", "Make an API key; nobody can show it again.",
+        "POST", "/keys", "create_key", "admin:keys",
+        "Make an API key; nobody can show it again.",
         ref("NewKey"), "change", 201, {**key_schemas.ORDER, **schemas.CHANGE},
         ("principal", "scopes"),
     ),
@@ -199,7 +200,8 @@ PATHS: tuple[AdminPath, ...] = (
         ref("NewKey"), "change", 201, {**key_schemas.OVERLAP, **schemas.CHANGE},
     ),
     AdminPath(
-        "DELETE", "/keys/{key}", "revoke_key", "admin:keys", "Revoke a key, for ever.",
+        "DELETE", "/keys/{key}", "revoke_key", "admin:keys",
+        "Revoke a key, for ever.",
         ref("ChangedKey"), "change", 200, schemas.CHANGE,
     ),
     AdminPath(

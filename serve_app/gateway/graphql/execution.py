@@ -63,7 +63,7 @@ class Documents:
         self._entrance = Entrance(predictor)
         self._max_rows = max_rows
         self._limits = limits or DocumentLimits()
-        self._described: object = None
+        self._description: object = None
         self._standing: OrderedDict[int, _Standing] = OrderedDict()
         self._thread = ThreadPoolExecutor(_THREADS, thread_name_prefix="graphql")
 
@@ -103,8 +103,8 @@ class Documents:
         stages = self._predictor.stages_for(caller)
         if stages.version == 0:
             raise NotReady(NOTHING_YET)
-        if self._predictor.stages.description is not self._described:
-            self._described = self._predictor.stages.description
+        if self._predictor.stages.description is not self._description:
+            self._description = self._predictor.stages.description
             self._standing.clear()
         # A schema keeps the description that it was made of: no other has its identity.
         identity = id(stages.description)

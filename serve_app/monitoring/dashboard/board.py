@@ -17,6 +17,7 @@ ROWS: Sequence[Callable[[], Row]] = (
     rows.latency,
     model_rows.data,
     model_rows.quality,
+    model_rows.bandits,
     rows.watching,
 )
 SCHEMA_VERSION = 39

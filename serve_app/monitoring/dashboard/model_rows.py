@@ -165,3 +165,39 @@ def _coverage() -> Panel:
         "percentunit",
         "labelcoveragelow",
     )
+
+
+def bandits() -> Row:
+    """Which arms of bandits answer, and what they earn."""
+    share, reward = catalogue.BANDIT_SHARE.exported, catalogue.BANDIT_REWARD.exported
+    decisions = catalogue.BANDIT_DECISIONS.exported
+    by_arm = "max by (endpoint, version)"
+    return Row(
+        "Bandits",
+        (
+            Panel(
+                "Share of each arm",
+                "Share of the requests of a bandit that each arm gets now. Of a contextual one "
+                "each request has shares of its own, and none is drawn.",
+                (Query(f"{by_arm} ({share}{{{_ENDPOINTS}}})", "{{endpoint}} {{version}}"),),
+                "percentunit",
+                "bandits",
+                most=1,
+            ),
+            Panel(
+                "Mean reward of each arm",
+                "From 0 to 1, of the decisions whose reward is known, and how many these are (on "
+                "the right).",
+                (
+                    Query(f"{by_arm} ({reward}{{{_ENDPOINTS}}})", "{{endpoint}} {{version}}"),
+                    Query(
+                        f"{by_arm} ({decisions}{{{_ENDPOINTS}}})",
+                        "{{endpoint}} {{version}} decisions",
+                        unit="short",
+                    ),
+                ),
+                "percentunit",
+                "bandits",
+            ),
+        ),
+    )

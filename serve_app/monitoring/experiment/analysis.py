@@ -15,7 +15,9 @@ from serve_app.core.snapshot import Endpoint
 from serve_app.errors import InvalidInput
 from serve_app.experiments.effect import Effect
 from serve_app.experiments.multiple import holm
+from serve_app.experiments.plans import Plan as PowerPlan
 from serve_app.experiments.power import detectable_effect, needed_rows, sample_price
+from serve_app.monitoring.experiment.bounds import EARLY_SHARE
 from serve_app.monitoring.experiment.comparing import Measured, Question, measured
 from serve_app.monitoring.experiment.decision import Evidence, decided
 from serve_app.monitoring.experiment.document import (
@@ -26,7 +28,7 @@ from serve_app.monitoring.experiment.document import (
     Plan,
     Unit,
 )
-from serve_app.monitoring.experiment.entries import Observed, entries_of
+from serve_app.monitoring.experiment.entries import BINARY, Observed, entries_of
 from serve_app.monitoring.experiment.estimates import Covariate
 from serve_app.monitoring.experiment.exposures import (
     Exposures,
@@ -222,13 +224,15 @@ def _plan(
     if smallest is None:
         return None, None
     primary = next(one for one in results if one.result.role == "primary")
+    metric = next(one for one in settings["metrics"] if one["role"] == "primary")
     alpha = settings["alpha"] / (len(question.variants) - 1)
+    share = 1 - EARLY_SHARE if metric["metric"] in BINARY else 1.0
     elapsed_s = question.now_s - started_s
     made: list[tuple[Plan, float | None]] = []
     for effect in primary.effects.values():
         wanted = replace(effect, value=smallest)
         try:
-            plan = _of_effect(wanted, question.judge, alpha, power)
+            plan = _of_effect(wanted, question.judge.plan(share * alpha), alpha, power)
         except InvalidInput:
             # It varies so much that no sample is large enough.
             continue
@@ -239,9 +243,8 @@ def _plan(
     return max(made, key=lambda one: (one[0].needed or 0) - one[0].reached)
 
 
-def _of_effect(wanted: Effect, judge: Judge, alpha: float, power: float) -> Plan:
+def _of_effect(wanted: Effect, plan: PowerPlan, alpha: float, power: float) -> Plan:
     """What it takes to see an effect; units are those of the smaller of both variants."""
-    plan = judge.plan(alpha)
     needed = needed_rows(wanted, plan, power=power)
     reached = min(wanted.n_control, wanted.n_treatment)
     return Plan(

@@ -11,15 +11,19 @@ import numpy as np
 
 from serve_app.errors import InvalidInput
 from serve_app.experiments.best_arm import best_of
-from serve_app.experiments.confidence_sequence import (
-    BURN_IN_EVENTS,
-    BURN_IN_PER_ARM,
-    lift_past_burn_in,
-)
+from serve_app.experiments.confidence_sequence import lift_past_burn_in
 from serve_app.experiments.effect import Effect, difference, lift
 from serve_app.experiments.estimate import Estimate
 from serve_app.experiments.posterior import normal_effect
 from serve_app.experiments.quantile import quantile_difference_sequence
+from serve_app.monitoring.experiment.bounds import (
+    EXACT,
+    FEW,
+    approximate_bounds,
+    bounds_of,
+    level_of,
+    past_burn_in,
+)
 from serve_app.monitoring.experiment.decision import verdict_of
 from serve_app.monitoring.experiment.document import (
     ArmValue,
@@ -39,10 +43,6 @@ from serve_app.monitoring.experiment.metric_words import words_of
 
 _QUANTILES_TIGHTEST_AT = 5_000
 _NONE_YET = "too few units of one of both variants yet"
-_FEW = (
-    f"too few yet: each variant needs {BURN_IN_PER_ARM} units, and both together "
-    f"{BURN_IN_EVENTS} with the event and {BURN_IN_EVENTS} without"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,8 @@ def _of_estimates(
             comparisons.append(Comparison(name, "no data", note=note))
             continue
         effects[name] = effect
-        pair = samples[question.baseline], samples[arm]
-        is_enough = all(one is not None and _is_enough(one) for one in pair) and _events(pair)
-        made = _compared(name, effect, (control, treatment), question, metric, is_enough=is_enough)
+        pair = _pair(samples, arm, question)
+        made = _compared(name, effect, (control, treatment), pair, question, metric)
         comparisons.append(replace(made, chance_best=believed.get(arm)))
     return comparisons, effects
 
@@ -164,29 +163,24 @@ def _effect(control: Estimate | None, treatment: Estimate | None) -> Effect | No
         return None
 
 
-def _is_enough(sample: ArmSample) -> bool:
-    return sample.n >= BURN_IN_PER_ARM
-
-
-def _events(pair: Sequence[ArmSample | None]) -> bool:
-    """Whether there are enough events, and enough entries without one, for the approximation."""
-    counts = [one.events for one in pair if one is not None and one.events is not None]
-    if not counts:
-        return True
-    happened, of = sum(one[0] for one in counts), sum(one[1] for one in counts)
-    return min(happened, of - happened) >= BURN_IN_EVENTS
+def _pair(
+    samples: Sequence[ArmSample | None], arm: int, question: Question
+) -> tuple[ArmSample, ArmSample]:
+    """What counts of the baseline and of a variant, of which both are known."""
+    control, treatment = samples[question.baseline], samples[arm]
+    assert control is not None and treatment is not None  # noqa: S101, PT018 - both have estimates
+    return control, treatment
 
 
 def _compared(
     name: str,
     effect: Effect,
-    pair: tuple[Estimate, Estimate],
+    estimates: tuple[Estimate, Estimate],
+    pair: tuple[ArmSample, ArmSample],
     question: Question,
     metric: Mapping[str, Any],
-    *,
-    is_enough: bool,
 ) -> Comparison:
-    control, treatment = pair
+    control, treatment = estimates
     look = question.looks[-1] if question.looks else None
     posterior = normal_effect(effect.value, effect.standard_error)
     above = posterior.chance_above()
@@ -203,39 +197,46 @@ def _compared(
         posterior_mean=posterior.mean,
         posterior_deviation=posterior.standard_deviation,
     )
-    if look is None or not is_enough:
-        return replace(made, note=_FEW if look is not None else "before the first look")
-    low, high = _interval(effect, look, question)
-    relative = _relative(control, treatment, look, question)
+    if look is None:
+        return replace(made, note="before the first look")
+    bounds = bounds_of(effect, pair, question.judge, look, question.alpha)
+    if bounds is None:
+        return replace(made, note=FEW)
+    relative: tuple[float | None, float | None] = (None, None)
+    if not bounds.is_exact:
+        relative = _relative(control, treatment, look, question, level_of(pair[0], question.alpha))
     return replace(
         made,
-        low=low,
-        high=high,
+        effect=bounds.effect,
+        low=bounds.low,
+        high=bounds.high,
         relative_low=relative[0],
         relative_high=relative[1],
-        p_value=question.judge.p_value(effect, look, question.alpha),
+        p_value=bounds.p_value,
+        note=EXACT if bounds.is_exact else "",
         verdict=verdict_of(
-            low, high, better=metric["better"], margin=metric["margin"], test=metric["test"]
+            bounds.low,
+            bounds.high,
+            better=metric["better"],
+            margin=metric["margin"],
+            test=metric["test"],
         ),
     )
 
 
-def _interval(effect: Effect, look: Look, question: Question) -> tuple[float | None, float | None]:
-    reach = question.judge.reach(effect.n, look, question.alpha) * effect.standard_error
-    if not math.isfinite(reach):
-        return None, None
-    return effect.value - reach, effect.value + reach
-
-
 def _relative(
-    control: Estimate, treatment: Estimate, look: Look, question: Question
+    control: Estimate, treatment: Estimate, look: Look, question: Question, alpha: float
 ) -> tuple[float | None, float | None]:
     if not lift_past_burn_in(control, treatment):
         return None, None
     try:
-        return _interval(lift(control, treatment), look, question)
+        effect = lift(control, treatment)
     except InvalidInput:
         return None, None
+    reach = question.judge.reach(effect.n, look, alpha) * effect.standard_error
+    if not math.isfinite(reach):
+        return None, None
+    return effect.value - reach, effect.value + reach
 
 
 def _chances(metric: Mapping[str, Any], estimates: Sequence[Estimate | None]) -> dict[int, float]:
@@ -269,21 +270,22 @@ def _arm_value(name: str, estimate: Estimate | None, question: Question) -> ArmV
 def _with_courses(
     comparisons: Sequence[Comparison], entries: Entries, seen: Observed, question: Question
 ) -> list[Comparison]:
-    """The comparisons with the effect and its interval at each look."""
+    """The comparisons with the effect and its interval at each look after the burn-in."""
     courses: dict[str, list[EffectPoint]] = {one.variant: [] for one in comparisons}
     arms = len(question.variants)
     for look in question.looks:
         samples = samples_of(entries, seen.units, arms, look.at_s)
         estimates = estimates_of(samples, seen.units, question.covariate)
         for arm in _treatments(question):
-            pair = samples[question.baseline], samples[arm]
             effect = _effect(estimates[question.baseline], estimates[arm])
-            enough = all(one is not None and _is_enough(one) for one in pair) and _events(pair)
-            if effect is None or not enough:
+            if effect is None:
                 continue
-            low, high = _interval(effect, look, question)
-            if low is not None and high is not None:
-                point = EffectPoint(look.at_s, effect.n, effect.value, low, high)
+            pair = _pair(samples, arm, question)
+            if not past_burn_in(pair):
+                continue
+            bounds = approximate_bounds(effect, pair, question.judge, look, question.alpha)
+            if bounds is not None:
+                point = EffectPoint(look.at_s, effect.n, bounds.effect, bounds.low, bounds.high)
                 courses[question.variants[arm]].append(point)
     return [replace(one, course=tuple(courses[one.variant])) for one in comparisons]
 

@@ -24,7 +24,8 @@ from serve_app.monitoring.quality.sums import number
 Kind = Literal["ratio", "root", "rank", "quantile"]
 MS_PER_S = 1000.0
 _SMALLEST = float(np.finfo(np.float64).eps)
-_BINARY = frozenset({"conversion", "error_rate", "accuracy", "precision", "recall"})
+BINARY = frozenset({"conversion", "error_rate", "accuracy", "precision", "recall"})
+"""Metrics of yes and no."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +117,7 @@ def _of_rows(metric: Mapping[str, Any], seen: Observed) -> Entries:
     a, b = _quality(metric, seen)
     usable = known & np.isfinite(a) & np.isfinite(b)
     kind = {"rmse": "root", "auc": "rank"}.get(name, "ratio")
-    return _entries(seen, usable, a, b, counted_s, kind=kind, binary=name in _BINARY)
+    return _entries(seen, usable, a, b, counted_s, kind=kind, binary=name in BINARY)
 
 
 def _quality(metric: Mapping[str, Any], seen: Observed) -> tuple[Floats, Floats]:

@@ -32,13 +32,16 @@ class ArmSample:
     """What counts of one variant: each unit's contribution to the error of `value`.
 
     `units` are the places of the units, `contributions` sum to 0. `events` are, of a metric of
-    yes and no, how many entries were yes, and how many there are. `values` are those of a quantile.
+    yes and no, how many entries were yes, and how many there are; `bounded` are then the sums of
+    which `value` is the ratio, in units of the most that one unit adds. `values` are those of a
+    quantile.
     """
 
     value: float
     units: Ints
     contributions: Floats
     events: tuple[int, int] | None = None
+    bounded: tuple[float, float] | None = None
     values: Floats | None = None
 
     @property
@@ -79,12 +82,15 @@ def _sample(entries: Entries, rows: Ints) -> ArmSample | None:
         return None
     ratio = float(numerator.sum()) / total
     contributions = (numerator - ratio * denominator) / total
-    events = (int(a[b > 0].sum()), len(rows)) if entries.binary else None
+    events, bounded = None, None
+    if entries.binary:
+        events = int(a[b > 0].sum()), len(rows)
+        bounded = float(numerator.sum() / denominator.max()), total / float(denominator.max())
     if entries.kind == "root":
         root = math.sqrt(max(ratio, 0.0))
         contributions = contributions / (2 * root) if root > 0 else contributions
         ratio = root
-    return ArmSample(ratio, units, contributions, events)
+    return ArmSample(ratio, units, contributions, events, bounded)
 
 
 def _ranked(

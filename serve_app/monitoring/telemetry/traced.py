@@ -7,7 +7,7 @@ trace. Each is quick where the current request is not sampled.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from opentelemetry.trace import Link, Span, SpanKind
@@ -83,19 +83,21 @@ class TracedCoalescer(Coalescer[T]):
         super().__init__(call, **bounds)
         self._waiting: dict[int, Span] = {}
 
-    def submit(self, columns: Columns, deadline: float) -> Coroutine[Any, Any, T]:
+    def submit(
+        self, columns: Columns, deadline: float, flow: Hashable = None
+    ) -> Coroutine[Any, Any, T]:
         """Give rows to the target as `Coalescer` does."""
         request = recording()
         if request is None:
-            return super().submit(columns, deadline)
-        return self._submit(request, columns, deadline)
+            return super().submit(columns, deadline, flow)
+        return self._submit(request, columns, deadline, flow)
 
-    async def _submit(self, request: Span, columns: Columns, deadline: float) -> T:
+    async def _submit(self, request: Span, columns: Columns, deadline: float, flow: Hashable) -> T:
         # The number that the request gets: nothing else runs before it has it.
         number = self._submitted + 1
         self._waiting[number] = request
         try:
-            return await super().submit(columns, deadline)
+            return await super().submit(columns, deadline, flow)
         finally:
             del self._waiting[number]
 

@@ -23,7 +23,7 @@ from serve_app.export.wheel_file import distribution_name, package_name
 from serve_app.platforms.images.places import EVERYWHERE, LIBRARIES, MODEL
 from serve_app.platforms.images.quoting import image_reference, labels
 from serve_app.registry.manifest import Manifest
-from serve_app.registry.store import MANIFEST, Registry
+from serve_app.registry.store import Registry
 
 Kind = Literal["edge", "serve"]
 FOLDER = "model"
@@ -81,12 +81,9 @@ def _package(registry: Registry, version: tuple[str, int]) -> dict[str, bytes]:
 
 def _registry(registry: Registry, manifest: Manifest) -> dict[str, bytes]:
     """A registry that holds this version alone, as `Registry` reads it."""
-    artifact = registry.read(manifest.name, manifest.version)
     folder = PurePosixPath(manifest.name, str(manifest.version))
-    return {
-        **{str(folder / path): content for path, content in artifact.files.items()},
-        str(folder / MANIFEST): manifest.encode(),
-    }
+    stored = registry.as_stored(manifest.name, manifest.version)
+    return {str(folder / path): content for path, content in stored.items()}
 
 
 def _dockerfile(manifest: Manifest, kind: Kind, options: BakeOptions) -> str:

@@ -86,10 +86,13 @@ RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
     PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
       --target {PACKAGE} /dist/serve_app-*.whl; \\
     PYTHONPATH={PACKAGE} python3 -c "from pathlib import Path; \\
+from serve_app.cluster.edge.files import write_edge; \\
+from serve_app.cluster.edge.options import BEHIND_A_BALANCER; \\
 from serve_app.cluster.environment import Ports; \\
 from serve_app.cluster.proxy_launcher import write_proxy_launcher; \\
+write_edge(Path('{PACKAGE}'), BEHIND_A_BALANCER, None); \\
 write_proxy_launcher(Path('{PACKAGE}'), '{HAPROXY}', Ports(http={HTTP_PORT}))"; \\
-    chmod 0755 {LAUNCHER}; \\
+    chmod 0755 {LAUNCHER}; chmod 0644 {PACKAGE}/edge.*; \\
     rm -f {PACKAGE}/*.dist-info/direct_url.json; \\
     find {PACKAGE} -name __pycache__ -prune -exec rm -rf {{}} +; \\
     {_COMPILE} {PACKAGE}

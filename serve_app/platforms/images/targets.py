@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serve_app.cluster.environment import Ports, variables
+from serve_app.core.edge_token import EDGE_VARIABLE
 from serve_app.platforms.images.places import (
     DRAIN_S,
     EVERYWHERE,
@@ -17,7 +18,10 @@ from serve_app.platforms.images.places import (
     STATE,
 )
 
-_OF_THE_MACHINE = ("RAY_SERVE_HAPROXY_NBTHREAD",)
+_OF_THE_MACHINE = (
+    EDGE_VARIABLE,
+    "RAY_SERVE_HAPROXY_NBTHREAD",
+)
 """What `variables` counts on the machine where it runs, and an image cannot know."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.cluster.environment import PROMETHEUS_VARIABLE, TOKEN_VARIABLE, Ports, variables
+from serve_app.core.edge_token import EDGE_VARIABLE
 from serve_app.platforms.images.places import HTTP_PORT, LAUNCHER, SCRATCH, STATE
 from serve_app.platforms.kubernetes.tree import Given, Text
 
@@ -46,7 +47,8 @@ def fixed() -> dict[str, str]:
         # Ray writes below it, and so does the user's own code.
         "HOME": str(STATE),
     }
-    left_out = {*OF_THE_OPERATOR, *OF_THE_VALUES, THREADS_VARIABLE}
+    # Who connects to HAProxy there is a balancer: gateways believe nothing of what it says.
+    left_out = {EDGE_VARIABLE, *OF_THE_OPERATOR, *OF_THE_VALUES, THREADS_VARIABLE}
     return dict(sorted((name, one) for name, one in everything.items() if name not in left_out))
 
 

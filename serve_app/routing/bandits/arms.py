@@ -63,6 +63,17 @@ class Policy(Protocol):
         ...
 
 
+class ContextualPolicy(Protocol):
+    """Divides requests among arms by what each request holds, and by what was learned before."""
+
+    def shares(self, context: NDArray[np.float64]) -> Shares:
+        """The probability with which each arm is to answer a request of this context.
+
+        The context is of shape (features,), NaN where the request has no number.
+        """
+        ...
+
+
 def choose(shares: Sequence[float] | Shares, draw: float) -> int:
     """The arm that a draw in [0, 1) falls to, of arms with these shares."""
     point = draw * math.fsum(shares)

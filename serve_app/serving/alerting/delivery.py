@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from serve_app.core.secret import Secret
 from serve_app.errors import Unavailable
 from serve_app.monitoring.alerts.message import Message
 
@@ -20,7 +21,7 @@ class Delivery(Protocol):
         """
 
 
-def secret(environment: Environment, name: str) -> str:
+def secret(environment: Environment, name: str) -> Secret:
     """What an environment variable of the monitor holds.
 
     Raises:
@@ -33,4 +34,4 @@ def secret(environment: Environment, name: str) -> str:
             "before the cluster starts, or in `runtime_env` of its deployment"
         )
         raise Unavailable(msg)
-    return value
+    return Secret(value)

@@ -81,7 +81,7 @@ class Mail:
                 server.starttls(context=context)
             if settings.username is not None:
                 password = secret(self._environment, settings.password_env or "")
-                server.login(settings.username, password)
+                server.login(settings.username, password.reveal())
         except BaseException:
             server.close()
             raise

@@ -14,6 +14,7 @@ from serve_app import __version__
 from serve_app.config.alerts import url_problem
 from serve_app.core.hosts import is_own
 from serve_app.core.json_values import finite
+from serve_app.core.secret import Secret
 from serve_app.errors import Unavailable
 from serve_app.monitoring.alerts.words import one_line
 from serve_app.serving.alerting.certificates import context_of, untrusted
@@ -27,7 +28,7 @@ _PORTS = {"http": 80, "https": 443}
 class Target:
     """Where to send: a URL, which may be a secret and is never repeated in an error."""
 
-    url: str
+    url: Secret
     timeout_s: float
     ca_file: str | None = None
 
@@ -38,12 +39,12 @@ def post(target: Target, body: bytes, headers: Mapping[str, str]) -> None:
     Raises:
         Unavailable: it did not; says why.
     """
-    problem = url_problem(target.url)
+    problem = url_problem(target.url.reveal())
     if problem is not None and "user or password" not in problem:
         raise Unavailable(problem)
-    parts = urlsplit(target.url)
+    parts = urlsplit(target.url.reveal())
     request = urllib.request.Request(  # noqa: S310 - it is http or https
-        target.url,
+        target.url.reveal(),
         body,
         {
             "content-type": "application/json",

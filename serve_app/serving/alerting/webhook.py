@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Callable
 
 from serve_app.config.alerts import WebhookReceiver
+from serve_app.core.secret import Secret
 from serve_app.monitoring.alerts.message import Message
 from serve_app.monitoring.alerts.words import lines, title
 from serve_app.serving.alerting.delivery import Environment, secret
@@ -37,7 +38,7 @@ class Webhook:
             Unavailable: nobody did.
         """
         settings = self._settings
-        url = settings.url or secret(self._environment, settings.url_env or "")
+        url = Secret(settings.url) if settings.url else self._secret(settings.url_env)
         body = as_body(
             {
                 **message.to_json(),
@@ -51,9 +52,12 @@ class Webhook:
             timestamp = str(int(self._clock()))
             headers[TIMESTAMP_HEADER] = timestamp
             headers[SIGNATURE_HEADER] = signature(
-                secret(self._environment, settings.secret_env), timestamp, body
+                self._secret(settings.secret_env).reveal(), timestamp, body
             )
         post(Target(url, settings.timeout_s, settings.ca_file), body, headers)
+
+    def _secret(self, name: str | None) -> Secret:
+        return secret(self._environment, name or "")
 
 
 def signature(key: str, timestamp: str, body: bytes) -> str:

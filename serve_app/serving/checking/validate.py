@@ -4,7 +4,6 @@ Serve itself ignores most unknown keys and finds the rest out on the cluster, on
 application at a time. Here every problem is found at once and named with its line.
 """
 
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +16,7 @@ from ray.serve.schema import ServeDeploySchema
 from serve_app import config
 from serve_app.cluster.node_totals import Totals
 from serve_app.config import ControlSettings, Frozen, ModelArgs, ScalingSettings
+from serve_app.config.registry import registry_settings
 from serve_app.control.declare import declare
 from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
@@ -24,16 +24,15 @@ from serve_app.documents.finding import Finding
 from serve_app.documents.near_names import did_you_mean
 from serve_app.documents.yaml_lines import Positions
 from serve_app.documents.yaml_reading import read_yaml
+from serve_app.engine.trusted_registry import open_registry, trust_of
 from serve_app.errors import ServeError
-from serve_app.registry.store import Registry
-from serve_app.serving.checking import monitors, open_addresses, reachable, resources
+from serve_app.serving.checking import addresses, monitors, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
-from serve_app.serving.checking.advice import advice
+from serve_app.serving.checking.advice import advice, secrets_in
 from serve_app.serving.checking.builders import deployments_of
 from serve_app.serving.checking.keys import Meant, read_as_meant
 from serve_app.serving.checking.report import Report
 from serve_app.serving.checking.shapes import settings_of, without_tags
-from serve_app.serving.listeners import of_the_platform
 
 Path_ = tuple[str | int, ...]
 
@@ -75,7 +74,7 @@ class _Check:
         self._body = meant.body
         self._positions = positions
         self.findings: list[Finding] = []
-        self._warnings: list[Finding] = []
+        self._warnings = [self._finding(*one) for one in secrets_in(self._body)]
         self.applications: list[str] = []
         self.endpoints: list[str] = []
         self._specs: list[tuple[Path_, Endpoint]] = []
@@ -141,17 +140,24 @@ class _Check:
                 self._deployment((*path, "deployments", index), deployment, builder, arguments)
         if isinstance(arguments, ModelArgs) and not self._unclear_below((*path, "args")):
             self._model(path, name, arguments)
+        self._keys_are_there((*path, "args", "registry"), arguments)
         if isinstance(arguments, config.GatewayArgs):
             self._gateway((*path, "args"), arguments)
         if settings_of(builder) is not config.GatewayArgs:
             self._reached_by_handle(path, name, application)
 
     def _gateway(self, path: Path_, arguments: config.GatewayArgs) -> None:
-        self._ports_free(path, arguments)
-        for where, message in open_addresses.problems(self._body, path, arguments):
+        for where, message in addresses.problems(self._body, path, arguments):
             self._find(where, message)
         if arguments.default_endpoint is not None:
             self._defaults.append(((*path, "default_endpoint"), arguments.default_endpoint))
+
+    def _keys_are_there(self, path: Path_, arguments: Frozen | None) -> None:
+        """The keys whose signatures count can be read."""
+        try:
+            trust_of(registry_settings(getattr(arguments, "registry", ".")))
+        except ServeError as error:
+            self._find(path, error.message)
 
     def _reached_by_handle(self, path: Path_, name: str, application: Mapping[str, Any]) -> None:
         if application.get("route_prefix", "/") is None or path in self._meant.unclear:
@@ -161,26 +167,6 @@ class _Check:
             f"{name!r} is reached by handle; write `route_prefix: null`, "
             "or it would answer HTTP in the gateway's place",
         )
-
-    def _ports_free(self, path: Path_, arguments: config.GatewayArgs) -> None:
-        """The gateway's own ports are not the one that HAProxy has."""
-        options = self._body.get("http_options")
-        port = options.get("port", 8000) if isinstance(options, Mapping) else 8000
-        for index, listener in enumerate(arguments.listeners):
-            if listener.port == port:
-                self._find(
-                    (*path, "listeners", index, "port"),
-                    f"port {port} is the one of `http_options`, where everything is spoken already",
-                )
-        for listener in of_the_platform(os.environ):
-            if listener.port == port:
-                self._find(
-                    ("http_options", "port"),
-                    f"port {port} is where gateways listen as {listener.profile}'s containers do, "
-                    "since the environment says so; choose another",
-                )
-        if arguments.grpc_port == port:
-            self._find((*path, "grpc_port"), f"port {port} is the one of `http_options`")
 
     def _builder(self, path: Path_, import_path: Any) -> Any:
         module, separator, name = str(import_path or "").replace(":", ".").rpartition(".")
@@ -251,7 +237,7 @@ class _Check:
 
     def _model(self, path: Path_, name: str, arguments: ModelArgs) -> None:
         try:
-            registry = Registry(arguments.registry)
+            registry = open_registry(arguments.registry)
             manifest = registry.manifest(*registry.resolve(arguments.reference))
         except ServeError as error:
             self._find((*path, "args", "version"), error.message)
@@ -283,7 +269,10 @@ class _Check:
             self._pydantic(error, path)
             return
         self._warnings.extend(self._finding((*path, *keys), why) for keys, why in advice(declared))
-        registry = Registry(arguments.registry)
+        try:
+            registry = open_registry(arguments.registry)
+        except ServeError:  # it is told where it stands, in `args`
+            return
         declaration = declare(declared, registry.manifest, registry.resolve)
         for problem in declaration.problems:
             if not self._unclear_below((*path, *problem.path[:2])):

@@ -5,6 +5,7 @@ from typing import Any
 
 from serve_app.cluster.node import Running
 from serve_app.core.reference import alias_of, is_model
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import Conflict, InvalidInput
 from serve_app.gateway.admin.actions import NewEndpoint
 from serve_app.registry.named import named
@@ -56,7 +57,7 @@ def added(running: Running, name: str, wanted: NewEndpoint, wait: changes.Wait) 
     deployed = changes.deployed(running)
     if declaration.endpoints(deployed).get(name) is not None and not wanted.replace:
         raise taken(name)
-    store = Registry(changes.registry_of(running, deployed) or "./registry")
+    store = open_registry(changes.registry_of(running, deployed) or "./registry")
     manifest = store.manifest(*named(store, wanted.model))
     base = declaration.with_base(
         deployed,

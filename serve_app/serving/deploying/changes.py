@@ -18,6 +18,8 @@ from serve_app.cluster import web
 from serve_app.cluster.node import Running
 from serve_app.cluster.node_totals import fixed_nodes
 from serve_app.config import HOME_VARIABLE, ControlArgs
+from serve_app.config.registry import RegistrySettings
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServeError, ServerFault
 from serve_app.registry.store import Registry
 from serve_app.serving.checking.resources import unplaceable
@@ -56,7 +58,7 @@ def as_it_runs(running: Running) -> Config:
     return declaration.with_weights(config, _weights_of_run_time(running, config))
 
 
-def registry_of(running: Running, config: Mapping[str, Any]) -> str | None:
+def registry_of(running: Running, config: Mapping[str, Any]) -> str | RegistrySettings | None:
     """Where the deployed endpoints' versions are registered; none where none are declared."""
     control = declaration.control_of(config)
     if control is None:
@@ -161,7 +163,9 @@ def _consented(
     running: Running, config: Config, settings: Mapping[str, Any], *, allow_pickle: bool
 ) -> frozenset[str]:
     registry = registry_of(running, config)
-    return check_consent(Registry(registry or "./registry"), settings, allow_pickle=allow_pickle)
+    return check_consent(
+        open_registry(registry or "./registry"), settings, allow_pickle=allow_pickle
+    )
 
 
 def _weights_of_run_time(running: Running, config: Config) -> Mapping[str, Mapping[str, float]]:

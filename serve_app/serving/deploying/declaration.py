@@ -6,6 +6,7 @@ a file (`serve-app serve`) come from the same texts.
 """
 
 import copy
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -114,14 +115,17 @@ def records_beside(state: str) -> str:
     return f"{state.rstrip('/')}/records" if "://" not in state else "./state/records"
 
 
-def model_text(reference: str, registry: str, *, allow_pickle: bool) -> str:
-    """The application of one version, or of whatever an alias names."""
+def model_text(reference: str, registry: str | Mapping[str, Any], *, allow_pickle: bool) -> str:
+    """The application of one version, or of whatever an alias names.
+
+    `registry` is a place, or a mapping of the settings of one.
+    """
     model, version = parse(reference)
     return MODEL_TEXT.format(
         name=application_name(reference),
         model=model,
         version=version,
-        registry=scalar(registry),
+        registry=scalar(registry) if isinstance(registry, str) else json.dumps(registry),
         consent=", allow_pickle: true" if allow_pickle else "",
     )
 
@@ -174,7 +178,7 @@ def with_endpoint(
     config: Mapping[str, Any],
     name: str,
     settings: Mapping[str, Any],
-    registry: str,
+    registry: str | Mapping[str, Any],
     consented: Iterable[str] = (),
 ) -> Config:
     """The config with an endpoint of these settings, and an application for each version it asks.

@@ -4,27 +4,30 @@ from typing import Any
 
 import numpy as np
 
+from serve_app.config.registry import RegistrySettings
 from serve_app.core.columns import Columns
 from serve_app.core.explanation import joined
 from serve_app.core.policy import Policy
 from serve_app.core.reference import split_version
 from serve_app.core.schema import Schema
 from serve_app.engine.load import Loaded, load
+from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ServeError
 from serve_app.monitoring.attribution import importances_of
-from serve_app.registry.store import Registry
 from serve_app.tasks import task_named
 
 _LENIENT = Policy(unknown="ignore", range="ignore", category="ignore")
 
 
-def explained_rows(registry: str, version: str, columns: Columns, method: str) -> dict[str, Any]:
+def explained_rows(
+    registry: str | RegistrySettings, version: str, columns: Columns, method: str
+) -> dict[str, Any]:
     """Which features of some rows matter how much, as JSON values, or in words why nobody knows.
 
     They are explained by `method` or not at all: others are not to be compared.
     """
     try:
-        loaded = load(Registry(registry), *split_version(version), native=True)
+        loaded = load(open_registry(registry), *split_version(version), native=True)
         return _explained(loaded, columns, method)
     except ServeError as error:
         return {"not_explained": f"rows cannot be explained: {error.message}"}

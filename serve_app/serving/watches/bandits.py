@@ -21,12 +21,13 @@ from serve_app.monitoring.bandit_rewards import (
     linear_steering_of,
     shares_name,
     steering_of,
+    vowpal_steering_of,
 )
 from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.finding import Finding
 from serve_app.monitoring.share_course import ShareCourse
 from serve_app.routing import route_of
-from serve_app.routing.bandit import LINUCB, Bandit
+from serve_app.routing.bandit import CONTEXTUAL, LINUCB, Bandit
 from serve_app.serving.watches.watch import Sources
 from serve_app.storage.recorded_contexts import recorded_contexts
 
@@ -135,7 +136,7 @@ class BanditRewards:
             earned = rewards.get(version, {"decisions": 0, "mean": None})
             named = {"endpoint": name, "version": version, "policy": bandit.policy}
             # A contextual policy has other shares for each request.
-            share = None if bandit.policy == LINUCB else weight / total
+            share = None if bandit.policy in CONTEXTUAL else weight / total
             yield {**named, "share": share, **earned}
 
     def _bandits(self) -> Iterator[tuple[str, tuple[Bandit, Endpoint]]]:
@@ -171,11 +172,14 @@ class BanditRewards:
         rows = self._sources.feedback.labelled(name, now_s - bandit.window_s, now_s)
         made = (one for one in decisions(rows, bandit.reward_rule) if one.arm in versions)
         newest: deque[Decision] = deque(maxlen=MOST_DECISIONS)
-        if bandit.policy == LINUCB:
+        if bandit.policy in CONTEXTUAL:
             newest.extend(made)
             contexts = self._contexts_of(name, bandit.features, newest)
-            arms = linear_arms_of(newest, contexts, len(bandit.features))
-            steering = linear_steering_of(arms, bandit.features)
+            if bandit.policy == LINUCB:
+                arms = linear_arms_of(newest, contexts, len(bandit.features))
+                steering = linear_steering_of(arms, bandit.features)
+            else:
+                steering = vowpal_steering_of(newest, contexts, bandit.features)
         else:
             steering = steering_of(arms_of(_kept(made, newest)))
         return steering, worth_of_arms(newest, versions)

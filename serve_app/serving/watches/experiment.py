@@ -16,7 +16,7 @@ from serve_app.monitoring.experiment.exposures import Exposures, joined, labels_
 from serve_app.monitoring.finding import Finding
 from serve_app.serving.watches.watch import Sources
 from serve_app.storage.events import EventLog
-from serve_app.storage.experiment_rows import Compared, exposures
+from serve_app.storage.experiment_rows import Compared, exposures, subjects_of
 from serve_app.storage.records.reader import Query
 
 MOST_ROWS = 200_000
@@ -69,6 +69,7 @@ class ExperimentWatch:
         self._events = EventLog(sources.args.state)
         self._kept: dict[str, _Kept] = {}
         self._made: dict[str, _Made] = {}
+        self._subjects_before: dict[str, tuple[str, Mapping[str, str]]] = {}
         # Whoever asks for a report waits for the one that is being made.
         self._lock = threading.Lock()
 
@@ -88,6 +89,8 @@ class ExperimentWatch:
         with self._lock:
             self._kept = {name: one for name, one in self._kept.items() if name in known}
             self._made = {name: one for name, one in self._made.items() if name in known}
+            before = self._subjects_before.items()
+            self._subjects_before = {name: one for name, one in before if name in known}
         for name, (spec, experiment) in known.items():
             if experiment.phase != "running" or not self._is_due(name):
                 continue
@@ -195,7 +198,7 @@ class ExperimentWatch:
     def _read(self, spec: Endpoint, experiment: Experiment, until_s: float) -> _Kept:
         """The rows since the start: those that were kept, and what came since."""
         started_s = experiment.started_s or 0.0
-        name = f"{experiment.digest}@{started_s}"
+        name = _named(experiment)
         kept = self._kept.get(spec.name)
         if kept is None or kept.experiment != name or kept.until_s > until_s:
             kept = _Kept(name, Exposures.empty(), started_s)
@@ -226,10 +229,14 @@ class ExperimentWatch:
         before_s, started_s = covariate.get("before_s"), experiment.started_s
         if before_s is None or started_s is None:
             return {}
+        # Feedback names predictions; whose they were stands in the log.
+        subjects = self._subjects(
+            spec, experiment, Query(spec.name, started_s - before_s, started_s)
+        )
         sums: dict[str, tuple[float, int]] = {}
         rows = self._sources.feedback.labelled(spec.name, started_s - before_s, started_s)
         for row in rows:
-            key = row.prediction.key
+            key = subjects.get(row.prediction.prediction_id, row.prediction.key)
             # What became known later may be what the experiment did.
             known_before = row.prediction.at_s + row.delay_s <= started_s
             if key is None or row.reward is None or not known_before:
@@ -237,6 +244,17 @@ class ExperimentWatch:
             total, n = sums.get(key, (0.0, 0))
             sums[key] = total + row.reward, n + 1
         return {key: total / n for key, (total, n) in sums.items()}
+
+    def _subjects(self, spec: Endpoint, experiment: Experiment, wanted: Query) -> Mapping[str, str]:
+        """Whose predictions of before were: read once, as soon as all of them must be there."""
+        name = _named(experiment)
+        kept = self._subjects_before.get(spec.name)
+        if kept is not None and kept[0] == name:
+            return kept[1]
+        subjects = subjects_of(self._sources.files, wanted)
+        if self._sources.clock() - (experiment.started_s or 0.0) > SETTLED_S:
+            self._subjects_before[spec.name] = name, subjects
+        return subjects
 
     def _history(self, name: str) -> tuple[HistoryLine, ...]:
         """What was changed of the experiment and of the weights of its endpoint, oldest first."""
@@ -250,6 +268,11 @@ class ExperimentWatch:
             HistoryLine(one.at_s, one.who, f"{one.kind}: {_shown(one.after)}", one.why)
             for one in sorted(events, key=lambda event: event.at_s)[-MOST_LINES:]
         )
+
+
+def _named(experiment: Experiment) -> str:
+    """What tells an experiment from the one of the same settings that was started before."""
+    return f"{experiment.digest}@{experiment.started_s or 0.0}"
 
 
 def _thinned(parts: list[Exposures], one_of: int) -> tuple[list[Exposures], int]:

@@ -5,22 +5,45 @@ from pathlib import Path
 import pytest
 
 from serve_app.cli.cluster import _address, _notes
+from serve_app.cli.output import exports
 from serve_app.cluster.node import Running
 
-
-def notes(http, dashboard, environment=None):
-    running = Running(Path("/x"), http, dashboard, 1, 2, "127.0.0.1", {})
-    return dict(_notes(running, environment or {}))
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/a folder/ray-token"}
 
 
-def test_the_usual_ports_need_no_words():
-    assert notes(8000, 8265) == {}
+def started(http, dashboard, of_cluster):
+    return Running(Path("/x"), http, dashboard, 1, 2, "127.0.0.1", of_cluster)
+
+
+def notes(http, dashboard, environment=None, of_cluster=TOKEN):
+    return dict(_notes(started(http, dashboard, of_cluster), environment or {}))
+
+
+def test_on_the_usual_ports_the_token_alone_needs_words():
+    said = notes(8000, 8265)
+    assert set(said) == {"token", "serve deploy"}
+    assert said["token"] == "/a folder/ray-token"
+    assert "serve-app cluster env" in said["serve deploy"]
+
+
+def test_a_cluster_without_a_token_is_warned_of():
+    said = notes(8000, 8265, of_cluster={"RAY_AUTH_MODE": "disabled"})
+    assert set(said) == {"WARNING"}
+    assert "run code" in said["WARNING"]
+
+
+def test_shells_are_handed_what_rays_commands_need_and_not_the_token_itself():
+    lines = exports(started(8000, 8270, {**TOKEN, "OTHER": "1"}).of_rays_commands).splitlines()
+    assert "export RAY_DASHBOARD_ADDRESS=http://127.0.0.1:8270" in lines
+    assert "export RAY_AUTH_MODE=token" in lines
+    assert "export RAY_AUTH_TOKEN_PATH='/a folder/ray-token'" in lines
+    assert not any("OTHER" in line for line in lines)
 
 
 def test_other_ports_are_said_with_what_to_write():
     said = notes(8010, 8270)
     assert "port: 8010" in said["configs"]
-    assert "RAY_DASHBOARD_ADDRESS=http://127.0.0.1:8270" in said["serve deploy"]
+    assert "serve-app cluster env" in said["serve deploy"]
 
 
 @pytest.mark.parametrize(

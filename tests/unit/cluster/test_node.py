@@ -229,7 +229,7 @@ def test_a_node_that_ray_did_not_wait_for_is_started_once_more(
     monkeypatch.setattr(
         commands, "script", lambda name: (called.append(name), str(tmp_path / name))[1]
     )
-    options = NodeOptions(ports=Ports(http=free(), first=30_540), home=tmp_path)
+    options = NodeOptions(ports=Ports(http=free(), first=30_540), home=tmp_path, no_token=True)
     cluster = Cluster(tmp_path / "state")
     if len(printed) == starts:
         with pytest.raises(ServerFault, match=r"Ray did not start; it said: "):

@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 from serve_app.cluster.commands import haproxy
+from serve_app.cluster.edge.files import write_edge
+from serve_app.cluster.edge.options import EdgeOptions
 from serve_app.cluster.environment import Ports
 from serve_app.cluster.proxy_launcher import is_watcher, write_proxy_launcher
 
@@ -25,7 +27,7 @@ global
     stats socket /tmp/admin.sock mode 666 level admin
 defaults
     mode http
-frontend http
+frontend http_frontend
     bind *:8000
 frontend prometheus
     bind :9101
@@ -58,6 +60,7 @@ def launched(tmp_path):
     # Its watcher starts a stand-in as soon as it ends: what that one reads is not kept.
     binary.write_text(f'#!/bin/sh\n[ -e {seen} ] || cat "$3" > {seen}\n')
     binary.chmod(0o755)
+    write_edge(tmp_path, EdgeOptions(), "secret")
     write_proxy_launcher(tmp_path, str(binary), Ports())
     (tmp_path / "haproxy.cfg").write_text(TEMPLATE)
     launcher = tmp_path / "haproxy.sh"
@@ -84,7 +87,29 @@ def test_nobody_else_on_the_machine_may_administer_the_proxy(launched):
 
 
 def test_slow_headers_do_not_hold_a_connection_for_ever(launched):
-    assert "defaults\n    timeout http-request 90s\n    option http-ignore-probes\n" in launched
+    assert "defaults\n    timeout http-request 10s\n" in launched
+    assert "    option http-ignore-probes\n" in launched
+
+
+def test_rules_of_the_edge_stand_first_on_the_main_port_alone(launched):
+    lines = [line.strip() for line in launched.splitlines()]
+    at = lines.index("bind *:8000")
+    assert lines[at + 1] == "acl edge_health path /-/healthz"
+    assert sum("x-serve-app-edge secret" in line for line in lines) == 1
+    assert lines.index("frontend prometheus") > lines.index(
+        "http-request set-header x-serve-app-edge secret"
+    )
+
+
+def test_nothing_is_started_where_the_rules_of_the_edge_have_no_place(tmp_path):
+    write_edge(tmp_path, EdgeOptions(), "secret")
+    write_proxy_launcher(tmp_path, "/bin/true", Ports())
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(TEMPLATE.replace("http_frontend", "another"))
+    command = [str(tmp_path / "haproxy.sh"), "-db", "-f", str(config)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "no frontend http_frontend for the rules of the edge" in done.stderr
 
 
 CONFIG = """\
@@ -198,6 +223,7 @@ def proxy(tmp_path):
     ports.proxy_metrics = free_port()
     folder = tmp_path / "p"
     folder.mkdir()
+    write_edge(tmp_path, EdgeOptions(), "secret")
     write_proxy_launcher(tmp_path, haproxy(), ports)
     one = Proxy(folder, ports.http, ports.proxy_metrics, gateway.server_port)
     one.configure()

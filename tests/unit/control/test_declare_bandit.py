@@ -49,7 +49,7 @@ def test_a_bandit_is_described_with_what_its_policy_needs(registry):
 @pytest.mark.parametrize(
     ("change", "path", "words"),
     [
-        ({"policy": "thomson"}, "policy", "'thompson', 'ucb1', 'epsilon_greedy' or 'linucb'"),
+        ({"policy": "thomson"}, "policy", "'epsilon_greedy', 'linucb' or 'vowpal_wabbit'"),
         ({"policy": "epsilon_greedy", "epsilon": -0.1}, "epsilon", "greater than or equal to 0"),
         ({"epsilon": 0.1}, "", "epsilon belongs to policy: epsilon_greedy"),
         ({"policy": "ucb1", "features": ["age"]}, "", "features belongs to policy: linucb"),

@@ -102,3 +102,89 @@ def test_what_cannot_be_is_refused_in_words(registry, changes, words):
 )
 def test_what_no_layer_can_be_is_refused(registry, layer):
     assert problems(registry, {"ranking": layer}, e=experiment(0, 1))
+
+
+KINDS = {
+    "split": {"variants": [{"model": "logistic@1"}, {"model": "other@1"}]},
+    "canary": {"stable": "logistic@1", "candidate": "other@1"},
+    "bandit": {
+        "policy": "thompson",
+        "variants": [{"model": "logistic@1"}, {"model": "other@1"}],
+    },
+    "rules": {
+        "rules": [{"when": 'share("half") < 0.5', "model": "other@1"}],
+        "otherwise": "logistic@1",
+    },
+}
+
+
+def of_kind(kind, **more):
+    return {"placement": "inline", "route": {"kind": kind, **KINDS[kind], **more}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_that_assigns_by_chance_takes_a_part_of_a_layer(registry, kind):
+    layers = {"ranking": {"holdout": 0.1}}
+    part = {"name": "ranking", "to": 0.5}
+    made = declaration(registry, layers, e=of_kind(kind, key="user_id", layer=part)).checked()
+    assert made["e"].route.settings["layer"] == {
+        "name": "ranking",
+        "from": 0.0,
+        "to": 0.5,
+        "seed": "ranking",
+        "hash": "blake2b",
+        "holdout": 0.1,
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_that_overlap_are_refused_whatever_the_kinds(registry, kind):
+    parts = {
+        "e": experiment(0, 0.6),
+        "f": of_kind(kind, key="user_id", layer={"name": "ranking", "from": 0.5}),
+    }
+    assert problems(registry, {"ranking": {}}, **parts).keys() == {"endpoints.f.route.layer"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_layer_needs_a_key_whatever_the_kind(registry, kind):
+    found = problems(registry, {"ranking": {}}, e=of_kind(kind, layer={"name": "ranking"}))
+    assert ["layer needs a key to know subjects by" in one for one in found.values()] == [True]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"kind": "single", "model": "logistic@1"},
+        {"kind": "ensemble", "variants": [{"model": "logistic@1"}, {"model": "other@1"}]},
+        {
+            "kind": "cascade",
+            "stages": [{"model": "logistic@1", "sure": 0.9}, {"model": "other@1"}],
+        },
+    ],
+)
+def test_who_assigns_nobody_by_chance_has_no_place_in_a_layer(registry, route):
+    body = {"placement": "inline", "route": {**route, "layer": {"name": "ranking"}}}
+    ((path, message),) = problems(registry, {"ranking": {}}, e=body).items()
+    assert path == "endpoints.e.route"
+    assert f"kind {route['kind']} assigns nobody by chance" in message
+
+
+def test_a_canary_in_a_layer_leaves_the_stable_version_to_those_outside(registry):
+    steps = [{"weight": 0.1}, {"weight": 1}]
+    route = of_kind("canary", key="user_id", layer={"name": "ranking"}, steps=steps)
+    found = problems(registry, {"ranking": {}}, e=route)
+    assert ["no step has the weight 1" in one for one in found.values()] == [True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"baseline": "third@1"}, "third@1 is no variant of this route"),
+        ({"layer": None, "baseline": "other@1"}, "add a layer"),
+    ],
+)
+def test_the_baseline_of_a_bandit_is_an_arm_of_it(registry, changes, words):
+    route = of_kind("bandit", key="user_id", **{"layer": {"name": "ranking"}, **changes})
+    found = problems(registry, {"ranking": {}}, e=route)
+    assert [words in one for one in found.values()] == [True]

@@ -724,3 +724,40 @@ async def test_each_replica_is_given_a_call_of_its_own():
     assert [doubled(answer) for answer in await asyncio.gather(*answers)] == [
         [2 * i] for i in range(5)
     ]
+
+
+async def test_a_short_request_of_another_flow_leaves_with_the_next_call():
+    target = Target()
+    target.gate.clear()
+    coalescer = target.coalescer(max_rows=4)
+    flood = [
+        asyncio.create_task(coalescer.submit(rows(*range(4)), FOREVER, "flood")) for _ in range(20)
+    ]
+    await turns()
+    polite = asyncio.create_task(coalescer.submit(rows(9), FOREVER, "polite"))
+    await turns()
+    target.gate.set()
+    await asyncio.gather(*flood, polite)
+    assert [9] in target.calls[1:3]
+
+
+async def test_a_full_queue_refuses_who_fills_it_and_not_another_flow():
+    target = Target()
+    target.gate.clear()
+    coalescer = target.coalescer(max_rows=2, max_waiting_rows=10)
+    flood = []
+    for number in range(6):
+        rows_of_two = rows(number, number)
+        flood.append(asyncio.create_task(coalescer.submit(rows_of_two, FOREVER, "flood")))
+        await turns()
+    with pytest.raises(Overloaded):
+        await coalescer.submit(rows(7), FOREVER, "flood")
+    polite = asyncio.create_task(coalescer.submit(rows(9), FOREVER, "polite"))
+    await turns()
+    assert coalescer.counters.refused == 2
+    target.gate.set()
+    answers = await asyncio.gather(*flood, return_exceptions=True)
+    assert [isinstance(one, Overloaded) for one in answers] == [False] * 5 + [True]
+    assert answers[5].details["retry_after_s"] > 0
+    assert doubled(await polite) == [18]
+    assert coalescer.waiting_rows == 0

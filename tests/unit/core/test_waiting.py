@@ -20,9 +20,10 @@ class Waiting:
     queue: BatchQueue
     numbers: itertools.count
 
-    def add(self, rows, kind="k", nbytes=0):
+    def add(self, rows, kind="k", nbytes=0, flow=None):
         sized = SimpleNamespace(rows=rows, nbytes=nbytes)
-        item = Item(sized, deadline=0.0, number=next(self.numbers), kind=(kind,), future=None)
+        number = next(self.numbers)
+        item = Item(sized, 0.0, number, kind=(kind,), future=None, flow=flow)
         self.queue.add(item)
         return item
 
@@ -198,3 +199,87 @@ def test_the_bytes_of_columns_are_about_those_of_their_values():
     text = np.array(["four", None], dtype=object)
     mixed = Columns.of({"n": np.zeros(2, np.int32), "t": text})
     assert mixed.nbytes == 8 + 16 + 4
+
+
+def test_a_flow_that_floods_waits_for_itself_and_not_before_others():
+    here = waiting()
+    for _ in range(50):
+        here.add(10, flow="flood")
+    late = here.add(1, flow="polite")
+    batches = [here.queue.take(max_rows=10, max_bytes=10**9) for _ in range(2)]
+    assert any(late in batch for batch in batches)
+
+
+FLOWS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9)), min_size=2, max_size=60)
+
+
+@given(FLOWS)
+def test_flows_that_both_wait_are_served_alike_but_for_their_largest_items(items):
+    """Theorem 1 of Goyal, Vin and Cheng (1996), with equal weights."""
+    here = waiting(max_rows=10**6)
+    largest, left, served = dict.fromkeys("abc", 0), dict.fromkeys("abc", 0), {}
+    for flow, rows in items:
+        here.add(rows, flow=flow)
+        largest[flow] = max(largest[flow], rows)
+        left[flow] += 1
+    served = dict.fromkeys("abc", 0)
+    while here.queue.items:
+        (item,) = here.queue.take(max_rows=0, max_bytes=0)
+        served[item.flow] += item.columns.rows
+        left[item.flow] -= 1
+        waiting_still = [flow for flow, many in left.items() if many]
+        for one, other in itertools.combinations(waiting_still, 2):
+            assert abs(served[one] - served[other]) <= largest[one] + largest[other]
+
+
+def test_a_flow_that_was_away_has_saved_up_nothing():
+    here = waiting()
+    for _ in range(6):
+        here.add(5, flow="a")
+    for _ in range(3):
+        here.queue.take(max_rows=5, max_bytes=10**9)
+    for _ in range(6):
+        here.add(5, flow="b")
+    order = [batch[0].flow for batch in drained(here.queue, 5)]
+    assert sorted(order[:4]) == ["a", "a", "b", "b"]
+
+
+def test_who_floods_makes_room_for_another_flow_with_what_came_last():
+    here = waiting(max_rows=10)
+    flood = [here.add(3, flow="flood") for _ in range(3)]
+    assert not here.queue.has_room(2)
+    assert here.queue.displaced(2, "polite") == [flood[-1]]
+    assert here.queue.has_room(2)
+    assert here.queue.rows == 6
+
+
+@pytest.mark.parametrize(
+    ("rows", "flow"),
+    [(2, "flood"), (6, "other"), (99, "other")],
+    ids=["its own flow", "it would have more itself", "more than there is"],
+)
+def test_nobody_leaves_where_that_would_not_be_fair(rows, flow):
+    here = waiting(max_rows=10)
+    for _ in range(3):
+        here.add(3, flow="flood")
+    assert here.queue.displaced(rows, flow) == []
+    assert here.queue.rows == 9
+
+
+def test_places_of_those_who_left_are_given_up():
+    here = waiting(max_rows=10**6)
+    stays = here.add(1)
+    for _ in range(1000):
+        here.queue.discard(here.add(1, flow=object()))
+    held = sum(len(alike) for alike in here.queue._kinds.values())
+    assert held < 100
+    assert here.queue.take(max_rows=10, max_bytes=10**9) == [stays]
+
+
+def test_flows_that_are_owed_nothing_are_forgotten():
+    here = waiting(max_rows=10**6)
+    for number in range(5000):
+        here.add(0, flow=number)
+        here.queue.take(max_rows=0, max_bytes=10**9)
+        here.add(0, flow="stays")
+    assert len(here.queue._flows) < 2000

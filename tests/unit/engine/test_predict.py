@@ -5,19 +5,24 @@ import itertools
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from serve_app.config import ControlSettings
 from serve_app.control.declare import declare
+from serve_app.core.batcher import Coalescer
+from serve_app.core.caller import Caller
 from serve_app.core.messages import Payload, Request
 from serve_app.core.snapshot import Snapshot
 from serve_app.engine.assemble import Assembler
-from serve_app.engine.coalesced import CoalescedModels, Limits
+from serve_app.engine.coalesced import CoalescedModels
+from serve_app.engine.coalesced import Limits as Bounds
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
-from serve_app.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady
+from serve_app.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady, RateLimited
 from serve_app.models.frames import to_columns
+from serve_app.security.limits import Limit, Limiter, Limits, Rate
 from serve_app.tasks import task_named
 
 ENDPOINTS = {
@@ -227,7 +232,7 @@ class TestCoalesced:
                 return await super().ask(version, task, columns, deadline)
 
         local = Counted({"logistic@1": load(registry, "logistic", 1).model}, clock=lambda: 0.0)
-        limits = Limits(max_rows=1024, max_calls=4, max_waiting_rows=4096, slow_call_s=0.02)
+        limits = Bounds(max_rows=1024, max_calls=4, max_waiting_rows=4096, slow_call_s=0.02)
         coalesced = CoalescedModels(local, clock=lambda: 0.0, limits=limits)
 
         async def all_at_once():
@@ -243,9 +248,55 @@ class TestCoalesced:
 
     def test_versions_that_left_are_forgotten_and_come_back(self, registry, frame):
         local = LocalModels({"logistic@1": load(registry, "logistic", 1).model}, clock=lambda: 0.0)
-        limits = Limits(max_rows=10, max_calls=1, max_waiting_rows=100, slow_call_s=0.02)
+        limits = Bounds(max_rows=10, max_calls=1, max_waiting_rows=100, slow_call_s=0.02)
         coalesced = CoalescedModels(local, clock=lambda: 0.0, limits=limits)
         for _ in range(2):
             answer = asyncio.run(coalesced.ask("logistic@1", PREDICT, to_columns(frame[:2]), 10.0))
             assert len(answer.values) == 2
             coalesced.retire(set())
+
+
+async def test_the_queue_of_a_version_knows_whose_rows_wait_and_whether_they_are_few(
+    registry, frame
+):
+    flows = []
+
+    class Noting(Coalescer):
+        def submit(self, columns, deadline, flow=None):
+            flows.append(flow)
+            return super().submit(columns, deadline, flow)
+
+    models = {"logistic@1": load(registry, "logistic", 1).model}
+    limits = Bounds(max_rows=999, max_calls=1, max_waiting_rows=999, slow_call_s=9.0)
+    local = LocalModels(models, clock=lambda: 0.0)
+    coalesced = CoalescedModels(local, clock=lambda: 0.0, limits=limits, coalescer=Noting)
+    settings = ControlSettings.model_validate({"endpoints": {"plain": ENDPOINTS["plain"]}})
+    endpoints = declare(settings, registry.manifest).checked()
+    assembler = Assembler(replicas=coalesced, inline=coalesced, clock=lambda: 0.0)
+    made = Predictor(clock=lambda: 0.0, ids=lambda: "id")
+    made.swap(assembler.stages(Snapshot(1, "hash", endpoints)))
+    few, many = frame[:1], pd.concat([frame] * 65)[:65]
+    for name, part in (("ann", few), ("bob", many)):
+        columns = {column: part[column].tolist() for column in part}
+        request = Request("plain", Payload(columns, len(part), {}), "id", caller=Caller(name))
+        await asyncio.create_task(made.predict(request))
+    assert flows == [("ann", False), ("bob", True)]
+
+
+def test_rows_beyond_a_callers_limit_are_refused_before_anybody_is_asked(registry, frame, records):
+    limits = Limits(Limit(rows=Rate(1.0, 5.0)), {"bob": Limit()})
+    limiter = Limiter(limits, clock=lambda: 0.0)
+    local = LocalModels({"logistic@1": load(registry, "logistic", 1).model}, clock=lambda: 0.0)
+    settings = ControlSettings.model_validate({"endpoints": {"plain": ENDPOINTS["plain"]}})
+    endpoints = declare(settings, registry.manifest).checked()
+    assembler = Assembler(replicas=local, inline=local, clock=lambda: 0.0)
+    made = Predictor(clock=lambda: 0.0, ids=lambda: "id", recorder=records, limiter=limiter)
+    made.swap(assembler.stages(Snapshot(1, "hash", endpoints)))
+    ask(made, "plain", frame[:5], caller=Caller("ann"))
+    with pytest.raises(RateLimited, match="ann: rows to endpoint 'plain' are limited"):
+        ask(made, "plain", frame[:1], caller=Caller("ann"))
+    ask(made, "plain", frame[:5], caller=Caller("carl"))
+    for _ in range(3):
+        ask(made, "plain", frame, caller=Caller("bob"))
+    assert [type(one.error).__name__ for one in records if one.error] == ["RateLimited"]
+    assert records[1].plan is None

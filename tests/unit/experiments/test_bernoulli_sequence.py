@@ -1,17 +1,20 @@
 """Exact sequences of shares: published values, enumeration, and coverage by simulation."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from serve_app.errors import InvalidInput
 from serve_app.experiments.bernoulli_sequence import (
     bernoulli_difference,
     bernoulli_log_e_value,
     bernoulli_sequence,
+    bounded_ratio_difference,
     equality_log_e_value,
 )
 from serve_app.experiments.mixture import beta_binomial_mixture, log_mixture
@@ -158,3 +161,50 @@ def test_its_evidence_is_that_of_the_general_mixture(tightest_at):
         expected = log_mixture(mixture, successes - rate * trials, variance * trials)
         ours = bernoulli_log_e_value(successes, trials, rate, tightest_at=tightest_at)
         assert ours == pytest.approx(expected, abs=1e-8)
+
+
+def test_of_units_of_one_row_a_ratio_is_a_share():
+    counts = (3, 400), (9, 380)
+    of_shares = bernoulli_difference(*counts, tightest_at=500)
+    assert bounded_ratio_difference(*counts, tightest_at=500) == of_shares
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0.05, 1), st.floats(0.05, 1)), min_size=2, max_size=4
+    ),
+    st.integers(1, 3),
+    st.floats(0.5, 500),
+)
+@settings(max_examples=40)
+def test_evidence_against_a_true_ratio_of_dependent_rows_is_not_to_be_expected(
+    kinds, units, strength
+):
+    """The mean of the evidence over all that can happen is 1 at most, whatever units are like.
+
+    Each unit is one of a few kinds, with so many rows `b` of which the part `a` is true.
+    """
+    chances = np.array([one[2] for one in kinds])
+    chances /= chances.sum()
+    b = np.array([one[1] for one in kinds])
+    a = b * [one[0] for one in kinds]
+    ratio = float(chances @ a / (chances @ b))
+    if not 1e-3 < ratio < 1 - 1e-3:
+        return
+    expected = 0.0
+    for drawn in itertools.product(range(len(kinds)), repeat=units):
+        places = list(drawn)
+        happened, rows = a[places].sum(), b[places].sum()
+        q = special.beta(strength * ratio + happened, strength * (1 - ratio) + rows - happened)
+        q /= special.beta(strength * ratio, strength * (1 - ratio))
+        evidence = q / ratio**happened / (1 - ratio) ** (rows - happened)
+        expected += float(chances[places].prod()) * evidence
+    assert expected <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("treatment", "words"), [((3.0, 2.0), "above the denominator"), ((-1.0, 2.0), "numerator")]
+)
+def test_sums_that_no_units_have_are_refused(treatment, words):
+    with pytest.raises(InvalidInput, match=words):
+        bounded_ratio_difference((0, 5), treatment, tightest_at=500)

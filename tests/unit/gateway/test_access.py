@@ -105,7 +105,8 @@ ODD = [
 
 
 @pytest.mark.parametrize("headers", ODD, ids=lambda one: str(one)[:60])
-def test_whatever_else_is_shown_the_answer_is_the_same(headers):
+def test_whatever_else_is_shown_the_answer_is_the_same_and_nothing_is_logged(headers, caplog):
+    caplog.set_level("DEBUG")
     asked, nobody = Asked(known=Known(certificates=["CN=batch"])), Asked()
     answer = asked(*headers)
     assert asked.scope is None
@@ -115,6 +116,7 @@ def test_whatever_else_is_shown_the_answer_is_the_same(headers):
     assert dict(start["headers"])[b"www-authenticate"].startswith(b"Bearer ")
     assert b"k-age" not in body["body"]
     assert asked.counted == [("http", "4xx")]
+    assert "k-age" not in caplog.text
 
 
 @pytest.mark.parametrize(

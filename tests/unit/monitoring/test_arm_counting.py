@@ -31,6 +31,11 @@ def record(chosen="m@2", *, epoch=3, took_s=0.01, by="m@2", error=None, columns=
     )  # fmt: skip
 
 
+def outside(algorithm):
+    """The plan of somebody outside of a layer's part."""
+    return Plan(("m@2",), propensity=1.0, assignment=Assignment(algorithm, "layer"), epoch=3)
+
+
 @pytest.fixture
 def counting():
     made = ArmCounting()
@@ -66,8 +71,10 @@ def test_who_could_not_answer_failed_though_another_one_did(counting):
         record(error=Overloaded("busy")),
         record(error=GeneratorExit()),
         record(epoch=2),
+        record(plan=outside("excluded")),
+        record(plan=outside("holdout")),
     ],
-    ids=["nobody", "named", "refused", "overload", "cancelled", "before"],
+    ids=["nobody", "named", "refused", "overload", "cancelled", "before", "excluded", "held out"],
 )
 def test_what_says_nothing_of_a_version_is_not_counted(counting, other):
     counting.record(record())

@@ -1,5 +1,6 @@
 """One decision has one reward, and none before something is known of it."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -77,3 +78,16 @@ def test_contexts_that_are_not_known_do_not_count():
     assert steering["features"] == ["x"]
     assert steering["arms"]["a@1"]["decisions"] == 1
     assert steering["arms"]["a@1"]["reward"] == 1.0
+
+
+def test_nothing_is_learned_from_who_is_outside_of_the_part_of_a_layer():
+    rows = [
+        dataclasses.replace(one, prediction=dataclasses.replace(one.prediction, assignment=chosen))
+        for one, chosen in [
+            (row("yes", name="p"), {"algorithm": "excluded", "salt": "ranking"}),
+            (row("yes", name="q"), {"algorithm": "holdout", "salt": "ranking/holdout"}),
+            (row("no", name="r"), {"algorithm": "thompson-rendezvous", "salt": "e"}),
+            (row("yes", name="s"), {}),
+        ]
+    ]
+    assert [one.prediction_id for one in decisions(rows, CORRECT)] == ["r", "s"]

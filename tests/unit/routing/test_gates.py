@@ -1,5 +1,6 @@
 """Who is in an experiment: coverage only adds, layers exclude, a holdout is in none."""
 
+import dataclasses
 import itertools
 from collections import Counter
 
@@ -173,3 +174,102 @@ def test_the_baseline_keeps_a_weight():
     with pytest.raises(InvalidInput, match="a@1 is the baseline"):
         route_of(route).with_weights({"a@1": 0.0}, endpoint="e")
     assert route_of(route).with_weights({"b@1": 0.0}, endpoint="e").weights["b@1"] == 0
+
+
+RULES = {"rules": [{"when": 'share("part") < 0.7', "model": "b@1"}], "otherwise": "a@1"}
+LINEAR = {"features": ["x"], "arms": {
+    arm: {"decisions": 50, "reward": 25.0 + at, "outer": [[50.0, 0.0], [0.0, 9.0]],
+          "weighted": [25.0 + at, 1.0]}
+    for at, arm in enumerate(("a@1", "b@1"))
+}}  # fmt: skip
+OF_KINDS = {
+    "split": RouteSpec("split", spec().variants, {}),
+    "canary": RouteSpec("canary", (Variant("a@1", 0.8), Variant("b@1", 0.2)), {}),
+    "bandit": RouteSpec("bandit", spec().variants, {"policy": "thompson"}),
+    "linucb": RouteSpec(
+        "bandit", spec().variants, {"policy": "linucb", "features": ["x"]}, steering=LINEAR
+    ),
+    "rules": RouteSpec("rules", spec().variants, RULES),
+}
+"""Each kind that assigns by chance, a contextual bandit that knows something among them."""
+kinds = st.sampled_from(sorted(OF_KINDS))
+
+
+def of_kind(kind, **more):
+    route = OF_KINDS[kind]
+    return dataclasses.replace(route, settings={**route.settings, "key": "user", **more})
+
+
+def with_row(user):
+    keys = {} if user is None else {"user": user}
+    return Request("e", Payload({"x": [1.5]}, 1, keys), "r")
+
+
+@given(
+    st.lists(st.floats(0.02, 0.98), min_size=1, max_size=4, unique=True),
+    st.lists(kinds, min_size=5, max_size=5),
+    st.floats(0.0, 0.5),
+    st.sampled_from(sorted(HASHES)),
+    st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=20),
+)
+def test_a_subject_is_in_at_most_one_experiment_of_a_layer_whatever_their_kinds(
+    cuts, chosen, holdout, hashed, users
+):
+    ends = itertools.pairwise((0.0, *sorted(cuts), 1.0))
+    routers = [
+        router(of_kind(kind, layer=part(*end, holdout=holdout, hashed=hashed)), f"e-{at}")
+        for at, (kind, end) in enumerate(zip(chosen, ends, strict=False))
+    ]
+    for user in users:
+        seen = [one.plan(with_row(user)) for one in routers]
+        memberships = sum(map(is_in, seen))
+        assert memberships <= 1
+        held_out = any(one.assignment.algorithm == "holdout" for one in seen)
+        # Parts that leave nothing out hold everybody who is not held out.
+        assert memberships == (not held_out)
+
+
+@pytest.mark.parametrize("kind", OF_KINDS)
+def test_outside_of_the_part_everybody_gets_the_baseline_and_records_say_so(kind):
+    route = of_kind(kind, layer=part(0.0, 0.4, holdout=0.1))
+    decided = router(route)
+    seen = [decided.plan(with_row(f"user-{number}")) for number in range(USERS)]
+    out = [plan for plan in seen if not is_in(plan)]
+    assert sum(map(is_in, seen)) / USERS == pytest.approx(0.9 * 0.4, abs=0.04)
+    assert {plan.variants for plan in out} == {("a@1", "b@1")} if kind != "rules" else {("a@1",)}
+    assert {(plan.propensity, plan.epoch) for plan in out} == {(1.0, 4)}
+    nobody = decided.plan(with_row(None))
+    assert (nobody.variants, nobody.propensity) == (out[0].variants, 1.0)
+    assert nobody.assignment == Assignment("excluded", "e")
+
+
+@pytest.mark.parametrize("kind", OF_KINDS)
+def test_inside_of_the_part_a_layer_changes_nothing(kind):
+    in_part, without = router(of_kind(kind, layer=part(0.3, 0.8))), router(of_kind(kind))
+    asked = [with_row(f"user-{number}") for number in range(500)]
+    pairs = [(in_part.plan(one), without.plan(one)) for one in asked]
+    admitted = [(plan, other) for plan, other in pairs if is_in(plan)]
+    assert len(admitted) > 150
+    assert all(plan == other for plan, other in admitted)
+
+
+@pytest.mark.parametrize(
+    ("weights", "baseline"), [((0.9, 0.1), "a@1"), ((1.0, 0.0), "a@1"), ((0.0, 1.0), "b@1")]
+)
+def test_outside_of_a_canarys_part_the_stable_version_answers_until_the_end(weights, baseline):
+    variants = tuple(Variant(n, w) for n, w in zip(("a@1", "b@1"), weights, strict=True))
+    route = dataclasses.replace(of_kind("canary", layer=part(0.0, 0.5)), variants=variants)
+    out = [plan for plan in plans(route, users=400) if not is_in(plan)]
+    assert {plan.variants[0] for plan in out} == {baseline}
+
+
+def test_a_bandits_baseline_may_be_named():
+    route = of_kind("bandit", layer=part(0.0, 0.5), baseline="b@1")
+    assert {p.variants[0] for p in plans(route, users=200) if not is_in(p)} == {"b@1"}
+
+
+@pytest.mark.parametrize("kind", OF_KINDS)
+def test_no_kind_knows_subjects_without_a_key(kind):
+    route = of_kind(kind, layer=part(0.0, 0.5), key=None)
+    with pytest.raises(ConfigError, match="no key to know them by"):
+        router(route)

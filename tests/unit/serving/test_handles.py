@@ -2,21 +2,25 @@
 
 import inspect
 
+import numpy as np
 import pytest
 import ray.exceptions
 from ray.serve import exceptions as serve_errors
 
+from serve_app.core.columns import Columns
 from serve_app.errors import (
     DeadlineExceeded,
     InvalidInput,
     ModelFailed,
     NotReady,
     Overloaded,
+    ReplicaDied,
     ServerFault,
     Unavailable,
 )
 from serve_app.serving import handles
 from serve_app.serving.handles import translate
+from serve_app.tasks import task_named
 
 RAYS = sorted(
     {
@@ -49,7 +53,8 @@ def test_every_error_of_ray_becomes_one_of_ours_in_our_words(kind):
 @pytest.mark.parametrize(
     ("error", "ours"),
     [
-        (made(ray.exceptions.ActorDiedError), NotReady),
+        (made(ray.exceptions.ActorDiedError), ReplicaDied),
+        (made(ray.exceptions.WorkerCrashedError), ReplicaDied),
         (made(ray.exceptions.ActorUnavailableError), NotReady),
         (made(serve_errors.DeploymentUnavailableError), NotReady),
         (made(ray.exceptions.GetTimeoutError), DeadlineExceeded),
@@ -132,3 +137,32 @@ async def test_a_version_is_ready_once_the_application_of_its_name_holds_it(monk
     held["m-2"] = "m@2"
     await models.wait_until_ready("m@2")
     assert asked == ["m-2", "m-2"]
+
+
+@pytest.mark.parametrize(
+    ("error", "calls", "kind"),
+    [
+        (ray.exceptions.ActorDiedError, 1, ReplicaDied),
+        (ray.exceptions.ActorUnavailableError, handles.ATTEMPTS, NotReady),
+    ],
+)
+async def test_a_call_that_a_replica_died_with_is_not_shown_to_another_one_unasked(
+    monkeypatch, error, calls, kind
+):
+    seen = []
+
+    class Handle:
+        def options(self, **_):
+            return self
+
+        async def remote(self, *arguments):
+            seen.append(arguments)
+            raise made(error)
+
+    monkeypatch.setattr(handles.serve, "get_deployment_handle", lambda *_, **__: Handle())
+    monkeypatch.setattr(handles, "RETRY_PAUSE_S", 0.0)
+    models = handles.HandleModels(clock=lambda: 0.0)
+    columns = Columns.from_block(["x"], np.zeros((1, 1)))
+    with pytest.raises(kind):
+        await models.ask("m@1", task_named("predict"), columns, 10.0)
+    assert len(seen) == calls

@@ -57,7 +57,7 @@ async def test_a_port_answers_as_its_profile_until_it_is_closed(app, port):
 async def idle_for(port):
     """How long a connection stays open, in seconds, once its one request was answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+    writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
     assert b"200" in await reader.readuntil(b"\r\n\r\nHealthy")
     since = time.monotonic()
     assert await asyncio.wait_for(reader.read(), READY_S) == b""
@@ -144,3 +144,16 @@ def test_one_port_has_one_meaning():
         GatewayArgs.model_validate({"listeners": twice[:1], "grpc_port": 8501})
     with pytest.raises(ValueError, match="profile"):
         GatewayArgs.model_validate({"listeners": [{"profile": "nobody", "port": 1}]})
+
+
+@pytest.mark.parametrize(("allowed", "status"), [((), 403), (("models.example",), 200)])
+async def test_a_strangers_name_does_not_lead_to_a_port_of_this_machine(app, port, allowed, status):
+    listeners = Listeners(allowed)
+    await listeners.open(app, ListenerSettings(profile="azureml", port=port), ids=str)
+    try:
+        await asked(port)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            answer = await client.get("/", headers={"host": "models.example"})
+        assert answer.status_code == status
+    finally:
+        await listeners.close()

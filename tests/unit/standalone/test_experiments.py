@@ -63,3 +63,43 @@ def test_who_is_in_one_experiment_of_a_layer_gets_the_baseline_of_the_other(regi
     }
     assert all(treated.values())
     assert not treated["first"] & treated["second"]
+
+
+def test_experiments_of_other_kinds_share_a_layer_and_nobody(registry, tmp_path):
+    part = {"name": "ranking", "from": 0.0, "to": 0.3}
+    canary = {"kind": "canary", "stable": ARMS[1], "candidate": ARMS[0], "start": "by hand"}
+    rules = [{"when": 'share("half") < 0.5', "model": ARMS[0]}]
+    bandit = {
+        "kind": "bandit",
+        "policy": "thompson",
+        "variants": [{"model": one} for one in ARMS],
+        "baseline": ARMS[1],
+    }
+    endpoints = {
+        "first": {"route": {**bandit, "key": "user_id", "layer": part}},
+        "second": {
+            "route": {
+                "kind": "rules",
+                "key": "user_id",
+                "rules": rules,
+                "otherwise": ARMS[1],
+                "layer": {**part, "from": 0.3, "to": 0.7},
+            }
+        },
+        "third": experiment(layer={**part, "from": 0.7, "to": 1.0}, baseline=ARMS[1]),
+        "fourth": {"route": {**canary, "key": "user_id", "layer": {"name": "other"}}},
+    }
+    subjects = [f"user-{number}" for number in range(120)]
+    layers = {"ranking": {}, "other": {}}
+    seen = variants_of(registry, tmp_path, endpoints, subjects, layers)
+    treated = {
+        name: {s for s, one in zip(subjects, variants, strict=True) if one == ARMS[0]}
+        for name, variants in seen.items()
+    }
+    assert not treated["fourth"]
+    assert treated["first"]
+    assert treated["second"]
+    assert treated["third"]
+    assert not treated["first"] & treated["second"]
+    assert not treated["second"] & treated["third"]
+    assert not treated["first"] & treated["third"]

@@ -95,7 +95,8 @@ def test_a_request_on_its_way_is_given_its_time(home):
     with running("progression-xgb", "--drain-s", "15", home=home) as one:
         host, port = one.url.removeprefix("http://").split(":")
         body = b'{"instances": []}'
-        head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+        lines = (f"POST {PATH} HTTP/1.1", "host: localhost", f"content-length: {len(body)}", "", "")
+        head = "\r\n".join(lines).encode()
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(head + body[:5])
             one.process.send_signal(signal.SIGTERM)
@@ -110,7 +111,7 @@ def test_a_client_that_never_finishes_does_not_hold_it_up(home):
     with running("progression-xgb", "--drain-s", "1", home=home) as one:
         host, port = one.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=20) as connection:
-            connection.sendall(f"POST {PATH} HTTP/1.1\r\nhost: x\r\n".encode())
+            connection.sendall(f"POST {PATH} HTTP/1.1\r\nhost: localhost\r\n".encode())
             one.process.send_signal(signal.SIGTERM)
             code, spent_s = ended(one.process, 20)
     assert code == 0

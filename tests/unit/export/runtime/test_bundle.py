@@ -5,17 +5,17 @@ import json
 import pytest
 
 from serve_app.errors import ArtifactRejected, InvalidInput
-from serve_app.export.keys import made, private_key, public_key, signature_of
-from serve_app.export.runtime.bundle import header, opened
+from serve_app.export.runtime.bundle import header, opened, public_key
+from serve_app.security.signing import key_pair, private_key, signature_of
 
 WHEEL = b"PK" + bytes(range(256))
 NAME = "churn_2-1.0.0-py3-none-any.whl"
-PRIVATE, PUBLIC = made()
+PRIVATE, PUBLIC = key_pair()
 
 
 def bundle(lines=None, private=PRIVATE, wheel=WHEEL):
     lines = header("churn", 2, NAME, WHEEL) if lines is None else lines
-    signature, _ = signature_of(lines, private_key(private))
+    signature = signature_of(lines, private_key(private))
     return lines + signature.hex().encode() + b"\n" + wheel
 
 
@@ -38,7 +38,7 @@ def test_no_byte_may_change():
 
 def test_what_somebody_else_signed_is_refused():
     with pytest.raises(ArtifactRejected, match="not signed with the key that this device trusts"):
-        opened(bundle(private=made()[0]), public_key(PUBLIC))
+        opened(bundle(private=key_pair()[0]), public_key(PUBLIC))
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import pytest
 
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.export.bundle import export_bundle
-from serve_app.export.keys import made, private_key, public_key, signature_of
-from serve_app.export.runtime.bundle import header, opened
+from serve_app.export.runtime.bundle import header, opened, public_key
 from serve_app.export.wheel import WheelOptions, export_wheel
+from serve_app.security.signing import key_pair, private_key, signature_of
 
-PRIVATE, PUBLIC = made()
+PRIVATE, PUBLIC = key_pair()
 KEY = private_key(PRIVATE)
 ROW = {"age": 61.5, "dose": 2.25}
 
@@ -78,7 +78,7 @@ def spoilt(bundle):
             archive.writestr(name, content)
     wheel = f"{inner.package}-1.0.0-py3-none-any.whl"
     lines = header(inner.model, inner.version, wheel, target.getvalue())
-    return lines + signature_of(lines, KEY)[0].hex().encode() + b"\n" + target.getvalue()
+    return lines + signature_of(lines, KEY).hex().encode() + b"\n" + target.getvalue()
 
 
 def test_a_device_takes_an_update_and_goes_back(device, registry):
@@ -130,7 +130,7 @@ def test_what_breaks_later_is_left_for_the_version_before(device, registry):
 
 
 def test_others_bundles_are_refused(device, registry, models):
-    other = private_key(made()[0])
+    other = private_key(key_pair()[0])
     done = device.update(
         "--from", device.write(export_bundle(registry, "logistic", 2, other).content)
     )

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from serve_app.monitoring import catalogue
-from serve_app.monitoring.dashboard.model_rows import data, quality, wrong
+from serve_app.monitoring.dashboard.model_rows import bandits, data, quality, wrong
 
 EXPORTED = (
     (catalogue.FINDINGS, ("drift", "risk", "warning")),
@@ -31,10 +31,13 @@ EXPORTED = (
     (catalogue.ATTRIBUTION_NDCG, ("risk", "risk@1")),
     (catalogue.SUSPICION, ("risk", "sweep")),
     (catalogue.DATA_ANOMALIES, ("risk", "rows")),
+    (catalogue.BANDIT_SHARE, ("risk", "risk@1")),
+    (catalogue.BANDIT_REWARD, ("risk", "risk@1")),
+    (catalogue.BANDIT_DECISIONS, ("risk", "risk@1")),
 )
 CHANGES = catalogue.CONCEPT_DRIFT, ("risk", "risk@1", "adwin")
 """A counter, which is shown by how much it grew within a day."""
-PANELS = (wrong(), *data().panels, *quality().panels)
+PANELS = (wrong(), *data().panels, *quality().panels, *bandits().panels)
 
 
 def series(metric, labels):
@@ -53,7 +56,7 @@ def test_every_expression_gives_data_where_the_monitor_exports_it(tmp_path):
     expressions = [
         query.expression.replace("$endpoint", ".*") for panel in PANELS for query in panel.queries
     ]
-    assert len(expressions) == 18
+    assert len(expressions) == 21
     test = {
         "interval": "1m",
         "input_series": [

@@ -18,7 +18,8 @@ def test_nothing_is_missing_but_what_the_operator_sets():
     found = {
         one["name"] for one in resolved([*shared_environment(), *environment("head")], RELEASE)
     }
-    assert set(known) - found == {"RAY_AUTH_MODE"}
+    # HAProxy shows no token there: who connects to it is a balancer.
+    assert set(known) - found == {"RAY_AUTH_MODE", "SERVE_APP_EDGE_TOKEN_PATH"}
     assert found - set(known) == {"HOME", "PGPASSWORD"}
 
 

@@ -55,15 +55,15 @@ class Failing:
 class ExperimentHouse(House):
     """The house, whose endpoint splits subjects between two versions of one mind."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, settings=SETTINGS):
         super().__init__(folder)
         register(self.registry, replace(of_people(), name="other"), compile="never")
         loaded = {f"{name}@1": load(self.registry, name, 1).model for name in ("risk", "other")}
         self.models = Failing(LocalModels(loaded, clock=self.clock))
         self.assembler = Assembler(replicas=self.models, inline=self.models, clock=self.clock)
-        body = {"route": ROUTE, "experiment": SETTINGS}
-        settings = ControlSettings.model_validate({"endpoints": {"risk": body}})
-        endpoints = declare(settings, self.registry.manifest).checked()
+        body = {"route": ROUTE, "experiment": settings}
+        declared = ControlSettings.model_validate({"endpoints": {"risk": body}})
+        endpoints = declare(declared, self.registry.manifest).checked()
         self.snapshot = Snapshot(2, "split", endpoints, epochs={"risk": 2})
         self.stand(experiments.planned(endpoints["risk"]))
         self.follow(self.snapshot)

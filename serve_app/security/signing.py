@@ -1,16 +1,17 @@
-"""Keys of Ed25519 in PEM: with the private one updates are signed, devices hold the public one."""
+"""Keys of Ed25519 (RFC 8032) in PEM, and signatures with them: the one place that has the library.
+
+Whoever has the private key signs; whoever has the public one sees whether a byte was changed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from serve_app.errors import ConfigError, InvalidInput
-from serve_app.export.runtime.bundle import public_key
-
-__all__ = ["made", "private_key", "public_key", "signature_of", "verified"]
 
 
-def made() -> tuple[bytes, bytes]:
+def key_pair() -> tuple[bytes, bytes]:
     """A new private key and its public key, both in PEM.
 
     Raises:
@@ -52,16 +53,45 @@ def private_key(pem: bytes) -> Any:
     return key
 
 
-def signature_of(content: bytes, key: Any) -> tuple[bytes, bytes]:
-    """The signature of some bytes (64 bytes), and the public key (32 bytes) that verifies it."""
-    serialization, _ = _cryptography()
-    public = key.public_key().public_bytes(
-        serialization.Encoding.Raw, serialization.PublicFormat.Raw
-    )
-    return key.sign(content), public
+def public_key(pem: bytes) -> bytes:
+    """The 32 bytes of the public key of Ed25519 that a PEM holds.
+
+    Raises:
+        InvalidInput: it holds no such key, or a private one.
+        ConfigError: the package `cryptography` is not installed.
+    """
+    serialization, ed25519 = _cryptography()
+    if b"PRIVATE KEY" in pem:
+        raise InvalidInput("this is the private key, which signs; give the public one (….pub.pem)")
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput("it holds no public key in PEM") from error
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        raise InvalidInput("the public key is not one of Ed25519")
+    return _raw(key)
 
 
-def verified(content: bytes, signature: bytes, public: bytes) -> bool:
+def public_of(key: Any) -> bytes:
+    """The public key (32 bytes) that belongs to a private one (`private_key`)."""
+    return _raw(key.public_key())
+
+
+def key_id(public: bytes) -> str:
+    """How a public key (32 bytes) is named: the SHA-256 of its DER, 64 hexadecimal digits.
+
+    `openssl pkey -pubin -in KEY.pub.pem -outform DER | sha256sum` says the same.
+    """
+    return hashlib.sha256(_DER + public).hexdigest()
+
+
+def signature_of(content: bytes, key: Any) -> bytes:
+    """The signature (64 bytes) of some bytes by a private key (`private_key`)."""
+    signature: bytes = key.sign(content)
+    return signature
+
+
+def is_signed(content: bytes, signature: bytes, public: bytes) -> bool:
     """Whether a signature of some bytes is of a public key (32 bytes).
 
     Raises:
@@ -77,11 +107,22 @@ def verified(content: bytes, signature: bytes, public: bytes) -> bool:
     return True
 
 
+_DER = bytes.fromhex("302a300506032b6570032100")
+"""What stands before the 32 bytes of a public key of Ed25519 (RFC 8410)."""
+
+
+def _raw(key: Any) -> bytes:
+    serialization, _ = _cryptography()
+    raw: bytes = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return raw
+
+
 def _cryptography() -> tuple[Any, Any]:
+    # Gateways and replicas that check no signatures need not wait for it.
     try:
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
     except ImportError as error:
-        msg = "signing needs the package cryptography: pip install 'serve-app[edge-updates]'"
+        msg = "signatures need the package cryptography: pip install 'serve-app[signing]'"
         raise ConfigError(msg) from error
     return serialization, ed25519

@@ -3,7 +3,7 @@
 import pytest
 
 from serve_app.config import GatewayArgs
-from serve_app.serving.checking.open_addresses import is_of_this_machine, problems
+from serve_app.serving.checking.addresses import is_of_this_machine, problems
 
 HERE = {"http_options": {"host": "127.0.0.1"}}
 PATH = ("applications", 0, "args")

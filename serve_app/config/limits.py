@@ -1,0 +1,47 @@
+"""`limits` of the gateway: how much each principal may ask."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from serve_app.config.base import Frozen
+
+BURST_S = 4.0
+"""So many seconds of a rate may come at once where nothing else is said."""
+Principal = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class LimitSettings(Frozen):
+    """What one principal may ask: rows of each endpoint, bytes and requests of all together.
+
+    Rates hold for all gateways together. Up to `burst_rows` and `burst_bytes` may come at once,
+    four seconds of the rate where that is not said; one larger request may still come alone, and
+    is waited for afterwards. `in_flight` counts requests whose answers are not there yet, in each
+    gateway.
+    """
+
+    rows_per_s: PositiveFloat | None = None
+    burst_rows: PositiveFloat | None = None
+    bytes_per_s: PositiveFloat | None = None
+    burst_bytes: PositiveFloat | None = None
+    in_flight: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _bursts_have_rates(self) -> "LimitSettings":
+        for unit in ("rows", "bytes"):
+            burst = getattr(self, f"burst_{unit}")
+            if burst is not None and getattr(self, f"{unit}_per_s") is None:
+                msg = f"burst_{unit} is how much may come at once of {unit}_per_s, which is missing"
+                raise ValueError(msg)
+        return self
+
+
+class LimitsSettings(Frozen):
+    """Limits of principals by name, and of all others: each has what `default` says for itself.
+
+    What is not said for a principal by name is as `default` says. Where nobody is asked who they
+    are, all clients together are one principal, `anonymous`.
+    """
+
+    default: LimitSettings = LimitSettings()
+    principals: dict[Principal, LimitSettings] = Field(default_factory=dict)

@@ -1,0 +1,53 @@
+"""How far a chain was at a time, signed: who cuts its tail, or writes another one, is noticed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from serve_app.security.envelope import Envelope, EnvelopeDamaged
+
+PAYLOAD_TYPE = "application/vnd.serve-app.audit-checkpoint.v1+json"
+
+
+class CheckpointDamaged(Exception):
+    """A checkpoint is none, or not of a key that counts; `number` is its line, from 1 on."""
+
+    def __init__(self, number: int, problem: str) -> None:
+        super().__init__(number, problem)
+        self.number = number
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """That the `seq`-th line of a writer's chain had this hash; `at_s` is seconds since 1970."""
+
+    writer: str
+    seq: int
+    hash: str
+    at_s: float
+
+    def line(self, key: Any) -> bytes:
+        """The line of a file that holds it, signed with a private key (`signing.private_key`)."""
+        payload = json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+        return Envelope.signed(PAYLOAD_TYPE, payload, key).encode() + b"\n"
+
+
+def read_checkpoints(lines: Iterable[bytes], keys: Mapping[str, bytes]) -> Iterator[Checkpoint]:
+    """The checkpoints in some lines; `keys` are public keys (32 bytes) by `signing.key_id`.
+
+    Raises:
+        CheckpointDamaged: a line is no checkpoint, or is not signed with one of the keys.
+    """
+    for number, line in enumerate(lines, 1):
+        try:
+            envelope = Envelope.decode(line)
+            right, _ = envelope.signers(keys)
+            if not right or envelope.payload_type != PAYLOAD_TYPE:
+                raise CheckpointDamaged(number, "is not signed with the key of checkpoints")
+            yield Checkpoint(**json.loads(envelope.payload))
+        except (EnvelopeDamaged, ValueError, TypeError) as error:
+            raise CheckpointDamaged(number, f"is damaged ({error})") from error

@@ -1,0 +1,237 @@
+"""How much a principal may ask of one process: rows and bytes a second, requests at once.
+
+Meters follow the generic cell rate algorithm (ITU-T I.371, the virtual scheduling form): one
+number each, the time at which all that was taken will have been earned again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from serve_app.core.caller import Caller
+from serve_app.core.ports import Clock
+from serve_app.errors import RateLimited
+
+MOST_KNOWN = 10_000
+"""So many principals and endpoints are remembered before idle ones are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So much a second, of which up to `burst` may come at once."""
+
+    per_s: float
+    burst: float
+
+    def divided(self, parts: int) -> Rate:
+        """The share of one of several processes."""
+        return self if parts <= 1 else Rate(self.per_s / parts, self.burst / parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What one principal may ask: of each endpoint in rows, of all together in bytes and requests.
+
+    None stands for no limit.
+    """
+
+    rows: Rate | None = None
+    bytes: Rate | None = None
+    in_flight: int | None = None
+
+
+NO_LIMIT = Limit()
+"""Of a principal that may ask whatever it likes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits by the name of a principal, and the limit of all others."""
+
+    default: Limit = NO_LIMIT
+    by_principal: Mapping[str, Limit] = field(default_factory=dict)
+
+    def of(self, principal: str) -> Limit:
+        """The limit of one principal."""
+        return self.by_principal.get(principal, self.default)
+
+
+class RowLimiter(Protocol):
+    """Says how many rows callers may ask about."""
+
+    def take_rows(self, caller: Caller, endpoint: str, rows: int) -> None:
+        """Let rows pass to an endpoint.
+
+        Raises:
+            RateLimited: these would be too many now.
+        """
+        ...
+
+
+class Unlimited:
+    """Lets everybody ask about as many rows as they like."""
+
+    def take_rows(self, caller: Caller, endpoint: str, rows: int) -> None:
+        """Let rows pass."""
+
+
+NO_LIMITS = Unlimited()
+
+
+class Allowance(NamedTuple):
+    """What is left of a rate: `left` of `burst`, all of which is there again in `full_in_s`."""
+
+    burst: float
+    left: float
+    full_in_s: float
+    per_s: float
+
+    def headers(self, unit: str) -> tuple[tuple[str, str], ...]:
+        """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10)."""
+        window_s = max(1, round(self.burst / self.per_s))
+        left, full_in_s = max(0, int(self.left)), max(0, -int(-self.full_in_s // 1))
+        return (
+            ("ratelimit-policy", f'"{unit}";q={int(self.burst)};w={window_s}'),
+            ("ratelimit", f'"{unit}";r={left};t={full_in_s}'),
+        )
+
+
+class Meter:
+    """Counts what is taken at a rate. Times are of a clock that never goes back, in seconds."""
+
+    __slots__ = ("_earned_s",)
+
+    def __init__(self) -> None:
+        self._earned_s = float("-inf")
+
+    def wait_s(self, rate: Rate, cost: float, now_s: float) -> float:
+        """How long until so much may be taken; what is above the burst may once nothing is owed."""
+        owed_s = max(0.0, self._earned_s - now_s)
+        free_s = (rate.burst - min(cost, rate.burst)) / rate.per_s
+        return max(0.0, owed_s - free_s)
+
+    def take(self, rate: Rate, cost: float, now_s: float) -> None:
+        """Count so much as taken."""
+        self._earned_s = max(self._earned_s, now_s) + cost / rate.per_s
+
+    def allowance(self, rate: Rate, now_s: float) -> Allowance:
+        """What may be taken now."""
+        owed_s = max(0.0, self._earned_s - now_s)
+        return Allowance(rate.burst, rate.burst - owed_s * rate.per_s, owed_s, rate.per_s)
+
+    def is_idle(self, now_s: float) -> bool:
+        """Whether nothing is owed: then it is like a new one."""
+        return self._earned_s <= now_s
+
+
+@dataclass(slots=True)
+class _Principal:
+    """What one principal has taken from this process."""
+
+    bytes: Meter = field(default_factory=Meter)
+    rows: dict[str, Meter] = field(default_factory=dict)
+    latest_meter: Meter | None = None
+    in_flight: int = 0
+
+    def is_idle(self, now_s: float) -> bool:
+        meters = (self.bytes, *self.rows.values())
+        return not self.in_flight and all(meter.is_idle(now_s) for meter in meters)
+
+
+class Limiter:
+    """Keeps principals within their limits in this process, which is one of several `gateways`.
+
+    Not for several threads.
+    """
+
+    def __init__(self, limits: Limits, *, clock: Clock) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._gateways = 1
+        self._known: dict[str, _Principal] = {}
+
+    def share(self, gateways: int) -> None:
+        """Be one of so many processes from now on: rates are divided among them."""
+        self._gateways = max(1, gateways)
+
+    def enter(self, caller: Caller, size_bytes: int) -> None:
+        """Let a request in whose body has so many bytes; each that came in must `leave`.
+
+        Raises:
+            RateLimited: the principal has too many requests on their way, or sent too much.
+        """
+        limit, principal = self._limits.of(caller.name), self._of(caller)
+        if limit.in_flight is not None and principal.in_flight >= limit.in_flight:
+            msg = (
+                f"{caller.name} has {principal.in_flight} requests on their way, which is the "
+                "limit; wait for their answers"
+            )
+            raise RateLimited(msg, retry_after_s=_SOON_S, limit="in_flight")
+        if limit.bytes is not None:
+            self._take(principal.bytes, limit.bytes, size_bytes, f"{caller.name}: bytes")
+        principal.in_flight += 1
+
+    def take_bytes(self, caller: Caller, size_bytes: int) -> None:
+        """Let bytes pass of a body whose length nobody said before.
+
+        Raises:
+            RateLimited: these would be too many now.
+        """
+        rate = self._limits.of(caller.name).bytes
+        if rate is not None:
+            self._take(self._of(caller).bytes, rate, size_bytes, f"{caller.name}: bytes")
+
+    def leave(self, caller: Caller) -> None:
+        """Take note that a request that came in has its answer."""
+        principal = self._known[caller.name]
+        principal.in_flight -= 1
+
+    def take_rows(self, caller: Caller, endpoint: str, rows: int) -> None:
+        """Let rows pass to an endpoint.
+
+        Raises:
+            RateLimited: these would be too many now.
+        """
+        rate = self._limits.of(caller.name).rows
+        if rate is None:
+            return
+        principal = self._of(caller)
+        meter = principal.rows.setdefault(endpoint, Meter())
+        principal.latest_meter = meter
+        self._take(meter, rate, rows, f"{caller.name}: rows to endpoint {endpoint!r}")
+
+    def allowance(self, caller: Caller) -> Allowance | None:
+        """What is left to a caller of the rows of the endpoint that it asked last, if limited."""
+        rate = self._limits.of(caller.name).rows
+        principal = self._known.get(caller.name)
+        if rate is None or principal is None or principal.latest_meter is None:
+            return None
+        return principal.latest_meter.allowance(rate.divided(self._gateways), self._clock())
+
+    def _take(self, meter: Meter, rate: Rate, cost: float, what: str) -> None:
+        now_s, own = self._clock(), rate.divided(self._gateways)
+        wait_s = meter.wait_s(own, cost, now_s)
+        if wait_s > 0:
+            msg = (
+                f"{what} are limited to {rate.per_s:g} a second, {rate.burst:g} at once; "
+                f"try again in {wait_s:.1f} s"
+            )
+            raise RateLimited(msg, retry_after_s=round(wait_s, 3))
+        meter.take(own, cost, now_s)
+
+    def _of(self, caller: Caller) -> _Principal:
+        known = self._known.get(caller.name)
+        if known is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._forget_idle()
+            known = self._known[caller.name] = _Principal()
+        return known
+
+    def _forget_idle(self) -> None:
+        now_s = self._clock()
+        self._known = {name: one for name, one in self._known.items() if not one.is_idle(now_s)}
+
+
+_SOON_S = 0.1

@@ -1,0 +1,38 @@
+"""The limits of callers in one of several gateways, which share them."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from serve_app.config.limits import LimitsSettings
+from serve_app.core.ports import Clock
+from serve_app.errors import ServeError
+from serve_app.gateway.limiting import limits_of
+from serve_app.security.limits import Limiter
+from serve_app.serving.control_client import StatusReader, control_handle
+
+PERIOD_S = 2.0
+logger = logging.getLogger("serve_app.gateway")
+
+
+def limiter_of(settings: LimitsSettings | None, clock: Clock) -> Limiter | None:
+    """What keeps callers within the limits of a config; none where there are none."""
+    return None if settings is None else Limiter(limits_of(settings), clock=clock)
+
+
+def share_for_ever(limiter: Limiter) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Background work that has a limiter share its rates with all gateways that control hears."""
+    return functools.partial(_share_for_ever, limiter)
+
+
+async def _share_for_ever(limiter: Limiter) -> None:
+    effect = StatusReader(control_handle().options(method_name="in_effect"))
+    while True:
+        try:
+            limiter.share(len((await effect())["gateways"]))
+        except ServeError as error:
+            # The last number stands: limits neither open nor close while control is away.
+            logger.info("control is away", extra={"why": type(error).__name__})
+        await asyncio.sleep(PERIOD_S)
