@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from serve_app.cli import output
 from serve_app.cli.completion import complete_version
+
+if TYPE_CHECKING:
+    from serve_app.standalone.settings import RunSettings
 
 SAGEMAKER = "serve"
 """What SageMaker writes behind the command of a container."""
@@ -71,6 +76,12 @@ SAGEMAKER = "serve"
     help="How long to go on answering after SIGTERM, while saying that it is not ready: until "
     "load balancers have noticed.",
 )
+@click.option(
+    "--keys-file",
+    type=click.Path(dir_okay=False),
+    help="Answer whoever has a key of this file, which serve-app keys create --file makes.  "
+    "[default: everybody]",
+)
 @click.option("--allow-pickle", is_flag=True, help="Let models run code when they are loaded.")
 @click.option(
     "--log-format",
@@ -79,21 +90,7 @@ SAGEMAKER = "serve"
     show_default=True,
     help="How lines of the log are written, to standard output.",
 )
-def run(
-    references: tuple[str, ...],
-    config: str | None,
-    registry: str | None,
-    default_endpoint: str | None,
-    host: str | None,
-    port: int | None,
-    allowed_hosts: tuple[str, ...],
-    metrics_port: int | None,
-    threads: int,
-    drain_s: float | None,
-    leave_s: float,
-    allow_pickle: bool,
-    log_format: str,
-) -> None:
+def run(references: tuple[str, ...], config: str | None, log_format: str, **chosen: Any) -> None:
     """Answer for versions in one process, without Ray: in a container, or on this machine.
 
     Each model is an endpoint of its name; NAME= gives it another one. Without any, SERVE_APP_MODEL
@@ -107,27 +104,38 @@ def run(
     """  # noqa: D301 - click looks for the character
     from serve_app.standalone import server
     from serve_app.standalone.application import build
-    from serve_app.standalone.settings import RunSettings, named_endpoints
 
     if config is not None and references and references != (SAGEMAKER,):
         msg = "name versions, or a config that declares endpoints, not both."
         raise click.UsageError(msg)
+    settings = _settings(references, config, chosen)
+    server.log_to_stdout(log_format)
+    server.run(build(settings, clock=time.monotonic), settings.place, settings.metrics_port)
+
+
+def _settings(
+    references: tuple[str, ...], config: str | None, chosen: Mapping[str, Any]
+) -> RunSettings:
+    """What one process answers: as the options say, and the environment where they do not."""
+    from serve_app.standalone.settings import RunSettings, named_endpoints
+
     is_sagemaker = references == (SAGEMAKER,)
     settings = RunSettings.from_environment(os.environ, is_sagemaker=is_sagemaker)
-    settings = settings.listening(host, port, drain_s=drain_s, leave_s=leave_s)
+    settings = settings.listening(
+        chosen["host"], chosen["port"], drain_s=chosen["drain_s"], leave_s=chosen["leave_s"]
+    )
     settings = settings.trusting(*output.trust_given())
-    settings = replace(
+    return replace(
         settings,
-        models=registry or settings.models,
+        models=chosen["registry"] or settings.models,
         endpoints=named_endpoints(references)
         if references and not is_sagemaker
         else settings.endpoints,
         config=config,
-        default_endpoint=default_endpoint,
-        allows_pickle=allow_pickle,
-        threads=threads,
-        metrics_port=metrics_port,
-        allowed_hosts=allowed_hosts,
+        default_endpoint=chosen["default_endpoint"],
+        allows_pickle=chosen["allow_pickle"],
+        threads=chosen["threads"],
+        metrics_port=chosen["metrics_port"],
+        allowed_hosts=chosen["allowed_hosts"],
+        keys_file=chosen["keys_file"] or settings.keys_file,
     )
-    server.log_to_stdout(log_format)
-    server.run(build(settings, clock=time.monotonic), settings.place, settings.metrics_port)

@@ -19,6 +19,8 @@ from serve_app.client.answers import Answer
 
 RETRIED = frozenset({429, 502, 503})
 """Statuses after which the same request may be sent again; predictions change nothing."""
+KEY_VARIABLE = "SERVE_APP_API_KEY"
+_CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key"})
 FEEDBACK_NAMES = frozenset(
     {"prediction", "prediction_id", "key", "row", "truth", "reward", "label_at_s", "variants"}
 )
@@ -68,13 +70,16 @@ class ClientOptions(TypedDict, total=False):
     """What both clients may be told, beside where the server is.
 
     `timeout_s` is the time of one prediction, repetitions included; `headers` go with every
-    request; `ca_file` has the certificates (PEM) of who signs those of servers. `clock` gives
-    seconds, `draw` numbers from 0 to 1.
+    request. `api_key` or `token` proves who asks; without either, the environment's variable
+    SERVE_APP_API_KEY does where it has a key. `ca_file` has the certificates (PEM) of who signs
+    those of servers. `clock` gives seconds, `draw` numbers from 0 to 1.
     """
 
     timeout_s: float
     retries: Retries
     headers: Mapping[str, str]
+    api_key: str
+    token: str
     ca_file: str | os.PathLike[str]
     clock: Callable[[], float]
     draw: Callable[[], float]
@@ -87,7 +92,11 @@ class Calls:
         self._url = url.rstrip("/")
         self._timeout_s = options.get("timeout_s", 10.0)
         self._retries = options.get("retries", Retries())
-        self._headers = {**options.get("headers", {}), "content-type": "application/json"}
+        self._headers = {
+            **options.get("headers", {}),
+            **_proof(options, os.environ),
+            "content-type": "application/json",
+        }
         self._clock = options.get("clock", time.monotonic)
         self._draw = options.get("draw", random.random)
         self._allowed = self._retries.burst
@@ -180,6 +189,26 @@ class Calls:
             text = got.headers.get("retry-after", "")
             retry_after_s = float(text) if text.isdigit() else 0.0
         return max(retry_after_s, min(float(drawn), self._retries.longest_pause_s))
+
+
+def _proof(options: ClientOptions, environment: Mapping[str, str]) -> dict[str, str]:
+    """The header that proves who asks.
+
+    Raises:
+        InvalidInput: a key and a token are given, or what is given can stand in no header.
+    """
+    key, token = options.get("api_key"), options.get("token")
+    if key is not None and token is not None:
+        raise errors.InvalidInput("give an api_key or a token, not both")
+    names = {name.lower() for name in options.get("headers", {})}
+    if key is None and token is None and not names & _CREDENTIALS:
+        key = environment.get(KEY_VARIABLE, "").strip() or None
+    shown = key if token is None else token
+    if shown is None:
+        return {}
+    if not shown.isascii() or not shown.isprintable() or " " in shown:
+        raise errors.InvalidInput("the api_key or token has spaces or other letters in it")
+    return {"x-api-key": shown} if token is None else {"authorization": f"Bearer {shown}"}
 
 
 def following(

@@ -3,6 +3,7 @@
 Ray's own keys stay Ray's: `serving/checking/` holds those against the installed Ray.
 """
 
+from serve_app.config.access import AccessSettings
 from serve_app.config.base import Frozen
 from serve_app.config.control import ControlArgs, ControlSettings
 from serve_app.config.cors import CorsSettings
@@ -37,6 +38,7 @@ from serve_app.core.home import HOME_VARIABLE
 
 __all__ = [
     "HOME_VARIABLE",
+    "AccessSettings",
     "AdminSettings",
     "CacheSettings",
     "CoalesceSettings",

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from serve_app.config.access import AccessSettings
 from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
@@ -53,11 +54,12 @@ class GatewayArgs(Frozen):
     Protocol over gRPC; all of one machine share the port, and those of `listeners`. `admin` is
     where the admin API answers; clusters that serve-app starts have a port for it. `cors` says
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
-    Listeners of this machine's own addresses answer to its own names and to `allowed_hosts`, of
-    which `"*"` is every one. `mirror` bounds what is done for shadows. `telemetry` is where traces
-    and metrics go beside Prometheus; without it nowhere. `limits` bounds what principals may ask.
-    `audit` is where changes by the admin API are written down before they are made; without it
-    nowhere.
+    `access` is who may ask at all of these ports; unless it says something, none of them may be one
+    that other machines reach. Listeners of this machine's own addresses answer to its own names and
+    to `allowed_hosts`, of which `"*"` is every one. `mirror` bounds what is done for shadows.
+    `telemetry` is where traces and metrics go beside Prometheus; without it nowhere. `limits`
+    bounds what principals may ask. `audit` is where changes by the admin API are written down
+    before they are made; without it nowhere.
     """
 
     # `state` may be a URL with a password.
@@ -76,6 +78,7 @@ class GatewayArgs(Frozen):
     listeners: tuple[ListenerSettings, ...] = ()
     admin: AdminSettings | None = None
     cors: CorsSettings | None = None
+    access: AccessSettings = AccessSettings()
     coalesce: CoalesceSettings = CoalesceSettings()
     mirror: MirrorSettings = MirrorSettings()
     telemetry: TelemetrySettings | None = None

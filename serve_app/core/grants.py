@@ -63,9 +63,23 @@ class Grants:
         """Whether an action may be done that concerns no single endpoint, or all of them."""
         return any(one.action == action and one.endpoints == EVERY for one in self.all)
 
+    def cover(self, others: Grants) -> bool:
+        """Whether all that others allow is allowed here too."""
+        return all(
+            any(one.action == other.action and _within(other, one) for one in self.all)
+            for other in others.all
+        )
+
     def show(self, endpoint: str) -> bool:
         """Whether a principal may know that an endpoint exists: it may do something with it."""
         return any(self.allow(action, endpoint) for action in ACTIONS)
+
+
+def _within(inner: Grant, outer: Grant) -> bool:
+    """Whether all endpoints of a grant are those of another one, as far as the patterns tell."""
+    return outer.endpoints in {EVERY, inner.endpoints} or (
+        EVERY not in inner.endpoints and outer.covers(inner.endpoints)
+    )
 
 
 _MOST_KNOWN = 10_000

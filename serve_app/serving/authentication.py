@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from serve_app.config.access import AccessSettings
 from serve_app.core.snapshot import Snapshot
 from serve_app.core.supervisor import Supervisor
+from serve_app.gateway.access import Count, Gate
 from serve_app.security.authentication import Authentication, authenticator_of
 from serve_app.serving.control_client import ControlCaller
 from serve_app.serving.issuer import Issuer
@@ -27,8 +29,24 @@ class Knowing:
         self._issuer: Issuer | None = None
         if tokens is not None and tokens.address is not None and settings.mode != "keys":
             self._issuer = Issuer(tokens.address, tokens.private_address, tokens.ca_file)
+        self._has_certificates = settings.certificates is not None
         self.authenticator: Authentication | None = authenticator_of(
             settings, clock=time.time, monotonic=time.monotonic, wanted=self._wanted.set
+        )
+
+    def gate(self, count: Count, environment: Mapping[str, str]) -> Gate | None:
+        """What stands before everything that is answered; none where everybody may ask.
+
+        `count` is told of what is refused.
+        """
+        if self.authenticator is None:
+            return None
+        health_route = environment.get("AIP_HEALTH_ROUTE")
+        return Gate(
+            self.authenticator,
+            count,
+            certificates=self._has_certificates,
+            health_route=health_route,
         )
 
     def follow(self, snapshot: Snapshot) -> None:

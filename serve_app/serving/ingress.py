@@ -33,7 +33,7 @@ from serve_app.engine.stages import NOTHING_YET
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
-from serve_app.gateway.access import ADMIN, MAIN, Gate, protect
+from serve_app.gateway.access import ADMIN, MAIN, protect
 from serve_app.gateway.admin.app import build as build_admin
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.limiting import limited
@@ -51,6 +51,7 @@ from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import tell_arms
 from serve_app.serving.auditing import audit_log
+from serve_app.serving.authentication import Knowing
 from serve_app.serving.control_client import (
     ControlCaller,
     StatusReader,
@@ -132,7 +133,9 @@ class Gateway(Scaled):
         self._limiter = limiter_of(args.limits, clock)
         self._predictor = self._made_predictor(clock)
         self._grpc: rpc.RpcServer | None = None
-        self._gate: Gate | None = None
+        with explained(logger):
+            self._knowing = Knowing(args.access)
+        self._gate = self._knowing.gate(self._counting.add_response, os.environ)
         known = self._gate is not None
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)
@@ -175,6 +178,7 @@ class Gateway(Scaled):
 
     async def _built(self) -> ASGIApp:
         await self._follower.start()
+        self._knowing.start(self._tasks, ControlCaller(control_handle()))
         collect_rarely()
         keep_freed()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -320,6 +324,7 @@ class Gateway(Scaled):
         self._inline.replace(self._loaded)
         own = {one.version for endpoint in endpoints if endpoint.inline for one in endpoint.shadows}
         self._inline_shadows.replace({version: self._loaded[version] for version in own})
+        self._knowing.follow(snapshot)
         self._handles.locate(snapshot.placed())
         await asyncio.to_thread(self._packing.follow, snapshot)
         self._recording.follow({one.name: one.records for one in endpoints})

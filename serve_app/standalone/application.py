@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +37,7 @@ from serve_app.registry.store import Registry
 from serve_app.security.authenticators import Authenticator
 from serve_app.security.limits import NO_LIMITS, Limiter
 from serve_app.security.trusted_keys import TrustedKeys
+from serve_app.standalone.callers import callers_of
 from serve_app.standalone.declaration import endpoints_of, read_config
 from serve_app.standalone.settings import RunSettings
 from serve_app.standalone.versions import opened
@@ -47,7 +49,7 @@ class Application:
     """Answers as a gateway does, by models that are loaded here.
 
     It answers that it is not ready until `load` is done. Whom the `authenticator` does not know is
-    refused; without one everybody may ask.
+    refused, or whom the settings do not name without one; without both everybody may ask.
     """
 
     def __init__(
@@ -72,6 +74,10 @@ class Application:
             is_alive=lambda _version: not self._is_leaving,
             limiter=limiter or NO_LIMITS,
         )
+        if authenticator is None:
+            authenticator = callers_of(
+                args.access, settings.keys_file, clock=time.time, monotonic=clock
+            )
         self.gate = self._gate(authenticator)
         gateway = build_gateway(self._predictor, _gateway_settings(settings, args))
         within = limited(gateway, limiter, self._predictor.counting.add_response)

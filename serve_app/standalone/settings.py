@@ -12,6 +12,7 @@ from serve_app.standalone.places import REGISTRY, Place, place_of
 
 MODEL_VARIABLE = "SERVE_APP_MODEL"
 REGISTRY_VARIABLE = "SERVE_APP_REGISTRY"
+KEYS_VARIABLE = "SERVE_APP_KEYS_FILE"
 TRUSTED_VARIABLE = "SERVE_APP_TRUSTED_KEYS"
 REQUIRE_VARIABLE = "SERVE_APP_REQUIRE_SIGNED"
 
@@ -25,8 +26,8 @@ class RunSettings:
     registry or the folder of one version. `allows_pickle` lets models run code when they are
     loaded; `trusted_keys` are files of public keys that versions may be signed with, and must be
     with `requires_signed`; `threads` compute large batches. Prometheus is answered on
-    `metrics_port`, if one is given. On loopback it answers to `allowed_hosts` beside this machine's
-    own names.
+    `metrics_port`, if one is given. With a `keys_file`, whoever has no key of it is refused. On
+    loopback it answers to `allowed_hosts` beside this machine's own names.
     """
 
     place: Place
@@ -39,6 +40,7 @@ class RunSettings:
     requires_signed: bool = False
     threads: int = 1
     metrics_port: int | None = None
+    keys_file: str | None = None
     allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
@@ -60,6 +62,7 @@ class RunSettings:
             place,
             models=environment.get(REGISTRY_VARIABLE) or place.models or REGISTRY,
             endpoints=named_endpoints(named) or None,
+            keys_file=environment.get(KEYS_VARIABLE) or None,
             trusted_keys=tuple(filter(None, keys)),
             requires_signed=_switch(environment, REQUIRE_VARIABLE),
         )

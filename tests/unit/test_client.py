@@ -307,3 +307,38 @@ async def test_the_client_for_asyncio_explains_alike():
     async with AsyncClient("http://server", transport=transport) as client:
         explained = await client.explain("risk", [[1]])
     assert (explained.columns_of, explained.frame().empty) == ("prep@1", True)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "header"),
+    [
+        ({"api_key": "sa_mine"}, None, ("x-api-key", "sa_mine")),
+        ({"api_key": "sa_mine"}, "sa_other", ("x-api-key", "sa_mine")),
+        ({"token": "a.b.c"}, "sa_other", ("authorization", "Bearer a.b.c")),
+        ({}, "sa_other\n", ("x-api-key", "sa_other")),
+        ({"headers": {"Authorization": "Basic x"}}, "sa_other", ("authorization", "Basic x")),
+    ],
+)
+def test_every_request_proves_who_asks_once(monkeypatch, options, environment, header):
+    if environment is not None:
+        monkeypatch.setenv("SERVE_APP_API_KEY", environment)
+    shown = []
+
+    def answer(request):
+        names = ("x-api-key", "authorization", "api-key")
+        shown.extend((name, request.headers[name]) for name in names if name in request.headers)
+        return httpx.Response(200, json={"endpoints": []})
+
+    with Client("http://h", transport=httpx.MockTransport(answer), **options) as client:
+        client.endpoints()
+    assert shown == [header]
+
+
+@pytest.mark.parametrize(
+    "options", [{"api_key": "a", "token": "b"}, {"api_key": "a b"}, {"token": "a\r\nx: y"}]
+)
+def test_what_can_prove_nothing_is_refused_without_repeating_it(options):
+    with pytest.raises(errors.InvalidInput) as caught:
+        Client("http://h", **options)
+    assert "\n" not in caught.value.message
+    assert "a b" not in caught.value.message

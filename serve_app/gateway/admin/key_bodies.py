@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from serve_app.core.access import KeyOrder
-from serve_app.errors import InvalidInput
+from serve_app.core.caller import Caller
+from serve_app.core.grants import grants_of
+from serve_app.errors import Forbidden, InvalidInput
 from serve_app.gateway.admin.key_schemas import DAY_S
 
 _MOST = 100
@@ -31,6 +33,17 @@ def order(document: Mapping[str, Any]) -> KeyOrder:
         _time(document, "not_before_s"),
         _time(document, "expires_at_s"),
     )
+
+
+def check_granted(caller: Caller, order: KeyOrder) -> None:
+    """Return where a caller may do all that a new key is to grant: nobody hands out more.
+
+    Raises:
+        InvalidInput: a scope is none.
+        Forbidden: the caller may not do some of it.
+    """
+    if not caller.grants.cover(grants_of(order.scopes, order.endpoints)):
+        raise Forbidden(f"{caller.name} may not do all that this key would grant")
 
 
 def overlap_s(document: Mapping[str, Any]) -> float:

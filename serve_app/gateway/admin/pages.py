@@ -126,12 +126,17 @@ class AdminPages:
         """Make a key."""
         document = await _document(request, path)
         order = key_bodies.order(document)
+        key_bodies.check_granted(caller_of(request.scope), order)
         return await self._actions.change_keys(order, changes.change(document))
 
     async def rotate_key(self, request: Request, path: AdminPath) -> Any:
         """Make a key in the place of another one."""
         document = await _document(request, path)
-        order = KeyRotation(request.path_params["key"], key_bodies.overlap_s(document))
+        identity = request.path_params["key"]
+        order = KeyRotation(identity, key_bodies.overlap_s(document))
+        for known in await self._actions.keys():
+            if known["id"] == identity:
+                key_bodies.check_granted(caller_of(request.scope), key_bodies.order(known))
         return await self._actions.change_keys(order, changes.change(document))
 
     async def revoke_key(self, request: Request, path: AdminPath) -> Any:

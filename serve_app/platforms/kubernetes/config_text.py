@@ -13,6 +13,7 @@ from serve_app.platforms.images.places import EVERYWHERE, HTTP_PORT
 from serve_app.platforms.kubernetes.service import CONTROL
 
 _KEEPS_STATE = ("serve_app.app:control", "serve_app.app:monitor")
+_GATEWAY = "serve_app.app:gateway"
 _SHARE = 0.5
 """Of the one piece that the head has of what only control and the monitor ask for."""
 
@@ -20,7 +21,8 @@ _SHARE = 0.5
 def for_pods(text: str, database: str | None) -> str:
     """The config as pods need it; everything else stays as it is, but for comments.
 
-    Pods have addresses of their own, so that their proxies listen on all of them. State goes to
+    Pods have addresses of their own, so that their proxies listen on all of them; unless the config
+    says who may ask, it says that everybody may whom the network policy lets through. State goes to
     `database`; without one, what keeps state is bound to the head, where its volume is, and takes
     none of the processors that Ray counts, since the head has none to give. With one, records go to
     the volume that all pods write, since the monitor may run on any.
@@ -46,6 +48,9 @@ def for_pods(text: str, database: str | None) -> str:
 
 def _adapt(application: dict[str, Any], database: str | None) -> None:
     arguments = application.get("args")
+    if application.get("import_path") == _GATEWAY:
+        # The network policy decides who reaches a pod, until the config says who may ask.
+        application["args"] = arguments = {"access": {"mode": "open"}, **(arguments or {})}
     if isinstance(arguments, dict) and database is not None:
         if "state" in arguments:
             arguments["state"] = database

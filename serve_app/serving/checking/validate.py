@@ -4,7 +4,6 @@ Serve itself ignores most unknown keys and finds the rest out on the cluster, on
 application at a time. Here every problem is found at once and named with its line.
 """
 
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -27,14 +26,13 @@ from serve_app.documents.yaml_lines import Positions
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.engine.trusted_registry import open_registry, trust_of
 from serve_app.errors import ServeError
-from serve_app.serving.checking import monitors, reachable, resources
+from serve_app.serving.checking import addresses, monitors, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
 from serve_app.serving.checking.advice import advice, secrets_in
 from serve_app.serving.checking.builders import deployments_of
 from serve_app.serving.checking.keys import Meant, read_as_meant
 from serve_app.serving.checking.report import Report
 from serve_app.serving.checking.shapes import settings_of, without_tags
-from serve_app.serving.listeners import of_the_platform
 
 Path_ = tuple[str | int, ...]
 
@@ -144,11 +142,15 @@ class _Check:
             self._model(path, name, arguments)
         self._keys_are_there((*path, "args", "registry"), arguments)
         if isinstance(arguments, config.GatewayArgs):
-            self._ports_free((*path, "args"), arguments)
-            where, default = (*path, "args", "default_endpoint"), arguments.default_endpoint
-            self._defaults += [] if default is None else [(where, default)]
+            self._gateway((*path, "args"), arguments)
         if settings_of(builder) is not config.GatewayArgs:
             self._reached_by_handle(path, name, application)
+
+    def _gateway(self, path: Path_, arguments: config.GatewayArgs) -> None:
+        for where, message in addresses.problems(self._body, path, arguments):
+            self._find(where, message)
+        if arguments.default_endpoint is not None:
+            self._defaults.append(((*path, "default_endpoint"), arguments.default_endpoint))
 
     def _keys_are_there(self, path: Path_, arguments: Frozen | None) -> None:
         """The keys whose signatures count can be read."""
@@ -165,26 +167,6 @@ class _Check:
             f"{name!r} is reached by handle; write `route_prefix: null`, "
             "or it would answer HTTP in the gateway's place",
         )
-
-    def _ports_free(self, path: Path_, arguments: config.GatewayArgs) -> None:
-        """The gateway's own ports are not the one that HAProxy has."""
-        options = self._body.get("http_options")
-        port = options.get("port", 8000) if isinstance(options, Mapping) else 8000
-        for index, listener in enumerate(arguments.listeners):
-            if listener.port == port:
-                self._find(
-                    (*path, "listeners", index, "port"),
-                    f"port {port} is the one of `http_options`, where everything is spoken already",
-                )
-        for listener in of_the_platform(os.environ):
-            if listener.port == port:
-                self._find(
-                    ("http_options", "port"),
-                    f"port {port} is where gateways listen as {listener.profile}'s containers do, "
-                    "since the environment says so; choose another",
-                )
-        if arguments.grpc_port == port:
-            self._find((*path, "grpc_port"), f"port {port} is the one of `http_options`")
 
     def _builder(self, path: Path_, import_path: Any) -> Any:
         module, separator, name = str(import_path or "").replace(":", ".").rpartition(".")

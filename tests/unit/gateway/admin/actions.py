@@ -75,6 +75,7 @@ class Actions:
         self.done = []
         self.ends = {"state": "done"}
         self.left = 1
+        self.key = KEY
 
     async def status(self):
         return {
@@ -125,7 +126,7 @@ class Actions:
         return EXPERIMENT
 
     async def keys(self):
-        return [{**KEY, "state": "valid"}]
+        return [{**self.key, "state": "valid"}]
 
     async def change_keys(self, order, change):
         self.done.append((order, change))

@@ -7,11 +7,14 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from serve_app.core.caller import Caller
+from serve_app.core.grants import grants_of
 from serve_app.gateway.admin.actions import AliasChange, Change, EndpointOrder, NewEndpoint
 from serve_app.gateway.admin.app import build
 from serve_app.gateway.admin.paths import PATHS, PREFIX
+from serve_app.gateway.context import CALLER
 from serve_app.monitoring.experiment.document import ExperimentReport
-from tests.unit.gateway.admin.actions import Actions
+from tests.unit.gateway.admin.actions import KEY, Actions
 
 SAMPLES = {
     "endpoint": "risk", "model": "a", "version": "1", "alias": "champion", "change": "c-1",
@@ -338,3 +341,37 @@ def test_the_document_is_one_and_names_every_path(send):
     }
     described = {(path, method) for path, one in document["paths"].items() for method in one}
     assert described == routed
+
+
+@pytest.mark.parametrize(
+    ("mine", "wanted", "endpoints", "status"),
+    [
+        (["admin:keys", "predict"], ["predict"], ["*"], 201),
+        (["admin:keys", "predict"], ["predict:risk"], ["*"], 201),
+        (["admin:keys", "predict"], ["feedback"], ["*"], 403),
+        (["admin:keys", "predict:risk"], ["predict"], ["*"], 403),
+        (["admin:keys", "predict:ri*"], ["predict"], ["risk"], 201),
+        (["admin:keys", "predict:ri*"], ["predict"], ["r*"], 403),
+        (["admin:keys"], ["admin:keys"], ["*"], 201),
+        (["admin:keys"], ["*"], ["*"], 403),
+        (["*"], ["*"], ["*"], 201),
+    ],
+)
+def test_nobody_hands_out_more_than_they_may_do(actions, mine, wanted, endpoints, status):
+    app = build(actions, host="127.0.0.1", ids=str)
+
+    async def known(scope, receive, send):
+        await app({**scope, CALLER: Caller("ops", "", grants_of(mine))}, receive, send)
+
+    async def ask():
+        transport = httpx.ASGITransport(known)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            body = {"principal": "new", "scopes": wanted, "endpoints": endpoints}
+            made = await client.post("/v1/admin/keys", json=body)
+            # Whoever replaces a key sees the new one.
+            actions.key = {**KEY, "scopes": wanted, "endpoints": endpoints}
+            replaced = await client.post(f"/v1/admin/keys/{KEY['id']}/rotate", json={})
+            return made.status_code, replaced.status_code
+
+    assert asyncio.run(ask()) == (status, status)
+    assert len(actions.done) == 2 * (status == 201)

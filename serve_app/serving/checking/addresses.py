@@ -1,10 +1,12 @@
-"""Whether other machines can ask a gateway that asks nobody who they are."""
+"""Where gateways listen: on ports of their own, and where nobody reaches them who may not ask."""
 
 import ipaddress
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from serve_app.config import GatewayArgs
+from serve_app.serving.listeners import of_the_platform
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - where Serve listens unless a config says otherwise
 Key = tuple[str | int, ...]
@@ -13,16 +15,40 @@ Key = tuple[str | int, ...]
 def problems(
     body: Mapping[str, Any], path: Key, arguments: GatewayArgs
 ) -> Iterator[tuple[Key, str]]:
-    """The addresses of a config that others reach, by keys, while everybody may ask there.
+    """What is wrong with the addresses of a config, by keys; `path` is that of the gateway's args.
 
-    `path` is where the gateway's `args` are. Where it says `access: {mode: open}` in words, and
-    where callers prove who they are, there is none.
+    Where everybody may ask, other machines must not reach them, unless the args say
+    `access: {mode: open}` in words.
     """
+    yield from _taken_ports(body, path, arguments)
     if arguments.access.mode != "off":
         return
     for key, host in _addresses(body, path, arguments):
         if not is_of_this_machine(host):
-            yield key, _words(host, is_written=key[-1] == "host" or key[-1] == "grpc_host")
+            yield key, _words(host, is_written=key[-1] in {"host", "grpc_host"})
+
+
+def _taken_ports(
+    body: Mapping[str, Any], path: Key, arguments: GatewayArgs
+) -> Iterator[tuple[Key, str]]:
+    """The gateway's own ports are not the one that HAProxy has."""
+    options = body.get("http_options")
+    port = options.get("port", 8000) if isinstance(options, Mapping) else 8000
+    for index, listener in enumerate(arguments.listeners):
+        if listener.port == port:
+            yield (
+                (*path, "listeners", index, "port"),
+                f"port {port} is the one of `http_options`, where everything is spoken already",
+            )
+    for listener in of_the_platform(os.environ):
+        if listener.port == port:
+            message = (
+                f"port {port} is where gateways listen as {listener.profile}'s containers do, "
+                "since the environment says so; choose another"
+            )
+            yield ("http_options", "port"), message
+    if arguments.grpc_port == port:
+        yield (*path, "grpc_port"), f"port {port} is the one of `http_options`"
 
 
 def is_of_this_machine(host: str) -> bool:
