@@ -148,7 +148,9 @@ class _Check:
 
     def _gateway(self, path: Path_, arguments: config.GatewayArgs) -> None:
         for where, message in addresses.problems(self._body, path, arguments):
-            self._find(where, message)
+            # One that stands in the wrong place is a problem already.
+            if not any(stood[-1:] == where for stood, _ in self._meant.unknown):
+                self._find(where, message)
         if arguments.default_endpoint is not None:
             self._defaults.append(((*path, "default_endpoint"), arguments.default_endpoint))
 

@@ -38,8 +38,16 @@ def test_with_a_database_nothing_is_bound_and_records_go_to_the_shared_volume():
     assert "resources" not in made["control"]["deployments"][0]["ray_actor_options"]
 
 
+def test_the_config_says_that_everybody_may_ask_unless_it_says_who():
+    assert applications(for_pods(SPLIT, None))["gateway"]["args"]["access"] == {"mode": "open"}
+    said = SPLIT.replace("{registry: ./registry, state: ./state}", "{access: {mode: keys}}", 1)
+    assert said != SPLIT
+    assert applications(for_pods(said, None))["gateway"]["args"]["access"] == {"mode": "keys"}
+
+
 def test_everything_else_stays():
     before, after = applications(SPLIT), applications(for_pods(SPLIT, None))
+    del after["gateway"]["args"]["access"]
     assert {name: one for name, one in after.items() if name not in ("control", "monitor")} == {
         name: one for name, one in before.items() if name not in ("control", "monitor")
     }

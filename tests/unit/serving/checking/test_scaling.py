@@ -12,6 +12,7 @@ applications:
   deployments:
   - name: Gateway
 {lines}
+http_options: {{host: 127.0.0.1}}
 """
 BY_LOAD = "policy: {policy_function: serve_app.serving.autoscaling:ByLoad}"
 
