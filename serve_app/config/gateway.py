@@ -10,6 +10,7 @@ from serve_app.config.listeners import ListenerSettings
 from serve_app.config.names import Location, StateLocation
 from serve_app.config.shadows import MirrorSettings
 from serve_app.config.telemetry import TelemetrySettings
+from serve_app.config.tls import TlsSettings
 
 
 class CoalesceSettings(Frozen):
@@ -28,6 +29,7 @@ class AdminSettings(Frozen):
     port: Annotated[int, Field(ge=1, le=65535)]
     host: str = "127.0.0.1"
     keep_alive_timeout_s: PositiveInt = 90
+    tls: TlsSettings | None = None
 
     @property
     def profile(self) -> str:
@@ -47,7 +49,8 @@ class GatewayArgs(Frozen):
     only endpoint does, while there is one alone. `server_name` is what metadata says: clients of
     Triton and MLServer may insist on a name. Longer answers than `compress_above_bytes` are
     compressed for clients that accept it. On `grpc_port` each replica speaks the Open Inference
-    Protocol over gRPC; all of one machine share the port, and those of `listeners`. `admin` is
+    Protocol over gRPC, encrypted with `grpc_tls`; all of one machine share the port, and those of
+    `listeners`. `admin` is
     where the admin API answers; clusters that serve-app starts have a port for it. `cors` says
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
     `mirror` bounds what is done for shadows. `telemetry` is where traces and metrics go beside
@@ -67,6 +70,7 @@ class GatewayArgs(Frozen):
     compress_above_bytes: PositiveInt = 65_536
     grpc_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     grpc_host: str = "127.0.0.1"
+    grpc_tls: TlsSettings | None = None
     listeners: tuple[ListenerSettings, ...] = ()
     admin: AdminSettings | None = None
     cors: CorsSettings | None = None

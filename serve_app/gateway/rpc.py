@@ -270,8 +270,13 @@ class RpcServer:
         await self.server.stop(grace_s)
 
 
-async def serve(service: InferenceService, address: str, max_body_bytes: int) -> RpcServer:
-    """Start a server that shares its port with others of this machine.
+async def serve(
+    service: InferenceService,
+    address: str,
+    max_body_bytes: int,
+    credentials: grpc.ServerCredentials | None = None,
+) -> RpcServer:
+    """Start a server that shares its port with others of this machine; TLS with `credentials`.
 
     Raises:
         ConfigError: somebody else has the port.
@@ -290,7 +295,10 @@ async def serve(service: InferenceService, address: str, max_body_bytes: int) ->
     names = (oip_messages.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server, pool=oip_messages.POOL)
     try:
-        server.add_insecure_port(address)
+        if credentials is None:
+            server.add_insecure_port(address)
+        else:
+            server.add_secure_port(address, credentials)
     except RuntimeError as error:
         msg = f"the gRPC address {address} cannot be taken; set another `grpc_port`"
         raise errors.ConfigError(msg) from error

@@ -37,6 +37,7 @@ from serve_app.gateway.cors import open_to
 from serve_app.gateway.native_pages import standing
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
+from serve_app.gateway.tls import grpc_credentials
 from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
 from serve_app.monitoring.outbox import Outbox
@@ -185,6 +186,7 @@ class Gateway(Scaled):
         self._tasks.start("look who is alive", self._look_who_is_alive)
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._tasks.start("show requests to shadows", self._mirroring.run)
+        self._tasks.start("follow certificates", self._listeners.follow_certificates)
         self._telemetry.start(self._tasks)
         args = self._args
         settings = Settings(
@@ -205,7 +207,8 @@ class Gateway(Scaled):
             )
             address = f"{args.grpc_host}:{args.grpc_port}"
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
-            self._grpc = await rpc.serve(service, address, args.max_body_bytes)
+            tls = None if args.grpc_tls is None else grpc_credentials(args.grpc_tls)
+            self._grpc = await rpc.serve(service, address, args.max_body_bytes, tls)
         keep = FeedbackSender(monitor_handle("keep_feedback"))
         effect = StatusReader(control_handle().options(method_name="in_effect"))
         gateway = app.build(self._predictor, settings, keep, effect)
