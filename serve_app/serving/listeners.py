@@ -76,6 +76,8 @@ class Listeners:
             access_log=False,
             lifespan="off",
             server_header=False,
+            # Nobody stands before these ports who would know better who asks.
+            proxy_headers=False,
             timeout_keep_alive=settings.keep_alive_timeout_s,
             timeout_graceful_shutdown=round(GRACE_S),
         )
