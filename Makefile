@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Given to what a target runs: make demo OPTIONS='--http-port 8010', make bench-peers OPTIONS=--quick
 OPTIONS ?=
-# What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, or a file
+# What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, stack, or a file
 CONFIG ?=
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
