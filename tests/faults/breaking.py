@@ -76,23 +76,32 @@ def stopped(pid):
 
 
 @contextmanager
-def mounted(path, size):
-    """A small file system of memory at a folder, which holds what the folder held, and back."""
+def small_disk(path, size):
+    """A small file system of memory at an empty folder."""
     path.mkdir(parents=True, exist_ok=True)
-    kept = path.with_name(f"{path.name}.before")
-    path.rename(kept)
-    path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(path)]
     subprocess.run(mount, check=True)
     try:
-        subprocess.run(["cp", "-a", f"{kept}/.", str(path)], check=True)
         yield path
     finally:
-        subprocess.run(["cp", "-a", f"{path}/.", str(kept)], check=False)
         # Whoever still has a file of it open keeps that alone.
         subprocess.run(["umount", "--lazy", str(path)], check=True)
         path.rmdir()
-        kept.rename(path)
+
+
+@contextmanager
+def moved_to_small_disk(path, size):
+    """A folder's content on a small file system of memory, and back on its own in the end."""
+    path.mkdir(parents=True, exist_ok=True)
+    kept = path.with_name(f"{path.name}.before")
+    path.rename(kept)
+    with small_disk(path, size):
+        try:
+            subprocess.run(["cp", "-a", f"{kept}/.", str(path)], check=True)
+            yield path
+        finally:
+            subprocess.run(["cp", "-a", f"{path}/.", str(kept)], check=False)
+    kept.rename(path)
 
 
 @contextmanager
