@@ -33,11 +33,11 @@ def gateways(body, count):
 
 
 def processes(cluster, name):
-    """The cluster's processes whose name or title begins so."""
+    """The cluster's processes of this name, or whose title begins so."""
     matching = []
     for process in Cluster(cluster.home / "state").processes():
         with suppress(psutil.Error):
-            if process.name().startswith(name) or " ".join(process.cmdline()).startswith(name):
+            if process.name() == name or " ".join(process.cmdline()).startswith(name):
                 matching.append(process)
     return matching
 

@@ -89,7 +89,7 @@ def test_the_server_of_the_state_is_away_for_half_a_minute(running, server, book
         f"PostgreSQL is away for {AWAY_S} s", load, lost=len(gone), back_s=back_s
     )  # fmt: skip
     assert refused.status == 503
-    assert "send it again" in refused.json()["message"]
+    assert "send it again" in refused.json()["error"]
     assert load.failures == [], load.words()
     assert load.client_failed == []
     assert not gone

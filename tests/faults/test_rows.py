@@ -44,8 +44,7 @@ def test_one_row_of_a_call_raises(running, book):
     others = [answer.status for answer in answers[1:]]
     gone = lost(running, load)
     book.add("one of 64 rows of a call raises", load, lost=len(gone), back_s=None, also_sent=63)
-    assert answers[0].status == 500
-    assert answers[0].json()["code"] == "model_failed"
+    assert (answers[0].status, answers[0].json()["error_code"]) == (400, "rows_refused")
     assert others == [200] * 63
     assert load.failures == [], load.words()
     assert load.client_failed == []
@@ -71,8 +70,8 @@ def test_a_row_that_ends_replicas_ends_two_and_is_refused_then(running, book):
     )  # fmt: skip
     assert len(dead) <= 2
     assert not {answer.status for answer in answers} & {200, 500}
-    assert (later.status, later.json()["code"]) == (400, "rows_refused")
-    assert "ended two replicas" in later.json()["message"]
+    assert (later.status, later.json()["error_code"]) == (400, "rows_refused")
+    assert "ended two replicas" in later.json()["error"]
     assert load.failures == [], load.words()
     assert load.client_failed == []
     assert not gone

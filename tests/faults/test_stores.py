@@ -124,7 +124,7 @@ def test_the_disk_of_the_state_is_full(running, book):
         load.settle()
     gone = all_well(running, load)
     book.add("the disk of the state is full", load, lost=len(gone), back_s=back_s)
-    assert "send it again" in refusal.json()["message"]
+    assert "send it again" in refusal.json()["error"]
     assert "state store" in refused
     assert not gone
 
