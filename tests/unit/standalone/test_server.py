@@ -95,8 +95,8 @@ def test_a_request_on_its_way_is_given_its_time(home):
     with running("progression-xgb", "--drain-s", "15", home=home) as one:
         host, port = one.url.removeprefix("http://").split(":")
         body = b'{"instances": []}'
-        lines = (f"POST {PATH} HTTP/1.1", "host: localhost", f"content-length: {len(body)}", "", "")
-        head = "\r\n".join(lines).encode()
+        lines = (f"POST {PATH} HTTP/1.1", "host: localhost", f"content-length: {len(body)}")
+        head = "\r\n".join((*lines, "\r\n")).encode()
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(head + body[:5])
             one.process.send_signal(signal.SIGTERM)
