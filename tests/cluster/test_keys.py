@@ -131,7 +131,8 @@ def test_keys_are_known_when_control_dies_and_after_a_restart(locked, rows):
     (control,) = locked.replicas("control")
     locked.kill(control)
     assert status(locked, "diagnosis", rows, kept_key) == 200
-    assert status(locked, "diagnosis", rows, gone_key) == 401
+    # This machine has shown many keys that are not known.
+    assert status(locked, "diagnosis", rows, gone_key) in {401, 429}
     body = config("inline")
     application(body, "gateway")["args"]["access"] = {"mode": "keys"}
     locked.run("cluster", "stop")
