@@ -1,6 +1,7 @@
 """One process answers what gateways answer, by the models that it has loaded."""
 
 import asyncio
+import secrets
 import time
 from dataclasses import replace
 
@@ -10,9 +11,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from serve_app.control.keys import KeyBook
+from serve_app.core.access import KeyOrder
 from serve_app.errors import ArtifactRejected, ConfigError, NotFound
 from serve_app.standalone.application import build
 from serve_app.standalone.settings import RunSettings
+from serve_app.storage.keys_file import KeysFile
 from tests.unit.gateway.harness import ENDPOINTS, ROW, client_of
 
 CSV = b"age,dose\n61,2.5\n"
@@ -202,3 +206,24 @@ def test_a_config_that_declares_nothing_is_refused(registry, tmp_path, text, wor
     file.write_text(text)
     with pytest.raises(ConfigError, match=words):
         build(settings(registry, config=str(file)), clock=time.time)
+
+
+def test_with_a_file_of_keys_whoever_has_none_of_it_is_not_answered(registry, tmp_path):
+    place = tmp_path / "keys.json"
+    book = KeyBook(
+        KeysFile(place), clock=time.time, random_bytes=secrets.token_bytes,
+        keep_event=lambda _: None,
+    )  # fmt: skip
+    key = book.create(KeyOrder("phone", ("predict:logistic",)), "ada").key
+    own = settings(registry, endpoints={"logistic": "logistic@1"}, keys_file=str(place))
+    method, path, body = PREDICT
+    answers = asked(
+        build(own, clock=time.monotonic),
+        PREDICT,
+        (method, path, {**body, "headers": {"x-api-key": key}}),
+        (method, path, {**body, "headers": {"authorization": f"Bearer {key}"}}),
+        (method, path, {**body, "headers": {"authorization": f"Bearer {key[:-1]}"}}),
+        ("GET", "/v1/endpoints", {}),
+        ("GET", "/ping", {}),
+    )
+    assert [one.status_code for one in answers] == [401, 200, 200, 401, 401, 200]
