@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Given to what a target runs: make demo OPTIONS='--http-port 8010', make bench-peers OPTIONS=--quick
 OPTIONS ?=
-# What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, or a file
+# What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, stack, or a file
 CONFIG ?=
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
@@ -21,7 +21,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster platforms validate wheels fmt bench bench-peers bench-dialects bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster faults platforms validate wheels fmt bench bench-peers bench-dialects bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,10 +70,14 @@ docs: setup-dev ## the documentation, in site/; a warning fails, site/index.html
 	$(BIN)/zensical build --clean --strict
 
 unit: setup-dev ## tests without a cluster
-	$(BIN)/python -m pytest -m "not cluster and not platforms" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not cluster and not platforms and not faults" $(PARALLEL)
 
 cluster: setup-dev ## tests on real Ray clusters, which they start and stop
 	$(BIN)/python -m pytest -m cluster
+
+faults: setup-dev ## break what a cluster needs, and write what came of it into docs/reliability.md (Linux, root)
+	@$(BIN)/python -m pytest -m faults $(OPTIONS) tests/faults; result=$$?; \
+	$(BIN)/python -m tests.faults.outcomes; exit $$result
 
 platforms: setup-dev ## tests that need root, namespaces and image builders (Debian); not part of `make test`
 	$(BIN)/python -m pytest -m platforms

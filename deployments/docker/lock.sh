@@ -15,7 +15,7 @@ lock() {
     --output-file "deployments/docker/$image.lock" "$@"
 }
 
-lock full --extra ray --extra train --extra client --extra graphql --extra postgres \
+lock full --extra ray --extra train --extra client --extra graphql --extra postgres --extra tokens \
   pyproject.toml deployments/docker/xgboost.in
-lock serve --extra ray --extra postgres pyproject.toml
+lock serve --extra ray --extra postgres --extra tokens pyproject.toml
 lock edge pyproject.toml

@@ -31,7 +31,7 @@ def config_for(http_port: int, state: Path, config: str = LOCAL) -> Path:
     else:
         text = _packaged(local.stem if local.parent == Path("configs") else None, config)
     made = state / local.name
-    made.parent.mkdir(parents=True, exist_ok=True)
+    made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made.write_text(text.replace(f"port: {_port(text)}", f"port: {http_port}", 1))
     return made
 

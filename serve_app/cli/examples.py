@@ -10,7 +10,7 @@ from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
 from serve_app.registry.user import current_user
 
-ORDER = ("diagnosis", "progression", "cultivar", "millimetres")
+ORDER = ("diagnosis", "progression", "cultivar", "millimetres", "stacker")
 
 
 @click.command("train-examples")

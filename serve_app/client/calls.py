@@ -21,6 +21,8 @@ RETRIED = frozenset({429, 502, 503})
 """Statuses after which the same request may be sent again; predictions change nothing."""
 KEY_VARIABLE = "SERVE_APP_API_KEY"
 _CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key"})
+RECONNECT_PAUSE_S = 0.25
+"""The longest pause while nobody listens."""
 FEEDBACK_NAMES = frozenset(
     {"prediction", "prediction_id", "key", "row", "truth", "reward", "label_at_s", "variants"}
 )
@@ -33,7 +35,9 @@ class Retries:
 
     Up to `attempts` in all, after pauses that double from `pause_s` and are drawn at random
     below that. Over time no more than a `share` of all requests are repetitions, and `burst` at
-    once, so that clients do not add to the load that made them repeat.
+    once, so that clients do not add to the load that made them repeat. Where nobody listens, as
+    while a proxy starts anew, nothing is sent that could add to it: for `reconnect_s` attempts to
+    connect do not count.
     """
 
     attempts: int = 4
@@ -41,6 +45,7 @@ class Retries:
     longest_pause_s: float = 2.0
     share: float = 0.1
     burst: float = 10.0
+    reconnect_s: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,8 @@ class Calls:
 
     def _steps(self, method: str, path: str, content: bytes, timeout_s: float | None) -> Steps:
         """Send until there is an answer that stands, the time is over or no attempt is left."""
-        deadline = self._clock() + (self._timeout_s if timeout_s is None else timeout_s)
+        began_s = self._clock()
+        deadline = began_s + (self._timeout_s if timeout_s is None else timeout_s)
         self._allowed = min(self._retries.burst, self._allowed + self._retries.share)
         attempt = 0
         while True:
@@ -166,14 +172,17 @@ class Calls:
                 headers={**self._headers, "x-timeout-s": f"{left_s:.3f}"},
                 extensions={"timeout": httpx.Timeout(left_s).as_dict()},
             )
-            if isinstance(got, httpx.Response) and got.status_code not in RETRIED:
+            if isinstance(got, httpx.Response) and not _may_pass(got):
                 return got
             pause_s = self._pause_s(attempt, got)
-            if attempt >= self._retries.attempts or self._allowed < 1:
+            again_s = self._clock() + pause_s
+            if again_s >= deadline:
                 break
-            if self._clock() + pause_s >= deadline:
-                break
-            self._allowed -= 1
+            is_refused = isinstance(got, httpx.ConnectError)
+            if not (is_refused and again_s - began_s <= self._retries.reconnect_s):
+                if attempt >= self._retries.attempts or self._allowed < 1:
+                    break
+                self._allowed -= 1
             yield Pause(pause_s)
         if isinstance(got, httpx.Response):
             return got
@@ -185,10 +194,24 @@ class Calls:
     def _pause_s(self, attempt: int, got: Any) -> float:
         drawn = self._draw() * self._retries.pause_s * 2 ** (attempt - 1)
         retry_after_s = 0.0
+        longest_s = self._retries.longest_pause_s
+        if isinstance(got, httpx.ConnectError):
+            longest_s = min(longest_s, RECONNECT_PAUSE_S)
         if isinstance(got, httpx.Response):
             text = got.headers.get("retry-after", "")
             retry_after_s = float(text) if text.isdigit() else 0.0
-        return max(retry_after_s, min(float(drawn), self._retries.longest_pause_s))
+        return max(retry_after_s, min(float(drawn), longest_s))
+
+
+def _may_pass(response: httpx.Response) -> bool:
+    """Whether the same request may be answered otherwise a moment later.
+
+    The server says in JSON why it answers 500. A 500 in any other words is that of the proxy
+    before it, which lost the server while that had the request.
+    """
+    if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+        return response.status_code in RETRIED
+    return "json" not in response.headers.get("content-type", "")
 
 
 def _proof(options: ClientOptions, environment: Mapping[str, str]) -> dict[str, str]:

@@ -61,6 +61,8 @@ def ray_start(call: RayStart, mark: str, log: Path) -> int:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # State, records and logs: what is written below it is for this user alone.
+            umask=0o077,
         )
         is_slow = False
         try:

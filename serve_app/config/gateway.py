@@ -14,6 +14,7 @@ from serve_app.config.registry import RegistryArg
 from serve_app.config.secrets import SecretState
 from serve_app.config.shadows import MirrorSettings
 from serve_app.config.telemetry import TelemetrySettings
+from serve_app.config.tls import TlsSettings
 
 
 class CoalesceSettings(Frozen):
@@ -32,6 +33,7 @@ class AdminSettings(Frozen):
     port: Annotated[int, Field(ge=1, le=65535)]
     host: str = "127.0.0.1"
     keep_alive_timeout_s: PositiveInt = 90
+    tls: TlsSettings | None = None
 
     @property
     def profile(self) -> str:
@@ -51,7 +53,8 @@ class GatewayArgs(Frozen):
     only endpoint does, while there is one alone. `server_name` is what metadata says: clients of
     Triton and MLServer may insist on a name. Longer answers than `compress_above_bytes` are
     compressed for clients that accept it. On `grpc_port` each replica speaks the Open Inference
-    Protocol over gRPC; all of one machine share the port, and those of `listeners`. `admin` is
+    Protocol over gRPC, encrypted with `grpc_tls`; all of one machine share the port, and those of
+    `listeners`. `admin` is
     where the admin API answers; clusters that serve-app starts have a port for it. `cors` says
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
     `access` is who may ask at all of these ports; unless it says something, none of them may be one
@@ -75,6 +78,7 @@ class GatewayArgs(Frozen):
     compress_above_bytes: PositiveInt = 65_536
     grpc_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     grpc_host: str = "127.0.0.1"
+    grpc_tls: TlsSettings | None = None
     listeners: tuple[ListenerSettings, ...] = ()
     admin: AdminSettings | None = None
     cors: CorsSettings | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from serve_app.config.base import Frozen
+from serve_app.config.tls import TlsSettings
 
 Profile = Literal[
     "tfs",
@@ -27,13 +28,14 @@ class ListenerSettings(Frozen):
 
     A connection is closed once it was idle for `keep_alive_timeout_s`, by default as on the main
     port. Load balancers must give up idle connections sooner, or some of their requests meet a
-    closed one; many wait for 60 seconds.
+    closed one; many wait for 60 seconds. With `tls` https is spoken.
     """
 
     profile: Profile
     port: Annotated[int, Field(ge=1, le=65535)]
     host: str = "127.0.0.1"
     keep_alive_timeout_s: PositiveInt = 90
+    tls: TlsSettings | None = None
 
     @property
     def address(self) -> str:

@@ -14,7 +14,8 @@ class RegistrySettings(Frozen):
     """A registry, at a folder or URL.
 
     `trusted_keys` are files of public keys (PEM). A version, or a move of an alias, that is signed
-    must be signed with one of them; with `require_signed` all of them must be.
+    must be signed with one of them; with `require_signed` all of them must be. `moves_seen` is a
+    file of this machine that remembers how many moves aliases had, so that fewer are noticed.
     """
 
     # The URL may hold a password.
@@ -22,6 +23,7 @@ class RegistrySettings(Frozen):
 
     url: SecretLocation = Field(default="./registry", repr=False)
     require_signed: bool = False
+    moves_seen: Location | None = None
     trusted_keys: Annotated[tuple[Location, ...], Field(max_length=100)] = ()
 
     @model_validator(mode="after")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from serve_app.config.registry import RegistrySettings, registry_settings
 from serve_app.errors import ConfigError
+from serve_app.registry.seen_moves import SeenMoves
 from serve_app.registry.store import Registry
 from serve_app.security.trusted_keys import TrustedKeys, read_trusted_keys
 
@@ -18,7 +20,9 @@ def open_registry(registry: str | RegistrySettings) -> Registry:
         RegistryFailed: the place cannot be used.
     """
     settings = registry_settings(registry)
-    return Registry(settings.url, trust=trust_of(settings))
+    file = settings.moves_seen
+    seen = None if file is None else SeenMoves(Path(file))
+    return Registry(settings.url, trust=trust_of(settings), seen=seen)
 
 
 def trust_of(settings: RegistrySettings) -> TrustedKeys | None:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
@@ -36,21 +38,30 @@ def _diagnosis(name: str, estimator: Any) -> Candidate:
     return _trained(name, estimator, breast_cancer(), chain=_diagnosis_features().estimator)
 
 
+def _boosted() -> XGBClassifier:
+    return XGBClassifier(n_estimators=100, max_depth=4, learning_rate=0.1, random_state=SEED)
+
+
+def _forest() -> RandomForestClassifier:
+    return RandomForestClassifier(n_estimators=50, random_state=SEED)
+
+
+def _logistic() -> Pipeline:
+    return make_pipeline(
+        SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=1000)
+    )
+
+
 def _diagnosis_xgb() -> Candidate:
-    boosted = XGBClassifier(n_estimators=100, max_depth=4, learning_rate=0.1, random_state=SEED)
-    return _diagnosis("diagnosis-xgb", boosted)
+    return _diagnosis("diagnosis-xgb", _boosted())
 
 
 def _diagnosis_forest() -> Candidate:
-    forest = RandomForestClassifier(n_estimators=50, random_state=SEED)
-    return _diagnosis("diagnosis-forest", forest)
+    return _diagnosis("diagnosis-forest", _forest())
 
 
 def _diagnosis_logistic() -> Candidate:
-    logistic = make_pipeline(
-        SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=1000)
-    )
-    return _diagnosis("diagnosis-logistic", logistic)
+    return _diagnosis("diagnosis-logistic", _logistic())
 
 
 def _diagnosis_millimetres() -> Candidate:
@@ -61,13 +72,32 @@ def _diagnosis_millimetres() -> Candidate:
     """
     data = breast_cancer()
     factors = [float(_millimetres(name)) for name in data.frame.columns]
-    forest = RandomForestClassifier(n_estimators=50, random_state=SEED)
     return _trained(
         "diagnosis-millimetres",
-        forest,
+        _forest(),
         replace(data, frame=data.frame * factors),
         chain=_diagnosis_features().estimator,
     )
+
+
+def _diagnosis_stacker() -> Candidate:
+    """A meta-model that answers by how sure the other three are.
+
+    Like all examples it is fitted on three quarters of the rows: on what members say of each of
+    them that were fitted on others, by turns.
+    """
+    data = breast_cancer()
+    fitted_on, held_out = data.parts()
+    features = _diagnosis_features().estimator
+    rows, later = features.transform(fitted_on.frame), features.transform(held_out.frame)
+    given = pd.DataFrame(index=data.frame.index)
+    members = {"xgb": _boosted(), "forest": _forest(), "logistic": _logistic()}
+    for name, member in members.items():
+        column, target = f"diagnosis-{name}@1:{data.labels[1]}", fitted_on.target
+        by_turns = cross_val_predict(member, rows, target, method="predict_proba")
+        given.loc[rows.index, column] = by_turns[:, 1]
+        given.loc[later.index, column] = member.fit(rows, target).predict_proba(later)[:, 1]
+    return _trained("diagnosis-stacker", LogisticRegression(), replace(data, frame=given))
 
 
 def _millimetres(column: str) -> int:
@@ -95,6 +125,7 @@ EXAMPLES: Mapping[str, Mapping[str, Make]] = {
         "diagnosis-logistic": _diagnosis_logistic,
     },
     "millimetres": {"diagnosis-millimetres": _diagnosis_millimetres},
+    "stacker": {"diagnosis-stacker": _diagnosis_stacker},
     "progression": {"progression-xgb": _progression_xgb},
     "cultivar": {"cultivar-forest": _cultivar_forest},
 }

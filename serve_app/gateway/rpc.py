@@ -284,9 +284,13 @@ class RpcServer:
 
 
 async def serve(
-    service: InferenceService, address: str, max_body_bytes: int, gate: Gate | None = None
+    service: InferenceService,
+    address: str,
+    max_body_bytes: int,
+    gate: Gate | None = None,
+    credentials: grpc.ServerCredentials | None = None,
 ) -> RpcServer:
-    """Start a server that shares its port with others of this machine.
+    """Start a server that shares its port with others of this machine; TLS with `credentials`.
 
     Whom the `gate` does not know is refused whatever is called; without it everybody may call.
 
@@ -308,7 +312,10 @@ async def serve(
     names = (oip_messages.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server, pool=oip_messages.POOL)
     try:
-        server.add_insecure_port(address)
+        if credentials is None:
+            server.add_insecure_port(address)
+        else:
+            server.add_secure_port(address, credentials)
     except RuntimeError as error:
         msg = f"the gRPC address {address} cannot be taken; set another `grpc_port`"
         raise errors.ConfigError(msg) from error

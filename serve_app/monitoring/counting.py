@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from serve_app.core.counts import Counts
 from serve_app.core.record import ANSWERED, FALLBACK, INTERNAL, Record
-from serve_app.errors import Overloaded, ServerFault, Unavailable
+from serve_app.errors import Overloaded, ServeError, ServerFault, Unavailable
 from serve_app.monitoring.arm_counting import ArmCounting
 from serve_app.monitoring.catalogue import (
     CASCADE_ROWS,
@@ -31,9 +31,14 @@ def outages() -> frozenset[str]:
 
     Requests that were refused as too many are counted for themselves.
     """
-    codes = {INTERNAL, ServerFault.code, Unavailable.code}
-    kinds = [*ServerFault.__subclasses__(), *Unavailable.__subclasses__()]
-    return frozenset(codes | {kind.code for kind in kinds} - {Overloaded.code})
+    kinds = {*_kinds(ServerFault), *_kinds(Unavailable)} - {*_kinds(Overloaded)}
+    return frozenset({INTERNAL, *(kind.code for kind in kinds)})
+
+
+def _kinds(kind: type[ServeError]) -> Iterator[type[ServeError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
 
 
 _FIRST_OUTCOMES = dict.fromkeys(sorted({ANSWERED} | outages()), 0)

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from serve_app.core import reference as references
 from serve_app.errors import ArtifactRejected, Conflict, NotPermitted
 from serve_app.registry.manifest import timestamp
+from serve_app.registry.seen_moves import SeenMoves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ class Aliases:
 
     A record that somebody damaged is passed over, with a warning in the log. With `trust`, the
     move that stands is refused unless it is signed as that wants, and so is an alias of which
-    moves were there that are gone. `signer` signs moves that are made.
+    moves were `seen` that are gone. `signer` signs moves that are made.
     """
 
     def __init__(
@@ -68,12 +69,13 @@ class Aliases:
         *,
         trust: Trust | None = None,
         signer: Signs | None = None,
+        seen: SeenMoves | None = None,
     ) -> None:
         self._files = files
         self._now = now
         self._trust = trust
         self._signer = signer
-        self._highest: dict[tuple[str, str], int] = {}
+        self._seen = seen or SeenMoves()
 
     def move(
         self,
@@ -201,14 +203,14 @@ class Aliases:
         return numbers
 
     def _check_none_gone(self, model: str, alias: str, highest: int) -> None:
-        known = self._highest.get((model, alias), 0)
+        known = self._seen.highest(f"{model}@{alias}")
         if highest < known:
             msg = (
                 f"{model}@{alias} had {known} moves and has {highest}: somebody took back what "
                 "was signed; restore its moves, or move it again to the version that is meant"
             )
             raise ArtifactRejected(msg, signature="moves are gone")
-        self._highest[model, alias] = highest
+        self._seen.note(f"{model}@{alias}", highest)
 
 
 def _moved_meanwhile(model: str, alias: str, stands: int | None, expected: Expected) -> Conflict:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from serve_app.registry.seen_moves import SeenMoves
     from serve_app.registry.trust import Signs, Trust
 
 LISTED_VERSIONS = 5
@@ -38,8 +39,8 @@ class Registry:
     `now` gives the time, with its zone, that manifests and alias moves carry; `user` is who
     registers, the one who is logged in when not given. `trust` checks signatures: what it refuses
     is not there to be loaded, and the reader is told why. `signer` signs what is registered and
-    moved. Every method raises RegistryFailed, naming the path, when the filesystem refuses, and
-    ArtifactRejected where `trust` does.
+    moved; `seen` remembers moves. Every method raises RegistryFailed, naming the path, when the
+    filesystem refuses, and ArtifactRejected where `trust` does.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class Registry:
         user: str | None = None,
         trust: Trust | None = None,
         signer: Signs | None = None,
+        seen: SeenMoves | None = None,
     ) -> None:
         self._files = Files(url)
         self._now = now
         self._user = user or current_user()
         self._signer = signer
         self._contents = Contents(self._files, trust)
-        self._aliases = Aliases(self._files, now, trust=trust, signer=signer)
+        self._aliases = Aliases(self._files, now, trust=trust, signer=signer, seen=seen)
         self._numbers = Numbers(self._files, self._aliases, now, self._user)
 
     def register(self, draft: Draft, files: Mapping[str, bytes]) -> Manifest:
@@ -78,9 +80,8 @@ class Registry:
             created_at=timestamp(self._now()),
             created_by=self._user,
         )
-        signer = self._signer
-        previous = None if signer is None else self._numbers.before(draft.name, version)
-        self._contents.write_manifest(manifest, signer, previous)
+        previous = self._numbers.before(draft.name, version) if self._signer else None
+        self._contents.write_manifest(manifest, self._signer, previous)
         return manifest
 
     def sign(self, name: str, version: int, signer: Signs) -> Manifest:

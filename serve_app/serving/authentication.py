@@ -15,6 +15,9 @@ from serve_app.serving.issuer import Issuer
 LOOK_PERIOD_S = 300.0
 """How often an issuer is asked which keys it has withdrawn, though none is missing."""
 
+SHORTEST_PAUSE_S = 1.0
+"""How soon control is asked again; it asks the issuer itself once a minute at most."""
+
 
 class Knowing:
     """Who is known in a gateway; `authenticator` is None where everybody may ask.
@@ -65,7 +68,7 @@ class Knowing:
         while True:
             self._wanted.clear()
             await control.follow_issuer(issuer)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(SHORTEST_PAUSE_S)
             try:
                 async with asyncio.timeout(LOOK_PERIOD_S):
                     await self._wanted.wait()

@@ -29,13 +29,15 @@ ATTEMPTS = 4
 RETRY_PAUSE_S = 0.05
 HELD_TIMEOUT_S = 3.0
 
-# A replica that died or left took the call with it. Predictions change nothing, so asking
-# another replica is safe.
-# It had taken the call, and may have died by it.
+# It had taken the call, and may have died by it. By gRPC Serve says of such a replica that it is
+# unavailable: calls that one had not taken yet are given to others by Serve itself.
 DIED: tuple[type[BaseException], ...] = (
     ray.exceptions.ActorDiedError,
+    ray.exceptions.ActorUnavailableError,
     ray.exceptions.WorkerCrashedError,
 )
+# A replica that left took the call with it. Predictions change nothing, so asking another replica
+# is safe.
 GONE: tuple[type[BaseException], ...] = (
     ray.exceptions.RayActorError,
     ray.exceptions.WorkerCrashedError,

@@ -42,6 +42,7 @@ from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.rpc_limiting import limited_methods
+from serve_app.gateway.tls import grpc_credentials
 from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
 from serve_app.monitoring.recording import Recording
@@ -193,6 +194,7 @@ class Gateway(Scaled):
         self._tasks.start("look who is alive", self._look_who_is_alive)
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._tasks.start("show requests to shadows", self._mirroring.run)
+        self._tasks.start("follow certificates", self._listeners.follow_certificates)
         self._telemetry.start(self._tasks)
         if self._limiter is not None:
             self._tasks.start("share limits", share_for_ever(self._limiter))
@@ -206,7 +208,10 @@ class Gateway(Scaled):
             )
             address = f"{args.grpc_host}:{args.grpc_port}"
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
-            self._grpc = await rpc.serve(service, address, args.max_body_bytes, self._gate)
+            tls = None if args.grpc_tls is None else grpc_credentials(args.grpc_tls)
+            self._grpc = await rpc.serve(
+                service, address, args.max_body_bytes, self._gate, credentials=tls
+            )
         keep = FeedbackSender(monitor_handle("keep_feedback"))
         effect = StatusReader(control_handle().options(method_name="in_effect"))
         gateway = app.build(self._predictor, settings, keep, effect)

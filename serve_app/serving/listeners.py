@@ -19,15 +19,19 @@ from starlette.types import ASGIApp
 from serve_app.cluster.environment import ADMIN_VARIABLE, MARK_VARIABLE
 from serve_app.cluster.processes import belongs
 from serve_app.config import AdminSettings, ListenerSettings, Profile
+from serve_app.config.tls import TlsSettings
 from serve_app.core.ports import Ids
 from serve_app.errors import ConfigError
 from serve_app.gateway.connections import BoundedHTTP
 from serve_app.gateway.middleware import Edge, RequestIds
 from serve_app.gateway.own_names import under_own_names
 from serve_app.gateway.sockets import listening_socket, port_of
+from serve_app.gateway.tls import ServerTls
 from serve_app.gateway.uvicorn_server import UnsignalledServer
 
 GRACE_S = 5.0
+CERTIFICATES_PERIOD_S = 2.0
+"""How often it is looked whether certificates have changed."""
 _PLATFORMS: tuple[tuple[Profile, str], ...] = (
     ("sagemaker", "SAGEMAKER_BIND_TO_PORT"),
     ("vertex", "AIP_HTTP_PORT"),
@@ -48,6 +52,8 @@ class Listening(Protocol):
     def profile(self) -> str: ...  # noqa: D102
     @property
     def keep_alive_timeout_s(self) -> int: ...  # noqa: D102
+    @property
+    def tls(self) -> TlsSettings | None: ...  # noqa: D102
 
 
 class Listeners:
@@ -59,12 +65,13 @@ class Listeners:
     def __init__(self, allowed_hosts: Sequence[str] = ()) -> None:
         self._allowed_hosts = allowed_hosts
         self._servers: list[tuple[UnsignalledServer, asyncio.Task[None]]] = []
+        self._tls: list[ServerTls] = []
 
     async def open(self, app: ASGIApp, settings: Listening, *, ids: Ids) -> None:
         """Serve an application on a port from now on.
 
         Raises:
-            ConfigError: somebody else has the port.
+            ConfigError: somebody else has the port, or `tls` names no certificate.
         """
         named = under_own_names(app, settings.host, self._allowed_hosts)
         config = uvicorn.Config(
@@ -75,15 +82,29 @@ class Listeners:
             access_log=False,
             lifespan="off",
             server_header=False,
+            # Nobody stands before these ports who would know better who asks.
+            proxy_headers=False,
             timeout_keep_alive=settings.keep_alive_timeout_s,
             timeout_graceful_shutdown=round(GRACE_S),
         )
+        if settings.tls is not None:
+            secured = ServerTls(settings.tls)
+            config.load()
+            config.ssl = secured.context
+            self._tls.append(secured)
         server = UnsignalledServer(config)
         await asyncio.to_thread(refuse_strangers, settings.port, settings.address)
         listening = _listening(settings)
         task = asyncio.get_running_loop().create_task(server.serve([listening]))
         self._servers.append((server, task))
         logger.info("listening", extra={"profile": settings.profile, "address": settings.address})
+
+    async def follow_certificates(self) -> None:
+        """Show certificates that change from the next connection on, until cancelled."""
+        while True:
+            await asyncio.sleep(CERTIFICATES_PERIOD_S)
+            for one in self._tls:
+                await asyncio.to_thread(one.follow)
 
     async def close(self) -> None:
         """Answer what is on its way, then close."""

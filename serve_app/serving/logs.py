@@ -21,7 +21,7 @@ def configure(component: str, level: str) -> None:
     file of our own loses none when the process is killed.
     """
     folder = Path(_session_logs()) / "serve"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     handler = logging.handlers.RotatingFileHandler(
         folder / f"serve-app-{component}-{os.getpid()}.jsonl",
         maxBytes=MAX_BYTES,

@@ -112,6 +112,7 @@ def _uvicorn(app: ASGIApp, drain_s: float) -> UnsignalledServer:
             access_log=False,
             lifespan="off",
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(drain_s)),
         )

@@ -102,7 +102,7 @@ class SqliteDatabase:
     def _written(self, operation: Callable[[Connection], T]) -> T:
         # A file that somebody replaced or removed is another one.
         if self._prepared is None or self._prepared != _identity(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with alone(self._path.parent):
                 self._prepare()
             self._prepared = _identity(self._path)

@@ -13,8 +13,10 @@ from typing import Any
 import fsspec
 import pytest
 
+from serve_app.config.registry import RegistrySettings
 from serve_app.engine.load import load
-from serve_app.errors import ArtifactRejected, NotPermitted
+from serve_app.engine.trusted_registry import open_registry
+from serve_app.errors import ArtifactRejected, NotPermitted, RegistryFailed
 from serve_app.registry.store import Registry
 from serve_app.security.signer import Signer
 from serve_app.security.signing import key_id, key_pair, private_key, public_key
@@ -27,10 +29,11 @@ NAME = "diagnosis-xgb"
 
 def signer() -> tuple[Signer, bytes]:
     private, public = key_pair()
-    return Signer(private_key(private), "Ada", lambda: NOW), public_key(public)
+    return Signer(private_key(private), "Ada", lambda: NOW), public
 
 
-ADA, PUBLIC = signer()
+ADA, PUBLIC_PEM = signer()
+PUBLIC = public_key(PUBLIC_PEM)
 EVE, _ = signer()
 TRUST = TrustedKeys({key_id(PUBLIC): PUBLIC})
 OPTIONAL = dataclasses.replace(TRUST, required=False)
@@ -261,6 +264,28 @@ def test_moves_that_were_taken_back_are_noticed_by_whoever_saw_them(place: Place
     place.fs.rm_file(f"{place.root}/{NAME}/aliases/champion/2.json")
     with pytest.raises(ArtifactRejected, match="had 2 moves and has 1"):
         registry.resolve(f"{NAME}@champion")
+
+
+def test_moves_that_were_taken_back_are_noticed_by_a_machine_that_saw_them(
+    place: Place, tmp_path: Path
+) -> None:
+    key = tmp_path / "keys" / "release.pub.pem"
+    key.parent.mkdir()
+    key.write_bytes(PUBLIC_PEM)
+    settings = RegistrySettings(
+        url=place.url, trusted_keys=(str(key),), moves_seen=str(tmp_path / "state" / "seen.json")
+    )
+    assert open_registry(settings).resolve(f"{NAME}@champion") == (NAME, 2)
+    place.fs.rm_file(f"{place.root}/{NAME}/aliases/champion/2.json")
+    with pytest.raises(ArtifactRejected, match="had 2 moves and has 1"):
+        open_registry(settings).resolve(f"{NAME}@champion")
+    # Whoever may moves it again, beyond what was seen.
+    for _ in range(2):
+        place.own.set_alias(NAME, "champion", 2, by="ada")
+    assert open_registry(settings).resolve(f"{NAME}@champion") == (NAME, 2)
+    (tmp_path / "state" / "seen.json").write_text("[]")
+    with pytest.raises(RegistryFailed, match="does not say which moves"):
+        open_registry(settings)
 
 
 def test_old_moves_that_nobody_signed_do_not_stand_in_the_way(place: Place) -> None:

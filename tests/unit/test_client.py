@@ -209,6 +209,33 @@ def test_other_errors_are_raised_at_once_as_what_they_are(status, body, kind):
     assert type(refused.value) is kind
 
 
+def test_a_500_of_the_proxy_that_lost_the_server_is_tried_again():
+    answers = [
+        httpx.Response(500, text="Internal Server Error"),
+        httpx.Response(200, json=GOOD),
+    ]
+    client = Client(
+        "http://server", transport=httpx.MockTransport(lambda _: answers.pop(0)),
+        sleep=lambda _: None,
+    )  # fmt: skip
+    assert client.predict("risk", [[1]]).predictions == ["ill"]
+
+
+def test_attempts_to_connect_where_nobody_listens_do_not_count_for_a_while():
+    server = Server(*[httpx.ConnectError("refused")] * 11, good())
+    assert server.client().predict("risk", [[1]]).predictions == ["ill"]
+    assert sum(server.slept) <= 3.0
+    assert max(server.slept) == 0.25
+    gone = Server(httpx.ConnectError("refused"))
+    with pytest.raises(errors.NotReady):
+        gone.client().predict("risk", [[1]])
+    assert 2.75 < sum(gone.slept) <= 3.0
+    quick = Server(httpx.ConnectError("refused"))
+    with pytest.raises(errors.NotReady):
+        quick.client(retries=Retries(reconnect_s=0.0)).predict("risk", [[1]])
+    assert len(quick.requests) == 4
+
+
 def test_a_server_that_is_not_there_is_named():
     server = Server(httpx.ConnectError("refused"))
     with pytest.raises(errors.NotReady, match=r"http://server cannot be reached: refused"):

@@ -39,7 +39,7 @@ def of_cluster(
     yield from of_ports(ports, _purposes(running, args, [one.port for one in ports]), guards)
     yield _of_access(guards.access, unknown)
     yield from _of_tokens(running)
-    places = {"state": state, "cluster": running.folder, "logs": running.folder / "ray"}
+    places = {"state": state, "cluster": running.folder}
     registry = str(args.get("registry", "./registry"))
     home = Path(running.environment.get("SERVE_APP_HOME", "."))
     if "://" not in registry:

@@ -20,6 +20,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from serve_app.cluster import web
 from serve_app.cluster.dashboard import Dashboard
+from serve_app.cluster.edge.certificate import CERTIFICATE
 from serve_app.cluster.environment import MARK_VARIABLE, TOKEN_VARIABLE
 from serve_app.cluster.node import LOOPBACK, Running
 from serve_app.config import HOME_VARIABLE
@@ -84,8 +85,9 @@ def inside(environment: Mapping[str, str] = os.environ) -> Running:
     http_port = (serve_details().get("http_options") or {}).get("port", 8000)
     dashboard = get_dashboard_url() or ""  # type: ignore[no-untyped-call]
     _, _, dashboard_port = dashboard.rpartition(":")
+    folder = environment.get(MARK_VARIABLE)
     return Inside(
-        folder=Path(environment.get(MARK_VARIABLE, tempfile.gettempdir())),
+        folder=Path(folder or tempfile.gettempdir()),
         # Nodes that share a machine have ports of their own.
         http_port=int(environment.get("RAY_SERVE_WORKER_PROXY_HTTP_PORT", http_port)),
         dashboard_port=int(dashboard_port) if dashboard_port.isdecimal() else 0,
@@ -93,6 +95,7 @@ def inside(environment: Mapping[str, str] = os.environ) -> Running:
         gcs_port=0,
         node_ip=LOOPBACK,
         environment={HOME_VARIABLE: environment.get(HOME_VARIABLE, str(Path.cwd()))},
+        tls=folder is not None and (Path(folder) / CERTIFICATE).exists(),
     )
 
 

@@ -16,7 +16,7 @@ from serve_app.errors import InvalidInput, NotFound
 from serve_app.examples.clients import Case, Tally, Traffic
 
 CONFIGS = Path(__file__).parents[3] / "configs"
-DEMOS = ("ab", "canary", "canary-bad", "shadow", "bandit", "cascade", "ensemble")
+DEMOS = ("ab", "canary", "canary-bad", "shadow", "bandit", "cascade", "ensemble", "stack")
 
 
 @pytest.mark.parametrize("name", DEMOS)
@@ -57,6 +57,7 @@ def test_a_config_needs_the_examples_whose_models_it_names():
     assert examples_of((CONFIGS / "canary.yaml").read_text()) == ("diagnosis",)
     bad = examples_of((CONFIGS / "canary-bad.yaml").read_text())
     assert set(bad) == {"diagnosis", "millimetres"}
+    assert examples_of((CONFIGS / "stack.yaml").read_text()) == ("diagnosis", "stacker")
     assert examples_of("model: mine@1") == ()
 
 

@@ -288,7 +288,7 @@ class TestRegistered:
         listed = json.loads(serve_app("models", "list", "--json").out)
         assert [model["model"] for model in listed] == [
             "cultivar-forest", "diagnosis-features", "diagnosis-forest", "diagnosis-logistic",
-            "diagnosis-millimetres", "diagnosis-xgb", "progression-xgb",
+            "diagnosis-millimetres", "diagnosis-stacker", "diagnosis-xgb", "progression-xgb",
         ]  # fmt: skip
         table = serve_app("models", "list").out
         assert "diagnosis-xgb" in table

@@ -1,8 +1,9 @@
 """The examples are real data, and their models have learned something from it."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, log_loss
 
 from serve_app.examples.datasets import breast_cancer, diabetes, wine
 from serve_app.registry.store import Registry
@@ -60,6 +61,24 @@ def test_a_model_of_other_units_evaluates_well_and_is_wrong_about_rows_as_they_c
     rows = candidates["diagnosis-features"].estimator.transform(held_out.frame)
     assert set(candidate.estimator.predict(rows)) == {"benign"}
     assert accuracy_score(held_out.named_target, candidate.estimator.predict(rows)) < 0.65
+
+
+def test_the_meta_model_of_a_stack_is_as_right_as_its_best_member_of_rows_that_none_has_seen(
+    candidates,
+):
+    _, held_out = breast_cancer().parts()
+    rows = candidates["diagnosis-features"].estimator.transform(held_out.frame)
+    stacker = candidates["diagnosis-stacker"]
+    members = ("diagnosis-xgb", "diagnosis-forest", "diagnosis-logistic")
+    assert list(stacker.frame.columns) == [f"{name}@1:malignant" for name in members]
+    said = np.column_stack(
+        [candidates[name].estimator.predict_proba(rows)[:, 1] for name in members]
+    )
+    truth = held_out.named_target == "malignant"
+    stacked = stacker.estimator.predict_proba(pd.DataFrame(said, columns=stacker.frame.columns))
+    losses = [log_loss(truth, one) for one in said.T]
+    assert log_loss(truth, stacked[:, 1]) < 1.2 * min(losses)
+    assert len(stacker.frame) == len(breast_cancer().target) - len(truth)
 
 
 @pytest.mark.parametrize(

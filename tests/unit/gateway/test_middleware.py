@@ -2,6 +2,7 @@
 
 import pytest
 
+from serve_app.core.edge_token import EdgeToken
 from serve_app.gateway.middleware import Edge, RequestIds
 
 
@@ -125,3 +126,43 @@ async def test_a_body_that_the_server_refuses_leaves_the_connection_as_it_was():
     with pytest.raises(RuntimeError):
         await answered(cycle, b"wrong")
     assert cycle.transport is transport
+
+
+async def scoped(headers, token):
+    """The scope that arrives behind the edge."""
+    seen = {}
+
+    async def app(scope, receive, send):
+        seen.update(scope)
+
+    scope = {"type": "http", "headers": headers, "client": ("127.0.0.1", 9), "scheme": "http"}
+    await Edge(app, token=token)(scope, None, None)
+    return seen
+
+
+CLAIMED = [
+    (b"x-forwarded-for", b"10.1.2.3"),
+    (b"x-forwarded-proto", b"https"),
+    (b"x-client-cn", b"batch"),
+    (b"forwarded", b"for=10.1.2.3"),
+    (b"x-real-ip", b"10.1.2.3"),
+]
+
+
+@pytest.mark.parametrize("shown", [[], [b"guessed"], [b"right", b"guessed"], [b""]])
+@pytest.mark.parametrize("token", [None, EdgeToken(b"right")])
+async def test_who_does_not_show_the_token_says_nothing_of_its_origin(shown, token):
+    edge = [(b"x-serve-app-edge", value) for value in shown]
+    scope = await scoped([(b"accept", b"*/*"), *edge, *CLAIMED], token)
+    assert scope["client"] == ("127.0.0.1", 9)
+    assert scope["scheme"] == "http"
+    assert dict(scope["headers"]).keys() == {b"accept", b"x-request-disconnect-disabled"}
+
+
+async def test_haproxy_says_who_asks_by_the_token_that_nobody_sees_afterwards():
+    shown = [*CLAIMED, (b"x-serve-app-edge", b"right")]
+    scope = await scoped(shown, EdgeToken(b"right"))
+    assert scope["client"] == ("10.1.2.3", 0)
+    assert scope["scheme"] == "https"
+    assert dict(scope["headers"])[b"x-client-cn"] == b"batch"
+    assert b"x-serve-app-edge" not in dict(scope["headers"])

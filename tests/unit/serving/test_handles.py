@@ -55,7 +55,8 @@ def test_every_error_of_ray_becomes_one_of_ours_in_our_words(kind):
     [
         (made(ray.exceptions.ActorDiedError), ReplicaDied),
         (made(ray.exceptions.WorkerCrashedError), ReplicaDied),
-        (made(ray.exceptions.ActorUnavailableError), NotReady),
+        (made(ray.exceptions.ActorUnavailableError), ReplicaDied),
+        (made(ray.exceptions.NodeDiedError), NotReady),
         (made(serve_errors.DeploymentUnavailableError), NotReady),
         (made(ray.exceptions.GetTimeoutError), DeadlineExceeded),
         (TimeoutError(), DeadlineExceeded),
@@ -143,7 +144,8 @@ async def test_a_version_is_ready_once_the_application_of_its_name_holds_it(monk
     ("error", "calls", "kind"),
     [
         (ray.exceptions.ActorDiedError, 1, ReplicaDied),
-        (ray.exceptions.ActorUnavailableError, handles.ATTEMPTS, NotReady),
+        (ray.exceptions.ActorUnavailableError, 1, ReplicaDied),
+        (ray.exceptions.NodeDiedError, handles.ATTEMPTS, NotReady),
     ],
 )
 async def test_a_call_that_a_replica_died_with_is_not_shown_to_another_one_unasked(

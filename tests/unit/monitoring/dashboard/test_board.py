@@ -72,16 +72,23 @@ def test_every_panel_asks_the_chosen_datasource_for_metrics_that_exist(panel):
         assert target["legendFormat"]
 
 
-def test_what_has_another_unit_than_its_panel_has_an_axis_of_its_own():
-    (panel,) = (panel for panel in PANELS if panel["fieldConfig"]["overrides"])
+@pytest.mark.parametrize(
+    ("name", "metric", "unit"),
+    [
+        ("Rows with a label, and how late labels come", "_seconds", "s"),
+        ("Mean reward of each arm", "_decisions", "short"),
+    ],
+)
+def test_what_has_another_unit_than_its_panel_has_an_axis_of_its_own(name, metric, unit):
+    panel = next(one for one in PANELS if title(one) == name)
     (override,) = panel["fieldConfig"]["overrides"]
     assert override["matcher"]["id"] == "byFrameRefID"
     letter = override["matcher"]["options"]
     (target,) = (one for one in panel["targets"] if one["refId"] == letter)
-    assert "_seconds" in target["expr"]
+    assert metric in target["expr"]
     properties = {one["id"]: one["value"] for one in override["properties"]}
-    assert properties == {"unit": "s", "custom.axisPlacement": "right"}
-    # A bound of the panel would hold for seconds too.
+    assert properties == {"unit": unit, "custom.axisPlacement": "right"}
+    # A bound of the panel would hold for the other unit too.
     assert "max" not in panel["fieldConfig"]["defaults"]
 
 
