@@ -81,7 +81,9 @@ class LayeredSettings(Frozen):
     @model_validator(mode="after")
     def _layer_has_subjects(self) -> "LayeredSettings":
         if self.layer is not None and self.key is None:
-            raise ValueError(needs_key("layer"))
+            # Of an experiment that has both, the assignment stands first.
+            both = getattr(self, "assignment", None) is not None
+            raise ValueError(needs_key("assignment" if both else "layer"))
         return self
 
 

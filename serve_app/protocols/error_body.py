@@ -14,6 +14,7 @@ from serve_app.protocols.dialect import Refusal
 
 TYPES = {
     400: "BadRequestException",
+    401: "UnauthorizedException",
     403: "ForbiddenException",
     404: "ModelNotFoundException",
     405: "MethodNotAllowedException",

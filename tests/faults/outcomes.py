@@ -27,7 +27,8 @@ class Outcome:
 
     `failed` counts requests of those `sent` without an answer of 200, `client_failed` those of
     our own client after its repetitions; `lost` what was acknowledged and is not there. `back_s`
-    is until all was as before, none where nothing had to come back.
+    is until all was as before, none where nothing had to come back. `load` is the machine's load
+    average over five minutes, which says how much else it did.
     """
 
     sent: int
@@ -37,6 +38,7 @@ class Outcome:
     back_s: float | None
     day: str
     machine: str
+    load: float
 
 
 class Book:
@@ -48,16 +50,17 @@ class Book:
     def read(self):
         return json.loads(self._path.read_text()) if self._path.exists() else {}
 
-    def add(self, fault, load, *, lost, back_s, also_sent=0):
-        """Keep what a load saw of a fault; `also_sent` are requests that were sent besides."""
+    def add(self, fault, load, *, lost, back_s, also_sent=0, also_failed=0):
+        """Keep what a load saw of a fault, and of requests that were sent besides."""
         outcome = Outcome(
             sent=load.report.sent + load.client_sent + also_sent,
-            failed=load.report.failed,
+            failed=load.report.failed + also_failed,
             client_failed=len(load.client_failed),
             lost=lost,
             back_s=None if back_s is None else round(back_s, 1),
             day=dt.datetime.now(dt.UTC).date().isoformat(),
             machine=f"{os.cpu_count()} cores, {platform.system()}",
+            load=round(os.getloadavg()[1], 1),
         )
         outcomes = {**self.read(), fault: asdict(outcome)}
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +80,11 @@ def table(outcomes):
     days = sorted({one["day"] for one in outcomes.values()})
     machines = sorted({one["machine"] for one in outcomes.values()})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    measured = f"Measured {when} on {'; '.join(machines)}, shared with other work."
+    loads = [one["load"] for one in outcomes.values()]
+    measured = (
+        f"Measured {when} on {'; '.join(machines)}, with a load average of "
+        f"{min(loads):.0f} to {max(loads):.0f} from this and other work."
+    )
     return HEAD + "\n".join(lines) + f"\n\n{measured}\n"
 
 

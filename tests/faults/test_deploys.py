@@ -99,11 +99,8 @@ def test_what_is_broken_is_named_and_the_old_goes_on(running, book, what):
         shutil.copytree(model / "1", model / "2")
         manifest = model / "2" / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
-        artifact = max(
-            (path for path in (model / "2").iterdir() if path != manifest),
-            key=lambda path: path.stat().st_size,
-        )
-        artifact.write_bytes(artifact.read_bytes()[:-1] + b"\0")
+        for artifact in (model / "2" / "model.ubj", model / "2" / "compiled.npz"):
+            artifact.write_bytes(artifact.read_bytes()[:-1] + b"\1")
         body, words = with_version(2), "diagnosis-xgb@2"
     with Steady(running) as load:
         load.settle()

@@ -6,7 +6,7 @@ from tests.faults.outcomes import BEGIN, END, PAGE, RESULTS, Book, table, writte
 
 ONE = {
     "sent": 1200, "failed": 3, "client_failed": 0, "lost": 0, "back_s": 2.5,
-    "day": "2026-11-27", "machine": "2 cores, Linux",
+    "day": "2026-11-27", "machine": "2 cores, Linux", "load": 3.2,
 }  # fmt: skip
 
 
@@ -16,10 +16,15 @@ def test_the_page_has_the_table_of_what_was_measured():
 
 
 def test_each_fault_has_a_line_in_the_order_in_which_it_is_given():
-    lines = table({"a gateway dies": ONE, "control dies": {**ONE, "back_s": None}}).splitlines()
+    lines = table(
+        {"a gateway dies": ONE, "control dies": {**ONE, "back_s": None, "load": 4.0}}
+    ).splitlines()
     assert lines[2] == "| a gateway dies | 1,200 | 3 | 0 | 0 | 2.5 s |"
     assert lines[3] == "| control dies | 1,200 | 3 | 0 | 0 | at once |"
-    assert lines[-1] == "Measured 2026-11-27 on 2 cores, Linux, shared with other work."
+    assert lines[-1] == (
+        "Measured 2026-11-27 on 2 cores, Linux, with a load average of 3 to 4 "
+        "from this and other work."
+    )
 
 
 @pytest.mark.parametrize(
