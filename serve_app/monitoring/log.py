@@ -53,10 +53,12 @@ class TextLines(logging.Formatter):
 
 
 def send_to(stream: TextIO, lines: logging.Formatter) -> None:
-    """Write what this package logs to a stream in some form, and nowhere else."""
+    """Write what this package and its HTTP server log to a stream in some form, nowhere else."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(lines)
-    package = logging.getLogger("serve_app")
-    package.handlers[:] = [handler]
-    package.setLevel(logging.INFO)
-    package.propagate = False
+    # What the HTTP server says of broken requests is a line like all others.
+    for name, level in (("serve_app", logging.INFO), ("uvicorn", logging.WARNING)):
+        package = logging.getLogger(name)
+        package.handlers[:] = [handler]
+        package.setLevel(level)
+        package.propagate = False

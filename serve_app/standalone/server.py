@@ -108,7 +108,7 @@ def _uvicorn(app: ASGIApp, drain_s: float) -> UnsignalledServer:
             app,
             http=BoundedHTTP,
             ws="none",
-            log_level="warning",
+            log_config=None,
             access_log=False,
             lifespan="off",
             server_header=False,

@@ -60,7 +60,7 @@ def test_a_gigabyte_of_zeros(server, chunked):
         else:
             framing = b"Content-Length: 1073741824\r\n\r\n"
             parts = itertools.repeat(bytes(MIB), 1024)
-        head = f"POST {PREDICT} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         answer = server.raw(head.encode() + framing, *parts)
     assert answer.status in {0, 413}
     assert server.memory_mib - before_mib < 2 * LIMIT / MIB + 10
@@ -293,7 +293,7 @@ def test_ids_are_of_few_characters_or_new(server, id_):
     """A client library would refuse most of these: they are written as bytes."""
     body = json.dumps({"instances": [ROW]}).encode()
     head = (
-        f"POST {PREDICT} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+        f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n"
     ).encode()
     answer = server.raw(head + b"X-Request-Id: " + id_.encode() + b"\r\n\r\n" + body)
@@ -309,9 +309,10 @@ def test_every_line_of_the_log_is_one_of_json_without_control_characters(server)
         assert server.post(path, b"{}").status_code == 404
     lines = server.log.read_text().splitlines()
     assert lines
+    odd = [line for line in lines if not line.startswith("{") or "\x1b" in line]
+    assert odd == []
     for line in lines:
         json.loads(line)
-        assert "\x1b" not in line
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
@@ -321,7 +322,7 @@ def test_names_are_shown_as_text_alone(server, name):
     for path in (f"/{quote(name, safe='')}", f"/v1/models/{quote(name, safe='')}"):
         for accept in ("text/html", "application/json", "*/*"):
             answer = server.raw(
-                f"GET {path} HTTP/1.1\r\nHost: here\r\nAccept: {accept}\r\n"
+                f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n"
                 "Connection: close\r\n\r\n".encode()
             )
             assert answer.status == 404
