@@ -60,8 +60,7 @@ def test_a_row_that_ends_replicas_ends_two_and_is_refused_then(running, book):
     with Steady(running, "moody", rows()) as load:
         load.settle()
         began_s = time.perf_counter()
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: ask(running, ENDS), range(RESENT)))
+        answers = [ask(running, ENDS) for _ in range(RESENT)]
         dead = [process for process in seen if not process.is_running()]
         later = ask(running, ENDS)
         until(lambda: len(running.replicas("moody-1")) == REPLICAS, timeout_s=90, what="all again")
