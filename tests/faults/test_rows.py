@@ -82,10 +82,10 @@ def test_a_row_that_ends_replicas_ends_two_and_is_refused_then(running, book):
 
 def test_a_slow_version_leaves_others_as_they_are_and_the_fallback_answers(running, slow, book):
     running.deploy(served(REPLICAS, fallback="calm@1", variant_timeout_s=0.5))
-    with Steady(running, with_client=False) as before:
+    with Steady(running, "calm", rows(), with_client=False) as before:
         before.settle(10)
     try:
-        with Steady(running, with_client=False) as others:
+        with Steady(running, "calm", rows(), with_client=False) as others:
             others.settle(1)
             slow.touch()
             with Steady(running, "moody", rows(), rate_per_s=10) as load:
