@@ -1,6 +1,7 @@
 """Ways to break what a cluster needs, each of which mends it again."""
 
 import os
+import resource
 import signal
 import time
 from contextlib import contextmanager, suppress
@@ -65,3 +66,15 @@ def stopped(pid):
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def few_descriptors(pid, count):
+    """A process that may open no more files than so many."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, before[1]))
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
