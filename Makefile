@@ -75,7 +75,7 @@ unit: setup-dev ## tests without a cluster
 cluster: setup-dev ## tests on real Ray clusters, which they start and stop
 	$(BIN)/python -m pytest -m cluster
 
-faults: setup-dev ## break what a cluster needs, and write what came of it into docs/reliability.md (Linux, root)
+faults: setup-dev ## break what a cluster needs, and write what came of it into docs/reliability.md
 	@$(BIN)/python -m pytest -m faults $(OPTIONS) tests/faults; result=$$?; \
 	$(BIN)/python -m tests.faults.outcomes; exit $$result
 

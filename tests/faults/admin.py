@@ -4,7 +4,6 @@ import json
 import urllib.error
 import urllib.request
 
-from serve_app.examples.datasets import breast_cancer
 from tests.cluster.harness import PAST_PROXIES
 
 
@@ -43,11 +42,3 @@ def deploy(cluster, body):
     """Hand a config to Serve; whether it was taken."""
     whole = {**body, "http_options": {"host": "127.0.0.1", "port": cluster.http_port}}
     return put(f"{cluster.dashboard_url}/api/serve/applications/", whole)
-
-
-def feedback(cluster):
-    """Send feedback to a fresh prediction; the answer to it."""
-    row = breast_cancer().frame.iloc[0].to_dict()
-    prediction = cluster.predict("diagnosis", [row])["prediction_id"]
-    body = {"prediction_id": prediction, "reward": 1.0}
-    return cluster.request("/v1/models/diagnosis:feedback", body)

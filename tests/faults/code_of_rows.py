@@ -73,20 +73,20 @@ def rows(count=40):
 
 
 def served(replicas, **settings):
-    """A config with one gateway and `moody@1`, beside an endpoint that has nothing to do with it.
+    """A config with one gateway and the endpoints `moody` and `calm`.
 
     `settings` are those of the endpoint `moody`.
     """
     body = config("split")
-    for app in body["applications"]:
-        if app["name"] not in {"control", "monitor"}:
-            (deployment,) = app["deployments"]
-            deployment.pop("autoscaling_config")
-            deployment["ray_actor_options"] = {"num_cpus": 0.1}
-    application(body, "gateway")["deployments"][0]["num_replicas"] = 1
-    body["applications"] += [_application("moody", replicas), _application("calm", 1)]
-    route = {"kind": "single", "model": "moody@1"}
-    endpoints(body)["moody"] = {"route": route, **settings}
+    kept = [application(body, name) for name in ("gateway", "control", "monitor")]
+    (gateway,) = kept[0]["deployments"]
+    gateway.pop("autoscaling_config")
+    gateway |= {"num_replicas": 1, "ray_actor_options": {"num_cpus": 0.1}}
+    body["applications"] = [*kept, _application("moody", replicas), _application("calm", 1)]
+    declared = endpoints(body)
+    declared.clear()
+    declared["moody"] = {"route": {"kind": "single", "model": "moody@1"}, **settings}
+    declared["calm"] = {"route": {"kind": "single", "model": "calm@1"}}
     return body
 
 
