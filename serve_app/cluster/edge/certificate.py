@@ -15,7 +15,8 @@ from serve_app.errors import InvalidInput, NotReady, ServerFault
 CERTIFICATE = "server.pem"
 """The certificate, its chain and its key in one file, as HAProxy wants them."""
 CLIENT_CA = "client-ca.pem"
-_SOCKETS = ("p/admin.sock", "p/stand-in.sock")
+_SOCKETS = ("admin.sock", "stand-in.sock")
+"""Of Serve's HAProxy and of one that stands in for it, in a folder of each manager's own."""
 _TIMEOUT_S = 10.0
 
 
@@ -100,15 +101,16 @@ def _replace(path: Path, content: str) -> None:
 
 def _hand_over(folder: Path, place: Path, content: str) -> None:
     answering = 0
-    for name in _SOCKETS:
+    proxies = folder / "p"
+    for path in (one for name in _SOCKETS for one in sorted(proxies.rglob(name))):
         lines = "\n".join(line for line in content.splitlines() if line.strip())
-        prepared = _command(folder / name, f"set ssl cert {place} <<\n{lines}\n\n")
+        prepared = _command(path, f"set ssl cert {place} <<\n{lines}\n\n")
         if prepared is None:
             continue
         answering += 1
-        done = _command(folder / name, f"commit ssl cert {place}\n") or ""
+        done = _command(path, f"commit ssl cert {place}\n") or ""
         if "Success" not in done:
-            _command(folder / name, f"abort ssl cert {place}\n")
+            _command(path, f"abort ssl cert {place}\n")
             printed = " ".join(f"{prepared} {done}".split())
             raise ServerFault(f"HAProxy does not take the certificate: {printed}")
     if not answering:
