@@ -225,9 +225,13 @@ def test_what_is_right_less_often_is_rolled_back_once_labels_say_so(moody):
 
 
 def test_what_cannot_be_is_refused_and_changes_nothing(moody):
-    before = rollout(moody)
+    def stands():
+        # Records of requests that were answered before may still come in.
+        return {name: value for name, value in rollout(moody).items() if name != "requests"}
+
+    before = stands()
     body = declared("better")
     endpoints(body)["mood"]["route"]["candidate"] = "moody@99"
     assert "'moody' has no version 99" in moody.run("deploy", moody.write(body).name, code=1)
     assert "no rollout" in moody.run("rollout", "pause", "nobody", code=1)
-    assert rollout(moody) == before
+    assert stands() == before
