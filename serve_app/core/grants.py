@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from serve_app.errors import InvalidInput
 
@@ -26,6 +27,7 @@ ACTIONS = (
 """All that can be granted. Of a scope's `read` or `admin` alone, every action below it is meant."""
 EVERY = "*"
 _PATTERN = re.compile(r"[A-Za-z0-9_.*-]{1,200}")
+"""Of what `fnmatch` reads as a pattern, `*` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,7 @@ class Grant:
 
     def covers(self, endpoint: str) -> bool:
         """Whether an endpoint is one of those that are meant."""
-        if self.endpoints == EVERY:
-            return True
-        parts = map(re.escape, self.endpoints.split(EVERY))
-        return re.fullmatch(".*".join(parts), endpoint) is not None
+        return fnmatchcase(endpoint, self.endpoints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Grants:
 
     def show(self, endpoint: str) -> bool:
         """Whether a principal may know that an endpoint exists: it may do something with it."""
-        return any(self.allow(action, endpoint) for action in ACTIONS)
+        return any(one.covers(endpoint) for one in self.all)
 
 
 def _within(inner: Grant, outer: Grant) -> bool:

@@ -69,5 +69,11 @@ def test_a_dot_of_a_pattern_stands_for_itself():
     assert not grants_of(["predict:a.b"]).allow("predict", "axb")
 
 
+def test_a_pattern_of_many_stars_takes_no_time_on_a_near_miss():
+    """With a regular expression of as many `.*` it would not end."""
+    assert not grants_of(["predict:" + "*a" * 90]).allow("predict", "a" * 150 + "b")
+    assert grants_of(["predict:" + "*a" * 90]).allow("predict", "ba" * 90)
+
+
 def test_everything_is_every_action_on_every_endpoint():
     assert all(EVERYTHING.allow(action, "any") for action in ACTIONS)
