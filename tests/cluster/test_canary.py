@@ -177,6 +177,42 @@ def test_a_bad_candidate_is_rolled_back_and_no_client_notices(moody, mood, gates
     assert load.report.failed == 0
 
 
+def test_from_its_first_bad_answer_a_candidate_is_gone_within_an_interval_and_two_seconds(
+    moody, record_property
+):
+    interval_s = 2
+    body = declared("failing")
+    endpoints(body)["mood"]["route"] |= {
+        "start": "by hand",
+        "interval_s": interval_s,
+        "steps": [{"weight": 0.5, "for_s": 600, "requests": 50}],
+    }
+    moody.deploy(body)
+    shares: list[tuple[float, float]] = []
+    stop = threading.Event()
+
+    def look():
+        while not stop.is_set():
+            shares.append((time.monotonic(), weights(moody)[f"moody@{NUMBERS['failing']}"]))
+            time.sleep(0.02)
+
+    looking = threading.Thread(target=look)
+    with Load(moody, REQUESTS, connections=8, rate_per_s=RATE) as load:
+        looking.start()
+        try:
+            moody.run("rollout", "start", "mood")
+            one = ended(moody)
+        finally:
+            stop.set()
+            looking.join(30)
+    assert (one["phase"], load.report.failed) == ("rolled back", 0)
+    # Every answer of it is bad, so that the first one comes no sooner than its share does.
+    since_s = next(at_s for at_s, share in shares if share > 0)
+    until_s = next(at_s for at_s, share in shares if at_s > since_s and share == 0)
+    record_property("rollback_s", round(until_s - since_s, 2))
+    assert until_s - since_s <= interval_s + 2
+
+
 def test_it_is_rolled_back_though_control_is_killed_in_the_middle(moody):
     body = declared("failing")
     endpoints(body)["mood"]["route"]["start"] = "by hand"

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.cluster.harness import until
+
 XGB, FOREST = "diagnosis-xgb@1", "diagnosis-forest@1"
 LOGISTIC, WRONG = "diagnosis-logistic@1", "diagnosis-millimetres@1"
 
@@ -92,3 +94,36 @@ def test_a_stack_is_right_through_replicas(demo, cluster):
     assert set(variants.split(", ")) == {XGB, FOREST, LOGISTIC}
     assert one["mean_error"] < 0.15
     assert cluster.replicas("diagnosis-stacker-1")
+
+
+def test_a_good_candidate_goes_on_and_a_bad_one_goes_back(demo, cluster):
+    _, known = demo("canary", rate=40, length="25s")
+    (good,) = known["rollout status"]["rollouts"]
+    assert good["candidate"] == XGB
+    assert good["phase"] in {"running", "promoted"}
+    assert good["step"] > 0
+    _, known = demo("canary-bad", rate=40, length="25s")
+    (bad,) = known["rollout status"]["rollouts"]
+    assert bad["candidate"] == WRONG
+
+    def ended():
+        (one,) = json.loads(cluster.run("rollout", "status", "--json"))["rollouts"]
+        return one["phase"] != "running" and one
+
+    one = until(ended, timeout_s=30, what="the end of the bad candidate")
+    assert one["phase"] == "rolled back"
+    assert one["why"].startswith("accuracy: the candidate is worse by")
+
+
+def test_clients_without_a_demo_send_to_what_runs(cluster):
+    printed = cluster.run("simulate", "diagnosis", "--for", "2s", "--rate", "20", "--json")
+    seen = json.loads(printed)["diagnosis"]
+    assert seen["variants"].keys() == {FOREST}
+    assert seen["answered"] == seen["feedback"] > 10
+
+
+def test_a_config_that_is_not_there_stops_nothing(cluster):
+    refused = cluster.run("demo", "--config", "canarry", code=1)
+    assert "there is no config 'canarry'" in refused
+    (standing,) = cluster.request("/v1/endpoints").json()["endpoints"]
+    assert standing["name"] == "diagnosis"
