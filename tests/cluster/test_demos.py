@@ -6,6 +6,8 @@ import pytest
 
 from tests.cluster.harness import until
 
+pytestmark = pytest.mark.demos
+
 XGB, FOREST = "diagnosis-xgb@1", "diagnosis-forest@1"
 LOGISTIC, WRONG = "diagnosis-logistic@1", "diagnosis-millimetres@1"
 
