@@ -92,6 +92,23 @@ class GatewayArgs(Frozen):
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")
+    def _certificates_can_be_shown(self) -> "GatewayArgs":
+        certificates = self.access.certificates
+        if certificates is None or not certificates.require:
+            return self
+        ports = [(one.address, one.tls) for one in self.listeners]
+        if self.grpc_port is not None:
+            ports.append((f"{self.grpc_host}:{self.grpc_port}", self.grpc_tls))
+        for address, tls in ports:
+            if tls is None or tls.client_ca is None:
+                msg = (
+                    "`certificates: {require: true}` needs `client_ca` in the `tls` of every port, "
+                    f"and {address} has none"
+                )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _ports_differ(self) -> "GatewayArgs":
         ports = [listener.port for listener in self.listeners]
         if self.grpc_port is not None:

@@ -32,7 +32,7 @@ class Knowing:
         self._issuer: Issuer | None = None
         if tokens is not None and tokens.address is not None and settings.mode != "keys":
             self._issuer = Issuer(tokens.address, tokens.private_address, tokens.ca_file)
-        self._has_certificates = settings.certificates is not None
+        self._certificates = settings.certificates
         self.authenticator: Authentication | None = authenticator_of(
             settings, clock=time.time, monotonic=time.monotonic, wanted=self._wanted.set
         )
@@ -48,7 +48,8 @@ class Knowing:
         return Gate(
             self.authenticator,
             count,
-            certificates=self._has_certificates,
+            certificates=self._certificates is not None,
+            must_show=self._certificates is not None and self._certificates.require,
             health_route=health_route,
         )
 
