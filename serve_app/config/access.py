@@ -131,3 +131,13 @@ class AccessSettings(Frozen):
     def is_required(self) -> bool:
         """Whether callers must prove who they are."""
         return self.mode not in {"off", "open"}
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """By what callers prove who they are: key, token, certificate; none where nobody does."""
+        if not self.is_required:
+            return ()
+        keys = ("key",) if self.mode != "tokens" else ()
+        tokens = ("token",) if self.mode != "keys" else ()
+        principals = self.certificates is not None and self.certificates.principals
+        return (*keys, *tokens, *(("certificate",) if principals else ()))

@@ -59,7 +59,8 @@ class GatewayArgs(Frozen):
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
     `access` is who may ask at all of these ports; unless it says something, none of them may be one
     that other machines reach. Listeners of this machine's own addresses answer to its own names and
-    to `allowed_hosts`, of which `"*"` is every one. `mirror` bounds what is done for shadows.
+    to `allowed_hosts`, of which `"*"` is every one; with `access` all ports answer to these alone,
+    where there are any. `mirror` bounds what is done for shadows.
     `telemetry` is where traces and metrics go beside Prometheus; without it nowhere. `limits`
     bounds what principals may ask. `audit` is where changes by the admin API are written down
     before they are made; without it nowhere.

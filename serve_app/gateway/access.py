@@ -8,7 +8,7 @@ everybody may ask there is no layer.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
 from starlette.routing import BaseRoute
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.core.caller import CREDENTIALS, Caller
 from serve_app.core.grants import Grants
+from serve_app.core.hosts import EVERY_NAME, is_own, without_port
 from serve_app.errors import BadEncoding, ClientError, Overloaded, ServeError, Unauthenticated
 from serve_app.gateway import errors
 from serve_app.gateway.context import CALLER
@@ -61,6 +62,9 @@ UNKNOWN = (
     "<key>`, `Authorization: ApiKey <key>` or `x-api-key: <key>`, or a token as `Authorization: "
     "Bearer <token>`, once"
 )
+NO_HOST = "the Host header is no host"
+OTHER_HOST = "this server answers for other hosts: `allowed_hosts` in the gateway's args lists them"
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{0,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 IN_ADDRESS = "keys in addresses end in logs, where others read them: send yours in a header"
 CHALLENGE = b'Bearer realm="serve-app", ApiKey realm="serve-app"'
 _NAMES_OF_KEYS = frozenset(
@@ -75,7 +79,8 @@ class Gate:
 
     `count` is told of each request that is refused. A client certificate counts where
     `certificates` are believed: there, `CERTIFICATE` must come from nobody but the proxy. With
-    `must_show` nobody is known without one, whatever else is shown.
+    `must_show` nobody is known without one, whatever else is shown. Where there are `hosts`, no
+    request is answered for another one, but for those of this machine.
     `health_route` is the path at which Vertex AI looks whether it lives.
     """
 
@@ -87,17 +92,38 @@ class Gate:
         certificates: bool = False,
         must_show: bool = False,
         health_route: str | None = None,
+        hosts: Collection[str] = (),
     ) -> None:
         self._authenticator = authenticator
         self._authenticate = authenticator.authenticate
         self._count = count
         self.certificates = certificates
         self.must_show = must_show
+        self.hosts = frozenset() if EVERY_NAME in hosts else frozenset(map(str.lower, hosts))
         self.health_route = health_route
 
     def without_certificates(self) -> Gate:
         """The same for a port at which nobody can show one."""
-        return Gate(self._authenticator, self._count, health_route=self.health_route)
+        return Gate(
+            self._authenticator, self._count, health_route=self.health_route, hosts=self.hosts
+        )
+
+    def check_host(self, headers: Shown) -> None:
+        """Return where the headers name a host that this server answers for, or none.
+
+        Raises:
+            BadEncoding: they name several, or what is no host: pages and redirects would be made
+                of it.
+        """
+        named = [value for name, value in headers if name == b"host"]
+        if not named:
+            return
+        if len(named) > 1 or _HOST.fullmatch(named[0]) is None:
+            raise BadEncoding(NO_HOST)
+        if self.hosts:
+            host = (without_port(named[0].decode("ascii")) or "").lower()
+            if host not in self.hosts and not is_own(host):
+                raise BadEncoding(OTHER_HOST)
 
     def caller(self, shown: Shown, source: str, certificate: bytes | None = None) -> Caller:
         """Who asks; `source` is the address that the request came from.
@@ -226,6 +252,7 @@ class Access:
             scope["headers"] = [pair for pair in headers if pair[0] not in SHOWN]
         if scope["path"] in self._public and scope["method"] in PUBLIC_METHODS:
             return NOBODY
+        self._gate.check_host(headers)
         if scope["query_string"] and has_key(scope["query_string"]):
             raise BadEncoding(IN_ADDRESS)
         client = scope.get("client")
@@ -238,8 +265,7 @@ class Access:
     async def _refuse(self, error: ClientError, send: Send) -> None:
         """Answer in the same words whatever was wrong, without a look at anything else."""
         self._gate.refused("http", "4xx")
-        status = errors.nearest(errors.STATUS, error)
-        body = _BODIES[status]
+        status, body = errors.nearest(errors.STATUS, error), _BODIES[error.message]
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
@@ -252,9 +278,13 @@ class Access:
 
 
 _BODIES = {
-    401: error_body.envelope(errors.refusal_of(Unauthenticated(UNKNOWN), 401, "")),
-    400: error_body.envelope(errors.refusal_of(BadEncoding(IN_ADDRESS), 400, "")),
+    UNKNOWN: error_body.envelope(errors.refusal_of(Unauthenticated(UNKNOWN), 401, "")),
+    **{
+        words: error_body.envelope(errors.refusal_of(BadEncoding(words), 400, ""))
+        for words in (IN_ADDRESS, NO_HOST, OTHER_HOST)
+    },
 }
+"""What is said of a refusal, by its words: whatever was wrong, the same for all."""
 
 
 def protect(

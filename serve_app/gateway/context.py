@@ -40,7 +40,8 @@ class Settings:
     """What one request may cost, and who answers where a path names no endpoint.
 
     `health_route` and `predict_route` are the paths that Vertex AI gives a container, `replica`
-    tells counts of this process from those of others. Pages of `origins` may give feedback.
+    tells counts of this process from those of others. Pages of `origins` may give feedback. By
+    `proofs` (key, token, certificate) callers prove who they are, where they have to.
     """
 
     max_body_bytes: int
@@ -53,6 +54,7 @@ class Settings:
     replica: str = ""
     max_explained_rows: int = 100
     origins: tuple[str, ...] = ()
+    proofs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

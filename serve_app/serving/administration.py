@@ -35,6 +35,7 @@ class Administration:
 
     def __init__(self, args: GatewayArgs, registry: Registry, standing: Callable[[], Json]) -> None:
         self._settings = args.admin
+        self._proofs = args.access.proofs
         self._ids = PredictionIds()
         self._log = audit_log(args.audit, "gateway")
         self._actions = ClusterActions(
@@ -66,7 +67,9 @@ class Administration:
         if settings is None:
             return
         audited = self._audited
-        admin = build(self._actions, host=settings.host, ids=self._ids, audited=audited)
+        admin = build(
+            self._actions, host=settings.host, ids=self._ids, audited=audited, proofs=self._proofs
+        )
         witness = None if audited is None else audited.refused_stranger
         if gate is not None and settings.tls is None and is_loopback(settings.host):
             # Programs of this machine reach it by plain HTTP, and show no certificates there.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from serve_app.config.access import AccessSettings
 from serve_app.core.snapshot import Snapshot
@@ -37,10 +37,12 @@ class Knowing:
             settings, clock=time.time, monotonic=time.monotonic, wanted=self._wanted.set
         )
 
-    def gate(self, count: Count, environment: Mapping[str, str]) -> Gate | None:
+    def gate(
+        self, count: Count, environment: Mapping[str, str], hosts: Sequence[str] = ()
+    ) -> Gate | None:
         """What stands before everything that is answered; none where everybody may ask.
 
-        `count` is told of what is refused.
+        `count` is told of what is refused; where there are `hosts`, all others are.
         """
         if self.authenticator is None:
             return None
@@ -51,6 +53,7 @@ class Knowing:
             certificates=self._certificates is not None,
             must_show=self._certificates is not None and self._certificates.require,
             health_route=health_route,
+            hosts=hosts,
         )
 
     def follow(self, snapshot: Snapshot) -> None:

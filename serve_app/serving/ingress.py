@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from serve_app.config import GatewayArgs
 from serve_app.core.batcher import Counters
+from serve_app.core.hosts import EVERY_NAME
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
 from serve_app.core.ports import Clock
@@ -38,7 +39,6 @@ from serve_app.gateway.access import MAIN, protect
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.limiting import limited
 from serve_app.gateway.native_pages import standing
-from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.rpc_limiting import limited_methods
@@ -131,7 +131,8 @@ class Gateway(Scaled):
         with explained(logger):
             self._knowing = Knowing(args.access)
             self._administration = Administration(args, self._registry, self._standing)
-        self._gate = self._knowing.gate(self._counting.add_response, os.environ)
+        count = self._counting.add_response
+        self._gate = self._knowing.gate(count, os.environ, args.allowed_hosts)
         known = self._gate is not None
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -28,16 +28,21 @@ Answer = Callable[[Request, AdminPath], Awaitable[Any]]
 
 
 def build(
-    actions: AdminActions, *, host: str, ids: Ids, audited: AuditedChanges | None = None
+    actions: AdminActions,
+    *,
+    host: str,
+    ids: Ids,
+    audited: AuditedChanges | None = None,
+    proofs: Sequence[str] = (),
 ) -> Starlette:
     """The admin API over what it can do; `host` is the address that it listens on.
 
     Changes are made once the log of `audited`, where there is one, has them; attempts that are
-    refused are in it too.
+    refused are in it too. By `proofs` callers prove who they are, as its document tells.
     Requests whose `Host` is another name are refused while that is an address of this machine
     alone: pages of strangers could reach it through a name of theirs otherwise.
     """
-    pages = AdminPages(actions)
+    pages = AdminPages(actions, proofs)
     guard = _Guard(ids, audited, own_names_alone=is_loopback(host))
     app = Starlette(
         routes=[

@@ -110,12 +110,13 @@ class Inference:
 
     async def api(self, request: Request) -> Response:
         """The OpenAPI document of the endpoints as they are now."""
-        return json(native_pages.document(self._context.stages_for(request)))
+        return json(native_pages.described(self._context, request))
 
     async def model_api(self, request: Request) -> Response:
         """The same document, where there is such an endpoint and version."""
-        stages = self._context.stages_for(request)
-        return self._context.of_endpoint(request, lambda *_: native_pages.document(stages))
+        return self._context.of_endpoint(
+            request, lambda *_: native_pages.described(self._context, request)
+        )
 
     async def ping(self, request: Request) -> Response:
         """Endpoints can be asked."""
