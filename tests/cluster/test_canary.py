@@ -220,6 +220,7 @@ def failing_by_hand(interval_s):
 
 
 # Every answer of it is bad, so that the first one comes no sooner than its share does.
+@pytest.mark.long
 def test_from_its_first_bad_answer_a_candidate_is_gone_within_an_interval_and_two_seconds(
     moody, record_property
 ):
@@ -236,6 +237,7 @@ def test_from_its_first_bad_answer_a_candidate_is_gone_within_an_interval_and_tw
     assert shares.lasted_s() <= 2 + 2
 
 
+@pytest.mark.long
 def test_it_is_gone_as_soon_though_control_is_killed_in_the_middle(moody, record_property):
     moody.deploy(failing_by_hand(interval_s=10))
     version = f"moody@{NUMBERS['failing']}"
@@ -256,6 +258,21 @@ def test_it_is_gone_as_soon_though_control_is_killed_in_the_middle(moody, record
     assert (one["phase"], load.report.failed) == ("rolled back", 0)
     record_property("rollback_s", round(shares.lasted_s(), 2))
     assert shares.lasted_s() <= 10 + 2
+
+
+def test_it_is_rolled_back_though_control_is_killed_in_the_middle(moody):
+    moody.deploy(failing_by_hand(interval_s=1))
+    assert rollout(moody)["phase"] == "ready"
+    (control,) = moody.replicas("control")
+    with Load(moody, REQUESTS, connections=8, rate_per_s=RATE) as load:
+        moody.run("rollout", "start", "mood")
+        moody.kill(control)
+        one = until(
+            lambda: control not in moody.replicas("control") and ended(moody),
+            timeout_s=90,
+            what="a rollback by the next control",
+        )
+    assert (one["phase"], load.report.failed) == ("rolled back", 0)
 
 
 def test_what_is_right_less_often_is_rolled_back_once_labels_say_so(moody):
