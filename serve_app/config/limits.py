@@ -17,7 +17,9 @@ class LimitSettings(Frozen):
     Rates hold for all gateways together. Up to `burst_rows` and `burst_bytes` may come at once,
     four seconds of the rate where that is not said; one larger request may still come alone, and
     is waited for afterwards. `in_flight` counts requests whose answers are not there yet, in each
-    gateway.
+    gateway. Of each endpoint, `distinct_rows_per_day` bounds how many different rows are asked
+    about, and more than `distinct_rows_alarm` are an alarm; both are estimates, good to a few
+    percent.
     """
 
     rows_per_s: PositiveFloat | None = None
@@ -25,6 +27,8 @@ class LimitSettings(Frozen):
     bytes_per_s: PositiveFloat | None = None
     burst_bytes: PositiveFloat | None = None
     in_flight: PositiveInt | None = None
+    distinct_rows_per_day: PositiveInt | None = None
+    distinct_rows_alarm: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _bursts_have_rates(self) -> "LimitSettings":

@@ -16,7 +16,7 @@ from serve_app.core.caller import Caller
 from serve_app.errors import RateLimited
 from serve_app.gateway import errors
 from serve_app.gateway.context import caller_of
-from serve_app.security.limits import Limit, Limiter, Limits, Rate
+from serve_app.security.limits import DistinctLimit, Limit, Limiter, Limits, Rate
 
 Count = Callable[[str, str], None]
 """Counts an answer by protocol and class of its status."""
@@ -141,7 +141,14 @@ def _limit(settings: LimitSettings, other: LimitSettings) -> Limit:
         _rate(rows.rows_per_s, rows.burst_rows),
         _rate(size.bytes_per_s, size.burst_bytes),
         in_flight,
+        _distinct(settings, other),
     )
+
+
+def _distinct(settings: LimitSettings, other: LimitSettings) -> DistinctLimit | None:
+    most = settings.distinct_rows_per_day or other.distinct_rows_per_day
+    alarm = settings.distinct_rows_alarm or other.distinct_rows_alarm
+    return DistinctLimit(most, alarm) if most or alarm else None
 
 
 def _rate(per_s: float | None, burst: float | None) -> Rate | None:

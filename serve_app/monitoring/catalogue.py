@@ -95,6 +95,10 @@ RESPONSES = _counter(
     "responses", "Answers that left a gateway, by the class or name of their status.",
     "protocol", "status",
 )  # fmt: skip
+DISTINCT_ROW_ALARMS = _counter(
+    "distinct_row_alarms",
+    "Callers that asked about suspiciously many different rows in a day.", "endpoint",
+)  # fmt: skip
 REQUESTS = _counter(
     "requests", "Requests to an endpoint: answered, by the fallback, or the error's code.",
     "endpoint", "outcome",

@@ -31,15 +31,24 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class DistinctLimit:
+    """So many different rows a day at `most`, of each endpoint, and from when it is suspicious."""
+
+    most: int | None = None
+    alarm: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """What one principal may ask: of each endpoint in rows, of all together in bytes and requests.
 
-    None stands for no limit.
+    None stands for no limit. Different rows of a `distinct` limit are counted for themselves.
     """
 
     rows: Rate | None = None
     bytes: Rate | None = None
     in_flight: int | None = None
+    distinct: DistinctLimit | None = None
 
 
 NO_LIMIT = Limit()
@@ -56,6 +65,11 @@ class Limits:
     def of(self, principal: str) -> Limit:
         """The limit of one principal."""
         return self.by_principal.get(principal, self.default)
+
+    @property
+    def count_distinct(self) -> bool:
+        """Whether different rows are counted of anybody."""
+        return any(one.distinct for one in (self.default, *self.by_principal.values()))
 
 
 class RowLimiter(Protocol):

@@ -13,6 +13,7 @@ from ray import serve
 from starlette.types import ASGIApp
 
 from serve_app.config import GatewayArgs
+from serve_app.config.detail import details_of
 from serve_app.core.batcher import Counters
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
@@ -60,7 +61,7 @@ from serve_app.serving.control_client import (
 )
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.edge import open_edge_to
-from serve_app.serving.gateway_limits import limiter_of, share_for_ever
+from serve_app.serving.gateway_limits import distinct_of, limiter_of, share_for_ever
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.listeners import Listeners, of_admin, of_the_platform, refuse_strangers
@@ -170,6 +171,8 @@ class Gateway(Scaled):
             counting=self._counting,
             recorder=parts.recorder(self._recording),
             limiter=self._limiter or NO_LIMITS,
+            details=details_of(self._args.access.detail),
+            distinct=distinct_of(self._args.limits, self._counting, clock),
         )
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:

@@ -12,6 +12,7 @@ from pathlib import Path
 from starlette.types import Receive, Scope, Send
 
 from serve_app.config import GatewayArgs
+from serve_app.config.detail import details_of
 from serve_app.config.registry import registry_settings
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
@@ -28,11 +29,13 @@ from serve_app.engine.trusted_registry import required_trust, trust_of
 from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
+from serve_app.gateway.distinct_counting import distinct_rows_of
 from serve_app.gateway.limiting import limited, limits_of
 from serve_app.gateway.middleware import Edge, RequestIds
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
+from serve_app.monitoring.counting import Counting
 from serve_app.registry.store import Registry
 from serve_app.security.authenticators import Authenticator
 from serve_app.security.limits import NO_LIMITS, Limiter
@@ -66,13 +69,18 @@ class Application:
         self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
         self._loaded: dict[str, Loaded] = {}
         self._is_leaving = False
-        limiter = None if args.limits is None else Limiter(limits_of(args.limits), clock=clock)
+        callers = None if args.limits is None else limits_of(args.limits)
+        limiter = None if callers is None else Limiter(callers, clock=clock)
+        counting = Counting()
         self._predictor = Predictor(
             clock=clock,
             ids=PredictionIds(),
             offload=Offload(self._large),
             is_alive=lambda _version: not self._is_leaving,
+            counting=counting,
             limiter=limiter or NO_LIMITS,
+            details=details_of(args.access.detail),
+            distinct=distinct_rows_of(callers, counting, clock),
         )
         if authenticator is None:
             authenticator = callers_of(
