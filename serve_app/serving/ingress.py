@@ -37,7 +37,7 @@ from serve_app.gateway import app, rpc
 from serve_app.gateway.access import ADMIN, MAIN, protect
 from serve_app.gateway.admin.app import build as build_admin
 from serve_app.gateway.cors import open_to
-from serve_app.gateway.limiting import limited
+from serve_app.gateway.limiting import limited, limiter_of
 from serve_app.gateway.native_pages import standing
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.gateway.routes import GatewayApp
@@ -61,7 +61,7 @@ from serve_app.serving.control_client import (
 )
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.edge import open_edge_to
-from serve_app.serving.gateway_limits import distinct_of, limiter_of, share_for_ever
+from serve_app.serving.gateway_limits import distinct_of, start_limits
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.listeners import Listeners, of_admin, of_the_platform, refuse_strangers
@@ -199,8 +199,7 @@ class Gateway(Scaled):
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._tasks.start("follow certificates", self._listeners.follow_certificates)
         self._telemetry.start(self._tasks)
-        if self._limiter is not None:
-            self._tasks.start("share limits", share_for_ever(self._limiter))
+        start_limits(self._tasks, self._limiter)
         args = self._args
         settings = settings_of(args, os.environ)
         if args.grpc_port is not None:

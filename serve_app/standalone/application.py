@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from serve_app.config import GatewayArgs
 from serve_app.config.detail import details_of
 from serve_app.config.registry import registry_settings
+from serve_app.control.quotas import Ledger, Nowhere
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
 from serve_app.core.offload import Offload
@@ -30,7 +31,7 @@ from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
 from serve_app.gateway.distinct_counting import distinct_rows_of
-from serve_app.gateway.limiting import limited, limits_of
+from serve_app.gateway.limiting import limited, limiter_of, limits_of
 from serve_app.gateway.middleware import Edge, RequestIds
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.monitoring import samples
@@ -38,7 +39,7 @@ from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.counting import Counting
 from serve_app.registry.store import Registry
 from serve_app.security.authenticators import Authenticator
-from serve_app.security.limits import NO_LIMITS, Limiter
+from serve_app.security.limits import NO_LIMITS
 from serve_app.security.trusted_keys import TrustedKeys
 from serve_app.standalone.callers import callers_of
 from serve_app.standalone.declaration import endpoints_of, read_config
@@ -70,7 +71,7 @@ class Application:
         self._loaded: dict[str, Loaded] = {}
         self._is_leaving = False
         callers = None if args.limits is None else limits_of(args.limits)
-        limiter = None if callers is None else Limiter(callers, clock=clock)
+        limiter = limiter_of(args.limits, clock, Ledger(Nowhere(), clock=time.time).lease)
         counting = Counting()
         self._predictor = Predictor(
             clock=clock,
