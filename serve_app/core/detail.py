@@ -58,6 +58,8 @@ def detail_of(text: str) -> Detail:
             f"rounded({MOST_DIGITS}), or top1"
         )
         raise InvalidInput(msg)
-    if match[1] or match[2]:
-        return Detail("full" if match[1] else "top1")
+    if match[1]:
+        return FULL
+    if match[2]:
+        return Detail("top1")
     return Detail("rounded", int(match[3] or DIGITS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from serve_app.core.cache import Lookup
@@ -16,6 +17,7 @@ from serve_app.core.coarsening import (
     coarsened_explanation,
 )
 from serve_app.core.columns import Columns
+from serve_app.core.detail import FULL
 from serve_app.core.distinct import row_hashes
 from serve_app.core.flow import OWNER
 from serve_app.core.identifiers import OwnedIds
@@ -27,9 +29,11 @@ from serve_app.core.record import Record
 from serve_app.core.refusals import moved
 from serve_app.engine.explain import TIMEOUT_S, Explained
 from serve_app.engine.liveness import IsAlive, always, can_answer
+from serve_app.engine.shedding import Shedding
 from serve_app.engine.stages import Mirrored, Resolved, Stage, Stages
 from serve_app.engine.visible import Views
 from serve_app.errors import RowsRefused
+from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.counting import Counting
 from serve_app.security.distinct_rows import DistinctRows
 from serve_app.security.limits import NO_LIMITS, RowLimiter
@@ -49,8 +53,8 @@ class Predictor:
     """Answers requests under the snapshot that stands when they arrive.
 
     What takes long in large requests is done by `offload`, so that the others go on. `limiter`
-    says how many rows callers may ask about, `distinct` how many different ones, and `details` how
-    exactly they learn it.
+    says how many rows callers may ask about, `distinct` how many different ones, `shedding` how
+    many requests come in at once, and `details` how exactly callers learn answers.
     """
 
     def __init__(  # noqa: PLR0913 - every part by its name
@@ -65,6 +69,7 @@ class Predictor:
         limiter: RowLimiter = NO_LIMITS,
         details: Details = EVERYTHING,
         distinct: DistinctRows | None = None,
+        shedding: Shedding | None = None,
     ) -> None:
         self.offload = offload
         self.counting = counting or Counting()
@@ -73,6 +78,7 @@ class Predictor:
         self._take_rows = limiter.take_rows
         self._detail_of = details.of
         self._distinct = distinct
+        self.shedding = shedding
         self._clock, self._ids = clock, ids
         self._owned: OwnedIds | None = None
         self._stages = Stages()
@@ -106,6 +112,12 @@ class Predictor:
             return False
         return not stages.endpoints or any(map(self.can_answer, stages.endpoints.values()))
 
+    def samples(self) -> Iterator[Sample]:
+        """What was counted of requests, and what was refused before they were read."""
+        yield from self.counting.samples()
+        if self.shedding is not None:
+            yield from self.shedding.samples()
+
     def swap(self, stages: Stages) -> None:
         """Answer every later request under these stages; those on their way stay as they are."""
         self._stages = stages
@@ -138,7 +150,8 @@ class Predictor:
         columns: Columns | None = None
         detail, output = self._detail_of(request.caller), stage.spec.signature.output
         try:
-            check_method(detail, request.payload.method, output, request.caller.name)
+            if detail is not FULL:
+                check_method(detail, request.payload.method, output, request.caller.name)
             self._take_rows(request.caller, stage.spec.name, request.payload.rows)
             plan = stage.plan(request)
             given, rows = _modelled(stage, request.payload), request.payload.rows
@@ -159,7 +172,7 @@ class Predictor:
             request=request,
             prediction_id=self._id_for(request.caller),
             snapshot_version=resolved.snapshot,
-            answer=coarsened(answer, detail, output, stage.labels),
+            answer=answer if detail is FULL else coarsened(answer, detail, output, stage.labels),
             labels=stage.labels,
             warnings=warnings,
             cached_rows=cached_rows,

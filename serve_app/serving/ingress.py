@@ -39,6 +39,7 @@ from serve_app.gateway.admin.app import build as build_admin
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.limiting import limited, limiter_of
 from serve_app.gateway.native_pages import standing
+from serve_app.gateway.overload import shedding_of
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
@@ -173,6 +174,7 @@ class Gateway(Scaled):
             limiter=self._limiter or NO_LIMITS,
             details=details_of(self._args.access.detail),
             distinct=distinct_of(self._args.limits, self._counting, clock),
+            shedding=shedding_of(self._args.overload, clock),
         )
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
@@ -242,7 +244,7 @@ class Gateway(Scaled):
                     samples.of_coalescers(self._counters()),
                     samples.of_caches(self._assembler.caches),
                     samples.of_process("gateway", self._tasks.statuses(), time.time()),
-                    self._counting.samples(),
+                    self._predictor.samples(),
                     self._mirroring.samples(),
                     samples.of_models(one.manifest for one in self._loaded.values()),
                     self._sender.samples(),

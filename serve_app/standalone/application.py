@@ -33,6 +33,7 @@ from serve_app.gateway.context import Settings
 from serve_app.gateway.distinct_counting import distinct_rows_of
 from serve_app.gateway.limiting import limited, limiter_of, limits_of
 from serve_app.gateway.middleware import Edge, RequestIds
+from serve_app.gateway.overload import shedding_of
 from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
@@ -82,6 +83,7 @@ class Application:
             limiter=limiter or NO_LIMITS,
             details=details_of(args.access.detail),
             distinct=distinct_rows_of(callers, counting, clock),
+            shedding=shedding_of(args.overload, clock),
         )
         if authenticator is None:
             authenticator = callers_of(
@@ -140,7 +142,7 @@ class Application:
 
     def samples(self) -> Iterator[Sample]:
         """What was counted so far, as samples of the catalogue's metrics."""
-        yield from self._predictor.counting.samples()
+        yield from self._predictor.samples()
         yield from samples.of_coalescers(self._models.counters())
         yield from samples.of_caches(self._assembler.caches)
         yield from samples.of_models(one.manifest for one in self._loaded.values())
