@@ -10,13 +10,15 @@ import psutil
 import pytest
 import yaml
 
-from serve_app.cluster import members, supervisor
+from serve_app.cluster import commands, members, supervisor
 from serve_app.cluster.edge.options import EdgeOptions, Tls
 from serve_app.cluster.environment import Ports
 from serve_app.cluster.kept_config import KeptConfig
+from serve_app.cluster.node import Cluster
 from serve_app.cluster.options import NodeOptions, read_options, write_options
 from serve_app.cluster.supervision import (
     Supervision,
+    end_supervisors,
     read_supervision,
     require_unsupervised,
     write_supervision,
@@ -365,3 +367,38 @@ def wait_for_status(pid, status):
     deadline_s = time.monotonic() + 20
     while psutil.Process(pid).status() != status:
         assert time.monotonic() < deadline_s
+
+
+def test_who_supervises_is_of_the_cluster_and_is_ended_before_anything_else(tmp_path, monkeypatch):
+    program = tmp_path / "serve-app"
+    program.write_text(f'#!/bin/sh\npwd > {tmp_path}/where\nsleep 60 & wait "$!" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(commands, "script", lambda _: str(program))
+    real = Cluster(tmp_path / "state")
+    (tmp_path / "home").mkdir()
+    commands.start_supervisor(tmp_path / "state", str(real._folder), tmp_path / "home")
+    deadline_s = time.monotonic() + 20
+    while not (tmp_path / "where").exists() or len(real.processes()) < 2:
+        assert time.monotonic() < deadline_s
+    assert (tmp_path / "where").read_text().strip() == str(tmp_path / "home")
+    assert end_supervisors(real.processes()) == 1
+    # What it has started is ended with the cluster.
+    assert real.stop() == 1
+
+
+def test_a_cluster_that_was_stopped_in_the_middle_of_a_restart_does_not_come_back(
+    tmp_path, monkeypatch
+):
+    real = Cluster(tmp_path / "state")
+    options = NodeOptions(ports=Ports(), home=tmp_path)
+    monkeypatch.setattr(Cluster, "_start_head", lambda *_: "running")
+    ended = []
+    monkeypatch.setattr(Cluster, "_end", lambda *_, at_once=False: ended.append(at_once) or 0)
+    (tmp_path / "state").mkdir()
+    write_options(real.started, options)
+    assert real.restart(options) == "running"
+    real.started.unlink()
+    with pytest.raises(NotReady, match="was stopped while it was brought back"):
+        real.restart(options)
+    assert ended == [True, True, False]
+    assert not real.started.exists()
