@@ -94,8 +94,8 @@ class MonitorArgs(Frozen):
     features matter otherwise than in training, `data_quality` what counts as a sudden change,
     `callers` what is suspect of who asks, `concept` what watches for a change in how often answers
     are wrong, `estimate` when an estimate of quality is too low, `alerts` who is sent what is
-    wrong. `privacy` is how the data of single people are kept, `audit` where it is written down that
-    old records were let go; without it nowhere.
+    wrong. `privacy` is how the data of single people are kept, `audit` where it is written down
+    that old records were let go; without it nowhere.
     """
 
     # `state` may be a URL with a password.

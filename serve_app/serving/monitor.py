@@ -18,6 +18,7 @@ from serve_app.engine.trusted_registry import open_registry
 from serve_app.monitoring import samples
 from serve_app.serving import logs
 from serve_app.serving.auditing import audit_log
+from serve_app.serving.health import HEALTH
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import DEPLOYMENT
@@ -34,7 +35,7 @@ RETAIN_S = 3600.0
 logger = logging.getLogger("serve_app.monitor")
 
 
-@serve.deployment(name=DEPLOYMENT)
+@serve.deployment(name=DEPLOYMENT, **HEALTH)
 class Monitor:
     """Takes deliveries of gateways and feedback of clients; all of its state is in stores."""
 
