@@ -65,10 +65,10 @@ def _segment_problems(settings: MonitoringSettings) -> Iterator[_Problem]:
 
 def _unlogged(endpoint: EndpointSettings, names: Iterable[str]) -> frozenset[str]:
     """The columns whose values the schema does not let into the log."""
-    said = {name: column.log for name, column in endpoint.schema_.columns.items()}
+    logged = {name: column.log for name, column in endpoint.schema_.columns.items()}
     is_open = endpoint.privacy.log_columns == "all"
     return frozenset(
-        name for name in names if not (is_open if said.get(name) is None else said[name])
+        name for name in names if not (is_open if logged.get(name) is None else logged[name])
     )
 
 

@@ -49,7 +49,7 @@ class FeedbackErasure:
         self._place = place_of(state)
         self._database: Database = open_database(self._place, clock)
 
-    def found(self, whose: SubjectFeedback) -> list[dict[str, Any]]:
+    def received(self, whose: SubjectFeedback) -> list[dict[str, Any]]:
         """What was received about a subject, as values of JSON, in the order in which it came."""
 
         def read(connection: Connection) -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ class SubjectData:
         """
         rows = list(self._recorded(whom))
         counts, about = self._counted(whom, rows)
-        received = self._feedback.found(about)
+        received = self._feedback.received(about)
         lines = self._audited(whom)
         return {
             "subject": whom.pseudonym,

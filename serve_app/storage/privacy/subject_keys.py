@@ -79,9 +79,9 @@ class SubjectKeys:
                 connection.execute(
                     "INSERT OR REPLACE INTO erased_subjects VALUES (?, ?)", (subject, at_s)
                 )
-                found = gone.rowcount > 0
+                had_key = gone.rowcount > 0
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return found
+        return had_key
 
     def erased_at_s(self, subject: str) -> float | None:
         """When a subject was erased last, in seconds since 1970; none where it never was."""
