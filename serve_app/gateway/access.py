@@ -87,14 +87,15 @@ class Gate:
         self.certificates = certificates
         self.health_route = health_route
 
-    def caller(self, shown: Shown, source: str, certificate: bytes | None = None) -> Caller:
-        """Who asks; `source` is the address that the request came from.
+    def caller(self, shown: Shown, source: str | None, certificate: bytes | None = None) -> Caller:
+        """Who asks; `source` is the address that the request came from, None where it comes later.
 
         A `certificate` that the proxy vouches for counts in the place of what is shown.
 
         Raises:
             Unauthenticated: nobody is known by that; the message is always the same.
             Overloaded: too many such requests came from there.
+            SourceUnknown: the source has to be known for this.
         """
         if certificate is None:
             credential = _credential(shown, source)
@@ -110,7 +111,7 @@ class Gate:
         self._count(protocol, status)
 
 
-def _credential(shown: Shown, source: str) -> Credential:
+def _credential(shown: Shown, source: str | None) -> Credential:
     """The one credential of a request.
 
     Raises:
