@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from serve_app.config.base import Frozen
 from serve_app.config.detail import DetailName, DetailSettings
+from serve_app.config.management import ManagementSettings
 from serve_app.config.names import located
 from serve_app.core.grants import grants_of
 from serve_app.errors import InvalidInput
@@ -90,9 +91,14 @@ class PrincipalSettings(Frozen):
 
 
 class CertificateSettings(Frozen):
-    """The principals of client certificates, by the subjects as the proxy writes them."""
+    """The principals of client certificates, by their subjects, `CN=batch,O=Example,C=DE`.
 
-    principals: dict[str, PrincipalSettings]
+    With `require` nobody is known without one: whoever shows one that is no principal's needs a
+    key or a token as well.
+    """
+
+    require: bool = False
+    principals: dict[str, PrincipalSettings] = Field(default={})
 
 
 class AccessSettings(Frozen):
@@ -100,14 +106,17 @@ class AccessSettings(Frozen):
 
     `off`: everybody who reaches it, which is this machine alone. `open`: everybody, and other
     machines may reach it. `keys`: whoever shows an API key. `tokens`: whoever shows a token of the
-    issuer. `any`: either. `detail` is how exactly they are told what models say, where their own
-    key, token or certificate says nothing of that.
+    issuer. `any`: either. `detail` is how exactly they learn what models answer, where their own
+    key, token or certificate says nothing of that. `management` bounds what those with the scope
+    `admin:endpoints` may change by the calls of other systems; where nobody is asked who they are,
+    nobody may.
     """
 
     mode: Mode = "off"
     detail: DetailSettings = DetailSettings()
     tokens: TokenSettings | None = None
     certificates: CertificateSettings | None = None
+    management: ManagementSettings = ManagementSettings()
 
     @field_validator("mode", mode="before")
     @classmethod
@@ -129,3 +138,13 @@ class AccessSettings(Frozen):
     def is_required(self) -> bool:
         """Whether callers must prove who they are."""
         return self.mode not in {"off", "open"}
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """By what callers prove who they are: key, token, certificate; none where nobody does."""
+        if not self.is_required:
+            return ()
+        keys = ("key",) if self.mode != "tokens" else ()
+        tokens = ("token",) if self.mode != "keys" else ()
+        principals = self.certificates is not None and self.certificates.principals
+        return (*keys, *tokens, *(("certificate",) if principals else ()))

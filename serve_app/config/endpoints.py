@@ -8,6 +8,7 @@ from serve_app.config.base import Frozen
 from serve_app.config.experiment import ExperimentSettings
 from serve_app.config.monitoring import MonitoringSettings
 from serve_app.config.names import Reference
+from serve_app.config.privacy import PrivacySettings
 from serve_app.config.routes import Route, VariantSettings
 from serve_app.config.shadows import ShadowSettings
 
@@ -22,12 +23,16 @@ class PreprocessSettings(Frozen):
 
 
 class ColumnSettings(Frozen):
-    """What an endpoint says otherwise of a column than its training data did."""
+    """What an endpoint says otherwise of a column than its training data did.
+
+    `log` says whether its values may be recorded.
+    """
 
     nullable: bool | None = None
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[str | int | float | bool, ...] | None = None
+    log: bool | None = None
 
 
 class SchemaSettings(Frozen):
@@ -58,7 +63,8 @@ class EndpointSettings(Frozen):
 
     `placement: inline` lets its versions compute in the gateway, which then needs no
     application for any of them. `shadows` are versions that are shown requests once these are
-    answered, where the variants compute as well. `experiment` compares the variants.
+    answered, where the variants compute as well. `experiment` compares the variants. With
+    `managed`, management calls of other systems may replace and remove it.
     """
 
     route: Route
@@ -69,9 +75,11 @@ class EndpointSettings(Frozen):
     schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()
     cache: CacheSettings | None = None
     monitoring: MonitoringSettings = MonitoringSettings()
+    privacy: PrivacySettings = PrivacySettings()
     experiment: ExperimentSettings | None = None
     timeout_s: PositiveFloat = 10.0
     variant_timeout_s: PositiveFloat | None = None
+    managed: bool = False
 
     @model_validator(mode="after")
     def _times_fit(self) -> "EndpointSettings":

@@ -82,9 +82,11 @@ class EndpointDescription:
         stacked = self._stacked(meta, manifests, shown)
         self._remembered()
         learns_from = route_of(route).learns_from
-        for path, message in kept_problems(self._settings.monitoring, columns, learns_from):
+        for path, message in kept_problems(self._settings, columns, learns_from):
             self._problem(path, message)
-        self._experiment(route_of(route).over(columns), taken)
+        if all(manifest is not None for _, manifest in manifests):
+            # One that is not there would be missed by its experiment once more.
+            self._experiment(route_of(route).over(columns), taken)
         if self.problems:
             return None
         takers = [preprocess] if preprocess else [m for _, m in answering if m is not None]
@@ -106,7 +108,7 @@ class EndpointDescription:
         settings = self._settings
         timeout_s, before, cache = settings.timeout_s, settings.preprocess, settings.cache
         last, experiment = settings.fallback, settings.experiment
-        records = records_of(settings.monitoring)
+        records = records_of(settings, [column.name for column in signature.inputs])
         if experiment is not None:
             records = experiment_settings.with_subjects(records, route_of(route))
         return Endpoint(

@@ -27,12 +27,14 @@ from serve_app.monitoring import samples
 from serve_app.serving import logs, scaling_records
 from serve_app.serving.alias_applications import AliasApplications
 from serve_app.serving.alias_follower import AliasFollower
+from serve_app.serving.auditing import audit_log, audited_events
 from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.deploying.inside import inside
 from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.experiment_work import ExperimentWork
 from serve_app.serving.handles import HandleModels
+from serve_app.serving.health import HEALTH
 from serve_app.serving.issuer_keys import IssuerKeys
 from serve_app.serving.key_work import KeyMethods, key_work_of
 from serve_app.serving.messages import words_for_outside
@@ -60,7 +62,7 @@ _HOLD = "let versions be held by "
 logger = logging.getLogger("serve_app.control")
 
 
-@serve.deployment(name=DEPLOYMENT)
+@serve.deployment(name=DEPLOYMENT, **HEALTH)
 class Control(KeyMethods, QuotaMethods):
     """Turns declarations into snapshots and lets gateways wait for the next one."""
 
@@ -70,11 +72,12 @@ class Control(KeyMethods, QuotaMethods):
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "control", replica)
             self._registry = open_registry(args.registry)
+            self._audit = audit_log(args.audit, "control")
         self._snapshots = Snapshots(SnapshotStore(args.state))
         self._follower = AliasFollower(self._registry, self._snapshots, clock=time.monotonic)
         self._learning = RouteLearning(self._snapshots, MonitorState(args.state))
         self._announced = self._snapshots.current
-        self._events = EventLog(args.state)
+        self._events = audited_events(EventLog(args.state), self._audit)
         self._history = EventKeeping(self._events.append)
         self._registrations = Registrations(
             self._registry, self._registry.url, self._events, clock=time.time
@@ -338,6 +341,8 @@ class Control(KeyMethods, QuotaMethods):
         await self._tasks.close()
         await self._history.close()
         await self._telemetry.close()
+        if self._audit is not None:
+            await asyncio.to_thread(self._audit.close)
 
 
 def _probe_of(version: str) -> str:

@@ -17,6 +17,8 @@ from serve_app.core.supervisor import Supervisor
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.monitoring import samples
 from serve_app.serving import logs
+from serve_app.serving.auditing import audit_log
+from serve_app.serving.health import HEALTH
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import DEPLOYMENT
@@ -29,10 +31,11 @@ MATCH_S = 2.0
 SAVE_S = 30.0
 TIDY_S = 60.0
 ALERT_S = 5.0
+RETAIN_S = 3600.0
 logger = logging.getLogger("serve_app.monitor")
 
 
-@serve.deployment(name=DEPLOYMENT)
+@serve.deployment(name=DEPLOYMENT, **HEALTH)
 class Monitor:
     """Takes deliveries of gateways and feedback of clients; all of its state is in stores."""
 
@@ -41,19 +44,23 @@ class Monitor:
         replica = serve.get_replica_context().replica_id.unique_id
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "monitor", replica)
-            self._work = MonitoringWork(args, open_registry(args.registry), clock=time.time)
+            self._audit = audit_log(args.audit, "monitor")
+            registry = open_registry(args.registry)
+            self._work = MonitoringWork(args, registry, clock=time.time, audit=self._audit)
             self._work.restore()
         self._exporter = self._telemetry.exporter()
         self._reporting = asyncio.Lock()
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
-        works = (
+        works = [
             ("follow the endpoints", self._work.follow, FOLLOW_S),
             ("match feedback", self._work.match, MATCH_S),
             ("save counts", self._work.save, SAVE_S),
             ("write segments", self._work.compact, float(args.segment_s)),
             ("let go of old records", self._work.tidy, TIDY_S),
             ("send alerts", self._work.alerts.run, ALERT_S),
-        )
+        ]
+        if args.privacy is not None and args.privacy.retain_days.is_set:
+            works.append(("let go of what is too old", self._work.retention.run, RETAIN_S))
         # Deliveries and feedback have the loop's own few threads for themselves.
         threads = len(works) + len(self._work.watches)
         pool = ThreadPoolExecutor(threads, thread_name_prefix="background")
@@ -133,6 +140,8 @@ class Monitor:
         await self._tasks.close()
         await asyncio.to_thread(self._work.save)
         await self._telemetry.close()
+        if self._audit is not None:
+            await asyncio.to_thread(self._audit.close)
 
     async def _export_metrics(self) -> None:
         """Hand over once a period what was counted, until cancelled."""

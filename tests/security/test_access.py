@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import time
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import grpc
@@ -494,7 +495,7 @@ def test_of_a_flood_of_wrong_keys_over_grpc_only_its_own_address_hears(calling):
     ],
 )
 def test_the_address_of_a_peer_is_read_as_grpc_writes_it(peer, source):
-    assert rpc_access.source_of(peer) == source
+    assert rpc_access.peer_of(SimpleNamespace(peer=lambda: peer)) == source
 
 
 def test_grpc_answers_what_is_granted(calling):
