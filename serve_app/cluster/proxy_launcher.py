@@ -26,6 +26,7 @@ from serve_app.cluster.edge.rules import FIRST
 from serve_app.cluster.environment import Ports
 
 LAUNCHER = "haproxy.sh"
+_BINARY = "haproxy="
 
 STAND_IN_S = 600
 """So long a stand-in answers where Serve starts no HAProxy of its own, as after its shutdown."""
@@ -137,6 +138,15 @@ def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
     path = folder / LAUNCHER
     path.write_text(script)
     path.chmod(stat.S_IRWXU)
+
+
+def launched_binary(path: Path) -> Path:
+    """The program that a file runs as HAProxy: another one where the file is a launcher."""
+    if path.name != LAUNCHER:
+        return path
+    lines = path.read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(_BINARY))
+    return Path(*shlex.split(line.removeprefix(_BINARY)))
 
 
 def is_watcher(process: psutil.Process) -> bool:

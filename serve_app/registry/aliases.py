@@ -7,6 +7,7 @@ signed, the envelope stands in the file beside what it signs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from dataclasses import asdict, dataclass
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from serve_app.core import reference as references
-from serve_app.errors import ArtifactRejected, Conflict, NotPermitted
+from serve_app.errors import ArtifactRejected, Conflict, NotFound, NotPermitted
 from serve_app.registry.manifest import timestamp
+from serve_app.registry.paths import nearest
 from serve_app.registry.seen_moves import SeenMoves
 
 if TYPE_CHECKING:
@@ -125,11 +127,34 @@ class Aliases:
         """
         versions: dict[str, int] = {}
         for alias in self._files.names(f"{model}/aliases"):
-            if references.is_alias(alias):
-                version = self._newest(model, alias, self._numbers(model, alias))
-                if version is not None:
-                    versions[alias] = version
+            version = self.version(model, alias)
+            if version is not None:
+                versions[alias] = version
         return versions
+
+    def version(self, model: str, alias: str) -> int | None:
+        """The version that one alias names, whatever is wrong with others; none without a move.
+
+        Raises:
+            ArtifactRejected: the move that stands is not signed as it must be.
+        """
+        if not references.is_alias(alias):
+            return None
+        return self._newest(model, alias, self._numbers(model, alias))
+
+    def unknown(self, model: str, alias: str, newest: int) -> NotFound:
+        """The error of an alias that a model does not have; names those that it has."""
+        known = []
+        for other in filter(references.is_alias, self._files.names(f"{model}/aliases")):
+            with contextlib.suppress(ArtifactRejected):
+                if self.version(model, other) is not None:
+                    known.append(other)
+        listed = f"its aliases are {', '.join(known)}" if known else "it has none"
+        msg = (
+            f"model {model!r} has no alias {alias!r}; {listed}{nearest(alias, known)} (it is set "
+            f"by serve-app models alias {model}@{newest} {alias})"
+        )
+        return NotFound(msg, known=known)
 
     def history(self, model: str, alias: str) -> list[AliasMove]:
         """Every move of an alias, oldest first; empty when there is none.

@@ -264,16 +264,11 @@ class Registry:
         Raises:
             NotFound: no such model or alias; names those that exist.
         """
-        known = self.aliases(name)
-        if alias not in known:
-            near = nearest(alias, list(known))
-            listed = f"its aliases are {', '.join(known)}" if known else "it has none"
-            msg = (
-                f"model {name!r} has no alias {alias!r}; {listed}{near} (it is set by serve-app "
-                f"models alias {name}@{self.versions(name)[-1]} {alias})"
-            )
-            raise NotFound(msg, known=list(known))
-        return known[alias]
+        self._check_known(name)
+        version = self._aliases.version(name, alias)
+        if version is None:
+            raise self._aliases.unknown(name, alias, self.versions(name)[-1])
+        return version
 
     def aliases(self, name: str) -> dict[str, int]:
         """All aliases of a model with the versions that they name, sorted.

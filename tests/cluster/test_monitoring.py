@@ -24,11 +24,15 @@ HEADER = """\
 MADE_UP = 300
 # It appears with the first series that is refused.
 NEVER_HERE = {"ray_serve_app_refused_series_total"}
-# What the monitor knows after its first windows, after labels, and once something is wrong; with
-# these, expressions are evaluated in tests/unit/monitoring and by promtool.
+# What the monitor knows after its first windows, after labels, and once something is wrong, and
+# what only bandits have, of which none is deployed here; with these, expressions are evaluated in
+# tests/unit/monitoring and by promtool.
 LATER = {
     "ray_serve_app_adversarial_suspicion",
     "ray_serve_app_attribution_ndcg",
+    "ray_serve_app_bandit_decisions",
+    "ray_serve_app_bandit_reward_mean",
+    "ray_serve_app_bandit_share_ratio",
     "ray_serve_app_concept_drift_detected_total",
     "ray_serve_app_data_anomalies",
     "ray_serve_app_domain_auc",

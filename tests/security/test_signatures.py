@@ -16,7 +16,7 @@ import pytest
 from serve_app.config.registry import RegistrySettings
 from serve_app.engine.load import load
 from serve_app.engine.trusted_registry import open_registry
-from serve_app.errors import ArtifactRejected, NotPermitted, RegistryFailed
+from serve_app.errors import ArtifactRejected, NotFound, NotPermitted, RegistryFailed
 from serve_app.registry.store import Registry
 from serve_app.security.signer import Signer
 from serve_app.security.signing import key_id, key_pair, private_key, public_key
@@ -343,3 +343,15 @@ def test_a_manifest_that_is_exchanged_between_two_reads_changes_no_load(
     monkeypatch.setattr(own, "manifest", counted)
     load(own, "logistic", 1)
     assert reads == [("logistic", 1)]
+
+
+def test_an_alias_that_nobody_signed_does_not_stop_the_others(url: str) -> None:
+    place = Place(url)
+    place.write(
+        "aliases/evil/1.json", b'{"version": 1, "previous": null, "moved_at": "", "by": ""}'
+    )
+    assert place.reader().resolve(f"{NAME}@champion") == (NAME, 2)
+    with pytest.raises(ArtifactRejected, match="move 1 of diagnosis-xgb@evil is not signed"):
+        place.reader().resolve(f"{NAME}@evil")
+    with pytest.raises(NotFound, match=r"no alias 'champio'; its aliases are champion; did"):
+        place.reader().resolve(f"{NAME}@champio")

@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -20,7 +21,7 @@ from serve_app.cluster.commands import haproxy
 from serve_app.cluster.edge.files import write_edge
 from serve_app.cluster.edge.options import EdgeOptions
 from serve_app.cluster.environment import Ports
-from serve_app.cluster.proxy_launcher import is_watcher, write_proxy_launcher
+from serve_app.cluster.proxy_launcher import LAUNCHER, is_watcher, write_proxy_launcher
 
 TEMPLATE = """\
 global
@@ -34,6 +35,19 @@ frontend prometheus
 listen stats
   bind *:8404
 """
+
+
+def test_a_node_that_a_process_of_another_one_starts_runs_haproxy_itself(tmp_path, monkeypatch):
+    binary = haproxy()
+    write_proxy_launcher(tmp_path, binary, Ports())
+    monkeypatch.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(tmp_path / LAUNCHER))
+    assert haproxy() == binary
+    own = tmp_path / "a haproxy"
+    shutil.copy(binary, own)
+    monkeypatch.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(own))
+    write_proxy_launcher(tmp_path, haproxy(), Ports())
+    monkeypatch.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(tmp_path / LAUNCHER))
+    assert haproxy() == str(own)
 
 
 def processes_of(folder):
