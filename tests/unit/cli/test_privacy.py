@@ -9,6 +9,7 @@ import yaml
 from serve_app.config import MonitorArgs
 from serve_app.core.record_settings import RecordSettings
 from serve_app.storage.privacy.retained import subjects_of
+from serve_app.storage.records.compaction import Compactor
 from serve_app.storage.records.deliveries import Incoming
 from serve_app.storage.records.files import Files
 from tests.unit.storage.records.conftest import payload, record
@@ -86,6 +87,23 @@ def test_who_is_unknown_has_nothing(serve_app, config):
     done = serve_app("privacy", "erase", *config, "--subject", "nobody", "--yes")
     assert done.code == 0
     assert "there was no key of this subject" in done.out
+
+
+def test_rows_of_endpoints_without_subjects_are_nobodys(serve_app, config):
+    incoming = Incoming(Files("state/records"))
+    incoming.take("gw", 1, payload([record(4, endpoint="other"), record(5)]))
+    Compactor(Files("state/records"), incoming).compact()
+    body = json.loads(serve_app("privacy", "export", *config, "--subject", "1", "--json").out)
+    assert body["counts"]["records"] == 2
+    done = serve_app("records", "query", "--records", "state/records", "--json")
+    ages = [row["feature_age"] for row in json.loads(done.out)]
+    assert sorted(ages, key=str) == [24.0, 25.0, None, None, None]
+    assert "sealed" not in done.out
+    sql = serve_app(
+        "records", "query", "--records", "state/records", "--json",
+        "--sql", "select count(*) as n, count(feature_age) as known from records",
+    )  # fmt: skip
+    assert json.loads(sql.out) == [{"n": 5, "known": 2}]
 
 
 def test_nothing_is_erased_that_cannot_be_audited(serve_app, config, tmp_path):
