@@ -21,7 +21,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster faults platforms validate wheels fmt bench bench-peers bench-dialects bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults platforms validate wheels fmt bench bench-peers bench-dialects bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,7 +73,13 @@ unit: setup-dev ## tests without a cluster
 	$(BIN)/python -m pytest -m "not cluster and not platforms and not faults" $(PARALLEL)
 
 cluster: setup-dev ## tests on real Ray clusters, which they start and stop
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m "cluster and not demos and not long"
+
+cluster-long: setup-dev ## those that take minutes: several nodes, scaling, shadows, stores; not part of `make test`
+	$(BIN)/python -m pytest -m "cluster and long"
+
+demos: setup-dev ## each `make demo CONFIG=…` to its end, with clients and feedback; not part of `make test`
+	$(BIN)/python -m pytest -m demos $(OPTIONS) tests/cluster/test_demos.py
 
 faults: setup-dev ## break what a cluster needs, and write what came of it into docs/reliability.md
 	@$(BIN)/python -m pytest -m faults $(OPTIONS) tests/faults; result=$$?; \

@@ -40,7 +40,7 @@ class Row:
 
 
 def recorded(test: str, name: str) -> Callable[[], float | None]:
-    """What a test of `tests/platforms` measures and keeps by `record_property(name, …)`."""
+    """What a test measures on clusters or machines and keeps by `record_property(name, …)`."""
 
     def measure() -> float | None:
         return _properties(test).get(name)
@@ -67,12 +67,17 @@ def kubernetes_checks_s() -> float:
 
 
 RAY_UP = "tests/platforms/test_ray_up.py"
+CANARY = (
+    "tests/cluster/test_canary.py::"
+    "test_from_its_first_bad_answer_a_candidate_is_gone_within_an_interval_and_two_seconds"
+)
 ROWS = (
     Row("ray up: four files checked", "s", 5.0, ray_up_checks_s),
     Row("Kubernetes: six files checked", "s", 5.0, kubernetes_checks_s),
     Row("ray up: the head answers the operator", "s", 180.0, recorded(RAY_UP, "ray_up_s")),
     Row("ray up: the worker joined", "s", 180.0, recorded(RAY_UP, "worker_joined_s")),
     Row("ray up: first prediction", "s", 180.0, recorded(RAY_UP, "first_prediction_s")),
+    Row("canary: from a bad answer to the old weights", "s", 4.0, recorded(CANARY, "rollback_s")),
     Row("ray up to nothing left", "s", 180.0, recorded(RAY_UP, "ray_up_to_nothing_left_s")),
 )
 
@@ -84,7 +89,8 @@ def _properties(test: str) -> dict[str, float]:
     if test not in _seen:
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
-            words = ["-m", "pytest", "-m", "platforms", "-q", test, f"--junitxml={report}"]
+            kinds = "platforms or cluster"
+            words = ["-m", "pytest", "-m", kinds, "-q", test, f"--junitxml={report}"]
             subprocess.run([sys.executable, *words], check=False, stdout=sys.stderr)
             kept = ET.parse(report).iter("property") if report.exists() else ()
             _seen[test] = {one.attrib["name"]: float(one.attrib["value"]) for one in kept}

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from serve_app.config.base import Frozen
+from serve_app.config.management import ManagementSettings
 from serve_app.config.names import located
 from serve_app.core.grants import grants_of
 from serve_app.errors import InvalidInput
@@ -86,9 +87,14 @@ class PrincipalSettings(Frozen):
 
 
 class CertificateSettings(Frozen):
-    """The principals of client certificates, by the subjects as the proxy writes them."""
+    """The principals of client certificates, by their subjects, `CN=batch,O=Example,C=DE`.
 
-    principals: dict[str, PrincipalSettings]
+    With `require` nobody is known without one: whoever shows one that is no principal's needs a
+    key or a token as well.
+    """
+
+    require: bool = False
+    principals: dict[str, PrincipalSettings] = Field(default={})
 
 
 class AccessSettings(Frozen):
@@ -96,12 +102,14 @@ class AccessSettings(Frozen):
 
     `off`: everybody who reaches it, which is this machine alone. `open`: everybody, and other
     machines may reach it. `keys`: whoever shows an API key. `tokens`: whoever shows a token of the
-    issuer. `any`: either.
+    issuer. `any`: either. `management` bounds what those with the scope `admin:endpoints` may
+    change by the calls of other systems; where nobody is asked who they are, nobody may.
     """
 
     mode: Mode = "off"
     tokens: TokenSettings | None = None
     certificates: CertificateSettings | None = None
+    management: ManagementSettings = ManagementSettings()
 
     @field_validator("mode", mode="before")
     @classmethod
@@ -123,3 +131,13 @@ class AccessSettings(Frozen):
     def is_required(self) -> bool:
         """Whether callers must prove who they are."""
         return self.mode not in {"off", "open"}
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """By what callers prove who they are: key, token, certificate; none where nobody does."""
+        if not self.is_required:
+            return ()
+        keys = ("key",) if self.mode != "tokens" else ()
+        tokens = ("token",) if self.mode != "keys" else ()
+        principals = self.certificates is not None and self.certificates.principals
+        return (*keys, *tokens, *(("certificate",) if principals else ()))

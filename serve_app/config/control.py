@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from serve_app.config.assignment import LayerName, LayerSettings
+from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.endpoints import EndpointName, EndpointSettings
 from serve_app.config.registry import RegistryArg
@@ -13,7 +14,10 @@ from serve_app.config.telemetry import TelemetrySettings
 
 
 class ControlArgs(Frozen):
-    """`args` of the control application."""
+    """`args` of the control application.
+
+    `audit` is where it writes down what changes, whoever asked for it; without it nowhere.
+    """
 
     # `state` may be a URL with a password.
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -21,6 +25,7 @@ class ControlArgs(Frozen):
     registry: RegistryArg = Field(default="./registry", repr=False)
     state: SecretState = Field(default="./state", repr=False)
     telemetry: TelemetrySettings | None = None
+    audit: AuditSettings | None = None
     log_level: LogLevel = "INFO"
 
 

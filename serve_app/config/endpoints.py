@@ -58,7 +58,8 @@ class EndpointSettings(Frozen):
 
     `placement: inline` lets its versions compute in the gateway, which then needs no
     application for any of them. `shadows` are versions that are shown requests once these are
-    answered, where the variants compute as well. `experiment` compares the variants.
+    answered, where the variants compute as well. `experiment` compares the variants. With
+    `managed`, management calls of other systems may replace and remove it.
     """
 
     route: Route
@@ -72,6 +73,7 @@ class EndpointSettings(Frozen):
     experiment: ExperimentSettings | None = None
     timeout_s: PositiveFloat = 10.0
     variant_timeout_s: PositiveFloat | None = None
+    managed: bool = False
 
     @model_validator(mode="after")
     def _times_fit(self) -> "EndpointSettings":

@@ -59,7 +59,8 @@ class GatewayArgs(Frozen):
     which pages of other origins may ask, at all HTTP ports for predictions; without it none may.
     `access` is who may ask at all of these ports; unless it says something, none of them may be one
     that other machines reach. Listeners of this machine's own addresses answer to its own names and
-    to `allowed_hosts`, of which `"*"` is every one. `mirror` bounds what is done for shadows.
+    to `allowed_hosts`, of which `"*"` is every one; with `access` all ports answer to these alone,
+    where there are any. `mirror` bounds what is done for shadows.
     `telemetry` is where traces and metrics go beside Prometheus; without it nowhere. `limits`
     bounds what principals may ask. `audit` is where changes by the admin API are written down
     before they are made; without it nowhere.
@@ -90,6 +91,23 @@ class GatewayArgs(Frozen):
     allowed_hosts: tuple[str, ...] = ()
     audit: AuditSettings | None = None
     log_level: LogLevel = "INFO"
+
+    @model_validator(mode="after")
+    def _certificates_can_be_shown(self) -> "GatewayArgs":
+        certificates = self.access.certificates
+        if certificates is None or not certificates.require:
+            return self
+        ports = [(one.address, one.tls) for one in self.listeners]
+        if self.grpc_port is not None:
+            ports.append((f"{self.grpc_host}:{self.grpc_port}", self.grpc_tls))
+        for address, tls in ports:
+            if tls is None or tls.client_ca is None:
+                msg = (
+                    "`certificates: {require: true}` needs `client_ca` in the `tls` of every port, "
+                    f"and {address} has none"
+                )
+                raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _ports_differ(self) -> "GatewayArgs":

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 
 from serve_app.config.alerts import AlertArgs
 from serve_app.config.attribution import AttributionArgs
+from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.callers import CallerArgs, CallerSettings
 from serve_app.config.concept import ConceptArgs
@@ -92,7 +93,7 @@ class MonitorArgs(Frozen):
     features matter otherwise than in training, `data_quality` what counts as a sudden change,
     `callers` what is suspect of who asks, `concept` what watches for a change in how often answers
     are wrong, `estimate` when an estimate of quality is too low, `alerts` who is sent what is
-    wrong.
+    wrong. `audit` is where it is written down that old records were let go; without it nowhere.
     """
 
     # `state` may be a URL with a password.
@@ -114,4 +115,5 @@ class MonitorArgs(Frozen):
     estimate: EstimateArgs = EstimateArgs()
     alerts: AlertArgs = AlertArgs()
     telemetry: TelemetrySettings | None = None
+    audit: AuditSettings | None = None
     log_level: LogLevel = "INFO"

@@ -84,7 +84,9 @@ class EndpointDescription:
         learns_from = route_of(route).learns_from
         for path, message in kept_problems(self._settings.monitoring, columns, learns_from):
             self._problem(path, message)
-        self._experiment(route_of(route).over(columns), taken)
+        if all(manifest is not None for _, manifest in manifests):
+            # One that is not there would be missed by its experiment once more.
+            self._experiment(route_of(route).over(columns), taken)
         if self.problems:
             return None
         takers = [preprocess] if preprocess else [m for _, m in answering if m is not None]

@@ -7,6 +7,8 @@ import ipaddress
 OWN = ("127.0.0.1", "localhost", "::1")
 """The usual names of this machine, as the variable `no_proxy` lists them."""
 
+EVERY_NAME = "*"
+"""Stands for every name where those are listed that a server answers for."""
 
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 

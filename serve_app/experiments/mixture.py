@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import betainc, betaln, gammainc, gammaincc, gammaln, log_ndtr, zeta
 
 from serve_app.errors import InvalidInput
@@ -208,3 +208,68 @@ def double_stitched_bound(
     skew = (math.sqrt(_ETA) + 1) / 2 * (1 - 2 * p) / 3 * level
     stitched = math.sqrt(growth**2 * variance * time * level + skew**2) + skew
     return _DELTA * math.sqrt(_ETA * time * variance / start) + stitched
+
+
+def empirical_process_bound(
+    n: float, *, starts_at: float, alpha: float = 0.05, scale: float = 0.85
+) -> float:
+    """How far an empirical distribution function may ever be off, at all its values at once.
+
+    `scale * sqrt((log(1 + log(n / starts_at)) + C) / n)` from `starts_at` values on, before that
+    infinite (Howard and Ramdas 2022, corollary 2): of the rate of the iterated logarithm.
+
+    Args:
+        n: how many values there are.
+        starts_at: from how many on the bound holds, at least 1.
+        alpha: how often it may ever be exceeded.
+        scale: the leading constant, above `sqrt(1 / 2)`; the smaller it is, the larger is `C`.
+
+    Raises:
+        InvalidInput: an argument is out of its range.
+    """
+    rows, first = positive("n", n), positive("starts_at", starts_at)
+    leading, level = positive("scale", scale), probability("alpha", alpha)
+    if first < 1:
+        raise InvalidInput(f"starts_at is {starts_at}: at least 1 value is needed")
+    if leading <= math.sqrt(0.5):
+        raise InvalidInput(f"scale is {scale}: it must be above {math.sqrt(0.5):.4f}")
+    if rows < first:
+        return math.inf
+    constant = _iterated_logarithm_constant(leading, level)
+    return leading * math.sqrt((math.log1p(math.log(rows / first)) + constant) / rows)
+
+
+def _iterated_logarithm_constant(scale: float, alpha: float) -> float:
+    """The least `C` with which the bound is crossed with probability alpha, by the best epochs."""
+
+    def log_chance(constant: float, log_eta: float) -> float:
+        eta = math.exp(log_eta)
+        slack = scale - math.sqrt(2 * (eta - 1) / constant)
+        rate = 2 / eta * slack * slack
+        if slack <= 0 or rate <= 1:
+            return math.inf
+        return math.log(4) - rate * constant + math.log1p(1 / ((rate - 1) * log_eta))
+
+    def lacking(constant: float) -> float:
+        # Epochs may grow until the rate falls to 1.
+        widest = float(
+            brentq(
+                lambda eta: math.sqrt(eta / 2) + math.sqrt(2 * (eta - 1) / constant) - scale,
+                1.0,
+                2 * scale * scale,
+            )
+        )
+        least = minimize_scalar(
+            lambda log_eta: log_chance(constant, log_eta),
+            bounds=(math.log(widest) * 1e-6, math.log(widest) * (1 - 1e-9)),
+            method="bounded",
+            options={"xatol": 1e-12},
+        )
+        return float(least.fun) - math.log(alpha)
+
+    lower = upper = 1.0
+    while lacking(upper) > 0:
+        upper *= 2
+    while lacking(lower) < 0:
+        lower /= 2
+    return float(brentq(lacking, lower, upper, xtol=1e-10))

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from scipy.special import ndtr, ndtri
 
-from serve_app.experiments.arguments import Alternative, alternative, probability
+from serve_app.errors import InvalidInput
+from serve_app.experiments.arguments import Alternative, alternative, finite, positive, probability
 from serve_app.experiments.confidence_sequence import critical_value
 from serve_app.experiments.group_sequential import GroupSequentialDesign
 from serve_app.experiments.repeated_looks import crossing_probabilities
@@ -92,6 +93,42 @@ class AlwaysValidPlan:
         towards = -drift if self.side == "less" else drift
         lower = [-bound for bound in bounds] if self.side == "two-sided" else None
         return crossing_probabilities(shares, bounds, lower, drift=towards).total
+
+
+@dataclass(frozen=True, slots=True)
+class CredibleIntervalPlan:
+    """One look, at whether a normal posterior's interval excludes zero.
+
+    `effect` is the true effect that power is asked of, in the unit of the prior: `posterior.
+    normal_effect` with these members is how the result will be judged. With a wide prior it is a
+    `FixedPlan`; one around the effect needs fewer rows, and finds what is not there more often.
+    """
+
+    effect: float
+    prior_mean: float
+    prior_deviation: float
+    alpha: float = 0.05
+
+    def power(self, drift: float, n: float) -> float:  # noqa: ARG002 - of any size alike
+        """The chance that the interval of probability `1 - alpha` lies on one side of zero.
+
+        Raises:
+            InvalidInput: an argument is out of its range, or the effect is zero.
+        """
+        effect, mean = (
+            finite("the effect", self.effect),
+            finite("the prior's mean", self.prior_mean),
+        )
+        if effect == 0 or drift == 0:
+            raise InvalidInput("the effect is zero: nothing says how far it is from zero then")
+        variance = (effect / drift) ** 2
+        of_prior = positive("the prior's deviation", self.prior_deviation) ** -2
+        z = -float(ndtri(probability("alpha", self.alpha) / 2))
+        reach, drawn = z * math.sqrt(of_prior + 1 / variance), mean * of_prior
+        deviation = math.sqrt(variance)
+        above = float(ndtr((effect - variance * (reach - drawn)) / deviation))
+        below = float(ndtr((-effect - variance * (reach + drawn)) / deviation))
+        return above + below
 
 
 def _beyond(bound: float, drift: float, side: Alternative) -> float:

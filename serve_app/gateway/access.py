@@ -8,7 +8,7 @@ everybody may ask there is no layer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
 from starlette.routing import BaseRoute
@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.core.caller import CREDENTIALS, Caller
 from serve_app.core.grants import Grants
-from serve_app.errors import BadEncoding, ClientError, Overloaded, Unauthenticated
+from serve_app.core.hosts import EVERY_NAME, is_own, without_port
+from serve_app.errors import BadEncoding, ClientError, Overloaded, ServeError, Unauthenticated
 from serve_app.gateway import errors
 from serve_app.gateway.context import CALLER
 from serve_app.protocols import error_body
@@ -26,6 +27,8 @@ Shown = Sequence[tuple[bytes, bytes]]
 """The headers with which a client proves who it is, as they came."""
 Count = Callable[[str, str], None]
 """Counts an answer by protocol and class of its status."""
+Witness = Callable[[Scope, ServeError], Awaitable[None]]
+"""Is shown each request that is refused, and why."""
 
 MAIN = "all"
 """The port that speaks everything, with the profiles below prefixes."""
@@ -51,12 +54,17 @@ NOBODY = Caller("nobody", grants=Grants(()))
 SHOWN = frozenset(name.encode() for name in CREDENTIALS)
 CERTIFICATE = b"x-client-dn"
 """The subject of a client certificate, which `Edge` lets through from the proxy alone."""
+CLIENT_CERTIFICATE = "client_certificate"
+"""Where a scope has the subject of a certificate that a port of this process has verified."""
 MAX_CREDENTIAL_BYTES = 8192
 UNKNOWN = (
     "nobody is known here by what this request shows: send an API key as `Authorization: Bearer "
     "<key>`, `Authorization: ApiKey <key>` or `x-api-key: <key>`, or a token as `Authorization: "
     "Bearer <token>`, once"
 )
+NO_HOST = "the Host header is no host"
+OTHER_HOST = "this server answers for other hosts: `allowed_hosts` in the gateway's args lists them"
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{0,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 IN_ADDRESS = "keys in addresses end in logs, where others read them: send yours in a header"
 CHALLENGE = b'Bearer realm="serve-app", ApiKey realm="serve-app"'
 _NAMES_OF_KEYS = frozenset(
@@ -70,7 +78,9 @@ class Gate:
     """Knows callers by what their requests show, whatever the protocol.
 
     `count` is told of each request that is refused. A client certificate counts where
-    `certificates` are believed: there, `CERTIFICATE` must come from nobody but the proxy.
+    `certificates` are believed: there, `CERTIFICATE` must come from nobody but the proxy. With
+    `must_show` nobody is known without one, whatever else is shown. Where there are `hosts`, no
+    request is answered for another one, but for those of this machine.
     `health_route` is the path at which Vertex AI looks whether it lives.
     """
 
@@ -80,26 +90,57 @@ class Gate:
         count: Count,
         *,
         certificates: bool = False,
+        must_show: bool = False,
         health_route: str | None = None,
+        hosts: Collection[str] = (),
     ) -> None:
+        self._authenticator = authenticator
         self._authenticate = authenticator.authenticate
         self._count = count
         self.certificates = certificates
+        self.must_show = must_show
+        self.hosts = frozenset() if EVERY_NAME in hosts else frozenset(map(str.lower, hosts))
         self.health_route = health_route
+
+    def without_certificates(self) -> Gate:
+        """The same for a port at which nobody can show one."""
+        return Gate(
+            self._authenticator, self._count, health_route=self.health_route, hosts=self.hosts
+        )
+
+    def check_host(self, headers: Shown) -> None:
+        """Return where the headers name a host that this server answers for, or none.
+
+        Raises:
+            BadEncoding: they name several, or what is no host: pages and redirects would be made
+                of it.
+        """
+        named = [value for name, value in headers if name == b"host"]
+        if not named:
+            return
+        if len(named) > 1 or _HOST.fullmatch(named[0]) is None:
+            raise BadEncoding(NO_HOST)
+        if self.hosts:
+            host = (without_port(named[0].decode("ascii")) or "").lower()
+            if host not in self.hosts and not is_own(host):
+                raise BadEncoding(OTHER_HOST)
 
     def caller(self, shown: Shown, source: str, certificate: bytes | None = None) -> Caller:
         """Who asks; `source` is the address that the request came from.
 
-        A `certificate` that the proxy vouches for counts in the place of what is shown.
+        A `certificate` that the proxy or a port vouches for counts where nothing else is shown.
 
         Raises:
             Unauthenticated: nobody is known by that; the message is always the same.
             Overloaded: too many such requests came from there.
         """
-        if certificate is None:
+        if certificate is None and self.must_show:
+            raise Unauthenticated(UNKNOWN)
+        if shown or certificate is None:
             credential = _credential(shown, source)
         else:
-            credential = Credential("certificate", certificate.decode("latin-1"), source)
+            subject = certificate.decode("utf-8", "surrogateescape")
+            credential = Credential("certificate", subject, source)
         caller = self._authenticate(credential)
         if caller is None:
             raise Unauthenticated(UNKNOWN)
@@ -161,13 +202,20 @@ class Access:
     """Lets requests through whose sender is known, and says to the application who it is.
 
     What a client proves itself with is taken out of the headers: nothing behind this needs it, and
-    nothing can log, keep or send it on.
+    nothing can log, keep or send it on. A `witness` is shown each request that is refused.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate, public: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        public: frozenset[str] = frozenset(),
+        witness: Witness | None = None,
+    ) -> None:
         self._app = app
         self._gate = gate
         self._public = public
+        self._witness = witness
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -186,8 +234,12 @@ class Access:
         try:
             scope[CALLER] = self._caller(scope)
         except ClientError as error:
+            if self._witness is not None:
+                await self._witness(scope, error)
             await self._refuse(error, send)
         except Overloaded as error:
+            if self._witness is not None:
+                await self._witness(scope, error)
             self._gate.refused("http", "4xx")
             await errors.response(error, "")(scope, receive, send)
         else:
@@ -200,19 +252,20 @@ class Access:
             scope["headers"] = [pair for pair in headers if pair[0] not in SHOWN]
         if scope["path"] in self._public and scope["method"] in PUBLIC_METHODS:
             return NOBODY
+        self._gate.check_host(headers)
         if scope["query_string"] and has_key(scope["query_string"]):
             raise BadEncoding(IN_ADDRESS)
         client = scope.get("client")
         source = client[0] if client else ""
-        if not shown and self._gate.certificates:
-            return self._gate.caller(shown, source, dict(headers).get(CERTIFICATE))
-        return self._gate.caller(shown, source)
+        if not self._gate.certificates:
+            return self._gate.caller(shown, source)
+        certificate = scope.get(CLIENT_CERTIFICATE) or dict(headers).get(CERTIFICATE)
+        return self._gate.caller(shown, source, certificate)
 
     async def _refuse(self, error: ClientError, send: Send) -> None:
         """Answer in the same words whatever was wrong, without a look at anything else."""
         self._gate.refused("http", "4xx")
-        status = errors.nearest(errors.STATUS, error)
-        body = _BODIES[status]
+        status, body = errors.nearest(errors.STATUS, error), _BODIES[error.message]
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
@@ -225,11 +278,19 @@ class Access:
 
 
 _BODIES = {
-    401: error_body.envelope(errors.refusal_of(Unauthenticated(UNKNOWN), 401, "")),
-    400: error_body.envelope(errors.refusal_of(BadEncoding(IN_ADDRESS), 400, "")),
+    UNKNOWN: error_body.envelope(errors.refusal_of(Unauthenticated(UNKNOWN), 401, "")),
+    **{
+        words: error_body.envelope(errors.refusal_of(BadEncoding(words), 400, ""))
+        for words in (IN_ADDRESS, NO_HOST, OTHER_HOST)
+    },
 }
+"""What is said of a refusal, by its words: whatever was wrong, the same for all."""
 
 
-def protect(app: ASGIApp, gate: Gate | None, profile: str) -> ASGIApp:
+def protect(
+    app: ASGIApp, gate: Gate | None, profile: str, witness: Witness | None = None
+) -> ASGIApp:
     """The application of a profile's port behind a gate; itself where everybody may ask."""
-    return app if gate is None else Access(app, gate, public_paths(profile, gate.health_route))
+    if gate is None:
+        return app
+    return Access(app, gate, public_paths(profile, gate.health_route), witness)

@@ -14,6 +14,7 @@ from serve_app.engine.stages import Stage
 from serve_app.gateway import explanations, native_pages
 from serve_app.gateway.context import Effect, GatewayContext, Keep, Settings
 from serve_app.gateway.graphql.endpoint import GraphQL
+from serve_app.gateway.manages import Manages
 from serve_app.gateway.profile import SENT, DialectPath
 from serve_app.gateway.profiles import (
     azureml,
@@ -75,13 +76,14 @@ def build(
     settings: Settings,
     keep: Keep | None = None,
     effect: Effect | None = None,
+    management: Manages | None = None,
 ) -> GatewayApp:
     """The gateway in front of a predictor, with the strict profiles below their prefixes.
 
     `keep` takes feedback; without it feedback is refused. `effect` knows what is in effect in
-    the whole cluster.
+    the whole cluster. `management` changes what is served, where requests may do that.
     """
-    context = GatewayContext(predictor, settings, keep=keep, effect=effect)
+    context = GatewayContext(predictor, settings, keep=keep, effect=effect, management=management)
     predictions = [path.route(context) for path in (*DIALECTS, *vertex.predictions(settings))]
     mounted = {name: profile.app(context) for name, profile in profiles(settings).items()}
     return GatewayApp(predictions, _pages(context), context, mounted)

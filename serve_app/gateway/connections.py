@@ -8,7 +8,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from serve_app.gateway.access import CLIENT_CERTIFICATE
+from serve_app.security.certificates import subject_of
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _HTTPProtocol
@@ -21,6 +25,26 @@ HEAD_BYTES = 64 * 1024
 """So long may a head be, all headers together."""
 _TOO_LONG = b"431 Request Header Fields Too Large"
 _TOO_LATE = b"408 Request Timeout"
+
+
+class Vouched:
+    """An application that is told whose certificate this server has verified on a connection."""
+
+    def __init__(self, app: Any, subject: bytes) -> None:
+        self._app: ASGIApp = app
+        self._subject = subject
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with the subject of the certificate."""
+        scope[CLIENT_CERTIFICATE] = self._subject
+        await self._app(scope, receive, send)
+
+
+def _client_of(transport: asyncio.Transport) -> bytes | None:
+    """The subject of the certificate that a client has shown; none where it has shown none."""
+    secured = transport.get_extra_info("ssl_object")
+    shown = None if secured is None else secured.getpeercert(binary_form=True)
+    return None if shown is None else subject_of(shown)
 
 
 class Bounds(_HTTPProtocol):
@@ -36,6 +60,9 @@ class Bounds(_HTTPProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head from now on."""
         super().connection_made(transport)
+        subject = _client_of(transport)
+        if subject is not None:
+            self.app = Vouched(self.app, subject)
         self._since_s = self.loop.time()
         self._check = self.loop.call_later(HEAD_S, self._look)
 

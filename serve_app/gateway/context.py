@@ -19,6 +19,7 @@ from serve_app.errors import NotReady
 from serve_app.gateway import errors
 from serve_app.gateway import versions as numbers
 from serve_app.gateway.entrance import Entrance
+from serve_app.gateway.manages import Manages
 from serve_app.protocols.dialect import Words, in_common_words
 
 COUNTS = "read:metrics"
@@ -39,7 +40,8 @@ class Settings:
     """What one request may cost, and who answers where a path names no endpoint.
 
     `health_route` and `predict_route` are the paths that Vertex AI gives a container, `replica`
-    tells counts of this process from those of others. Pages of `origins` may give feedback.
+    tells counts of this process from those of others. Pages of `origins` may give feedback. By
+    `proofs` (key, token, certificate) callers prove who they are, where they have to.
     """
 
     max_body_bytes: int
@@ -52,6 +54,7 @@ class Settings:
     replica: str = ""
     max_explained_rows: int = 100
     origins: tuple[str, ...] = ()
+    proofs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class GatewayContext:
     """A predictor with its settings, and the words in which requests are refused.
 
     `keep` takes feedback, where anything does; `effect` tells of the cluster, where there is one.
+    `management` changes what is served, where requests may do that.
     """
 
     predictor: Predictor
@@ -66,6 +70,7 @@ class GatewayContext:
     refuse: Words = in_common_words
     keep: Keep | None = None
     effect: Effect | None = None
+    management: Manages | None = None
 
     def entrance(self, action: str) -> Entrance:
         """Where requests come in whose callers must be allowed an action."""

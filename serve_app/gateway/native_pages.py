@@ -19,6 +19,7 @@ from serve_app.gateway.browsers import VARY, wants_page
 from serve_app.gateway.context import GatewayContext, json
 from serve_app.gateway.feedback import FeedbackDialect, FeedbackPath
 from serve_app.gateway.openapi import document as openapi
+from serve_app.gateway.openapi.protection import is_health, protected
 from serve_app.protocols.bodies import feedback, feedback_list
 from serve_app.protocols.dialect import FORM, JSON_TYPES
 from serve_app.routing import route_of
@@ -66,13 +67,11 @@ class _NativePages:
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document of the endpoints as they are now."""
-        return json(document(self._context.stages_for(request)))
+        return json(described(self._context, request))
 
     async def docs(self, request: Request) -> Response:
         """The documentation page."""
-        return HTMLResponse(
-            docs.page(document(self._context.stages_for(request))), headers=docs.HEADERS
-        )
+        return HTMLResponse(docs.page(described(self._context, request)), headers=docs.HEADERS)
 
     async def home(self, request: Request) -> Response:
         """People who open the address want the documentation, KServe's clients a sign of life."""
@@ -92,6 +91,12 @@ def standing(stages: Stages) -> dict[str, Any]:
         "waiting": stages.waiting,
         "set_at_run_time": stages.overrides,
     }
+
+
+def described(context: GatewayContext, request: Request) -> dict[str, Any]:
+    """The OpenAPI document of the endpoints that who asks may see, and of how to prove that."""
+    made = document(context.stages_for(request))
+    return protected(made, context.settings.proofs, is_health, "#/components/schemas/Error")
 
 
 def document(stages: Stages) -> dict[str, Any]:

@@ -10,12 +10,10 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_app.core.hosts import is_loopback, is_own, without_port
+from serve_app.core.hosts import EVERY_NAME, is_loopback, is_own, without_port
 from serve_app.errors import NotPermitted
 from serve_app.gateway import errors
 from serve_app.gateway.context import headers_of
-
-EVERY_NAME = "*"
 
 
 class OwnNames:

@@ -24,9 +24,11 @@ from serve_app.engine.stages import Stage, Stages
 from serve_app.engine.visible import require
 from serve_app.gateway import errors as refusals
 from serve_app.gateway.access import Gate
-from serve_app.gateway.context import COUNTS, MANAGEMENT, Settings
+from serve_app.gateway.context import COUNTS, Settings
 from serve_app.gateway.entrance import Entrance
-from serve_app.gateway.rpc_access import RpcAccess, caller_of
+from serve_app.gateway.manages import Manages
+from serve_app.gateway.rpc_access import RpcAccess, caller_of, headers_of
+from serve_app.gateway.rpc_repository import RepositoryMethods
 from serve_app.protocols.oip import grpc_messages as oip_grpc
 from serve_app.protocols.oip import messages as oip_messages
 from serve_app.protocols.oip import outputs as oip_outputs
@@ -72,12 +74,19 @@ class InferenceService:
     """Answers the six methods of the service, and those of Triton's that tell of models."""
 
     def __init__(
-        self, predictor: Predictor, settings: Settings, *, ids: Ids, around: Around = alone
+        self,
+        predictor: Predictor,
+        settings: Settings,
+        *,
+        ids: Ids,
+        around: Around = alone,
+        management: Manages | None = None,
     ) -> None:
         self.predictor = predictor
         self._around = around
         self._settings = settings
         self._entrance = Entrance(predictor, ids=ids)
+        self._repository = RepositoryMethods(predictor, management, ids)
         self._phrase = oip_words.phrase(settings.server_name)
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -91,9 +100,7 @@ class InferenceService:
             "ModelInfer": self._infer,
             "ModelConfig": self._configuration,
             "ModelStatistics": self._statistics,
-            "RepositoryIndex": self._index,
-            "RepositoryModelLoad": self._load,
-            "RepositoryModelUnload": self._unload,
+            **self._repository.methods(),
             "TraceSetting": self._trace,
             **{
                 f"{kind}SharedMemory{name}": method
@@ -196,21 +203,6 @@ class InferenceService:
         ]
         return message("ModelStatisticsResponse")(model_stats=statistics)
 
-    async def _index(self, request: Any, context: Any) -> Any:
-        stages = self._stages(context).endpoints.items()
-        states = {name: self.predictor.alive_versions(stage) for name, stage in stages}
-        models = oip_triton.index(states, request.ready)
-        return message("RepositoryIndexResponse")(models=models)
-
-    async def _load(self, request: Any, context: Any) -> Any:
-        stage = self._stages(context).endpoint(request.model_name or request.repository_name)
-        require(caller_of(context), MANAGEMENT, stage.spec.name)
-        return message("RepositoryModelLoadResponse")(model_name=stage.spec.name, isLoaded=True)
-
-    async def _unload(self, request: Any, context: Any) -> Any:  # noqa: ARG002
-        name = request.model_name or request.repository_name
-        raise errors.NotPermitted(oip_triton.cannot_unload(name))
-
     async def _trace(self, request: Any, context: Any) -> Any:
         if request.model_name:
             self._stages(context).endpoint(request.model_name)
@@ -254,12 +246,6 @@ def _nothing(name: str) -> Method:
         return message(f"{name}Response")()
 
     return answer
-
-
-def headers_of(context: Any) -> dict[str, str]:
-    """The metadata of a call that are text."""
-    statistics = context.invocation_metadata() or ()
-    return {name: value for name, value in statistics if isinstance(value, str)}
 
 
 @dataclass(frozen=True, slots=True)

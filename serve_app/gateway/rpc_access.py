@@ -10,9 +10,10 @@ from grpc_health.v1 import health
 
 from serve_app.core.caller import ANONYMOUS, CREDENTIALS, Caller
 from serve_app.errors import Overloaded, Unauthenticated
-from serve_app.gateway.access import NOBODY, Gate
+from serve_app.gateway.access import NOBODY, Gate, Shown
 from serve_app.gateway.context import CALLER
 from serve_app.protocols.oip import messages as oip_messages
+from serve_app.security.certificates import subject_of
 
 PUBLIC = frozenset(
     {
@@ -57,21 +58,58 @@ class RpcAccess(grpc.aio.ServerInterceptor):
         if details.method in PUBLIC:
             caller = NOBODY
         else:
+            shown = _shown(details)
+            if self._gate.certificates and (not shown or self._gate.must_show):
+                # What a client showed in its handshake is known with the call itself.
+                return self._by_certificate(await continuation(details), shown)
             try:
-                caller = self._caller(details)
+                caller = self._gate.caller(shown, "")
             except Unauthenticated as error:
                 return self._refusing(grpc.StatusCode.UNAUTHENTICATED, error.message)
             except Overloaded as error:
                 return self._refusing(grpc.StatusCode.RESOURCE_EXHAUSTED, error.message)
         return _known(await continuation(details), caller)
 
-    def _caller(self, details: grpc.HandlerCallDetails) -> Caller:
-        shown = [
-            (name.encode(), value if isinstance(value, bytes) else value.encode("latin-1"))
-            for name, value in details.invocation_metadata or ()
-            if name in CREDENTIALS
-        ]
-        return self._gate.caller(shown, "")
+    def _by_certificate(self, handler: Handler | None, shown: Shown) -> Handler:
+        """The method, before which it is looked who calls by the certificate that was shown."""
+        if handler is not None and handler.unary_unary is not None:
+            method = handler.unary_unary
+
+            async def call(request: Any, context: Any) -> Any:
+                return await method(request, await self._known_by(context, shown))
+
+            return grpc.unary_unary_rpc_method_handler(
+                call, handler.request_deserializer, handler.response_serializer
+            )
+        streams = None if handler is None else handler.stream_stream
+
+        async def stream(requests: Any, context: Any) -> Any:
+            known = await self._known_by(context, shown)
+            if streams is None:
+                await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+                raise AssertionError  # an abort does not return
+            async for answer in streams(requests, known):
+                yield answer
+
+        if handler is None or streams is None:
+            return grpc.stream_stream_rpc_method_handler(stream)
+        return grpc.stream_stream_rpc_method_handler(
+            stream, handler.request_deserializer, handler.response_serializer
+        )
+
+    async def _known_by(self, context: Any, shown: Shown) -> KnownContext:
+        """The context of a call with who calls; the call ends where nobody is known."""
+        try:
+            caller = self._gate.caller(shown, peer_of(context), _certificate(context))
+        except Unauthenticated as error:
+            code, words = grpc.StatusCode.UNAUTHENTICATED, error.message
+        except Overloaded as error:
+            code, words = grpc.StatusCode.RESOURCE_EXHAUSTED, error.message
+        else:
+            return KnownContext(context, caller)
+        self._gate.refused("grpc", code.name)
+        await context.abort(code, words)
+        raise AssertionError  # an abort does not return
 
     def _refusing(self, code: grpc.StatusCode, words: str) -> Handler:
         """What ends a call of whichever form before anything of it is read."""
@@ -82,6 +120,21 @@ class RpcAccess(grpc.aio.ServerInterceptor):
             raise AssertionError  # an abort does not return
 
         return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _shown(details: grpc.HandlerCallDetails) -> Shown:
+    """The metadata by which a client proves who it is."""
+    return [
+        (name.encode(), value if isinstance(value, bytes) else value.encode("latin-1"))
+        for name, value in details.invocation_metadata or ()
+        if name in CREDENTIALS
+    ]
+
+
+def _certificate(context: Any) -> bytes | None:
+    """The subject of the certificate that a client has shown; none where it has shown none."""
+    shown = context.auth_context().get("x509_pem_cert")
+    return subject_of(shown[0]) if shown else None
 
 
 def _known(handler: Handler | None, caller: Caller) -> Handler | None:
@@ -103,3 +156,17 @@ def caller_of(context: Any) -> Caller:
     """Who calls, as the access layer knows; nobody where there is none."""
     caller: Caller = getattr(context, CALLER, ANONYMOUS)
     return caller
+
+
+def peer_of(context: Any) -> str:
+    """The address that a call comes from, without its port; empty where nobody knows."""
+    kind, _, place = str(context.peer()).partition(":")
+    if kind not in {"ipv4", "ipv6"}:
+        return ""
+    return place.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]")
+
+
+def headers_of(context: Any) -> dict[str, str]:
+    """The metadata of a call that are text."""
+    metadata = context.invocation_metadata() or ()
+    return {name: value for name, value in metadata if isinstance(value, str)}

@@ -11,7 +11,8 @@ from starlette.routing import BaseRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from serve_app.gateway.routes import GatewayApp
-from serve_app.gateway.rpc import Around, Method, headers_of
+from serve_app.gateway.rpc import Around, Method
+from serve_app.gateway.rpc_access import headers_of
 from serve_app.monitoring.telemetry.current import within
 from serve_app.monitoring.telemetry.tracing import TRACEPARENT, Tracing, caller_of, remote
 from serve_app.protocols.oip import messages as oip_messages

@@ -18,6 +18,7 @@ from serve_app.gateway.admin.actions import (
     EndpointOrder,
     ExperimentAction,
     Json,
+    NewEndpoint,
     RolloutAction,
 )
 from serve_app.registry.aliases import AliasMove, Expected
@@ -25,7 +26,7 @@ from serve_app.registry.listed import line, listed, moves
 from serve_app.registry.store import Registry
 from serve_app.serving import overview
 from serve_app.serving.control_client import ControlCaller
-from serve_app.serving.deploying import additions, declaration
+from serve_app.serving.deploying import additions, declaration, managed
 from serve_app.serving.holders import check_unneeded, holders
 from serve_app.serving.monitor_client import APPLICATION as MONITOR
 from serve_app.serving.monitor_client import MonitorCaller
@@ -98,18 +99,27 @@ class ClusterActions:
             InvalidInput: no endpoint can have this name, or a version is named wrongly.
             NotFound: a version is not registered, or there is no endpoint to remove.
             Conflict: there is an endpoint of this name, and it may not be replaced.
+            NotPermitted: it is no managed one, and only those may be changed.
         """
         additions.check_name(order.endpoint)
         declared = await asyncio.to_thread(self._declared)
-        if order.wanted is None:
-            if order.endpoint not in declared:
-                raise _no_endpoint(order.endpoint, declared)
-        elif order.endpoint in declared and not order.wanted.replace:
-            raise additions.taken(order.endpoint)
-        else:
-            wanted = await asyncio.to_thread(additions.resolved, self._registry, order.wanted)
-            order = replace(order, wanted=wanted)
+        wanted = order.wanted
+        is_there = order.endpoint in declared
+        if isinstance(wanted, NewEndpoint) and not wanted.keeps_settings:
+            if is_there and not wanted.replace:
+                raise additions.taken(order.endpoint)
+        elif not is_there:
+            raise _no_endpoint(order.endpoint, declared)
+        managed.check_managed(order, declared)
+        if isinstance(wanted, NewEndpoint):
+            resolved = await asyncio.to_thread(additions.resolved, self._registry, wanted)
+            order = replace(order, wanted=resolved)
         return await self._control.change_endpoint(order)
+
+    async def is_managed(self, endpoint: str) -> bool:
+        """Whether what Serve was given last says so of an endpoint."""
+        declared = await asyncio.to_thread(self._declared)
+        return managed.is_managed(declared.get(endpoint) or {})
 
     async def changes(self) -> list[Json]:
         """The changes that control remembers."""
@@ -266,9 +276,9 @@ class ClusterActions:
             raise _no_endpoint(endpoint, endpoints)
         return endpoints
 
-    def _declared(self) -> set[str]:
+    def _declared(self) -> dict[str, Any]:
         """The endpoints that Serve was given last: control may not serve all of them yet."""
-        return set(declaration.endpoints(declaration.from_serve(self._details())))
+        return declaration.endpoints(declaration.from_serve(self._details()))
 
     def _version(self, reference: str) -> Json:
         manifest = self._registry.manifest(*self._registry.resolve(reference))

@@ -9,7 +9,7 @@ from serve_app.errors import ServeError
 from serve_app.serving.calls import answer_of
 from serve_app.serving.control_client import control_handle
 
-PERIOD_S = 1.0
+PERIOD_S = 0.5
 TIMEOUT_S = 5.0
 logger = logging.getLogger("serve_app.gateway")
 

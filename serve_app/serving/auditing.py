@@ -4,8 +4,10 @@ import time
 from pathlib import Path
 
 from serve_app.config.audit import AuditSettings
+from serve_app.core.ports import EventStore
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.security.audit import AuditLog, Keeping
+from serve_app.security.audited_events import AuditedEvents
 from serve_app.security.signing import private_key
 
 
@@ -28,3 +30,8 @@ def audit_log(settings: AuditSettings | None, role: str) -> AuditLog | None:
             raise ConfigError(f"the key {settings.checkpoint_key}: {error.message}") from error
     copy = None if settings.copy_to is None else Path(settings.copy_to)
     return AuditLog(Path(settings.path), role, time.time, Keeping(key, copy))
+
+
+def audited_events(events: EventStore, log: AuditLog | None) -> EventStore:
+    """A store of events that writes each down in a log, where there is one."""
+    return events if log is None else AuditedEvents(events, log)

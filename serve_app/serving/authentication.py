@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from serve_app.config.access import AccessSettings
 from serve_app.core.snapshot import Snapshot
@@ -32,15 +32,17 @@ class Knowing:
         self._issuer: Issuer | None = None
         if tokens is not None and tokens.address is not None and settings.mode != "keys":
             self._issuer = Issuer(tokens.address, tokens.private_address, tokens.ca_file)
-        self._has_certificates = settings.certificates is not None
+        self._certificates = settings.certificates
         self.authenticator: Authentication | None = authenticator_of(
             settings, clock=time.time, monotonic=time.monotonic, wanted=self._wanted.set
         )
 
-    def gate(self, count: Count, environment: Mapping[str, str]) -> Gate | None:
+    def gate(
+        self, count: Count, environment: Mapping[str, str], hosts: Sequence[str] = ()
+    ) -> Gate | None:
         """What stands before everything that is answered; none where everybody may ask.
 
-        `count` is told of what is refused.
+        `count` is told of what is refused; where there are `hosts`, all others are.
         """
         if self.authenticator is None:
             return None
@@ -48,8 +50,10 @@ class Knowing:
         return Gate(
             self.authenticator,
             count,
-            certificates=self._has_certificates,
+            certificates=self._certificates is not None,
+            must_show=self._certificates is not None and self._certificates.require,
             health_route=health_route,
+            hosts=hosts,
         )
 
     def follow(self, snapshot: Snapshot) -> None:

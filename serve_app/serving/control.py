@@ -27,6 +27,7 @@ from serve_app.monitoring import samples
 from serve_app.serving import logs, scaling_records
 from serve_app.serving.alias_applications import AliasApplications
 from serve_app.serving.alias_follower import AliasFollower
+from serve_app.serving.auditing import audit_log, audited_events
 from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.deploying.inside import inside
 from serve_app.serving.endpoint_changes import EndpointChanges
@@ -70,11 +71,12 @@ class Control(KeyMethods):
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "control", replica)
             self._registry = open_registry(args.registry)
+            self._audit = audit_log(args.audit, "control")
         self._snapshots = Snapshots(SnapshotStore(args.state))
         self._follower = AliasFollower(self._registry, self._snapshots, clock=time.monotonic)
         self._learning = RouteLearning(self._snapshots, MonitorState(args.state))
         self._announced = self._snapshots.current
-        self._events = EventLog(args.state)
+        self._events = audited_events(EventLog(args.state), self._audit)
         self._history = EventKeeping(self._events.append)
         self._registrations = Registrations(
             self._registry, self._registry.url, self._events, clock=time.time
@@ -337,6 +339,8 @@ class Control(KeyMethods):
         await self._tasks.close()
         await self._history.close()
         await self._telemetry.close()
+        if self._audit is not None:
+            await asyncio.to_thread(self._audit.close)
 
 
 def _probe_of(version: str) -> str:

@@ -18,14 +18,12 @@ from serve_app.core.events import Event
 from serve_app.core.ports import Clock, EventStore, Ids
 from serve_app.errors import NotFound, ServeError
 from serve_app.gateway.admin import failures
-from serve_app.gateway.admin.actions import EndpointOrder
-from serve_app.serving.deploying import additions, changes
+from serve_app.gateway.admin.actions import CHANGES, EndpointOrder, NewEndpoint, Replicas
+from serve_app.serving.deploying import additions, changes, declaration, managed
 from serve_app.serving.messages import words_for_outside
 
 KEPT = 100
-ADDED = "endpoint added"
-REPLACED = "endpoint replaced"
-REMOVED = "endpoint removed"
+ADDED, REPLACED, SCALED, REMOVED = CHANGES
 _ENDED = frozenset({"done", "failed"})
 logger = logging.getLogger("serve_app.control")
 
@@ -79,15 +77,15 @@ class EndpointChanges:
 
         `exists` says whether there is an endpoint of that name now.
         """
-        kind = REMOVED if order.wanted is None else REPLACED if exists else ADDED
+        wanted = order.wanted
         change = EndpointChange(
             id=self._ids(),
-            kind=kind,
+            kind=_kind(order, exists=exists),
             endpoint=order.endpoint,
             by=order.change.who,
             reason=order.change.why,
             began_at_s=self._clock(),
-            version=None if order.wanted is None else order.wanted.model,
+            version=wanted.model if isinstance(wanted, NewEndpoint) else None,
         )
         with self._lock:
             ended = [one.id for one in self._known.values() if one.state in _ENDED]
@@ -136,13 +134,17 @@ class EndpointChanges:
     def _deploy(self, identity: str, order: EndpointOrder) -> None:
         running = self._cluster()
         wait = changes.Wait(order.within_s, lambda what: self._progress(identity, what))
-        doing = "remove" if order.wanted is None else "add"
-        with changes.alone(running, f"endpoints {doing} {order.endpoint}", wait):
-            if order.wanted is None:
-                changes.remove_endpoint(running, order.endpoint, wait=wait)
+        name, wanted = order.endpoint, order.wanted
+        with changes.alone(running, f"endpoints {_doing(order)} {name}", wait):
+            if order.managed_alone:
+                standing = declaration.endpoints(changes.deployed(running))
+                managed.check_managed(order, standing)
+            if wanted is None:
+                changes.remove_endpoint(running, name, wait=wait)
+            elif isinstance(wanted, Replicas):
+                changes.scale_endpoint(running, name, wanted, wait=wait)
             else:
-                version = additions.added(running, order.endpoint, order.wanted, wait)
-                self._changed(identity, version=version)
+                self._changed(identity, version=additions.added(running, name, wanted, wait))
 
     def _progress(self, identity: str, what: str) -> None:
         self._changed(identity, progress=what)
@@ -167,6 +169,19 @@ class EndpointChanges:
             self._events.append(event)
         except Exception as error:
             logger.error("an event cannot be kept", exc_info=error, extra={"event": str(event)})
+
+
+def _kind(order: EndpointOrder, *, exists: bool) -> str:
+    if order.wanted is None:
+        return REMOVED
+    if isinstance(order.wanted, Replicas):
+        return SCALED
+    return REPLACED if exists else ADDED
+
+
+def _doing(order: EndpointOrder) -> str:
+    """What is done, as those who wait for it name it."""
+    return {REMOVED: "remove", SCALED: "scale"}.get(_kind(order, exists=False), "add")
 
 
 def _for_outside(error: Exception) -> ServeError:

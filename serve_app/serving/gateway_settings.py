@@ -20,4 +20,5 @@ def settings_of(args: GatewayArgs, environment: Mapping[str, str]) -> Settings:
         replica=PredictionIds()(),
         max_explained_rows=args.max_explained_rows,
         origins=() if args.cors is None else args.cors.origins,
+        proofs=args.access.proofs,
     )

@@ -8,12 +8,14 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from typing import Any
 
 from ray import serve
 from starlette.types import ASGIApp
 
 from serve_app.config import GatewayArgs
 from serve_app.core.batcher import Counters
+from serve_app.core.hosts import EVERY_NAME
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
 from serve_app.core.ports import Clock
@@ -33,12 +35,10 @@ from serve_app.engine.stages import NOTHING_YET
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
-from serve_app.gateway.access import ADMIN, MAIN, protect
-from serve_app.gateway.admin.app import build as build_admin
+from serve_app.gateway.access import MAIN, protect
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.limiting import limited
 from serve_app.gateway.native_pages import standing
-from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.rpc_limiting import limited_methods
@@ -48,29 +48,26 @@ from serve_app.monitoring.counting import Counting
 from serve_app.monitoring.recording import Recording
 from serve_app.security.limits import NO_LIMITS
 from serve_app.serving import logs
-from serve_app.serving.admin_actions import ClusterActions
+from serve_app.serving.administration import Administration
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import tell_arms
-from serve_app.serving.auditing import audit_log
 from serve_app.serving.authentication import Knowing
 from serve_app.serving.control_client import (
     ControlCaller,
     StatusReader,
     control_handle,
 )
-from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.edge import open_edge_to
 from serve_app.serving.gateway_limits import limiter_of, share_for_ever
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.health import HEALTH
-from serve_app.serving.listeners import Listeners, of_admin, of_the_platform, refuse_strangers
+from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import (
     FeedbackSender,
-    MonitorCaller,
     monitor_handle,
 )
 from serve_app.serving.owned_predictions import mark_predictions
@@ -80,8 +77,6 @@ from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
-from serve_app.storage.events import EventLog
-from serve_app.storage.feedback import FeedbackStore
 from serve_app.storage.nearby import NearbySnapshots
 from serve_app.storage.snapshots import SnapshotStore
 
@@ -108,7 +103,6 @@ class Gateway(Scaled):
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "gateway", replica)
             self._registry = open_registry(args.registry)
-            self._audit = audit_log(args.audit, "gateway")
         parts = self._telemetry.parts
         limits = Limits(**args.coalesce.model_dump())
         self._args = args
@@ -138,7 +132,9 @@ class Gateway(Scaled):
         self._grpc: rpc.RpcServer | None = None
         with explained(logger):
             self._knowing = Knowing(args.access)
-        self._gate = self._knowing.gate(self._counting.add_response, os.environ)
+            self._administration = Administration(args, self._registry, self._standing)
+        count = self._counting.add_response
+        self._gate = self._knowing.gate(count, os.environ, args.allowed_hosts)
         known = self._gate is not None
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)
@@ -149,6 +145,9 @@ class Gateway(Scaled):
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
             failing=lambda: [*self._tasks.problems(), *self._replicas.problems()],
         )
+
+    def _standing(self) -> dict[str, Any]:
+        return standing(self._predictor.stages)
 
     def _made_mirroring(self, clock: Clock) -> Mirroring:
         mirror = self._args.mirror
@@ -206,7 +205,11 @@ class Gateway(Scaled):
             count = self._counting.add_response
             around = limited_methods(self._telemetry.parts.around, self._limiter, count)
             service = InferenceService(
-                self._predictor, settings, ids=PredictionIds(), around=around
+                self._predictor,
+                settings,
+                ids=PredictionIds(),
+                around=around,
+                management=self._administration.management,
             )
             address = f"{args.grpc_host}:{args.grpc_port}"
             await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
@@ -216,7 +219,8 @@ class Gateway(Scaled):
             )
         keep = FeedbackSender(monitor_handle("keep_feedback"))
         effect = StatusReader(control_handle().options(method_name="in_effect"))
-        gateway = app.build(self._predictor, settings, keep, effect)
+        management = self._administration.management
+        gateway = app.build(self._predictor, settings, keep, effect, management)
         if self._gate is not None:
             await mark_predictions(self._predictor, args.state)
         await self._listen(gateway)
@@ -280,29 +284,13 @@ class Gateway(Scaled):
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
         open_edge_to(cors, self._gate)
-        await self._open_admin()
+        await self._administration.open(self._listeners, self._gate)
 
     def _guarded(self, app: GatewayApp, profile: str) -> ASGIApp:
         """An application that is asked by those alone who are known, within their limits."""
         traced = self._telemetry.parts.app(app)
         within = limited(traced, self._limiter, self._counting.add_response)
         return protect(within, self._gate, profile)
-
-    async def _open_admin(self) -> None:
-        """Answer the admin API on a port of its own, where there is one."""
-        settings = of_admin(self._args.admin, os.environ)
-        if settings is None:
-            return
-        actions = ClusterActions(
-            self._registry,
-            (EventLog(self._args.state), FeedbackStore(self._args.state)),
-            applications=(ControlCaller(control_handle()), MonitorCaller()),
-            standing=lambda: standing(self._predictor.stages),
-            details=serve_details,
-        )
-        ids = PredictionIds()
-        admin = build_admin(actions, host=settings.host, ids=ids, audit=self._audit)
-        await self._listeners.open(protect(admin, self._gate, ADMIN), settings, ids=ids)
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""
@@ -314,8 +302,7 @@ class Gateway(Scaled):
         await self._mirroring.close()
         await self._sender.flush()
         await self._telemetry.close()
-        if self._audit is not None:
-            await asyncio.to_thread(self._audit.close)
+        await self._administration.close()
 
     def _counters(self) -> dict[str, Counters]:
         return {**self._inline.counters(), **self._replicas.counters()}

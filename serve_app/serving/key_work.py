@@ -12,11 +12,11 @@ from serve_app.control.keys import KeyBook, changed
 from serve_app.control.snapshots import Snapshots
 from serve_app.core.access import KeyChange
 from serve_app.core.events import Event
+from serve_app.core.ports import EventStore
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change
 from serve_app.serving.issuer import Issuer
 from serve_app.serving.issuer_keys import IssuerKeys
-from serve_app.storage.events import EventLog
 from serve_app.storage.keys import KeyStore
 
 LOOK_PAUSE_S = 2.0
@@ -136,7 +136,7 @@ class KeyMethods:
 def key_work_of(
     state: str,
     snapshots: Snapshots,
-    events: EventLog,
+    events: EventStore,
     *,
     announce: Callable[[], Awaitable[None]],
     taken: Callable[[int], Awaitable[list[str]]],
@@ -152,7 +152,7 @@ def key_work_of(
     return KeyWork(snapshots, store, book, announce=announce, taken=taken, clock=time.time)
 
 
-def _noted(events: EventLog, event: Event) -> None:
+def _noted(events: EventStore, event: Event) -> None:
     """Keep an event; where that fails the program's log has it, and what was done stands."""
     try:
         events.append(event)

@@ -17,6 +17,7 @@ from serve_app.core.supervisor import Supervisor
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.monitoring import samples
 from serve_app.serving import logs
+from serve_app.serving.auditing import audit_log
 from serve_app.serving.health import HEALTH
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
@@ -42,7 +43,9 @@ class Monitor:
         replica = serve.get_replica_context().replica_id.unique_id
         with explained(logger):
             self._telemetry = telemetry_of(args.telemetry, "monitor", replica)
-            self._work = MonitoringWork(args, open_registry(args.registry), clock=time.time)
+            self._audit = audit_log(args.audit, "monitor")
+            registry = open_registry(args.registry)
+            self._work = MonitoringWork(args, registry, clock=time.time, audit=self._audit)
             self._work.restore()
         self._exporter = self._telemetry.exporter()
         self._reporting = asyncio.Lock()
@@ -134,6 +137,8 @@ class Monitor:
         await self._tasks.close()
         await asyncio.to_thread(self._work.save)
         await self._telemetry.close()
+        if self._audit is not None:
+            await asyncio.to_thread(self._audit.close)
 
     async def _export_metrics(self) -> None:
         """Hand over once a period what was counted, until cancelled."""

@@ -1,5 +1,6 @@
 """What the monitor does, in plain calls that may take a while."""
 
+import logging
 import os
 import threading
 import time
@@ -12,11 +13,12 @@ from serve_app.config import MonitorArgs
 from serve_app.core.experiment import Experiment
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.snapshot import Endpoint, Snapshot
-from serve_app.errors import NotFound
+from serve_app.errors import NotFound, NotReady
 from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.finding import Finding
 from serve_app.monitoring.windows import Limits, Merged
 from serve_app.registry.store import Registry
+from serve_app.security.audit import AuditEvent, AuditLog
 from serve_app.serving.alerting.sender import AlertSender, Surroundings
 from serve_app.serving.monitor_report import MonitorReport
 from serve_app.serving.monitor_samples import Ending, of_feedback, of_intake
@@ -55,13 +57,14 @@ DAY_S = 86_400.0
 ARRIVED_S = 10.0
 """What was predicted so long ago has come from its gateway. Before that, the newest prediction of
 a key may be on its way, and feedback would be about an older one."""
+logger = logging.getLogger("serve_app.monitor")
 
 
 class MonitoringWork:
     """Everything that the monitor keeps, and what it does with it again and again.
 
-    `clock` gives seconds since 1970; what takes long is given to a `runner`. Every method may be
-    called in a thread of its own.
+    `clock` gives seconds since 1970; what takes long is given to a `runner`. What is let go is
+    written down in `audit`, where there is one. Every method may be called in a thread of its own.
     """
 
     def __init__(
@@ -71,9 +74,9 @@ class MonitoringWork:
         *,
         clock: Callable[[], float],
         runner: Runner | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
-        self._args = args
-        self._clock = clock
+        self._args, self._audit, self._clock = args, audit, clock
         self._files = Files(args.records)
         incoming = Incoming(self._files)
         windows = Merged(clock, time.monotonic, Limits())
@@ -172,8 +175,19 @@ class MonitoringWork:
             if not self.intake.may_change():
                 return
             # First what makes room: nothing can be merged where the disk is full.
-            self._compactor.retain(self._clock(), settings, self._args.max_bytes)
+            removed = self._compactor.retain(self._clock(), settings, self._args.max_bytes)
+            if removed:
+                self._note(f"records of {removed} bytes, older or more than is kept")
             self._compactor.merge()
+
+    def _note(self, gone: str) -> None:
+        """Write down what was let go; where that fails, it is gone all the same."""
+        if self._audit is None:
+            return
+        try:
+            self._audit.write(AuditEvent("retain", gone, "done", "monitor"))
+        except NotReady as error:
+            logger.error("what was let go is not in the audit log: %s", error.message)
 
     def look(self, watch: Watch) -> None:
         """Let a watch look once."""

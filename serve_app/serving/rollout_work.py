@@ -18,7 +18,7 @@ from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change
 from serve_app.monitoring.quality.interval import quantile
 
-TICK_S = 1.0
+TICK_S = 0.25
 KIND = "rollout"
 CONTROL = "control"
 _Z = quantile(0.95)
@@ -96,8 +96,11 @@ class RolloutWork:
         settings = endpoint.route.settings
         if now_s - self._judged_s.get(name, 0.0) < settings["interval_s"]:
             return
-        self._judged_s[name] = now_s
         evidence = await self._evidence(name, rollout, settings, now_s)
+        # A new control hears what gateways counted only after its first look, which is none then:
+        # the interval goes on from where the one before it began.
+        heard = evidence != Evidence()
+        self._judged_s[name] = now_s if heard or rollout.since_s is None else rollout.since_s
         decision = await asyncio.to_thread(decided, rollout, settings, evidence, now_s)
         self._decisions[name] = decision
         await self._follow(name, rollout, decision)

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve_app.config import GatewayArgs
 from serve_app.config.registry import registry_settings
+from serve_app.core.hosts import EVERY_NAME
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
 from serve_app.core.offload import Offload
@@ -30,7 +31,6 @@ from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
 from serve_app.gateway.limiting import limited, limits_of
 from serve_app.gateway.middleware import Edge, RequestIds
-from serve_app.gateway.own_names import EVERY_NAME
 from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
 from serve_app.registry.store import Registry
@@ -88,7 +88,8 @@ class Application:
             return None
         health_route = self._settings.place.health_route
         count = self._predictor.counting.add_response
-        return Gate(authenticator, count, health_route=health_route)
+        hosts = self._allowed_hosts
+        return Gate(authenticator, count, health_route=health_route, hosts=hosts)
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
@@ -181,4 +182,5 @@ def _gateway_settings(settings: RunSettings, args: GatewayArgs) -> Settings:
         replica=PredictionIds()(),
         max_explained_rows=args.max_explained_rows,
         origins=() if args.cors is None else args.cors.origins,
+        proofs=args.access.proofs or (() if settings.keys_file is None else ("key",)),
     )

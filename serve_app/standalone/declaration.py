@@ -13,6 +13,7 @@ import yaml
 from serve_app.config import GatewayArgs
 from serve_app.control.declare import read
 from serve_app.core.snapshot import Endpoint
+from serve_app.documents.refused_values import words_of
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ConfigError
 from serve_app.registry.named import named
@@ -107,7 +108,7 @@ def declared_in(text: str, file: Path) -> Declared:
             except pydantic.ValidationError as error:
                 problem = error.errors()[0]
                 where = ".".join(map(str, problem["loc"]))
-                raise ConfigError(f"{file}: gateway: {where}: {problem['msg']}") from None
+                raise ConfigError(f"{file}: gateway: {where}: {words_of(problem)}") from None
     if not isinstance(endpoints, dict):
         msg = f"{file} declares no endpoints: it has no application {CONTROL} with a user_config"
         raise ConfigError(msg)

@@ -10,6 +10,8 @@ from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
 from tests.cluster.harness import application, config, endpoints, until
 
+pytestmark = pytest.mark.long
+
 ENDPOINT = "area"
 ROUTE = {
     "kind": "bandit",

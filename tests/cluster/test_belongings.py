@@ -17,6 +17,8 @@ from serve_app.cluster.processes import belongs
 from serve_app.serving.deploying.turns import Queue, turn
 from tests.cluster.harness import BIN, config, until
 
+pytestmark = pytest.mark.long
+
 DIES = """\
 import os, sys
 

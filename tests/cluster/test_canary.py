@@ -177,15 +177,76 @@ def test_a_bad_candidate_is_rolled_back_and_no_client_notices(moody, mood, gates
     assert load.report.failed == 0
 
 
-def test_it_is_rolled_back_though_control_is_killed_in_the_middle(moody):
+class Shares:
+    """The candidate's share of requests as gateways have it, looked at all the time."""
+
+    def __init__(self, cluster, version):
+        self._cluster, self._version = cluster, version
+        self._seen, self._stop = [], threading.Event()
+        self._looking = threading.Thread(target=self._look)
+
+    def __enter__(self):
+        self._looking.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._looking.join(30)
+
+    def _look(self):
+        while not self._stop.is_set():
+            share = weights(self._cluster)[self._version]
+            self._seen.append((time.monotonic(), share))
+            time.sleep(0.02)
+
+    def begun(self):
+        """When it had a share first, if it ever had one."""
+        return next((at_s for at_s, share in self._seen if share > 0), None)
+
+    def lasted_s(self):
+        """From then until it had none any more."""
+        since_s = self.begun()
+        return next(at_s for at_s, share in self._seen if at_s > since_s and share == 0) - since_s
+
+
+def failing_by_hand(interval_s):
     body = declared("failing")
-    endpoints(body)["mood"]["route"]["start"] = "by hand"
-    endpoints(body)["mood"]["route"]["steps"] = STEPS[:1]
-    with Load(moody, REQUESTS, connections=8, rate_per_s=RATE) as load:
-        moody.deploy(body)
-        assert rollout(moody)["phase"] == "ready"
-        (control,) = moody.replicas("control")
+    endpoints(body)["mood"]["route"] |= {
+        "start": "by hand",
+        "interval_s": interval_s,
+        "steps": [{"weight": 0.5, "for_s": 600, "requests": 50}],
+    }
+    return body
+
+
+# Every answer of it is bad, so that the first one comes no sooner than its share does.
+def test_from_its_first_bad_answer_a_candidate_is_gone_within_an_interval_and_two_seconds(
+    moody, record_property
+):
+    moody.deploy(failing_by_hand(interval_s=2))
+    version = f"moody@{NUMBERS['failing']}"
+    with (
+        Load(moody, REQUESTS, connections=8, rate_per_s=RATE) as load,
+        Shares(moody, version) as shares,
+    ):
         moody.run("rollout", "start", "mood")
+        one = ended(moody)
+    assert (one["phase"], load.report.failed) == ("rolled back", 0)
+    record_property("rollback_s", round(shares.lasted_s(), 2))
+    assert shares.lasted_s() <= 2 + 2
+
+
+def test_it_is_gone_as_soon_though_control_is_killed_in_the_middle(moody, record_property):
+    moody.deploy(failing_by_hand(interval_s=10))
+    version = f"moody@{NUMBERS['failing']}"
+    assert rollout(moody)["phase"] == "ready"
+    (control,) = moody.replicas("control")
+    with (
+        Load(moody, REQUESTS, connections=8, rate_per_s=RATE) as load,
+        Shares(moody, version) as shares,
+    ):
+        moody.run("rollout", "start", "mood")
+        until(shares.begun, timeout_s=30, what="the candidate's first requests")
         moody.kill(control)
         one = until(
             lambda: control not in moody.replicas("control") and ended(moody),
@@ -193,6 +254,8 @@ def test_it_is_rolled_back_though_control_is_killed_in_the_middle(moody):
             what="a rollback by the next control",
         )
     assert (one["phase"], load.report.failed) == ("rolled back", 0)
+    record_property("rollback_s", round(shares.lasted_s(), 2))
+    assert shares.lasted_s() <= 10 + 2
 
 
 def test_what_is_right_less_often_is_rolled_back_once_labels_say_so(moody):

@@ -21,6 +21,8 @@ from tests.cluster.harness import (
 from tests.cluster.load import Load
 from tests.cluster.machines import ENDED, HEAD, JOINED, STARTED, Machines, happened
 
+pytestmark = pytest.mark.long
+
 IDLE_TIMEOUT_S = 6.0
 MODEL = "diagnosis-xgb-1"
 MACHINE = "machine-1"

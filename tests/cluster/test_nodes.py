@@ -13,6 +13,8 @@ from serve_app.examples.datasets import breast_cancer
 from tests.cluster.harness import TestCluster, config, free_row, until
 from tests.cluster.load import Load
 
+pytestmark = pytest.mark.long
+
 SECOND, THIRD = "./state-2", "./state-3"
 CONNECTIONS = 32
 RATE = 100.0

@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 from tests.cluster.harness import application, config, endpoints, until
 
+pytestmark = pytest.mark.long
+
 MODULE = """
 from sklearn.base import BaseEstimator, TransformerMixin
 

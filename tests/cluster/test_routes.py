@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from serve_app.cluster.environment import Ports
@@ -86,6 +87,24 @@ def test_a_cascade_answers_each_row_by_the_first_stage_that_is_sure_of_it(starte
         (XGB, "answered"): int(second.sum()),
     }
     until(lambda: counted(started).items() >= wanted.items(), timeout_s=30, what=f"{wanted}")
+
+
+def test_a_stack_answers_by_what_its_members_in_replicas_say(started, rows):
+    started.deploy(config("stack"))
+    registry = Registry(str(started.home / "registry"))
+    features = load(registry, "diagnosis-features", 1).model.transform(to_columns(FRAME))
+    given = {
+        f"{name}:malignant": load(registry, name.partition("@")[0], 1)
+        .model.predict(features)
+        .probabilities[:, 1]
+        for name in (XGB, FOREST, LOGISTIC)
+    }
+    columns = to_columns(pd.DataFrame(given))
+    expected = load(registry, "diagnosis-stacker", 1).model.predict(columns).probabilities
+    answer = started.predict("diagnosis-stack", rows)
+    assert answer["probabilities"] == pytest.approx(expected, abs=1e-6)
+    assert set(answer["variants"]) == {XGB, FOREST, LOGISTIC}
+    assert started.replicas("diagnosis-stacker-1")
 
 
 def counted(cluster):

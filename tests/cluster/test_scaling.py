@@ -10,6 +10,8 @@ from benchmarks.scaling.models import WIDE, matrix, names, registered
 from tests.cluster.harness import application, config, endpoints, until
 from tests.cluster.load import Load
 
+pytestmark = pytest.mark.long
+
 QUICK = {
     "policy": {"policy_function": "serve_app.serving.autoscaling:ByLoad"},
     "min_replicas": 1,

@@ -14,6 +14,8 @@ from serve_app.examples.datasets import breast_cancer
 from tests.cluster.harness import config, endpoints, until
 from tests.cluster.load import Load
 
+pytestmark = pytest.mark.long
+
 MODULE = """
 import os, time
 from pathlib import Path

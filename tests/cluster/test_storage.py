@@ -9,6 +9,8 @@ from serve_app.examples.datasets import breast_cancer
 from tests.cluster.harness import application, config, until
 from tests.contract import postgres
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def row():

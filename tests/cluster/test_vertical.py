@@ -14,6 +14,8 @@ from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
 from tests.cluster.harness import application, config, endpoints
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(0)
 ROWS = pd.DataFrame(RNG.normal(size=(5000, 12)).round(3), columns=[f"c{i}" for i in range(12)])
 TARGET = (ROWS.c0 * ROWS.c1 + RNG.normal(size=len(ROWS)) > 0).astype(int)

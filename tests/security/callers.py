@@ -8,7 +8,10 @@ ALL = Caller("root", "house", grants_of(["*"]))
 AGE = Caller("ages", "a", grants_of(["predict:age", "explain:age", "feedback:age"]))
 PREDICTS = Caller("predicts", "b", grants_of(["predict"]))
 NOTHING = Caller("nothing", "c", grants_of([]))
-KEYS = {"k-all": ALL, "k-age": AGE, "k-predicts": PREDICTS, "k-nothing": NOTHING}
+MANAGES = Caller("manages", "d", grants_of(["admin:endpoints:mme-*", "predict:mme-*"]))
+KEYS = {
+    "k-all": ALL, "k-age": AGE, "k-predicts": PREDICTS, "k-nothing": NOTHING, "k-mme": MANAGES,
+}  # fmt: skip
 FLOODS = "k-flood"
 MODELS = ("logistic", "other", "line")
 ENDPOINTS = ("risk", "age", "both")

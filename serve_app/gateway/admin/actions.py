@@ -13,6 +13,8 @@ Json = Mapping[str, Any]
 Placement = Literal["inline", "replicas"]
 ExperimentAction = Literal["start", "stop"]
 RolloutAction = Literal["start", "pause", "resume", "promote", "roll back"]
+CHANGES = ("endpoint added", "endpoint replaced", "endpoint scaled", "endpoint removed")
+"""What a change of endpoints may be."""
 IN_EFFECT_WITHIN_S = 180.0
 
 
@@ -29,7 +31,9 @@ class NewEndpoint:
     """An endpoint of one version: who answers, and how.
 
     Versions are written as people do: a model for its newest version, `model@3`, `model@champion`.
-    `timeout_s` is the endpoint's own, with `replace` it may take the place of one of its name.
+    `timeout_s` is the endpoint's own, with `replace` it may take the place of one of its name, of
+    which with `keeps_settings` all stays but who answers. `managed` endpoints may be changed by
+    management calls of other systems.
     """
 
     model: str
@@ -39,6 +43,16 @@ class NewEndpoint:
     timeout_s: float | None = None
     allow_pickle: bool = False
     replace: bool = False
+    managed: bool = False
+    keeps_settings: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """Between how many replicas each version of an endpoint is to have."""
+
+    least: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +69,17 @@ class AliasChange:
 
 @dataclass(frozen=True, slots=True)
 class EndpointOrder:
-    """An endpoint that is to come, or to go where there is no `wanted`.
+    """An endpoint that is to come, to be scaled, or to go where there is no `wanted`.
 
-    What is not in effect within `within_s` seconds is put back.
+    What is not in effect within `within_s` seconds is put back. With `managed_alone`, an endpoint
+    that there is already must be a managed one.
     """
 
     endpoint: str
-    wanted: NewEndpoint | None
+    wanted: NewEndpoint | Replicas | None
     change: Change
     within_s: float = IN_EFFECT_WITHIN_S
+    managed_alone: bool = False
 
 
 class AdminActions(Protocol):
@@ -90,7 +106,7 @@ class AdminActions(Protocol):
         ...
 
     async def change_endpoint(self, order: EndpointOrder) -> Json:
-        """Begin to add, replace or remove an endpoint, and give the change that is under way."""
+        """Begin to add, replace, scale or remove an endpoint; gives the change under way."""
         ...
 
     async def changes(self) -> list[Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from serve_app.core.hosts import is_loopback, is_own, without_port
 from serve_app.core.ports import Ids
-from serve_app.errors import ClientError, NoSuchPath, NotPermitted
+from serve_app.errors import ClientError, NoSuchPath, NotPermitted, ServeError
 from serve_app.gateway.admin import failures
 from serve_app.gateway.admin.access import permitted_words, require
 from serve_app.gateway.admin.actions import AdminActions
@@ -23,23 +23,27 @@ from serve_app.gateway.admin.paths import PATHS, PREFIX, AdminPath
 from serve_app.gateway.context import headers_of, json
 from serve_app.gateway.entrance import request_id_of
 from serve_app.gateway.foreign_pages import refuse_foreign
-from serve_app.security.audit import AuditLog
 
 Answer = Callable[[Request, AdminPath], Awaitable[Any]]
 
 
 def build(
-    actions: AdminActions, *, host: str, ids: Ids, audit: AuditLog | None = None
+    actions: AdminActions,
+    *,
+    host: str,
+    ids: Ids,
+    audited: AuditedChanges | None = None,
+    proofs: Sequence[str] = (),
 ) -> Starlette:
     """The admin API over what it can do; `host` is the address that it listens on.
 
-    Changes are made once `audit`, where there is one, has them.
+    Changes are made once the log of `audited`, where there is one, has them; attempts that are
+    refused are in it too. By `proofs` callers prove who they are, as its document tells.
     Requests whose `Host` is another name are refused while that is an address of this machine
     alone: pages of strangers could reach it through a name of theirs otherwise.
     """
-    pages = AdminPages(actions)
-    audited = None if audit is None else AuditedChanges(audit, actions, ids)
-    guard = _Guard(ids, own_names_alone=is_loopback(host))
+    pages = AdminPages(actions, proofs)
+    guard = _Guard(ids, audited, own_names_alone=is_loopback(host))
     app = Starlette(
         routes=[
             Route(
@@ -72,8 +76,9 @@ def _methods_at(request: Request) -> list[str]:
 class _Guard:
     """Lets requests of this machine through, and makes errors answers."""
 
-    def __init__(self, ids: Ids, *, own_names_alone: bool) -> None:
+    def __init__(self, ids: Ids, audited: AuditedChanges | None, *, own_names_alone: bool) -> None:
         self._ids = ids
+        self._audited = audited
         self._own_names_alone = own_names_alone
 
     def answering(
@@ -84,10 +89,7 @@ class _Guard:
         async def handle(request: Request) -> Response:
             request_id = request_id_of(headers_of(request.scope), self._ids)
             try:
-                self._check_host(request)
-                if path.access == "change":
-                    refuse_foreign(headers_of(request.scope), ())
-                require(request, path)
+                await self._let_in(request, path)
                 body = await permitted_words(request, answer(request, path))
                 response = json(body, path.status)
                 if path.status == 202:
@@ -99,6 +101,18 @@ class _Guard:
             return response
 
         return handle
+
+    async def _let_in(self, request: Request, path: AdminPath) -> None:
+        """Return where who asks may do this, from where it asks; a refusal is written down."""
+        try:
+            self._check_host(request)
+            if path.access == "change":
+                refuse_foreign(headers_of(request.scope), ())
+            require(request, path)
+        except ServeError as error:
+            if self._audited is not None:
+                await self._audited.refused_path(request, path, error)
+            raise
 
     async def unrouted(self, request: Request, error: Exception) -> Response:
         """No such path, or a method that it does not have."""

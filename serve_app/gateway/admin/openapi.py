@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from serve_app.gateway.admin.paths import PATHS, AdminPath
 from serve_app.gateway.admin.schemas import COMPONENTS, ref
+from serve_app.gateway.openapi.protection import protected
 
 _FAILURES = {
     "4XX": "The request cannot be done as it is; the message says what to mend.",
@@ -13,17 +15,18 @@ _FAILURES = {
 }
 
 
-def document(version: str) -> dict[str, Any]:
-    """The document, of a server of that version."""
+def document(version: str, proofs: Sequence[str] = ()) -> dict[str, Any]:
+    """The document, of a server of that version at which callers prove who they are by `proofs`."""
     paths: dict[str, dict[str, Any]] = {}
     for path in PATHS:
         paths.setdefault(path.whole, {})[path.method.lower()] = _operation(path)
-    return {
+    made = {
         "openapi": "3.1.0",
         "info": {"title": "serve-app admin API", "version": version},
         "paths": paths,
         "components": {"schemas": dict(COMPONENTS)},
     }
+    return protected(made, proofs, lambda _: False, ref("Error")["$ref"])
 
 
 def _operation(path: AdminPath) -> dict[str, Any]:

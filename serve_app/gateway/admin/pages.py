@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,8 +26,9 @@ _JSON = frozenset({"application/json"})
 class AdminPages:
     """One method per line of the table of paths, each of which gives what is answered in JSON."""
 
-    def __init__(self, actions: AdminActions) -> None:
+    def __init__(self, actions: AdminActions, proofs: Sequence[str] = ()) -> None:
         self._actions = actions
+        self._proofs = proofs
 
     async def root(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """The name and version of this server."""
@@ -34,7 +36,7 @@ class AdminPages:
 
     async def openapi(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """The OpenAPI document of the admin API."""
-        return openapi.document(__version__)
+        return openapi.document(__version__, self._proofs)
 
     async def status(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """What runs and is in effect."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serve_app.gateway.admin import key_schemas
+from serve_app.gateway.admin import actions, key_schemas
 from serve_app.gateway.admin.experiment_schemas import EXPERIMENT, LISTED, REPORT
 from serve_app.gateway.admin.rollout_schemas import ROLLOUT
 
@@ -164,7 +164,7 @@ COMPONENTS: Schema = {
     "Change": members(
         {
             "id": TEXT,
-            "kind": {"enum": ["endpoint added", "endpoint replaced", "endpoint removed"]},
+            "kind": {"enum": [*actions.CHANGES]},
             "endpoint": TEXT,
             "state": {"enum": ["waiting", "running", "done", "failed"]},
             "progress": {**TEXT, "description": "What is going on, or is missing, in words."},

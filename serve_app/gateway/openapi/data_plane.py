@@ -7,6 +7,7 @@ from typing import Any
 
 from serve_app.gateway.openapi.schemas import JSON
 
+_NAMED = frozenset({"securitySchemes"})
 _MODEL = "/v2/models/{endpoint}"
 
 
@@ -25,7 +26,11 @@ def data_plane(document: JSON, endpoint: str | None = None, version: str | None 
         "info": {**document["info"], "title": f"{document['info']['title']} data plane"},
         "tags": [tag for tag in document["tags"] if tag["name"] in tags],
         "paths": paths,
-        "components": _reached(paths, document["components"]),
+        "components": {
+            **_reached(paths, document["components"]),
+            # Nothing refers to these by their whole names.
+            **{name: document["components"][name] for name in _NAMED & {*document["components"]}},
+        },
         "x-endpoints": endpoints,
     }
 

@@ -18,12 +18,14 @@ from serve_app.gateway.context import (
     MANAGEMENT,
     GatewayContext,
     Settings,
+    caller_of,
     headers_of,
     json,
 )
-from serve_app.gateway.native_pages import document
+from serve_app.gateway.native_pages import described
 from serve_app.gateway.openapi.data_plane import data_plane
 from serve_app.gateway.profile import DialectPath, Profile
+from serve_app.gateway.wishes import wish_of
 from serve_app.protocols.bodies import json_body
 from serve_app.protocols.dialect import ANY
 from serve_app.protocols.oip import outputs as oip_outputs
@@ -99,11 +101,11 @@ class OpenInferencePages:
 
     async def data_plane(self, request: Request) -> Response:
         """The OpenAPI document of the protocol's paths, as MLServer has one."""
-        return json(data_plane(document(self._context.stages_for(request))))
+        return json(data_plane(described(self._context, request)))
 
     async def docs(self, request: Request) -> Response:
         """The page of that document."""
-        return _page(request, data_plane(document(self._context.stages_for(request))))
+        return _page(request, data_plane(described(self._context, request)))
 
     async def model_data_plane(self, request: Request) -> Response:
         """The OpenAPI document of one endpoint, or of one of its versions."""
@@ -117,7 +119,7 @@ class OpenInferencePages:
     def _of_model(self, request: Request) -> dict[str, Any]:
         named = request.path_params
         return data_plane(
-            document(self._context.stages_for(request)), named["endpoint"], named.get("version")
+            described(self._context, request), named["endpoint"], named.get("version")
         )
 
     async def models(self, request: Request) -> Response:
@@ -165,21 +167,48 @@ class OpenInferencePages:
             return self._context.refused(request, error)
         stages = self._context.stages_for(request).endpoints
         alive = self._context.predictor.alive_versions
-        return json(oip_triton.index({n: alive(s) for n, s in stages.items()}, only_ready))
+        listed = oip_triton.index({n: alive(s) for n, s in stages.items()}, only_ready)
+        if self._context.management is not None and not only_ready:
+            caller = caller_of(request.scope)
+            others = await self._context.management.not_served(caller, stages)
+            listed += oip_triton.not_loaded(others)
+        return json(listed)
 
     async def load(self, request: Request) -> Response:
-        """Nothing has to be done for an endpoint that is here."""
+        """Let the newest version of a model answer under its name, unless it does already."""
+        name = request.path_params["endpoint"]
+        stage = self._context.stages_for(request).endpoints.get(name)
+        management = self._context.management
+        if management is None:
+            return self._context.of_endpoint(request, lambda *_: self._here(request, stage))
+        try:
+            wish = wish_of(request, name, "V2's repository")
+            oip_triton.check_load(await self._body(request))
+            if stage is None:
+                await management.add(wish, name)
+            else:
+                await management.reload(wish, stage)
+        except Exception as error:  # noqa: BLE001 - becomes an answer
+            return self._context.refused(request, error)
+        return json({"name": name, "load": True})
 
-        def loaded(stage: Stage, versions: list[str]) -> dict[str, Any]:  # noqa: ARG001
-            self._context.require(request, MANAGEMENT, stage)
-            return {"name": stage.spec.name, "load": True}
-
-        return self._context.of_endpoint(request, loaded)
+    def _here(self, request: Request, stage: Stage | None) -> dict[str, Any]:
+        """What is said of an endpoint that is here, where nothing can be changed."""
+        assert stage is not None  # noqa: S101 - `of_endpoint` has found it
+        self._context.require(request, MANAGEMENT, stage)
+        return {"name": stage.spec.name, "load": True}
 
     async def unload(self, request: Request) -> Response:
-        """Clients do not decide what is served."""
+        """Let an endpoint answer no more, where requests may decide that."""
         name = request.path_params["endpoint"]
-        return self._context.refused(request, NotPermitted(oip_triton.cannot_unload(name)))
+        management = self._context.management
+        if management is None:
+            return self._context.refused(request, NotPermitted(oip_triton.cannot_unload(name)))
+        try:
+            await management.remove(wish_of(request, name, "V2's repository"))
+        except Exception as error:  # noqa: BLE001 - becomes an answer
+            return self._context.refused(request, error)
+        return json({"name": name, "unload": True})
 
     async def trace(self, request: Request) -> Response:
         """Triton's tracing is off, and stays so."""

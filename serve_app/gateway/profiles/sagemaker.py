@@ -19,6 +19,7 @@ from serve_app.gateway import bodies
 from serve_app.gateway.context import MANAGEMENT, GatewayContext, headers_of, json
 from serve_app.gateway.listing import entry, listed, refused_write
 from serve_app.gateway.profile import DialectPath, Profile
+from serve_app.gateway.wishes import wish_of
 from serve_app.protocols.bodies import json_body
 from serve_app.protocols.dialect import ANY
 from serve_app.protocols.dialects import invocations
@@ -70,34 +71,50 @@ class _SageMakerPages:
         return self._context.of_endpoint(request, _model)
 
     async def load(self, request: Request) -> Response:
-        """What is here is loaded already; everything else is the operator's to add."""
+        """Let a version answer under a new name; what is here is loaded already."""
         try:
-            name = await self._model_of(request)
+            name, address = await self._model_of(request)
         except ClientError as error:
             return self._context.refused(request, error)
         stage = self._context.stages_for(request).endpoints.get(name)
-        if stage is None:
+        management = self._context.management
+        if stage is None and management is None:
             return refused_write(self._context, request)
         try:
-            self._context.require(request, MANAGEMENT, stage)
-            raise Conflict(f"model {name[:80]!r} is loaded already")
-        except ClientError as error:
+            if stage is not None:
+                self._context.require(request, MANAGEMENT, stage)
+            if stage is not None or management is None:
+                raise Conflict(f"model {name[:80]!r} is loaded already")
+            wish = wish_of(request, name, "SageMaker's /models")
+            version = await management.add(wish, management.reference(address))
+        except Exception as error:  # noqa: BLE001 - becomes an answer
             return self._context.refused(request, error)
+        return json({**entry(name), "status": f"model {name!r} is answered by {version}"})
 
     async def unload(self, request: Request) -> Response:
-        """Clients do not decide what is served."""
-        if request.path_params["endpoint"] in self._context.stages_for(request).endpoints:
-            return refused_write(self._context, request)
-        return self._context.of_endpoint(request, _model)
+        """Let an endpoint answer no more, where requests may decide that."""
+        name = request.path_params["endpoint"]
+        management = self._context.management
+        if management is None:
+            if name in self._context.stages_for(request).endpoints:
+                return refused_write(self._context, request)
+            return self._context.of_endpoint(request, _model)
+        try:
+            await management.remove(wish_of(request, name, "SageMaker's /models"))
+        except Exception as error:  # noqa: BLE001 - becomes an answer
+            return self._context.refused(request, error)
+        return json({"status": f"model {name!r} is unloaded"})
 
-    async def _model_of(self, request: Request) -> str:
+    async def _model_of(self, request: Request) -> tuple[str, str]:
+        """The name that a model is to have, and where it lies; its name where that is not said."""
         limit = self._context.settings.max_body_bytes
         headers = headers_of(request.scope)
         body = await bodies.read(request.receive, headers, max_bytes=limit, accepted=ANY)
-        name = json_body.parse(body).get("model_name")
-        if not isinstance(name, str):
+        document = json_body.parse(body)
+        name, address = document.get("model_name"), document.get("url")
+        if not isinstance(name, str) or not isinstance(address, str | None):
             raise BadEncoding('the body must be {"model_name": name, "url": where it lies}')
-        return name
+        return name, name if address is None else address
 
 
 def _model(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001

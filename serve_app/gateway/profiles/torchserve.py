@@ -17,16 +17,15 @@ from serve_app.engine.stages import Stage
 from serve_app.errors import NotFound
 from serve_app.gateway import native_pages
 from serve_app.gateway.context import GatewayContext, json
-from serve_app.gateway.listing import listed, refused_write
 from serve_app.gateway.profile import SENT, DialectPath, Profile
 from serve_app.gateway.profiles import kserve, oip
+from serve_app.gateway.profiles.torchserve_management import ModelManagement
 from serve_app.protocols.dialects import torchserve, torchserve_metrics
 
 PLACES = ("{endpoint:bare}", "{endpoint:bare}/{version:bare}")
 PREDICTIONS = tuple(
     DialectPath(f"/predictions/{place}", torchserve.DIALECT, ("GET", *SENT)) for place in PLACES
 )
-_WRITES = ["PUT", "DELETE"]
 
 
 class NamedInQuery:
@@ -65,7 +64,7 @@ def _pages(context: GatewayContext) -> Sequence[BaseRoute]:
 
 
 def _management(context: GatewayContext) -> Sequence[BaseRoute]:
-    management = _Management(context)
+    management = ModelManagement(context)
     inference = Inference(context)
     return [
         Route("/", inference.api, methods=["OPTIONS"]),
@@ -74,8 +73,16 @@ def _management(context: GatewayContext) -> Sequence[BaseRoute]:
         Route("/models/{endpoint:bare}", management.model),
         Route("/models/{endpoint:bare}/all", management.model),
         Route("/models/{endpoint:bare}/{version:bare}", management.model),
-        Route("/models", management.write, methods=["POST"]),
-        Route("/models/{rest:path}", management.write, methods=_WRITES),
+        Route("/models", management.register, methods=["POST"]),
+        Route("/models/{endpoint:bare}", management.scale, methods=["PUT"]),
+        Route("/models/{endpoint:bare}", management.unregister, methods=["DELETE"]),
+        Route("/models/{endpoint:bare}/{version:bare}", management.scale, methods=["PUT"]),
+        Route("/models/{endpoint:bare}/{version:bare}", management.unregister, methods=["DELETE"]),
+        Route(
+            "/models/{endpoint:bare}/{version:bare}/set-default",
+            management.set_default,
+            methods=["PUT"],
+        ),
     ]
 
 
@@ -103,12 +110,13 @@ class Inference:
 
     async def api(self, request: Request) -> Response:
         """The OpenAPI document of the endpoints as they are now."""
-        return json(native_pages.document(self._context.stages_for(request)))
+        return json(native_pages.described(self._context, request))
 
     async def model_api(self, request: Request) -> Response:
         """The same document, where there is such an endpoint and version."""
-        stages = self._context.stages_for(request)
-        return self._context.of_endpoint(request, lambda *_: native_pages.document(stages))
+        return self._context.of_endpoint(
+            request, lambda *_: native_pages.described(self._context, request)
+        )
 
     async def ping(self, request: Request) -> Response:
         """Endpoints can be asked."""
@@ -123,31 +131,6 @@ class Inference:
             raise NotFound(msg)
 
         return self._context.of_endpoint(request, unexplained)
-
-
-class _Management:
-    def __init__(self, context: GatewayContext) -> None:
-        self._context = context
-
-    async def models(self, request: Request) -> Response:
-        """The endpoints, a page at a time."""
-        return listed(self._context, request)
-
-    async def model(self, request: Request) -> Response:
-        """The versions of an endpoint that answer."""
-        return self._context.of_endpoint(request, _model)
-
-    async def write(self, request: Request) -> Response:
-        """Clients do not decide what is served."""
-        return refused_write(self._context, request)
-
-
-def _model(stage: Stage, versions: list[str]) -> object:
-    short = stage.shortened(versions)
-    return [
-        torchserve.model_description(stage.spec.name, version, name)
-        for version, name in zip(versions, short, strict=True)
-    ]
 
 
 PROFILE = Profile(

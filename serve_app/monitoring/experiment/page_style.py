@@ -23,7 +23,7 @@ line-height:1.3}
 .lane-strip{display:block;overflow:visible}
 .block{margin:0 0 34px}.block h4,.section h4{margin:16px 0 4px;white-space:normal}
 .block .card h4,.grid2 .card h4{margin:0 0 2px;white-space:nowrap}
-h3.metric{font-size:17px;overflow-wrap:anywhere}
+h3{overflow-wrap:anywhere}h3.metric{font-size:17px}
 .interval{fill:var(--wash);stroke:var(--now);stroke-width:1}
 .cap{stroke:var(--now);stroke-width:2}
 .zero{stroke:var(--ink);stroke-width:1.2}

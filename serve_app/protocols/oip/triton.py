@@ -10,7 +10,7 @@ from typing import Any
 
 from serve_app.core.counts import Counts
 from serve_app.core.violations import value_text
-from serve_app.errors import BadEncoding
+from serve_app.errors import BadEncoding, NotPermitted
 from serve_app.protocols.bodies import json_body
 
 # The numbers of Triton's `DataType`, by what the protocol calls a datatype.
@@ -117,6 +117,34 @@ def only_ready(body: bytes) -> bool:
     if ready is not None and not isinstance(ready, bool):
         raise BadEncoding(f"Invalid value for 'ready': expected a boolean, got {value_text(ready)}")
     return bool(ready)
+
+
+def not_loaded(models: Mapping[str, int]) -> list[dict[str, str]]:
+    """Models that could be loaded, each by its newest version, as a list of models has them."""
+    return [
+        {"name": name, "version": str(version), "state": "UNAVAILABLE", "reason": "unloaded"}
+        for name, version in sorted(models.items())
+    ]
+
+
+def check_load(body: bytes) -> None:
+    """Return where a request to load a model says nothing of how.
+
+    Raises:
+        BadEncoding: it is no JSON object.
+        NotPermitted: it brings a configuration or files, which are never taken from requests.
+    """
+    if not body.strip():
+        return
+    parameters = json_body.members(json_body.parse(body), "parameters")
+    if any(name == "config" or name.startswith("file:") for name in parameters):
+        raise NotPermitted(NO_FILES)
+
+
+NO_FILES = (
+    "configurations and files of models are not taken from requests: serve-app register puts "
+    "versions into the registry"
+)
 
 
 def cannot_unload(name: str) -> str:

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serve_app.routing.conditions.tree import All, Atom, Constant, Not, Pair, Some, Subject, atoms
+from serve_app.routing.conditions.tree import (
+    FLIPPED,
+    ORDERS,
+    All,
+    Atom,
+    Constant,
+    Not,
+    Pair,
+    Some,
+    Subject,
+    atoms,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +34,9 @@ if TYPE_CHECKING:
 MOST_TRIALS = 20_000
 """After so many it counts as possible: a mistake may be missed, and none is invented."""
 
-_Place = Subject | Pair
+_Columns = tuple[Subject, Subject]
+"""Two columns that are compared; its values say which is the larger one: -1, 0, 1, or None."""
+_Place = Subject | _Columns
 
 
 def can_hold(condition: Condition) -> bool:
@@ -42,7 +55,7 @@ class _Search:
             if isinstance(atom, Atom):
                 domains.setdefault(atom.subject, []).append(atom)
             else:
-                domains.setdefault(atom, [])
+                domains.setdefault(_compared(atom)[0], [])
         self._domains = [(place, _values(place, tests)) for place, tests in domains.items()]
         self._left = MOST_TRIALS
 
@@ -71,7 +84,7 @@ def _held(condition: Condition, values: Mapping[_Place, Any]) -> bool | None:
         known = condition.subject in values
         return condition.holds(values[condition.subject]) if known else None
     if isinstance(condition, Pair):
-        return values.get(condition)
+        return _pair_held(condition, values)
     if isinstance(condition, Not):
         held = _held(condition.part, values)
         return None if held is None else not held
@@ -82,10 +95,25 @@ def _held(condition: Condition, values: Mapping[_Place, Any]) -> bool | None:
     return None if None in parts else not decisive
 
 
+def _pair_held(pair: Pair, values: Mapping[_Place, Any]) -> bool | None:
+    columns, operator = _compared(pair)
+    if columns not in values:
+        return None
+    order = values[columns]
+    return order is not None and bool(ORDERS[operator](order, 0))
+
+
+def _compared(pair: Pair) -> tuple[_Columns, str]:
+    """Which columns a pair compares, by name, and how: `b > a` as `a < b`."""
+    if pair.left.name <= pair.right.name:
+        return (pair.left, pair.right), pair.operator
+    return (pair.right, pair.left), FLIPPED[pair.operator]
+
+
 def _values(place: _Place, tests: Iterable[Atom]) -> list[Any]:
     """One value of each kind that some tests can tell apart."""
-    if isinstance(place, Pair):
-        return [True, False]
+    if isinstance(place, tuple):
+        return [None, 0] if place[0] == place[1] else [None, -1, 0, 1]
     constants = sorted({constant for test in tests for constant in test.constants})
     nothing = [] if place.source in {"share", "caller"} else [None]
     if place.kind == "truth":

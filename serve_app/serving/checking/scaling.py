@@ -9,6 +9,7 @@ import pydantic
 from ray.serve.config import AutoscalingConfig
 
 from serve_app.config import ScalingSettings
+from serve_app.documents.refused_values import words_of
 from serve_app.serving.autoscaling import ByLoad
 
 Path_ = tuple[str | int, ...]
@@ -118,7 +119,7 @@ def _bounds(scaling: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
     except pydantic.ValidationError as error:
         for item in error.errors():
             if item["loc"] or not crossed:
-                yield (*at, *item["loc"]), item["msg"].removeprefix("Value error, ")
+                yield (*at, *item["loc"]), words_of(item)
 
 
 def _policy(scaling: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:

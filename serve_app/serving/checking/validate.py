@@ -22,6 +22,7 @@ from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
 from serve_app.documents.finding import Finding
 from serve_app.documents.near_names import did_you_mean
+from serve_app.documents.refused_values import words_of
 from serve_app.documents.yaml_lines import Positions
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.engine.trusted_registry import open_registry, trust_of
@@ -312,7 +313,7 @@ class _Check:
                     f"{kind!r} is none of {known}.{near}",
                 )
             else:
-                self._find(path, item["msg"].removeprefix("Value error, "))
+                self._find(path, words_of(item))
 
     def _follows(self, path: Path_, kind: str) -> bool:
         """Whether a problem only follows from a key of which nobody knows what it was to be."""

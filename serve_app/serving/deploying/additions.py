@@ -1,5 +1,6 @@
 """From an endpoint as people name it, by one version, to its settings, and to an endpoint."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -55,7 +56,8 @@ def added(running: Running, name: str, wanted: NewEndpoint, wait: changes.Wait) 
     """
     check_name(name)
     deployed = changes.deployed(running)
-    if declaration.endpoints(deployed).get(name) is not None and not wanted.replace:
+    former = declaration.endpoints(deployed).get(name)
+    if former is not None and not wanted.replace:
         raise taken(name)
     store = open_registry(changes.registry_of(running, deployed) or "./registry")
     manifest = store.manifest(*named(store, wanted.model))
@@ -68,7 +70,7 @@ def added(running: Running, name: str, wanted: NewEndpoint, wait: changes.Wait) 
     changes.add_endpoint(
         running,
         name,
-        _settings(store, wanted),
+        _settings(store, wanted, former if wanted.keeps_settings else None),
         base,
         allow_pickle=wanted.allow_pickle,
         wait=wait,
@@ -90,11 +92,25 @@ def _version(store: Registry, reference: str) -> str:
     return f"{manifest.name}@{alias_of(reference) or manifest.version}"
 
 
-def _settings(store: Registry, wanted: NewEndpoint) -> dict[str, Any]:
+def _settings(
+    store: Registry, wanted: NewEndpoint, former: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The settings of an endpoint, or `former` ones by which another version answers.
+
+    Raises:
+        Conflict: by the former settings several versions answer.
+    """
+    model = _version(store, wanted.model)
+    if former is not None:
+        if former["route"].get("kind") != "single":
+            raise Conflict("several versions answer for it; change their weights instead")
+        return {**former, "route": {**former["route"], "model": model}}
     settings: dict[str, Any] = {
         "placement": wanted.placement,
-        "route": {"kind": "single", "model": _version(store, wanted.model)},
+        "route": {"kind": "single", "model": model},
     }
+    if wanted.managed:
+        settings["managed"] = True
     if wanted.preprocess is not None:
         before = store.manifest(*named(store, wanted.preprocess))
         # Gateways load no pickles, wherever the model itself computes.

@@ -21,10 +21,11 @@ from serve_app.config import HOME_VARIABLE, ControlArgs
 from serve_app.config.registry import RegistrySettings
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServeError, ServerFault
+from serve_app.gateway.admin.actions import Replicas
 from serve_app.registry.store import Registry
 from serve_app.serving.checking.resources import unplaceable
 from serve_app.serving.checking.validate import validate_text
-from serve_app.serving.deploying import declaration
+from serve_app.serving.deploying import declaration, managed
 from serve_app.serving.deploying.attempts import until_taken
 from serve_app.serving.deploying.declaration import Config
 from serve_app.serving.deploying.readiness import wait_until_ready
@@ -103,6 +104,19 @@ def add_endpoint(
         _tidy(running, after, former, wait)
 
 
+def scale_endpoint(running: Running, name: str, replicas: Replicas, *, wait: Wait) -> None:
+    """Let each version of an endpoint have so many replicas; raises as `remove_endpoint`.
+
+    Raises:
+        Conflict: it has no replicas of its own.
+    """
+    standing = deployed(running)
+    _require_declared(standing, name)
+    before = declaration.with_weights(standing, _weights_of_run_time(running, standing))
+    after = managed.with_replicas(before, name, replicas.least, replicas.most)
+    _change(running, _Step(standing, before, after), name, wait)
+
+
 def remove_endpoint(running: Running, name: str, *, wait: Wait) -> None:
     """Let an endpoint answer no more, and end the applications that only it asked.
 
@@ -112,15 +126,21 @@ def remove_endpoint(running: Running, name: str, *, wait: Wait) -> None:
         NotReady: it was not in effect in time; what was deployed before is again.
     """
     standing = deployed(running)
-    declared = declaration.endpoints(standing)
-    if name not in declared:
-        known = ", ".join(sorted(declared)) or "none"
-        msg = f"there is no endpoint {name!r}; endpoints: {known}"
-        raise NotFound(msg, known=sorted(declared))
+    declared = _require_declared(standing, name)
     before = declaration.with_weights(standing, _weights_of_run_time(running, standing))
     after = declaration.without_endpoint(before, name)
     _change(running, _Step(standing, before, after), name, wait)
     _tidy(running, after, declared[name], wait)
+
+
+def _require_declared(config: Config, name: str) -> dict[str, Any]:
+    """The declared endpoints, one of which is to have this name. Raises NotFound: none has."""
+    declared = declaration.endpoints(config)
+    if name not in declared:
+        known = ", ".join(sorted(declared)) or "none"
+        msg = f"there is no endpoint {name!r}; endpoints: {known}"
+        raise NotFound(msg, known=sorted(declared))
+    return declared
 
 
 @contextmanager

@@ -132,6 +132,13 @@ def test_what_does_not_fit_is_told_where_it_stands(registry, change, path, words
     assert words in known[place]
 
 
+def test_a_variant_that_is_not_there_is_told_once(registry):
+    route = {"kind": "split", "variants": [{"model": "logistic@1"}, {"model": "other@9"}]}
+    (problem,) = declared(registry, route=route).problems
+    assert problem.path == ("endpoints", "risk", "route", "variants", 1, "model")
+    assert "no version 9" in problem.message
+
+
 def test_a_number_has_no_auc_and_a_class_no_error(registry):
     route = {"kind": "split", "variants": [{"model": "line@1"}, {"model": "slope@1"}]}
     settings = {"name": "x", "primary": "auc"}

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from serve_app.errors import InvalidInput
 from serve_app.experiments.mixture import (
     beta_binomial_mixture,
     double_stitched_bound,
+    empirical_process_bound,
     gamma_exponential_mixture,
     gamma_poisson_mixture,
     log_mixture,
@@ -47,6 +49,23 @@ def test_tunings_and_stitched_bounds_as_confseq_publishes_them():
 def test_bounds_of_all_quantiles_as_confseq_publishes_them(quantile, bound):
     ours = double_stitched_bound(quantile, 1000, tightest_at=100)
     assert ours == pytest.approx(bound, abs=1e-5)
+
+
+def test_the_bound_of_a_whole_distribution_as_confseq_publishes_it():
+    assert empirical_process_bound(1000, starts_at=100) == pytest.approx(0.08204769, abs=1e-5)
+    assert empirical_process_bound(99, starts_at=100) == math.inf
+
+
+def test_an_empirical_distribution_hardly_ever_leaves_its_bound():
+    rng = np.random.default_rng(1)
+    looks = 2 ** np.arange(5, 11)
+    values = rng.random((400, looks[-1]))
+    left = np.zeros(len(values), dtype=bool)
+    for n in looks:
+        ordered, ranks = np.sort(values[:, :n]), np.arange(n)
+        apart = np.maximum((ranks + 1) / n - ordered, ordered - ranks / n).max(axis=1)
+        left |= apart > empirical_process_bound(int(n), starts_at=32, alpha=0.2)
+    assert left.sum() <= stats.binom.ppf(0.999, len(values), 0.2)
 
 
 def test_a_bound_is_no_larger_than_any_sum_can_be():
@@ -90,6 +109,8 @@ def test_a_normal_mixture_is_a_martingale(one_sided):
         (lambda: stitched_bound(10, 0.05, 1, s=1), "above 1"),
         (lambda: double_stitched_bound(0, 10, tightest_at=9), "between 0 and 1"),
         (lambda: double_stitched_bound(0.5, 0, tightest_at=9), "above zero"),
+        (lambda: empirical_process_bound(10, starts_at=0.5), "at least 1 value"),
+        (lambda: empirical_process_bound(10, starts_at=1, scale=0.7), "above 0.7071"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(call, words):

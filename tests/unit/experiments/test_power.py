@@ -10,7 +10,13 @@ from serve_app.experiments.confidence_sequence import critical_value
 from serve_app.experiments.effect import Effect, difference, lift
 from serve_app.experiments.estimate import mean_estimate, unadjusted
 from serve_app.experiments.group_sequential import group_sequential_design
-from serve_app.experiments.plans import AlwaysValidPlan, FixedPlan, GroupSequentialPlan
+from serve_app.experiments.plans import (
+    AlwaysValidPlan,
+    CredibleIntervalPlan,
+    FixedPlan,
+    GroupSequentialPlan,
+)
+from serve_app.experiments.posterior import normal_effect
 from serve_app.experiments.power import (
     Level,
     Progress,
@@ -111,6 +117,26 @@ def test_what_is_still_needed_as_gbstats_publishes_it():
     assert once.needed / 1000 - 1 == pytest.approx(25.45703125, abs=1e-3)
     always = progress(now, AlwaysValidPlan(tightest_at=5000), smallest=0.05, rows_per_day=1000)
     assert always.needed / 1000 - 1 == pytest.approx(55.66796875, abs=1e-3)
+    plan = CredibleIntervalPlan(0.05, prior_mean=0.05, prior_deviation=math.sqrt(0.001))
+    believed = progress(now, plan, smallest=0.05, rows_per_day=1000)
+    assert believed.needed / 1000 - 1 == pytest.approx(13.9404296875, abs=1e-3)
+
+
+@pytest.mark.parametrize("effect", [0.3, -0.3])
+def test_the_power_of_a_credible_interval_is_how_often_it_excludes_zero(effect):
+    rng, error = np.random.default_rng(1), 0.2
+    posteriors = [
+        normal_effect(seen, error, 0.1, 0.25).interval()
+        for seen in rng.normal(effect, error, 4_000)
+    ]
+    found = np.mean([not interval.contains(0.0) for interval in posteriors])
+    plan = CredibleIntervalPlan(effect, 0.1, 0.25)
+    assert plan.power(effect / error, 100) == pytest.approx(found, abs=0.03)
+
+
+def test_a_wide_prior_is_none():
+    plan = CredibleIntervalPlan(0.3, 0.0, 1e6)
+    assert plan.power(2.2, 100) == pytest.approx(FixedPlan().power(2.2, 100), rel=1e-9)
 
 
 def test_always_valid_power_is_that_of_its_own_boundary():
@@ -208,6 +234,8 @@ def test_progress_counts_days_by_what_comes_in():
         (lambda: needed_rows(Effect(-1.0, 1.0, 5, 5, 8), FixedPlan(side="greater")), "side"),
         (lambda: progress(tenths(), FixedPlan(), smallest=0.1, rows_per_day=-1), "negative"),
         (lambda: FixedPlan(alpha=2).power(1, 10), "between 0 and 1"),
+        (lambda: CredibleIntervalPlan(0.0, 0.1, 1.0).power(1, 10), "is zero"),
+        (lambda: CredibleIntervalPlan(0.1, 0.1, 0.0).power(1, 10), "above zero"),
         (lambda: detectable_lift(unadjusted(10, 0.1, 9.0), 10, FixedPlan()), "varies more"),
     ],
 )

@@ -14,10 +14,10 @@ KEY = (b"x-api-key", b"k-age")
 class Asked:
     """Asks through the layer, and remembers what came through and what was sent."""
 
-    def __init__(self, *, certificates=False, public=frozenset(), known=None):
+    def __init__(self, *, public=frozenset(), known=None, **certificates):
         self.known = known or Known()
         self.counted = []
-        gate = Gate(self.known, lambda *what: self.counted.append(what), certificates=certificates)
+        gate = Gate(self.known, lambda *what: self.counted.append(what), **certificates)
         self.app = Access(self._reached, gate, public)
         self.scope = None
 
@@ -165,6 +165,63 @@ def test_a_certificate_counts_where_the_proxy_vouches_for_it_and_no_key_is_shown
     assert caller_of(asked.scope) is AGE
     assert asked.status(subject, (b"x-api-key", b"wrong")) == 401
     assert asked.status((b"x-client-dn", b"CN=other")) == 401
+
+
+def test_a_certificate_that_a_port_has_verified_counts_as_one_of_the_proxy():
+    asked = Asked(known=Known(certificates=["CN=batch"]), certificates=True)
+    assert asked.status(client_certificate=b"CN=batch") == 200
+    assert caller_of(asked.scope) is ALL
+    # What a client writes itself does not stand beside what the port knows.
+    spoofed = (b"x-client-dn", b"CN=batch")
+    assert asked.status(spoofed, client_certificate=b"CN=other") == 401
+    unbelieved = Asked(known=Known(certificates=["CN=batch"]))
+    assert unbelieved.status(client_certificate=b"CN=batch") == 401
+
+
+def test_where_a_certificate_must_be_shown_a_key_alone_opens_nothing():
+    known = Known(certificates=["CN=batch"])
+    asked = Asked(known=known, certificates=True, must_show=True)
+    assert asked.status(KEY) == 401
+    assert asked.status() == 401
+    assert known.asked == [], "a key is not even looked at"
+    assert asked.status(client_certificate=b"CN=batch") == 200
+    # A certificate of nobody's beside a key: the key says who it is.
+    assert asked.status(KEY, client_certificate=b"CN=other") == 200
+    assert caller_of(asked.scope) is AGE
+    assert asked.status(client_certificate=b"CN=other") == 401
+
+
+@pytest.mark.parametrize(
+    "host",
+    [b"a/?x=", b"a#b", b"a@b", b"a\\b", b"a b", b"\xc3\xa9", b"a:1:2", b"[::1", b"a:port",
+     b"<script>", b"a" * 300],
+)  # fmt: skip
+def test_what_is_no_host_is_refused_before_anything_is_looked_at(host):
+    asked = Asked()
+    start, body = asked(KEY, headers=[(b"host", host), KEY])
+    assert start["status"] == 400
+    assert b"Host header is no host" in body["body"]
+    assert asked.known.asked == []
+    assert asked.status(headers=[(b"host", b"a"), (b"host", b"a"), KEY]) == 400
+
+
+@pytest.mark.parametrize(
+    "host", [b"models.example.com", b"a_b:8000", b"127.0.0.1:80", b"[2001:db8::1]:8000", b"", None]
+)
+def test_any_host_is_answered_for_where_none_is_listed(host):
+    named = [] if host is None else [(b"host", host)]
+    assert Asked().status(headers=[*named, KEY]) == 200
+
+
+def test_where_hosts_are_listed_no_other_is_answered_for():
+    asked = Asked(hosts=["models.example.com"], public=frozenset({"/ping"}))
+    for host in (b"models.example.com", b"MODELS.example.com:443", b"localhost:8000", b"[::1]"):
+        assert asked.status(headers=[(b"host", host), KEY]) == 200
+    for host in (b"evil.example", b"models.example.com.evil.example", b"10.0.0.7", b""):
+        assert asked.status(headers=[(b"host", host), KEY]) == 400
+    # Probes of platforms ask by addresses.
+    assert asked.status(path="/ping", headers=[(b"host", b"10.0.0.7:8000")]) == 200
+    assert Asked(hosts=["*"]).status(headers=[(b"host", b"evil.example"), KEY]) == 200
 
 
 def test_everybody_may_look_whether_it_lives_and_has_no_rights_by_that():

@@ -5,8 +5,21 @@ import asyncio
 import pytest
 
 from serve_app.core.feedback import Feedback
-from serve_app.errors import Conflict, InvalidInput, NotFound, NotReady, RegistryFailed
-from serve_app.gateway.admin.actions import AliasChange, Change, EndpointOrder, NewEndpoint
+from serve_app.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    NotPermitted,
+    NotReady,
+    RegistryFailed,
+)
+from serve_app.gateway.admin.actions import (
+    AliasChange,
+    Change,
+    EndpointOrder,
+    NewEndpoint,
+    Replicas,
+)
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
@@ -19,7 +32,7 @@ STANDING = {
     "waiting": {},
     "set_at_run_time": {},
 }
-DECLARED = {"endpoints": {"risk": {}, "late": {}}}
+DECLARED = {"endpoints": {"risk": {}, "late": {"managed": True}}}
 CONTROL = {
     "name": "control",
     "import_path": "serve_app.app:control",
@@ -209,6 +222,25 @@ def test_one_that_waits_can_be_replaced_and_removed(actions, control):
     done(actions.change_endpoint(order("late", replace=True)))
     done(actions.change_endpoint(EndpointOrder("late", None, ADA)))
     assert [one.wanted for one in control.orders] == [NewEndpoint("line@1", replace=True), None]
+
+
+def test_an_order_for_managed_endpoints_alone_leaves_all_others_alone(actions, control):
+    assert done(actions.is_managed("late"))
+    assert not done(actions.is_managed("risk"))
+    assert not done(actions.is_managed("nobody"))
+    for wanted in (None, Replicas(1, 2), NewEndpoint("line", replace=True)):
+        with pytest.raises(NotPermitted, match="managed: true"):
+            done(actions.change_endpoint(EndpointOrder("risk", wanted, ADA, managed_alone=True)))
+        done(actions.change_endpoint(EndpointOrder("late", wanted, ADA, managed_alone=True)))
+    done(actions.change_endpoint(EndpointOrder("new", NewEndpoint("line"), ADA, 9.0, True)))
+    assert [one.endpoint for one in control.orders] == ["late", "late", "late", "new"]
+
+
+def test_of_what_is_not_there_nothing_is_kept_or_scaled(actions, control):
+    for wanted in (Replicas(1, 2), NewEndpoint("line", replace=True, keeps_settings=True)):
+        with pytest.raises(NotFound, match="there is no endpoint 'nobody'"):
+            done(actions.change_endpoint(EndpointOrder("nobody", wanted, ADA)))
+    assert control.orders == []
 
 
 def test_models_and_aliases_are_those_of_the_registry(actions, control):

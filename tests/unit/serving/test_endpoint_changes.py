@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from serve_app.errors import NotFound, RegistryFailed
-from serve_app.gateway.admin.actions import Change, EndpointOrder, NewEndpoint
+from serve_app.gateway.admin.actions import Change, EndpointOrder, NewEndpoint, Replicas
+from serve_app.serving.deploying import declaration
 from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.storage.events import EventLog
 from tests.unit.serving.fake_serve import serving
@@ -72,6 +73,58 @@ def test_an_endpoint_comes_and_goes_and_both_are_events(made, fake, log):
         ("endpoint added", "ada", "second", "progression-xgb@1"),
     ]
     assert [one["id"] for one in made.newest()] == ["c-2", "c-1", "c-0"]
+
+
+def test_a_managed_endpoint_is_scaled_and_answered_by_another_version(made, fake, log):
+    made.begin(add("second", placement="replicas", managed=True), exists=False)
+    assert ended(made, "c-0")["state"] == "done", ended(made, "c-0")
+    assert fake.endpoints["second"]["managed"] is True
+    shared = EndpointOrder("second", Replicas(2, 5), ADA, managed_alone=True)
+    made.begin(shared, exists=True)
+    refused = ended(made, "c-1")
+    assert refused["error"]["code"] == "conflict", "a declared endpoint asks the same version"
+    fake.config = declaration.without_endpoint(fake.config, "progression")
+    made.begin(shared, exists=True)
+    assert ended(made, "c-2")["state"] == "done", ended(made, "c-2")
+    (model,) = (one for one in fake.config["applications"] if one["name"] == "progression-xgb-1")
+    (deployment,) = model["deployments"]
+    scaling = deployment["autoscaling_config"]
+    assert (scaling["min_replicas"], scaling["max_replicas"]) == (2, 5)
+    assert "policy" in scaling
+    made.begin(
+        EndpointOrder(
+            "second", NewEndpoint("progression-xgb@1", replace=True, keeps_settings=True), ADA
+        ),
+        exists=True,
+    )
+    assert ended(made, "c-3")["state"] == "done", ended(made, "c-3")
+    assert fake.endpoints["second"] == {
+        "placement": "replicas",
+        "managed": True,
+        "route": {"kind": "single", "model": "progression-xgb@1"},
+    }
+    made.close()
+    assert [one.kind for one in log.newest()] == [
+        "endpoint replaced", "endpoint scaled", "endpoint added",
+    ]  # fmt: skip
+
+
+def test_a_declared_endpoint_is_left_alone_also_where_it_was_declared_meanwhile(made, fake):
+    made.begin(EndpointOrder("diagnosis", None, ADA, managed_alone=True), exists=True)
+    change = ended(made, "c-0")
+    assert (change["state"], change["error"]["code"]) == ("failed", "not_permitted")
+    assert fake.puts == []
+
+
+@pytest.mark.parametrize("name", ["nobody", "inline"])
+def test_what_has_no_replicas_of_its_own_is_not_scaled(made, fake, name):
+    fake.endpoints["inline"] = {
+        "placement": "inline", "route": {"kind": "single", "model": "progression-xgb@1"},
+    }  # fmt: skip
+    made.begin(EndpointOrder(name, Replicas(1, 2), ADA), exists=True)
+    change = ended(made, "c-0")
+    assert change["error"]["code"] == {"nobody": "not_found", "inline": "conflict"}[name]
+    assert fake.puts == []
 
 
 def test_one_that_fails_says_why_and_is_no_event(made, fake, log):

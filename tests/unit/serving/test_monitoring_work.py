@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from serve_app.engine.local import LocalModels
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import NotFound, RecordsFailed
 from serve_app.registry.store import Registry
+from serve_app.security.audit import AuditLog
+from serve_app.security.audit_reading import all_events
 from serve_app.serving import monitoring_work
 from serve_app.serving.monitoring_work import ARRIVED_S, MonitoringWork
 from serve_app.storage.feedback import FeedbackStore
@@ -195,6 +198,23 @@ def test_old_records_go_where_there_is_no_room_to_merge(house, monkeypatch):
     with pytest.raises(RecordsFailed):
         work.tidy()
     assert recorded(house) == []
+
+
+def test_what_is_let_go_is_in_the_audit_log(house, tmp_path):
+    log = AuditLog(tmp_path / "audit", "monitor", house.clock)
+    work = MonitoringWork(house.args, house.registry, clock=house.clock, audit=log)
+    work.restore()
+    house.ask(people(2, 1))
+    house.deliver(work)
+    work.compact()
+    work.tidy()
+    assert all_events(tmp_path / "audit") == []
+    house.now_s += 31 * 86_400
+    work.tidy()
+    log.close()
+    (line,) = all_events(tmp_path / "audit")
+    assert (line["action"], line["result"], line["actor"]) == ("retain", "done", "monitor")
+    assert re.fullmatch(r"records of [1-9]\d* bytes, older or more than is kept", line["object"])
 
 
 def test_labels_after_the_horizon_are_late_while_their_predictions_are_kept(house):

@@ -121,6 +121,29 @@ def test_gates_are_judged_once_per_interval(house):
     assert house.look(1).phase == "rolled back"
 
 
+def test_a_new_control_judges_as_soon_as_gateways_have_told_it_what_they_counted(house):
+    house.look()
+    house.count((9000, 90), (1000, 10))
+    assert house.look(30).phase == "running"
+    restored = House(house.store)
+    restored.clock.now_s = house.clock.now_s
+    restored.snapshots.ready("m@1")
+    restored.snapshots.ready("m@2")
+    assert restored.look(4).phase == "running"
+    restored.count((9500, 95), (1500, 400))
+    assert restored.look(0.25).phase == "rolled back"
+
+
+def test_an_interval_begins_with_its_step_until_something_was_counted(house):
+    house.look(5)
+    assert house.look(100).phase == "running"
+    house.count((9000, 90), (1000, 10))
+    assert house.look(1).phase == "running"
+    house.count((9500, 95), (1500, 400))
+    assert house.look(9).phase == "running"
+    assert house.look(1).phase == "rolled back"
+
+
 def test_counts_of_other_weights_say_nothing_of_these(house):
     house.look()
     counts = {"m@1": ArmCounts(9000, 90), "m@2": ArmCounts(1000, 900)}

@@ -1,6 +1,7 @@
 """Conditions that nothing meets are found, and none that something meets is taken for one."""
 
 import itertools
+import operator
 
 import pytest
 from hypothesis import given, settings
@@ -46,6 +47,10 @@ def of(text):
         'share("r") < 0.1 and share("r") >= 0.2',
         'since > "2024-01-01" and since < "2023-01-01"',
         "age < bmi and not age < bmi",
+        "age < bmi and bmi < age",
+        "age < bmi and age == bmi",
+        "visits > visits",
+        "age <= visits and age > visits",
         "(age > 60 or age < 10) and age > 20 and age < 50",
     ],
 )
@@ -66,7 +71,9 @@ def test_what_contradicts_itself_cannot_hold(text):
         "not member and member is null",
         'share("r") < 0',
         'share("r") >= 1',
-        "age < bmi and bmi < age",
+        "age <= bmi and bmi <= age",
+        "not age < bmi and not age >= bmi",
+        "age < visits and visits < bmi",
         'since > "2023-01-01" and since < "2024-01-01"',
     ],
 )
@@ -108,8 +115,8 @@ def conditions(draw, depth=3):
         name = draw(st.sampled_from(["age", "visits"]))
         if draw(st.integers(0, 5)) == 0:
             return f"{name} is {draw(st.sampled_from(['', 'not ']))}null"
-        operator = draw(st.sampled_from(["==", "!=", "<", "<=", ">", ">="]))
-        return f"{name} {operator} {draw(st.integers(0, 5))}"
+        compared = draw(st.sampled_from(["==", "!=", "<", "<=", ">", ">="]))
+        return f"{name} {compared} {draw(st.integers(0, 5))}"
     word = draw(st.sampled_from(["and", "or", "not"]))
     if word == "not":
         return f"not ({draw(conditions(depth=depth - 1))})"
@@ -125,23 +132,44 @@ class Cell:
 
     __hash__ = None
 
+    def _by(self, order, other):
+        other = other.value if isinstance(other, Cell) else other
+        return self.value is not None and other is not None and order(self.value, other)
+
     def __eq__(self, other):
-        return self.value is not None and self.value == other
+        return self._by(operator.eq, other)
 
     def __ne__(self, other):
-        return self.value is not None and self.value != other
+        return self._by(operator.ne, other)
 
     def __lt__(self, other):
-        return self.value is not None and self.value < other
+        return self._by(operator.lt, other)
 
     def __le__(self, other):
-        return self.value is not None and self.value <= other
+        return self._by(operator.le, other)
 
     def __gt__(self, other):
-        return self.value is not None and self.value > other
+        return self._by(operator.gt, other)
 
     def __ge__(self, other):
-        return self.value is not None and self.value >= other
+        return self._by(operator.ge, other)
+
+
+OPERATORS = ["==", "!=", "<", "<=", ">", ">="]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(OPERATORS), st.booleans(), st.booleans()), max_size=4))
+def test_whether_columns_can_compare_so_is_what_trying_every_order_gives(comparisons):
+    parts = []
+    for compared, turned, negated in comparisons:
+        one, other = ("visits", "age") if turned else ("age", "visits")
+        parts.append(f"{'not ' if negated else ''}{one} {compared} {other}")
+    text = " and ".join(parts) or "true"
+    python = text.replace("true", "True")
+    values = [Cell(None), Cell(0), Cell(1)]
+    tried = any(eval(python, {"age": a, "visits": b}) for a in values for b in values)
+    assert can_hold(of(text)) is tried
 
 
 @settings(max_examples=200, deadline=None)

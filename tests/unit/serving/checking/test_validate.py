@@ -376,7 +376,7 @@ def test_a_bandit_without_a_monitor_would_never_learn(check):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("policy: thompson", "policy: thomson", "'thompson', 'ucb1', 'epsilon_greedy' or 'linucb'"),
+        ("policy: thompson", "policy: thomson", "or 'vowpal_wabbit'. Did you mean 'thompson'?"),
         ("floor: 0.02", "floor: 0.7", "write at most 0.3333"),
         ("floor: 0.02", "epsilon: 0.1", "epsilon belongs to policy: epsilon_greedy"),
         ("reward: {kind: correct}", "reward: {kind: error, scale: 2}", "kind: correct for a class"),

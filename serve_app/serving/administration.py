@@ -1,0 +1,83 @@
+"""What a gateway lets people change: by the admin API, and by the calls of other systems."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+from serve_app.config import GatewayArgs
+from serve_app.core.hosts import is_loopback
+from serve_app.core.identifiers import PredictionIds
+from serve_app.gateway.access import ADMIN, Gate, protect
+from serve_app.gateway.admin.actions import Json
+from serve_app.gateway.admin.app import build
+from serve_app.gateway.admin.audit import AuditedChanges
+from serve_app.gateway.management import Management
+from serve_app.registry.store import Registry
+from serve_app.serving.admin_actions import ClusterActions
+from serve_app.serving.auditing import audit_log
+from serve_app.serving.control_client import ControlCaller, control_handle
+from serve_app.serving.deploying.inside import serve_details
+from serve_app.serving.listeners import Listeners, of_admin
+from serve_app.serving.monitor_client import MonitorCaller
+from serve_app.storage.events import EventLog
+from serve_app.storage.feedback import FeedbackStore
+
+
+class Administration:
+    """The admin API of a gateway, and `management`, where anybody is asked who they are.
+
+    `standing` gives the endpoints as this gateway answers them.
+
+    Raises:
+        ConfigError: the audit log cannot be kept.
+    """
+
+    def __init__(self, args: GatewayArgs, registry: Registry, standing: Callable[[], Json]) -> None:
+        self._settings = args.admin
+        self._proofs = args.access.proofs
+        self._ids = PredictionIds()
+        self._log = audit_log(args.audit, "gateway")
+        self._actions = ClusterActions(
+            registry,
+            (EventLog(args.state), FeedbackStore(args.state)),
+            applications=(ControlCaller(control_handle()), MonitorCaller()),
+            standing=standing,
+            details=serve_details,
+        )
+        self._audited: AuditedChanges | None = None
+        if self._log is not None:
+            self._audited = AuditedChanges(
+                self._log, self._actions, self._ids, clock=time.monotonic
+            )
+        self.management: Management | None = None
+        access = args.access
+        if access.is_required and access.management.endpoints:
+            self.management = Management(
+                self._actions,
+                access.management,
+                registry.url,
+                clock=time.monotonic,
+                audited=self._audited,
+            )
+
+    async def open(self, listeners: Listeners, gate: Gate | None) -> None:
+        """Answer the admin API on a port of its own, where there is one."""
+        settings = of_admin(self._settings, os.environ)
+        if settings is None:
+            return
+        audited = self._audited
+        admin = build(
+            self._actions, host=settings.host, ids=self._ids, audited=audited, proofs=self._proofs
+        )
+        witness = None if audited is None else audited.refused_stranger
+        if gate is not None and settings.tls is None and is_loopback(settings.host):
+            # Programs of this machine reach it by plain HTTP, and show no certificates there.
+            gate = gate.without_certificates()
+        known = protect(admin, gate, ADMIN, witness)
+        await listeners.open(known, settings, ids=self._ids)
+
+    async def close(self) -> None:
+        """Sign how far the audit log is, where there is one."""
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)
