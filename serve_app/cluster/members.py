@@ -79,7 +79,7 @@ class Member:
     def lives(self) -> bool:
         """Whether it is there, and has not stood still for long."""
         if self._process is None or not lives(self._process):
-            self._process = self._found()
+            self._process = self._running()
             self._still_since_s = None
         return self._process is not None and not self._stands_still(self._process)
 
@@ -88,7 +88,7 @@ class Member:
         self._process = None
         self._still_since_s = None
 
-    def _found(self) -> psutil.Process | None:
+    def _running(self) -> psutil.Process | None:
         for process in self._listing():
             if self._is_it(process):
                 with contextlib.suppress(psutil.Error):

@@ -86,8 +86,8 @@ def end_all(living: Callable[[], Iterable[psutil.Process]], *, at_once: bool = F
     """
     known = set(living())
     count = len(known)
-    asked = [] if at_once else [(psutil.Process.terminate, TERM_PATIENCE_S)]
-    for end, patience_s in (*asked, *([(psutil.Process.kill, KILL_PATIENCE_S)] * _KILL_ROUNDS)):
+    polite = [] if at_once else [(psutil.Process.terminate, TERM_PATIENCE_S)]
+    for end, patience_s in (*polite, *([(psutil.Process.kill, KILL_PATIENCE_S)] * _KILL_ROUNDS)):
         known.update(living())
         left = [process for process in known if lives(process)]
         if not left:

@@ -41,6 +41,7 @@ from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import MonitorCaller
 from serve_app.serving.other_content import OtherContent
+from serve_app.serving.quota_work import QuotaMethods, quota_work_of
 from serve_app.serving.rollout_work import RolloutWork
 from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
@@ -62,7 +63,7 @@ logger = logging.getLogger("serve_app.control")
 
 
 @serve.deployment(name=DEPLOYMENT, **HEALTH)
-class Control(KeyMethods):
+class Control(KeyMethods, QuotaMethods):
     """Turns declarations into snapshots and lets gateways wait for the next one."""
 
     def __init__(self, args: ControlArgs) -> None:
@@ -96,6 +97,7 @@ class Control(KeyMethods):
         self._keys = key_work_of(
             args.state, self._snapshots, self._events, announce=announce, taken=self._behind
         )
+        self._quotas = quota_work_of(args.state)
         self._issuers = IssuerKeys(self._snapshots, announce=announce, clock=time.monotonic)
         self._probes = VersionProbes(
             self._snapshots, self._registry, self._follower, self._applications

@@ -31,6 +31,7 @@ MATCH_S = 2.0
 SAVE_S = 30.0
 TIDY_S = 60.0
 ALERT_S = 5.0
+RETAIN_S = 3600.0
 logger = logging.getLogger("serve_app.monitor")
 
 
@@ -50,14 +51,16 @@ class Monitor:
         self._exporter = self._telemetry.exporter()
         self._reporting = asyncio.Lock()
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
-        works = (
+        works = [
             ("follow the endpoints", self._work.follow, FOLLOW_S),
             ("match feedback", self._work.match, MATCH_S),
             ("save counts", self._work.save, SAVE_S),
             ("write segments", self._work.compact, float(args.segment_s)),
             ("let go of old records", self._work.tidy, TIDY_S),
             ("send alerts", self._work.alerts.run, ALERT_S),
-        )
+        ]
+        if args.privacy is not None and args.privacy.retain_days.is_set:
+            works.append(("let go of what is too old", self._work.retention.run, RETAIN_S))
         # Deliveries and feedback have the loop's own few threads for themselves.
         threads = len(works) + len(self._work.watches)
         pool = ThreadPoolExecutor(threads, thread_name_prefix="background")
