@@ -63,6 +63,10 @@ _REASON = click.option("--reason", help="Why, for those who look at `serve-app e
 )  # fmt: skip
 @click.option("--tenant", default="", help="For whom the principal asks.")
 @click.option("--expires-in", "lasts_s", type=Length(), help="How long it is valid, as 12h or 90d.")
+@click.option(
+    "--detail", default="", show_default="as the config says",
+    help="How exactly it is told what models say: full, rounded, rounded(3) or top1.",
+)  # fmt: skip
 @option_output_file
 @_REASON
 @_where
@@ -72,6 +76,7 @@ def create(
     endpoints: tuple[str, ...],
     tenant: str,
     lasts_s: float | None,
+    detail: str,
     output_file: Path | None,
     reason: str | None,
     keys_file: Path | None,
@@ -87,7 +92,7 @@ def create(
       serve-app keys create phone --scope predict:churn --expires-in 90d --file keys.json
     """  # noqa: D301 - click looks for the character
     expires_at_s = None if lasts_s is None else time.time() + lasts_s
-    order = KeyOrder(principal, scopes, tenant, endpoints, expires_at_s=expires_at_s)
+    order = KeyOrder(principal, scopes, tenant, endpoints, expires_at_s=expires_at_s, detail=detail)
     with _written(output_file) as written:
         issued = _change(_Place(keys_file, server, state), order, reason)
         written.write(issued["key"])
@@ -152,7 +157,7 @@ def list_keys(keys_file: Path | None, server: str | None, state: str, as_json: b
     if as_json:
         output.print_json({"keys": known})
         return
-    heads = ["id", "principal", "tenant", "scopes", "endpoints", "state", "made", "until"]
+    heads = ["id", "principal", "tenant", "scopes", "endpoints", "state", "detail", "made", "until"]
     output.print_table("Keys", heads, [_row(one) for one in known])
 
 
@@ -270,6 +275,7 @@ def _row(one: Mapping[str, Any]) -> list[Any]:
         ", ".join(one["scopes"]),
         ", ".join(one["endpoints"]),
         one["state"],
+        one["detail"],
         output.shown_time(one["created_at_s"]),
         "" if until is None else output.shown_time(until),
     ]

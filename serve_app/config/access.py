@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from serve_app.config.base import Frozen
+from serve_app.config.detail import DetailName, DetailSettings
 from serve_app.config.management import ManagementSettings
 from serve_app.config.names import located
 from serve_app.core.grants import grants_of
@@ -48,8 +49,9 @@ class TokenSettings(Frozen):
     `keys` is the issuer's JWKS: a file, or an https address that control fetches, at which
     `private_address` lets it reach private networks, and `ca_file` has the certificates of those
     that may vouch for it. Who a token names is `prefix` and its subject, so that nobody can be
-    taken for the principal of a key. `scopes` says what each scope of a token grants here; without
-    it, scopes of tokens are named as ours are.
+    taken for the principal of a key. The claim `detail_claim` may say how exactly it is told what
+    models say, as `detail` of a key does. `scopes` says what each scope of a token grants here;
+    without it, scopes of tokens are named as ours are.
     """
 
     issuer: Annotated[str, Field(min_length=1)]
@@ -60,6 +62,7 @@ class TokenSettings(Frozen):
     prefix: str = "jwt:"
     tenant_claim: str = "tenant"
     scope_claim: str = "scope"
+    detail_claim: str = "detail"
     scopes: dict[str, Annotated[tuple[str, ...], AfterValidator(_scopes)]] = Field(default={})
     private_address: bool = False
     ca_file: str | None = None
@@ -84,6 +87,7 @@ class PrincipalSettings(Frozen):
     scopes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_scopes)]
     tenant: str = ""
     endpoints: tuple[str, ...] = ("*",)
+    detail: DetailName | None = None
 
 
 class CertificateSettings(Frozen):
@@ -102,11 +106,14 @@ class AccessSettings(Frozen):
 
     `off`: everybody who reaches it, which is this machine alone. `open`: everybody, and other
     machines may reach it. `keys`: whoever shows an API key. `tokens`: whoever shows a token of the
-    issuer. `any`: either. `management` bounds what those with the scope `admin:endpoints` may
-    change by the calls of other systems; where nobody is asked who they are, nobody may.
+    issuer. `any`: either. `detail` is how exactly they learn what models answer, where their own
+    key, token or certificate says nothing of that. `management` bounds what those with the scope
+    `admin:endpoints` may change by the calls of other systems; where nobody is asked who they are,
+    nobody may.
     """
 
     mode: Mode = "off"
+    detail: DetailSettings = DetailSettings()
     tokens: TokenSettings | None = None
     certificates: CertificateSettings | None = None
     management: ManagementSettings = ManagementSettings()

@@ -10,6 +10,7 @@ from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
 from serve_app.config.limits import LimitsSettings
 from serve_app.config.listeners import ListenerSettings
+from serve_app.config.overload import OverloadSettings
 from serve_app.config.registry import RegistryArg
 from serve_app.config.secrets import SecretState
 from serve_app.config.shadows import MirrorSettings
@@ -62,8 +63,8 @@ class GatewayArgs(Frozen):
     to `allowed_hosts`, of which `"*"` is every one; with `access` all ports answer to these alone,
     where there are any. `mirror` bounds what is done for shadows.
     `telemetry` is where traces and metrics go beside Prometheus; without it nowhere. `limits`
-    bounds what principals may ask. `audit` is where changes by the admin API are written down
-    before they are made; without it nowhere.
+    bounds what principals may ask, `overload` how much is answered at once. `audit` is where
+    changes by the admin API are written down before they are made; without it nowhere.
     """
 
     # `state` may be a URL with a password.
@@ -88,6 +89,7 @@ class GatewayArgs(Frozen):
     mirror: MirrorSettings = MirrorSettings()
     telemetry: TelemetrySettings | None = None
     limits: LimitsSettings | None = None
+    overload: OverloadSettings | None = None
     allowed_hosts: tuple[str, ...] = ()
     audit: AuditSettings | None = None
     log_level: LogLevel = "INFO"

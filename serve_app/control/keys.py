@@ -98,7 +98,12 @@ class KeyBook:
         if former.expires_at_s is not None:
             lasts_s = now_s + former.expires_at_s - (former.not_before_s or former.created_at_s)
         order = KeyOrder(
-            former.principal, former.scopes, former.tenant, former.endpoints, expires_at_s=lasts_s
+            former.principal,
+            former.scopes,
+            former.tenant,
+            former.endpoints,
+            expires_at_s=lasts_s,
+            detail=former.detail,
         )
         issued = self._issued(order, who, now_s)
         self._store.put(issued.record, former.ending(now_s + overlap_s))
@@ -131,6 +136,7 @@ class KeyBook:
             order.expires_at_s,
             created_at_s=now_s,
             created_by=who,
+            detail=order.detail,
         )
         keys.check(record)
         return Issued(record, key)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from serve_app.core.detail import Detail, detail_of
+
 MOST_VALID_KEYS = 2
 """So many keys of one principal may be valid at once: the one in use and the one that follows."""
 
@@ -16,7 +18,8 @@ class KeyRecord:
 
     Whoever shows the key is `principal`, of `tenant`, and may do what `scopes` grant on the
     endpoints that `endpoints` fit. Times are seconds since 1970; `disabled_at_s` is when it was
-    revoked.
+    revoked. `detail` is how exactly it is told what models say, as `detail_of` reads it, empty
+    where that is as the config says.
     """
 
     id: str
@@ -30,6 +33,12 @@ class KeyRecord:
     created_at_s: float = 0.0
     created_by: str = ""
     disabled_at_s: float | None = None
+    detail: str = ""
+
+    @property
+    def own_detail(self) -> Detail | None:
+        """How exactly whoever shows the key is told; none where that is as the config says."""
+        return detail_of(self.detail) if self.detail else None
 
     def ends_before(self, now_s: float) -> bool:
         """Whether the key is revoked or expired, and will never be valid again."""
@@ -57,7 +66,11 @@ class KeyRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, the digest included."""
-        return {**self.shown(), "digest": self.digest}
+        body = {**self.shown(), "digest": self.digest}
+        if not self.detail:
+            # Processes of a former version, which know of none, read what they can.
+            del body["detail"]
+        return body
 
     def shown(self) -> dict[str, Any]:
         """The record as JSON values for people, without the digest."""
@@ -72,6 +85,7 @@ class KeyRecord:
             "created_at_s": self.created_at_s,
             "created_by": self.created_by,
             "disabled_at_s": self.disabled_at_s,
+            "detail": self.detail,
         }
 
     @classmethod
@@ -96,6 +110,7 @@ class KeyOrder:
     endpoints: tuple[str, ...] = ("*",)
     not_before_s: float | None = None
     expires_at_s: float | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

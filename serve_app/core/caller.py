@@ -5,17 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from serve_app.core.grants import EVERYTHING, Grants
+
+if TYPE_CHECKING:
+    from serve_app.core.detail import Detail
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request, as far as anybody knows, for which tenant, and what they may do."""
+    """Who sends a request, as far as anybody knows, for which tenant, and what they may do.
+
+    `detail` is how exactly it is told what models say, None where nothing was said of that.
+    """
 
     name: str
     tenant: str = ""
     grants: Grants = EVERYTHING
+    detail: Detail | None = None
 
     @property
     def owner(self) -> str:

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from serve_app.core.cache import Lookup
 from serve_app.core.caller import Caller
+from serve_app.core.coarsening import (
+    EVERYTHING,
+    Details,
+    check_explained,
+    check_method,
+    coarsened,
+    coarsened_explanation,
+)
 from serve_app.core.columns import Columns
+from serve_app.core.detail import FULL
+from serve_app.core.distinct import row_hashes
 from serve_app.core.flow import OWNER
 from serve_app.core.identifiers import OwnedIds
 from serve_app.core.messages import Answer, Payload, RawColumns, Request, Response
-from serve_app.core.offload import IN_PLACE, LARGE_CELLS, Offload
+from serve_app.core.offload import IN_PLACE, LARGE_CELLS, LARGE_ROWS, Offload
 from serve_app.core.plan import Plan
 from serve_app.core.ports import Clock, Ids, Recorder
 from serve_app.core.record import Record
 from serve_app.core.refusals import moved
 from serve_app.engine.explain import TIMEOUT_S, Explained
 from serve_app.engine.liveness import IsAlive, always, can_answer
+from serve_app.engine.shedding import Shedding
 from serve_app.engine.stages import Mirrored, Resolved, Stage, Stages
 from serve_app.engine.visible import Views
 from serve_app.errors import RowsRefused
+from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.counting import Counting
+from serve_app.security.distinct_rows import DistinctRows
 from serve_app.security.limits import NO_LIMITS, RowLimiter
 
 logger = logging.getLogger("serve_app.predict")
@@ -39,7 +53,8 @@ class Predictor:
     """Answers requests under the snapshot that stands when they arrive.
 
     What takes long in large requests is done by `offload`, so that the others go on. `limiter`
-    says how many rows callers may ask about.
+    says how many rows callers may ask about, `distinct` how many different ones, `shedding` how
+    many requests come in at once, and `details` how exactly callers learn answers.
     """
 
     def __init__(  # noqa: PLR0913 - every part by its name
@@ -52,12 +67,18 @@ class Predictor:
         counting: Counting | None = None,
         recorder: Recorder | None = None,
         limiter: RowLimiter = NO_LIMITS,
+        details: Details = EVERYTHING,
+        distinct: DistinctRows | None = None,
+        shedding: Shedding | None = None,
     ) -> None:
         self.offload = offload
         self.counting = counting or Counting()
         self._recorders = (self.counting,) if recorder is None else (self.counting, recorder)
         self._is_alive = is_alive
         self._take_rows = limiter.take_rows
+        self._detail_of = details.of
+        self._distinct = distinct
+        self.shedding = shedding
         self._clock, self._ids = clock, ids
         self._owned: OwnedIds | None = None
         self._stages = Stages()
@@ -91,6 +112,12 @@ class Predictor:
             return False
         return not stages.endpoints or any(map(self.can_answer, stages.endpoints.values()))
 
+    def samples(self) -> Iterator[Sample]:
+        """What was counted of requests, and what was refused before they were read."""
+        yield from self.counting.samples()
+        if self.shedding is not None:
+            yield from self.shedding.samples()
+
     def swap(self, stages: Stages) -> None:
         """Answer every later request under these stages; those on their way stay as they are."""
         self._stages = stages
@@ -107,6 +134,7 @@ class Predictor:
             InvalidInput: the rows break the schema.
             RowsRefused: they hold values that the model does not take.
             RateLimited: they are more than the caller may ask now.
+            Forbidden: the caller learns nothing of what it asks for.
             Unavailable: nobody could answer in time.
             ServerFault: a model failed.
         """
@@ -120,7 +148,10 @@ class Predictor:
         begun = (request, stage.spec.name, resolved.snapshot, started_s)
         plan: Plan | None = None
         columns: Columns | None = None
+        detail, output = self._detail_of(request.caller), stage.spec.signature.output
         try:
+            if detail is not FULL:
+                check_method(detail, request.payload.method, output, request.caller.name)
             self._take_rows(request.caller, stage.spec.name, request.payload.rows)
             plan = stage.plan(request)
             given, rows = _modelled(stage, request.payload), request.payload.rows
@@ -129,6 +160,8 @@ class Predictor:
             else:
                 valid, warnings = await self.offload.run(stage.schema.validate, given, rows)
             columns = valid
+            if self._distinct is not None:
+                await self._take_distinct(self._distinct, request.caller, stage.spec.name, valid)
             deadline = started_s + _timeout_s(stage, request)
             answer, cached_rows, features = await _answered(stage, request, plan, valid, deadline)
         except BaseException as error:
@@ -139,7 +172,7 @@ class Predictor:
             request=request,
             prediction_id=self._id_for(request.caller),
             snapshot_version=resolved.snapshot,
-            answer=answer,
+            answer=answer if detail is FULL else coarsened(answer, detail, output, stage.labels),
             labels=stage.labels,
             warnings=warnings,
             cached_rows=cached_rows,
@@ -159,18 +192,32 @@ class Predictor:
 
         Raises:
             InvalidInput: those who answered cannot be explained, or not together.
+            Forbidden: the caller learns no reasons.
             ServeError: as `predict` raises.
         """
         if resolved is None:
             resolved = self._resolved(request)
-        stage = resolved.stage
+        stage, detail = resolved.stage, self._detail_of(request.caller)
+        check_explained(detail, request.caller.name)
         response, valid, features = await self._predicted(request, resolved)
         deadline = self._clock() + min(TIMEOUT_S, request.timeout_s or TIMEOUT_S)
         if features is None:
             features = await stage.prepare(valid, deadline)
         versions = response.answer.variants
         explanation = await stage.why(versions, features, deadline)
-        return response, await stage.why.by_columns(explanation, versions, valid, deadline)
+        why = await stage.why.by_columns(explanation, versions, valid, deadline)
+        output = stage.spec.signature.output
+        left = coarsened_explanation(why.explanation, detail, output)
+        return response, why._replace(explanation=left)
+
+    async def _take_distinct(
+        self, distinct: DistinctRows, caller: Caller, endpoint: str, columns: Columns
+    ) -> None:
+        """Count the rows that are different from those before, of whom they are counted."""
+        if distinct.counts(caller):
+            offload = self.offload if columns.rows >= LARGE_ROWS else IN_PLACE
+            hashes = await offload.run(row_hashes, columns, distinct.secret)
+            distinct.take(caller, endpoint, hashes)
 
     def _resolved(self, request: Request) -> Resolved:
         return Resolved(self._stages.endpoint(request.endpoint), self._stages.version)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Coroutine, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.messages import Payload, Request, Response
 from serve_app.core.ports import Ids
 from serve_app.engine.explain import Explained
 from serve_app.engine.predict import Predictor
+from serve_app.engine.shedding import Place
 from serve_app.engine.stages import Resolved, Stage, Stages
 from serve_app.engine.visible import default_for, require
 from serve_app.errors import InvalidInput
 
+T = TypeVar("T")
 PREDICT = "predict"
 REQUEST_ID = "x-request-id"
 TIMEOUT = "x-timeout-s"
+_COMPUTED = frozenset({PREDICT, "explain"})
+"""What is done with models, so that too much of it at once would wait."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -25,7 +29,8 @@ class Admitted(NamedTuple):
     """What is known of a request before its body is read.
 
     The stage that `resolved` holds decodes, answers and encodes, whatever snapshot comes
-    meanwhile. `timeout_s` is the time that the client gives, where it gives one.
+    meanwhile. `timeout_s` is the time that the client gives, where it gives one. `place` is held
+    while it is answered, where endpoints take so many at once.
     """
 
     resolved: Resolved
@@ -35,6 +40,7 @@ class Admitted(NamedTuple):
     version: str | None = None
     label: str | None = None
     timeout_s: float | None = None
+    place: Place | None = None
 
     @property
     def stage(self) -> Stage:
@@ -75,6 +81,7 @@ class Entrance:
         self._default_endpoint = default_endpoint
         self._ids = ids
         self._action = action
+        self._shedding = predictor.shedding if action in _COMPUTED else None
 
     def admit(
         self,
@@ -92,17 +99,20 @@ class Entrance:
             NotFound: no such endpoint or version that the caller may know of.
             Forbidden: it may know of the endpoint, and not ask it so.
             NotReady: no snapshot has arrived yet.
-            InvalidInput: the header `x-timeout-s` is no time.
+            InvalidInput: the header `x-timeout-s` is no time, or `x-criticality` no criticality.
+            Overloaded: the endpoint has as many requests as it answers without delay.
         """
         stages = self._predictor.stages_for(caller)
+        resolved = self._resolved(stages, endpoint, version, caller)
         return Admitted(
-            self._resolved(stages, endpoint, version, caller),
+            resolved,
             headers.get(REQUEST_ID, "") if self._ids is None else self.request_id(headers),
             headers,
             caller,
             version,
             label,
             timeout_of(headers) if timeout_s is None else timeout_s,
+            self._place(resolved, headers, caller),
         )
 
     def admit_under(
@@ -117,7 +127,17 @@ class Entrance:
         resolved = self._resolved(stages, endpoint, version, caller)
         request_id = self.request_id(headers)
         timeout_s = timeout_of(headers)
-        return Admitted(resolved, request_id, headers, caller, version, timeout_s=timeout_s)
+        place = self._place(resolved, headers, caller)
+        return Admitted(
+            resolved, request_id, headers, caller, version, timeout_s=timeout_s, place=place
+        )
+
+    def _place(
+        self, resolved: Resolved, headers: Mapping[str, str], caller: Caller
+    ) -> Place | None:
+        if self._shedding is None:
+            return None
+        return self._shedding.place(resolved.stage.spec.name, caller, headers)
 
     def _resolved(
         self, stages: Stages, endpoint: str | None, version: str | None, caller: Caller
@@ -133,17 +153,35 @@ class Entrance:
 
     def predict(self, admitted: Admitted, payload: Payload) -> Coroutine[Any, Any, Response]:
         """The answer to an admitted request; raises as `Predictor.predict` does."""
-        return self._predictor.predict(admitted.with_payload(payload), admitted.resolved)
+        request = admitted.with_payload(payload)
+        if admitted.place is None:
+            return self._predictor.predict(request, admitted.resolved)
+        admitted.place.rows = payload.rows
+        return _held(admitted.place, self._predictor.predict(request, admitted.resolved))
 
     def explain(
         self, admitted: Admitted, payload: Payload
     ) -> Coroutine[Any, Any, tuple[Response, Explained]]:
         """The answer to an admitted request, explained; raises as `Predictor.explain` does."""
-        return self._predictor.explain(admitted.with_payload(payload), admitted.resolved)
+        request = admitted.with_payload(payload)
+        if admitted.place is None:
+            return self._predictor.explain(request, admitted.resolved)
+        # Reasons take longer than answers: they hold a place, and say nothing of its time.
+        return _held(admitted.place, self._predictor.explain(request, admitted.resolved))
 
     def request_id(self, headers: Mapping[str, str]) -> str:
         """The id that a request came with, or a new one where there is none that fits."""
         return request_id_of(headers, self._ids)
+
+
+async def _held(place: Place, answer: Coroutine[Any, Any, T]) -> T:
+    """An answer that holds a place until it is here."""
+    try:
+        with place:
+            return await answer
+    finally:
+        # It never began where the place was taken meanwhile.
+        answer.close()
 
 
 def request_id_of(headers: Mapping[str, str], ids: Ids | None) -> str:

@@ -13,10 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app.config.limits import BURST_S, LimitSettings, LimitsSettings
 from serve_app.core.caller import Caller
+from serve_app.core.ports import Clock
 from serve_app.errors import RateLimited
 from serve_app.gateway import errors
 from serve_app.gateway.context import caller_of
-from serve_app.security.limits import Limit, Limiter, Limits, Rate
+from serve_app.security.limits import DistinctLimit, Limit, Limiter, Limits, Rate, headers_of
+from serve_app.security.quotas import Ask, Quotas
 
 Count = Callable[[str, str], None]
 """Counts an answer by protocol and class of its status."""
@@ -85,9 +87,9 @@ class Limited:
 
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
-                left = self._limiter.allowance(caller)
-                if left is not None:
-                    more = [(n.encode(), v.encode()) for n, v in left.headers("rows")]
+                left = headers_of(self._limiter.allowances(caller))
+                if left:
+                    more = [(name.encode(), value.encode()) for name, value in left]
                     message["headers"] = [*message.get("headers", ()), *more]
                 if message["status"] == TOO_MANY:
                     await self._hold()
@@ -127,6 +129,22 @@ def limited(app: ASGIApp, limiter: Limiter | None, count: Count) -> ASGIApp:
     return app if limiter is None else Limited(app, limiter, count)
 
 
+def limiter_of(
+    settings: LimitsSettings | None, clock: Clock, ask: Ask | None = None
+) -> Limiter | None:
+    """What keeps callers within the limits of a config; none where there are none.
+
+    `ask` leases rows of a day, where that is in this process.
+    """
+    if settings is None:
+        return None
+    limits, quotas = limits_of(settings), None
+    if limits.have_quotas:
+        allows = settings.on_unknown == "allow"
+        quotas = Quotas(clock=clock, allow_unknown=allows, ask=ask)
+    return Limiter(limits, clock=clock, quotas=quotas)
+
+
 def limits_of(settings: LimitsSettings) -> Limits:
     """The limits that a config says; a principal of its own name has what `default` leaves open."""
     own = {name: _limit(one, settings.default) for name, one in settings.principals.items()}
@@ -141,7 +159,15 @@ def _limit(settings: LimitSettings, other: LimitSettings) -> Limit:
         _rate(rows.rows_per_s, rows.burst_rows),
         _rate(size.bytes_per_s, size.burst_bytes),
         in_flight,
+        settings.rows_per_day or other.rows_per_day,
+        _distinct(settings, other),
     )
+
+
+def _distinct(settings: LimitSettings, other: LimitSettings) -> DistinctLimit | None:
+    most = settings.distinct_rows_per_day or other.distinct_rows_per_day
+    alarm = settings.distinct_rows_alarm or other.distinct_rows_alarm
+    return DistinctLimit(most, alarm) if most or alarm else None
 
 
 def _rate(per_s: float | None, burst: float | None) -> Rate | None:

@@ -95,6 +95,17 @@ RESPONSES = _counter(
     "responses", "Answers that left a gateway, by the class or name of their status.",
     "protocol", "status",
 )  # fmt: skip
+SHED_REQUESTS = _counter(
+    "shed_requests", "Requests that were refused before they were decoded: others would wait.",
+    "endpoint", "criticality",
+)  # fmt: skip
+CONCURRENCY_LIMIT = _gauge(
+    "concurrency_limit", "Requests that an endpoint answers at once without delay.", "endpoint"
+)
+DISTINCT_ROW_ALARMS = _counter(
+    "distinct_row_alarms",
+    "Callers that asked about suspiciously many different rows in a day.", "endpoint",
+)  # fmt: skip
 REQUESTS = _counter(
     "requests", "Requests to an endpoint: answered, by the fallback, or the error's code.",
     "endpoint", "outcome",

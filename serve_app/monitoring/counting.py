@@ -11,6 +11,7 @@ from serve_app.monitoring.arm_counting import ArmCounting
 from serve_app.monitoring.catalogue import (
     CASCADE_ROWS,
     CASCADE_SECONDS,
+    DISTINCT_ROW_ALARMS,
     REQUEST_SECONDS,
     REQUESTS,
     RESPONSES,
@@ -99,6 +100,7 @@ class Counting:
     def __init__(self) -> None:
         self._endpoints: dict[str, _EndpointCounts] = {}
         self._responses: dict[tuple[str, str], int] = {}
+        self._alarms: dict[str, int] = {}
         self.arms = ArmCounting()
 
     def record(self, record: Record) -> None:
@@ -114,6 +116,10 @@ class Counting:
         key = (protocol, status)
         self._responses[key] = self._responses.get(key, 0) + 1
 
+    def add_distinct_alarm(self, endpoint: str) -> None:
+        """Count a caller that asked an endpoint about suspiciously many different rows."""
+        self._alarms[endpoint] = self._alarms.get(endpoint, 0) + 1
+
     def counts(self, endpoint: str) -> Counts:
         """How much an endpoint was asked in this process."""
         counts = self._endpoints.get(endpoint)
@@ -128,6 +134,8 @@ class Counting:
         """All counts as they are now."""
         for (protocol, status), number in self._responses.items():
             yield Sample(RESPONSES, (protocol, status), number)
+        for endpoint, number in self._alarms.items():
+            yield Sample(DISTINCT_ROW_ALARMS, (endpoint,), number)
         for endpoint, counts in self._endpoints.items():
             yield from _of_endpoint(endpoint, counts)
 

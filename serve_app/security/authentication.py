@@ -11,6 +11,7 @@ from typing import Any
 from serve_app.config.access import AccessSettings, PrincipalSettings, TokenSettings
 from serve_app.core.access import NOBODY, Access
 from serve_app.core.caller import Caller
+from serve_app.core.detail import detail_of
 from serve_app.core.extras import missing
 from serve_app.core.grants import grants_of
 from serve_app.core.ports import Clock
@@ -44,10 +45,7 @@ class Authentication:
     ) -> None:
         self._has_keys = has_keys
         self._tokens = tokens
-        self._certificates = {
-            subject: Caller(one.name, one.tenant, grants_of(one.scopes, one.endpoints))
-            for subject, one in certificates.items()
-        }
+        self._certificates = {subject: _caller(one) for subject, one in certificates.items()}
         self._clock = clock
         self._failures = failures
         self._access: Access | None = None
@@ -76,6 +74,11 @@ class Authentication:
             return self._certificates.get(credential.value)
         self._failures.spend(credential.source)
         return None
+
+
+def _caller(one: PrincipalSettings) -> Caller:
+    detail = None if one.detail is None else detail_of(one.detail)
+    return Caller(one.name, one.tenant, grants_of(one.scopes, one.endpoints), detail)
 
 
 class TokenReading:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 
 from serve_app.core.access import KeyRecord
 from serve_app.core.caller import Caller
+from serve_app.core.detail import detail_of
 from serve_app.core.grants import grants_of
 from serve_app.errors import InvalidInput
 from serve_app.security.authenticators import Credential
@@ -55,13 +56,20 @@ def _checksum(body: str) -> str:
     return f"{zlib.crc32(body.encode()):08x}"
 
 
+def _caller(record: KeyRecord) -> Caller:
+    grants = grants_of(record.scopes, record.endpoints)
+    return Caller(record.principal, record.tenant, grants, record.own_detail)
+
+
 def check(record: KeyRecord) -> None:
     """Return if a record can stand.
 
     Raises:
-        InvalidInput: its principal or tenant is no name, it grants nothing, or it ends before it
-            begins.
+        InvalidInput: its principal or tenant is no name, it grants nothing, it ends before it
+            begins, or its detail is none.
     """
+    if record.detail:
+        detail_of(record.detail)
     for what, name in (("principal", record.principal), ("tenant", record.tenant or "-")):
         if name != "-" and _NAME.fullmatch(name) is None:
             msg = (
@@ -90,7 +98,7 @@ class KeyRing:
         self._failures = failures
         self._known = {
             bytes.fromhex(one.digest): (
-                Caller(one.principal, one.tenant, grants_of(one.scopes, one.endpoints)),
+                _caller(one),
                 one.not_before_s or 0.0,
                 float("inf") if one.expires_at_s is None else one.expires_at_s,
             )

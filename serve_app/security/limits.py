@@ -6,13 +6,15 @@ number each, the time at which all that was taken will have been earned again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from serve_app.core.caller import Caller
 from serve_app.core.ports import Clock
+from serve_app.core.quota import DAY_S
 from serve_app.errors import RateLimited
+from serve_app.security.quotas import Quotas
 
 MOST_KNOWN = 10_000
 """So many principals and endpoints are remembered before idle ones are forgotten."""
@@ -31,15 +33,26 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class DistinctLimit:
+    """So many different rows a day at `most`, of each endpoint, and from when it is suspicious."""
+
+    most: int | None = None
+    alarm: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """What one principal may ask: of each endpoint in rows, of all together in bytes and requests.
 
-    None stands for no limit.
+    None stands for no limit. Rows of a day are those of all processes together; different rows, of
+    a `distinct` limit, are counted for themselves.
     """
 
     rows: Rate | None = None
     bytes: Rate | None = None
     in_flight: int | None = None
+    rows_per_day: int | None = None
+    distinct: DistinctLimit | None = None
 
 
 NO_LIMIT = Limit()
@@ -56,6 +69,16 @@ class Limits:
     def of(self, principal: str) -> Limit:
         """The limit of one principal."""
         return self.by_principal.get(principal, self.default)
+
+    @property
+    def count_distinct(self) -> bool:
+        """Whether different rows are counted of anybody."""
+        return any(one.distinct for one in (self.default, *self.by_principal.values()))
+
+    @property
+    def have_quotas(self) -> bool:
+        """Whether anybody's rows of a day are limited."""
+        return any(one.rows_per_day for one in (self.default, *self.by_principal.values()))
 
 
 class RowLimiter(Protocol):
@@ -88,14 +111,25 @@ class Allowance(NamedTuple):
     full_in_s: float
     per_s: float
 
-    def headers(self, unit: str) -> tuple[tuple[str, str], ...]:
-        """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10)."""
+    def policy(self, unit: str) -> str:
+        """An item of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10)."""
         window_s = max(1, round(self.burst / self.per_s))
+        return f'"{unit}";q={int(self.burst)};w={window_s}'
+
+    def item(self, unit: str) -> str:
+        """An item of `RateLimit`."""
         left, full_in_s = max(0, int(self.left)), max(0, -int(-self.full_in_s // 1))
-        return (
-            ("ratelimit-policy", f'"{unit}";q={int(self.burst)};w={window_s}'),
-            ("ratelimit", f'"{unit}";r={left};t={full_in_s}'),
-        )
+        return f'"{unit}";r={left};t={full_in_s}'
+
+
+def headers_of(allowances: Sequence[tuple[str, Allowance]]) -> tuple[tuple[str, str], ...]:
+    """The headers that say what is left, by what is limited; none where nothing is."""
+    if not allowances:
+        return ()
+    return (
+        ("ratelimit-policy", ", ".join(one.policy(unit) for unit, one in allowances)),
+        ("ratelimit", ", ".join(one.item(unit) for unit, one in allowances)),
+    )
 
 
 class Meter:
@@ -132,7 +166,7 @@ class _Principal:
 
     bytes: Meter = field(default_factory=Meter)
     rows: dict[str, Meter] = field(default_factory=dict)
-    latest_meter: Meter | None = None
+    latest_endpoint: str | None = None
     in_flight: int = 0
 
     def is_idle(self, now_s: float) -> bool:
@@ -143,11 +177,12 @@ class _Principal:
 class Limiter:
     """Keeps principals within their limits in this process, which is one of several `gateways`.
 
-    Not for several threads.
+    `quotas` are what it knows of rows of a day, where these are limited. Not for several threads.
     """
 
-    def __init__(self, limits: Limits, *, clock: Clock) -> None:
+    def __init__(self, limits: Limits, *, clock: Clock, quotas: Quotas | None = None) -> None:
         self._limits = limits
+        self.quotas = quotas
         self._clock = clock
         self._gateways = 1
         self._known: dict[str, _Principal] = {}
@@ -194,21 +229,34 @@ class Limiter:
         Raises:
             RateLimited: these would be too many now.
         """
-        rate = self._limits.of(caller.name).rows
-        if rate is None:
+        limit = self._limits.of(caller.name)
+        if limit.rows is None and limit.rows_per_day is None:
             return
         principal = self._of(caller)
-        meter = principal.rows.setdefault(endpoint, Meter())
-        principal.latest_meter = meter
-        self._take(meter, rate, rows, f"{caller.name}: rows to endpoint {endpoint!r}")
+        principal.latest_endpoint = endpoint
+        if limit.rows is not None:
+            meter = principal.rows.setdefault(endpoint, Meter())
+            self._take(meter, limit.rows, rows, f"{caller.name}: rows to endpoint {endpoint!r}")
+        if limit.rows_per_day is not None and self.quotas is not None:
+            self.quotas.take(caller, endpoint, rows, limit.rows_per_day)
 
-    def allowance(self, caller: Caller) -> Allowance | None:
-        """What is left to a caller of the rows of the endpoint that it asked last, if limited."""
-        rate = self._limits.of(caller.name).rows
-        principal = self._known.get(caller.name)
-        if rate is None or principal is None or principal.latest_meter is None:
-            return None
-        return principal.latest_meter.allowance(rate.divided(self._gateways), self._clock())
+    def allowances(self, caller: Caller) -> tuple[tuple[str, Allowance], ...]:
+        """What is left to a caller of the endpoint that it asked last, by what is limited."""
+        limit, principal = self._limits.of(caller.name), self._known.get(caller.name)
+        if principal is None or principal.latest_endpoint is None:
+            return ()
+        endpoint = principal.latest_endpoint
+        left: list[tuple[str, Allowance]] = []
+        meter = principal.rows.get(endpoint)
+        if limit.rows is not None and meter is not None:
+            own = limit.rows.divided(self._gateways)
+            left.append(("rows", meter.allowance(own, self._clock())))
+        if limit.rows_per_day is not None and self.quotas is not None:
+            of_day = self.quotas.left(caller, endpoint)
+            if of_day is not None:
+                day = Allowance(limit.rows_per_day, *of_day, limit.rows_per_day / DAY_S)
+                left.append(("rows-per-day", day))
+        return tuple(left)
 
     def _take(self, meter: Meter, rate: Rate, cost: float, what: str) -> None:
         now_s, own = self._clock(), rate.divided(self._gateways)

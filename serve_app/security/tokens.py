@@ -18,6 +18,7 @@ from jwt.algorithms import get_default_algorithms
 
 from serve_app.config.access import TokenSettings
 from serve_app.core.caller import Caller
+from serve_app.core.detail import detail_of
 from serve_app.core.grants import Grants, grants_of
 from serve_app.core.ports import Clock
 from serve_app.errors import ConfigError, InvalidInput
@@ -226,7 +227,13 @@ class TokenVerifier:
             return None
         scopes = claims.get(settings.scope_claim, "")
         listed = scopes.split() if isinstance(scopes, str) else scopes
-        return Caller(f"{settings.prefix}{subject}", tenant, self._grants(listed))
+        detail = claims.get(settings.detail_claim)
+        try:
+            own = None if detail is None else detail_of(str(detail))
+        except InvalidInput:
+            # Nobody is told more for a claim that means nothing here.
+            return None
+        return Caller(f"{settings.prefix}{subject}", tenant, self._grants(listed), own)
 
     def _grants(self, scopes: Any) -> Grants:
         """What scopes of a token grant here; those that are none of ours grant nothing."""

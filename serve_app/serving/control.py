@@ -34,12 +34,14 @@ from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.experiment_work import ExperimentWork
 from serve_app.serving.handles import HandleModels
+from serve_app.serving.health import HEALTH
 from serve_app.serving.issuer_keys import IssuerKeys
 from serve_app.serving.key_work import KeyMethods, key_work_of
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import MonitorCaller
 from serve_app.serving.other_content import OtherContent
+from serve_app.serving.quota_work import QuotaMethods, quota_work_of
 from serve_app.serving.rollout_work import RolloutWork
 from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
@@ -60,8 +62,8 @@ _HOLD = "let versions be held by "
 logger = logging.getLogger("serve_app.control")
 
 
-@serve.deployment(name=DEPLOYMENT)
-class Control(KeyMethods):
+@serve.deployment(name=DEPLOYMENT, **HEALTH)
+class Control(KeyMethods, QuotaMethods):
     """Turns declarations into snapshots and lets gateways wait for the next one."""
 
     def __init__(self, args: ControlArgs) -> None:
@@ -95,6 +97,7 @@ class Control(KeyMethods):
         self._keys = key_work_of(
             args.state, self._snapshots, self._events, announce=announce, taken=self._behind
         )
+        self._quotas = quota_work_of(args.state)
         self._issuers = IssuerKeys(self._snapshots, announce=announce, clock=time.monotonic)
         self._probes = VersionProbes(
             self._snapshots, self._registry, self._follower, self._applications

@@ -1,13 +1,14 @@
 """Calls of control's methods, from gateways."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.core.access import KeyChange
+from serve_app.core.quota import LeaseRequest, Leases
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change, EndpointOrder
 from serve_app.serving.calls import answer_of
@@ -93,6 +94,11 @@ class ControlCaller:
     async def follow_issuer(self, issuer: Issuer) -> None:
         """Let the keys of an issuer of tokens be fetched; they come with the snapshot."""
         await self._call("follow_issuer", issuer)
+
+    async def lease(self, requests: Sequence[LeaseRequest]) -> Leases:
+        """Rows of a day that a gateway may let pass."""
+        leases: Leases = await self._call("lease", list(requests))
+        return leases
 
     async def keys(self) -> list[Mapping[str, Any]]:
         """Every key that there ever was, without what could be used."""

@@ -14,6 +14,7 @@ from ray import serve
 from starlette.types import ASGIApp
 
 from serve_app.config import GatewayArgs
+from serve_app.config.detail import details_of
 from serve_app.core.batcher import Counters
 from serve_app.core.hosts import EVERY_NAME
 from serve_app.core.identifiers import PredictionIds
@@ -37,8 +38,9 @@ from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.access import MAIN, protect
 from serve_app.gateway.cors import open_to
-from serve_app.gateway.limiting import limited
+from serve_app.gateway.limiting import limited, limiter_of
 from serve_app.gateway.native_pages import standing
+from serve_app.gateway.overload import shedding_of
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.rpc_limiting import limited_methods
@@ -58,9 +60,10 @@ from serve_app.serving.control_client import (
     control_handle,
 )
 from serve_app.serving.edge import open_edge_to
-from serve_app.serving.gateway_limits import limiter_of, share_for_ever
+from serve_app.serving.gateway_limits import distinct_of, start_limits
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
+from serve_app.serving.health import HEALTH
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
@@ -76,6 +79,7 @@ from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
+from serve_app.storage.nearby import NearbySnapshots
 from serve_app.storage.snapshots import SnapshotStore
 
 logger = logging.getLogger("serve_app.gateway")
@@ -89,7 +93,7 @@ SWITCH_INTERVAL_S = 0.001
 own 5 ms are more than a whole request takes."""
 
 
-@serve.deployment(name="Gateway")
+@serve.deployment(name="Gateway", **HEALTH)
 @serve.ingress()
 class Gateway(Scaled):
     """Dialects, validation, routing and combination, in front of the model applications."""
@@ -137,7 +141,7 @@ class Gateway(Scaled):
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)
         self._follower = SnapshotFollower(
-            SnapshotStore(args.state),
+            NearbySnapshots(SnapshotStore(args.state), logs.session_folder(), args.state),
             self._apply,
             replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
@@ -169,6 +173,9 @@ class Gateway(Scaled):
             counting=self._counting,
             recorder=parts.recorder(self._recording),
             limiter=self._limiter or NO_LIMITS,
+            details=details_of(self._args.access.detail),
+            distinct=distinct_of(self._args.limits, self._counting, clock),
+            shedding=shedding_of(self._args.overload, clock),
         )
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
@@ -195,8 +202,7 @@ class Gateway(Scaled):
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._tasks.start("follow certificates", self._listeners.follow_certificates)
         self._telemetry.start(self._tasks)
-        if self._limiter is not None:
-            self._tasks.start("share limits", share_for_ever(self._limiter))
+        start_limits(self._tasks, self._limiter)
         args = self._args
         settings = settings_of(args, os.environ)
         if args.grpc_port is not None:
@@ -244,7 +250,7 @@ class Gateway(Scaled):
                     samples.of_coalescers(self._counters()),
                     samples.of_caches(self._assembler.caches),
                     samples.of_process("gateway", self._tasks.statuses(), time.time()),
-                    self._counting.samples(),
+                    self._predictor.samples(),
                     self._mirroring.samples(),
                     samples.of_models(one.manifest for one in self._loaded.values()),
                     self._sender.samples(),

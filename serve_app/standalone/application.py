@@ -12,7 +12,9 @@ from pathlib import Path
 from starlette.types import Receive, Scope, Send
 
 from serve_app.config import GatewayArgs
+from serve_app.config.detail import details_of
 from serve_app.config.registry import registry_settings
+from serve_app.control.quotas import Ledger, Nowhere
 from serve_app.core.hosts import EVERY_NAME
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
@@ -29,13 +31,16 @@ from serve_app.engine.trusted_registry import required_trust, trust_of
 from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
-from serve_app.gateway.limiting import limited, limits_of
+from serve_app.gateway.distinct_counting import distinct_rows_of
+from serve_app.gateway.limiting import limited, limiter_of, limits_of
 from serve_app.gateway.middleware import Edge, RequestIds
+from serve_app.gateway.overload import shedding_of
 from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
+from serve_app.monitoring.counting import Counting
 from serve_app.registry.store import Registry
 from serve_app.security.authenticators import Authenticator
-from serve_app.security.limits import NO_LIMITS, Limiter
+from serve_app.security.limits import NO_LIMITS
 from serve_app.security.trusted_keys import TrustedKeys
 from serve_app.standalone.callers import callers_of
 from serve_app.standalone.declaration import endpoints_of, read_config
@@ -66,13 +71,19 @@ class Application:
         self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
         self._loaded: dict[str, Loaded] = {}
         self._is_leaving = False
-        limiter = None if args.limits is None else Limiter(limits_of(args.limits), clock=clock)
+        callers = None if args.limits is None else limits_of(args.limits)
+        limiter = limiter_of(args.limits, clock, Ledger(Nowhere(), clock=time.time).lease)
+        counting = Counting()
         self._predictor = Predictor(
             clock=clock,
             ids=PredictionIds(),
             offload=Offload(self._large),
             is_alive=lambda _version: not self._is_leaving,
+            counting=counting,
             limiter=limiter or NO_LIMITS,
+            details=details_of(args.access.detail),
+            distinct=distinct_rows_of(callers, counting, clock),
+            shedding=shedding_of(args.overload, clock),
         )
         if authenticator is None:
             authenticator = callers_of(
@@ -132,7 +143,7 @@ class Application:
 
     def samples(self) -> Iterator[Sample]:
         """What was counted so far, as samples of the catalogue's metrics."""
-        yield from self._predictor.counting.samples()
+        yield from self._predictor.samples()
         yield from samples.of_coalescers(self._models.counters())
         yield from samples.of_caches(self._assembler.caches)
         yield from samples.of_models(one.manifest for one in self._loaded.values())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,12 +112,14 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path, registry: str, *options: str) -> Iterator[Server]:
-    """`serve-app run` of the models `logistic` and `line`, until the end."""
+def running(
+    folder: Path, registry: str, *options: str, models: Sequence[str] = ("logistic@1", "line@1")
+) -> Iterator[Server]:
+    """`serve-app run` of some models, until the end."""
     log = folder / "log"
     command = [
         sys.executable, "-c", "import sys; from serve_app.cli.main import main; main(sys.argv[1:])",
-        "run", "logistic@1", "line@1", "--registry", registry, "--port", "0", *options,
+        "run", *models, "--registry", registry, "--port", "0", *options,
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with (

@@ -80,8 +80,11 @@ def test_patterns_of_schemas_end_where_the_text_ends() -> None:
 
 # Where each release is the first without the holes that are published for it.
 WITHOUT_HOLES = {
+    "cryptography": "50.0.0",  # CVE-2026-26007, -34073, -39892, -69247
     "onnx": "1.21",  # CVE-2024-27318, CVE-2025-51480, CVE-2026-27489, -34445, -34447
     "orjson": "3.11.6",  # CVE-2025-67221
+    "protobuf": "6.33.5",  # CVE-2025-4565, CVE-2026-0994
+    "pyarrow": "23.0.1",  # CVE-2023-47248, CVE-2026-25087
     "skops": "0.15",  # CVE-2025-54412, -54413, and trees whose nodes are trusted
     "starlette": "1.3.0",  # CVE-2026-48710
 }

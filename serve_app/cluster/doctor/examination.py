@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 
+from serve_app.cluster.doctor.args import of_args
 from serve_app.cluster.doctor.files import of_files, of_secret
 from serve_app.cluster.doctor.finding import LEVELS, Finding
 from serve_app.cluster.doctor.libraries import of_libraries
@@ -38,6 +39,8 @@ def of_cluster(
     ports = open_ports(processes)
     yield from of_ports(ports, _purposes(running, args, [one.port for one in ports]), guards)
     yield _of_access(guards.access, unknown)
+    if not unknown:
+        yield from of_args(args)
     yield from _of_tokens(running)
     places = {"state": state, "cluster": running.folder}
     registry = str(args.get("registry", "./registry"))

@@ -14,7 +14,7 @@ LEVELS: tuple[Level, ...] = ("problem", "warning", "ok")
 class Finding:
     """What is so of a subject, how bad that is, and how it is mended.
 
-    `check` is the kind: port, token, file, access, signature or library.
+    `check` is the kind: port, token, file, access, audit, transport, signature, library or bound.
     """
 
     level: Level

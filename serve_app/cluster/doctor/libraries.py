@@ -9,14 +9,20 @@ from importlib import metadata
 from serve_app.cluster.doctor.finding import Finding, Level
 
 HOLES = {
-    "cryptography": ("44.0.1", "CVE-2024-12797"),
+    "aiohttp": ("3.14.3", "CVE-2026-69243, CVE-2026-69244"),
+    "cryptography": ("50.0.0", "CVE-2024-12797, CVE-2026-39892, CVE-2026-69247"),
+    "h11": ("0.16.0", "CVE-2025-43859"),
     "mako": ("1.3.12", "files outside of the folder of templates"),
     "onnx": ("1.21", "CVE-2024-27318, CVE-2025-51480, CVE-2026-27489"),
     "orjson": ("3.11.6", "CVE-2025-67221"),
+    "protobuf": ("6.33.5", "CVE-2025-4565, CVE-2026-0994"),
+    "pyarrow": ("23.0.1", "CVE-2023-47248, CVE-2026-25087"),
     "pyjwt": ("2.15", "CVE-2026-32597, CVE-2026-48523"),
     "ray": ("2.52", "CVE-2023-48022, CVE-2025-62593"),
+    "scikit-learn": ("1.5.0", "CVE-2024-5206"),
     "skops": ("0.15", "CVE-2025-54412, CVE-2025-54413"),
     "starlette": ("1.3.0", "CVE-2026-48710"),
+    "urllib3": ("2.6.3", "CVE-2026-21441"),
 }
 """From which version on a published hole is closed, and its name."""
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?(?P<bounds>[^;]*)")
@@ -33,7 +39,8 @@ def of_libraries(
     this package's requirements.
     """
     version_of = installed or _installed
-    lines = _required() if required is None else required
+    lines = [*(_required() if required is None else required)]
+    yield from _of_bounds(lines)
     bounds = {name: (version, "") for name, version in _lower_bounds(lines)}
     for name, (version, hole) in HOLES.items():
         wanted = bounds.get(name, ("0", ""))[0]
@@ -51,6 +58,15 @@ def of_libraries(
         yield Finding(level, "library", name, text, f"pip install '{name}>={version}'")
     if not wrong:
         yield Finding("ok", "library", "all", "none is older than a published hole that is known")
+
+
+def _of_bounds(lines: Iterable[str]) -> Iterator[Finding]:
+    """A finding for each bound of this package's that admits versions with published holes."""
+    for name, version in sorted(set(_lower_bounds(lines))):
+        closed, hole = HOLES.get(name, ("0", ""))
+        if _ordered(version) < _ordered(closed):
+            text = f"{name}>={version} admits versions with published holes ({hole})"
+            yield Finding("warning", "bound", name, text, f"ask for {name}>={closed}")
 
 
 def _ordered(version: str) -> tuple[int, ...]:

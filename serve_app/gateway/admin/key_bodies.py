@@ -8,6 +8,7 @@ from typing import Any
 
 from serve_app.core.access import KeyOrder
 from serve_app.core.caller import Caller
+from serve_app.core.detail import detail_of
 from serve_app.core.grants import grants_of
 from serve_app.errors import Forbidden, InvalidInput
 from serve_app.gateway.admin.key_schemas import DAY_S
@@ -32,6 +33,7 @@ def order(document: Mapping[str, Any]) -> KeyOrder:
         _texts(document, "endpoints") or ("*",),
         _time(document, "not_before_s"),
         _time(document, "expires_at_s"),
+        _detail(document),
     )
 
 
@@ -40,8 +42,12 @@ def check_granted(caller: Caller, order: KeyOrder) -> None:
 
     Raises:
         InvalidInput: a scope is none.
-        Forbidden: the caller may not do some of it.
+        Forbidden: the caller may not do some of it, or is told less.
     """
+    own = caller.detail
+    if own is not None and not (order.detail and own.covers(detail_of(order.detail))):
+        msg = f"{caller.name} is told answers as {own}, and a key of its making no more: name that"
+        raise Forbidden(msg, detail=str(own))
     if not caller.grants.cover(grants_of(order.scopes, order.endpoints)):
         raise Forbidden(f"{caller.name} may not do all that this key would grant")
 
@@ -62,6 +68,13 @@ def _text(document: Mapping[str, Any], name: str) -> str:
     given = document.get(name, "")
     if not isinstance(given, str):
         raise InvalidInput(f"{name!r} must be a text")
+    return given
+
+
+def _detail(document: Mapping[str, Any]) -> str:
+    given = _text(document, "detail")
+    if given:
+        detail_of(given)
     return given
 
 

@@ -11,6 +11,11 @@ DAY_S = 86_400.0
 _TEXT: Schema = {"type": "string"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
 _TIME: Schema = {"type": ["number", "null"], "description": "Seconds since 1970."}
+_DETAIL: Schema = {
+    **_TEXT,
+    "description": "How exactly it is told what models say: full, rounded(2), top1; empty where "
+    "the config says that.",
+}
 _SECONDS: Schema = {"type": "number", "minimum": 0}
 ORDER: Mapping[str, Schema] = {
     "principal": {**_TEXT, "description": "Who uses it.", "examples": ["billing"]},
@@ -24,6 +29,7 @@ ORDER: Mapping[str, Schema] = {
     "endpoints": {**_TEXTS, "minItems": 1, "description": "Where; `*` stands for any text."},
     "not_before_s": _TIME,
     "expires_at_s": _TIME,
+    "detail": _DETAIL,
 }
 OVERLAP: Mapping[str, Schema] = {
     "overlap_s": {
@@ -43,6 +49,7 @@ _MEMBERS: Mapping[str, Schema] = {
     "created_at_s": {"type": "number"},
     "created_by": _TEXT,
     "disabled_at_s": _TIME,
+    "detail": _DETAIL,
 }
 _BEHIND: Mapping[str, Schema] = {
     "behind": {**_TEXTS, "description": "Gateways that do not know of it yet."}

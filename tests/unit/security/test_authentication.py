@@ -190,3 +190,17 @@ def test_tokens_are_never_read_generously(more):
     body = {"issuer": "i", "audience": "a", "keys": ADDRESS, **more}
     with pytest.raises(ValidationError):
         AccessSettings.model_validate({"mode": "tokens", "tokens": body})
+
+
+def test_a_certificate_says_how_exactly_its_principal_learns_answers():
+    batch = {"CN=batch": {**BATCH["CN=batch"], "detail": "rounded"}}
+    known = made("keys", certificates={"principals": batch})
+    caller = known.authenticate(Credential("certificate", "CN=batch", "10.0.0.1"))
+    assert str(caller.detail) == "rounded(2)"
+
+
+@pytest.mark.parametrize("detail", ["some", "rounded(0)", "Full"])
+def test_a_detail_that_is_none_is_no_config(detail):
+    for body in ({"default": detail}, {"principals": {"ann": detail}}):
+        with pytest.raises(ValidationError, match="write full, rounded"):
+            AccessSettings.model_validate({"detail": body})

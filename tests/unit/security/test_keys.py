@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from serve_app.control.keys import KeyBook
 from serve_app.core.access import KeyOrder, KeyRecord
+from serve_app.core.detail import Detail
 from serve_app.errors import Conflict, InvalidInput, NotFound, Overloaded
 from serve_app.security.authenticators import Credential
 from serve_app.security.budget import Budget
@@ -85,6 +86,18 @@ def test_one_wrong_letter_is_noticed_without_knowing_any_key(chance, place, lett
     assert id_in(wrong) == (identity if wrong == key else None)
 
 
+def test_a_key_says_how_exactly_its_principal_learns_answers(book, store, clock):
+    for detail, wanted in (("rounded(3)", Detail("rounded", 3)), ("", None)):
+        issued = book.create(KeyOrder("b", ("predict",), detail=detail), "ada")
+        assert asked(ring(store, clock), issued.key).detail == wanted
+        (body,) = [one.to_json() for one in store.all() if one.id == issued.record.id]
+        # Gateways of a former version, which know of none, can read keys without.
+        assert ("detail" in body) == bool(detail)
+        assert KeyRecord.from_json(body) == issued.record
+    with pytest.raises(InvalidInput, match="no detail of answers"):
+        book.create(KeyOrder("c", ("predict",), detail="some"), "ada")
+
+
 def test_what_is_kept_is_the_sha256_and_no_part_of_the_secret(book, store, events):
     issued = book.create(KeyOrder("billing", ("predict",)), "ada")
     (record,) = store.all()
@@ -150,10 +163,12 @@ def test_a_revoked_key_is_known_no_more_and_stays_revoked(book, store, clock, ev
 
 
 def test_while_a_key_is_replaced_both_are_valid(book, store, clock):
-    former = book.create(KeyOrder("b", ("predict",), "acme", ("churn",)), "ada")
+    order = KeyOrder("b", ("predict",), "acme", ("churn",), detail="top1")
+    former = book.create(order, "ada")
     following = book.rotate(former.record.id, 60.0, "ada")
     both = ring(store, clock)
     assert asked(both, former.key) == asked(both, following.key)
+    assert asked(both, following.key).detail == Detail("top1")
     clock.now_s += 60
     later = ring(store, clock)
     assert (asked(later, former.key), asked(later, following.key).name) == (None, "b")

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serve_app.control.quotas import Ledger, Nowhere
 from serve_app.core.caller import Caller
 from serve_app.errors import RateLimited
 from serve_app.security import limits
-from serve_app.security.limits import Allowance, Limit, Limiter, Limits, Meter, Rate
+from serve_app.security.limits import Allowance, Limit, Limiter, Limits, Meter, Rate, headers_of
+from serve_app.security.quotas import Quotas
 
 ANN, BOB = Caller("ann"), Caller("bob")
 
@@ -22,6 +24,13 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
+
+
+def left(limiter, caller):
+    """What is left of the only rate of rows."""
+    ((unit, allowance),) = limiter.allowances(caller)
+    assert unit == "rows"
+    return allowance
 
 
 def limiter(clock, limit, **by_principal):
@@ -72,7 +81,7 @@ def test_each_principal_and_endpoint_has_its_own_rows(clock):
     here = limiter(clock, Limit(rows=Rate(1, 5)))
     for caller, endpoint in ((ANN, "a"), (ANN, "b"), (BOB, "a")):
         here.take_rows(caller, endpoint, 5)
-        assert here.allowance(caller).left == pytest.approx(0)
+        assert left(here, caller).left == pytest.approx(0)
 
 
 def test_a_request_of_more_rows_than_a_burst_passes_alone_and_is_paid_for(clock):
@@ -117,7 +126,7 @@ def test_refused_bytes_hold_no_place(clock):
 def test_a_principal_may_have_a_limit_of_its_own(clock):
     here = limiter(clock, Limit(rows=Rate(1, 1)), ann=limits.NO_LIMIT)
     here.take_rows(ANN, "a", 1000)
-    assert here.allowance(ANN) is None
+    assert here.allowances(ANN) == ()
     here.take_rows(BOB, "a", 1)
     with pytest.raises(RateLimited):
         here.take_rows(BOB, "a", 1)
@@ -147,9 +156,12 @@ def test_idle_principals_are_forgotten_and_busy_ones_are_not(clock, monkeypatch)
 
 
 def test_headers_say_what_is_left_in_the_form_of_the_draft():
-    headers = dict(Allowance(burst=100.0, left=40.9, full_in_s=5.91, per_s=10.0).headers("rows"))
+    headers = dict(headers_of([("rows", Allowance(100.0, left=40.9, full_in_s=5.91, per_s=10.0))]))
     assert headers == {"ratelimit-policy": '"rows";q=100;w=10', "ratelimit": '"rows";r=40;t=6'}
-    assert dict(Allowance(5.0, -3.0, 8.0, 1.0).headers("rows"))["ratelimit"] == '"rows";r=0;t=8'
+    assert (
+        dict(headers_of([("rows", Allowance(5.0, -3.0, 8.0, 1.0))]))["ratelimit"]
+        == '"rows";r=0;t=8'
+    )
 
 
 def test_a_body_of_no_known_length_is_counted_as_it_comes(clock):
@@ -164,9 +176,28 @@ def test_a_body_of_no_known_length_is_counted_as_it_comes(clock):
 
 def test_what_is_left_is_that_of_the_endpoint_that_was_asked_last(clock):
     here = limiter(clock, Limit(rows=Rate(10, 20)))
-    assert here.allowance(ANN) is None
+    assert here.allowances(ANN) == ()
     here.take_rows(ANN, "a", 15)
     here.take_rows(ANN, "b", 4)
-    assert here.allowance(ANN) == pytest.approx((20, 16, 0.4, 10))
+    assert left(here, ANN) == pytest.approx((20, 16, 0.4, 10))
     clock.now_s += 0.4
-    assert here.allowance(ANN).left == 20
+    assert left(here, ANN).left == 20
+
+
+def test_rows_of_a_day_are_said_beside_those_of_a_second(clock):
+    noon_s = 43_200.0
+    quotas = Quotas(
+        clock=clock, allow_unknown=False, ask=Ledger(Nowhere(), clock=lambda: noon_s).lease
+    )
+    limit = Limit(rows=Rate(10, 300), rows_per_day=1_000)
+    here = Limiter(Limits(limit, {"bob": Limit(rows_per_day=50)}), clock=clock, quotas=quotas)
+    assert here.allowances(ANN) == ()
+    here.take_rows(ANN, "a", 200)
+    assert dict(headers_of(here.allowances(ANN))) == {
+        "ratelimit-policy": '"rows";q=300;w=30, "rows-per-day";q=1000;w=86400',
+        "ratelimit": '"rows";r=100;t=20, "rows-per-day";r=800;t=43200',
+    }
+    here.take_rows(BOB, "a", 50)
+    with pytest.raises(RateLimited, match="limited to 50 a day"):
+        here.take_rows(BOB, "a", 1)
+    assert dict(headers_of(here.allowances(BOB)))["ratelimit"] == '"rows-per-day";r=0;t=43200'

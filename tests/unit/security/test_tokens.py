@@ -357,3 +357,23 @@ def test_times_are_those_of_the_world(unknown):
     clock = Clock()
     clock.wall_s = time.time()
     assert asked(made(clock, unknown), signed(exp=time.time() + 60)) is not None
+
+
+@pytest.mark.parametrize(
+    ("claim", "detail"),
+    [({}, None), ({"detail": "top1"}, "top1"), ({"detail": "rounded"}, "rounded(2)")],
+)
+def test_a_claim_says_how_exactly_answers_are_learnt(verifier, claim, detail):
+    caller = asked(verifier, signed(**claim))
+    assert (None if caller.detail is None else str(caller.detail)) == detail
+
+
+@pytest.mark.parametrize("claim", ["everything", 3, ["full"]])
+def test_a_detail_that_means_nothing_here_lets_nobody_in(verifier, claim):
+    assert asked(verifier, signed(detail=claim)) is None
+
+
+def test_the_claim_of_the_detail_may_have_another_name(clock, unknown):
+    one = made(clock, unknown, detail_claim="precision")
+    assert str(asked(one, signed(precision="top1")).detail) == "top1"
+    assert asked(one, signed(detail="everything")).detail is None

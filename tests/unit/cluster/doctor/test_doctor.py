@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from serve_app.cli.main import cli
+from serve_app.cluster.doctor.args import of_args
 from serve_app.cluster.doctor.examination import of_cluster, of_process, worst_first
 from serve_app.cluster.doctor.files import of_files, of_secret
 from serve_app.cluster.doctor.finding import Finding
@@ -144,6 +145,42 @@ def test_what_is_installed_here_has_no_hole_that_is_known():
     assert {name for name in HOLES if name != name.lower()} == set()
 
 
+def test_a_bound_that_admits_published_holes_is_a_warning():
+    required = ["pyarrow>=17; extra == 'arrow'", "protobuf>=6.33.5", "cryptography>=50", "x>=1"]
+    findings = list(of_libraries({}.get, required))
+    assert [(one.level, one.check, one.subject) for one in findings] == [
+        ("warning", "bound", "pyarrow"),
+        ("ok", "library", "all"),
+    ]
+    assert "CVE-2026-25087" in findings[0].text
+
+
+def test_args_that_leave_something_open_are_warned_of():
+    tls = {"certificate": "a.crt", "key": "a.key"}
+    args = {
+        "listeners": [
+            {"profile": "tfs", "port": 8501, "host": "0.0.0.0"},
+            {"profile": "oip", "port": 8502, "host": "0.0.0.0", "tls": tls},
+            {"profile": "mlflow", "port": 8503},
+        ],
+        "grpc_port": 8081,
+        "grpc_host": "10.0.0.1",
+        "admin": {"port": 8091},
+        "access": {"mode": "keys", "management": {"declared": True}},
+    }
+    assert {(one.level, one.check, one.subject) for one in of_args(args)} == {
+        ("warning", "audit", "audit log"),
+        ("warning", "transport", "8501 listener tfs"),
+        ("ok", "transport", "8502 listener oip"),
+        ("warning", "transport", "8081 gRPC"),
+        ("warning", "access", "management"),
+    }
+    (audit,) = of_args({"audit": {"path": "./audit"}})
+    assert (audit.level, "checkpoint_key" in audit.remedy) == ("warning", True)
+    (audit,) = of_args({"audit": {"path": "./audit", "checkpoint_key": "./audit.pem"}})
+    assert audit.level == "ok"
+
+
 def test_the_worst_stands_first():
     levels = [Finding(level, "x", "y", "z") for level in ("ok", "problem", "warning")]
     assert [one.level for one in worst_first(iter(levels))] == ["problem", "warning", "ok"]
@@ -185,7 +222,12 @@ def test_a_cluster_is_looked_at_all_over(tmp_path, monkeypatch, stranger):
     for path in (state / "ray-token", folder / "edge-token"):
         path.write_text("x")
         path.chmod(0o600)
-    args = {"access": {"mode": "keys"}, "listeners": [{"profile": "tfs", "port": port}]}
+    audit = {"path": "./audit", "checkpoint_key": "./audit.pem"}
+    args = {
+        "access": {"mode": "keys"},
+        "audit": audit,
+        "listeners": [{"profile": "tfs", "port": port}],
+    }
     gateway = {"deployed_app_config": {"import_path": "serve_app.app:gateway", "args": args}}
     details = {"applications": {"gateway": gateway}}
     monkeypatch.setattr(

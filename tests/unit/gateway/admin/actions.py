@@ -54,7 +54,7 @@ ROLLOUT = {
 KEY = {
     "id": "0123456789", "principal": "billing", "tenant": "", "scopes": ["predict"],
     "endpoints": ["*"], "not_before_s": None, "expires_at_s": None, "created_at_s": 5.0,
-    "created_by": "ada", "disabled_at_s": None,
+    "created_by": "ada", "disabled_at_s": None, "detail": "",
 }  # fmt: skip
 EXPERIMENT = {
     "endpoint": "risk", "name": "prices", "phase": "running", "started_s": 5.0, "stopped_s": None,

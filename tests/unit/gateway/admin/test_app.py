@@ -8,7 +8,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from serve_app.core.caller import Caller
-from serve_app.core.grants import grants_of
+from serve_app.core.detail import detail_of
+from serve_app.core.grants import EVERYTHING, grants_of
 from serve_app.gateway.admin.actions import AliasChange, Change, EndpointOrder, NewEndpoint
 from serve_app.gateway.admin.app import build
 from serve_app.gateway.admin.paths import PATHS, PREFIX
@@ -375,3 +376,33 @@ def test_nobody_hands_out_more_than_they_may_do(actions, mine, wanted, endpoints
 
     assert asyncio.run(ask()) == (status, status)
     assert len(actions.done) == 2 * (status == 201)
+
+
+@pytest.mark.parametrize(
+    ("mine", "wanted", "status"),
+    [
+        (None, "", 201),
+        (None, "full", 201),
+        (None, "some", 400),
+        ("rounded(2)", "rounded(2)", 201),
+        ("rounded(2)", "top1", 201),
+        ("rounded(2)", "rounded(3)", 403),
+        ("top1", "full", 403),
+        # What the config says of those who bring nothing may be more.
+        ("top1", "", 403),
+    ],
+)
+def test_nobody_lets_others_learn_more_than_they_do(actions, mine, wanted, status):
+    app = build(actions, host="127.0.0.1", ids=str)
+    detail = None if mine is None else detail_of(mine)
+
+    async def known(scope, receive, send):
+        await app({**scope, CALLER: Caller("ops", "", EVERYTHING, detail)}, receive, send)
+
+    async def ask():
+        transport = httpx.ASGITransport(known)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            body = {"principal": "new", "scopes": ["predict"], "detail": wanted}
+            return (await client.post("/v1/admin/keys", json=body)).status_code
+
+    assert asyncio.run(ask()) == status

@@ -1,0 +1,96 @@
+"""Who had how many rows leased today: counted in one place, and kept before it is given."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from serve_app.core.quota import DAY_S, LEASED_SHARE, LEAST_LEASED, Lease, LeaseRequest, Leases
+
+PARTS = 64
+"""In so many parts it is kept, so that what one principal asks does not write down all others'."""
+Rows = Mapping[str, int]
+
+
+class QuotaStore(Protocol):
+    """Where it is kept what was leased on a day, in parts."""
+
+    def load(self, part: int) -> tuple[int, Rows]:
+        """The day of a part, counted from 1970, and its rows by principal and endpoint."""
+        ...
+
+    def save(self, part: int, day: int, rows: Rows) -> None:
+        """Keep a part in place of the former one."""
+        ...
+
+
+class Nowhere:
+    """Keeps nothing: what was leased is forgotten with the process."""
+
+    def load(self, part: int) -> tuple[int, Rows]:  # noqa: ARG002
+        """Nothing of a day long past."""
+        return 0, {}
+
+    def save(self, part: int, day: int, rows: Rows) -> None:
+        """Keep nothing."""
+
+
+class Ledger:
+    """Leases rows of days, which begin at midnight UTC; a day that began never comes again.
+
+    What is leased counts as asked about, so that no restart gives it twice. `clock` gives seconds
+    since 1970. Not for several threads.
+    """
+
+    def __init__(self, store: QuotaStore, *, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._day = 0
+        self._parts: dict[int, dict[str, int]] = {}
+
+    def lease(self, requests: Sequence[LeaseRequest]) -> Leases:
+        """Lease what is left, a part of it at a time.
+
+        Raises:
+            RegistryFailed: it cannot be read, or not be kept; nothing is leased then.
+        """
+        now_s = self._clock()
+        self._begin(int(now_s // DAY_S))
+        changed: dict[int, dict[str, int]] = {}
+        leases = []
+        for request in requests:
+            part = zlib.crc32(request.principal.encode("utf-8", "surrogatepass")) % PARTS
+            rows = changed.get(part)
+            if rows is None:
+                rows = changed[part] = dict(self._part(part))
+            name = f"{request.principal}\n{request.endpoint}"
+            former = rows.get(name, 0)
+            lease = _lease(request, former)
+            leases.append(lease)
+            rows[name] = former + lease.settled + lease.rows
+        for part, rows in changed.items():
+            if rows != self._parts[part]:
+                self._store.save(part, self._day, rows)
+                self._parts[part] = rows
+        ends_in_s = min(float(DAY_S), (self._day + 1) * DAY_S - now_s)
+        return Leases(tuple(leases), ends_in_s)
+
+    def _begin(self, day: int) -> None:
+        if day > self._day:
+            self._day, self._parts = day, {}
+
+    def _part(self, part: int) -> dict[str, int]:
+        known = self._parts.get(part)
+        if known is None:
+            day, rows = self._store.load(part)
+            # A clock that was set back does not give the rows of a day again.
+            self._begin(day)
+            known = self._parts[part] = dict(rows) if day == self._day else {}
+        return known
+
+
+def _lease(request: LeaseRequest, former: int) -> Lease:
+    left = max(0, request.limit - former - request.owed)
+    rows = min(left, max(LEAST_LEASED, left // LEASED_SHARE, request.largest))
+    return Lease(request.principal, request.endpoint, request.owed, rows, left - rows)
