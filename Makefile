@@ -21,7 +21,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults platforms validate wheels fmt bench bench-peers bench-dialects bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels fmt bench bench-peers bench-dialects bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ demos: setup-dev ## each `make demo CONFIG=…` to its end, with clients and fee
 faults: setup-dev ## break what a cluster needs, and write what came of it into docs/reliability.md
 	@$(BIN)/python -m pytest -m faults $(OPTIONS) tests/faults; result=$$?; \
 	$(BIN)/python -m tests.faults.outcomes; exit $$result
+
+fuzz: setup-dev ## 2,000 mutations of each kind of file, 200,000 of bodies: minutes to hours
+	SERVE_APP_FUZZ_SEEDS=2000 SERVE_APP_FUZZ_BODIES=200000 $(BIN)/python -m pytest tests/security/test_fuzzed.py tests/security/test_fuzzed_bodies.py $(OPTIONS)
 
 platforms: setup-dev ## tests that need root, namespaces and image builders (Debian); not part of `make test`
 	$(BIN)/python -m pytest -m platforms

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import cluster_foreground, edge_options, output, ports
+from serve_app.cli import cluster_foreground, cluster_supervised, edge_options, output, ports
 from serve_app.cli.certificate import certificate
 from serve_app.errors import NotReady
 
@@ -26,6 +26,7 @@ def cluster() -> None:
 
 
 cluster.add_command(certificate)
+cluster.add_command(cluster_supervised.supervise)
 
 
 def _node_options(command: Command) -> Command:
@@ -84,6 +85,7 @@ def _node_options(command: Command) -> Command:
     help="A cluster description of Ray's, from which Ray starts and ends the other nodes.",
 )
 @cluster_foreground.options
+@cluster_supervised.options
 @output.as_json
 def start(
     state: str,
@@ -94,6 +96,8 @@ def start(
     config: Path | None,
     foreground: bool,
     leave_s: float,
+    supervised: bool,
+    resume: bool,
     as_json: bool,
     **node: Any,
 ) -> None:
@@ -114,11 +118,17 @@ def start(
     )
     node["node_ip"] = _address(node["node_ip"])
     options = NodeOptions(ports=chosen, home=Path.cwd(), **edge_options.taken_from(node))
+    here = Cluster(Path(state))
+    if resume:
+        config = cluster_supervised.kept(Path(state)) or config
     if foreground:
-        cluster_foreground.stay(Cluster(Path(state)), options, config, leave_s)
+        after = cluster_supervised.looking_after(here, Path(state)) if supervised else None
+        cluster_foreground.stay(here, options, config, leave_s, after)
         return
     with output.progress().status("starting Ray …"):
-        running = Cluster(Path(state)).start(options)
+        running = here.start(options)
+    if supervised:
+        cluster_supervised.start(here, Path(state), running)
     if config is not None:
         cluster_foreground.deploy(config, running)
     if as_json:
@@ -270,11 +280,14 @@ def status_(state: str, as_json: bool) -> None:
     from serve_app.cluster.node import Cluster
 
     running = Cluster(Path(state)).running()
+    supervision = cluster_supervised.known(Cluster(Path(state)))
     if running is None:
         if as_json:
-            output.print_json({"running": False})
+            output.print_json({"running": False, **supervision})
             raise click.exceptions.Exit(1)
         msg = "no cluster runs; start it with: serve-app cluster start"
+        if supervision:
+            msg = f"the cluster does not run, and is brought back: {supervision['supervisor']}"
         raise NotReady(msg)
     body = {
         "running": True,
@@ -283,6 +296,7 @@ def status_(state: str, as_json: bool) -> None:
         "address": running.address,
         "dashboard_answers": running.dashboard.answers(),
         "processes": len(Cluster(Path(state)).processes()),
+        **supervision,
     }
     if as_json:
         output.print_json(body)

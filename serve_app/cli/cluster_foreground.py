@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from serve_app.cluster.foreground import Keeper
     from serve_app.cluster.node import Cluster, NodeOptions, Running
 
 Command = Callable[..., Any]
@@ -56,7 +57,13 @@ def deploy(config: Path, running: Running) -> None:
         wait_visibly(running, config, timeout_s=DEPLOY_TIMEOUT_S)
 
 
-def stay(cluster: Cluster, node: NodeOptions, config: Path | None, leave_s: float) -> None:
+def stay(
+    cluster: Cluster,
+    node: NodeOptions,
+    config: Path | None,
+    leave_s: float,
+    look_after: Callable[[], Keeper] | None = None,
+) -> None:
     """Start, deploy, and stay until somebody wants the end; raises as each of them does."""
     from serve_app.cluster import foreground
 
@@ -67,5 +74,6 @@ def stay(cluster: Cluster, node: NodeOptions, config: Path | None, leave_s: floa
             deploy(config, running)
             click.echo(f"deployed       {config}")
 
-    foreground.stay(cluster, begin, foreground.Ending(leave_s=leave_s, drain_s=node.drain_s))
+    ending = foreground.Ending(leave_s=leave_s, drain_s=node.drain_s)
+    foreground.stay(cluster, begin, ending, look_after)
     click.echo("ended")

@@ -71,6 +71,7 @@ class Kinds(click.Group):
         "ray-up": "serve_app.cli.export_ray_up:ray_up",
         "sbom": "serve_app.cli.export_sbom:sbom",
         "sign": "serve_app.cli.export_signing:sign",
+        "systemd": "serve_app.cli.export_systemd:systemd",
         "verify": "serve_app.cli.export_signing:verify",
         "wheel": "serve_app.cli.export:wheel",
     }

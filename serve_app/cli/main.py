@@ -48,6 +48,7 @@ COMMANDS = {
         "serve_app.cli.monitor:monitor",
         "Show drift, quality and alerts, start Prometheus.",
     ),
+    "privacy": ("serve_app.cli.privacy:privacy", "Show or erase what is kept of one person."),
     "predict": ("serve_app.cli.predict:predict", "Ask an endpoint about rows of a file."),
     "records": ("serve_app.cli.records:records", "Query the log of predictions, and replay it."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),

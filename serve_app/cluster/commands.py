@@ -88,11 +88,24 @@ def stop_once_ray_ended(state: Path, mark: str) -> None:
     It carries the node's mark: whoever stops the node ends it too, so that it never ends the next
     one that is started from the same folder.
     """
-    command = [script("serve-app"), "cluster", "stop", "--once-ray-ended", "--hand-over-s", "0"]
+    _beside(["cluster", "stop", "--once-ray-ended", "--hand-over-s", "0"], state, mark, Path.cwd())
+
+
+def start_supervisor(state: Path, mark: str, home: Path) -> None:
+    """Start a process that brings a cluster back, from the folder that it was started from.
+
+    It carries the cluster's mark, so that whoever stops the cluster ends it.
+    """
+    _beside(["cluster", "supervise"], state, mark, home)
+
+
+def _beside(words: Sequence[str], state: Path, mark: str, folder: Path) -> None:
+    """Run a command of ours beside a cluster, as one of its processes."""
     # A shell that ends at once leaves it to the machine's first process, as Ray does with its own.
     subprocess.run(  # noqa: S603 - our own arguments
-        ["/bin/sh", "-c", '"$@" &', "sh", *command, "--state", str(state)],
+        ["/bin/sh", "-c", '"$@" &', "sh", script("serve-app"), *words, "--state", str(state)],
         env={**os.environ, **python_path(os.environ), MARK_VARIABLE: mark},
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from serve_app.cluster.edge.files import TOKEN
@@ -28,37 +29,71 @@ LATENCY_BUCKETS_MS = "0.5,1,2.5,5,10,25,50,100,250,500,1000,2500,10000"
 """Ray's own begin at 1 ms, end at ten minutes, and lack 25 ms."""
 
 
+_USUAL = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001, 8091)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The TCP ports of one cluster, all on loopback unless said otherwise."""
+    """The TCP ports of one cluster, all on loopback unless said otherwise.
 
-    def __init__(
-        self,
-        *,
-        http: int = 8000,
-        dashboard: int = 8265,
-        first: int | None = None,
-        prometheus: int = 9090,
-    ) -> None:
-        """Take the usual ports, or a row of them from `first` on for what is internal.
+    What is internal has the usual ports, or a row of them from `first` on, but for HAProxy's
+    metrics where `proxy_metrics_at` names another one. `prometheus` is where Ray's dashboard looks
+    for it, whether or not it runs.
+    """
 
-        `prometheus` is where Ray's dashboard looks for it, whether or not it runs.
-        """
-        self.http = http
-        self.dashboard = dashboard
-        self.prometheus = prometheus
-        usual = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001, 8091)
-        row = usual if first is None else tuple(range(first, first + len(usual)))
-        (
-            self.gcs,
-            self.stats,
-            self.proxy_metrics,
-            self.fallback,
-            self.fallback_grpc,
-            self.agent,
-            self.metrics,
-            self.client,
-            self.admin,
-        ) = row
+    http: int = 8000
+    dashboard: int = 8265
+    first: int | None = None
+    prometheus: int = 9090
+    proxy_metrics_at: int | None = None
+
+    @property
+    def gcs(self) -> int:
+        """Ray's head, which other nodes and drivers connect to."""
+        return self._internal(0)
+
+    @property
+    def stats(self) -> int:
+        """HAProxy's statistics."""
+        return self._internal(1)
+
+    @property
+    def proxy_metrics(self) -> int:
+        """HAProxy's metrics."""
+        return self._internal(2) if self.proxy_metrics_at is None else self.proxy_metrics_at
+
+    @property
+    def fallback(self) -> int:
+        """Serve's Python proxy."""
+        return self._internal(3)
+
+    @property
+    def fallback_grpc(self) -> int:
+        """Serve's Python proxy, by gRPC."""
+        return self._internal(4)
+
+    @property
+    def agent(self) -> int:
+        """The agent of Ray's dashboard on each node."""
+        return self._internal(5)
+
+    @property
+    def metrics(self) -> int:
+        """The metrics of Ray and of replicas."""
+        return self._internal(6)
+
+    @property
+    def client(self) -> int:
+        """Ray Client."""
+        return self._internal(7)
+
+    @property
+    def admin(self) -> int:
+        """The admin API of gateways."""
+        return self._internal(8)
+
+    def _internal(self, place: int) -> int:
+        return _USUAL[place] if self.first is None else self.first + place
 
     def of_every_node(self) -> dict[str, int]:
         """The ports that each node takes, by what they are for."""
@@ -150,6 +185,9 @@ def _of_haproxy(folder: Path, ports: Ports) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy / "metrics.sock"),
         "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": "120",
+        # Twice without an answer within this, and a gateway that stands still is asked no more:
+        # after 3 s at most, where Serve's own 5 s make it a quarter of a minute.
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.proxy_metrics),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import FrameType
+from typing import Protocol
 
 import psutil
 
@@ -35,6 +36,19 @@ class Ending:
     drain_s: float = 30.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+
+
+class Keeper(Protocol):
+    """Looks after a cluster, and brings it back."""
+
+    @property
+    def is_mending(self) -> bool:
+        """Whether it is being brought back."""
+        ...
+
+    def step(self) -> bool:
+        """Do what is to be done now; false once somebody else has stopped the cluster."""
+        ...
 
 
 class _StopError(BaseException):
@@ -69,11 +83,17 @@ class Signals:
             raise _StopError
 
 
-def stay(cluster: Cluster, begin: Callable[[], object], ending: Ending) -> None:
+def stay(
+    cluster: Cluster,
+    begin: Callable[[], object],
+    ending: Ending,
+    look_after: Callable[[], Keeper] | None = None,
+) -> None:
     """Begin, stay until SIGTERM or SIGINT, let requests finish, and stop the cluster.
 
     `begin` starts the cluster and whatever else it needs. What is left of it is stopped in any
-    case, also where `begin` fails or is interrupted by a signal.
+    case, also where `begin` fails or is interrupted by a signal. With `look_after`, who
+    it gives once the cluster has begun brings it back where its head ends.
 
     Raises:
         Conflict: the cluster runs already, and is not this process's to end.
@@ -86,9 +106,12 @@ def stay(cluster: Cluster, begin: Callable[[], object], ending: Ending) -> None:
     with signals.taken():
         try:
             begin()
-            heads = named(cluster.processes(), HEAD)
-            signals.interrupts = False
-            _until_wished(signals, heads, ending)
+            if look_after is not None:
+                _keep_until_wished(signals, look_after(), ending)
+            else:
+                heads = named(cluster.processes(), HEAD)
+                signals.interrupts = False
+                _until_wished(signals, heads, ending)
             finish(cluster.processes, signals, ending)
         except _StopError:
             logger.info("stopped while starting")
@@ -96,6 +119,16 @@ def stay(cluster: Cluster, begin: Callable[[], object], ending: Ending) -> None:
             signals.interrupts = False
             count = cluster.stop()
             logger.info("stopped", extra={"processes": count})
+
+
+def _keep_until_wished(signals: Signals, keeper: Keeper, ending: Ending) -> None:
+    going_on = True
+    while going_on and not signals.wish:
+        # Nothing answers then that could be let finish, and it may take long.
+        signals.interrupts = keeper.is_mending
+        going_on = keeper.step()
+        signals.interrupts = False
+        ending.sleep(POLL_S)
 
 
 def _until_wished(signals: Signals, heads: Iterable[psutil.Process], ending: Ending) -> None:

@@ -13,7 +13,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,50 +29,23 @@ from serve_app.cluster.commands import (
 from serve_app.cluster.description import check_description
 from serve_app.cluster.draining import Patience, hand_over
 from serve_app.cluster.edge.files import check_edge, edge_secret, write_edge
-from serve_app.cluster.edge.options import EdgeOptions
-from serve_app.cluster.environment import MARK_VARIABLE, Ports, variables
+from serve_app.cluster.environment import MARK_VARIABLE, variables
+from serve_app.cluster.options import NodeOptions, write_options
 from serve_app.cluster.port_checks import require_free
 from serve_app.cluster.private_files import (
     make_private_folder,
     require_own_folder,
     write_private,
 )
-from serve_app.cluster.processes import end_all, of_cluster
+from serve_app.cluster.processes import DASHBOARD, GCS, RAYLET, end_all, of_cluster, runs
 from serve_app.cluster.proxy_launcher import write_proxy_launcher
 from serve_app.cluster.ray_token import FILE, cluster_token, require_token
 from serve_app.cluster.running import LOOPBACK, Running
+from serve_app.cluster.supervision import end_supervisors, require_unsupervised
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
 
 __all__ = ["LOOPBACK", "Cluster", "NodeOptions", "Running"]
-GCS = "gcs/gcs_server"
-DASHBOARD = "dashboard/dashboard.py"
-RAYLET = "raylet/raylet"
 logger = logging.getLogger("serve_app.cluster")
-
-
-@dataclass(frozen=True, slots=True)
-class NodeOptions:
-    """How a node is started.
-
-    `home` is what relative paths of configs start from; `node_ip` the address at which the
-    cluster's other nodes find this one, and on which Ray listens; `autoscaling_config` the
-    cluster description from which the head starts and ends other nodes by itself; `auth_token` a
-    file with what Ray's processes show each other, by default that of the state folder; with
-    `no_token` Ray trusts whoever reaches its ports; with `end_with_ray` the node ends with its
-    Ray; `edge` says how its HAProxy guards the main port.
-    """
-
-    ports: Ports
-    home: Path
-    node_ip: str = LOOPBACK
-    cpus: int | None = None
-    object_store_mb: int = 200
-    drain_s: float = 30.0
-    autoscaling_config: Path | None = None
-    auth_token: Path | None = None
-    no_token: bool = False
-    end_with_ray: bool = False
-    edge: EdgeOptions = field(default_factory=EdgeOptions)
 
 
 class Cluster:
@@ -85,6 +58,10 @@ class Cluster:
         self._folder = Path("/tmp") / f"sa-{digest}"  # noqa: S108 - private, mode 700
         self._record = self._state / "cluster.json"
         self._joined = self._state / "node.json"
+        self.started = self._state / "started.json"
+        """How the head was started, for who brings it back; gone where somebody stopped it."""
+        self.supervision = self._state / "supervision.json"
+        """How whoever supervises it is doing."""
 
     def running(self) -> Running | None:
         """The cluster, if it is there and its head still lives."""
@@ -141,13 +118,34 @@ class Cluster:
             Conflict: a port is taken; names it and who has it.
             InvalidInput: the autoscaling config is none, HAProxy does not take the edge, or the
                 file of the token has none.
-            NotReady: one runs, and its dashboard died.
+            NotReady: one runs, and its dashboard died; or somebody brings it back just now.
             ServerFault: Ray, or its dashboard, did not start; nothing of it is left behind.
         """
         running = self.running()
         if running is not None:
             running.dashboard.serve_details()
             return running
+        require_unsupervised(self.supervision)
+        running = self._start_head(options)
+        write_options(self.started, options)
+        return running
+
+    def restart(self, options: NodeOptions) -> Running:
+        """End what is left of the cluster at once, and start it; raises as `start` does.
+
+        The process that calls this, which supervises the cluster, is not ended.
+
+        Raises:
+            NotReady: somebody stopped the cluster meanwhile; nothing of it is left behind.
+        """
+        self._end(at_once=True)
+        running = self._start_head(options)
+        if not self.started.exists():
+            self._end()
+            raise NotReady("the cluster was stopped while it was brought back")
+        return running
+
+    def _start_head(self, options: NodeOptions) -> Running:
         ports = options.ports
         head = [
             "--head",
@@ -165,7 +163,7 @@ class Cluster:
         try:
             return self._remember(options, environment, session)
         except BaseException:
-            self.stop()
+            self._end()
             raise
 
     def join(self, address: str, options: NodeOptions) -> None:
@@ -204,7 +202,7 @@ class Cluster:
     def _start_once(
         self, options: NodeOptions, ports: Mapping[str, int], role: Sequence[str]
     ) -> tuple[dict[str, str], int]:
-        self.stop()
+        self._end()
         require_free(options.node_ip, ports)
         make_private_folder(self._state)
         options = self._with_token(options)
@@ -225,7 +223,7 @@ class Cluster:
             if options.end_with_ray:
                 stop_once_ray_ended(self._state, str(self._folder))
         except BaseException:
-            self.stop()
+            self._end()
             raise
         return environment, session
 
@@ -249,7 +247,12 @@ class Cluster:
         Raises:
             ServerFault: a process cannot be stopped.
         """
-        count = end_all(self.processes)
+        # First, or who supervises it would start again what this ends.
+        self.started.unlink(missing_ok=True)
+        return end_supervisors(self.processes()) + self._end()
+
+    def _end(self, *, at_once: bool = False) -> int:
+        count = end_all(self.processes, at_once=at_once)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._record.unlink(missing_ok=True)
         self._joined.unlink(missing_ok=True)
@@ -257,7 +260,7 @@ class Cluster:
 
     def wait_for_end_of_ray(self) -> None:
         """Return once Ray's process of this node has ended, whoever ended it."""
-        psutil.wait_procs([one for one in self.processes() if _runs(one, RAYLET)])
+        psutil.wait_procs([one for one in self.processes() if runs(one, RAYLET)])
 
     def hand_over(self, patience: Patience) -> str | None:
         """Let other nodes take over the replicas of a node that joined a cluster, before it stops.
@@ -276,10 +279,10 @@ class Cluster:
         return of_cluster(str(self._folder), body.get("session", 0))
 
     def _dashboard_lives(self) -> bool:
-        return any(_runs(process, DASHBOARD) for process in self.processes())
+        return any(runs(process, DASHBOARD) for process in self.processes())
 
     def _head_lives(self) -> bool:
-        return any(_runs(process, GCS) for process in self.processes())
+        return any(runs(process, GCS) for process in self.processes())
 
     def _ray_start(
         self, options: NodeOptions, role: Sequence[str], environment: Mapping[str, str]
@@ -320,13 +323,6 @@ class Cluster:
             raise ServerFault("Ray started and ended at once")
         running.dashboard.require_started(self._dashboard_lives)
         return running
-
-
-def _runs(process: psutil.Process, program: str) -> bool:
-    """Whether a process that is known to be of a cluster runs a program."""
-    with contextlib.suppress(psutil.Error):
-        return any(part.endswith(program) for part in process.cmdline()[:4])
-    return False
 
 
 def _read(path: Path) -> dict[str, Any]:

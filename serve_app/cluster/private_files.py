@@ -19,6 +19,17 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
+def replace_private(path: Path, text: str) -> None:
+    """Write a file of mode 600 whole or not at all; what was there stays until then.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    write_private(made, text)
+    made.replace(path)
+
+
 def make_private_folder(path: Path) -> None:
     """Make a folder of mode 700 with all above it; one that is there stays as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,9 @@ import psutil
 from serve_app.cluster.environment import MARK_VARIABLE
 from serve_app.errors import ServerFault
 
+GCS = "gcs/gcs_server"
+DASHBOARD = "dashboard/dashboard.py"
+RAYLET = "raylet/raylet"
 TERM_PATIENCE_S = 6.0
 KILL_PATIENCE_S = 10.0
 _KILL_ROUNDS = 3
@@ -66,7 +69,14 @@ def of_cluster(mark: str, session: int) -> list[psutil.Process]:
     return [seen[pid].process for pid in sorted(own - {os.getpid()})]
 
 
-def end_all(living: Callable[[], Iterable[psutil.Process]]) -> int:
+def runs(process: psutil.Process, program: str) -> bool:
+    """Whether a process that is known to be of a cluster runs a program, such as `GCS`."""
+    with contextlib.suppress(psutil.Error):
+        return any(part.endswith(program) for part in process.cmdline()[:4])
+    return False
+
+
+def end_all(living: Callable[[], Iterable[psutil.Process]], *, at_once: bool = False) -> int:
     """Ask processes to end, then end them; gives how many there were.
 
     `living` is asked again in between, since what ends may start something else on its way.
@@ -76,19 +86,17 @@ def end_all(living: Callable[[], Iterable[psutil.Process]]) -> int:
     """
     known = set(living())
     count = len(known)
-    for end, patience_s in (
-        (psutil.Process.terminate, TERM_PATIENCE_S),
-        *([(psutil.Process.kill, KILL_PATIENCE_S)] * _KILL_ROUNDS),
-    ):
+    polite = [] if at_once else [(psutil.Process.terminate, TERM_PATIENCE_S)]
+    for end, patience_s in (*polite, *([(psutil.Process.kill, KILL_PATIENCE_S)] * _KILL_ROUNDS)):
         known.update(living())
-        left = [process for process in known if _lives(process)]
+        left = [process for process in known if lives(process)]
         if not left:
             break
         for process in left:
             with contextlib.suppress(psutil.Error):
                 end(process)
         psutil.wait_procs(left, timeout=patience_s)
-    remaining = sorted(process.pid for process in known.union(living()) if _lives(process))
+    remaining = sorted(process.pid for process in known.union(living()) if lives(process))
     if remaining:
         msg = f"these processes of the cluster cannot be stopped: {remaining}"
         raise ServerFault(msg)
@@ -117,7 +125,8 @@ def _mark(process: psutil.Process) -> str | None:
     return mark
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Whether a process has not ended."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

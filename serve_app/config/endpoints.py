@@ -8,6 +8,7 @@ from serve_app.config.base import Frozen
 from serve_app.config.experiment import ExperimentSettings
 from serve_app.config.monitoring import MonitoringSettings
 from serve_app.config.names import Reference
+from serve_app.config.privacy import PrivacySettings
 from serve_app.config.routes import Route, VariantSettings
 from serve_app.config.shadows import ShadowSettings
 
@@ -22,12 +23,16 @@ class PreprocessSettings(Frozen):
 
 
 class ColumnSettings(Frozen):
-    """What an endpoint says otherwise of a column than its training data did."""
+    """What an endpoint says otherwise of a column than its training data did.
+
+    `log` says whether its values may be recorded.
+    """
 
     nullable: bool | None = None
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[str | int | float | bool, ...] | None = None
+    log: bool | None = None
 
 
 class SchemaSettings(Frozen):
@@ -70,6 +75,7 @@ class EndpointSettings(Frozen):
     schema_: Annotated[SchemaSettings, Field(alias="schema")] = SchemaSettings()
     cache: CacheSettings | None = None
     monitoring: MonitoringSettings = MonitoringSettings()
+    privacy: PrivacySettings = PrivacySettings()
     experiment: ExperimentSettings | None = None
     timeout_s: PositiveFloat = 10.0
     variant_timeout_s: PositiveFloat | None = None

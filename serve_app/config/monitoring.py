@@ -13,6 +13,7 @@ from serve_app.config.concept import ConceptArgs
 from serve_app.config.data_quality import DataQualityArgs
 from serve_app.config.domain import DomainArgs
 from serve_app.config.estimate import EstimateArgs
+from serve_app.config.privacy import PrivacyArgs
 from serve_app.config.registry import RegistryArg
 from serve_app.config.secrets import SecretLocation, SecretState
 from serve_app.config.telemetry import TelemetrySettings
@@ -93,7 +94,8 @@ class MonitorArgs(Frozen):
     features matter otherwise than in training, `data_quality` what counts as a sudden change,
     `callers` what is suspect of who asks, `concept` what watches for a change in how often answers
     are wrong, `estimate` when an estimate of quality is too low, `alerts` who is sent what is
-    wrong. `audit` is where it is written down that old records were let go; without it nowhere.
+    wrong. `privacy` is how the data of single people are kept, `audit` where it is written down
+    that old records were let go; without it nowhere.
     """
 
     # `state` may be a URL with a password.
@@ -114,6 +116,7 @@ class MonitorArgs(Frozen):
     concept: ConceptArgs = ConceptArgs()
     estimate: EstimateArgs = EstimateArgs()
     alerts: AlertArgs = AlertArgs()
+    privacy: PrivacyArgs | None = None
     telemetry: TelemetrySettings | None = None
     audit: AuditSettings | None = None
     log_level: LogLevel = "INFO"

@@ -15,7 +15,7 @@ from serve_app.control import layers
 from serve_app.control.describe import EndpointDescription, ManifestOf, Problem, Resolve
 from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Endpoint
-from serve_app.documents.refused_values import words_of
+from serve_app.documents.refused_values import refusals, words_of
 from serve_app.errors import ConfigError
 from serve_app.routing import KINDS
 
@@ -53,7 +53,7 @@ def read(
     try:
         settings = ControlSettings.model_validate(user_config)
     except pydantic.ValidationError as error:
-        problems = tuple(Problem(_in_file(item["loc"]), words_of(item)) for item in error.errors())
+        problems = tuple(Problem(_in_file(item["loc"]), words_of(item)) for item in refusals(error))
         return Declaration(hash_of(user_config), {}, problems)
     return declare(settings, manifest_of, resolve)
 

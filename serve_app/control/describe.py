@@ -82,7 +82,7 @@ class EndpointDescription:
         stacked = self._stacked(meta, manifests, shown)
         self._remembered()
         learns_from = route_of(route).learns_from
-        for path, message in kept_problems(self._settings.monitoring, columns, learns_from):
+        for path, message in kept_problems(self._settings, columns, learns_from):
             self._problem(path, message)
         if all(manifest is not None for _, manifest in manifests):
             # One that is not there would be missed by its experiment once more.
@@ -108,7 +108,7 @@ class EndpointDescription:
         settings = self._settings
         timeout_s, before, cache = settings.timeout_s, settings.preprocess, settings.cache
         last, experiment = settings.fallback, settings.experiment
-        records = records_of(settings.monitoring)
+        records = records_of(settings, [column.name for column in signature.inputs])
         if experiment is not None:
             records = experiment_settings.with_subjects(records, route_of(route))
         return Endpoint(

@@ -17,7 +17,7 @@ def corrected(
     """The columns after corrections, and the names in these that no column has."""
     known = {column.name for column in inputs}
     columns = tuple(
-        replace(column, **corrections[column.name].model_dump(exclude_none=True))
+        replace(column, **corrections[column.name].model_dump(exclude_none=True, exclude={"log"}))
         if column.name in corrections
         else column
         for column in inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
-from serve_app.config import MonitoringSettings
+from serve_app.config import EndpointSettings, MonitoringSettings
 from serve_app.core.record_settings import RecordSettings
 from serve_app.core.signature import Column
 from serve_app.errors import ConfigError
@@ -15,17 +15,26 @@ _Problem = tuple[tuple[str, ...], str]
 
 
 def kept_problems(
-    settings: MonitoringSettings, columns: Iterable[Column], learns_from: Iterable[str]
+    endpoint: EndpointSettings, columns: Iterable[Column], learns_from: Iterable[str]
 ) -> Iterator[_Problem]:
     """What does not fit: the keys below the endpoint that lead there, and why.
 
     `learns_from` are the columns whose kept values the route needs.
     """
-    redacted = set(settings.redact)
-    for name in sorted(redacted.intersection(learns_from)):
+    settings = endpoint.monitoring
+    names = [column.name for column in columns]
+    needed = set(learns_from)
+    for name in sorted(needed.intersection(settings.redact)):
         message = f"the route learns from {name!r}, which is not kept: `redact` names it"
         yield ("monitoring", "redact"), message
-    yield from _redact_problems(settings, [column.name for column in columns])
+    unlogged = _unlogged(endpoint, names)
+    for name in sorted((unlogged & needed) - set(settings.redact)):
+        message = f"the route learns from {name!r}, which is not kept: give it `log: true`"
+        yield ("privacy", "log_columns"), message
+    for name in sorted(unlogged & set(settings.segments)):
+        message = f"the values of {name!r} would be kept, and `schema.columns` does not let them"
+        yield ("monitoring", "segments"), message
+    yield from _redact_problems(settings, names)
     yield from _segment_problems(settings)
 
 
@@ -54,12 +63,27 @@ def _segment_problems(settings: MonitoringSettings) -> Iterator[_Problem]:
         yield path, message
 
 
-def records_of(settings: MonitoringSettings) -> RecordSettings:
-    """The settings by which requests are recorded."""
+def _unlogged(endpoint: EndpointSettings, names: Iterable[str]) -> frozenset[str]:
+    """The columns whose values the schema does not let into the log."""
+    logged = {name: column.log for name, column in endpoint.schema_.columns.items()}
+    is_open = endpoint.privacy.log_columns == "all"
+    return frozenset(
+        name for name in names if not (is_open if logged.get(name) is None else logged[name])
+    )
+
+
+def records_of(endpoint: EndpointSettings, names: Iterable[str]) -> RecordSettings:
+    """The settings by which requests of rows with columns of these names are recorded."""
+    settings = endpoint.monitoring
     given = settings.model_dump(exclude={"callers"})
     segments = segment_rule(settings.segments).allowed
     drift = settings.drift.chosen()
-    chosen = {"redact": frozenset(given["redact"]), "segments": segments, "drift": drift}
+    chosen = {
+        "redact": frozenset(given["redact"]) | _unlogged(endpoint, names),
+        "segments": segments,
+        "drift": drift,
+        "subject": endpoint.privacy.subject,
+    }
     if settings.callers is not None:
         chosen |= {"callers": settings.callers.by, "caller_salt": settings.callers.salt}
     return RecordSettings(**{**given, **chosen})

@@ -12,7 +12,8 @@ class PredictedRow:
     """One row of a request as it was answered, at `at_s` seconds since 1970.
 
     `assignment` says how an experiment chose who answers (algorithm, salt, bucket), `segments`
-    are values of the few columns by which results are told apart. Values are those of JSON.
+    are values of the few columns by which results are told apart, `subject` is the pseudonym of
+    whom it is about. Values are those of JSON.
     """
 
     prediction_id: str
@@ -26,6 +27,7 @@ class PredictedRow:
     assignment: Mapping[str, Any] = field(default_factory=dict)
     epoch: int | None = None
     segments: Mapping[str, Any] = field(default_factory=dict)
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ class RecordSettings:
     `segments` are columns whose values results are told apart by, with the values that count; all
     do where none is named. `drift` are rules that stand in place of those of the monitor, as JSON
     values. Who asks is kept as a hash with `caller_salt`, of what `callers` names; without that of
-    nobody.
+    nobody. `subject` names the value that says whom a row is about, whose data then are kept so
+    that they can be erased.
     """
 
     key: str | None = None
@@ -33,6 +34,7 @@ class RecordSettings:
     drift: Mapping[str, Any] = field(default_factory=dict, hash=False)
     callers: CallersBy | None = None
     caller_salt: str = field(default="", repr=False)
+    subject: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values."""
@@ -45,6 +47,8 @@ class RecordSettings:
             body["drift"] = dict(self.drift)
         if self.callers is None:
             del body["callers"], body["caller_salt"]
+        if self.subject is None:
+            del body["subject"]
         return body
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +43,15 @@ class Load:
     calls: int
 
 
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call of a replica: when it arrived, began to compute, and was given up by who waited."""
+
+    arrived_s: float
+    began_s: float = field(default=0.0)
+    given_up_s: float | None = None
+
+
 class Workload:
     """Follows the calls of one replica, and what gateways say of those that wait for it.
 
@@ -52,27 +61,42 @@ class Workload:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._since_s = clock()
-        self._computing: dict[int, float] = {}
-        self._number = 0
+        self._computing: set[Call] = set()
         self._busy_s = self._queued_s = self._inside_s = 0.0
         self._calls = 0
         self._waiting: dict[str, tuple[float, Waiting]] = {}
 
-    def began(self, arrived_s: float) -> int:
-        """Take note that a call which arrived then begins to compute; gives its number."""
-        now = self._clock()
-        self._number += 1
-        self._queued_s += now - arrived_s
-        self._computing[self._number] = now
-        return self._number
+    def arrived(self) -> Call:
+        """Take note of a call that has come, and waits for its turn to compute."""
+        return Call(self._clock())
 
-    def ended(self, number: int, arrived_s: float) -> None:
+    def began(self, call: Call) -> None:
+        """Take note that a call begins to compute."""
+        call.began_s = self._clock()
+        self._queued_s += call.began_s - call.arrived_s
+        self._computing.add(call)
+
+    def ended(self, call: Call) -> None:
         """Take note that a call has been computed."""
         now = self._clock()
-        began = self._computing.pop(number)
-        self._busy_s += now - max(began, self._since_s)
-        self._inside_s += now - arrived_s
+        self._computing.remove(call)
+        self._busy_s += now - max(call.began_s, self._since_s)
+        self._inside_s += now - call.arrived_s
         self._calls += 1
+
+    def given_up(self, call: Call) -> None:
+        """Take note that nobody waits for a call any more, which may compute all the same."""
+        call.given_up_s = self._clock()
+
+    def stalled_s(self) -> float:
+        """How long something has been computed for which nobody waits any more; 0.0 for nothing."""
+        now = self._clock()
+        # Whoever computes may end one meanwhile.
+        calls = tuple(self._computing)
+        return max(
+            (now - max(c.given_up_s, c.began_s) for c in calls if c.given_up_s is not None),
+            default=0.0,
+        )
 
     def hear(self, gateway: str, waiting: Waiting) -> None:
         """Take what a gateway says of the calls that it has for this version."""
@@ -82,7 +106,8 @@ class Workload:
         """What was since the last reading, which begins a new block."""
         now = self._clock()
         elapsed = max(now - self._since_s, 1e-6)
-        computing = sum(now - max(began, self._since_s) for began in self._computing.values())
+        calls_now = tuple(self._computing)
+        computing = sum(now - max(call.began_s, self._since_s) for call in calls_now)
         calls = self._calls
         inside_ms = 1000 * self._inside_s / calls if calls else 0.0
         queued_ms = 1000 * self._queued_s / calls if calls else 0.0

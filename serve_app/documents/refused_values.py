@@ -9,7 +9,7 @@ from serve_app.documents.near_names import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic_core import ErrorDetails
+    from pydantic_core import ErrorDetails, ValidationError
 
 _LONGEST = 60
 _BOUNDS: Mapping[str, tuple[str, str]] = {
@@ -30,8 +30,17 @@ _KINDS: Mapping[str, str] = {
 }
 
 
+def refusals(error: ValidationError) -> list[ErrorDetails]:
+    """The `errors()` of an error, but for lists that lack refused items alone."""
+    return [
+        problem
+        for problem in error.errors()
+        if problem["type"] != "too_short" or len(problem["input"]) < problem["ctx"]["min_length"]
+    ]
+
+
 def words_of(problem: ErrorDetails) -> str:
-    """One of the `errors()` of a `ValidationError`, as a sentence for who wrote the value.
+    """One of the `refusals` of a `ValidationError`, as a sentence for who wrote the value.
 
     Bounds name the value and what it may be, choices those that there are and the one that was
     meant, if any is near. Whatever else it is keeps pydantic's words.

@@ -138,7 +138,12 @@ class Assembler:
             several=output if output.targets else None,
             drops=frozenset(
                 key
-                for key in (route.key, spec.records.key, *spec.records.segments)
+                for key in (
+                    route.key,
+                    spec.records.key,
+                    spec.records.subject,
+                    *spec.records.segments,
+                )
                 if key and key not in names
             ),
             why=self._why(spec),

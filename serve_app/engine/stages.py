@@ -155,7 +155,8 @@ class Stages:
 
         Raises:
             NotFound: there is none, or without a name several; names those that exist.
-            NotReady: no snapshot has arrived yet, so that nobody knows.
+            NotReady: no snapshot has arrived yet, so that nobody knows; or it is declared, and
+                its versions have not answered yet.
         """
         if not self.version:
             raise NotReady(NOTHING_YET)
@@ -163,6 +164,7 @@ class Stages:
             return self._only()
         stage = self.endpoints.get(name)
         if stage is None:
+            self._require_not_awaited(name)
             known = sorted(self.endpoints)
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -172,9 +174,17 @@ class Stages:
             raise NotFound(msg, known=known, endpoint=name[:80], **details)
         return stage
 
+    def _require_not_awaited(self, name: str) -> None:
+        versions = self.waiting.get(name)
+        if versions is not None:
+            msg = f"the endpoint {name!r} is not ready yet: it waits for {', '.join(versions)}"
+            raise NotReady(msg, endpoint=name)
+
     def _only(self) -> Stage:
         if len(self.endpoints) == 1:
             return next(iter(self.endpoints.values()))
+        if not self.endpoints and len(self.waiting) == 1:
+            self._require_not_awaited(next(iter(self.waiting)))
         known = sorted(self.endpoints)
         msg = (
             "this path names no endpoint, and there is not one alone; set `default_endpoint` in "

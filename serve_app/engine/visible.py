@@ -41,7 +41,7 @@ class Views:
         known = self._by_grants.get(id(grants))
         if known is not None:
             return known[1]
-        names = frozenset(filter(grants.show, stages.endpoints))
+        names = frozenset(filter(grants.show, (*stages.endpoints, *stages.waiting)))
         view = self._by_names.get(names)
         if view is None:
             view = self._by_names[names] = _narrowed(stages, names)
@@ -63,7 +63,7 @@ class Views:
 
 def _narrowed(stages: Stages, names: frozenset[str]) -> Stages:
     """The stages of some endpoints alone; all that is said of others is left out."""
-    if len(names) == len(stages.endpoints):
+    if names.issuperset(stages.endpoints) and names.issuperset(stages.waiting):
         return stages
     endpoints = {name: stage for name, stage in stages.endpoints.items() if name in names}
     models = {model for stage in endpoints.values() for model in _models(stage)}

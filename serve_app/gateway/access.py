@@ -125,14 +125,15 @@ class Gate:
             if host not in self.hosts and not is_own(host):
                 raise BadEncoding(OTHER_HOST)
 
-    def caller(self, shown: Shown, source: str, certificate: bytes | None = None) -> Caller:
-        """Who asks; `source` is the address that the request came from.
+    def caller(self, shown: Shown, source: str | None, certificate: bytes | None = None) -> Caller:
+        """Who asks; `source` is the address that the request came from, None where it comes later.
 
         A `certificate` that the proxy or a port vouches for counts where nothing else is shown.
 
         Raises:
             Unauthenticated: nobody is known by that; the message is always the same.
             Overloaded: too many such requests came from there.
+            SourceUnknown: the source has to be known for this.
         """
         if certificate is None and self.must_show:
             raise Unauthenticated(UNKNOWN)
@@ -151,7 +152,7 @@ class Gate:
         self._count(protocol, status)
 
 
-def _credential(shown: Shown, source: str) -> Credential:
+def _credential(shown: Shown, source: str | None) -> Credential:
     """The one credential of a request.
 
     Raises:

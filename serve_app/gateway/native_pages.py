@@ -67,11 +67,13 @@ class _NativePages:
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document of the endpoints as they are now."""
-        return json(described(self._context, request))
+        return json(visible_document(self._context, request))
 
     async def docs(self, request: Request) -> Response:
         """The documentation page."""
-        return HTMLResponse(docs.page(described(self._context, request)), headers=docs.HEADERS)
+        return HTMLResponse(
+            docs.page(visible_document(self._context, request)), headers=docs.HEADERS
+        )
 
     async def home(self, request: Request) -> Response:
         """People who open the address want the documentation, KServe's clients a sign of life."""
@@ -93,7 +95,7 @@ def standing(stages: Stages) -> dict[str, Any]:
     }
 
 
-def described(context: GatewayContext, request: Request) -> dict[str, Any]:
+def visible_document(context: GatewayContext, request: Request) -> dict[str, Any]:
     """The OpenAPI document of the endpoints that who asks may see, and of how to prove that."""
     made = document(context.stages_for(request))
     return protected(made, context.settings.proofs, is_health, "#/components/schemas/Error")

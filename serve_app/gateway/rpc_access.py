@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn
 
 import grpc
@@ -13,6 +13,7 @@ from serve_app.errors import Overloaded, Unauthenticated
 from serve_app.gateway.access import NOBODY, Gate, Shown
 from serve_app.gateway.context import CALLER
 from serve_app.protocols.oip import messages as oip_messages
+from serve_app.security.budget import SourceUnknown
 from serve_app.security.certificates import subject_of
 
 PUBLIC = frozenset(
@@ -63,12 +64,30 @@ class RpcAccess(grpc.aio.ServerInterceptor):
                 # What a client showed in its handshake is known with the call itself.
                 return self._by_certificate(await continuation(details), shown)
             try:
-                caller = self._gate.caller(shown, "")
+                caller = self._gate.caller(shown, None)
+            except SourceUnknown:
+                return self._by_source(await continuation(details), shown)
             except Unauthenticated as error:
                 return self._refusing(grpc.StatusCode.UNAUTHENTICATED, error.message)
             except Overloaded as error:
                 return self._refusing(grpc.StatusCode.RESOURCE_EXHAUSTED, error.message)
         return _known(await continuation(details), caller)
+
+    def _by_source(self, handler: Handler | None, shown: Shown) -> Handler:
+        """What looks at a credential that costs its source's budget, before it reads the call.
+
+        Only within a call is it known from where it came. What is known after that is called.
+        """
+
+        async def call(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            known = await self._known_by(context, shown)
+            if handler is None:
+                await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+                raise AssertionError  # an abort does not return
+            async for answer in _called(handler, requests, known):
+                yield handler.response_serializer(answer)
+
+        return grpc.stream_stream_rpc_method_handler(call)
 
     def _by_certificate(self, handler: Handler | None, shown: Shown) -> Handler:
         """The method, before which it is looked who calls by the certificate that was shown."""
@@ -129,6 +148,20 @@ def _shown(details: grpc.HandlerCallDetails) -> Shown:
         for name, value in details.invocation_metadata or ()
         if name in CREDENTIALS
     ]
+
+
+async def _called(
+    handler: Handler, requests: AsyncIterator[bytes], context: Any
+) -> AsyncIterator[Any]:
+    """What a method answers to requests that nobody has read yet."""
+    read = (handler.request_deserializer(raw) async for raw in requests)
+    if handler.unary_unary is not None:
+        async for request in read:
+            yield await handler.unary_unary(request, context)
+            return
+    else:
+        async for answer in handler.stream_stream(read, context):
+            yield answer
 
 
 def _certificate(context: Any) -> bytes | None:

@@ -20,6 +20,7 @@ TENSOR = "tensor:"
 """Stands before the names of a graph's own outputs."""
 # Matrix products differ in the last bits between processors.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
+_REMEDY = "register the version again"
 
 
 def to_json(columns: Columns, inputs: Sequence[Column] = ()) -> dict[str, list[Any]]:
@@ -32,12 +33,22 @@ def to_json(columns: Columns, inputs: Sequence[Column] = ()) -> dict[str, list[A
 
 
 def sample_columns(inputs: Mapping[str, list[Any]], signature: Signature) -> Columns:
-    """The columns that `to_json` wrote."""
-    arrays = {column.name: _array(column, inputs[column.name]) for column in signature.inputs}
-    dtypes = {array.dtype for array in arrays.values()}
-    if len(dtypes) == 1 and next(iter(dtypes)).kind == "f":
-        return Columns.from_block(tuple(arrays), np.column_stack(list(arrays.values())))
-    return Columns.of(arrays)
+    """The columns that `to_json` wrote.
+
+    Raises:
+        ArtifactRejected: they are not what it wrote.
+    """
+    try:
+        arrays = {column.name: _array(column, inputs[column.name]) for column in signature.inputs}
+        if len({len(array) for array in arrays.values()}) > 1:
+            raise ValueError("its columns have different lengths")
+        dtypes = {array.dtype for array in arrays.values()}
+        if len(dtypes) == 1 and next(iter(dtypes)).kind == "f":
+            return Columns.from_block(tuple(arrays), np.column_stack(list(arrays.values())))
+        return Columns.of(arrays)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        why = f"it lacks the column {error}" if isinstance(error, KeyError) else str(error)
+        raise ArtifactRejected(f"the version's sample is damaged ({why}); {_REMEDY}") from error
 
 
 def expected(model: Model, columns: Columns, kind: str) -> dict[str, Any]:
@@ -84,6 +95,9 @@ def check(model: Model, columns: Columns, wanted: Mapping[str, Any], kind: str) 
         msg = f"the version gives {sorted(pairs[1])}, but gave {sorted(pairs[0])} when registered"
         raise ArtifactRejected(msg)
     for name, values in pairs[0].items():
+        if not isinstance(values, list) or len(values) != len(pairs[1][name]):
+            why = f"it does not hold {columns.rows} {name}"
+            raise ArtifactRejected(f"the version's sample is damaged ({why}); {_REMEDY}")
         for row, (before, now) in enumerate(zip(values, pairs[1][name], strict=True)):
             if not _same(before, now):
                 msg = (

@@ -23,7 +23,8 @@ class KeptRecord(NamedTuple):
     and to free them once they have left the processor's caches takes longer than all that is done
     here. `values` are those of the rows, by name, that `settings` need beside the columns: a name
     of which a request had no value for each row is not there. `caller` is who asked, as far as
-    the settings want it, before it becomes a pseudonym.
+    the settings want it, before it becomes a pseudonym; `tenant` for whom, where rows have
+    subjects.
     """
 
     endpoint: str
@@ -42,6 +43,7 @@ class KeptRecord(NamedTuple):
     settings: RecordSettings
     values: Mapping[str, Sequence[Any]]
     caller: str | None = None
+    tenant: str = ""
 
 
 def kept(record: Record, settings: RecordSettings = DEFAULT) -> KeptRecord:
@@ -51,7 +53,8 @@ def kept(record: Record, settings: RecordSettings = DEFAULT) -> KeptRecord:
         shadows,
     ) = record  # fmt: skip
     rows = request.payload.rows if columns is None else columns.rows
-    needs = settings.key is not None or settings.segments
+    subject = settings.subject
+    needs = settings.key is not None or settings.segments or subject is not None
     values = _values(request, rows, settings) if needs else _NOTHING
     outcome = record.outcome if answer is None or answer.fallback else ANSWERED
     # As `KeptRecord(...)`, in half the time: this is done for each request.
@@ -59,17 +62,19 @@ def kept(record: Record, settings: RecordSettings = DEFAULT) -> KeptRecord:
         KeptRecord,
         (endpoint, rows, request.id, snapshot, started_s, took_s, given_id, plan, columns, answer,
          cached, outcome, shadows, settings, values,
-         None if settings.callers is None else _caller(request, settings)),
+         None if settings.callers is None else _caller(request, settings),
+         "" if subject is None else request.caller.tenant),
     )  # fmt: skip
 
 
 def _values(request: Request, rows: int, settings: RecordSettings) -> dict[str, Sequence[Any]]:
     """The values of a request's rows by name; one that stands beside the rows is that of all.
 
-    A key may be in a header, as that of a route may.
+    A key or a subject may be in a header, as the key of a route may.
     """
-    payload, key = request.payload, settings.key
-    names = settings.segments if key is None else (key, *settings.segments)
+    payload = request.payload
+    single = [name for name in (settings.key, settings.subject) if name is not None]
+    names = (*single, *settings.segments)
     values: dict[str, Sequence[Any]] = {}
     for name in names:
         if name in payload.keys:
@@ -78,7 +83,7 @@ def _values(request: Request, rows: int, settings: RecordSettings) -> dict[str, 
             column = payload.columns.get(name)
             if column is not None and len(column) == rows:
                 values[name] = column
-            elif name == key and (given := in_headers(request, name)) is not None:
+            elif name in single and (given := in_headers(request, name)) is not None:
                 values[name] = [given] * rows
     return values
 

@@ -66,8 +66,9 @@ class RecordBlock:
     `columns`, `prediction`, the predictions of `shadows`, `keys` and `segments` (JSON objects) have
     one row for each row of each request, everything else one value for each request, of which each
     has at least a row. `columns` is None where they were refused, `prediction` where there was no
-    answer, `keys`, `segments` and `callers` (pseudonyms) where the endpoint wants none. `started_s`
-    are times of the engine's clock.
+    answer, `keys`, `segments` and `callers` (pseudonyms) where the endpoint wants none. `subjects`
+    say whom rows are about, `tenants` for whom requests were, where rows have subjects.
+    `started_s` are times of the engine's clock.
     """
 
     endpoint: str
@@ -87,6 +88,8 @@ class RecordBlock:
     columns: Columns | None
     prediction: Prediction | None
     shadows: tuple[Shadow, ...] = ()
+    subjects: Sequence[str | None] | None = None
+    tenants: Sequence[str] = ()
 
     @property
     def requests(self) -> int:
@@ -123,6 +126,8 @@ class RecordBlock:
             columns=None if columns is None else columns.take(rows),
             prediction=None if prediction is None else _rows_of(prediction, rows),
             shadows=tuple(one.where(wanted, rows) for one in self.shadows),
+            subjects=None if self.subjects is None else _picked(self.subjects, rows),
+            tenants=_picked(self.tenants, requests) if self.tenants else (),
         )
 
 
@@ -181,7 +186,7 @@ def _joined(records: Sequence[KeptRecord]) -> RecordBlock:
     """Records of one form as a block."""
     (
         endpoints, rows, request_ids, snapshots, started_s, took_s, prediction_ids, plans,
-        columns, answers, cached_rows, outcomes, shadows, settings, values, callers,
+        columns, answers, cached_rows, outcomes, shadows, settings, values, callers, tenants,
     ) = zip(*records, strict=True)  # fmt: skip
     stacked = None if columns[0] is None else _stacked(columns)
     return RecordBlock(
@@ -205,6 +210,8 @@ def _joined(records: Sequence[KeptRecord]) -> RecordBlock:
         columns=stacked,
         prediction=None if answers[0] is None else _prediction(answers),
         shadows=tuple(Shadow.of(shadow) for shadow in zip(*shadows, strict=True)),
+        subjects=keys_of(settings[0].subject, values, rows),
+        tenants=() if settings[0].subject is None else tenants,
     )
 
 

@@ -12,12 +12,12 @@ class Credential(NamedTuple):
 
     `kind` says how it came: `key` (an API key, in whichever header), `token` (a JSON Web Token
     after `Bearer`) or `certificate` (the subject of a client certificate, from the proxy that
-    has verified it). `source` is the address that it came from.
+    has verified it). `source` is the address that it came from, None where that is known later.
     """
 
     kind: str
     value: str
-    source: str = ""
+    source: str | None = ""
 
 
 class Authenticator(Protocol):
@@ -29,5 +29,6 @@ class Authenticator(Protocol):
         Raises:
             Overloaded: so many credentials that cost time to check came from there that this one
                 is not looked at.
+            SourceUnknown: it is not known yet from where it came, and that has to be.
         """
         ...

@@ -13,6 +13,10 @@ MOST_SOURCES = 10_000
 _IPV6_NETWORK_BITS = 64
 
 
+class SourceUnknown(LookupError):
+    """Something costs a budget, and nobody has said yet from where it came."""
+
+
 class Budget:
     """A token bucket per source: `burst` at once, `per_s` each second. `clock` gives seconds.
 
@@ -29,12 +33,15 @@ class Budget:
         self._most_sources = most_sources
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def spend(self, source: str) -> None:
+    def spend(self, source: str | None) -> None:
         """Take one.
 
         Raises:
             Overloaded: none is left; says when the next one is.
+            SourceUnknown: the source is None.
         """
+        if source is None:
+            raise SourceUnknown
         name, now_s = _network(source), self._clock()
         left = self._left_of(name, now_s)
         if left < 1:
@@ -43,8 +50,10 @@ class Budget:
             raise Overloaded(msg, retry_after_s=wait_s)
         self._keep(name, left - 1, now_s)
 
-    def give_back(self, source: str) -> None:
+    def give_back(self, source: str | None) -> None:
         """Return what was taken for something that was in order."""
+        if source is None:
+            raise SourceUnknown
         name, now_s = _network(source), self._clock()
         self._keep(name, min(self._burst, self._left_of(name, now_s) + 1), now_s)
 

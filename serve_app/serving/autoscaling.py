@@ -17,7 +17,7 @@ from ray.util import metrics
 
 from serve_app.config import ScalingSettings
 from serve_app.core.scaling import Observed, Outgrown, Targets, WantedReplicas, at_least, wanted
-from serve_app.documents.refused_values import words_of
+from serve_app.documents.refused_values import refusals, words_of
 from serve_app.errors import ConfigError
 from serve_app.monitoring.catalogue import WANTED_REPLICAS
 from serve_app.serving import scaling_records
@@ -43,7 +43,7 @@ def scaling_settings(user_config: Any) -> ScalingSettings:
     except pydantic.ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, one['loc'])) or 'user_config'}: {words_of(one)}"
-            for one in error.errors()
+            for one in refusals(error)
         )
         raise ConfigError(f"user_config: {problems}") from None
 

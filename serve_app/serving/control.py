@@ -34,6 +34,7 @@ from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.experiment_work import ExperimentWork
 from serve_app.serving.handles import HandleModels
+from serve_app.serving.health import HEALTH
 from serve_app.serving.issuer_keys import IssuerKeys
 from serve_app.serving.key_work import KeyMethods, key_work_of
 from serve_app.serving.messages import words_for_outside
@@ -61,7 +62,7 @@ _HOLD = "let versions be held by "
 logger = logging.getLogger("serve_app.control")
 
 
-@serve.deployment(name=DEPLOYMENT)
+@serve.deployment(name=DEPLOYMENT, **HEALTH)
 class Control(KeyMethods, QuotaMethods):
     """Turns declarations into snapshots and lets gateways wait for the next one."""
 

@@ -63,6 +63,7 @@ from serve_app.serving.edge import open_edge_to
 from serve_app.serving.gateway_limits import distinct_of, start_limits
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
+from serve_app.serving.health import HEALTH
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
@@ -78,6 +79,7 @@ from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
+from serve_app.storage.nearby import NearbySnapshots
 from serve_app.storage.snapshots import SnapshotStore
 
 logger = logging.getLogger("serve_app.gateway")
@@ -91,7 +93,7 @@ SWITCH_INTERVAL_S = 0.001
 own 5 ms are more than a whole request takes."""
 
 
-@serve.deployment(name="Gateway")
+@serve.deployment(name="Gateway", **HEALTH)
 @serve.ingress()
 class Gateway(Scaled):
     """Dialects, validation, routing and combination, in front of the model applications."""
@@ -139,7 +141,7 @@ class Gateway(Scaled):
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)
         self._follower = SnapshotFollower(
-            SnapshotStore(args.state),
+            NearbySnapshots(SnapshotStore(args.state), logs.session_folder(), args.state),
             self._apply,
             replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},

@@ -40,6 +40,12 @@ def configure(component: str, level: str) -> None:
     logger.propagate = False
 
 
+def session_folder() -> Path:
+    """The folder on this machine that lasts as long as its Ray does."""
+    node: Any = ray._private.worker._global_node  # noqa: SLF001 - Ray has no public name for it
+    return Path(node.get_session_dir_path())
+
+
 def _session_logs() -> str:
     node: Any = ray._private.worker._global_node  # noqa: SLF001 - Ray has no public name for it
     return str(node.get_logs_dir_path())

@@ -18,6 +18,7 @@ from serve_app.engine.trusted_registry import open_registry
 from serve_app.monitoring import samples
 from serve_app.serving import logs
 from serve_app.serving.auditing import audit_log
+from serve_app.serving.health import HEALTH
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import DEPLOYMENT
@@ -30,10 +31,11 @@ MATCH_S = 2.0
 SAVE_S = 30.0
 TIDY_S = 60.0
 ALERT_S = 5.0
+RETAIN_S = 3600.0
 logger = logging.getLogger("serve_app.monitor")
 
 
-@serve.deployment(name=DEPLOYMENT)
+@serve.deployment(name=DEPLOYMENT, **HEALTH)
 class Monitor:
     """Takes deliveries of gateways and feedback of clients; all of its state is in stores."""
 
@@ -49,14 +51,16 @@ class Monitor:
         self._exporter = self._telemetry.exporter()
         self._reporting = asyncio.Lock()
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
-        works = (
+        works = [
             ("follow the endpoints", self._work.follow, FOLLOW_S),
             ("match feedback", self._work.match, MATCH_S),
             ("save counts", self._work.save, SAVE_S),
             ("write segments", self._work.compact, float(args.segment_s)),
             ("let go of old records", self._work.tidy, TIDY_S),
             ("send alerts", self._work.alerts.run, ALERT_S),
-        )
+        ]
+        if args.privacy is not None and args.privacy.retain_days.is_set:
+            works.append(("let go of what is too old", self._work.retention.run, RETAIN_S))
         # Deliveries and feedback have the loop's own few threads for themselves.
         threads = len(works) + len(self._work.watches)
         pool = ThreadPoolExecutor(threads, thread_name_prefix="background")

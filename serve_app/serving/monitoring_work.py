@@ -6,10 +6,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
 from serve_app.config import MonitorArgs
+from serve_app.config.privacy import RetentionSettings
 from serve_app.core.experiment import Experiment
 from serve_app.core.feedback import Feedback, Outcome
 from serve_app.core.snapshot import Endpoint, Snapshot
@@ -43,10 +45,12 @@ from serve_app.serving.watches.shadow import ShadowWatch
 from serve_app.serving.watches.watch import Sources, Watch
 from serve_app.storage.baselines import BaselineStore
 from serve_app.storage.feedback import FeedbackStore
+from serve_app.storage.feedback_erasure import FeedbackErasure
 from serve_app.storage.feedback_matcher import match_all
 from serve_app.storage.intake import Intake
 from serve_app.storage.monitor_state import MonitorState
 from serve_app.storage.predicted_rows import predicted_rows
+from serve_app.storage.privacy.retained import Retention, subjects_of
 from serve_app.storage.records.compaction import Compactor
 from serve_app.storage.records.deliveries import Incoming
 from serve_app.storage.records.files import Files
@@ -78,7 +82,11 @@ class MonitoringWork:
         audit: AuditLog | None = None,
     ) -> None:
         self._args, self._audit, self._clock = args, audit, clock
-        self._files = Files(args.records)
+        self._subjects = subjects_of(args.privacy, clock=clock)
+        vault = None if self._subjects is None else self._subjects.rows
+        self._files = Files(args.records, vault=vault)
+        kept = RetentionSettings() if args.privacy is None else args.privacy.retain_days
+        self.retention = Retention(kept, FeedbackErasure(args.state, clock=clock), clock)
         incoming = Incoming(self._files)
         windows = Merged(clock, time.monotonic, Limits())
         self._compactor = Compactor(self._files, incoming)
@@ -105,26 +113,31 @@ class MonitoringWork:
         )
         self.watches = _watches(sources, runner or RayRunner())
         self._looked: set[str] = set()
-        self.alerts = AlertSender(
+        self.alerts = self._alerts(args, sources.state)
+        self.report = MonitorReport(sources, self.watches)
+
+    def _alerts(self, args: MonitorArgs, state: MonitorState) -> AlertSender:
+        return AlertSender(
             args.alerts,
             Surroundings(
                 findings=self.findings,
                 unknown=self.unknown,
-                state=sources.state,
+                state=state,
                 is_over=self.intake.is_over,
-                clock=clock,
+                clock=self._clock,
                 ids=lambda: uuid.uuid4().hex,
                 environment=os.environ,
             ),
         )
-        self.report = MonitorReport(sources, self.watches)
 
     def restore(self) -> None:
         """Know again what a former process knew.
 
         Raises:
-            ServeError: a store cannot be read.
+            ServeError: a store cannot be read, or the keys of subjects are those of another secret.
         """
+        if self._subjects is not None:
+            self._subjects.keys.check()
         self.follow()
         self.intake.restore()
         for watch in self.watches:
@@ -145,7 +158,16 @@ class MonitoringWork:
 
     def keep(self, feedback: Sequence[Feedback]) -> Sequence[Outcome]:
         """Keep feedback; what became of each."""
-        return self._feedback.record_all(feedback, self._clock())
+        return self._feedback.record_all([self._private(one) for one in feedback], self._clock())
+
+    def _private(self, feedback: Feedback) -> Feedback:
+        """Feedback whose key is written as the log writes it: where rows have subjects, as hash."""
+        spec = self._endpoints.get(feedback.endpoint)
+        if spec is None or spec.records.subject is None or feedback.key is None:
+            return feedback
+        if self._subjects is None:
+            return replace(feedback, key=None)
+        return replace(feedback, key=self._subjects.rows.key_of(spec.name, feedback.key))
 
     def match(self) -> None:
         """Look for the predictions that feedback is about."""
@@ -176,7 +198,8 @@ class MonitoringWork:
             if not self.intake.may_change():
                 return
             # First what makes room: nothing can be merged where the disk is full.
-            removed = self._compactor.retain(self._clock(), settings, self._args.max_bytes)
+            kept = self.retention.of_records(settings)
+            removed = self._compactor.retain(self._clock(), kept, self._args.max_bytes)
             if removed:
                 self._note(f"records of {removed} bytes, older or more than is kept")
             self._compactor.merge()

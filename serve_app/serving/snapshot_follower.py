@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from serve_app.control.gateways import Acknowledged
-from serve_app.core.ports import StateStore
 from serve_app.core.snapshot import Snapshot
 from serve_app.errors import Conflict, ServeError
 from serve_app.serving.control import WATCH_S
 from serve_app.serving.control_client import control_handle
 from serve_app.serving.messages import words_for_outside
+from serve_app.storage.nearby import NearbySnapshots
 
 FIRST_WAIT_S = 3.0
 PAUSE_S = 0.25
@@ -30,7 +30,7 @@ class SnapshotFollower:
 
     def __init__(
         self,
-        store: StateStore,
+        store: NearbySnapshots,
         apply: Callable[[Snapshot], Awaitable[None]],
         *,
         replica: str,
@@ -126,3 +126,4 @@ class SnapshotFollower:
             )
             return
         self._applied, self._trouble, self._pending = snapshot.version, None, None
+        await asyncio.to_thread(self._store.keep, snapshot)

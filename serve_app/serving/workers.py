@@ -19,13 +19,14 @@ from serve_app.core.ports import Task
 from serve_app.core.reference import application_name
 from serve_app.core.supervisor import Supervisor
 from serve_app.core.waiting import T
-from serve_app.core.workload import Load, Waiting, Workload
+from serve_app.core.workload import Call, Load, Waiting, Workload
 from serve_app.engine.load import Loaded, Selecting, load
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ClientError, ConfigError, ModelFailed, NotReady, Overloaded, ServeError
 from serve_app.monitoring import samples
 from serve_app.serving import logs
 from serve_app.serving.gc_tuning import collect_rarely
+from serve_app.serving.health import HEALTH_OF_MODELS
 from serve_app.serving.holding import Holding
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.scaled import Scaled
@@ -33,10 +34,12 @@ from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
 from serve_app.tasks import task_named
 
+STALLED_S = 10.0
+"""A computation that goes on for so long after the last deadline of those who asked is endless."""
 logger = logging.getLogger("serve_app.model")
 
 
-@serve.deployment(name="Model")
+@serve.deployment(name="Model", **HEALTH_OF_MODELS)
 class Model(Scaled):
     """Holds one verified version and computes what it is asked."""
 
@@ -63,7 +66,18 @@ class Model(Scaled):
         return self._workload.read()
 
     async def check_health(self) -> None:
-        """Say what is held whenever Serve asks: Ray forgets gauges that nobody sets."""
+        """Say what is held whenever Serve asks: Ray forgets gauges that nobody sets.
+
+        Raises:
+            NotReady: a computation does not end, so that Serve takes another replica for this one.
+        """
+        stalled_s = self._workload.stalled_s()
+        if stalled_s > STALLED_S:
+            msg = (
+                f"{self._reference} has computed for {stalled_s:.0f} s since whoever asked gave up"
+            )
+            logger.error("a computation does not end", extra={"version": self._reference})
+            raise NotReady(msg)
         self._exporter.export(
             chain(samples.of_models(self._holding.manifests()), self._telemetry.samples())
         )
@@ -87,9 +101,14 @@ class Model(Scaled):
             if known.takes_long:
                 return await self._aside.run(model.ask, known, columns)
             lane = self._lanes.of(columns.rows)
-            return await asyncio.get_running_loop().run_in_executor(
-                lane, self._counted, model, known, columns, time.monotonic()
-            )
+            call = self._workload.arrived()
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    lane, self._counted, model, known, columns, call
+                )
+            except asyncio.CancelledError:
+                self._workload.given_up(call)
+                raise
         except (ClientError, NotReady, Overloaded):
             raise
         except Exception as error:
@@ -122,12 +141,12 @@ class Model(Scaled):
         await self._tasks.close()
         await self._telemetry.close()
 
-    def _counted(self, model: Selecting, task: Task[T], columns: Columns, arrived_s: float) -> T:
-        number = self._workload.began(arrived_s)
+    def _counted(self, model: Selecting, task: Task[T], columns: Columns, call: Call) -> T:
+        self._workload.began(call)
         try:
             return model.ask(task, columns)
         finally:
-            self._workload.ended(number, arrived_s)
+            self._workload.ended(call)
 
     def _failed(self, error: Exception, version: str) -> ServeError:
         # One call may hold the rows of many requests: this id leads from the line that a

@@ -13,7 +13,7 @@ import yaml
 from serve_app.config import GatewayArgs
 from serve_app.control.declare import read
 from serve_app.core.snapshot import Endpoint
-from serve_app.documents.refused_values import words_of
+from serve_app.documents.refused_values import refusals, words_of
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ConfigError
 from serve_app.registry.named import named
@@ -106,7 +106,7 @@ def declared_in(text: str, file: Path) -> Declared:
             try:
                 gateway = GatewayArgs.model_validate(application.get("args") or {})
             except pydantic.ValidationError as error:
-                problem = error.errors()[0]
+                problem = refusals(error)[0]
                 where = ".".join(map(str, problem["loc"]))
                 raise ConfigError(f"{file}: gateway: {where}: {words_of(problem)}") from None
     if not isinstance(endpoints, dict):

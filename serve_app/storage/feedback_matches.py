@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, delete, func, select, tuple_
+from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_
 
 from serve_app.core.labelled import (
     Coverage,
@@ -29,6 +29,7 @@ from serve_app.storage.tables import feedback_counts as counts
 from serve_app.storage.tables import feedback_matches as matches
 
 _ROW = matches.c.row
+_MATCHED: list[Any] = [column for column in matches.c if column is not matches.c.subject]
 _PENDING = select(
     table.c.number, table.c.revision, table.c.prediction_id, table.c.key, table.c.row,
     table.c.truth, table.c.reward, table.c.before_s, table.c.first_at_s, table.c.received_at_s,
@@ -97,9 +98,9 @@ class FeedbackMatches:
         self, endpoint: str, start: tuple[float, str, int], until_s: float, limit: int
     ) -> Sequence[Row[Any]]:
         place = tuple_(matches.c.predicted_at_s, matches.c.prediction_id, _ROW)
-        rows = (
+        rows: Select[Any] = (
             select(
-                matches, table.c.truth, table.c.truth_at_s, table.c.reward, table.c.reward_at_s,
+                *_MATCHED, table.c.truth, table.c.truth_at_s, table.c.reward, table.c.reward_at_s,
                 table.c.first_at_s, table.c.key, table.c.row.label("about"),
                 table.c.prediction_id.label("named"),
             )
@@ -274,6 +275,7 @@ def _match_row(match: Match, place: int, endpoint: str) -> dict[str, Any]:
         "epoch": row.epoch,
         "segments": json.dumps(dict(row.segments)),
         "late": int(match.late),
+        "subject": row.subject,
     }
 
 

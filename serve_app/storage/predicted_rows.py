@@ -45,4 +45,5 @@ def predicted_rows(
             assignment={name: value for name, value in chosen.items() if value is not None},
             epoch=row["epoch"],
             segments={} if row["segments"] is None else json.loads(row["segments"]),
+            subject=row["subject"],
         )

@@ -11,7 +11,7 @@ from serve_app.errors import RegistryFailed
 
 TABLE = "serve_app_revision"
 """Where Alembic notes what it has done: not its usual name, which others use too."""
-KNOWN = ("0001", "0002", "0003", "0004")
+KNOWN = ("0001", "0002", "0003", "0004", "0005")
 """All steps of `migrations/versions`, the last one last."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ONE_AT_A_TIME = threading.Lock()

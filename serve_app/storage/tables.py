@@ -112,7 +112,9 @@ feedback_matches = Table(
     Column("epoch", BigInteger),
     Column("segments", Text, nullable=False),
     Column("late", Integer, nullable=False),
+    Column("subject", Text),
     Index("feedback_matches_by_time", "endpoint", "predicted_at_s"),
+    Index("feedback_matches_by_subject", "subject"),
 )
 """The labelled rows of the predictions that feedback is about; `place` counts them from 0."""
 

@@ -215,8 +215,7 @@ def guarded(folder, options):
     """HAProxy with an edge, in front of an application that says what it sees."""
     echo = Echo()
     server, thread, port = served(Edge(echo, token=EdgeToken(SECRET.encode())))
-    ports = Ports(http=free_port())
-    ports.proxy_metrics = free_port()
+    ports = Ports(http=free_port(), proxy_metrics_at=free_port())
     (folder / "p").mkdir()
     write_edge(folder, options, SECRET)
     assert (folder / TOKEN).read_text() == SECRET

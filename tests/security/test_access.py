@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import time
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import grpc
@@ -17,6 +18,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from starlette.routing import BaseRoute
 
 from serve_app.core.grants import ACTIONS
+from serve_app.errors import Overloaded
 from serve_app.gateway import rpc_access
 from serve_app.gateway.access import METRICS, PUBLIC_METHODS, Gate, protect, public_paths
 from serve_app.gateway.admin.actions import Change
@@ -26,11 +28,14 @@ from serve_app.gateway.context import Settings
 from serve_app.gateway.rpc import InferenceService, serve
 from serve_app.protocols.oip import messages as oip_messages
 from serve_app.protocols.oip.messages import message
+from serve_app.security.authenticators import Credential
+from serve_app.security.budget import Budget, SourceUnknown
+from serve_app.security.keys import KeyRing
 from serve_app.standalone.application import build as build_application
 from serve_app.standalone.metrics_page import metrics_page
 from serve_app.standalone.places import Place
 from serve_app.standalone.settings import RunSettings
-from tests.security.callers import ENDPOINTS, MODELS, Known, key
+from tests.security.callers import ALL, ENDPOINTS, FLOODS, MODELS, Known, key
 from tests.unit.gateway.admin.actions import Actions
 from tests.unit.gateway.admin.test_app import BODIES, SAMPLES
 from tests.unit.gateway.harness import ROW, client_of
@@ -349,10 +354,10 @@ def rpc_methods():
 def calling(gateway):
     """Calls a gRPC server behind the layer in this process."""
 
-    def called(use):
+    def called(use, known=None):
         async def run():
             service = InferenceService(gateway.predictor, Settings(10_000, 50), ids=lambda: "r")
-            gate = Gate(Known(), lambda *_: None)
+            gate = Gate(known or Known(), lambda *_: None)
             address = f"127.0.0.1:{free_port()}"
             server = await serve(service, address, 10_000, gate)
             try:
@@ -390,6 +395,107 @@ def test_no_method_of_grpc_is_called_without_a_key(calling):
         assert code == grpc.StatusCode.UNIMPLEMENTED
 
     calling(use)
+
+
+class Costly(Known):
+    """Looks at tokens, and counts what is not known, only where it knows from where it came."""
+
+    def __init__(self):
+        super().__init__()
+        self.checked = set()
+
+    def authenticate(self, credential):
+        if credential.kind == "token" and credential.value not in self.checked:
+            if credential.source is None:
+                raise SourceUnknown
+            self.asked.append(credential)
+            if credential.value == "good.to.ken":
+                self.checked.add(credential.value)
+        if credential.value in self.checked:
+            return ALL
+        caller = super().authenticate(credential)
+        if caller is None and credential.source is None:
+            raise SourceUnknown
+        return caller
+
+
+def test_what_is_wrong_over_grpc_costs_the_address_that_it_came_from(calling):
+    known = Costly()
+
+    async def use(channel):
+        live = f"/{oip_messages.SERVICE}/ServerMetadata"
+        for _ in range(2):
+            code, _ = await code_of(channel, live, (("x-api-key", "wrong"),))
+            assert code == grpc.StatusCode.UNAUTHENTICATED
+            code, _ = await code_of(channel, live, (("authorization", "Bearer a.b.c"),))
+            assert code == grpc.StatusCode.UNAUTHENTICATED
+        # More than a server takes is not read of those that nobody knows.
+        code, _ = await code_of(channel, live, (("x-api-key", "wrong"),), b"x" * 1_000_000)
+        assert code == grpc.StatusCode.UNAUTHENTICATED
+        known.asked.clear()
+        code, _ = await code_of(channel, live, (("x-api-key", FLOODS),))
+        assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        sources = [one.source for one in known.asked]
+        assert set(sources) <= {None, "127.0.0.1"}
+
+    calling(use, known)
+
+
+def test_a_token_that_is_checked_for_the_first_time_is_answered_at_once(calling):
+    known = Costly()
+    good = (("authorization", "Bearer good.to.ken"),)
+
+    async def use(channel):
+        index = channel.unary_unary(
+            f"/{oip_messages.SERVICE}/RepositoryIndex",
+            request_serializer=message("RepositoryIndexRequest").SerializeToString,
+            response_deserializer=message("RepositoryIndexResponse").FromString,
+        )
+        for _ in range(2):
+            models = (await index(message("RepositoryIndexRequest")(), metadata=good)).models
+            assert {one.name for one in models} == set(ENDPOINTS)
+        assert [one.source for one in known.asked if one.source] == ["127.0.0.1"]
+        known.checked.clear()
+        code, _ = await code_of(channel, "/nothing.Service/Method", good)
+        assert code == grpc.StatusCode.UNIMPLEMENTED
+        known.checked.clear()
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+        answers = [one async for one in stub.ServerReflectionInfo(iter([request]), metadata=good)]
+        assert len(answers) == 1
+
+    calling(use, known)
+
+
+def test_of_a_flood_of_wrong_keys_over_grpc_only_its_own_address_hears(calling):
+    known = KeyRing((), lambda: 0.0, Budget(burst=3, per_s=1, clock=lambda: 0.0))
+
+    async def use(channel):
+        method = f"/{oip_messages.SERVICE}/ServerMetadata"
+        codes = [(await code_of(channel, method, (("x-api-key", "wrong"),)))[0] for _ in range(5)]
+        assert (
+            codes
+            == [grpc.StatusCode.UNAUTHENTICATED] * 3 + [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
+        )
+
+    calling(use, known)
+    assert known.authenticate(Credential("key", "wrong", "10.0.0.9")) is None
+    with pytest.raises(Overloaded):
+        known.authenticate(Credential("key", "wrong", "127.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "source"),
+    [
+        ("ipv4:10.0.0.1:5555", "10.0.0.1"),
+        ("ipv6:%5B2001:db8::1%5D:5555", "2001:db8::1"),
+        ("ipv6:[::1]:5555", "::1"),
+        ("unix:/tmp/socket", ""),
+        ("", ""),
+    ],
+)
+def test_the_address_of_a_peer_is_read_as_grpc_writes_it(peer, source):
+    assert rpc_access.peer_of(SimpleNamespace(peer=lambda: peer)) == source
 
 
 def test_grpc_answers_what_is_granted(calling):

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.fuzzed import FORMS
+from tests.security import fuzzed, fuzzed_registry
 
 ROOT = Path(__file__).parents[2]
 SEEDS = int(os.environ.get("SERVE_APP_FUZZ_SEEDS", "24"))
+FORMS = {
+    **dict.fromkeys(fuzzed.FORMS, "tests.security.fuzzed"),
+    **dict.fromkeys(fuzzed_registry.FORMS, "tests.security.fuzzed_registry"),
+}
 
 
+@pytest.mark.timeout(120 + SEEDS)
 @pytest.mark.parametrize("form", FORMS)
 def test_no_mutation_ends_the_process(form: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.security.fuzzed", form, str(SEEDS), str(tmp_path)],
+        [sys.executable, "-m", FORMS[form], form, str(SEEDS), str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,

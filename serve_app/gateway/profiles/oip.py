@@ -22,7 +22,7 @@ from serve_app.gateway.context import (
     headers_of,
     json,
 )
-from serve_app.gateway.native_pages import described
+from serve_app.gateway.native_pages import visible_document
 from serve_app.gateway.openapi.data_plane import data_plane
 from serve_app.gateway.profile import DialectPath, Profile
 from serve_app.gateway.wishes import wish_of
@@ -101,11 +101,11 @@ class OpenInferencePages:
 
     async def data_plane(self, request: Request) -> Response:
         """The OpenAPI document of the protocol's paths, as MLServer has one."""
-        return json(data_plane(described(self._context, request)))
+        return json(data_plane(visible_document(self._context, request)))
 
     async def docs(self, request: Request) -> Response:
         """The page of that document."""
-        return _page(request, data_plane(described(self._context, request)))
+        return _page(request, data_plane(visible_document(self._context, request)))
 
     async def model_data_plane(self, request: Request) -> Response:
         """The OpenAPI document of one endpoint, or of one of its versions."""
@@ -119,7 +119,7 @@ class OpenInferencePages:
     def _of_model(self, request: Request) -> dict[str, Any]:
         named = request.path_params
         return data_plane(
-            described(self._context, request), named["endpoint"], named.get("version")
+            visible_document(self._context, request), named["endpoint"], named.get("version")
         )
 
     async def models(self, request: Request) -> Response:

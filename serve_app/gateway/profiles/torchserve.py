@@ -110,12 +110,12 @@ class Inference:
 
     async def api(self, request: Request) -> Response:
         """The OpenAPI document of the endpoints as they are now."""
-        return json(native_pages.described(self._context, request))
+        return json(native_pages.visible_document(self._context, request))
 
     async def model_api(self, request: Request) -> Response:
         """The same document, where there is such an endpoint and version."""
         return self._context.of_endpoint(
-            request, lambda *_: native_pages.described(self._context, request)
+            request, lambda *_: native_pages.visible_document(self._context, request)
         )
 
     async def ping(self, request: Request) -> Response:

@@ -28,9 +28,7 @@ OF_THE_VALUES = {
 
 def ports() -> Ports:
     """The ports of a pod, which has an address of its own: no two nodes share one."""
-    made = Ports(http=HTTP_PORT)
-    made.proxy_metrics = PROXY_METRICS_PORT
-    return made
+    return Ports(http=HTTP_PORT, proxy_metrics_at=PROXY_METRICS_PORT)
 
 
 def fixed() -> dict[str, str]:

@@ -43,6 +43,8 @@ def problems(
     for path, spec in endpoints:
         for below, message in _of_rules(spec.records.drift, chosen):
             yield (*path, "monitoring", "drift", *below), message
+    for one in monitors:
+        yield from _of_subjects(one, endpoints)
     for path, spec in endpoints:
         if not monitors and route_of(spec.route).learns:
             words = f"learns from feedback, which the application {APPLICATION!r} keeps"
@@ -50,6 +52,20 @@ def problems(
     for one in applications:
         if getattr(one.arguments, "telemetry", None) is not None and not extra.is_installed():
             yield (*one.path, "args", "telemetry"), extra.MISSING
+
+
+def _of_subjects(
+    monitor: Declared, endpoints: Sequence[tuple[Below, Endpoint]]
+) -> Iterator[tuple[Below, str]]:
+    """Values of subjects are encrypted by the monitor, or kept by nobody."""
+    arguments = monitor.arguments
+    privacy = arguments.privacy if isinstance(arguments, MonitorArgs) else None
+    if privacy is not None and privacy.secret is not None:
+        return
+    for path, spec in endpoints:
+        if spec.records.subject is not None:
+            words = "rows have subjects, whose data the monitor encrypts: its args need a"
+            yield (*path, "privacy", "subject"), f"{words} `privacy: {{secret: FILE}}`"
 
 
 def _of_one(one: Declared) -> Iterator[tuple[Below, str]]:

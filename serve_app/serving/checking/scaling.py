@@ -9,7 +9,7 @@ import pydantic
 from ray.serve.config import AutoscalingConfig
 
 from serve_app.config import ScalingSettings
-from serve_app.documents.refused_values import words_of
+from serve_app.documents.refused_values import refusals, words_of
 from serve_app.serving.autoscaling import ByLoad
 
 Path_ = tuple[str | int, ...]
@@ -117,7 +117,7 @@ def _bounds(scaling: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
             warnings.filterwarnings("ignore", f".*{_INTERVAL}", DeprecationWarning)
             AutoscalingConfig.model_validate(kept)
     except pydantic.ValidationError as error:
-        for item in error.errors():
+        for item in refusals(error):
             if item["loc"] or not crossed:
                 yield (*at, *item["loc"]), words_of(item)
 

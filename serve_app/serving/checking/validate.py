@@ -22,7 +22,7 @@ from serve_app.core.reference import application_name
 from serve_app.core.snapshot import Endpoint
 from serve_app.documents.finding import Finding
 from serve_app.documents.near_names import did_you_mean
-from serve_app.documents.refused_values import words_of
+from serve_app.documents.refused_values import refusals, words_of
 from serve_app.documents.yaml_lines import Positions
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.engine.trusted_registry import open_registry, trust_of
@@ -301,7 +301,7 @@ class _Check:
                 self._find(path, f"no endpoint {name!r} is declared here, only {known}.{near}")
 
     def _pydantic(self, error: pydantic.ValidationError, base: Path_) -> None:
-        for item in error.errors():
+        for item in refusals(error):
             path = without_tags((*base, *item["loc"]), self._body)
             if self._follows(path, item["type"]):
                 continue

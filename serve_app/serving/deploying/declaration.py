@@ -15,7 +15,7 @@ import yaml
 
 from serve_app.config import EndpointSettings
 from serve_app.core.reference import application_name, parse
-from serve_app.documents.refused_values import words_of
+from serve_app.documents.refused_values import refusals, words_of
 from serve_app.errors import ConfigError, NotFound
 
 Config = dict[str, Any]
@@ -261,7 +261,7 @@ def settings_of(settings: Mapping[str, Any]) -> EndpointSettings:
         return EndpointSettings.model_validate(settings)
     except pydantic.ValidationError as error:
         listed = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {words_of(item)}" for item in error.errors()
+            f"{'.'.join(map(str, item['loc']))}: {words_of(item)}" for item in refusals(error)
         )
         msg = f"an endpoint cannot have these settings ({listed}); serve-app validate says more"
         raise ConfigError(msg) from None

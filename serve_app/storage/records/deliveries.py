@@ -16,6 +16,7 @@ from serve_app.errors import InvalidInput, NotFound
 from serve_app.storage.records.files import Files
 from serve_app.storage.records.ledger import Ledger
 from serve_app.storage.records.rows import KIND
+from serve_app.storage.records.whose import is_given, without_values
 
 COUNTS = "counts"
 INCOMING = "incoming"
@@ -183,11 +184,19 @@ class Incoming:
             return None
         if self._files.exists(delivery.path):
             return None
+        vault = self._files.vault
         try:
             tables = decode(payload)
         except InvalidInput:
-            self._set_aside(delivery, payload)
+            # What cannot be read cannot be encrypted either.
+            self._set_aside(delivery, payload if vault is None else b"")
             raise
+        if any(map(is_given, tables)):
+            if vault is None:
+                tables = [without_values(one) if is_given(one) else one for one in tables]
+            else:
+                tables = vault.sealed(tables)
+            payload = encode(tables)
         self._files.write(delivery.path, payload)
         return tables
 

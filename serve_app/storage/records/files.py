@@ -8,7 +8,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fsspec
 import pyarrow.fs as arrow_fs
@@ -16,6 +16,9 @@ from fsspec.implementations.arrow import ArrowFSWrapper
 from fsspec.implementations.local import LocalFileSystem
 
 from serve_app.errors import RecordsFailed
+
+if TYPE_CHECKING:
+    from serve_app.storage.records.whose import Vault
 
 UNFINISHED = "unfinished"
 """The folder of files that are being written."""
@@ -31,17 +34,18 @@ class Listed(NamedTuple):
 class Files:
     """Files below one root, by relative path; `url` is a folder or any fsspec URL.
 
-    `footers` is where `segments` remembers what was read of files that never change. With `sync`,
-    what is written to a local disk survives a power cut. Every method raises
-    RecordsFailed, naming the path, when the filesystem refuses.
+    `vault` reads what is encrypted. `footers` is where `segments` remembers what was read of files
+    that never change. With `sync`, what is written to a local disk survives a power cut. Every
+    method raises RecordsFailed, naming the path, when the filesystem refuses.
     """
 
-    def __init__(self, url: str, *, sync: bool = False) -> None:
+    def __init__(self, url: str, *, sync: bool = False, vault: Vault | None = None) -> None:
         if not url.removeprefix("file://").strip("/ "):
             msg = f"{url!r} names no place for records; give a folder or a URL"
             raise RecordsFailed(msg, path=url)
         self.url = url
         self._sync = sync
+        self.vault = vault
         self.footers: dict[str, Any] = {}
         with named(url):
             self._fs, root = _opened(url)

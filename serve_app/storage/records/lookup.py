@@ -14,13 +14,14 @@ from serve_app.storage.records.files import Files, named
 from serve_app.storage.records.forms import common_schema, conformed
 from serve_app.storage.records.plans import Holding, Listing, Span, id_span
 from serve_app.storage.records.segments import HOUR_S, Footer, Partition
+from serve_app.storage.records.whose import KEPT, SEALED
 
 COLUMNS = (
     "prediction_id", "row", "at_s", "endpoint", "snapshot", "variants", "propensity", "algorithm",
     "salt", "bucket", "epoch", "key", "outcome", "fallback", "value", "probabilities", "segments",
-    "rule",
+    "rule", "subject",
 )  # fmt: skip
-_LATER = pa.schema([("segments", pa.string()), ("rule", pa.string())])
+_LATER = pa.schema([("segments", pa.string()), ("rule", pa.string()), ("subject", pa.string())])
 """Columns that records of former versions do not have."""
 
 
@@ -110,11 +111,8 @@ def _matching(
     """The rows of one hour that have one of some values in a column."""
     texts = pa.array(sorted(values), pa.string())
     for table in holding.tables:
-        yield (
-            table.select(_there(table.schema))
-            .replace_schema_metadata(None)
-            .filter(pc.is_in(table[name], value_set=texts))
-        )
+        rows = table.select(_there(table.schema)).replace_schema_metadata(None)
+        yield _opened(files, rows.filter(pc.is_in(table[name], value_set=texts)))
     for segment in holding.segments:
         path = files.path(segment.path)
         schema = footers[segment.path].schema
@@ -127,11 +125,22 @@ def _matching(
                 mask = pc.is_in(column, value_set=texts)
                 # The other columns are read only where there is something to be read.
                 if pc.any(mask).as_py():
-                    yield file.read_row_group(group, columns=_there(schema)).filter(mask)
+                    rows = file.read_row_group(group, columns=_there(schema)).filter(mask)
+                    yield _opened(files, rows)
 
 
 def _there(schema: pa.Schema) -> list[str]:
-    return [name for name in COLUMNS if name in schema.names]
+    return [name for name in (*COLUMNS, SEALED, KEPT) if name in schema.names]
+
+
+def _opened(files: Files, table: pa.Table) -> pa.Table:
+    """Rows with their values; not those of whoever was erased, which have none."""
+    if SEALED in table.column_names:
+        if files.vault is not None:
+            batches = [files.vault.opened(batch) for batch in table.to_batches()]
+            table = pa.Table.from_batches(batches, table.schema)
+        table = table.filter(pc.is_valid(table["value"])).drop_columns([SEALED])
+    return table.drop_columns([KEPT]) if KEPT in table.column_names else table
 
 
 def _may_hold(group: Any, name: str, texts: pa.Array) -> bool:

@@ -12,6 +12,7 @@ from serve_app.storage.records.compaction import by_partition
 from serve_app.storage.records.deliveries import Incoming
 from serve_app.storage.records.files import Files
 from serve_app.storage.records.segments import HOUR_S, Footer, Partition, Segment, Segments
+from serve_app.storage.records.whose import SEALED
 
 ID_TIME_DIGITS = 12
 _LONGEST_REQUEST_S = 3_600.0
@@ -46,10 +47,14 @@ class Plan:
 
     @property
     def schemas(self) -> list[pa.Schema]:
-        """The schemas of everything in it."""
+        """The schemas of everything in it, without what is encrypted."""
         tables = [table for one in self.holdings.values() for table in one.tables]
         schemas = [table.schema.remove_metadata() for table in tables]
-        return [footer.schema for footer in self.footers.values()] + schemas
+        schemas += [footer.schema for footer in self.footers.values()]
+        return [
+            one.remove(one.get_field_index(SEALED)) if SEALED in one.names else one
+            for one in schemas
+        ]
 
 
 class Listing:

@@ -15,6 +15,7 @@ from serve_app.storage.records.files import Files, named
 from serve_app.storage.records.forms import common_schema, conformed
 from serve_app.storage.records.plans import Holding, Plan, Span, id_span, plan_of
 from serve_app.storage.records.segments import Footer, Segment
+from serve_app.storage.records.whose import BINDING, KEPT, SEALED, SUBJECT
 
 Order = Literal["oldest", "newest"]
 _BATCH_ROWS = 65_536
@@ -26,8 +27,9 @@ class Query:
     """Which rows are wanted: those that fit everything that is given.
 
     Times are arrivals in seconds since 1970, `until_s` not included. `variant` is one that had a
-    part in the answer. `columns` are all where none are named. With an `order` an hour of the rows
-    is in memory at a time, without one a few batches are.
+    part in the answer, `subject` the pseudonym of whom rows are about. `columns` are all where
+    none are named. With an `order` an hour of the rows is in memory at a time, without one a few
+    batches are.
     """
 
     endpoint: str | None = None
@@ -37,6 +39,7 @@ class Query:
     outcome: str | None = None
     prediction_id: str | None = None
     key: str | None = None
+    subject: str | None = None
     columns: tuple[str, ...] | None = None
     limit: int | None = None
     order: Order | None = None
@@ -108,15 +111,23 @@ def _of_holding(
         if _excluded(footer, wanted):
             continue
         source: Any = _dataset(files, segment)
-        for batch in _scanned(source, names, wanted, files.path(segment.path)):
+        for batch in _scanned(files, source, names, wanted, files.path(segment.path)):
             yield conformed(batch, wide)
     for table in holding.tables:
-        for batch in _scanned(ds.dataset(table), names, wanted, files.url):
+        for batch in _scanned(files, ds.dataset(table), names, wanted, files.url):
             yield conformed(batch, wide)
 
 
-def _scanned(source: Any, names: Sequence[str], wanted: Query, path: str) -> Iterator[Any]:
-    there = [name for name in names if name in source.schema.names]
+def _scanned(
+    files: Files, source: Any, names: Sequence[str], wanted: Query, path: str
+) -> Iterator[Any]:
+    columns = source.schema.names
+    if wanted.subject is not None and SUBJECT not in columns:
+        return
+    vault = files.vault if SEALED in columns else None
+    if vault is not None:
+        names = [*dict.fromkeys((*names, *BINDING, KEPT, SEALED))]
+    there = [name for name in names if name in columns]
     with named(path):
         scanner = source.scanner(
             columns=there,
@@ -136,7 +147,7 @@ def _scanned(source: Any, names: Sequence[str], wanted: Query, path: str) -> Ite
             if wanted.variant is not None:
                 batch = batch.filter(_has(batch.column("variants"), wanted.variant))
             if batch.num_rows:
-                yield batch
+                yield batch if vault is None else vault.opened(batch)
 
 
 def _dataset(files: Files, segment: Segment) -> Any:
@@ -157,7 +168,7 @@ def _excluded(footer: Footer, wanted: Query) -> bool:
 def _filter(wanted: Query) -> Any:
     terms: list[Any] = [
         ds.field(name) == value
-        for name in ("endpoint", "outcome", "prediction_id", "key")
+        for name in ("endpoint", "outcome", "prediction_id", "key", "subject")
         if (value := getattr(wanted, name)) is not None
     ]
     if wanted.since_s is not None:

@@ -20,6 +20,9 @@ from serve_app.storage.records.arrays import arrow_of, texts
 KIND = "records"
 FEATURE = "feature_"
 CALLER = "caller"
+GIVEN_SUBJECT = "given_subject"
+GIVEN_TENANT = "given_tenant"
+"""Whom a row is about, and for whom it was: in what gateways send, and never on a disk."""
 CHOSEN = "chosen"
 """Who was chosen, where somebody else answered."""
 _DEFAULT = RecordSettings()
@@ -96,6 +99,9 @@ def _table(
     columns["cached"] = per_row(pa.array(cached))
     if block.callers is not None:
         columns[CALLER] = per_row(texts(block.callers))
+    if block.subjects is not None:
+        columns[GIVEN_SUBJECT] = texts(block.subjects)
+        columns[GIVEN_TENANT] = per_row(_alike(block.tenants, pa.string()))
     columns.update(_answers(block.prediction, rows))
     columns["shadows"] = _shadows(block)
     columns["features_kept"] = pa.repeat(redact is not None, rows)

@@ -28,7 +28,7 @@ _PATH = re.compile(
     r"([sm]-[0-9a-f]{24}\.parquet)"
 )
 
-_UNIQUE = frozenset({"prediction_id", "request_id", "key"})
+_UNIQUE = frozenset({"prediction_id", "request_id", "key", "sealed"})
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -318,7 +318,7 @@ class TestRegistered:
         assert said.code == 1
 
     def test_versions_are_verified_byte_by_byte(self, serve_app, folder):
-        assert serve_app("models", "verify").out.count("as registered") == 7
+        assert serve_app("models", "verify").out.count("as registered") == 8
         path = folder / "registry" / "diagnosis-xgb" / "1" / "model.ubj"
         content = bytearray(path.read_bytes())
         content[100] ^= 1

@@ -193,3 +193,39 @@ def test_a_real_node_is_stopped_with_what_bears_its_mark(program, tmp_path):
 
 def living(process):
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+class Keeping:
+    """Looks after a cluster for so many steps, and then knows that somebody stopped it."""
+
+    def __init__(self, count, mends=False):
+        self.left, self.is_mending = count, mends
+
+    def step(self):
+        self.left -= 1
+        if self.is_mending and self.left == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self.left > 0
+
+
+def test_who_looks_after_a_cluster_is_called_until_somebody_stops_it():
+    clock, cluster, keeper = Clock(), Faked(), Keeping(3)
+    stay(cluster, lambda: None, clock.ending(), lambda: keeper)
+    assert (keeper.left, cluster.stops) == (0, 1)
+
+
+def test_a_signal_ends_it_in_the_middle_of_bringing_the_cluster_back():
+    clock, cluster, keeper = Clock(), Faked(), Keeping(5, mends=True)
+    stay(cluster, lambda: None, clock.ending(leave_s=9.0), lambda: keeper)
+    assert (keeper.left, cluster.stops) == (2, 1)
+    # Nothing answers that could be let finish.
+    assert clock.now_s < 1.0
+
+
+def test_a_signal_while_all_is_well_lets_requests_finish():
+    clock = Clock(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    cluster, keeper = Faked(), Keeping(5)
+    stay(cluster, lambda: None, clock.ending(leave_s=9.0), lambda: keeper)
+    assert keeper.left == 4
+    assert cluster.stops == 1
+    assert clock.now_s >= 9.0

@@ -233,8 +233,7 @@ class Proxy:
 def proxy(tmp_path):
     gateway = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=gateway.serve_forever, daemon=True).start()
-    ports = Ports(http=free_port())
-    ports.proxy_metrics = free_port()
+    ports = Ports(http=free_port(), proxy_metrics_at=free_port())
     folder = tmp_path / "p"
     folder.mkdir()
     write_edge(tmp_path, EdgeOptions(), "secret")

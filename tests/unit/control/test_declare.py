@@ -347,3 +347,29 @@ def test_segments_that_cannot_be_are_refused_in_words(registry, segments, messag
 def test_settings_of_records_that_mean_nothing_are_refused(registry, wrong):
     with pytest.raises(ValueError, match="monitoring"):
         declared(registry, e=single("logistic@1", monitoring=wrong))
+
+
+@pytest.mark.parametrize(
+    ("log_columns", "said", "left_out"),
+    [
+        ("schema", {}, {"age", "dose"}),
+        ("schema", {"age": {"log": True}}, {"dose"}),
+        ("all", {"age": {"log": False}, "dose": {"nullable": True}}, {"age"}),
+        ("all", {}, set()),
+    ],
+)
+def test_the_schema_says_which_columns_may_be_recorded(registry, log_columns, said, left_out):
+    settings = {
+        "schema": {"columns": said},
+        "privacy": {"subject": "customer_id", "log_columns": log_columns},
+    }
+    endpoint = declared(registry, e=single("logistic@1", **settings)).checked()["e"]
+    names = {column.name for column in endpoint.signature.inputs}
+    assert endpoint.records.redact == left_out & names
+    assert endpoint.records.subject == "customer_id"
+
+
+def test_segments_of_columns_that_may_not_be_recorded_are_refused(registry):
+    settings = {"monitoring": {"segments": ["age"]}, "privacy": {"log_columns": "schema"}}
+    (message,) = problems(declared(registry, e=single("logistic@1", **settings))).values()
+    assert message == "the values of 'age' would be kept, and `schema.columns` does not let them"

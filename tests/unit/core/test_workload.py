@@ -26,11 +26,11 @@ def workload(clock):
 
 
 def compute(workload, clock, seconds, *, queued_s=0.0):
-    arrived = clock.now
+    call = workload.arrived()
     clock.pass_(queued_s)
-    number = workload.began(arrived)
+    workload.began(call)
     clock.pass_(seconds)
-    workload.ended(number, arrived)
+    workload.ended(call)
 
 
 def test_busy_is_the_share_of_time_that_was_computed(workload, clock):
@@ -45,14 +45,14 @@ def test_busy_is_the_share_of_time_that_was_computed(workload, clock):
 
 def test_a_call_that_goes_on_counts_in_every_block_that_it_touches(workload, clock):
     clock.pass_(0.5)
-    arrived = clock.now
-    number = workload.began(arrived)
+    call = workload.arrived()
+    workload.began(call)
     clock.pass_(0.5)
     assert workload.read().busy == pytest.approx(0.5)
     clock.pass_(2.0)
     assert workload.read().busy == pytest.approx(1.0)
     clock.pass_(1.0)
-    workload.ended(number, arrived)
+    workload.ended(call)
     clock.pass_(3.0)
     assert workload.read().busy == pytest.approx(0.25)
 
@@ -83,8 +83,35 @@ def test_gateways_that_fall_silent_are_forgotten(workload, clock):
 
 def test_a_long_call_keeps_those_waiting_who_wait_for_it(workload, clock):
     # Nothing ends in this block, so nothing can be compared with the way there and back.
-    workload.began(clock.now)
+    workload.began(workload.arrived())
     clock.pass_(1.0)
     workload.hear("a", Waiting(requests=5.0, wait_ms=900.0, round_trip_ms=0.0, calls=0))
     load = workload.read()
     assert (load.waiting_requests, load.wait_ms) == (5.0, 900.0)
+
+
+def test_what_nobody_waits_for_any_more_is_told_until_it_ends(workload, clock):
+    first, second = workload.arrived(), workload.arrived()
+    workload.began(first)
+    clock.pass_(5.0)
+    # It takes long, and somebody waits for it.
+    assert workload.stalled_s() == 0.0
+    workload.given_up(first)
+    clock.pass_(3.0)
+    assert workload.stalled_s() == pytest.approx(3.0)
+    workload.ended(first)
+    assert workload.stalled_s() == 0.0
+    workload.given_up(second)
+    clock.pass_(3.0)
+    # It had never begun, and never will.
+    assert workload.stalled_s() == 0.0
+
+
+def test_what_begins_after_it_was_given_up_has_its_time_too(workload, clock):
+    call = workload.arrived()
+    workload.given_up(call)
+    clock.pass_(9.0)
+    workload.began(call)
+    assert workload.stalled_s() == 0.0
+    clock.pass_(1.0)
+    assert workload.stalled_s() == pytest.approx(1.0)

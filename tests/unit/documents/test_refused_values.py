@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 import pytest
 
-from serve_app.documents.refused_values import words_of
+from serve_app.documents.refused_values import refusals, words_of
 
 
 class Settings(pydantic.BaseModel):
@@ -17,7 +17,7 @@ class Settings(pydantic.BaseModel):
     kind: Literal["single", "split", "ensemble"] = "single"
     on: bool = True
     password: str = ""
-    steps: Annotated[list[int], pydantic.Field(min_length=2)] = [1, 2]
+    steps: Annotated[tuple[int, ...], pydantic.Field(min_length=2)] = (1, 2)
 
     @pydantic.field_validator("looks")
     @classmethod
@@ -47,7 +47,7 @@ class Settings(pydantic.BaseModel):
         ({"kind": 7}, "7 is not one of 'single', 'split' or 'ensemble'."),
         ({"on": "perhaps"}, "'perhaps' is neither true nor false"),
         ({"steps": [1]}, "1 given, and at least 2 needed"),
-        ({"steps": 3}, "Input should be a valid list"),
+        ({"steps": 3}, "Input should be a valid tuple"),
     ],
 )
 def test_what_is_refused_is_named_with_what_it_may_be(given, words):
@@ -62,3 +62,10 @@ def test_what_was_to_be_text_may_be_a_secret_and_is_not_repeated():
         Settings(password=20_240_229)
     (problem,) = refused.value.errors()
     assert words_of(problem) == "this has to be text; put it in quotes"
+
+
+def test_a_list_is_not_short_of_items_that_are_refused_themselves():
+    with pytest.raises(pydantic.ValidationError) as refused:
+        Settings(steps=[1, "two"])
+    (problem,) = refusals(refused.value)
+    assert (problem["loc"], words_of(problem)) == (("steps", 1), "'two' is not a whole number")

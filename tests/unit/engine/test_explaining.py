@@ -42,7 +42,7 @@ def test_a_compiled_version_reads_its_library_s_form_when_it_is_first_explained(
     loaded = load(store, "trees", 1)
     read = []
     monkeypatch.setattr(
-        store, "read", lambda *a, _read=store.read, **k: (read.append(k), _read(*a, **k))[1]
+        store, "files_of", lambda *a, _read=store.files_of, **k: (read.append(k), _read(*a, **k))[1]
     )
     loaded.model.predict(rows(frame))
     assert read == []

@@ -15,7 +15,7 @@ from serve_app.engine.assemble import Assembler
 from serve_app.engine.local import LocalModels
 from serve_app.engine.stages import Stages
 from serve_app.engine.visible import Views, default_for, require
-from serve_app.errors import Forbidden, NotFound
+from serve_app.errors import Forbidden, NotFound, NotReady
 
 SIGNATURE = Signature((Column("age", "float64", nullable=False),), Output("regression"))
 NAMES = ("churn", "churn-eu", "diagnosis", "price")
@@ -130,3 +130,33 @@ def test_a_default_that_may_not_be_seen_is_none():
     only = views.of(ALL, may("predict:churn"))
     assert only.endpoint(None).spec.name == "churn"
     assert default_for(ANONYMOUS, "gone", ALL) == "gone"
+
+
+def waiting_for(names, awaited):
+    there = stages(names)
+    return Stages(5, there.endpoints, {name: (f"m-{name}@2",) for name in awaited})
+
+
+def test_an_endpoint_whose_versions_have_not_answered_yet_is_not_ready_and_not_unknown():
+    some = waiting_for(("churn",), ("price",))
+    with pytest.raises(NotReady, match=r"'price' is not ready yet: it waits for m-price@2"):
+        some.endpoint("price")
+    with pytest.raises(NotFound, match="there is no endpoint 'other'"):
+        some.endpoint("other")
+    # A path that names no endpoint means the only one, as soon as it is there.
+    with pytest.raises(NotReady, match="'price' is not ready yet"):
+        waiting_for((), ("price",)).endpoint(None)
+    with pytest.raises(NotReady):
+        Stages().endpoint("churn")
+
+
+def test_nobody_learns_of_an_endpoint_that_waits_and_is_not_theirs():
+    some = waiting_for(("churn",), ("price", "diagnosis"))
+    view = Views().of(some, may("predict:churn", "predict:price"))
+    with pytest.raises(NotReady):
+        view.endpoint("price")
+    with pytest.raises(NotFound, match="there is no endpoint 'diagnosis'"):
+        view.endpoint("diagnosis")
+    # Nor where every endpoint that stands is theirs.
+    with pytest.raises(NotFound):
+        Views().of(some, may("predict:churn")).endpoint("price")

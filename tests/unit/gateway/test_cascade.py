@@ -128,7 +128,7 @@ def test_lists_of_endpoints_tell_of_it(client):
             "route",
             "is the last stage",
         ),
-        ([{"model": "other@1"}], "route.stages", "at least 2 items"),
+        ([{"model": "other@1"}], "route.stages", "1 given, and at least 2 needed"),
         (
             [{"model": "other@1", "sure": 1.5}, {"model": "logistic@1"}],
             "route.stages.0.sure",

@@ -127,7 +127,7 @@ def test_each_version_is_one_variant_however_often_it_is_named(registry):
             "gives regression",
         ),
         ([{"when": "age > 1"}], "rules.0.model", "Field required"),
-        ([], "rules", "at least 1 item"),
+        ([], "rules", "0 given, and at least 1 needed"),
         (
             [{"when": "age > 1", "model": "other@1", "name": "x"}] * 2,
             "",

@@ -38,10 +38,15 @@ class Store:
     def __init__(self, answer=None):
         self.answer = answer
 
+        self.kept = []
+
     def latest(self):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def keep(self, snapshot):
+        self.kept.append(snapshot.version)
 
 
 @pytest.fixture
@@ -100,6 +105,17 @@ async def test_a_snapshot_that_cannot_be_applied_is_tried_again_until_it_can(fol
     assert troubles[3] is None
     waits = [wait_s for _, wait_s, _ in control.heard]
     assert waits[1] < waits[0]
+
+
+async def test_what_answers_here_is_kept_here_and_what_cannot_be_applied_is_not(following):
+    store = Store()
+
+    async def apply(snapshot):
+        if snapshot.version == 4:
+            raise ArtifactRejected("m@1 is damaged")
+
+    await following(Control(body(3), body(4), body(5)), apply, store)
+    assert store.kept == [3, 5]
 
 
 async def test_a_newer_snapshot_takes_the_place_of_one_that_cannot_be_applied(following):

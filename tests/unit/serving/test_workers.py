@@ -1,8 +1,19 @@
 """How many threads a replica computes with follows what is reserved for it."""
 
+import asyncio
+import threading
+
+import numpy as np
 import pytest
 
-from serve_app.serving.workers import compute_threads
+from serve_app.core.columns import Columns
+from serve_app.core.lanes import Lanes
+from serve_app.core.workload import Workload
+from serve_app.errors import NotReady
+from serve_app.serving.control import Control
+from serve_app.serving.ingress import Gateway
+from serve_app.serving.monitor import Monitor
+from serve_app.serving.workers import STALLED_S, Model, compute_threads
 
 
 @pytest.mark.parametrize(
@@ -10,3 +21,77 @@ from serve_app.serving.workers import compute_threads
 )
 def test_there_is_one_thread_below_two_cpus_and_one_per_whole_cpu_from_two_on(cpus, threads):
     assert compute_threads(cpus) == threads
+
+
+class Endless:
+    """A model that computes until a test lets it end."""
+
+    def __init__(self):
+        self.began, self.ends = threading.Event(), threading.Event()
+
+    def ask(self, task, columns):
+        self.began.set()
+        self.ends.wait(30)
+        return columns.rows
+
+
+class Bare(Model.func_or_class):
+    """A replica without what Serve does at its end."""
+
+    def __del__(self):
+        pass
+
+
+class Holds:
+    """Holds one model, whatever is asked for."""
+
+    def __init__(self, model):
+        self.model = model
+
+    async def version(self, _):
+        return self
+
+    def manifests(self):
+        return []
+
+
+class Nobody:
+    """Takes samples, and has none."""
+
+    def export(self, samples):
+        list(samples)
+
+    def samples(self):
+        return []
+
+
+async def test_a_computation_that_goes_on_after_everybody_gave_up_fails_the_health_check():
+    now_s = 50.0
+    replica = object.__new__(Bare)
+    replica._holding = Holds(endless := Endless())
+    replica._lanes, replica._reference = Lanes("model"), "a@1"
+    replica._workload = Workload(clock=lambda: now_s)
+    replica._exporter = replica._telemetry = Nobody()
+    asked = asyncio.create_task(replica.ask("a@1", "predict", Columns.of({"x": np.zeros(3)})))
+    assert await asyncio.to_thread(endless.began.wait, 30)
+    now_s += 600.0
+    # It takes long, and somebody waits for it.
+    await replica.check_health()
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    now_s += STALLED_S
+    await replica.check_health()
+    now_s += 1.0
+    with pytest.raises(NotReady, match="a@1 has computed for 11 s since whoever asked gave up"):
+        await replica.check_health()
+    endless.ends.set()
+    replica._lanes.shutdown()
+    await replica.check_health()
+
+
+@pytest.mark.parametrize("deployment", [Model, Gateway, Control, Monitor], ids=lambda one: one.name)
+def test_serve_finds_a_replica_that_stands_still_within_half_a_minute(deployment):
+    config = deployment._deployment_config
+    # Three silences one after the other, each with the look before it.
+    assert 3 * (config.health_check_timeout_s + config.health_check_period_s) <= 30.0

@@ -71,7 +71,8 @@ def test_numbers_have_no_probabilities(files):  # noqa: F811
         ("identity", Caller("ann"), {"x-api-key": "k"}, pseudonym("ann", "salt")),
         ("identity", None, {"x-api-key": "k", "x-user": "ann"}, None),
         ("credential", None, {"x-api-key": "k"}, pseudonym("k", "salt")),
-        ("credential", Caller("ann"), {"x-forwarded-for": "1.2.3.4"}, None),
+        ("credential", Caller("ann"), {}, pseudonym("ann", "salt")),
+        ("credential", None, {"x-forwarded-for": "1.2.3.4"}, None),
     ],
 )
 def test_who_asked_is_a_hash(files, by, caller, headers, expected):  # noqa: F811

@@ -186,3 +186,20 @@ def test_telemetry_without_its_extra_is_named(config, monkeypatch, name):
     ((key, _, message),) = findings(config)
     assert key == "args.telemetry"
     assert "pip install 'serve-app[otel]'" in message
+
+
+def test_subjects_need_a_monitor_that_has_a_secret(config, churn):
+    endpoints = {
+        "churn": {
+            "route": {"kind": "single", "model": "churn@1"},
+            "placement": "inline",
+            "privacy": {"subject": "customer_id"},
+        }
+    }
+    control = next(one for one in config["applications"] if one["name"] == "control")
+    control["deployments"][0].setdefault("user_config", {})["endpoints"] = endpoints
+    ((_, line, words),) = findings(config)
+    assert line == "subject: customer_id"
+    assert "its args need a `privacy: {secret: FILE}`" in words
+    monitor_of(config)["args"]["privacy"] = {"secret": "./keys/privacy.secret"}
+    assert findings(config) == []

@@ -1,0 +1,273 @@
+"""Brings a cluster back when what nobody else starts again has ended, out of its own records.
+
+Ray starts its actors again, Serve its replicas, and the watcher of HAProxy HAProxy. Nobody starts
+Ray's head, its raylet or its dashboard again, and with the head goes what was deployed. So one
+process beside the cluster looks twice a second whether they live. It keeps the config that Serve
+was given last (`kept_config`) and how the cluster was started (`options`); weights and keys are in
+the state store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psutil
+
+from serve_app.cluster import web
+from serve_app.cluster.kept_config import KeptConfig
+from serve_app.cluster.members import Members
+from serve_app.cluster.node import Cluster
+from serve_app.cluster.options import read_options
+from serve_app.cluster.running import Running
+from serve_app.cluster.supervision import Phase, Supervision, write_supervision
+from serve_app.core.ports import Clock
+from serve_app.errors import ServeError
+
+POLL_S = 0.5
+"""How often the cluster is looked at; what dies is noticed within this and `_ASK_TIMEOUT_S`."""
+KEEP_PERIOD_S = 2.0
+EMPTY_FOR_S = 10.0
+"""So long Serve must say that nothing is deployed until that is kept: who starts says so too."""
+CONTROLLER_PATIENCE_S = 30.0
+"""Ray starts Serve's controller again by itself, in 5 to 15 s."""
+EFFECT_PATIENCE_S = 180.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
+CALM_S = 120.0
+"""After so long without a fault, the next one is mended without a pause again."""
+_ASK_TIMEOUT_S = 1.0
+_REPLICA = "ray::ServeReplica"
+ConfigOf = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Makes the config that Serve was given last of what its REST API tells."""
+logger = logging.getLogger("serve_app.cluster")
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Where time comes from: one clock for how long, in seconds, and one for when, since 1970."""
+
+    clock: Clock = time.monotonic
+    now: Clock = time.time
+
+
+@dataclass(slots=True)
+class _Revival:
+    """A cluster that is being brought back, and how far it is."""
+
+    why: str
+    noticed_s: float
+    phase: Phase
+    given_s: float | None = None
+    """When Serve took the config; none before it did."""
+
+
+class Supervisor:
+    """Looks after the cluster of a state folder; `step` is called again and again."""
+
+    def __init__(
+        self, cluster: Cluster, kept: KeptConfig, config_of: ConfigOf, times: Times | None = None
+    ) -> None:
+        self._cluster = cluster
+        self._kept = kept
+        self._config_of = config_of
+        self._times = times or Times()
+        self._clock = self._times.clock
+        self._members = Members(cluster.processes, clock=self._clock)
+        self._revival: _Revival | None = None
+        self._dashboards: list[subprocess.Popen[bytes]] = []
+        self._pause_s = FIRST_PAUSE_S
+        self._next_try_s = self._next_look_s = self._last_fault_s = float("-inf")
+        self._empty_since_s: float | None = None
+        self._without_controller_s: float | None = None
+        own = psutil.Process(os.getpid())
+        self._tell(Supervision(own.pid, own.create_time()))
+
+    @property
+    def supervision(self) -> Supervision:
+        """How this is doing."""
+        return self._supervision
+
+    @property
+    def is_mending(self) -> bool:
+        """Whether the cluster is being brought back."""
+        return self._revival is not None
+
+    def step(self) -> bool:
+        """Look once and do what is to be done; false once somebody has stopped the cluster."""
+        if not self._cluster.started.exists():
+            return False
+        self._dashboards = [one for one in self._dashboards if one.poll() is None]
+        if self._is_broken() or self._clock() < self._next_try_s:
+            return True
+        try:
+            if self._revival is None:
+                self._look_at_the_rest()
+            else:
+                self._go_on(self._revival)
+        except (ServeError, OSError, psutil.Error) as error:
+            if not self._cluster.started.exists():
+                return False
+            self._failed(str(error))
+        return True
+
+    def _is_broken(self) -> bool:
+        """Whether the cluster has just ended, so that it is to be started with the next step."""
+        revival = self._revival
+        if revival is not None and revival.phase == "restarting":
+            return False
+        missing = self._members.missing()
+        if missing is None:
+            return False
+        why = f"{missing} ended" if revival is None else f"{revival.why}, and then {missing}"
+        since_s = self._clock() if revival is None else revival.noticed_s
+        logger.error("the cluster is brought back", extra={"why": why})
+        self._pause_if_often()
+        self._revival = _Revival(why, since_s, "restarting")
+        self._tell(replace(self._supervision, phase="restarting", last_why=why, trouble=None))
+        return True
+
+    def _go_on(self, revival: _Revival) -> None:
+        """The next step of bringing it back; raises ServeError or OSError where it fails."""
+        if revival.phase == "restarting":
+            self._cluster.restart(read_options(self._cluster.started))
+            self._members.forget()
+            revival.phase = "deploying"
+            self._tell(replace(self._supervision, phase="deploying", trouble=None))
+        config = self._kept.read()
+        running = self._cluster.require()
+        if config is not None and revival.given_s is None:
+            running.dashboard.put_config(config)
+            revival.given_s = self._clock()
+        if config is None or _is_in_effect(running, config):
+            self._done(revival)
+        elif self._clock() - (revival.given_s or self._clock()) > EFFECT_PATIENCE_S:
+            self._done(revival, "not everything answers that was deployed: serve-app status")
+
+    def _done(self, revival: _Revival, trouble: str | None = None) -> None:
+        took_s = round(self._clock() - revival.noticed_s, 1)
+        logger.warning("the cluster is back", extra={"why": revival.why, "took_s": took_s})
+        self._revival = None
+        self._tell(
+            replace(
+                self._supervision,
+                phase="watching",
+                restarts=self._supervision.restarts + 1,
+                last_at_s=self._times.now(),
+                last_why=revival.why,
+                last_took_s=took_s,
+                trouble=trouble,
+            )
+        )
+
+    def _failed(self, why: str) -> None:
+        self._wait()
+        logger.error("tried again", extra={"why": why, "after_s": self._pause_s})
+        self._tell(replace(self._supervision, trouble=why))
+
+    def _pause_if_often(self) -> None:
+        """What ends again and again needs time, and not load: the machine may lack memory."""
+        if self._clock() - self._last_fault_s > CALM_S:
+            self._pause_s, self._next_try_s = FIRST_PAUSE_S, float("-inf")
+        else:
+            self._wait()
+        self._last_fault_s = self._clock()
+
+    def _wait(self) -> None:
+        self._next_try_s = self._clock() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+    def _look_at_the_rest(self) -> None:
+        if not self._members.dashboard.lives():
+            self._start_dashboard()
+            return
+        if self._clock() < self._next_look_s:
+            return
+        self._next_look_s = self._clock() + KEEP_PERIOD_S
+        self._look_at_controller()
+        try:
+            self._keep(self._cluster.require())
+        except (ServeError, OSError) as error:
+            logger.info("the config cannot be kept", extra={"why": str(error)})
+
+    def _keep(self, running: Running) -> None:
+        """Keep what is deployed. Raises ServeError, OSError: it cannot be known, or kept."""
+        config = self._config_of(running.dashboard.serve_details(timeout_s=_ASK_TIMEOUT_S))
+        if config["applications"]:
+            self._empty_since_s = None
+        elif self._empty_since_s is None:
+            self._empty_since_s = self._clock()
+        if not config["applications"] and self._clock() - (self._empty_since_s or 0) < EMPTY_FOR_S:
+            return
+        self._kept.keep(config)
+
+    def _start_dashboard(self) -> None:
+        dashboard = self._members.dashboard
+        if dashboard.process is not None:
+            with contextlib.suppress(psutil.Error):
+                dashboard.process.kill()
+        if dashboard.origin is None:
+            trouble = "Ray's dashboard died before it was looked after: restart the cluster"
+        else:
+            self._dashboards.append(dashboard.origin.start())
+            trouble = None
+        logger.error("the dashboard ended, and is started again")
+        self._pause_if_often()
+        self._tell(replace(self._supervision, trouble=trouble))
+
+    def _look_at_controller(self) -> None:
+        """End a controller that stands still, which Ray then starts again; else deploy again."""
+        controller = self._members.controller
+        if controller.lives():
+            self._without_controller_s = None
+            return
+        if controller.process is not None:
+            with contextlib.suppress(psutil.Error):
+                controller.process.kill()
+        if self._without_controller_s is None:
+            self._without_controller_s = self._clock()
+        elif (
+            self._clock() - self._without_controller_s > CONTROLLER_PATIENCE_S
+            # Without any, somebody shut Serve down.
+            and any(map(_is_replica, self._cluster.processes()))
+        ):
+            self._without_controller_s = None
+            why = "Serve's controller ended, and Ray did not start it again"
+            self._revival = _Revival(why, self._clock(), "deploying")
+
+    def _tell(self, supervision: Supervision) -> None:
+        self._supervision = supervision
+        try:
+            write_supervision(self._cluster.supervision, supervision)
+        except OSError as error:
+            logger.warning("nobody can be told", extra={"why": str(error)})
+
+
+def _is_in_effect(running: Running, config: Mapping[str, Any]) -> bool:
+    """Whether every application of a config runs, and the main port answers."""
+    try:
+        states = running.dashboard.serve_details(timeout_s=_ASK_TIMEOUT_S)["applications"]
+        for application in config["applications"]:
+            if states.get(application["name"], {}).get("status") != "RUNNING":
+                return False
+        web.text(f"{running.http_url}/v2/health/ready", timeout_s=_ASK_TIMEOUT_S)
+    except ServeError:
+        return False
+    return True
+
+
+def _is_replica(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline()).startswith(_REPLICA)
+    return False
+
+
+def supervise(supervisor: Supervisor, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Look after a cluster until somebody stops it."""
+    while supervisor.step():
+        sleep(POLL_S)

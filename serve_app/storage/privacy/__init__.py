@@ -1,0 +1,1 @@
+"""The data of single people: encrypted under a key of each, exported, erased."""
