@@ -26,7 +26,7 @@ class Feedback:
     `truth_json` is what was right, as JSON: one value per row of the request, or a list of one
     per target; of a single `row` of the request, or of a key, the one value or a list of it.
     Higher rewards are better. `variants` are the versions that gave the prediction, as far as the
-    client says.
+    client says. Where there is an `owner`, a key means predictions alone that were given to it.
     """
 
     endpoint: str
@@ -38,6 +38,7 @@ class Feedback:
     key: str | None = None
     row: int | None = None
     label_at_s: float | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class PendingFeedback:
     """Feedback whose prediction is not known yet; times are seconds since 1970.
 
     `revision` grows with every change, so that nobody matches what changed meanwhile. By a key,
-    the newest prediction up to `before_s` is meant; `first_at_s` is when it first was known.
+    the newest prediction up to `before_s` is meant, of those that were given to the `owner` where
+    there is one; `first_at_s` is when it first was known.
     """
 
     number: int
@@ -48,6 +49,7 @@ class PendingFeedback:
     before_s: float
     first_at_s: float
     received_at_s: float
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

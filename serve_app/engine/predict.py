@@ -230,6 +230,10 @@ class Predictor:
         """Whether a caller was given a prediction, as far as identifiers say to whom they were."""
         return self._owned is None or self._owned.is_of(prediction_id, caller.owner)
 
+    def owner_of(self, caller: Caller) -> str | None:
+        """Whose predictions a caller may speak of by their keys; none where that is everybody's."""
+        return None if self._owned is None else caller.owner
+
     def _id_for(self, caller: Caller) -> str:
         identifier = self._ids()
         return identifier if self._owned is None else self._owned.given(identifier, caller.owner)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -76,7 +78,8 @@ class FeedbackPath:
         name = request.path_params.get("endpoint") or named
         caller = caller_of(request.scope)
         stage = self._entrance.admit(headers, name, caller=caller).stage
-        checked = await offload.run(_checked, statement, stage, request_id, self._may_judge(caller))
+        owned = functools.partial(self._owned, caller=caller)
+        checked = await offload.run(_checked, statement, stage, request_id, owned)
         if not statement.listed:
             return await self._one(checked, keep)
         if not checked.kept:
@@ -89,16 +92,20 @@ class FeedbackPath:
             feedback_list.encode, stage.spec.name, outcomes, checked.refused, request_id
         )
 
-    def _may_judge(self, caller: Caller) -> Callable[[Feedback], bool]:
-        """Whether a caller may say what became of a prediction: of those that it was given."""
-        gave, grants = self._context.predictor.gave, caller.grants
+    def _owned(self, one: Feedback, caller: Caller) -> Feedback:
+        """Feedback of a caller about what it was given itself, by an id or by a key.
 
-        def may(one: Feedback) -> bool:
-            if one.prediction_id is None or gave(one.prediction_id, caller):
-                return True
-            return grants.allow("admin:feedback", one.endpoint)
-
-        return may
+        Raises:
+            NotFound: it was given no such prediction.
+        """
+        predictor = self._context.predictor
+        if caller.grants.allow("admin:feedback", one.endpoint):
+            return one
+        if one.prediction_id is None:
+            return replace(one, owner=predictor.owner_of(caller))
+        if not predictor.gave(one.prediction_id, caller):
+            raise NotFound(f"you were given no prediction {one.prediction_id!r}")
+        return one
 
     async def _one(self, checked: _Checked, keep: Keep) -> Reply:
         for _, error in checked.refused:
@@ -116,17 +123,14 @@ class _Checked(NamedTuple):
 
 
 def _checked(
-    statement: FeedbackBody, stage: Stage, request_id: str, may_judge: Callable[[Feedback], bool]
+    statement: FeedbackBody, stage: Stage, request_id: str, owned: Callable[[Feedback], Feedback]
 ) -> _Checked:
     """Hold truths against what the endpoint says, and predictions against who was given them."""
     kept: list[tuple[int, Feedback]] = []
     refused = list(statement.refused)
     for index, item in statement.items:
         try:
-            one = _of(item, stage).of(stage.spec.name, request_id)
-            if not may_judge(one):
-                raise NotFound(f"you were given no prediction {one.prediction_id!r}")
-            kept.append((index, one))
+            kept.append((index, owned(_of(item, stage).of(stage.spec.name, request_id))))
         except ClientError as error:
             refused.append(Refused(index, error))
     return _Checked(kept, sorted(refused, key=lambda one: one.place))

@@ -24,6 +24,7 @@ from serve_app.security.audit import AuditEvent, AuditLog
 from serve_app.serving.alerting.sender import AlertSender, Surroundings
 from serve_app.serving.monitor_report import MonitorReport
 from serve_app.serving.monitor_samples import Ending, of_feedback, of_intake
+from serve_app.serving.owned_predictions import gave_in
 from serve_app.serving.record_packing import profiles_of
 from serve_app.serving.watches.attribution import AttributionDrift
 from serve_app.serving.watches.bandits import BanditRewards
@@ -170,14 +171,14 @@ class MonitoringWork:
 
     def match(self) -> None:
         """Look for the predictions that feedback is about."""
-        now_s = self._clock()
+        now_s, gave = self._clock(), gave_in(self._args.state)
         for name, spec in self._endpoints.items():
             horizon_s = spec.records.feedback_horizon_days * DAY_S
             # What comes after the horizon is late, and not lost while its prediction is kept.
             kept_s = max(horizon_s, spec.records.retention_days * DAY_S)
             find = partial(predicted_rows, self._files, now_s=now_s, horizon_s=kept_s)
             due_s = now_s - ARRIVED_S
-            match_all(self._feedback, find, name, horizon_s=horizon_s, now_s=due_s)
+            match_all(self._feedback, find, name, horizon_s=horizon_s, now_s=due_s, gave=gave)
         self._feedback_counts = {name: self._feedback.counts(name) for name in self._endpoints}
 
     def save(self) -> None:

@@ -12,6 +12,8 @@ from serve_app.storage.feedback_labels import misfit, truth_of
 Find = Callable[[str, Sequence[str], Mapping[str, float]], Iterable[PredictedRow]]
 """All rows of an endpoint that have one of some prediction ids, and of each of some keys at least
 the newest until a time, in seconds since 1970, that goes with the key."""
+Gave = Callable[[str, str], bool]
+"""Whether a prediction was given to somebody, by its id and its owner."""
 AT_ONCE = 1000
 _SOONEST_S = 5.0
 _LATEST_S = 86_400.0
@@ -39,13 +41,24 @@ class MatchingRun:
     unmatched: int = 0
 
 
+def nobody(prediction_id: str, owner: str) -> bool:  # noqa: ARG001
+    """Nobody is known to have been given anything."""
+    return False
+
+
 def match_all(
-    store: PendingStore, find: Find, endpoint: str, *, horizon_s: float, now_s: float
+    store: PendingStore,
+    find: Find,
+    endpoint: str,
+    *,
+    horizon_s: float,
+    now_s: float,
+    gave: Gave = nobody,
 ) -> MatchingRun:
     """Look for the predictions of all feedback of an endpoint that is due at `now_s`.
 
     What is not there is looked for again, after as long as it has waited already; what has waited
-    for `horizon_s` seconds is given up.
+    for `horizon_s` seconds is given up. `gave` tells whose predictions are.
 
     Raises:
         RegistryFailed: the store cannot be read or written; what was matched before stands.
@@ -53,7 +66,7 @@ def match_all(
     decided: list[Match | Miss] = []
     while True:
         due = store.pending(endpoint, AT_ONCE, due_s=now_s)
-        decisions = _decisions(due, find, endpoint, horizon_s, now_s)
+        decisions = _decisions(due, find, gave, endpoint, horizon_s, now_s)
         store.match(decisions)
         decided += decisions
         if len(due) < AT_ONCE:
@@ -61,13 +74,20 @@ def match_all(
 
 
 def _decisions(
-    due: Sequence[PendingFeedback], find: Find, endpoint: str, horizon_s: float, now_s: float
+    due: Sequence[PendingFeedback],
+    find: Find,
+    gave: Gave,
+    endpoint: str,
+    horizon_s: float,
+    now_s: float,
 ) -> list[Match | Miss]:
     ids = sorted({one.prediction_id for one in due if one.prediction_id is not None})
     keys: dict[str, float] = {}
     for one in due:
         if one.prediction_id is None and one.key is not None:
-            keys[one.key] = min(one.before_s, keys.get(one.key, one.before_s))
+            # The newest row of a key may be another one's: then all of them are looked at.
+            until_s = one.before_s if one.owner is None else 0.0
+            keys[one.key] = min(until_s, keys.get(one.key, until_s))
     by_id: dict[str, list[PredictedRow]] = {}
     by_key: dict[str, list[PredictedRow]] = {}
     for row in find(endpoint, ids, keys) if due else ():
@@ -79,7 +99,10 @@ def _decisions(
         if one.prediction_id is not None:
             rows, why, for_good = _by_id(one, by_id.get(one.prediction_id, []))
         else:
-            rows, why, for_good = _by_key(one, by_key.get(one.key or "", []))
+            theirs = by_key.get(one.key or "", [])
+            if one.owner is not None:
+                theirs = [row for row in theirs if gave(row.prediction_id, one.owner)]
+            rows, why, for_good = _by_key(one, theirs)
         if rows:
             late = one.first_at_s - rows[0].at_s > horizon_s
             decisions.append(Match(one, rows, late))

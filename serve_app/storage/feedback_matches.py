@@ -23,6 +23,7 @@ from serve_app.storage import feedback_retention as retention
 from serve_app.storage.database import Database
 from serve_app.storage.feedback_bulk import among, insert_all, parts, update_all
 from serve_app.storage.feedback_labels import truth_of
+from serve_app.storage.feedback_standing import owner_in
 from serve_app.storage.tables import feedback as table
 from serve_app.storage.tables import feedback_counts as counts
 from serve_app.storage.tables import feedback_matches as matches
@@ -32,6 +33,7 @@ _MATCHED: list[Any] = [column for column in matches.c if column is not matches.c
 _PENDING = select(
     table.c.number, table.c.revision, table.c.prediction_id, table.c.key, table.c.row,
     table.c.truth, table.c.reward, table.c.before_s, table.c.first_at_s, table.c.received_at_s,
+    table.c.identity,
 )  # fmt: skip
 
 
@@ -208,7 +210,7 @@ class FeedbackMatches:
 def _pending(row: Any) -> PendingFeedback:
     return PendingFeedback(
         row.number, row.revision, row.prediction_id, row.key, row.row, row.truth, row.reward,
-        row.before_s, row.first_at_s, row.received_at_s,
+        row.before_s, row.first_at_s, row.received_at_s, owner_in(row.identity),
     )  # fmt: skip
 
 

@@ -7,9 +7,11 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote, unquote
 
 from serve_app.core.feedback import Feedback, Outcome
 
+_OWN = "own:"
 MAX_IDENTITY_CHARACTERS = 500
 """Longer ones are told apart by their digests: indexes of databases have a limit."""
 
@@ -47,17 +49,29 @@ class Verdict:
 
 
 def identity(item: Feedback) -> str | None:
-    """What all feedback about the same prediction has in common; none where it names none."""
+    """What all feedback about the same prediction has in common; none where it names none.
+
+    One key may mean different predictions for different owners, whose feedback is kept apart.
+    """
+    own = ""
     if item.prediction_id is not None:
         row = "" if item.row is None else str(item.row)
         text = f"id:{row}:{item.prediction_id}"
     elif item.key is not None:
         text = f"key:{item.key}"
+        own = "" if item.owner is None else f"{_OWN}{quote(item.owner, safe='')}:"
     else:
         return None
     if len(text) > MAX_IDENTITY_CHARACTERS:
         text = f"digest:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
-    return text.replace("\0", "␀")
+    return own + text.replace("\0", "␀")
+
+
+def owner_in(identity: str | None) -> str | None:
+    """Whose predictions the key of an identity means; none where it may mean anybody's."""
+    if identity is None or not identity.startswith(_OWN):
+        return None
+    return unquote(identity.removeprefix(_OWN).partition(":")[0])
 
 
 @lru_cache(maxsize=256)

@@ -21,6 +21,7 @@ from serve_app.storage import feedback as feedback_store
 from serve_app.storage.database import open_database
 from serve_app.storage.feedback import FeedbackStore
 from serve_app.storage.feedback_matcher import match_all
+from serve_app.storage.feedback_standing import identity, owner_in
 from serve_app.storage.place import place_of
 from tests.contract.storage_writer import record_lists
 
@@ -105,6 +106,56 @@ def test_what_is_delivered_again_after_an_amendment_does_not_undo_it(state):
     assert store.record(about(truth="[0]", request_id="r-2"), 2.0) == "amended"
     assert store.record_all(first, 3.0) == ["repeated", "repeated"]
     assert store.record(about(truth="[1]", request_id="r-3"), 4.0) == "amended"
+
+
+ANN, BEN = "tenant ann: 7/ü", "tenant ben"
+
+
+def gave(prediction_id, owner):
+    return prediction_id.startswith(owner.split()[1].rstrip(":"))
+
+
+def test_a_key_means_what_its_owner_was_given_and_nobody_elses(state):
+    store = FeedbackStore(state)
+    said = [by_key(truth=f"[{at}]", owner=owner) for at, owner in enumerate((ANN, BEN))]
+    # What two owners say of one key is kept apart.
+    assert store.record_all(said, 200.0) == ["stored", "stored"]
+    assert store.record(said[1], 201.0) == "repeated"
+    asked = {}
+
+    def find(_, ids, keys):
+        asked.update(keys)
+        return [
+            predicted("ann-old", at_s=100.0, key="k-1"),
+            predicted("ben-new", at_s=150.0, key="k-1"),
+        ]
+
+    run = match_all(store, find, "risk", horizon_s=DAY_S, now_s=1_000.0, gave=gave)
+    assert run.matched == 2
+    assert sorted(labels(store)) == [("ann-old", 0, 0, None), ("ben-new", 0, 1, None)]
+    assert asked == {"k-1": 0.0}, "rows of others may be newer, so that all are looked at"
+
+
+def test_a_key_of_others_predictions_labels_nothing(state):
+    store = FeedbackStore(state)
+    store.record(by_key(truth="[1]", owner=BEN), 200.0)
+    rows = log_of([predicted("ann-old", key="k-1")])
+    run = match_all(store, rows, "risk", horizon_s=DAY_S, now_s=1_000.0, gave=gave)
+    assert (run.matched, run.missed) == (0, 1)
+    # Where nobody can tell whose predictions are, they are not its own.
+    assert matched(store, [predicted("ben-1", key="k-1")], now_s=9_000.0).matched == 0
+    # Whoever may speak of all predictions names no owner.
+    store.record(by_key(truth="[0]"), 201.0)
+    assert matched(store, [predicted("ann-old", key="k-1")], now_s=99_000.0).matched == 1
+
+
+@pytest.mark.parametrize("key", ["k", "k" * 600, "own:x:key:y", "a\0b"])
+@pytest.mark.parametrize("owner", [None, "tenant a", "principal a:b/c%", "tenant ü"])
+def test_identities_tell_owners_apart(key, owner):
+    said = Feedback("risk", key=key, owner=owner)
+    assert owner_in(identity(said)) == owner
+    others = {identity(Feedback("risk", key=key, owner=one)) for one in (None, "tenant b")}
+    assert identity(said) not in others - {identity(Feedback("risk", key=key, owner=owner))}
 
 
 def test_one_and_one_point_zero_are_the_same_truth(state):

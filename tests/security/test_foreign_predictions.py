@@ -11,6 +11,8 @@ from serve_app.core.identifiers import OwnedIds, PredictionIds
 from serve_app.gateway.access import Gate, protect
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
+from serve_app.serving.owned_predictions import NAME, gave_in
+from serve_app.storage.monitor_state import MonitorState
 from tests.unit.gateway.harness import ROW, client_of
 
 CLIENT = grants_of(["predict", "feedback"])
@@ -111,7 +113,31 @@ def test_a_list_keeps_what_is_ones_own_and_names_the_rest(post, keeper):
     assert len(keeper.kept) == 1
 
 
-def test_a_key_of_the_records_is_anybodys_who_may_give_feedback(post, keeper):
+def test_feedback_by_a_key_is_taken_from_whoever_may_give_feedback(post, keeper):
     body = {"key": "patient-7", "truth": "ill"}
     assert post("b", "/v1/models/risk:feedback", body).status_code == 200
     assert len(keeper.kept) == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "owner"),
+    [("a1", "tenant a"), ("a2", "tenant a"), ("alone", "principal alone"), ("operator", None)],
+)
+def test_feedback_by_a_key_says_whose_predictions_it_means(post, keeper, who, owner):
+    bodies = ({"key": "17", "truth": "ill"}, [{"key": "18", "truth": "ill"}])
+    for body in bodies:
+        assert post(who, "/v1/models/risk:feedback", body).status_code == 200
+    assert [(one.key, one.owner) for one in keeper.kept] == [("17", owner), ("18", owner)]
+    # Nobody names an owner themselves.
+    foreign = {"key": "19", "truth": "ill", "owner": "tenant b"}
+    post(who, "/v1/models/risk:feedback", foreign)
+    assert {one.owner for one in keeper.kept} == {owner}
+
+
+def test_the_secret_of_a_state_store_tells_whose_predictions_are(tmp_path):
+    assert not gave_in(str(tmp_path))("0" * 32, "tenant a")
+    secret = MonitorState(str(tmp_path)).first(NAME, "ab" * 32)
+    given = OwnedIds(bytes.fromhex(secret)).given(PredictionIds()(), "tenant a")
+    gave = gave_in(str(tmp_path))
+    assert gave(given, "tenant a")
+    assert not gave(given, "tenant b")
