@@ -185,9 +185,9 @@ def _of_haproxy(folder: Path, ports: Ports) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy / "metrics.sock"),
         "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": "120",
-        # Twice without an answer within this, and a gateway that stands still is asked no more:
-        # after 3 s at most, where Serve's own 5 s make it a quarter of a minute.
-        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        # Twice without an answer within this, and a gateway is asked no more. Serve's own 5 s let
+        # one that stands still hold requests for longer; one that has much to do may take 2 s.
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "3s",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.proxy_metrics),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),

@@ -42,6 +42,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 CALM_S = 120.0
 """After so long without a fault, the next one is mended without a pause again."""
 _ASK_TIMEOUT_S = 1.0
+_BUSY_TIMEOUT_S = 3.0
+"""A machine on which everything starts at once answers late."""
 _REPLICA = "ray::ServeReplica"
 ConfigOf = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Makes the config that Serve was given last of what its REST API tells."""
@@ -251,11 +253,11 @@ class Supervisor:
 def _is_in_effect(running: Running, config: Mapping[str, Any]) -> bool:
     """Whether every application of a config runs, and the main port answers."""
     try:
-        states = running.dashboard.serve_details(timeout_s=_ASK_TIMEOUT_S)["applications"]
+        states = running.dashboard.serve_details(timeout_s=_BUSY_TIMEOUT_S)["applications"]
         for application in config["applications"]:
             if states.get(application["name"], {}).get("status") != "RUNNING":
                 return False
-        web.text(f"{running.http_url}/v2/health/ready", timeout_s=_ASK_TIMEOUT_S)
+        web.text(f"{running.http_url}/v2/health/ready", timeout_s=_BUSY_TIMEOUT_S)
     except ServeError:
         return False
     return True

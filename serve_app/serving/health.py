@@ -16,6 +16,5 @@ class Health(TypedDict):
     health_check_timeout_s: float
 
 
-HEALTH = Health(health_check_period_s=PERIOD_S, health_check_timeout_s=5.0)
-HEALTH_OF_MODELS = Health(health_check_period_s=PERIOD_S, health_check_timeout_s=8.0)
+HEALTH = Health(health_check_period_s=PERIOD_S, health_check_timeout_s=8.0)
 """Libraries may hold Python's lock while they compute, so that nothing else answers."""

@@ -26,7 +26,7 @@ from serve_app.errors import ClientError, ConfigError, ModelFailed, NotReady, Ov
 from serve_app.monitoring import samples
 from serve_app.serving import logs
 from serve_app.serving.gc_tuning import collect_rarely
-from serve_app.serving.health import HEALTH_OF_MODELS
+from serve_app.serving.health import HEALTH
 from serve_app.serving.holding import Holding
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.scaled import Scaled
@@ -39,7 +39,7 @@ STALLED_S = 10.0
 logger = logging.getLogger("serve_app.model")
 
 
-@serve.deployment(name="Model", **HEALTH_OF_MODELS)
+@serve.deployment(name="Model", **HEALTH)
 class Model(Scaled):
     """Holds one verified version and computes what it is asked."""
 

@@ -60,7 +60,7 @@ seccompProfile:
 - name: RAY_SERVE_HAPROXY_CONFIG_FILE_LOC
   value: /tmp/serve-app/p/haproxy.cfg
 - name: RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER
-  value: "1s"
+  value: "3s"
 - name: RAY_SERVE_HAPROXY_LOG_TARGET
   value: "127.0.0.1:514 sample 1:1000"
 - name: RAY_SERVE_HAPROXY_METRICS_ENABLED
