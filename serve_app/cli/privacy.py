@@ -103,12 +103,16 @@ def erase(config: Path, subject: str, tenant: str, yes: bool, as_json: bool) -> 
 
 @privacy.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def secret(file: Path) -> None:
+@output.as_json
+def secret(file: Path, as_json: bool) -> None:
     """Make the secret that pseudonyms and keys of subjects go back to, in a FILE of mode 600.
 
     Who loses it loses the values of all records of subjects; keep it apart from their backups.
     """
     _write_private(file, secrets.token_hex(32).encode() + b"\n")
+    if as_json:
+        output.print_json({"secret": str(file)})
+        return
     click.echo(f"wrote {file}; in the monitor's args: privacy: {{secret: {file}}}")
 
 

@@ -10,8 +10,15 @@ from serve_app.export.vendor import closure, modules_of, vendored
 RUNTIME = ["serve_app.export.runtime.command", *modules_of("serve_app.models.compiled")]
 
 
+class WithoutTypes(ast.NodeTransformer):
+    """Leaves out what is imported for types alone, and so by nobody who runs it."""
+
+    def visit_If(self, node):
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else node
+
+
 def imports(content):
-    for node in ast.walk(ast.parse(content)):
+    for node in ast.walk(WithoutTypes().visit(ast.parse(content))):
         if isinstance(node, ast.ImportFrom):
             yield node.module
         elif isinstance(node, ast.Import):
