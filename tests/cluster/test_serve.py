@@ -21,6 +21,9 @@ from sklearn.preprocessing import StandardScaler
 from serve_app.cluster.node import Cluster
 from tests.cluster.harness import until
 
+# Each test goes on from where the one before left the cluster.
+pytestmark = pytest.mark.long
+
 REGISTERED = ["--data", "train.csv", "--target", "churned"]
 LIMIT_S = 90.0
 """Twice the goal on two cores that nobody else uses."""
@@ -138,7 +141,6 @@ def test_one_command_leads_from_a_file_to_an_answer(cluster, fitted, data, ports
     assert names(cluster) == ["churn"]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("placement", ["inline", "replicas"])
 def test_another_file_is_another_version_and_no_request_fails(
     cluster, fitted, data, ports, placement
@@ -160,7 +162,6 @@ def test_another_file_is_another_version_and_no_request_fails(
     )  # fmt: skip
 
 
-@pytest.mark.long
 def test_a_class_of_ones_own_answers_from_replicas_after_one_command(cluster, data, ports):
     code = cluster.home / "code"
     code.mkdir()
@@ -186,7 +187,6 @@ def test_a_class_of_ones_own_answers_from_replicas_after_one_command(cluster, da
     assert cluster.replicas("own-1")
 
 
-@pytest.mark.long
 def test_what_init_writes_is_deployed_and_ends_what_it_does_not_name(cluster, data):
     cluster.run("endpoints", "add", "more", "--model", "churn@2")
     cluster.run("init", "running.yaml", "--running")
@@ -223,7 +223,6 @@ def test_what_cannot_start_is_said_and_leaves_everything_as_it_was(
     until(lambda: "lost-1" not in cluster.applications(), timeout_s=60, what="the end of lost-1")
 
 
-@pytest.mark.long
 def test_endpoints_come_and_go_while_others_answer(cluster, fitted, data):
     with Asking(cluster, "churn") as asking:
         cluster.run("endpoints", "add", "trial", "--model", "churn@1", "--placement", "replicas")
@@ -241,7 +240,6 @@ def test_endpoints_come_and_go_while_others_answer(cluster, fitted, data):
     until(lambda: "churn-1" not in cluster.applications(), timeout_s=60, what="the end of churn-1")
 
 
-@pytest.mark.long
 def test_the_last_endpoint_can_go_too(cluster, data):
     for name in names(cluster):
         cluster.run("endpoints", "remove", name)
