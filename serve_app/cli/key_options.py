@@ -1,34 +1,13 @@
-"""Options of `serve-app keys`: lengths of time, and where a new key is written."""
+"""Options of `serve-app keys`: where a new key is written."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
-
-_LENGTH = re.compile(r"([0-9]{1,9})([smhd])")
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-class Length(click.ParamType[float]):
-    """A length of time: 30s, 15m, 12h or 90d."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Seconds."""
-        if isinstance(value, float):
-            return value
-        length = _LENGTH.fullmatch(value)
-        if length is None:
-            self.fail(f"{value!r} is no length of time; write 30s, 15m, 12h or 90d", param, ctx)
-        return float(length[1]) * _UNITS_S[length[2]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.admin import AdminClient, Place, option_server
-from serve_app.cli.key_options import Length, Written, option_output_file
+from serve_app.cli.key_options import Written, option_output_file
+from serve_app.cli.lengths import Length
 from serve_app.cluster import web
 from serve_app.core.access import KeyChange, KeyOrder, KeyRevocation, KeyRotation
 from serve_app.errors import Forbidden, Unauthenticated

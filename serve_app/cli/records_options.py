@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
+from serve_app.cli.lengths import UNITS_S
+
 _AGO = re.compile(r"(\d{1,6})([smhd])")
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Moment(click.ParamType[float]):
@@ -28,7 +29,7 @@ class Moment(click.ParamType[float]):
             return value
         ago = _AGO.fullmatch(value)
         if ago is not None:
-            return time.time() - int(ago[1]) * _UNITS_S[ago[2]]
+            return time.time() - int(ago[1]) * UNITS_S[ago[2]]
         try:
             moment = dt.datetime.fromisoformat(value)
             zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

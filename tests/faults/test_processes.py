@@ -120,8 +120,8 @@ def held_until_s(load, began_s):
     return max(slow, default=0.0)
 
 
-def test_a_replica_of_a_model_stands_still_for_five_seconds(running, book):
-    victim = running.replicas("diagnosis-xgb-1")[0]
+def stands_still(running, book, victim, name):
+    """The load beside which a process stands still for five seconds, and the feedback it lost."""
     with Steady(running) as load:
         load.settle()
         began_s = time.perf_counter()
@@ -130,21 +130,19 @@ def test_a_replica_of_a_model_stands_still_for_five_seconds(running, book):
         load.settle()
     gone = lost(running, load)
     back_s = held_until_s(load, began_s)
-    book.add("a replica of a model stands still for 5 s", load, lost=len(gone), back_s=back_s)
+    book.add(f"{name} stands still for 5 s", load, lost=len(gone), back_s=back_s)
+    return load, gone
+
+
+def test_a_replica_of_a_model_stands_still_for_five_seconds(running, book):
+    victim = running.replicas("diagnosis-xgb-1")[0]
+    load, gone = stands_still(running, book, victim, "a replica of a model")
     assert load.failures == [], load.words()
     assert not gone
 
 
 def test_a_gateway_stands_still_for_five_seconds(running, book):
     victim = running.replicas("gateway")[0]
-    with Steady(running) as load:
-        load.settle()
-        began_s = time.perf_counter()
-        with stopped(victim):
-            load.settle(5)
-        load.settle()
-    gone = lost(running, load)
-    back_s = held_until_s(load, began_s)
-    book.add("a gateway stands still for 5 s", load, lost=len(gone), back_s=back_s)
+    load, gone = stands_still(running, book, victim, "a gateway")
     assert load.client_failed == [], load.words()
     assert not gone

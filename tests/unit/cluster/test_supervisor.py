@@ -25,6 +25,7 @@ from serve_app.cluster.supervision import (
 )
 from serve_app.cluster.supervisor import EMPTY_FOR_S, Supervisor, Times
 from serve_app.errors import NotReady, ServerFault
+from tests.clocks import Clock
 
 CONFIG = {"applications": [{"name": "gateway"}], "http_options": {"port": 8000}}
 PROGRAMS = {
@@ -33,16 +34,6 @@ PROGRAMS = {
     "dashboard": "dashboard/dashboard.py",
     "controller": "ray::ServeController",
 }
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self):
-        self.now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
 
 
 class Dashboard:
@@ -137,7 +128,7 @@ def cluster(tmp_path, monkeypatch):
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 def config_of(details):

@@ -3,13 +3,7 @@
 import pytest
 
 from serve_app.core.breaker import FAILURES, FIRST_PAUSE_S, LONGEST_PAUSE_S, Breaker
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self):
-        return self.now_s
+from tests.clocks import Clock
 
 
 @pytest.fixture

@@ -15,13 +15,7 @@ from serve_app.core.concurrency import (
     less_critical,
 )
 from serve_app.errors import InvalidInput
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self):
-        return self.now_s
+from tests.clocks import Clock
 
 
 def simulated(servers, service_s, arrivals_per_s, seconds, *, rows=lambda _: 1, bounds=None):

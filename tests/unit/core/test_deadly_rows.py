@@ -5,13 +5,7 @@ import pytest
 from serve_app.core import deadly_rows
 from serve_app.core.deadly_rows import REFUSED_S, DeadlyRows
 from serve_app.errors import RowsRefused
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self):
-        return self.now_s
+from tests.clocks import Clock
 
 
 @pytest.fixture

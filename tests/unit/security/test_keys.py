@@ -18,6 +18,7 @@ from serve_app.errors import Conflict, InvalidInput, NotFound, Overloaded
 from serve_app.security.authenticators import Credential
 from serve_app.security.budget import Budget
 from serve_app.security.keys import KeyRing, id_in, new_key
+from tests.clocks import Clock
 
 
 class Store:
@@ -31,17 +32,9 @@ class Store:
         self.kept.update((one.id, one) for one in records)
 
 
-class Clock:
-    def __init__(self, now_s=1_000_000.0):
-        self.now_s = now_s
-
-    def __call__(self):
-        return self.now_s
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1_000_000.0)
 
 
 @pytest.fixture

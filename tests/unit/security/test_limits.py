@@ -10,20 +10,14 @@ from serve_app.errors import RateLimited
 from serve_app.security import limits
 from serve_app.security.limits import Allowance, Limit, Limiter, Limits, Meter, Rate, headers_of
 from serve_app.security.quotas import Quotas
+from tests.clocks import Clock
 
 ANN, BOB = Caller("ann"), Caller("bob")
 
 
-class Clock:
-    now_s = 100.0
-
-    def __call__(self):
-        return self.now_s
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(100.0)
 
 
 def left(limiter, caller):

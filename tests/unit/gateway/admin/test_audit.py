@@ -13,6 +13,7 @@ from serve_app.gateway.admin.paths import PATHS
 from serve_app.security import audit
 from serve_app.security.audit import AuditLog, digest_of
 from serve_app.security.audit_reading import all_events
+from tests.clocks import Clock
 from tests.security.callers import Known, key
 from tests.unit.gateway.admin.actions import Actions
 from tests.unit.gateway.admin.test_app import BODIES, place
@@ -29,13 +30,6 @@ def actions():
 def clock():
     """Seconds that a test sets."""
     return Clock()
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self):
-        return self.now_s
 
 
 @pytest.fixture
