@@ -27,9 +27,9 @@ class ArmSender:
 
     def __init__(
         self,
+        arms: Callable[[], Mapping[str, Arms]],
         handle: DeploymentHandle[Any],
         replica: str,
-        arms: Callable[[], Mapping[str, Arms]],
         *,
         clock: Clock,
     ) -> None:

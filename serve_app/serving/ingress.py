@@ -141,19 +141,25 @@ class Gateway(Scaled):
         known = self._gate is not None
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)
-        arms = self._counting.arms.arms
         self._arms = ArmSender(
-            control_handle().options(method_name="count"), replica, arms, clock=clock
+            self._counting.arms.arms,
+            control_handle().options(method_name="count"),
+            replica,
+            clock=clock,
         )
         self._local_rollback = LocalRollback(
             self._apply,
+            self._counting.arms.arms,
+            MonitorCaller(),
             silence_s=self._arms.silence_s,
-            arms=arms,
-            monitor=MonitorCaller(),
             clock=time.time,
         )
-        self._follower = SnapshotFollower(
-            NearbySnapshots(SnapshotStore(args.state), logs.session_folder(), args.state),
+        self._follower = self._made_follower(replica)
+
+    def _made_follower(self, replica: str) -> SnapshotFollower:
+        state = self._args.state
+        return SnapshotFollower(
+            NearbySnapshots(SnapshotStore(state), logs.session_folder(), state),
             self._local_rollback.apply,
             replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},

@@ -31,10 +31,10 @@ class LocalRollback:
     def __init__(
         self,
         apply: Callable[[Snapshot], Awaitable[None]],
-        *,
-        silence_s: Callable[[], float],
         arms: Callable[[], Mapping[str, Arms]],
         monitor: Monitoring,
+        *,
+        silence_s: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
         self._apply = apply

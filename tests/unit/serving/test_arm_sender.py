@@ -26,7 +26,7 @@ class Handle:
 
 def made(arms):
     handle, clock = Handle(), Clock(10.0)
-    return ArmSender(handle, "gateway#1", lambda: arms, clock=clock), handle, clock
+    return ArmSender(lambda: arms, handle, "gateway#1", clock=clock), handle, clock
 
 
 def test_control_is_told_totals_by_which_gateway():

@@ -29,9 +29,9 @@ class Gateway:
         self.fails = False
         self.alone = LocalRollback(
             self._apply,
+            lambda: self.counted,
+            self.monitor,
             silence_s=lambda: self.silence_s,
-            arms=lambda: self.counted,
-            monitor=self.monitor,
             clock=self.clock,
         )
         self.take()
@@ -152,7 +152,5 @@ def test_what_cannot_be_applied_is_tried_again(gateway):
 
 
 def test_before_the_first_snapshot_there_is_nothing_to_judge():
-    alone = LocalRollback(
-        None, silence_s=lambda: 30.0, arms=dict, monitor=Monitor(), clock=Clock(0.0)
-    )
+    alone = LocalRollback(None, dict, Monitor(), silence_s=lambda: 30.0, clock=Clock(0.0))
     asyncio.run(alone.look())
