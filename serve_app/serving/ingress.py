@@ -141,23 +141,16 @@ class Gateway(Scaled):
         known = self._gate is not None
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)
-        self._arms = ArmSender(
-            self._counting.arms.arms,
-            control_handle().options(method_name="count"),
-            replica,
-            clock=clock,
-        )
-        self._local_rollback = LocalRollback(
-            self._apply,
-            self._counting.arms.arms,
-            MonitorCaller(),
-            silence_s=self._arms.silence_s,
-            clock=time.time,
-        )
-        self._follower = self._made_follower(replica)
+        self._follower = self._made_follower(replica, clock)
 
-    def _made_follower(self, replica: str) -> SnapshotFollower:
-        state = self._args.state
+    def _made_follower(self, replica: str, clock: Clock) -> SnapshotFollower:
+        state, arms = self._args.state, self._counting.arms.arms
+        tell = control_handle().options(method_name="count")
+        self._arms = ArmSender(arms, tell, replica, clock=clock)
+        silence_s = self._arms.silence_s
+        self._local_rollback = LocalRollback(
+            self._apply, arms, MonitorCaller(), silence_s=silence_s, clock=time.time
+        )
         return SnapshotFollower(
             NearbySnapshots(SnapshotStore(state), logs.session_folder(), state),
             self._local_rollback.apply,
