@@ -74,6 +74,10 @@ def test_a_vital_process_of_rays_dies(running, book, program, name):
     assert not gone
     assert noticed_s < NOTICED_WITHIN_S
     assert back_s < BACK_WITHIN_S
+    if program == GCS:
+        # It kept what it knew, and is started again alone.
+        assert load.failures == [], load.words()
+        assert load.client_failed == []
 
 
 def test_the_dashboard_dies(running, book):
