@@ -73,7 +73,7 @@ from serve_app.serving.monitor_client import (
     MonitorCaller,
     monitor_handle,
 )
-from serve_app.serving.owned_predictions import mark_predictions
+from serve_app.serving.owned_predictions import mark_alike
 from serve_app.serving.recorder import recorder_of
 from serve_app.serving.replica_models import ReplicaModels
 from serve_app.serving.scaled import Scaled
@@ -131,6 +131,7 @@ class Gateway(Scaled):
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
         self._limiter = limiter_of(args.limits, clock)
+        self._distinct = distinct_of(args.limits, self._counting, clock, replica)
         self._predictor = self._made_predictor(clock)
         self._grpc: rpc.RpcServer | None = None
         with explained(logger):
@@ -185,7 +186,7 @@ class Gateway(Scaled):
             recorder=parts.recorder(self._recording),
             limiter=self._limiter or NO_LIMITS,
             details=details_of(self._args.access.detail),
-            distinct=distinct_of(self._args.limits, self._counting, clock),
+            distinct=self._distinct,
             shedding=shedding_of(self._args.overload, clock),
         )
 
@@ -212,8 +213,8 @@ class Gateway(Scaled):
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._tasks.start("follow certificates", self._listeners.follow_certificates)
         self._telemetry.start(self._tasks)
-        start_limits(self._tasks, self._limiter)
         args = self._args
+        start_limits(self._tasks, self._limiter, self._distinct)
         settings = settings_of(args, os.environ)
         if args.grpc_port is not None:
             count = self._counting.add_response
@@ -236,7 +237,8 @@ class Gateway(Scaled):
         management = self._administration.management
         gateway = app.build(self._predictor, settings, keep, effect, management)
         if self._gate is not None:
-            await mark_predictions(self._predictor, args.state)
+            control = ControlCaller(control_handle())
+            await mark_alike(self._tasks, self._predictor, args.state, control)
         await self._listen(gateway)
         return self._guarded(gateway, MAIN)
 
