@@ -119,6 +119,12 @@ class Ports:
         }
 
 
+_ONE_THREAD: Mapping[str, str] = {
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+}
+"""Many small models share few cores; a thread pool in each only makes them wait."""
+
+
 def variables(
     *,
     folder: Path,
@@ -162,10 +168,7 @@ def variables(
         "RAY_USAGE_STATS_ENABLED": "0",
         # Nobody behind the loopback proxy may say for whom it speaks.
         "FORWARDED_ALLOW_IPS": "",
-        # Many small models share few cores; a thread pool in each only makes them wait.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
+        **_ONE_THREAD,
         "PYTHONUNBUFFERED": "1",
         # Titles that Ray gives its processes would be written over their environments, by which
         # they are known to be of a cluster.
