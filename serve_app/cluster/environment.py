@@ -119,9 +119,9 @@ class Ports:
         }
 
 
-_ONE_THREAD: Mapping[str, str] = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-}
+_ONE_THREAD: Mapping[str, str] = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
 """Many small models share few cores; a thread pool in each only makes them wait."""
 
 
