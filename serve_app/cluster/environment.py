@@ -24,6 +24,7 @@ PROMETHEUS_VARIABLE = "RAY_PROMETHEUS_HOST"
 """Where Ray's dashboard looks for Prometheus."""
 TOKEN_MODE_VARIABLE = "RAY_AUTH_MODE"  # noqa: S105 - a name
 HEAD_STORAGE_VARIABLE = "RAY_gcs_storage"
+REDIS_VARIABLE = "RAY_REDIS_ADDRESS"
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - a name
 """The file with the token, without which Ray answers nobody."""
 LATENCY_BUCKETS_MS = "0.5,1,2.5,5,10,25,50,100,250,500,1000,2500,10000"
@@ -184,8 +185,11 @@ def _of_token(token: Path | None) -> dict[str, str]:
 
 
 def _of_head(folder: Path | None) -> dict[str, str]:
-    """Where Ray's head keeps what it knows; without a folder that goes with its process."""
-    if folder is None:
+    """Where Ray's head keeps what it knows; without a folder that goes with its process.
+
+    A Redis server that Ray is pointed to is such a place already.
+    """
+    if folder is None or os.environ.get(REDIS_VARIABLE):
         return {}
     return {HEAD_STORAGE_VARIABLE: "rocksdb", "RAY_gcs_storage_path": str(folder)}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from serve_app.cluster.environment import HEAD_STORAGE_VARIABLE
+from serve_app.cluster.environment import HEAD_STORAGE_VARIABLE, REDIS_VARIABLE
 from serve_app.cluster.processes import DASHBOARD, GCS, RAYLET, lives, runs
 from serve_app.core.ports import Clock
 
@@ -129,7 +129,10 @@ class Members:
     def head_that_returns(self) -> Origin | None:
         """How to start the head again alone; none where what it knew is gone with it."""
         origin = self.vital[HEAD].origin
-        kept = origin is not None and origin.environment.get(HEAD_STORAGE_VARIABLE) == "rocksdb"
+        if origin is None:
+            return None
+        known = origin.environment
+        kept = known.get(HEAD_STORAGE_VARIABLE) == "rocksdb" or known.get(REDIS_VARIABLE)
         return origin if kept else None
 
     def missing(self) -> str | None:

@@ -9,7 +9,8 @@ from tests.cluster.harness import until
 from tests.faults.breaking import replaced, small, stopped
 from tests.faults.steady import Steady, lost
 
-ROUTED_AROUND_S = 4.0
+ROUTED_AROUND_S = 9.5
+"""HAProxy looks every 3 s, waits as long for an answer, and believes the second silence."""
 REPLACED_WITHIN_S = 60.0
 
 
