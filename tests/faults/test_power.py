@@ -103,6 +103,7 @@ def stand(cluster, possible):
     return weights(cluster)["diagnosis-xgb@1"] in possible
 
 
+@pytest.mark.timeout(120 * ROUNDS)
 def test_everything_dies_at_once_again_and_again(cluster, calm, book):
     body = gateways(small(), 1)
     cluster.start()
