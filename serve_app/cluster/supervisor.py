@@ -39,8 +39,9 @@ EMPTY_FOR_S = 10.0
 CONTROLLER_PATIENCE_S = 30.0
 """Ray starts Serve's controller again by itself, in 5 to 15 s."""
 EFFECT_PATIENCE_S = 180.0
-HEAD_PATIENCE_S = 20.0
-"""A head that was started alone must answer within this. Raylets wait 60 s for it."""
+HEAD_PATIENCE_S = 30.0
+"""A head that is started alone must answer within this. Raylets wait 60 s for it."""
+HEAD_PAUSE_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 CALM_S = 120.0
 """After so long without a fault, the next one is mended without a pause again."""
@@ -132,7 +133,7 @@ class Supervisor:
         if revival is not None and revival.phase == "restarting":
             return False
         missing = self._members.missing()
-        if missing is None:
+        if missing is None or (missing == HEAD and revival is not None and revival.head):
             return False
         why = f"{missing} ended" if revival is None else f"{revival.why}, and then {missing}"
         since_s = self._clock() if revival is None else revival.noticed_s
@@ -169,18 +170,22 @@ class Supervisor:
 
     def _go_on_with_the_head(self, revival: _Revival, head: Origin) -> None:
         """Start the head alone, then wait until it answers the dashboard."""
-        if revival.given_s is None:
+        member = self._members.vital[HEAD]
+        if self._clock() - revival.noticed_s > HEAD_PATIENCE_S:
+            why = f"{revival.why}, and is not back alone"
+            self._revival = _Revival(why, revival.noticed_s, "restarting")
+            return
+        # It ends again at once while the server is away on which it keeps what it knows.
+        if not member.lives() and self._clock() - (revival.given_s or 0.0) >= HEAD_PAUSE_S:
+            if member.process is not None:
+                with contextlib.suppress(psutil.Error):
+                    member.process.kill()
             self._begun.append(head.start())
             revival.given_s = self._clock()
             revival.phase = "deploying"
             self._tell(replace(self._supervision, phase="deploying", trouble=None))
-        try:
+        with contextlib.suppress(ServeError):
             self._cluster.require().dashboard.get(_OF_THE_HEAD, timeout_s=_BUSY_TIMEOUT_S)
-        except ServeError:
-            if self._clock() - revival.given_s > HEAD_PATIENCE_S:
-                why = f"{revival.why}, and is not back alone"
-                self._revival = _Revival(why, revival.noticed_s, "restarting")
-        else:
             self._done(revival)
 
     def _done(self, revival: _Revival, trouble: str | None = None) -> None:

@@ -237,7 +237,7 @@ def test_a_head_that_does_not_answer_alone_is_started_with_all_else(cluster, kep
     cluster.dashboard.refuses = True
     steps(kept_head, clock, 2)
     head(cluster)
-    steps(kept_head, clock, 40)
+    steps(kept_head, clock, 59)
     assert len(cluster.restarts) == 0
     steps(kept_head, clock, 3)
     assert len(cluster.restarts) == 1
@@ -245,6 +245,32 @@ def test_a_head_that_does_not_answer_alone_is_started_with_all_else(cluster, kep
     steps(kept_head, clock, 4)
     assert cluster.dashboard.given == [CONFIG]
     assert "is not back alone" in read_supervision(cluster.supervision).last_why
+
+
+def test_a_head_that_cannot_begin_yet_is_started_until_it_can(cluster, kept_head, clock):
+    cluster.kill("gcs")
+    cluster.dashboard.refuses = True
+    for _ in range(4):
+        steps(kept_head, clock, 2)
+        failing = head(cluster)
+        failing.kill()
+        failing.wait()
+    steps(kept_head, clock, 2)
+    head(cluster)
+    cluster.dashboard.refuses = False
+    steps(kept_head, clock, 1)
+    assert not kept_head.is_mending
+    assert cluster.restarts == []
+    assert read_supervision(cluster.supervision).restarts == 1
+
+
+def test_a_head_that_stands_still_is_ended_before_the_next_one_begins(cluster, kept_head, clock):
+    before = head(cluster)
+    before.suspend()
+    steps(kept_head, clock, 26)
+    assert not kept_head.is_mending
+    assert not before.is_running() or before.status() == psutil.STATUS_ZOMBIE
+    assert (head(cluster).pid != before.pid, cluster.restarts) == (True, [])
 
 
 def test_a_head_that_ends_twice_is_started_with_all_else(cluster, kept_head, clock):
