@@ -240,17 +240,24 @@ class AdminClient(AdminCalls):
         """Every move of every alias of a model, oldest first."""
         return self._list(f"/models/{_part(model)}/aliases", "moves")
 
-    def move_alias(self, reference: str, alias: str, reason: str | None) -> dict[str, Any]:
-        """Let an alias name the version that NAME@3 or NAME@alias names."""
+    def move_alias(
+        self, reference: str, alias: str, reason: str | None, **expected: int | None
+    ) -> dict[str, Any]:
+        """Let an alias name the version that NAME@3 or NAME@alias names.
+
+        With `expected`, only where it names that number now, or none.
+        """
         name, version = references.parse(reference)
         number = version if isinstance(version, int) else self.version(reference)["version"]
-        body = {"version": number, **_change(reason)}
+        body = {"version": number, **expected, **_change(reason)}
         return self._send(web.put, f"/models/{_part(name)}/aliases/{_part(alias)}", body)
 
-    def remove_alias(self, model: str, alias: str, reason: str | None) -> dict[str, Any]:
-        """Let an alias name no version any more."""
+    def remove_alias(
+        self, model: str, alias: str, reason: str | None, **expected: int | None
+    ) -> dict[str, Any]:
+        """Let an alias name no version any more; with `expected`, as `move_alias` does."""
         path = f"/models/{_part(model)}/aliases/{_part(alias)}"
-        return self._send(web.delete, path, _change(reason))
+        return self._send(web.delete, path, {**expected, **_change(reason)})
 
     def events(self, limit: int, kind: str | None, subject: str | None) -> list[dict[str, Any]]:
         """What was changed, the newest first."""

@@ -102,6 +102,7 @@ def _body(one: Verified) -> dict[str, Any]:
         "writer": one.writer,
         "lines": one.lines,
         "signed": one.signed,
+        "let_go": one.let_go,
         "bad_line": one.line,
         "problem": one.problem,
     }
@@ -113,9 +114,17 @@ def _words(one: Verified, *, signed: bool) -> str:
         return f"{one.writer}: {where}{one.problem}"
     if not signed:
         return f"{one.writer}: {one.lines} lines follow one another; nothing vouches for the end"
+    if one.let_go:
+        return (
+            f"{one.writer}: lines {one.let_go + 1} to {one.signed} as they were signed"
+            f"{_since(one)}; those before were let go"
+        )
+    return f"{one.writer}: {one.signed} lines as they were signed{_since(one)}"
+
+
+def _since(one: Verified) -> str:
     rest = one.lines - one.signed
-    after = f", and {rest} since the last checkpoint" if rest else ""
-    return f"{one.writer}: {one.signed} lines as they were signed{after}"
+    return f", and {rest} since the last checkpoint" if rest else ""
 
 
 def _time(text: str) -> str:

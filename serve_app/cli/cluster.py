@@ -117,6 +117,7 @@ def start(
         prometheus=prometheus_port,
     )
     node["node_ip"] = _address(node["node_ip"])
+    node["keeps_head"] = supervised
     options = NodeOptions(ports=chosen, home=Path.cwd(), **edge_options.taken_from(node))
     here = Cluster(Path(state))
     if resume:

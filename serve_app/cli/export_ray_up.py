@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import output
+from serve_app.cli import edge_options, output
 
 if TYPE_CHECKING:
     from serve_app.platforms.ray_up.description import Place
@@ -62,6 +62,7 @@ def _of_all(command: Command) -> Command:
             help="The file.",
         ),
         click.option("--force", is_flag=True, help="Overwrite a file that is there already."),
+        edge_options.of_the_edge,
         output.as_json,
     )
     for option in reversed(options):
@@ -158,7 +159,8 @@ def _write(kind: str, place_type: type[Place], options: dict[str, Any]) -> None:
 
     out, force, as_json = (options.pop(name) for name in ("out", "force", "as_json"))
     own = {name: options.pop(name) for name in signature(place_type).parameters if name in options}
-    written = text(Description(**options), place_type(**own), kind)
+    cluster = Description(**edge_options.taken_from(options))
+    written = text(cluster, place_type(**own), kind)
     if mistakes := findings(written, without_libraries=True):
         raise ConfigError("\n".join(["the file would not work:", *map(str, mistakes)]))
     write_file(out, written.encode(), force=force)

@@ -22,8 +22,10 @@ from serve_app.redaction import without_secrets
 
 LONGEST = 400
 COMMANDS = {
+    "apply": ("serve_app.cli.plan:apply", "Deploy what a plan says, unless it is stale."),
     "audit": ("serve_app.cli.audit:audit", "See what was changed, and verify the log of it."),
     "build": ("serve_app.cli.build:build", "Make an image's context of one version."),
+    "check": ("serve_app.cli.check:check", "Check a config and every version that it asks."),
     "cluster": ("serve_app.cli.cluster:cluster", "Start and stop a local Ray cluster."),
     "completion": ("serve_app.cli.shells:completion", "Let a shell complete commands and names."),
     "demo": ("serve_app.cli.demo:demo", "Train, register, start, deploy and predict."),
@@ -49,6 +51,7 @@ COMMANDS = {
         "serve_app.cli.monitor:monitor",
         "Show drift, quality and alerts, start Prometheus.",
     ),
+    "plan": ("serve_app.cli.plan:plan", "See what a deploy of a config would change."),
     "privacy": ("serve_app.cli.privacy:privacy", "Show or erase what is kept of one person."),
     "predict": (
         "serve_app.cli.predict:predict",

@@ -1,42 +1,37 @@
-"""`serve-app models`: what is registered, and which version an alias names."""
+"""`serve-app models`: what is registered."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from serve_app.cli import output
 from serve_app.cli.admin import AdminClient, Place, ask_of_models, option_server
+from serve_app.cli.aliases import alias
 from serve_app.cli.completion import complete_version
 from serve_app.cli.deletion import delete
 from serve_app.cli.endpoint_tables import COLUMN_HEADS, column_rows
-from serve_app.cli.registries import open_registry, option_signer, signer_of
+from serve_app.cli.history import history, where
+from serve_app.cli.lineage import card, diff
+from serve_app.cli.lineage_rows import lineage_rows
+from serve_app.cli.registries import open_registry
 from serve_app.cli.xgboost_options import settings
-from serve_app.core.reference import model_of
 from serve_app.core.signature import Output, Signature
 from serve_app.redaction import without_secrets
-from serve_app.registry.aliases import AliasMove
-from serve_app.registry.listed import listed, moves
+from serve_app.registry.listed import listed
 from serve_app.registry.manifest import Compiled, Manifest, Profiled
 from serve_app.registry.named import named
-from serve_app.registry.store import Registry
-from serve_app.registry.user import current_user
-
-if TYPE_CHECKING:
-    from serve_app.security.signer import Signer
 
 
 @click.group()
 def models() -> None:
-    """See registered models, verify versions, move aliases, delete."""
+    """See and compare registered models, where they answer, move aliases, delete."""
 
 
-models.add_command(delete)
+for command in (alias, card, delete, diff, history, where):
+    models.add_command(command)
 
 
 @models.command("list")
@@ -119,6 +114,8 @@ def _show(manifest: Manifest) -> None:
     shown.extend(("warning", warning) for warning in manifest.warnings)
     if manifest.training is not None:
         shown.append(("trained on", f"{manifest.training.rows} rows of {manifest.training.source}"))
+    if manifest.lineage is not None:
+        shown += lineage_rows(manifest.lineage)
     output.print_table("Version", ["what", "value"], shown)
     if manifest.metrics is not None:
         m = manifest.metrics
@@ -200,112 +197,6 @@ def _gives(given: Output) -> str:
 
 def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.4f}"
-
-
-@models.command()
-@click.argument("reference", metavar="MODEL[@VERSION]", shell_complete=complete_version)
-@click.argument("alias_name", metavar="ALIAS", required=False)
-@click.option("--remove", is_flag=True, help="Let ALIAS name no version any more.")
-@click.option("--reason", help="Why it moves, for the history.")
-@option_signer
-@option_server
-@output.option_state
-@output.option_registry
-@output.as_json
-def alias(
-    reference: str,
-    alias_name: str | None,
-    remove: bool,
-    reason: str | None,
-    server: str | None,
-    state: str,
-    registry: str,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    """Let ALIAS (such as champion) name a version, or show a model's aliases and history.
-
-    With --sign-key it is moved in the registry itself, which --registry names.
-    """
-    place = Place(server, state)
-    signer = signer_of(given["sign_key"], given["signer"])
-    if remove:
-        name, wanted = _alias_of(reference, alias_name)
-        store = partial(open_registry, registry, signer)
-        move = _ask(
-            place,
-            signer,
-            lambda client: client.remove_alias(name, wanted, reason),
-            lambda: _moved(name, wanted, _removed(store(), name, wanted, reason)),
-        )
-        _print_move(move, f"{name}@{wanted} names no version any more", as_json=as_json)
-    elif alias_name is not None:
-        store = partial(open_registry, registry, signer)
-        move = _ask(
-            place,
-            signer,
-            lambda client: client.move_alias(reference, alias_name, reason),
-            lambda: _set(store(), reference, alias_name, reason),
-        )
-        name = move["model"]
-        words = f"{name}@{alias_name} is now {name}@{move['version']}"
-        _print_move(move, words, as_json=as_json)
-    else:
-        name = model_of(reference)
-        history = ask_of_models(
-            place,
-            lambda client: client.aliases(name),
-            lambda: list(moves(open_registry(registry), name)),
-        )
-        _print_moves(name, history, as_json=as_json)
-
-
-def _print_moves(name: str, history: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        output.print_json(history)
-        return
-    heads = ["alias", "version", "previous", "moved_at", "by", "reason"]
-    output.print_table(f"Aliases of {name}", heads, [[m[h] for h in heads] for m in history])
-
-
-def _alias_of(reference: str, alias_name: str | None) -> tuple[str, str]:
-    name, _, named_alias = reference.partition("@")
-    wanted = alias_name or named_alias
-    if not wanted:
-        msg = f"Which alias of {name}? Write: serve-app models alias {name} ALIAS --remove"
-        raise click.UsageError(msg)
-    return name, wanted
-
-
-def _ask(
-    place: Place,
-    signer: Signer | None,
-    question: Callable[[AdminClient], dict[str, Any]],
-    of_files: Callable[[], dict[str, Any]],
-) -> dict[str, Any]:
-    """Move an alias by the admin API, or in the registry itself, where a key can be used."""
-    return ask_of_models(place, question, of_files) if signer is None else of_files()
-
-
-def _set(store: Registry, reference: str, alias_name: str, reason: str | None) -> dict[str, Any]:
-    name, version = store.resolve(reference)
-    move = store.set_alias(name, alias_name, version, by=current_user(), reason=reason)
-    return _moved(name, alias_name, move)
-
-
-def _removed(store: Registry, name: str, alias_name: str, reason: str | None) -> AliasMove:
-    return store.remove_alias(name, alias_name, by=current_user(), reason=reason)
-
-
-def _moved(name: str, alias_name: str, move: AliasMove) -> dict[str, Any]:
-    return {"model": name, "alias": alias_name, **asdict(move)}
-
-
-def _print_move(move: dict[str, Any], words: str, *, as_json: bool) -> None:
-    if as_json:
-        output.print_json(move)
-    else:
-        click.echo(words)
 
 
 @models.command()

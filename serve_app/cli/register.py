@@ -12,6 +12,7 @@ import click
 from serve_app.cli import output, xgboost_options
 from serve_app.cli.completion import complete_model
 from serve_app.cli.corrections import corrected
+from serve_app.cli.lineage_options import lineage_of
 from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.cli.opened import Opened, opened
 from serve_app.cli.register_options import Options, options
@@ -116,6 +117,9 @@ def _candidate(name: str, source: Opened, given: _Given, options: Options) -> An
         target=options.target,
         example=options.data is None,
         evaluate=options.evaluate,
+        lineage=lineage_of(
+            options.lineage, run_id=options.run_id, parent=options.parent, data=options.data
+        ),
     )
 
 

@@ -34,6 +34,9 @@ class Options:
     iterations: str | None
     offset: str | None
     alias: str | None
+    lineage: str | None = None
+    run_id: str | None = None
+    parent: str | None = None
     sign_key: str | None = None
     signer: str | None = None
 
@@ -122,6 +125,14 @@ _OPTIONS = (
         help="XGBoost: the column that was the base margin in training, given with each row.",
     ),
     click.option("--alias", help="An alias that names the new version from now on."),
+    click.option(
+        "--lineage",
+        type=click.Path(exists=True, dir_okay=False),
+        help="What it was made of (YAML or JSON): training_window, data, seeds, metrics, run_id, "
+        "parent, and more. Code, libraries and the file of --data are written down without it.",
+    ),
+    click.option("--run-id", help="The run that made it."),
+    click.option("--parent", metavar="MODEL@VERSION", help="The version that it follows."),
 )
 
 

@@ -23,6 +23,8 @@ MESSAGE_BYTES = 128 * 1024 * 1024
 PROMETHEUS_VARIABLE = "RAY_PROMETHEUS_HOST"
 """Where Ray's dashboard looks for Prometheus."""
 TOKEN_MODE_VARIABLE = "RAY_AUTH_MODE"  # noqa: S105 - a name
+HEAD_STORAGE_VARIABLE = "RAY_gcs_storage"
+REDIS_VARIABLE = "RAY_REDIS_ADDRESS"
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - a name
 """The file with the token, without which Ray answers nobody."""
 LATENCY_BUCKETS_MS = "0.5,1,2.5,5,10,25,50,100,250,500,1000,2500,10000"
@@ -118,14 +120,26 @@ class Ports:
         }
 
 
+_ONE_THREAD: Mapping[str, str] = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
+"""Many small models share few cores; a thread pool in each only makes them wait."""
+
+
 def variables(
-    *, folder: Path, home: Path, ports: Ports, drain_s: float, token: Path | None = None
+    *,
+    folder: Path,
+    home: Path,
+    ports: Ports,
+    drain_s: float,
+    token: Path | None = None,
+    head: Path | None = None,
 ) -> dict[str, str]:
     """What `ray start` and everything below it must find in its environment.
 
     `folder` holds the cluster's own files; relative paths of configs are taken from `home`; a
     gateway that stops drains for `drain_s` seconds. With the file `token`, Ray takes calls from who
-    has what stands in it alone.
+    has what stands in it alone; with a folder `head`, Ray's head keeps there what it knows.
     """
     return {
         HOME_VARIABLE: str(home),
@@ -151,13 +165,11 @@ def variables(
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
         "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "90",
         **_of_token(token),
+        **_of_head(head),
         "RAY_USAGE_STATS_ENABLED": "0",
         # Nobody behind the loopback proxy may say for whom it speaks.
         "FORWARDED_ALLOW_IPS": "",
-        # Many small models share few cores; a thread pool in each only makes them wait.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
+        **_ONE_THREAD,
         "PYTHONUNBUFFERED": "1",
         # Titles that Ray gives its processes would be written over their environments, by which
         # they are known to be of a cluster.
@@ -170,6 +182,16 @@ def _of_token(token: Path | None) -> dict[str, str]:
     if token is None:
         return {TOKEN_MODE_VARIABLE: "disabled"}
     return {TOKEN_MODE_VARIABLE: "token", TOKEN_VARIABLE: str(token.resolve())}
+
+
+def _of_head(folder: Path | None) -> dict[str, str]:
+    """Where Ray's head keeps what it knows; without a folder that goes with its process.
+
+    A Redis server that Ray is pointed to is such a place already.
+    """
+    if folder is None or os.environ.get(REDIS_VARIABLE):
+        return {}
+    return {HEAD_STORAGE_VARIABLE: "rocksdb", "RAY_gcs_storage_path": str(folder)}
 
 
 def _of_haproxy(folder: Path, ports: Ports) -> dict[str, str]:

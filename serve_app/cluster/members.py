@@ -11,13 +11,15 @@ from pathlib import Path
 
 import psutil
 
+from serve_app.cluster.environment import HEAD_STORAGE_VARIABLE, REDIS_VARIABLE
 from serve_app.cluster.processes import DASHBOARD, GCS, RAYLET, lives, runs
 from serve_app.core.ports import Clock
 
 CONTROLLER = "ray::ServeController"
 STOPPED_S = 10.0
 """A process that stands still for so long counts as one that has died."""
-VITAL: Mapping[str, str] = {"Ray's head (GCS)": GCS, "Ray's raylet": RAYLET}
+HEAD = "Ray's head (GCS)"
+VITAL: Mapping[str, str] = {HEAD: GCS, "Ray's raylet": RAYLET}
 """What nobody starts again and nothing goes on without, by what it is called."""
 Listing = Callable[[], Iterable[psutil.Process]]
 
@@ -122,6 +124,16 @@ class Members:
         self.vital = {name: Member(what, listing, clock=clock) for name, what in VITAL.items()}
         self.dashboard = Member(DASHBOARD, listing, clock=clock)
         self.controller = Member(CONTROLLER, listing, clock=clock)
+
+    @property
+    def head_that_returns(self) -> Origin | None:
+        """How to start the head again alone; none where what it knew is gone with it."""
+        origin = self.vital[HEAD].origin
+        if origin is None:
+            return None
+        known = origin.environment
+        kept = known.get(HEAD_STORAGE_VARIABLE) == "rocksdb" or known.get(REDIS_VARIABLE)
+        return origin if kept else None
 
     def missing(self) -> str | None:
         """The first vital one that does not live; none where all do."""

@@ -217,6 +217,7 @@ class Cluster:
             ports=options.ports,
             drain_s=options.drain_s,
             token=options.auth_token,
+            head=self._folder / "gcs" if options.keeps_head else None,
         )
         try:
             session = self._ray_start(options, role, environment)

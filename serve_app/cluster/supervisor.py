@@ -1,10 +1,11 @@
 """Brings a cluster back when what nobody else starts again has ended, out of its own records.
 
 Ray starts its actors again, Serve its replicas, and the watcher of HAProxy HAProxy. Nobody starts
-Ray's head, its raylet or its dashboard again, and with the head goes what was deployed. So one
-process beside the cluster looks twice a second whether they live. It keeps the config that Serve
-was given last (`kept_config`) and how the cluster was started (`options`); weights and keys are in
-the state store.
+Ray's head, its raylet or its dashboard again. So one process beside the cluster looks twice a
+second whether they live. A head that keeps what it knows on the disk, and a dashboard, are started
+again alone, and all else goes on; with any other head, and with a raylet, everything is. The
+supervisor keeps the config that Serve was given last (`kept_config`) and how the cluster was
+started (`options`); weights and keys are in the state store.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import psutil
 
 from serve_app.cluster import web
 from serve_app.cluster.kept_config import KeptConfig
-from serve_app.cluster.members import Members
+from serve_app.cluster.members import HEAD, Members, Origin
 from serve_app.cluster.node import Cluster
 from serve_app.cluster.options import read_options
 from serve_app.cluster.running import Running
@@ -38,6 +39,8 @@ EMPTY_FOR_S = 10.0
 CONTROLLER_PATIENCE_S = 30.0
 """Ray starts Serve's controller again by itself, in 5 to 15 s."""
 EFFECT_PATIENCE_S = 180.0
+HEAD_PATIENCE_S = 20.0
+"""A head that was started alone must answer within this. Raylets wait 60 s for it."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 CALM_S = 120.0
 """After so long without a fault, the next one is mended without a pause again."""
@@ -45,6 +48,8 @@ _ASK_TIMEOUT_S = 1.0
 _BUSY_TIMEOUT_S = 3.0
 """A machine on which everything starts at once answers late."""
 _REPLICA = "ray::ServeReplica"
+_OF_THE_HEAD = "/api/cluster_status"
+"""A page of the dashboard for which it asks the head."""
 ConfigOf = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Makes the config that Serve was given last of what its REST API tells."""
 logger = logging.getLogger("serve_app.cluster")
@@ -65,8 +70,10 @@ class _Revival:
     why: str
     noticed_s: float
     phase: Phase
+    head: Origin | None = None
+    """How to start the head again alone; none where everything is to be started."""
     given_s: float | None = None
-    """When Serve took the config; none before it did."""
+    """When Serve took the config, or the head began that knows it; none before."""
 
 
 class Supervisor:
@@ -82,9 +89,10 @@ class Supervisor:
         self._clock = self._times.clock
         self._members = Members(cluster.processes, clock=self._clock)
         self._revival: _Revival | None = None
-        self._dashboards: list[subprocess.Popen[bytes]] = []
+        self._begun: list[subprocess.Popen[bytes]] = []
         self._pause_s = FIRST_PAUSE_S
-        self._next_try_s = self._next_look_s = self._last_fault_s = float("-inf")
+        self._next_try_s = self._next_look_s = float("-inf")
+        self._last_fault_s = self._last_head_s = float("-inf")
         self._empty_since_s: float | None = None
         self._without_controller_s: float | None = None
         own = psutil.Process(os.getpid())
@@ -104,7 +112,7 @@ class Supervisor:
         """Look once and do what is to be done; false once somebody has stopped the cluster."""
         if not self._cluster.started.exists():
             return False
-        self._dashboards = [one for one in self._dashboards if one.poll() is None]
+        self._begun = [one for one in self._begun if one.poll() is None]
         if self._is_broken() or self._clock() < self._next_try_s:
             return True
         try:
@@ -129,13 +137,21 @@ class Supervisor:
         why = f"{missing} ended" if revival is None else f"{revival.why}, and then {missing}"
         since_s = self._clock() if revival is None else revival.noticed_s
         logger.error("the cluster is brought back", extra={"why": why})
+        # Where that did not help, everything is started.
+        alone = missing == HEAD and revival is None and not self._is_recent(self._last_head_s)
+        head = self._members.head_that_returns if alone else None
+        if head is not None:
+            self._last_head_s = self._clock()
         self._pause_if_often()
-        self._revival = _Revival(why, since_s, "restarting")
+        self._revival = _Revival(why, since_s, "restarting", head)
         self._tell(replace(self._supervision, phase="restarting", last_why=why, trouble=None))
         return True
 
     def _go_on(self, revival: _Revival) -> None:
         """The next step of bringing it back; raises ServeError or OSError where it fails."""
+        if revival.head is not None:
+            self._go_on_with_the_head(revival, revival.head)
+            return
         if revival.phase == "restarting":
             self._cluster.restart(read_options(self._cluster.started))
             self._members.forget()
@@ -150,6 +166,22 @@ class Supervisor:
             self._done(revival)
         elif self._clock() - (revival.given_s or self._clock()) > EFFECT_PATIENCE_S:
             self._done(revival, "not everything answers that was deployed: serve-app status")
+
+    def _go_on_with_the_head(self, revival: _Revival, head: Origin) -> None:
+        """Start the head alone, then wait until it answers the dashboard."""
+        if revival.given_s is None:
+            self._begun.append(head.start())
+            revival.given_s = self._clock()
+            revival.phase = "deploying"
+            self._tell(replace(self._supervision, phase="deploying", trouble=None))
+        try:
+            self._cluster.require().dashboard.get(_OF_THE_HEAD, timeout_s=_BUSY_TIMEOUT_S)
+        except ServeError:
+            if self._clock() - revival.given_s > HEAD_PATIENCE_S:
+                why = f"{revival.why}, and is not back alone"
+                self._revival = _Revival(why, revival.noticed_s, "restarting")
+        else:
+            self._done(revival)
 
     def _done(self, revival: _Revival, trouble: str | None = None) -> None:
         took_s = round(self._clock() - revival.noticed_s, 1)
@@ -174,11 +206,14 @@ class Supervisor:
 
     def _pause_if_often(self) -> None:
         """What ends again and again needs time, and not load: the machine may lack memory."""
-        if self._clock() - self._last_fault_s > CALM_S:
-            self._pause_s, self._next_try_s = FIRST_PAUSE_S, float("-inf")
-        else:
+        if self._is_recent(self._last_fault_s):
             self._wait()
+        else:
+            self._pause_s, self._next_try_s = FIRST_PAUSE_S, float("-inf")
         self._last_fault_s = self._clock()
+
+    def _is_recent(self, at_s: float) -> bool:
+        return self._clock() - at_s <= CALM_S
 
     def _wait(self) -> None:
         self._next_try_s = self._clock() + self._pause_s
@@ -216,7 +251,7 @@ class Supervisor:
         if dashboard.origin is None:
             trouble = "Ray's dashboard died before it was looked after: restart the cluster"
         else:
-            self._dashboards.append(dashboard.origin.start())
+            self._begun.append(dashboard.origin.start())
             trouble = None
         logger.error("the dashboard ended, and is started again")
         self._pause_if_often()

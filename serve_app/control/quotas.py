@@ -6,11 +6,26 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from serve_app.core.quota import DAY_S, LEASED_SHARE, LEAST_LEASED, Lease, LeaseRequest, Leases
+from serve_app.core.quota import (
+    DAY_S,
+    LEASED_SHARE,
+    LEAST_LEASED,
+    AnyRequest,
+    DistinctLease,
+    DistinctRequest,
+    Lease,
+    LeaseRequest,
+    Leases,
+)
 
 PARTS = 64
 """In so many parts it is kept, so that what one principal asks does not write down all others'."""
 Rows = Mapping[str, int]
+
+
+def part_of(principal: str) -> int:
+    """In which part it is kept what concerns a principal."""
+    return zlib.crc32(principal.encode("utf-8", "surrogatepass")) % PARTS
 
 
 class QuotaStore(Protocol):
@@ -22,6 +37,18 @@ class QuotaStore(Protocol):
 
     def save(self, part: int, day: int, rows: Rows) -> None:
         """Keep a part in place of the former one."""
+        ...
+
+
+class DistinctLeases(Protocol):
+    """Leases different rows of a day; both methods raise RegistryFailed as `Ledger.lease` does."""
+
+    def newest_day(self, requests: Sequence[DistinctRequest]) -> int:
+        """The newest day of what is kept of those who ask."""
+        ...
+
+    def lease(self, requests: Sequence[DistinctRequest], day: int) -> tuple[DistinctLease, ...]:
+        """Merge what was counted on a day, and lease what is left of it."""
         ...
 
 
@@ -39,17 +66,25 @@ class Nowhere:
 class Ledger:
     """Leases rows of days, which begin at midnight UTC; a day that began never comes again.
 
-    What is leased counts as asked about, so that no restart gives it twice. `clock` gives seconds
-    since 1970. Not for several threads.
+    What is leased counts as asked about, so that no restart gives it twice; `distinct` leases
+    different rows, where several gateways ask for them. `clock` gives seconds since 1970. Not for
+    several threads.
     """
 
-    def __init__(self, store: QuotaStore, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: QuotaStore,
+        *,
+        clock: Callable[[], float],
+        distinct: DistinctLeases | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._distinct = distinct
         self._day = 0
         self._parts: dict[int, dict[str, int]] = {}
 
-    def lease(self, requests: Sequence[LeaseRequest]) -> Leases:
+    def lease(self, requests: Sequence[AnyRequest]) -> Leases:
         """Lease what is left, a part of it at a time.
 
         Raises:
@@ -57,10 +92,20 @@ class Ledger:
         """
         now_s = self._clock()
         self._begin(int(now_s // DAY_S))
+        leases = self._lease([one for one in requests if isinstance(one, LeaseRequest)])
+        distinct: tuple[DistinctLease, ...] = ()
+        if self._distinct is not None:
+            counted = [one for one in requests if isinstance(one, DistinctRequest)]
+            self._begin(self._distinct.newest_day(counted))
+            distinct = self._distinct.lease(counted, self._day)
+        ends_in_s = min(float(DAY_S), (self._day + 1) * DAY_S - now_s)
+        return Leases(leases, ends_in_s, self._day, distinct)
+
+    def _lease(self, requests: Sequence[LeaseRequest]) -> tuple[Lease, ...]:
         changed: dict[int, dict[str, int]] = {}
         leases = []
         for request in requests:
-            part = zlib.crc32(request.principal.encode("utf-8", "surrogatepass")) % PARTS
+            part = part_of(request.principal)
             rows = changed.get(part)
             if rows is None:
                 rows = changed[part] = dict(self._part(part))
@@ -73,8 +118,7 @@ class Ledger:
             if rows != self._parts[part]:
                 self._store.save(part, self._day, rows)
                 self._parts[part] = rows
-        ends_in_s = min(float(DAY_S), (self._day + 1) * DAY_S - now_s)
-        return Leases(tuple(leases), ends_in_s)
+        return tuple(leases)
 
     def _begin(self, day: int) -> None:
         if day > self._day:

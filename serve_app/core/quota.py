@@ -35,8 +35,38 @@ class Lease(NamedTuple):
     left: int
 
 
+class DistinctRequest(NamedTuple):
+    """A gateway that tells which different rows it was asked about, and wants more of them.
+
+    `wanted` counts different rows, of which `held` are leased and not used yet; `registers` are
+    those of a `DistinctCount`. `day` is the one that control named last, none before the first.
+    """
+
+    wanted: LeaseRequest
+    gateway: str
+    day: int | None
+    held: int
+    registers: bytes
+
+
+class DistinctLease(NamedTuple):
+    """What all gateways were asked about, as `registers`; `known` rows of it before this request.
+
+    `lease.rows` come beside those that are held.
+    """
+
+    lease: Lease
+    known: int
+    registers: bytes
+
+
 class Leases(NamedTuple):
-    """Leases of a day that ends in so many seconds."""
+    """Leases of a day, counted from 1970, that ends in so many seconds."""
 
     leases: tuple[Lease, ...]
     ends_in_s: float
+    day: int = 0
+    distinct: tuple[DistinctLease, ...] = ()
+
+
+AnyRequest = LeaseRequest | DistinctRequest

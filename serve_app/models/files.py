@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import module_of
 from serve_app.models.inspect import skops as skops_files
 from serve_app.models.inspect import xgboost as xgboost_files
+from serve_app.models.library_errors import reason
 from serve_app.models.onnx_graph import read_graph
 from serve_app.models.trusted import needs, require_trusted
 from serve_app.models.versions import trained_with, version_named_first
@@ -45,16 +45,6 @@ _MODELS: dict[Kind, str] = {
     "skops": "file of skops.io.dump",
     "xgboost": "model of XGBoost's save_model",
 }
-_NATIVE_PLACE = re.compile(r"^(?:\[[\d:]+\] )?\S+\.(?:cc|cpp|cu|h|hpp):\d+: ")
-_LONGEST = 200
-
-
-def reason(error: Exception) -> str:
-    """What a library says is wrong, without the places in its own code."""
-    text = _NATIVE_PLACE.sub("", str(error).partition("Stack trace:")[0].strip())
-    line = " ".join(part for part in text.split() if set(part) - {"~", "^"})
-    shown = "".join(c if c.isprintable() else "?" for c in line)[:_LONGEST]
-    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
 
 
 def kind_of(path: Path) -> Kind | None:

@@ -197,14 +197,15 @@ def of_file(path: Path) -> lightgbm.Booster:
     Raises:
         InvalidInput: it is another text, or breaks off.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
+    content = path.read_bytes()
+    text = content.decode("utf-8", "replace")
     if text.split("\n", 1)[0].strip() != "tree":
         raise InvalidInput("it is no model of LightGBM's save_model, which begins with `tree`")
     cut = "\nparameters:" in text and "\nend of parameters\n" not in text
     if cut or "\nend of trees" not in text:
         # LightGBM itself ends the process over parameters that break off.
         raise InvalidInput("it is a model of LightGBM's that breaks off; save it again")
-    check(text.encode())
+    check(content)
     return lightgbm.Booster(model_str=text)
 
 

@@ -19,6 +19,7 @@ from serve_app.models import module_of
 from serve_app.models.code import NONE, Code, read_code
 from serve_app.models.files import Kind, read_as
 from serve_app.models.inspect import xgboost as xgboost_files
+from serve_app.models.library_errors import reason
 from serve_app.models.mlflow_columns import ExampleTable, specs, table
 from serve_app.models.mlflow_example import Example, example
 from serve_app.models.versions import trained_with
@@ -177,11 +178,10 @@ class MlflowDirectory:
             xgboost_files.check(content)
             model.load_model(bytearray(content))
         except Exception as error:
-            # What follows the first line is where in XGBoost it happened.
-            reason = str(error).partition("\n")[0]
             msg = (
-                f"{path} cannot be read as {named} by XGBoost {xgboost.__version__} ({reason}); "
-                "an old binary format must be loaded by an old XGBoost and saved as model.ubj"
+                f"{path} cannot be read as {named} by XGBoost {xgboost.__version__} "
+                f"({reason(error)}); an old binary format must be loaded by an old XGBoost and "
+                "saved as model.ubj"
             )
             raise InvalidInput(msg) from error
         return Trained(model)
@@ -194,8 +194,7 @@ class MlflowDirectory:
         except (ArtifactRejected, InvalidInput) as error:
             raise InvalidInput(f"{path}: {error.message}") from error
         except Exception as error:
-            reason = str(error).partition("\n")[0]
-            msg = f"{path} cannot be read as {kind} in CatBoost's format {form} ({reason})"
+            msg = f"{path} cannot be read as {kind} in CatBoost's format {form} ({reason(error)})"
             raise InvalidInput(msg) from error
 
     def _example(self) -> Example | None:
@@ -219,7 +218,7 @@ def _mlmodel(path: Path) -> Mapping[str, Any]:
     try:
         document = read_yaml(file.read_bytes())
     except Exception as error:
-        msg = f"{file} cannot be read ({type(error).__name__}: {error})"
+        msg = f"{file} cannot be read ({reason(error)})"
         raise InvalidInput(msg) from error
     if not isinstance(document, Mapping):
         msg = f"{file} holds no keys and values, as MLflow writes them"

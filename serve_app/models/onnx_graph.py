@@ -12,6 +12,7 @@ from onnx import helper
 from serve_app.errors import InvalidInput
 from serve_app.models.compiled.trees import session
 from serve_app.models.inspect.onnx import check
+from serve_app.models.library_errors import reason
 from serve_app.models.onnx_ends import DTYPES, Graph, GraphInput
 from serve_app.models.onnx_nodes import Nodes, named_classes
 
@@ -27,14 +28,14 @@ def read_graph(content: bytes, trust: Sequence[str] = ()) -> Graph:
         model = onnx.load_from_string(content)
         onnx.checker.check_model(model)
     except Exception as error:
-        msg = f"it is no ONNX model that can be read ({type(error).__name__}: {error})"
+        msg = f"it is no ONNX model that can be read ({reason(error)})"
         raise InvalidInput(msg) from error
     classes = _without_maps(model)
     content = model.SerializeToString()
     try:
         opened = session(content)
     except Exception as error:
-        msg = f"ONNX Runtime does not load the graph ({type(error).__name__}: {error})"
+        msg = f"ONNX Runtime does not load the graph ({reason(error)})"
         raise InvalidInput(msg) from error
     outputs = tuple((one.name, _output(one)) for one in opened.get_outputs())
     nodes = Nodes(model.graph)

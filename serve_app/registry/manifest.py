@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
-    Field,
     NonNegativeInt,
     PlainSerializer,
     PositiveInt,
@@ -24,6 +19,8 @@ from pydantic import (
 )
 
 from serve_app.core.signature import Signature
+from serve_app.registry.fields import FROZEN, Digest, Json, Score, as_json
+from serve_app.registry.lineage import Lineage
 
 _FIRST = ("accuracy", "r2")
 _signature_types = TypeAdapter(Signature)
@@ -58,45 +55,14 @@ def check_path(path: str) -> str:
     return path
 
 
-def _json(value: Any) -> Any:
-    """The value as JSON has it: tuples become lists, NumPy's numbers Python's, NaN null."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, Mapping):
-        return {_key(key): _json(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json(inner) for inner in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if value is None or isinstance(value, (str, int, float)):
-        return value
-    msg = f"{value!r} is a {type(value).__name__}, for which JSON has no word"
-    raise ValueError(msg)
-
-
-def _key(key: Any) -> str:
-    if not isinstance(key, str):
-        msg = f"{key!r} is a {type(key).__name__}; JSON needs text there"
-        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError only
-    return key
-
-
 def _signature(value: Any) -> Signature:
-    body = _json(value.to_json() if isinstance(value, Signature) else value)
+    body = as_json(value.to_json() if isinstance(value, Signature) else value)
     _signature_types.validate_python(body)
     try:
         return Signature.from_json(body)
     except (KeyError, TypeError, AttributeError) as error:
         msg = f"it is not a signature: {error!r}"
         raise ValueError(msg) from None
-
-
-def _nan_for_null(value: Any) -> Any:
-    return math.nan if value is None else value
-
-
-def _null_for_nan(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _known_outputs(expected: dict[str, Any]) -> dict[str, Any]:
@@ -108,15 +74,8 @@ def _known_outputs(expected: dict[str, Any]) -> dict[str, Any]:
     return expected
 
 
-Json = BeforeValidator(_json)
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Score = Annotated[float, BeforeValidator(_nan_for_null), PlainSerializer(_null_for_nan)]
-"""A metric; one that could not be computed is NaN, and null in JSON."""
-
-
 class _Frozen(BaseModel):
-    # JSON has no word for infinity either, but Python writes and reads one.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = FROZEN
 
 
 class FileEntry(_Frozen):
@@ -235,6 +194,7 @@ class Draft(_Frozen):
     compiled: Compiled | None = None
     warnings: tuple[str, ...] = ()
     profile: Profiled | None = None
+    lineage: Lineage | None = None
 
     @property
     def needs_consent(self) -> bool:
@@ -274,6 +234,9 @@ class Manifest(Draft):
     def encode(self) -> bytes:
         """The manifest as JSON: the same bytes for the same manifest, floats exact."""
         body = self.model_dump(mode="json")
+        if self.lineage is None:
+            # Versions that were registered before there was any keep their digest.
+            del body["lineage"]
         return (json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
     @cached_property

@@ -2,6 +2,7 @@
 
     <folder>/<writer>.jsonl               the chain of one writer
     <folder>/<writer>.checkpoints.jsonl   how far it was, signed; also in another folder
+    <folder>/<writer>.anchors.jsonl       how far older lines went that were let go, likewise
 
 No values stand in it: what something was before and is after stands there as digests.
 """
@@ -22,13 +23,20 @@ from typing import Any, Literal
 
 from serve_app.errors import ConfigError, NotReady
 from serve_app.security.chain import START, ChainBroken, canonical, number_of, written
-from serve_app.security.checkpoints import Checkpoint
+from serve_app.security.checkpoints import (
+    ANCHORS,
+    CHAIN,
+    CHECKPOINTS,
+    Checkpoint,
+    CheckpointDamaged,
+)
+from serve_app.security.retention import append, cut_before, let_go, sync
 
-CHAIN = ".jsonl"
-CHECKPOINTS = ".checkpoints.jsonl"
 CHECKPOINT_LINES = 1000
 CHECKPOINT_S = 10.0
 MOST_WRITERS = 1000
+RETENTION_PAUSE_S = 86_400.0
+"""How often it is looked which lines are old enough to go."""
 _TAIL_BYTES = 1 << 20
 Result = Literal["begun", "done", "refused", "failed", "repaired"]
 logger = logging.getLogger("serve_app.audit")
@@ -58,12 +66,17 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Where checkpoints are signed and kept: a private key, and a second folder."""
+    """Where checkpoints are signed and kept: a private key, and a second folder.
+
+    Lines older than `retain_s` are let go, each day and at the start; without it, or without a
+    key for anchors, they stay.
+    """
 
     key: Any = None
     copy_to: Path | None = None
     every_s: float = CHECKPOINT_S
     every_lines: int = CHECKPOINT_LINES
+    retain_s: float | None = None
 
 
 class AuditLog:
@@ -85,7 +98,7 @@ class AuditLog:
             self._file = os.open(
                 folder / f"{self.writer}{CHAIN}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
-            _sync(folder)
+            sync(folder)
             self._seq, self._hash, self._end, torn = _standing(self._file)
         except OSError as error:
             msg = f"the audit log cannot be kept in {folder}: {error.strerror or error}"
@@ -99,8 +112,10 @@ class AuditLog:
         self._folder = folder
         self._signed = self._seq
         self._timer: threading.Timer | None = None
+        self._retention: threading.Timer | None = None
         if torn:
             self.write(_repaired(self.writer, torn))
+        self._plan_retention()
 
     def write(self, event: AuditEvent) -> int:
         """Write an event, and give its number once the disk has it.
@@ -110,8 +125,7 @@ class AuditLog:
         """
         with self._lock:
             seq = self._seq + 1
-            now = datetime.fromtimestamp(self._clock(), UTC)
-            body = {"seq": seq, "time": now.isoformat(timespec="milliseconds"), **asdict(event)}
+            body = {"seq": seq, "time": _iso(self._clock()), **asdict(event)}
             own, line = written(self._hash, body)
             try:
                 _append(self._file, self._end, line)
@@ -130,12 +144,66 @@ class AuditLog:
         with self._lock:
             self._checkpoint()
 
+    def let_go(self) -> None:
+        """Let lines go that are old enough: its own, and those of processes that ended.
+
+        What cannot be let go, such as lines that somebody changed, stays and is logged.
+        """
+        if self._keeping.retain_s is None or self._keeping.key is None:
+            return
+        files = [file for file in self._folder.glob(f"*{CHAIN}") if _is_chain(file)]
+        for writer in sorted(file.name.removesuffix(CHAIN) for file in files):
+            try:
+                if writer == self.writer:
+                    self._let_go_of(writer)
+                    continue
+                lock = _lock_of(self._folder, writer)
+                if lock is not None:
+                    try:
+                        self._let_go_of(writer)
+                    finally:
+                        os.close(lock)
+            except (OSError, ChainBroken, CheckpointDamaged, NotReady) as error:
+                logger.error(
+                    "old lines of the audit log are not let go",
+                    extra={"writer": writer, "why": str(error)},
+                )
+
     def close(self) -> None:
         """Sign how far the chain is, and let another process go on with it."""
         with self._lock:
+            if self._retention is not None:
+                self._retention.cancel()
             self._checkpoint()
             os.close(self._file)
             os.close(self._claim)
+
+    def _let_go_of(self, writer: str) -> None:
+        keeping = self._keeping
+        now_s = self._clock()
+        oldest = _iso(now_s - (keeping.retain_s or 0.0))
+        cut = cut_before(self._folder, writer, oldest, keeping.key)
+        if cut is None:
+            return
+        self.write(AuditEvent("let_go", f"{writer} up to {cut.seq}", "begun", "serve-app"))
+        with self._lock:
+            self._checkpoint()
+            let_go(self._folder, keeping.copy_to, cut, keeping.key, now_s)
+            if writer == self.writer:
+                os.close(self._file)
+                self._file = os.open(
+                    self._folder / f"{writer}{CHAIN}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+                )
+                self._end -= cut.length
+
+    def _plan_retention(self) -> None:
+        """Look now, and each day from now on, which lines are old enough to go."""
+        if self._keeping.retain_s is None or self._keeping.key is None:
+            return
+        self.let_go()
+        self._retention = threading.Timer(RETENTION_PAUSE_S, self._plan_retention)
+        self._retention.daemon = True
+        self._retention.start()
 
     def _plan_checkpoint(self) -> None:
         if self._keeping.key is None:
@@ -156,11 +224,7 @@ class AuditLog:
         line = Checkpoint(self.writer, self._seq, self._hash, self._clock()).line(self._keeping.key)
         for folder in filter(None, (self._folder, self._keeping.copy_to)):
             try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with (folder / f"{self.writer}{CHECKPOINTS}").open("ab") as file:
-                    file.write(line)
-                    file.flush()
-                    os.fsync(file.fileno())
+                append(folder / f"{self.writer}{CHECKPOINTS}", line)
             except OSError as error:
                 # What was written stands; the next checkpoint covers it, too.
                 logger.error(
@@ -175,18 +239,33 @@ def digest_of(state: Any) -> str:
     return hashlib.sha256(canonical({"state": state})).hexdigest()
 
 
+def _iso(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+
+
+def _is_chain(file: Path) -> bool:
+    return not file.name.endswith((CHECKPOINTS, ANCHORS))
+
+
+def _lock_of(folder: Path, writer: str) -> int | None:
+    """The lock of a writer's name, held from now on; none where a living process has it."""
+    lock = os.open(folder / f".{writer}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
 def _claimed(folder: Path, role: str) -> tuple[str, int]:
     """The first writer's name that no living process has, and the lock that holds it."""
     host = socket.gethostname().partition(".")[0] or "host"
     for number in range(1, MOST_WRITERS + 1):
         name = f"{role}-{host}-{number}"
-        lock = os.open(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            continue
-        return name, lock
+        lock = _lock_of(folder, name)
+        if lock is not None:
+            return name, lock
     raise OSError(f"{MOST_WRITERS} processes write there already")
 
 
@@ -230,11 +309,3 @@ def _repaired(writer: str, torn: bytes) -> AuditEvent:
     problem = f"a last line of {len(torn)} bytes was torn by a crash and taken away"
     digest = hashlib.sha256(torn).hexdigest()
     return AuditEvent("audit", writer, "repaired", "serve-app", before=digest, problem=problem)
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

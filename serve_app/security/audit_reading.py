@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from serve_app.errors import NotFound
-from serve_app.security.audit import CHAIN, CHECKPOINTS
-from serve_app.security.chain import START, ChainBroken, body_of, links
-from serve_app.security.checkpoints import Checkpoint, CheckpointDamaged, read_checkpoints
+from serve_app.security.chain import ChainBroken, body_of, links
+from serve_app.security.checkpoints import (
+    ANCHORS,
+    CHAIN,
+    CHECKPOINTS,
+    Checkpoint,
+    CheckpointDamaged,
+    read_anchors,
+    read_checkpoints,
+)
+from serve_app.security.retention import base_of, first_of
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What is known of one writer's chain.
+    """What is known of one writer's chain, whose last line is number `lines`.
 
     `problem` says what is wrong, `line` where it begins, from 1 on; both are none where nothing
-    is. `signed` is up to which line a checkpoint vouches that none is missing at the end.
+    is. `signed` is up to which line a checkpoint vouches that none is missing at the end,
+    `let_go` up to which an anchor vouches that lines were let go.
     """
 
     writer: str
@@ -26,6 +35,7 @@ class Verified:
     signed: int
     line: int | None = None
     problem: str | None = None
+    let_go: int = 0
 
 
 def writers(folder: Path, copy: Path | None = None) -> list[str]:
@@ -37,7 +47,9 @@ def writers(folder: Path, copy: Path | None = None) -> list[str]:
     names: set[str] = set()
     for place in filter(None, (folder, copy)):
         files = [file.name for file in place.glob(f"*{CHAIN}")] if place.is_dir() else []
-        names |= {name.removesuffix(CHECKPOINTS).removesuffix(CHAIN) for name in files}
+        for ending in (CHECKPOINTS, ANCHORS, CHAIN):
+            files = [name.removesuffix(ending) for name in files]
+        names |= set(files)
     if not names:
         raise NotFound(f"there is no audit log in {folder}")
     return sorted(names)
@@ -59,52 +71,76 @@ def all_events(folder: Path) -> list[dict[str, Any]]:
 def verify(
     folder: Path, writer: str, keys: Mapping[str, bytes], copy: Path | None = None
 ) -> Verified:
-    """Follow a writer's chain, and hold it against checkpoints.
+    """Follow a writer's chain, and hold it against checkpoints and anchors.
 
-    `keys` are public keys (32 bytes) by `signing.key_id` that sign checkpoints; without any, none
-    is read. `copy` is another folder that has checkpoints.
+    `keys` are public keys (32 bytes) by `signing.key_id` that sign them; without any, none is
+    read. `copy` is another folder that has them. A chain whose older lines were let go begins
+    after an anchor.
     """
-    hashes = [START]
-    broken: ChainBroken | None = None
-    try:
-        hashes += [link.hash for link in links(_lines(folder / f"{writer}{CHAIN}"))]
-    except ChainBroken as error:
-        hashes += [link.hash for link in _as_far(folder / f"{writer}{CHAIN}", error.number)]
-        broken = error
+    anchors: list[Checkpoint] = []
     checkpoints: list[Checkpoint] = []
     for place in filter(None, (folder, copy) if keys else ()):
-        file = place / f"{writer}{CHECKPOINTS}"
-        try:
-            checkpoints += read_checkpoints(_lines(file), keys)
-        except CheckpointDamaged as error:
-            problem = f"checkpoint {error.number} in {file} {error.problem}"
-            return Verified(writer, len(hashes) - 1, 0, None, problem)
-    return _held_against(writer, hashes, checkpoints, broken)
+        for kind, ending, read, into in (
+            ("checkpoint", CHECKPOINTS, read_checkpoints, checkpoints),
+            ("anchor", ANCHORS, read_anchors, anchors),
+        ):
+            file = place / f"{writer}{ending}"
+            try:
+                into.extend(read(_lines(file), keys))
+            except CheckpointDamaged as error:
+                problem = f"{kind} {error.number} in {file} {error.problem}"
+                return Verified(writer, 0, 0, None, problem)
+    lines = _lines(folder / f"{writer}{CHAIN}")
+    first = first_of(lines)
+    base = base_of(first, {one.seq: one.hash for one in anchors if one.writer == writer})
+    if base is None:
+        return Verified(writer, 0, 0, 1, _cut_unseen(first, has_keys=bool(keys)))
+    hashes, broken = _followed(lines, base, first)
+    return _held_against(writer, hashes, [*anchors, *checkpoints], broken)
+
+
+def _cut_unseen(first: int, *, has_keys: bool) -> str:
+    missing = f"is missing: the chain begins with line {first}, and "
+    if has_keys:
+        return f"{missing}no anchor says that lines before it were let go"
+    return f"{missing}--key alone tells whether lines before it were let go"
+
+
+def _followed(
+    lines: list[bytes], base: str, first: int
+) -> tuple[dict[int, str], ChainBroken | None]:
+    """The hashes of lines by number, with that before the first, and where the chain breaks."""
+    hashes = {first - 1: base}
+    try:
+        for link in links(lines, base, first):
+            hashes[link.number] = link.hash
+    except ChainBroken as error:
+        return hashes, error
+    return hashes, None
 
 
 def _held_against(
-    writer: str, hashes: list[str], checkpoints: list[Checkpoint], broken: ChainBroken | None
+    writer: str,
+    hashes: dict[int, str],
+    checkpoints: list[Checkpoint],
+    broken: ChainBroken | None,
 ) -> Verified:
-    lines, signed = len(hashes) - 1, 0
+    base, lines, signed = min(hashes), max(hashes), 0
     for one in sorted(checkpoints, key=lambda each: each.seq):
         if one.writer != writer:
-            return Verified(writer, lines, signed, None, f"a checkpoint is of {one.writer}")
+            return Verified(writer, lines, signed, None, f"a checkpoint is of {one.writer}", base)
         if one.seq > lines and broken is None:
             problem = f"is missing: {one.seq} lines were signed, and {lines} are there"
-            return Verified(writer, lines, signed, lines + 1, problem)
-        if one.seq <= lines and hashes[one.seq] != one.hash:
+            return Verified(writer, lines, signed, lines + 1, problem, base)
+        if base <= one.seq <= lines and hashes[one.seq] != one.hash:
             problem = f"or one up to line {one.seq} is not the one that was signed"
-            return Verified(writer, lines, signed, signed + 1, problem)
+            return Verified(writer, lines, signed, signed + 1, problem, base)
         if one.seq <= lines:
             signed = one.seq
     if broken is not None:
-        return Verified(writer, lines, signed, broken.number, broken.problem)
-    return Verified(writer, lines, signed)
+        return Verified(writer, lines, signed, broken.number, broken.problem, base)
+    return Verified(writer, lines, signed, let_go=base)
 
 
 def _lines(file: Path) -> list[bytes]:
     return file.read_bytes().splitlines(keepends=True) if file.is_file() else []
-
-
-def _as_far(file: Path, number: int) -> Iterator[Any]:
-    return links(_lines(file)[: number - 1])

@@ -52,13 +52,13 @@ def written(before: str, body: Mapping[str, Any]) -> tuple[str, bytes]:
     return own, own.encode() + b" " + line + b"\n"
 
 
-def links(lines: Iterable[bytes], before: str = START) -> Iterator[Link]:
-    """The lines of a chain as long as each follows the one before it.
+def links(lines: Iterable[bytes], before: str = START, first: int = 1) -> Iterator[Link]:
+    """The lines of a chain, from the `first` on, as long as each follows the one before it.
 
     Raises:
         ChainBroken: a line does not; names it.
     """
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines, first):
         own, _, text = line.rstrip(b"\n").partition(b" ")
         if len(own) != _HASH_LETTERS or not line.endswith(b"\n"):
             raise ChainBroken(number, "is damaged")

@@ -1,4 +1,7 @@
-"""How far a chain was at a time, signed: who cuts its tail, or writes another one, is noticed."""
+"""How far a chain was at a time, signed: who cuts its tail, or writes another one, is noticed.
+
+An anchor is the same of lines that were let go: the chain goes on after it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,11 @@ from typing import Any
 from serve_app.security.envelope import Envelope, EnvelopeDamaged
 
 PAYLOAD_TYPE = "application/vnd.serve-app.audit-checkpoint.v1+json"
+ANCHOR_TYPE = "application/vnd.serve-app.audit-anchor.v1+json"
+CHAIN = ".jsonl"
+CHECKPOINTS = ".checkpoints.jsonl"
+ANCHORS = ".anchors.jsonl"
+"""How the names of a writer's files end."""
 
 
 class CheckpointDamaged(Exception):
@@ -32,8 +40,15 @@ class Checkpoint:
 
     def line(self, key: Any) -> bytes:
         """The line of a file that holds it, signed with a private key (`signing.private_key`)."""
+        return self._signed(PAYLOAD_TYPE, key)
+
+    def anchor(self, key: Any) -> bytes:
+        """The same as an anchor: all lines so far were let go, and the next one follows it."""
+        return self._signed(ANCHOR_TYPE, key)
+
+    def _signed(self, kind: str, key: Any) -> bytes:
         payload = json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
-        return Envelope.signed(PAYLOAD_TYPE, payload, key).encode() + b"\n"
+        return Envelope.signed(kind, payload, key).encode() + b"\n"
 
 
 def read_checkpoints(lines: Iterable[bytes], keys: Mapping[str, bytes]) -> Iterator[Checkpoint]:
@@ -42,11 +57,20 @@ def read_checkpoints(lines: Iterable[bytes], keys: Mapping[str, bytes]) -> Itera
     Raises:
         CheckpointDamaged: a line is no checkpoint, or is not signed with one of the keys.
     """
+    return _read(lines, keys, PAYLOAD_TYPE)
+
+
+def read_anchors(lines: Iterable[bytes], keys: Mapping[str, bytes]) -> Iterator[Checkpoint]:
+    """The anchors in some lines; as `read_checkpoints` does."""
+    return _read(lines, keys, ANCHOR_TYPE)
+
+
+def _read(lines: Iterable[bytes], keys: Mapping[str, bytes], kind: str) -> Iterator[Checkpoint]:
     for number, line in enumerate(lines, 1):
         try:
             envelope = Envelope.decode(line)
             right, _ = envelope.signers(keys)
-            if not right or envelope.payload_type != PAYLOAD_TYPE:
+            if not right or envelope.payload_type != kind:
                 raise CheckpointDamaged(number, "is not signed with the key of checkpoints")
             yield Checkpoint(**json.loads(envelope.payload))
         except (EnvelopeDamaged, ValueError, TypeError) as error:

@@ -78,6 +78,17 @@ class Quotas:
         if 2 * account.here < account.leased and elsewhere != 0:
             self._low.add(pair)
 
+    def want(self, caller: Caller, endpoint: str, limit: int) -> None:
+        """Ask control about a principal, whether or not its rows are few."""
+        pair = (caller.name, endpoint)
+        self._account(pair, limit, self._clock())
+        self._low.add(pair)
+
+    def held(self, principal: str, endpoint: str) -> int:
+        """Rows that are leased and not used."""
+        account = self._known.get((principal, endpoint))
+        return 0 if account is None else max(0, account.here)
+
     def wanted(self) -> list[LeaseRequest]:
         """For whom more rows are to be leased, and what was asked about without."""
         accounts = ((pair, self._known[pair]) for pair in self._low if pair in self._known)

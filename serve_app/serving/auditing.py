@@ -10,6 +10,8 @@ from serve_app.security.audit import AuditLog, Keeping
 from serve_app.security.audited_events import AuditedEvents
 from serve_app.security.signing import private_key
 
+DAY_S = 86_400.0
+
 
 def audit_log(settings: AuditSettings | None, role: str) -> AuditLog | None:
     """The log that a process writes; none where none is wanted.
@@ -29,7 +31,9 @@ def audit_log(settings: AuditSettings | None, role: str) -> AuditLog | None:
         except InvalidInput as error:
             raise ConfigError(f"the key {settings.checkpoint_key}: {error.message}") from error
     copy = None if settings.copy_to is None else Path(settings.copy_to)
-    return AuditLog(Path(settings.path), role, time.time, Keeping(key, copy))
+    retain_s = None if settings.retain_days is None else settings.retain_days * DAY_S
+    keeping = Keeping(key, copy, retain_s=retain_s)
+    return AuditLog(Path(settings.path), role, time.time, keeping)
 
 
 def audited_events(events: EventStore, log: AuditLog | None) -> EventStore:

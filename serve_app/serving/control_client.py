@@ -8,7 +8,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.core.access import KeyChange
-from serve_app.core.quota import LeaseRequest, Leases
+from serve_app.core.quota import AnyRequest, Leases
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change, EndpointOrder
 from serve_app.serving.calls import answer_of
@@ -95,10 +95,15 @@ class ControlCaller:
         """Let the keys of an issuer of tokens be fetched; they come with the snapshot."""
         await self._call("follow_issuer", issuer)
 
-    async def lease(self, requests: Sequence[LeaseRequest]) -> Leases:
+    async def lease(self, requests: Sequence[AnyRequest]) -> Leases:
         """Rows of a day that a gateway may let pass."""
         leases: Leases = await self._call("lease", list(requests))
         return leases
+
+    async def shared_secret(self, name: str) -> str:
+        """A secret that all gateways have, as hexadecimal digits."""
+        secret: str = await self._call("shared_secret", name)
+        return secret
 
     async def keys(self) -> list[Mapping[str, Any]]:
         """Every key that there ever was, without what could be used."""

@@ -1,6 +1,7 @@
 """Versions in their own Serve applications, reached by handle."""
 
 import asyncio
+import functools
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from serve_app.core.ports import Clock, Task
 from serve_app.core.reference import application_name
 from serve_app.core.waiting import T
 from serve_app.core.workload import Waiting
+from serve_app.engine.second_tries import Begin, SecondTries
 from serve_app.errors import (
     DeadlineExceeded,
     ModelFailed,
@@ -28,6 +30,8 @@ DEPLOYMENT = "Model"
 ATTEMPTS = 4
 RETRY_PAUSE_S = 0.05
 HELD_TIMEOUT_S = 3.0
+SILENT_S = 1.0
+"""Who has not said within this that it heard something is silent, until it does."""
 
 # It had taken the call, and may have died by it. By gRPC Serve says of such a replica that it is
 # unavailable: calls that one had not taken yet are given to others by Serve itself.
@@ -102,6 +106,7 @@ class HandleModels:
         self._handles: dict[tuple[str, str], DeploymentHandle[Any]] = {}
         self._heard_by: dict[str, int] = {}
         self._placed: dict[str, str] = {}
+        self._second = SecondTries(is_lost=lambda error: isinstance(error, GONE))
 
     def locate(self, placed: Mapping[str, str]) -> None:
         """Take in which applications versions are, where it is not one of their own name.
@@ -126,17 +131,13 @@ class HandleModels:
             left_s = deadline - self._clock()
             if left_s <= 0:
                 break
-            call = self._call(handle, version, task.name, columns)
+            begin = functools.partial(self._call, handle, version, task.name, columns)
             try:
                 async with asyncio.timeout(left_s):
-                    result: T = await call
+                    result: T = await self._answer(version, begin)
                     return result
             except TimeoutError:
-                call.cancel()
                 break
-            except asyncio.CancelledError:
-                call.cancel()
-                raise
             except DIED as error:
                 raise translate(error, version) from error
             except GONE as error:
@@ -147,6 +148,17 @@ class HandleModels:
                 raise translate(error, version) from error
         msg = f"{version} did not answer in time"
         raise DeadlineExceeded(msg)
+
+    async def _answer(self, version: str, begin: Begin) -> Any:
+        """The answer of a replica, or of another one where one of several is silent."""
+        if self.replicas(version) > 1 or self._second.is_silent(version):
+            return await self._second.first_answer(version, begin)
+        call = begin()
+        try:
+            return await call
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
 
     async def wait_until_ready(self, version: str) -> None:
         """Return once the application of the version's own name has answered.
@@ -201,8 +213,7 @@ class HandleModels:
             # Two versions of an alias may be asked of the same replicas.
             asker = f"{gateway} {version}"
             calls = self._handle(version, "hear").broadcast("hear", asker, waiting)
-            async with asyncio.timeout(HELD_TIMEOUT_S):
-                heard: list[Any] = await calls.results_async(return_exceptions=True)
+            heard = await self._answers(version, calls)
         except Exception:  # noqa: BLE001 - a version without replicas hears of it in the next block
             return
         self._heard_by[version] = max(1, sum(one is None for one in heard))
@@ -210,11 +221,32 @@ class HandleModels:
     async def _held(self, version: str) -> list[str]:
         try:
             calls = self._handle(version, "held").broadcast("held", version)
-            async with asyncio.timeout(HELD_TIMEOUT_S):
-                digests: list[Any] = await calls.results_async(return_exceptions=True)
+            digests = await self._answers(version, calls)
         except Exception:  # noqa: BLE001 - whoever is silent is waited for elsewhere
             return []
         return [digest for digest in digests if isinstance(digest, str)]
+
+    async def _answers(self, version: str, calls: Any) -> list[Any]:
+        """What the replicas of a version that answer say, errors among it.
+
+        Serve's own `results_async` has nothing to say where one of them is silent.
+        """
+        async with asyncio.timeout(HELD_TIMEOUT_S):
+            replicas = await calls._fetch_replica_results_async()  # noqa: SLF001
+        tasks = [asyncio.ensure_future(one.get_async()) for one in replicas]
+        silent: set[asyncio.Future[Any]] = set()
+        try:
+            for patience_s in (SILENT_S, HELD_TIMEOUT_S - SILENT_S):
+                silent = (await asyncio.wait(tasks, timeout=patience_s))[1]
+                answering = len(tasks) - len(silent)
+                self._second.heard(version, answering=answering, silent=len(silent))
+                if not silent:
+                    break
+        finally:
+            for one in tasks:
+                one.cancel()
+        ended = [one for one in tasks if one not in silent]
+        return await asyncio.gather(*ended, return_exceptions=True)
 
     def _call(
         self, handle: DeploymentHandle[Any], version: str, task: str, columns: Columns

@@ -1,7 +1,6 @@
 """The one application with an HTTP route."""
 
 import asyncio
-import functools
 import logging
 import os
 import sys
@@ -52,7 +51,7 @@ from serve_app.security.limits import NO_LIMITS
 from serve_app.serving import logs
 from serve_app.serving.administration import Administration
 from serve_app.serving.allocator import keep_freed
-from serve_app.serving.arm_sender import tell_arms
+from serve_app.serving.arm_sender import ArmSender
 from serve_app.serving.authentication import Knowing
 from serve_app.serving.control_client import (
     ControlCaller,
@@ -65,14 +64,16 @@ from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.health import HEALTH
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
+from serve_app.serving.local_rollback import LocalRollback
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import (
     FeedbackSender,
+    MonitorCaller,
     monitor_handle,
 )
-from serve_app.serving.owned_predictions import mark_predictions
+from serve_app.serving.owned_predictions import mark_alike
 from serve_app.serving.recorder import recorder_of
 from serve_app.serving.replica_models import ReplicaModels
 from serve_app.serving.scaled import Scaled
@@ -130,6 +131,7 @@ class Gateway(Scaled):
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
         self._limiter = limiter_of(args.limits, clock)
+        self._distinct = distinct_of(args.limits, self._counting, clock, replica)
         self._predictor = self._made_predictor(clock)
         self._grpc: rpc.RpcServer | None = None
         with explained(logger):
@@ -140,9 +142,19 @@ class Gateway(Scaled):
         known = self._gate is not None
         self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)
-        self._follower = SnapshotFollower(
-            NearbySnapshots(SnapshotStore(args.state), logs.session_folder(), args.state),
-            self._apply,
+        self._follower = self._made_follower(replica, clock)
+
+    def _made_follower(self, replica: str, clock: Clock) -> SnapshotFollower:
+        state, arms = self._args.state, self._counting.arms.arms
+        tell = control_handle().options(method_name="count")
+        self._arms = ArmSender(arms, tell, replica, clock=clock)
+        silence_s = self._arms.silence_s
+        self._local_rollback = LocalRollback(
+            self._apply, arms, MonitorCaller(), silence_s=silence_s, clock=time.time
+        )
+        return SnapshotFollower(
+            NearbySnapshots(SnapshotStore(state), logs.session_folder(), state),
+            self._local_rollback.apply,
             replica=replica,
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
             failing=lambda: [*self._tasks.problems(), *self._replicas.problems()],
@@ -174,7 +186,7 @@ class Gateway(Scaled):
             recorder=parts.recorder(self._recording),
             limiter=self._limiter or NO_LIMITS,
             details=details_of(self._args.access.detail),
-            distinct=distinct_of(self._args.limits, self._counting, clock),
+            distinct=self._distinct,
             shedding=shedding_of(self._args.overload, clock),
         )
 
@@ -194,16 +206,15 @@ class Gateway(Scaled):
         self._tasks.start("hand metrics over", self._tell_metrics)
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
         self._tasks.start("tell the backlog", self._tell_backlog_for_ever)
-        replica = serve.get_replica_context().replica_id.unique_id
-        arms = functools.partial(tell_arms, replica, self._counting.arms.arms)
-        self._tasks.start("tell what versions did", arms)
+        self._tasks.start("tell what versions did", self._arms.send_for_ever)
+        self._tasks.start("take candidates back alone", self._local_rollback.run)
         self._tasks.start("look who is alive", self._look_who_is_alive)
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._tasks.start("follow certificates", self._listeners.follow_certificates)
         self._telemetry.start(self._tasks)
-        start_limits(self._tasks, self._limiter)
         args = self._args
+        start_limits(self._tasks, self._limiter, self._distinct)
         settings = settings_of(args, os.environ)
         if args.grpc_port is not None:
             count = self._counting.add_response
@@ -226,7 +237,8 @@ class Gateway(Scaled):
         management = self._administration.management
         gateway = app.build(self._predictor, settings, keep, effect, management)
         if self._gate is not None:
-            await mark_predictions(self._predictor, args.state)
+            control = ControlCaller(control_handle())
+            await mark_alike(self._tasks, self._predictor, args.state, control)
         await self._listen(gateway)
         return self._guarded(gateway, MAIN)
 

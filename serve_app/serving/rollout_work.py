@@ -3,37 +3,25 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from serve_app.control import rollouts
 from serve_app.control.arm_totals import ArmTotals
-from serve_app.control.gates import NOTHING, Evidence, MetricMean
+from serve_app.control.gates import Evidence
 from serve_app.control.rollout_decisions import Decision, decided, moved
 from serve_app.control.snapshots import Snapshots
-from serve_app.core.arms import ArmCounts, Arms
+from serve_app.core.arms import Arms
 from serve_app.core.events import Event
 from serve_app.core.rollout import Rollout
 from serve_app.core.snapshot import Endpoint
-from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change
-from serve_app.monitoring.quality.interval import quantile
+from serve_app.serving.rollout_evidence import Monitoring, evidence_of
 
 TICK_S = 0.25
 KIND = "rollout"
 CONTROL = "control"
-_Z = quantile(0.95)
 logger = logging.getLogger("serve_app.control")
 Json = dict[str, Any]
-
-
-class Monitoring(Protocol):
-    """Who knows how good answers were."""
-
-    async def report(
-        self, kind: str, endpoint: str | None, within_s: float
-    ) -> list[Mapping[str, Any]]:
-        """What the watch of a kind knows of an endpoint, of the last so many seconds."""
-        ...
 
 
 class RolloutWork:
@@ -115,33 +103,8 @@ class RolloutWork:
         self, name: str, rollout: Rollout, settings: Mapping[str, Any], now_s: float
     ) -> Evidence:
         """What is known of both versions since the step is in effect."""
-        counts: Mapping[str, ArmCounts] = {}
-        if rollout.since_s is not None:
-            counts = self._totals.of(name, self._snapshots.current.epochs.get(name, 0))
-        quality: dict[str, tuple[MetricMean | None, MetricMean | None]] = {}
-        gates = settings["gates"].get("quality") or ()
-        if gates and rollout.since_s is not None:
-            metrics = await self._metrics(name, now_s - rollout.since_s)
-            stable, candidate = (metrics.get(v, {}) for v in (rollout.stable, rollout.candidate))
-            quality = {
-                gate["metric"]: (
-                    _mean(stable.get(gate["metric"])),
-                    _mean(candidate.get(gate["metric"])),
-                )
-                for gate in gates
-            }
-        return Evidence(
-            counts.get(rollout.stable, NOTHING), counts.get(rollout.candidate, NOTHING), quality
-        )
-
-    async def _metrics(self, name: str, within_s: float) -> dict[str, Mapping[str, Any]]:
-        """The metrics of each version's labelled rows; none while the monitor does not answer."""
-        try:
-            report = await self._monitor.report("quality", name, within_s)
-        except ServeError as error:
-            logger.warning("the monitor does not say how good answers were: %s", error.message)
-            return {}
-        return {one["variants"][0]: one["metrics"] for one in report if len(one["variants"]) == 1}
+        counts = self._totals.of(name, self._snapshots.current.epochs.get(name, 0))
+        return await evidence_of(name, rollout, settings["gates"], counts, self._monitor, now_s)
 
     async def _follow(self, name: str, rollout: Rollout, decision: Decision) -> None:
         after = moved(rollout, decision)
@@ -200,18 +163,6 @@ class RolloutWork:
             "waiting": list(self._snapshots.current.waiting.get(name, ())),
             "last": None if decision is None else decision.to_json(),
         }
-
-
-def _mean(metric: Mapping[str, Any] | None) -> MetricMean | None:
-    """A metric's mean and variance, from the interval in which it lies with 95 %."""
-    if metric is None or metric["value"] is None or metric["low"] is None:
-        return None
-    value, rows = float(metric["value"]), int(metric["n"])
-    if metric["interval"] == "wilson":
-        return MetricMean(rows, value, value * (1 - value) / rows)
-    # Symmetric, but for what a bound cuts off.
-    reach = max(value - metric["low"], metric["high"] - value)
-    return MetricMean(rows, value, (reach / _Z) ** 2)
 
 
 def _line(rollout: Rollout) -> Json:

@@ -119,11 +119,14 @@ def _wait(address, process, log):
 def database(address):
     """A database of its own, until the block ends; gives its URL."""
     name = f"test_{secrets.token_hex(6)}"
+    _execute(address, f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        yield f"postgresql+psycopg://tester:p%40ss%2Fw%3Frd@127.0.0.1:{address['port']}/{name}"
+    finally:
+        _execute(address, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(address, command):
+    """Run a command over a connection of its own: the server may be started anew meanwhile."""
     with psycopg.connect(**address, dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        try:
-            yield (
-                f"postgresql+psycopg://tester:p%40ss%2Fw%3Frd@127.0.0.1:{address['port']}/{name}"
-            )
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(command)

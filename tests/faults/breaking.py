@@ -3,13 +3,14 @@
 import os
 import resource
 import signal
+import subprocess
 import time
 from contextlib import contextmanager, suppress
 
 import psutil
 
 from serve_app.cluster.node import Cluster
-from tests.cluster.harness import config, until
+from tests.cluster.harness import application, config, until
 
 
 def small(name="split"):
@@ -22,6 +23,12 @@ def small(name="split"):
         deployment.pop("autoscaling_config")
         deployment["num_replicas"] = 2 if app["name"] in {"gateway", "diagnosis-xgb-1"} else 1
         deployment["ray_actor_options"] = {"num_cpus": 0.1}
+    return body
+
+
+def gateways(body, count):
+    """The same config with so many gateways."""
+    application(body, "gateway")["deployments"][0]["num_replicas"] = count
     return body
 
 
@@ -66,6 +73,58 @@ def stopped(pid):
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def small_disk(path, size):
+    """A small file system of memory at an empty folder."""
+    path.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(path)]
+    subprocess.run(mount, check=True)
+    try:
+        yield path
+    finally:
+        # Whoever still has a file of it open keeps that alone.
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+        path.rmdir()
+
+
+@contextmanager
+def moved_to_small_disk(path, size):
+    """A folder's content on a small file system of memory, and back on its own in the end."""
+    path.mkdir(parents=True, exist_ok=True)
+    kept = path.with_name(f"{path.name}.before")
+    path.rename(kept)
+    with small_disk(path, size):
+        try:
+            subprocess.run(["cp", "-a", f"{kept}/.", str(path)], check=True)
+            yield path
+        finally:
+            subprocess.run(["cp", "-a", f"{path}/.", str(kept)], check=False)
+    kept.rename(path)
+
+
+@contextmanager
+def filled(path):
+    """A file system without a byte left."""
+    filler = path / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"\0" * 4096)
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def read_only(path):
+    """A file system of its own that takes no changes."""
+    subprocess.run(["mount", "-o", "remount,ro", str(path)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(path)], check=True)
 
 
 @contextmanager

@@ -167,7 +167,7 @@ class Steady:
                     self.acknowledged.add(answer.prediction_id)
 
 
-def lost(cluster, load):
+def lost(cluster, load, state="./state"):
     """The predictions whose feedback was acknowledged and is not there."""
-    printed = cluster.run("feedback", load.endpoint, "--records", "--json")
+    printed = cluster.run("feedback", load.endpoint, "--records", "--json", "--state", state)
     return load.acknowledged - {record["prediction_id"] for record in json.loads(printed)}

@@ -1,23 +1,29 @@
-"""Reads mutations of what a registry or MLflow keeps, one after the other, and lets each predict.
+"""Serves mutations of what a registry or MLflow keeps, one after the other.
 
-Run as a program, as `fuzzed` is: compiled forms (npz), manifests, and directories of MLflow.
+Run as a program, as `fuzzed` is: compiled forms (npz), manifests, and directories of MLflow. Each
+is refused in words, or answers as it says:
+
+* a compiled form, with a digest that fits it, the sample's rows as they were registered, by
+  exactly the numbers that NumPy reads from the file;
+* a version whose manifest is another, every row as it was registered;
+* a directory of MLflow's, as XGBoost does that loads the booster in it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xgboost
 import yaml
 from sklearn.ensemble import (
     GradientBoostingRegressor,
@@ -30,20 +36,22 @@ from sklearn.preprocessing import OrdinalEncoder, SplineTransformer, StandardSca
 from sklearn.svm import SVC
 
 from serve_app.core.columns import Columns
+from serve_app.core.messages import Prediction
 from serve_app.engine.load import load
 from serve_app.engine.registration.register import Candidate, register
-from serve_app.errors import ServeError
-from serve_app.models.compiled.model import FILE, load_compiled
+from serve_app.models.compiled import storage
+from serve_app.models.compiled.model import FILE
 from serve_app.models.mlflow_directory import MlflowDirectory
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
+from tests.security import fuzzed_answers
 from tests.security.boosters import frame, xgboost_json
-from tests.security.fuzzed import NUMBERS, _leaf, cut, flipped
+from tests.security.fuzzed import NUMBERS, Mutate, _leaf, count_outcomes, cut, flipped
+from tests.security.fuzzed_answers import Outputs, outcome
 from tests.security.test_skops import files_of, zipped
 
-Predict = Callable[[], Any]
-Mutate = Callable[[bytes, random.Random], bytes]
-Read = Callable[[bytes], Predict]
+Parts = tuple[bytes, Sequence[Mutate], Callable[[bytes], Prediction], Callable[[bytes], Outputs]]
+"""An honest file, how it is changed, how it is served, and what it is to answer."""
 RNG = np.random.default_rng(0)
 ROWS = pd.DataFrame(RNG.normal(size=(200, 4)), columns=list("abcd"))
 CLASS = np.where(ROWS["a"] + ROWS["b"] > 0, "ill", "well")
@@ -134,32 +142,66 @@ def in_json(content: bytes, rng: random.Random) -> bytes:
     return json.dumps(in_document(json.loads(content), rng)).encode()
 
 
-def compiled(name: str, home: Path) -> tuple[bytes, tuple[Mutate, ...], Read]:
+def compiled(name: str, home: Path) -> Parts:
     store, manifest = registered(name, home)
     content = store.files_of(manifest, only=FILE).files[FILE]
+    described, file = (next(Path(store.url).rglob(one)) for one in ("manifest.json", FILE))
+    sample = json.loads(described.read_bytes())["sample"]
+    rows = Columns.of({key: np.array(values) for key, values in sample["inputs"].items()})
 
-    def read(changed: bytes) -> Predict:
-        model = load_compiled(changed, manifest.signature)
-        return lambda: model.predict(columns())
+    def accept(changed: bytes) -> Prediction:
+        file.write_bytes(changed)
+        body = json.loads(described.read_bytes())
+        entry = next(one for one in body["files"] if one["path"] == FILE)
+        entry |= {"sha256": hashlib.sha256(changed).hexdigest(), "size_bytes": len(changed)}
+        described.write_bytes(json.dumps(body).encode())
+        model = load(Registry(store.url), "risk", 1).model.model
+        model.predict(columns())
+        return model.predict(rows)
 
-    return content, (in_npz, in_npz, in_layout, flipped, cut), read
+    def expected(changed: bytes) -> Outputs:
+        again = storage.dump(storage.load(changed))
+        assert _read(again) == _read(changed), "it computes with other numbers than the file's"
+        outputs = sample["expected"]
+        return [np.array(outputs[key]) for key in ("values", "probabilities") if key in outputs]
+
+    return content, (in_npz, in_npz, in_layout, flipped, cut), accept, expected
 
 
-def manifests(home: Path) -> tuple[bytes, tuple[Mutate, ...], Read]:
+def _read(content: bytes) -> Any:
+    """What a compiled form holds, by NumPy and JSON alone: arrays as dtype, shape and bytes."""
+    files = {name: np.load(io.BytesIO(one)) for name, one in files_of(content).items()}
+
+    def held(value: Any) -> Any:
+        if isinstance(value, dict) and "array" in value:
+            array = files[f"a{value['array']}.npy"]
+            return str(array.dtype), array.shape, array.tobytes()
+        if isinstance(value, dict):
+            return {key: held(inner) for key, inner in value.items()}
+        return [held(inner) for inner in value] if isinstance(value, list) else value
+
+    return held(json.loads(files["layout.npy"].tobytes()))
+
+
+def manifests(home: Path) -> Parts:
     store, _ = registered("forest", home)
     (file,) = Path(store.url).rglob("manifest.json")
+    honest = load(store, "risk", 1).model.model.predict(columns())
 
-    def read(changed: bytes) -> Predict:
+    def accept(changed: bytes) -> Prediction:
         file.write_bytes(changed)
-        loaded = load(Registry(store.url), "risk", 1)
-        return lambda: loaded.model.model.predict(columns())
+        return load(Registry(store.url), "risk", 1).model.model.predict(columns())
 
-    return file.read_bytes(), (in_json, in_json, in_json, flipped, cut), read
+    def expected(_: bytes) -> Outputs:
+        return [honest.values, honest.probabilities]
+
+    return file.read_bytes(), (in_json, in_json, in_json, flipped, cut), accept, expected
 
 
-def mlflow(part: str, home: Path) -> tuple[bytes, tuple[Mutate, ...], Read]:
+def mlflow(part: str, home: Path) -> Parts:
     """A directory with a booster: its file `MLmodel`, or the booster, is other."""
-    spec = [{"type": "double", "name": name, "required": True} for name in "abc"]
+    kinds = {"a": "double", "b": "double", "c": "double", "kind": "string"}
+    spec = [{"type": kind, "name": name, "required": True} for name, kind in kinds.items()]
     described = {
         "flavors": {
             "python_function": {"loader_module": "mlflow.xgboost", "python_version": "3.11"},
@@ -171,22 +213,32 @@ def mlflow(part: str, home: Path) -> tuple[bytes, tuple[Mutate, ...], Read]:
             },
         },
         "signature": {"inputs": json.dumps(spec), "outputs": None},
+        "saved_input_example_info": {"artifact_path": "example.json", "type": "dataframe"},
         "run_id": "r",
         "utc_time_created": "2026-11-21 12:00:00",
     }
-    files = {"MLmodel": yaml.safe_dump(described).encode(), "model.json": xgboost_json().encode()}
+    files = {
+        "MLmodel": yaml.safe_dump(described).encode(),
+        "model.json": xgboost_json().encode(),
+        "example.json": frame().head(5).to_json(orient="split", index=False).encode(),
+    }
 
-    def read(changed: bytes) -> Predict:
+    def accept(changed: bytes) -> Prediction:
         for name, content in {**files, part: changed}.items():
             (home / name).write_bytes(content)
-        estimator = MlflowDirectory(home).estimator()
-        rows = xgboost.DMatrix(frame(), enable_categorical=True)
-        return lambda: estimator.model.predict(rows)
+        directory = MlflowDirectory(home)
+        estimator = directory.estimator()
+        directory.table(estimator)
+        return fuzzed_answers.registered(estimator, frame())
 
-    return files[part], (in_yaml if part == "MLmodel" else flipped, flipped, cut), read
+    def expected(_: bytes) -> Outputs:
+        return fuzzed_answers.by_library("json", home / "model.json")
+
+    mutations = (in_yaml if part == "MLmodel" else flipped, flipped, cut)
+    return files[part], mutations, accept, expected
 
 
-FORMS: dict[str, Callable[[Path], Any]] = {
+FORMS: dict[str, Callable[[Path], Parts]] = {
     **{f"npz-{name}": partial(compiled, name) for name in MODELS},
     "manifest": manifests,
     "mlflow-file": partial(mlflow, "MLmodel"),
@@ -195,22 +247,14 @@ FORMS: dict[str, Callable[[Path], Any]] = {
 
 
 def main(form: str, seeds: int, folder: Path) -> None:
-    """Read and ask one mutation per seed; tell how many were refused."""
+    """Serve one mutation per seed; the last line counts what became of them."""
     warnings.simplefilter("ignore")
-    content, mutations, read = FORMS[form](folder)
-    read(content)()
-    refused = answered = 0
-    for seed in range(seeds):
-        rng = random.Random(seed)
-        print(f"seed {seed}", flush=True)
-        changed = mutations[seed % len(mutations)](content, rng)
-        try:
-            read(changed)()
-        except ServeError:
-            refused += 1
-        else:
-            answered += 1
-    print(json.dumps({"refused": refused, "answered": answered}))
+    content, mutations, accept, expected = FORMS[form](folder)
+
+    def became(changed: bytes) -> str:
+        return outcome(partial(accept, changed), partial(expected, changed), exact=False)
+
+    count_outcomes(content, mutations, seeds, became)
 
 
 if __name__ == "__main__":

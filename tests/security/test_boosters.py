@@ -88,6 +88,18 @@ def _many_bits(document: Any) -> None:
     tree["categories_sizes"] = [1] * 40
 
 
+def _leaf_by_category(document: Any) -> None:
+    """XGBoost predicts by such a tree, and ends the process when it stores the model."""
+    tree = trees(document)[0]
+    tree["split_type"][tree["left_children"].index(-1)] = 1
+
+
+def _in_disorder(document: Any) -> None:
+    tree = next(tree for tree in trees(document) if len(tree["categories_nodes"]) > 1)
+    for key in ("categories_nodes", "categories_segments", "categories_sizes"):
+        tree[key].reverse()
+
+
 XGBOOST: dict[str, tuple[Callable[[Any], None], str]] = {
     "child beyond": (_set("left_children", 0, 200_000_000), r"tree 1, node 0: its left child 2000"),
     "child at end": (_set("left_children", 0, 10**6), r"tree 1, node 0: its left child"),
@@ -142,6 +154,12 @@ XGBOOST: dict[str, tuple[Callable[[Any], None], str]] = {
         _by_category(lambda tree: tree["categories"].__setitem__(0, 2**31 - 1)),
         "2147483647 is no category",
     ),
+    "categories of a leaf": (_leaf_by_category, "it splits by categories without any"),
+    "categories of a number": (
+        _by_category(lambda tree: tree["split_type"].__setitem__(tree["categories_nodes"][0], 0)),
+        "it has categories and does not split by them",
+    ),
+    "categories in disorder": (_in_disorder, "its nodes with categories are in no order"),
     "bits of categories": (_many_bits, "MiB of memory"),
     "depth": (_chain, "more than 1000 levels"),
     "fewer features": (_learner("num_feature", "1"), "has 4 entries in place of 1|asks for"),
@@ -283,6 +301,7 @@ LIGHTGBM: dict[str, tuple[Callable[[str], str], str]] = {
     "negative sizes": (_headed("tree_sizes", "-600 600 600 600"), "tree_sizes"),
     "no sizes": (_headed("tree_sizes", ""), "tree_sizes"),
     "iterations": (_headed("num_tree_per_iteration", "3"), "do not go together"),
+    "room for classes": (_headed("num_class", "99"), "do not go together"),
     "objective": (_headed("objective", "multiclass num_class:9"), "do not go together"),
     "features": (_headed("max_feature_idx", "0"), "feature_names for 1 features"),
     "parameters": (
@@ -349,3 +368,11 @@ def test_what_lightgbm_writes_passes() -> None:
     ):
         text = estimator.fit(rows, wanted).booster_.model_to_string()
         lightgbm_files.check(text.encode())
+
+
+def test_a_file_of_lightgbm_that_is_no_text_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "model.txt"
+    content = lightgbm_text().encode()
+    path.write_bytes(content.replace(b"feature_names=a", b"feature_names=\xf5"))
+    with pytest.raises(InvalidInput, match=r"line \d+ is no text in UTF-8"):
+        read_model(path)

@@ -1,4 +1,4 @@
-"""No mutation of an honest file ends the process: it is refused, or answers."""
+"""No mutation of an honest file ends the process: it is refused in words, or answers as it says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ FORMS = {
 
 @pytest.mark.timeout(120 + SEEDS)
 @pytest.mark.parametrize("form", FORMS)
-def test_no_mutation_ends_the_process(form: str, tmp_path: Path) -> None:
+def test_every_mutation_is_refused_in_words_or_answers_as_its_library_does(
+    form: str, tmp_path: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", FORMS[form], form, str(SEEDS), str(tmp_path)],
         cwd=ROOT,
@@ -34,5 +36,6 @@ def test_no_mutation_ends_the_process(form: str, tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert done.returncode == 0, f"{lines[-1:]} of {form}: {done.stderr[-500:]}"
     counts = json.loads(lines[-1])
-    assert counts["refused"] + counts["answered"] == SEEDS
+    assert counts["wrong"] == 0, [line for line in lines if ": " in line][:5]
+    assert counts["refused"] + counts["equal"] == SEEDS
     assert counts["refused"] > 0

@@ -17,6 +17,7 @@ from serve_app.models.evaluate import evaluate as evaluation
 from serve_app.models.feature_names import bound
 from serve_app.models.xgboost_columns import as_trained, columns_as_trained
 from serve_app.models.xgboost_trained import fitted_again
+from serve_app.registry.lineage import Lineage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,8 @@ class Candidate:
     stored with it, and runs whenever it is loaded. `project` is a folder of the project that it
     comes from, whose commit is written down; the working directory, when not given. The profile
     that later rows are held against is made of `profile_rows`; of the frame, when not given.
+    `lineage` says what it was made of; code, libraries and data are written down where it does
+    not say them.
 
     A model of XGBoost's may come as `Trained`, which says what its file does not: which
     number is a gap, which iterations answer, which column is the offset.
@@ -71,6 +74,7 @@ class Candidate:
     code: Code = NONE
     project: Path | None = None
     profile_rows: ProfileRows | None = None
+    lineage: Lineage | None = None
 
 
 def parted(candidate: Candidate) -> Candidate:

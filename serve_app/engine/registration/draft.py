@@ -8,7 +8,8 @@ from pathlib import Path
 from serve_app.core.signature import Signature
 from serve_app.engine.registration.build import Build
 from serve_app.engine.registration.candidate import Candidate
-from serve_app.engine.registration.commit import commit_of
+from serve_app.engine.registration.commit import source_code_of
+from serve_app.engine.registration.recorded import recorded
 from serve_app.models.evaluate import Evaluation
 from serve_app.models.fingerprint import fingerprint
 from serve_app.models.frames import to_columns
@@ -22,15 +23,17 @@ def draft_of(build: Build) -> Draft:
     # Of a quantised version nothing of the library's is left.
     is_library = build.wishes.coarser is None
     own = candidate.code.modules
+    code = source_code_of([*filter(None, [candidate.project]), Path.cwd()])
+    training = _training(candidate)
     return Draft(
         name=candidate.name,
         flavour=build.flavour_name,
         format=stored.format,
         signature=_signature(build),
         libraries=dict(stored.libraries),
-        training=_training(candidate),
+        training=training,
         metrics=_metrics(candidate.evaluation),
-        git_commit=commit_of([*filter(None, [candidate.project]), Path.cwd()]),
+        git_commit=None if code is None else code.commit,
         origin=candidate.origin,
         parameters=dict(stored.parameters),
         sample=_sample(build),
@@ -41,6 +44,7 @@ def draft_of(build: Build) -> Draft:
         compiled=build.compiled,
         warnings=build.warnings,
         profile=_profile(build),
+        lineage=recorded(candidate.lineage, code, training),
     )
 
 

@@ -15,6 +15,7 @@ from serve_app.core.columns import Array
 from serve_app.errors import ArtifactRejected
 from serve_app.models.compiled.operation import KINDS, Operation
 from serve_app.models.inspect.archive import check_npz
+from serve_app.models.library_errors import reason
 
 _MODULES = (
     "arithmetic", "boosters", "categories", "classes", "clusters", "curves", "curves_back",
@@ -51,7 +52,7 @@ def load(content: bytes) -> Operation:
             layout = json.loads(file[_LAYOUT].tobytes())
             built = _built(layout, file)
     except Exception as error:
-        msg = f"the compiled form cannot be loaded ({type(error).__name__}: {error})"
+        msg = f"the compiled form cannot be loaded ({reason(error)})"
         raise ArtifactRejected(msg) from error
     if not isinstance(built, Operation):
         raise ArtifactRejected("the compiled form holds no operation")

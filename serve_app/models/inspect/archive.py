@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from serve_app.errors import InvalidInput
+from serve_app.models.library_errors import reason
 
 MAX_MEMBERS = 200_000
 MAX_BYTES = 2**30
@@ -80,7 +81,7 @@ def check_npz(content: bytes, max_ratio: float = MAX_RATIO) -> None:
                     with archive.open(member) as stream:
                         check_array(stream, member.file_size, member.filename)
                 except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-                    msg = f"{member.filename[:80]!r} cannot be unpacked ({error})"
+                    msg = f"{member.filename[:80]!r} cannot be unpacked ({reason(error)})"
                     raise InvalidInput(msg) from error
 
 
@@ -94,7 +95,9 @@ def check_array(stream: IO[bytes], size: int, name: str) -> None:
         version = npy.read_magic(stream)
         shape, _, dtype = _HEADERS.get(version, npy.read_array_header_2_0)(stream)
     except Exception as error:
-        raise InvalidInput(f"{name[:80]!r} is no whole array of NumPy's ({error})") from error
+        raise InvalidInput(
+            f"{name[:80]!r} is no whole array of NumPy's ({reason(error)})"
+        ) from error
     if dtype.hasobject:
         raise InvalidInput(f"{name[:80]!r} holds Python objects, which can run any code")
     wanted = math.prod(shape) * dtype.itemsize

@@ -40,6 +40,7 @@ def check(content: bytes) -> None:
     if end < 0:
         raise InvalidInput("it breaks off before the end of its trees; store the model again")
     _check_parameters(content[end:])
+    _check_text(content)
     start = content.find(b"\nTree=", 0, end) + 1
     head = _block(content[: start or end], "the head")
     features = _number(head, "max_feature_idx", "the head") + 1
@@ -66,6 +67,15 @@ def _check_parameters(tail: bytes) -> None:
         raise InvalidInput(f"its list of parameters is not as LightGBM writes it; {AGAIN}")
 
 
+def _check_text(content: bytes) -> None:
+    """Names of columns in another encoding would be other names."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidInput(f"line {line} is no text in UTF-8; {AGAIN}") from error
+
+
 def _block(content: bytes, where: str) -> Block:
     lines = content.decode("utf-8", "replace").split("\n")
     pairs = [line.partition("=")[::2] for line in lines if "=" in line]
@@ -84,7 +94,8 @@ def _check_head(head: Block, features: int) -> None:
     classes = _number(head, "num_class", "the head")
     outputs = _number(head, "num_tree_per_iteration", "the head")
     named = _CLASSES.search(head.get("objective", ""))
-    if outputs not in {1, classes} or (named is not None and int(named[1]) != outputs):
+    # LightGBM makes room for all classes and fills in those that have trees.
+    if outputs != classes or (named is not None and int(named[1]) != outputs):
         msg = (
             f"the head says {classes} classes, {outputs} trees per iteration and the objective "
             f"{head.get('objective', '')[:60]!r}, which do not go together; {AGAIN}"

@@ -21,6 +21,7 @@ from serve_app.errors import InvalidInput
 from serve_app.models.inspect import lightgbm, sklearn_estimators, sklearn_states, xgboost
 from serve_app.models.inspect.archive import MAX_BYTES, array_of, check_archive, check_npz
 from serve_app.models.inspect.forest import AGAIN
+from serve_app.models.library_errors import reason
 
 MAX_DEPTH = 100
 """How many objects may stand inside of each other."""
@@ -69,7 +70,7 @@ def _check_members(archive: zipfile.ZipFile) -> None:
     try:
         schema = json.loads(archive.read(_SCHEMA))
     except (KeyError, ValueError) as error:
-        raise InvalidInput(f"it has no {_SCHEMA} that can be read ({error})") from error
+        raise InvalidInput(f"it has no {_SCHEMA} that can be read ({reason(error)})") from error
     sizes = {member.filename: member.file_size for member in archive.infolist()}
     total, known = 0, set()
     waiting: list[tuple[Any, int]] = [(schema, 0)]

@@ -17,6 +17,7 @@ from serve_app.errors import InvalidInput
 from serve_app.models.inspect.document import Part, joined
 from serve_app.models.inspect.forest import AGAIN, Forest, check_forest, require_length
 from serve_app.models.inspect.ubjson import decode
+from serve_app.models.library_errors import reason
 
 MAX_CATEGORY = 2**24
 """XGBoost's own bound: category numbers are stored as float32."""
@@ -49,7 +50,7 @@ def _json(content: bytes) -> Any:
     try:
         return json.loads(content, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        msg = f"it is no whole JSON ({type(error).__name__}: {error}); store the model again"
+        msg = f"it is no whole JSON ({reason(error)}); store the model again"
         raise InvalidInput(msg) from error
 
 
@@ -218,10 +219,17 @@ def _check_categories(trees: Sequence[Part], forest: Forest) -> None:
         require_length(kinds, len(forest.left), "the list of all trees' split_type")
         at = np.flatnonzero(forest.inner)
         forest.require((kinds[at] == 0) | (kinds[at] == 1), at, "it splits by a kind {}", kinds[at])
-        at = at[kinds[at] == 1]
+        # XGBoost looks no more at leaves when it predicts, but ends the process when it stores.
+        at = np.flatnonzero(kinds == 1)
         forest.require(with_categories[at], at, "it splits by categories without any")
+        at = np.flatnonzero(with_categories)
+        forest.require(kinds[at] == 1, at, "it has categories and does not split by them")
     if bits > MAX_CATEGORY_BITS:
         raise InvalidInput(f"its categories take {bits // 2**23} MiB of memory; {AGAIN}")
+    for tree in trees:
+        # XGBoost looks for the next of them from node to node, and for one before it in vain.
+        if (np.diff(tree.integers("categories_nodes", optional=True)) <= 0).any():
+            raise InvalidInput(f"{tree.where}: its nodes with categories are in no order; {AGAIN}")
 
 
 def _check_segments(tree: Part, nodes: Array) -> int:

@@ -13,16 +13,19 @@ import shlex
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from serve_app.cluster.edge.options import EdgeOptions
 from serve_app.platforms.ray_up.description import Description
 
 HOME = "~/serve-app"
 """The folder on each machine that configs' relative paths start from."""
 TOKEN = "ray-token"  # noqa: S105 - the name of a file
 CONFIGS = "configs"
+CERTIFICATE, KEY, CLIENT_CA = "tls/server.crt", "tls/server.key", "tls/clients.pem"
 BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 """Where `ray up` puts the cluster's description on the head, for the autoscaler."""
 GCS_PORT = 6379
 _OF_SECOND_AUTOSCALER = ("RAY_enable_autoscaler_v2", "RAY_CLOUD_INSTANCE_ID", "RAY_NODE_TYPE_NAME")
+_OLDEST_TLS = "1.2"
 _FILES = '{ ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; }'
 """As many files and connections as Ray wants, or as many as the machine allows."""
 
@@ -82,5 +85,33 @@ def _start(cluster: Description, role: str) -> str:
     end = "" if cluster.environment is None else " --end-with-ray"
     return (
         f"cd {HOME} && {_FILES} && serve-app cluster {role} --node-ip auto "
-        f"--http-port {cluster.http_port} --drain-s {cluster.drain_s} --auth-token {TOKEN}{end}"
+        f"--http-port {cluster.http_port} --drain-s {cluster.drain_s} --auth-token {TOKEN}"
+        f"{_edge(cluster.edge)}{end}"
     )
+
+
+def _edge(edge: EdgeOptions) -> str:
+    """What differs of how HAProxy guards the main port, the same on every machine."""
+    usual = EdgeOptions()
+    words = [word for one in edge.trusted_proxies for word in ("--trusted-proxy", one)]
+    words += [word for one in edge.allowed_hosts for word in ("--allowed-host", one)]
+    for option, value, default in (
+        ("--client-connections", edge.connections, usual.connections),
+        ("--client-requests-per-s", edge.requests_per_s, usual.requests_per_s),
+        ("--client-refusals-per-minute", edge.refusals_per_minute, usual.refusals_per_minute),
+        ("--head-timeout-s", edge.head_timeout_s, usual.head_timeout_s),
+    ):
+        words += [option, str(value)] if value != default else []
+    if edge.tls is not None:
+        words += ["--tls-certificate", CERTIFICATE, "--tls-key", KEY]
+        words += [] if edge.tls.client_ca is None else ["--client-ca", CLIENT_CA]
+        words += [] if edge.tls.minimum == _OLDEST_TLS else ["--tls-min", edge.tls.minimum]
+    return "".join(f" {shlex.quote(word)}" for word in words)
+
+
+def certificates(edge: EdgeOptions) -> dict[str, str]:
+    """The local files that each machine speaks TLS with, by where they are there."""
+    if edge.tls is None:
+        return {}
+    files = {CERTIFICATE: edge.tls.certificate, KEY: edge.tls.key, CLIENT_CA: edge.tls.client_ca}
+    return {f"{HOME}/{name}": str(one) for name, one in files.items() if one is not None}

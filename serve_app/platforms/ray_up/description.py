@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
+from serve_app.cluster.edge.options import EdgeOptions
 from serve_app.errors import InvalidInput
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -20,7 +22,8 @@ class Description:
     `image` is the container that everything runs in, by its digest. Where `environment` names a
     folder instead, a virtual environment that is there on each machine, no container is used.
     `token` is the local file with Ray's token, which is copied to the machines. Machines that
-    stand idle for `idle_minutes` end.
+    stand idle for `idle_minutes` end. How HAProxy guards the main port of each machine is `edge`,
+    whose certificates are local files too.
     """
 
     name: str = "serve-app"
@@ -35,6 +38,7 @@ class Description:
     ssh_key: str | None = None
     token: str = "./ray-token"  # noqa: S105 - the name of a file
     configs: str = "./configs"
+    edge: EdgeOptions = field(default_factory=EdgeOptions)
 
     def __post_init__(self) -> None:
         """Refuse what no cluster can be.
@@ -61,6 +65,9 @@ class Description:
             msg = f"{self.min_workers} to {self.max_workers} workers are no range; raise the second"
             raise InvalidInput(msg)
         require_one_line(self)
+        require_one_line(self.edge)
+        if self.edge.tls is not None:
+            require_one_line(self.edge.tls)
 
 
 class Place(Protocol):
@@ -99,7 +106,7 @@ def require_one_line(description: Any) -> None:
     }
     for name, value in fields.items():
         for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, str) and (not part.isprintable() or not part):
+            if isinstance(part, str | Path) and (not str(part).isprintable() or not str(part)):
                 option = name.replace("_", "-")
-                msg = f"--{option} must be one line of printable characters, not {part!r}"
+                msg = f"--{option} must be one line of printable characters, not {str(part)!r}"
                 raise InvalidInput(msg)

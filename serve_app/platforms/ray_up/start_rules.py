@@ -15,7 +15,20 @@ from serve_app.cluster.environment import Ports, variables
 Path = tuple[str | int, ...]
 HEAD = "head_start_ray_commands"
 WORKER = "worker_start_ray_commands"
-_SAME_OPTIONS = {"--http-port": "8000", "--internal-ports": "", "--drain-s": "30"}
+_SAME_OPTIONS = {
+    "--http-port": "8000",
+    "--internal-ports": "",
+    "--drain-s": "30",
+    "--trusted-proxy": "",
+    "--allowed-host": "",
+    "--client-connections": "1024",
+    "--client-requests-per-s": "0",
+    "--client-refusals-per-minute": "100",
+    "--head-timeout-s": "10",
+    "--tls-certificate": "",
+    "--client-ca": "",
+    "--tls-min": "1.2",
+}
 """Options that must be equal on all nodes, with what stands for them where they are missing."""
 _TOKEN = "--auth-token"  # noqa: S105 - an option's name
 _BY_MACHINE = frozenset(("RAY_SERVE_HAPROXY_NBTHREAD",))
@@ -141,7 +154,9 @@ def _options(words: Sequence[str]) -> dict[str, str]:
         if word.startswith("--"):
             name, has_value, value = word.partition("=")
             following = words[index + 1] if index + 1 < len(words) else ""
-            options[name] = value if has_value else following
+            # What is given several times counts together.
+            former = f"{options[name]} " if name in options else ""
+            options[name] = former + (value if has_value else following)
     return options
 
 

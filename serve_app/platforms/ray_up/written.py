@@ -25,6 +25,7 @@ _HEADER = """\
 #   serve-app validate --production cluster.yaml
 #   ray up cluster.yaml
 #   ray exec cluster.yaml 'cd ~/serve-app && serve-app deploy configs/production.yaml'
+#   ray exec cluster.yaml 'cd ~/serve-app && serve-app keys create ops --scope "*"'
 # Ray's token is made once (openssl rand -hex 32 > ray-token; chmod 600 ray-token) and copied to the
 # machines; it does not stand here. docs/ray-up.md explains the rest.
 """
@@ -54,6 +55,7 @@ def document(cluster: Description, place: Place) -> dict[str, Any]:
         "file_mounts": {
             f"{commands.HOME}/{commands.TOKEN}": cluster.token,
             f"{commands.HOME}/{commands.CONFIGS}": cluster.configs,
+            **commands.certificates(cluster.edge),
         },
         "initialization_commands": [],
         "setup_commands": commands.setup_commands(cluster),

@@ -31,7 +31,7 @@ def require_standing(states: Mapping[str, Mapping[str, Any]], given: Mapping[str
 
 def differences(states: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> list[str]:
     """What Serve was given otherwise than a config says, in words, a line per application."""
-    return list(_differing(_standing(states), _given(given)))
+    return list(_differing(_standing(states), as_kept(given)))
 
 
 def _differing(
@@ -49,8 +49,12 @@ def _differing(
                 yield f"application {name} has other {', '.join(keys)}"
 
 
-def _given(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The applications of a config as Serve keeps them."""
+def as_kept(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The applications of a config as Serve keeps them, by their names.
+
+    Raises:
+        pydantic.ValidationError: Serve would refuse the config.
+    """
     read = ServeDeploySchema.model_validate(config)
     for application in read.applications:
         if application.logging_config is None and read.logging_config:

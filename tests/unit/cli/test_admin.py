@@ -96,6 +96,36 @@ def test_models_are_those_of_the_server(ask, actions):
     assert ask("models", "alias", "a", "best").code == 1
 
 
+def test_an_alias_is_moved_there_from_the_expected_version_alone(ask, actions):
+    for options, expected in ((("--expected", "1"), 1), (("--expected", "none"), None)):
+        assert ask("models", "alias", "a@2", "champion", *options).code == 0
+        assert ask("models", "alias", "a@champion", "--remove", *options).code == 0
+        assert [move for _, _, move, _ in actions.done[-2:]] == [
+            AliasChange(2, is_expected=True, expected=expected),
+            AliasChange(None, is_expected=True, expected=expected),
+        ]
+    refused = ask("models", "alias", "a@2", "champion", "--expected", "9")
+    assert (refused.code, "it names another version" in refused.err) == (1, True)
+
+
+def test_where_a_version_answers_and_since_when(ask):
+    (place,) = json.loads(ask("models", "where", "a@champion", "--json").out)["endpoints"]
+    assert place == {
+        "endpoint": "risk", "version": "a@1", "role": "variant", "weight": 90.0,
+        "reference": "a@1", "since_s": 1.0, "who": "ada", "why": None,
+    }  # fmt: skip
+    shown = ask("models", "where", "a").out
+    assert "1970-01-01 00:00:01" in shown
+    assert ask("models", "where", "a@2").out == "no endpoint asks a@2\n"
+
+
+def test_the_history_of_a_model_is_that_of_the_server(ask):
+    history = json.loads(ask("models", "history", "a", "--at", "2026-01-02", "--json").out)
+    assert history["aliases"]["champion"]["version"] == 1
+    (stood,) = history["traffic"]
+    assert (stood["endpoint"], stood["weights"]) == ("risk", {"a@1": 90})
+
+
 def test_versions_are_deleted_there(ask, actions):
     assert ask("models", "delete", "a@champion", "--reason", "old").out == "deleted a@champion\n"
     assert json.loads(ask("models", "delete", "a", "--yes", "--json").out) == {"deleted": ["a@1"]}

@@ -1,6 +1,7 @@
 """`serve-app audit`, and changes by the admin API in the log."""
 
 import json
+import time
 
 import pytest
 
@@ -66,3 +67,24 @@ def test_a_folder_without_a_log_is_told(serve_app, tmp_path, monkeypatch):
 def test_settings_that_cannot_be_are_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         AuditSettings(**{"path": "./audit", **wrong})
+
+
+def test_a_log_whose_older_lines_were_let_go_is_verified_by_its_anchor(
+    serve_app, settings, line, monkeypatch
+):
+    later_s = time.time() + 400 * 86_400
+    monkeypatch.setattr(time, "time", lambda: later_s)
+    audit_log(settings.model_copy(update={"retain_days": 365}), "gateway").close()
+    done = serve_app("audit", "verify", *line)
+    assert done.code == 0, done.err
+    assert "lines 3 to 4 as they were signed; those before were let go" in done.out
+    (body,) = json.loads(serve_app("audit", "verify", *line, "--json").out)
+    assert (body["let_go"], body["lines"], body["problem"]) == (2, 4, None)
+    done = serve_app("audit", "verify", *line[:2])
+    assert done.code == 1
+    assert "--key alone tells" in done.err
+
+
+def test_lines_are_not_let_go_without_a_key_for_anchors():
+    with pytest.raises(ValueError, match="add a `checkpoint_key`"):
+        AuditSettings(path="./audit", retain_days=30)

@@ -32,6 +32,16 @@ def test_the_committed_files_are_written_by_these_lines(serve_app, tmp_path, lin
     assert out.read_text() == FILES[name]
 
 
+def test_nodes_behind_a_balancer_know_it(serve_app, tmp_path):
+    out = tmp_path / "cluster.yaml"
+    more = ("--trusted-proxy", "10.0.0.0/8", "--head-timeout-s", "90")
+    made = serve_app("export", "ray-up", *LOCAL, *more, "--out", out)
+    assert made.code == 0, made.err
+    starts = [line for line in out.read_text().splitlines() if "--node-ip auto" in line]
+    assert len(starts) == 2
+    assert all(" --trusted-proxy 10.0.0.0/8 --head-timeout-s 90" in line for line in starts)
+
+
 def test_a_file_is_overwritten_with_force_alone(serve_app, tmp_path):
     line = ("export", "ray-up", *LOCAL, "--out", tmp_path / "cluster.yaml")
     assert "ray up" in serve_app(*line).out
@@ -46,6 +56,8 @@ def test_a_file_is_overwritten_with_force_alone(serve_app, tmp_path):
         (("--worker-ip", "10.0.0.1"), "10.0.0.1 is given twice"),
         (("--name", "My Cluster"), "cannot name a cluster"),
         (("--token", "a\nb"), "--token must be one line"),
+        (("--trusted-proxy", "balancer"), "'balancer' is no address and no network"),
+        (("--client-ca", __file__), "TLS needs both"),
     ],
 )
 def test_mistakes_are_told_in_words(serve_app, tmp_path, more, words):

@@ -132,6 +132,23 @@ def test_with_a_token_ray_answers_those_alone_who_have_it(tmp_path):
     assert set(variables(**folders)) < set(made)
 
 
+def test_a_head_that_keeps_what_it_knows_in_redis_needs_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_REDIS_ADDRESS", "127.0.0.1:6379")
+    folders = {"folder": tmp_path, "home": tmp_path, "ports": Ports(), "drain_s": 2.0}
+    assert variables(**folders, head=tmp_path / "gcs") == variables(**folders)
+
+
+def test_a_head_keeps_what_it_knows_in_a_folder_if_it_has_one(tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_REDIS_ADDRESS", raising=False)
+    folders = {"folder": tmp_path, "home": tmp_path, "ports": Ports(), "drain_s": 2.0}
+    before = variables(**folders)
+    made = variables(**folders, head=tmp_path / "gcs")
+    assert {name: made[name] for name in set(made) - set(before)} == {
+        "RAY_gcs_storage": "rocksdb",
+        "RAY_gcs_storage_path": str(tmp_path / "gcs"),
+    }
+
+
 def test_the_dashboard_of_a_cluster_with_a_token_is_shown_it(tmp_path):
     running = Running(tmp_path, 1, 2, 3, 4, "127.0.0.1", {"RAY_AUTH_TOKEN_PATH": "/t"})
     assert running.dashboard.token == Path("/t")

@@ -47,6 +47,12 @@ class Dashboard:
     def serve_details(self, *, timeout_s):
         return {"applications": self.applications}
 
+    def get(self, path, *, timeout_s):
+        assert path == "/api/cluster_status"
+        if self.refuses:
+            raise NotReady("the head starts")
+        return {}
+
     def put_config(self, config):
         if self.refuses:
             raise NotReady("Serve starts")
@@ -77,14 +83,20 @@ class Faked:
         for name, program in PROGRAMS.items():
             self.living[name] = self.program(program)
 
-    def program(self, title):
+    def keep_the_head(self, **where):
+        """Let the head keep what it knows."""
+        self.kill("gcs")
+        self.living["gcs"] = self.program(PROGRAMS["gcs"], **where)
+
+    def program(self, title, **variables):
         """A process that sleeps, with this title or as this program."""
         code = "import time; print(1, flush=True); time.sleep(60)"
         is_actor = title.startswith("ray::")
         words = [title, "-c", code] if is_actor else [sys.executable, "-c", code, title]
         process = subprocess.Popen(
-            words, executable=sys.executable, stdout=subprocess.PIPE, cwd=self.folder
-        )
+            words, executable=sys.executable, stdout=subprocess.PIPE, cwd=self.folder,
+            env={**os.environ, **variables},
+        )  # fmt: skip
         process.stdout.readline()
         return process
 
@@ -140,7 +152,7 @@ def keeper(cluster, clock):
     made = Supervisor(cluster, KeptConfig(cluster.folder), config_of, Times(clock, lambda: 5.0))
     assert made.step()
     yield made
-    for process in made._dashboards:
+    for process in made._begun:
         process.kill()
         process.wait()
 
@@ -173,6 +185,77 @@ def test_a_cluster_whose_head_or_raylet_dies_comes_back_with_what_was_deployed(
     assert called in told.last_why
     assert told.last_took_s == 0.5
     assert not keeper.is_mending
+
+
+STORES = [{"RAY_gcs_storage": "rocksdb"}, {"RAY_REDIS_ADDRESS": "127.0.0.1:6379"}]
+
+
+@pytest.fixture(params=STORES, ids=["rocksdb", "redis"])
+def kept_head(cluster, clock, request):
+    """A supervisor of a cluster whose head keeps what it knows."""
+    cluster.keep_the_head(**request.param)
+    made = Supervisor(cluster, KeptConfig(cluster.folder), config_of, Times(clock, lambda: 5.0))
+    assert made.step()
+    yield made
+    for process in made._begun:
+        process.kill()
+        process.wait()
+
+
+def head(cluster):
+    """The one head, as soon as it can be told from what it was before it began."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        for one in cluster.processes():
+            if PROGRAMS["gcs"] in one.cmdline():
+                return one
+    pytest.fail("no head")
+
+
+def test_a_head_that_keeps_what_it_knows_is_started_again_alone(cluster, kept_head, clock, request):
+    where = request.node.callspec.params["kept_head"]
+    command = head(cluster).cmdline()
+    cluster.kill("gcs")
+    cluster.dashboard.refuses = True
+    steps(kept_head, clock, 2)
+    after = head(cluster)
+    steps(kept_head, clock, 1)
+    assert kept_head.is_mending
+    assert after.cmdline() == command
+    assert {**after.environ(), **where} == after.environ()
+    cluster.dashboard.refuses = False
+    steps(kept_head, clock, 1)
+    assert not kept_head.is_mending
+    assert (cluster.restarts, cluster.dashboard.given) == ([], [])
+    known = read_supervision(cluster.supervision)
+    assert (known.phase, known.restarts, known.trouble) == ("watching", 1, None)
+    assert known.last_why == "Ray's head (GCS) ended"
+
+
+def test_a_head_that_does_not_answer_alone_is_started_with_all_else(cluster, kept_head, clock):
+    cluster.kill("gcs")
+    cluster.dashboard.refuses = True
+    steps(kept_head, clock, 2)
+    head(cluster)
+    steps(kept_head, clock, 40)
+    assert len(cluster.restarts) == 0
+    steps(kept_head, clock, 3)
+    assert len(cluster.restarts) == 1
+    cluster.dashboard.refuses = False
+    steps(kept_head, clock, 4)
+    assert cluster.dashboard.given == [CONFIG]
+    assert "is not back alone" in read_supervision(cluster.supervision).last_why
+
+
+def test_a_head_that_ends_twice_is_started_with_all_else(cluster, kept_head, clock):
+    cluster.kill("gcs")
+    steps(kept_head, clock, 2)
+    assert not kept_head.is_mending
+    second = head(cluster)
+    second.kill()
+    second.wait()
+    steps(kept_head, clock, 4)
+    assert len(cluster.restarts) == 1
 
 
 def test_what_was_deployed_later_is_what_comes_back(cluster, keeper, clock):

@@ -1,6 +1,9 @@
 """Whatever Ray raises reaches clients as one of our errors, without a word of Ray's."""
 
+import asyncio
+import functools
 import inspect
+import time
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import ray.exceptions
 from ray.serve import exceptions as serve_errors
 
 from serve_app.core.columns import Columns
+from serve_app.engine import second_tries
 from serve_app.errors import (
     DeadlineExceeded,
     InvalidInput,
@@ -168,3 +172,90 @@ async def test_a_call_that_a_replica_died_with_is_not_shown_to_another_one_unask
     with pytest.raises(kind):
         await models.ask("m@1", task_named("predict"), columns, 10.0)
     assert len(seen) == calls
+
+
+class Answer:
+    """What one replica says of a call to all; nothing, for ever, where it is silent."""
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    async def get_async(self):
+        if self.outcome is SILENT:
+            await asyncio.Event().wait()
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class All:
+    def __init__(self, outcomes):
+        self.outcomes = outcomes
+
+    async def _fetch_replica_results_async(self):
+        return [Answer(one) for one in self.outcomes]
+
+
+SILENT = object()
+
+
+@pytest.fixture
+def replicas(monkeypatch):
+    """Of one version; calls go to the first one, then to the next, each with its outcome."""
+    outcomes, calls = [], []
+
+    class Handle:
+        def options(self, **_):
+            return self
+
+        def broadcast(self, method, *_):
+            heard = [None if method == "hear" and isinstance(one, str) else one for one in outcomes]
+            return All(heard)
+
+        def remote(self, *_):
+            outcome = outcomes[len(calls) % len(outcomes)]
+            calls.append(outcome)
+            return asyncio.ensure_future(Answer(outcome).get_async())
+
+    monkeypatch.setattr(handles.serve, "get_deployment_handle", lambda *_, **__: Handle())
+    monkeypatch.setattr(handles, "SILENT_S", 0.02)
+    monkeypatch.setattr(handles, "HELD_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(second_tries, "PATIENCE_S", 0.02)
+    return outcomes, calls
+
+
+async def test_a_version_lives_though_one_of_its_replicas_is_silent(replicas, monkeypatch):
+    monkeypatch.setattr(handles.scaling_records, "read_all", dict)
+    outcomes, _ = replicas
+    models = handles.HandleModels(clock=time.monotonic)
+    for these, digests, alive in (
+        (["digest", SILENT, "digest"], ["digest", "digest"], True),
+        (["digest", ValueError("odd")], ["digest"], True),
+        ([SILENT, SILENT], [], False),
+    ):
+        outcomes[:] = these
+        assert await models.held(["m@1"]) == {"m@1": digests}
+        assert await models.alive(["m@1"]) == {"m@1": alive}
+
+
+async def test_while_a_replica_is_silent_others_answer_in_its_place(replicas):
+    outcomes, calls = replicas
+    outcomes[:] = [SILENT, "answer"]
+    models = handles.HandleModels(clock=time.monotonic)
+    columns = Columns.from_block(["x"], np.zeros((1, 1)))
+    ask = functools.partial(models.ask, "m@1", task_named("predict"), columns)
+    with pytest.raises(DeadlineExceeded):
+        await ask(time.monotonic() + 0.1)
+    assert len(calls) == 1
+    calls.clear()
+    await models.tell("m@1", "gateway", None)
+    assert models.replicas("m@1") == 1
+    async with asyncio.timeout(5):
+        assert await ask(time.monotonic() + 5) == "answer"
+    assert calls == [SILENT, "answer"]
+    # All answer again: nothing is asked twice any more.
+    outcomes[:] = ["answer", "answer"]
+    await models.tell("m@1", "gateway", None)
+    assert models.replicas("m@1") == 2
+    assert await ask(time.monotonic() + 5) == "answer"
+    assert len(calls) == 3

@@ -1,13 +1,23 @@
 """What machines run, as a shell understands it."""
 
+import contextlib
 import os
 import resource
 import shlex
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
+import click
 import pytest
 
+from serve_app.cli.edge_options import of_the_edge, taken_from
+from serve_app.cluster.edge.options import EdgeOptions, Tls
 from serve_app.platforms.ray_up.commands import (
+    CERTIFICATE,
+    CLIENT_CA,
+    KEY,
+    certificates,
     head_setup_commands,
     head_start_commands,
     setup_commands,
@@ -61,6 +71,51 @@ def test_machines_that_stay_are_started_by_rays_first_autoscaler(tmp_path):
         line = show + head_start_commands(CONTAINER, machines_stay=stay)[-1]
         seen = run([f"mkdir -p ~/serve-app; {line}"], tmp_path, **exported)
         assert {one.partition("=")[0] for one in seen} & set(exported) == left
+
+
+BEHIND = EdgeOptions(
+    trusted_proxies=("10.0.0.0/8", "192.0.2.1"),
+    allowed_hosts=("*.example.com",),
+    head_timeout_s=90,
+    tls=Tls(Path("own.crt"), Path("own.key"), Path("clients.pem"), "1.3"),
+)
+
+
+@pytest.mark.parametrize("start", [head_start_commands, worker_start_commands])
+def test_every_machine_guards_its_main_port_alike(start, tmp_path):
+    described = Description(image=IMAGE, edge=BEHIND)
+    said = run(start(described), tmp_path, RAY_HEAD_IP="10.0.0.1")[-2]
+    assert said.endswith(
+        "--auth-token ray-token --trusted-proxy 10.0.0.0/8 --trusted-proxy 192.0.2.1 "
+        "--allowed-host *.example.com --head-timeout-s 90 --tls-certificate tls/server.crt "
+        "--tls-key tls/server.key --client-ca tls/clients.pem --tls-min 1.3"
+    )
+    assert certificates(BEHIND) == {
+        "~/serve-app/tls/server.crt": "own.crt",
+        "~/serve-app/tls/server.key": "own.key",
+        "~/serve-app/tls/clients.pem": "clients.pem",
+    }
+
+
+def test_the_options_are_those_that_nodes_take(tmp_path):
+    """As `cluster start` reads them, they say what was described."""
+    for name in ("server.crt", "server.key", "clients.pem"):
+        (tmp_path / "tls").mkdir(exist_ok=True)
+        (tmp_path / "tls" / name).write_text("")
+    line = head_start_commands(Description(image=IMAGE, edge=BEHIND))[-1]
+    words = shlex.split(line.split("--auth-token ray-token")[1])
+    read = []
+
+    @click.command()
+    @of_the_edge
+    def node(**options):
+        read.append(taken_from(options)["edge"])
+
+    with contextlib.chdir(tmp_path):
+        node.main(words, standalone_mode=False)
+    (edge,) = read
+    tls = Tls(Path(CERTIFICATE), Path(KEY), Path(CLIENT_CA), "1.3")
+    assert edge == replace(BEHIND, tls=tls)
 
 
 def test_only_a_machine_that_stays_ends_what_ray_leaves():

@@ -1,7 +1,10 @@
 """What no cluster can be is refused before a file is written."""
 
+from pathlib import Path
+
 import pytest
 
+from serve_app.cluster.edge.options import EdgeOptions, Tls
 from serve_app.errors import InvalidInput
 from serve_app.platforms.ray_up.description import Description
 from serve_app.platforms.ray_up.places import OnPremises
@@ -20,6 +23,10 @@ from tests.unit.platforms.ray_up.clusters import IMAGE
         ({"image": IMAGE, "min_workers": 3, "max_workers": 2}, "3 to 2 workers"),
         ({"image": IMAGE, "ssh_user": "root\nx: y"}, "--ssh-user must be one line"),
         ({"image": IMAGE, "token": ""}, "--token must be one line"),
+        (
+            {"image": IMAGE, "edge": EdgeOptions(tls=Tls(Path("a\nb"), Path("key.pem")))},
+            "--certificate must be one line",
+        ),
     ],
 )
 def test_it_is_said_what_is_wrong(given, words):

@@ -48,6 +48,13 @@ def test_a_machine_whose_processors_differ_may_have_other_threads():
         (START, JOIN.replace(" --auth-token t", ""), "worker", "lacks --auth-token"),
         (START, f"{JOIN} --internal-ports=9000", "worker", "--internal-ports is 9000 here"),
         (START, f"{JOIN} --drain-s 5", "worker", "--drain-s is 5 here and 30 on the head"),
+        (
+            f"{START} --trusted-proxy 10.0.0.0/8 --trusted-proxy 192.0.2.1",
+            f"{JOIN} --trusted-proxy 10.0.0.0/8",
+            "worker",
+            "--trusted-proxy is 10.0.0.0/8 here and 10.0.0.0/8 192.0.2.1 on the head",
+        ),
+        (f"{START} --client-ca tls/a.pem", JOIN, "worker", "--client-ca is missing here"),
         (START, "echo nothing", "worker", "starts no node"),
         (START, by_ray("--address=a:1"), "worker", "in the way the head does"),
         (RAY_HEAD, f"{LIMIT}; ray start --address=a:1", "worker", "ray start without"),

@@ -1,0 +1,1 @@
+"""What versions were made of: compared, and as a card."""

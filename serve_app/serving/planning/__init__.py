@@ -1,0 +1,1 @@
+"""What a deploy of a config would change, before it is deployed."""
