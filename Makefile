@@ -21,7 +21,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels fmt bench bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels fmt bench bench-batch bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ fmt: setup-dev ## format the code
 
 bench: setup-dev ## throughput and latency of the demo's cluster, measured here and now
 	$(BIN)/python -m benchmarks.bench
+
+bench-batch: setup-dev ## a batch job beside a bare loop over the same file (OPTIONS="--rows 5000000")
+	$(BIN)/python -m benchmarks.batch $(OPTIONS)
 
 bench-peers: ## this server beside others, same model and rows (OPTIONS=--quick); needs wrk
 	$(PYTHON) -m benchmarks.peers.environments harness

@@ -129,7 +129,8 @@ def quarantine(job: str, rows: str | None, limit: int, state: str, as_json: bool
         if as_json:
             output.print_json({"folder": rows, "files": written})
         else:
-            click.echo(f"{sum(written.values()):,} rows stand in {len(written)} files of {rows}")
+            for name, count in written.items():
+                click.echo(f"{count:,} of {Path(rows) / name}")
         return
     listed = list(itertools.islice(quarantined.quarantined(Path(submitted.out)), limit))
     if as_json:
