@@ -69,6 +69,7 @@ COMMANDS = {
     "signing-key": ("serve_app.cli.signing:signing_key", "Make a signer's pair of keys."),
     "simulate": ("serve_app.cli.simulate:simulate", "Send rows and feedback as clients do."),
     "status": ("serve_app.cli.status:status", "See applications, replicas and endpoints."),
+    "train": ("serve_app.cli.train:train", "Train as pipelines say, and register the best."),
     "train-examples": ("serve_app.cli.examples:train_examples", "Train and register examples."),
     "validate": ("serve_app.cli.validate:validate", "Check a config before it is deployed."),
     "verify": ("serve_app.cli.signing:verify", "Verify who signed versions, and their digests."),

@@ -17,6 +17,7 @@ EXTRAS = {
     "mako": "ray",
     "mangum": "lambda",
     "onnx": "train",
+    "optuna": "train",
     "pandas": "train",
     "pyarrow": "arrow",
     "ray": "ray",
@@ -25,6 +26,7 @@ EXTRAS = {
     "sklearn": "train",
     "skops": "train",
     "sqlalchemy": "ray",
+    "threadpoolctl": "train",
     "vowpalwabbit": "vw",
     "xgboost": "train",
 }

@@ -49,6 +49,7 @@ class Stranger:
         self._installed = home / "installed"
         shutil.copytree(CONFIGS, home / "configs")
         shutil.copytree(ROOT / "examples", home / "examples")
+        shutil.copytree(ROOT / "pipelines", home / "pipelines")
         for name in ("Makefile", "pyproject.toml", "constraints.txt"):
             shutil.copy2(ROOT / name, home / name)
         # Newer than all that it is built from, so that make does not build it again.

@@ -11,6 +11,7 @@ import skops.io
 import yaml
 
 from serve_app.config import GatewayArgs, MonitorArgs
+from serve_app.lifecycle.spec import read_pipeline
 from serve_app.models.declared import declared
 from tests.cluster.harness import application, endpoints
 from tests.cluster.stranger import Stranger, blocks
@@ -92,6 +93,12 @@ def types(stranger, body):
     assert declared([str(stranger.home / "dtypes.yaml")]).keys() == body["dtypes"].keys()
 
 
+def a_pipeline(stranger, body):
+    """A pipeline that can be read."""
+    (stranger.home / "pipeline.yaml").write_text(yaml.safe_dump(body))
+    assert read_pipeline(stranger.home / "pipeline.yaml").pipeline == body["pipeline"]
+
+
 YAML = {
     "endpoints": an_endpoint,
     "layers": experiments,
@@ -100,6 +107,7 @@ YAML = {
     "autoscaling_config": a_deployment,
     "user_config": a_deployment,
     "dtypes": types,
+    "pipeline": a_pipeline,
     **dict.fromkeys(MonitorArgs.model_fields, args_of_the_monitor),
     **dict.fromkeys(GatewayArgs.model_fields, args_of_the_gateway),
 }

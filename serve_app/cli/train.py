@@ -1,0 +1,192 @@
+"""`serve-app train`: from a pipeline's file to registered versions."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from serve_app.cli import output
+from serve_app.cli.registries import open_registry
+
+if TYPE_CHECKING:
+    from serve_app.lifecycle.fold_data import FoldPlace
+    from serve_app.lifecycle.ledger import Run
+    from serve_app.lifecycle.progress import Report
+    from serve_app.lifecycle.sequence import Executors
+    from serve_app.lifecycle.training import Training
+
+
+def _option_runs(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--runs",
+        type=click.Path(file_okay=False),
+        default="./runs",
+        show_default=True,
+        envvar="SERVE_APP_RUNS",
+        help="The folder of training runs: the ledger, and data and splits of each.",
+    )(function)
+
+
+def _option_workers(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 256),
+        help="How many trials are computed at once; it changes no result.  [default: one for "
+        "each CPU, at most search.parallel]",
+    )(function)
+
+
+@click.group()
+def train() -> None:
+    """Train, search and judge models as pipelines say, and register the best."""
+
+
+@train.command()
+@click.argument("file", metavar="PIPELINE", type=click.Path(exists=True, dir_okay=False))
+@click.option("--fresh", is_flag=True, help="Begin a new run, also where one was interrupted.")
+@_option_workers
+@_option_runs
+@output.option_registry
+@output.as_json
+def run(
+    file: str, fresh: bool, workers: int | None, runs: str, registry: str, as_json: bool
+) -> None:
+    """Train as PIPELINE says, and register the best.
+
+    A run of the same pipeline that was interrupted goes on where it was.
+    """
+    from serve_app.lifecycle.spec import read_pipeline
+
+    settings = read_pipeline(Path(file))
+
+    def work(training: Training) -> Run:
+        unfinished = None if fresh else training.unfinished(settings)
+        return training.work_on(unfinished or training.create(settings))
+
+    count = workers or min(settings.search.parallel, os.cpu_count() or 1)
+    _print_run(_worked(work, runs, registry, count, as_json=as_json), as_json=as_json)
+
+
+@train.command()
+@click.argument("name", metavar="RUN")
+@_option_workers
+@_option_runs
+@output.option_registry
+@output.as_json
+def resume(name: str, workers: int | None, runs: str, registry: str, as_json: bool) -> None:
+    """Go on with RUN, which was interrupted."""
+    done = _worked(
+        lambda training: training.work_on(training.ledger.run(name)),
+        runs,
+        registry,
+        workers or 1,
+        as_json=as_json,
+    )
+    _print_run(done, as_json=as_json)
+
+
+@train.command()
+@click.argument("name", metavar="RUN")
+@_option_workers
+@_option_runs
+@output.option_registry
+@output.as_json
+def rerun(name: str, workers: int | None, runs: str, registry: str, as_json: bool) -> None:
+    """Do RUN again on the very same rows, and say whether the same comes out.
+
+    Nothing is registered. Exit code 1 where parameters or predictions differ.
+    """
+    from serve_app.lifecycle.ledger import Ledger
+    from serve_app.lifecycle.reproduction import compared
+    from serve_app.lifecycle.training import repeat
+
+    ledger = Ledger(Path(runs))
+    old = ledger.run(name)
+    new = _worked(
+        lambda training: repeat(training, old), runs, registry, workers or 1, as_json=as_json
+    )
+    outcome = compared(ledger, Path(runs), old, new)
+    if as_json:
+        output.print_json(outcome.to_json())
+    else:
+        largest = f"predictions differ by {outcome.largest_difference:.3g} at most"
+        verdict = "the same came out" if outcome.is_equal else "something else came out"
+        click.echo(f"{outcome.new} repeats {outcome.old}: {verdict}; {largest}")
+        for line in outcome.results:
+            click.echo(f"  result: {line}")
+        for line in outcome.surroundings:
+            click.echo(f"  surroundings: {line}")
+    if not outcome.is_equal:
+        raise click.exceptions.Exit(1)
+
+
+@train.command()
+@click.argument("name", metavar="[RUN]", required=False)
+@_option_runs
+@output.as_json
+def status(name: str | None, runs: str, as_json: bool) -> None:
+    """See RUN with its steps and trials, or all runs."""
+    from serve_app.cli.train_tables import print_status
+    from serve_app.lifecycle.ledger import Ledger
+
+    print_status(Ledger(Path(runs)), Path(runs), name, as_json=as_json)
+
+
+@train.command()
+@click.argument("name", metavar="RUN")
+@_option_runs
+@output.as_json
+def cancel(name: str, runs: str, as_json: bool) -> None:
+    """Stop RUN: what is computed is dropped, and nothing is registered."""
+    from serve_app.lifecycle.ledger import Ledger
+    from serve_app.lifecycle.training import cancelled
+
+    ledger = Ledger(Path(runs))
+    done = cancelled(ledger, Path(runs), ledger.run(name), time.time())
+    if as_json:
+        output.print_json({"run": done.id, "state": done.state, "cancel": done.cancel})
+    elif done.state == "CANCELLED":
+        click.echo(f"{done.id} is cancelled")
+    else:
+        click.echo(f"{done.id} stops as soon as its process sees it")
+
+
+def _worked(
+    work: Callable[[Training], Run], runs: str, registry: str, workers: int, *, as_json: bool
+) -> Run:
+    """What became of work on a run, with one display of what goes on meanwhile."""
+    with output.progress().status("importing …") as spinner:
+        from serve_app.cli.train_tables import shown
+        from serve_app.lifecycle.sequence import Means
+        from serve_app.lifecycle.training import Training
+
+        report: Report = shown(spinner, quiet=as_json)
+        means = Means(open_registry(registry), _local(workers), time.time, workers)
+        return work(Training(Path(runs), means, report))
+
+
+def _local(workers: int) -> Executors:
+    from serve_app.lifecycle.local_processes import LocalProcesses
+
+    def made(place: FoldPlace) -> LocalProcesses:
+        return LocalProcesses(replace(place, folder=str(Path(place.folder).resolve())), workers)
+
+    return made
+
+
+def _print_run(done: Run, *, as_json: bool) -> None:
+    """Say how a run ended; exit code 1 where nothing was registered."""
+    from serve_app.cli.train_tables import print_result, run_json
+
+    if as_json:
+        output.print_json(run_json(done))
+    else:
+        print_result(done)
+    if done.state != "SUCCEEDED":
+        raise click.exceptions.Exit(1)

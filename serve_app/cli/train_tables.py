@@ -1,0 +1,200 @@
+"""How training runs are shown: what goes on, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.status import Status
+
+from serve_app.cli import output
+from serve_app.lifecycle import lock
+from serve_app.lifecycle.ledger import Ledger, Run
+from serve_app.lifecycle.progress import Progress, Report
+from serve_app.lifecycle.search import Trial
+
+_LONGEST = 60
+
+
+def shown(spinner: Status, *, quiet: bool) -> Report:
+    """Shows what goes on beside a spinner, and each step that is done in a line of its own."""
+
+    def report(one: Progress) -> None:
+        if one.kind == "trial":
+            spinner.update(escape(f"{one.step}: {one.done} of {one.total}, {one.text} …"))
+        elif one.kind == "started":
+            spinner.update(escape(f"{one.step} …"))
+        elif one.kind == "warning":
+            output.warn(one.text)
+        elif not quiet:
+            words = {"done": "done in", "reused": "done before,", "again": "done anew, since"}
+            spinner.console.print(escape(f"{one.step}: {words[one.kind]} {one.text}"))
+
+    return report
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """A run as it is printed for programs."""
+    return {
+        "run": run.id,
+        "pipeline": run.pipeline,
+        "model": run.model,
+        "state": run.state,
+        "created_at": run.created_at,
+        "ended_at": run.ended_at,
+        "attempts": run.attempts,
+        "error": run.error,
+        "result": run.result,
+    }
+
+
+def print_result(run: Run) -> None:
+    """How a run ended: its models beside baseline and champion, slices and gates."""
+    result = run.result
+    if result is None:
+        click.echo(f"{run.id}: {run.state}{f': {run.error}' if run.error else ''}")
+        return
+    metric = result["metric"]
+    direction = "more" if result["greater_is_better"] else "less"
+    heads = ["model", "candidate", "cross-validated", "held out", "95 %"]
+    title = f"{run.id}: {metric} ({direction} is better) on {result['rows']} rows held out"
+    output.print_table(title, heads, _models(run, result))
+    if result["slices"]:
+        names = [
+            name for name in ("challenger", "baseline", "champion") if name in result["slices"][0]
+        ]
+        rows = [
+            [one["column"], one["slice"], one["rows"], *[_number(one[name]) for name in names]]
+            for one in result["slices"]
+        ]
+        output.print_table("By slice", ["column", "slice", "rows", *names], rows)
+    if result["gates"]:
+        heads = ["gate", "value", "threshold", "rows", "verdict", "reason"]
+        rows = [
+            [
+                gate["name"],
+                _number(gate["value"]),
+                _number(gate["threshold"]),
+                *[gate[name] for name in ("rows", "verdict", "reason")],
+            ]
+            for gate in result["gates"]
+        ]
+        output.print_table("Gates", heads, rows)
+    _print_end(run, result)
+
+
+def _print_end(run: Run, result: Mapping[str, Any]) -> None:
+    search = result["search"]
+    ended = {"trials": "", "early_stop": ", stopped early", "timeout": ", stopped by its time-out"}
+    failed = f", {search['failed']} failed" if search["failed"] else ""
+    click.echo(f"{search['trials']} trials{failed}{ended[search['ended']]}")
+    versions = [f"{run.model}@{version}" for version in result["versions"]]
+    if versions:
+        click.echo(f"registered: {', '.join(versions)}")
+    elif run.state == "REJECTED":
+        click.echo("not registered: not every gate passed")
+
+
+def _models(run: Run, result: Mapping[str, Any]) -> list[list[object]]:
+    metric = result["metric"]
+    rows: list[list[object]] = []
+    for one in result["challengers"]:
+        name = (
+            f"trial {one['trial']}" if one["version"] is None else f"{run.model}@{one['version']}"
+        )
+        low, high = one["interval"]
+        rows.append(
+            [
+                name,
+                one["candidate"],
+                _number(one["cross_validated"]),
+                _number(one["held_out"][metric]),
+                f"{low:.4f} to {high:.4f}",
+            ]
+        )
+    baseline = result["baseline"]
+    rows.append([f"baseline {baseline['name']}", None, None, _number(baseline["held_out"][metric])])
+    champion = result["champion"]
+    if champion is not None:
+        name = f"champion {run.model}@{champion['version']}"
+        held_out = champion.get("held_out", {}).get(metric)
+        rows.append([name, champion["problem"], None, _number(held_out)])
+    return rows
+
+
+def print_status(ledger: Ledger, folder: Path, name: str | None, *, as_json: bool) -> None:
+    """One run with its steps and trials, or all runs."""
+    if name is None:
+        _print_runs(ledger.runs(), folder, as_json=as_json)
+        return
+    run, steps, trials = ledger.run(name), ledger.steps(name), ledger.trials(name)
+    state = _state(run, folder)
+    done = {key: step for key, step in steps.items() if key != "search_inputs"}
+    if as_json:
+        listed = [{"name": step.name, "seconds": step.seconds, "output_digest": step.output_digest,
+                   "output": step.output} for step in done.values()]  # fmt: skip
+        body = {**run_json(run), "state": state, "steps": listed}
+        output.print_json({**body, "trials": [_trial_json(trial) for trial in trials]})
+        return
+    click.echo(f"{run.id}: {state}, attempt {run.attempts}")
+    if run.error:
+        click.echo(f"  {run.error}")
+    rows = [[step.name, f"{step.seconds:.1f} s", step.output_digest[:12]] for step in done.values()]
+    output.print_table("Steps", ["step", "took", "digest"], rows)
+    if trials:
+        heads = ["trial", "candidate", "parameters", "value", "seconds", "error"]
+        output.print_table("Trials", heads, [_trial_row(trial) for trial in trials])
+    if run.result is not None:
+        print_result(run)
+
+
+def _print_runs(runs: Sequence[Run], folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json([{**run_json(run), "state": _state(run, folder)} for run in runs])
+        return
+    rows = []
+    for run in runs:
+        versions = (run.result or {}).get("versions", [])
+        named = ", ".join(f"{run.model}@{version}" for version in versions)
+        began = output.shown_time(run.created_at)
+        rows.append([run.id, _state(run, folder), began, run.attempts, named, run.error])
+    heads = ["run", "state", "began", "attempts", "registered", "error"]
+    output.print_table(f"Runs in {folder}", heads, rows)
+
+
+def _state(run: Run, folder: Path) -> str:
+    """The state of a run; one on which nobody works though it is not over was interrupted."""
+    if run.state == "RUNNING" and not lock.is_held(folder / run.id):
+        return "INTERRUPTED"
+    return run.state
+
+
+def _trial_json(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "generation": trial.generation,
+        "candidate": trial.candidate,
+        "parameters": dict(trial.parameters),
+        "value": trial.value,
+        "by_fold": list(trial.by_fold),
+        "seconds": trial.seconds,
+        "error": trial.error,
+    }
+
+
+def _trial_row(trial: Trial) -> list[object]:
+    parameters = ", ".join(f"{name}={_short(value)}" for name, value in trial.parameters.items())
+    error = (trial.error or "").strip().rpartition("\n")[2][:_LONGEST]
+    value, seconds = _number(trial.value), f"{trial.seconds:.2f}"
+    return [trial.number, trial.candidate, parameters or "defaults", value, seconds, error]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"

@@ -1,0 +1,293 @@
+"""`pipelines/*.yaml`: from data to a registered version."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from serve_app.config.base import Frozen
+from serve_app.config.pipeline_search import (
+    AUTO,
+    AutoEstimator,
+    CandidateEntry,
+    ImportedEstimator,
+    ImportPath,
+    SearchSettings,
+)
+from serve_app.core import reference as references
+from serve_app.errors import InvalidInput
+
+_LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+def length_s(value: Any) -> Any:
+    """Seconds of a length of time such as 30s, 15m, 12h, 90d or 2w.
+
+    Raises:
+        ValueError: it is a text of another form.
+    """
+    if not isinstance(value, str):
+        raise ValueError("write a length of time with its unit: 30s, 15m, 12h, 90d or 2w")  # noqa: TRY004 - pydantic reports ValueError only
+    length = _LENGTH.fullmatch(value)
+    if length is None:
+        msg = f"{value!r} is no length of time; write 30s, 15m, 12h, 90d or 2w"
+        raise ValueError(msg)
+    return float(length[1]) * _UNITS_S[length[2]]
+
+
+def _model(name: str) -> str:
+    try:
+        references.check_model(name)
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
+    return name
+
+
+def _alias(name: str) -> str:
+    try:
+        references.check_alias(name)
+    except InvalidInput as error:
+        raise ValueError(error.message) from None
+    return name
+
+
+LengthSeconds = Annotated[float, BeforeValidator(length_s)]
+ModelName = Annotated[str, AfterValidator(_model)]
+AliasName = Annotated[str, AfterValidator(_alias)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class DataSettings(Frozen):
+    """Where rows come from, and what their columns are.
+
+    `source` are files, CSV or Parquet, by patterns relative to the working directory; or
+    `import` names a function of the environment that gives a pandas frame. Labels are known
+    `label_delay` after `time`: younger rows are left out, counted from the youngest row. `id`
+    and `time` are no features, nor are the columns of `drop`.
+    """
+
+    source: str | tuple[str, ...] | None = None
+    import_: ImportPath | None = Field(default=None, alias="import")
+    target: str
+    time: str | None = None
+    id: str | None = None
+    label_delay: LengthSeconds | None = None
+    drop: tuple[str, ...] = ()
+    dtypes: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.source is None) == (self.import_ is None):
+            raise ValueError("write either source (files) or import (a function)")
+        if self.import_ is not None and self.dtypes:
+            raise ValueError("dtypes are of files; a function gives its frame with its own types")
+        if self.label_delay is not None and self.time is None:
+            raise ValueError("label_delay needs time, the column that says when a row happened")
+        return self
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of its files."""
+        if self.source is None:
+            return ()
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+
+def _holdout(value: Any) -> Any:
+    return length_s(value) if isinstance(value, str) else value
+
+
+class WindowSettings(Frozen):
+    """Which rows are held out, and which are trained on.
+
+    `holdout` is a share of the rows, or of time the newest length (`30d`). Rows of `gap` before
+    are in neither part, and rows of `train` before that are trained on; without it all.
+    """
+
+    holdout: float | str = 0.2
+    train: LengthSeconds | None = None
+    gap: LengthSeconds | None = None
+
+    @model_validator(mode="after")
+    def _holdout_fits(self) -> Self:
+        if isinstance(self.holdout, str):
+            length_s(self.holdout)
+        elif not 0 < self.holdout < 1:
+            msg = f"holdout is a share between 0 and 1, or a length such as 30d; not {self.holdout}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def holdout_s(self) -> float | None:
+        """Seconds of the rows that are held out, where it is a length of time."""
+        return float(length_s(self.holdout)) if isinstance(self.holdout, str) else None
+
+    @property
+    def holdout_share(self) -> float | None:
+        """The share of the rows that are held out, where it is one."""
+        return None if isinstance(self.holdout, str) else self.holdout
+
+
+class ValidationSettings(Frozen):
+    """How candidates are compared on the rows that are trained on.
+
+    `time`: each fold is later than what it is fitted on. `stratified`: each has the classes'
+    shares of all. `group`: no group is in two folds. `random`: none of these.
+    """
+
+    kind: Literal["time", "stratified", "group", "random"] = "stratified"
+    folds: Annotated[int, Field(ge=2, le=50)] = 5
+    group: str | None = None
+
+    @model_validator(mode="after")
+    def _group_fits(self) -> Self:
+        if (self.kind == "group") != (self.group is not None):
+            raise ValueError("kind: group and group (the column) go together")
+        return self
+
+
+class ResourceSettings(Frozen):
+    """What each trial is given on a cluster: a fraction of a CPU, and memory."""
+
+    num_cpus: PositiveFloat = 0.5
+    memory_mb: PositiveInt | None = None
+
+
+class RegisterSettings(Frozen):
+    """What becomes of the best trials: so many are registered, and the best gets an alias.
+
+    `trust` names types of your own in the models, which are imported whenever they are loaded.
+    """
+
+    best: Annotated[int, Field(ge=1, le=20)] = 1
+    alias: AliasName | None = None
+    trust: tuple[str, ...] = ()
+
+
+class ChampionGate(Frozen):
+    """How the challenger has to compare with the champion on the hold-out.
+
+    By a paired bootstrap of the metric, one-sided at 95 %: its bound has to be above
+    `-epsilon`, and its estimate not below 0; with `superior` the bound has to be above 0.
+    """
+
+    epsilon: NonNegativeFloat = 0.0
+    superior: bool = False
+
+
+class GateSettings(Frozen):
+    """What a challenger has to be before it is registered; without any, all are.
+
+    `slices` forbids that one of at least `slice_rows` rows is worse than the champion's by more
+    than `slices`.
+    """
+
+    min_rows: PositiveInt | None = None
+    min_class_rows: PositiveInt | None = None
+    beats_baseline: bool = False
+    champion: ChampionGate | None = None
+    slices: NonNegativeFloat | None = None
+    slice_rows: PositiveInt = 200
+    no_leak: bool = False
+
+
+Baseline = Annotated[str, Field(pattern=r"^(prior|champion|seasonal_naive@[0-9.]+[smhdw])$")]
+
+
+class PipelineSettings(Frozen):
+    """A pipeline: data, what of it is held out, what is searched, and what becomes of the best."""
+
+    pipeline: ModelName
+    model: ModelName
+    task: Literal["classification", "regression"] | None = None
+    data: DataSettings
+    window: WindowSettings = WindowSettings()
+    validation: ValidationSettings = ValidationSettings()
+    candidates: Literal["auto"] | tuple[CandidateEntry, ...] | None = None
+    estimator: ImportedEstimator | None = None
+    search: SearchSettings = SearchSettings()
+    baseline: Baseline = "prior"
+    slices: tuple[str, ...] = ()
+    gates: GateSettings = GateSettings()
+    resources: ResourceSettings = ResourceSettings()
+    register_: RegisterSettings = Field(default=RegisterSettings(), alias="register")
+
+    @property
+    def entries(self) -> tuple[ImportedEstimator | AutoEstimator, ...]:
+        """All that is searched; `auto` where nothing is named."""
+        if self.estimator is not None:
+            own = {**self.search.space, **self.estimator.space}
+            return (self.estimator.model_copy(update={"space": own}),)
+        given = self.candidates
+        listed: tuple[CandidateEntry, ...] = AUTO if given is None or given == "auto" else given
+        return tuple(
+            AutoEstimator(auto=entry) if isinstance(entry, str) else entry for entry in listed
+        )
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds between what is trained on and what is held out: at least the label's delay."""
+        return self.window.gap or self.data.label_delay or 0.0
+
+    @model_validator(mode="after")
+    def _candidates_fit(self) -> Self:
+        if self.estimator is not None and self.candidates is not None:
+            raise ValueError("write either estimator or candidates")
+        if self.estimator is None and self.search.space:
+            raise ValueError("search.space belongs to estimator; candidates have a space each")
+        if self.candidates == ():
+            raise ValueError("candidates names none; write auto, or a list of them")
+        names = [entry.label for entry in self.entries]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"two candidates are named {twice[0]!r}; give each a name of its own"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _time_fits(self) -> Self:
+        data, window = self.data, self.window
+        timed = self.validation.kind == "time" or window.holdout_s is not None
+        of_time = timed or window.train or window.gap or self.baseline.startswith("seasonal")
+        if of_time and data.time is None:
+            raise ValueError(
+                "data.time is missing: windows, gaps, folds by time and seasonal baselines need "
+                "the column that says when a row happened"
+            )
+        if self.validation.kind == "group" and window.holdout_s is not None:
+            raise ValueError(
+                "a hold-out by time could share groups with training; write window.holdout as a "
+                "share, such as 0.2"
+            )
+        if (window.train or window.gap) and not timed:
+            raise ValueError(
+                "window.train and window.gap need a hold-out by time: write window.holdout as a "
+                "length, such as 30d, or validation.kind: time"
+            )
+        delay = data.label_delay
+        if window.gap is not None and delay is not None and window.gap < delay:
+            raise ValueError(
+                "window.gap is shorter than data.label_delay: when the hold-out begins, not all "
+                "labels of training would have been known"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _columns_fit(self) -> Self:
+        data = self.data
+        special = [data.target, data.time, data.id, self.validation.group]
+        known = [name for name in special if name is not None]
+        if len(set(known)) != len(known) and data.id != self.validation.group:
+            raise ValueError("target, time, id and group have to be columns of their own")
+        if data.target in data.drop:
+            raise ValueError("data.drop names the target")
+        return self

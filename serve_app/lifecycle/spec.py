@@ -1,0 +1,95 @@
+"""Reads the file of a pipeline, and says what is wrong with it by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+
+from serve_app.config.pipeline import PipelineSettings
+from serve_app.documents.finding import Finding
+from serve_app.documents.near_names import did_you_mean
+from serve_app.documents.refused_values import refusals, words_of
+from serve_app.documents.yaml_lines import Positions
+from serve_app.documents.yaml_reading import read_yaml
+from serve_app.errors import ConfigError
+
+
+def read_pipeline(path: Path) -> PipelineSettings:
+    """The pipeline that a file describes.
+
+    Raises:
+        ConfigError: it is no YAML, or not a pipeline; lists every problem with its line.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    try:
+        body = read_yaml(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(body, dict):
+        raise ConfigError(f"{path} holds no pipeline; it starts with: pipeline: <name>")
+    try:
+        return PipelineSettings.model_validate(body)
+    except pydantic.ValidationError as error:
+        listed = sorted(set(_findings(error, Positions.of(text), body)))
+        lines = "\n".join(f"  {path}:{one.line}: {one.key}: {one.message}" for one in listed)
+        raise ConfigError(f"{path} is no pipeline:\n{lines}") from error
+
+
+def pipeline_of(body: dict[str, Any]) -> PipelineSettings:
+    """The pipeline of a run, whose body was kept by `body_of`."""
+    return PipelineSettings.model_validate(body)
+
+
+def body_of(settings: PipelineSettings) -> dict[str, Any]:
+    """What `pipeline_of` reads: JSON in which lengths of time are written with their unit."""
+    body = settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+    lengths = [(body["data"], "label_delay"), (body["window"], "train"), (body["window"], "gap")]
+    for part, name in lengths:
+        if name in part:
+            part[name] = f"{part[name]}s"
+    return body
+
+
+def _findings(
+    error: pydantic.ValidationError, positions: Positions, body: dict[str, Any]
+) -> Iterator[Finding]:
+    for item in refusals(error):
+        path = _in_file(item["loc"], body)
+        key = ".".join(str(part) for part in path)
+        message = words_of(item)
+        if item["type"] == "extra_forbidden":
+            message = _unknown_key(path, item["loc"])
+        yield Finding(positions.line(path), key, message)
+
+
+def _in_file(location: tuple[int | str, ...], body: Any) -> tuple[int | str, ...]:
+    """The part of a location that stands in the file: without the names of union members."""
+    path: list[int | str] = []
+    node = body
+    for part in location:
+        if isinstance(node, dict):
+            path.append(part)
+            node = node.get(part)
+        elif isinstance(node, list) and isinstance(part, int):
+            path.append(part)
+            node = node[part] if part < len(node) else None
+    return tuple(path)
+
+
+def _unknown_key(path: tuple[int | str, ...], location: tuple[int | str, ...]) -> str:
+    fields: dict[str, Any] = dict(PipelineSettings.model_fields)
+    for part in location[:-1]:
+        entry = fields.get(str(part))
+        model = getattr(entry, "annotation", None)
+        fields = dict(getattr(model, "model_fields", {}))
+    known = [one.alias or name for name, one in fields.items()]
+    near = did_you_mean(str(path[-1]), known)
+    rest = f" Known are: {', '.join(sorted(known))}" if known and not near else ""
+    return f"there is no key {path[-1]!r} here.{near}{rest}"

@@ -1,0 +1,153 @@
+"""Data is read once; what is not known yet, or not in all files, is not taken for known."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serve_app.config.pipeline import DataSettings, PipelineSettings
+from serve_app.errors import InvalidInput
+from serve_app.lifecycle.dataset import (
+    dataset_of,
+    read_snapshot,
+    read_source,
+    usable_rows,
+    write_snapshot,
+)
+from serve_app.models.fingerprint import fingerprint
+
+DAYS = pd.date_range("2026-01-01", periods=10, freq="D")
+
+
+def frame():
+    return pd.DataFrame(
+        {
+            "day": DAYS.strftime("%Y-%m-%d"),
+            "id": range(10),
+            "x": np.arange(10.0),
+            "town": pd.Categorical(["a", "b"] * 5),
+            "churned": ["no", "yes"] * 5,
+        }
+    )
+
+
+def settings(**data):
+    given = {"source": "*.csv", "target": "churned", "id": "id", "time": "day", **data}
+    return PipelineSettings.model_validate({"pipeline": "churn", "model": "churn", "data": given})
+
+
+def test_files_are_put_together_in_order_with_a_digest_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame().head(4).to_csv("b.csv", index=False)
+    frame().tail(6).to_csv("a.csv", index=False)
+    source = read_source(DataSettings(source="*.csv", target="churned"))
+    assert source.frame["id"].tolist() == [4, 5, 6, 7, 8, 9, 0, 1, 2, 3]
+    assert list(source.files) == ["a.csv", "b.csv"]
+    content = Path("a.csv").read_bytes()
+    wanted = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    assert source.files["a.csv"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [(["id", "other"], "the same columns: 'other'"), (["x", "id"], "the order of columns")],
+)
+def test_files_with_other_columns_are_refused(tmp_path, monkeypatch, columns, reason):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame([[1, 2]], columns=["id", "x"]).to_csv("a.csv", index=False)
+    pd.DataFrame([[1, 2]], columns=columns).to_csv("b.csv", index=False)
+    with pytest.raises(InvalidInput, match=reason):
+        read_source(DataSettings(source=("a.csv", "b.csv"), target="x"))
+
+
+def test_a_pattern_that_matches_nothing_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput, match=f"no file matches 'x/.*seen from {tmp_path}"):
+        read_source(DataSettings(source="x/*.csv", target="y"))
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("nowhere_at_all:data", "ModuleNotFoundError"), ("builtins:dict", "gives a dict, not a")],
+)
+def test_a_function_that_gives_no_frame_is_refused(place, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        read_source(DataSettings.model_validate({"import": place, "target": "y"}))
+
+
+def test_rows_without_a_label_and_rows_that_are_too_young_are_left_out():
+    source = frame()
+    source.loc[1, "churned"] = None
+    data = settings(label_delay="3d").data
+    rows, left_out = usable_rows(source, data)
+    # The newest is 10 January; labels of rows after the 7th are not known yet.
+    assert rows["day"].tolist() == [f"2026-01-0{day}" for day in (1, 3, 4, 5, 6, 7)]
+    assert left_out == {"without_label": 1, "label_not_mature": 3}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"day": None}, "column 'day' has no time in row 3"),
+        ({"day": "soon"}, "column 'day' holds no times"),
+    ],
+)
+def test_a_row_without_a_time_is_refused(change, reason):
+    source = frame()
+    for name, value in change.items():
+        source.loc[3, name] = value
+    with pytest.raises(InvalidInput, match=reason):
+        usable_rows(source, settings().data)
+
+
+def test_a_column_that_is_missing_is_named_with_those_that_are_there():
+    with pytest.raises(InvalidInput, match="no column 'churned'; it has 'day', 'id'"):
+        usable_rows(frame().drop(columns="churned"), settings().data)
+
+
+def test_a_snapshot_is_read_as_it_was_written(tmp_path):
+    written = write_snapshot(frame(), tmp_path)
+    again = read_snapshot(tmp_path)
+    pd.testing.assert_frame_equal(again, frame())
+    assert written == {"rows": 10, "columns": 5, "fingerprint": fingerprint(again)}
+
+
+def test_time_id_and_target_are_no_features_and_classes_are_numbered_in_order():
+    data = dataset_of(frame(), settings(drop=["x"]))
+    assert list(data.features.columns) == ["town"]
+    assert data.target.tolist() == [0, 1] * 5
+    assert (data.labels, data.named, data.classes) == (("no", "yes"), True, 2)
+    assert data.facts.times_ns.tolist() == DAYS.as_unit("ns").asi8.tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "labels", "named"),
+    [
+        ([0, 1] * 5, None, (0, 1), False),
+        ([True, False] * 5, None, (False, True), True),
+        ([3, 7] * 5, None, (3, 7), True),
+        (np.arange(10.0), None, (), False),
+        ([0.0, 1.0] * 5, "classification", (0.0, 1.0), False),
+        ([0, 1] * 5, "regression", (), False),
+    ],
+)
+def test_the_target_says_whether_it_is_a_class_or_a_number(values, task, labels, named):
+    source = frame().assign(churned=values)
+    given = settings().model_copy(update={"task": task})
+    data = dataset_of(source, given)
+    assert (data.labels, data.named) == (labels, named)
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "reason"),
+    [
+        (["a"] * 10, None, "one value in all rows"),
+        (["a", "b"] * 5, "regression", "holds no numbers"),
+    ],
+)
+def test_a_target_of_which_nothing_can_be_learned_is_refused(values, task, reason):
+    source = frame().assign(churned=values)
+    with pytest.raises(InvalidInput, match=reason):
+        dataset_of(source, settings().model_copy(update={"task": task}))

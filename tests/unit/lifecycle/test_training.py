@@ -1,0 +1,296 @@
+"""Whole runs: what is registered, what is not, and what an interruption changes (nothing)."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serve_app.config.pipeline import PipelineSettings, RegisterSettings
+from serve_app.engine.load import load
+from serve_app.errors import Conflict, InvalidInput, ModelFailed
+from serve_app.lifecycle import lock
+from serve_app.lifecycle.executor import InThisProcess
+from serve_app.lifecycle.fold_data import load_fold_data
+from serve_app.lifecycle.ledger import Ledger
+from serve_app.lifecycle.reproduction import compared
+from serve_app.lifecycle.sequence import Means
+from serve_app.lifecycle.spec import read_pipeline
+from serve_app.lifecycle.steps import read_holdout
+from serve_app.lifecycle.training import Training, cancelled, repeat
+from serve_app.models.frames import to_columns
+from serve_app.registry.store import Registry
+
+ROWS = 240
+PIPELINES = Path(__file__).parents[3] / "pipelines"
+
+
+def rows(seed=1):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"age": rng.normal(50, 10, ROWS), "visits": rng.integers(0, 9, ROWS)})
+    chance = 1 / (1 + np.exp(-(frame["age"] - 50) / 4 - frame["visits"] + 4))
+    return frame.assign(churned=np.where(rng.random(ROWS) < chance, "yes", "no"))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows().to_csv("rows.csv", index=False)
+    return tmp_path
+
+
+def settings(**more):
+    given = {
+        "pipeline": "churn",
+        "model": "churn",
+        "data": {"source": "rows.csv", "target": "churned"},
+        "validation": {"kind": "stratified", "folds": 2},
+        "candidates": ["linear"],
+        "search": {"trials": 5, "parallel": 2, "seed": 3},
+        "gates": {"beats_baseline": True},
+    }
+    return PipelineSettings.model_validate({**given, **more})
+
+
+class Dies(BaseException):
+    """A process that is killed runs nothing more of ours."""
+
+
+def training(home, *, dies_after=None, report=lambda progress: None):
+    """What runs are made with; `dies_after` so many trials nothing goes on."""
+    judged = itertools.count(1)
+
+    def watched(progress):
+        report(progress)
+        if progress.kind == "trial" and next(judged) == dies_after:
+            raise Dies
+
+    def here(place):
+        return InThisProcess(load_fold_data(place))
+
+    clock = itertools.count(100)
+    means = Means(Registry(str(home / "registry")), here, lambda: float(next(clock)))
+    return Training(home / "runs", means, watched)
+
+
+def trained(made, wanted):
+    return made.work_on(made.create(wanted))
+
+
+def test_the_best_is_registered_and_answers_as_it_was_judged(home):
+    made = training(home)
+    run = trained(made, settings(register={"best": 2, "alias": "challenger"}))
+    assert (run.state, run.result["versions"]) == ("SUCCEEDED", [1, 2])
+    registry = made.means.registry
+    assert registry.alias("churn", "challenger") == 1
+    manifest = registry.manifest("churn", 1)
+    best = run.result["challengers"][0]
+    assert manifest.origin == f"training run churn-1, trial {best['trial']}"
+    assert manifest.metrics.held_out == pytest.approx(best["held_out"])
+    assert manifest.signature.output.labels == ("no", "yes")
+    kept = read_holdout(home / "runs" / "churn-1")
+    frame = rows().drop(columns="churned").iloc[kept["rows"]]
+    answer = load(registry, "churn", 1).model.predict(to_columns(frame))
+    assert answer.probabilities == pytest.approx(kept["shares0"], abs=1e-9)
+    assert np.array(["no", "yes"])[kept["values0"]].tolist() == answer.values.tolist()
+
+
+def test_a_manifest_says_what_its_version_was_made_of(home):
+    made = training(home)
+    frame = rows().assign(day=pd.date_range("2026-01-01", periods=ROWS, freq="h", tz="UTC"))
+    frame.to_csv("rows.csv", index=False)
+    data = {"source": "rows.csv", "target": "churned", "time": "day"}
+    wanted = settings(data=data, window={"holdout": "2d", "gap": "1h"},
+                      validation={"kind": "time", "folds": 2})  # fmt: skip
+    run = trained(made, wanted.model_copy(update={"register_": RegisterSettings(alias="champion")}))
+    trained(made, wanted)
+    lineage = made.means.registry.manifest("churn", 2).lineage
+    assert (lineage.run_id, lineage.parent, lineage.seeds) == ("churn-2", "churn@1", {"search": 3})
+    # 240 hours from 1 January; the newest 48 are held out, and one before them is the gap.
+    assert lineage.training_window.start == "2026-01-01T00:00:00+00:00"
+    assert lineage.training_window.end == "2026-01-08T22:00:00.000001+00:00"
+    assert lineage.holdout_window.start == "2026-01-09T00:00:00+00:00"
+    (file,) = lineage.dataset("training").files
+    assert (file.path, file.size_bytes) == ("rows.csv", Path("rows.csv").stat().st_size)
+    assert lineage.dataset("training").rows == run.result["split"]["train_rows"] == 191
+    assert lineage.dataset("holdout").rows == 48
+    assert lineage.digests["split"] == run.result["split"]["digest"]
+    assert lineage.environment.threads == 1
+
+
+def test_a_run_that_died_in_its_search_comes_out_as_one_that_did_not(home):
+    whole = trained(training(home), settings())
+    dying = training(home, dies_after=3)
+    with pytest.raises(Dies):
+        trained(dying, settings())
+    interrupted = dying.unfinished(settings())
+    assert (interrupted.id, interrupted.state) == ("churn-2", "RUNNING")
+    steps = []
+    again = training(home, report=lambda one: steps.append((one.step, one.kind)))
+    run = again.work_on(interrupted)
+    assert run.attempts == 2
+    assert {("snapshot", "reused"), ("split", "reused")} <= set(steps)
+    assert steps.count(("search", "trial")) == 2
+    assert run.result["predictions"] == whole.result["predictions"]
+    ledger = Ledger(home / "runs")
+    pairs = zip(ledger.trials("churn-1"), ledger.trials("churn-2"), strict=True)
+    for one, other in pairs:
+        assert replace(one, seconds=0, fit_s=0) == replace(other, seconds=0, fit_s=0)
+
+
+def test_a_run_that_died_after_it_registered_registers_nothing_twice(home):
+    made = training(home, report=dies_when(("register", "done")))
+    with pytest.raises(Dies):
+        trained(made, settings())
+    ledger = Ledger(home / "runs")
+    assert made.means.registry.versions("churn") == [1]
+    with ledger._writing() as db:
+        # As where it was killed before the ledger knew.
+        db.execute("DELETE FROM step WHERE name = 'register'")
+    run = training(home).work_on(ledger.run("churn-1"))
+    assert run.result["versions"] == [1]
+    assert made.means.registry.versions("churn") == [1]
+
+
+def dies_when(at):
+    def report(progress):
+        if (progress.step, progress.kind) == at:
+            raise Dies
+
+    return report
+
+
+def test_a_run_whose_data_was_changed_meanwhile_begins_anew_and_says_so(home):
+    with pytest.raises(Dies):
+        trained(training(home, dies_after=3), settings())
+    changed = rows(seed=2)
+    changed.to_parquet(home / "runs" / "churn-1" / "data.parquet", index=False)
+    lines = []
+    made = training(home, report=lines.append)
+    run = made.work_on(made.ledger.run("churn-1"))
+    assert run.state == "SUCCEEDED"
+    assert [one.step for one in lines if one.kind == "again"] == ["snapshot"]
+
+
+def test_a_challenger_that_does_not_pass_is_not_registered(home):
+    frame = rows()
+    frame["churned"] = np.random.default_rng(9).permutation(frame["churned"])
+    frame.to_csv("rows.csv", index=False)
+    made = training(home)
+    run = trained(made, settings())
+    assert (run.state, run.result["versions"]) == ("REJECTED", [])
+    assert made.means.registry.models() == []
+
+
+def test_a_champion_of_the_same_split_is_compared_on_rows_that_neither_saw(home):
+    made = training(home)
+    first = trained(made, settings(register={"alias": "champion"}))
+    gates = {"champion": {"epsilon": 0.05}}
+    second = trained(made, settings(gates=gates))
+    champion = second.result["champion"]
+    assert (champion["version"], champion["saw_holdout"]) == (1, False)
+    best = first.result["challengers"][0]
+    assert champion["held_out"] == pytest.approx(best["held_out"])
+    assert (champion["gain"], second.state) == (0.0, "SUCCEEDED")
+
+
+def test_a_champion_that_saw_other_rows_cannot_be_compared_honestly(home):
+    made = training(home)
+    trained(made, settings(register={"alias": "champion"}))
+    other = {"trials": 5, "parallel": 2, "seed": 4}
+    run = trained(made, settings(gates={"champion": {"epsilon": 0.5}}, search=other))
+    (gate,) = run.result["gates"]
+    assert (run.state, gate["verdict"]) == ("REJECTED", "inconclusive")
+
+
+def test_a_rerun_gives_equal_predictions_and_registers_nothing(home):
+    made = training(home)
+    old = trained(made, settings())
+    (home / "rows.csv").unlink()
+    new = repeat(made, old)
+    outcome = compared(made.ledger, home / "runs", old, new)
+    assert (outcome.is_equal, outcome.largest_difference) == (True, 0.0)
+    assert outcome.surroundings == ()
+    assert made.means.registry.versions("churn") == [1]
+
+
+def test_a_rerun_says_what_differs(home, monkeypatch):
+    made = training(home)
+    old = trained(made, settings())
+    monkeypatch.setattr(
+        "serve_app.lifecycle.sequence.libraries", lambda: {"numpy": "1.0", "pandas": "2.0"}
+    )
+    monkeypatch.setattr("serve_app.lifecycle.search._STARTUP_TRIALS", 1)
+    monkeypatch.setattr("serve_app.lifecycle.search._seed", lambda seed, generation: 99)
+    new = repeat(made, old)
+    outcome = compared(made.ledger, home / "runs", old, new)
+    assert not outcome.is_equal
+    assert outcome.results[0].startswith("trial 1 tries something else: C: ")
+    assert any(line.startswith("libraries.numpy: ") for line in outcome.surroundings)
+
+
+def test_a_run_that_fails_says_why_in_the_ledger_and_changes_nothing(home):
+    own = {"import": "nowhere_at_all:build", "name": "own"}
+    made = training(home)
+    with pytest.raises(ModelFailed, match="4 of 4 trials failed"):
+        trained(made, settings(candidates=[own], search={"trials": 5, "parallel": 2}))
+    run = made.ledger.run("churn-1")
+    assert (run.state, made.means.registry.models()) == ("FAILED", [])
+    assert "nowhere_at_all" in run.error
+    assert "Traceback" in made.ledger.trials("churn-1")[0].error
+
+
+def test_an_estimator_that_draws_anew_each_time_is_not_registered(home, monkeypatch):
+    (home / "drawing.py").write_text(
+        "import numpy as np\n"
+        "from sklearn.linear_model import LogisticRegression\n"
+        "class Drawing(LogisticRegression):\n"
+        "    def predict_proba(self, X):\n"
+        "        return super().predict_proba(X) + np.random.default_rng().random() / 100\n"
+    )
+    monkeypatch.syspath_prepend(str(home))
+    own = settings(candidates=[{"import": "drawing:Drawing"}])
+    with pytest.raises(Dies):
+        trained(training(home, report=dies_when(("register", "started"))), own)
+    made = training(home)
+    with pytest.raises(InvalidInput, match="Is every estimator seeded"):
+        made.work_on(made.ledger.run("churn-1"))
+    assert made.means.registry.models() == []
+
+
+def test_two_processes_do_not_work_on_one_run(home):
+    made = training(home)
+    run = made.create(settings())
+    with lock.held(home / "runs" / run.id):
+        with pytest.raises(Conflict, match="another process works on run churn-1"):
+            made.work_on(run)
+        assert made.unfinished(settings()) is None
+        stopping = cancelled(made.ledger, home / "runs", run, 9.0)
+        assert (stopping.state, stopping.cancel) == ("RUNNING", True)
+    over = cancelled(made.ledger, home / "runs", run, 9.0)
+    assert over.state == "CANCELLED"
+    with pytest.raises(Conflict, match="is over: CANCELLED"):
+        made.work_on(run)
+
+
+def test_a_run_that_is_cancelled_while_it_searches_registers_nothing(home):
+    ledger = Ledger(home / "runs")
+    made = training(
+        home, report=lambda one: one.kind == "trial" and ledger.ask_to_cancel("churn-1")
+    )
+    assert trained(made, settings()).state == "CANCELLED"
+    assert made.means.registry.models() == []
+
+
+@pytest.mark.parametrize("file", sorted(PIPELINES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_pipelines_of_the_examples_give_what_passes_their_gates(file, home):
+    wanted = read_pipeline(file)
+    quick = wanted.search.model_copy(update={"trials": len(wanted.entries)})
+    folds = wanted.validation.model_copy(update={"folds": 2})
+    made = training(home)
+    made = replace(made, means=replace(made.means, registers=False))
+    run = trained(made, wanted.model_copy(update={"search": quick, "validation": folds}))
+    assert run.state == "SUCCEEDED"
+    assert run.result["baseline"]["lower"] > 0
