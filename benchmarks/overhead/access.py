@@ -6,7 +6,8 @@ of rows, bytes and requests on their way. Medians of processor time are shown, a
 the first. The audit log has lines of changes and of refusals; predictions do not pass it.
 
 With `--instructions` what is counted is instructions of the processor, by Valgrind's callgrind,
-which other work on the machine does not change (`apt-get install valgrind`; two minutes).
+which other work on the machine does not change (`apt-get install valgrind`; it takes many minutes,
+most of them for the imports).
 """
 
 from __future__ import annotations
