@@ -36,15 +36,17 @@ def _number(text: str | None, otherwise: int) -> int:
     return int(text) if text is not None and text.isdecimal() and len(text) < 10 else otherwise
 
 
-def entry(name: str) -> dict[str, str]:
-    """An endpoint by its name and where it is asked."""
-    return {"modelName": name, "modelUrl": f"/v1/models/{name}"}
+def entry(name: str, url: str | None = None) -> dict[str, str]:
+    """An endpoint by its name, and where its model lies or, where that is not known, is asked."""
+    return {"modelName": name, "modelUrl": url or f"/v1/models/{name}"}
 
 
 def listed(context: GatewayContext, request: Request) -> Response:
     """The endpoints by name and route, a page at a time, as `/models` of two systems has them."""
     listed = page(sorted(context.stages_for(request).endpoints), request.query_params)
-    models = [entry(name) for name in listed.items]
+    management = context.management
+    url_of = (lambda _: None) if management is None else management.url_of
+    models = [entry(name, url_of(name)) for name in listed.items]
     following = {"nextPageToken": listed.following} if listed.following else {}
     return json({"models": models, **following})
 

@@ -90,6 +90,10 @@ class Management:
         self._audited = audited
         self._sleep = sleep
 
+    def url_of(self, endpoint: str) -> str | None:  # noqa: ARG002
+        """None: versions are the registry's, wherever their files lie."""
+        return None
+
     def reference(self, address: str) -> str:
         """The version that an address of a model names: `churn@3`, `churn/3`, `<registry>/churn/3`.
 

@@ -16,6 +16,10 @@ class Manages(Protocol):
     Forbidden: who asks may not. NotPermitted: the config does not let requests change that.
     """
 
+    def url_of(self, endpoint: str) -> str | None:
+        """Where the model of an endpoint was loaded from; none where that is not known."""
+        ...
+
     def reference(self, address: str) -> str:
         """The version of the registry that an address of a model names."""
         ...

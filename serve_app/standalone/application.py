@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from starlette.types import Receive, Scope, Send
 
@@ -20,7 +23,7 @@ from serve_app.core.lanes import Lanes
 from serve_app.core.offload import Offload
 from serve_app.core.ports import Clock
 from serve_app.core.reference import split_version
-from serve_app.core.snapshot import Snapshot
+from serve_app.core.snapshot import Endpoint, Snapshot
 from serve_app.core.steps import Steps
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import Limits
@@ -28,6 +31,7 @@ from serve_app.engine.load import Loaded, load
 from serve_app.engine.local import InlineModels
 from serve_app.engine.predict import Predictor
 from serve_app.engine.trusted_registry import required_trust, trust_of
+from serve_app.errors import ConfigError
 from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.app import build as build_gateway
 from serve_app.gateway.context import Settings
@@ -44,9 +48,13 @@ from serve_app.security.limits import NO_LIMITS
 from serve_app.security.trusted_keys import TrustedKeys
 from serve_app.standalone.callers import callers_of
 from serve_app.standalone.declaration import endpoints_of, read_config
+from serve_app.standalone.memory import available_bytes
+from serve_app.standalone.places import SEVERAL_VARIABLE
 from serve_app.standalone.settings import RunSettings
-from serve_app.standalone.versions import opened
+from serve_app.standalone.several_models import SeveralModels, StoredVersion
+from serve_app.standalone.versions import only_model, opened
 
+EMPTY: Mapping[str, Mapping[str, int]] = MappingProxyType({})
 logger = logging.getLogger("serve_app.standalone")
 
 
@@ -90,7 +98,10 @@ class Application:
                 args.access, settings.keys_file, clock=time.time, monotonic=clock
             )
         self.gate = self._gate(authenticator)
-        gateway = build_gateway(self._predictor, _gateway_settings(settings, args))
+        self._several = self._several_models()
+        gateway = build_gateway(
+            self._predictor, _gateway_settings(settings, args), management=self._several
+        )
         within = limited(gateway, limiter, self._predictor.counting.add_response)
         self._app = Edge(RequestIds(protect(within, self.gate, MAIN), ids=PredictionIds()))
 
@@ -122,9 +133,12 @@ class Application:
         Raises:
             ServeError: an endpoint does not fit, or a version cannot be loaded.
         """
+        if self._several is not None:
+            self._show({}, {})
+            logger.info("answering", extra={"endpoints": []})
+            return
         settings = self._settings
-        trust = _trust(settings, None if self._declared is None else self._declared.gateway)
-        registry = await asyncio.to_thread(opened, settings.models, trust)
+        registry = await asyncio.to_thread(opened, settings.models, self._trust())
         endpoints = await asyncio.to_thread(endpoints_of, settings, self._declared, registry)
         loaded: dict[str, Loaded] = {}
         for version in sorted({one for spec in endpoints.values() for one in spec.asks()}):
@@ -134,12 +148,48 @@ class Application:
             )
             loaded[version] = one.in_threads(settings.threads)
             logger.info("version loaded", extra={"version": version, "compiled": one.compiled})
-        aliases = await asyncio.to_thread(_aliases, registry, set(loaded))
-        self._loaded = loaded
-        self._models.replace(loaded)
-        snapshot = Snapshot(1, "", endpoints, aliases=aliases)
-        self._predictor.swap(self._assembler.stages(snapshot))
+        self._show(endpoints, loaded, await asyncio.to_thread(_aliases, registry, set(loaded)))
         logger.info("answering", extra={"endpoints": sorted(endpoints)})
+
+    def _show(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        loaded: Mapping[str, Loaded],
+        aliases: Mapping[str, Mapping[str, int]] = EMPTY,
+    ) -> None:
+        """Answer under these endpoints from now on, by versions that are all loaded."""
+        number = self._predictor.stages.version + 1
+        stages = self._assembler.stages(Snapshot(number, "", endpoints, aliases=aliases))
+        # What is on its way finds its version until the next stages stand.
+        self._models.replace({**self._loaded, **loaded})
+        self._predictor.swap(stages)
+        self._loaded = dict(loaded)
+        self._models.replace(loaded)
+
+    def _trust(self) -> TrustedKeys | None:
+        return _trust(self._settings, None if self._declared is None else self._declared.gateway)
+
+    def _several_models(self) -> SeveralModels | None:
+        """What loads models on request, where the platform asks for them so.
+
+        Raises:
+            ConfigError: endpoints are named or declared as well.
+        """
+        settings = self._settings
+        if not settings.place.has_several:
+            return None
+        if settings.endpoints is not None or settings.config is not None:
+            msg = (
+                f"{SEVERAL_VARIABLE} lets the platform load models on request: leave out "
+                "SERVE_APP_MODEL and --config"
+            )
+            raise ConfigError(msg)
+        trust = self._trust()
+
+        def read(name: str, folder: str) -> StoredVersion:
+            return version_in(folder, name, settings, trust)
+
+        return SeveralModels(settings.models, read, available_bytes, self._show)
 
     def samples(self) -> Iterator[Sample]:
         """What was counted so far, as samples of the catalogue's metrics."""
@@ -174,6 +224,22 @@ def _trust(settings: RunSettings, args: GatewayArgs | None) -> TrustedKeys | Non
     if settings.trusted_keys or settings.requires_signed:
         return required_trust(settings.trusted_keys, required=settings.requires_signed)
     return None if args is None else trust_of(registry_settings(args.registry))
+
+
+def version_in(
+    folder: str, name: str, settings: RunSettings, trust: TrustedKeys | None
+) -> StoredVersion:
+    """The version that a folder holds, as an endpoint of a name; raises as `endpoints_of`."""
+    registry = opened(folder, trust)
+    reference = only_model(registry, folder)
+    here = replace(settings, models=folder, endpoints={name: reference})
+    endpoint = endpoints_of(here, None, registry)[name]
+    model, number = split_version(next(iter(endpoint.asks())))
+    return StoredVersion(
+        endpoint,
+        registry.manifest(model, number),
+        partial(load, registry, model, number, allow_pickle=settings.allows_pickle),
+    )
 
 
 def _aliases(registry: Registry, versions: set[str]) -> dict[str, dict[str, int]]:

@@ -15,6 +15,8 @@ CLOUD_RUN_DRAIN_S = 9.0
 """Cloud Run kills a container ten seconds after it asked it to end."""
 AZURE_FUNCTIONS = "Azure Functions"
 SAGEMAKER_MODELS = "/opt/ml/model"
+SAGEMAKER_SEVERAL_MODELS = "/opt/ml/models"
+SEVERAL_VARIABLE = "SAGEMAKER_MULTI_MODEL"
 REGISTRY = "./registry"
 
 
@@ -25,6 +27,7 @@ class Place:
     `models` is where it puts the models, none where it does not say; `health_route` and
     `predict_route` are paths that it asks besides the usual ones. Asked to end, the process goes
     on answering for `leave_s` while it says that it is not ready, then finishes for `drain_s`.
+    With `has_several` it begins without a model, and loads those below `models` on request.
     """
 
     platform: str
@@ -35,6 +38,7 @@ class Place:
     leave_s: float = 0.0
     health_route: str | None = None
     predict_route: str | None = None
+    has_several: bool = False
 
 
 def place_of(environment: Mapping[str, str], *, is_sagemaker: bool = False) -> Place:
@@ -42,7 +46,7 @@ def place_of(environment: Mapping[str, str], *, is_sagemaker: bool = False) -> P
 
     Cloud Run and others say `PORT`, Vertex AI `AIP_HTTP_PORT`, the host of Azure Functions
     `FUNCTIONS_CUSTOMHANDLER_PORT`, Azure ML `AZUREML_MODEL_DIR`. SageMaker says nothing but
-    `serve` on the command line.
+    `serve` on the command line, and `SAGEMAKER_MULTI_MODEL` where it loads models on request.
 
     Raises:
         ConfigError: what stands where a port belongs is none.
@@ -63,7 +67,9 @@ def place_of(environment: Mapping[str, str], *, is_sagemaker: bool = False) -> P
         port = 8080
         if "SAGEMAKER_BIND_TO_PORT" in environment:
             port = port_of(environment, "SAGEMAKER_BIND_TO_PORT")
-        return Place("SageMaker", EVERYWHERE, port, SAGEMAKER_MODELS)
+        several = environment.get(SEVERAL_VARIABLE, "").lower() == "true"
+        models = SAGEMAKER_SEVERAL_MODELS if several else SAGEMAKER_MODELS
+        return Place("SageMaker", EVERYWHERE, port, models, has_several=several)
     if "AZUREML_MODEL_DIR" in environment:
         port = port_of(environment, "PORT") if "PORT" in environment else 5001
         return Place("Azure ML", EVERYWHERE, port, environment["AZUREML_MODEL_DIR"])

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app.engine.stages import Stage
-from serve_app.errors import BadEncoding, ClientError, Conflict
+from serve_app.errors import BadEncoding, ClientError, Conflict, Overloaded
 from serve_app.gateway import bodies
 from serve_app.gateway.context import MANAGEMENT, GatewayContext, headers_of, json
 from serve_app.gateway.listing import entry, listed, refused_write
@@ -26,6 +26,7 @@ from serve_app.protocols.dialects import invocations
 from serve_app.protocols.oip import tensor_bodies
 
 _MIB = 1024 * 1024
+INSUFFICIENT_STORAGE = 507
 
 
 def pages(context: GatewayContext) -> Sequence[BaseRoute]:
@@ -68,7 +69,7 @@ class _SageMakerPages:
 
     async def model(self, request: Request) -> Response:
         """One endpoint."""
-        return self._context.of_endpoint(request, _model)
+        return self._context.of_endpoint(request, self._model_entry)
 
     async def load(self, request: Request) -> Response:
         """Let a version answer under a new name; what is here is loaded already."""
@@ -87,9 +88,12 @@ class _SageMakerPages:
                 raise Conflict(f"model {name[:80]!r} is loaded already")
             wish = wish_of(request, name, "SageMaker's /models")
             version = await management.add(wish, management.reference(address))
+        except Overloaded as error:
+            # By this status the platform knows that it has to unload others first.
+            return self._context.refused(request, error, status=INSUFFICIENT_STORAGE)
         except Exception as error:  # noqa: BLE001 - becomes an answer
             return self._context.refused(request, error)
-        return json({**entry(name), "status": f"model {name!r} is answered by {version}"})
+        return json({**self._entry(name), "status": f"model {name!r} is answered by {version}"})
 
     async def unload(self, request: Request) -> Response:
         """Let an endpoint answer no more, where requests may decide that."""
@@ -98,7 +102,7 @@ class _SageMakerPages:
         if management is None:
             if name in self._context.stages_for(request).endpoints:
                 return refused_write(self._context, request)
-            return self._context.of_endpoint(request, _model)
+            return self._context.of_endpoint(request, self._model_entry)
         try:
             await management.remove(wish_of(request, name, "SageMaker's /models"))
         except Exception as error:  # noqa: BLE001 - becomes an answer
@@ -116,9 +120,12 @@ class _SageMakerPages:
             raise BadEncoding('the body must be {"model_name": name, "url": where it lies}')
         return name, name if address is None else address
 
+    def _model_entry(self, stage: Stage, versions: list[str]) -> object:  # noqa: ARG002
+        return self._entry(stage.spec.name)
 
-def _model(stage: Stage, versions: list[str]) -> object:  # noqa: ARG001
-    return entry(stage.spec.name)
+    def _entry(self, name: str) -> dict[str, str]:
+        management = self._context.management
+        return entry(name, None if management is None else management.url_of(name))
 
 
 INVOKE = "/models/{endpoint:bare}/invoke"
