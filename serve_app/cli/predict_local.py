@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +193,8 @@ def _options(given: Mapping[str, Any], data: tuple[str, ...]) -> JobOptions:
 
     read = places(data)[0].kind
     kind: Format = given["form"] or ("csv" if read == "tsv" else read)
+    if kind == "parquet":
+        import_module("pyarrow.parquet")  # where it is missing, nothing begins
     passthrough = [name.strip() for text in given["passthrough"] for name in text.split(",")]
     chosen = {
         name: given[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,7 +17,6 @@ from serve_app.engine.batch.folder import QUARANTINE, OutputFolder
 from serve_app.engine.batch.scoring import Scorer
 from serve_app.errors import ServeError, ServerFault
 
-logger = logging.getLogger("serve_app.batch")
 LOOK_S = 0.5
 """So often is looked whether a job was cancelled."""
 
@@ -131,7 +129,6 @@ class LocalRun:
         except Exception as error:  # noqa: BLE001 - disks, memory, libraries: it is tried again
             self._folder.sweep(shard.number)
             reason = f"{type(error).__name__}: {error}"
-            logger.warning("a shard failed", extra={"shard": shard.number, "error": reason})
             self._ledger.fail(self._name, shard.number, number, reason)
             return
         self._ledger.commit(done)

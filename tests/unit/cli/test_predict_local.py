@@ -104,6 +104,16 @@ def test_what_cannot_be_answered_says_why_and_leaves_nothing(serve_app, here, li
     assert not list(here.glob("out/part-*"))
 
 
+def test_parquet_without_pyarrow_is_refused_before_anything_begins(serve_app, here, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    said = serve_app(*LINE, "--format", "parquet")
+    assert said.code == 1
+    assert "pyarrow is not installed: pip install" in said.err
+    assert not (here / "state").exists()
+
+
 def test_progress_says_how_far_how_fast_and_how_long():
     progress = Progress(1_000_000, 200_000, 10.0, 300_000, 12)
     assert progress_text(progress, 11.0) == (
