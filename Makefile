@@ -21,7 +21,7 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels fmt bench bench-peers bench-dialects bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels fmt bench bench-batch bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ fmt: setup-dev ## format the code
 bench: setup-dev ## throughput and latency of the demo's cluster, measured here and now
 	$(BIN)/python -m benchmarks.bench
 
+bench-batch: setup-dev ## a batch job beside a bare loop over the same file (OPTIONS="--rows 5000000")
+	$(BIN)/python -m benchmarks.batch $(OPTIONS)
+
 bench-peers: ## this server beside others, same model and rows (OPTIONS=--quick); needs wrk
 	$(PYTHON) -m benchmarks.peers.environments harness
 	benchmarks/.envs/harness/bin/python -m benchmarks.peers $(OPTIONS)
@@ -112,10 +115,14 @@ bench-peers: ## this server beside others, same model and rows (OPTIONS=--quick)
 bench-dialects: setup-dev ## dialects beside each other, and MLServer beside one of them
 	$(BIN)/python -m benchmarks.dialects $(OPTIONS)
 
-bench-overhead: setup-dev ## processor time per request, beside a bare Ray application
+bench-overhead: setup-dev ## processor time per request: of access and limits, and beside a bare Ray application
+	$(BIN)/python -m benchmarks.overhead.access
 	$(BIN)/python -m benchmarks.overhead $(OPTIONS)
 
-bench-fairness: setup-dev ## a client of one row beside others that flood, at the running demo (OPTIONS=--url ...)
+bench-edge: setup-dev ## HAProxy with the edge's rules beside HAProxy with Ray's own configuration
+	$(BIN)/python -m benchmarks.proxy $(OPTIONS)
+
+bench-fairness: setup-dev ## a client of one row beside others that flood, at the running demo (OPTIONS=--start: at a cluster of its own, with keys)
 	$(BIN)/python -m benchmarks.fairness $(OPTIONS)
 
 bench-recording: setup-dev ## throughput with recording and drift beside that without

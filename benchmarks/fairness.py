@@ -1,8 +1,11 @@
 """What a client of one row notices of another one that floods: `make bench-fairness`.
 
 The polite client sends its requests at a steady rate, alone first and then beside the flood,
-in one run and at the same server, so that the ratio of both is what counts. The flood is a
-process of its own. `--key` and `--flood-key` are API keys of both, where the server asks.
+in one run and at the same server, so that the ratio of both is what counts. So does the flood,
+which is a process of its own: what it is answered beside the polite client stands beside what it
+is answered alone, since who floods is to wait and not to starve. `--start` starts a cluster for it,
+with replicas as `configs/local.yaml` has them and a key for each of both; at another server `--key`
+and `--flood-key` are theirs, where it asks.
 """
 
 from __future__ import annotations
@@ -10,17 +13,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import build_request, run_closed, run_open
 from benchmarks.report import Report
+from benchmarks.scaling.cluster import REPOSITORY, Failed
+from benchmarks.scaling.cluster import Cluster as OwnCluster
 from serve_app.cluster.node import Cluster
 from serve_app.errors import NotReady
 from serve_app.examples.datasets import breast_cancer
@@ -28,8 +39,23 @@ from serve_app.examples.datasets import breast_cancer
 PREDICT = "/v1/models/diagnosis:predict"
 RATE_PER_S = 20.0
 WARM_UP_S = 3.0
-FLOODS = ((10_000, 16), (1, 64), (100, 64))
+FLOODS = ((100, 64), (1, 64), (10_000, 16))
 """Rows of each request of a flood, and its connections."""
+GOAL = 2.0
+"""The 99th percentile beside a flood is to be so many times that alone at most."""
+PORT = 18400
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a flood: answers a second, and what else came how often, by status."""
+
+    rate_per_s: float
+    failed_by: dict[str, int]
+
+    def __str__(self) -> str:
+        by = ", ".join(f"{status}: {many}" for status, many in sorted(self.failed_by.items()))
+        return f"{self.rate_per_s:,.1f} {by}".strip()
 
 
 def request(url: str, rows: int, key: str | None) -> bytes:
@@ -73,8 +99,9 @@ def flood(url: str, key: str | None, rows: int, connections: int, duration_s: fl
     )
 
 
-def beside_flood(options: argparse.Namespace, rows: int, connections: int) -> tuple[Report, str]:
-    """What the polite client sees beside a flood, and what became of the flood."""
+def beside_flood(options: argparse.Namespace, rows: int, connections: int) -> Result:
+    """What the polite client and the flood see beside each other, and the flood alone."""
+    alone = flood(options.url, options.flood_key, rows, connections, options.seconds)
     words = ["--url", options.url, "--flood", str(rows), str(connections)]
     if options.flood_key is not None:
         words += ["--flood-key", options.flood_key]
@@ -83,27 +110,68 @@ def beside_flood(options: argparse.Namespace, rows: int, connections: int) -> tu
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         polite(options.url, options.key, WARM_UP_S)
         report = polite(options.url, options.key, options.seconds)
-        outcome, _ = other.communicate(timeout=options.seconds + 60)
-    return report, outcome.strip()
+        written, _ = other.communicate(timeout=options.seconds + 60)
+    beside = Outcome(**json.loads(written))
+    return Result(report, Outcome(alone.rate_per_s, dict(alone.failed_by)), beside)
 
 
-def row(name: str, alone: Report, report: Report, outcome: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a polite client saw beside a flood, and what became of the flood alone and then."""
+
+    polite: Report
+    flood_alone: Outcome
+    flood_beside: Outcome
+
+
+def row(name: str, alone: Report, report: Report, floods: tuple[str, str] = ("", "")) -> list[str]:
     """One line of the table."""
     if alone.latency is None or report.latency is None:
-        return [name, "-", "-", "-", str(report.failed), outcome]
-    ratio = report.latency.p99_ms / alone.latency.p99_ms
+        return [name, "-", "-", "-", str(report.failed), *floods]
     return [
         name,
         f"{report.latency.p50_ms:.1f}",
         f"{report.latency.p99_ms:.1f}",
-        f"{ratio:.1f}",
+        f"{report.latency.p99_ms / alone.latency.p99_ms:.1f}",
         str(report.failed),
-        outcome,
+        *floods,
     ]
 
 
+@contextmanager
+def own_cluster(options: argparse.Namespace) -> Iterator[None]:
+    """A cluster as `configs/local.yaml` has it, in which both clients have a key.
+
+    Raises:
+        Failed: a command did; says which, and what it printed.
+    """
+    with tempfile.TemporaryDirectory(prefix="serve-app-fairness-") as folder:
+        cluster = OwnCluster(Path(folder), options.port)
+        cluster.run("train-examples", "--registry=registry")
+        for name, scopes in (("ops", ("admin", "read")), ("polite", ("predict",)),
+                             ("flood", ("predict",))):  # fmt: skip
+            words = [f"--scope={scope}" for scope in scopes]
+            cluster.run("keys", "create", name, *words, f"--output-file={name}.key")
+        os.environ["SERVE_APP_API_KEY_FILE"] = str(Path(folder) / "ops.key")
+        options.key = (Path(folder) / "polite.key").read_text().strip()
+        options.flood_key = (Path(folder) / "flood.key").read_text().strip()
+        options.url = f"http://127.0.0.1:{options.port}"
+        with cluster:
+            cluster.deploy(with_keys(REPOSITORY / "configs" / "local.yaml"))
+            yield
+
+
+def with_keys(file: Path) -> dict[str, Any]:
+    """A config whose gateway answers those alone who show an API key."""
+    config: dict[str, Any] = yaml.safe_load(file.read_text())
+    for application in config["applications"]:
+        if application["name"] == "gateway":
+            application["args"]["access"] = {"mode": "keys"}
+    return config
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; 1 when a request of the polite client failed, 2 when no demo runs."""
+    """Measure; 1 when a request of the polite client failed or was late, 2 when no demo runs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fairness", description=__doc__)
     parser.add_argument("--url", help="the server; that of the running demo if none is given")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
@@ -111,32 +179,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", help="an API key for the polite client")
     parser.add_argument("--flood-key", help="an API key for the one that floods")
     parser.add_argument("--flood", type=int, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--start", action="store_true", help="a cluster of its own, with keys")
+    parser.add_argument("--port", type=int, default=PORT, help="the first of a row of 11 for that")
     options = parser.parse_args(arguments)
-    if options.url is None:
-        try:
-            options.url = Cluster(options.state).require().http_url
-        except NotReady:
-            print("no demo runs; start it with: make demo", file=sys.stderr)
-            return 2
     if options.flood is not None:
         rows, connections = options.flood
         seen = flood(options.url, options.flood_key, rows, connections, options.seconds)
-        by = ", ".join(f"{status}: {many}" for status, many in sorted(seen.failed_by.items()))
-        print(f"{seen.rate_per_s:,.0f} answers/s {by}".strip())
+        print(json.dumps({"rate_per_s": seen.rate_per_s, "failed_by": dict(seen.failed_by)}))
         return 0
+    try:
+        if options.start:
+            with own_cluster(options):
+                return measured(options)
+        if options.url is None:
+            options.url = Cluster(options.state).require().http_url
+    except NotReady:
+        print("no demo runs; start it with: make demo, or take --start", file=sys.stderr)
+        return 2
+    except Failed as error:
+        print(error, file=sys.stderr)
+        return 1
+    return measured(options)
+
+
+def measured(options: argparse.Namespace) -> int:
+    """Measure and show it; 1 when a request of the polite client failed or the goal is missed."""
     polite(options.url, options.key, WARM_UP_S)
     alone = polite(options.url, options.key, options.seconds)
     table = Table(title=f"one row, {RATE_PER_S:g} requests/s, endpoint diagnosis")
-    for name in ("beside", "p50 ms", "p99 ms", "p99 / alone", "failed", "what became of the flood"):
-        table.add_column(name, justify="left" if "what" in name or "beside" in name else "right")
-    table.add_row(*row("nobody", alone, alone, ""))
-    failed = alone.failed
+    heads = ("beside", "p50 ms", "p99 ms", "p99 / alone", "failed", "flood alone: answers/s",
+             "flood beside: answers/s")  # fmt: skip
+    for name in heads:
+        table.add_column(name, justify="right" if name != "beside" else "left")
+    table.add_row(*row("nobody", alone, alone))
+    fails = bool(alone.failed)
     for rows, connections in FLOODS:
-        report, outcome = beside_flood(options, rows, connections)
-        table.add_row(*row(f"{connections} x {rows:,} rows", alone, report, outcome))
-        failed += report.failed
-    Console().print(table)
-    return 1 if failed else 0
+        result = beside_flood(options, rows, connections)
+        floods = (str(result.flood_alone), str(result.flood_beside))
+        name = f"{connections} x {rows:,} row{'s' * (rows > 1)}"
+        table.add_row(*row(name, alone, result.polite, floods))
+        fails = fails or bool(result.polite.failed) or not within_goal(alone, result.polite)
+    Console(width=max(120, Console().width)).print(table)
+    return 1 if fails else 0
+
+
+def within_goal(alone: Report, beside: Report) -> bool:
+    """Whether the 99th percentile beside a flood is near enough to that alone."""
+    if alone.latency is None or beside.latency is None:
+        return False
+    return beside.latency.p99_ms <= GOAL * alone.latency.p99_ms
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ COMMANDS = {
         "See or import what was true.",
     ),
     "init": ("serve_app.cli.init:init", "Write a config for what is registered."),
+    "jobs": ("serve_app.cli.jobs:jobs", "See, stop and resume batch jobs of files."),
     "keys": ("serve_app.cli.keys:keys", "Make, list, replace and revoke API keys."),
     "models": ("serve_app.cli.models:models", "See registered models and move aliases."),
     "monitor": (
@@ -52,7 +53,10 @@ COMMANDS = {
     ),
     "plan": ("serve_app.cli.plan:plan", "See what a deploy of a config would change."),
     "privacy": ("serve_app.cli.privacy:privacy", "Show or erase what is kept of one person."),
-    "predict": ("serve_app.cli.predict:predict", "Ask an endpoint about rows of a file."),
+    "predict": (
+        "serve_app.cli.predict:predict",
+        "Ask an endpoint, or a version here, about rows of files.",
+    ),
     "records": ("serve_app.cli.records:records", "Query the log of predictions, and replay it."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),
     "rollout": (

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from serve_app.cli import output
+from serve_app.cli import output, predict_local
 from serve_app.cli.completion import complete_endpoint
 from serve_app.cli.explained import explanation_heads, explanation_rows
 from serve_app.cli.rows import read_rows, without
@@ -25,7 +25,7 @@ EXPLAIN_TIMEOUT_S = 90.0
 @click.option(
     "--data",
     required=True,
-    type=click.Path(exists=True, dir_okay=False),
+    multiple=True,
     help="CSV or TSV with a header, Parquet or Feather, a JSON list of rows, or JSON lines; all "
     "but Parquet and Feather may be compressed.",
 )
@@ -50,11 +50,12 @@ EXPLAIN_TIMEOUT_S = 90.0
     "--raw-scores", is_flag=True, help="Print the model's raw scores in place of predictions."
 )
 @click.option("--explain", is_flag=True, help="Tell what each feature adds to each answer.")
+@predict_local.options_local
 @output.option_state
 @output.as_json
 def predict(
     endpoint: str,
-    data: str,
+    data: tuple[str, ...],
     url: str | None,
     keys: tuple[str, ...],
     state: str,
@@ -65,12 +66,24 @@ def predict(
 ) -> None:
     """Ask ENDPOINT about the rows of a file and print what it says.
 
-    With --target also how right it is: accuracy of classes, MAE, RMSE and R2 of numbers.
+    With --target also how right it is: accuracy of classes, MAE, RMSE and R2 of numbers. With
+    --local a version answers here, whatever the number of rows, and the same line goes on with
+    what was stopped.
     """
+    registry = reading.pop("registry")
+    local = predict_local.taken(reading)
+    if local:
+        _require_none({"url": url, "key": keys, "raw-scores": raw_scores, "explain": explain})
+        _require_none(reading)
+        predict_local.predict_local(
+            endpoint, data, registry=registry, state=state, as_json=as_json, **local
+        )
+        return
+    file = _only_file(data)
     parameters = dict(map(_key, keys))
     base = _address(url) if url else Cluster(Path(state)).require().http_url
     signature = _signature(base, endpoint)
-    rows, truth = _rows(data, signature, **reading)
+    rows, truth = _rows(file, signature, **reading)
     method = RAW_SCORES if raw_scores else PREDICT
     body = {"instances": rows, "parameters": parameters, "signature_name": method}
     verb = "explain" if explain else "predict"
@@ -88,6 +101,23 @@ def predict(
         _print(endpoint, answer, truth, "raw score" if raw_scores else "prediction")
     for name, metrics in measured.items():
         click.echo(f"{name}: {_listed(metrics)}")
+
+
+def _require_none(given: dict[str, Any]) -> None:
+    """Raise where an option was given that goes with an endpoint alone."""
+    stray = [name.replace("_", "-") for name, value in given.items() if value]
+    if stray:
+        raise click.UsageError(f"--{stray[0]} does not go with --local")
+
+
+def _only_file(data: tuple[str, ...]) -> str:
+    """The file of rows, where they are sent to an endpoint."""
+    if len(data) > 1:
+        raise click.UsageError("--data was given twice; several files go with --local")
+    if not Path(data[0]).is_file():
+        msg = f"Invalid value for '--data': File {data[0]!r} does not exist or is no file."
+        raise click.UsageError(msg)
+    return data[0]
 
 
 def _print(

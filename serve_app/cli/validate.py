@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from serve_app.errors import ConfigError
 if TYPE_CHECKING:
     from serve_app.cluster.node import Running
     from serve_app.cluster.node_totals import Totals
+    from serve_app.documents.finding import Finding
     from serve_app.serving.checking.report import Report
 
 
@@ -40,7 +42,8 @@ def validate(files: tuple[str, ...], production: bool, state: str, as_json: bool
     nodes = _nodes(Cluster(Path(state)).running())
     places = {file: _of_place(file) if production else None for file in files}
     reports = {
-        file: check(Path(file), nodes) if place is None else place for file, place in places.items()
+        file: check(Path(file), nodes, production=production) if place is None else place
+        for file, place in places.items()
     }
     if as_json:
         output.print_json(
@@ -87,6 +90,7 @@ def _nodes(running: Running | None) -> Totals | None:
 def _of_place(file: str) -> Report | None:
     """What is wrong with a file that describes where serve-app runs; none for other files."""
     from serve_app.platforms.kinds import kind_of
+    from serve_app.serving.checking.addresses import OPEN
     from serve_app.serving.checking.report import Report
     from serve_app.serving.checking.validate import validate_text
 
@@ -97,7 +101,18 @@ def _of_place(file: str) -> Report | None:
     kind = kind_of(text)
     if kind is None:
         return None
-    return Report(tuple(kind.findings(text, lambda config: validate_text(config).findings)))
+
+    def checked(config: str) -> Iterator[Finding]:
+        report = validate_text(config, production=True)
+        yield from report.findings
+        yield from (one for one in report.warnings if one.message == OPEN)
+
+    # Whoever checks the file knows which of its lines those of the config are.
+    everything = kind.findings(text, checked)
+    return Report(
+        findings=tuple(one for one in everything if one.message != OPEN),
+        warnings=tuple(one for one in everything if one.message == OPEN),
+    )
 
 
 def _tell(file: str, report: Report) -> None:

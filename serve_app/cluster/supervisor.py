@@ -42,6 +42,8 @@ EFFECT_PATIENCE_S = 180.0
 HEAD_PATIENCE_S = 30.0
 """A head that is started alone must answer within this. Raylets wait 60 s for it."""
 HEAD_PAUSE_S = 1.0
+HEAD_CALM_S = 10.0
+"""One that ends within this after it was back does not live on what it kept."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 CALM_S = 120.0
 """After so long without a fault, the next one is mended without a pause again."""
@@ -93,7 +95,7 @@ class Supervisor:
         self._begun: list[subprocess.Popen[bytes]] = []
         self._pause_s = FIRST_PAUSE_S
         self._next_try_s = self._next_look_s = float("-inf")
-        self._last_fault_s = self._last_head_s = float("-inf")
+        self._last_fault_s = self._head_back_s = float("-inf")
         self._empty_since_s: float | None = None
         self._without_controller_s: float | None = None
         own = psutil.Process(os.getpid())
@@ -139,10 +141,9 @@ class Supervisor:
         since_s = self._clock() if revival is None else revival.noticed_s
         logger.error("the cluster is brought back", extra={"why": why})
         # Where that did not help, everything is started.
-        alone = missing == HEAD and revival is None and not self._is_recent(self._last_head_s)
+        helped = self._clock() - self._head_back_s > HEAD_CALM_S
+        alone = missing == HEAD and revival is None and helped
         head = self._members.head_that_returns if alone else None
-        if head is not None:
-            self._last_head_s = self._clock()
         self._pause_if_often()
         self._revival = _Revival(why, since_s, "restarting", head)
         self._tell(replace(self._supervision, phase="restarting", last_why=why, trouble=None))
@@ -186,6 +187,7 @@ class Supervisor:
             self._tell(replace(self._supervision, phase="deploying", trouble=None))
         with contextlib.suppress(ServeError):
             self._cluster.require().dashboard.get(_OF_THE_HEAD, timeout_s=_BUSY_TIMEOUT_S)
+            self._head_back_s = self._clock()
             self._done(revival)
 
     def _done(self, revival: _Revival, trouble: str | None = None) -> None:
@@ -211,14 +213,11 @@ class Supervisor:
 
     def _pause_if_often(self) -> None:
         """What ends again and again needs time, and not load: the machine may lack memory."""
-        if self._is_recent(self._last_fault_s):
-            self._wait()
-        else:
+        if self._clock() - self._last_fault_s > CALM_S:
             self._pause_s, self._next_try_s = FIRST_PAUSE_S, float("-inf")
+        else:
+            self._wait()
         self._last_fault_s = self._clock()
-
-    def _is_recent(self, at_s: float) -> bool:
-        return self._clock() - at_s <= CALM_S
 
     def _wait(self) -> None:
         self._next_try_s = self._clock() + self._pause_s

@@ -106,13 +106,15 @@ class AccessSettings(Frozen):
 
     `off`: everybody who reaches it, which is this machine alone. `open`: everybody, and other
     machines may reach it. `keys`: whoever shows an API key. `tokens`: whoever shows a token of the
-    issuer. `any`: either. `detail` is how exactly they learn what models answer, where their own
-    key, token or certificate says nothing of that. `management` bounds what those with the scope
-    `admin:endpoints` may change by the calls of other systems; where nobody is asked who they are,
-    nobody may.
+    issuer. `any`: either. Keys are those that control knows, and beside them those of `keys_file`,
+    which every gateway reads, and again when it changes. `detail` is how exactly they learn what
+    models answer, where their own key, token or certificate says nothing of that. `management`
+    bounds what those with the scope `admin:endpoints` may change by the calls of other systems;
+    where nobody is asked who they are, nobody may.
     """
 
     mode: Mode = "off"
+    keys_file: Annotated[str, Field(min_length=1), AfterValidator(located)] | None = None
     detail: DetailSettings = DetailSettings()
     tokens: TokenSettings | None = None
     certificates: CertificateSettings | None = None
@@ -131,6 +133,9 @@ class AccessSettings(Frozen):
             raise ValueError(msg)
         if self.mode in {"off", "open"} and (self.tokens or self.certificates):
             msg = f"with `mode: {self.mode}` nobody is asked for tokens or certificates"
+            raise ValueError(msg)
+        if self.keys_file is not None and self.mode not in {"keys", "any"}:
+            msg = f"with `mode: {self.mode}` nobody is asked for the keys of `keys_file`"
             raise ValueError(msg)
         return self
 

@@ -52,11 +52,15 @@ NOBODY = Caller("nobody", grants=Grants(()))
 """Who looks at what is public; nothing is asked of whoever does, and nothing else is shown."""
 
 SHOWN = frozenset(name.encode() for name in CREDENTIALS)
+_HOST_HEADER = b"host"
+_LOOKED_AT = SHOWN | {_HOST_HEADER}
 CERTIFICATE = b"x-client-dn"
 """The subject of a client certificate, which `Edge` lets through from the proxy alone."""
 CLIENT_CERTIFICATE = "client_certificate"
 """Where a scope has the subject of a certificate that a port of this process has verified."""
 MAX_CREDENTIAL_BYTES = 8192
+MOST_HOSTS = 100
+"""So many Host headers that were in order are known again without a look."""
 UNKNOWN = (
     "nobody is known here by what this request shows: send an API key as `Authorization: Bearer "
     "<key>`, `Authorization: ApiKey <key>` or `x-api-key: <key>`, or a token as `Authorization: "
@@ -101,6 +105,7 @@ class Gate:
         self.must_show = must_show
         self.hosts = frozenset() if EVERY_NAME in hosts else frozenset(map(str.lower, hosts))
         self.health_route = health_route
+        self._good_hosts: set[bytes] = set()
 
     def without_certificates(self) -> Gate:
         """The same for a port at which nobody can show one."""
@@ -108,22 +113,24 @@ class Gate:
             self._authenticator, self._count, health_route=self.health_route, hosts=self.hosts
         )
 
-    def check_host(self, headers: Shown) -> None:
-        """Return where the headers name a host that this server answers for, or none.
+    def check_host(self, hosts: Sequence[bytes]) -> None:
+        """Return where the Host header, of which there may be one, names one of this server's.
 
         Raises:
-            BadEncoding: they name several, or what is no host: pages and redirects would be made
-                of it.
+            BadEncoding: it does not, there are several, or one is no host: pages and redirects
+                would be made of it.
         """
-        named = [value for name, value in headers if name == b"host"]
-        if not named:
+        named = hosts[0]
+        if len(hosts) == 1 and named in self._good_hosts:
             return
-        if len(named) > 1 or _HOST.fullmatch(named[0]) is None:
+        if len(hosts) > 1 or _HOST.fullmatch(named) is None:
             raise BadEncoding(NO_HOST)
         if self.hosts:
-            host = (without_port(named[0].decode("ascii")) or "").lower()
+            host = (without_port(named.decode("ascii")) or "").lower()
             if host not in self.hosts and not is_own(host):
                 raise BadEncoding(OTHER_HOST)
+        if len(self._good_hosts) < MOST_HOSTS:
+            self._good_hosts.add(named)
 
     def caller(self, shown: Shown, source: str | None, certificate: bytes | None = None) -> Caller:
         """Who asks; `source` is the address that the request came from, None where it comes later.
@@ -150,6 +157,20 @@ class Gate:
     def refused(self, protocol: str, status: str) -> None:
         """Count a request that was refused."""
         self._count(protocol, status)
+
+
+def _looked_at(headers: Shown) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """Of all headers those that a client proves itself with, and the hosts that are named."""
+    shown: list[tuple[bytes, bytes]] = []
+    hosts: list[bytes] = []
+    for pair in headers:
+        name = pair[0]
+        if name in _LOOKED_AT:
+            if name == _HOST_HEADER:
+                hosts.append(pair[1])
+            else:
+                shown.append(pair)
+    return shown, hosts
 
 
 def _credential(shown: Shown, source: str | None) -> Credential:
@@ -247,21 +268,24 @@ class Access:
             await self._app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> Caller:
-        headers = scope["headers"]
-        shown = [pair for pair in headers if pair[0] in SHOWN]
+        headers, gate = scope["headers"], self._gate
+        shown, hosts = _looked_at(headers)
         if shown:
-            scope["headers"] = [pair for pair in headers if pair[0] not in SHOWN]
+            scope["headers"] = kept = list(headers)
+            for pair in shown:
+                kept.remove(pair)
         if scope["path"] in self._public and scope["method"] in PUBLIC_METHODS:
             return NOBODY
-        self._gate.check_host(headers)
+        if hosts:
+            gate.check_host(hosts)
         if scope["query_string"] and has_key(scope["query_string"]):
             raise BadEncoding(IN_ADDRESS)
         client = scope.get("client")
         source = client[0] if client else ""
-        if not self._gate.certificates:
-            return self._gate.caller(shown, source)
+        if not gate.certificates:
+            return gate.caller(shown, source)
         certificate = scope.get(CLIENT_CERTIFICATE) or dict(headers).get(CERTIFICATE)
-        return self._gate.caller(shown, source, certificate)
+        return gate.caller(shown, source, certificate)
 
     async def _refuse(self, error: ClientError, send: Send) -> None:
         """Answer in the same words whatever was wrong, without a look at anything else."""

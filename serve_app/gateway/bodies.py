@@ -102,7 +102,7 @@ async def read(
         return body
     if len(body) <= _PACKED_BYTES:
         return _decompressed(body, encoding, max_bytes)
-    return await offload.run(_decompressed, body, encoding, max_bytes)
+    return await offload.begin(_decompressed, body, encoding, max_bytes)
 
 
 def of_query(scope: Scope, headers: dict[str, str]) -> Receive:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
+from serve_app.core.flow import OWNER
 from serve_app.core.messages import Payload, Response
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.gateway import bodies, compression, errors, versions
@@ -100,6 +101,7 @@ class Predictions:
             caller=caller_of(scope),
         )
         stage = admitted.stage
+        OWNER.set(admitted.caller.name)
         body = await bodies.read(
             receive,
             headers,
@@ -113,7 +115,7 @@ class Predictions:
         if len(body) < LARGE_BYTES:
             payload = self._dialect.decode(call)
         else:
-            payload = await self._offload.run(self._dialect.decode, call)
+            payload = await self._offload.begin(self._dialect.decode, call)
         if call.knows_no_names:
             payload = replace(payload, columns=column_names.placed(payload.columns, call))
         return admitted, payload

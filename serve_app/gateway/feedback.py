@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from serve_app.core.caller import Caller
 from serve_app.core.feedback import Feedback, Outcome
+from serve_app.core.flow import OWNER
 from serve_app.core.offload import IN_PLACE, LARGE_BYTES
 from serve_app.engine.stages import Stage
 from serve_app.errors import ClientError, NotFound, NotReady
@@ -65,6 +66,8 @@ class FeedbackPath:
         receive = request.receive
         if request.method == "GET":
             receive = bodies.of_query(request.scope, headers)
+        caller = caller_of(request.scope)
+        OWNER.set(caller.name)
         body = await bodies.read(
             receive,
             headers,
@@ -73,10 +76,9 @@ class FeedbackPath:
             offload=context.predictor.offload,
         )
         offload = IN_PLACE if len(body) < LARGE_BYTES else context.predictor.offload
-        statement = await offload.run(dialect.decode, body, headers, settings.max_rows)
+        statement = await offload.begin(dialect.decode, body, headers, settings.max_rows)
         named = statement.items[0][1].endpoint if statement.items else None
         name = request.path_params.get("endpoint") or named
-        caller = caller_of(request.scope)
         stage = self._entrance.admit(headers, name, caller=caller).stage
         owned = functools.partial(self._owned, caller=caller)
         checked = await offload.run(_checked, statement, stage, request_id, owned)

@@ -17,7 +17,7 @@ from serve_app.core.ports import Clock
 from serve_app.errors import RateLimited
 from serve_app.gateway import errors
 from serve_app.gateway.context import caller_of
-from serve_app.security.limits import DistinctLimit, Limit, Limiter, Limits, Rate, headers_of
+from serve_app.security.limits import DistinctLimit, Limit, Limiter, Limits, Rate
 from serve_app.security.quotas import Ask, Quotas
 
 Count = Callable[[str, str], None]
@@ -85,17 +85,21 @@ class Limited:
     def _telling(self, caller: Caller, send: Send) -> Send:
         """Answers with what is left to the caller."""
 
-        async def telling(message: Message) -> None:
+        # No coroutine of its own, which would be one more for each part of every answer.
+        def telling(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                left = headers_of(self._limiter.allowances(caller))
+                left = self._limiter.headers(caller)
                 if left:
-                    more = [(name.encode(), value.encode()) for name, value in left]
-                    message["headers"] = [*message.get("headers", ()), *more]
+                    message["headers"] = [*message.get("headers", ()), *left]
                 if message["status"] == TOO_MANY:
-                    await self._hold()
-            await send(message)
+                    return self._late(message, send)
+            return send(message)
 
         return telling
+
+    async def _late(self, message: Message, send: Send) -> None:
+        await self._hold()
+        await send(message)
 
     async def _hold(self) -> None:
         if self._held < MOST_HELD:

@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from serve_app import __version__, errors
+from serve_app.core.flow import OWNER
 from serve_app.core.messages import Payload
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
 from serve_app.core.ports import Ids
@@ -224,6 +225,7 @@ class InferenceService:
             timeout_s=context.time_remaining(),
             caller=caller_of(context),
         )
+        OWNER.set(admitted.caller.name)
         payload = await self._decoded(request, admitted.stage)
         response = await self._entrance.predict(admitted, payload)
         if payload.rows < LARGE_ROWS:
@@ -234,7 +236,7 @@ class InferenceService:
         rows, signature = self._settings.max_rows, stage.spec.signature
         if request.ByteSize() < LARGE_BYTES:
             return oip_grpc.decode(request, stage.names, max_rows=rows, signature=signature)
-        return await self.predictor.offload.run(
+        return await self.predictor.offload.begin(
             oip_grpc.decode, request, stage.names, max_rows=rows, signature=signature
         )
 

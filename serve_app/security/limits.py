@@ -140,20 +140,34 @@ class Meter:
     def __init__(self) -> None:
         self._earned_s = float("-inf")
 
-    def wait_s(self, rate: Rate, cost: float, now_s: float) -> float:
-        """How long until so much may be taken; what is above the burst may once nothing is owed."""
-        owed_s = max(0.0, self._earned_s - now_s)
-        free_s = (rate.burst - min(cost, rate.burst)) / rate.per_s
-        return max(0.0, owed_s - free_s)
+    def take(self, rate: Rate, cost: float, now_s: float) -> float:
+        """Count so much as taken where it may be, and give 0; else how long until it may be.
 
-    def take(self, rate: Rate, cost: float, now_s: float) -> None:
-        """Count so much as taken."""
-        self._earned_s = max(self._earned_s, now_s) + cost / rate.per_s
+        What is above the burst may be taken once nothing is owed.
+        """
+        earned_s = self._earned_s
+        if earned_s <= now_s:
+            earned_s = now_s
+        else:
+            free_s = (rate.burst - cost) / rate.per_s if cost < rate.burst else 0.0
+            wait_s = earned_s - now_s - free_s
+            if wait_s > 0:
+                return wait_s
+        self._earned_s = earned_s + cost / rate.per_s
+        return 0.0
 
     def allowance(self, rate: Rate, now_s: float) -> Allowance:
         """What may be taken now."""
         owed_s = max(0.0, self._earned_s - now_s)
         return Allowance(rate.burst, rate.burst - owed_s * rate.per_s, owed_s, rate.per_s)
+
+    def item(self, rate: Rate, now_s: float) -> bytes:
+        """The item of what may be taken now, as `Allowance.item` writes it of rows."""
+        owed_s = self._earned_s - now_s
+        if owed_s <= 0:
+            return b'"rows";r=%d;t=0' % int(rate.burst)
+        left = int(rate.burst - owed_s * rate.per_s)
+        return b'"rows";r=%d;t=%d' % (max(0, left), -int(-owed_s // 1))
 
     def is_idle(self, now_s: float) -> bool:
         """Whether nothing is owed: then it is like a new one."""
@@ -162,12 +176,26 @@ class Meter:
 
 @dataclass(slots=True)
 class _Principal:
-    """What one principal has taken from this process."""
+    """The limit of one principal, its share in this process, and what it has taken from that."""
 
+    limit: Limit
+    own_rows: Rate | None = None
+    own_bytes: Rate | None = None
+    policy: bytes = b""
     bytes: Meter = field(default_factory=Meter)
     rows: dict[str, Meter] = field(default_factory=dict)
+    latest: Meter | None = None
     latest_endpoint: str | None = None
     in_flight: int = 0
+
+    def share(self, parts: int) -> None:
+        """Have the share of one of several processes from now on."""
+        rows, size = self.limit.rows, self.limit.bytes
+        self.own_rows = None if rows is None else rows.divided(parts)
+        self.own_bytes = None if size is None else size.divided(parts)
+        if self.own_rows is not None:
+            own = self.own_rows
+            self.policy = Allowance(own.burst, 0.0, 0.0, own.per_s).policy("rows").encode()
 
     def is_idle(self, now_s: float) -> bool:
         meters = (self.bytes, *self.rows.values())
@@ -189,7 +217,10 @@ class Limiter:
 
     def share(self, gateways: int) -> None:
         """Be one of so many processes from now on: rates are divided among them."""
-        self._gateways = max(1, gateways)
+        former, self._gateways = self._gateways, max(1, gateways)
+        if former != self._gateways:
+            for principal in self._known.values():
+                principal.share(self._gateways)
 
     def enter(self, caller: Caller, size_bytes: int) -> None:
         """Let a request in whose body has so many bytes; each that came in must `leave`.
@@ -197,15 +228,19 @@ class Limiter:
         Raises:
             RateLimited: the principal has too many requests on their way, or sent too much.
         """
-        limit, principal = self._limits.of(caller.name), self._of(caller)
-        if limit.in_flight is not None and principal.in_flight >= limit.in_flight:
+        principal = self._known.get(caller.name) or self._added(caller)
+        most = principal.limit.in_flight
+        if most is not None and principal.in_flight >= most:
             msg = (
                 f"{caller.name} has {principal.in_flight} requests on their way, which is the "
                 "limit; wait for their answers"
             )
             raise RateLimited(msg, retry_after_s=_SOON_S, limit="in_flight")
-        if limit.bytes is not None:
-            self._take(principal.bytes, limit.bytes, size_bytes, f"{caller.name}: bytes")
+        own = principal.own_bytes
+        if own is not None:
+            wait_s = principal.bytes.take(own, size_bytes, self._clock())
+            if wait_s:
+                raise _above(principal.limit.bytes, wait_s, f"{caller.name}: bytes")
         principal.in_flight += 1
 
     def take_bytes(self, caller: Caller, size_bytes: int) -> None:
@@ -214,14 +249,15 @@ class Limiter:
         Raises:
             RateLimited: these would be too many now.
         """
-        rate = self._limits.of(caller.name).bytes
-        if rate is not None:
-            self._take(self._of(caller).bytes, rate, size_bytes, f"{caller.name}: bytes")
+        principal = self._known.get(caller.name) or self._added(caller)
+        if principal.own_bytes is not None:
+            wait_s = principal.bytes.take(principal.own_bytes, size_bytes, self._clock())
+            if wait_s:
+                raise _above(principal.limit.bytes, wait_s, f"{caller.name}: bytes")
 
     def leave(self, caller: Caller) -> None:
         """Take note that a request that came in has its answer."""
-        principal = self._known[caller.name]
-        principal.in_flight -= 1
+        self._known[caller.name].in_flight -= 1
 
     def take_rows(self, caller: Caller, endpoint: str, rows: int) -> None:
         """Let rows pass to an endpoint.
@@ -229,57 +265,70 @@ class Limiter:
         Raises:
             RateLimited: these would be too many now.
         """
-        limit = self._limits.of(caller.name)
-        if limit.rows is None and limit.rows_per_day is None:
+        principal = self._known.get(caller.name) or self._added(caller)
+        own, per_day = principal.own_rows, principal.limit.rows_per_day
+        if own is None and per_day is None:
             return
-        principal = self._of(caller)
-        principal.latest_endpoint = endpoint
-        if limit.rows is not None:
-            meter = principal.rows.setdefault(endpoint, Meter())
-            self._take(meter, limit.rows, rows, f"{caller.name}: rows to endpoint {endpoint!r}")
-        if limit.rows_per_day is not None and self.quotas is not None:
-            self.quotas.take(caller, endpoint, rows, limit.rows_per_day)
+        meter = principal.rows.get(endpoint)
+        if meter is None:
+            meter = principal.rows[endpoint] = Meter()
+        principal.latest, principal.latest_endpoint = meter, endpoint
+        if own is not None:
+            wait_s = meter.take(own, rows, self._clock())
+            if wait_s:
+                what = f"{caller.name}: rows to endpoint {endpoint!r}"
+                raise _above(principal.limit.rows, wait_s, what)
+        if per_day is not None and self.quotas is not None:
+            self.quotas.take(caller, endpoint, rows, per_day)
+
+    def headers(self, caller: Caller) -> Sequence[tuple[bytes, bytes]]:
+        """The headers that say what is left to a caller, as `headers_of` its allowances."""
+        principal = self._known.get(caller.name)
+        if principal is None or principal.latest is None:
+            return ()
+        own = principal.own_rows
+        if own is None or principal.limit.rows_per_day is not None:
+            allowed = headers_of(self.allowances(caller))
+            return [(name.encode(), value.encode()) for name, value in allowed]
+        item = principal.latest.item(own, self._clock())
+        return ((b"ratelimit-policy", principal.policy), (b"ratelimit", item))
 
     def allowances(self, caller: Caller) -> tuple[tuple[str, Allowance], ...]:
         """What is left to a caller of the endpoint that it asked last, by what is limited."""
-        limit, principal = self._limits.of(caller.name), self._known.get(caller.name)
-        if principal is None or principal.latest_endpoint is None:
+        principal = self._known.get(caller.name)
+        if principal is None or principal.latest is None or principal.latest_endpoint is None:
             return ()
-        endpoint = principal.latest_endpoint
         left: list[tuple[str, Allowance]] = []
-        meter = principal.rows.get(endpoint)
-        if limit.rows is not None and meter is not None:
-            own = limit.rows.divided(self._gateways)
-            left.append(("rows", meter.allowance(own, self._clock())))
-        if limit.rows_per_day is not None and self.quotas is not None:
-            of_day = self.quotas.left(caller, endpoint)
+        if principal.own_rows is not None:
+            own = principal.latest.allowance(principal.own_rows, self._clock())
+            left.append(("rows", own))
+        per_day = principal.limit.rows_per_day
+        if per_day is not None and self.quotas is not None:
+            of_day = self.quotas.left(caller, principal.latest_endpoint)
             if of_day is not None:
-                day = Allowance(limit.rows_per_day, *of_day, limit.rows_per_day / DAY_S)
+                day = Allowance(per_day, *of_day, per_day / DAY_S)
                 left.append(("rows-per-day", day))
         return tuple(left)
 
-    def _take(self, meter: Meter, rate: Rate, cost: float, what: str) -> None:
-        now_s, own = self._clock(), rate.divided(self._gateways)
-        wait_s = meter.wait_s(own, cost, now_s)
-        if wait_s > 0:
-            msg = (
-                f"{what} are limited to {rate.per_s:g} a second, {rate.burst:g} at once; "
-                f"try again in {wait_s:.1f} s"
-            )
-            raise RateLimited(msg, retry_after_s=round(wait_s, 3))
-        meter.take(own, cost, now_s)
-
-    def _of(self, caller: Caller) -> _Principal:
-        known = self._known.get(caller.name)
-        if known is None:
-            if len(self._known) >= MOST_KNOWN:
-                self._forget_idle()
-            known = self._known[caller.name] = _Principal()
-        return known
+    def _added(self, caller: Caller) -> _Principal:
+        if len(self._known) >= MOST_KNOWN:
+            self._forget_idle()
+        added = self._known[caller.name] = _Principal(self._limits.of(caller.name))
+        added.share(self._gateways)
+        return added
 
     def _forget_idle(self) -> None:
         now_s = self._clock()
         self._known = {name: one for name, one in self._known.items() if not one.is_idle(now_s)}
+
+
+def _above(rate: Rate | None, wait_s: float, what: str) -> RateLimited:
+    assert rate is not None  # noqa: S101 - somebody was above it
+    msg = (
+        f"{what} are limited to {rate.per_s:g} a second, {rate.burst:g} at once; "
+        f"try again in {wait_s:.1f} s"
+    )
+    return RateLimited(msg, retry_after_s=round(wait_s, 3))
 
 
 _SOON_S = 0.1

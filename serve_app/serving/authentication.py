@@ -5,12 +5,14 @@ import time
 from collections.abc import Mapping, Sequence
 
 from serve_app.config.access import AccessSettings
+from serve_app.core.access import NOBODY, Access
 from serve_app.core.snapshot import Snapshot
 from serve_app.core.supervisor import Supervisor
 from serve_app.gateway.access import Count, Gate
 from serve_app.security.authentication import Authentication, authenticator_of
 from serve_app.serving.control_client import ControlCaller
 from serve_app.serving.issuer import Issuer
+from serve_app.serving.keys_in_file import KeysInFile
 
 LOOK_PERIOD_S = 300.0
 """How often an issuer is asked which keys it has withdrawn, though none is missing."""
@@ -23,7 +25,7 @@ class Knowing:
     """Who is known in a gateway; `authenticator` is None where everybody may ask.
 
     Raises:
-        ConfigError: tokens cannot be read here.
+        ConfigError: tokens, or the file of keys, cannot be read here.
     """
 
     def __init__(self, settings: AccessSettings) -> None:
@@ -33,6 +35,9 @@ class Knowing:
         if tokens is not None and tokens.address is not None and settings.mode != "keys":
             self._issuer = Issuer(tokens.address, tokens.private_address, tokens.ca_file)
         self._certificates = settings.certificates
+        self._access: Access = NOBODY
+        file = settings.keys_file
+        self._file = None if file is None else KeysInFile(file)
         self.authenticator: Authentication | None = authenticator_of(
             settings, clock=time.time, monotonic=time.monotonic, wanted=self._wanted.set
         )
@@ -58,11 +63,23 @@ class Knowing:
 
     def follow(self, snapshot: Snapshot) -> None:
         """Take who has keys now."""
-        if self.authenticator is not None:
-            self.authenticator.follow(snapshot.access)
+        self._access = snapshot.access
+        self._take()
+
+    def _take(self) -> None:
+        if self.authenticator is None:
+            return
+        if self._file is None:
+            self.authenticator.follow(self._access)
+            return
+        known = (*self._access.keys, *self._file.records)
+        self.authenticator.follow(self._access.with_keys(known, time.time()))
 
     def start(self, tasks: Supervisor, control: ControlCaller) -> None:
-        """Let control fetch an issuer's keys as background work, where there is one."""
+        """Follow a file of keys, and let control fetch an issuer's, where there are such."""
+        file = self._file
+        if file is not None:
+            tasks.start("follow the file of keys", lambda: file.follow(self._take))
         issuer = self._issuer
         if issuer is not None:
             tasks.start("follow the issuer's keys", lambda: self._follow(issuer, control))

@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -21,6 +20,7 @@ from serve_app.core.lanes import Lanes
 from serve_app.core.ports import Clock
 from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Snapshot
+from serve_app.core.steps import Steps
 from serve_app.core.supervisor import Supervisor
 from serve_app.core.workload import Load
 from serve_app.engine.assemble import Assembler
@@ -176,11 +176,11 @@ class Gateway(Scaled):
 
     def _made_predictor(self, clock: Clock) -> Predictor:
         parts = self._telemetry.parts
-        large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+        large = Steps("large-bodies")
         return Predictor(
             clock=clock,
             ids=PredictionIds(),
-            offload=parts.offload(large),
+            offload=parts.offload(large.begun, large.first),
             is_alive=self._liveness.is_alive,
             counting=self._counting,
             recorder=parts.recorder(self._recording),

@@ -94,9 +94,9 @@ class TracedParts(Parts):
         """Versions as calls ask them, with a span for each call."""
         return TracedCalls(models, self._tracing)
 
-    def offload(self, executor: Executor) -> Offload:
+    def offload(self, executor: Executor, first: Executor | None = None) -> Offload:
         """What runs functions beside the event loop, within their trace."""
-        return CarryingOffload(executor)
+        return CarryingOffload(executor, first)
 
     def recorder(self, recorder: Recorder) -> Recorder:
         """Who is given what became of requests, and notes it in their spans."""

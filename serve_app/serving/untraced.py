@@ -38,9 +38,9 @@ class Parts:
         """Versions as calls ask them, each for several requests."""
         return models
 
-    def offload(self, executor: Executor) -> Offload:
-        """What runs functions beside the event loop."""
-        return Offload(executor)
+    def offload(self, executor: Executor, first: Executor | None = None) -> Offload:
+        """What runs functions beside the event loop; what requests begin with in `first`."""
+        return Offload(executor, first)
 
     def recorder(self, recorder: Recorder) -> Recorder:
         """Who is given what became of requests."""

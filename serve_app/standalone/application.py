@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
@@ -22,6 +21,7 @@ from serve_app.core.offload import Offload
 from serve_app.core.ports import Clock
 from serve_app.core.reference import split_version
 from serve_app.core.snapshot import Snapshot
+from serve_app.core.steps import Steps
 from serve_app.engine.assemble import Assembler
 from serve_app.engine.coalesced import Limits
 from serve_app.engine.load import Loaded, load
@@ -66,7 +66,7 @@ class Application:
         limits = Limits(**args.coalesce.model_dump())
         self._allowed_hosts = (*settings.allowed_hosts, *args.allowed_hosts)
         self._compute = Lanes("compute")
-        self._large = ThreadPoolExecutor(1, thread_name_prefix="large-bodies")
+        self._large = Steps("large-bodies")
         self._models = InlineModels(clock=clock, limits=limits, lanes=self._compute)
         self._assembler = Assembler(replicas=self._models, inline=self._models, clock=clock)
         self._loaded: dict[str, Loaded] = {}
@@ -77,7 +77,7 @@ class Application:
         self._predictor = Predictor(
             clock=clock,
             ids=PredictionIds(),
-            offload=Offload(self._large),
+            offload=Offload(self._large.begun, self._large.first),
             is_alive=lambda _version: not self._is_leaving,
             counting=counting,
             limiter=limiter or NO_LIMITS,

@@ -82,9 +82,12 @@ def callers_of(
 ) -> Authenticator | None:
     """What knows who asks; none where everybody may. A file of keys alone is `mode: keys`.
 
+    `keys_file` counts in place of the one that the settings name.
+
     Raises:
         ConfigError: the settings need a file of keys and there is none, or the other way round.
     """
+    keys_file = keys_file or settings.keys_file
     if settings.mode == "off" and keys_file is not None:
         settings = AccessSettings(mode="keys")
     needs_file = settings.mode in {"keys", "any"}

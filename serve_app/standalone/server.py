@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from serve_app.core.hosts import is_loopback
 from serve_app.errors import ConfigError, ServeError
 from serve_app.gateway.access import METRICS, protect
 from serve_app.gateway.connections import BoundedHTTP
@@ -27,6 +28,8 @@ from serve_app.standalone.places import AZURE_FUNCTIONS, Place
 
 KEEP_ALIVE_S = 90
 """Longer than load balancers keep idle connections, or they would meet closed ones."""
+_UNGUARDED = frozenset({"this machine", "a container"})
+"""Elsewhere the platform knows who asks."""
 logger = logging.getLogger("serve_app.standalone")
 
 
@@ -83,6 +86,8 @@ def _server(application: Application, place: Place, sockets: contextlib.ExitStac
     listening = sockets.enter_context(listen(place.host, place.port, option="--port"))
     address = {"host": place.host, "port": listening.getsockname()[1]}
     logger.info("listening", extra={**address, "platform": place.platform})
+    if application.gate is None and place.platform in _UNGUARDED and not is_loopback(place.host):
+        logger.warning("whoever reaches this may ask: --keys-file says who may", extra=address)
     if place.platform == AZURE_FUNCTIONS:
         # Its host asks, under whichever name the function has.
         return _uvicorn(AzureHandler(application), place.drain_s), listening

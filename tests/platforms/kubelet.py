@@ -34,7 +34,7 @@ class RunningPod:
         self.restarts = 0
         self.reasons = []
         self._shared = shared
-        mounts = _mounts(pod, shared, claims)
+        mounts = _mounts(pod, shared, claims, secrets)
         # A missing secret holds a pod back before anything of it runs.
         self._environment = image_environment() | _environment(pod, secrets)
         self._sandbox = sandbox(pod.name, number, shared, mounts)
@@ -213,7 +213,7 @@ def _environment(pod, secrets):
     return made
 
 
-def _mounts(pod, shared, claims):
+def _mounts(pod, shared, claims, secrets):
     """The volumes of Ray's container, made as Kubernetes makes them."""
     volumes = {one["name"]: one for one in pod.spec["volumes"]}
     mounts = []
@@ -226,6 +226,11 @@ def _mounts(pod, shared, claims):
             continue
         if empty is not None:
             source = shared / f"{pod.name}-{one['name']}"
+        elif "secret" in volume:
+            source = shared / f"{pod.name}-{one['name']}"
+            source.mkdir(exist_ok=True)
+            for key, text in secrets[volume["secret"]["secretName"]].items():
+                (source / key).write_text(text)
         else:
             source = claims[volume["persistentVolumeClaim"]["claimName"]]
         _make_volume(source)

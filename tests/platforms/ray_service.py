@@ -178,8 +178,9 @@ class Requests:
     are spread when they are made. `endpoints` gives the addresses that are ready now.
     """
 
-    def __init__(self, endpoints, path, body, *, rate_per_s=40.0, connections=4):
+    def __init__(self, endpoints, path, body, *, key, rate_per_s=40.0, connections=4):
         self._endpoints = endpoints
+        self._key = key
         self._path = path
         self._body = json.dumps(body).encode()
         self._interval_s = connections / rate_per_s
@@ -236,7 +237,7 @@ class Requests:
 
     def _ask(self, connection):
         try:
-            headers = {"content-type": "application/json"}
+            headers = {"content-type": "application/json", "x-api-key": self._key}
             connection.request("POST", self._path, self._body, headers)
             answer = connection.getresponse()
             content = answer.read()

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import psycopg
@@ -16,11 +17,14 @@ import pytest
 import ray
 import yaml
 
+from serve_app.control.keys import KeyBook
+from serve_app.core.access import KeyOrder
 from serve_app.engine.registration.register import register
 from serve_app.examples.datasets import breast_cancer
 from serve_app.examples.trained import EXAMPLES
 from serve_app.platforms.kubernetes.installation import Installation, manifest
 from serve_app.registry.store import Registry
+from serve_app.storage.keys_file import KeysFile
 from tests.contract import postgres
 from tests.platforms.name_server import DOMAIN, name_server
 from tests.platforms.pod_machines import NODE, missing, pod_network
@@ -56,7 +60,18 @@ def body():
 
 
 @pytest.fixture(scope="module")
-def kubernetes():
+def keys(tmp_path_factory):
+    """A key of somebody who may ask, and the file that lets them in."""
+    place = tmp_path_factory.mktemp("keys") / "keys.json"
+    book = KeyBook(
+        KeysFile(place), clock=time.time, random_bytes=secrets.token_bytes,
+        keep_event=lambda _: None,
+    )  # fmt: skip
+    return book.create(KeyOrder("client", ("predict",)), "test").key, place.read_text()
+
+
+@pytest.fixture(scope="module")
+def kubernetes(keys):
     """A node, and what is outside of the cluster: Redis, PostgreSQL and volumes."""
     why = missing() or (None if shutil.which("redis-server") else "not installed: redis-server")
     if why is not None:
@@ -77,6 +92,7 @@ def kubernetes():
             "serve-app-ray": {"auth_token": words["token"]},
             "serve-app-redis": {"password": words["redis"]},
             "serve-app-database": {"password": words["database"]},
+            "serve-app-keys": {"keys.json": keys[1]},
         }
         kubernetes = Kubernetes(shared, names, claims, held)
         standing.callback(kubernetes.end)
@@ -129,19 +145,19 @@ def _wait_until_all_serve(cluster):
     until(lambda: len(cluster.serving()) == len(cluster.workers), 120, cluster.said)
 
 
-def _requests(cluster):
+def _requests(cluster, key):
     """Requests to the pods that are ready."""
 
     def endpoints():
         return [pod.address for pod in cluster.serving()]
 
-    return Requests(endpoints, PATH, {"instances": ROWS}, connections=CONNECTIONS)
+    return Requests(endpoints, PATH, {"instances": ROWS}, key=key, connections=CONNECTIONS)
 
 
-def test_a_pod_that_is_ended_fails_nothing(cluster, record_property):
+def test_a_pod_that_is_ended_fails_nothing(cluster, keys, record_property):
     _wait_until_all_serve(cluster)
     leaving = cluster.workers[0]
-    with _requests(cluster) as requests:
+    with _requests(cluster, keys[0]) as requests:
         requests.wait_for(100)
         ended_s = leaving.delete()
         requests.wait_for(100)
@@ -153,10 +169,10 @@ def test_a_pod_that_is_ended_fails_nothing(cluster, record_property):
     assert ended_s < leaving.pod.spec["terminationGracePeriodSeconds"], leaving.log[-2000:]
 
 
-def test_a_pod_that_dies_fails_no_more_than_was_in_flight(cluster, record_property):
+def test_a_pod_that_dies_fails_no_more_than_was_in_flight(cluster, keys, record_property):
     _wait_until_all_serve(cluster)
     dying = cluster.workers[0]
-    with _requests(cluster) as requests:
+    with _requests(cluster, keys[0]) as requests:
         requests.wait_for(100)
         dying.die()
         requests.wait_for(200)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from serve_app.core.flow import OWNER
 from serve_app.errors import NotAcceptable, NotFound
 from serve_app.gateway import compression, errors
 from serve_app.gateway.context import GatewayContext, caller_of, headers_of
@@ -64,6 +65,7 @@ class GraphQL:
         if media_type is None:
             msg = f"answers here are {GRAPHQL} or {JSON}, and the request accepts neither"
             return _refused(NotAcceptable(msg, accepted=[GRAPHQL, JSON]), headers)
+        OWNER.set(caller_of(scope).name)
         request = await read(scope, receive, headers, self._max_body_bytes, self._predictor.offload)
         executed = await documents.execute(request, caller_of(scope))
         # Who reads `application/json` looks for errors in the answer and not at its status.

@@ -63,7 +63,7 @@ async def read(
         if len(body) < LARGE_BYTES:
             document = json_body.parse(body)
         else:
-            document = await offload.run(json_body.parse, body)
+            document = await offload.begin(json_body.parse, body)
     else:
         document = _in_address(scope["query_string"], max_bytes)
     query = document.get("query")

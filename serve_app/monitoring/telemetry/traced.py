@@ -177,14 +177,19 @@ class CarryingOffload(Offload):
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What the function returns; raises what it raises."""
-        if recording() is None:
-            return await super().run(function, *args, **kwargs)
-        context = contextvars.copy_context()
+        return await super().run(_carried(lambda: function(*args, **kwargs)))
 
-        def within() -> R:
-            return context.run(function, *args, **kwargs)
+    async def begin(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same of the first step of a request."""
+        return await super().begin(_carried(lambda: function(*args, **kwargs)))
 
-        return await super().run(within)
+
+def _carried(function: Callable[[], R]) -> Callable[[], R]:
+    """A function that runs within the trace of now, where there is one."""
+    if recording() is None:
+        return function
+    context = contextvars.copy_context()
+    return lambda: context.run(function)
 
 
 class TracedRecords:

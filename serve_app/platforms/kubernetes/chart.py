@@ -34,11 +34,18 @@ _NOTES = f"""\
   kubectl -n {{{{ .Release.Namespace }}}} wait --for=condition=Ready --timeout=10m \\
     rayservice/{{{{ $name }}}}
   kubectl -n {{{{ .Release.Namespace }}}} port-forward svc/{{{{ $name }}}}-serve-svc {HTTP_PORT} &
-  curl -s 127.0.0.1:{HTTP_PORT}/v1/endpoints
-  curl -s 127.0.0.1:{HTTP_PORT}/v1/models/NAME:predict -H 'content-type: application/json' \\
-    -d @rows.json
+  curl -s 127.0.0.1:{HTTP_PORT}/v1/endpoints -H "x-api-key: $(cat ops.key)"
+  curl -s 127.0.0.1:{HTTP_PORT}/v1/models/NAME:predict -H "x-api-key: $(cat ops.key)" \\
+    -H 'content-type: application/json' -d @rows.json
 
-It needs the secret {{{{ .Values.auth.existingSecret }}}} with Ray's token under auth_token.
+It needs the secret {{{{ .Values.auth.existingSecret }}}} with Ray's token under auth_token
+{{{{- if .Values.access.existingSecret }}}}, and
+{{{{ .Values.access.existingSecret }}}} with the keys of those who may ask under keys.json:
+
+  serve-app keys create ops --scope '*' --file keys.json --output-file ops.key
+  kubectl -n {{{{ .Release.Namespace }}}} create secret generic \\
+    {{{{ .Values.access.existingSecret }}}} --from-file=keys.json
+{{{{- end }}}}
 {{{{- if and .Values.state.enabled (ne .Values.upgradeStrategy "None") }}}}
 WARNING: two clusters would write one SQLite database; set upgradeStrategy to None.
 {{{{- end }}}}

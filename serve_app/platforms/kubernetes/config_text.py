@@ -9,7 +9,7 @@ import yaml
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.documents.yaml_text import yaml_text
 from serve_app.errors import ConfigError
-from serve_app.platforms.images.places import EVERYWHERE, HTTP_PORT
+from serve_app.platforms.images.places import EVERYWHERE, HTTP_PORT, KEYS_FILE
 from serve_app.platforms.kubernetes.service import CONTROL
 
 _KEEPS_STATE = ("serve_app.app:control", "serve_app.app:monitor")
@@ -22,10 +22,11 @@ def for_pods(text: str, database: str | None) -> str:
     """The config as pods need it; everything else stays as it is, but for comments.
 
     Pods have addresses of their own, so that their proxies listen on all of them; unless the config
-    says who may ask, it says that everybody may whom the network policy lets through. State goes to
-    `database`; without one, what keeps state is bound to the head, where its volume is, and takes
-    none of the processors that Ray counts, since the head has none to give. With one, records go to
-    the volume that all pods write, since the monitor may run on any.
+    says who may ask, that is whoever shows a key. Keys are those of the mounted secret, beside
+    those that control knows. State goes to `database`; without one, what keeps state is bound to
+    the head, where its volume is, and takes none of the processors that Ray counts, since the head
+    has none to give. With one, records go to the volume that all pods write, since the monitor may
+    run on any.
 
     Raises:
         ConfigError: the text is no config.
@@ -49,8 +50,10 @@ def for_pods(text: str, database: str | None) -> str:
 def _adapt(application: dict[str, Any], database: str | None) -> None:
     arguments = application.get("args")
     if application.get("import_path") == _GATEWAY:
-        # The network policy decides who reaches a pod, until the config says who may ask.
-        application["args"] = arguments = {"access": {"mode": "open"}, **(arguments or {})}
+        application["args"] = arguments = {"access": {"mode": "keys"}, **(arguments or {})}
+        access = arguments["access"]
+        if isinstance(access, dict) and access.get("mode") in {"keys", "any"}:
+            arguments["access"] = {"keys_file": str(KEYS_FILE), **access}
     if isinstance(arguments, dict) and database is not None:
         if "state" in arguments:
             arguments["state"] = database

@@ -28,8 +28,12 @@ _HEADER = """\
 # serve-app on Kubernetes ({size}), written by: serve-app export kuberay
 #   serve-app validate --production FILE
 #   kubectl create secret generic {secret} --from-literal=auth_token="$(openssl rand -hex 32)"
-#   kubectl apply --server-side -f FILE
+{keys}#   kubectl apply --server-side -f FILE
 # It needs KubeRay's operator, 1.7 or later; docs/kubernetes.md explains the rest.
+"""
+_KEYS = """\
+#   serve-app keys create ops --scope '*' --file keys.json --output-file ops.key
+#   kubectl create secret generic {secret} --from-file=keys.json
 """
 
 
@@ -117,7 +121,10 @@ def manifest(installation: Installation) -> str:
     """
     made = values(installation)
     release = Release(installation.name, "serve-app", nested(made))
-    header = _HEADER.format(size=installation.size, secret=made["auth.existingSecret"])
+    access = made["access.existingSecret"]
+    keys = _KEYS.format(secret=access) if access else ""
+    token = made["auth.existingSecret"]
+    header = _HEADER.format(size=installation.size, secret=token, keys=keys)
     return header + yaml_documents(documents(release))
 
 

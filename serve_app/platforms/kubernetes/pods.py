@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from serve_app.platforms.images.places import HTTP_PORT, STATE, USER
+from serve_app.platforms.images.places import HTTP_PORT, KEYS_FILE, STATE, USER
 from serve_app.platforms.kubernetes.environment import (
     PROXY_METRICS_PORT,
     environment,
@@ -68,6 +68,9 @@ def worker() -> Tree:
     """A pod that computes, and whose proxy answers clients."""
     ready = {"httpGet": {"path": HEALTH, "port": "serve"}}
     container = _container("workers", _ports(), ready)
+    # Gateways read who may ask; no replica of one is on the head.
+    keys = {"name": "keys", "mountPath": str(KEYS_FILE.parent), "readOnly": True}
+    container["volumeMounts"].append(Given("access.existingSecret", (keys,)))
     # Before Kubernetes says to end: others have taken over by then, and clients are sent there.
     leave = ["python3", "-m", LEAVE, Words("--timeout-s=", Sum("drainSeconds", END_S))]
     container["lifecycle"] = {"preStop": {"exec": {"command": leave}}}
@@ -79,6 +82,9 @@ def worker() -> Tree:
     }
     # No worker talks to Kubernetes; the head's autoscaler does.
     spec = {"automountServiceAccountToken": False, **_spec("workers", container)}
+    # The whole folder: one file of it would not change when the secret does.
+    secret = {"secretName": Value("access.existingSecret")}
+    spec["volumes"].append(Given("access.existingSecret", ({"name": "keys", "secret": secret},)))
     spec[Given("workers.topologyKey")] = {"topologySpreadConstraints": [spread]}
     return {"metadata": _metadata("worker"), "spec": spec}
 

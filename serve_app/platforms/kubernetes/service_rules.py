@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -156,6 +157,27 @@ def configs(body: Body) -> Wrong:
             )
 
 
+def keys_files(body: Body) -> Wrong:
+    """The file of those who may ask is where gateways look for it."""
+    config = config_of(body)
+    mounts = [
+        PurePosixPath(str(mapping(one).get("mountPath", "")))
+        for group in groups(body)[1:]
+        for one in items(group.container.get("volumeMounts"))
+    ]
+    for index, application in enumerate(items(config.get("applications"))):
+        place = ("applications", index, "args", "access", "keys_file")
+        file = at(application, place[2:])
+        if isinstance(file, str) and PurePosixPath(file).parent not in mounts:
+            yield (
+                (*CONFIG, *place),
+                (
+                    f"no pod that serves has a volume at {PurePosixPath(file).parent}; mount the "
+                    "secret there that was made of the file of serve-app keys create --file"
+                ),
+            )
+
+
 def config_of(body: Body) -> Any:
     """What serveConfigV2 holds; nothing where it is no YAML, which its own check says."""
     try:
@@ -208,4 +230,5 @@ RULES: tuple[Callable[[Body], Wrong], ...] = (
     secrets,
     line_breaks,
     configs,
+    keys_files,
 )

@@ -109,6 +109,8 @@ SETTINGS = (
             "Where Ray's dashboard looks for Prometheus."),
     Setting("auth.existingSecret", "serve-app-ray", {**_NAME, "minLength": 1},
             "The secret with Ray's token, key auth_token."),
+    Setting("access.existingSecret", "serve-app-keys", _NAME,
+            "The secret with what serve-app keys create --file wrote, key keys.json; empty: none."),
     *_of_group("head", "2", "4Gi"),
     *_of_group("workers", "4", "8Gi"),
     Setting("workers.replicas", 2, _COUNT, "Pods that serve at first."),
@@ -153,6 +155,8 @@ SETTINGS = (
     Setting("servingRuntime.enabled", False, _FLAG, "A runtime for KServe, without Ray."),
     Setting("servingRuntime.image", "", {**_IMAGE, "pattern": f"^$|{_IMAGE['pattern']}"},
             "NAME@sha256:DIGEST of the image for it: edge, serve or full."),
+    Setting("servingRuntime.existingSecret", "serve-app-keys", _NAME,
+            "The secret with keys.json, in the namespace of an InferenceService; empty: none."),
 )  # fmt: skip
 GROUPS = frozenset(one.path.split(".")[0] for one in SETTINGS)
 """The keys of the first level."""

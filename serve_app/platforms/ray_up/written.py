@@ -24,8 +24,10 @@ _HEADER = """\
 # Change the values, not the keys; then check it:
 #   serve-app validate --production cluster.yaml
 #   ray up cluster.yaml
-#   ray exec cluster.yaml 'cd ~/serve-app && serve-app deploy configs/production.yaml'
-#   ray exec cluster.yaml 'cd ~/serve-app && serve-app keys create ops --scope "*"'
+#   ray exec cluster.yaml 'cd ~/serve-app && serve-app keys create ops --scope "*" \\
+#     --output-file ops.key'
+#   ray exec cluster.yaml 'cd ~/serve-app && SERVE_APP_API_KEY_FILE=ops.key serve-app deploy \\
+#     configs/production.yaml'
 # Ray's token is made once (openssl rand -hex 32 > ray-token; chmod 600 ray-token) and copied to the
 # machines; it does not stand here. docs/ray-up.md explains the rest.
 """

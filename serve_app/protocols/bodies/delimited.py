@@ -61,7 +61,7 @@ def read_csv(call: Call, *, header: bool | None) -> tuple[RawColumns, int]:
             raise broken(msg, row=row, expected=len(names), got=len(cells))
     by_name: dict[str, list[Any]] = {name: [] for name in names}
     for name, texts in zip(names, zip(*content, strict=True), strict=False):
-        by_name[name] = [_cell(text, known.get(name), row) for row, text in enumerate(texts)]
+        by_name[name] = [cell_value(text, known.get(name), row) for row, text in enumerate(texts)]
     return by_name, len(content)
 
 
@@ -172,7 +172,7 @@ def write_lines(values: Sequence[Any]) -> bytes:
 def _fits(text: str, column: Column) -> bool:
     """Whether a cell can be read as a value of a column."""
     try:
-        _cell(text, column, 0)
+        cell_value(text, column, 0)
     except InvalidInput:
         return False
     return True
@@ -183,8 +183,12 @@ def _name(cell: str, known: Mapping[str, Column]) -> str:
     return cell if cell in known else cell.strip()
 
 
-def _cell(text: str, column: Column | None, row: int) -> Any:
-    """A cell as a value of its column's type."""
+def cell_value(text: str, column: Column | None, row: int) -> Any:
+    """A cell of CSV as a value of its column's type; an empty one is null.
+
+    Raises:
+        InvalidInput: it is no number where one is needed.
+    """
     if text == "":
         return None
     if column is None or not column.is_numeric:

@@ -193,12 +193,12 @@ def _columns(batches: Sequence[pa.RecordBatch]) -> RawColumns:
         return {}
     schema = batches[0].schema
     return {
-        name: _values(pa.chunked_array([batch.column(index) for batch in batches]))
+        name: values_of(pa.chunked_array([batch.column(index) for batch in batches]))
         for index, name in enumerate(schema.names)
     }
 
 
-def _values(column: pa.ChunkedArray) -> Sequence[Any]:
+def values_of(column: pa.ChunkedArray) -> Sequence[Any]:
     """The values of a column: an array of numbers where nothing is null, else a list."""
     import pyarrow as pa  # noqa: PLC0415 - slow to import
     from pyarrow import types  # noqa: PLC0415 - slow to import
@@ -210,7 +210,7 @@ def _values(column: pa.ChunkedArray) -> Sequence[Any]:
         values: list[Any] = []
         for chunk in column.chunks:
             # Each text once, however many rows name it.
-            known = [*_values(pa.chunked_array([chunk.dictionary])), None]
+            known = [*values_of(pa.chunked_array([chunk.dictionary])), None]
             values.extend(known[-1 if at is None else at] for at in chunk.indices.to_pylist())
         return values
     if column.null_count == 0 and (types.is_integer(kind) or types.is_floating(kind)):

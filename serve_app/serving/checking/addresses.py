@@ -10,6 +10,11 @@ from serve_app.serving.listeners import of_the_platform
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - where Serve listens unless a config says otherwise
 Key = tuple[str | int, ...]
+OPEN = (
+    "everybody who reaches a gateway may ask it, and nobody is asked who they are: write `access: "
+    "{mode: keys}` and make a key with `serve-app keys create`, unless something before it knows "
+    "who asks"
+)
 
 
 def problems(
@@ -26,6 +31,16 @@ def problems(
     for key, host in _addresses(body, path, arguments):
         if not is_of_this_machine(host):
             yield key, _words(host, is_written=key[-1] in {"host", "grpc_host"})
+
+
+def open_to_all(body: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Where a config says in words that everybody may ask."""
+    listed = body.get("applications")
+    for index, application in enumerate(listed if isinstance(listed, list) else ()):
+        arguments = application.get("args") if isinstance(application, Mapping) else None
+        access = arguments.get("access") if isinstance(arguments, Mapping) else None
+        if isinstance(access, Mapping) and access.get("mode") == "open":
+            yield ("applications", index, "args", "access", "mode"), OPEN
 
 
 def _taken_ports(

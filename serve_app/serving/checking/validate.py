@@ -4,7 +4,7 @@ Serve itself ignores most unknown keys and finds the rest out on the cluster, on
 application at a time. Here every problem is found at once and named with its line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,11 @@ from serve_app.serving.checking.shapes import settings_of, without_tags
 Path_ = tuple[str | int, ...]
 
 
-def validate(file: Path, nodes: Totals | None = None) -> Report:
+def validate(file: Path, nodes: Totals | None = None, *, production: bool = False) -> Report:
     """Check one config file against Ray's schema, ours, and the registry it names.
 
-    Where `nodes` says what each node of a cluster has, every replica must fit on one of them.
+    For `production` it is a warning if everybody may ask. Where `nodes` says what each node of a
+    cluster has, every replica must fit on one of them.
 
     Raises:
         OSError: the file cannot be read.
@@ -50,10 +51,10 @@ def validate(file: Path, nodes: Totals | None = None) -> Report:
         text = file.read_text("utf-8")
     except UnicodeDecodeError as error:
         return Report((Finding(1, "YAML", f"the file is no text in UTF-8: {error}"),))
-    return validate_text(text, nodes)
+    return validate_text(text, nodes, production=production)
 
 
-def validate_text(text: str, nodes: Totals | None = None) -> Report:
+def validate_text(text: str, nodes: Totals | None = None, *, production: bool = False) -> Report:
     """Check the text of a config as `validate` does a file."""
     try:
         body = read_yaml(text, allow_repeated_keys=True)
@@ -65,6 +66,8 @@ def validate_text(text: str, nodes: Totals | None = None) -> Report:
         return Report((Finding(1, "YAML", "the file holds no mapping of keys"),))
     check = _Check(read_as_meant(body), Positions.of(text), nodes or ())
     check.everything()
+    if production:
+        check.warn_of(addresses.open_to_all(check.body))
     return check.report()
 
 
@@ -72,7 +75,7 @@ class _Check:
     def __init__(self, meant: Meant, positions: Positions, nodes: Totals) -> None:
         self._meant = meant
         self._nodes = nodes
-        self._body = meant.body
+        self._body = self.body = meant.body
         self._positions = positions
         self.findings: list[Finding] = []
         self._warnings = [self._finding(*one) for one in secrets_in(self._body)]
@@ -91,6 +94,10 @@ class _Check:
             reachable.follows([spec for _, spec in self._specs]),
             tuple(self._warnings),
         )
+
+    def warn_of(self, problems: Iterable[tuple[Path_, str]]) -> None:
+        """Warn of what can be deployed and better were not, by keys."""
+        self._warnings.extend(self._finding(*one) for one in problems)
 
     def everything(self) -> None:
         """All checks, the cheap ones first."""

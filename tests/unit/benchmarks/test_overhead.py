@@ -1,13 +1,16 @@
 """What the gateway adds, as far as it can be tested without a cluster."""
 
+import asyncio
 import io
 import string
+from pathlib import Path
 
 import pytest
 import yaml
 from ray.serve.schema import ServeDeploySchema
 from rich.console import Console
 
+from benchmarks.overhead import access
 from benchmarks.overhead.__main__ import HERE, TARGETS, Failed, _process, _table
 
 
@@ -35,3 +38,33 @@ def test_what_is_added_is_the_difference_of_the_medians() -> None:
 def test_a_process_that_is_not_alone_is_refused() -> None:
     with pytest.raises(Failed, match="0 processes are called ray::nobody"):
         _process("ray::nobody")
+
+
+def test_every_way_of_knowing_and_limiting_callers_is_answered() -> None:
+    ways = access.ways()
+    names = [way.name for way in ways]
+    assert names == ["everybody", "an API key", "an API key, limits", "a token", "a token, limits"]
+    costs = asyncio.run(access.measured_us(ways, 2))
+    assert all(cost_us > 0 for cost_us in costs)
+    for way in ways[1:]:
+        with pytest.raises(RuntimeError, match="401"):
+            asyncio.run(access.ask_together(way.target, []))
+
+
+def test_what_callgrind_counts_between_two_marks_is_that_of_a_way(tmp_path: Path) -> None:
+    requests = access.COUNTED_TURNS * access.TOGETHER
+    # As Valgrind 3.19 writes them; numbers are in the order of the dumps, not of their names.
+    for number, count in ((1, 7), (2, 100 * requests), (3, 9), (10, 130 * requests)):
+        (tmp_path / f"out.{number}").write_text(
+            f"events: Ir\nsummary: {count}\n\ntotals: {count}\n"
+        )
+    assert access.between_marks(tmp_path) == [100, 130]
+    (tmp_path / "out.11").write_text("events: Ir\n")
+    with pytest.raises(access.CannotCount, match="5 files, 4 of them"):
+        access.between_marks(tmp_path)
+
+
+def test_without_valgrind_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(access.CannotCount, match="apt-get install valgrind"):
+        access.instructions()

@@ -86,6 +86,27 @@ def test_files_of_platforms_are_checked_with_what_they_serve(serve_app, home):
     assert f"{CONFIGS / 'split.yaml'}: good (6 applications" in said.out
 
 
+@pytest.mark.parametrize(
+    "path",
+    [OF_PLATFORMS[0], OF_PLATFORMS[-1], CONFIGS / "production.yaml"],
+    ids=["manifest", "values", "config"],
+)
+def test_for_production_it_is_told_where_everybody_may_ask(serve_app, home, tmp_path, path):
+    text = path.read_text()
+    assert "open" not in serve_app("validate", "--production", path).err
+    lines = [line for line in text.splitlines() if "keys_file:" not in line]
+    opened = tmp_path / path.name
+    opened.write_text("\n".join(lines).replace("mode: keys", "mode: open"))
+    said = serve_app("validate", "--production", opened)
+    assert said.code == 0, said.err
+    number = next(at for at, line in enumerate(lines, 1) if "mode: keys" in line)
+    (line,) = [line for line in said.err.splitlines() if "everybody who reaches a gateway" in line]
+    assert f"{opened}:{number}: " in line
+    assert "applications.0.args.access.mode" in line
+    if path.parent == CONFIGS:
+        assert "everybody" not in serve_app("validate", opened).err
+
+
 @pytest.mark.parametrize("path", OF_PLATFORMS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_problem_of_what_is_served_has_its_line_in_the_file(serve_app, home, tmp_path, path):
     text = path.read_text().replace("model: progression-xgb@1", "modle: progression-xgb@1")

@@ -273,15 +273,19 @@ def test_a_head_that_stands_still_is_ended_before_the_next_one_begins(cluster, k
     assert (head(cluster).pid != before.pid, cluster.restarts) == (True, [])
 
 
-def test_a_head_that_ends_twice_is_started_with_all_else(cluster, kept_head, clock):
+@pytest.mark.parametrize(("after_s", "restarts"), [(8.0, 1), (12.0, 0)])
+def test_a_head_that_ends_again_soon_is_started_with_all_else(
+    cluster, kept_head, clock, after_s, restarts
+):
     cluster.kill("gcs")
     steps(kept_head, clock, 2)
     assert not kept_head.is_mending
     second = head(cluster)
+    clock.now_s += after_s
     second.kill()
     second.wait()
     steps(kept_head, clock, 4)
-    assert len(cluster.restarts) == 1
+    assert len(cluster.restarts) == restarts
 
 
 def test_what_was_deployed_later_is_what_comes_back(cluster, keeper, clock):

@@ -4,7 +4,15 @@ import asyncio
 
 import pytest
 
-from serve_app.gateway.access import PUBLIC, Access, Gate, has_key, protect, public_paths
+from serve_app.gateway.access import (
+    MOST_HOSTS,
+    PUBLIC,
+    Access,
+    Gate,
+    has_key,
+    protect,
+    public_paths,
+)
 from serve_app.gateway.context import caller_of
 from tests.security.callers import AGE, ALL, FLOODS, Known
 
@@ -211,6 +219,14 @@ def test_what_is_no_host_is_refused_before_anything_is_looked_at(host):
 def test_any_host_is_answered_for_where_none_is_listed(host):
     named = [] if host is None else [(b"host", host)]
     assert Asked().status(headers=[*named, KEY]) == 200
+
+
+def test_only_so_many_hosts_are_known_again_and_all_others_are_looked_at():
+    asked = Asked()
+    for number in range(3 * MOST_HOSTS):
+        assert asked.status(headers=[(b"host", b"a%d.example" % number), KEY]) == 200
+        assert asked.status(headers=[(b"host", b"a%d/example" % number), KEY]) == 400
+    assert len(asked.app._gate._good_hosts) == MOST_HOSTS
 
 
 def test_where_hosts_are_listed_no_other_is_answered_for():

@@ -43,12 +43,13 @@ def test_a_meter_is_a_token_bucket_that_may_go_into_debt_when_full(takings, per_
         now_s += pause_tenths / 10
         tokens = min(burst, tokens + pause_tenths / 10 * per_s)
         missing = min(cost, burst) - tokens
-        wait_s = meter.wait_s(rate, cost, now_s)
+        wait_s = meter.take(rate, cost, now_s)
         assert wait_s == pytest.approx(max(0, missing) / per_s, abs=1e-6)
-        if wait_s <= 1e-6:
-            meter.take(rate, cost, now_s)
+        if not wait_s:
             tokens -= cost
-        assert meter.allowance(rate, now_s).left == pytest.approx(tokens, abs=1e-4)
+        allowance = meter.allowance(rate, now_s)
+        assert allowance.left == pytest.approx(tokens, abs=1e-4)
+        assert meter.item(rate, now_s).decode() == allowance.item("rows")
 
 
 def test_a_burst_passes_at_once_and_then_so_many_rows_a_second(clock):
@@ -158,6 +159,21 @@ def test_headers_say_what_is_left_in_the_form_of_the_draft():
     )
 
 
+def test_the_headers_of_an_answer_are_those_of_what_is_left(clock):
+    here = limiter(clock, Limit(rows=Rate(10, 30)), bob=Limit(in_flight=1))
+    assert here.headers(ANN) == ()
+    for gateways, rows in ((1, 7), (3, 2), (3, 1)):
+        here.share(gateways)
+        here.take_rows(ANN, "a", rows)
+        clock.now_s += 0.05
+        told = {name.decode(): value.decode() for name, value in here.headers(ANN)}
+        assert told == dict(headers_of(here.allowances(ANN)))
+    assert told["ratelimit-policy"] == '"rows";q=10;w=3'
+    here.enter(BOB, 5)
+    here.take_rows(BOB, "a", 1)
+    assert here.headers(BOB) == ()
+
+
 def test_a_body_of_no_known_length_is_counted_as_it_comes(clock):
     here = limiter(clock, Limit(bytes=Rate(10, 100)))
     here.enter(ANN, 0)
@@ -191,6 +207,10 @@ def test_rows_of_a_day_are_said_beside_those_of_a_second(clock):
         "ratelimit-policy": '"rows";q=300;w=30, "rows-per-day";q=1000;w=86400',
         "ratelimit": '"rows";r=100;t=20, "rows-per-day";r=800;t=43200',
     }
+    assert [value for _, value in here.headers(ANN)] == [
+        b'"rows";q=300;w=30, "rows-per-day";q=1000;w=86400',
+        b'"rows";r=100;t=20, "rows-per-day";r=800;t=43200',
+    ]
     here.take_rows(BOB, "a", 50)
     with pytest.raises(RateLimited, match="limited to 50 a day"):
         here.take_rows(BOB, "a", 1)

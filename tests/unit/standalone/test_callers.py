@@ -68,6 +68,12 @@ def test_a_file_that_is_missing_or_none_is_told_at_the_start(place):
         made(place)
 
 
+def test_a_config_may_name_the_file(place, book):
+    key = book.create(KeyOrder("phone", ("predict",)), "ada").key
+    settings = AccessSettings(mode="keys", keys_file=str(place))
+    assert name(made(None, settings), key) == "phone"
+
+
 @pytest.mark.parametrize(("mode", "has_file"), [("keys", False), ("open", True)])
 def test_settings_and_file_fit_together(place, book, mode, has_file):
     book.create(KeyOrder("phone", ("predict",)), "ada")

@@ -1,5 +1,6 @@
 """A real process: it answers, finishes what is on its way, and says why it cannot start."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -11,6 +12,8 @@ import threading
 import pytest
 
 from serve_app.errors import ConfigError
+from serve_app.standalone import server
+from serve_app.standalone.places import Place
 from serve_app.standalone.server import listen
 from tests.unit.standalone.running import COMMAND, ROOT, ended, running
 
@@ -140,6 +143,30 @@ def test_a_taken_address_is_named():
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"127.0.0.1:{port} cannot be taken.*--port"):
             listen("127.0.0.1", port, option="--port")
+
+
+class Unguarded:
+    """An application that asks nobody who they are."""
+
+    gate, allowed_hosts = None, ("*",)
+
+
+@pytest.mark.parametrize(
+    ("place", "gate", "warned"),
+    [
+        (Place("this machine", "0.0.0.0", 0), None, True),
+        (Place("a container", "0.0.0.0", 0), None, True),
+        (Place("this machine", "127.0.0.1", 0), None, False),
+        (Place("a container", "0.0.0.0", 0), object(), False),
+        (Place("Cloud Run", "0.0.0.0", 0), None, False),
+    ],
+)
+def test_who_lets_everybody_in_from_elsewhere_is_warned(place, gate, warned, caplog):
+    application = Unguarded()
+    application.gate = gate
+    with contextlib.ExitStack() as sockets, caplog.at_level("WARNING", "serve_app.standalone"):
+        server._server(application, place, sockets)
+    assert any("--keys-file says who may" in one.message for one in caplog.records) is warned
 
 
 def test_the_log_tells_its_platform(home):

@@ -38,11 +38,24 @@ def test_with_a_database_nothing_is_bound_and_records_go_to_the_shared_volume():
     assert "resources" not in made["control"]["deployments"][0]["ray_actor_options"]
 
 
-def test_the_config_says_that_everybody_may_ask_unless_it_says_who():
-    assert applications(for_pods(SPLIT, None))["gateway"]["args"]["access"] == {"mode": "open"}
-    said = SPLIT.replace("{registry: ./registry, state: ./state}", "{access: {mode: keys}}", 1)
-    assert said != SPLIT
-    assert applications(for_pods(said, None))["gateway"]["args"]["access"] == {"mode": "keys"}
+FILE = "/var/lib/serve-app/keys/keys.json"
+
+
+@pytest.mark.parametrize(
+    ("said", "access"),
+    [
+        (None, {"mode": "keys", "keys_file": FILE}),
+        ("{mode: keys}", {"mode": "keys", "keys_file": FILE}),
+        ("{mode: keys, keys_file: /keys.json}", {"mode": "keys", "keys_file": "/keys.json"}),
+        ("{mode: open}", {"mode": "open"}),
+        ("{mode: tokens}", {"mode": "tokens"}),
+    ],
+)
+def test_whoever_has_a_key_of_the_secret_may_ask_unless_the_config_says_who(said, access):
+    text = SPLIT
+    if said is not None:
+        text = text.replace("{registry: ./registry, state: ./state}", f"{{access: {said}}}", 1)
+    assert applications(for_pods(text, None))["gateway"]["args"]["access"] == access
 
 
 def test_everything_else_stays():

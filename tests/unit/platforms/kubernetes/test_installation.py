@@ -64,7 +64,22 @@ def test_a_runtime_for_kserve_runs_without_ray():
     assert runtime["protocolVersions"] == ["v1", "v2"]
     (container,) = runtime["containers"]
     assert container["args"] == ["run", "--host", "0.0.0.0", "--port", "8080"]
-    assert container["env"] == [{"name": "SERVE_APP_REGISTRY", "value": "/mnt/models"}]
+    mount = "/var/lib/serve-app/keys"
+    assert container["env"] == [
+        {"name": "SERVE_APP_REGISTRY", "value": "/mnt/models"},
+        {"name": "SERVE_APP_KEYS_FILE", "value": f"{mount}/keys.json"},
+    ]
+    assert {"name": "keys", "mountPath": mount, "readOnly": True} in container["volumeMounts"]
+    assert {"name": "keys", "secret": {"secretName": "serve-app-keys"}} in runtime["volumes"]
+
+
+def test_without_a_secret_of_keys_nothing_is_mounted():
+    without = {"access.existingSecret": "", "servingRuntime.existingSecret": ""}
+    runtime = {"servingRuntime.enabled": True, "servingRuntime.image": f"edge@sha256:{'1' * 64}"}
+    text = manifest(installation(chosen={**without, **runtime}))
+    assert "mountPath: /var/lib/serve-app/keys" not in text
+    assert "SERVE_APP_KEYS_FILE" not in text
+    assert "serve-app keys create" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Pods have what Ray needs, and nothing beside."""
 
 import pytest
+import yaml
 
 from serve_app.platforms.kubernetes.groups import groups
 
@@ -38,6 +39,18 @@ def test_orphans_are_ended_by_the_first_process_of_the_pod(group):
 def test_every_mount_has_its_volume(group):
     volumes = {one["name"] for one in group.pod["volumes"]}
     assert {one["name"] for one in group.container["volumeMounts"]} == volumes
+
+
+def test_gateways_read_who_may_ask_and_the_head_does_not(production):
+    head, serving = groups(production)
+    mount = {"name": "keys", "mountPath": "/var/lib/serve-app/keys", "readOnly": True}
+    assert mount in serving.container["volumeMounts"]
+    assert {"name": "keys", "secret": {"secretName": "serve-app-keys"}} in serving.pod["volumes"]
+    assert "keys" not in {one["name"] for one in head.pod["volumes"]}
+    config = yaml.safe_load(production["spec"]["serveConfigV2"])
+    (gateway,) = (one for one in config["applications"] if one["name"] == "gateway")
+    access = gateway["args"]["access"]
+    assert access == {"mode": "keys", "keys_file": f"{mount['mountPath']}/keys.json"}
 
 
 def test_clients_are_sent_to_pods_whose_proxy_answers(production):

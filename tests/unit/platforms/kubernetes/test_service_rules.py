@@ -37,6 +37,11 @@ BROKEN = [
     (rules.line_breaks, {"metadata/labels": {"a\nb": "c"}}, "line break"),
     (rules.configs, {"spec/serveConfigV2": "http_options: {host: 127.0.0.1}"}, "http_options"),
     (rules.configs, {"spec/serveConfigV2": ""}, "http_options"),
+    (
+        rules.keys_files,
+        {f"{CLUSTER}/workerGroupSpecs/0/template/spec/containers/0/volumeMounts": []},
+        "no pod that serves has a volume at /var/lib/serve-app/keys",
+    ),
 ]
 
 

@@ -1,0 +1,5 @@
+"""Batch jobs: what is read, how it is cut into shards, and the ledger of what is done.
+
+Nothing here computes predictions, and nothing needs more than NumPy, fsspec and, for Parquet,
+pyarrow: `engine/batch/` predicts.
+"""

@@ -1,0 +1,191 @@
+"""Files that a job reads: which they are, and whether they are still what they were."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import IO, Any, Literal, cast
+
+import fsspec
+
+from serve_app.errors import Conflict, InvalidInput
+
+Kind = Literal["parquet", "csv", "tsv", "jsonl"]
+"""How the rows of a file are written."""
+KINDS: Mapping[str, Kind] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+DELIMITERS: Mapping[Kind, str] = {"csv": ",", "tsv": "\t"}
+_MOST_FILES = 100_000
+_BLOCK_BYTES = 1024 * 1024
+
+
+class InputChanged(Conflict):
+    """A file is another than it was when its job was submitted."""
+
+    code = "input_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file as it was when a job was submitted.
+
+    `stamp` is what its file system says of its last change; `columns` are the names that the file
+    gives its columns, None where every row names its own. `rows` are all that it has.
+    """
+
+    path: str
+    kind: Kind
+    size: int
+    stamp: str
+    sha256: str
+    rows: int
+    columns: tuple[str, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The file as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Input:
+        """Read what `to_json` wrote."""
+        columns = body["columns"]
+        return cls(**{**body, "columns": None if columns is None else tuple(columns)})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file before it was read: where it is, how large, and when it was written."""
+
+    path: str
+    kind: Kind
+    size: int
+    stamp: str
+
+
+def places(given: Sequence[str], out: str | None = None) -> list[Place]:
+    """The files that paths, folders, patterns and URLs name, each once, in order of their names.
+
+    Of a folder all files of a known kind count, those in folders within too; names that begin
+    with `_` or `.` do not, nor does what stands in the folder `out`.
+
+    Raises:
+        InvalidInput: one names nothing, or a file of no kind that is read.
+    """
+    known: dict[str, Place] = {}
+    for text in given:
+        for place in _places(text):
+            known[place.path] = place
+    if out is not None:
+        known = {path: one for path, one in known.items() if not path.startswith(f"{out}/")}
+    if not known:
+        raise InvalidInput(f"{', '.join(given)}: there is nothing to read but what {out} holds")
+    if len(known) > _MOST_FILES:
+        raise InvalidInput(f"{len(known):,} files are more than {_MOST_FILES:,}; split the job")
+    return [known[path] for path in sorted(known)]
+
+
+@contextmanager
+def opened(path: str) -> Iterator[IO[bytes]]:
+    """A file to be read from any place in it.
+
+    Raises:
+        InvalidInput: it cannot be read; says why.
+    """
+    try:
+        with fsspec.open(path, "rb") as file:
+            yield cast("IO[bytes]", file)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def sha256_of(file: IO[bytes]) -> str:
+    """The SHA-256 of all that comes from a file."""
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def check_unchanged(one: Input) -> None:
+    """Return where a file is what it was when its job was submitted.
+
+    A file that was only written again, with the same content, is.
+
+    Raises:
+        InputChanged: it is another, or gone.
+    """
+    msg = f"{one.path} is another than it was when the job was submitted; submit a new job"
+    try:
+        (now,) = _places(one.path)
+    except (InvalidInput, ValueError) as error:
+        raise InputChanged(f"{one.path} is gone; put it back, or submit a new job") from error
+    if now.size != one.size:
+        raise InputChanged(msg)
+    if now.stamp != one.stamp:
+        with opened(one.path) as file:
+            if sha256_of(file) != one.sha256:
+                raise InputChanged(msg)
+
+
+def _places(text: str) -> list[Place]:
+    try:
+        files, root = fsspec.url_to_fs(text)
+        files.invalidate_cache()
+        if any(sign in text for sign in "*?[") and not files.isfile(root):
+            listed = files.glob(root, detail=True)
+        elif files.isdir(root):
+            listed = files.find(root, detail=True)
+        else:
+            return [_place(files, root, files.info(root), _kind(root))]
+    except FileNotFoundError:
+        raise InvalidInput(f"{text}: there is no such file or folder") from None
+    except (OSError, ValueError, ImportError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidInput(f"{text} cannot be read: {reason}") from None
+    visible = {path: info for path, info in listed.items() if _is_visible(path, root)}
+    matched = [
+        _place(files, path, info, kind)
+        for path, info in visible.items()
+        if info["type"] == "file" and (kind := KINDS.get(_suffix(path))) is not None
+    ]
+    if not matched:
+        raise InvalidInput(f"{text} holds no file of these kinds: {', '.join(KINDS)}")
+    return matched
+
+
+def _is_visible(path: str, root: str) -> bool:
+    within = path.removeprefix(root).strip("/") or path.rpartition("/")[2]
+    return not any(part.startswith(("_", ".")) for part in within.split("/"))
+
+
+def _kind(path: str) -> Kind:
+    kind = KINDS.get(_suffix(path))
+    if kind is None:
+        msg = f"{path} is of no kind that a job reads: {', '.join(KINDS)}, not compressed"
+        raise InvalidInput(msg)
+    return kind
+
+
+def _suffix(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
+
+
+def _place(files: Any, path: str, info: Mapping[str, Any], kind: Kind) -> Place:
+    stamp = info.get("ETag") or info.get("mtime") or info.get("LastModified") or info.get("updated")
+    where = path if "file" in _protocols(files) else files.unstrip_protocol(path)
+    return Place(where, kind, int(info.get("size") or 0), str(stamp or info.get("created") or ""))
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    protocol = files.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)

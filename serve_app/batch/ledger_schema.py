@@ -1,0 +1,52 @@
+"""The tables of the ledger of jobs."""
+
+from __future__ import annotations
+
+VERSION = 1
+"""What `PRAGMA user_version` says of a ledger with these tables."""
+
+SCHEMA = (
+    """
+    CREATE TABLE job (
+        id TEXT PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        content_key TEXT NOT NULL,
+        body TEXT NOT NULL,
+        state TEXT NOT NULL,
+        message TEXT NOT NULL,
+        submitted_at_s REAL NOT NULL,
+        changed_at_s REAL NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE shard (
+        job TEXT NOT NULL REFERENCES job (id),
+        number INTEGER NOT NULL,
+        file INTEGER NOT NULL,
+        first_row INTEGER NOT NULL,
+        row_count INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        stop INTEGER NOT NULL,
+        state TEXT NOT NULL DEFAULT 'PENDING',
+        attempts INTEGER NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0,
+        rows_ok INTEGER NOT NULL DEFAULT 0,
+        rows_bad INTEGER NOT NULL DEFAULT 0,
+        committed TEXT NOT NULL DEFAULT '',
+        error TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (job, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE attempt (
+        job TEXT NOT NULL,
+        shard INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        began_at_s REAL NOT NULL,
+        ended_at_s REAL,
+        outcome TEXT NOT NULL,
+        error TEXT NOT NULL,
+        PRIMARY KEY (job, shard, attempt)
+    ) WITHOUT ROWID
+    """,
+)

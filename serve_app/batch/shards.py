@@ -1,0 +1,206 @@
+"""How the files of a job are cut into shards, each of which is committed whole.
+
+Parquet is cut between row groups; CSV between records, also where cells hold line ends; JSON
+lines between lines. Text is read once from its beginning to its end for that, which gives its
+digest, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import IO, Any
+
+from serve_app.batch import csv_records
+from serve_app.batch.csv_records import Record
+from serve_app.batch.inputs import DELIMITERS, Input, Place, opened, sha256_of
+from serve_app.errors import InvalidInput
+
+BOM = b"\xef\xbb\xbf"
+MAX_LINE_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Rows of one file that are answered and committed together.
+
+    `number` counts the shards of the whole job. Of text, the rows stand from byte `start` up to
+    `stop`; of Parquet, in the row groups from `start` up to `stop`. `first_row` is the ordinal of
+    the first of its `rows` in the file, from 0.
+    """
+
+    number: int
+    file: int
+    first_row: int
+    rows: int
+    start: int
+    stop: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The shard as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The files of a job as they are now, and its shards."""
+
+    inputs: tuple[Input, ...]
+    shards: tuple[Shard, ...]
+
+    @property
+    def rows(self) -> int:
+        """All rows that there are."""
+        return sum(one.rows for one in self.inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Rows of a file that belong together, before they have a number."""
+
+    rows: int
+    start: int
+    stop: int
+
+
+def plan(places: list[Place], shard_rows: int) -> Plan:
+    """Read files once and cut them into shards of about so many rows.
+
+    The same files are always cut in the same way.
+
+    Raises:
+        InvalidInput: a file cannot be read, or is not what its name says.
+    """
+    inputs: list[Input] = []
+    shards: list[Shard] = []
+    for file, place in enumerate(places):
+        cut_up = _of_parquet if place.kind == "parquet" else _of_text
+        one, cuts = cut_up(place, shard_rows)
+        inputs.append(one)
+        first_row = 0
+        for cut in cuts:
+            shards.append(Shard(len(shards), file, first_row, cut.rows, cut.start, cut.stop))
+            first_row += cut.rows
+    return Plan(tuple(inputs), tuple(shards))
+
+
+def records_of(file: IO[bytes], one: Input, start: int, stop: int) -> Iterator[Record]:
+    """The records of a text file from one byte up to another; blank lines are none.
+
+    Raises:
+        InvalidInput: a line is longer than any row.
+    """
+    file.seek(start)
+    return _records(_lines(file, one.path, stop - start), one, start)
+
+
+def _records(lines: Iterator[bytes], one: Input | Place, start: int) -> Iterator[Record]:
+    if one.kind == "jsonl":
+        return _of_lines(lines, start)
+    return csv_records.records(lines, start, DELIMITERS[one.kind])
+
+
+def header_of(record: Record | None, place: Place) -> tuple[str, ...]:
+    """The names that the first record of a CSV file gives its columns.
+
+    Raises:
+        InvalidInput: it cannot be read, or names a column twice.
+    """
+    if record is None:
+        raise InvalidInput(f"{place.path} is empty; the first line names the columns")
+    try:
+        if record.broken:
+            raise ValueError(record.broken)
+        names = csv_records.cells(record.content, DELIMITERS[place.kind])
+    except ValueError as error:
+        raise InvalidInput(f"{place.path}: the header cannot be read: {error}") from None
+    stripped = tuple(name.strip() for name in names)
+    twice = [name for name in dict.fromkeys(stripped) if stripped.count(name) > 1]
+    if twice:
+        raise InvalidInput(f"{place.path}: the header names {twice[0]!r} twice")
+    return stripped
+
+
+def _of_text(place: Place, shard_rows: int) -> tuple[Input, list[_Cut]]:
+    digest = hashlib.sha256()
+    with opened(place.path) as file:
+        start = len(BOM) if file.read(len(BOM)) == BOM else 0
+        file.seek(start)
+        digest.update(BOM[:start])
+        lines = _digested(_lines(file, place.path, place.size - start), digest)
+        records = _records(lines, place, start)
+        columns: tuple[str, ...] | None = None
+        if place.kind != "jsonl":
+            first = next(records, None)
+            columns = header_of(first, place)
+            start = 0 if first is None else first.offset + len(first.content)
+        cuts = list(_cuts(records, start, shard_rows))
+    rows = sum(cut.rows for cut in cuts)
+    one = Input(place.path, place.kind, place.size, place.stamp, digest.hexdigest(), rows, columns)
+    return one, cuts
+
+
+def _cuts(records: Iterator[Record], start: int, shard_rows: int) -> Iterator[_Cut]:
+    while True:
+        rows, stop = 0, start
+        for record in itertools.islice(records, shard_rows):
+            rows, stop = rows + 1, record.offset + len(record.content)
+        if not rows:
+            return
+        yield _Cut(rows, start, stop)
+        start = stop
+
+
+def _of_parquet(place: Place, shard_rows: int) -> tuple[Input, list[_Cut]]:
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    with opened(place.path) as file:
+        digest = sha256_of(file)
+        file.seek(0)
+        try:
+            footer = pq.ParquetFile(file)
+            groups = [footer.metadata.row_group(j).num_rows for j in range(footer.num_row_groups)]
+            columns = tuple(footer.schema_arrow.names)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InvalidInput(f"{place.path} cannot be read as Parquet: {error}") from None
+    cuts: list[_Cut] = []
+    start = rows = 0
+    for stop, more in enumerate(groups, 1):
+        rows += more
+        if rows >= shard_rows or stop == len(groups):
+            cuts.append(_Cut(rows, start, stop))
+            start, rows = stop, 0
+    one = Input(
+        place.path, place.kind, place.size, place.stamp, digest, sum(groups), columns=columns
+    )
+    return one, [cut for cut in cuts if cut.rows]
+
+
+def _lines(file: IO[bytes], path: str, size: int) -> Iterator[bytes]:
+    """The lines of so many bytes."""
+    left = size
+    while left > 0:
+        line = file.readline(MAX_LINE_BYTES)
+        if not line:
+            return
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            msg = f"{path} has a line of more than {MAX_LINE_BYTES >> 20} MiB: these are no rows"
+            raise InvalidInput(msg)
+        left -= len(line)
+        yield line
+
+
+def _of_lines(lines: Iterator[bytes], offset: int) -> Iterator[Record]:
+    for line in lines:
+        if line.strip():
+            yield Record(offset, line)
+        offset += len(line)
+
+
+def _digested(lines: Iterator[bytes], digest: Any) -> Iterator[bytes]:
+    for line in lines:
+        digest.update(line)
+        yield line

@@ -1,0 +1,1 @@
+"""Batch jobs: shards of files answered as requests are, and committed once each."""

@@ -1,0 +1,207 @@
+"""Runs a job in this process: shard after shard, until it is done, stopped or hopeless."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from serve_app import __version__
+from serve_app.batch.bad_rows import Counts, too_many
+from serve_app.batch.job import Job, JobState
+from serve_app.batch.ledger import Ledger
+from serve_app.batch.shards import Shard
+from serve_app.batch.status import SUCCEEDED, JobStatus, Progress
+from serve_app.core.ports import Clock
+from serve_app.engine.batch.answering import Attempt
+from serve_app.engine.batch.folder import QUARANTINE, OutputFolder
+from serve_app.engine.batch.scoring import Scorer
+from serve_app.errors import ServeError, ServerFault
+
+logger = logging.getLogger("serve_app.batch")
+LOOK_S = 0.5
+"""So often is looked whether a job was cancelled."""
+
+
+class _Stopped(Exception):
+    """The job does not go on; says which state it has then, and why."""
+
+    def __init__(self, state: JobState, message: str) -> None:
+        super().__init__(message)
+        self.state: JobState = state
+        self.message = message
+
+
+class LocalRun:
+    """Runs one job of a ledger; `clock` never goes back.
+
+    Two of these for the same job at the same time would answer some shards twice and commit each
+    once; whoever starts them keeps it to one.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        name: str,
+        folder: OutputFolder,
+        *,
+        clock: Clock,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self._ledger, self._name, self._folder = ledger, name, folder
+        self._clock, self._on_progress = clock, on_progress
+        self._looked_s = clock()
+        self._before = Counts()
+        self._progress = Progress(0, 0, clock())
+
+    def run(self, scorer: Callable[[], Scorer]) -> JobStatus:
+        """Run a job from where it is to its end; gives how it ended.
+
+        `scorer` is called where there is anything to answer.
+
+        Raises:
+            BaseException: what ends this process, such as KeyboardInterrupt; the job goes on where
+                it is when it is run again.
+        """
+        ledger, name = self._ledger, self._name
+        self.adopt()
+        status = ledger.status(name)
+        if status.state in SUCCEEDED and status.shards_done == status.shards:
+            if not self._folder.is_finished():
+                self._finish()
+            return ledger.status(name)
+        ledger.resume(name)
+        ledger.move(name, "RUNNING", only_from="QUEUED")
+        self._progress = Progress(
+            status.rows, status.rows_done, self._clock(), status.rows_done, status.rows_bad
+        )
+        self._before = Counts(status.rows_done, status.rows_bad)
+        try:
+            self._answer(ledger.job(name), scorer)
+            self._finish()
+        except _Stopped as stopped:
+            self._end(stopped.state, stopped.message)
+        except ServeError as error:
+            self._end("FAILED", error.message)
+        except BaseException:
+            ledger.move(name, "QUEUED", "it was stopped; resume it", only_from="RUNNING")
+            raise
+        return ledger.status(name)
+
+    def adopt(self) -> None:
+        """Bring the ledger and the folder together, whichever of them knows more.
+
+        What was committed as a process died is put in its place and noted; what is noted and gone
+        is answered again.
+        """
+        self._folder.claim()
+        noted = {done.shard for done in self._ledger.committed(self._name)}
+        pending = {shard.number for shard in self._ledger.pending(self._name)}
+        lost: list[int] = []
+        for shard in sorted(noted | pending):
+            done = self._folder.committed(shard)
+            if done is not None and self._folder.settle(done):
+                if shard not in noted:
+                    self._ledger.commit(done)
+                continue
+            if done is not None or shard in noted:
+                self._folder.discard(shard)
+            if shard in noted:
+                lost.append(shard)
+        if lost:
+            self._ledger.reopen(self._name, lost)
+        self._folder.sweep()
+
+    def _answer(self, job: Job, scorer: Callable[[], Scorer]) -> None:
+        """Answer what is pending, those shards last that failed before."""
+        attempt: Attempt | None = None
+        while pending := self._ledger.pending(self._name):
+            if attempt is None:
+                attempt = Attempt(self._name, job, scorer(), self._folder)
+            for shard in pending:
+                self._one(attempt, shard)
+
+    def _one(self, attempt: Attempt, shard: Shard) -> None:
+        number = self._ledger.begin(self._name, shard.number)
+        try:
+            done = attempt.run(shard, number, lambda counts: self._watch(attempt.job, counts))
+        except (_Stopped, ServeError):
+            self._folder.sweep(shard.number)
+            raise
+        except Exception as error:  # noqa: BLE001 - disks, memory, libraries: it is tried again
+            self._folder.sweep(shard.number)
+            reason = f"{type(error).__name__}: {error}"
+            logger.warning("a shard failed", extra={"shard": shard.number, "error": reason})
+            self._ledger.fail(self._name, shard.number, number, reason)
+            return
+        self._ledger.commit(done)
+        self._folder.sweep(shard.number)
+        self._before += done.counts
+
+    def _watch(self, job: Job, counts: Counts) -> None:
+        """After every block: tell how far it is, and end what must not go on."""
+        total = self._before + counts
+        reason = too_many(total, job.options)
+        if reason is not None:
+            raise _Stopped("FAILED", reason)
+        self._progress = replace(self._progress, rows_done=total.rows, rows_bad=total.bad)
+        self._on_progress(self._progress)
+        now_s = self._clock()
+        if now_s - self._looked_s >= LOOK_S:
+            self._looked_s = now_s
+            if self._ledger.status(self._name).state == "CANCELLING":
+                raise _Stopped("CANCELLED", "it was cancelled")
+
+    def _finish(self) -> None:
+        """Say that all is there, or which shards are not."""
+        failed = self._ledger.errors(self._name)
+        if failed:
+            number, times, error = failed[0]
+            more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+            msg = f"shard {number} failed {times} times{more}: {error}; mend that, and resume"
+            raise _Stopped("FAILED", msg)
+        commits = self._ledger.committed(self._name)
+        job, status = self._ledger.job(self._name), self._ledger.status(self._name)
+        read = sum(done.rows for done in commits)
+        if read != status.rows or status.rows_ok + status.rows_bad != read:
+            msg = f"{read:,} rows were answered or refused, but {status.rows:,} planned"
+            raise ServerFault(msg)
+        self._folder.sweep()
+        self._folder.finish(self._manifest(job, status))
+        self._end("SUCCEEDED_WITH_ERRORS" if status.rows_bad else "SUCCEEDED", "")
+
+    def _manifest(self, job: Job, status: JobStatus) -> dict[str, object]:
+        """What the output holds and what it was made of: the same for the same job."""
+        commits = self._ledger.committed(self._name)
+        output, quarantine = self._folder.output, self._folder.quarantine
+        nulls = job.options.on_error == "null"
+        return {
+            "job": self._name,
+            "serve_app": __version__,
+            "rows": {"read": status.rows, "ok": status.rows_ok, "bad": status.rows_bad},
+            "files": [
+                {
+                    "path": output(done.shard).name,
+                    "rows": done.rows if nulls else done.rows_ok,
+                    "size": done.output.size,
+                    "sha256": done.output.sha256,
+                }
+                for done in commits
+            ],
+            "quarantine": [
+                {
+                    "path": f"{QUARANTINE}/{quarantine(done.shard).name}",
+                    "rows": done.rows_bad,
+                    "size": done.quarantine.size,
+                    "sha256": done.quarantine.sha256,
+                }
+                for done in commits
+                if done.quarantine is not None
+            ],
+            **job.to_json(),
+        }
+
+    def _end(self, state: JobState, message: str) -> None:
+        for before in ("RUNNING", "CANCELLING", "SUCCEEDED", "SUCCEEDED_WITH_ERRORS"):
+            if self._ledger.move(self._name, state, message, only_from=before):
+                return

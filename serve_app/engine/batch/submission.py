@@ -1,0 +1,76 @@
+"""From files and a version to a job in the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from serve_app.batch.inputs import places
+from serve_app.batch.job import Job, JobOptions, check_columns, check_options
+from serve_app.batch.ledger import Ledger
+from serve_app.batch.shards import Plan, plan
+from serve_app.engine.batch import tables
+from serve_app.errors import InvalidInput
+from serve_app.registry.manifest import Manifest
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def planned(files: Sequence[str], shard_rows: int, out: str) -> Plan:
+    """Read the files that are named once, without those of the output, and cut them into shards.
+
+    Raises:
+        InvalidInput: one names nothing, or cannot be read.
+    """
+    return plan(places(files, str(local_folder(out))), shard_rows)
+
+
+def job_of(
+    cut: Plan,
+    version: Manifest,
+    out: str,
+    options: JobOptions,
+    prepare: Manifest | None = None,
+) -> Job:
+    """A job of planned files; `prepare` is the transformer that runs before the version.
+
+    Raises:
+        InvalidInput: an option makes no sense, a file lacks a column, or a column that is kept is
+            called as one of the output's own.
+    """
+    check_options(options)
+    first = version if prepare is None else prepare
+    check_columns(cut.inputs, first.signature.names, options.kept)
+    tables.check_names(options.kept, version.signature.output)
+    return Job(
+        version=version.reference,
+        version_digest=version.digest,
+        inputs=cut.inputs,
+        out=str(local_folder(out)),
+        options=options,
+        preprocess=None if prepare is None else prepare.reference,
+        preprocess_digest=None if prepare is None else prepare.digest,
+    )
+
+
+def submit(ledger: Ledger, job: Job, cut: Plan, key: str | None = None) -> tuple[str, bool]:
+    """Keep a job in the ledger; gives its name, and whether it is new.
+
+    Raises:
+        Conflict: the key was given for another job.
+    """
+    return ledger.submit(job, cut.shards, key)
+
+
+def local_folder(out: str) -> Path:
+    """The folder of output that is meant.
+
+    Raises:
+        InvalidInput: it is on no disk of this machine.
+    """
+    plain = out.removeprefix("file://")
+    if _URL.match(plain):
+        msg = f"{out}: output is written to a folder of this machine; copy it there afterwards"
+        raise InvalidInput(msg)
+    return Path(plain).resolve()

@@ -1,0 +1,118 @@
+"""A job of a file, in a ledger and a folder of their own."""
+
+import csv
+import dataclasses
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from serve_app.batch.job import JobOptions
+from serve_app.batch.ledger import Ledger
+from serve_app.engine.batch.folder import OutputFolder
+from serve_app.engine.batch.local_run import LocalRun
+from serve_app.engine.batch.scoring import Scorer
+from serve_app.engine.batch.submission import job_of, planned, submit
+from serve_app.engine.load import load
+from serve_app.engine.registration.register import Candidate, register
+
+
+@dataclass
+class Desk:
+    """Where jobs of one version are submitted and run."""
+
+    home: Path
+    registry: object
+    model: str = "logistic"
+
+    @property
+    def ledger(self):
+        return Ledger(self.home / "jobs.sqlite", clock=time.time)
+
+    def scorer(self):
+        return Scorer(load(self.registry, self.model, 1))
+
+    def submitted(self, *files, out="out", **options):
+        """The name of a job."""
+        chosen = JobOptions(**{"shard_rows": 10, "format": "csv", **options})
+        cut = planned([str(file) for file in files], chosen.shard_rows, str(self.home / out))
+        version = self.registry.manifest(self.model, 1)
+        job = job_of(cut, version, str(self.home / out), chosen)
+        return submit(self.ledger, job, cut)[0]
+
+    def folder(self, name):
+        job = self.ledger.job(name)
+        return OutputFolder(Path(job.out), name, job.options.format)
+
+    def run(self, name, scorer=None, **options):
+        """How a job ended."""
+        one = LocalRun(self.ledger, name, self.folder(name), clock=time.monotonic, **options)
+        return one.run(scorer or self.scorer)
+
+    def done(self, *files, **options):
+        """How a job of files ended, and where its output stands."""
+        name = self.submitted(*files, **options)
+        return self.run(name), Path(self.ledger.job(name).out)
+
+
+@pytest.fixture
+def desk(tmp_path, registry):
+    return Desk(tmp_path, registry)
+
+
+@pytest.fixture
+def tree(desk, frame):
+    """The same with a version whose answers have the same bits whatever rows are beside."""
+    label = np.where(frame["age"] + 5 * frame["dose"] > 60, "ill", "well")
+    fitted = RandomForestClassifier(5, random_state=0).fit(frame, label)
+    register(desk.registry, Candidate("tree", fitted, frame))
+    return dataclasses.replace(desk, model="tree")
+
+
+def rows(count=40):
+    """Rows with an id, a note with everything in it that CSV finds hard, and two features."""
+    return pd.DataFrame(
+        {
+            "id": [f"p-{row}" for row in range(count)],
+            "note": ['one, "two"\nthree' if row % 7 == 0 else "plain" for row in range(count)],
+            "age": [20.0 + row for row in range(count)],
+            "dose": [1 + row / 64 for row in range(count)],
+        }
+    )
+
+
+@pytest.fixture
+def csv_file(tmp_path):
+    path = tmp_path / "rows.csv"
+    rows().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def bad_file(tmp_path):
+    """The same with four rows that cannot be answered: 3, 11, 12 and 25."""
+    path = tmp_path / "bad.csv"
+    table = rows().astype(object).to_numpy().tolist()
+    table[3][2] = "old"
+    table[11] = table[11][:3]
+    table[12][3] = ""
+    table[25][2] = "1e999"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["id", "note", "age", "dose"], *table])
+    return path
+
+
+def read(folder, suffix=".csv"):
+    """All rows of output, as a reader of a pattern of files sees them."""
+    readers = {
+        ".csv": pd.read_csv,
+        ".parquet": pd.read_parquet,
+        ".jsonl": lambda file: pd.DataFrame(map(json.loads, file.read_text().splitlines())),
+    }
+    parts = [readers[suffix](one) for one in sorted(folder.glob(f"*{suffix}"))]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
