@@ -260,6 +260,22 @@ def test_an_estimator_that_draws_anew_each_time_is_not_registered(home, monkeypa
     assert made.means.registry.models() == []
 
 
+def test_a_type_of_ones_own_is_registered_where_it_is_trusted(home, monkeypatch):
+    (home / "own_type.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\n"
+        "class Own(LogisticRegression):\n"
+        "    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(home))
+    candidates = [{"import": "own_type:Own"}]
+    made = training(home)
+    with pytest.raises(InvalidInput, match=r"not known to be harmless: own_type\.Own"):
+        trained(made, settings(candidates=candidates))
+    assert made.means.registry.models() == []
+    wanted = settings(candidates=candidates, register={"trust": ["own_type.Own"]})
+    assert trained(made, wanted).result["versions"] == [1]
+
+
 def test_two_processes_do_not_work_on_one_run(home):
     made = training(home)
     run = made.create(settings())
