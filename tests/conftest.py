@@ -1,8 +1,10 @@
 """What several packages' tests share."""
 
 import datetime as dt
+import fcntl
 import itertools
 import os
+import shutil
 from pathlib import Path
 
 import fsspec
@@ -93,12 +95,25 @@ def candidates():
 
 
 @pytest.fixture(scope="session")
-def trained_home(candidates, tmp_path_factory):
-    """A folder whose `registry` holds version 1 of every example model."""
+def trained_home(request, tmp_path_factory):
+    """A folder whose `registry` holds version 1 of every example model.
+
+    Processes that share the tests of one run share the training, too: each has a copy.
+    """
     home = tmp_path_factory.mktemp("trained")
-    store = Registry(str(home / "registry"))
-    for candidate in candidates.values():
-        register(store, candidate)
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    registered = shared / "registered"
+    with (shared / "registered.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not registered.exists():
+            partial = tmp_path_factory.mktemp("registering")
+            store = Registry(str(partial))
+            for candidate in request.getfixturevalue("candidates").values():
+                register(store, candidate)
+            partial.rename(registered)
+    shutil.copytree(registered, home / "registry")
     return home
 
 
