@@ -413,3 +413,13 @@ def test_gadgets_stay_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput):
         read_model(path)
     assert not Path("hacked").exists()
+
+
+def test_boosting_that_starts_from_fewer_classes_than_it_has_is_refused(tmp_path: Path) -> None:
+    file = Edit(honest("boosted"))
+    shares = file.object("DummyClassifier")["content"]["content"]["class_prior_"]
+    file.array(shares, lambda array: array[:1])
+    path = tmp_path / "model.skops"
+    path.write_bytes(file.content())
+    with pytest.raises(InvalidInput, match=r"starts from shares of \(1,\) classes"):
+        read_model(path)

@@ -219,6 +219,18 @@ def _check_boosting(state: Any, name: str) -> None:
         if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] != columns:
             msg = f"{name} has trees in the shape {shape} for {columns} outputs; {AGAIN}"
             raise InvalidInput(msg)
+    _check_prior(state.get("init_"), columns, name)
+
+
+def _check_prior(init: Any, columns: Any, name: str) -> None:
+    """What boosting starts from has a share per class: scikit-learn writes one for each."""
+    inner = _plain(init.attrs) if isinstance(init, _general.ObjectNode) else None
+    shares = inner.get("class_prior_") if isinstance(inner, Mapping) else None
+    if isinstance(shares, np.ndarray) and isinstance(columns, int):
+        classes = max(2, columns)
+        if shares.shape != (classes,):
+            msg = f"{name} starts from shares of {shares.shape} classes, and there are {classes}"
+            raise InvalidInput(f"{msg}; {AGAIN}")
 
 
 def _check_xgboost(state: Any, _: str) -> None:
