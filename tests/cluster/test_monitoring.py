@@ -35,6 +35,7 @@ LATER = {
     "ray_serve_app_bandit_share_ratio",
     "ray_serve_app_concept_drift_detected_total",
     "ray_serve_app_data_anomalies",
+    "ray_serve_app_distinct_row_alarms_total",
     "ray_serve_app_domain_auc",
     "ray_serve_app_drift_alarms",
     "ray_serve_app_estimated_metric",
