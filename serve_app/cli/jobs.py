@@ -114,7 +114,13 @@ def resume(job: str, allow_pickle: bool, registry: str, state: str, as_json: boo
     metavar="FOLDER",
     help="Write these rows into a folder, as they stood in their files, to be mended there.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many rows are shown.",
+)
 @output.option_state
 @output.as_json
 def quarantine(job: str, rows: str | None, limit: int, state: str, as_json: bool) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -65,6 +66,16 @@ class Running:
         self.http_url = "http://127.0.0.1:1"
 
 
+def children():
+    """The living children of this process that stand for Ray's: others have children too."""
+    standing = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if set(child.cmdline()) & set(PROGRAMS.values()):
+                standing.append(child)
+    return standing
+
+
 class Faked:
     """Stands for a cluster whose processes sleep; each start makes new ones."""
 
@@ -105,7 +116,7 @@ class Faked:
         found = [psutil.Process(one.pid) for one in every if one.poll() is None]
         known = {one.pid for one in every}
         # What is started in the place of one that ended is of the cluster too.
-        return [*found, *(one for one in psutil.Process().children() if one.pid not in known)]
+        return [*found, *(one for one in children() if one.pid not in known)]
 
     def restart(self, options):
         self.restarts.append(options)
@@ -131,9 +142,10 @@ def cluster(tmp_path, monkeypatch):
     faked.begin()
     monkeypatch.setattr(supervisor.web, "text", lambda url, **_: "")
     yield faked
-    for child in psutil.Process().children():
+    for child in children():
         child.kill()
     for process in (*faked.living.values(), *faked.others):
+        process.kill()
         process.wait()
         process.stdout.close()
 
@@ -207,8 +219,9 @@ def head(cluster):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         for one in cluster.processes():
-            if PROGRAMS["gcs"] in one.cmdline():
-                return one
+            with suppress(psutil.Error):
+                if PROGRAMS["gcs"] in one.cmdline():
+                    return one
     pytest.fail("no head")
 
 
