@@ -15,6 +15,7 @@ WEIGHTS_SET = "weights set"
 ALIAS_MOVED = "alias moved"
 FOLLOWED = "alias followed"
 HELD = "alias not followed"
+IN_EFFECT = "in effect"
 CONTROL = "control"
 """Who lets endpoints follow aliases."""
 DEPLOYMENT = "deployment"
@@ -86,6 +87,25 @@ def followed(at_s: float, before: Snapshot, after: Snapshot) -> Iterator[Event]:
         was, now = former.follows(), endpoint.follows()
         if was != now:
             yield Event(at_s, CONTROL, FOLLOWED, name, before=was, after=now)
+
+
+def in_effect(at_s: float, before: Snapshot, after: Snapshot) -> Iterator[Event]:
+    """The events of endpoints that waited for their versions, and stand as they are declared now.
+
+    One that waited because its alias moved has an event of that.
+    """
+    if before.declaration != after.declaration:
+        return
+    for name in before.waiting:
+        former, endpoint = before.endpoints.get(name), after.endpoints.get(name)
+        if name in after.waiting or endpoint is None:
+            continue
+        if former is not None and former.follows() != endpoint.follows():
+            continue
+        weights = None if former is None else dict(former.route.weights)
+        yield Event(
+            at_s, CONTROL, IN_EFFECT, name, before=weights, after=dict(endpoint.route.weights)
+        )
 
 
 def held(at_s: float, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Event]:

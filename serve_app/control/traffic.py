@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from serve_app.control.changes import DECLARED, FOLLOWED, WEIGHTS_SET
+from serve_app.control.changes import DECLARED, FOLLOWED, IN_EFFECT, WEIGHTS_SET
 from serve_app.core.events import Event
 from serve_app.core.reference import model_of
 
@@ -100,7 +100,7 @@ def _declared(event: Event, standing: _Standing) -> Iterator[tuple[str, dict[str
         yield name, dict(after.get(name, {}))
 
 
-def _weights_set(event: Event, _: _Standing) -> Iterator[tuple[str, dict[str, float]]]:
+def _given(event: Event, _: _Standing) -> Iterator[tuple[str, dict[str, float]]]:
     yield event.subject, dict(event.after or {})
 
 
@@ -131,7 +131,8 @@ def _rolled_out(event: Event, standing: _Standing) -> Iterator[tuple[str, dict[s
 _Reader = Callable[[Event, _Standing], Iterator[tuple[str, dict[str, float]]]]
 _READERS: Mapping[str, _Reader] = {
     DECLARED: _declared,
-    WEIGHTS_SET: _weights_set,
+    IN_EFFECT: _given,
+    WEIGHTS_SET: _given,
     FOLLOWED: _followed,
     ROLLOUT: _rolled_out,
 }

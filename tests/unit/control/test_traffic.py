@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve_app.control.changes import DECLARED, FOLLOWED, WEIGHTS_SET
+from serve_app.control.changes import DECLARED, FOLLOWED, IN_EFFECT, WEIGHTS_SET
 from serve_app.control.places import places
 from serve_app.control.traffic import (
     ROLLOUT,
@@ -49,6 +49,20 @@ def test_every_change_of_weights_is_one_of_its_endpoint_by_whom_and_why() -> Non
         (50, "size", {}, "deployment"),
     ]
     assert changes[2].why == "try it"
+
+
+def test_an_endpoint_that_waited_for_its_versions_answers_from_when_they_did() -> None:
+    events = [
+        Event(10, "deployment", DECLARED, "d1", after={}),
+        Event(14, "control", IN_EFFECT, "risk", after={"a@1": 1.0}),
+        Event(20, "deployment", DECLARED, "d2", after={"risk": {"a@1": 1.0}}),
+        Event(25, "control", IN_EFFECT, "risk", before={"a@1": 1.0}, after={"a@2": 1.0}),
+    ]
+    changes = traffic_changes(events)
+    assert [(one.at_s, dict(one.weights)) for one in changes] == [
+        (14, {"a@1": 1.0}),
+        (25, {"a@2": 1.0}),
+    ]
 
 
 def test_what_stood_at_a_time_is_what_changed_last_before_it() -> None:
