@@ -41,7 +41,8 @@ CONTROLLER_PATIENCE_S = 30.0
 EFFECT_PATIENCE_S = 180.0
 HEAD_PATIENCE_S = 30.0
 """A head that is started alone must answer within this. Raylets wait 60 s for it."""
-HEAD_PAUSE_S = 1.0
+BEGIN_PAUSE_S = 1.0
+"""So long after one was begun no other is: until then it may not be told by its command."""
 HEAD_CALM_S = 10.0
 """One that ends within this after it was back does not live on what it kept."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
@@ -95,7 +96,7 @@ class Supervisor:
         self._begun: list[subprocess.Popen[bytes]] = []
         self._pause_s = FIRST_PAUSE_S
         self._next_try_s = self._next_look_s = float("-inf")
-        self._last_fault_s = self._head_back_s = float("-inf")
+        self._last_fault_s = self._head_back_s = self._dashboard_begun_s = float("-inf")
         self._empty_since_s: float | None = None
         self._without_controller_s: float | None = None
         own = psutil.Process(os.getpid())
@@ -177,7 +178,7 @@ class Supervisor:
             self._revival = _Revival(why, revival.noticed_s, "restarting")
             return
         # It ends again at once while the server is away on which it keeps what it knows.
-        if not member.lives() and self._clock() - (revival.given_s or 0.0) >= HEAD_PAUSE_S:
+        if not member.lives() and self._clock() - (revival.given_s or 0.0) >= BEGIN_PAUSE_S:
             if member.process is not None:
                 with contextlib.suppress(psutil.Error):
                     member.process.kill()
@@ -225,7 +226,8 @@ class Supervisor:
 
     def _look_at_the_rest(self) -> None:
         if not self._members.dashboard.lives():
-            self._start_dashboard()
+            if self._clock() - self._dashboard_begun_s >= BEGIN_PAUSE_S:
+                self._start_dashboard()
             return
         if self._clock() < self._next_look_s:
             return
@@ -256,6 +258,7 @@ class Supervisor:
             trouble = "Ray's dashboard died before it was looked after: restart the cluster"
         else:
             self._begun.append(dashboard.origin.start())
+            self._dashboard_begun_s = self._clock()
             trouble = None
         logger.error("the dashboard ended, and is started again")
         self._pause_if_often()

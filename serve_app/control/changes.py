@@ -108,6 +108,12 @@ def in_effect(at_s: float, before: Snapshot, after: Snapshot) -> Iterator[Event]
         )
 
 
+def standing(at_s: float, before: Snapshot, after: Snapshot) -> Iterator[Event]:
+    """The events of endpoints that stand otherwise than before, without a new declaration."""
+    yield from followed(at_s, before, after)
+    yield from in_effect(at_s, before, after)
+
+
 def held(at_s: float, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Event]:
     """The events of endpoints that do not follow their aliases, with the reasons."""
     for name, why in after.items():

@@ -317,10 +317,7 @@ class Control(KeyMethods, QuotaMethods):
         current = self._snapshots.current
         self._models.locate(current.placed())
         before, self._announced = self._announced, current
-        now_s = time.time()
-        await self._history.keep(
-            *changes.followed(now_s, before, current), *changes.in_effect(now_s, before, current)
-        )
+        await self._history.keep(*changes.standing(time.time(), before, current))
         awaited = self._snapshots.awaited()
         for version in awaited:
             probe = functools.partial(self._probes.probe, version, self._announce)

@@ -214,15 +214,19 @@ def kept_head(cluster, clock, request):
         process.wait()
 
 
-def head(cluster):
-    """The one head, as soon as it can be told from what it was before it began."""
+def running(cluster, name):
+    """The one process of a name, as soon as it can be told from what it was before it began."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         for one in cluster.processes():
             with suppress(psutil.Error):
-                if PROGRAMS["gcs"] in one.cmdline():
+                if PROGRAMS[name] in one.cmdline():
                     return one
-    pytest.fail("no head")
+    pytest.fail(f"no {name}")
+
+
+def head(cluster):
+    return running(cluster, "gcs")
 
 
 def test_a_head_that_keeps_what_it_knows_is_started_again_alone(cluster, kept_head, clock, request):
@@ -372,10 +376,10 @@ def test_a_dashboard_that_dies_is_started_again_alone(cluster, keeper, clock):
     before = psutil.Process(cluster.living["dashboard"].pid)
     command, folder = before.cmdline(), before.cwd()
     cluster.kill("dashboard")
-    steps(keeper, clock, 4)
-    children = [one for one in psutil.Process().children() if one != before]
-    living = [one for one in children if one.status() != psutil.STATUS_ZOMBIE]
-    started = [one for one in living if one.cmdline() == command]
+    steps(keeper, clock, 2)
+    assert running(cluster, "dashboard").cmdline() == command
+    steps(keeper, clock, 2)
+    started = [one for one in children() if one.cmdline() == command and one != before]
     assert [(one.cmdline(), one.cwd()) for one in started] == [(command, folder)]
     steps(keeper, clock, 10)
     assert cluster.restarts == []
