@@ -17,12 +17,12 @@ from serve_app.batch.job import Job, JobState
 from serve_app.batch.ledger_schema import SCHEMA, VERSION
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import ENDED, JobStatus
+from serve_app.core.durable import connect, transaction
 from serve_app.errors import ConfigError, Conflict, NotFound
 
 MOST_FAILURES = 3
 """A shard that failed so often is left alone until somebody resumes its job."""
 FILE = "jobs.sqlite"
-_BUSY_S = 30.0
 _FIRST_ERRORS = 20
 _CHARACTERS = 2_000
 
@@ -286,23 +286,13 @@ class Ledger:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self._file, timeout=_BUSY_S, isolation_level=None)
-        with closing(connection):
-            # A commit is on the disk when it returns, also where the power fails.
-            connection.execute("PRAGMA synchronous = FULL")
+        with closing(connect(self._file)) as connection:
             yield connection
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, which has the right to write from its beginning."""
-        with self._connected() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+        with self._connected() as connection, transaction(connection):
+            yield connection
 
 
 def is_ended(state: JobState) -> bool:
@@ -313,13 +303,12 @@ def is_ended(state: JobState) -> bool:
 def _prepare(connection: sqlite3.Connection) -> int:
     """Make the tables where there are none; gives the version that they have."""
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("BEGIN IMMEDIATE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        for statement in SCHEMA:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
+    with transaction(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in SCHEMA:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
     return int(version) or VERSION
 
 

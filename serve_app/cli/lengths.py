@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from serve_app.core.lengths import UNITS_S
+
 _LENGTH = re.compile(r"([0-9]{1,9})([smhd])")
-UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class Length(click.ParamType[float]):

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from serve_app.cli.lengths import UNITS_S
+from serve_app.core.lengths import UNITS_S
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 

@@ -103,6 +103,7 @@ def _replayed(
 ) -> Replayed:
     from serve_app.cli.registries import open_registry
     from serve_app.engine import replay as replaying
+    from serve_app.engine.load import check_kinds
     from serve_app.storage.records.calls import calls_of
     from serve_app.storage.records.files import Files
     from serve_app.storage.records.reader import Query, check_query
@@ -113,7 +114,7 @@ def _replayed(
     before = preprocess or (None if state is None else _declared(state, endpoint))
     loaded = _load(store, version, allow_pickle=allow_pickle)
     prepare = None if before is None else _load(store, before, allow_pickle=allow_pickle)
-    _check_kinds(loaded, prepare)
+    check_kinds(loaded, prepare, hint="; see --version")
     calls = (replaying.RecordedCall(*call) for call in calls_of(Files(records), wanted))
     return replaying.replay(
         calls, loaded, clock=time.perf_counter, prepare=prepare, tolerance=tolerance
@@ -140,17 +141,6 @@ def _load(store: Registry, reference: str, *, allow_pickle: bool) -> Loaded:
     from serve_app.registry.named import named
 
     return load(store, *named(store, reference), allow_pickle=allow_pickle)
-
-
-def _check_kinds(version: Loaded, prepare: Loaded | None) -> None:
-    from serve_app.errors import InvalidInput
-
-    if version.manifest.signature.output.kind == "transform":
-        name = version.manifest.reference
-        raise InvalidInput(f"{name} is a transformer, which answers nothing; see --preprocess")
-    if prepare is not None and prepare.manifest.signature.output.kind != "transform":
-        name = prepare.manifest.reference
-        raise InvalidInput(f"--preprocess: {name} is no transformer; see --version")
 
 
 def _print(endpoint: str, result: Replayed) -> None:

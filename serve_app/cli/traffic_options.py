@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from serve_app.cli.records_options import Share
+from serve_app.core.lengths import UNITS_S
 from serve_app.examples.clients import Traffic
 
-_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smh]?)")
 Command = Callable[..., Any]
 
@@ -51,7 +51,7 @@ class Seconds(click.ParamType[float]):
         length = _LENGTH.fullmatch(value)
         if length is None:
             self.fail(f"{value!r} is no length of time; write 90, 90s, 2m or 1h", param, ctx)
-        seconds = float(length[1]) * _UNITS_S[length[2]]
+        seconds = float(length[1]) * UNITS_S[length[2] or "s"]
         if self._positive and not seconds:
             self.fail(f"{value!r} is no time at all; write 90s or 2m", param, ctx)
         return seconds

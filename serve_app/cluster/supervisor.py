@@ -27,7 +27,12 @@ from serve_app.cluster.members import HEAD, Members, Origin
 from serve_app.cluster.node import Cluster
 from serve_app.cluster.options import read_options
 from serve_app.cluster.running import Running
-from serve_app.cluster.supervision import Phase, Supervision, write_supervision
+from serve_app.cluster.supervision import (
+    END_PATIENCE_S,
+    Phase,
+    Supervision,
+    write_supervision,
+)
 from serve_app.core.ports import Clock
 from serve_app.errors import ServeError
 
@@ -182,6 +187,8 @@ class Supervisor:
             if member.process is not None:
                 with contextlib.suppress(psutil.Error):
                     member.process.kill()
+                # Until it is gone, it has the port, and looks as if it stood still.
+                psutil.wait_procs([member.process], timeout=END_PATIENCE_S)
             self._begun.append(head.start())
             revival.given_s = self._clock()
             revival.phase = "deploying"

@@ -9,9 +9,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from serve_app.config.base import Frozen
 from serve_app.config.detail import DetailName, DetailSettings
 from serve_app.config.management import ManagementSettings
-from serve_app.config.names import located
+from serve_app.config.names import located, valid
 from serve_app.core.grants import grants_of
-from serve_app.errors import InvalidInput
 
 Mode = Literal["off", "open", "keys", "tokens", "any"]
 Algorithm = Literal[
@@ -19,14 +18,6 @@ Algorithm = Literal[
     "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
 ]  # fmt: skip
 _PREFIX = re.compile(r"[A-Za-z0-9_.:@-]{0,40}")
-
-
-def _scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        grants_of(scopes)
-    except InvalidInput as error:
-        raise ValueError(error.message) from None
-    return scopes
 
 
 def _keys(keys: str) -> str:
@@ -63,7 +54,7 @@ class TokenSettings(Frozen):
     tenant_claim: str = "tenant"
     scope_claim: str = "scope"
     detail_claim: str = "detail"
-    scopes: dict[str, Annotated[tuple[str, ...], AfterValidator(_scopes)]] = Field(default={})
+    scopes: dict[str, Annotated[tuple[str, ...], valid(grants_of)]] = Field(default={})
     private_address: bool = False
     ca_file: str | None = None
 
@@ -84,7 +75,7 @@ class PrincipalSettings(Frozen):
     """Who shows a client certificate, and what they may do."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$")]
-    scopes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_scopes)]
+    scopes: Annotated[tuple[str, ...], Field(min_length=1), valid(grants_of)]
     tenant: str = ""
     endpoints: tuple[str, ...] = ("*",)
     detail: DetailName | None = None

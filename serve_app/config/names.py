@@ -1,14 +1,17 @@
 """Paths of a config, and the names of versions in it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator
 
 from serve_app.core import reference as references
 from serve_app.core.home import HOME_VARIABLE
 from serve_app.errors import InvalidInput
+
+T = TypeVar("T")
 
 
 def located(path: str) -> str:
@@ -47,14 +50,19 @@ def located_state(state: str) -> str:
     return state
 
 
-def _version(reference: str) -> str:
-    try:
-        references.parse(reference)
-    except InvalidInput as error:
-        raise ValueError(error.message) from None
-    return reference
+def valid(check: Callable[[T], object]) -> AfterValidator:
+    """Takes what passes a check of ours, as it is, in settings whose mistakes pydantic reports."""
+
+    def checked(value: T) -> T:
+        try:
+            check(value)
+        except InvalidInput as error:
+            raise ValueError(error.message) from None
+        return value
+
+    return AfterValidator(checked)
 
 
 Location = Annotated[str, AfterValidator(located)]
 StateLocation = Annotated[str, AfterValidator(located_state)]
-Reference = Annotated[str, AfterValidator(_version)]
+Reference = Annotated[str, valid(references.parse)]

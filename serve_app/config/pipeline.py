@@ -4,7 +4,6 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     NonNegativeFloat,
@@ -14,6 +13,7 @@ from pydantic import (
 )
 
 from serve_app.config.base import Frozen
+from serve_app.config.names import valid
 from serve_app.config.pipeline_search import (
     AUTO,
     AutoEstimator,
@@ -23,10 +23,9 @@ from serve_app.config.pipeline_search import (
     SearchSettings,
 )
 from serve_app.core import reference as references
-from serve_app.errors import InvalidInput
+from serve_app.core.lengths import UNITS_S
 
 _LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
 def length_s(value: Any) -> Any:
@@ -41,28 +40,12 @@ def length_s(value: Any) -> Any:
     if length is None:
         msg = f"{value!r} is no length of time; write 30s, 15m, 12h, 90d or 2w"
         raise ValueError(msg)
-    return float(length[1]) * _UNITS_S[length[2]]
-
-
-def _model(name: str) -> str:
-    try:
-        references.check_model(name)
-    except InvalidInput as error:
-        raise ValueError(error.message) from None
-    return name
-
-
-def _alias(name: str) -> str:
-    try:
-        references.check_alias(name)
-    except InvalidInput as error:
-        raise ValueError(error.message) from None
-    return name
+    return float(length[1]) * UNITS_S[length[2]]
 
 
 LengthSeconds = Annotated[float, BeforeValidator(length_s)]
-ModelName = Annotated[str, AfterValidator(_model)]
-AliasName = Annotated[str, AfterValidator(_alias)]
+ModelName = Annotated[str, valid(references.check_model)]
+AliasName = Annotated[str, valid(references.check_alias)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 

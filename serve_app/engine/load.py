@@ -11,7 +11,7 @@ from serve_app.core.columns import Columns
 from serve_app.core.ports import Model, Task
 from serve_app.core.waiting import T
 from serve_app.engine.explaining import ExplainingModel
-from serve_app.errors import ArtifactRejected
+from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import modules, resolve
 from serve_app.models.blame import Blame
 from serve_app.models.code import of_version
@@ -195,3 +195,18 @@ def _require_modules(manifest: Manifest) -> None:
     if missing:
         message = modules.missing(missing, who=manifest.reference)
         raise ArtifactRejected(message, version=manifest.reference)
+
+
+def check_kinds(version: Loaded, prepare: Loaded | None, *, hint: str = "") -> None:
+    """Let pass a version that answers rows, and the transformer before it, if there is one.
+
+    Raises:
+        InvalidInput: the version answers nothing, or what runs before it is no transformer, which
+            ends with `hint`.
+    """
+    if version.manifest.signature.output.kind == "transform":
+        name = version.manifest.reference
+        raise InvalidInput(f"{name} is a transformer, which answers nothing; see --preprocess")
+    if prepare is not None and prepare.manifest.signature.output.kind != "transform":
+        name = prepare.manifest.reference
+        raise InvalidInput(f"--preprocess: {name} is no transformer{hint}")

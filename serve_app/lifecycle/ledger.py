@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from serve_app.core.durable import connect, transaction
 from serve_app.errors import ConfigError, Conflict, NotFound
 from serve_app.lifecycle.search import Trial
 
@@ -214,24 +215,17 @@ class Ledger:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with closing(self._connect()) as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+        with closing(self._connect()) as db, transaction(db):
+            yield db
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            db = sqlite3.connect(self._path, timeout=30.0, isolation_level=None)
+            db = connect(self._path)
         except sqlite3.OperationalError as error:
             raise ConfigError(f"{self._path} cannot be opened: {error}") from error
         try:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
             _migrate(db, self._path)
         except BaseException:
             db.close()
@@ -247,12 +241,11 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
     if version > SCHEMA_VERSION:
         msg = f"{path} was written by a newer serve-app (schema {version}); update this one"
         raise ConfigError(msg)
-    db.execute("BEGIN IMMEDIATE")
-    if int(db.execute("PRAGMA user_version").fetchone()[0]) == 0:
-        for statement in filter(str.strip, _TABLES.split(";")):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    db.execute("COMMIT")
+    with transaction(db):
+        if int(db.execute("PRAGMA user_version").fetchone()[0]) == 0:
+            for statement in filter(str.strip, _TABLES.split(";")):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _run(row: sqlite3.Row) -> Run:

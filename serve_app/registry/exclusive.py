@@ -9,6 +9,8 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from serve_app.core.durable import sync
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -46,14 +48,11 @@ def place(finished: Path, target: Path) -> bool:
 
 def sync_folder(folder: Path) -> None:
     """Let what a folder lists survive a power cut, where its file system can do that."""
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync(folder)
     except OSError as error:
         if error.errno not in _NO_SYNC:
             raise
-    finally:
-        os.close(descriptor)
 
 
 def _renamed(finished: Path, target: Path) -> bool:

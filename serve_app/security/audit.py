@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from serve_app.core.durable import sync
 from serve_app.errors import ConfigError, NotReady
 from serve_app.security.chain import START, ChainBroken, canonical, number_of, written
 from serve_app.security.checkpoints import (
@@ -30,7 +31,7 @@ from serve_app.security.checkpoints import (
     Checkpoint,
     CheckpointDamaged,
 )
-from serve_app.security.retention import append, cut_before, let_go, sync
+from serve_app.security.retention import append, cut_before, let_go
 
 CHECKPOINT_LINES = 1000
 CHECKPOINT_S = 10.0

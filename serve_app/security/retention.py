@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from serve_app.core.durable import sync
 from serve_app.security.chain import START, ChainBroken, links, number_of
 from serve_app.security.checkpoints import ANCHORS, CHAIN, Checkpoint, read_anchors
 from serve_app.security.signing import key_id, public_of
@@ -89,15 +90,6 @@ def append(file: Path, line: bytes) -> None:
         opened.write(line)
         opened.flush()
         os.fsync(opened.fileno())
-
-
-def sync(folder: Path) -> None:
-    """Let the disk have what was created, removed or renamed in a folder; raises OSError."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _anchors(folder: Path, writer: str, key: Any) -> dict[int, str]:

@@ -26,6 +26,15 @@ def small(name="split"):
     return body
 
 
+def two_of_each(cluster):
+    """The cluster, started, with two gateways and two replicas of one version."""
+    cluster.start()
+    cluster.deploy(small())
+    until(lambda: len(cluster.replicas("gateway")) == 2, timeout_s=60, what="two gateways")
+    until(lambda: len(cluster.replicas("diagnosis-xgb-1")) == 2, timeout_s=60, what="two replicas")
+    return cluster
+
+
 def gateways(body, count):
     """The same config with so many gateways."""
     application(body, "gateway")["deployments"][0]["num_replicas"] = count

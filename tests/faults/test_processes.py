@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.harness import until
 from tests.faults.admin import deploy, set_weights, weights
-from tests.faults.breaking import processes, replaced, seconds_until, small, stopped
+from tests.faults.breaking import processes, replaced, seconds_until, small, stopped, two_of_each
 from tests.faults.steady import CONNECTIONS, Steady, lost
 
 INSIDE = CONNECTIONS
@@ -15,11 +15,7 @@ INSIDE = CONNECTIONS
 
 @pytest.fixture(scope="module")
 def running(cluster):
-    cluster.start()
-    cluster.deploy(small())
-    until(lambda: len(cluster.replicas("gateway")) == 2, timeout_s=60, what="two gateways")
-    until(lambda: len(cluster.replicas("diagnosis-xgb-1")) == 2, timeout_s=60, what="two replicas")
-    return cluster
+    return two_of_each(cluster)
 
 
 def test_one_of_two_gateways_dies(running, book):

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.cluster.harness import until
-from tests.faults.breaking import replaced, small, stopped
+from tests.faults.breaking import replaced, stopped, two_of_each
 from tests.faults.steady import Steady, lost
 
 ROUTED_AROUND_S = 9.5
@@ -16,11 +16,7 @@ REPLACED_WITHIN_S = 60.0
 
 @pytest.fixture(scope="module")
 def running(cluster):
-    cluster.start()
-    cluster.deploy(small())
-    until(lambda: len(cluster.replicas("gateway")) == 2, timeout_s=60, what="two gateways")
-    until(lambda: len(cluster.replicas("diagnosis-xgb-1")) == 2, timeout_s=60, what="two replicas")
-    return cluster
+    return two_of_each(cluster)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from serve_app.batch.inputs import Input, check_unchanged
 from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
 from serve_app.core.columns import Array
+from serve_app.core.durable import sync
 from serve_app.engine.batch import tables
 from serve_app.engine.batch.block import Block, Wanted
-from serve_app.engine.batch.folder import OutputFolder, sync_file
+from serve_app.engine.batch.folder import OutputFolder
 from serve_app.engine.batch.readers import blocks
 from serve_app.engine.batch.scoring import Scored, Scorer
 from serve_app.engine.batch.tables import OutputRows
@@ -191,7 +192,7 @@ def _bad_rows(block: Block, scored: Scored, one: Input) -> dict[int, BadRow]:
 
 def _finished(file: Path) -> WrittenFile:
     """A file that was written, once it is on the disk."""
-    sync_file(file)
+    sync(file)
     digest = hashlib.sha256()
     with file.open("rb") as content:
         while some := content.read(_BLOCK_BYTES):

@@ -155,15 +155,6 @@ class OutputFolder:
             raise Conflict(msg)
 
 
-def sync_file(file: Path) -> None:
-    """Let the bytes of a file survive a power cut."""
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _name(shard: int) -> str:
     return f"part-{shard:05d}"
 

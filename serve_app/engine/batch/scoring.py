@@ -16,7 +16,7 @@ from serve_app.core.refusals import row_alone
 from serve_app.core.schema import Schema
 from serve_app.core.signature import Column, Output
 from serve_app.engine.batch.verdicts import verdicts
-from serve_app.engine.load import Loaded
+from serve_app.engine.load import Loaded, check_kinds
 from serve_app.errors import InvalidInput, ModelFailed, RowsRefused, ServeError
 from serve_app.tasks import task_named
 
@@ -46,7 +46,7 @@ class Scorer:
     """
 
     def __init__(self, version: Loaded, prepare: Loaded | None = None) -> None:
-        _check_kinds(version, prepare)
+        check_kinds(version, prepare)
         self._version, self._prepare = version, prepare
         first = version if prepare is None else prepare
         self._schema = Schema(first.manifest.signature.inputs, _EXTRA_COLUMNS_ALLOWED)
@@ -160,12 +160,3 @@ def _taken(prediction: Prediction, order: Array) -> Prediction:
         None,
         None if tensors is None else {name: array[order] for name, array in tensors.items()},
     )
-
-
-def _check_kinds(version: Loaded, prepare: Loaded | None) -> None:
-    if version.manifest.signature.output.kind == "transform":
-        name = version.manifest.reference
-        raise InvalidInput(f"{name} is a transformer, which answers nothing; see --preprocess")
-    if prepare is not None and prepare.manifest.signature.output.kind != "transform":
-        name = prepare.manifest.reference
-        raise InvalidInput(f"--preprocess: {name} is no transformer")

@@ -15,6 +15,7 @@ import pyarrow.fs as arrow_fs
 from fsspec.implementations.arrow import ArrowFSWrapper
 from fsspec.implementations.local import LocalFileSystem
 
+from serve_app.core import durable
 from serve_app.errors import RecordsFailed
 
 if TYPE_CHECKING:
@@ -154,11 +155,7 @@ class Files:
             with contextlib.suppress(OSError):
                 unfinished.unlink(missing_ok=True)
         if sync:
-            descriptor = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            durable.sync(target.parent)
 
 
 def _opened(url: str) -> tuple[Any, str]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -159,14 +159,20 @@ def config_of(details):
     return {**CONFIG, "applications": CONFIG["applications"] if details["applications"] else []}
 
 
-@pytest.fixture
-def keeper(cluster, clock):
+@contextmanager
+def supervising(cluster, clock):
     made = Supervisor(cluster, KeptConfig(cluster.folder), config_of, Times(clock, lambda: 5.0))
     assert made.step()
     yield made
     for process in made._begun:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def keeper(cluster, clock):
+    with supervising(cluster, clock) as made:
+        yield made
 
 
 def steps(keeper, clock, count, each_s=0.5):
@@ -206,12 +212,8 @@ STORES = [{"RAY_gcs_storage": "rocksdb"}, {"RAY_REDIS_ADDRESS": "127.0.0.1:6379"
 def kept_head(cluster, clock, request):
     """A supervisor of a cluster whose head keeps what it knows."""
     cluster.keep_the_head(**request.param)
-    made = Supervisor(cluster, KeptConfig(cluster.folder), config_of, Times(clock, lambda: 5.0))
-    assert made.step()
-    yield made
-    for process in made._begun:
-        process.kill()
-        process.wait()
+    with supervising(cluster, clock) as made:
+        yield made
 
 
 def running(cluster, name):
@@ -284,7 +286,10 @@ def test_a_head_that_cannot_begin_yet_is_started_until_it_can(cluster, kept_head
 def test_a_head_that_stands_still_is_ended_before_the_next_one_begins(cluster, kept_head, clock):
     before = head(cluster)
     before.suspend()
-    steps(kept_head, clock, 26)
+    wait_for_status(before.pid, psutil.STATUS_STOPPED)
+    steps(kept_head, clock, 4)
+    clock.now_s += members.STOPPED_S
+    steps(kept_head, clock, 2)
     assert not kept_head.is_mending
     assert not before.is_running() or before.status() == psutil.STATUS_ZOMBIE
     assert (head(cluster).pid != before.pid, cluster.restarts) == (True, [])

@@ -30,7 +30,7 @@ def files(root):
 
 
 EFFECTS = {
-    "sync": (answering, "sync_file"),
+    "sync": (answering, "sync"),
     "create": (folder, "_created"),
     "place": (folder, "place"),
     "sync folder": (folder, "sync_folder"),

@@ -1,0 +1,40 @@
+"""What is on the disk once a call returns: files, folders, and transactions of SQLite."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BUSY_S = 30.0
+"""How long a connection waits for another one that writes."""
+
+
+def sync(path: Path) -> None:
+    """Let a file's bytes, or what a folder lists, survive a power cut; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """Open a SQLite file whose commits are on the disk when they return; raises sqlite3.Error."""
+    connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction, which has the right to write from its beginning, whole or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
