@@ -25,6 +25,7 @@ FILE = "jobs.sqlite"
 _BUSY_S = 30.0
 _FIRST_ERRORS = 20
 _CHARACTERS = 2_000
+_LATELY_S = 60.0
 
 
 class Ledger:
@@ -145,6 +146,13 @@ class Ledger:
             attempts=attempts,
             first_errors=tuple(errors[:_FIRST_ERRORS]),
         )
+
+    def rows_per_s(self, name: str) -> float | None:
+        """How many rows a second were committed lately; none where nothing was."""
+        now_s = self._clock()
+        with self._connected() as connection:
+            rows, since_s = connection.execute(_LATELY, (name, now_s - _LATELY_S)).fetchone()
+        return rows / (now_s - since_s) if rows and now_s > since_s else None
 
     def pending(self, name: str) -> list[Shard]:
         """The shards that are to be answered, those first that were tried least often."""
@@ -329,4 +337,9 @@ SELECT COUNT(*), COALESCE(SUM(state = 'DONE'), 0), COALESCE(SUM(state = 'POISONE
        COALESCE(SUM(CASE WHEN state = 'DONE' THEN row_count ELSE 0 END), 0),
        COALESCE(SUM(rows_ok), 0), COALESCE(SUM(rows_bad), 0), COALESCE(SUM(attempts), 0)
 FROM shard WHERE job = ?
+"""
+_LATELY = """
+SELECT SUM(shard.row_count), MIN(attempt.began_at_s) FROM attempt
+JOIN shard ON shard.job = attempt.job AND shard.number = attempt.shard
+WHERE attempt.job = ? AND attempt.outcome = 'COMMITTED' AND attempt.ended_at_s >= ?
 """
