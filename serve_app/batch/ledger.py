@@ -16,7 +16,7 @@ from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job, JobState
 from serve_app.batch.ledger_schema import SCHEMA, VERSION
 from serve_app.batch.shards import Shard
-from serve_app.batch.status import ENDED, JobStatus
+from serve_app.batch.status import JobStatus
 from serve_app.errors import ConfigError, Conflict, NotFound
 
 MOST_FAILURES = 3
@@ -104,6 +104,12 @@ class Ledger:
         with self._connected() as connection:
             rows = connection.execute("SELECT id FROM job ORDER BY submitted_at_s DESC, id")
             return [str(row[0]) for row in rows]
+
+    def places(self) -> list[tuple[str, JobState, str]]:
+        """Every job: its name, its state, and the folder of its output."""
+        with self._connected() as connection:
+            rows = connection.execute("SELECT id, state, json_extract(body, '$.out') FROM job")
+            return list(rows)
 
     def status(self, name: str) -> JobStatus:
         """How far a job is.
@@ -311,11 +317,6 @@ class Ledger:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
-
-
-def is_ended(state: JobState) -> bool:
-    """Whether nothing goes on any more in a job of this state."""
-    return state in ENDED
 
 
 def _prepare(connection: sqlite3.Connection) -> int:

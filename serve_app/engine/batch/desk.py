@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serve_app.batch.job import JobOptions
+from serve_app.batch.job import JobOptions, JobState
 from serve_app.batch.ledger import FILE, Ledger
 from serve_app.batch.shards import plan
 from serve_app.batch.status import ENDED, JobStatus
@@ -81,10 +81,13 @@ class JobDesk:
         )
         cut = plan(self._roots.places(order.inputs), order.options.shard_rows)
         job = job_of(cut, version, out, order.options, prepare)
-        statuses = [self._ledger.status(name) for name in self._ledger.names()]
-        if all(one.job != job.id for one in statuses):
-            self._require_room(statuses)
-            self._require_own_folder(statuses, job.out)
+        others = self._ledger.places()
+        if all(other != job.id for other, _, _ in others):
+            self._require_room([state for _, state, _ in others])
+            owner = next((other for other, _, out in others if out == job.out), None)
+            if owner is not None:
+                msg = f"the output of {owner} stands there; name another one"
+                raise Conflict(msg, job=owner)
         name, is_new = submit(self._ledger, job, cut, order.idempotency_key)
         return self.show(name), is_new
 
@@ -150,16 +153,11 @@ class JobDesk:
         busy = status.state in {"RUNNING", "CANCELLING"}
         return "PAUSED" if busy and not self._is_running(status.job) else status.state
 
-    def _require_room(self, statuses: list[JobStatus]) -> None:
-        unfinished = sum(one.state not in ENDED for one in statuses)
+    def _require_room(self, states: list[JobState]) -> None:
+        unfinished = sum(state not in ENDED for state in states)
         if unfinished >= self._max_unfinished:
             msg = f"{unfinished} jobs wait or run, and no more are taken; try again later"
             raise Overloaded(msg, retry_after_s=RETRY_AFTER_S)
-
-    def _require_own_folder(self, statuses: list[JobStatus], out: str) -> None:
-        owner = next((one.job for one in statuses if one.out == out), None)
-        if owner is not None:
-            raise Conflict(f"the output of {owner} stands there; name another one", job=owner)
 
 
 def desk_of(settings: JobsSettings, registry: Registry, *, clock: Callable[[], float]) -> JobDesk:
