@@ -16,7 +16,7 @@ from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job, JobState
 from serve_app.batch.ledger_schema import SCHEMA, VERSION
 from serve_app.batch.shards import Shard
-from serve_app.batch.status import ENDED, JobStatus
+from serve_app.batch.status import JobStatus
 from serve_app.core.durable import connect, transaction
 from serve_app.errors import ConfigError, Conflict, NotFound
 
@@ -25,6 +25,7 @@ MOST_FAILURES = 3
 FILE = "jobs.sqlite"
 _FIRST_ERRORS = 20
 _CHARACTERS = 2_000
+_LATELY_S = 60.0
 
 
 class Ledger:
@@ -104,6 +105,12 @@ class Ledger:
             rows = connection.execute("SELECT id FROM job ORDER BY submitted_at_s DESC, id")
             return [str(row[0]) for row in rows]
 
+    def places(self) -> list[tuple[str, JobState, str]]:
+        """Every job: its name, its state, and the folder of its output."""
+        with self._connected() as connection:
+            rows = connection.execute("SELECT id, state, json_extract(body, '$.out') FROM job")
+            return list(rows)
+
     def status(self, name: str) -> JobStatus:
         """How far a job is.
 
@@ -145,6 +152,13 @@ class Ledger:
             attempts=attempts,
             first_errors=tuple(errors[:_FIRST_ERRORS]),
         )
+
+    def rows_per_s(self, name: str) -> float | None:
+        """How many rows a second were committed lately; none where nothing was."""
+        now_s = self._clock()
+        with self._connected() as connection:
+            rows, since_s = connection.execute(_LATELY, (name, now_s - _LATELY_S)).fetchone()
+        return rows / (now_s - since_s) if rows and now_s > since_s else None
 
     def pending(self, name: str) -> list[Shard]:
         """The shards that are to be answered, those first that were tried least often."""
@@ -295,11 +309,6 @@ class Ledger:
             yield connection
 
 
-def is_ended(state: JobState) -> bool:
-    """Whether nothing goes on any more in a job of this state."""
-    return state in ENDED
-
-
 def _prepare(connection: sqlite3.Connection) -> int:
     """Make the tables where there are none; gives the version that they have."""
     connection.execute("PRAGMA journal_mode = WAL")
@@ -318,4 +327,9 @@ SELECT COUNT(*), COALESCE(SUM(state = 'DONE'), 0), COALESCE(SUM(state = 'POISONE
        COALESCE(SUM(CASE WHEN state = 'DONE' THEN row_count ELSE 0 END), 0),
        COALESCE(SUM(rows_ok), 0), COALESCE(SUM(rows_bad), 0), COALESCE(SUM(attempts), 0)
 FROM shard WHERE job = ?
+"""
+_LATELY = """
+SELECT SUM(shard.row_count), MIN(attempt.began_at_s) FROM attempt
+JOIN shard ON shard.job = attempt.job AND shard.number = attempt.shard
+WHERE attempt.job = ? AND attempt.outcome = 'COMMITTED' AND attempt.ended_at_s >= ?
 """

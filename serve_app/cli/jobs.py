@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import output, predict_local
+from serve_app.cli import jobs_cluster, jobs_work, output, predict_local
 
 if TYPE_CHECKING:
     from serve_app.batch.status import JobStatus
@@ -17,7 +17,7 @@ _HEADS = ["job", "state", "version", "rows", "bad", "shards", "submitted", "outp
 
 @click.group()
 def jobs() -> None:
-    """See, stop and go on with batch jobs; `serve-app predict --local` submits them."""
+    """Submit batch jobs to a cluster; see, stop and go on with them, and with those of --local."""
 
 
 @jobs.command("list")
@@ -90,21 +90,22 @@ def cancel(job: str, state: str, as_json: bool) -> None:
 @jobs.command()
 @click.argument("job")
 @click.option("--allow-pickle", is_flag=True, help="Load versions that are pickles, as register.")
+@click.option("--cluster", is_flag=True, help="By workers of the cluster, as submit.")
+@jobs_cluster.option_workers("With --cluster: ")
 @output.option_registry
 @output.option_state
 @output.as_json
-def resume(job: str, allow_pickle: bool, registry: str, state: str, as_json: bool) -> None:
-    """Go on with JOB here, where it stopped, failed or was cancelled."""
+def resume(job: str, registry: str, state: str, as_json: bool, **given: Any) -> None:
+    """Go on with JOB where it stopped, failed or was cancelled: here, or with --cluster there."""
     from serve_app.cli.registries import open_registry
 
-    predict_local.run(
-        predict_local.open_ledger(state),
-        job,
-        open_registry(registry),
-        state=state,
-        as_json=as_json,
-        allow_pickle=allow_pickle,
-    )
+    ledger, allow_pickle = predict_local.open_ledger(state), given["allow_pickle"]
+    ledger.job(job)
+    if jobs_cluster.by_cluster(given):
+        jobs_cluster.run(ledger, job, registry, state=state, as_json=as_json, given=given)
+        return
+    store = open_registry(registry)
+    predict_local.run(ledger, job, store, state=state, as_json=as_json, allow_pickle=allow_pickle)
 
 
 @jobs.command()
@@ -190,6 +191,10 @@ def retry(
     cut = planned(data, former.options.shard_rows, out)
     name, _ = submit(ledger, job_of(cut, answering, out, former.options, prepare), cut)
     predict_local.run(ledger, name, store, state=state, as_json=as_json, allow_pickle=allow_pickle)
+
+
+jobs.add_command(jobs_cluster.submit)
+jobs.add_command(jobs_work.work)
 
 
 def _state(status: JobStatus, state: str) -> str:

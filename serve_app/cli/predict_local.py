@@ -18,63 +18,96 @@ if TYPE_CHECKING:
     from serve_app.batch.job import Format, Job, JobOptions
     from serve_app.batch.ledger import Ledger
     from serve_app.batch.status import JobStatus, Progress
+    from serve_app.engine.batch.attempts import ShardExecutor
+    from serve_app.engine.batch.folder import OutputFolder
     from serve_app.registry.store import Registry
 
 JOBS = "jobs"
 """The folder of the ledger, within that of the state."""
 _LINES_EVERY_S = 10.0
 
-_OPTIONS = (
-    click.option(
-        "--local",
-        is_flag=True,
-        help="Answer here, without a cluster: ENDPOINT is MODEL@VERSION of the --registry, --data "
-        "may be files, folders, patterns and URLs, --out takes the answers.",
-    ),
-    click.option("--out", metavar="FOLDER", help="With --local: where the output is written."),
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["parquet", "csv", "jsonl"]),
-        help="With --local: what is written.  [default: what is read]",
-    ),
-    click.option(
-        "--id", "ids", multiple=True, metavar="COLUMN", help="With --local: keep a column of ids."
-    ),
-    click.option(
-        "--passthrough",
-        multiple=True,
-        metavar="COLUMN,…",
-        help="With --local: keep these columns of the input, too.",
-    ),
-    click.option(
-        "--on-error",
-        type=click.Choice(["quarantine", "fail", "null"]),
-        help="With --local: leave rows out that cannot be answered, end the job, or write them "
-        "without an answer.  [default: quarantine]",
-    ),
-    click.option(
-        "--max-bad-rows", type=click.IntRange(min=0), help="With --local: end the job after more."
-    ),
-    click.option(
-        "--max-bad-ratio",
-        type=click.FloatRange(0, 1),
-        help="With --local: end the job at a larger share of bad rows.  [default: 0.01]",
-    ),
-    click.option("--redact", is_flag=True, help="With --local: no values in the quarantine."),
-    click.option(
-        "--shard-rows",
-        type=click.IntRange(min=1),
-        help="With --local: about so many rows are committed at a time.  [default: 50000]",
-    ),
-    click.option(
-        "--preprocess",
-        metavar="MODEL@VERSION",
-        shell_complete=complete_version,
-        help="With --local: the transformer that runs before.",
-    ),
-    click.option("--allow-pickle", is_flag=True, help="With --local: load versions of pickles."),
+_LOCAL = click.option(
+    "--local",
+    is_flag=True,
+    help="Answer here, without a cluster: ENDPOINT is MODEL@VERSION of the --registry, --data "
+    "may be files, folders, patterns and URLs, --out takes the answers.",
 )
+
+
+def helped(when: str, text: str) -> str:
+    """What an option is, after the words that say when it counts, where it does not always."""
+    return f"{when}{text}" if when else f"{text[:1].upper()}{text[1:]}"
+
+
+def job_options(when: str) -> tuple[Callable[..., Any], ...]:
+    """The options of a job; `when` they count stands before what each is."""
+    return (*_options_of_output(when), *_options_of_rows(when))
+
+
+def _options_of_output(when: str) -> tuple[Callable[..., Any], ...]:
+    return (
+        click.option("--out", metavar="FOLDER", help=helped(when, "where the output is written.")),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(["parquet", "csv", "jsonl"]),
+            help=helped(when, "what is written.  [default: what is read]"),
+        ),
+        click.option(
+            "--id",
+            "ids",
+            multiple=True,
+            metavar="COLUMN",
+            help=helped(when, "keep a column of ids."),
+        ),
+        click.option(
+            "--passthrough",
+            multiple=True,
+            metavar="COLUMN,…",
+            help=helped(when, "keep these columns of the input, too."),
+        ),
+    )
+
+
+def _options_of_rows(when: str) -> tuple[Callable[..., Any], ...]:
+    return (
+        click.option(
+            "--on-error",
+            type=click.Choice(["quarantine", "fail", "null"]),
+            help=helped(
+                when,
+                "leave rows out that cannot be answered, end the job, or write them "
+                "without an answer.  [default: quarantine]",
+            ),
+        ),
+        click.option(
+            "--max-bad-rows",
+            type=click.IntRange(min=0),
+            help=helped(when, "end the job after more."),
+        ),
+        click.option(
+            "--max-bad-ratio",
+            type=click.FloatRange(0, 1),
+            help=helped(when, "end the job at a larger share of bad rows.  [default: 0.01]"),
+        ),
+        click.option("--redact", is_flag=True, help=helped(when, "no values in the quarantine.")),
+        click.option(
+            "--shard-rows",
+            type=click.IntRange(min=1),
+            help=helped(when, "about so many rows are committed at a time.  [default: 50000]"),
+        ),
+        click.option(
+            "--preprocess",
+            metavar="MODEL@VERSION",
+            shell_complete=complete_version,
+            help=helped(when, "the transformer that runs before."),
+        ),
+        click.option(
+            "--allow-pickle", is_flag=True, help=helped(when, "load versions of pickles.")
+        ),
+    )
+
+
 _NAMES = (
     *("out", "form", "ids", "passthrough", "on_error", "max_bad_rows", "max_bad_ratio", "redact"),
     *("shard_rows", "preprocess", "allow_pickle"),
@@ -83,7 +116,7 @@ _NAMES = (
 
 def options_local(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of `predict` that go with --local."""
-    for option in reversed(_OPTIONS):
+    for option in reversed((_LOCAL, *job_options("With --local: "))):
         function = option(function)
     return output.option_registry(function)
 
@@ -118,10 +151,25 @@ def predict_local(
 ) -> None:
     """Submit a job of files and run it here, or go on with it where it stopped."""
     from serve_app.cli.registries import open_registry
+
+    store, ledger = open_registry(registry), open_ledger(state)
+    name = submitted(ledger, store, reference, data, given, as_json=as_json)
+    run(ledger, name, store, state=state, as_json=as_json, allow_pickle=given["allow_pickle"])
+
+
+def submitted(
+    ledger: Ledger,
+    store: Registry,
+    reference: str,
+    data: tuple[str, ...],
+    given: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> str:
+    """Submit a job of files with the options of `job_options`; gives its name."""
     from serve_app.engine.batch.submission import job_of, planned, submit
     from serve_app.registry.named import named
 
-    store = open_registry(registry)
     before = given["preprocess"]
     version = store.manifest(*named(store, reference))
     prepare = None if before is None else store.manifest(*named(store, before))
@@ -129,27 +177,50 @@ def predict_local(
     with output.progress().status("reading the input"):
         cut = planned(data, options.shard_rows, given["out"])
     job = job_of(cut, version, given["out"], options, prepare)
-    ledger = open_ledger(state)
     name, is_new = submit(ledger, job, cut)
     if not is_new and not as_json:
         click.echo(f"{name} was submitted before; it goes on where it is", err=True)
-    run(ledger, name, store, state=state, as_json=as_json, allow_pickle=given["allow_pickle"])
+    return name
 
 
 def run(
     ledger: Ledger, name: str, store: Registry, *, state: str, as_json: bool, allow_pickle: bool
 ) -> None:
     """Run a job here to its end and print how it ended; exits with 1 where that is no success."""
+    from serve_app.engine.batch.in_this_process import InThisProcess
+    from serve_app.engine.batch.loading import scorer_of
+
+    def here(job: Job, folder: OutputFolder) -> ShardExecutor:
+        threads = processors()
+        return InThisProcess(
+            name,
+            job,
+            folder,
+            lambda: scorer_of(store, job, threads=threads, allow_pickle=allow_pickle),
+        )
+
+    run_by(here, ledger, name, state=state, as_json=as_json)
+
+
+def run_by(
+    executor: Callable[[Job, OutputFolder], ShardExecutor],
+    ledger: Ledger,
+    name: str,
+    *,
+    state: str,
+    as_json: bool,
+) -> None:
+    """The same, by whoever answers shards."""
     from serve_app.batch.status import SUCCEEDED
     from serve_app.engine.batch.folder import OutputFolder
-    from serve_app.engine.batch.local_run import LocalRun
+    from serve_app.engine.batch.job_run import JobRun
     from serve_app.engine.batch.run_lock import running
 
     job = ledger.job(name)
     folder = OutputFolder(Path(job.out), name, job.options.format)
-    with running(Path(state) / JOBS, name), _shown() as show:
-        one = LocalRun(ledger, name, folder, clock=time.monotonic, on_progress=show)
-        status = one.run(lambda: _scorer(store, job, allow_pickle=allow_pickle))
+    with running(Path(state) / JOBS, name), shown() as show:
+        one = JobRun(ledger, name, folder, clock=time.monotonic, on_progress=show)
+        status = one.run(executor(job, folder))
     if as_json:
         output.print_json(status.to_json())
     else:
@@ -206,23 +277,6 @@ def _options(given: Mapping[str, Any], data: tuple[str, ...]) -> JobOptions:
     )
 
 
-def _scorer(store: Registry, job: Job, *, allow_pickle: bool) -> Any:
-    from serve_app.engine.batch.scoring import Scorer
-    from serve_app.engine.load import load
-    from serve_app.errors import ArtifactRejected
-
-    def loaded(reference: str, digest: str | None) -> Any:
-        one = load(store, *store.resolve(reference), allow_pickle=allow_pickle)
-        if one.manifest.digest != digest:
-            msg = f"{reference} is another than it was when the job was submitted; submit a new job"
-            raise ArtifactRejected(msg, version=reference)
-        return one.in_threads(processors())
-
-    before = job.preprocess
-    prepare = None if before is None else loaded(before, job.preprocess_digest)
-    return Scorer(loaded(job.version, job.version_digest), prepare)
-
-
 def processors() -> int:
     """How many processors this process may use."""
     import os
@@ -231,7 +285,7 @@ def processors() -> int:
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[Progress], None]]:
+def shown() -> Iterator[Callable[[Progress], None]]:
     """A way to show progress: beside a spinner, or in a line now and then where none turns."""
     console = output.progress()
     last_s = time.monotonic()

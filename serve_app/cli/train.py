@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import output
+from serve_app.cli import output, train_places
 from serve_app.cli.registries import open_registry
 
 if TYPE_CHECKING:
-    from serve_app.lifecycle.fold_data import FoldPlace
+    from serve_app.config.pipeline import PipelineSettings
     from serve_app.lifecycle.ledger import Run
     from serve_app.lifecycle.progress import Report
-    from serve_app.lifecycle.sequence import Executors
     from serve_app.lifecycle.training import Training
 
 
@@ -33,15 +31,6 @@ def _option_runs(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def _option_workers(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--workers",
-        type=click.IntRange(1, 256),
-        help="How many trials are computed at once; it changes no result.  [default: one for "
-        "each CPU, at most search.parallel]",
-    )(function)
-
-
 @click.group()
 def train() -> None:
     """Train, search and judge models as pipelines say, and register the best."""
@@ -50,13 +39,11 @@ def train() -> None:
 @train.command()
 @click.argument("file", metavar="PIPELINE", type=click.Path(exists=True, dir_okay=False))
 @click.option("--fresh", is_flag=True, help="Begin a new run, also where one was interrupted.")
-@_option_workers
+@train_places.option_place
 @_option_runs
 @output.option_registry
 @output.as_json
-def run(
-    file: str, fresh: bool, workers: int | None, runs: str, registry: str, as_json: bool
-) -> None:
+def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given: Any) -> None:
     """Train as PIPELINE says, and register the best.
 
     A run of the same pipeline that was interrupted goes on where it was.
@@ -69,23 +56,24 @@ def run(
         unfinished = None if fresh else training.unfinished(settings)
         return training.work_on(unfinished or training.create(settings))
 
-    count = workers or min(settings.search.parallel, os.cpu_count() or 1)
-    _print_run(_worked(work, runs, registry, count, as_json=as_json), as_json=as_json)
+    count = min(settings.search.parallel, os.cpu_count() or 1)
+    hands = train_places.hands(given, settings, count, as_json=as_json)
+    _print_run(_worked(work, runs, registry, hands, as_json=as_json), as_json=as_json)
 
 
 @train.command()
 @click.argument("name", metavar="RUN")
-@_option_workers
+@train_places.option_place
 @_option_runs
 @output.option_registry
 @output.as_json
-def resume(name: str, workers: int | None, runs: str, registry: str, as_json: bool) -> None:
+def resume(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> None:
     """Go on with RUN, which was interrupted."""
     done = _worked(
         lambda training: training.work_on(training.ledger.run(name)),
         runs,
         registry,
-        workers or 1,
+        train_places.hands(given, _settings(runs, name), 1, as_json=as_json),
         as_json=as_json,
     )
     _print_run(done, as_json=as_json)
@@ -93,11 +81,11 @@ def resume(name: str, workers: int | None, runs: str, registry: str, as_json: bo
 
 @train.command()
 @click.argument("name", metavar="RUN")
-@_option_workers
+@train_places.option_place
 @_option_runs
 @output.option_registry
 @output.as_json
-def rerun(name: str, workers: int | None, runs: str, registry: str, as_json: bool) -> None:
+def rerun(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> None:
     """Do RUN again on the very same rows, and say whether the same comes out.
 
     Nothing is registered. Exit code 1 where parameters or predictions differ.
@@ -108,9 +96,8 @@ def rerun(name: str, workers: int | None, runs: str, registry: str, as_json: boo
 
     ledger = Ledger(Path(runs))
     old = ledger.run(name)
-    new = _worked(
-        lambda training: repeat(training, old), runs, registry, workers or 1, as_json=as_json
-    )
+    hands = train_places.hands(given, _settings(runs, name), 1, as_json=as_json)
+    new = _worked(lambda training: repeat(training, old), runs, registry, hands, as_json=as_json)
     outcome = compared(ledger, Path(runs), old, new)
     if as_json:
         output.print_json(outcome.to_json())
@@ -157,27 +144,31 @@ def cancel(name: str, runs: str, as_json: bool) -> None:
         click.echo(f"{done.id} stops as soon as its process sees it")
 
 
+def _settings(runs: str, name: str) -> PipelineSettings:
+    """The pipeline of a run."""
+    from serve_app.lifecycle.ledger import Ledger
+    from serve_app.lifecycle.spec import pipeline_of
+
+    return pipeline_of(dict(Ledger(Path(runs)).run(name).body))
+
+
 def _worked(
-    work: Callable[[Training], Run], runs: str, registry: str, workers: int, *, as_json: bool
+    work: Callable[[Training], Run],
+    runs: str,
+    registry: str,
+    hands: train_places.Hands,
+    *,
+    as_json: bool,
 ) -> Run:
     """What became of work on a run, with one display of what goes on meanwhile."""
-    with output.progress().status("importing …") as spinner:
+    with output.progress().status("importing …") as spinner, hands as (executors, workers):
         from serve_app.cli.train_tables import shown
         from serve_app.lifecycle.sequence import Means
         from serve_app.lifecycle.training import Training
 
         report: Report = shown(spinner, quiet=as_json)
-        means = Means(open_registry(registry), _local(workers), time.time, workers)
+        means = Means(open_registry(registry), executors, time.time, workers)
         return work(Training(Path(runs), means, report))
-
-
-def _local(workers: int) -> Executors:
-    from serve_app.lifecycle.local_processes import LocalProcesses
-
-    def made(place: FoldPlace) -> LocalProcesses:
-        return LocalProcesses(replace(place, folder=str(Path(place.folder).resolve())), workers)
-
-    return made
 
 
 def _print_run(done: Run, *, as_json: bool) -> None:

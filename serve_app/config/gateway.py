@@ -8,6 +8,7 @@ from serve_app.config.access import AccessSettings
 from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.cors import CorsSettings
+from serve_app.config.jobs import JobsSettings
 from serve_app.config.limits import LimitsSettings
 from serve_app.config.listeners import ListenerSettings
 from serve_app.config.overload import OverloadSettings
@@ -64,7 +65,8 @@ class GatewayArgs(Frozen):
     where there are any. `mirror` bounds what is done for shadows.
     `telemetry` is where traces and metrics go beside Prometheus; without it nowhere. `limits`
     bounds what principals may ask, `overload` how much is answered at once. `audit` is where
-    changes by the admin API are written down before they are made; without it nowhere.
+    changes by the admin API are written down before they are made; without it nowhere. `jobs` is
+    where batch jobs that are submitted over HTTP may read and write; without it none are taken.
     """
 
     # `state` may be a URL with a password.
@@ -92,6 +94,7 @@ class GatewayArgs(Frozen):
     overload: OverloadSettings | None = None
     allowed_hosts: tuple[str, ...] = ()
     audit: AuditSettings | None = None
+    jobs: JobsSettings | None = None
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

@@ -17,10 +17,12 @@ ACTIONS = (
     "read:metrics",
     "read:records",
     "read:audit",
+    "read:jobs",
     "admin:endpoints",
     "admin:weights",
     "admin:models",
     "admin:feedback",
+    "admin:jobs",
     "admin:keys",
     "admin:erase",
 )

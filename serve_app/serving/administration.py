@@ -61,6 +61,11 @@ class Administration:
                 audited=self._audited,
             )
 
+    @property
+    def audited(self) -> AuditedChanges | None:
+        """Through which changes are made, where they are written down."""
+        return self._audited
+
     async def open(self, listeners: Listeners, gate: Gate | None) -> None:
         """Answer the admin API on a port of its own, where there is one."""
         settings = of_admin(self._settings, os.environ)

@@ -63,6 +63,7 @@ from serve_app.serving.gateway_limits import distinct_of, start_limits
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.health import HEALTH
+from serve_app.serving.job_door import door_of
 from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
 from serve_app.serving.local_rollback import LocalRollback
 from serve_app.serving.loop_load import LoopLoad
@@ -235,7 +236,8 @@ class Gateway(Scaled):
         keep = FeedbackSender(monitor_handle("keep_feedback"))
         effect = StatusReader(control_handle().options(method_name="in_effect"))
         management = self._administration.management
-        gateway = app.build(self._predictor, settings, keep, effect, management)
+        door = door_of(args.jobs, self._registry, self._administration.audited)
+        gateway = app.build(self._predictor, settings, keep, effect, management, door)
         if self._gate is not None:
             control = ControlCaller(control_handle())
             await mark_alike(self._tasks, self._predictor, args.state, control)

@@ -46,6 +46,14 @@ class OutputFolder:
         for folder in (QUARANTINE, COMMITS, TMP):
             (self.root / folder).mkdir(exist_ok=True)
 
+    def is_claimed(self) -> bool:
+        """Whether the folder is there and this job's."""
+        try:
+            owner = json.loads((self.root / JOB).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return False
+        return bool(owner == {"job": self._job})
+
     def temporary(self, shard: int, attempt: int) -> tuple[Path, Path]:
         """Where an attempt writes its output and its quarantine."""
         folder, name = self.root / TMP, f"{_name(shard)}.{attempt}"

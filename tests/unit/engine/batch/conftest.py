@@ -15,7 +15,8 @@ from sklearn.ensemble import RandomForestClassifier
 from serve_app.batch.job import JobOptions
 from serve_app.batch.ledger import Ledger
 from serve_app.engine.batch.folder import OutputFolder
-from serve_app.engine.batch.local_run import LocalRun
+from serve_app.engine.batch.in_this_process import InThisProcess
+from serve_app.engine.batch.job_run import JobRun
 from serve_app.engine.batch.scoring import Scorer
 from serve_app.engine.batch.submission import job_of, planned, submit
 from serve_app.engine.load import load
@@ -51,8 +52,14 @@ class Desk:
 
     def run(self, name, scorer=None, **options):
         """How a job ended."""
-        one = LocalRun(self.ledger, name, self.folder(name), clock=time.monotonic, **options)
-        return one.run(scorer or self.scorer)
+        folder = self.folder(name)
+        here = InThisProcess(name, self.ledger.job(name), folder, scorer or self.scorer)
+        return self.run_by(here, name, **options)
+
+    def run_by(self, executor, name, **options):
+        """How a job ended whose shards somebody else answered."""
+        one = JobRun(self.ledger, name, self.folder(name), clock=time.monotonic, **options)
+        return one.run(executor)
 
     def done(self, *files, **options):
         """How a job of files ended, and where its output stands."""

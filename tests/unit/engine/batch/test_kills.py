@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.engine.batch import answering, folder, local_run
+from serve_app.engine.batch import answering, attempts, folder
 from serve_app.engine.batch.folder import OutputFolder
 from serve_app.registry.store import Registry
 
@@ -37,7 +37,7 @@ EFFECTS = {
     "settle": (OutputFolder, "settle"),
     "sweep": (OutputFolder, "sweep"),
     "finish": (OutputFolder, "finish"),
-    "score": (local_run, "Counts"),
+    "score": (attempts, "Counts"),
 }
 
 

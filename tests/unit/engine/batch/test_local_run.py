@@ -212,7 +212,7 @@ def test_a_failure_that_passes_is_tried_again_and_one_that_stays_ends_the_job(
 
 
 def test_a_cancelled_job_ends_after_its_block_and_can_go_on(desk, csv_file, monkeypatch):
-    monkeypatch.setattr("serve_app.engine.batch.local_run.LOOK_S", 0.0)
+    monkeypatch.setattr("serve_app.engine.batch.attempts.LOOK_S", 0.0)
     name = desk.submitted(csv_file)
     status = desk.run(name, on_progress=lambda _: desk.ledger.cancel(name))
     assert (status.state, status.shards_done) == ("CANCELLED", 0)

@@ -1,36 +1,20 @@
-"""Runs a job in this process: shard after shard, until it is done, stopped or hopeless."""
+"""Runs a job, whoever answers its shards, until it is done, stopped or hopeless."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from serve_app import __version__
-from serve_app.batch.bad_rows import Counts, too_many
 from serve_app.batch.job import Job, JobState
 from serve_app.batch.ledger import Ledger
-from serve_app.batch.shards import Shard
 from serve_app.batch.status import SUCCEEDED, JobStatus, Progress
 from serve_app.core.ports import Clock
-from serve_app.engine.batch.answering import Attempt
+from serve_app.engine.batch.attempts import Attempts, ShardExecutor, Stopped
 from serve_app.engine.batch.folder import QUARANTINE, OutputFolder
-from serve_app.engine.batch.scoring import Scorer
 from serve_app.errors import ServeError, ServerFault
 
-LOOK_S = 0.5
-"""So often is looked whether a job was cancelled."""
 
-
-class _Stopped(Exception):
-    """The job does not go on; says which state it has then, and why."""
-
-    def __init__(self, state: JobState, message: str) -> None:
-        super().__init__(message)
-        self.state: JobState = state
-        self.message = message
-
-
-class LocalRun:
+class JobRun:
     """Runs one job of a ledger; `clock` never goes back.
 
     Two of these for the same job at the same time would answer some shards twice and commit each
@@ -47,15 +31,12 @@ class LocalRun:
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._ledger, self._name, self._folder = ledger, name, folder
-        self._clock, self._on_progress = clock, on_progress
-        self._looked_s = clock()
-        self._before = Counts()
-        self._progress = Progress(0, 0, clock())
+        self._attempts = Attempts(ledger, name, folder, clock=clock, on_progress=on_progress)
 
-    def run(self, scorer: Callable[[], Scorer]) -> JobStatus:
+    def run(self, executor: ShardExecutor) -> JobStatus:
         """Run a job from where it is to its end; gives how it ended.
 
-        `scorer` is called where there is anything to answer.
+        `executor` is asked where there is anything to answer, and closed at the end.
 
         Raises:
             BaseException: what ends this process, such as KeyboardInterrupt; the job goes on where
@@ -70,20 +51,20 @@ class LocalRun:
             return ledger.status(name)
         ledger.resume(name)
         ledger.move(name, "RUNNING", only_from="QUEUED")
-        self._progress = Progress(
-            status.rows, status.rows_done, self._clock(), status.rows_done, status.rows_bad
-        )
-        self._before = Counts(status.rows_done, status.rows_bad)
+        self._attempts.count_from(status)
         try:
-            self._answer(ledger.job(name), scorer)
+            while pending := ledger.pending(name):
+                executor.answer(pending, self._attempts)
             self._finish()
-        except _Stopped as stopped:
+        except Stopped as stopped:
             self._end(stopped.state, stopped.message)
         except ServeError as error:
             self._end("FAILED", error.message)
         except BaseException:
             ledger.move(name, "QUEUED", "it was stopped; resume it", only_from="RUNNING")
             raise
+        finally:
+            executor.close()
         return ledger.status(name)
 
     def adopt(self) -> None:
@@ -110,45 +91,6 @@ class LocalRun:
             self._ledger.reopen(self._name, lost)
         self._folder.sweep()
 
-    def _answer(self, job: Job, scorer: Callable[[], Scorer]) -> None:
-        """Answer what is pending, those shards last that failed before."""
-        attempt: Attempt | None = None
-        while pending := self._ledger.pending(self._name):
-            if attempt is None:
-                attempt = Attempt(self._name, job, scorer(), self._folder)
-            for shard in pending:
-                self._one(attempt, shard)
-
-    def _one(self, attempt: Attempt, shard: Shard) -> None:
-        number = self._ledger.begin(self._name, shard.number)
-        try:
-            done = attempt.run(shard, number, lambda counts: self._watch(attempt.job, counts))
-        except (_Stopped, ServeError):
-            self._folder.sweep(shard.number)
-            raise
-        except Exception as error:  # noqa: BLE001 - disks, memory, libraries: it is tried again
-            self._folder.sweep(shard.number)
-            reason = f"{type(error).__name__}: {error}"
-            self._ledger.fail(self._name, shard.number, number, reason)
-            return
-        self._ledger.commit(done)
-        self._folder.sweep(shard.number)
-        self._before += done.counts
-
-    def _watch(self, job: Job, counts: Counts) -> None:
-        """After every block: tell how far it is, and end what must not go on."""
-        total = self._before + counts
-        reason = too_many(total, job.options)
-        if reason is not None:
-            raise _Stopped("FAILED", reason)
-        self._progress = replace(self._progress, rows_done=total.rows, rows_bad=total.bad)
-        self._on_progress(self._progress)
-        now_s = self._clock()
-        if now_s - self._looked_s >= LOOK_S:
-            self._looked_s = now_s
-            if self._ledger.status(self._name).state == "CANCELLING":
-                raise _Stopped("CANCELLED", "it was cancelled")
-
     def _finish(self) -> None:
         """Say that all is there, or which shards are not."""
         failed = self._ledger.errors(self._name)
@@ -156,7 +98,7 @@ class LocalRun:
             number, times, error = failed[0]
             more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
             msg = f"shard {number} failed {times} times{more}: {error}; mend that, and resume"
-            raise _Stopped("FAILED", msg)
+            raise Stopped("FAILED", msg)
         commits = self._ledger.committed(self._name)
         job, status = self._ledger.job(self._name), self._ledger.status(self._name)
         read = sum(done.rows for done in commits)

@@ -1,0 +1,24 @@
+"""Which batch jobs are taken over HTTP."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from serve_app.config.base import Frozen
+from serve_app.config.names import Location
+
+
+class JobsSettings(Frozen):
+    """Where batch jobs that are submitted over HTTP may read and write, and how many may wait.
+
+    `inputs` are folders and URLs below which all files stand that a job may read; `outputs` the
+    folder below which each job has one of its own; `state` that of the ledger's, on a disk of this
+    machine, from which `serve-app jobs work` takes them. A file larger than `max_input_mb`, all of
+    a job's together, is read too slowly for a request, and refused.
+    """
+
+    inputs: Annotated[tuple[Location, ...], Field(min_length=1, max_length=100)]
+    outputs: Location
+    state: Location = "./state"
+    max_input_mb: PositiveInt = 1024
+    max_unfinished: PositiveInt = 100

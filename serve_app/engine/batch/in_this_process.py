@@ -1,0 +1,51 @@
+"""Answers the shards of a job in this process, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from serve_app.batch.job import Job
+from serve_app.batch.shards import Shard
+from serve_app.engine.batch.answering import Attempt
+from serve_app.engine.batch.attempts import Attempts, Stopped
+from serve_app.engine.batch.folder import OutputFolder
+from serve_app.engine.batch.scoring import Scorer
+from serve_app.errors import ServeError
+
+
+class InThisProcess:
+    """Answers here; `scorer` is called where there is anything to answer."""
+
+    def __init__(
+        self, name: str, job: Job, folder: OutputFolder, scorer: Callable[[], Scorer]
+    ) -> None:
+        self._name, self._job, self._folder = name, job, folder
+        self._scorer = scorer
+        self._attempt: Attempt | None = None
+
+    def answer(self, pending: list[Shard], attempts: Attempts) -> None:
+        """Try each shard once.
+
+        Raises:
+            Stopped: the job does not go on.
+            ServeError: nobody can answer, whatever the rows.
+        """
+        if self._attempt is None:
+            self._attempt = Attempt(self._name, self._job, self._scorer(), self._folder)
+        for shard in pending:
+            self._one(self._attempt, shard, attempts)
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+    def _one(self, attempt: Attempt, shard: Shard, attempts: Attempts) -> None:
+        number = attempts.begin(shard)
+        try:
+            done = attempt.run(shard, number, attempts.watch)
+        except (Stopped, ServeError):
+            attempts.drop(shard.number)
+            raise
+        except Exception as error:  # noqa: BLE001 - disks, memory, libraries: it is tried again
+            attempts.fail(shard.number, number, f"{type(error).__name__}: {error}")
+        else:
+            attempts.commit(done)

@@ -1,0 +1,98 @@
+"""Files that strangers name: only those below roots that the operator names."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from serve_app.batch.inputs import Place, places
+from serve_app.errors import Forbidden, InvalidInput, TooLarge
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_SIGNS = re.compile(r"[*?\[]")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MIB = 1024 * 1024
+MOST_INPUTS = 1_000
+
+
+class Roots:
+    """Below `inputs`, folders and URLs, everything may be read; below `output` jobs write."""
+
+    def __init__(self, inputs: Sequence[str], output: str, max_input_bytes: int) -> None:
+        self._inputs = tuple(one.rstrip("/") for one in inputs)
+        self._output = output
+        self._max_input_bytes = max_input_bytes
+
+    def places(self, given: Sequence[str]) -> list[Place]:
+        """The files that paths, folders and patterns name, all of them below a root.
+
+        A relative path begins at the first root.
+
+        Raises:
+            InvalidInput: one names nothing, or a file of no kind that is read.
+            Forbidden: one is outside of all roots, also by a link.
+            TooLarge: they are more than a request may have read.
+        """
+        if not given or len(given) > MOST_INPUTS:
+            raise InvalidInput(f"name 1 to {MOST_INPUTS:,} files, folders or patterns as input")
+        matched = places([self._within(one) for one in given], self._output)
+        for one in matched:
+            if not self._holds(one.path):
+                raise self._outside(one.path)
+        size = sum(one.size for one in matched)
+        if size > self._max_input_bytes:
+            msg = (
+                f"the input has {size / _MIB:,.0f} MiB, and {self._max_input_bytes / _MIB:,.0f} "
+                "MiB may be submitted over HTTP: use serve-app jobs submit, or several jobs"
+            )
+            raise TooLarge(msg)
+        return matched
+
+    def output(self, name: str) -> str:
+        """The folder of a job's output that is called so.
+
+        Raises:
+            InvalidInput: it is no plain name.
+        """
+        if not _NAME.fullmatch(name):
+            msg = (
+                f"'output' must be the name of a folder, of letters, digits and '._-'; got "
+                f"{name[:80]!r}"
+            )
+            raise InvalidInput(msg)
+        return str(Path(self._output) / name)
+
+    def _within(self, text: str) -> str:
+        """A path or URL as it is read; checked before anything looks whether it is there."""
+        if "\0" in text or "::" in text:
+            raise self._outside(text)
+        if not _SCHEME.match(text) and not text.startswith("/"):
+            text = f"{self._inputs[0]}/{text}"
+        if not self._holds(_SIGNS.split(text)[0] if _SIGNS.search(text) else text):
+            raise self._outside(text)
+        return text
+
+    def _holds(self, path: str) -> bool:
+        return any(_is_below(path, root) for root in self._inputs)
+
+    def _outside(self, text: str) -> Forbidden:
+        roots = ", ".join(self._inputs)
+        return Forbidden(f"{text[:200]!r} may not be read; input has to be below {roots}")
+
+
+def _is_below(path: str, root: str) -> bool:
+    if _is_url(root) != _is_url(path):
+        return False
+    if _is_url(root):
+        # No storage knows links, but some read dots, and others encoded ones.
+        parts = path.split("/")
+        return path.startswith(f"{root}/") and not {"..", "."} & set(parts) and "%" not in path
+    real = os.path.realpath(path)
+    return posixpath.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root)
+
+
+def _is_url(text: str) -> bool:
+    return bool(_SCHEME.match(text))

@@ -1,0 +1,94 @@
+"""A process that answers shards for a run elsewhere: it loads the versions once, and commits."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from serve_app.batch.bad_rows import Counts, too_many
+from serve_app.batch.committed import Committed
+from serve_app.batch.job import Job
+from serve_app.batch.shards import Shard
+from serve_app.config.registry import RegistrySettings
+from serve_app.engine.batch.answering import Attempt
+from serve_app.engine.batch.attempts import Stopped, claimed_elsewhere
+from serve_app.engine.batch.folder import OutputFolder
+from serve_app.engine.batch.loading import scorer_of
+from serve_app.engine.trusted_registry import open_registry
+from serve_app.errors import ServeError
+
+NICENESS = 10
+"""Jobs give way to what is served to people."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker needs to know of a job: everything but which shards."""
+
+    name: str
+    job: Job
+    registry: RegistrySettings
+    allow_pickle: bool = False
+    threads: int = 1
+    niceness: int = NICENESS
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRequest:
+    """One attempt at a shard."""
+
+    shard: Shard
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOutcome:
+    """What became of an attempt: what was committed, why it failed, or why the whole job ends."""
+
+    done: Committed | None = None
+    failed: str | None = None
+    ended: str | None = None
+
+
+class ShardWorker:
+    """Answers shards of one job in its process; versions are loaded with the first one."""
+
+    def __init__(self, spec: WorkerSpec) -> None:
+        self._spec = spec
+        self._attempt: Attempt | None = None
+        if spec.niceness:
+            with suppress(OSError):
+                os.nice(spec.niceness)
+
+    def answer(self, request: ShardRequest) -> ShardOutcome:
+        """Answer a shard and commit it; whatever is raised meanwhile is the outcome."""
+        try:
+            if self._attempt is None:
+                self._attempt = self._loaded()
+            return ShardOutcome(self._attempt.run(request.shard, request.attempt, self._watch))
+        except Stopped as stopped:
+            return ShardOutcome(ended=stopped.message)
+        except ServeError as error:
+            return ShardOutcome(ended=error.message)
+        except Exception as error:  # noqa: BLE001 - disks, memory, libraries: it is tried again
+            return ShardOutcome(failed=f"{type(error).__name__}: {error}")
+
+    def _loaded(self) -> Attempt:
+        spec = self._spec
+        folder = OutputFolder(Path(spec.job.out), spec.name, spec.job.options.format)
+        claimed_elsewhere(folder)
+        scorer = scorer_of(
+            open_registry(spec.registry),
+            spec.job,
+            threads=spec.threads,
+            allow_pickle=spec.allow_pickle,
+        )
+        return Attempt(spec.name, spec.job, scorer, folder)
+
+    def _watch(self, counts: Counts) -> None:
+        """End what too many bad rows of this shard alone end; shares are of the whole job."""
+        reason = too_many(counts, replace(self._spec.job.options, max_bad_ratio=1.0))
+        if reason is not None:
+            raise Stopped("FAILED", reason)
