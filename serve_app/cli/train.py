@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from serve_app.lifecycle.training import Training
 
 
-def _option_runs(function: Callable[..., Any]) -> Callable[..., Any]:
+def option_runs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The folder of training runs."""
     return click.option(
         "--runs",
         type=click.Path(file_okay=False),
@@ -51,7 +52,7 @@ def train() -> None:
 @click.argument("file", metavar="PIPELINE", type=click.Path(exists=True, dir_okay=False))
 @click.option("--fresh", is_flag=True, help="Begin a new run, also where one was interrupted.")
 @_option_workers
-@_option_runs
+@option_runs
 @output.option_registry
 @output.as_json
 def run(
@@ -76,7 +77,7 @@ def run(
 @train.command()
 @click.argument("name", metavar="RUN")
 @_option_workers
-@_option_runs
+@option_runs
 @output.option_registry
 @output.as_json
 def resume(name: str, workers: int | None, runs: str, registry: str, as_json: bool) -> None:
@@ -94,7 +95,7 @@ def resume(name: str, workers: int | None, runs: str, registry: str, as_json: bo
 @train.command()
 @click.argument("name", metavar="RUN")
 @_option_workers
-@_option_runs
+@option_runs
 @output.option_registry
 @output.as_json
 def rerun(name: str, workers: int | None, runs: str, registry: str, as_json: bool) -> None:
@@ -128,7 +129,7 @@ def rerun(name: str, workers: int | None, runs: str, registry: str, as_json: boo
 
 @train.command()
 @click.argument("name", metavar="[RUN]", required=False)
-@_option_runs
+@option_runs
 @output.as_json
 def status(name: str | None, runs: str, as_json: bool) -> None:
     """See RUN with its steps and trials, or all runs."""
@@ -140,7 +141,7 @@ def status(name: str | None, runs: str, as_json: bool) -> None:
 
 @train.command()
 @click.argument("name", metavar="RUN")
-@_option_runs
+@option_runs
 @output.as_json
 def cancel(name: str, runs: str, as_json: bool) -> None:
     """Stop RUN: what is computed is dropped, and nothing is registered."""
@@ -167,11 +168,12 @@ def _worked(
         from serve_app.lifecycle.training import Training
 
         report: Report = shown(spinner, quiet=as_json)
-        means = Means(open_registry(registry), _local(workers), time.time, workers)
+        means = Means(open_registry(registry), executors(workers), time.time, workers)
         return work(Training(Path(runs), means, report))
 
 
-def _local(workers: int) -> Executors:
+def executors(workers: int) -> Executors:
+    """Processes of this machine, in which so many trials are computed at once."""
     from serve_app.lifecycle.local_processes import LocalProcesses
 
     def made(place: FoldPlace) -> LocalProcesses:
