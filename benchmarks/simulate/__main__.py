@@ -22,6 +22,7 @@ from benchmarks.simulate import (
     paired_losses,
     peeking,
     quantiles,
+    retraining,
     sample_ratio,
 )
 from benchmarks.simulate.guarantee import Guarantee
@@ -35,6 +36,7 @@ SCENARIOS: dict[str, Callable[[float], list[Guarantee]]] = {
     "paired losses": paired_losses.measure,
     "peeking": peeking.measure,
     "quantiles": quantiles.measure,
+    "retraining": retraining.measure,
     "sample ratio": sample_ratio.measure,
 }
 """What can be simulated; each function takes an effort, 1 for the numbers that are published."""

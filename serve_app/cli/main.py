@@ -59,6 +59,10 @@ COMMANDS = {
     ),
     "records": ("serve_app.cli.records:records", "Query the log of predictions, and replay it."),
     "register": ("serve_app.cli.register:register", "Register a trained model."),
+    "retrain": (
+        "serve_app.cli.retrain:retrain",
+        "Train pipelines again, and promote what is better.",
+    ),
     "rollout": (
         "serve_app.cli.rollout:rollout",
         "See and decide about candidates of canaries.",

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from serve_app.lifecycle.training import Training
 
 
-def _option_runs(function: Callable[..., Any]) -> Callable[..., Any]:
+def option_runs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The folder of training runs."""
     return click.option(
         "--runs",
         type=click.Path(file_okay=False),
@@ -40,7 +41,7 @@ def train() -> None:
 @click.argument("file", metavar="PIPELINE", type=click.Path(exists=True, dir_okay=False))
 @click.option("--fresh", is_flag=True, help="Begin a new run, also where one was interrupted.")
 @train_places.option_place
-@_option_runs
+@option_runs
 @output.option_registry
 @output.as_json
 def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given: Any) -> None:
@@ -64,7 +65,7 @@ def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given
 @train.command()
 @click.argument("name", metavar="RUN")
 @train_places.option_place
-@_option_runs
+@option_runs
 @output.option_registry
 @output.as_json
 def resume(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> None:
@@ -82,7 +83,7 @@ def resume(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> 
 @train.command()
 @click.argument("name", metavar="RUN")
 @train_places.option_place
-@_option_runs
+@option_runs
 @output.option_registry
 @output.as_json
 def rerun(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> None:
@@ -115,7 +116,7 @@ def rerun(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> N
 
 @train.command()
 @click.argument("name", metavar="[RUN]", required=False)
-@_option_runs
+@option_runs
 @output.as_json
 def status(name: str | None, runs: str, as_json: bool) -> None:
     """See RUN with its steps and trials, or all runs."""
@@ -127,7 +128,7 @@ def status(name: str | None, runs: str, as_json: bool) -> None:
 
 @train.command()
 @click.argument("name", metavar="RUN")
-@_option_runs
+@option_runs
 @output.as_json
 def cancel(name: str, runs: str, as_json: bool) -> None:
     """Stop RUN: what is computed is dropped, and nothing is registered."""

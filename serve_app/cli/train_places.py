@@ -63,10 +63,11 @@ def hands(
     if given["wait"]:
         raise click.UsageError("--wait goes with --cluster")
     count = workers or default
-    return nullcontext((_local(count), count))
+    return nullcontext((local(count), count))
 
 
-def _local(workers: int) -> Executors:
+def local(workers: int) -> Executors:
+    """Processes of this machine, in which so many trials are computed at once."""
     from serve_app.lifecycle.local_processes import LocalProcesses
 
     def made(place: FoldPlace) -> LocalProcesses:

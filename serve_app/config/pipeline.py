@@ -1,10 +1,8 @@
 """`pipelines/*.yaml`: from data to a registered version."""
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     NonNegativeFloat,
     PositiveFloat,
@@ -13,6 +11,7 @@ from pydantic import (
 )
 
 from serve_app.config.base import Frozen
+from serve_app.config.lengths import LengthSeconds, length_s
 from serve_app.config.names import valid
 from serve_app.config.pipeline_search import (
     AUTO,
@@ -22,28 +21,9 @@ from serve_app.config.pipeline_search import (
     ImportPath,
     SearchSettings,
 )
+from serve_app.config.retraining import RetrainSettings
 from serve_app.core import reference as references
-from serve_app.core.lengths import UNITS_S
 
-_LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
-
-
-def length_s(value: Any) -> Any:
-    """Seconds of a length of time such as 30s, 15m, 12h, 90d or 2w.
-
-    Raises:
-        ValueError: it is a text of another form.
-    """
-    if not isinstance(value, str):
-        raise ValueError("write a length of time with its unit: 30s, 15m, 12h, 90d or 2w")  # noqa: TRY004 - pydantic reports ValueError only
-    length = _LENGTH.fullmatch(value)
-    if length is None:
-        msg = f"{value!r} is no length of time; write 30s, 15m, 12h, 90d or 2w"
-        raise ValueError(msg)
-    return float(length[1]) * UNITS_S[length[2]]
-
-
-LengthSeconds = Annotated[float, BeforeValidator(length_s)]
 ModelName = Annotated[str, valid(references.check_model)]
 AliasName = Annotated[str, valid(references.check_alias)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -171,7 +151,8 @@ class GateSettings(Frozen):
     """What a challenger has to be before it is registered; without any, all are.
 
     `slices` forbids that one of at least `slice_rows` rows is worse than the champion's by more
-    than `slices`.
+    than `slices`. `calibration` is the most that probabilities may be off, in the mean; `distance`
+    the most that answers may differ from the champion's, in the mean over rows.
     """
 
     min_rows: PositiveInt | None = None
@@ -181,6 +162,8 @@ class GateSettings(Frozen):
     slices: NonNegativeFloat | None = None
     slice_rows: PositiveInt = 200
     no_leak: bool = False
+    calibration: Share | None = None
+    distance: PositiveFloat | None = None
 
 
 Baseline = Annotated[str, Field(pattern=r"^(prior|champion|seasonal_naive@[0-9.]+[smhdw])$")]
@@ -203,6 +186,7 @@ class PipelineSettings(Frozen):
     gates: GateSettings = GateSettings()
     resources: ResourceSettings = ResourceSettings()
     register_: RegisterSettings = Field(default=RegisterSettings(), alias="register")
+    retrain: RetrainSettings | None = None
 
     @property
     def entries(self) -> tuple[ImportedEstimator | AutoEstimator, ...]:
@@ -261,6 +245,15 @@ class PipelineSettings(Frozen):
             raise ValueError(
                 "window.gap is shorter than data.label_delay: when the hold-out begins, not all "
                 "labels of training would have been known"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _retraining_fits(self) -> Self:
+        if self.retrain is not None and self.register_.alias is not None:
+            raise ValueError(
+                "register.alias and retrain do not go together: retraining moves champion, and "
+                "challenger for a canary, once gates and people agree"
             )
         return self
 

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from serve_app.control.declare import Declaration
     from serve_app.control.describe import Problem
-    from serve_app.core.signature import Column, Output
+    from serve_app.core.signature import Column, Output, Signature
     from serve_app.core.snapshot import Endpoint
 
 _LISTED = 3
@@ -62,12 +62,12 @@ def misfit(former: Endpoint, following: Endpoint) -> str | None:
              if before.get(reference) != now[reference]]  # fmt: skip
     if not moved:
         return None
-    problem = next(_differences(former, following), None)
+    problem = next(signature_differences(former.signature, following.signature), None)
     return None if problem is None else f"{' and '.join(moved)}, with which {problem}"
 
 
-def _differences(former: Endpoint, following: Endpoint) -> Iterator[str]:
-    before, now = former.signature, following.signature
+def signature_differences(before: Signature, now: Signature) -> Iterator[str]:
+    """What clients of an endpoint would notice if it took and gave something else, in words."""
     lacking = [name for name in before.names if name not in now.names]
     further = [name for name in now.names if name not in before.names]
     if further:

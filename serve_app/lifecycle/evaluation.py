@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from serve_app.core.columns import Array
+from serve_app.lifecycle.answers import calibration_error, distance
 from serve_app.lifecycle.champion import Champion, champion_of, saw_holdout
 from serve_app.lifecycle.comparison import Paired, by_slice, interval, paired
 from serve_app.lifecycle.dataset import Dataset
@@ -156,12 +157,14 @@ def _gates(
         slices,
         steps["profile"].output["leaks"],
         int(steps["split"].output["shared_ids"]),
+        calibration_error(seen.truth, seen.challengers[0]),
+        _distance(seen),
     )
     gates = judged(work.settings.gates, evidence)
     if champion is not None and champion.problem is not None:
         gates = [
             replace(gate, verdict="inconclusive", reason=champion.problem)
-            if gate.name == "champion"
+            if gate.name in {"champion", "distance"}
             else gate
             for gate in gates
         ]
@@ -171,6 +174,11 @@ def _gates(
         limit = float(_MOST_USES)
         gates.append(Gate("holdout_uses", float(uses), limit, len(seen.rows), "failed", reason))
     return gates
+
+
+def _distance(seen: HeldOut) -> float | None:
+    against = None if seen.champion is None else seen.champion.predicted
+    return None if against is None else distance(seen.challengers[0], against, seen.dataset.classes)
 
 
 def holdout_warning(work: Work) -> str | None:

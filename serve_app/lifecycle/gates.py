@@ -34,7 +34,8 @@ class Evidence:
     """What gates judge: the hold-out's sizes, comparisons on it, and what the data looked like.
 
     `champion` is missing where there is none; `unseen` says whether it is known that the
-    champion was not trained on the hold-out.
+    champion was not trained on the hold-out. `calibration` is the challenger's error, none where
+    it gives no probabilities; `distance` is how far its answers are from the champion's.
     """
 
     holdout_rows: int
@@ -46,6 +47,8 @@ class Evidence:
     slices: Sequence[Mapping[str, Any]]
     leaks: Sequence[str]
     shared_ids: int
+    calibration: float | None = None
+    distance: float | None = None
 
 
 def judged(settings: GateSettings, evidence: Evidence) -> list[Gate]:
@@ -84,6 +87,11 @@ def _of_models(settings: GateSettings, evidence: Evidence) -> Iterator[Gate]:
         yield _champion(settings, evidence)
     if settings.slices is not None:
         yield _slices(settings, evidence, settings.slices)
+    if settings.calibration is not None:
+        reason = "the model gives no probabilities"
+        yield _at_most("calibration", evidence.calibration, settings.calibration, rows, reason)
+    if settings.distance is not None:
+        yield _distance(evidence, settings.distance)
 
 
 def _champion(settings: GateSettings, evidence: Evidence) -> Gate:
@@ -115,6 +123,22 @@ def _slices(settings: GateSettings, evidence: Evidence, most: float) -> Gate:
     reason = where if counted else "no slice has enough rows, or there is no champion"
     verdict: Verdict = "failed" if worst < -most else "passed"
     return Gate("slices", worst, -most, evidence.holdout_rows, verdict, reason)
+
+
+def _distance(evidence: Evidence, most: float) -> Gate:
+    """How far answers are from the champion's: a model that says all else anew is looked at."""
+    name, rows = "distance", evidence.holdout_rows
+    if evidence.champion is None:
+        return Gate(name, None, most, rows, "passed", "there is no champion yet")
+    reason = "the champion's answers cannot be compared"
+    return _at_most(name, evidence.distance, most, rows, reason)
+
+
+def _at_most(name: str, value: float | None, most: float, rows: int, unknown: str) -> Gate:
+    """A gate of what has to be small; where nobody knows the value, it is inconclusive."""
+    if value is None:
+        return Gate(name, None, most, rows, "inconclusive", unknown)
+    return Gate(name, value, most, rows, "passed" if value <= most else "failed")
 
 
 def _at_least(name: str, value: int, threshold: int, rows: int) -> Gate:

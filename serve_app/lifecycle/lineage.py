@@ -29,6 +29,7 @@ def lineage_of(
     here = environment("training").model_copy(update={"threads": 1})
     return Lineage(
         run_id=work.run,
+        trigger_id=(work.ledger.run(work.run).options or {}).get("trigger"),
         parent=None if champion is None else f"{settings.model}@{champion}",
         training_window=_period(split, "train"),
         holdout_window=_period(split, "holdout"),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from serve_app.config.pipeline import PipelineSettings
 from serve_app.engine.registration.commit import source_code_of
@@ -41,6 +41,8 @@ from serve_app.registry.store import Registry
 
 Compute = Callable[[], dict[str, Any]]
 Executors = Callable[[FoldPlace], Executor]
+Until = Literal["split", "search", "evaluate"]
+"""Steps after which a run may stand still."""
 
 
 class Stopped(Exception):
@@ -74,8 +76,11 @@ class Sequence:
         self._libraries = libraries()
         self._models: list[Refitted] | None = None
 
-    def all_of_them(self) -> tuple[RunState, dict[str, Any]]:
-        """Do what is not done, and give how the run ended with its result."""
+    def all_of_them(self, until: Until | None = None) -> tuple[RunState, dict[str, Any]] | None:
+        """Do what is not done, and give how the run ended with its result.
+
+        With `until` nothing after that step is done, and the run has not ended.
+        """
         began = time.monotonic()
         work, settings = self._work, self._settings
         data = self._step("snapshot", {"data": self._run.body["data"]}, lambda: snapshot(work))
@@ -83,12 +88,18 @@ class Sequence:
         self._step("profile", facts, lambda: profiled(work))
         facts |= {"window": self._run.body["window"], "seed": settings.search.seed}
         parts = self._step("split", facts, lambda: splitted(work, str(data["fingerprint"])))
+        if until == "split":
+            return None
         search = self._search(parts)
+        if until == "search":
+            return None
         best = self._best(search)
         evaluation = self._evaluate(search, best)
         warning = holdout_warning(work)
         if warning is not None:
             work.report(Progress("evaluate", "warning", warning))
+        if until == "evaluate":
+            return None
         versions: list[int] = []
         if evaluation["passed"] and self._means.registers:
             versions = self._register(evaluation, best)

@@ -48,13 +48,13 @@ def pipeline_of(body: dict[str, Any]) -> PipelineSettings:
 
 
 def body_of(settings: PipelineSettings) -> dict[str, Any]:
-    """What `pipeline_of` reads: JSON in which lengths of time are written with their unit."""
-    body = settings.model_dump(mode="json", by_alias=True, exclude_none=True)
-    lengths = [(body["data"], "label_delay"), (body["window"], "train"), (body["window"], "gap")]
-    for part, name in lengths:
-        if name in part:
-            part[name] = f"{part[name]}s"
-    return body
+    """What `pipeline_of` reads: JSON in which lengths of time are written with their unit.
+
+    When it is trained again is no part of it: a run is the same whatever began it.
+    """
+    return settings.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude={"retrain": True}
+    )
 
 
 def _findings(

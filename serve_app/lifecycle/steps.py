@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from serve_app.config.pipeline import PipelineSettings, length_s
+from serve_app.config.lengths import length_s
+from serve_app.config.pipeline import PipelineSettings
 from serve_app.core.columns import Array
 from serve_app.lifecycle.dataset import (
     Dataset,

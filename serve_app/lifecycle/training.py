@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from serve_app.config.pipeline import PipelineSettings
 from serve_app.errors import Conflict, InvalidInput, ServeError
@@ -13,7 +15,7 @@ from serve_app.lifecycle.dataset import FILE as DATA_FILE
 from serve_app.lifecycle.dataset import snapshot_digest
 from serve_app.lifecycle.ledger import TERMINAL, Ledger, Run
 from serve_app.lifecycle.progress import Report
-from serve_app.lifecycle.sequence import Means, Sequence, Stopped
+from serve_app.lifecycle.sequence import Means, Sequence, Stopped, Until
 from serve_app.lifecycle.spec import body_of, pipeline_of
 from serve_app.lifecycle.steps import Work
 
@@ -31,16 +33,22 @@ class Training:
         """The ledger of all runs of the folder."""
         return Ledger(self.folder)
 
-    def create(self, settings: PipelineSettings, *, of: Run | None = None) -> Run:
+    def create(
+        self,
+        settings: PipelineSettings,
+        *,
+        of: Run | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Run:
         """A run that has not begun, with the next number of its pipeline.
 
-        `of` is the run that it repeats.
+        `of` is the run that it repeats; `options` are kept with it.
 
         Raises:
             Conflict: others make runs of the same pipeline all the time.
         """
         body = body_of(settings)
-        options = {} if of is None else {"repeats": of.id}
+        options = {**(options or {}), **({} if of is None else {"repeats": of.id})}
         taken = {run.id for run in self.ledger.runs()}
         for number in range(1, len(taken) + 100):
             name = f"{settings.pipeline}-{number}"
@@ -63,8 +71,9 @@ class Training:
         body = body_of(settings)
         for run in self.ledger.runs():
             same = run.pipeline == settings.pipeline and run.body == body
-            repeats = bool((run.options or {}).get("repeats"))
-            if same and not repeats and run.state == "RUNNING" and not self.is_worked_on(run):
+            # Others go on with those: reruns, and the runs of retraining.
+            others = bool(run.options)
+            if same and not others and run.state == "RUNNING" and not self.is_worked_on(run):
                 return run
         return None
 
@@ -72,8 +81,10 @@ class Training:
         """Whether a process works on a run now."""
         return lock.is_held(self.folder / run.id)
 
-    def work_on(self, run: Run) -> Run:
+    def work_on(self, run: Run, until: Until | None = None) -> Run:
         """Do the steps of a run that are not done yet, and give it as it ended.
+
+        With `until` only those up to that one: the run is not over then.
 
         Raises:
             Conflict: another process works on it, or it is over.
@@ -87,14 +98,16 @@ class Training:
                 raise Conflict(f"run {run.id} is over: {run.state}; begin another one")
             self.ledger.begin(run.id)
             try:
-                state, result = Sequence(self.means, run, self._work(run)).all_of_them()
+                outcome = Sequence(self.means, run, self._work(run)).all_of_them(until)
             except Stopped:
                 self.ledger.end(run.id, "CANCELLED", self.means.clock())
             except Exception as error:
                 self.ledger.end(run.id, "FAILED", self.means.clock(), error=_reason(error))
                 raise
             else:
-                self.ledger.end(run.id, state, self.means.clock(), result=result)
+                if outcome is not None:
+                    state, result = outcome
+                    self.ledger.end(run.id, state, self.means.clock(), result=result)
         return self.ledger.run(run.id)
 
     def _work(self, run: Run) -> Work:

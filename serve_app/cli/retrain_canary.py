@@ -1,0 +1,129 @@
+"""Challengers on live traffic, by the admin API: a canary from champion to challenger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from serve_app.cli.admin import AdminClient
+from serve_app.config.retraining import RetrainSettings
+from serve_app.errors import Conflict, NotReady
+from serve_app.lifecycle.retraining.effects import Canary, CanaryState, Ticket
+from serve_app.registry.aliases import Expected
+from serve_app.registry.store import Registry
+
+ALIAS = "challenger"
+_STATES: dict[str, CanaryState] = {
+    "ready": "waiting",
+    "running": "waiting",
+    "paused": "waiting",
+    "held": "waiting",
+    "promoted": "promoted",
+    "rolled back": "rolled back",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCanaries:
+    """Moves the alias `challenger`, which an endpoint's canary follows, and looks at its rollout.
+
+    `connect` gives the admin API, and raises NotReady while there is none.
+    """
+
+    registry: Registry
+    connect: Callable[[], AdminClient]
+
+    def begin(self, ticket: Ticket, version: int) -> None:
+        """Let the alias name the version; control follows, and begins once it answers.
+
+        Raises:
+            Conflict: the endpoint has no canary whose candidate follows the alias.
+            NotReady: the cluster does not answer.
+        """
+        endpoint = _endpoint(ticket)
+        if self.rollout(endpoint) is None:
+            msg = (
+                f"endpoint {endpoint} has no rollout; its route has to be of kind canary, from "
+                f"{ticket.model}@champion to {ticket.model}@{ALIAS}"
+            )
+            raise Conflict(msg)
+        current = self.registry.aliases(ticket.model).get(ALIAS)
+        if current != version:
+            reason = f"retraining run {ticket.key}"
+            expected = Expected(current)
+            self.registry.set_alias(
+                ticket.model, ALIAS, version, by="retraining", reason=reason, expected=expected
+            )
+
+    def state(self, ticket: Ticket, version: int) -> Canary:
+        """How far the endpoint's rollout of the version is.
+
+        Raises:
+            NotReady: the cluster does not answer.
+        """
+        endpoint = _endpoint(ticket)
+        rollout = self.rollout(endpoint)
+        if rollout is None:
+            return Canary("superseded", f"endpoint {endpoint} has no rollout any more")
+        reference = f"{ticket.model}@{version}"
+        if self.registry.aliases(ticket.model).get(ALIAS) != version:
+            return Canary("superseded", f"{ticket.model}@{ALIAS} was moved by somebody")
+        if rollout["candidate"] != reference:
+            return Canary("waiting", f"{reference} does not answer yet")
+        return Canary(_STATES[rollout["phase"]], rollout["why"])
+
+    def hold(self, ticket: Ticket, version: int) -> None:
+        """Pause the rollout, if it goes on."""
+        self._act(ticket, version, "running", "pause")
+
+    def go_on(self, ticket: Ticket, version: int) -> None:
+        """Resume the rollout, if it was paused for a freeze."""
+        self._act(ticket, version, "paused", "resume")
+
+    def undo(self, ticket: Ticket, version: int) -> None:
+        """Roll back, unless it is rolled back or the endpoint has another candidate by now."""
+        for phase in ("running", "paused", "held", "promoted"):
+            self._act(ticket, version, phase, "roll back")
+
+    def _act(self, ticket: Ticket, version: int, phase: str, action: str) -> None:
+        endpoint, mark = _endpoint(ticket), f"retraining run {ticket.key}"
+        rollout = self.rollout(endpoint)
+        if rollout is None or rollout["candidate"] != f"{ticket.model}@{version}":
+            return
+        # Who paused it by hand goes on by hand.
+        is_ours = action != "resume" or mark in rollout["why"]
+        if rollout["phase"] == phase and is_ours:
+            self.connect().move_rollout(endpoint, action, mark)
+
+    def go_back(self, ticket: Ticket, version: int) -> None:
+        """Give all requests of the ticket's endpoint to a version that is to be champion again.
+
+        Raises:
+            Conflict: its canary goes back to another version.
+            NotReady: the cluster does not answer.
+        """
+        endpoint = _endpoint(ticket)
+        rollout = self.rollout(endpoint)
+        if rollout is None or rollout["candidate"] == f"{ticket.model}@{version}":
+            return
+        if rollout["stable"] != f"{ticket.model}@{version}":
+            msg = (
+                f"the canary of endpoint {endpoint} goes back to {rollout['stable']}, and not to "
+                f"{ticket.model}@{version}, of which a new rollout would begin; go back to "
+                f"{rollout['stable']}, or deploy a route of another kind first"
+            )
+            raise Conflict(msg)
+        self.undo(ticket, int(rollout["candidate"].rpartition("@")[2]))
+
+    def rollout(self, endpoint: str) -> dict[str, Any] | None:
+        """The rollout of an endpoint as the admin API shows it, if it has one."""
+        known = self.connect().rollouts()
+        return next((one for one in known if one["endpoint"] == endpoint), None)
+
+
+def _endpoint(ticket: Ticket) -> str:
+    settings = RetrainSettings.model_validate(ticket.body.get("retrain") or {})
+    if settings.endpoint is None:
+        raise NotReady("the pipeline names no endpoint")
+    return settings.endpoint
