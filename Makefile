@@ -16,6 +16,9 @@ PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
 # Clients that other people wrote, whose pins exclude ours; the tests call them there.
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
+# MLflow's server, which tests tell of versions and read models from.
+MLFLOW := .venv-mlflow
+MLFLOW_STAMP := $(MLFLOW)/.installed
 
 # Who watches sees pip's progress; a log gets a line.
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
@@ -46,7 +49,12 @@ $(CLIENTS_STAMP): $(BIN)/python tests/clients/requirements.txt
 	$(PIP:$(BIN)%=$(CLIENTS)/bin%) --no-deps --no-compile --requirement tests/clients/requirements.txt
 	@touch $@
 
-setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) ## the same with the tools and clients that tests need
+$(MLFLOW_STAMP): $(BIN)/python tests/clients/requirements-mlflow.txt
+	$(BIN)/python -m venv --clear $(MLFLOW)
+	$(PIP:$(BIN)%=$(MLFLOW)/bin%) --no-deps --no-compile --requirement tests/clients/requirements-mlflow.txt
+	@touch $@
+
+setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) $(MLFLOW_STAMP) ## the same with the tools and clients that tests need
 
 demo: setup ## train, register, start, deploy, predict; leaves it running (CONFIG=canary: with clients and feedback)
 	$(BIN)/serve-app demo $(if $(CONFIG),--config $(CONFIG)) $(OPTIONS)
@@ -138,4 +146,4 @@ simulate: setup-dev ## what statistics promise, simulated with fixed seeds (OPTI
 	$(BIN)/python -m benchmarks.simulate $(OPTIONS)
 
 clean: down ## remove what the targets built, the registry of examples included
-	rm -rf $(VENV) $(CLIENTS) benchmarks/.envs benchmarks/.work registry state site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) $(MLFLOW) benchmarks/.envs benchmarks/.work registry state site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from serve_app.cli import output
+from serve_app.errors import InvalidInput
 
 if TYPE_CHECKING:
     from serve_app.engine.checks import Check, Wishes
+    from serve_app.engine.golden import Golden
 
 
 @click.command()
@@ -23,6 +25,28 @@ if TYPE_CHECKING:
     "--latency-ms",
     type=click.FloatRange(min=0, min_open=True),
     help="Fail where the median of one row takes longer in this process.",
+)
+@click.option(
+    "--memory-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Fail where a process that loads a version holds more, in 10^6 bytes.",
+)
+@click.option(
+    "--golden",
+    multiple=True,
+    metavar="MODEL=FILE",
+    help="Fail where versions of MODEL give other answers than FILE (.csv or .jsonl) has beside "
+    "its rows, in the columns prediction and probability_<class>; repeatable.",
+)
+@click.option(
+    "--contract",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Fail where clients that keep to this contract would have to change.",
+)
+@click.option(
+    "--write-contract",
+    type=click.Path(dir_okay=False),
+    help="Write what clients send and get now as a contract, too.",
 )
 @click.option("--allow-pickle", is_flag=True, help="Load pickles too, which can run any code.")
 @click.option(
@@ -36,6 +60,10 @@ def check(
     file: str,
     cards: bool,
     latency_ms: float | None,
+    memory_mb: float | None,
+    golden: tuple[str, ...],
+    contract: str | None,
+    write_contract: str | None,
     allow_pickle: bool,
     junit: str | None,
     sarif: str | None,
@@ -44,14 +72,21 @@ def check(
     """Check a config FILE and every version that it asks, with no cluster; exit code 1 if bad.
 
     What `serve-app validate` says, and of each version: digests and signatures, the answers to its
-    stored rows, and where that is wished its card and its speed.
+    stored rows, and where that is wished its card, its speed, its memory, the answers to rows of a
+    file, and whether clients can go on as they are.
     """
     from serve_app.cli import check_reports
     from serve_app.engine.checks import Wishes
 
-    wishes = Wishes(allow_pickle=allow_pickle, cards=cards, latency_ms=latency_ms)
+    wishes = Wishes(
+        allow_pickle=allow_pickle,
+        cards=cards,
+        latency_ms=latency_ms,
+        memory_mb=memory_mb,
+        golden=_golden(golden),
+    )
     with output.progress().status("checking …"):
-        checks = list(_checks(Path(file), wishes))
+        checks = list(_checks(Path(file), wishes, _Contracts(contract, write_contract)))
     for place, report in ((junit, check_reports.junit), (sarif, check_reports.sarif)):
         if place is not None:
             output.write_whole(Path(place), report(file, checks))
@@ -72,7 +107,27 @@ def _line(file: str, one: Check) -> str:
     return f"{one.kind}: {one.subject}: good"
 
 
-def _checks(file: Path, wishes: Wishes) -> Iterator[Check]:
+class _Contracts(NamedTuple):
+    """The file of the contract that is held, and of one that is written."""
+
+    held: str | None
+    written: str | None
+
+
+def _golden(given: Sequence[str]) -> dict[str, Golden]:
+    from serve_app.engine.golden import read_golden
+
+    files = {}
+    for text in given:
+        model, equals, file = text.partition("=")
+        if not equals or not model or not file:
+            raise click.UsageError(f"--golden {text}: write MODEL=FILE, such as churn=golden.csv")
+        files[model] = read_golden(Path(file))
+    return files
+
+
+def _checks(file: Path, wishes: Wishes, contracts: _Contracts) -> Iterator[Check]:
+    from serve_app.cli.check_contract import contract_checks, read_contract, write_contract
     from serve_app.engine.checks import Check, checks_of
     from serve_app.registry.card_notes import CardNotes
     from serve_app.serving.checking.validate import validate
@@ -88,6 +143,14 @@ def _checks(file: Path, wishes: Wishes) -> Iterator[Check]:
         return
     yield Check("config", str(file), took_s=took_s)
     registry, references = registry_and_versions(file.read_bytes())
+    held = None if contracts.held is None else read_contract(Path(contracts.held))
+    unknown = sorted(set(wishes.golden) - {one.partition("@")[0] for one in references})
+    if unknown:
+        raise InvalidInput(f"--golden {unknown[0]}: {file} asks no version of that model")
     notes = CardNotes(registry.url)
     for reference in references:
         yield from checks_of(registry, notes, reference, wishes, time.perf_counter)
+    if held is not None:
+        yield from contract_checks(held, registry, references)
+    if contracts.written is not None:
+        write_contract(Path(contracts.written), registry, references)

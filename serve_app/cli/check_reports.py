@@ -19,8 +19,11 @@ _RULES = {
     "config": "The config can be deployed.",
     "digests": "Every byte of a version is as registered, and signed where it must be.",
     "sample": "A version answers its stored rows as at registration.",
+    "golden": "A version gives the answers that a file of rows has.",
     "latency": "One row takes no longer than is allowed.",
+    "memory": "A process that loads a version holds no more memory than is allowed.",
     "card": "A version's card has the sections that people write.",
+    "contract": "Clients can go on sending and reading what they do.",
 }
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

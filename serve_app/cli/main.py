@@ -46,6 +46,7 @@ COMMANDS = {
     "init": ("serve_app.cli.init:init", "Write a config for what is registered."),
     "jobs": ("serve_app.cli.jobs:jobs", "See, stop and resume batch jobs of files."),
     "keys": ("serve_app.cli.keys:keys", "Make, list, replace and revoke API keys."),
+    "mlflow": ("serve_app.cli.mlflow:mlflow", "Tell MLflow of versions, and sync aliases."),
     "models": ("serve_app.cli.models:models", "See registered models and move aliases."),
     "monitor": (
         "serve_app.cli.monitor:monitor",

@@ -13,6 +13,7 @@ from serve_app.cli import output, xgboost_options
 from serve_app.cli.completion import complete_model
 from serve_app.cli.corrections import corrected
 from serve_app.cli.lineage_options import lineage_of
+from serve_app.cli.mlflow_models import Brought, ModelPlace, brought
 from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.cli.opened import Opened, opened
 from serve_app.cli.register_options import Options, options
@@ -25,7 +26,7 @@ DataOf = Callable[[str, str | None], tuple[Any, Any]]
 
 @click.command()
 @click.argument("name", shell_complete=complete_model)
-@click.argument("file", metavar="PATH", type=click.Path(exists=True))
+@click.argument("file", metavar="PATH", type=ModelPlace())
 @options
 @output.option_registry
 @output.as_json
@@ -43,16 +44,20 @@ def register(name: str, file: str, registry: str, as_json: bool, **given: Any) -
       a directory          with MLflow's MLmodel: sklearn, xgboost, lightgbm, catboost or
                            onnx; columns and rows are those of its signature and input
                            example, or of --data
+      mlflow+http://host:5000#models:/name@alias
+                           such a directory on a server of MLflow's; also models:/name/3,
+                           models:/name/latest, models:/m-ID and runs:/RUN/PATH (password or
+                           token: MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN)
     """  # noqa: D301 - click looks for the character
-    manifest = registered(name, Path(file), registry, Options(**given), as_json=as_json)
+    manifest = registered(name, file, registry, Options(**given), as_json=as_json)
     if as_json:
         output.print_json(manifest.model_dump(mode="json"))
 
 
-def registered(name: str, path: Path, registry: str, options: Options, *, as_json: bool) -> Any:
-    """Register the model in a file, say what people should know of it, and give its manifest.
+def registered(name: str, place: str, registry: str, options: Options, *, as_json: bool) -> Any:
+    """Register the model at a path or an address of MLflow's, and give its manifest.
 
-    With `as_json`, warnings alone are said, and nobody is asked.
+    What people should know of it is said; with `as_json` warnings alone, and nobody is asked.
 
     Raises:
         ServeError: it cannot be registered; says why and what to do.
@@ -62,7 +67,8 @@ def registered(name: str, path: Path, registry: str, options: Options, *, as_jso
         references.check_alias(options.alias)
     with (
         output.progress().status("importing …") as status,
-        opened(path, options.code, consent) as source,
+        brought(place) as model,
+        opened(model.path, options.code, consent) as source,
     ):
         from serve_app.cli.registries import open_registry, signer_of
         from serve_app.engine.registration import register as use_case
@@ -76,7 +82,7 @@ def registered(name: str, path: Path, registry: str, options: Options, *, as_jso
             manifest = use_case.register(
                 store,
                 replace(
-                    _candidate(name, source, given, options),
+                    _candidate(name, source, given, options, model),
                     profile_rows=_profile_rows(options, data_of),
                 ),
                 trust=options.trust,
@@ -86,7 +92,8 @@ def registered(name: str, path: Path, registry: str, options: Options, *, as_jso
             )
         if options.alias:
             store.set_alias(name, options.alias, manifest.version, by=manifest.created_by)
-    _tell(manifest, source, as_json=as_json)
+    warning = None if source.warning is None else model.named(source.warning)
+    _tell(manifest, warning, as_json=as_json)
     return manifest
 
 
@@ -98,7 +105,7 @@ def _declared(given: _Given, options: xgboost_options.Options, status: Any) -> _
     return replace(given, estimator=estimator, frame=frame)
 
 
-def _candidate(name: str, source: Opened, given: _Given, options: Options) -> Any:
+def _candidate(name: str, source: Opened, given: _Given, options: Options, model: Brought) -> Any:
     """What is registered, as far as the file and the data say it."""
     from serve_app.engine.registration.candidate import Candidate
 
@@ -107,7 +114,7 @@ def _candidate(name: str, source: Opened, given: _Given, options: Options) -> An
         given.estimator,
         given.frame,
         inputs=given.inputs,
-        origin=None if source.directory is None else source.directory.origin,
+        origin=model.origin or (None if source.directory is None else source.directory.origin),
         truth=given.target,
         targets=tuple(map(str, getattr(given.target, "columns", ()))),
         code=source.code,
@@ -117,17 +124,19 @@ def _candidate(name: str, source: Opened, given: _Given, options: Options) -> An
         target=options.target,
         example=options.data is None,
         evaluate=options.evaluate,
-        lineage=lineage_of(
-            options.lineage, run_id=options.run_id, parent=options.parent, data=options.data
+        lineage=model.completed(
+            lineage_of(
+                options.lineage, run_id=options.run_id, parent=options.parent, data=options.data
+            )
         ),
     )
 
 
-def _tell(manifest: Any, source: Opened, *, as_json: bool) -> None:
-    if source.warning is not None:
-        output.warn(source.warning)
-    for warning in manifest.warnings:
+def _tell(manifest: Any, warning: str | None, *, as_json: bool) -> None:
+    if warning is not None:
         output.warn(warning)
+    for each in manifest.warnings:
+        output.warn(each)
     if as_json:
         return
     click.echo(f"registered {manifest.reference} ({manifest.signature.output.kind})")

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from serve_app.cli import output, ports
 from serve_app.cli.completion import complete_version
+from serve_app.cli.mlflow_models import ModelPlace
 from serve_app.cli.register import registered
 from serve_app.cli.register_options import Options, options
 from serve_app.core.reference import alias_of, model_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="NAME[@VERSION|@ALIAS]", shell_complete=complete_version)
-@click.argument("file", metavar="[PATH]", required=False, type=click.Path(exists=True))
+@click.argument("file", metavar="[PATH]", required=False, type=ModelPlace())
 @click.option(
     "--placement",
     type=click.Choice(["inline", "replicas"]),
@@ -63,7 +64,7 @@ def serve(name: str, file: str | None, registry: str, as_json: bool, **given: An
             msg = f"{name}: a new version gets its number by itself; give the model's name alone."
             raise click.UsageError(msg)
         quickstart.check_free(name, place)
-        manifest = registered(name, Path(file), registry, registration, as_json=as_json)
+        manifest = registered(name, file, registry, registration, as_json=as_json)
     _print(_served(manifest, place, alias_of(name)), as_json=as_json)
 
 

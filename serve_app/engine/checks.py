@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from serve_app.core.columns import Columns
+from serve_app.engine.footprint import peak_bytes
+from serve_app.engine.golden import Golden, golden_problem
 from serve_app.engine.lineage.card import card_of
 from serve_app.engine.load import Loaded, load
 from serve_app.errors import ServeError
@@ -16,7 +19,7 @@ from serve_app.registry.card_notes import CardNotes
 from serve_app.registry.manifest import Manifest
 from serve_app.registry.store import Registry
 
-Kind = Literal["config", "digests", "sample", "latency", "card"]
+Kind = Literal["config", "digests", "sample", "golden", "latency", "memory", "card", "contract"]
 _CALLS = 100
 _WARM_UP = 10
 
@@ -41,12 +44,16 @@ class Wishes:
     """What is tried beside bytes and answers.
 
     `allow_pickle` lets pickles be loaded, which can run any code; `cards` wants the sections that
-    people write; `latency_ms` is the most that the median of one row may take in this process.
+    people write; `latency_ms` is the most that the median of one row may take in this process,
+    `memory_mb` the most, in 10^6 bytes, that a process of its own may hold while it loads the
+    version and answers its sample. `golden` are rows with their answers, by the name of the model.
     """
 
     allow_pickle: bool = False
     cards: bool = False
     latency_ms: float | None = None
+    memory_mb: float | None = None
+    golden: Mapping[str, Golden] = field(default_factory=dict)
 
 
 def checks_of(
@@ -89,9 +96,34 @@ def _answers(
         return
     skipped = None if manifest.sample else "it was registered without rows"
     yield Check("sample", reference, skipped=skipped, took_s=clock() - began_s)
+    golden = wishes.golden.get(manifest.name)
+    if golden is not None:
+        yield _golden(loaded, golden, reference, clock)
+    if wishes.memory_mb is not None:
+        yield _memory(registry.url, reference, wishes, clock)
     if wishes.latency_ms is not None and manifest.sample is not None:
         columns = sample_columns(manifest.sample.inputs, manifest.signature)
         yield _latency(loaded, columns.slice(0, 1), reference, wishes.latency_ms, clock)
+
+
+def _golden(loaded: Loaded, golden: Golden, reference: str, clock: Callable[[], float]) -> Check:
+    began_s = clock()
+    try:
+        problem = golden_problem(loaded, golden)
+    except ServeError as error:
+        problem = error.message
+    return Check("golden", reference, problem, took_s=clock() - began_s)
+
+
+def _memory(registry: str, reference: str, wishes: Wishes, clock: Callable[[], float]) -> Check:
+    began_s, most_mb = clock(), wishes.memory_mb or math.inf
+    try:
+        peak_mb = peak_bytes(registry, reference, allow_pickle=wishes.allow_pickle) / 1e6
+    except ServeError as error:
+        return Check("memory", reference, error.message, took_s=clock() - began_s)
+    problem = f"a process that loads it holds {peak_mb:.0f} MB, and may hold {most_mb:g} MB"
+    large = peak_mb > most_mb
+    return Check("memory", reference, problem if large else None, took_s=clock() - began_s)
 
 
 def _latency(

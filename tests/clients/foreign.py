@@ -11,6 +11,8 @@ import pytest
 HERE = Path(__file__).parent
 ENVIRONMENT = HERE.parents[1] / ".venv-clients"
 """What `make setup-dev` builds of `requirements.txt`."""
+MLFLOW = HERE.parents[1] / ".venv-mlflow"
+"""What it builds of `requirements-mlflow.txt`: MLflow's server, with the client that fits it."""
 
 
 class Raised(Exception):
@@ -21,20 +23,20 @@ class Raised(Exception):
         self.kinds = kinds
 
 
-def program(name):
-    """A program of the environment, with the variables to run it with."""
-    found = ENVIRONMENT / "bin" / name
+def program(name, environment=ENVIRONMENT):
+    """A program of an environment, with the variables to run it with."""
+    found = environment / "bin" / name
     if not found.exists():
-        pytest.fail(f"there is no {name} in {ENVIRONMENT.name}; run `make setup-dev`")
+        pytest.fail(f"there is no {name} in {environment.name}; run `make setup-dev`")
     # Its packages are installed without bytecode, which is written when they are first imported;
     # and some would tell their makers that they are used.
     return str(found), {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "DO_NOT_TRACK": "1"}
 
 
 @contextlib.contextmanager
-def running(script, said):
+def running(script, said, environment=ENVIRONMENT):
     """Calls functions of a script, which runs until the end; its stderr goes to the file `said`."""
-    python, variables = program("python")
+    python, variables = program("python", environment)
     with (
         said.open("wb") as stderr,
         subprocess.Popen(

@@ -154,3 +154,101 @@ def test_junit_has_the_elements_that_other_tools_write(serve_app, file, referenc
     assert [(case.get("classname"), case.get("name")) for case in failed] == [
         ("digests", "churn@1")
     ]
+
+
+def sklearn_answers():
+    """Rows of the model, and what scikit-learn says of them."""
+    frame = pd.read_csv("train.csv").drop(columns="churned").head(12)
+    fitted = skops.io.load("model.skops")
+    probabilities = fitted.predict_proba(frame)
+    return frame.assign(
+        prediction=fitted.predict(frame),
+        probability_0=probabilities[:, 0],
+        probability_1=probabilities[:, 1],
+    )
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_golden_rows_have_to_be_answered_as_the_file_says(serve_app, file, form):
+    golden = sklearn_answers().assign(customer="kept beside")
+    write = {
+        "csv": lambda frame: frame.to_csv("golden.csv", index=False),
+        "jsonl": lambda frame: frame.to_json("golden.jsonl", orient="records", lines=True,
+                                             double_precision=15),
+    }[form]  # fmt: skip
+    write(golden)
+    got = serve_app("check", file, "--golden", f"churn=golden.{form}", "--json")
+    assert got.code == 0, got.err
+    assert outcomes(got)["golden", "churn@1"] is None
+    golden.loc[7, "probability_1"] += 0.001
+    golden.loc[9, "prediction"] = 1 - golden.loc[9, "prediction"]
+    write(golden)
+    got = serve_app("check", file, "--golden", f"churn=golden.{form}", "--json")
+    assert got.code == 1
+    problem = outcomes(got)["golden", "churn@1"]
+    assert f"row 7 of golden.{form} should have probability_1" in problem
+    assert "2 of 12 rows differ" in problem
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("age,visits,prediction\n40,many,1\n", "row 0 of golden.csv is not answered"),
+        ("age,visits\n40,5.0\n", "has no column of answers; there are prediction"),
+        ("age,prediction\n40,1\n", "column 'visits'"),
+    ],
+)
+def test_golden_files_that_do_not_fit_are_problems(serve_app, file, content, words):
+    Path("golden.csv").write_text(content)
+    got = serve_app("check", file, "--golden", "churn=golden.csv", "--json")
+    assert got.code == 1
+    assert words in outcomes(got)["golden", "churn@1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("churn", "write MODEL=FILE"),
+        ("nobody=golden.csv", "asks no version of that model"),
+        ("churn=train.txt", "neither .csv nor .jsonl"),
+        ("churn=missing.csv", "cannot be read"),
+        ("churn=empty.csv", "has no rows"),
+    ],
+)
+def test_golden_files_that_are_none_are_refused(serve_app, file, given, words):
+    Path("golden.csv").write_text("age,visits,prediction\n40,5.0,1\n")
+    Path("empty.csv").write_text("age,visits,prediction\n")
+    got = serve_app("check", file, "--golden", given)
+    assert got.code in {1, 2}
+    assert words in got.err
+
+
+def test_memory_is_that_of_a_process_of_its_own(serve_app, file):
+    # What this process holds is no part of it.
+    ballast = np.ones(200_000_000, dtype=np.uint8)
+    got = serve_app("check", file, "--memory-mb", "1", "--json")
+    assert got.code == 1
+    problem = outcomes(got)["memory", "churn@1"]
+    held_mb = float(problem.split("holds ")[1].split()[0])
+    assert 20 < held_mb < 2_000
+    assert ballast.sum() == 200_000_000
+    assert serve_app("check", file, "--memory-mb", str(held_mb * 1.5)).code == 0
+
+
+def test_clients_that_would_have_to_change_break_a_contract(serve_app, file):
+    written = serve_app("check", file, "--write-contract", "contract.json")
+    assert written.code == 0, written.err
+    kept = serve_app("check", file, "--contract", "contract.json", "--json")
+    assert outcomes(kept)["contract", "churn@1"] is None
+    body = json.loads(Path("contract.json").read_text())
+    columns = body["models"]["churn"]["inputs"]
+    body["models"]["churn"]["inputs"] = [one for one in columns if one["name"] != "visits"]
+    Path("contract.json").write_text(json.dumps(body))
+    broken = serve_app("check", file, "--contract", "contract.json", "--json")
+    assert broken.code == 1
+    assert "column visits now required" in outcomes(broken)["contract", "churn@1"]
+    Path("contract.json").write_text(json.dumps({"models": {}}))
+    silent = serve_app("check", file, "--contract", "contract.json")
+    assert "contract: churn@1: not tried, since the contract says nothing of churn" in silent.out
+    Path("contract.json").write_text("[]")
+    assert "holds no contract" in serve_app("check", file, "--contract", "contract.json").err
