@@ -99,6 +99,17 @@ def in_json(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 
+def in_words(value: Any, *, is_inner: bool = False) -> str:
+    """A value of an event as people read it: `a@1 90, b@1 10` in place of an object in JSON."""
+    if isinstance(value, Mapping):
+        pairs = (f"{name} {in_words(one, is_inner=True)}" for name, one in value.items())
+        words = ", ".join(pairs)
+        return f"({words})" if is_inner else words
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return in_json(value)
+    return number(value)
+
+
 @cache
 def environment() -> Environment:
     """The templates of the console; a name that no value was given for is an error."""
@@ -111,7 +122,7 @@ def environment() -> Environment:
     )
     made.filters.update({
         "moment": moment, "share": share, "number": number, "shortened": shortened,
-        "in_json": in_json,
+        "in_json": in_json, "in_words": in_words,
     })  # fmt: skip
     made.globals["place"] = place
     return made

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from serve_app.console.rendering import shortened
 
-WIDTH = 640.0
+WIDTH = 520.0
 ROW_HEIGHT = 46.0
-_LEFT, _RIGHT = 150.0, 330.0
+_LEFT, _RIGHT = 150.0, 250.0
 _THICKEST = 18.0
 MOST_VARIANTS = 24
 """More than so many are in the table below the picture alone."""

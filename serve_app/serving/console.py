@@ -13,13 +13,14 @@ from serve_app.console.app import build
 from serve_app.console.sources import Answered, Sources
 from serve_app.core.ports import Ids
 from serve_app.core.supervisor import Supervisor
-from serve_app.errors import ServeError
+from serve_app.errors import RegistryFailed, ServeError
 from serve_app.gateway.access import Gate, Witness
 from serve_app.gateway.admin.actions import AdminActions, Json
 from serve_app.gateway.admin.audit import AuditedChanges
 from serve_app.security.sessions import Sessions
 from serve_app.serving.shared_secrets import (
     CONSOLE_SESSIONS,
+    SECRET_BYTES,
     SecretSource,
     drawn_secret,
     follow_secret,
@@ -55,11 +56,13 @@ class Administrators:
 async def sessions_of(state: str, tasks: Supervisor, control: SecretSource) -> Sessions:
     """The sessions of all gateways: by the secret of a state store, then by control's.
 
+    Where the store has none and takes none, by one of this process's own until control tells: a
+    gateway answers predictions whatever becomes of its console.
+
     Raises:
         ConfigError: the package cryptography is missing.
-        RegistryFailed: the state store cannot be read, or not written where there is no secret.
     """
-    secret = bytes.fromhex(await drawn_secret(state, CONSOLE_SESSIONS))
+    secret = await _own_secret(state)
     sessions = Sessions(secret, clock=time.time, random_bytes=os.urandom)
     former = secret
 
@@ -71,6 +74,14 @@ async def sessions_of(state: str, tasks: Supervisor, control: SecretSource) -> S
 
     tasks.start("follow the secret of sessions", follow_secret(control, CONSOLE_SESSIONS, take))
     return sessions
+
+
+async def _own_secret(state: str) -> bytes:
+    try:
+        return bytes.fromhex(await drawn_secret(state, CONSOLE_SESSIONS))
+    except RegistryFailed as error:
+        logger.warning("the console's sessions are sealed anew until control answers: %s", error)
+        return os.urandom(SECRET_BYTES)
 
 
 def console_of(

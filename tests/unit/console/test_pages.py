@@ -139,6 +139,7 @@ def test_history_leads_back_to_weights_whose_versions_are_there(visitor):
     hidden = re.findall(r'type="hidden" name="weight\.([^"]+)" value="([^"]+)"', page)
     assert hidden == [("churn@1000", "50.0"), ("churn@999", "50.0")]
     words = text_of(visitor.get("/console/endpoints/risk"))
+    assert "weights set churn@1000 50, churn@999 50 churn@1000 90, churn@999 10" in words
     assert "stands now" in words
     assert "churn@1 is no variant any more" in words
     assert "x@1" not in words

@@ -40,6 +40,14 @@ async def test_sessions_are_those_of_the_store_and_then_of_control(tmp_path):
         await own.close()
 
 
+async def test_a_state_store_that_takes_nothing_is_no_reason_not_to_start(tmp_path):
+    (tmp_path / "state").write_text("a file where a folder should be")
+    tasks = Supervisor(clock=lambda: 0.0, words=str)
+    made = await sessions_of(str(tmp_path / "state"), tasks, Control())
+    assert made.credential(made.seal("key")) == "key"
+    await tasks.close()
+
+
 @pytest.mark.parametrize(
     ("host", "console", "changes"),
     [
