@@ -1,6 +1,6 @@
 """`args` of the gateway application."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
@@ -17,6 +17,7 @@ from serve_app.config.secrets import SecretState
 from serve_app.config.shadows import MirrorSettings
 from serve_app.config.telemetry import TelemetrySettings
 from serve_app.config.tls import TlsSettings
+from serve_app.core.hosts import is_loopback
 
 
 class CoalesceSettings(Frozen):
@@ -30,12 +31,25 @@ class CoalesceSettings(Frozen):
 
 
 class AdminSettings(Frozen):
-    """Where a gateway answers the admin API: to this machine alone, unless said otherwise."""
+    """Where a gateway answers the admin API: to this machine alone, unless said otherwise.
+
+    `console` says what its pages for people may do: nothing (`none`), look (`read-only`), or change
+    what the visitor is granted (`changes`). Where it says nothing, they change things on addresses
+    that this machine alone reaches, and look everywhere else.
+    """
 
     port: Annotated[int, Field(ge=1, le=65535)]
     host: str = "127.0.0.1"
     keep_alive_timeout_s: PositiveInt = 90
     tls: TlsSettings | None = None
+    console: Literal["none", "read-only", "changes"] | None = None
+
+    @property
+    def console_changes(self) -> bool:
+        """Whether people may change things by the console's forms."""
+        if self.console is None:
+            return is_loopback(self.host)
+        return self.console == "changes"
 
     @property
     def profile(self) -> str:

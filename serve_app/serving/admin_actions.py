@@ -22,6 +22,7 @@ from serve_app.gateway.admin.actions import (
     RolloutAction,
 )
 from serve_app.registry.aliases import AliasMove, Expected
+from serve_app.registry.card_notes import CardNotes
 from serve_app.registry.listed import line, listed, moves
 from serve_app.registry.store import Registry
 from serve_app.serving import overview
@@ -192,6 +193,11 @@ class ClusterActions:
     async def version(self, model: str, version: str) -> Json:
         """The manifest of a version."""
         return await asyncio.to_thread(self._version, f"{model}@{version}")
+
+    async def card_notes(self, model: str, version: int) -> list[Json]:
+        """What people wrote on the card of a version, oldest first."""
+        notes = CardNotes(self._registry.url)
+        return [asdict(one) for one in await asyncio.to_thread(notes.of, model, version)]
 
     async def aliases(self, model: str) -> list[Json]:
         """Every move of every alias of a model."""

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 
 from serve_app.config import GatewayArgs
+from serve_app.console.app import Beside
 from serve_app.core.hosts import is_loopback
 from serve_app.core.identifiers import PredictionIds
+from serve_app.core.supervisor import Supervisor
 from serve_app.gateway.access import ADMIN, Gate, protect
 from serve_app.gateway.admin.actions import Json
 from serve_app.gateway.admin.app import build
@@ -16,6 +18,7 @@ from serve_app.gateway.management import Management
 from serve_app.registry.store import Registry
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.auditing import audit_log
+from serve_app.serving.console import Administrators, Predictions, console_of, sessions_of
 from serve_app.serving.control_client import ControlCaller, control_handle
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.listeners import Listeners, of_admin
@@ -35,6 +38,7 @@ class Administration:
 
     def __init__(self, args: GatewayArgs, registry: Registry, standing: Callable[[], Json]) -> None:
         self._settings = args.admin
+        self._state = args.state
         self._proofs = args.access.proofs
         self._ids = PredictionIds()
         self._log = audit_log(args.audit, "gateway")
@@ -66,8 +70,10 @@ class Administration:
         """Through which changes are made, where they are written down."""
         return self._audited
 
-    async def open(self, listeners: Listeners, gate: Gate | None) -> None:
-        """Answer the admin API on a port of its own, where there is one."""
+    async def open(
+        self, listeners: Listeners, gate: Gate | None, tasks: Supervisor, predictions: Predictions
+    ) -> None:
+        """Answer the admin API on a port of its own, where there is one, and the console."""
         settings = of_admin(self._settings, os.environ)
         if settings is None:
             return
@@ -79,8 +85,13 @@ class Administration:
         if gate is not None and settings.tls is None and is_loopback(settings.host):
             # Programs of this machine reach it by plain HTTP, and show no certificates there.
             gate = gate.without_certificates()
-        known = protect(admin, gate, ADMIN, witness)
-        await listeners.open(known, settings, ids=self._ids)
+        app = protect(admin, gate, ADMIN, witness)
+        if settings.console != "none":
+            who = Administrators(self._actions, self._ids, audited, gate, witness)
+            control = ControlCaller(control_handle())
+            sessions = await sessions_of(self._state, tasks, control)
+            app = Beside(app, console_of(settings, who, sessions, predictions, serve_details))
+        await listeners.open(app, settings, ids=self._ids)
 
     async def close(self) -> None:
         """Sign how far the audit log is, where there is one."""

@@ -53,6 +53,7 @@ from serve_app.serving.administration import Administration
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import ArmSender
 from serve_app.serving.authentication import Knowing
+from serve_app.serving.console import Predictions
 from serve_app.serving.control_client import (
     ControlCaller,
     StatusReader,
@@ -302,7 +303,8 @@ class Gateway(Scaled):
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
         open_edge_to(cors, self._gate)
-        await self._administration.open(self._listeners, self._gate)
+        predictions = Predictions(self._guarded(gateway, MAIN), self._counting.answered)
+        await self._administration.open(self._listeners, self._gate, self._tasks, predictions)
 
     def _guarded(self, app: GatewayApp, profile: str) -> ASGIApp:
         """An application that is asked by those alone who are known, within their limits."""

@@ -17,6 +17,8 @@ PREDICTION_IDS = "prediction-ids"
 """By it identifiers of predictions say whose they are."""
 DISTINCT_ROWS = "distinct-rows-secret"
 """By it different rows are hashed."""
+CONSOLE_SESSIONS = "console-sessions"
+"""By it sessions of the console are sealed."""
 SECRET_BYTES = 32
 PAUSE_S = 1.0
 """How soon control is asked again that did not answer."""
@@ -42,7 +44,7 @@ async def drawn_secret(state: str, name: str) -> str:
         InvalidInput: there is none of that name.
         RegistryFailed: the store cannot be read, or not written where there is no secret.
     """
-    if name not in {PREDICTION_IDS, DISTINCT_ROWS}:
+    if name not in {PREDICTION_IDS, DISTINCT_ROWS, CONSOLE_SESSIONS}:
         raise InvalidInput(f"gateways share no secret called {name!r}")
     drawn = secrets.token_hex(SECRET_BYTES)
     known: str = await asyncio.to_thread(MonitorState(state).first, name, drawn)

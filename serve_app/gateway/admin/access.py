@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
 
 from starlette.requests import Request
 
@@ -11,13 +11,26 @@ from serve_app.core.caller import Caller
 from serve_app.core.grants import EVERYTHING
 from serve_app.engine.visible import require_everywhere
 from serve_app.errors import Forbidden, NotFound
-from serve_app.gateway.admin.paths import AdminPath
 from serve_app.gateway.context import caller_of
 
 _LONGEST_NAME = 200
 
 
-def require(request: Request, path: AdminPath) -> None:
+class Guarded(Protocol):
+    """A path, as far as it says what callers must be allowed."""
+
+    @property
+    def action(self) -> str:
+        """What they must be allowed, on the endpoint that is meant or on all of them."""
+        ...
+
+    @property
+    def query(self) -> Mapping[str, Any]:
+        """The names that its query may have, of which `endpoint` is the one that is meant."""
+        ...
+
+
+def require(request: Request, path: Guarded) -> None:
     """Return where who asks may do this.
 
     Raises:
@@ -52,7 +65,7 @@ async def permitted_words(request: Request, answer: Awaitable[Any]) -> Any:
         raise _unknown(caller, endpoint) from None
 
 
-def _endpoint(request: Request, path: AdminPath) -> str | None:
+def _endpoint(request: Request, path: Guarded) -> str | None:
     """The endpoint that a request is about; none where it is about all, or about something else."""
     named: str | None = request.path_params.get("endpoint")
     if named is None and "endpoint" in path.query:

@@ -165,6 +165,10 @@ class AdminActions(Protocol):
         """The manifest of a version, named by its number or an alias."""
         ...
 
+    async def card_notes(self, model: str, version: int) -> list[Json]:
+        """What people wrote on the card of a version, oldest first."""
+        ...
+
     async def aliases(self, model: str) -> list[Json]:
         """Every move of every alias of a model, oldest first."""
         ...

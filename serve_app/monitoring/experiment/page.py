@@ -41,9 +41,19 @@ def page(
     `shadows` are what `serve-app monitor shadow --json` has of the endpoint, `bandit` what
     `serve-app monitor watch bandits --json` has of it, where there are any.
     """
+    body = element("main", content(report, shadows, bandit))
+    title = f"Experiment {shortened(report.name)} of {shortened(report.endpoint)}"
+    return sheet(title, body, PAGE_STYLE)
+
+
+def content(
+    report: ExperimentReport,
+    shadows: Sequence[Mapping[str, Any]] = (),
+    bandit: Sequence[Mapping[str, Any]] | None = None,
+) -> Markup:
+    """What the page says, to stand within any page that has `PAGE_STYLE`."""
     span = span_of(report)
-    body = element(
-        "main",
+    return joined(
         _verdict(report),
         _plan(report),
         metrics_part(report, span),
@@ -54,8 +64,6 @@ def page(
         _notes(report.notes),
         _reading(report),
     )
-    title = f"Experiment {shortened(report.name)} of {shortened(report.endpoint)}"
-    return sheet(title, body, PAGE_STYLE)
 
 
 def span_of(report: ExperimentReport) -> Span:

@@ -23,6 +23,8 @@ line-height:1.3}
 .lane-strip{display:block;overflow:visible}
 .block{margin:0 0 34px}.block h4,.section h4{margin:16px 0 4px;white-space:normal}
 .block .card h4,.grid2 .card h4{margin:0 0 2px;white-space:nowrap}
+.grid2 .card h3{font-size:14px;margin:0 0 2px;overflow:hidden;text-overflow:ellipsis;
+white-space:nowrap}
 h3{overflow-wrap:anywhere}h3.metric{font-size:17px}
 .interval{fill:var(--wash);stroke:var(--now);stroke-width:1}
 .cap{stroke:var(--now);stroke-width:2}

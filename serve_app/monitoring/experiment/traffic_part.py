@@ -127,7 +127,7 @@ def _card(
         facts += f"; its weight wants {words.share(arm.wanted)} now"
     return element(
         "div",
-        element("h4", name_of(arm.variant), title=shortened(arm.variant, 600)),
+        element("h3", name_of(arm.variant), title=shortened(arm.variant, 600)),
         _chart(arm, stretches, epochs, span, facts),
         element("p", facts, class_="facts"),
         class_="card",

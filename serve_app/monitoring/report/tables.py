@@ -16,7 +16,8 @@ def table(
         for at, head in enumerate(heads)
     ]
     made = element("table", element("thead", element("tr", *cells)), element("tbody", *rows))
-    return element("div", made, class_="scroll")
+    # Whoever has no mouse moves it sideways by keys.
+    return element("div", made, class_="scroll", tabindex="0")
 
 
 def more(count: int, shown: int) -> Markup | None:

@@ -20,6 +20,7 @@ from serve_app.gateway.admin.actions import (
     NewEndpoint,
     Replicas,
 )
+from serve_app.registry.card_notes import CardNotes
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
@@ -297,3 +298,10 @@ def test_feedback_is_that_of_the_state(actions, tmp_path):
     (record,) = done(actions.feedback_records("risk", 0, 10))
     assert (record["number"], record["truth"]) == (1, 1)
     assert done(actions.feedback_records("risk", 1, 10)) == []
+
+
+def test_notes_on_a_card_are_told_as_they_were_written(actions, registry):
+    CardNotes(registry.url).add("line", 1, "Limitations", "Only adults.", by="ada")
+    (note,) = done(actions.card_notes("line", 1))
+    assert (note["heading"], note["text"], note["by"]) == ("Limitations", "Only adults.", "ada")
+    assert done(actions.card_notes("line", 2)) == []

@@ -179,6 +179,9 @@ class Actions:
             "created_at": "2026-01-01T00:00:00Z", "created_by": "ada",
         }  # fmt: skip
 
+    async def card_notes(self, model, version):
+        return []
+
     async def aliases(self, model):
         return [MOVE]
 

@@ -1,0 +1,101 @@
+"""What people change by forms: the use cases of the admin API, written down alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast, get_args
+
+from serve_app.console import forms
+from serve_app.console.forms import Inquiry
+from serve_app.console.rendering import Moved, place
+from serve_app.console.sources import Sources
+from serve_app.errors import InvalidInput
+from serve_app.gateway.admin.actions import AliasChange, ExperimentAction, RolloutAction
+from serve_app.gateway.wish import Attempt
+from serve_app.security.audit import AuditEvent
+
+_LONGEST_ALIAS = 100
+
+
+class ConsoleChanges:
+    """One method per form of the table of pages, which gives where the browser goes on."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._actions = sources.actions
+        self._audited = sources.audited
+
+    async def set_weights(self, inquiry: Inquiry) -> Moved:
+        """Change the weights of an endpoint's variants."""
+        endpoint = inquiry.named["endpoint"]
+        weights = forms.weights(inquiry.form)
+        change = forms.change(inquiry.form, inquiry.caller)
+        await self._made(
+            inquiry,
+            "set_weights",
+            lambda: self._actions.set_weights(endpoint, weights, change),
+        )
+        return Moved(place("endpoints", endpoint, done="weights"))
+
+    async def move_rollout(self, inquiry: Inquiry) -> Moved:
+        """Start, pause, resume, promote or roll back a candidate."""
+        endpoint = inquiry.named["endpoint"]
+        action = cast("RolloutAction", _one_of(inquiry, get_args(RolloutAction)))
+        change = forms.change(inquiry.form, inquiry.caller)
+        await self._made(
+            inquiry,
+            "move_rollout",
+            lambda: self._actions.move_rollout(endpoint, action, change),
+        )
+        return Moved(place("rollouts", done="rollout"))
+
+    async def move_experiment(self, inquiry: Inquiry) -> Moved:
+        """Start or stop an experiment."""
+        endpoint = inquiry.named["endpoint"]
+        action = cast("ExperimentAction", _one_of(inquiry, get_args(ExperimentAction)))
+        change = forms.change(inquiry.form, inquiry.caller)
+        await self._made(
+            inquiry,
+            "move_experiment",
+            lambda: self._actions.move_experiment(endpoint, action, change),
+        )
+        return Moved(place("endpoints", endpoint, "experiment", done="experiment"))
+
+    async def move_alias(self, inquiry: Inquiry) -> Moved:
+        """Let an alias name another version, where it names the one that the page showed."""
+        model, form = inquiry.named["model"], inquiry.form
+        alias = form.get("alias", "").strip()
+        if not alias or len(alias) > _LONGEST_ALIAS:
+            raise InvalidInput("name the alias that is to be moved")
+        version = forms.version_number(form, "version")
+        if version is None:
+            raise InvalidInput("name the version that the alias is to name")
+        move = AliasChange(version, "expected" in form, forms.version_number(form, "expected"))
+        change = forms.change(form, inquiry.caller)
+        await self._made(
+            inquiry,
+            "move_alias",
+            lambda: self._actions.move_alias(model, alias, move, change),
+        )
+        return Moved(place("models", model, done="alias"))
+
+    def attempt(self, inquiry: Inquiry, handler: str) -> AuditEvent:
+        """What is to be done, as the audit log has it: as where the admin API is asked for it."""
+        client = inquiry.request.client
+        source = "" if client is None else client.host
+        about = " ".join(f"{key} {value}" for key, value in inquiry.named.items())
+        return Attempt(inquiry.caller, inquiry.request_id, source).to(handler, about or "console")
+
+    async def _made(
+        self, inquiry: Inquiry, handler: str, act: Callable[[], Awaitable[Any]]
+    ) -> None:
+        if self._audited is None:
+            await act()
+        else:
+            await self._audited.made(self.attempt(inquiry, handler), inquiry.named, act)
+
+
+def _one_of(inquiry: Inquiry, known: tuple[str, ...]) -> str:
+    given = inquiry.form.get("action", "")
+    if given not in known:
+        raise InvalidInput(f"'action' must be one of {', '.join(known)}; got {given[:40]!r}")
+    return given

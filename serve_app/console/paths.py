@@ -1,0 +1,60 @@
+"""The pages of the console: each stands here once, and routes and access tests are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+PREFIX = "/console"
+Access = Literal["public", "see", "ask", "change"]
+"""`ask` is a prediction: it changes nothing, and needs no reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePath:
+    """One method of one page.
+
+    `handler` is the method of `pages.ConsolePages` or `changes.ConsoleChanges` that answers it;
+    what the admin API does as well has the API's name. `action` is what callers must be allowed,
+    on the endpoint that the path names or else on all of them.
+    """
+
+    method: str
+    path: str
+    handler: str
+    action: str
+    access: Access = "see"
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> str:
+        """The path as browsers ask for it."""
+        return PREFIX + self.path
+
+
+_ENDPOINT = "/endpoints/{endpoint}"
+_MODEL = "/models/{model}"
+
+PATHS: tuple[ConsolePath, ...] = (
+    ConsolePath("GET", "", "home", "read:metadata"),
+    ConsolePath("GET", "/style.css", "style", "", "public"),
+    ConsolePath("GET", "/report.css", "report_style", "", "public"),
+    ConsolePath("GET", "/login", "login_form", "", "public"),
+    ConsolePath("POST", "/login", "login", "", "public"),
+    ConsolePath("POST", "/logout", "logout", "", "public"),
+    ConsolePath("GET", _ENDPOINT, "endpoint", "read:metadata"),
+    ConsolePath("POST", f"{_ENDPOINT}/weights", "set_weights", "admin:weights", "change"),
+    ConsolePath("POST", f"{_ENDPOINT}/try", "try_row", "predict", "ask"),
+    ConsolePath("GET", "/models", "models", "read:metadata"),
+    ConsolePath("GET", _MODEL, "model", "read:metadata"),
+    ConsolePath("POST", f"{_MODEL}/aliases", "move_alias", "admin:models", "change"),
+    ConsolePath("GET", f"{_MODEL}/compare", "compare", "read:metadata"),
+    ConsolePath("GET", f"{_MODEL}/versions/{{version}}", "version", "read:metadata"),
+    ConsolePath("GET", "/rollouts", "rollouts", "read:metadata"),
+    ConsolePath("POST", f"{_ENDPOINT}/rollout", "move_rollout", "admin:weights", "change"),
+    ConsolePath("GET", "/experiments", "experiments", "read:metrics"),
+    ConsolePath("GET", f"{_ENDPOINT}/experiment", "experiment", "read:metrics"),
+    ConsolePath("POST", f"{_ENDPOINT}/experiment", "move_experiment", "admin:weights", "change"),
+    ConsolePath("GET", "/history", "events", "read:audit"),
+)

@@ -1,0 +1,173 @@
+"""Forms change what the admin API would, once: from this visit, with a reason, where allowed."""
+
+import pytest
+
+from serve_app.core.identifiers import PredictionIds
+from serve_app.gateway.admin.actions import AliasChange, Change
+from serve_app.gateway.admin.audit import AuditedChanges
+from tests.unit.console.visitor import Visitor, text_of
+from tests.unit.gateway.admin.actions import Actions
+
+WEIGHTS = {"weight.a@1": "80", "weight.b@1": "20", "reason": "recall", "by": "ada"}
+PAGE, PLACE = "/console/endpoints/risk", "/console/endpoints/risk/weights"
+FORMS = [
+    (PLACE, WEIGHTS, ("risk", {"a@1": 80.0, "b@1": 20.0}, Change("ada", "recall"))),
+    (
+        "/console/endpoints/risk/rollout", {"action": "roll back", "reason": "slow", "by": "ada"},
+        ("risk", "roll back", Change("ada", "slow")),
+    ),
+    (
+        "/console/endpoints/risk/experiment", {"action": "stop", "reason": "done"},
+        ("risk", "stop", Change("unknown", "done")),
+    ),
+    (
+        "/console/models/a/aliases",
+        {"alias": "champion", "version": "2", "expected": "1", "reason": "better", "by": "ada"},
+        ("a", "champion", AliasChange(2, True, 1), Change("ada", "better")),
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture
+def actions():
+    return Actions()
+
+
+def changes_of(actions):
+    """What was changed, out of all that was done."""
+    done = [one for one in actions.done if isinstance(one, tuple)]
+    return [one for one in done if any(isinstance(value, Change) for value in one)]
+
+
+@pytest.mark.parametrize(("place", "fields", "done"), FORMS)
+def test_a_form_does_what_the_admin_api_does(actions, place, fields, done):
+    visitor = Visitor(actions)
+    answer = visitor.send(PAGE, place, fields)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/console/")
+    assert changes_of(actions) == [done]
+    assert "Done: the change is made" in text_of(visitor.get("/console/rollouts?done=rollout"))
+
+
+@pytest.mark.parametrize(("place", "fields", "done"), FORMS)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"token": ""},
+        {"token": "0" * 64},
+        {"token": "\N{PILE OF POO}"},
+        {"reason": ""},
+        {"reason": "  "},
+        {"reason": "x" * 501},
+        {"reason": "a\x00b"},
+    ],
+)
+def test_a_form_of_another_visit_or_without_a_reason_changes_nothing(
+    actions, place, fields, done, wrong
+):
+    answer = Visitor(actions).send(PAGE, place, {**fields, **wrong})
+    assert answer.status_code == (403 if "token" in wrong else 400)
+    assert changes_of(actions) == []
+
+
+def test_a_token_of_another_visitor_changes_nothing(actions):
+    token = Visitor(actions).token(PAGE)
+    other = Visitor(actions)
+    other.cookies.set("serve_app_visit", "ff" * 16, domain="127.0.0.1", path="/console")
+    assert other.ask("POST", PLACE, data={**WEIGHTS, "token": token}).status_code == 403
+    without = Visitor(actions)
+    assert without.ask("POST", PLACE, data={**WEIGHTS, "token": token}).status_code == 403
+    assert changes_of(actions) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}],
+)
+def test_a_page_of_a_stranger_changes_nothing_even_with_the_token(actions, headers):
+    answer = Visitor(actions).send(PAGE, PLACE, WEIGHTS, headers=headers)
+    assert answer.status_code == 403
+    assert changes_of(actions) == []
+
+
+def test_a_name_of_a_stranger_that_leads_here_is_refused(actions):
+    visitor = Visitor(actions)
+    assert visitor.get("/console", host="evil.example").status_code == 403
+    assert Visitor(actions, host="0.0.0.0").get("/console", host="gw.example").status_code == 200
+
+
+def test_where_it_only_reads_there_are_no_forms_and_none_is_taken(actions):
+    visitor = Visitor(actions, changes=False)
+    page = visitor.get(PAGE)
+    assert "/weights" not in page.text
+    assert "read-only" in text_of(page)
+    token = visitor.sessions.form_token(visitor.cookies["serve_app_visit"], "")
+    answer = visitor.ask("POST", PLACE, data={**WEIGHTS, "token": token})
+    assert answer.status_code == 403
+    assert "admin: {console: changes}" in text_of(answer)
+    assert changes_of(actions) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"weight.a@1": "many"}, "the weight of 'a@1' must be a number"),
+        ({"weight.a@1": "-1"}, "the weight of 'a@1' must be a number of at least 0"),
+        ({"weight.a@1": "inf"}, "the weight of 'a@1' must be a number"),
+        ({}, "the form has no weights"),
+    ],
+)
+def test_wrong_weights_are_named(actions, fields, words):
+    answer = Visitor(actions).send(PAGE, PLACE, {**fields, "reason": "x"})
+    assert answer.status_code == 400
+    assert words in text_of(answer)
+    assert changes_of(actions) == []
+
+
+def test_what_cannot_be_done_is_said_in_the_words_of_the_admin_api(actions):
+    visitor = Visitor(actions)
+    answer = visitor.send(
+        PAGE, "/console/endpoints/risk/rollout", {"action": "promote", "reason": "go"}
+    )
+    assert answer.status_code == 409
+    assert "it is ready, and cannot promote; it can start" in text_of(answer)
+    odd = visitor.send(PAGE, "/console/endpoints/risk/rollout", {"action": "x", "reason": "go"})
+    assert "'action' must be one of start, pause, resume, promote, roll back" in text_of(odd)
+
+
+def test_a_body_that_is_no_form_is_refused(actions):
+    visitor = Visitor(actions)
+    assert visitor.ask("POST", PLACE, json={"weights": {"a@1": 1}}).status_code == 415
+    token = visitor.token(PAGE)
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    twice = f"token={token}&reason=a&reason=b"
+    assert visitor.ask("POST", PLACE, content=twice, headers=kind).status_code == 400
+    strange = f"token={token}&reason=%ff"
+    assert visitor.ask("POST", PLACE, content=strange, headers=kind).status_code == 400
+
+
+class Log:
+    """An audit log in memory."""
+
+    def __init__(self):
+        self.events = []
+
+    def write(self, event):
+        self.events.append(event)
+        return len(self.events)
+
+
+def test_changes_and_refusals_are_in_the_audit_log_as_those_of_the_admin_api(actions):
+    log = Log()
+    audited = AuditedChanges(log, actions, PredictionIds(), clock=lambda: 0.0)
+    visitor = Visitor(actions, audited=audited)
+    visitor.send(PAGE, PLACE, WEIGHTS)
+    visitor.send(PAGE, PLACE, {**WEIGHTS, "token": "0"})
+    visitor.send(PAGE, PLACE, {**WEIGHTS, "reason": ""})
+    lines = [(one.action, one.object, one.result) for one in log.events]
+    assert lines == [
+        ("set_weights", "endpoint risk", "begun"),
+        ("set_weights", "endpoint risk", "done"),
+        ("set_weights", "endpoint risk", "refused"),
+    ]
+    assert {one.source for one in log.events} == {"127.0.0.1"}
