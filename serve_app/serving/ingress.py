@@ -43,7 +43,6 @@ from serve_app.gateway.overload import shedding_of
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.rpc_limiting import limited_methods
-from serve_app.gateway.tls import grpc_credentials
 from serve_app.monitoring import samples
 from serve_app.monitoring.counting import Counting
 from serve_app.monitoring.recording import Recording
@@ -65,7 +64,7 @@ from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
 from serve_app.serving.health import HEALTH
 from serve_app.serving.job_door import door_of
-from serve_app.serving.listeners import Listeners, of_the_platform, refuse_strangers
+from serve_app.serving.listeners import Listeners, of_the_platform
 from serve_app.serving.local_rollback import LocalRollback
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
@@ -78,6 +77,7 @@ from serve_app.serving.monitor_client import (
 from serve_app.serving.owned_predictions import mark_alike
 from serve_app.serving.recorder import recorder_of
 from serve_app.serving.replica_models import ReplicaModels
+from serve_app.serving.rpc_port import open_rpc
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
@@ -218,22 +218,16 @@ class Gateway(Scaled):
         args = self._args
         start_limits(self._tasks, self._limiter, self._distinct)
         settings = settings_of(args, os.environ)
-        if args.grpc_port is not None:
-            count = self._counting.add_response
-            around = limited_methods(self._telemetry.parts.around, self._limiter, count)
-            service = InferenceService(
-                self._predictor,
-                settings,
-                ids=PredictionIds(),
-                around=around,
-                management=self._administration.management,
-            )
-            address = f"{args.grpc_host}:{args.grpc_port}"
-            await asyncio.to_thread(refuse_strangers, args.grpc_port, address)
-            tls = None if args.grpc_tls is None else grpc_credentials(args.grpc_tls)
-            self._grpc = await rpc.serve(
-                service, address, args.max_body_bytes, self._gate, credentials=tls
-            )
+        service = InferenceService(
+            self._predictor,
+            settings,
+            ids=PredictionIds(),
+            around=limited_methods(
+                self._telemetry.parts.around, self._limiter, self._counting.add_response
+            ),
+            management=self._administration.management,
+        )
+        self._grpc = await open_rpc(args, service, self._gate)
         keep = FeedbackSender(monitor_handle("keep_feedback"))
         effect = StatusReader(control_handle().options(method_name="in_effect"))
         management = self._administration.management
