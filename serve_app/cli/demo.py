@@ -115,10 +115,10 @@ def _simulate(running: Running, state: str, chosen: Simulation, *, as_json: bool
     _step(f"clients send rows and feedback for {chosen.traffic.duration_s:g} s")
     report = DemoClients(running, state, chosen).run(as_json=as_json)
     if as_json:
-        places = {"http": running.http_url, "dashboard": running.dashboard_url}
-        output.print_json({**places, **report})
+        output.print_json({**_places(running), **report})
         return
     us = _command()
+    click.echo(f"\nConsole  {_places(running)['console']}")
     click.echo("\nTry next:\n")
     for name in report["clients"]:
         click.echo(f"{us} simulate {name} --for 2m")
@@ -130,8 +130,16 @@ def _simulate(running: Running, state: str, chosen: Simulation, *, as_json: bool
 def _print_json(running: Running) -> None:
     """Where it runs, and what it answers to a few rows."""
     answers = {name: _ask(running, name, rows) for name, rows in _examples().items()}
-    places = {"http": running.http_url, "dashboard": running.dashboard_url}
-    output.print_json({**places, "answers": answers})
+    output.print_json({**_places(running), "answers": answers})
+
+
+def _places(running: Running) -> dict[str, str]:
+    """Where people look, and where clients ask."""
+    return {
+        "console": f"{running.admin_url}/console",
+        "http": running.http_url,
+        "dashboard": running.dashboard_url,
+    }
 
 
 def _examples() -> dict[str, list[dict[str, Any]]]:
@@ -192,6 +200,7 @@ def _what_next(running: Running, row: dict[str, Any]) -> None:
     single = shlex.quote(json.dumps({"instances": [row], "parameters": {"patient_id": "p-17"}}))
     matrix = {"name": "rows", "shape": [1, len(row)], "datatype": "FP64", "data": [*row.values()]}
     tensor = shlex.quote(json.dumps({"inputs": [matrix]}))
+    click.echo(f"Console            {_places(running)['console']}")
     click.echo(f"API documentation  {url}/docs")
     click.echo(f"Ray dashboard      {running.dashboard_url}")
     click.echo("\nTry next:\n")

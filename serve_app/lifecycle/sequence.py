@@ -23,7 +23,7 @@ from serve_app.lifecycle.ledger import Run, RunState, Step
 from serve_app.lifecycle.lineage import lineage_of
 from serve_app.lifecycle.progress import Progress
 from serve_app.lifecycle.registration import registered, summary
-from serve_app.lifecycle.search import SearchResult, Trial
+from serve_app.lifecycle.search import SearchResult
 from serve_app.lifecycle.spec import body_of
 from serve_app.lifecycle.split import Split
 from serve_app.lifecycle.steps import (
@@ -36,6 +36,7 @@ from serve_app.lifecycle.steps import (
     snapshot,
     splitted,
 )
+from serve_app.lifecycle.trial import Trial
 from serve_app.registry.lineage import Lineage
 from serve_app.registry.store import Registry
 
