@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serve_app.cli import output
+from serve_app.cli.retrain_demo import demo
 from serve_app.cli.retrain_place import (
     RetrainingPlace,
     body_of_retraining,
@@ -192,6 +193,7 @@ def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
 
 
 retrain.add_command(watch)
+retrain.add_command(demo)
 
 
 def _decide(
