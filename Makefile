@@ -24,7 +24,7 @@ MLFLOW_STAMP := $(MLFLOW)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo demo-retrain down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) $(MLFLOW_STAMP) ## the same with the to
 
 demo: setup ## train, register, start, deploy, predict; leaves it running (CONFIG=canary: with clients and feedback)
 	$(BIN)/serve-app demo $(if $(CONFIG),--config $(CONFIG)) $(OPTIONS)
+
+demo-retrain: setup ## data drifts, a run trains, its version takes over step by step, a bad one is rejected; leaves it running
+	$(BIN)/serve-app retrain demo $(OPTIONS)
 
 down: ## stop all that `make demo` started
 	@if [ -x $(BIN)/serve-app ]; then $(BIN)/serve-app cluster stop; else echo "nothing was ever started here"; fi

@@ -90,18 +90,18 @@ def _started(config: str, state: str, chosen: Ports) -> Running:
     What fails stops a cluster that was started for it.
     """
     path = config_for(chosen.http, Path(state), config)
-    _step("train and register on real data")
+    step("train and register on real data")
     train(Registry("./registry"), examples_of(path.read_text()))
     cluster = Cluster(Path(state))
     already = cluster.running()
-    _step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
+    step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
     with output.progress().status("starting Ray …"):
         running = cluster.start(NodeOptions(ports=chosen, home=Path.cwd()))
     try:
-        _deploy(config_for(running.http_port, Path(state), config), running)
+        deploy_and_wait(config_for(running.http_port, Path(state), config), running)
     except BaseException:
         if already is None:
-            _step("something failed: stopping the cluster again")
+            step("something failed: stopping the cluster again")
             cluster.stop()
         raise
     return running
@@ -112,7 +112,7 @@ def _simulate(running: Running, state: str, chosen: Simulation, *, as_json: bool
     # It imports the whole command line.
     from serve_app.cli.demo_clients import DemoClients
 
-    _step(f"clients send rows and feedback for {chosen.traffic.duration_s:g} s")
+    step(f"clients send rows and feedback for {chosen.traffic.duration_s:g} s")
     report = DemoClients(running, state, chosen).run(as_json=as_json)
     if as_json:
         output.print_json({**_places(running), **report})
@@ -152,14 +152,15 @@ def _examples() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _deploy(config: Path, running: Running) -> None:
-    _step(f"validate {config}")
+def deploy_and_wait(config: Path, running: Running) -> None:
+    """Validate a config, deploy it, and return once it is in effect."""
+    step(f"validate {config}")
     require_valid(config, running)
     with deploy_turn(running, config, timeout_s=READY_TIMEOUT_S):
-        _step(f"serve deploy {config}")
+        step(f"serve deploy {config}")
         with output.progress().status("serve deploy …"):
             serve_deploy(config, running)
-        _step("wait until every application runs and HAProxy sees the gateway")
+        step("wait until every application runs and HAProxy sees the gateway")
         wait_visibly(running, config, timeout_s=READY_TIMEOUT_S)
 
 
@@ -221,5 +222,6 @@ def _command() -> str:
     return "serve-app" if shutil.which("serve-app") else sys.argv[0]
 
 
-def _step(text: str) -> None:
+def step(text: str) -> None:
+    """Say what is done next."""
     click.secho(f"▸ {text}", fg="cyan", err=True)
