@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +72,19 @@ def models(x: Rows, y: npt.NDArray[np.int64]) -> Iterator[tuple[str, Any, Way]]:
         yield (
             name,
             fitted,
-            lambda rows, own=booster: own.inplace_predict(
-                rows, predict_type="margin", missing=np.nan
-            ),
+            partial(booster.inplace_predict, predict_type="margin", missing=np.nan),
         )
-    for name, given in (
+    categorical: Sequence[tuple[str, Any]] = (
         ("LightGBM, 200 trees", "auto"),
         ("LightGBM of categories, 200 trees", [28, 29]),
-    ):
+    )
+    for name, given in categorical:
         light = lightgbm.LGBMClassifier(n_estimators=200, verbose=-1)
         light.fit(x, y, categorical_feature=given)
         yield (
             name,
             light,
-            lambda rows, own=light.booster_: own.predict(rows, raw_score=True, num_threads=1),
+            partial(light.booster_.predict, raw_score=True, num_threads=1),
         )
     forest = RandomForestClassifier(200, max_depth=8, random_state=0, n_jobs=1).fit(x, y)
     yield "forest of depth 8, 200 trees", forest, forest.predict_proba

@@ -91,7 +91,7 @@ def _started(config: str, state: str, chosen: Ports) -> Running:
     """
     path = config_for(chosen.http, Path(state), config)
     step("train and register on real data")
-    train(Registry("./registry"), examples_of(path.read_text()))
+    train(Registry("./registry"), examples_of(path.read_text()), Path("./runs"))
     cluster = Cluster(Path(state))
     already = cluster.running()
     step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")

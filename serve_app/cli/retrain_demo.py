@@ -6,7 +6,7 @@ import click
 
 from serve_app.cli import output, ports
 from serve_app.cli.traffic_options import Rate
-from serve_app.cli.train import option_runs
+from serve_app.cli.train_places import option_runs
 from serve_app.cluster.environment import Ports
 
 

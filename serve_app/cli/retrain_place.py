@@ -16,8 +16,7 @@ import click
 from serve_app.cli import output
 from serve_app.cli.admin import Place, option_server
 from serve_app.cli.registries import open_registry
-from serve_app.cli.train import option_runs
-from serve_app.cli.train_places import local
+from serve_app.cli.train_places import local, option_runs
 
 if TYPE_CHECKING:
     from serve_app.cli.retrain_canary import AdminCanaries

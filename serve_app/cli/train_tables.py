@@ -17,6 +17,7 @@ from serve_app.lifecycle.run_status import run_json, state_of, step_json, steps_
 from serve_app.lifecycle.trial import Trial
 
 _LONGEST = 60
+_MOST_COLUMNS = 10
 
 
 def shown(spinner: Status, *, quiet: bool) -> Report:
@@ -68,7 +69,18 @@ def print_result(run: Run) -> None:
             for gate in result["gates"]
         ]
         output.print_table("Gates", heads, rows)
+    _print_importance(result.get("importance"))
     _print_end(run, result)
+
+
+def _print_importance(known: Mapping[str, Any] | None) -> None:
+    """What the best model loses without the columns that it needs most."""
+    if known is None:
+        return
+    shown = known["columns"][:_MOST_COLUMNS]
+    rows = [[one["column"], _number(one["mean"]), _number(one["deviation"])] for one in shown]
+    title = f"What {known['metric']} loses where a column is shuffled ({known['repeats']} times)"
+    output.print_table(title, ["column", "loss", "standard deviation"], rows)
 
 
 def _print_end(run: Run, result: Mapping[str, Any]) -> None:
