@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 OPTIONS ?=
 # What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, stack, or a file
 CONFIG ?=
+# Which case study `make case-study` runs: diagnostics, demand
+CASE ?= diagnostics
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
 DEV_STAMP := $(VENV)/.installed-dev
@@ -24,7 +26,7 @@ MLFLOW_STAMP := $(MLFLOW)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels fmt bench bench-batch bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo case-study down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels fmt bench bench-batch bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +60,9 @@ setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) $(MLFLOW_STAMP) ## the same with the to
 
 demo: setup ## train, register, start, deploy, predict; leaves it running (CONFIG=canary: with clients and feedback)
 	$(BIN)/serve-app demo $(if $(CONFIG),--config $(CONFIG)) $(OPTIONS)
+
+case-study: setup ## a case study from data to a live endpoint, which answers until Ctrl-C (CASE=diagnostics or demand)
+	$(BIN)/python -m examples.$(CASE) $(OPTIONS)
 
 down: ## stop all that `make demo` started
 	@if [ -x $(BIN)/serve-app ]; then $(BIN)/serve-app cluster stop; else echo "nothing was ever started here"; fi
