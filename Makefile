@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 OPTIONS ?=
 # What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, stack, or a file
 CONFIG ?=
-# Which case study `make case-study` runs: diagnostics, demand
+# Which case study `make case-study` runs: diagnostics
 CASE ?= diagnostics
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
@@ -61,7 +61,7 @@ setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) $(MLFLOW_STAMP) ## the same with the to
 demo: setup ## train, register, start, deploy, predict; leaves it running (CONFIG=canary: with clients and feedback)
 	$(BIN)/serve-app demo $(if $(CONFIG),--config $(CONFIG)) $(OPTIONS)
 
-case-study: setup ## a case study from data to a live endpoint, which answers until Ctrl-C (CASE=diagnostics or demand)
+case-study: setup ## a case study from data to a live endpoint, which answers until Ctrl-C (CASE=diagnostics)
 	$(BIN)/python -m examples.$(CASE) $(OPTIONS)
 
 down: ## stop all that `make demo` started

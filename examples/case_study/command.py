@@ -54,6 +54,7 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     try:
         with Session(emptied(options.folder), options.port, _say) as session:
             outcome = study.run(session)
+            _keep(session, outcome)
             if options.write_page:
                 write(study, outcome)
             for line in outcome.blocks.values():
@@ -69,6 +70,16 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _keep(session: Session, outcome: Outcome) -> None:
+    """Write what was measured into the folder of the run."""
+    folder = session.folder / "measured"
+    folder.mkdir()
+    for name, text in outcome.blocks.items():
+        (folder / f"{name}.md").write_text(f"{text}\n")
+    for name, text in outcome.pictures.items():
+        (folder / f"{name}.svg").write_text(text)
+
+
 def write(study: Study, outcome: Outcome) -> None:
     """Write what was measured into the page of a case study, and its pictures beside it."""
     study.page.write_text(page.rewritten(study.page.read_text(), outcome.blocks))
@@ -77,19 +88,19 @@ def write(study: Study, outcome: Outcome) -> None:
 
 
 def differences(study: Study, outcome: Outcome) -> list[str]:
-    """Where the page and the pictures of a case study differ from what was measured now."""
+    """Where the page and the pictures of a case study differ from what was measured now.
+
+    Figures may differ by one in their last digit, places of a picture by a unit of it.
+    """
     here = page.measured(study.page.read_text())
-    pairs = [(f"block {name}", here.get(name, ""), text) for name, text in outcome.blocks.items()]
-    pairs += [
-        (study.picture(name).name, study.picture(name).read_text(), text)
-        for name, text in outcome.pictures.items()
-    ]
-    unknown = sorted(set(here) - set(outcome.blocks))
-    return [f"block {name} of the page is not measured" for name in unknown] + [
-        f"{what}: {line}"
-        for what, before, now in pairs
-        for line in page.differences(before, now, units=1.0)
-    ]
+    lines = [f"block {name} is not measured" for name in sorted(set(here) - set(outcome.blocks))]
+    for name, text in outcome.blocks.items():
+        lines += [f"{name}: {line}" for line in page.differences(here.get(name, ""), text)]
+    for name, text in outcome.pictures.items():
+        file = study.picture(name)
+        before = file.read_text() if file.exists() else ""
+        lines += [f"{file.name}: {line}" for line in page.differences(before, text, units=10.0)]
+    return lines
 
 
 def _parser(study: Study) -> argparse.ArgumentParser:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 _BLOCK = re.compile(
-    r"<!-- measured: (?P<name>[\w-]+) -->\n\n(?P<text>.*?)\n\n<!-- /measured -->", re.DOTALL
+    r"<!-- measured: (?P<name>[\w-]+) -->\n\n(?P<text>(?:(?!<!-- ).)*?)\n*<!-- /measured -->",
+    re.DOTALL,
 )
 """`<!-- measured: scores -->`, an empty line, Markdown, an empty line, `<!-- /measured -->`."""
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -67,12 +67,14 @@ class Session:
     """The folder of one run of a case study, what it started, and who is shown what it does.
 
     Leaving it ends all that was started; what has to be undone besides belongs on `stack`.
+    `endpoints` are those that were started, the newest last.
     """
 
     folder: Path
     port: int
     say: Say
     stack: ExitStack = field(default_factory=ExitStack)
+    endpoints: list[Endpoint] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
@@ -80,11 +82,13 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.stack.close()
 
-    def serve_app(self, *arguments: str) -> str:
+    def serve_app(self, *arguments: str, codes: Collection[int] = (0,)) -> str:
         """What a command prints, which is run in the folder and shown as it would be typed.
 
+        `codes` are the exit codes with which it may end.
+
         Raises:
-            CaseStudyError: it did not end with exit code 0; says what it printed.
+            CaseStudyError: it ended with another exit code; says what it printed.
         """
         self.say(f"$ serve-app {shlex.join(arguments)}")
         done = subprocess.run(
@@ -96,14 +100,14 @@ class Session:
             timeout=_COMMAND_TIMEOUT_S,
             check=False,
         )
-        if done.returncode:
+        if done.returncode not in codes:
             words = f"ended with {done.returncode}:\n{done.stdout}{done.stderr}"
             raise CaseStudyError(f"serve-app {shlex.join(arguments)}\n{words}")
         return done.stdout
 
-    def json(self, *arguments: str) -> Any:
-        """What a command says as JSON."""
-        return json.loads(self.serve_app(*arguments, "--json"))
+    def json(self, *arguments: str, codes: Collection[int] = (0,)) -> Any:
+        """What a command says as JSON, as `serve_app` runs it."""
+        return json.loads(self.serve_app(*arguments, "--json", codes=codes))
 
     def serve(self, *references: str) -> Endpoint:
         """One process that answers for versions of the folder's registry, once it is ready.
@@ -126,6 +130,7 @@ class Session:
             )
         url = f"http://127.0.0.1:{self.port}"
         endpoint = Endpoint(url, Client(url), process)
+        self.endpoints.append(endpoint)
         self.stack.callback(endpoint.stop)
         deadline = time.monotonic() + _READY_TIMEOUT_S
         while not endpoint.is_ready():

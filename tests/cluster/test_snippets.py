@@ -21,8 +21,8 @@ BLOCKS = blocks()
 MINE = Path("configs/mine.yaml")
 ELSEWHERE = {"containers.md", "kubernetes.md", "ray-up.md", "serverless.md"}
 """Pages of places that are not here: Docker, Kubernetes, clouds."""
-PRINTED = {"statistics.md"}
-"""Pages of which another test compares what their examples print."""
+PRINTED = {"diagnostics.md", "statistics.md"}
+"""Pages of which another test compares what their examples print, and measure."""
 
 
 @pytest.fixture(scope="module")
