@@ -27,7 +27,7 @@ from serve_app.models.training.metrics import METRICS, Predicted
 MODEL = "diagnostics"
 _ILL = "malignant"
 _EDGES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
-_THRESHOLDS = tuple(np.round(np.arange(0.01, 1.0, 0.01), 2).tolist())
+_THRESHOLDS = tuple(np.round(np.arange(0.01, 0.91, 0.01), 2).tolist())
 _FILES = Path(__file__).parent
 
 
@@ -223,7 +223,7 @@ def _cost_picture(by_turns: Assessed, new: Assessed) -> str:
     ]
     marks = (Mark(threshold(MISS_COST), "1/21"), Mark(0.5, "one half"))
     axes = (
-        Axis("called malignant from this probability on", 0, 1),
+        Axis("called malignant from this probability on", 0, 0.9),
         Axis("needless biopsies per 100 patients", 0, highest * 1.05),
     )
     return picture(
