@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 OPTIONS ?=
 # What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, stack, or a file
 CONFIG ?=
+# Which case study `make case-study` runs: diagnostics
+CASE ?= diagnostics
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
 DEV_STAMP := $(VENV)/.installed-dev
@@ -24,7 +26,7 @@ MLFLOW_STAMP := $(MLFLOW)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo demo-retrain down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-train bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo case-study demo-retrain down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-train bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +63,9 @@ demo: setup ## train, register, start, deploy, predict; leaves it running (CONFI
 
 demo-retrain: setup ## data drifts, a run trains, its version takes over step by step, a bad one is rejected; leaves it running
 	$(BIN)/serve-app retrain demo $(OPTIONS)
+
+case-study: setup ## a case study from data to a live endpoint, which answers until Ctrl-C (CASE=diagnostics)
+	$(BIN)/python -m examples.$(CASE) $(OPTIONS)
 
 down: ## stop all that `make demo` started
 	@if [ -x $(BIN)/serve-app ]; then $(BIN)/serve-app cluster stop; else echo "nothing was ever started here"; fi
