@@ -16,7 +16,9 @@ from serve_app.console.forms import Inquiry
 from serve_app.console.parts import part
 from serve_app.console.rendering import Page
 from serve_app.errors import NotFound
-from serve_app.gateway.jobs import CHANGE, VALUES, Jobs
+from serve_app.gateway.job_calls import CHANGE
+from serve_app.gateway.job_door import Jobs
+from serve_app.gateway.jobs import VALUES
 
 JOBS_PER_PAGE = 25
 COUNTED_ROWS = 500

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from serve_app.core.ports import Ids
 from serve_app.gateway.admin.actions import AdminActions
 from serve_app.gateway.admin.audit import AuditedChanges
-from serve_app.gateway.jobs import Jobs
+from serve_app.gateway.job_door import Jobs
 from serve_app.lifecycle.retraining.overview import RetrainingRuns
 from serve_app.lifecycle.run_status import TrainingRuns
 from serve_app.security.sessions import Sessions

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from serve_app.batch.inputs import Place
 from serve_app.batch.job import JobOptions, JobState
 from serve_app.batch.ledger import FILE, Ledger
 from serve_app.batch.shards import plan
@@ -18,6 +19,7 @@ from serve_app.batch.status import ENDED, JobStatus
 from serve_app.config.jobs import JobsSettings
 from serve_app.engine.batch.folder import MANIFEST
 from serve_app.engine.batch.quarantined import quarantined
+from serve_app.engine.batch.record_inputs import header_of, settled_on
 from serve_app.engine.batch.roots import Roots
 from serve_app.engine.batch.run_lock import is_running
 from serve_app.engine.batch.submission import job_of, submit
@@ -80,8 +82,10 @@ class JobDesk:
         prepare = (
             None if before is None else self._registry.manifest(*named(self._registry, before))
         )
-        cut = plan(self._roots.places(order.inputs), order.options.shard_rows)
-        job = job_of(cut, version, out, order.options, prepare)
+        places, options = self._read(order)
+        first = version if prepare is None else prepare
+        cut = plan(places, options.shard_rows, header_of(options.rendering, first))
+        job = job_of(cut, version, out, options, prepare)
         others = self._ledger.places()
         if all(other != job.id for other, _, _ in others):
             self._require_room([state for _, state, _ in others])
@@ -95,6 +99,15 @@ class JobDesk:
     def names(self) -> list[str]:
         """The names of all jobs, the newest first."""
         return self._ledger.names()
+
+    def _read(self, order: JobOrder) -> tuple[list[Place], JobOptions]:
+        """The files of a job, and its options now that they are known."""
+        rendering = order.options.rendering
+        if rendering is None:
+            return self._roots.places(order.inputs), order.options
+        self._roots.check_destination(rendering.destination)
+        places, settled = settled_on(self._roots, order.inputs, rendering)
+        return places, replace(order.options, rendering=settled)
 
     def all(self, limit: int) -> list[Json]:
         """How the newest jobs stand."""
@@ -185,7 +198,8 @@ def desk_of(settings: JobsSettings, registry: Registry, *, clock: Callable[[], f
         ConfigError: the ledger cannot be used.
     """
     folder = Path(settings.state) / FOLDER
-    roots = Roots(settings.inputs, settings.outputs, settings.max_input_mb * 1024 * 1024)
+    max_bytes = settings.max_input_mb * 1024 * 1024
+    roots = Roots(settings.inputs, settings.outputs, max_bytes, settings.destinations)
     return JobDesk(
         Ledger(folder / FILE, clock=clock),
         registry,
