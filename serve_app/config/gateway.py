@@ -84,6 +84,8 @@ class GatewayArgs(Frozen):
     bounds what principals may ask, `overload` how much is answered at once. `audit` is where
     changes by the admin API are written down before they are made; without it nowhere. `jobs` is
     where batch jobs that are submitted over HTTP may read and write; without it none are taken.
+    With `express` requests of the main port pass by what Serve does around each of them; gateways
+    then count and bound them themselves.
     """
 
     # `state` may be a URL with a password.
@@ -112,6 +114,7 @@ class GatewayArgs(Frozen):
     allowed_hosts: tuple[str, ...] = ()
     audit: AuditSettings | None = None
     jobs: JobsSettings | None = None
+    express: bool = False
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

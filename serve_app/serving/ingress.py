@@ -60,6 +60,7 @@ from serve_app.serving.control_client import (
     control_handle,
 )
 from serve_app.serving.edge import open_edge_to
+from serve_app.serving.express import start_lane, with_ongoing
 from serve_app.serving.gateway_limits import distinct_of, start_limits
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
@@ -242,7 +243,10 @@ class Gateway(Scaled):
             control = ControlCaller(control_handle())
             await mark_alike(self._tasks, self._predictor, args.state, control)
         await self._listen(gateway)
-        return self._guarded(gateway, MAIN)
+        main = self._guarded(gateway, MAIN)
+        self._lane = start_lane(args, main, self._counting.add_response, self._tasks)
+        open_edge_to(args.cors, self._gate, self._lane)
+        return self._lane or main
 
     async def check_health(self) -> None:
         """Serve asks this every few seconds, and sends requests elsewhere when it fails.
@@ -254,7 +258,7 @@ class Gateway(Scaled):
             raise NotReady(NOTHING_YET)
 
     def _read_load(self) -> Load:
-        return self._loop_load.read()
+        return with_ongoing(self._loop_load.read(), self._lane)
 
     async def _tell_metrics(self) -> None:
         """Tell once a period what has grown, until cancelled."""
@@ -301,7 +305,6 @@ class Gateway(Scaled):
             app = self._guarded(own, listener.profile)
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
-        open_edge_to(cors, self._gate)
         predictions = Predictions(self._guarded(gateway, MAIN), self._counting.answered)
         await self._administration.open(self._listeners, self._gate, self._tasks, predictions)
 
