@@ -23,8 +23,8 @@ def dialects_of(
     signature, name = Signature.from_json(endpoint["signature"]), endpoint["name"]
     if len(row) > MOST_FIELDS:
         return []
-    described = EndpointDescription(name, signature.inputs, signature.output, (), "", example=row)
-    bodies = [("Open Inference Protocol V2", f"/v2/models/{name}/infer", v2_example(described))]
+    description = EndpointDescription(name, signature.inputs, signature.output, (), "", example=row)
+    bodies = [("Open Inference Protocol V2", f"/v2/models/{name}/infer", v2_example(description))]
     if signature.output.kind != "tensors":
         bodies += [(title, path.format(name), body([dict(row)])) for title, path, body in OTHERS]
     return [
