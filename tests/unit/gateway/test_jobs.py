@@ -263,4 +263,4 @@ def test_the_words_of_a_status_are_those_of_the_ledger():
 
     fields = set(JobStatus.__dataclass_fields__)
     assert {"first_errors", "message", "state", "job"} <= fields
-    assert jobs._VALUES - {"failed_shards"} <= fields
+    assert jobs.VALUES - {"failed_shards"} <= fields

@@ -67,7 +67,7 @@ def test_beyond_this_machine_it_only_reads_unless_it_may_do_more(host, console, 
 def test_what_stands_on_the_disk_is_what_the_settings_name(tmp_path):
     registry = Registry(str(tmp_path / "registry"))
     plain = kept_of(GatewayArgs(), AdminSettings(port=8091), registry)
-    assert (str(plain.training.folder), plain.jobs, plain.audit_log) == ("runs", None, None)
+    assert (plain.training.folder.name, plain.jobs, plain.audit_log) == ("runs", None, None)
     args = GatewayArgs(
         audit={"path": str(tmp_path / "audit")},
         jobs={"inputs": [str(tmp_path)], "outputs": str(tmp_path / "out"), "state": str(tmp_path)},
