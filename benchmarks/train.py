@@ -32,10 +32,10 @@ from serve_app.lifecycle.fold_data import FoldPlace
 from serve_app.lifecycle.ledger import Ledger, Run
 from serve_app.lifecycle.local_processes import LocalProcesses
 from serve_app.lifecycle.progress import Progress
-from serve_app.lifecycle.search import Trial
 from serve_app.lifecycle.sequence import Means
 from serve_app.lifecycle.spec import body_of, read_pipeline
 from serve_app.lifecycle.training import Training
+from serve_app.lifecycle.trial import Trial
 from serve_app.registry.store import Registry
 
 PIPELINE = Path("pipelines/diagnosis.yaml")

@@ -9,6 +9,7 @@ from typing import Any
 from serve_app.cli.admin import AdminClient
 from serve_app.config.retraining import RetrainSettings
 from serve_app.errors import Conflict, NotReady
+from serve_app.lifecycle.champion import ALIAS as CHAMPION
 from serve_app.lifecycle.retraining.effects import Canary, CanaryState, Ticket
 from serve_app.registry.aliases import Expected
 from serve_app.registry.store import Registry
@@ -48,13 +49,7 @@ class AdminCanaries:
                 f"{ticket.model}@champion to {ticket.model}@{ALIAS}"
             )
             raise Conflict(msg)
-        current = self.registry.aliases(ticket.model).get(ALIAS)
-        if current != version:
-            reason = f"retraining run {ticket.key}"
-            expected = Expected(current)
-            self.registry.set_alias(
-                ticket.model, ALIAS, version, by="retraining", reason=reason, expected=expected
-            )
+        self._name(ticket, version)
 
     def state(self, ticket: Ticket, version: int) -> Canary:
         """How far the endpoint's rollout of the version is.
@@ -82,9 +77,16 @@ class AdminCanaries:
         self._act(ticket, version, "paused", "resume")
 
     def undo(self, ticket: Ticket, version: int) -> None:
-        """Roll back, unless it is rolled back or the endpoint has another candidate by now."""
+        """Roll back, unless it is rolled back or the endpoint has another candidate by now.
+
+        The alias names the champion then, so that no file which is deployed later begins again.
+        """
         for phase in ("running", "paused", "held", "promoted"):
             self._act(ticket, version, phase, "roll back")
+        aliases = self.registry.aliases(ticket.model)
+        champion = aliases.get(CHAMPION)
+        if aliases.get(ALIAS) == version and champion is not None:
+            self._name(ticket, champion)
 
     def _act(self, ticket: Ticket, version: int, phase: str, action: str) -> None:
         endpoint, mark = _endpoint(ticket), f"retraining run {ticket.key}"
@@ -99,22 +101,33 @@ class AdminCanaries:
     def go_back(self, ticket: Ticket, version: int) -> None:
         """Give all requests of the ticket's endpoint to a version that is to be champion again.
 
+        At once where its canary goes back to that one; else both aliases come to name it, and the
+        endpoint follows as soon as it answers.
+
         Raises:
-            Conflict: its canary goes back to another version.
             NotReady: the cluster does not answer.
         """
-        endpoint = _endpoint(ticket)
-        rollout = self.rollout(endpoint)
+        rollout = self.rollout(_endpoint(ticket))
         if rollout is None or rollout["candidate"] == f"{ticket.model}@{version}":
             return
-        if rollout["stable"] != f"{ticket.model}@{version}":
-            msg = (
-                f"the canary of endpoint {endpoint} goes back to {rollout['stable']}, and not to "
-                f"{ticket.model}@{version}, of which a new rollout would begin; go back to "
-                f"{rollout['stable']}, or deploy a route of another kind first"
-            )
-            raise Conflict(msg)
-        self.undo(ticket, int(rollout["candidate"].rpartition("@")[2]))
+        if rollout["stable"] == f"{ticket.model}@{version}":
+            self.undo(ticket, int(rollout["candidate"].rpartition("@")[2]))
+        else:
+            self._name(ticket, version)
+
+    def rest(self, ticket: Ticket) -> None:
+        """Let the alias name the champion, of which no rollout begins."""
+        champion = self.registry.aliases(ticket.model).get(CHAMPION)
+        if champion is not None:
+            self._name(ticket, champion)
+
+    def _name(self, ticket: Ticket, version: int) -> None:
+        current = self.registry.aliases(ticket.model).get(ALIAS)
+        if current != version:
+            self.registry.set_alias(
+                ticket.model, ALIAS, version, by="retraining",
+                reason=f"retraining run {ticket.key}", expected=Expected(current),
+            )  # fmt: skip
 
     def rollout(self, endpoint: str) -> dict[str, Any] | None:
         """The rollout of an endpoint as the admin API shows it, if it has one."""

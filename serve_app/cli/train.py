@@ -174,7 +174,8 @@ def _worked(
 
 def _print_run(done: Run, *, as_json: bool) -> None:
     """Say how a run ended; exit code 1 where nothing was registered."""
-    from serve_app.cli.train_tables import print_result, run_json
+    from serve_app.cli.train_tables import print_result
+    from serve_app.lifecycle.run_status import run_json
 
     if as_json:
         output.print_json(run_json(done))

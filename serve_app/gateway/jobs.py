@@ -42,6 +42,10 @@ class Jobs(Protocol):
         """Keep a job, and say how it stands and whether it is new."""
         ...
 
+    def names(self) -> Sequence[str]:
+        """The names of all jobs, the newest first."""
+        ...
+
     def all(self, limit: int) -> Sequence[Json]:
         """How the newest jobs stand."""
         ...
@@ -52,6 +56,10 @@ class Jobs(Protocol):
 
     def quarantine(self, name: str, limit: int) -> Sequence[Json]:
         """The first rows of a job that could not be answered."""
+        ...
+
+    def manifest(self, name: str) -> bytes:
+        """What the output of a job holds, as JSON."""
         ...
 
     def cancel(self, name: str) -> Json:
@@ -199,7 +207,7 @@ class _JobPages:
         """A status; values of rows are for those alone who may see them."""
         if caller_of(request.scope).grants.allow_everywhere(CHANGE):
             return status
-        return {name: value for name, value in status.items() if name not in _VALUES}
+        return {name: value for name, value in status.items() if name not in VALUES}
 
     async def _let_in(self, request: Request, action: str) -> None:
         try:
@@ -227,7 +235,8 @@ class _JobPages:
         return await audited.made(_attempt(request).to(action, subject), {}, acted)
 
 
-_VALUES = frozenset({"first_errors", "failed_shards", "message"})
+VALUES = frozenset({"first_errors", "failed_shards", "message"})
+"""What of a status may hold values of rows."""
 
 
 def _attempt(request: Request) -> Attempt:

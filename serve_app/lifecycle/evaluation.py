@@ -14,8 +14,8 @@ from serve_app.lifecycle.comparison import Drawn, Paired, by_slice, drawn, inter
 from serve_app.lifecycle.dataset import Dataset
 from serve_app.lifecycle.gates import Evidence, Gate, all_passed, judged
 from serve_app.lifecycle.ledger import Ledger, Run
-from serve_app.lifecycle.search import Trial
 from serve_app.lifecycle.steps import Work, baseline
+from serve_app.lifecycle.trial import Trial
 from serve_app.models.training.metrics import Metric, Predicted, all_metrics, metric_for
 from serve_app.registry.store import Registry
 

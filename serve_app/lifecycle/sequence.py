@@ -23,7 +23,7 @@ from serve_app.lifecycle.ledger import Run, RunState, Step
 from serve_app.lifecycle.lineage import Times, lineage_of
 from serve_app.lifecycle.progress import Progress
 from serve_app.lifecycle.registration import registered, summary
-from serve_app.lifecycle.search import SearchResult, Trial
+from serve_app.lifecycle.search import SearchResult
 from serve_app.lifecycle.steps import (
     Refitted,
     Work,
@@ -34,6 +34,7 @@ from serve_app.lifecycle.steps import (
     snapshot,
     splitted,
 )
+from serve_app.lifecycle.trial import Trial
 from serve_app.registry.lineage import Lineage
 from serve_app.registry.store import Registry
 

@@ -16,11 +16,12 @@ from serve_app.batch.ledger import FILE, Ledger
 from serve_app.batch.shards import plan
 from serve_app.batch.status import ENDED, JobStatus
 from serve_app.config.jobs import JobsSettings
+from serve_app.engine.batch.folder import MANIFEST
 from serve_app.engine.batch.quarantined import quarantined
 from serve_app.engine.batch.roots import Roots
 from serve_app.engine.batch.run_lock import is_running
 from serve_app.engine.batch.submission import job_of, submit
-from serve_app.errors import Conflict, Overloaded
+from serve_app.errors import Conflict, NotFound, Overloaded
 from serve_app.registry.named import named
 from serve_app.registry.store import Registry
 
@@ -91,6 +92,10 @@ class JobDesk:
         name, is_new = submit(self._ledger, job, cut, order.idempotency_key)
         return self.show(name), is_new
 
+    def names(self) -> list[str]:
+        """The names of all jobs, the newest first."""
+        return self._ledger.names()
+
     def all(self, limit: int) -> list[Json]:
         """How the newest jobs stand."""
         return [self.show(name) for name in self._ledger.names()[:limit]]
@@ -124,6 +129,19 @@ class JobDesk:
         """
         job = self._ledger.job(name)
         return list(itertools.islice(quarantined(Path(job.out)), limit))
+
+    def manifest(self, name: str) -> bytes:
+        """What the output of a job holds, as the file in its folder says.
+
+        Raises:
+            NotFound: there is no job of that name, or its output is not whole.
+        """
+        job = self._ledger.job(name)
+        try:
+            return (Path(job.out) / MANIFEST).read_bytes()
+        except FileNotFoundError:
+            msg = f"{name} has no manifest: one is written once its output is whole"
+            raise NotFound(msg) from None
 
     def cancel(self, name: str) -> Json:
         """End a job; what is committed of it stays.

@@ -195,19 +195,39 @@ def test_a_canary_follows_the_alias_and_is_paused_for_a_freeze_only_by_us():
     assert admin.actions == ["pause", "resume"]
     admin.rollout = {**admin.rollout, "phase": "promoted"}
     assert canaries.state(TICKET, 2).state == "promoted"
-    canaries.undo(TICKET, 2)
-    assert admin.actions[-1] == "roll back"
-    assert canaries.state(TICKET, 2).state == "rolled back"
-    admin.rollout = {**admin.rollout, "phase": "promoted"}
-    with pytest.raises(Conflict, match="goes back to churn@1, and not to churn@7"):
-        canaries.go_back(TICKET, 7)
-    canaries.go_back(TICKET, 1)
-    assert admin.rollout["phase"] == "rolled back"
     registry.current["challenger"] = 5
     assert canaries.state(TICKET, 2).state == "superseded"
     admin.rollout = {**admin.rollout, "endpoint": "other"}
     with pytest.raises(Conflict, match="route has to be of kind canary"):
         canaries.begin(TICKET, 2)
+
+
+def test_what_was_rolled_back_is_no_challenger_any_more():
+    admin, registry = Admin(), Aliases()
+    canaries = AdminCanaries(registry, lambda: admin)
+    canaries.begin(TICKET, 2)
+    for _ in range(2):
+        canaries.undo(TICKET, 2)
+    assert admin.actions == ["roll back"]
+    assert admin.rollout["phase"] == "rolled back"
+    assert registry.current == {"champion": 1, "challenger": 1}
+
+
+def test_requests_go_back_at_once_or_by_both_aliases():
+    admin, registry = Admin(), Aliases()
+    canaries = AdminCanaries(registry, lambda: admin)
+    registry.current = {"champion": 2, "challenger": 2}
+    admin.rollout = {**admin.rollout, "phase": "promoted"}
+    canaries.go_back(TICKET, 1)
+    assert (admin.actions, registry.current["challenger"]) == (["roll back"], 2)
+    registry.current["champion"] = 1
+    canaries.rest(TICKET)
+    assert registry.current == {"champion": 1, "challenger": 1}
+    canaries.go_back(TICKET, 7)
+    assert registry.current == {"champion": 1, "challenger": 7}
+    admin.rollout = {**admin.rollout, "candidate": "churn@7"}
+    canaries.go_back(TICKET, 7)
+    assert admin.actions == ["roll back"]
 
 
 def test_what_the_monitor_says_is_a_reason_once():
