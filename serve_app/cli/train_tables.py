@@ -79,8 +79,8 @@ def _print_importance(known: Mapping[str, Any] | None) -> None:
         return
     shown = known["columns"][:_MOST_COLUMNS]
     rows = [[one["column"], _number(one["mean"]), _number(one["deviation"])] for one in shown]
-    title = f"What {known['metric']} loses where a column is shuffled ({known['repeats']} times)"
-    output.print_table(title, ["column", "loss", "standard deviation"], rows)
+    heads = ["column", f"loss of {known['metric']}", "standard deviation"]
+    output.print_table(f"Each column shuffled {known['repeats']} times", heads, rows)
 
 
 def _print_end(run: Run, result: Mapping[str, Any]) -> None:
