@@ -11,6 +11,7 @@ from typing import Any
 from ray import serve
 from starlette.types import ASGIApp
 
+from serve_app.cluster.environment import MARK_VARIABLE
 from serve_app.config import GatewayArgs
 from serve_app.config.detail import details_of
 from serve_app.core.batcher import Counters
@@ -76,6 +77,7 @@ from serve_app.serving.monitor_client import (
     monitor_handle,
 )
 from serve_app.serving.owned_predictions import mark_alike
+from serve_app.serving.pulse import pulse_of
 from serve_app.serving.recorder import recorder_of
 from serve_app.serving.replica_models import ReplicaModels
 from serve_app.serving.rpc_port import open_rpc
@@ -215,6 +217,9 @@ class Gateway(Scaled):
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._tasks.start("follow certificates", self._listeners.follow_certificates)
+        pulse = pulse_of(os.environ.get(MARK_VARIABLE), logs.session_folder())
+        if pulse is not None:
+            self._tasks.start("pass gateways by that stand still", pulse.run)
         self._telemetry.start(self._tasks)
         args = self._args
         start_limits(self._tasks, self._limiter, self._distinct)
