@@ -18,7 +18,7 @@ from serve_app.config import GatewayArgs
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.supervisor import Supervisor
 from serve_app.core.workload import Load
-from serve_app.gateway.lane import Count, Lane, LaneBounds
+from serve_app.gateway.bounded import Bounded, Count, RequestBounds
 from serve_app.gateway.middleware import RequestIds
 
 HEALTH = "/-/healthz"
@@ -28,15 +28,15 @@ PERIOD_S = 1.0
 
 
 class Straight:
-    """Sends requests to a `lane`, and what Serve itself answers to Serve.
+    """Sends requests to an `express` application, and what Serve itself answers to Serve.
 
     Serve writes into a request where its application is mounted (`root_path`). That is known once
     a health check has passed; until then Serve is asked everything.
     """
 
-    def __init__(self, serve_itself: ASGIApp, *, lane: ASGIApp) -> None:
+    def __init__(self, serve_itself: ASGIApp, *, express: ASGIApp) -> None:
         self._serve_itself = serve_itself
-        self._lane = RequestIds(lane, ids=PredictionIds())
+        self._express = RequestIds(express, ids=PredictionIds())
         self._root: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +49,7 @@ class Straight:
         root = self._root
         if root is not None and path not in _OF_SERVE and whole.startswith(root):
             scope["root_path"] = root
-            await self._lane(scope, receive, send)
+            await self._express(scope, receive, send)
             return
         await self._serve_itself(scope, receive, send)
         if path == HEALTH:
@@ -57,24 +57,26 @@ class Straight:
             self._root = scope.get("root_path", "")
 
 
-def start_lane(args: GatewayArgs, app: ASGIApp, count: Count, tasks: Supervisor) -> Lane | None:
-    """A lane that keeps the bounds of this replica's deployment; none where `args` wants none."""
+def start_express(
+    args: GatewayArgs, app: ASGIApp, count: Count, tasks: Supervisor
+) -> Bounded | None:
+    """An application within the bounds of this replica's deployment; none without `express`."""
     if not args.express:
         return None
-    lane = Lane(app, _bounds(), count, clock=time.monotonic)
-    tasks.start("follow the bounds of requests", _following(lane))
-    return lane
+    bounded = Bounded(app, _bounds(), count, clock=time.monotonic)
+    tasks.start("follow the bounds of requests", _following(bounded))
+    return bounded
 
 
-def with_ongoing(load: Load, lane: Lane | None) -> Load:
-    """A load with the requests that a lane had since they were read last."""
-    return load if lane is None else replace(load, ongoing_requests=lane.read())
+def with_ongoing(load: Load, bounded: Bounded | None) -> Load:
+    """A load with the requests that there were at once, where they are counted here."""
+    return load if bounded is None else replace(load, ongoing_requests=bounded.read())
 
 
-def bounds_of(config: Any) -> LaneBounds:
+def bounds_of(config: Any) -> RequestBounds:
     """What Serve's config of a deployment says of requests; negative bounds are none there."""
     refusal = config.backpressure_config
-    return LaneBounds(
+    return RequestBounds(
         at_once=config.max_ongoing_requests,
         waiting=config.max_queued_requests if config.max_queued_requests >= 0 else None,
         status=refusal.status_code,
@@ -82,14 +84,14 @@ def bounds_of(config: Any) -> LaneBounds:
     )
 
 
-def _bounds() -> LaneBounds:
+def _bounds() -> RequestBounds:
     return bounds_of(serve.get_replica_context()._deployment_config)  # noqa: SLF001
 
 
-def _following(lane: Lane) -> Callable[[], Coroutine[Any, Any, None]]:
+def _following(bounded: Bounded) -> Callable[[], Coroutine[Any, Any, None]]:
     async def follow() -> None:
         while True:
             await asyncio.sleep(PERIOD_S)
-            lane.follow(_bounds())
+            bounded.follow(_bounds())
 
     return follow

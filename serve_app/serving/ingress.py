@@ -15,7 +15,6 @@ from starlette.types import ASGIApp
 from serve_app.cluster.environment import MARK_VARIABLE
 from serve_app.config import GatewayArgs
 from serve_app.config.detail import details_of
-from serve_app.core.batcher import Counters
 from serve_app.core.hosts import EVERY_NAME
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
@@ -61,7 +60,7 @@ from serve_app.serving.control_client import (
     control_handle,
 )
 from serve_app.serving.edge import open_edge_to
-from serve_app.serving.express import start_lane, with_ongoing
+from serve_app.serving.express import start_express, with_ongoing
 from serve_app.serving.gateway_limits import distinct_of, start_limits
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
@@ -245,9 +244,9 @@ class Gateway(Scaled):
             await mark_alike(self._tasks, self._predictor, args.state, control)
         await self._listen(gateway)
         main = self._guarded(gateway, MAIN)
-        self._lane = start_lane(args, main, self._counting.add_response, self._tasks)
-        open_edge_to(args.cors, self._gate, self._lane)
-        return self._lane or main
+        self._express = start_express(args, main, self._counting.add_response, self._tasks)
+        open_edge_to(args.cors, self._gate, self._express)
+        return self._express or main
 
     async def check_health(self) -> None:
         """Serve asks this every few seconds, and sends requests elsewhere when it fails.
@@ -259,14 +258,14 @@ class Gateway(Scaled):
             raise NotReady(NOTHING_YET)
 
     def _read_load(self) -> Load:
-        return with_ongoing(self._loop_load.read(), self._lane)
+        return with_ongoing(self._loop_load.read(), self._express)
 
     async def _tell_metrics(self) -> None:
         """Tell once a period what has grown, until cancelled."""
         while True:
             self._exporter.export(
                 chain(
-                    samples.of_coalescers(self._counters()),
+                    samples.of_coalescers({**self._inline.counters(), **self._replicas.counters()}),
                     samples.of_caches(self._assembler.caches),
                     samples.of_process("gateway", self._tasks.statuses(), time.time()),
                     self._predictor.samples(),
@@ -315,9 +314,6 @@ class Gateway(Scaled):
         await self._sender.flush()
         await self._telemetry.close()
         await self._administration.close()
-
-    def _counters(self) -> dict[str, Counters]:
-        return {**self._inline.counters(), **self._replicas.counters()}
 
     async def _apply(self, snapshot: Snapshot) -> None:
         """Load what runs in this process, then answer under the new snapshot."""

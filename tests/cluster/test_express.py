@@ -21,6 +21,7 @@ from tests.cluster.test_changes import (
 )
 
 __all__ = ["requests"]
+pytestmark = pytest.mark.long
 SCALING = {
     "policy": {"policy_function": "serve_app.serving.autoscaling:ByLoad"},
     "min_replicas": 1,
@@ -33,7 +34,7 @@ SCALING = {
 
 
 def express(**args):
-    """Two gateways with a lane, in front of what `test_changes` has."""
+    """Two gateways with `express`, in front of what `test_changes` has."""
     body = graph()
     application(body, "gateway")["args"].update(express=True, **args)
     return body
@@ -54,7 +55,8 @@ def scaled(target_ongoing_requests):
 
 @pytest.fixture(scope="module")
 def steady(cluster):
-    cluster.start()
+    # Longer than a busy machine takes to let HAProxy know who goes.
+    cluster.start("--drain-s", "5")
     cluster.deploy(express())
     until(lambda: len(cluster.replicas("gateway")) == 2, timeout_s=60, what="two gateways")
     return cluster
@@ -124,7 +126,7 @@ def test_the_death_of_a_gateway_fails_at_most_what_was_inside_it(steady, request
 
 
 def test_serve_scales_by_what_gateways_count_themselves(steady, requests):
-    steady.deploy(scaled(1_000))
+    steady.deploy(scaled(500))
     until(lambda: len(steady.replicas("gateway")) == 1, timeout_s=90, what="one gateway")
     with Load(steady, requests, connections=24) as load:
         steady.deploy(scaled(4))

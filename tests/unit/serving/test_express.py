@@ -7,7 +7,7 @@ from ray.serve._private.http_util import RequestIdMiddleware
 from starlette.responses import PlainTextResponse
 
 from serve_app.core.workload import Load
-from serve_app.gateway.lane import Lane, LaneBounds
+from serve_app.gateway.bounded import Bounded, RequestBounds
 from serve_app.serving import edge
 from serve_app.serving.express import Straight, bounds_of, with_ongoing
 
@@ -42,7 +42,7 @@ async def application(scope, receive, send):
 
 def served(prefix="/", root_path=""):
     serve = Serve(application, prefix)
-    straight = Straight(RequestIdMiddleware(serve), lane=application)
+    straight = Straight(RequestIdMiddleware(serve), express=application)
     transport = httpx.ASGITransport(straight, root_path=root_path)
     return serve, httpx.AsyncClient(transport=transport, base_url="http://gateway")
 
@@ -79,29 +79,29 @@ async def test_what_is_outside_of_the_application_is_serves():
 
 def test_bounds_are_those_of_the_deployment():
     config = DeploymentConfig(max_ongoing_requests=7)
-    assert bounds_of(config) == LaneBounds(7, None, 503, None)
+    assert bounds_of(config) == RequestBounds(7, None, 503, None)
     refusal = {"status_code": 429, "retry_after_s": 2}
     config = DeploymentConfig(
         max_ongoing_requests=7, max_queued_requests=3, backpressure_config=refusal
     )
-    assert bounds_of(config) == LaneBounds(7, 3, 429, 2)
+    assert bounds_of(config) == RequestBounds(7, 3, 429, 2)
 
 
-def test_a_load_has_the_requests_of_the_lane_where_there_is_one():
+def test_a_load_has_the_requests_of_the_application_where_there_is_one():
     load = Load(busy=0.5, waiting_requests=0.0, wait_ms=1.0, call_ms=0.0, calls=0)
     assert with_ongoing(load, None) is load
-    lane = Lane(application, LaneBounds(1), lambda *_: None, clock=lambda: 0.0)
-    assert with_ongoing(load, lane).ongoing_requests == 0.0
+    express = Bounded(application, RequestBounds(1), lambda *_: None, clock=lambda: 0.0)
+    assert with_ongoing(load, express).ongoing_requests == 0.0
 
 
-async def test_the_edge_stands_before_the_lane_as_before_serve():
+async def test_the_edge_stands_before_the_express_as_before_serve():
     seen = []
 
-    async def lane(scope, receive, send):
+    async def express(scope, receive, send):
         seen.append(dict(scope["headers"]))
-        await PlainTextResponse("of the lane")(scope, receive, send)
+        await PlainTextResponse("of the express")(scope, receive, send)
 
-    edge.open_edge_to(None, None, lane)
+    edge.open_edge_to(None, None, express)
     try:
         app = Serve(application, "/")
         for middleware in edge.middlewares():
@@ -112,7 +112,7 @@ async def test_the_edge_stands_before_the_lane_as_before_serve():
         await client.get("http://gateway/-/healthz")
         sent = {"x-request-timeout-seconds": "1", "x-forwarded-for": "1.2.3.4", "x-kept": "yes"}
         answer = await client.post("http://gateway/v1/a", headers=sent)
-    assert answer.text == "of the lane"
+    assert answer.text == "of the express"
     (headers,) = seen
     assert headers[b"x-kept"] == b"yes"
     assert not {b"x-request-timeout-seconds", b"x-forwarded-for"} & set(headers)

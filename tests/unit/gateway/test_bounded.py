@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve_app.gateway.lane import FULL, Lane, LaneBounds
+from serve_app.gateway.bounded import FULL, Bounded, RequestBounds
 
 
 class Clock:
@@ -35,13 +35,13 @@ class Held:
 
 
 class Asked:
-    """Sends requests to a lane and keeps what was answered, by path."""
+    """Sends requests to an application and keeps what was answered, by path."""
 
     def __init__(self, bounds, clock=None):
         self.app = Held()
         self.clock = clock or Clock()
         self.counted = []
-        self.lane = Lane(
+        self.bounded = Bounded(
             self.app, bounds, lambda *what: self.counted.append(what), clock=self.clock
         )
         self.answers = {}
@@ -57,7 +57,7 @@ class Asked:
             else:
                 self.headers[path]["body"] = message["body"]
 
-        return asyncio.ensure_future(self.lane(scope, None, send))
+        return asyncio.ensure_future(self.bounded(scope, None, send))
 
 
 async def settled():
@@ -66,11 +66,11 @@ async def settled():
 
 
 async def test_what_is_beyond_the_bound_waits_in_its_order_and_the_rest_is_refused():
-    asked = Asked(LaneBounds(at_once=2, waiting=2, status=429, retry_after_s=3.2))
+    asked = Asked(RequestBounds(at_once=2, waiting=2, status=429, retry_after_s=3.2))
     tasks = [asked.ask(path) for path in "abcde"]
     await settled()
     assert asked.app.began == ["a", "b"]
-    assert asked.lane.requests == 4
+    assert asked.bounded.requests == 4
     assert asked.answers == {"e": 429}
     assert asked.headers["e"][b"retry-after"] == b"4"
     body = json.loads(asked.headers["e"]["body"])
@@ -85,11 +85,11 @@ async def test_what_is_beyond_the_bound_waits_in_its_order_and_the_rest_is_refus
         await settled()
     await asyncio.gather(*tasks)
     assert asked.answers == {**dict.fromkeys("abcd", 200), "e": 429}
-    assert asked.lane.requests == 0
+    assert asked.bounded.requests == 0
 
 
 async def test_without_a_bound_of_those_who_wait_nobody_is_refused():
-    asked = Asked(LaneBounds(at_once=1))
+    asked = Asked(RequestBounds(at_once=1))
     tasks = [asked.ask(str(number)) for number in range(50)]
     for number in range(50):
         await settled()
@@ -100,13 +100,13 @@ async def test_without_a_bound_of_those_who_wait_nobody_is_refused():
 
 
 async def test_a_wider_bound_lets_those_in_who_wait_and_a_narrower_one_ends_nobody():
-    asked = Asked(LaneBounds(at_once=1))
+    asked = Asked(RequestBounds(at_once=1))
     tasks = [asked.ask(path) for path in "abcd"]
     await settled()
-    asked.lane.follow(LaneBounds(at_once=3))
+    asked.bounded.follow(RequestBounds(at_once=3))
     await settled()
     assert asked.app.began == ["a", "b", "c"]
-    asked.lane.follow(LaneBounds(at_once=1))
+    asked.bounded.follow(RequestBounds(at_once=1))
     for path in "ab":
         asked.app.ends[path].set_result(None)
         await settled()
@@ -115,22 +115,22 @@ async def test_a_wider_bound_lets_those_in_who_wait_and_a_narrower_one_ends_nobo
     await settled()
     asked.app.ends["d"].set_result(None)
     await asyncio.gather(*tasks)
-    assert asked.lane.requests == 0
+    assert asked.bounded.requests == 0
 
 
 async def test_an_application_that_fails_gives_its_place_back():
     async def broken(scope, receive, send):
         raise RuntimeError("broken")
 
-    lane = Lane(broken, LaneBounds(at_once=1, waiting=0), lambda *_: None, clock=Clock())
+    bounded = Bounded(broken, RequestBounds(at_once=1, waiting=0), lambda *_: None, clock=Clock())
     for _ in range(3):
         with pytest.raises(RuntimeError, match="broken"):
-            await lane({"type": "http", "path": "/", "headers": []}, None, None)
-    assert lane.requests == 0
+            await bounded({"type": "http", "path": "/", "headers": []}, None, None)
+    assert bounded.requests == 0
 
 
 async def test_the_mean_is_over_time_and_of_the_block_alone():
-    asked = Asked(LaneBounds(at_once=1))
+    asked = Asked(RequestBounds(at_once=1))
     first, second = asked.ask("a"), asked.ask("b")
     await settled()
     asked.clock.now_s += 3.0
@@ -138,18 +138,18 @@ async def test_the_mean_is_over_time_and_of_the_block_alone():
     await settled()
     asked.clock.now_s += 1.0
     # Two for three seconds, one for one.
-    assert asked.lane.read() == pytest.approx(7 / 4)
+    assert asked.bounded.read() == pytest.approx(7 / 4)
     asked.clock.now_s += 2.0
-    assert asked.lane.read() == pytest.approx(1.0)
+    assert asked.bounded.read() == pytest.approx(1.0)
     asked.app.ends["b"].set_result(None)
     await asyncio.gather(first, second)
-    assert asked.lane.read() == 0.0
+    assert asked.bounded.read() == 0.0
     asked.clock.now_s += 1.0
-    assert asked.lane.read() == 0.0
+    assert asked.bounded.read() == 0.0
 
 
 class Crowd:
-    """Requests of a lane that come, end and are given up as a property test says."""
+    """Requests that come, end and are given up as a property test says."""
 
     def __init__(self, bounds):
         self.asked = Asked(bounds)
@@ -172,14 +172,14 @@ class Crowd:
             self.tasks[number % len(self.tasks)].cancel()
 
     def bound(self, number):
-        bounds = LaneBounds(at_once=number % 3 + 1, waiting=2)
+        bounds = RequestBounds(at_once=number % 3 + 1, waiting=2)
         self.most = max(self.most, bounds.at_once)
-        self.asked.lane.follow(bounds)
+        self.asked.bounded.follow(bounds)
 
     async def finish(self):
         """Let everybody in, and end what is answered."""
         await settled()
-        self.asked.lane.follow(LaneBounds(at_once=100))
+        self.asked.bounded.follow(RequestBounds(at_once=100))
         await settled()
         for end in self.running():
             end.set_result(None)
@@ -196,7 +196,7 @@ _STEPS = st.lists(
 @given(_STEPS, st.integers(1, 3))
 def test_no_place_is_lost_or_given_twice_whoever_gives_up(steps, at_once):
     async def run():
-        crowd = Crowd(LaneBounds(at_once=at_once, waiting=2))
+        crowd = Crowd(RequestBounds(at_once=at_once, waiting=2))
         for step, number in steps:
             getattr(crowd, step)(number)
             # Some give up in the very moment in which their turn comes.
@@ -204,6 +204,6 @@ def test_no_place_is_lost_or_given_twice_whoever_gives_up(steps, at_once):
                 await settled()
             assert len(crowd.running()) <= crowd.most
         await crowd.finish()
-        assert crowd.asked.lane.requests == 0
+        assert crowd.asked.bounded.requests == 0
 
     asyncio.run(run())

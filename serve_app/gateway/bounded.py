@@ -21,7 +21,7 @@ FULL = "this gateway answers as many requests as it may, and as many wait; try a
 
 
 @dataclass(frozen=True, slots=True)
-class LaneBounds:
+class RequestBounds:
     """How many requests one process answers at once, and how many may wait for their turn.
 
     With `waiting` none there is no bound. What is refused is answered `status`, and told to come
@@ -34,14 +34,14 @@ class LaneBounds:
     retry_after_s: float | None = None
 
 
-class Lane:
+class Bounded:
     """An application within bounds, which knows how many requests it had at once.
 
     Requests wait in their order. `count` is told of each that is refused. Times are those of
     `clock`, in seconds.
     """
 
-    def __init__(self, app: ASGIApp, bounds: LaneBounds, count: Count, *, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, bounds: RequestBounds, count: Count, *, clock: Clock) -> None:
         self._app = app
         self._bounds = bounds
         self._count = count
@@ -70,7 +70,7 @@ class Lane:
         self._since_s, self._request_seconds = self._moved_s, 0.0
         return mean
 
-    def follow(self, bounds: LaneBounds) -> None:
+    def follow(self, bounds: RequestBounds) -> None:
         """Keep other bounds from now on."""
         self._move()
         self._bounds = bounds
