@@ -19,13 +19,14 @@ class RowFacts:
     """What of each row decides where it belongs.
 
     `times_ns` are nanoseconds since 1970, `classes` numbers of classes, `groups` numbers of
-    groups; each has one for every row, or is missing.
+    groups, `series` numbers of series; each has one for every row, or is missing.
     """
 
     rows: int
     times_ns: Array | None = None
     classes: Array | None = None
     groups: Array | None = None
+    series: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

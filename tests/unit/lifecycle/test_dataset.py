@@ -151,3 +151,16 @@ def test_a_target_of_which_nothing_can_be_learned_is_refused(values, task, reaso
     source = frame().assign(churned=values)
     with pytest.raises(InvalidInput, match=reason):
         dataset_of(source, settings().model_copy(update={"task": task}))
+
+
+def test_columns_that_name_a_series_are_features_too():
+    seen = dataset_of(frame(), settings(series=["town"]))
+    assert seen.facts.series.tolist() == [0, 1] * 5
+    assert "town" in seen.features.columns
+    with pytest.raises(InvalidInput, match="no column 'shop'"):
+        usable_rows(frame(), settings(series=["shop"]).data)
+
+
+def test_series_need_times():
+    with pytest.raises(ValueError, match="series names columns, and needs time"):
+        settings(series=["town"], time=None)
