@@ -36,7 +36,8 @@ class DataSettings(Frozen):
     `source` are files, CSV or Parquet, by patterns relative to the working directory; or
     `import` names a function of the environment that gives a pandas frame. Labels are known
     `label_delay` after `time`: younger rows are left out, counted from the youngest row. `id`
-    and `time` are no features, nor are the columns of `drop`.
+    and `time` are no features, nor are the columns of `drop`. Of several series in one table
+    (shops, items), `series` are the columns that name one: a seasonal baseline keeps them apart.
     """
 
     source: str | tuple[str, ...] | None = None
@@ -46,6 +47,7 @@ class DataSettings(Frozen):
     id: str | None = None
     label_delay: LengthSeconds | None = None
     drop: tuple[str, ...] = ()
+    series: tuple[str, ...] | None = None
     dtypes: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -56,6 +58,8 @@ class DataSettings(Frozen):
             raise ValueError("dtypes are of files; a function gives its frame with its own types")
         if self.label_delay is not None and self.time is None:
             raise ValueError("label_delay needs time, the column that says when a row happened")
+        if self.series is not None and (not self.series or self.time is None):
+            raise ValueError("series names columns, and needs time: when a row of one happened")
         return self
 
     @property

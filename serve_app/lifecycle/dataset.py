@@ -110,7 +110,7 @@ def usable_rows(source: pd.DataFrame, data: DataSettings) -> tuple[pd.DataFrame,
     Raises:
         InvalidInput: a column is missing, or the time of a row is; or nothing is left.
     """
-    named = (data.target, data.time, data.id, *data.drop)
+    named = (data.target, data.time, data.id, *data.drop, *(data.series or ()))
     for name in (one for one in named if one is not None):
         if name not in source.columns:
             known = ", ".join(map(repr, map(str, source.columns)))
@@ -199,7 +199,15 @@ def dataset_of(frame: pd.DataFrame, settings: PipelineSettings) -> Dataset:
     groups = None if group is None else pd.factorize(frame[group], use_na_sentinel=False)[0]
     times = None if data.time is None else times_ns(frame[data.time], data.time)
     classes = target.astype(np.intp) if labels else None
-    facts = RowFacts(len(frame), times, classes, groups, _held_out(frame, settings))
+    series = None if data.series is None else frame.groupby([*data.series], dropna=False).ngroup()
+    facts = RowFacts(
+        len(frame),
+        times,
+        classes,
+        groups,
+        _held_out(frame, settings),
+        None if series is None else series.to_numpy(),
+    )
     return Dataset(frame, features, target, labels, named, facts)
 
 

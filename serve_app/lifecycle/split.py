@@ -19,8 +19,8 @@ class RowFacts:
     """What of each row decides where it belongs.
 
     `times_ns` are nanoseconds since 1970, `classes` numbers of classes, `groups` numbers of
-    groups, `held_out` what the data itself says of the hold-out; each has one for every row, or
-    is missing.
+    groups, `held_out` what the data itself says of the hold-out, `series` numbers of series; each
+    has one for every row, or is missing.
     """
 
     rows: int
@@ -28,6 +28,7 @@ class RowFacts:
     classes: Array | None = None
     groups: Array | None = None
     held_out: Array | None = None
+    series: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

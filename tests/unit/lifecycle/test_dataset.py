@@ -174,3 +174,16 @@ def test_a_column_says_which_rows_are_held_out_and_is_no_feature(values):
 def test_a_column_of_anything_but_yes_and_no_holds_nothing_out(values):
     with pytest.raises(InvalidInput, match="column 'later' has to be true or false"):
         held_out_by(values)
+
+
+def test_columns_that_name_a_series_are_features_too():
+    seen = dataset_of(frame(), settings(series=["town"]))
+    assert seen.facts.series.tolist() == [0, 1] * 5
+    assert "town" in seen.features.columns
+    with pytest.raises(InvalidInput, match="no column 'shop'"):
+        usable_rows(frame(), settings(series=["shop"]).data)
+
+
+def test_series_need_times():
+    with pytest.raises(ValueError, match="series names columns, and needs time"):
+        settings(series=["town"], time=None)
