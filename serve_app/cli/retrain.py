@@ -223,7 +223,7 @@ def _go_on(place: RetrainingPlace, model: str, name: str, *, as_json: bool) -> N
 def _live_ticket(place: RetrainingPlace, model: str) -> Ticket | None:
     """Of the model's newest run whose challenger had live traffic, if its pipeline gives any."""
     from serve_app.lifecycle.retraining.effects import Ticket
-    from serve_app.lifecycle.retraining.machine import settings_of
+    from serve_app.lifecycle.retraining.settings import settings_of
 
     for run in place.ledger.runs(model):
         if settings_of(run).endpoint is not None:

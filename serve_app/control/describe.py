@@ -61,7 +61,7 @@ class EndpointDescription:
         fallback = self._fallback()
         shadows, meta = self._shadows(), self._meta()
         self._each_once(manifests)
-        for path, message in misplaced(manifests, shadows):
+        for path, message in misplaced(manifests, shadows, rests=self._kind.rests):
             self._problem(path, message)
         first = next((m for _, m in manifests if m is not None), None)
         if first is None or (self._settings.preprocess is not None and preprocess is None):

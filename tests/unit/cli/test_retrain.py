@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from serve_app.cli.retrain_webhook import SECRET, listening
 from serve_app.config.retraining import TriggerSettings
 from serve_app.core.reference import is_version
 from serve_app.errors import ConfigError, Conflict
-from serve_app.lifecycle.retraining.effects import Ticket
+from serve_app.lifecycle.retraining.effects import Shown, Ticket
 from tests.unit.lifecycle.retraining.fakes import House
 
 KEY = "a secret of enough letters"
@@ -137,16 +138,35 @@ class Admin:
     def __init__(self):
         self.rollout = {
             "endpoint": "churn", "stable": "churn@1", "candidate": "churn@2",
-            "phase": "running", "why": "",
+            "phase": "running", "why": "", "start": "at once",
         }  # fmt: skip
+        self.standing = {"name": "churn", "follows": {}, "shadows": []}
         self.actions = []
 
     def rollouts(self):
         return [self.rollout]
 
+    def endpoints(self):
+        return {"endpoints": [self.standing]}
+
+    def watch(self, kind, endpoint, within_s):
+        self.within_s = within_s
+        return [
+            {"shadow": "churn@1", "rows": 7, "not_judged": None},
+            {
+                "shadow": "churn@2", "rows": 40, "requests": {"shadow_error_rate": 0.25},
+                "agreement": {"value": 0.5, "low": 0.4, "high": 0.6}, "not_judged": None,
+            },
+        ]  # fmt: skip
+
     def move_rollout(self, endpoint, action, reason):
         self.actions.append(action)
-        phases = {"pause": "paused", "resume": "running", "roll back": "rolled back"}
+        phases = {
+            "start": "running",
+            "pause": "paused",
+            "resume": "running",
+            "roll back": "rolled back",
+        }
         self.rollout = {**self.rollout, "phase": phases[action], "why": reason}
 
     def watched(self, kind, endpoint, within_s):
@@ -200,6 +220,35 @@ def test_a_canary_follows_the_alias_and_is_paused_for_a_freeze_only_by_us():
     admin.rollout = {**admin.rollout, "endpoint": "other"}
     with pytest.raises(Conflict, match="route has to be of kind canary"):
         canaries.begin(TICKET, 2)
+
+
+def test_a_challenger_is_shown_requests_by_a_shadow_that_follows_its_alias():
+    admin, registry = Admin(), Aliases()
+    canaries = AdminCanaries(registry, lambda: admin, clock=lambda: 100.0)
+    body = {"retrain": {"endpoint": "churn", "shadow": {"rows": 10}}}
+    ticket = replace(TICKET, body=body)
+    with pytest.raises(Conflict, match=r"begins at once.*start: by hand"):
+        canaries.begin(ticket, 2)
+    admin.rollout = {**admin.rollout, "start": "by hand", "phase": "ready"}
+    with pytest.raises(Conflict, match="endpoint churn has no shadow churn@challenger"):
+        canaries.begin(ticket, 2)
+    assert registry.current == {"champion": 1}
+    admin.standing = {
+        "name": "churn", "shadows": [{"version": "churn@1"}],
+        "follows": {"churn@champion": "churn@1", "churn@challenger": "churn@1"},
+    }  # fmt: skip
+    admin.rollout = {**admin.rollout, "candidate": "churn@1"}
+    canaries.begin(ticket, 2)
+    assert canaries.shown(ticket, 2, 40.0) == Shown()
+    admin.rollout = {**admin.rollout, "candidate": "churn@2"}
+    assert canaries.shown(ticket, 2, 40.0) == Shown(40, 0.25, 0.5, 0.6)
+    assert admin.within_s == 60
+    for _ in range(2):
+        canaries.start(ticket, 2)
+    assert admin.actions == ["start"]
+    assert canaries.shown(ticket, 2, 40.0) == Shown(has_share=True)
+    registry.current["challenger"] = 3
+    assert "was moved by somebody" in canaries.shown(ticket, 2, 40.0).superseded
 
 
 def test_what_was_rolled_back_is_no_challenger_any_more():

@@ -177,6 +177,10 @@ def test_only_a_canary_may_name_one_version_by_two_aliases(registry):
     assert endpoint.follows() == {
         "logistic@champion": "logistic@1", "logistic@challenger": "logistic@1",
     }  # fmt: skip
+    shown = {**rests, "shadows": [{"model": "logistic@challenger"}]}
+    assert [one.version for one in following(registry, e=shown).checked()["e"].shadows] == [
+        "logistic@1"
+    ]
     twice = split("logistic@champion", "logistic@challenger")
     for body in (canary("logistic@1", "logistic@challenger"), twice):
         (problem,) = problems(following(registry, e=body)).values()
