@@ -40,8 +40,9 @@ $(STAMP): $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) --constraint constraints.txt $(XGBOOST) --editable '.[ray,train,client,graphql,tokens]'
 	@touch $@
 
-$(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt
+$(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt examples/requirements.txt
 	$(PIP) --constraint constraints.txt --requirement requirements-dev.txt
+	$(PIP) --no-deps --requirement examples/requirements.txt
 	@touch $@
 
 setup: $(STAMP) ## build .venv from the pinned constraints
