@@ -1,14 +1,15 @@
 """`make bench-overhead`: processor time per one-row request, beside a bare Ray application.
 
-Both answer with the same version, inline, in one cluster and behind the same proxy, under the
-same load in alternating rounds. What is read is the time that the two replicas computed, so that
-other work on the machine changes the figures little.
+A gateway, one with `express`, and the least application answer with the same version, inline, in
+one cluster and behind the same proxy, under the same load in alternating rounds. What is read is
+the time that their replicas computed, so that other work on the machine changes the figures little.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import os
 import statistics
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +39,22 @@ READY_S = 90.0
 POLL_S = 0.2
 ROWS = 100
 
+Load = Callable[[str, float], Awaitable[Report]]
+"""Asks at a path for some seconds."""
+
 
 class Failed(Exception):
     """A command or a request failed; says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round saw; the processor time is that of the replica, for each request."""
+
+    rate_per_s: float
+    spent_us: float
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,11 @@ class Target:
 
 TARGETS = (
     Target("serve-app", "/v1/models/progression:predict", "ray::ServeReplica:gateway:Gateway"),
+    Target(
+        "serve-app, express",
+        "/express/v1/models/progression:predict",
+        "ray::ServeReplica:express:Gateway",
+    ),
     Target("a bare Ray application", "/bare/predict", "ray::ServeReplica:bare:Bare"),
 )
 
@@ -63,23 +82,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--connections", type=int, nargs="+", default=[CONNECTIONS])
     parser.add_argument("--port", type=int, default=18200, help="the first of a row of 12 ports")
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="serve-app-overhead-") as folder:
         try:
-            found = _measured(Path(folder), said.port, said.rounds, said.seconds)
+            _start(Path(folder), said.port)
+            for connections in said.connections:
+                load = functools.partial(_load, said.port, connections)
+                found = _measured(load, said.rounds, said.seconds)
+                Console().print(_table(found, connections))
         except Failed as error:
             print(error, file=sys.stderr)
             return 1
         finally:
             _serve_app("cluster", "stop", f"--state={folder}/state", folder=folder, check=False)
-    Console().print(_table(found))
     return 0
 
 
-def _measured(
-    folder: Path, port: int, rounds: int, seconds: float
-) -> dict[str, list[tuple[float, float]]]:
+def _start(folder: Path, port: int) -> None:
+    """Start a cluster with all targets, and wait until each answers."""
     state, registry = folder / "state", folder / "registry"
     _serve_app("train-examples", f"--registry={registry}", folder=str(folder))
     ports = (f"--http-port={port}", f"--dashboard-port={port + 1}", f"--internal-ports={port + 2}")
@@ -89,35 +111,41 @@ def _measured(
     config.write_text(
         template.substitute(port=port, registry=registry, state=state, version=VERSION)
     )
+    shown = _serve_app("cluster", "env", "--json", f"--state={state}", folder=str(folder))
+    address = f"http://127.0.0.1:{port + 1}"
     # Ray's own command: ours refuses an application that is not of this project.
-    _run("serve", "deploy", str(config), "-a", f"http://127.0.0.1:{port + 1}", folder=str(folder))
+    _run("serve", "deploy", str(config), "-a", address, folder=str(folder), more=json.loads(shown))
     for target in TARGETS:
         asyncio.run(_answers(target, port))
-    found: dict[str, list[tuple[float, float]]] = {target.name: [] for target in TARGETS}
+
+
+def _measured(load: Load, rounds: int, seconds: float) -> dict[str, list[Round]]:
+    found: dict[str, list[Round]] = {target.name: [] for target in TARGETS}
     for _ in range(rounds):
         for target in TARGETS:
-            found[target.name].append(asyncio.run(_one(target, port, seconds)))
+            found[target.name].append(asyncio.run(_one(target, load, seconds)))
     return found
 
 
-async def _one(target: Target, port: int, seconds: float) -> tuple[float, float]:
-    """Requests a second, and microseconds of processor time for each."""
-    requests = _requests(target.path, port)
+async def _load(port: int, connections: int, path: str, duration_s: float) -> Report:
+    requests = _requests(path, port)
+    return await run_closed(
+        "127.0.0.1", port, requests, connections=connections, duration_s=duration_s
+    )
 
-    async def load(duration_s: float) -> Report:
-        return await run_closed(
-            "127.0.0.1", port, requests, connections=CONNECTIONS, duration_s=duration_s
-        )
 
-    await load(WARM_UP_S)
+async def _one(target: Target, load: Load, seconds: float) -> Round:
+    await load(target.path, WARM_UP_S)
     process = _process(target.process)
     before = process.cpu_times()
-    report = await load(seconds)
+    report = await load(target.path, seconds)
     after = process.cpu_times()
-    if report.failed or not report.ok:
+    if report.failed or report.latency is None:
         raise Failed(f"{target.name}: {report.failed} requests failed: {report.failed_by}")
     spent_s = after.user + after.system - before.user - before.system
-    return report.rate_per_s, 1e6 * spent_s / report.ok
+    latency = report.latency
+    spent_us = 1e6 * spent_s / report.ok
+    return Round(report.rate_per_s, spent_us, latency.p50_ms, latency.p99_ms)
 
 
 def _requests(path: str, port: int) -> list[bytes]:
@@ -146,36 +174,48 @@ async def _answers(target: Target, port: int) -> None:
             raise Failed(f"{target.name} gave no answer in {READY_S:.0f} s: {report.bodies}")
 
 
-def _serve_app(*arguments: str, folder: str, check: bool = True) -> None:
-    _run("serve-app", *arguments, folder=folder, check=check)
+def _serve_app(*arguments: str, folder: str, check: bool = True) -> str:
+    return _run("serve-app", *arguments, folder=folder, check=check)
 
 
-def _run(script: str, *arguments: str, folder: str, check: bool = True) -> None:
+def _run(
+    script: str,
+    *arguments: str,
+    folder: str,
+    check: bool = True,
+    more: Mapping[str, str] | None = None,
+) -> str:
+    """What a command prints; `more` are variables of its environment."""
     command = [str(Path(sys.executable).with_name(script)), *arguments]
     # Replicas have to find the bare application.
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SERVE_APP_HOME": folder}
+    environment.update(more or {})
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=folder, env=environment
     )
     if check and done.returncode != 0:
         raise Failed(f"{script} {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
-def _table(found: dict[str, list[tuple[float, float]]]) -> Table:
-    table = Table(title=f"one row per request, {CONNECTIONS} connections, medians")
-    for head in ("application", "requests/s", "processor time per request", "least to most"):
+def _table(found: dict[str, list[Round]], connections: int) -> Table:
+    """Medians of all rounds; what is added is what each takes beyond the last."""
+    table = Table(title=f"one row per request, {connections} connections, medians")
+    heads = ("application", "requests/s", "p50", "p99", "processor time", "least to most", "added")
+    for head in heads:
         table.add_column(head, justify="left" if head == "application" else "right")
-    medians: list[float] = []
+    least_us = statistics.median(one.spent_us for one in list(found.values())[-1])
     for name, rounds in found.items():
-        spent = [spent_us for _, spent_us in rounds]
-        medians.append(statistics.median(spent))
+        spent_us = [one.spent_us for one in rounds]
         table.add_row(
             name,
-            f"{statistics.median(rate for rate, _ in rounds):,.0f}",
-            f"{medians[-1]:.0f} µs",
-            f"{min(spent):.0f} to {max(spent):.0f} µs",
+            f"{statistics.median(one.rate_per_s for one in rounds):,.0f}",
+            f"{statistics.median(one.p50_ms for one in rounds):.2f} ms",
+            f"{statistics.median(one.p99_ms for one in rounds):.1f} ms",
+            f"{statistics.median(spent_us):.0f} µs",
+            f"{min(spent_us):.0f} to {max(spent_us):.0f} µs",
+            f"{statistics.median(spent_us) - least_us:+.0f} µs",
         )
-    table.add_row("added", "", f"{medians[0] - medians[1]:.0f} µs", "")
     return table
 
 

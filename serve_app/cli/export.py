@@ -67,6 +67,8 @@ class Kinds(click.Group):
         "helm": "serve_app.cli.export_kubernetes:helm",
         "key": "serve_app.cli.export_bundle:key",
         "kuberay": "serve_app.cli.export_kubernetes:kuberay",
+        "oms": "serve_app.cli.export_oms:oms",
+        "oms-verify": "serve_app.cli.export_oms:oms_verify",
         "onnx": "serve_app.cli.export:onnx",
         "ray-up": "serve_app.cli.export_ray_up:ray_up",
         "sbom": "serve_app.cli.export_sbom:sbom",

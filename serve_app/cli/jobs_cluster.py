@@ -100,8 +100,8 @@ def submit(
 
     if given["out"] is None:
         raise click.UsageError("submit needs --out FOLDER, which takes the answers")
-    ledger, store = predict_local.open_ledger(state), open_registry(registry)
-    name = predict_local.submitted(ledger, store, reference, data, given, as_json=as_json)
+    store = open_registry(registry)
+    ledger, name = predict_local.submitted(state, store, reference, data, given, as_json=as_json)
     run(ledger, name, registry, state=state, as_json=as_json, given=given)
 
 

@@ -152,21 +152,24 @@ def predict_local(
     """Submit a job of files and run it here, or go on with it where it stopped."""
     from serve_app.cli.registries import open_registry
 
-    store, ledger = open_registry(registry), open_ledger(state)
-    name = submitted(ledger, store, reference, data, given, as_json=as_json)
+    store = open_registry(registry)
+    ledger, name = submitted(state, store, reference, data, given, as_json=as_json)
     run(ledger, name, store, state=state, as_json=as_json, allow_pickle=given["allow_pickle"])
 
 
 def submitted(
-    ledger: Ledger,
+    state: str,
     store: Registry,
     reference: str,
     data: tuple[str, ...],
     given: Mapping[str, Any],
     *,
     as_json: bool,
-) -> str:
-    """Submit a job of files with the options of `job_options`; gives its name."""
+) -> tuple[Ledger, str]:
+    """Submit a job of files with the options of `job_options`; gives its ledger and its name.
+
+    Where something is wrong with it, nothing is made.
+    """
     from serve_app.engine.batch.submission import job_of, planned, submit
     from serve_app.registry.named import named
 
@@ -177,10 +180,11 @@ def submitted(
     with output.progress().status("reading the input"):
         cut = planned(data, options.shard_rows, given["out"])
     job = job_of(cut, version, given["out"], options, prepare)
+    ledger = open_ledger(state)
     name, is_new = submit(ledger, job, cut)
     if not is_new and not as_json:
         click.echo(f"{name} was submitted before; it goes on where it is", err=True)
-    return name
+    return ledger, name
 
 
 def run(
@@ -263,7 +267,8 @@ def _options(given: Mapping[str, Any], data: tuple[str, ...]) -> JobOptions:
     from serve_app.batch.job import JobOptions
 
     read = places(data)[0].kind
-    kind: Format = given["form"] or ("csv" if read == "tsv" else read)
+    same: dict[str, Format] = {"parquet": "parquet", "jsonl": "jsonl"}
+    kind = given["form"] or same.get(read, "csv")
     if kind == "parquet":
         import_module("pyarrow.parquet")  # where it is missing, nothing begins
     passthrough = [name.strip() for text in given["passthrough"] for name in text.split(",")]

@@ -13,6 +13,7 @@ from pydantic import (
 from serve_app.config.base import Frozen
 from serve_app.config.lengths import LengthSeconds, length_s
 from serve_app.config.names import valid
+from serve_app.config.pipeline_card import CardSettings, ImportanceSettings
 from serve_app.config.pipeline_search import (
     AUTO,
     AutoEstimator,
@@ -78,9 +79,11 @@ class WindowSettings(Frozen):
 
     `holdout` is a share of the rows, or of time the newest length (`30d`). Rows of `gap` before
     are in neither part, and rows of `train` before that are trained on; without it all.
+    `held_out` names a column of the data that decides it instead: true of rows that are held out.
     """
 
     holdout: float | str = 0.2
+    held_out: str | None = None
     train: LengthSeconds | None = None
     gap: LengthSeconds | None = None
 
@@ -90,6 +93,13 @@ class WindowSettings(Frozen):
             length_s(self.holdout)
         elif not 0 < self.holdout < 1:
             msg = f"holdout is a share between 0 and 1, or a length such as 30d; not {self.holdout}"
+            raise ValueError(msg)
+        # What is kept of a run names defaults, too.
+        fields = type(self).model_fields
+        names = ("holdout", "train", "gap")
+        others = [name for name in names if getattr(self, name) != fields[name].default]
+        if self.held_out is not None and others:
+            msg = f"held_out (a column) says which rows are held out; leave out {others[0]}"
             raise ValueError(msg)
         return self
 
@@ -188,8 +198,10 @@ class PipelineSettings(Frozen):
     baseline: Baseline = "prior"
     slices: tuple[str, ...] = ()
     gates: GateSettings = GateSettings()
+    importance: ImportanceSettings = ImportanceSettings()
     resources: ResourceSettings = ResourceSettings()
     register_: RegisterSettings = Field(default=RegisterSettings(), alias="register")
+    card: CardSettings = CardSettings()
     retrain: RetrainSettings | None = None
 
     @property
@@ -264,10 +276,14 @@ class PipelineSettings(Frozen):
     @model_validator(mode="after")
     def _columns_fit(self) -> Self:
         data = self.data
-        special = [data.target, data.time, data.id, self.validation.group]
+        # Groups may be those of ids.
+        group = None if self.validation.group == data.id else self.validation.group
+        special = [data.target, data.time, data.id, group, self.window.held_out]
         known = [name for name in special if name is not None]
-        if len(set(known)) != len(known) and data.id != self.validation.group:
-            raise ValueError("target, time, id and group have to be columns of their own")
+        if len(set(known)) != len(known):
+            raise ValueError(
+                "target, time, id, group and window.held_out have to be columns of their own"
+            )
         if data.target in data.drop:
             raise ValueError("data.drop names the target")
         return self

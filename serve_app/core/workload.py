@@ -34,13 +34,17 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a replica says of itself, as means over a block of time."""
+    """What a replica says of itself, as means over a block of time.
+
+    `ongoing_requests` are those that it had at once, where it counts them itself.
+    """
 
     busy: float
     waiting_requests: float
     wait_ms: float
     call_ms: float
     calls: int
+    ongoing_requests: float | None = None
 
 
 @dataclass(slots=True, eq=False)

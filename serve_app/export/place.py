@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,23 @@ def write_file(path: Path, content: bytes, *, force: bool = False, mode: int = 0
             raise _conflict(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their paths below a folder, which is there with all of them or not at all.
+
+    Raises:
+        Conflict: it is there already.
+    """
+    if folder.exists():
+        raise Conflict(f"{folder} is there already; give another --out")
+    temporary = temporary_beside(folder)
+    try:
+        for path, content in files.items():
+            write_file(temporary / path, content)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _conflict(path: Path) -> Conflict:

@@ -30,9 +30,10 @@ from serve_app.lifecycle.fold_data import SPLIT_FILE, fold_data
 from serve_app.lifecycle.ledger import Ledger
 from serve_app.lifecycle.profile import profile, shared_ids
 from serve_app.lifecycle.progress import Progress, Report
-from serve_app.lifecycle.search import SearchResult, SearchRule, Trial, Watch, search
+from serve_app.lifecycle.search import SearchResult, SearchRule, Watch, search
 from serve_app.lifecycle.space import searched
 from serve_app.lifecycle.split import Split, SplitRule, split
+from serve_app.lifecycle.trial import Trial
 from serve_app.models.training.baselines import Known, prior, seasonal_naive_by_series
 from serve_app.models.training.estimators import Recipe
 from serve_app.models.training.metrics import Predicted, metric_for

@@ -273,6 +273,9 @@ TASK_FAILURES = _counter("task_failures", "Failures of background work.", "task"
 BUSY = _gauge("busy_ratio", "Share of its time that a replica computes, 0 to 1.", "version")
 WAIT_SECONDS = _gauge("wait_seconds", "How long work waits for a replica.", "version")
 WAITING_REQUESTS = _gauge("waiting_requests", "Requests that wait for a version.", "version")
+ONGOING_REQUESTS = _gauge(
+    "ongoing_requests", "Requests that a gateway with `express` had at once.", "version"
+)
 WANTED_REPLICAS = _gauge(
     "wanted_replicas", "Replicas that the load asks for, before bounds and delays.",
     "application", "deployment",

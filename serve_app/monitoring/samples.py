@@ -76,6 +76,8 @@ def of_load(version: str, load: Load) -> Iterator[Sample]:
     yield Sample(catalogue.BUSY, labels, load.busy)
     yield Sample(catalogue.WAIT_SECONDS, labels, load.wait_ms / 1000)
     yield Sample(catalogue.WAITING_REQUESTS, labels, load.waiting_requests)
+    if load.ongoing_requests is not None:
+        yield Sample(catalogue.ONGOING_REQUESTS, labels, load.ongoing_requests)
 
 
 def of_models(manifests: Iterable[Manifest]) -> Iterator[Sample]:

@@ -96,11 +96,13 @@ class Envelope:
         """
         try:
             signatures = tuple(
-                Signature(str(one["keyid"]), _bytes(one["sig"])) for one in body["signatures"]
+                # DSSE lets who signs leave the name of the key out.
+                Signature(str(one.get("keyid", "")), _bytes(one["sig"]))
+                for one in body["signatures"]
             )
             payload_type = body["payloadType"]
             payload = _bytes(body["payload"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise EnvelopeDamaged(f"it is no envelope of DSSE: {error!r}") from error
         if not isinstance(payload_type, str) or not 0 < len(signatures) <= MOST_SIGNATURES:
             raise EnvelopeDamaged("it is no envelope of DSSE, or nobody signed it")

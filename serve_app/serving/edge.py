@@ -4,19 +4,25 @@ import os
 
 import ray.exceptions
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from serve_app.config import CorsSettings
 from serve_app.core.edge_token import read_edge_token
 from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.middleware import Edge
+from serve_app.serving.express import Straight
 
 
 class _OpenTo:
-    """Who may ask at the HTTP server of this process, and which pages of other origins."""
+    """Who may ask at the HTTP server of this process, and which pages of other origins.
+
+    Where there is an `express` application, it answers instead of Serve.
+    """
 
     cors: CorsSettings | None = None
     gate: Gate | None = None
+    express: ASGIApp | None = None
 
 
 def middlewares() -> list[Middleware]:
@@ -28,19 +34,23 @@ def middlewares() -> list[Middleware]:
     Raises:
         ServerFault: the token by which HAProxy is known cannot be read.
     """
-    cors, gate = _OpenTo.cors, _OpenTo.gate
+    cors, gate, express = _OpenTo.cors, _OpenTo.gate, _OpenTo.express
     # The last one is asked first. Strangers learn nothing of Serve's own paths either.
+    straight = [] if express is None else [Middleware(Straight, express=express)]
     known = [] if gate is None else [Middleware(protect, gate=gate, profile=MAIN)]
     shared = [] if cors is None else [Middleware(open_to, settings=cors)]
-    return [*known, *shared, Middleware(Edge, token=read_edge_token(os.environ))]
+    return [*straight, *known, *shared, Middleware(Edge, token=read_edge_token(os.environ))]
 
 
-def open_edge_to(cors: CorsSettings | None, gate: Gate | None = None) -> None:
+def open_edge_to(
+    cors: CorsSettings | None, gate: Gate | None = None, express: ASGIApp | None = None
+) -> None:
     """Let those whom a gate knows ask at the server that this process starts from now on.
 
-    Without a gate everybody may. Pages of other origins may where `cors` says so.
+    Without a gate everybody may. Pages of other origins may where `cors` says so. What there
+    is of `express` answers what Serve would answer with the same application.
     """
-    _OpenTo.cors, _OpenTo.gate = cors, gate
+    _OpenTo.cors, _OpenTo.gate, _OpenTo.express = cors, gate, express
 
 
 def plain_messages() -> None:

@@ -5,15 +5,16 @@ import logging
 import os
 import sys
 import time
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from ray import serve
 from starlette.types import ASGIApp
 
+from serve_app.cluster.environment import MARK_VARIABLE
 from serve_app.config import GatewayArgs
 from serve_app.config.detail import details_of
-from serve_app.core.batcher import Counters
 from serve_app.core.hosts import EVERY_NAME
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
@@ -59,6 +60,7 @@ from serve_app.serving.control_client import (
     control_handle,
 )
 from serve_app.serving.edge import open_edge_to
+from serve_app.serving.express import start_express, with_ongoing
 from serve_app.serving.gateway_limits import distinct_of, start_limits
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
@@ -75,6 +77,7 @@ from serve_app.serving.monitor_client import (
     monitor_handle,
 )
 from serve_app.serving.owned_predictions import mark_alike
+from serve_app.serving.pulse import pulse_of
 from serve_app.serving.recorder import recorder_of
 from serve_app.serving.replica_models import ReplicaModels
 from serve_app.serving.rpc_port import open_rpc
@@ -82,13 +85,11 @@ from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
+from serve_app.serving.versions_beside import LOOK_PERIOD_S, VersionsBeside
 from serve_app.storage.nearby import NearbySnapshots
 from serve_app.storage.snapshots import SnapshotStore
 
 logger = logging.getLogger("serve_app.gateway")
-BACKLOG_PERIOD_S = 1.0
-LOOK_PERIOD_S = 2.0
-"""How often versions are asked whether they live."""
 SNAPSHOT_GRACE_S = 30.0
 """How long a gateway may be without a snapshot before it counts as unhealthy."""
 SWITCH_INTERVAL_S = 0.001
@@ -116,7 +117,6 @@ class Gateway(Scaled):
         self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
         self._replicas = ReplicaModels(parts, limits, clock=clock)
         self._handles = self._replicas.handles
-        self._backlog = Backlog(self._replicas.counters, clock=clock)
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
         self._load_name = "gateway"
@@ -132,6 +132,8 @@ class Gateway(Scaled):
         )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
+        backlog = Backlog(self._replicas.counters, clock=clock)
+        self._beside = VersionsBeside(self._handles, backlog, self._liveness, replica)
         self._limiter = limiter_of(args.limits, clock)
         self._distinct = distinct_of(args.limits, self._counting, clock, replica)
         self._predictor = self._made_predictor(clock)
@@ -207,13 +209,17 @@ class Gateway(Scaled):
         self._tasks.start("follow control", self._follower.follow)
         self._tasks.start("hand metrics over", self._tell_metrics)
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
-        self._tasks.start("tell the backlog", self._tell_backlog_for_ever)
+        self._tasks.start("tell the backlog", self._beside.tell_backlog_for_ever)
         self._tasks.start("tell what versions did", self._arms.send_for_ever)
         self._tasks.start("take candidates back alone", self._local_rollback.run)
-        self._tasks.start("look who is alive", self._look_who_is_alive)
+        look = partial(self._beside.look_for_ever, self._elsewhere, self._follow_readiness)
+        self._tasks.start("look who is alive", look)
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._tasks.start("follow certificates", self._listeners.follow_certificates)
+        pulse = pulse_of(os.environ.get(MARK_VARIABLE), logs.session_folder())
+        if pulse is not None:
+            self._tasks.start("pass gateways by that stand still", pulse.run)
         self._telemetry.start(self._tasks)
         args = self._args
         start_limits(self._tasks, self._limiter, self._distinct)
@@ -237,7 +243,10 @@ class Gateway(Scaled):
             control = ControlCaller(control_handle())
             await mark_alike(self._tasks, self._predictor, args.state, control)
         await self._listen(gateway)
-        return self._guarded(gateway, MAIN)
+        main = self._guarded(gateway, MAIN)
+        self._express = start_express(args, main, self._counting.add_response, self._tasks)
+        open_edge_to(args.cors, self._gate, self._express)
+        return self._express or main
 
     async def check_health(self) -> None:
         """Serve asks this every few seconds, and sends requests elsewhere when it fails.
@@ -249,14 +258,14 @@ class Gateway(Scaled):
             raise NotReady(NOTHING_YET)
 
     def _read_load(self) -> Load:
-        return self._loop_load.read()
+        return with_ongoing(self._loop_load.read(), self._express)
 
     async def _tell_metrics(self) -> None:
         """Tell once a period what has grown, until cancelled."""
         while True:
             self._exporter.export(
                 chain(
-                    samples.of_coalescers(self._counters()),
+                    samples.of_coalescers({**self._inline.counters(), **self._replicas.counters()}),
                     samples.of_caches(self._assembler.caches),
                     samples.of_process("gateway", self._tasks.statuses(), time.time()),
                     self._predictor.samples(),
@@ -268,25 +277,14 @@ class Gateway(Scaled):
             )
             await asyncio.sleep(PERIOD_S)
 
-    async def _tell_backlog_for_ever(self) -> None:
-        """Tell versions once a period what waits for them here, until cancelled."""
-        replica = serve.get_replica_context().replica_id.unique_id
-        while True:
-            await asyncio.sleep(BACKLOG_PERIOD_S)
-            backlog = self._backlog.block()
-            await asyncio.gather(
-                *(self._handles.tell(version, replica, one) for version, one in backlog.items())
-            )
+    def _elsewhere(self) -> set[str]:
+        """The versions that answer in applications of their own."""
+        specs = [stage.spec for stage in self._predictor.stages.endpoints.values()]
+        return {version for spec in specs for version in spec.asks() - spec.loads()}
 
-    async def _look_who_is_alive(self) -> None:
-        """Ask the versions of all endpoints again and again whether they live, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_PERIOD_S)
-            specs = [stage.spec for stage in self._predictor.stages.endpoints.values()]
-            versions = {v for spec in specs for v in spec.asks() - spec.loads()}
-            self._liveness.update(await self._handles.alive(versions))
-            if self._grpc is not None:
-                await self._grpc.follow_readiness()
+    async def _follow_readiness(self) -> None:
+        if self._grpc is not None:
+            await self._grpc.follow_readiness()
 
     async def _listen(self, gateway: GatewayApp) -> None:
         """Open the profiles' own ports, and all of HTTP to the pages that may ask."""
@@ -296,7 +294,6 @@ class Gateway(Scaled):
             app = self._guarded(own, listener.profile)
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
-        open_edge_to(cors, self._gate)
         predictions = Predictions(self._guarded(gateway, MAIN), self._counting.answered)
         await self._administration.open(self._listeners, self._gate, self._tasks, predictions)
 
@@ -317,9 +314,6 @@ class Gateway(Scaled):
         await self._sender.flush()
         await self._telemetry.close()
         await self._administration.close()
-
-    def _counters(self) -> dict[str, Counters]:
-        return {**self._inline.counters(), **self._replicas.counters()}
 
     async def _apply(self, snapshot: Snapshot) -> None:
         """Load what runs in this process, then answer under the new snapshot."""

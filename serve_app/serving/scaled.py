@@ -7,6 +7,9 @@ from serve_app.monitoring import samples
 from serve_app.serving.autoscaling import scaling_settings
 from serve_app.serving.metrics import Exporter
 
+RUNNING_REQUESTS = "running_requests"
+"""Serve's own name of what it counts itself: what a replica says stands in the place of that."""
+
 
 class Scaled:
     """The methods of a replica that Serve calls for its autoscaling."""
@@ -31,10 +34,13 @@ class Scaled:
         """How busy this replica was and how long work waited for it. Serve asks every so often."""
         load = self._read_load()
         self._exporter.export(samples.of_load(self._load_name, load))
-        return {
+        statistics = {
             "busy": load.busy,
             "waiting_requests": load.waiting_requests,
             "wait_ms": load.wait_ms,
             "call_ms": load.call_ms,
             "calls": float(load.calls),
         }
+        if load.ongoing_requests is not None:
+            statistics[RUNNING_REQUESTS] = load.ongoing_requests
+        return statistics

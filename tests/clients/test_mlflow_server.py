@@ -6,9 +6,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +31,7 @@ from serve_app.registry.mlflow.exporting import export_version
 from serve_app.registry.mlflow.locating import locate
 from serve_app.registry.store import Registry
 from tests.clients import foreign
+from tests.cluster.stranger import blocks
 
 # MLflow's processes take seconds to import, and minutes on a machine that has other work.
 START_S = 600
@@ -299,3 +302,22 @@ def test_aliases_here_follow_those_of_mlflow(client, server, call, version, regi
     call("set_alias", server=server, name="follow", alias="champion", version=None)
     sync_aliases(client, registry, "follow", "mlflow")
     assert registry.aliases("follow") == {"own": 1}
+
+
+def test_the_lines_of_the_page_do_what_it_says(server, trained, tmp_path):
+    texts = [one.text for one in blocks() if one.document.name == "mlflow.md"]
+    assert len(texts) == 4
+    variables = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    variables["MLFLOW_TRACKING_URI"] = server
+    ended = {}
+    for line in "\n".join(texts).replace("http://127.0.0.1:5000", server).splitlines():
+        done = subprocess.run(
+            line, shell=True, cwd=tmp_path, env=variables, capture_output=True, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+        ended[line] = (done.returncode, done.stdout + done.stderr)
+    *others, (code, words) = ended.values()
+    assert [code for code, _ in others] == [0] * len(others), ended
+    # The first call decided which side leads.
+    assert code == 1
+    assert "follow those here" in words

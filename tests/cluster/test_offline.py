@@ -22,7 +22,7 @@ ROWS = 200_000
 def running(cluster: TestCluster) -> TestCluster:
     """A cluster with a large file of the first example's columns."""
     cluster.start()
-    manifest = json.loads(cluster.run("models", "show", "diagnosis-linear@1", "--json"))
+    manifest = json.loads(cluster.run("models", "show", "diagnosis-logistic@1", "--json"))
     names = [column["name"] for column in manifest["signature"]["inputs"]]
     frame = pd.DataFrame({name: [10.0 + row % 7 for row in range(ROWS)] for name in names})
     frame.insert(0, "row", range(ROWS))
@@ -32,7 +32,7 @@ def running(cluster: TestCluster) -> TestCluster:
 
 def submit(out: str, *more: str) -> list[str]:
     return [
-        *("jobs", "submit", "diagnosis-linear@1", "--data", "rows.parquet", "--out", out),
+        *("jobs", "submit", "diagnosis-logistic@1", "--data", "rows.parquet", "--out", out),
         *("--id", "row", "--shard-rows", "10000", "--json", *more),
     ]
 
@@ -54,7 +54,7 @@ def test_a_job_has_the_bytes_of_one_process_though_workers_and_driver_are_killed
     running: TestCluster,
 ) -> None:
     running.run(
-        *("predict", "diagnosis-linear@1", "--local", "--data", "rows.parquet", "--out", "here"),
+        *("predict", "diagnosis-logistic@1", "--local", "--data", "rows.parquet", "--out", "here"),
         *("--id", "row", "--shard-rows", "10000"),
     )
     first = subprocess.Popen(

@@ -9,8 +9,8 @@ from tests.cluster.harness import until
 from tests.faults.breaking import replaced, stopped, two_of_each
 from tests.faults.steady import Steady, lost
 
-ROUTED_AROUND_S = 9.5
-"""HAProxy looks every 3 s, waits as long for an answer, and believes the second silence."""
+ROUTED_AROUND_S = 2.5
+"""Gateways see within 1.5 s that another one of their machine stands still."""
 REPLACED_WITHIN_S = 60.0
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,7 @@ from tests.contract.registries import FILES, draft
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAME = "diagnosis-xgb"
+DEADLINE_S = 60.0
 
 
 def signer() -> tuple[Signer, bytes]:
@@ -313,19 +316,22 @@ def test_what_is_loaded_is_what_was_verified(place: Place) -> None:
 
     thread = threading.Thread(target=swap)
     thread.start()
-    refused = 0
+    loaded, ends_s = 0, time.monotonic() + DEADLINE_S
     try:
         registry = place.reader()
-        for _ in range(1000):
+        # Who is given less of the processor than the other may read the same one for long.
+        for turn in itertools.count():
             try:
                 assert registry.read(NAME, 2, only="model.ubj").files["model.ubj"] == good
+                loaded += 1
             except ArtifactRejected as error:
                 assert "model.ubj" in error.message  # noqa: PT017
-                refused += 1
+            if turn >= 1000 and loaded:
+                break
+            assert time.monotonic() < ends_s, "it was never loaded"
     finally:
         ended.set()
         thread.join()
-    assert refused < 1000
 
 
 def test_a_manifest_that_is_exchanged_between_two_reads_changes_no_load(

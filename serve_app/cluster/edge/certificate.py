@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
 import ssl
 from pathlib import Path
 
+from serve_app.cluster.edge.admin_socket import command, sockets
 from serve_app.cluster.edge.options import Tls
 from serve_app.cluster.private_files import write_private
 from serve_app.errors import InvalidInput, NotReady, ServerFault
@@ -15,9 +13,6 @@ from serve_app.errors import InvalidInput, NotReady, ServerFault
 CERTIFICATE = "server.pem"
 """The certificate, its chain and its key in one file, as HAProxy wants them."""
 CLIENT_CA = "client-ca.pem"
-_SOCKETS = ("admin.sock", "stand-in.sock")
-"""Of Serve's HAProxy and of one that stands in for it, in a folder of each manager's own."""
-_TIMEOUT_S = 10.0
 
 
 def write_certificate(folder: Path, tls: Tls) -> None:
@@ -101,31 +96,16 @@ def _replace(path: Path, content: str) -> None:
 
 def _hand_over(folder: Path, place: Path, content: str) -> None:
     answering = 0
-    proxies = folder / "p"
-    for path in (one for name in _SOCKETS for one in sorted(proxies.rglob(name))):
+    for path in sockets(folder):
         lines = "\n".join(line for line in content.splitlines() if line.strip())
-        prepared = _command(path, f"set ssl cert {place} <<\n{lines}\n\n")
+        prepared = command(path, f"set ssl cert {place} <<\n{lines}\n\n")
         if prepared is None:
             continue
         answering += 1
-        done = _command(path, f"commit ssl cert {place}\n") or ""
+        done = command(path, f"commit ssl cert {place}\n") or ""
         if "Success" not in done:
-            _command(path, f"abort ssl cert {place}\n")
+            command(path, f"abort ssl cert {place}\n")
             printed = " ".join(f"{prepared} {done}".split())
             raise ServerFault(f"HAProxy does not take the certificate: {printed}")
     if not answering:
         raise NotReady("no HAProxy of this cluster answers; is a config deployed?")
-
-
-def _command(path: Path, command: str) -> str | None:
-    """What HAProxy answers to a command; none where nobody listens at its socket."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as one:
-        one.settimeout(_TIMEOUT_S)
-        one.connect(os.fspath(path))
-        one.sendall(command.encode())
-        one.shutdown(socket.SHUT_WR)
-        answer = b""
-        while part := one.recv(65536):
-            answer += part
-        return answer.decode(errors="replace")
-    return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 
@@ -41,8 +42,14 @@ class Metric:
     classification: bool
     needs_shares: bool = False
 
-    def gain(self, value: float, reference: float) -> float:
-        """By how much a value is better than another, in the metric's own unit."""
+    @overload
+    def gain(self, value: float, reference: float) -> float: ...
+
+    @overload
+    def gain(self, value: Array, reference: Array) -> Array: ...
+
+    def gain(self, value: Any, reference: Any) -> Any:
+        """By how much a value is better than another, in the metric's own unit; or many of them."""
         return value - reference if self.greater else reference - value
 
 

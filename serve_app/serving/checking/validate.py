@@ -27,7 +27,7 @@ from serve_app.documents.yaml_lines import Positions
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.engine.trusted_registry import open_registry, trust_of
 from serve_app.errors import ServeError
-from serve_app.serving.checking import addresses, monitors, reachable, resources
+from serve_app.serving.checking import addresses, express, monitors, reachable, resources
 from serve_app.serving.checking import scaling as validate_scaling
 from serve_app.serving.checking.advice import advice, secrets_in
 from serve_app.serving.checking.builders import deployments_of
@@ -155,7 +155,8 @@ class _Check:
             self._reached_by_handle(path, name, application)
 
     def _gateway(self, path: Path_, arguments: config.GatewayArgs) -> None:
-        for where, message in addresses.problems(self._body, path, arguments):
+        own = (addresses.problems, express.problems)
+        for where, message in (one for check in own for one in check(self._body, path, arguments)):
             # One that stands in the wrong place is a problem already.
             if not any(stood[-1:] == where for stood, _ in self._meant.unknown):
                 self._find(where, message)

@@ -11,7 +11,7 @@ from ray.serve.schema import ServeDeploySchema
 from rich.console import Console
 
 from benchmarks.overhead import access
-from benchmarks.overhead.__main__ import HERE, TARGETS, Failed, _process, _table
+from benchmarks.overhead.__main__ import HERE, TARGETS, Failed, Round, _process, _table
 
 
 def test_the_config_holds_both_applications_on_their_paths() -> None:
@@ -20,19 +20,21 @@ def test_the_config_holds_both_applications_on_their_paths() -> None:
     )
     config = ServeDeploySchema.model_validate(yaml.safe_load(text))
     routes = {application.name: application.route_prefix for application in config.applications}
-    assert routes == {"gateway": "/", "bare": "/bare", "control": None}
-    assert all(target.path.startswith(("/v1/", "/bare/")) for target in TARGETS)
+    assert routes == {"gateway": "/", "express": "/express", "bare": "/bare", "control": None}
+    served = ("/v1/", "/express/v1/", "/bare/")
+    assert all(target.path.startswith(served) for target in TARGETS)
 
 
 def test_what_is_added_is_the_difference_of_the_medians() -> None:
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(
-        _table({"ours": [(10, 190), (11, 170), (9, 400)], "bare": [(12, 150), (13, 160), (9, 1)]})
-    )
+    console = Console(width=120, record=True, file=io.StringIO())
+    ours = [Round(10, 190, 1.5, 7), Round(11, 170, 1.25, 9), Round(9, 400, 2, 8)]
+    bare = [Round(12, 150), Round(13, 160), Round(9, 1)]
+    console.print(_table({"ours": ours, "bare": bare}, 64))
     said = console.export_text()
-    assert "190 µs" in said
-    assert "170 to 400 µs" in said
-    assert said.split("added")[1].split("│")[2].strip() == "40 µs"
+    assert "64 connections" in said
+    line = next(line for line in said.splitlines() if "ours" in line)
+    cells = [cell.strip() for cell in line.strip("│ ").split("│")]
+    assert cells == ["ours", "10", "1.50 ms", "8.0 ms", "190 µs", "170 to 400 µs", "+40 µs"]
 
 
 def test_a_process_that_is_not_alone_is_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 from serve_app.cli.main import cli
 
 PRINTS_CODE_FOR_A_SHELL = {("completion",)}
-WRITES_A_LOG = {("run",), ("cluster", "supervise")}
+WRITES_A_LOG = {("run",), ("cluster", "supervise"), ("jobs", "work")}
 
 
 def commands(group, path=()):

@@ -1,6 +1,9 @@
 """What Serve hears from a replica that scales by load, and what it may tell it."""
 
+from dataclasses import replace
+
 import pytest
+from ray.serve._private.common import RUNNING_REQUESTS_KEY
 
 from serve_app.core.workload import Load
 from serve_app.errors import ConfigError
@@ -31,6 +34,15 @@ async def test_the_load_is_numbers_by_name_as_serve_wants_them():
     assert replica._exporter["serve_app_busy_ratio", "a@1"] == 0.5
     assert replica._exporter["serve_app_wait_seconds", "a@1"] == 0.003
     assert replica._exporter["serve_app_waiting_requests", "a@1"] == 2.0
+
+
+async def test_requests_that_a_replica_counts_itself_stand_in_the_place_of_serves():
+    counted = replace(Replica()._read_load(), ongoing_requests=2.5)
+    replica = Replica()
+    replica._read_load = lambda: counted
+    told = await replica.record_autoscaling_stats()
+    assert told[RUNNING_REQUESTS_KEY] == 2.5
+    assert replica._exporter["serve_app_ongoing_requests", "a@1"] == 2.5
 
 
 async def test_targets_that_cannot_be_read_are_refused():

@@ -1,0 +1,118 @@
+"""Requests past Serve, as soon as it is known where the application is."""
+
+import httpx
+import pytest
+from ray.serve._private.config import DeploymentConfig
+from ray.serve._private.http_util import RequestIdMiddleware
+from starlette.responses import PlainTextResponse
+
+from serve_app.core.workload import Load
+from serve_app.gateway.bounded import Bounded, RequestBounds
+from serve_app.serving import edge
+from serve_app.serving.express import Straight, bounds_of, with_ongoing
+
+
+class Serve:
+    """Answers as Serve does: it writes where the application is mounted, and asks it."""
+
+    def __init__(self, app, prefix):
+        self.app = app
+        self.prefix = prefix
+        self.asked = []
+
+    async def __call__(self, scope, receive, send):
+        root = scope.get("root_path", "")
+        path = scope["path"][len(root) :]
+        self.asked.append(path)
+        if self.prefix != "/":
+            scope["root_path"] = root + self.prefix
+        if path in {"/-/healthz", "/-/routes"}:
+            await PlainTextResponse("of Serve")(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+async def application(scope, receive, send):
+    """Says where it is mounted, and mounts what it answers below that, as gateways do."""
+    root = scope["root_path"]
+    scope["root_path"] = f"{root}/below"
+    ids = [value.decode() for name, value in scope["headers"] if name == b"x-request-id"]
+    await PlainTextResponse(f"{root}|{','.join(ids)}")(scope, receive, send)
+
+
+def served(prefix="/", root_path=""):
+    serve = Serve(application, prefix)
+    straight = Straight(RequestIdMiddleware(serve), express=application)
+    transport = httpx.ASGITransport(straight, root_path=root_path)
+    return serve, httpx.AsyncClient(transport=transport, base_url="http://gateway")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "root_path", "root"),
+    [("/", "", ""), ("/models", "", "/models"), ("/", "/all", "/all"), ("/m", "/all", "/all/m")],
+)
+async def test_what_is_asked_after_a_health_check_passes_serve_by(prefix, root_path, root):
+    serve, client = served(prefix, root_path)
+    before = await client.post(f"{root}/v1/a")
+    assert before.text.startswith(f"{root}|")
+    # A request of a client is no health check, whatever its path looks like.
+    await client.post(f"{root}/v1/-/healthz")
+    await client.post(f"{root}/v1/b")
+    assert len(serve.asked) == 3
+    health = await client.get(f"{root_path}/-/healthz")
+    assert health.text == "of Serve"
+    straight = await client.post(f"{root}/v1/a", headers={"x-request-id": "mine"})
+    assert (straight.text, straight.headers["x-request-id"]) == (f"{root}|mine", "mine")
+    given = await client.post(f"{root}/v1/a")
+    assert given.text == f"{root}|{given.headers['x-request-id']}"
+    assert len(serve.asked) == 4
+    assert (await client.get(f"{root_path}/-/routes")).text == "of Serve"
+    assert len(serve.asked) == 5
+
+
+async def test_what_is_outside_of_the_application_is_serves():
+    serve, client = served("/models")
+    await client.get("/-/healthz")
+    await client.post("/other")
+    assert serve.asked == ["/-/healthz", "/other"]
+
+
+def test_bounds_are_those_of_the_deployment():
+    config = DeploymentConfig(max_ongoing_requests=7)
+    assert bounds_of(config) == RequestBounds(7, None, 503, None)
+    refusal = {"status_code": 429, "retry_after_s": 2}
+    config = DeploymentConfig(
+        max_ongoing_requests=7, max_queued_requests=3, backpressure_config=refusal
+    )
+    assert bounds_of(config) == RequestBounds(7, 3, 429, 2)
+
+
+def test_a_load_has_the_requests_of_the_application_where_there_is_one():
+    load = Load(busy=0.5, waiting_requests=0.0, wait_ms=1.0, call_ms=0.0, calls=0)
+    assert with_ongoing(load, None) is load
+    express = Bounded(application, RequestBounds(1), lambda *_: None, clock=lambda: 0.0)
+    assert with_ongoing(load, express).ongoing_requests == 0.0
+
+
+async def test_the_edge_stands_before_the_express_as_before_serve():
+    seen = []
+
+    async def express(scope, receive, send):
+        seen.append(dict(scope["headers"]))
+        await PlainTextResponse("of the express")(scope, receive, send)
+
+    edge.open_edge_to(None, None, express)
+    try:
+        app = Serve(application, "/")
+        for middleware in edge.middlewares():
+            app = middleware.cls(app, *middleware.args, **middleware.kwargs)
+    finally:
+        edge.open_edge_to(None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        await client.get("http://gateway/-/healthz")
+        sent = {"x-request-timeout-seconds": "1", "x-forwarded-for": "1.2.3.4", "x-kept": "yes"}
+        answer = await client.post("http://gateway/v1/a", headers=sent)
+    assert answer.text == "of the express"
+    (headers,) = seen
+    assert headers[b"x-kept"] == b"yes"
+    assert not {b"x-request-timeout-seconds", b"x-forwarded-for"} & set(headers)
