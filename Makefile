@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 OPTIONS ?=
 # What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, stack, or a file
 CONFIG ?=
+# Which case study `make case-study` runs: diagnostics
+CASE ?= diagnostics
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
 DEV_STAMP := $(VENV)/.installed-dev
@@ -24,7 +26,7 @@ MLFLOW_STAMP := $(MLFLOW)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels fmt bench bench-batch bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo case-study demo-retrain down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-train bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,8 +40,9 @@ $(STAMP): $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) --constraint constraints.txt $(XGBOOST) --editable '.[ray,train,client,graphql,tokens]'
 	@touch $@
 
-$(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt
+$(DEV_STAMP): $(STAMP) pyproject.toml constraints.txt requirements-dev.txt examples/requirements.txt
 	$(PIP) --constraint constraints.txt --requirement requirements-dev.txt
+	$(PIP) --no-deps --requirement examples/requirements.txt
 	@touch $@
 
 setup: $(STAMP) ## build .venv from the pinned constraints
@@ -58,6 +61,12 @@ setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) $(MLFLOW_STAMP) ## the same with the to
 
 demo: setup ## train, register, start, deploy, predict; leaves it running (CONFIG=canary: with clients and feedback)
 	$(BIN)/serve-app demo $(if $(CONFIG),--config $(CONFIG)) $(OPTIONS)
+
+demo-retrain: setup ## data drifts, a run trains, its version takes over step by step, a bad one is rejected; leaves it running
+	$(BIN)/serve-app retrain demo $(OPTIONS)
+
+case-study: setup ## a case study from data to a live endpoint, which answers until Ctrl-C (CASE=diagnostics)
+	$(BIN)/python -m examples.$(CASE) $(OPTIONS)
 
 down: ## stop all that `make demo` started
 	@if [ -x $(BIN)/serve-app ]; then $(BIN)/serve-app cluster stop; else echo "nothing was ever started here"; fi
@@ -99,9 +108,13 @@ fuzz: setup-dev ## 2,000 mutations of each kind of file, 200,000 of bodies: minu
 platforms: setup-dev ## tests that need root, namespaces and image builders (Debian); not part of `make test`
 	$(BIN)/python -m pytest -m platforms
 
-wheels: setup-dev ## the wheels of serve-app and of its client alone, in dist/
+wheels: setup-dev ## the wheels of serve-app, of its client alone and of serve-app-native, in dist/
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 	cd client && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
+	cd native && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
+
+native: setup ## trees walked by a library in C, compiled here (needs a C compiler) and installed into .venv
+	$(PIP) --no-deps ./native
 
 validate: setup ## check every config against the registry (after serve-app train-examples)
 	$(BIN)/serve-app validate configs/*.yaml
@@ -113,8 +126,14 @@ fmt: setup-dev ## format the code
 bench: setup-dev ## throughput and latency of the demo's cluster, measured here and now
 	$(BIN)/python -m benchmarks.bench
 
+bench-trees: setup-dev ## trees in serve-app-native beside ONNX Runtime and the libraries (OPTIONS=--quick); needs a C compiler
+	$(BIN)/python -m benchmarks.trees $(OPTIONS)
+
 bench-batch: setup-dev ## a batch job beside a bare loop over the same file (OPTIONS="--rows 5000000")
 	$(BIN)/python -m benchmarks.batch $(OPTIONS)
+
+bench-train: setup-dev ## a search beside the fits that it is made of, twice, killed and resumed
+	$(BIN)/python -m benchmarks.train $(OPTIONS)
 
 bench-peers: ## this server beside others, same model and rows (OPTIONS=--quick); needs wrk
 	$(PYTHON) -m benchmarks.peers.environments harness

@@ -5,6 +5,7 @@ import fcntl
 import itertools
 import os
 import shutil
+import time
 from pathlib import Path
 
 import fsspec
@@ -18,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from serve_app.cluster.proxies import past_proxies
 from serve_app.engine.registration.register import Candidate, register
-from serve_app.examples.trained import EXAMPLES
+from serve_app.examples.trained import EXAMPLES, Place, train_example
 from serve_app.registry.store import Registry
 
 # The tests ask servers of their own on this machine, wherever it reaches others through a proxy.
@@ -89,13 +90,7 @@ def registry(_registered):
 
 
 @pytest.fixture(scope="session")
-def candidates():
-    """Every example model, trained once."""
-    return {name: make() for models in EXAMPLES.values() for name, make in models.items()}
-
-
-@pytest.fixture(scope="session")
-def trained_home(request, tmp_path_factory):
+def trained_home(tmp_path_factory):
     """A folder whose `registry` holds version 1 of every example model.
 
     Processes that share the tests of one run share the training, too: each has a copy.
@@ -109,9 +104,10 @@ def trained_home(request, tmp_path_factory):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not registered.exists():
             partial = tmp_path_factory.mktemp("registering")
-            store = Registry(str(partial))
-            for candidate in request.getfixturevalue("candidates").values():
-                register(store, candidate)
+            runs = tmp_path_factory.mktemp("runs")
+            place = Place(Registry(str(partial)), runs, time.time, lambda progress: None)
+            for model in itertools.chain.from_iterable(EXAMPLES.values()):
+                train_example(model, place)
             partial.rename(registered)
     shutil.copytree(registered, home / "registry")
     return home

@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from benchmarks.simulate.guarantee import Guarantee, rate_at_least, rate_at_most
 from serve_app.config.pipeline import GateSettings
-from serve_app.lifecycle.comparison import paired
+from serve_app.lifecycle.comparison import drawn, paired
 from serve_app.lifecycle.gates import Evidence, all_passed, judged
 from serve_app.models.training.metrics import METRICS, Predicted
 
@@ -50,7 +50,9 @@ def promoted(settings: GateSettings, area: float, random: np.random.Generator) -
     common = random.normal(size=ROWS)
     challenger, champion = (predicted(truth, one, common, random) for one in (area, AREA))
     metric = METRICS["roc_auc"]
-    gain = paired(truth, challenger, champion, metric, seed=int(random.integers(1 << 31)))
+    seed = int(random.integers(1 << 31))
+    draws = [drawn(truth, one, metric, seed) for one in (challenger, champion)]
+    gain = paired(metric, *draws)
     evidence = Evidence(
         holdout_rows=ROWS,
         rarest_class_rows=ROWS // 2,

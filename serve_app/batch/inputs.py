@@ -12,8 +12,12 @@ import fsspec
 
 from serve_app.errors import Conflict, InvalidInput
 
-Kind = Literal["parquet", "csv", "tsv", "jsonl"]
-"""How the rows of a file are written."""
+Kind = Literal["parquet", "csv", "tsv", "jsonl", "cells", "document"]
+"""How the rows of a file are written.
+
+`cells` is CSV whose columns nobody has to name, and a `document` one record, whatever it holds;
+no suffix stands for these two.
+"""
 KINDS: Mapping[str, Kind] = {
     ".parquet": "parquet",
     ".pq": "parquet",
@@ -23,7 +27,7 @@ KINDS: Mapping[str, Kind] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-DELIMITERS: Mapping[Kind, str] = {"csv": ",", "tsv": "\t"}
+DELIMITERS: Mapping[Kind, str] = {"csv": ",", "tsv": "\t", "cells": ","}
 _MOST_FILES = 100_000
 _BLOCK_BYTES = 1024 * 1024
 
@@ -71,18 +75,19 @@ class Place:
     stamp: str
 
 
-def places(given: Sequence[str], out: str | None = None) -> list[Place]:
+def places(given: Sequence[str], out: str | None = None, kind: Kind | None = None) -> list[Place]:
     """The files that paths, folders, patterns and URLs name, each once, in order of their names.
 
     Of a folder all files of a known kind count, those in folders within too; names that begin
-    with `_` or `.` do not, nor does what stands in the folder `out`.
+    with `_` or `.` do not, nor does what stands in the folder `out`. Where a `kind` is given,
+    every file is of that one, whatever its name.
 
     Raises:
         InvalidInput: one names nothing, or a file of no kind that is read.
     """
     known: dict[str, Place] = {}
     for text in given:
-        for place in _places(text):
+        for place in _places(text, kind):
             known[place.path] = place
     if out is not None:
         known = {path: one for path, one in known.items() if not path.startswith(f"{out}/")}
@@ -125,7 +130,7 @@ def check_unchanged(one: Input) -> None:
     """
     msg = f"{one.path} is another than it was when the job was submitted; submit a new job"
     try:
-        (now,) = _places(one.path)
+        (now,) = _places(one.path, one.kind)
     except (InvalidInput, ValueError) as error:
         raise InputChanged(f"{one.path} is gone; put it back, or submit a new job") from error
     if now.size != one.size:
@@ -136,7 +141,7 @@ def check_unchanged(one: Input) -> None:
                 raise InputChanged(msg)
 
 
-def _places(text: str) -> list[Place]:
+def _places(text: str, kind: Kind | None = None) -> list[Place]:
     try:
         files, root = fsspec.url_to_fs(text)
         files.invalidate_cache()
@@ -145,7 +150,7 @@ def _places(text: str) -> list[Place]:
         elif files.isdir(root):
             listed = files.find(root, detail=True)
         else:
-            return [_place(files, root, files.info(root), _kind(root))]
+            return [_place(files, root, files.info(root), kind or _kind(root))]
     except FileNotFoundError:
         raise InvalidInput(f"{text}: there is no such file or folder") from None
     except (OSError, ValueError, ImportError) as error:
@@ -153,10 +158,12 @@ def _places(text: str) -> list[Place]:
         raise InvalidInput(f"{text} cannot be read: {reason}") from None
     visible = {path: info for path, info in listed.items() if _is_visible(path, root)}
     matched = [
-        _place(files, path, info, kind)
+        _place(files, path, info, one)
         for path, info in visible.items()
-        if info["type"] == "file" and (kind := KINDS.get(_suffix(path))) is not None
+        if info["type"] == "file" and (one := kind or KINDS.get(_suffix(path))) is not None
     ]
+    if not matched and kind is not None:
+        raise InvalidInput(f"{text} holds no file")
     if not matched:
         raise InvalidInput(f"{text} holds no file of these kinds: {', '.join(KINDS)}")
     return matched

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from serve_app.batch.inputs import Input
+from serve_app.batch.rendering import Rendering, rendering_of
 from serve_app.errors import InvalidInput
 
 Format = Literal["parquet", "csv", "jsonl"]
@@ -41,7 +42,8 @@ class JobOptions:
 
     `ids` and `passthrough` are columns of the input that stand in the output as they are.
     `max_bad_ratio` is judged once 1,000 rows were read, `max_bad_rows` at once. With `redact`,
-    the quarantine holds no values.
+    the quarantine holds no values. With a `rendering`, records are read and written in the words
+    of another system, whatever `format` is.
     """
 
     format: Format = "parquet"
@@ -53,6 +55,7 @@ class JobOptions:
     redact: bool = False
     shard_rows: int = SHARD_ROWS
     batch_rows: int = BATCH_ROWS
+    rendering: Rendering | None = None
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -86,6 +89,9 @@ class Job:
         body = self.to_json()
         for limit in ("max_bad_rows", "max_bad_ratio"):
             del body["options"][limit]
+        if self.options.rendering is None:
+            # Jobs that were submitted before there were any keep their names.
+            del body["options"]["rendering"]
         body["inputs"] = [[one.path, one.sha256] for one in self.inputs]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
@@ -105,6 +111,7 @@ class Job:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in body["options"].items()
         }
+        options["rendering"] = rendering_of(options.get("rendering"))
         return cls(
             version=body["version"],
             version_digest=body["version_digest"],

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job, JobState
-from serve_app.batch.ledger_schema import SCHEMA, VERSION
+from serve_app.batch.ledger_schema import STEPS, VERSION
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import JobStatus
 from serve_app.core.durable import connect, transaction
@@ -179,6 +179,14 @@ class Ledger:
             )
             return [Committed.decode(text) for (text,) in rows]
 
+    def files(self, name: str) -> list[int]:
+        """The position of the file that each shard is of, in the order of shards."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT file FROM shard WHERE job = ? ORDER BY number", (name,)
+            )
+            return [int(row[0]) for row in rows]
+
     def begin(self, name: str, shard: int) -> int:
         """Note that a shard is tried, and give the number of the attempt, which no other has."""
         with self._changing() as connection:
@@ -314,11 +322,12 @@ def _prepare(connection: sqlite3.Connection) -> int:
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in SCHEMA:
+        for step in STEPS[version:]:
+            for statement in step:
                 connection.execute(statement)
+        if version < VERSION:
             connection.execute(f"PRAGMA user_version = {VERSION}")
-    return int(version) or VERSION
+    return max(int(version), VERSION)
 
 
 _TOTALS = """

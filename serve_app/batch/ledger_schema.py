@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
-"""What `PRAGMA user_version` says of a ledger with these tables."""
-
-SCHEMA = (
+_JOBS = (
     """
     CREATE TABLE job (
         id TEXT PRIMARY KEY,
@@ -50,3 +47,19 @@ SCHEMA = (
     ) WITHOUT ROWID
     """,
 )
+_NAMES = (
+    """
+    CREATE TABLE named (
+        system TEXT NOT NULL,
+        name TEXT NOT NULL,
+        job TEXT NOT NULL REFERENCES job (id),
+        request TEXT NOT NULL,
+        given_at_s REAL NOT NULL,
+        PRIMARY KEY (system, name)
+    ) WITHOUT ROWID
+    """,
+)
+STEPS = (_JOBS, _NAMES)
+"""What each release added to the one before."""
+VERSION = len(STEPS)
+"""What `PRAGMA user_version` says of a ledger with these tables."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
@@ -65,7 +65,11 @@ class _Cut:
     stop: int
 
 
-def plan(places: list[Place], shard_rows: int) -> Plan:
+IsHeader = Callable[[Record], bool]
+"""Whether the first record of a file of `cells` is none, but names columns."""
+
+
+def plan(places: list[Place], shard_rows: int, is_header: IsHeader | None = None) -> Plan:
     """Read files once and cut them into shards of about so many rows.
 
     The same files are always cut in the same way.
@@ -76,8 +80,12 @@ def plan(places: list[Place], shard_rows: int) -> Plan:
     inputs: list[Input] = []
     shards: list[Shard] = []
     for file, place in enumerate(places):
-        cut_up = _of_parquet if place.kind == "parquet" else _of_text
-        one, cuts = cut_up(place, shard_rows)
+        if place.kind == "parquet":
+            one, cuts = _of_parquet(place, shard_rows)
+        elif place.kind == "document":
+            one, cuts = _of_document(place)
+        else:
+            one, cuts = _of_text(place, shard_rows, is_header)
         inputs.append(one)
         first_row = 0
         for cut in cuts:
@@ -123,7 +131,14 @@ def header_of(record: Record | None, place: Place) -> tuple[str, ...]:
     return stripped
 
 
-def _of_text(place: Place, shard_rows: int) -> tuple[Input, list[_Cut]]:
+def _of_document(place: Place) -> tuple[Input, list[_Cut]]:
+    with opened(place.path) as file:
+        digest = sha256_of(file)
+    one = Input(place.path, place.kind, place.size, place.stamp, digest, 1)
+    return one, [_Cut(1, 0, place.size)]
+
+
+def _of_text(place: Place, shard_rows: int, is_header: IsHeader | None) -> tuple[Input, list[_Cut]]:
     digest = hashlib.sha256()
     with opened(place.path) as file:
         start = len(BOM) if file.read(len(BOM)) == BOM else 0
@@ -132,7 +147,14 @@ def _of_text(place: Place, shard_rows: int) -> tuple[Input, list[_Cut]]:
         lines = _digested(_lines(file, place.path, place.size - start), digest)
         records = _records(lines, place, start)
         columns: tuple[str, ...] | None = None
-        if place.kind != "jsonl":
+        if place.kind == "cells":
+            first = next(records, None)
+            if first is not None and is_header is not None and is_header(first):
+                columns = header_of(first, place)
+                start = first.offset + len(first.content)
+            elif first is not None:
+                records = itertools.chain((first,), records)
+        elif place.kind != "jsonl":
             first = next(records, None)
             columns = header_of(first, place)
             start = 0 if first is None else first.offset + len(first.content)

@@ -90,18 +90,18 @@ def _started(config: str, state: str, chosen: Ports) -> Running:
     What fails stops a cluster that was started for it.
     """
     path = config_for(chosen.http, Path(state), config)
-    _step("train and register on real data")
-    train(Registry("./registry"), examples_of(path.read_text()))
+    step("train and register on real data")
+    train(Registry("./registry"), examples_of(path.read_text()), Path("./runs"))
     cluster = Cluster(Path(state))
     already = cluster.running()
-    _step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
+    step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
     with output.progress().status("starting Ray …"):
         running = cluster.start(NodeOptions(ports=chosen, home=Path.cwd()))
     try:
-        _deploy(config_for(running.http_port, Path(state), config), running)
+        deploy_and_wait(config_for(running.http_port, Path(state), config), running)
     except BaseException:
         if already is None:
-            _step("something failed: stopping the cluster again")
+            step("something failed: stopping the cluster again")
             cluster.stop()
         raise
     return running
@@ -112,13 +112,13 @@ def _simulate(running: Running, state: str, chosen: Simulation, *, as_json: bool
     # It imports the whole command line.
     from serve_app.cli.demo_clients import DemoClients
 
-    _step(f"clients send rows and feedback for {chosen.traffic.duration_s:g} s")
+    step(f"clients send rows and feedback for {chosen.traffic.duration_s:g} s")
     report = DemoClients(running, state, chosen).run(as_json=as_json)
     if as_json:
-        places = {"http": running.http_url, "dashboard": running.dashboard_url}
-        output.print_json({**places, **report})
+        output.print_json({**_places(running), **report})
         return
     us = _command()
+    click.echo(f"\nConsole  {_places(running)['console']}")
     click.echo("\nTry next:\n")
     for name in report["clients"]:
         click.echo(f"{us} simulate {name} --for 2m")
@@ -130,8 +130,16 @@ def _simulate(running: Running, state: str, chosen: Simulation, *, as_json: bool
 def _print_json(running: Running) -> None:
     """Where it runs, and what it answers to a few rows."""
     answers = {name: _ask(running, name, rows) for name, rows in _examples().items()}
-    places = {"http": running.http_url, "dashboard": running.dashboard_url}
-    output.print_json({**places, "answers": answers})
+    output.print_json({**_places(running), "answers": answers})
+
+
+def _places(running: Running) -> dict[str, str]:
+    """Where people look, and where clients ask."""
+    return {
+        "console": f"{running.admin_url}/console",
+        "http": running.http_url,
+        "dashboard": running.dashboard_url,
+    }
 
 
 def _examples() -> dict[str, list[dict[str, Any]]]:
@@ -144,14 +152,15 @@ def _examples() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _deploy(config: Path, running: Running) -> None:
-    _step(f"validate {config}")
+def deploy_and_wait(config: Path, running: Running) -> None:
+    """Validate a config, deploy it, and return once it is in effect."""
+    step(f"validate {config}")
     require_valid(config, running)
     with deploy_turn(running, config, timeout_s=READY_TIMEOUT_S):
-        _step(f"serve deploy {config}")
+        step(f"serve deploy {config}")
         with output.progress().status("serve deploy …"):
             serve_deploy(config, running)
-        _step("wait until every application runs and HAProxy sees the gateway")
+        step("wait until every application runs and HAProxy sees the gateway")
         wait_visibly(running, config, timeout_s=READY_TIMEOUT_S)
 
 
@@ -192,6 +201,7 @@ def _what_next(running: Running, row: dict[str, Any]) -> None:
     single = shlex.quote(json.dumps({"instances": [row], "parameters": {"patient_id": "p-17"}}))
     matrix = {"name": "rows", "shape": [1, len(row)], "datatype": "FP64", "data": [*row.values()]}
     tensor = shlex.quote(json.dumps({"inputs": [matrix]}))
+    click.echo(f"Console            {_places(running)['console']}")
     click.echo(f"API documentation  {url}/docs")
     click.echo(f"Ray dashboard      {running.dashboard_url}")
     click.echo("\nTry next:\n")
@@ -212,5 +222,6 @@ def _command() -> str:
     return "serve-app" if shutil.which("serve-app") else sys.argv[0]
 
 
-def _step(text: str) -> None:
+def step(text: str) -> None:
+    """Say what is done next."""
     click.secho(f"▸ {text}", fg="cyan", err=True)

@@ -44,7 +44,7 @@ def config_names() -> list[str]:
 
 def examples_of(text: str) -> tuple[str, ...]:
     """The examples whose models a config names."""
-    # scikit-learn and XGBoost take seconds to import.
+    # It imports scikit-learn, which takes seconds.
     from serve_app.examples.trained import EXAMPLES
 
     return tuple(

@@ -108,12 +108,13 @@ def card(
 ) -> None:
     """Write the card of a version: use and limits, metrics, columns, data, code, parameters."""
     from serve_app.engine.lineage.card import card_of
+    from serve_app.engine.lineage.sections import sections_of
     from serve_app.registry.card_notes import CardNotes
 
     store = open_registry(registry)
     manifest = store.manifest(*named(store, reference))
     notes = CardNotes(registry)
-    for heading, text in _sections(add) if add else ():
+    for heading, text in sections_of(Path(add), "--add") if add else ():
         notes.add(manifest.name, manifest.version, heading, text, by=current_user())
     made = card_of(manifest, notes.of(manifest.name, manifest.version))
     content = _rendered(made, "json" if as_json else form)
@@ -137,27 +138,3 @@ def _rendered(made: Card, form: str) -> str:
     if form == "json":
         return json.dumps(made.to_json(), indent=2) + "\n"
     return html(made) if form == "html" else markdown(made)
-
-
-def _sections(file: str) -> list[tuple[str, str]]:
-    """The sections of a Markdown file by their headings of the second level.
-
-    Raises:
-        InvalidInput: it has none, one is empty, or there is text before the first.
-    """
-    try:
-        text = Path(file).read_text("utf-8")
-    except UnicodeDecodeError:
-        raise InvalidInput(f"--add: {file} is not UTF-8") from None
-    before, *parts = f"\n{text}".split("\n## ")
-    sections = [
-        (head.strip(), rest.strip()) for head, _, rest in (one.partition("\n") for one in parts)
-    ]
-    empty = next((head for head, rest in sections if not head or not rest), None)
-    if not sections or before.strip() or empty is not None:
-        msg = (
-            f"--add: {file} holds no sections; begin each with a heading, such as "
-            "`## Intended use`, and text below it"
-        )
-        raise InvalidInput(msg)
-    return sections

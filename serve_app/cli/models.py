@@ -19,6 +19,7 @@ from serve_app.cli.lineage_rows import lineage_rows
 from serve_app.cli.registries import open_registry
 from serve_app.cli.xgboost_options import settings
 from serve_app.core.signature import Output, Signature
+from serve_app.errors import ArtifactRejected, ServeError
 from serve_app.redaction import without_secrets
 from serve_app.registry.listed import listed
 from serve_app.registry.manifest import Compiled, Manifest, Profiled
@@ -86,10 +87,29 @@ def show(reference: str, server: str | None, state: str, registry: str, as_json:
     if as_json:
         output.print_json(body)
         return
-    _show(Manifest.decode(json.dumps(body).encode()))
+    manifest = Manifest.decode(json.dumps(body).encode())
+    _show(manifest, walked_line(registry, manifest))
 
 
-def _show(manifest: Manifest) -> None:
+def walked_line(registry: str, manifest: Manifest) -> str | None:
+    """Who walks the trees of a compiled version on this machine; None where it has none here."""
+    if manifest.compiled is None or not manifest.compiled.served:
+        return None
+    from serve_app.models.compiled.model import FILE
+    from serve_app.models.native.choice import kernels
+
+    try:
+        files = open_registry(registry).files_of(manifest, only=FILE).files
+    except ServeError:
+        # It was read from a server, whose registry lies elsewhere.
+        return None
+    try:
+        return " and ".join(kernels(files[FILE])) or None
+    except ArtifactRejected as error:
+        return f"nobody: {error}"
+
+
+def _show(manifest: Manifest, walked: str | None) -> None:
     shown: list[tuple[str, Any]] = [
         ("version", manifest.reference),
         ("flavour", f"{manifest.flavour} ({manifest.format})"),
@@ -107,6 +127,8 @@ def _show(manifest: Manifest) -> None:
         shown.append(
             ("computed by", compiled_line(manifest.compiled, len(manifest.signature.inputs)))
         )
+    if walked is not None:
+        shown.append(("trees walked here by", walked))
     if manifest.profile is not None:
         shown.append(("profile", profile_line(manifest.profile)))
     if manifest.signature.by_position:

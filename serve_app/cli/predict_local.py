@@ -267,7 +267,8 @@ def _options(given: Mapping[str, Any], data: tuple[str, ...]) -> JobOptions:
     from serve_app.batch.job import JobOptions
 
     read = places(data)[0].kind
-    kind: Format = given["form"] or ("csv" if read == "tsv" else read)
+    same: dict[str, Format] = {"parquet": "parquet", "jsonl": "jsonl"}
+    kind = given["form"] or same.get(read, "csv")
     if kind == "parquet":
         import_module("pyarrow.parquet")  # where it is missing, nothing begins
     passthrough = [name.strip() for text in given["passthrough"] for name in text.split(",")]

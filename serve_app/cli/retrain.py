@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from serve_app.cli import output
+from serve_app.cli.retrain_demo import demo
 from serve_app.cli.retrain_place import (
     RetrainingPlace,
     body_of_retraining,
@@ -19,6 +20,9 @@ from serve_app.cli.retrain_tables import print_run, print_status, trigger_words
 from serve_app.cli.retrain_watch import watch
 from serve_app.core import reference as references
 from serve_app.errors import Conflict, InvalidInput
+
+if TYPE_CHECKING:
+    from serve_app.lifecycle.retraining.effects import Ticket
 
 
 @click.group()
@@ -133,6 +137,7 @@ def freeze(model: str, reason: str, as_json: bool, **at: Any) -> None:
     place = RetrainingPlace(**at)
     _check_known(place, model)
     frozen = decisions.freeze(place.database, model, place.author(reason))
+    place.publish(model)
     if as_json:
         output.print_json({"model": model, "frozen": True, "who": frozen.who, "why": frozen.why})
     else:
@@ -149,6 +154,7 @@ def unfreeze(model: str, reason: str, as_json: bool, **at: Any) -> None:
 
     place = RetrainingPlace(**at)
     was = decisions.unfreeze(place.database, model, place.author(reason))
+    place.publish(model)
     if as_json:
         output.print_json({"model": model, "frozen": False, "was_frozen": was})
     else:
@@ -170,10 +176,14 @@ def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
     place = RetrainingPlace(**at)
     versions = place.versions()
     model, version = _version(versions.registry, reference)
-    if versions.champion(model) != version:
+    ticket = _live_ticket(place, model) if versions.champion(model) != version else None
+    if ticket is not None:
         versions.check(model, version)
-        _go_back(place, model, version)
+        place.canaries().go_back(ticket, version)
     words = decisions.roll_back(place.database, versions, model, version, place.author(reason))
+    if ticket is not None:
+        place.canaries().rest(ticket)
+    place.publish(model)
     if as_json:
         output.print_json({"model": model, "champion": versions.champion(model), "result": words})
     else:
@@ -183,6 +193,7 @@ def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
 
 
 retrain.add_command(watch)
+retrain.add_command(demo)
 
 
 def _decide(
@@ -209,16 +220,15 @@ def _go_on(place: RetrainingPlace, model: str, name: str, *, as_json: bool) -> N
         print_run(place.ledger, run)
 
 
-def _go_back(place: RetrainingPlace, model: str, version: int) -> None:
-    """Let requests go back where a canary of the model's newest run decides who answers them."""
+def _live_ticket(place: RetrainingPlace, model: str) -> Ticket | None:
+    """Of the model's newest run whose challenger had live traffic, if its pipeline gives any."""
     from serve_app.lifecycle.retraining.effects import Ticket
-    from serve_app.lifecycle.retraining.machine import settings_of
+    from serve_app.lifecycle.retraining.settings import settings_of
 
     for run in place.ledger.runs(model):
         if settings_of(run).endpoint is not None:
-            ticket = Ticket(run.id, run.key, model, run.trigger, 0, run.body)
-            place.canaries().go_back(ticket, version)
-            return
+            return Ticket(run.id, run.key, model, run.trigger, 0, run.body)
+    return None
 
 
 def _print(run: Any, *, as_json: bool) -> None:

@@ -16,8 +16,7 @@ import click
 from serve_app.cli import output
 from serve_app.cli.admin import Place, option_server
 from serve_app.cli.registries import open_registry
-from serve_app.cli.train import option_runs
-from serve_app.cli.train_places import local
+from serve_app.cli.train_places import local, option_runs
 
 if TYPE_CHECKING:
     from serve_app.cli.retrain_canary import AdminCanaries
@@ -131,6 +130,14 @@ class RetrainingPlace:
                 return Machine(self.ledger, effects, lease, time.time).work()
         finally:
             leases.release(database, lease)
+            self.publish(model)
+
+    def publish(self, model: str) -> None:
+        """Let `serve-app events` of the cluster's state show what happened to a model."""
+        from serve_app.cli.retrain_events import publish_or_warn
+
+        if self.server is None:
+            publish_or_warn(self.ledger, self.state, model)
 
 
 def _executors(place: FoldPlace) -> Executor:

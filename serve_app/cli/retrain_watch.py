@@ -80,7 +80,7 @@ def watch(
             click.echo(f"calls are taken at port {port}", err=True)
         while True:
             for settings in pipelines:
-                _look(place, settings, as_json=as_json)
+                look(place, settings, as_json=as_json)
             if once:
                 return
             time.sleep(interval)
@@ -99,7 +99,7 @@ def _takes(
     return {settings.model: partial(take, settings) for settings in pipelines}
 
 
-def _look(place: RetrainingPlace, settings: PipelineSettings, *, as_json: bool) -> None:
+def look(place: RetrainingPlace, settings: PipelineSettings, *, as_json: bool) -> None:
     """Take what is new of one pipeline, and move its run as far as it goes now."""
     if settings.retrain is None:
         return

@@ -12,24 +12,14 @@ import click
 
 from serve_app.cli import output, train_places
 from serve_app.cli.registries import open_registry
+from serve_app.cli.train_explain import explain
+from serve_app.cli.train_route import route
 
 if TYPE_CHECKING:
     from serve_app.config.pipeline import PipelineSettings
     from serve_app.lifecycle.ledger import Run
     from serve_app.lifecycle.progress import Report
     from serve_app.lifecycle.training import Training
-
-
-def option_runs(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The folder of training runs."""
-    return click.option(
-        "--runs",
-        type=click.Path(file_okay=False),
-        default="./runs",
-        show_default=True,
-        envvar="SERVE_APP_RUNS",
-        help="The folder of training runs: the ledger, and data and splits of each.",
-    )(function)
 
 
 @click.group()
@@ -39,9 +29,15 @@ def train() -> None:
 
 @train.command()
 @click.argument("file", metavar="PIPELINE", type=click.Path(exists=True, dir_okay=False))
-@click.option("--fresh", is_flag=True, help="Begin a new run, also where one was interrupted.")
+@click.option(
+    "--fresh",
+    "--no-reuse",
+    "fresh",
+    is_flag=True,
+    help="Begin a new run, also where one was interrupted: nothing of any other is used.",
+)
 @train_places.option_place
-@option_runs
+@train_places.option_runs
 @output.option_registry
 @output.as_json
 def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given: Any) -> None:
@@ -65,7 +61,7 @@ def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given
 @train.command()
 @click.argument("name", metavar="RUN")
 @train_places.option_place
-@option_runs
+@train_places.option_runs
 @output.option_registry
 @output.as_json
 def resume(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> None:
@@ -83,7 +79,7 @@ def resume(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> 
 @train.command()
 @click.argument("name", metavar="RUN")
 @train_places.option_place
-@option_runs
+@train_places.option_runs
 @output.option_registry
 @output.as_json
 def rerun(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> None:
@@ -116,7 +112,7 @@ def rerun(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> N
 
 @train.command()
 @click.argument("name", metavar="[RUN]", required=False)
-@option_runs
+@train_places.option_runs
 @output.as_json
 def status(name: str | None, runs: str, as_json: bool) -> None:
     """See RUN with its steps and trials, or all runs."""
@@ -128,7 +124,7 @@ def status(name: str | None, runs: str, as_json: bool) -> None:
 
 @train.command()
 @click.argument("name", metavar="RUN")
-@option_runs
+@train_places.option_runs
 @output.as_json
 def cancel(name: str, runs: str, as_json: bool) -> None:
     """Stop RUN: what is computed is dropped, and nothing is registered."""
@@ -143,6 +139,10 @@ def cancel(name: str, runs: str, as_json: bool) -> None:
         click.echo(f"{done.id} is cancelled")
     else:
         click.echo(f"{done.id} stops as soon as its process sees it")
+
+
+train.add_command(explain)
+train.add_command(route)
 
 
 def _settings(runs: str, name: str) -> PipelineSettings:
@@ -174,7 +174,8 @@ def _worked(
 
 def _print_run(done: Run, *, as_json: bool) -> None:
     """Say how a run ended; exit code 1 where nothing was registered."""
-    from serve_app.cli.train_tables import print_result, run_json
+    from serve_app.cli.train_tables import print_result
+    from serve_app.lifecycle.run_status import run_json
 
     if as_json:
         output.print_json(run_json(done))

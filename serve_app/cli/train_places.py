@@ -23,6 +23,18 @@ Hands = AbstractContextManager[tuple["Executors", int]]
 """Who computes trials, and how many at once."""
 
 
+def option_runs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The folder of training runs."""
+    return click.option(
+        "--runs",
+        type=click.Path(file_okay=False),
+        default="./runs",
+        show_default=True,
+        envvar="SERVE_APP_RUNS",
+        help="The folder of training runs: the ledger, and data and splits of each.",
+    )(function)
+
+
 def option_place(function: Callable[..., Any]) -> Callable[..., Any]:
     """How many trials are computed at once, and where."""
     options = (

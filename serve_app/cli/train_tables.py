@@ -11,12 +11,13 @@ from rich.markup import escape
 from rich.status import Status
 
 from serve_app.cli import output
-from serve_app.lifecycle import lock
 from serve_app.lifecycle.ledger import Ledger, Run
 from serve_app.lifecycle.progress import Progress, Report
-from serve_app.lifecycle.search import Trial
+from serve_app.lifecycle.run_status import run_json, state_of, step_json, steps_of, trial_json
+from serve_app.lifecycle.trial import Trial
 
 _LONGEST = 60
+_MOST_COLUMNS = 10
 
 
 def shown(spinner: Status, *, quiet: bool) -> Report:
@@ -34,21 +35,6 @@ def shown(spinner: Status, *, quiet: bool) -> Report:
             spinner.console.print(escape(f"{one.step}: {words[one.kind]} {one.text}"))
 
     return report
-
-
-def run_json(run: Run) -> dict[str, Any]:
-    """A run as it is printed for programs."""
-    return {
-        "run": run.id,
-        "pipeline": run.pipeline,
-        "model": run.model,
-        "state": run.state,
-        "created_at": run.created_at,
-        "ended_at": run.ended_at,
-        "attempts": run.attempts,
-        "error": run.error,
-        "result": run.result,
-    }
 
 
 def print_result(run: Run) -> None:
@@ -83,7 +69,18 @@ def print_result(run: Run) -> None:
             for gate in result["gates"]
         ]
         output.print_table("Gates", heads, rows)
+    _print_importance(result.get("importance"))
     _print_end(run, result)
+
+
+def _print_importance(known: Mapping[str, Any] | None) -> None:
+    """What the best model loses without the columns that it needs most."""
+    if known is None:
+        return
+    shown = known["columns"][:_MOST_COLUMNS]
+    rows = [[one["column"], _number(one["mean"]), _number(one["deviation"])] for one in shown]
+    heads = ["column", f"loss of {known['metric']}", "standard deviation"]
+    output.print_table(f"Each column shuffled {known['repeats']} times", heads, rows)
 
 
 def _print_end(run: Run, result: Mapping[str, Any]) -> None:
@@ -131,18 +128,17 @@ def print_status(ledger: Ledger, folder: Path, name: str | None, *, as_json: boo
         _print_runs(ledger.runs(), folder, as_json=as_json)
         return
     run, steps, trials = ledger.run(name), ledger.steps(name), ledger.trials(name)
-    state = _state(run, folder)
-    done = {key: step for key, step in steps.items() if key != "search_inputs"}
+    state = state_of(run, folder)
+    done = steps_of(steps)
     if as_json:
-        listed = [{"name": step.name, "seconds": step.seconds, "output_digest": step.output_digest,
-                   "output": step.output} for step in done.values()]  # fmt: skip
+        listed = [step_json(step) for step in done]
         body = {**run_json(run), "state": state, "steps": listed}
-        output.print_json({**body, "trials": [_trial_json(trial) for trial in trials]})
+        output.print_json({**body, "trials": [trial_json(trial) for trial in trials]})
         return
     click.echo(f"{run.id}: {state}, attempt {run.attempts}")
     if run.error:
         click.echo(f"  {run.error}")
-    rows = [[step.name, f"{step.seconds:.1f} s", step.output_digest[:12]] for step in done.values()]
+    rows = [[step.name, f"{step.seconds:.1f} s", step.output_digest[:12]] for step in done]
     output.print_table("Steps", ["step", "took", "digest"], rows)
     if trials:
         heads = ["trial", "candidate", "parameters", "value", "seconds", "error"]
@@ -153,36 +149,16 @@ def print_status(ledger: Ledger, folder: Path, name: str | None, *, as_json: boo
 
 def _print_runs(runs: Sequence[Run], folder: Path, *, as_json: bool) -> None:
     if as_json:
-        output.print_json([{**run_json(run), "state": _state(run, folder)} for run in runs])
+        output.print_json([{**run_json(run), "state": state_of(run, folder)} for run in runs])
         return
     rows = []
     for run in runs:
         versions = (run.result or {}).get("versions", [])
         named = ", ".join(f"{run.model}@{version}" for version in versions)
         began = output.shown_time(run.created_at)
-        rows.append([run.id, _state(run, folder), began, run.attempts, named, run.error])
+        rows.append([run.id, state_of(run, folder), began, run.attempts, named, run.error])
     heads = ["run", "state", "began", "attempts", "registered", "error"]
     output.print_table(f"Runs in {folder}", heads, rows)
-
-
-def _state(run: Run, folder: Path) -> str:
-    """The state of a run; one on which nobody works though it is not over was interrupted."""
-    if run.state == "RUNNING" and not lock.is_held(folder / run.id):
-        return "INTERRUPTED"
-    return run.state
-
-
-def _trial_json(trial: Trial) -> dict[str, Any]:
-    return {
-        "number": trial.number,
-        "generation": trial.generation,
-        "candidate": trial.candidate,
-        "parameters": dict(trial.parameters),
-        "value": trial.value,
-        "by_fold": list(trial.by_fold),
-        "seconds": trial.seconds,
-        "error": trial.error,
-    }
 
 
 def _trial_row(trial: Trial) -> list[object]:

@@ -11,6 +11,7 @@ from serve_app.config.cors import CorsSettings
 from serve_app.config.jobs import JobsSettings
 from serve_app.config.limits import LimitsSettings
 from serve_app.config.listeners import ListenerSettings
+from serve_app.config.names import Location
 from serve_app.config.overload import OverloadSettings
 from serve_app.config.registry import RegistryArg
 from serve_app.config.secrets import SecretState
@@ -35,7 +36,8 @@ class AdminSettings(Frozen):
 
     `console` says what its pages for people may do: nothing (`none`), look (`read-only`), or change
     what the visitor is granted (`changes`). Where it says nothing, they change things on addresses
-    that this machine alone reaches, and look everywhere else.
+    that this machine alone reaches, and look everywhere else. `runs` is the folder on this machine
+    whose runs of training and retraining the console shows: `--runs` of `serve-app train`.
     """
 
     port: Annotated[int, Field(ge=1, le=65535)]
@@ -43,6 +45,7 @@ class AdminSettings(Frozen):
     keep_alive_timeout_s: PositiveInt = 90
     tls: TlsSettings | None = None
     console: Literal["none", "read-only", "changes"] | None = None
+    runs: Location = "./runs"
 
     @property
     def console_changes(self) -> bool:

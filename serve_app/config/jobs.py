@@ -13,12 +13,14 @@ class JobsSettings(Frozen):
 
     `inputs` are folders and URLs below which all files stand that a job may read; `outputs` the
     folder below which each job has one of its own; `state` that of the ledger's, on a disk of this
-    machine, from which `serve-app jobs work` takes them. A file larger than `max_input_mb`, all of
-    a job's together, is read too slowly for a request, and refused.
+    machine, from which `serve-app jobs work` takes them. `destinations` are further folders and
+    URLs below which jobs in the words of other systems put their output. A file larger than
+    `max_input_mb`, all of a job's together, is read too slowly for a request, and refused.
     """
 
     inputs: Annotated[tuple[Location, ...], Field(min_length=1, max_length=100)]
     outputs: Location
     state: Location = "./state"
+    destinations: Annotated[tuple[Location, ...], Field(max_length=100)] = ()
     max_input_mb: PositiveInt = 1024
     max_unfinished: PositiveInt = 100

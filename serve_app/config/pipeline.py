@@ -13,6 +13,7 @@ from pydantic import (
 from serve_app.config.base import Frozen
 from serve_app.config.lengths import LengthSeconds, length_s
 from serve_app.config.names import valid
+from serve_app.config.pipeline_card import CardSettings, ImportanceSettings
 from serve_app.config.pipeline_search import (
     AUTO,
     AutoEstimator,
@@ -35,7 +36,8 @@ class DataSettings(Frozen):
     `source` are files, CSV or Parquet, by patterns relative to the working directory; or
     `import` names a function of the environment that gives a pandas frame. Labels are known
     `label_delay` after `time`: younger rows are left out, counted from the youngest row. `id`
-    and `time` are no features, nor are the columns of `drop`.
+    and `time` are no features, nor are the columns of `drop`. Of several series in one table
+    (shops, items), `series` are the columns that name one: a seasonal baseline keeps them apart.
     """
 
     source: str | tuple[str, ...] | None = None
@@ -45,6 +47,7 @@ class DataSettings(Frozen):
     id: str | None = None
     label_delay: LengthSeconds | None = None
     drop: tuple[str, ...] = ()
+    series: tuple[str, ...] | None = None
     dtypes: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -55,6 +58,8 @@ class DataSettings(Frozen):
             raise ValueError("dtypes are of files; a function gives its frame with its own types")
         if self.label_delay is not None and self.time is None:
             raise ValueError("label_delay needs time, the column that says when a row happened")
+        if self.series is not None and (not self.series or self.time is None):
+            raise ValueError("series names columns, and needs time: when a row of one happened")
         return self
 
     @property
@@ -74,9 +79,11 @@ class WindowSettings(Frozen):
 
     `holdout` is a share of the rows, or of time the newest length (`30d`). Rows of `gap` before
     are in neither part, and rows of `train` before that are trained on; without it all.
+    `held_out` names a column of the data that decides it instead: true of rows that are held out.
     """
 
     holdout: float | str = 0.2
+    held_out: str | None = None
     train: LengthSeconds | None = None
     gap: LengthSeconds | None = None
 
@@ -86,6 +93,13 @@ class WindowSettings(Frozen):
             length_s(self.holdout)
         elif not 0 < self.holdout < 1:
             msg = f"holdout is a share between 0 and 1, or a length such as 30d; not {self.holdout}"
+            raise ValueError(msg)
+        # What is kept of a run names defaults, too.
+        fields = type(self).model_fields
+        names = ("holdout", "train", "gap")
+        others = [name for name in names if getattr(self, name) != fields[name].default]
+        if self.held_out is not None and others:
+            msg = f"held_out (a column) says which rows are held out; leave out {others[0]}"
             raise ValueError(msg)
         return self
 
@@ -184,8 +198,10 @@ class PipelineSettings(Frozen):
     baseline: Baseline = "prior"
     slices: tuple[str, ...] = ()
     gates: GateSettings = GateSettings()
+    importance: ImportanceSettings = ImportanceSettings()
     resources: ResourceSettings = ResourceSettings()
     register_: RegisterSettings = Field(default=RegisterSettings(), alias="register")
+    card: CardSettings = CardSettings()
     retrain: RetrainSettings | None = None
 
     @property
@@ -260,10 +276,14 @@ class PipelineSettings(Frozen):
     @model_validator(mode="after")
     def _columns_fit(self) -> Self:
         data = self.data
-        special = [data.target, data.time, data.id, self.validation.group]
+        # Groups may be those of ids.
+        group = None if self.validation.group == data.id else self.validation.group
+        special = [data.target, data.time, data.id, group, self.window.held_out]
         known = [name for name in special if name is not None]
-        if len(set(known)) != len(known) and data.id != self.validation.group:
-            raise ValueError("target, time, id and group have to be columns of their own")
+        if len(set(known)) != len(known):
+            raise ValueError(
+                "target, time, id, group and window.held_out have to be columns of their own"
+            )
         if data.target in data.drop:
             raise ValueError("data.drop names the target")
         return self

@@ -1,17 +1,39 @@
 """What a pipeline searches: estimators, and the values that their parameters may take."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from serve_app.config.base import Frozen
+from serve_app.documents.near_names import did_you_mean
 
 AutoName = Literal["linear", "forest", "boosting", "xgboost"]
 AUTO: tuple[AutoName, ...] = ("linear", "forest", "boosting", "xgboost")
 """The estimators that `candidates: auto` tries, in the order of their first trials."""
-MetricName = Literal[
-    "accuracy", "balanced_accuracy", "brier", "f1", "log_loss", "mae", "r2", "rmse", "roc_auc"
-]
+METRICS = (
+    "accuracy", "balanced_accuracy", "brier", "f1", "log_loss", "mae", "r2", "rmse", "roc_auc",
+)  # fmt: skip
+_QUANTILE_LOSS = re.compile(r"pinball@0?\.[0-9]*[1-9][0-9]*")
+
+
+def _metric(name: str) -> str:
+    if name in METRICS or _QUANTILE_LOSS.fullmatch(name):
+        return name
+    known = f"{', '.join(METRICS)} or, of a quantile between 0 and 1, pinball@0.75"
+    msg = f"{name!r} is not one of {known}.{did_you_mean(name, METRICS)}"
+    raise ValueError(msg)
+
+
+MetricName = Annotated[str, AfterValidator(_metric)]
+"""A metric, or the loss of a quantile: `pinball@0.75`."""
 ImportPath = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_]\w*$")
 ]

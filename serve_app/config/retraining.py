@@ -140,15 +140,30 @@ class VersionGates(Frozen):
     memory: PositiveFloat | None = None
 
 
+class ShadowSettings(Frozen):
+    """What a challenger has to be like while it is shown requests and answers nobody.
+
+    After at least `rows` rows and `lasts`: it fails at most at a share `failed` of requests, and
+    says the same class as was answered of at least a share `agreement` of rows, if that is given.
+    """
+
+    rows: PositiveInt = 1_000
+    lasts: LengthSeconds = _seconds(3600.0)
+    agreement: Annotated[float, Field(gt=0, le=1)] | None = None
+    failed: Annotated[float, Field(ge=0, lt=1)] = 0.01
+
+
 class RetrainSettings(Frozen):
     """When a pipeline is trained again, and how what comes of it takes over.
 
     `endpoint` has a route of kind canary from `champion` to `challenger`: without one, the alias
-    `champion` moves as soon as gates and people agree. A state that takes longer than `deadline`
-    has failed; a canary has `canary_deadline`.
+    `champion` moves as soon as gates and people agree. With `shadow` it begins by hand, and the
+    endpoint has a shadow `challenger`, which is looked at before. A state that takes longer than
+    `deadline` has failed; shadow and canary have `canary_deadline` each.
     """
 
     endpoint: str | None = None
+    shadow: ShadowSettings | None = None
     triggers: TriggerSettings = TriggerSettings()
     guards: GuardSettings = GuardSettings()
     approval: ApprovalSettings = ApprovalSettings()
@@ -165,6 +180,8 @@ class RetrainSettings(Frozen):
             "drift: train": triggers.drift == "train",
             "labels": triggers.labels is not None,
         }
+        if self.shadow is not None and self.endpoint is None:
+            raise ValueError("shadow needs an endpoint, whose requests the challenger is shown")
         without = [name for name, is_wanted in wanted.items() if is_wanted]
         if without and self.endpoint is None:
             msg = f"triggers.{without[0]} is what the monitor says of an endpoint: write endpoint"

@@ -14,12 +14,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app import __version__
 from serve_app.console import forms, visits
+from serve_app.console.audit_pages import AuditPages
 from serve_app.console.changes import ConsoleChanges
+from serve_app.console.cluster_pages import ClusterPages
 from serve_app.console.forms import Inquiry
+from serve_app.console.job_pages import JobPages
 from serve_app.console.login import ConsoleLogin
+from serve_app.console.monitoring_pages import MonitoringPages
 from serve_app.console.pages import ConsolePages
 from serve_app.console.paths import PATHS, PREFIX, ConsolePath
 from serve_app.console.rendering import HEADERS, Moved, Page, render
+from serve_app.console.retraining_pages import RetrainingPages
+from serve_app.console.run_pages import RunPages
 from serve_app.console.sources import Sources
 from serve_app.console.visits import Entry, Visit, visit_of
 from serve_app.core.hosts import is_loopback, is_own, without_port
@@ -59,13 +65,23 @@ def build(
     `gate` they log in by what it knows them by.
     """
     login = ConsoleLogin(sources.sessions, gate)
-    pages = ConsolePages(sources, proves=gate is not None)
+    rooms = (
+        ConsolePages(sources, proves=gate is not None),
+        MonitoringPages(sources.actions),
+        JobPages(sources.jobs),
+        RunPages(sources.training),
+        RetrainingPages(sources.retraining),
+        AuditPages(sources.audit_log),
+        ClusterPages(sources.actions, sources.dashboard, sources.clock),
+    )
     own = ConsoleChanges(sources)
     guard = _Guard(sources, own, gate, own_names_alone=is_loopback(host), changes=changes)
 
     def handler(path: ConsolePath) -> Handler:
-        of = own if path.access == "change" else login if path.access == "public" else pages
-        answer: Handler = getattr(of, path.handler)
+        of = {"change": (own,), "public": (login,)}.get(path.access, rooms)
+        answer: Handler = next(
+            getattr(one, path.handler) for one in of if hasattr(one, path.handler)
+        )
         return answer
 
     app = Starlette(

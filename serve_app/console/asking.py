@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message
 
 from serve_app.core.caller import Caller
 from serve_app.gateway.context import CALLER
+from serve_app.gateway.error_meanings import MEANINGS, Meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,16 @@ class Answer:
     def is_good(self) -> bool:
         """Whether it is a prediction."""
         return self.status == 200
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """What the error means that it is; none where it is a prediction, or nobody knows."""
+        try:
+            body = orjson.loads(self.text)
+        except orjson.JSONDecodeError:
+            return None
+        code = body.get("error_code") if isinstance(body, dict) and not self.is_good else None
+        return MEANINGS.get(code) if isinstance(code, str) else None
 
 
 async def ask(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast, get_args
 
 from serve_app.console import forms
 from serve_app.console.forms import Inquiry
+from serve_app.console.job_pages import jobs_of
 from serve_app.console.rendering import Moved, place
+from serve_app.console.retraining_pages import known
 from serve_app.console.sources import Sources
+from serve_app.core.caller import ANONYMOUS
 from serve_app.errors import InvalidInput
 from serve_app.gateway.admin.actions import AliasChange, ExperimentAction, RolloutAction
 from serve_app.gateway.wish import Attempt
+from serve_app.lifecycle.retraining.overview import Person
 from serve_app.security.audit import AuditEvent
 
 _LONGEST_ALIAS = 100
@@ -23,6 +28,8 @@ class ConsoleChanges:
     def __init__(self, sources: Sources) -> None:
         self._actions = sources.actions
         self._audited = sources.audited
+        self._jobs = sources.jobs
+        self._retraining = sources.retraining
 
     async def set_weights(self, inquiry: Inquiry) -> Moved:
         """Change the weights of an endpoint's variants."""
@@ -77,6 +84,39 @@ class ConsoleChanges:
             lambda: self._actions.move_alias(model, alias, move, change),
         )
         return Moved(place("models", model, done="alias"))
+
+    async def resume_job(self, inquiry: Inquiry) -> Moved:
+        """Let a batch job that failed or was cancelled go on."""
+        name, jobs = inquiry.named["job"], jobs_of(self._jobs)
+        forms.change(inquiry.form, inquiry.caller)
+        await self._made(inquiry, "resume_job", lambda: asyncio.to_thread(jobs.resume, name))
+        return Moved(place("jobs", name, done="job"))
+
+    async def cancel_job(self, inquiry: Inquiry) -> Moved:
+        """End a batch job."""
+        name, jobs = inquiry.named["job"], jobs_of(self._jobs)
+        forms.change(inquiry.form, inquiry.caller)
+        await self._made(inquiry, "cancel_job", lambda: asyncio.to_thread(jobs.cancel, name))
+        return Moved(place("jobs", name, done="job"))
+
+    async def decide(self, inquiry: Inquiry) -> Moved:
+        """Approve or reject the challenger of a run of retraining that waits for a person."""
+        name, form, runs = inquiry.named["run"], inquiry.form, known(self._retraining)
+        approved = _one_of(inquiry, ("approve", "reject")) == "approve"
+        change = forms.change(form, inquiry.caller)
+        is_proven = inquiry.caller != ANONYMOUS
+        await self._made(
+            inquiry,
+            "decide",
+            lambda: asyncio.to_thread(
+                runs.decide,
+                name,
+                Person(change.who, change.why, is_proven),
+                approved=approved,
+                digest=form.get("digest", ""),
+            ),
+        )
+        return Moved(place("approvals", name, done="decision"))
 
     def attempt(self, inquiry: Inquiry, handler: str) -> AuditEvent:
         """What is to be done, as the audit log has it: as where the admin API is asked for it."""

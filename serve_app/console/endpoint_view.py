@@ -205,11 +205,7 @@ def snippets(address: str, name: str, row: Mapping[str, Any], *, proves: bool) -
     """
     url = f"{address}/v1/models/{name}:predict"
     body = orjson.dumps({"instances": [row]}, default=str).decode()
-    key = ' \\\n  -H "authorization: Bearer $SERVE_APP_API_KEY"' if proves else ""
-    curl = (
-        f"curl -fsS {shlex.quote(url)}{key} \\\n"
-        f"  -H 'content-type: application/json' -d {shlex.quote(body)}"
-    )
+    curl = by_curl(url, body, proves=proves)
     python = (
         "from serve_app.client import Client\n\n"
         f"with Client({address!r}) as client:\n"
@@ -223,6 +219,15 @@ def snippets(address: str, name: str, row: Mapping[str, Any], *, proves: bool) -
         f"  body: JSON.stringify({body}),\n}});\nconsole.log(await answer.json());"
     )
     return [Snippet("curl", curl), Snippet("Python", python), Snippet("JavaScript", script)]
+
+
+def by_curl(url: str, body: str, *, proves: bool) -> str:
+    """How a shell sends a body of JSON."""
+    key = ' \\\n  -H "authorization: Bearer $SERVE_APP_API_KEY"' if proves else ""
+    return (
+        f"curl -fsS {shlex.quote(url)}{key} \\\n"
+        f"  -H 'content-type: application/json' -d {shlex.quote(body)}"
+    )
 
 
 def versions_of(endpoint: Mapping[str, Any]) -> Sequence[str]:

@@ -11,6 +11,7 @@ import orjson
 
 from serve_app.console import endpoint_view, model_view
 from serve_app.console.asking import Answer, ask
+from serve_app.console.dialect_view import dialects_of
 from serve_app.console.forms import Inquiry
 from serve_app.console.parts import part
 from serve_app.console.rendering import Page
@@ -120,6 +121,8 @@ class ConsolePages:
                 "row": shown,
                 "answer": answer,
                 "snippets": endpoint_view.snippets(address, name, example, proves=self._proves),
+                "dialects": dialects_of(address, endpoint, example, proves=self._proves),
+                "address": address,
             },
         )
 

@@ -15,8 +15,8 @@ Access = Literal["public", "see", "ask", "change"]
 class ConsolePath:
     """One method of one page.
 
-    `handler` is the method of `pages.ConsolePages` or `changes.ConsoleChanges` that answers it;
-    what the admin API does as well has the API's name. `action` is what callers must be allowed,
+    `handler` is the method of `changes.ConsoleChanges` or of a class of pages that answers it; what
+    the admin API does as well has the API's name. `action` is what callers must be allowed,
     on the endpoint that the path names or else on all of them.
     """
 
@@ -35,6 +35,8 @@ class ConsolePath:
 
 _ENDPOINT = "/endpoints/{endpoint}"
 _MODEL = "/models/{model}"
+_JOB = "/jobs/{job}"
+_RETRAINING = "/approvals/{run}"
 
 PATHS: tuple[ConsolePath, ...] = (
     ConsolePath("GET", "", "home", "read:metadata"),
@@ -56,5 +58,19 @@ PATHS: tuple[ConsolePath, ...] = (
     ConsolePath("GET", "/experiments", "experiments", "read:metrics"),
     ConsolePath("GET", f"{_ENDPOINT}/experiment", "experiment", "read:metrics"),
     ConsolePath("POST", f"{_ENDPOINT}/experiment", "move_experiment", "admin:weights", "change"),
+    ConsolePath("GET", "/monitoring", "monitoring", "read:metrics"),
+    ConsolePath("GET", "/monitoring/{endpoint}", "monitored", "read:metrics"),
+    ConsolePath("GET", "/runs", "runs", "read:metadata"),
+    ConsolePath("GET", "/runs/{run}", "run", "read:metadata"),
+    ConsolePath("GET", "/approvals", "approvals", "read:metadata"),
+    ConsolePath("GET", _RETRAINING, "retraining", "read:metadata"),
+    ConsolePath("POST", f"{_RETRAINING}/decision", "decide", "admin:models", "change"),
+    ConsolePath("GET", "/jobs", "jobs", "read:jobs"),
+    ConsolePath("GET", _JOB, "job", "read:jobs"),
+    ConsolePath("GET", f"{_JOB}/manifest", "manifest", "read:jobs"),
+    ConsolePath("POST", f"{_JOB}/resume", "resume_job", "admin:jobs", "change"),
+    ConsolePath("POST", f"{_JOB}/cancel", "cancel_job", "admin:jobs", "change"),
+    ConsolePath("GET", "/cluster", "cluster", "read:metadata"),
     ConsolePath("GET", "/history", "events", "read:audit"),
+    ConsolePath("GET", "/audit", "audit", "read:audit"),
 )

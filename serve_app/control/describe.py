@@ -61,7 +61,7 @@ class EndpointDescription:
         fallback = self._fallback()
         shadows, meta = self._shadows(), self._meta()
         self._each_once(manifests)
-        for path, message in misplaced(manifests, shadows):
+        for path, message in misplaced(manifests, shadows, rests=self._kind.rests):
             self._problem(path, message)
         first = next((m for _, m in manifests if m is not None), None)
         if first is None or (self._settings.preprocess is not None and preprocess is None):
@@ -139,7 +139,7 @@ class EndpointDescription:
             for (_, manifest), target in zip(manifests, settings.targets(), strict=True)
             if manifest is not None
         )
-        return kind_named(settings.kind).describe(settings.kind, settings.own(), variants)
+        return self._kind.describe(settings.kind, settings.own(), variants)
 
     def _output(
         self, manifests: Sequence[Placed], answering: Sequence[Placed], first: Manifest
@@ -182,12 +182,15 @@ class EndpointDescription:
                 continue
             reference = target.variant.model
             former = named.setdefault(manifest.reference, reference)
-            if former != reference:
+            if former != reference and not self._rests(former, reference):
                 self._problem(
                     path,
                     f"{reference} and {former} are both {manifest.reference}, which would stand "
                     "twice among the variants; move the alias or take one of them out",
                 )
+
+    def _rests(self, *references: str) -> bool:
+        return self._kind.rests and all(alias_of(one) is not None for one in references)
 
     def _predictor(self, path: KeyPath, reference: str) -> Manifest | None:
         manifest = self._manifest(path, reference)

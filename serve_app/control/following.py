@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serve_app.control.rollouts import is_settled
+
 if TYPE_CHECKING:
     from serve_app.control.declare import Declaration
     from serve_app.control.describe import Problem
+    from serve_app.core.rollout import Rollout
     from serve_app.core.signature import Column, Output, Signature
     from serve_app.core.snapshot import Endpoint
 
@@ -30,12 +33,18 @@ class Followed:
     problems: tuple[Problem, ...]
 
 
-def followed(former: Mapping[str, Endpoint], declaration: Declaration) -> Followed:
+def followed(
+    former: Mapping[str, Endpoint],
+    declaration: Declaration,
+    rollouts: Mapping[str, Rollout] | None = None,
+) -> Followed:
     """Take what a declaration that stands already means now.
 
     `former` are its endpoints as they were described before. An endpoint that follows aliases
     keeps its former description where they name a version that does not fit or none at all, since
     its clients know what it takes and gives; whoever moves an alias changes no declaration.
+    One whose rollout is over stays as it is while all its aliases name who answers since: so a
+    promotion can be taken back at once.
     """
     following = {name: one for name, one in former.items() if one.follows()}
     held = _problems_by_endpoint(declaration, following)
@@ -45,7 +54,8 @@ def followed(former: Mapping[str, Endpoint], declaration: Declaration) -> Follow
         problem = None if current is None else misfit(kept, current)
         if problem is not None:
             held[name] = problem
-        if name in held:
+        settled = current is not None and is_settled((rollouts or {}).get(name), current)
+        if name in held or settled:
             endpoints[name] = kept
     held = {name: f"{why}; it keeps {_versions(former[name])}" for name, why in held.items()}
     problems = (one for one in declaration.problems if _endpoint_of(one) not in following)

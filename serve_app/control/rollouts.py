@@ -11,15 +11,22 @@ from serve_app.core.snapshot import Endpoint
 from serve_app.errors import Conflict
 
 KIND = "canary"
+_RESTS = "stable and candidate name the same version"
 Action = Literal["start", "pause", "resume", "promote", "roll back"]
 
 
 def planned(endpoint: Endpoint) -> Rollout | None:
-    """The rollout that an endpoint's route describes, not begun; none of other kinds of routes."""
+    """The rollout that an endpoint's route describes, not begun; none of other kinds of routes.
+
+    Where both of its aliases name one version, it is that of a candidate that has taken over.
+    """
     if endpoint.route.kind != KIND:
         return None
-    stable, candidate = (variant.version for variant in endpoint.variants)
     shares = tuple(float(step["weight"]) for step in endpoint.route.settings["steps"])
+    versions = [variant.version for variant in endpoint.variants]
+    if len(versions) == 1:
+        return Rollout(versions[0], versions[0], shares, "promoted", why=_RESTS)
+    stable, candidate = versions
     begins = endpoint.route.settings["start"] == "at once"
     return Rollout(stable, candidate, shares, "running" if begins else "ready")
 
@@ -41,6 +48,15 @@ def standing(
     return rollouts
 
 
+def is_settled(rollout: Rollout | None, endpoint: Endpoint) -> bool:
+    """Whether a rollout is over and left all requests to the one version that is described now."""
+    plan = planned(endpoint)
+    if rollout is None or plan is None or not plan.rests:
+        return False
+    answers = {"promoted": rollout.candidate, "rolled back": rollout.stable}
+    return answers.get(rollout.phase) == plan.stable
+
+
 def in_effect(rollout: Rollout, now_s: float) -> Rollout:
     """After every gateway has taken the share of the step; `now_s` is in seconds since 1970."""
     if rollout.since_s is not None or rollout.phase != "running":
@@ -55,6 +71,12 @@ def acted(rollout: Rollout, action: Action, why: str, *, endpoint: str) -> Rollo
     Raises:
         Conflict: that cannot be done in its phase; says what can.
     """
+    if rollout.rests:
+        msg = (
+            f"the rollout of {endpoint!r} cannot {action}: {_RESTS}, {rollout.candidate}; it "
+            "begins once the candidate's alias names another one"
+        )
+        raise Conflict(msg)
     allowed = _ALLOWED[action]
     if rollout.phase not in allowed:
         can = [name for name, phases in _ALLOWED.items() if rollout.phase in phases]

@@ -15,16 +15,20 @@ Placed = tuple[KeyPath, Manifest | None]
 
 
 def misplaced(
-    variants: Sequence[Placed], shadows: Sequence[Placed]
+    variants: Sequence[Placed], shadows: Sequence[Placed], *, rests: bool = False
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Shadows that stand twice, or would be compared with nobody but themselves: where, and why."""
+    """Shadows that stand twice, or would be compared with nobody but themselves: where, and why.
+
+    Where all aliases of a route have come to name one version, it `rests`: what a shadow is then
+    shown is nothing, until its alias names another one.
+    """
     answering = {manifest.reference for _, manifest in variants if manifest is not None}
     seen: set[str] = set()
     for path, manifest in shadows:
         if manifest is None:
             continue
         version = manifest.reference
-        if answering == {version}:
+        if answering == {version} and not (rests and len(variants) > 1):
             message = (
                 f"{version} is the only variant here, so that it would be compared with itself "
                 "alone; name another version as the shadow"

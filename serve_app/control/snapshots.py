@@ -57,7 +57,8 @@ class Snapshots:
         Where it stands already, endpoints whose aliases name what does not fit stay as they are.
         """
         is_same = declaration.hash == self._state.declaration
-        outcome = followed(self._state.declared if is_same else {}, declaration)
+        former = self._state.declared if is_same else {}
+        outcome = followed(former, declaration, self._state.rollouts)
         if outcome.problems:
             self.refuse(declaration.hash, [problem.words() for problem in outcome.problems])
         else:
@@ -70,7 +71,7 @@ class Snapshots:
         """
         if declaration.hash != self._state.declaration:
             return
-        outcome = followed(self._state.declared, declaration)
+        outcome = followed(self._state.declared, declaration, self._state.rollouts)
         endpoints = {**self._state.declared, **outcome.endpoints}
         self._move(standing.followed(self._state, endpoints, outcome.held))
 

@@ -29,6 +29,11 @@ class Rollout:
     why: str = ""
 
     @property
+    def rests(self) -> bool:
+        """Whether there is nothing to roll out: both names have come to mean one version."""
+        return self.stable == self.candidate
+
+    @property
     def share(self) -> float:
         """The candidate's share of requests now."""
         if self.phase == "promoted":

@@ -156,7 +156,8 @@ class Endpoint:
 
     def follows(self) -> dict[str, str]:
         """The versions that it asks by an alias, by the references that name them so."""
-        return {one.declared: one.version for one in self._named() if one.alias}
+        also = {one.further: one.version for one in self.variants if one.further is not None}
+        return also | {one.declared: one.version for one in self._named() if one.alias}
 
     def by_number(self) -> frozenset[str]:
         """The versions that its declaration names by their numbers."""

@@ -16,7 +16,8 @@ class Variant:
     """A version as a target of an endpoint; `labels` are its classes in its own order.
 
     `targets` are those that it says something of, in its own order, where there are several.
-    `alias` is the one of its model that the declaration names it by, if it does.
+    `alias` is the one of its model that the declaration names it by, if it does, and `also` a
+    further one, where two names of the declaration have come to mean the same version.
     """
 
     version: str
@@ -24,6 +25,12 @@ class Variant:
     labels: tuple[Any, ...] = ()
     targets: tuple[Target, ...] = ()
     alias: str | None = None
+    also: str | None = None
+
+    @property
+    def further(self) -> str | None:
+        """The reference by its further alias, where it has one."""
+        return None if self.also is None else declared_as(self.version, self.also)
 
     @property
     def declared(self) -> str:
@@ -39,6 +46,7 @@ class Variant:
                 "labels": list(self.labels),
                 "targets": [target.to_json() for target in self.targets],
                 "alias": self.alias,
+                **({} if self.also is None else {"also": self.also}),
             }
         )
 
@@ -47,7 +55,8 @@ class Variant:
         """Read what `to_json` wrote."""
         targets = tuple(Target.from_json(target) for target in body.get("targets", ()))
         labels = tuple(body["labels"])
-        return Variant(body["version"], body["weight"], labels, targets, body.get("alias"))
+        named = (body.get("alias"), body.get("also"))
+        return Variant(body["version"], body["weight"], labels, targets, *named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models import modules, resolve
 from serve_app.models.blame import Blame
 from serve_app.models.code import of_version
-from serve_app.models.compiled.model import FILE, load_compiled
+from serve_app.models.compiled.model import FILE
 from serve_app.models.devices import Device, require_cuda
+from serve_app.models.native.choice import load_fastest
 from serve_app.models.own_modules import importable
 from serve_app.models.replay import check, sample_columns
 from serve_app.models.row_blocks import RowBlocks, in_threads
@@ -112,7 +113,7 @@ def load(
     model: Model
     if compiled:
         artifact = registry.files_of(manifest, only=FILE)
-        model = load_compiled(artifact.files[FILE], manifest.signature)
+        model = load_fastest(artifact.files[FILE], manifest.signature)
         sample = _replayed(model, manifest)
     else:
         model, sample = _library_form(registry, manifest, how)

@@ -83,6 +83,10 @@ class Crowd:
                     return self.tallies()
                 look(self.tallies())
 
+    def stop(self) -> None:
+        """Let every client end with what it does at this moment."""
+        self._stop.set()
+
     @contextmanager
     def _sending(self) -> Iterator[list[Future[None]]]:
         everybody = [client for clients in self._clients.values() for client in clients]

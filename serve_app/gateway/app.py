@@ -11,10 +11,10 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
-from serve_app.gateway import explanations, jobs, native_pages
+from serve_app.gateway import explanations, jobs, native_pages, transform_jobs, vertex_jobs
 from serve_app.gateway.context import Effect, GatewayContext, Keep, Settings
 from serve_app.gateway.graphql.endpoint import GraphQL
-from serve_app.gateway.jobs import JobDoor
+from serve_app.gateway.job_door import JobDoor
 from serve_app.gateway.manages import Manages
 from serve_app.gateway.profile import SENT, DialectPath
 from serve_app.gateway.profiles import (
@@ -86,13 +86,15 @@ def build(
     the whole cluster. `management` changes what is served, where requests may do that. `door` is
     where batch jobs are taken.
     """
-    context = GatewayContext(predictor, settings, keep=keep, effect=effect, management=management)
+    context = GatewayContext(
+        predictor, settings, keep=keep, effect=effect, management=management, jobs=door
+    )
     predictions = [path.route(context) for path in (*DIALECTS, *vertex.predictions(settings))]
     mounted = {name: profile.app(context) for name, profile in profiles(settings).items()}
-    return GatewayApp(predictions, _pages(context, door), context, mounted)
+    return GatewayApp(predictions, _pages(context), context, mounted)
 
 
-def _pages(context: GatewayContext, door: JobDoor | None) -> list[BaseRoute]:
+def _pages(context: GatewayContext) -> list[BaseRoute]:
     signatures = tfs.TFServingPages(context)
     health = torchserve.Inference(context)
 
@@ -113,7 +115,9 @@ def _pages(context: GatewayContext, door: JobDoor | None) -> list[BaseRoute]:
         *(Route(f"{place}/metadata", signatures.metadata) for place in _PLACES),
         *(Route(place, status) for place in _PLACES),
         *native_pages.pages(context),
-        *jobs.pages(context, door),
+        *jobs.pages(context),
+        *transform_jobs.pages(context),
+        *vertex_jobs.pages(context),
         Route("/graphql", GraphQL(context), methods=["GET", "POST"]),
         *oip.pages(replace(context, refuse=oip_words.in_common_form)),
         *torchserve.pages(context),

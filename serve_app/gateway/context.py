@@ -19,6 +19,7 @@ from serve_app.errors import NotReady
 from serve_app.gateway import errors
 from serve_app.gateway import versions as numbers
 from serve_app.gateway.entrance import Entrance
+from serve_app.gateway.job_door import JobDoor
 from serve_app.gateway.manages import Manages
 from serve_app.protocols.dialect import Words, in_common_words
 
@@ -62,7 +63,8 @@ class GatewayContext:
     """A predictor with its settings, and the words in which requests are refused.
 
     `keep` takes feedback, where anything does; `effect` tells of the cluster, where there is one.
-    `management` changes what is served, where requests may do that.
+    `management` changes what is served, where requests may do that. `jobs` is where batch jobs are
+    taken, where they are.
     """
 
     predictor: Predictor
@@ -71,6 +73,7 @@ class GatewayContext:
     keep: Keep | None = None
     effect: Effect | None = None
     management: Manages | None = None
+    jobs: JobDoor | None = None
 
     def entrance(self, action: str) -> Entrance:
         """Where requests come in whose callers must be allowed an action."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from serve_app.gateway.error_meanings import MEANINGS
+
 PAGES = resources.files("serve_app.gateway") / "pages"
 """Where the parts of pages lie."""
 _TEMPLATE = string.Template((PAGES / "docs.html").read_text("utf-8"))
@@ -23,7 +25,7 @@ _ALL = "/openapi.json"
 """Where the document of everything is, which the main port alone has, and GraphQL with it."""
 _NATIVE = "/v1/models/{}:predict"
 Body = Callable[[list[dict[str, Any]]], Any]
-_OTHERS: tuple[tuple[str, str, Body], ...] = (
+OTHERS: tuple[tuple[str, str, Body], ...] = (
     ("TensorFlow Serving", "/tfs/v1/models/{}:predict", lambda rows: {"instances": rows}),
     ("KServe V1", "/kserve/v1/models/{}:predict", lambda rows: {"instances": rows}),
     ("TorchServe", "/torchserve/predictions/{}", lambda rows: rows),
@@ -87,11 +89,36 @@ def page(document: dict[str, Any], source: str = _ALL) -> str:
         navigation="".join(f'<a href="#{name}">{name}</a>' for name in names),
         graphql=_GRAPHQL if source == _ALL else "",
         endpoints="".join(_endpoint(endpoint, document["paths"]) for endpoint in endpoints),
+        errors=_ERRORS,
         style=STYLE,
         script=_SCRIPT,
     )
 
 
+def _errors() -> str:
+    """What errors mean, and what to do."""
+    rows = "".join(
+        f"<tr><td>{one.status} {escape(one.code)}</td><td>{_prose(one.words)}</td>"
+        f"<td>{_prose(one.advice)}</td></tr>"
+        for one in MEANINGS.values()
+    )
+    heads = "<tr><th>Error</th><th>What it means</th><th>What to do</th></tr>"
+    return (
+        '<section class="errors"><h2>If it does not work</h2><p class="gives">Answers that are no '
+        "prediction say what was wrong in <code>message</code>, and which of these it is in "
+        "<code>error_code</code>; protocols of other systems have their own forms of both.</p>"
+        f'<div class="table" tabindex="0"><table><thead>{heads}</thead><tbody>{rows}</tbody>'
+        "</table></div></section>"
+    )
+
+
+def _prose(text: str) -> str:
+    """A sentence, of which what stands between backticks is code."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{one}</code>" if at % 2 else one for at, one in enumerate(parts))
+
+
+_ERRORS = _errors()
 _NOTHING_YET = "No endpoint is served yet. Declare one in the configuration and deploy it."
 
 
@@ -214,7 +241,7 @@ def _examples(name: str, paths: dict[str, Any]) -> list[tuple[str, str, Any]]:
     return [
         ("Native JSON", native, example(native)),
         open_inference,
-        *((title, pattern.format(name), body(rows)) for title, pattern, body in _OTHERS),
+        *((title, pattern.format(name), body(rows)) for title, pattern, body in OTHERS),
     ]
 
 

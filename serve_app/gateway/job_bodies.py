@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from serve_app.batch.job import Format, JobOptions, OnError
@@ -10,7 +10,9 @@ from serve_app.engine.batch.desk import JobOrder
 from serve_app.errors import InvalidInput
 from serve_app.gateway.admin.bodies import members
 
-KNOWN = frozenset({"model", "input", "output", "options", "preprocess"})
+KNOWN = frozenset({"model", "endpoint", "input", "output", "options", "preprocess"})
+VersionOf = Callable[[str], tuple[str, str | None]]
+"""The version that answers for an endpoint, and the transformer before it; raises ServeErrors."""
 _TEXTS = {"format": get_args(Format), "on_error": get_args(OnError)}
 _COUNTS = frozenset({"max_bad_rows", "shard_rows", "batch_rows"})
 _COLUMNS = frozenset({"ids", "passthrough"})
@@ -21,8 +23,8 @@ _MOST_COUNT = 10_000_000
 _MOST_LISTED = 1_000
 
 
-def order_of(body: bytes, headers: Mapping[str, str]) -> JobOrder:
-    """The job that a request submits.
+def order_of(body: bytes, headers: Mapping[str, str], version_of: VersionOf) -> JobOrder:
+    """The job that a request submits; of an endpoint it is one of the version that answers now.
 
     Raises:
         BadEncoding: the body is no JSON object.
@@ -31,15 +33,27 @@ def order_of(body: bytes, headers: Mapping[str, str]) -> JobOrder:
     document = members(body, KNOWN)
     given = document.get("input")
     inputs = (given,) if isinstance(given, str) else tuple(_texts(document, "input"))
-    preprocess = document.get("preprocess")
+    model, preprocess = _model(document, version_of)
     return JobOrder(
-        model=_text(document, "model"),
+        model=model,
         inputs=inputs,
         output=_text(document, "output"),
         options=_options(document.get("options") or {}),
-        preprocess=None if preprocess is None else _text(document, "preprocess"),
+        preprocess=preprocess,
         idempotency_key=_key(headers),
     )
+
+
+def _model(document: Mapping[str, Any], version_of: VersionOf) -> tuple[str, str | None]:
+    """The version that answers, and the transformer that runs before."""
+    if document.get("endpoint") is None:
+        before = document.get("preprocess")
+        preprocess = None if before is None else _text(document, "preprocess")
+        return _text(document, "model"), preprocess
+    for other in ("model", "preprocess"):
+        if document.get(other) is not None:
+            raise InvalidInput(f"give 'endpoint' or {other!r}, not both: the endpoint says it")
+    return version_of(_text(document, "endpoint"))
 
 
 def _options(given: Any) -> JobOptions:

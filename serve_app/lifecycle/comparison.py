@@ -30,32 +30,43 @@ class Paired:
     rows: int
 
 
-def interval(truth: Array, predicted: Predicted, metric: Metric, seed: int) -> tuple[float, float]:
-    """The 95 % interval of a metric, by the percentiles of a bootstrap over rows.
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A metric of one model: on all rows, and on each draw of a bootstrap over rows."""
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    value: float
+    draws: Array
+    rows: int
+
+
+def drawn(truth: Array, predicted: Predicted, metric: Metric, seed: int) -> Drawn:
+    """A metric of one model on rows and on `DRAWS` draws of them.
+
+    Models that are drawn with one seed are judged on the same rows, draw by draw.
     """
     values = [
         metric.compute(truth[rows], predicted.take(rows)) for rows in _draws(len(truth), seed)
     ]
-    low, high = np.nanquantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return Drawn(metric.compute(truth, predicted), np.array(values), len(truth))
+
+
+def interval(model: Drawn) -> tuple[float, float]:
+    """The 95 % interval of a metric, by the percentiles of a bootstrap over rows.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    """
+    low, high = np.nanquantile(model.draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return float(low), float(high)
 
 
-def paired(truth: Array, one: Predicted, other: Predicted, metric: Metric, seed: int) -> Paired:
+def paired(metric: Metric, one: Drawn, other: Drawn) -> Paired:
     """How much better one model is than another, with the bound of a paired bootstrap.
 
-    Both are judged on the same drawn rows, so that what is hard for both is no noise.
+    Both were drawn with one seed, so that what is hard for both is no noise.
     """
-    gains = [
-        metric.gain(
-            metric.compute(truth[rows], one.take(rows)),
-            metric.compute(truth[rows], other.take(rows)),
-        )
-        for rows in _draws(len(truth), seed)
-    ]
-    gain = metric.gain(metric.compute(truth, one), metric.compute(truth, other))
-    return Paired(gain, float(np.nanquantile(gains, 1 - _LEVEL)), len(truth))
+    gains = metric.gain(one.draws, other.draws)
+    gain = metric.gain(one.value, other.value)
+    return Paired(gain, float(np.nanquantile(gains, 1 - _LEVEL)), one.rows)
 
 
 def by_slice(

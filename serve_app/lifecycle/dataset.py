@@ -110,7 +110,7 @@ def usable_rows(source: pd.DataFrame, data: DataSettings) -> tuple[pd.DataFrame,
     Raises:
         InvalidInput: a column is missing, or the time of a row is; or nothing is left.
     """
-    named = (data.target, data.time, data.id, *data.drop)
+    named = (data.target, data.time, data.id, *data.drop, *(data.series or ()))
     for name in (one for one in named if one is not None):
         if name not in source.columns:
             known = ", ".join(map(repr, map(str, source.columns)))
@@ -191,7 +191,7 @@ def dataset_of(frame: pd.DataFrame, settings: PipelineSettings) -> Dataset:
     group = settings.validation.group
     if group is not None and group not in frame.columns:
         raise InvalidInput(f"validation.group: the data has no column {group!r}", column=group)
-    none = {data.target, data.time, data.id, group, *data.drop}
+    none = {data.target, data.time, data.id, group, settings.window.held_out, *data.drop}
     features = frame[[name for name in frame.columns if name not in none]]
     if not len(features.columns):
         raise InvalidInput("no feature is left: target, time, id, group and drop name all columns")
@@ -199,8 +199,31 @@ def dataset_of(frame: pd.DataFrame, settings: PipelineSettings) -> Dataset:
     groups = None if group is None else pd.factorize(frame[group], use_na_sentinel=False)[0]
     times = None if data.time is None else times_ns(frame[data.time], data.time)
     classes = target.astype(np.intp) if labels else None
-    facts = RowFacts(len(frame), times, classes, groups)
+    series = None if data.series is None else frame.groupby([*data.series], dropna=False).ngroup()
+    facts = RowFacts(
+        len(frame),
+        times,
+        classes,
+        groups,
+        _held_out(frame, settings),
+        None if series is None else series.to_numpy(),
+    )
     return Dataset(frame, features, target, labels, named, facts)
+
+
+def _held_out(frame: pd.DataFrame, settings: PipelineSettings) -> Array | None:
+    """Of each row whether the data itself holds it out; none where the pipeline decides that."""
+    name = settings.window.held_out
+    if name is None:
+        return None
+    if name not in frame.columns:
+        raise InvalidInput(f"window.held_out: the data has no column {name!r}", column=name)
+    series = frame[name]
+    numeric = pd.api.types.is_numeric_dtype(series.dtype)
+    if not numeric or series.isna().any() or not series.isin((0, 1)).all():
+        msg = f"window.held_out: column {name!r} has to be true or false (or 1 or 0) in every row"
+        raise InvalidInput(msg, column=name)
+    return series.to_numpy(dtype=np.bool_)
 
 
 def _target(

@@ -10,12 +10,12 @@ import numpy as np
 from serve_app.core.columns import Array
 from serve_app.lifecycle.answers import calibration_error, distance
 from serve_app.lifecycle.champion import Champion, champion_of, saw_holdout
-from serve_app.lifecycle.comparison import Paired, by_slice, interval, paired
+from serve_app.lifecycle.comparison import Drawn, Paired, by_slice, drawn, interval, paired
 from serve_app.lifecycle.dataset import Dataset
 from serve_app.lifecycle.gates import Evidence, Gate, all_passed, judged
 from serve_app.lifecycle.ledger import Ledger, Run
-from serve_app.lifecycle.search import Trial
 from serve_app.lifecycle.steps import Work, baseline
+from serve_app.lifecycle.trial import Trial
 from serve_app.models.training.metrics import Metric, Predicted, all_metrics, metric_for
 from serve_app.registry.store import Registry
 
@@ -60,8 +60,11 @@ def evaluated(work: Work, seen: HeldOut, trials: tuple[Trial, ...]) -> dict[str,
     reference = seen.baseline
     if work.settings.baseline == "champion" and against is not None:
         reference = against
-    to_baseline = paired(truth, best, reference, metric, seed)
-    to_champion = None if against is None else paired(truth, best, against, metric, seed)
+    draws = [drawn(truth, one, metric, seed) for one in seen.challengers]
+    to_baseline = paired(metric, draws[0], drawn(truth, reference, metric, seed))
+    to_champion = None
+    if against is not None:
+        to_champion = paired(metric, draws[0], drawn(truth, against, metric, seed))
     models = {"challenger": best, "baseline": seen.baseline}
     if against is not None:
         models["champion"] = against
@@ -73,8 +76,8 @@ def evaluated(work: Work, seen: HeldOut, trials: tuple[Trial, ...]) -> dict[str,
         "greater_is_better": metric.greater,
         "rows": len(seen.rows),
         "challengers": [
-            _challenger(trial, predicted, seen, seed)
-            for trial, predicted in zip(trials, seen.challengers, strict=True)
+            _challenger(trial, predicted, seen, draw)
+            for trial, predicted, draw in zip(trials, seen.challengers, draws, strict=True)
         ],
         "baseline": _reference(work.settings.baseline, seen.baseline, to_baseline, seen),
         "champion": _champion(work, seen, to_champion),
@@ -84,8 +87,8 @@ def evaluated(work: Work, seen: HeldOut, trials: tuple[Trial, ...]) -> dict[str,
     }
 
 
-def _challenger(trial: Trial, predicted: Predicted, seen: HeldOut, seed: int) -> dict[str, Any]:
-    low, high = interval(seen.truth, predicted, seen.metric, seed)
+def _challenger(trial: Trial, predicted: Predicted, seen: HeldOut, draw: Drawn) -> dict[str, Any]:
+    low, high = interval(draw)
     return {
         "trial": trial.number,
         "candidate": trial.candidate,

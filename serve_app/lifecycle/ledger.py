@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from serve_app.core.durable import connect, transaction
 from serve_app.errors import ConfigError, Conflict, NotFound
-from serve_app.lifecycle.search import Trial
+from serve_app.lifecycle.trial import Trial
 
 FILE = "ledger.db"
 SCHEMA_VERSION = 1
@@ -102,11 +102,13 @@ class Ledger:
         Raises:
             NotFound: there is none of this name.
         """
-        for run in self.runs():
-            if run.id == name:
-                return run
-        known = ", ".join(run.id for run in self.runs()[:5])
-        msg = f"there is no run {name!r} in {self._path.parent}; there are: {known or 'none'}"
+        if self._path.exists():
+            with self._reading() as db:
+                row = db.execute("SELECT * FROM run WHERE id = ?", (name,)).fetchone()
+            if row is not None:
+                return _run(row)
+        known = ", ".join(run.id for run in self.page(0, 5)) or "none"
+        msg = f"there is no run {name!r} in {self._path.parent}; there are: {known}"
         raise NotFound(msg)
 
     def runs(self) -> list[Run]:
@@ -116,6 +118,24 @@ class Ledger:
         with self._reading() as db:
             rows = db.execute("SELECT * FROM run ORDER BY created_at DESC, id DESC").fetchall()
         return [_run(row) for row in rows]
+
+    def page(self, first: int, count: int) -> list[Run]:
+        """So many runs from a place on, where 0 is the newest."""
+        if not self._path.exists():
+            return []
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT * FROM run ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+                (count, first),
+            ).fetchall()
+        return [_run(row) for row in rows]
+
+    def count(self) -> int:
+        """How many runs there are."""
+        if not self._path.exists():
+            return 0
+        with self._reading() as db:
+            return int(db.execute("SELECT count(*) FROM run").fetchone()[0])
 
     def begin(self, name: str) -> int:
         """Say that a process works on a run from now on; gives the number of the attempt."""

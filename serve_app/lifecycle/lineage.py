@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from serve_app.engine.registration.commit import source_code_of
 from serve_app.engine.registration.environment import environment
@@ -13,16 +13,23 @@ from serve_app.lifecycle.digests import digest_of
 from serve_app.lifecycle.ledger import Step
 from serve_app.lifecycle.spec import body_of
 from serve_app.lifecycle.steps import Work
-from serve_app.registry.lineage import DataFile, Dataset, Lineage, Period
+from serve_app.registry.lineage import DataFile, Dataset, Importance, Lineage, Period
 
 _ONE = dt.timedelta(microseconds=1)
 """Periods end before their end, and the newest row belongs to them."""
 
 
+class Times(NamedTuple):
+    """When a run began, and the time now, in seconds since 1970."""
+
+    began: float
+    now: float
+
+
 def lineage_of(
-    work: Work, *, champion: int | None, metrics: Mapping[str, float], began_at: float, now: float
+    work: Work, trial: int, metrics: Mapping[str, float], *, champion: int | None, at: Times
 ) -> Lineage:
-    """What the versions of a run were made of. Times are seconds since 1970."""
+    """What the version of a trial of a run was made of."""
     steps = work.ledger.steps(work.run)
     split, settings = steps["split"].output, work.settings
     # Trials, and the models that are registered, are fitted with one thread.
@@ -44,8 +51,15 @@ def lineage_of(
             "search": steps["search"].output_digest,
             "predictions": str(steps["evaluate"].output["predictions"]),
         },
-        duration_s=max(0.0, now - began_at),
+        importance=_importance(steps.get("importance"), trial),
+        duration_s=max(0.0, at.now - at.began),
     )
+
+
+def _importance(step: Step | None, trial: int) -> Importance | None:
+    """What the step said of the model of a trial, if it said anything."""
+    known = None if step is None else step.output["trials"].get(str(trial))
+    return None if known is None else Importance.model_validate(known)
 
 
 def _data(steps: Mapping[str, Step]) -> tuple[Dataset, ...]:

@@ -39,11 +39,11 @@ def registered(
     registry: Registry,
     models: Sequence[Refitted],
     seen: Judged,
-    lineage: Callable[[Mapping[str, float]], Lineage],
+    lineage: Callable[[int, Mapping[str, float]], Lineage],
 ) -> list[int]:
     """The versions of the best trials, the best first; those that are there are left as they are.
 
-    `lineage` is what versions were made of, by their metrics on the hold-out.
+    `lineage` is what the version of a trial was made of, by its metrics on the hold-out.
 
     Raises:
         ServeError: a model cannot be registered; says why.
@@ -53,7 +53,7 @@ def registered(
         origin = origin_of(work.run, model.trial.number)
         version = version_of(registry, work.settings.model, origin)
         if version is None:
-            made_of = lineage(_scores(seen, model.predicted))
+            made_of = lineage(model.trial.number, _scores(seen, model.predicted))
             candidate = _candidate(work, model, seen, origin)
             candidate = replace(candidate, lineage=made_of)
             version = register(registry, candidate, trust=work.settings.register_.trust).version

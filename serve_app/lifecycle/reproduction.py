@@ -11,8 +11,8 @@ import numpy as np
 
 from serve_app.lifecycle.digests import differences
 from serve_app.lifecycle.ledger import Ledger, Run
-from serve_app.lifecycle.search import Trial
 from serve_app.lifecycle.steps import read_holdout
+from serve_app.lifecycle.trial import Trial
 
 TOLERANCE = 1e-12
 """Predictions that differ by no more than this are equal."""

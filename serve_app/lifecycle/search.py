@@ -18,28 +18,10 @@ import optuna
 from serve_app.errors import ModelFailed
 from serve_app.lifecycle.executor import Executor, TrialOutcome, TrialRequest
 from serve_app.lifecycle.space import CANDIDATE, Searched, distributions_of, proposed
+from serve_app.lifecycle.trial import Trial
 
 Ended = Literal["trials", "early_stop", "timeout", "stopped"]
 _STARTUP_TRIALS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A trial that was judged: the metric on each fold, or the traceback of why there is none."""
-
-    number: int
-    generation: int
-    candidate: str
-    parameters: Mapping[str, Any]
-    by_fold: tuple[float, ...] = ()
-    seconds: float = 0.0
-    fit_s: float = 0.0
-    error: str | None = None
-
-    @property
-    def value(self) -> float | None:
-        """The mean over folds; none of a trial that failed."""
-        return float(np.mean(self.by_fold)) if self.by_fold else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import time
@@ -11,21 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from serve_app.config.pipeline import PipelineSettings
 from serve_app.engine.registration.commit import source_code_of
-from serve_app.errors import InvalidInput, ModelFailed, ServeError
-from serve_app.lifecycle.dataset import snapshot_digest
-from serve_app.lifecycle.digests import differences, digest_of, digest_of_file, libraries
+from serve_app.errors import InvalidInput, ModelFailed
+from serve_app.lifecycle.cards import sections, write_cards
+from serve_app.lifecycle.digests import differences, digest_of, libraries
 from serve_app.lifecycle.evaluation import evaluated, held_out, holdout_warning
 from serve_app.lifecycle.executor import Executor
-from serve_app.lifecycle.fold_data import SPLIT_FILE, FoldPlace
+from serve_app.lifecycle.fold_data import FoldPlace
+from serve_app.lifecycle.importance import column_losses
+from serve_app.lifecycle.inputs import StepInputs, is_intact
 from serve_app.lifecycle.ledger import Run, RunState, Step
-from serve_app.lifecycle.lineage import lineage_of
+from serve_app.lifecycle.lineage import Times, lineage_of
 from serve_app.lifecycle.progress import Progress
 from serve_app.lifecycle.registration import registered, summary
-from serve_app.lifecycle.search import SearchResult, Trial
-from serve_app.lifecycle.spec import body_of
-from serve_app.lifecycle.split import Split
+from serve_app.lifecycle.search import SearchResult
 from serve_app.lifecycle.steps import (
     Refitted,
     Work,
@@ -36,6 +34,7 @@ from serve_app.lifecycle.steps import (
     snapshot,
     splitted,
 )
+from serve_app.lifecycle.trial import Trial
 from serve_app.registry.lineage import Lineage
 from serve_app.registry.store import Registry
 
@@ -74,6 +73,7 @@ class Sequence:
         self._work = work
         self._done = work.ledger.steps(run.id)
         self._libraries = libraries()
+        self._inputs = StepInputs(run.body, work.settings, self._libraries)
         self._models: list[Refitted] | None = None
 
     def all_of_them(self, until: Until | None = None) -> tuple[RunState, dict[str, Any]] | None:
@@ -82,12 +82,13 @@ class Sequence:
         With `until` nothing after that step is done, and the run has not ended.
         """
         began = time.monotonic()
-        work, settings = self._work, self._settings
-        data = self._step("snapshot", {"data": self._run.body["data"]}, lambda: snapshot(work))
-        facts = {"data": data["fingerprint"], "spec": _body(settings, "data", "task", "validation")}
-        self._step("profile", facts, lambda: profiled(work))
-        facts |= {"window": self._run.body["window"], "seed": settings.search.seed}
-        parts = self._step("split", facts, lambda: splitted(work, str(data["fingerprint"])))
+        work, given = self._work, self._inputs
+        # What cannot be put on a card is said before anything is computed.
+        sections(work.settings)
+        data = self._step("snapshot", given.snapshot(), lambda: snapshot(work))
+        self._step("profile", given.profile(data), lambda: profiled(work))
+        fingerprint = str(data["fingerprint"])
+        parts = self._step("split", given.split(data), lambda: splitted(work, fingerprint))
         if until == "split":
             return None
         search = self._search(parts)
@@ -98,6 +99,7 @@ class Sequence:
         warning = holdout_warning(work)
         if warning is not None:
             work.report(Progress("evaluate", "warning", warning))
+        importance = self._importance(evaluation, best)
         if until == "evaluate":
             return None
         versions: list[int] = []
@@ -107,6 +109,7 @@ class Sequence:
             **evaluation,
             "challengers": summary(versions, evaluation),
             "versions": versions,
+            "importance": importance["trials"].get(str(best[0].number)),
             "data": data,
             "split": parts,
             "search": {name: search[name] for name in ("trials", "failed", "ended")},
@@ -120,7 +123,7 @@ class Sequence:
         if self._work.should_stop():
             raise Stopped
         known = self._done.get(name)
-        if known is not None and known.inputs == inputs and self._is_intact(name, known):
+        if known is not None and known.inputs == inputs and is_intact(self._work.folder, known):
             self._work.report(Progress(name, "reused", "as it was"))
             return dict(known.output)
         if known is not None:
@@ -137,26 +140,8 @@ class Sequence:
         self._work.report(Progress(name, "done", f"{seconds:.1f} s"))
         return output
 
-    def _is_intact(self, name: str, step: Step) -> bool:
-        """Whether what a step left in the folder is what it left there."""
-        folder = self._work.folder
-        try:
-            if name == "snapshot":
-                return bool(snapshot_digest(folder) == step.output["fingerprint"])
-            if name == "split":
-                return bool(Split.load(folder / SPLIT_FILE).digest == step.output["digest"])
-        except (OSError, ValueError, ServeError):
-            return False
-        return True
-
     def _search(self, parts: Mapping[str, Any]) -> dict[str, Any]:
-        inputs = {
-            "split": parts["digest"],
-            "data": parts["fingerprint"],
-            "spec": _body(self._settings, "candidates", "estimator", "search", "task"),
-            "code": _code(self._settings),
-            "libraries": self._libraries,
-        }
+        inputs = self._inputs.search(parts)
         begun = self._done.get("search_inputs")
         if begun is None or begun.inputs != inputs:
             # Trials of other inputs say nothing of these.
@@ -191,11 +176,7 @@ class Sequence:
         return best
 
     def _evaluate(self, search: Mapping[str, Any], best: tuple[Trial, ...]) -> dict[str, Any]:
-        inputs = {
-            "search": digest_of(dict(search)),
-            "best": [trial.number for trial in best],
-            "spec": _body(self._settings, "gates", "baseline", "slices", "register"),
-        }
+        inputs = self._inputs.evaluate(search, [trial.number for trial in best])
         return self._step("evaluate", inputs, lambda: self._evaluated(best))
 
     def _evaluated(self, best: tuple[Trial, ...]) -> dict[str, Any]:
@@ -211,10 +192,19 @@ class Sequence:
             self._models = refitted(self._work, best)
         return self._models
 
+    def _importance(self, evaluation: Mapping[str, Any], best: tuple[Trial, ...]) -> dict[str, Any]:
+        """What each of the best models loses without each column."""
+        work, inputs = self._work, self._inputs.importance(evaluation)
+        return self._step("importance", inputs, lambda: column_losses(work, self._refitted(best)))
+
     def _register(self, evaluation: Mapping[str, Any], best: tuple[Trial, ...]) -> list[int]:
-        inputs = {"predictions": evaluation["predictions"], "model": self._settings.model}
+        inputs = self._inputs.register(evaluation)
         output = self._step("register", inputs, lambda: self._registered(evaluation, best))
-        return list(output["versions"])
+        versions = list(output["versions"])
+        work, registry = self._work, self._means.registry
+        inputs = self._inputs.card(versions, sections(work.settings))
+        self._step("card", inputs, lambda: {"files": write_cards(work, registry, versions)})
+        return versions
 
     def _registered(self, evaluation: Mapping[str, Any], best: tuple[Trial, ...]) -> dict[str, Any]:
         models = self._refitted(best)
@@ -230,33 +220,11 @@ class Sequence:
             raise InvalidInput(msg)
         champion = (evaluation["champion"] or {}).get("version")
 
-        def made_of(metrics: Mapping[str, float]) -> Lineage:
-            times = {"began_at": self._run.created_at, "now": self._means.clock()}
-            return lineage_of(self._work, champion=champion, metrics=metrics, **times)
+        def made_of(trial: int, metrics: Mapping[str, float]) -> Lineage:
+            times = Times(self._run.created_at, self._means.clock())
+            return lineage_of(self._work, trial, metrics, champion=champion, at=times)
 
         return {"versions": registered(self._work, self._means.registry, models, seen, made_of)}
-
-
-def _body(settings: PipelineSettings, *names: str) -> dict[str, Any]:
-    body = body_of(settings)
-    return {name: body.get(name) for name in names}
-
-
-def _code(settings: PipelineSettings) -> dict[str, str | None]:
-    """Digests of the modules of the user's own that make estimators, by name."""
-    places = [getattr(entry, "import_", None) for entry in settings.entries]
-    modules = sorted({place.partition(":")[0] for place in places if place is not None})
-    return {module: _digest_of_module(module) for module in modules}
-
-
-def _digest_of_module(module: str) -> str | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
-        return None
-    return digest_of_file(Path(spec.origin))
 
 
 def _environment(versions: Mapping[str, str]) -> dict[str, Any]:

@@ -19,13 +19,16 @@ class RowFacts:
     """What of each row decides where it belongs.
 
     `times_ns` are nanoseconds since 1970, `classes` numbers of classes, `groups` numbers of
-    groups; each has one for every row, or is missing.
+    groups, `held_out` what the data itself says of the hold-out, `series` numbers of series; each
+    has one for every row, or is missing.
     """
 
     rows: int
     times_ns: Array | None = None
     classes: Array | None = None
     groups: Array | None = None
+    held_out: Array | None = None
+    series: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,12 @@ def split(facts: RowFacts, rule: SplitRule) -> Split:
         InvalidInput: a part would be empty, or a class in too few rows; says what to change.
     """
     rng = np.random.default_rng([rule.seed, 1])
-    by_time = rule.holdout_s is not None or rule.kind == "time"
-    train, holdout = _newest(facts, rule) if by_time else _share(facts, rule, rng)
+    train, holdout = _parts(facts, rule, rng)
     if not len(holdout) or not len(train):
         empty = "hold-out" if not len(holdout) else "training"
         msg = (
             f"the {empty} would have no rows of {facts.rows}: change window.holdout, window.gap "
-            "or window.train"
+            "or window.train, or the column of window.held_out"
         )
         raise InvalidInput(msg)
     if rule.kind == "time":
@@ -104,6 +106,21 @@ def split(facts: RowFacts, rule: SplitRule) -> Split:
             msg = f"fold {number} has no rows: there are too few for validation.folds {rule.folds}"
             raise InvalidInput(msg)
     return Split(train, holdout, pairs)
+
+
+def _parts(facts: RowFacts, rule: SplitRule, rng: np.random.Generator) -> tuple[Array, Array]:
+    """The rows of training, and those that are held out."""
+    if facts.held_out is None:
+        by_time = rule.holdout_s is not None or rule.kind == "time"
+        return _newest(facts, rule) if by_time else _share(facts, rule, rng)
+    train, holdout = np.flatnonzero(~facts.held_out), np.flatnonzero(facts.held_out)
+    groups = facts.groups
+    if groups is not None and len(np.intersect1d(groups[train], groups[holdout])):
+        raise InvalidInput(
+            "window.held_out: a group has rows in training and in the hold-out; validation.kind "
+            "group wants all rows of a group on one side"
+        )
+    return train, holdout
 
 
 def _times(facts: RowFacts) -> Array:

@@ -30,10 +30,11 @@ from serve_app.lifecycle.fold_data import SPLIT_FILE, fold_data
 from serve_app.lifecycle.ledger import Ledger
 from serve_app.lifecycle.profile import profile, shared_ids
 from serve_app.lifecycle.progress import Progress, Report
-from serve_app.lifecycle.search import SearchResult, SearchRule, Trial, Watch, search
+from serve_app.lifecycle.search import SearchResult, SearchRule, Watch, search
 from serve_app.lifecycle.space import searched
 from serve_app.lifecycle.split import Split, SplitRule, split
-from serve_app.models.training.baselines import prior, seasonal_naive
+from serve_app.lifecycle.trial import Trial
+from serve_app.models.training.baselines import Known, prior, seasonal_naive_by_series
 from serve_app.models.training.estimators import Recipe
 from serve_app.models.training.metrics import Predicted, metric_for
 from serve_app.models.training.trial import FoldData, fitted, predictions
@@ -206,5 +207,8 @@ def baseline(work: Work, dataset: Dataset, fitted_on: Array, judged_on: Array) -
     times = dataset.facts.times_ns
     if kind != "seasonal_naive" or times is None:
         return prior(target, len(judged_on), dataset.classes)
-    season_s = float(length_s(length))
-    return seasonal_naive(target, times[fitted_on], times[judged_on], season_s, dataset.classes)
+    series = dataset.facts.series
+    everything = np.zeros(len(times), dtype=np.intp) if series is None else series
+    known = Known(target, times[fitted_on], everything[fitted_on])
+    wanted = times[judged_on], everything[judged_on]
+    return seasonal_naive_by_series(known, *wanted, float(length_s(length)), dataset.classes)

@@ -133,6 +133,26 @@ class Environment(_Frozen):
     threads: PositiveInt | None = None
 
 
+class ColumnLoss(_Frozen):
+    """What a metric loses, in its own unit, once the values of a column are shuffled.
+
+    Mean and standard deviation over shuffles; positive is worse, whatever the metric.
+    """
+
+    column: str
+    mean: Score
+    deviation: Score
+
+
+class Importance(_Frozen):
+    """Which columns a version needs: the loss of each on rows held out, the largest first."""
+
+    metric: Name
+    rows: PositiveInt
+    repeats: PositiveInt
+    columns: tuple[ColumnLoss, ...]
+
+
 class Lineage(_Frozen):
     """What a version was made of. Everything may be unknown.
 
@@ -153,6 +173,7 @@ class Lineage(_Frozen):
     seeds: dict[str, int] = {}
     metrics: dict[str, Score] = {}
     digests: dict[str, Digest] = {}
+    importance: Importance | None = None
     duration_s: NonNegativeFloat | None = None
     peak_memory_bytes: NonNegativeInt | None = None
 

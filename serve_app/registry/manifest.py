@@ -234,9 +234,11 @@ class Manifest(Draft):
     def encode(self) -> bytes:
         """The manifest as JSON: the same bytes for the same manifest, floats exact."""
         body = self.model_dump(mode="json")
+        # Versions that were registered before there was any keep their digest.
         if self.lineage is None:
-            # Versions that were registered before there was any keep their digest.
             del body["lineage"]
+        elif self.lineage.importance is None:
+            del body["lineage"]["importance"]
         return (json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
     @cached_property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing import keys
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from serve_app.core.ports import Router
     from serve_app.core.signature import Output
-    from serve_app.core.snapshot import RouteSpec
+    from serve_app.core.snapshot import RouteSpec, Variant
 
 
 class Canary(Route):
@@ -24,11 +25,22 @@ class Canary(Route):
 
     Whoever has a key and once got the candidate keeps it while its share grows. In a `layer` the
     share is of its part, and everybody else gets the stable version until the candidate is
-    promoted.
+    promoted. Aliases of both may name one version: it answers until the candidate's names another.
     """
 
     settings = "serve_app.config.canary:CanaryRoute"
     compares_versions = True
+    rests = True
+
+    @classmethod
+    def describe(
+        cls, kind: str, settings: Mapping[str, Any], variants: tuple[Variant, ...]
+    ) -> RouteSpec:
+        """The description of a canary; a version that both aliases name is one variant."""
+        first, *others = variants
+        if others and others[0].version == first.version:
+            variants = (replace(first, also=others[0].alias),)
+        return super().describe(kind, settings, variants)
 
     @property
     def key(self) -> str | None:

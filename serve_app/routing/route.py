@@ -25,7 +25,8 @@ class Route:
     `answers_by_row` whether rows of one request may be answered by different ones, which no cache
     tells apart. Whoever is not `weighted` decides by something else than weights.
     `compares_versions` says whether it is counted what becomes of each version's requests,
-    `learns` whether feedback steers it.
+    `learns` whether feedback steers it, `rests` whether two aliases of its variants may name one
+    version, which then has all requests.
     """
 
     settings: ClassVar[str]
@@ -34,6 +35,7 @@ class Route:
     weighted: ClassVar[bool] = True
     compares_versions: ClassVar[bool] = False
     learns: ClassVar[bool] = False
+    rests: ClassVar[bool] = False
 
     def __init__(self, spec: RouteSpec) -> None:
         self.spec = spec

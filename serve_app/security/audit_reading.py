@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from serve_app.security.checkpoints import (
     read_checkpoints,
 )
 from serve_app.security.retention import base_of, first_of
+
+_TAIL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,28 @@ def all_events(folder: Path) -> list[dict[str, Any]]:
         bodies = [body_of(line.partition(b" ")[2]) for line in _lines(folder / f"{writer}{CHAIN}")]
         events += [{"writer": writer, **body} for body in bodies if body]
     return sorted(events, key=lambda one: (str(one.get("time")), str(one.get("writer"))))
+
+
+def newest_events(
+    folder: Path, *, most: int, actor: str = "", action: str = ""
+) -> list[dict[str, Any]]:
+    """So many of the last events, the newest first, each with its writer; empty names are all.
+
+    The last megabyte of each writer is read and no more, however long its chain is.
+
+    Raises:
+        NotFound: there is no audit log.
+    """
+    events: list[dict[str, Any]] = []
+    for writer in writers(folder):
+        for line in _tail(folder / f"{writer}{CHAIN}"):
+            body = body_of(line.partition(b" ")[2])
+            if body and actor in {"", body.get("actor")} and action in {"", body.get("action")}:
+                events.append({"writer": writer, **body})
+    events.sort(
+        key=lambda one: (str(one.get("time")), one["writer"], one.get("seq", 0)), reverse=True
+    )
+    return events[:most]
 
 
 def verify(
@@ -140,6 +165,17 @@ def _held_against(
     if broken is not None:
         return Verified(writer, lines, signed, broken.number, broken.problem, base)
     return Verified(writer, lines, signed, let_go=base)
+
+
+def _tail(file: Path) -> list[bytes]:
+    """The whole lines of the end of a file."""
+    if not file.is_file():
+        return []
+    with file.open("rb") as opened:
+        begin = max(0, opened.seek(0, os.SEEK_END) - _TAIL_BYTES)
+        opened.seek(begin)
+        lines = opened.read().splitlines()
+    return lines[1:] if begin else lines
 
 
 def _lines(file: Path) -> list[bytes]:

@@ -18,7 +18,7 @@ from serve_app.gateway.management import Management
 from serve_app.registry.store import Registry
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.auditing import audit_log
-from serve_app.serving.console import Administrators, Predictions, console_of, sessions_of
+from serve_app.serving.console import Administrators, Predictions, console_of, kept_of, sessions_of
 from serve_app.serving.control_client import ControlCaller, control_handle
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.listeners import Listeners, of_admin
@@ -37,9 +37,8 @@ class Administration:
     """
 
     def __init__(self, args: GatewayArgs, registry: Registry, standing: Callable[[], Json]) -> None:
-        self._settings = args.admin
-        self._state = args.state
-        self._proofs = args.access.proofs
+        self._args = args
+        self._registry = registry
         self._ids = PredictionIds()
         self._log = audit_log(args.audit, "gateway")
         self._actions = ClusterActions(
@@ -74,12 +73,16 @@ class Administration:
         self, listeners: Listeners, gate: Gate | None, tasks: Supervisor, predictions: Predictions
     ) -> None:
         """Answer the admin API on a port of its own, where there is one, and the console."""
-        settings = of_admin(self._settings, os.environ)
+        settings = of_admin(self._args.admin, os.environ)
         if settings is None:
             return
         audited = self._audited
         admin = build(
-            self._actions, host=settings.host, ids=self._ids, audited=audited, proofs=self._proofs
+            self._actions,
+            host=settings.host,
+            ids=self._ids,
+            audited=audited,
+            proofs=self._args.access.proofs,
         )
         witness = None if audited is None else audited.refused_stranger
         if gate is not None and settings.tls is None and is_loopback(settings.host):
@@ -89,8 +92,9 @@ class Administration:
         if settings.console != "none":
             who = Administrators(self._actions, self._ids, audited, gate, witness)
             control = ControlCaller(control_handle())
-            sessions = await sessions_of(self._state, tasks, control)
-            app = Beside(app, console_of(settings, who, sessions, predictions, serve_details))
+            sessions = await sessions_of(self._args.state, tasks, control)
+            shown = predictions, kept_of(self._args, settings, self._registry)
+            app = Beside(app, console_of(settings, who, sessions, shown, serve_details))
         await listeners.open(app, settings, ids=self._ids)
 
     async def close(self) -> None:

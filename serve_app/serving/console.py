@@ -5,19 +5,25 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from serve_app.config import AdminSettings
+from serve_app.config import AdminSettings, GatewayArgs
 from serve_app.console.app import build
 from serve_app.console.sources import Answered, Sources
 from serve_app.core.ports import Ids
 from serve_app.core.supervisor import Supervisor
+from serve_app.engine.batch.desk import JobDesk, desk_of
 from serve_app.errors import RegistryFailed, ServeError
 from serve_app.gateway.access import Gate, Witness
 from serve_app.gateway.admin.actions import AdminActions, Json
 from serve_app.gateway.admin.audit import AuditedChanges
+from serve_app.lifecycle.retraining.overview import RetrainingRuns
+from serve_app.lifecycle.run_status import TrainingRuns
+from serve_app.registry.store import Registry
 from serve_app.security.sessions import Sessions
+from serve_app.serving.deploying.inside import dashboard_address
 from serve_app.serving.shared_secrets import (
     CONSOLE_SESSIONS,
     SECRET_BYTES,
@@ -40,6 +46,30 @@ class Predictions:
 
     app: ASGIApp
     answered: Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What stands on this machine's disk: batch jobs, runs, and the audit log where one is kept."""
+
+    jobs: JobDesk | None
+    training: TrainingRuns
+    retraining: RetrainingRuns
+    audit_log: Path | None
+
+
+def kept_of(args: GatewayArgs, settings: AdminSettings, registry: Registry) -> Kept:
+    """The same as the settings of a gateway and of its admin port name their folders.
+
+    The ledger of jobs is used by several at a time, of which the main port is another one.
+
+    Raises:
+        ConfigError: the ledger of jobs cannot be used.
+    """
+    jobs = None if args.jobs is None else desk_of(args.jobs, registry, clock=time.time)
+    runs = Path(settings.runs)
+    audit_log = None if args.audit is None else Path(args.audit.path)
+    return Kept(jobs, TrainingRuns(runs), RetrainingRuns(runs, time.time), audit_log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +118,11 @@ def console_of(
     settings: AdminSettings,
     who: Administrators,
     sessions: Sessions,
-    predictions: Predictions,
+    shown: tuple[Predictions, Kept],
     details: Callable[[], Json],
 ) -> ASGIApp:
     """The console as the settings of the admin port say; `details` is what Serve tells."""
+    predictions, kept = shown
     sources = Sources(
         who.actions,
         sessions,
@@ -100,6 +131,11 @@ def console_of(
         answered=predictions.answered,
         predictions=predictions.app,
         address=lambda: f"http://127.0.0.1:{_port(details)}",
+        jobs=kept.jobs,
+        training=kept.training,
+        retraining=kept.retraining,
+        audit_log=kept.audit_log,
+        dashboard=dashboard_address,
     )
     return build(
         sources,

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import time
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -84,13 +85,11 @@ from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
+from serve_app.serving.versions_beside import LOOK_PERIOD_S, VersionsBeside
 from serve_app.storage.nearby import NearbySnapshots
 from serve_app.storage.snapshots import SnapshotStore
 
 logger = logging.getLogger("serve_app.gateway")
-BACKLOG_PERIOD_S = 1.0
-LOOK_PERIOD_S = 2.0
-"""How often versions are asked whether they live."""
 SNAPSHOT_GRACE_S = 30.0
 """How long a gateway may be without a snapshot before it counts as unhealthy."""
 SWITCH_INTERVAL_S = 0.001
@@ -118,7 +117,6 @@ class Gateway(Scaled):
         self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
         self._replicas = ReplicaModels(parts, limits, clock=clock)
         self._handles = self._replicas.handles
-        self._backlog = Backlog(self._replicas.counters, clock=clock)
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
         self._load_name = "gateway"
@@ -134,6 +132,8 @@ class Gateway(Scaled):
         )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
+        backlog = Backlog(self._replicas.counters, clock=clock)
+        self._beside = VersionsBeside(self._handles, backlog, self._liveness, replica)
         self._limiter = limiter_of(args.limits, clock)
         self._distinct = distinct_of(args.limits, self._counting, clock, replica)
         self._predictor = self._made_predictor(clock)
@@ -209,10 +209,11 @@ class Gateway(Scaled):
         self._tasks.start("follow control", self._follower.follow)
         self._tasks.start("hand metrics over", self._tell_metrics)
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
-        self._tasks.start("tell the backlog", self._tell_backlog_for_ever)
+        self._tasks.start("tell the backlog", self._beside.tell_backlog_for_ever)
         self._tasks.start("tell what versions did", self._arms.send_for_ever)
         self._tasks.start("take candidates back alone", self._local_rollback.run)
-        self._tasks.start("look who is alive", self._look_who_is_alive)
+        look = partial(self._beside.look_for_ever, self._elsewhere, self._follow_readiness)
+        self._tasks.start("look who is alive", look)
         self._tasks.start("hand records to the monitor", self._sender.send_for_ever)
         self._tasks.start("show requests to shadows", self._mirroring.run)
         self._tasks.start("follow certificates", self._listeners.follow_certificates)
@@ -276,25 +277,14 @@ class Gateway(Scaled):
             )
             await asyncio.sleep(PERIOD_S)
 
-    async def _tell_backlog_for_ever(self) -> None:
-        """Tell versions once a period what waits for them here, until cancelled."""
-        replica = serve.get_replica_context().replica_id.unique_id
-        while True:
-            await asyncio.sleep(BACKLOG_PERIOD_S)
-            backlog = self._backlog.block()
-            await asyncio.gather(
-                *(self._handles.tell(version, replica, one) for version, one in backlog.items())
-            )
+    def _elsewhere(self) -> set[str]:
+        """The versions that answer in applications of their own."""
+        specs = [stage.spec for stage in self._predictor.stages.endpoints.values()]
+        return {version for spec in specs for version in spec.asks() - spec.loads()}
 
-    async def _look_who_is_alive(self) -> None:
-        """Ask the versions of all endpoints again and again whether they live, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_PERIOD_S)
-            specs = [stage.spec for stage in self._predictor.stages.endpoints.values()]
-            versions = {v for spec in specs for v in spec.asks() - spec.loads()}
-            self._liveness.update(await self._handles.alive(versions))
-            if self._grpc is not None:
-                await self._grpc.follow_readiness()
+    async def _follow_readiness(self) -> None:
+        if self._grpc is not None:
+            await self._grpc.follow_readiness()
 
     async def _listen(self, gateway: GatewayApp) -> None:
         """Open the profiles' own ports, and all of HTTP to the pages that may ask."""

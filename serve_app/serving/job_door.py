@@ -4,8 +4,9 @@ import time
 
 from serve_app.config.jobs import JobsSettings
 from serve_app.engine.batch.desk import desk_of
+from serve_app.engine.batch.named_desk import named_desk_of
 from serve_app.gateway.admin.audit import AuditedChanges
-from serve_app.gateway.jobs import JobDoor
+from serve_app.gateway.job_door import JobDoor
 from serve_app.registry.store import Registry
 
 
@@ -19,4 +20,5 @@ def door_of(
     """
     if settings is None:
         return None
-    return JobDoor(desk_of(settings, registry, clock=time.time), audited)
+    desk = desk_of(settings, registry, clock=time.time)
+    return JobDoor(desk, audited, named_desk_of(settings, desk, clock=time.time))

@@ -155,8 +155,10 @@ class RolloutWork:
         rollout = self._snapshots.rollout(name)
         decision = self._decisions.get(name)
         counts = self._totals.of(name, self._snapshots.current.epochs.get(name, 0))
+        endpoint = self._snapshots.current.endpoints.get(name)
         return {
             "endpoint": name,
+            "start": None if endpoint is None else endpoint.route.settings.get("start"),
             **rollout.to_json(),
             "share": rollout.share,
             "requests": {version: one.requests for version, one in sorted(counts.items())},

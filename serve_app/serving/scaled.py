@@ -34,7 +34,7 @@ class Scaled:
         """How busy this replica was and how long work waited for it. Serve asks every so often."""
         load = self._read_load()
         self._exporter.export(samples.of_load(self._load_name, load))
-        numbers = {
+        statistics = {
             "busy": load.busy,
             "waiting_requests": load.waiting_requests,
             "wait_ms": load.wait_ms,
@@ -42,5 +42,5 @@ class Scaled:
             "calls": float(load.calls),
         }
         if load.ongoing_requests is not None:
-            numbers[RUNNING_REQUESTS] = load.ongoing_requests
-        return numbers
+            statistics[RUNNING_REQUESTS] = load.ongoing_requests
+        return statistics

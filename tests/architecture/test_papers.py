@@ -17,7 +17,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 PAPERS = [
     *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *(ROOT / name / "README.md" for name in ("benchmarks", "client")),
+    *(ROOT / name / "README.md" for name in ("benchmarks", "client", "native")),
     *PAGES,
 ]
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")

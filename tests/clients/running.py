@@ -15,7 +15,7 @@ START_S = 20
 
 
 @contextlib.contextmanager
-def gateway(predictor, settings, ids, keep=None):
+def gateway(predictor, settings, ids, keep=None, door=None):
     """The addresses of HTTP and gRPC at which a predictor is asked."""
     # Said to be TCP's, its connections send at once what is written; asyncio sees to that.
     http = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -23,7 +23,7 @@ def gateway(predictor, settings, ids, keep=None):
     http.listen()
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    application = RequestIds(build(predictor, settings, keep), ids=ids)
+    application = RequestIds(build(predictor, settings, keep, door=door), ids=ids)
     server = uvicorn.Server(uvicorn.Config(application, log_level="critical"))
     started = threading.Event()
 

@@ -90,14 +90,14 @@ class TestCluster:
     internal_ports: int
     _names: Iterator[int] = field(default_factory=itertools.count)
 
-    def run(self, *arguments: str, code: int = 0) -> str:
+    def run(self, *arguments: str, code: int = 0, timeout_s: float = 300) -> str:
         """Run `serve-app`, check its exit code, give what it printed."""
         done = subprocess.run(
             [str(BIN / "serve-app"), *arguments],
             cwd=self.home,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout_s,
             check=False,
         )
         assert done.returncode == code, f"{arguments}: {done.stdout}\n{done.stderr}"

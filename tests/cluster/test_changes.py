@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from benchmarks.load import Report, build_request, run_open
-from serve_app.engine.registration.register import register
 from serve_app.examples.datasets import breast_cancer
-from serve_app.examples.trained import EXAMPLES
+from serve_app.examples.trained import Place, train_example
 from serve_app.registry.store import Registry
 from tests.cluster.harness import application, config, endpoints, until
 
@@ -136,8 +135,9 @@ def test_weights_that_are_deployed_are_in_effect_everywhere_within_two_seconds(s
 
 
 def test_a_new_version_takes_over_without_a_failed_request(steady, requests):
-    candidate = EXAMPLES["diagnosis"]["diagnosis-xgb"]()
-    assert register(Registry(str(steady.home / "registry")), candidate).version == 2
+    store, runs = Registry(str(steady.home / "registry")), steady.home / "runs"
+    place = Place(store, runs, time.time, lambda progress: None)
+    assert train_example("diagnosis-xgb", place).version == 2
     body = graph()
     second = copy.deepcopy(application(body, "diagnosis-xgb-1"))
     second["name"] = "diagnosis-xgb-2"

@@ -129,3 +129,36 @@ def test_a_config_that_is_not_there_stops_nothing(cluster):
     assert "there is no config 'canarry'" in refused
     (standing,) = cluster.request("/v1/endpoints").json()["endpoints"]
     assert standing["name"] == "diagnosis"
+
+
+@pytest.mark.timeout(900)
+def test_a_version_is_replaced_by_itself_and_a_bad_one_is_rejected(cluster, record_property):
+    printed = cluster.run(
+        "retrain", "demo", "--json",
+        "--http-port", str(cluster.http_port),
+        "--dashboard-port", str(cluster.dashboard_port),
+        "--internal-ports", str(cluster.internal_ports),
+        timeout_s=600,
+    )  # fmt: skip
+    report = json.loads(printed)
+    record_property("seconds", report["seconds"])
+    promoted, rejected = report["runs"]
+    assert (promoted["state"], promoted["champion"], promoted["challenger"]) == ("PROMOTED", 1, 2)
+    assert (rejected["state"], rejected["challenger"]) == ("REJECTED", None)
+    assert "beats_baseline failed" in rejected["error"]
+    assert report["clients"]["failed"] == {}
+    assert report["as_expected"] is True
+    assert report["seconds"]["drift_to_end"] <= 180
+    # Who was trained on what clients send is wrong less often.
+    variants = report["clients"]["variants"]
+    assert variants["deliveries@2"]["mean_error"] < variants["deliveries@1"]["mean_error"]
+    status = json.loads(cluster.run("retrain", "status", "--json"))
+    began = {one["run"]: one["kind"] for one in status["triggers"] if one["run"] is not None}
+    assert began == {promoted["run"]: "drift", rejected["run"]: "manual"}
+    events = json.loads(cluster.run("events", "--kind", "retraining", "--json"))
+    assert {(one["subject"], one["after"]) for one in events} >= {
+        (promoted["run"], "PROMOTED"), (rejected["run"], "REJECTED"),
+    }  # fmt: skip
+    (endpoint,) = json.loads(cluster.run("status", "--json"))["endpoints"]
+    weights = {one["version"]: one["weight"] for one in endpoint["variants"]}
+    assert weights == {"deliveries@1": 0.0, "deliveries@2": 1.0}

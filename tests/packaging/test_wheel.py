@@ -60,8 +60,9 @@ def test_the_command_line_answers(installed, tmp_path):
 
 
 def test_every_config_comes_along_and_the_demo_finds_its_own(installed, tmp_path):
-    ours = {path.name for path in (ROOT / "configs").iterdir()}
-    assert {path.name for path in (installed / "serve_app" / "configs").iterdir()} == ours
+    for folder in ("configs", "pipelines", "pipelines/demo"):
+        ours = {path.name for path in (ROOT / folder).iterdir()}
+        assert {path.name for path in (installed / "serve_app" / folder).iterdir()} == ours
     code = (
         "from pathlib import Path; from serve_app.cli.demo import config_for; "
         "print(config_for(8010, Path('.')).read_text())"

@@ -19,9 +19,8 @@ import yaml
 
 from serve_app.control.keys import KeyBook
 from serve_app.core.access import KeyOrder
-from serve_app.engine.registration.register import register
 from serve_app.examples.datasets import breast_cancer
-from serve_app.examples.trained import EXAMPLES
+from serve_app.examples.trained import EXAMPLES, Place, train_example
 from serve_app.platforms.kubernetes.installation import Installation, manifest
 from serve_app.registry.store import Registry
 from serve_app.storage.keys_file import KeysFile
@@ -84,9 +83,9 @@ def kubernetes(keys):
         standing.enter_context(_database(words["database"]))
         names |= {f"{name}.{DOMAIN}": NODE for name in ("redis", "postgres")}
         registry = shared / "registry"
-        for example in ("diagnosis", "progression"):
-            for make in EXAMPLES[example].values():
-                register(Registry(str(registry)), make())
+        place = Place(Registry(str(registry)), shared / "runs", time.time, lambda progress: None)
+        for model in (*EXAMPLES["diagnosis"], *EXAMPLES["progression"]):
+            train_example(model, place)
         claims = {"serve-app-registry": registry, "serve-app-records": shared / "records"}
         held = {
             "serve-app-ray": {"auth_token": words["token"]},

@@ -9,13 +9,16 @@ from serve_app.core.caller import Caller
 from serve_app.core.grants import ACTIONS, grants_of
 from serve_app.gateway.access import Gate
 from serve_app.gateway.admin.paths import PATHS as ADMIN_PATHS
+from serve_app.lifecycle.run_status import TrainingRuns
 from serve_app.security.sessions import SESSION_S
 from tests.security.callers import FLOODS, KEYS, Known
-from tests.unit.console.seeded import manifest
+from tests.unit.console import seeded_runs
+from tests.unit.console.seeded import BatchJobs, manifest
 from tests.unit.console.visitor import Visitor, text_of
 from tests.unit.gateway.admin.actions import Actions
 
-SAMPLES = {"endpoint": "risk", "model": "a", "version": "1"}
+SAMPLES = {"endpoint": "risk", "model": "a", "version": "1", "job": "job-1",
+           "run": "churn-r3"}  # fmt: skip
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 FIELDS = {"reason": "x", "action": "pause", "weight.a@1": "1", "alias": "champion", "version": "2"}
 NAMES = re.compile(r"\b(risk|a@1|b@1|champion)\b")
@@ -28,6 +31,13 @@ def place(path, **names):
 @pytest.fixture
 def known():
     return Known()
+
+
+class Training(TrainingRuns):
+    """Whose runs of training are called as those of retraining."""
+
+    def show(self, name):
+        return super().show(name.replace("-r", "-"))
 
 
 class Whole(Actions):
@@ -43,8 +53,13 @@ def actions():
 
 
 @pytest.fixture
-def visitor(known, actions):
-    return Visitor(actions, gate=Gate(known, lambda *_: None))
+def visitor(known, actions, tmp_path):
+    seeded_runs.training(tmp_path, runs=3, trials=1)
+    gate = Gate(known, lambda *_: None)
+    return Visitor(
+        actions, gate=gate, jobs=BatchJobs(2), training=Training(tmp_path),
+        retraining=seeded_runs.retraining(tmp_path, runs=3),
+    )  # fmt: skip
 
 
 def log_in(visitor, key, **more):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from serve_app.batch.bad_rows import LISTED, BadRow, Broken, Counts
-from serve_app.batch.committed import Committed, WrittenFile
+from serve_app.batch.committed import Committed
 from serve_app.batch.inputs import Input, check_unchanged
 from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
 from serve_app.core.columns import Array
-from serve_app.core.durable import sync
 from serve_app.engine.batch import tables
 from serve_app.engine.batch.block import Block, Wanted
 from serve_app.engine.batch.folder import OutputFolder
@@ -24,10 +21,7 @@ from serve_app.engine.batch.readers import blocks
 from serve_app.engine.batch.scoring import Scored, Scorer
 from serve_app.engine.batch.tables import OutputRows
 from serve_app.engine.batch.writers import writer_of
-
-_BLOCK_BYTES = 1024 * 1024
-Watch = Callable[[Counts], None]
-"""Is given the counts of an attempt after every block; raises what is to end it."""
+from serve_app.engine.batch.written import Watch, committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class Attempt:
                 counts += Counts(block.rows + len(block.bad), len(bad))
                 watch(counts)
             writer.close()
-        return self.folder.commit(self._committed((shard, number), counts, errors))
+        return committed(self.folder, self.name, (shard.number, number), counts, errors)
 
     @property
     def _wanted(self) -> Wanted:
@@ -73,25 +67,6 @@ class Attempt:
         errors.extend(one.sentence(redact=redact) for one in rows[: LISTED - len(errors)])
         if self.job.options.on_error != "null":
             aside.write(b"".join([one.line(redact=redact) for one in rows]))
-
-    def _committed(self, what: tuple[Shard, int], counts: Counts, errors: list[str]) -> Committed:
-        shard, number = what
-        output, quarantine = self.folder.temporary(shard.number, number)
-        written = _finished(output)
-        aside = _finished(quarantine) if quarantine.stat().st_size else None
-        if aside is None:
-            quarantine.unlink()
-        return Committed(
-            job=self.name,
-            shard=shard.number,
-            attempt=number,
-            rows=counts.rows,
-            rows_ok=counts.rows - counts.bad,
-            rows_bad=counts.bad,
-            output=written,
-            quarantine=aside,
-            first_errors=tuple(errors),
-        )
 
     def _output(
         self, block: Block, scored: Scored, bad: Mapping[int, BadRow], one: Input
@@ -188,13 +163,3 @@ def _bad_rows(block: Block, scored: Scored, one: Input) -> dict[int, BadRow]:
                 block.raw(place),
             )
     return bad
-
-
-def _finished(file: Path) -> WrittenFile:
-    """A file that was written, once it is on the disk."""
-    sync(file)
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while some := content.read(_BLOCK_BYTES):
-            digest.update(some)
-    return WrittenFile(file.stat().st_size, digest.hexdigest())

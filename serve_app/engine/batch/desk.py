@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from serve_app.batch.inputs import Place
 from serve_app.batch.job import JobOptions, JobState
 from serve_app.batch.ledger import FILE, Ledger
 from serve_app.batch.shards import plan
 from serve_app.batch.status import ENDED, JobStatus
 from serve_app.config.jobs import JobsSettings
+from serve_app.engine.batch.folder import MANIFEST
 from serve_app.engine.batch.quarantined import quarantined
+from serve_app.engine.batch.record_inputs import header_of, settled_on
 from serve_app.engine.batch.roots import Roots
 from serve_app.engine.batch.run_lock import is_running
 from serve_app.engine.batch.submission import job_of, submit
-from serve_app.errors import Conflict, Overloaded
+from serve_app.errors import Conflict, NotFound, Overloaded
 from serve_app.registry.named import named
 from serve_app.registry.store import Registry
 
@@ -79,8 +82,10 @@ class JobDesk:
         prepare = (
             None if before is None else self._registry.manifest(*named(self._registry, before))
         )
-        cut = plan(self._roots.places(order.inputs), order.options.shard_rows)
-        job = job_of(cut, version, out, order.options, prepare)
+        places, options = self._read(order)
+        first = version if prepare is None else prepare
+        cut = plan(places, options.shard_rows, header_of(options.rendering, first))
+        job = job_of(cut, version, out, options, prepare)
         others = self._ledger.places()
         if all(other != job.id for other, _, _ in others):
             self._require_room([state for _, state, _ in others])
@@ -90,6 +95,19 @@ class JobDesk:
                 raise Conflict(msg, job=owner)
         name, is_new = submit(self._ledger, job, cut, order.idempotency_key)
         return self.show(name), is_new
+
+    def names(self) -> list[str]:
+        """The names of all jobs, the newest first."""
+        return self._ledger.names()
+
+    def _read(self, order: JobOrder) -> tuple[list[Place], JobOptions]:
+        """The files of a job, and its options now that they are known."""
+        rendering = order.options.rendering
+        if rendering is None:
+            return self._roots.places(order.inputs), order.options
+        self._roots.check_destination(rendering.destination)
+        places, settled = settled_on(self._roots, order.inputs, rendering)
+        return places, replace(order.options, rendering=settled)
 
     def all(self, limit: int) -> list[Json]:
         """How the newest jobs stand."""
@@ -124,6 +142,19 @@ class JobDesk:
         """
         job = self._ledger.job(name)
         return list(itertools.islice(quarantined(Path(job.out)), limit))
+
+    def manifest(self, name: str) -> bytes:
+        """What the output of a job holds, as the file in its folder says.
+
+        Raises:
+            NotFound: there is no job of that name, or its output is not whole.
+        """
+        job = self._ledger.job(name)
+        try:
+            return (Path(job.out) / MANIFEST).read_bytes()
+        except FileNotFoundError:
+            msg = f"{name} has no manifest: one is written once its output is whole"
+            raise NotFound(msg) from None
 
     def cancel(self, name: str) -> Json:
         """End a job; what is committed of it stays.
@@ -167,7 +198,8 @@ def desk_of(settings: JobsSettings, registry: Registry, *, clock: Callable[[], f
         ConfigError: the ledger cannot be used.
     """
     folder = Path(settings.state) / FOLDER
-    roots = Roots(settings.inputs, settings.outputs, settings.max_input_mb * 1024 * 1024)
+    max_bytes = settings.max_input_mb * 1024 * 1024
+    roots = Roots(settings.inputs, settings.outputs, max_bytes, settings.destinations)
     return JobDesk(
         Ledger(folder / FILE, clock=clock),
         registry,

@@ -59,6 +59,11 @@ class OutputFolder:
         folder, name = self.root / TMP, f"{_name(shard)}.{attempt}"
         return folder / f"{name}{self._suffix}", folder / f"{name}.quarantine.jsonl"
 
+    @property
+    def scratch(self) -> Path:
+        """Where files may stand for a while."""
+        return self.root / TMP
+
     def output(self, shard: int) -> Path:
         """Where the output of a shard stands once it is committed."""
         return self.root / f"{_name(shard)}{self._suffix}"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
-from serve_app.engine.batch.answering import Attempt
 from serve_app.engine.batch.attempts import Attempts, Stopped
 from serve_app.engine.batch.folder import OutputFolder
 from serve_app.engine.batch.scoring import Scorer
+from serve_app.engine.batch.shard_attempt import ShardAttempt, attempt_of
 from serve_app.errors import ServeError
 
 
@@ -21,7 +21,7 @@ class InThisProcess:
     ) -> None:
         self._name, self._job, self._folder = name, job, folder
         self._scorer = scorer
-        self._attempt: Attempt | None = None
+        self._attempt: ShardAttempt | None = None
 
     def answer(self, pending: list[Shard], attempts: Attempts) -> None:
         """Try each shard once.
@@ -31,14 +31,14 @@ class InThisProcess:
             ServeError: nobody can answer, whatever the rows.
         """
         if self._attempt is None:
-            self._attempt = Attempt(self._name, self._job, self._scorer(), self._folder)
+            self._attempt = attempt_of(self._name, self._job, self._scorer(), self._folder)
         for shard in pending:
             self._one(self._attempt, shard, attempts)
 
     def close(self) -> None:
         """Nothing was started."""
 
-    def _one(self, attempt: Attempt, shard: Shard, attempts: Attempts) -> None:
+    def _one(self, attempt: ShardAttempt, shard: Shard, attempts: Attempts) -> None:
         number = attempts.begin(shard)
         try:
             done = attempt.run(shard, number, attempts.watch)

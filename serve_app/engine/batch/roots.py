@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from serve_app.batch.inputs import Place, places
+from serve_app.batch.inputs import Kind, Place, places
 from serve_app.errors import Forbidden, InvalidInput, TooLarge
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -19,17 +19,27 @@ MOST_INPUTS = 1_000
 
 
 class Roots:
-    """Below `inputs`, folders and URLs, everything may be read; below `output` jobs write."""
+    """Below `inputs`, folders and URLs, everything may be read; below `output` jobs write.
 
-    def __init__(self, inputs: Sequence[str], output: str, max_input_bytes: int) -> None:
+    Jobs in the words of other systems put their output below `output` or one of `destinations`.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        output: str,
+        max_input_bytes: int,
+        destinations: Sequence[str] = (),
+    ) -> None:
         self._inputs = tuple(one.rstrip("/") for one in inputs)
         self._output = output
+        self._destinations = tuple(one.rstrip("/") for one in (output, *destinations))
         self._max_input_bytes = max_input_bytes
 
-    def places(self, given: Sequence[str]) -> list[Place]:
+    def places(self, given: Sequence[str], kind: Kind | None = None) -> list[Place]:
         """The files that paths, folders and patterns name, all of them below a root.
 
-        A relative path begins at the first root.
+        A relative path begins at the first root. Where a `kind` is given, all are of that.
 
         Raises:
             InvalidInput: one names nothing, or a file of no kind that is read.
@@ -38,7 +48,7 @@ class Roots:
         """
         if not given or len(given) > MOST_INPUTS:
             raise InvalidInput(f"name 1 to {MOST_INPUTS:,} files, folders or patterns as input")
-        matched = places([self._within(one) for one in given], self._output)
+        matched = places([self._within(one) for one in given], self._output, kind)
         for one in matched:
             if not self._holds(one.path):
                 raise self._outside(one.path)
@@ -65,6 +75,18 @@ class Roots:
             raise InvalidInput(msg)
         return str(Path(self._output) / name)
 
+    def check_destination(self, place: str) -> None:
+        """Return where output may be put below a folder or URL.
+
+        Raises:
+            Forbidden: it may not.
+        """
+        plain = "\0" not in place and "::" not in place
+        if not plain or not any(_is_below(place, root) for root in self._destinations):
+            roots = ", ".join(self._destinations)
+            msg = f"{place[:200]!r} may not be written to; output has to be below {roots}"
+            raise Forbidden(msg)
+
     def _within(self, text: str) -> str:
         """A path or URL as it is read; checked before anything looks whether it is there."""
         if "\0" in text or "::" in text:
@@ -89,7 +111,8 @@ def _is_below(path: str, root: str) -> bool:
     if _is_url(root):
         # No storage knows links, but some read dots, and others encoded ones.
         parts = path.split("/")
-        return path.startswith(f"{root}/") and not {"..", "."} & set(parts) and "%" not in path
+        within = path.rstrip("/") == root or path.startswith(f"{root}/")
+        return within and not {"..", "."} & set(parts) and "%" not in path
     real = os.path.realpath(path)
     return posixpath.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root)
 

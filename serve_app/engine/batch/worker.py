@@ -12,10 +12,10 @@ from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
 from serve_app.config.registry import RegistrySettings
-from serve_app.engine.batch.answering import Attempt
 from serve_app.engine.batch.attempts import Stopped, claimed_elsewhere
 from serve_app.engine.batch.folder import OutputFolder
 from serve_app.engine.batch.loading import scorer_of
+from serve_app.engine.batch.shard_attempt import ShardAttempt, attempt_of
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ServeError
 
@@ -57,7 +57,7 @@ class ShardWorker:
 
     def __init__(self, spec: WorkerSpec) -> None:
         self._spec = spec
-        self._attempt: Attempt | None = None
+        self._attempt: ShardAttempt | None = None
         if spec.niceness:
             with suppress(OSError):
                 os.nice(spec.niceness)
@@ -75,7 +75,7 @@ class ShardWorker:
         except Exception as error:  # noqa: BLE001 - disks, memory, libraries: it is tried again
             return ShardOutcome(failed=f"{type(error).__name__}: {error}")
 
-    def _loaded(self) -> Attempt:
+    def _loaded(self) -> ShardAttempt:
         spec = self._spec
         folder = OutputFolder(Path(spec.job.out), spec.name, spec.job.options.format)
         claimed_elsewhere(folder)
@@ -85,7 +85,7 @@ class ShardWorker:
             threads=spec.threads,
             allow_pickle=spec.allow_pickle,
         )
-        return Attempt(spec.name, spec.job, scorer, folder)
+        return attempt_of(spec.name, spec.job, scorer, folder)
 
     def _watch(self, counts: Counts) -> None:
         """End what too many bad rows of this shard alone end; shares are of the whole job."""

@@ -19,6 +19,8 @@ from serve_app.registry.manifest import Manifest
 SCHEMA_VERSION = 1
 HUMAN_SECTIONS = ("Intended use", "Limitations")
 """What nobody but people can say; a card shows that it is missing."""
+MOST_COLUMNS = 30
+"""So many columns are shown with their importance."""
 NOT_WRITTEN = "Nobody has written this yet."
 _TASKS = {
     "classification": "tabular-classification",
@@ -74,6 +76,7 @@ def card_of(manifest: Manifest, notes: Sequence[CardNote]) -> Card:
         Part("Version", _table(("what", "value"), _version(manifest))),
         *(Part(heading, paragraphs=lines or (NOT_WRITTEN,)) for heading, lines in human.items()),
         Part("Metrics", _metrics(manifest, lineage)),
+        _importance(lineage),
         Part("Columns", _table(("column", "type", "gaps", "from", "to"), _columns(manifest))),
         Part("Data", _table(("what", "value"), _data(manifest, lineage))),
         Part("Lineage", _table(("what", "value"), _made_by(manifest, lineage))),
@@ -148,6 +151,19 @@ def _metrics(manifest: Manifest, lineage: Lineage) -> Table:
     names = dict.fromkeys(name for _, scores in columns for name in scores)
     rows = tuple((name, *(scores.get(name) for _, scores in columns)) for name in names)
     return Table(("metric", *(head for head, _ in columns)), rows)
+
+
+def _importance(lineage: Lineage) -> Part:
+    """What the metric loses without each column, the largest loss first."""
+    known = lineage.importance
+    if known is None:
+        return Part("Importance")
+    rows = tuple((one.column, one.mean, one.deviation) for one in known.columns[:MOST_COLUMNS])
+    heads = ("column", f"loss of {known.metric}", "standard deviation")
+    left_out = len(known.columns) - len(rows)
+    words = f"Each column shuffled {known.repeats} times on {known.rows} rows held out."
+    more = f" The {left_out} that matter least are left out." if left_out else ""
+    return Part("Importance", Table(heads, rows), (words + more,))
 
 
 def _version(manifest: Manifest) -> Iterator[tuple[str, Cell]]:

@@ -18,6 +18,7 @@ _MEMBERS: Mapping[str, Schema] = {
     "endpoint": _TEXT,
     "stable": _TEXT,
     "candidate": _TEXT,
+    "start": {"type": ["string", "null"], "description": "When it begins: `at once`, `by hand`."},
     "phase": {"enum": [*get_args(Phase)]},
     "shares": {"type": "array", "items": _SHARE, "description": "The candidate's, by step."},
     "step": {"type": "integer", "minimum": 0},

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serve_app.config.retraining import RetrainSettings
 from serve_app.errors import Conflict, NotPermitted
 from serve_app.lifecycle.retraining.database import Database
-from serve_app.lifecycle.retraining.effects import Versions
 from serve_app.lifecycle.retraining.ledger import Event, Ledger, add_event, run_of
 from serve_app.lifecycle.retraining.states import FREEZABLE, Run
+
+if TYPE_CHECKING:
+    # Effects are done by what trains, which whoever decides does not need.
+    from serve_app.lifecycle.retraining.effects import Versions
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,11 +96,37 @@ class Versions(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a challenger made of the requests that it was shown: so many `rows`.
+
+    `failed` is the share of requests at which it failed, `agreement` the share of rows of which it
+    said the same class, with the upper bound of that (95 %); None is not known. `has_share` says
+    that it answers requests by now, `superseded` that it is the endpoint's challenger no longer,
+    and why.
+    """
+
+    rows: int = 0
+    failed: float | None = None
+    agreement: float | None = None
+    agreement_upper: float | None = None
+    has_share: bool = False
+    superseded: str = ""
+
+
 class Canaries(Protocol):
     """Challengers on live traffic, by the endpoint of a ticket's pipeline."""
 
     def begin(self, ticket: Ticket, version: int) -> None:
         """Let a version be the challenger, and give it its first share once it answers."""
+        ...
+
+    def shown(self, ticket: Ticket, version: int, since_s: float) -> Shown:
+        """What it made of the requests that it was shown as a shadow since then."""
+        ...
+
+    def start(self, ticket: Ticket, version: int) -> None:
+        """Give it its first share, unless it has one; begun by hand, it would wait for that."""
         ...
 
     def state(self, ticket: Ticket, version: int) -> Canary:

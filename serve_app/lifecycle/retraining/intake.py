@@ -18,6 +18,10 @@ _COUNTED = ("REJECTED", "ROLLED_BACK")
 """Ends after which it is waited longer and longer: the challenger was no good."""
 
 
+COUNTED_AGAIN_S = 300.0
+"""How long after a reason came too soon it is counted again: counting reads all rows."""
+
+
 class Intake:
     """Takes triggers of the models of one ledger.
 
@@ -40,26 +44,29 @@ class Intake:
     ) -> Recorded:
         """Write a trigger down, and begin a run of `body` where no guard forbids it.
 
-        A reason that was there before gives what came of it then, and begins nothing.
+        A reason that was there before gives what came of it then, and begins nothing; but one
+        that came before its rows had labels begins a run once enough of them have.
 
         Raises:
             Conflict: another process began a run at the same moment; take it again.
         """
+        now_s = self._clock()
         known = self.known(trigger)
-        if known is not None:
+        if known is not None and not _waits(known, now_s):
             return known
         new_rows = self._count_new_rows(trigger.model, body) if _counts(trigger, guards) else None
-        now_s = self._clock()
         try:
             with self._database.writing() as db:
                 again = _known(db, trigger)
-                if again is not None:
+                if again is not None and not _waits(again, now_s):
                     return again
                 why = None
                 if trigger.trains:
                     why = refusal(trigger, _standing(db, trigger.model, new_rows, now_s), guards,
                                   now_s)  # fmt: skip
-                return _kept(db, trigger, why, (pipeline, body), now_s)
+                if again is None:
+                    return _kept(db, trigger, why, (pipeline, body), now_s)
+                return _tried_again(db, again, why, (pipeline, body), now_s)
         except sqlite3.IntegrityError as error:
             raise Conflict(f"another run of {trigger.model} begins now; try again") from error
 
@@ -86,6 +93,11 @@ class Intake:
         return None if row[0] is None else float(row[0])
 
 
+def _waits(known: Recorded, now_s: float) -> bool:
+    """Whether a reason came before enough rows had labels, and it is time to count them again."""
+    return known.guard == "new rows" and now_s - known.trigger.at_s >= COUNTED_AGAIN_S
+
+
 def _counts(trigger: Trigger, guards: GuardSettings) -> bool:
     return trigger.trains and not trigger.forced and guards.new_rows > 0
 
@@ -105,7 +117,6 @@ def _kept(
     wanted: tuple[str, Mapping[str, Any]],
     now_s: float,
 ) -> Recorded:
-    pipeline, body = wanted
     starts = trigger.trains and why is None
     outcome = "started" if starts else "dropped" if why is not None else "recorded"
     run = _next_name(db, trigger.model) if starts else None
@@ -120,11 +131,7 @@ def _kept(
         ),
     )  # fmt: skip
     if run is not None:
-        db.execute(
-            "INSERT INTO run (id, model, pipeline, body, trigger_id, state, version, epoch, "
-            "created_s, entered_s) VALUES (?, ?, ?, ?, ?, 'QUEUED', 1, 0, ?, ?)",
-            (run, trigger.model, pipeline, json.dumps(dict(body)), made.lastrowid, now_s, now_s),
-        )
+        _begin(db, run, (trigger.model, made.lastrowid or 0), wanted, now_s)
     what = f"trigger {outcome}" if why is None else f"trigger {outcome} by the guard {why.guard}"
     reason = trigger.reason if why is None else f"{trigger.reason}; {words}"
     after = "QUEUED" if starts else None
@@ -132,6 +139,51 @@ def _kept(
     add_event(db, Event(trigger.model, now_s, who, what, reason, run, after=after))
     row = db.execute("SELECT * FROM trigger_row WHERE id = ?", (made.lastrowid,)).fetchone()
     return _recorded(row)
+
+
+def _begin(
+    db: sqlite3.Connection,
+    run: str,
+    of: tuple[str, int],
+    wanted: tuple[str, Mapping[str, Any]],
+    now_s: float,
+) -> None:
+    """Write a new run down; `of` is its model and its trigger."""
+    (model, trigger), (pipeline, body) = of, wanted
+    db.execute(
+        "INSERT INTO run (id, model, pipeline, body, trigger_id, state, version, epoch, "
+        "created_s, entered_s) VALUES (?, ?, ?, ?, ?, 'QUEUED', 1, 0, ?, ?)",
+        (run, model, pipeline, json.dumps(dict(body)), trigger, now_s, now_s),
+    )
+
+
+def _tried_again(
+    db: sqlite3.Connection,
+    known: Recorded,
+    why: Refusal | None,
+    wanted: tuple[str, Mapping[str, Any]],
+    now_s: float,
+) -> Recorded:
+    """What comes of a reason that came too soon, now that rows were counted again."""
+    trigger = known.trigger
+    if why is not None:
+        db.execute(
+            "UPDATE trigger_row SET at_s = ?, words = ? WHERE id = ?", (now_s, why.words, known.id)
+        )
+    else:
+        run = _next_name(db, trigger.model)
+        db.execute(
+            "UPDATE trigger_row SET at_s = ?, outcome = 'started', guard = NULL, words = '', "
+            "run = ? WHERE id = ?",
+            (now_s, run, known.id),
+        )
+        _begin(db, run, (trigger.model, known.id), wanted, now_s)
+        who = trigger.who or trigger.kind
+        event = Event(trigger.model, now_s, who, "trigger started", trigger.reason, run,
+                      after="QUEUED")  # fmt: skip
+        add_event(db, event)
+    row = db.execute("SELECT * FROM trigger_row WHERE id = ?", (known.id,)).fetchone()
+    return _recorded(row, is_new=why is None)
 
 
 def _next_name(db: sqlite3.Connection, model: str) -> str:

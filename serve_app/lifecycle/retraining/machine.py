@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serve_app.config.retraining import RetrainSettings
-from serve_app.errors import Conflict, ModelFailed, RegistryFailed, ServeError, Unavailable
+from serve_app.errors import ModelFailed, RegistryFailed, ServeError, Unavailable
 from serve_app.lifecycle.digests import digest_of
 from serve_app.lifecycle.gates import Gate, all_passed
-from serve_app.lifecycle.retraining import decisions
+from serve_app.lifecycle.retraining import decisions, live
 from serve_app.lifecycle.retraining.effects import Effects, Ticket
 from serve_app.lifecycle.retraining.leases import Lease
 from serve_app.lifecycle.retraining.ledger import Change, Ledger
-from serve_app.lifecycle.retraining.states import FREEZABLE, Run, State
+from serve_app.lifecycle.retraining.settings import settings_of
+from serve_app.lifecycle.retraining.states import FREEZABLE, Run, State, challenger_of
 
 MOST_ATTEMPTS = 3
 """So often something is begun whose process died; then the run has failed."""
@@ -30,8 +30,10 @@ POINTS = (
     "entered",  # the run is in its next state
 )
 """Moments at which tests let a process die, after each effect and each state."""
-_SMALL: frozenset[State] = frozenset({"DEPLOYING", "PROMOTING", "ROLLING_BACK"})
+_SMALL: frozenset[State] = frozenset({"DEPLOYING", "SHADOW", "PROMOTING", "ROLLING_BACK"})
 """What is tried until its deadline however often processes die: it moves what is live."""
+_LIVE: frozenset[State] = frozenset({"DEPLOYING", "SHADOW", "CANARY"})
+"""What is gone back from where it comes to nothing."""
 _NOTHING_LIVE: frozenset[State] = frozenset(
     {"QUEUED", "SNAPSHOT", "TRAINING", "EVALUATING", "REGISTERING", "APPROVAL"}
 )
@@ -98,17 +100,18 @@ class Machine:
             return False
         canaries = self.effects.canaries
         if run.state == "CANARY" and canaries is not None and run.challenger is not None:
-            canaries.hold(self._ticket(run), run.challenger)
+            canaries.hold(self.ticket(run), run.challenger)
         return True
 
     def _late(self, run: Run, why: str) -> Change | None:
         """What becomes of a run that waits for longer than it may."""
         settings = settings_of(run)
-        allowed_s = settings.canary_deadline if run.state == "CANARY" else settings.deadline
+        is_shown = run.state in {"SHADOW", "CANARY"}
+        allowed_s = settings.canary_deadline if is_shown else settings.deadline
         if run.state == "APPROVAL" or self.clock() - run.entered_s <= allowed_s:
             return None
         words = f"{run.state} took longer than {allowed_s:.0f} s: {why}"
-        backwards: State = "ROLLING_BACK" if run.state in {"DEPLOYING", "CANARY"} else "FAILED"
+        backwards: State = "ROLLING_BACK" if run.state in _LIVE else "FAILED"
         return Change(backwards, words)
 
     def _change(self, run: Run) -> Change | None:
@@ -121,7 +124,7 @@ class Machine:
         except Exception as error:  # noqa: BLE001 - libraries that train raise whatever they like
             return _failed(run, f"{type(error).__name__}: {error}")
 
-    def _effect(
+    def effect(
         self, run: Run, name: str, work: Callable[[Ticket], Mapping[str, Any]]
     ) -> Mapping[str, Any]:
         """Do something outside, unless it was done and settled before."""
@@ -133,7 +136,7 @@ class Machine:
             raise ModelFailed(msg)
         self.fault(f"{name}: intended")
         try:
-            result = work(self._ticket(run))
+            result = work(self.ticket(run))
         except (Unavailable, RegistryFailed):
             self.ledger.forgive(run, name)
             raise
@@ -142,7 +145,8 @@ class Machine:
         self.fault(f"{name}: settled")
         return result
 
-    def _ticket(self, run: Run) -> Ticket:
+    def ticket(self, run: Run) -> Ticket:
+        """For whom something is done outside."""
         return Ticket(run.id, run.key, run.model, run.trigger, self.lease.epoch, run.body)
 
     def queued(self, run: Run) -> Change:  # noqa: ARG002 - states have one shape
@@ -151,13 +155,11 @@ class Machine:
 
     def snapshot(self, run: Run) -> Change:
         """Rows are kept and split."""
-        return Change(
-            "TRAINING", facts=self._effect(run, "snapshot", self.effects.training.prepare)
-        )
+        return Change("TRAINING", facts=self.effect(run, "snapshot", self.effects.training.prepare))
 
     def train(self, run: Run) -> Change:
         """Candidates are tried."""
-        return Change("EVALUATING", facts=self._effect(run, "search", self.effects.training.search))
+        return Change("EVALUATING", facts=self.effect(run, "search", self.effects.training.search))
 
     def evaluate(self, run: Run) -> Change:
         """The best is judged by what was held out."""
@@ -169,7 +171,7 @@ class Machine:
                 "champion": seen.champion,
             }
 
-        facts = self._effect(run, "evaluate", judged)
+        facts = self.effect(run, "evaluate", judged)
         gates = [Gate(**one) for one in facts["gates"]]
         champion = facts["champion"]
         if not gates:
@@ -184,13 +186,13 @@ class Machine:
         def registered(ticket: Ticket) -> dict[str, Any]:
             return {"version": self.effects.training.register(ticket)}
 
-        version = int(self._effect(run, "register", registered)["version"])
+        version = int(self.effect(run, "register", registered)["version"])
 
         def inspected(ticket: Ticket) -> dict[str, Any]:
             gates = self.effects.versions.inspect(ticket, version, run.champion)
             return {"gates": [one.to_json() for one in gates]}
 
-        checks = self._effect(run, "inspect", inspected)["gates"]
+        checks = self.effect(run, "inspect", inspected)["gates"]
         gates = [*run.facts["gates"], *checks]
         digest = self._digest(run, version, gates)
         facts = {"gates": gates, "digest": digest}
@@ -203,7 +205,7 @@ class Machine:
 
     def approve(self, run: Run) -> Change | None:
         """A person has agreed, has not, or has said nothing in time."""
-        version = _challenger(run)
+        version = challenger_of(run)
         if self.effects.versions.champion(run.model) != run.champion:
             words = "another version became champion, with which this one was not compared"
             return Change("SUPERSEDED", words)
@@ -220,40 +222,9 @@ class Machine:
             return Change("REJECTED", "the version is not what was approved any more")
         return Change(_onwards(run), f"approved by {words}")
 
-    def deploy(self, run: Run) -> Change:
-        """The version is the challenger of the endpoint's canary."""
-        canaries, version = self.effects.canaries, _challenger(run)
-        if canaries is None:
-            words = "the pipeline names an endpoint, and no cluster is known here"
-            return Change("ROLLING_BACK", words)
-
-        def begun(ticket: Ticket) -> dict[str, Any]:
-            canaries.begin(ticket, version)
-            return {}
-
-        self._effect(run, "deploy", begun)
-        return Change("CANARY", "the challenger has its first share")
-
-    def canary(self, run: Run) -> Change | None:
-        """Live traffic judges it."""
-        canaries, version = self.effects.canaries, _challenger(run)
-        if canaries is None:
-            return None
-        ticket = self._ticket(run)
-        if run.cancel is not None:
-            return Change("ROLLING_BACK", run.cancel)
-        seen = canaries.state(ticket, version)
-        if seen.state == "superseded":
-            return Change("SUPERSEDED", seen.words)
-        if seen.state == "waiting":
-            canaries.go_on(ticket, version)
-            return None
-        following: State = "PROMOTING" if seen.state == "promoted" else "ROLLING_BACK"
-        return Change(following, seen.words)
-
     def promote(self, run: Run) -> Change:
         """The alias moves, if it still names what the challenger was held against."""
-        version = _challenger(run)
+        version = challenger_of(run)
 
         def promoted(ticket: Ticket) -> dict[str, Any]:
             result = self.effects.versions.promote(
@@ -261,23 +232,11 @@ class Machine:
             )
             return {"promotion": result}
 
-        result = self._effect(run, "promote", promoted)["promotion"]
+        result = self.effect(run, "promote", promoted)["promotion"]
         if result == "promoted":
             return Change("PROMOTED", f"{run.model}@{version} is champion")
         words = "another version became champion meanwhile, and that is not undone"
         return Change("ROLLING_BACK" if settings_of(run).endpoint else "SUPERSEDED", words)
-
-    def roll_back(self, run: Run) -> Change:
-        """All requests go to the champion again."""
-        canaries, version = self.effects.canaries, _challenger(run)
-
-        def undone(ticket: Ticket) -> dict[str, Any]:
-            if canaries is not None:
-                canaries.undo(ticket, version)
-            return {}
-
-        self._effect(run, "undo", undone)
-        return Change("ROLLED_BACK", "the champion answers all requests")
 
     def _digest(self, run: Run, version: int, gates: list[dict[str, Any]]) -> str:
         """Of what a person agrees to: the version as it is stored, and its gates."""
@@ -288,11 +247,6 @@ class Machine:
 def mark_of(key: str) -> str:
     """The reason of an alias's move, by which the move of a run is known again."""
     return f"promoted by retraining run {key}"
-
-
-def settings_of(run: Run) -> RetrainSettings:
-    """When and how a run's pipeline is trained again."""
-    return RetrainSettings.model_validate(run.body.get("retrain") or {})
 
 
 def _onwards(run: Run) -> State:
@@ -311,15 +265,8 @@ def _lost(gates: list[Gate]) -> str:
     return "; ".join(lost)
 
 
-def _challenger(run: Run) -> int:
-    if run.challenger is None:
-        raise Conflict(f"run {run.id} is {run.state} and has no version")
-    return run.challenger
-
-
 def _failed(run: Run, words: str) -> Change:
-    live = run.state in {"DEPLOYING", "CANARY"}
-    return Change("ROLLING_BACK" if live else "FAILED", words)
+    return Change("ROLLING_BACK" if run.state in _LIVE else "FAILED", words)
 
 
 _STATES: Mapping[State, Callable[[Machine, Run], Change | None]] = {
@@ -329,8 +276,9 @@ _STATES: Mapping[State, Callable[[Machine, Run], Change | None]] = {
     "EVALUATING": Machine.evaluate,
     "REGISTERING": Machine.register,
     "APPROVAL": Machine.approve,
-    "DEPLOYING": Machine.deploy,
-    "CANARY": Machine.canary,
+    "DEPLOYING": live.deploy,
+    "SHADOW": live.shadow,
+    "CANARY": live.canary,
     "PROMOTING": Machine.promote,
-    "ROLLING_BACK": Machine.roll_back,
+    "ROLLING_BACK": live.roll_back,
 }

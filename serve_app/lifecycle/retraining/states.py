@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from serve_app.errors import Conflict
+
 State = Literal[
     "QUEUED", "SNAPSHOT", "TRAINING", "EVALUATING", "REGISTERING", "APPROVAL", "DEPLOYING",
-    "CANARY", "PROMOTING", "ROLLING_BACK", "PROMOTED", "REJECTED", "FAILED", "CANCELLED",
+    "SHADOW", "CANARY", "PROMOTING", "ROLLING_BACK", "PROMOTED", "REJECTED", "FAILED", "CANCELLED",
     "EXPIRED", "ROLLED_BACK", "SUPERSEDED",
 ]  # fmt: skip
 TERMINAL: frozenset[State] = frozenset(
     {"PROMOTED", "REJECTED", "FAILED", "CANCELLED", "EXPIRED", "ROLLED_BACK", "SUPERSEDED"}
 )
-FREEZABLE: frozenset[State] = frozenset({"APPROVAL", "DEPLOYING", "CANARY", "PROMOTING"})
+FREEZABLE: frozenset[State] = frozenset({"APPROVAL", "DEPLOYING", "SHADOW", "CANARY", "PROMOTING"})
 """What stands still while the model is frozen. Training goes on: it changes nothing live."""
 FOLLOWING: Mapping[State, frozenset[State]] = {
     "QUEUED": frozenset({"SNAPSHOT", "CANCELLED", "FAILED"}),
@@ -27,7 +29,8 @@ FOLLOWING: Mapping[State, frozenset[State]] = {
     "APPROVAL": frozenset(
         {"DEPLOYING", "PROMOTING", "REJECTED", "EXPIRED", "CANCELLED", "FAILED", "SUPERSEDED"}
     ),
-    "DEPLOYING": frozenset({"CANARY", "ROLLING_BACK", "SUPERSEDED"}),
+    "DEPLOYING": frozenset({"SHADOW", "CANARY", "ROLLING_BACK", "SUPERSEDED"}),
+    "SHADOW": frozenset({"CANARY", "ROLLING_BACK", "SUPERSEDED"}),
     "CANARY": frozenset({"PROMOTING", "ROLLING_BACK", "SUPERSEDED"}),
     "PROMOTING": frozenset({"PROMOTED", "ROLLING_BACK", "SUPERSEDED", "FAILED"}),
     "ROLLING_BACK": frozenset({"ROLLED_BACK", "FAILED"}),
@@ -84,3 +87,14 @@ class Run:
             "error": self.error,
             "facts": dict(self.facts),
         }
+
+
+def challenger_of(run: Run) -> int:
+    """The version that a run has made.
+
+    Raises:
+        Conflict: it has made none yet.
+    """
+    if run.challenger is None:
+        raise Conflict(f"run {run.id} is {run.state} and has no version")
+    return run.challenger

@@ -31,9 +31,11 @@ class Operation:
     """Whether a row's result has the same bits however many rows stand beside it. BLAS and sums
     within rows choose their order of additions by the shape and the layout of the whole."""
 
-    def __init_subclass__(cls) -> None:
-        cls.stored_as = cls.__name__
-        KINDS[cls.__name__] = cls
+    def __init_subclass__(cls, *, stored: bool = True) -> None:
+        # What is made when a program is loaded has no name, so that no file can ask for it.
+        cls.stored_as = cls.__name__ if stored else ""
+        if stored:
+            KINDS[cls.__name__] = cls
 
     def __call__(self, x: Any, /) -> Any:
         """The result for these rows.

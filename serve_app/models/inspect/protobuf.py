@@ -118,6 +118,38 @@ class Message:
                 runs.append(packed(content[begin:at]))
         return np.concatenate(runs)
 
+    def fractions(self, number: int) -> Array:
+        """The numbers of 32 bits under a field, packed or not, float32.
+
+        Raises:
+            InvalidInput: the message breaks off or is none.
+        """
+        tag, runs, at = number << 3 | _FIXED32, [np.empty(0, "<f4")], 0
+        content = self._content
+        while at < len(content):
+            if content[at] == tag and tag == _FLOATS:
+                end = _past(content, at)
+                each = np.frombuffer(content[at:end], np.uint8).reshape(-1, 5)
+                runs.append(np.ascontiguousarray(each[:, 1:]).view("<f4")[:, 0])
+                at = end
+                continue
+            read, at = self._varint(at)
+            begin, at = self._passed(read & 7, at)
+            if read == tag or read == (number << 3 | _BYTES):
+                runs.append(_fixed(content[begin:at], "<f4"))
+        return np.concatenate(runs)
+
+    def doubles(self, number: int) -> Array:
+        """The numbers of 64 bits under a field, packed or not, float64; raises InvalidInput."""
+        wanted = {number << 3 | _BYTES, number << 3 | _FIXED64}
+        runs, at = [np.empty(0, "<f8")], 0
+        while at < len(self._content):
+            read, at = self._varint(at)
+            begin, at = self._passed(read & 7, at)
+            if read in wanted:
+                runs.append(_fixed(self._content[begin:at], "<f8"))
+        return np.concatenate(runs)
+
     def _passed(self, kind: int, at: int) -> tuple[int, int]:
         """Where the value of a field begins and ends."""
         if kind == _VARINT:
@@ -166,6 +198,12 @@ def _run(content: memoryview, at: int, tag: int) -> tuple[Array, int]:
         raise _broken(at)
     stop = int(ends[2 * count - 1]) + 1
     return _decoded(data, starts[1 : 2 * count : 2], ends[1 : 2 * count : 2]), at + stop
+
+
+def _fixed(content: memoryview, dtype: str) -> Array:
+    if len(content) % np.dtype(dtype).itemsize:
+        raise _broken(len(content))
+    return np.frombuffer(content, dtype)
 
 
 def packed(content: memoryview) -> Array:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from serve_app.core.columns import Array
 from serve_app.models.training.metrics import Predicted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is true of rows (n,), at which nanosecond, and of which series each is."""
+
+    target: Array
+    times_ns: Array
+    series: Array
 
 
 def prior(target: Array, rows: int, classes: int) -> Predicted:
@@ -49,3 +60,21 @@ def seasonal_naive(
     # Sure of itself up to what the prior is unsure of, so that a loss of logarithms is finite.
     shares = 0.99 * np.eye(classes)[values.astype(np.intp)]
     return Predicted(values.astype(np.intp), shares + 0.01 * _shares(target, classes))
+
+
+def seasonal_naive_by_series(
+    known: Known, wanted_ns: Array, wanted_series: Array, season_s: float, classes: int
+) -> Predicted:
+    """`seasonal_naive` of each series by itself; one of which nothing is known has the prior."""
+    given = prior(known.target, len(wanted_ns), classes)
+    for one in np.unique(wanted_series):
+        rows, here = np.flatnonzero(wanted_series == one), known.series == one
+        if not here.any():
+            continue
+        naive = seasonal_naive(
+            known.target[here], known.times_ns[here], wanted_ns[rows], season_s, classes
+        )
+        given.values[rows] = naive.values
+        if given.shares is not None and naive.shares is not None:
+            given.shares[rows] = naive.shares
+    return given

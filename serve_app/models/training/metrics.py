@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 
@@ -41,8 +42,14 @@ class Metric:
     classification: bool
     needs_shares: bool = False
 
-    def gain(self, value: float, reference: float) -> float:
-        """By how much a value is better than another, in the metric's own unit."""
+    @overload
+    def gain(self, value: float, reference: float) -> float: ...
+
+    @overload
+    def gain(self, value: Array, reference: Array) -> Array: ...
+
+    def gain(self, value: Any, reference: Any) -> Any:
+        """By how much a value is better than another, in the metric's own unit; or many of them."""
         return value - reference if self.greater else reference - value
 
 
@@ -149,6 +156,24 @@ METRICS: Mapping[str, Metric] = {
 """Metrics by name."""
 
 
+_PINBALL = "pinball@"
+
+
+def pinball(level: float) -> Metric:
+    """The loss of a quantile: the mean of `level` x what was missing, (1 - level) x what was over.
+
+    Less is better, and the quantile of that level is best.
+
+    Source: Koenker and Bassett, Regression Quantiles, Econometrica 46, 1978.
+    """
+
+    def loss(truth: Array, predicted: Predicted) -> float:
+        missing = truth - predicted.values
+        return float(np.mean(np.maximum(level * missing, (level - 1.0) * missing)))
+
+    return Metric(f"{_PINBALL}{level:g}", loss, greater=False, classification=False)
+
+
 def metric_for(name: str | None, classes: int) -> Metric:
     """The metric of a name; without one, what is usual for so many classes (0: numbers).
 
@@ -158,12 +183,14 @@ def metric_for(name: str | None, classes: int) -> Metric:
     if name is None:
         usual = {0: "rmse", 2: "roc_auc"}
         return METRICS[usual.get(classes, "log_loss")]
-    metric = METRICS[name]
+    is_quantile = name.startswith(_PINBALL)
+    metric = pinball(float(name.removeprefix(_PINBALL))) if is_quantile else METRICS[name]
     if metric.classification != (classes > 0):
         fitting = ", ".join(
             one.name for one in METRICS.values() if one.classification == (classes > 0)
         )
         what = "classes" if classes else "numbers"
+        fitting += "" if classes else f", {_PINBALL}0.75"
         msg = f"search.metric: {name} does not fit a target of {what}; these do: {fitting}"
         raise InvalidInput(msg)
     return metric

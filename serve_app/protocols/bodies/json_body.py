@@ -113,6 +113,11 @@ def dump(body: Any) -> bytes:
     return orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
+def plain_value(body: Any) -> Any:
+    """A value as who reads what `dump` writes of it has it."""
+    return orjson.loads(dump(body))
+
+
 def dump_tokens(body: Mapping[str, Any]) -> bytes:
     """An object as JSON, in which NaN and infinities are the tokens that JSON does not have."""
     arrays = [value for value in body.values() if isinstance(value, np.ndarray)]

@@ -76,6 +76,12 @@ class Inside(Running):
         )
 
 
+def dashboard_address() -> str:
+    """Where people reach Ray's dashboard, as Ray says it; empty where it has none."""
+    address = get_dashboard_url()  # type: ignore[no-untyped-call]
+    return f"http://{address}" if address else ""
+
+
 def inside(environment: Mapping[str, str] = os.environ) -> Running:
     """The cluster that this process is of, by the environment that it was started with.
 

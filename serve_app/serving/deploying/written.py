@@ -1,5 +1,6 @@
 """Configs as texts for people: complete, commented, and ready to be deployed."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -114,6 +115,21 @@ def registered_text(versions: Versions, layout: Layout) -> str:
             *_endpoints(versions, layout),
             MONITOR_TEXT.format(**paths, records=records),
             *_models(versions.predictors, layout),
+        ]
+    )
+
+
+def config_text(what: str, endpoints: str, layout: Layout) -> str:
+    """A config with these endpoints, a mapping in YAML, whose versions compute in the gateway."""
+    paths = {"registry": scalar(layout.registry), "state": scalar(layout.state)}
+    control = CONTROL_TEXT.format(**paths, endpoints="").rstrip(" \n") + "\n"
+    return "".join(
+        [
+            HEAD_TEXT.format(what=what, http_port=layout.http_port, logging=LOGGING_TEXT),
+            GATEWAY_TEXT.format(**paths),
+            control,
+            textwrap.indent(endpoints, " " * 8),
+            MONITOR_TEXT.format(**paths, records=scalar(records_beside(layout.state))),
         ]
     )
 

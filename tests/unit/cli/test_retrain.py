@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from serve_app.cli.retrain_webhook import SECRET, listening
 from serve_app.config.retraining import TriggerSettings
 from serve_app.core.reference import is_version
 from serve_app.errors import ConfigError, Conflict
-from serve_app.lifecycle.retraining.effects import Ticket
+from serve_app.lifecycle.retraining.effects import Shown, Ticket
 from tests.unit.lifecycle.retraining.fakes import House
 
 KEY = "a secret of enough letters"
@@ -137,16 +138,35 @@ class Admin:
     def __init__(self):
         self.rollout = {
             "endpoint": "churn", "stable": "churn@1", "candidate": "churn@2",
-            "phase": "running", "why": "",
+            "phase": "running", "why": "", "start": "at once",
         }  # fmt: skip
+        self.standing = {"name": "churn", "follows": {}, "shadows": []}
         self.actions = []
 
     def rollouts(self):
         return [self.rollout]
 
+    def endpoints(self):
+        return {"endpoints": [self.standing]}
+
+    def watch(self, kind, endpoint, within_s):
+        self.within_s = within_s
+        return [
+            {"shadow": "churn@1", "rows": 7, "not_judged": None},
+            {
+                "shadow": "churn@2", "rows": 40, "requests": {"shadow_error_rate": 0.25},
+                "agreement": {"value": 0.5, "low": 0.4, "high": 0.6}, "not_judged": None,
+            },
+        ]  # fmt: skip
+
     def move_rollout(self, endpoint, action, reason):
         self.actions.append(action)
-        phases = {"pause": "paused", "resume": "running", "roll back": "rolled back"}
+        phases = {
+            "start": "running",
+            "pause": "paused",
+            "resume": "running",
+            "roll back": "rolled back",
+        }
         self.rollout = {**self.rollout, "phase": phases[action], "why": reason}
 
     def watched(self, kind, endpoint, within_s):
@@ -195,19 +215,68 @@ def test_a_canary_follows_the_alias_and_is_paused_for_a_freeze_only_by_us():
     assert admin.actions == ["pause", "resume"]
     admin.rollout = {**admin.rollout, "phase": "promoted"}
     assert canaries.state(TICKET, 2).state == "promoted"
-    canaries.undo(TICKET, 2)
-    assert admin.actions[-1] == "roll back"
-    assert canaries.state(TICKET, 2).state == "rolled back"
-    admin.rollout = {**admin.rollout, "phase": "promoted"}
-    with pytest.raises(Conflict, match="goes back to churn@1, and not to churn@7"):
-        canaries.go_back(TICKET, 7)
-    canaries.go_back(TICKET, 1)
-    assert admin.rollout["phase"] == "rolled back"
     registry.current["challenger"] = 5
     assert canaries.state(TICKET, 2).state == "superseded"
     admin.rollout = {**admin.rollout, "endpoint": "other"}
     with pytest.raises(Conflict, match="route has to be of kind canary"):
         canaries.begin(TICKET, 2)
+
+
+def test_a_challenger_is_shown_requests_by_a_shadow_that_follows_its_alias():
+    admin, registry = Admin(), Aliases()
+    canaries = AdminCanaries(registry, lambda: admin, clock=lambda: 100.0)
+    body = {"retrain": {"endpoint": "churn", "shadow": {"rows": 10}}}
+    ticket = replace(TICKET, body=body)
+    with pytest.raises(Conflict, match=r"begins at once.*start: by hand"):
+        canaries.begin(ticket, 2)
+    admin.rollout = {**admin.rollout, "start": "by hand", "phase": "ready"}
+    with pytest.raises(Conflict, match="endpoint churn has no shadow churn@challenger"):
+        canaries.begin(ticket, 2)
+    assert registry.current == {"champion": 1}
+    admin.standing = {
+        "name": "churn", "shadows": [{"version": "churn@1"}],
+        "follows": {"churn@champion": "churn@1", "churn@challenger": "churn@1"},
+    }  # fmt: skip
+    admin.rollout = {**admin.rollout, "candidate": "churn@1"}
+    canaries.begin(ticket, 2)
+    assert canaries.shown(ticket, 2, 40.0) == Shown()
+    admin.rollout = {**admin.rollout, "candidate": "churn@2"}
+    assert canaries.shown(ticket, 2, 40.0) == Shown(40, 0.25, 0.5, 0.6)
+    assert admin.within_s == 60
+    for _ in range(2):
+        canaries.start(ticket, 2)
+    assert admin.actions == ["start"]
+    assert canaries.shown(ticket, 2, 40.0) == Shown(has_share=True)
+    registry.current["challenger"] = 3
+    assert "was moved by somebody" in canaries.shown(ticket, 2, 40.0).superseded
+
+
+def test_what_was_rolled_back_is_no_challenger_any_more():
+    admin, registry = Admin(), Aliases()
+    canaries = AdminCanaries(registry, lambda: admin)
+    canaries.begin(TICKET, 2)
+    for _ in range(2):
+        canaries.undo(TICKET, 2)
+    assert admin.actions == ["roll back"]
+    assert admin.rollout["phase"] == "rolled back"
+    assert registry.current == {"champion": 1, "challenger": 1}
+
+
+def test_requests_go_back_at_once_or_by_both_aliases():
+    admin, registry = Admin(), Aliases()
+    canaries = AdminCanaries(registry, lambda: admin)
+    registry.current = {"champion": 2, "challenger": 2}
+    admin.rollout = {**admin.rollout, "phase": "promoted"}
+    canaries.go_back(TICKET, 1)
+    assert (admin.actions, registry.current["challenger"]) == (["roll back"], 2)
+    registry.current["champion"] = 1
+    canaries.rest(TICKET)
+    assert registry.current == {"champion": 1, "challenger": 1}
+    canaries.go_back(TICKET, 7)
+    assert registry.current == {"champion": 1, "challenger": 7}
+    admin.rollout = {**admin.rollout, "candidate": "churn@7"}
+    canaries.go_back(TICKET, 7)
+    assert admin.actions == ["roll back"]
 
 
 def test_what_the_monitor_says_is_a_reason_once():

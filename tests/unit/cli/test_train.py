@@ -59,15 +59,19 @@ def test_a_pipeline_is_trained_shown_and_done_again(serve_app, folder):
     assert trained.code == 0, trained.err
     assert "registered: churn@1" in trained.out
     assert "beats_baseline" in trained.out
+    assert "loss of roc_auc" in trained.out
     assert "search: done in" in trained.err
     listed = json.loads(serve_app("train", "status", "--json").out)
     assert [(one["run"], one["state"]) for one in listed] == [("churn-1", "SUCCEEDED")]
     shown = json.loads(serve_app("train", "status", "churn-1", "--json").out)
     assert len(shown["trials"]) == 6
     assert [step["name"] for step in shown["steps"]] == [
-        *("snapshot", "profile", "split", "search", "evaluate", "register"),
+        *("snapshot", "profile", "split", "search", "evaluate", "importance", "register", "card"),
     ]
     assert "churn-1: SUCCEEDED" in serve_app("train", "status", "churn-1").out
+    steps = json.loads(serve_app("train", "explain", "churn-1", "--json").out)["steps"]
+    assert {one["verdict"] for one in steps} == {"reused"}
+    assert "used as it is" in serve_app("train", "explain", "churn-1").out
     again = serve_app("train", "rerun", "churn-1")
     assert again.code == 0, again.err
     assert "the same came out; predictions differ by 0 at most" in again.out
@@ -124,6 +128,7 @@ def test_a_run_is_cancelled_while_its_process_works(serve_app, folder):
     [
         (["run", "wrong.yaml"], "wrong.yaml:1: serch: there is no key 'serch' here"),
         (["resume", "churn-9"], "there is no run 'churn-9'"),
+        (["explain", "churn-9"], "there is no run 'churn-9'"),
         (["rerun", "churn-9"], "there is no run 'churn-9'"),
         (["status", "churn-9"], "there is no run 'churn-9'"),
         (["cancel", "churn-9"], "there is no run 'churn-9'"),

@@ -1,13 +1,14 @@
 """A cluster as the console meets a large one: 1,000 versions, 50 endpoints, and names that harm."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from serve_app.core.events import Event
 from serve_app.core.signature import Column, Output, Signature
-from serve_app.errors import NotFound
+from serve_app.errors import Conflict, NotFound
 from serve_app.registry.card_notes import CardNote
 from serve_app.registry.manifest import Manifest
 from tests.unit.gateway.admin.actions import DEPLOYMENT, ROLLOUT, Actions
+from tests.unit.monitoring.report import reports
 
 VERSIONS = 1_000
 MODEL = "churn"
@@ -47,6 +48,49 @@ def manifest(number, *, name=MODEL, parameters=None):
     return made.model_dump(mode="json")
 
 
+STATUS = {
+    "job": "job-1", "state": "FAILED", "version": f"{MODEL}@1000", "out": "/out/<b>", "message": "",
+    "submitted_at_s": 5.0, "changed_at_s": 6.0, "shards": 4, "shards_done": 3,
+    "shards_poisoned": 1, "rows": 4_000, "rows_done": 3_000, "rows_ok": 2_990, "rows_bad": 10,
+    "attempts": 6, "first_errors": [], "rows_per_s": None, "eta_s": None,
+    "failed_shards": [{"shard": 3, "failures": 3, "error": "MemoryError: secret 61"}],
+}  # fmt: skip
+
+
+class BatchJobs:
+    """So many jobs; one failed, and some of its rows have no answer. Remembers what was done."""
+
+    def __init__(self, count=10_000):
+        self.done, self._names = [], [f"job-{at}" for at in range(1, count + 1)]
+
+    def names(self):
+        return self._names
+
+    def show(self, name):
+        if name not in self._names:
+            raise NotFound(f"there is no job {name!r}; jobs: job-1", known=["job-1"])
+        return {**STATUS, "job": name}
+
+    def quarantine(self, name, limit):
+        rule = {"column": "age", "rule": "bounds", "expected": "at most 99", "seen": "400"}
+        other = {**rule, "column": HARMFUL[0], "rule": "type", "expected": "a number"}
+        row = {"file": "in.csv", "row": 7, "stage": "schema", "violations": [rule], "raw": "400,x"}
+        torn = {**row, "row": 9, "stage": "parse", "violations": [], "raw": None}
+        return [row, {**row, "row": 8, "violations": [rule, rule, other]}, torn][:limit]
+
+    def manifest(self, name):
+        self.show(name)
+        return b'{"job": "job-1"}'
+
+    def resume(self, name):
+        self.done.append(("resume", name))
+
+    def cancel(self, name):
+        if name == "job-2":
+            raise Conflict("job-2 has ended")
+        self.done.append(("cancel", name))
+
+
 class Seeded(Actions):
     """Tells of 50 endpoints, of a model with 1,000 versions, and of one for each harmful name."""
 
@@ -75,6 +119,18 @@ class Seeded(Actions):
     async def status(self):
         running = [{**DEPLOYMENT, "application": f"{MODEL}-{at}"} for at in range(100)]
         return {"applications": running, **self.standing_now, "not_in_effect": [], "failing": []}
+
+    async def applications(self):
+        replica = {"id": "r1", "state": "RUNNING", "node": "10.0.0.1", "process": 7}
+        well = {"status": "HEALTHY", "message": "", "replicas": [replica] * 9}
+        ill = {"status": "UNHEALTHY", "message": HARMFUL[0], "replicas": []}
+        made = {
+            f"{MODEL}-{at}": {"status": "RUNNING", "message": "", "deployments": {"Model": well}}
+            for at in range(100)
+        }
+        made["zoo"] = {"status": "DEPLOY_FAILED", "message": HARMFUL[0], "deployments": {"A": ill}}
+        made["new"] = {"status": "DEPLOYING", "message": "", "deployments": {}}
+        return {"applications": made}
 
     async def endpoints(self):
         return self.standing_now
@@ -114,3 +170,50 @@ class Seeded(Actions):
 
     async def rollouts(self):
         return [{**ROLLOUT, "endpoint": f"endpoint-{at}", "why": HARMFUL[0]} for at in range(40)]
+
+    async def watched(self, kind, endpoint, within_s):
+        if kind == "data_quality":
+            anomaly = {"column": HARMFUL[0], "what": "missing"}
+            return [
+                {"endpoint": "risk", "stopped": [f"{MODEL}@999"], "volume": None,
+                 "columns": {f"{MODEL}@1000": [anomaly, anomaly]}},
+            ]  # fmt: skip
+        version = {"drift": "version", "estimate": "version"}.get(kind)
+        return [
+            {**one, version: f"{MODEL}@1000"} if version else {**one, "variants": [f"{MODEL}@1000"]}
+            for one in await super().watched(kind, endpoint, within_s)
+        ]
+
+    async def findings(self, endpoint):
+        about = {"variants": f"{MODEL}@1000"}
+        return [{**one, **about} for one in await super().findings(endpoint)]
+
+    async def report(self, endpoint, within_s):
+        return wide_report().to_json()
+
+
+def wide_report(columns=100, windows=200):
+    """A report as large as the monitor makes one: of many columns, each of which drifts."""
+    report = reports.full_report()
+    (section,) = report.sections
+    drift = section.drift
+    band, (age, plan) = drift.heat.bands[-1], [
+        one for one in drift.distributions if one.name in {"age", "plan"}
+    ]  # fmt: skip
+    scores = tuple(None if at % 7 == 0 else (at % 5) * 0.7 for at in range(windows))
+    names = [f"{HARMFUL[at % len(HARMFUL)]} {at}" for at in range(columns)]
+    bands = [replace(band, name=one, scores=scores, drifted=(3, 9, 11)) for one in names[:40]]
+    heat = replace(drift.heat, bands=tuple(bands), rows=tuple(range(windows)))
+    summaries = [
+        replace(one, name=name)
+        for one, name in zip(
+            [one for one in drift.features if one.name == "age"] * columns, names, strict=True
+        )
+    ]
+    shapes = [replace((age, plan)[at % 2], name=one) for at, one in enumerate(names[:24])]
+    made = replace(
+        section, endpoint="risk", variants=f"{MODEL}@1000",
+        drift=replace(drift, heat=heat, features=tuple(summaries), distributions=tuple(shapes)),
+    )  # fmt: skip
+    other = replace(made, variants=f"{MODEL}@999", drift=None, no_drift="It has no profile.")
+    return replace(report, sections=(made, other))

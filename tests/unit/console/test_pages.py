@@ -2,15 +2,20 @@
 
 import re
 import time
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
-from serve_app.console.asking import ask
+from serve_app.console.asking import Answer, ask
 from serve_app.core.caller import ANONYMOUS
 from serve_app.errors import NotReady
+from serve_app.lifecycle.retraining.overview import RetrainingRuns
+from serve_app.lifecycle.run_status import TrainingRuns
 from serve_app.monitoring.experiment.document import ExperimentReport
-from tests.unit.console.seeded import HARMFUL, MODEL, Seeded
+from serve_app.security.audit import AuditEvent, AuditLog
+from tests.unit.console import seeded_runs
+from tests.unit.console.seeded import HARMFUL, MODEL, BatchJobs, Seeded
 from tests.unit.console.visitor import Visitor, text_of
 from tests.unit.gateway.admin.actions import Actions
 from tests.unit.monitoring.experiment import reports
@@ -18,10 +23,13 @@ from tests.unit.monitoring.experiment import reports
 PAGES = (
     "", "/endpoints/risk", "/models", f"/models/{MODEL}", f"/models/{MODEL}?page=40",
     f"/models/{MODEL}/compare?before=3&after=champion", f"/models/{MODEL}/versions/1000",
-    "/rollouts", "/experiments", "/endpoints/risk/experiment", "/history",
+    "/rollouts", "/experiments", "/endpoints/risk/experiment", "/history", "/monitoring",
+    "/monitoring/risk", "/monitoring/risk?page=2&hours=168", "/jobs", "/jobs?page=400",
+    "/jobs/job-1", "/runs", "/runs?page=400", "/runs/churn-10000", "/approvals",
+    f"/approvals/{MODEL}-r200", "/cluster", "/audit",
 )  # fmt: skip
 MOST_BYTES = 60_000
-VOID = {"meta", "link", "input", "br", "hr", "img", "path", "rect", "circle"}
+VOID = {"meta", "link", "input", "br", "hr", "img"}
 
 
 class Elements(HTMLParser):
@@ -34,6 +42,7 @@ class Elements(HTMLParser):
         assert not self.open
 
     def handle_starttag(self, tag, attrs):
+        assert len(dict(attrs)) == len(attrs)
         self.all.append((tag, dict(attrs)))
         if tag not in VOID and tag != "option":
             self.open.append(tag)
@@ -46,9 +55,26 @@ class Elements(HTMLParser):
             assert self.open.pop() == tag
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("runs")
+    seeded_runs.training(made)
+    seeded_runs.retraining(made)
+    log = AuditLog(made / "audit", "gateway", lambda: 5.0)
+    for at in range(120):
+        log.write(AuditEvent("set_weights", HARMFUL[at % len(HARMFUL)], "begun", HARMFUL[0]))
+    log.close()
+    return made
+
+
 @pytest.fixture
-def visitor():
-    return Visitor(Seeded(), answered=lambda name: {f"{MODEL}@1000": 300, f"{MODEL}@999": 100})
+def visitor(folder):
+    counted = {f"{MODEL}@1000": 300, f"{MODEL}@999": 100}
+    return Visitor(
+        Seeded(), answered=lambda name: counted, jobs=BatchJobs(),
+        training=TrainingRuns(folder), retraining=RetrainingRuns(folder, float),
+        audit_log=folder / "audit", dashboard=lambda: "http://127.0.0.1:8265", clock=lambda: 500.0,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -265,6 +291,42 @@ def test_what_an_endpoint_refuses_is_shown_with_the_row():
     assert b'"age":"old"' in refusing.asked[0][2]
     assert "Refused (400)" in text_of(answer)
     assert "age must be a number" in text_of(answer)
+
+
+def test_a_refusal_is_explained_by_what_its_code_means():
+    body = b'{"error_code":"invalid_input","message":"age must be a number"}'
+    visitor = Visitor(Seeded(), predictions=Gateway(400, body))
+    fields = {"column.age": "old"}
+    words = text_of(visitor.send("/console/endpoints/risk", "/console/endpoints/risk/try", fields))
+    assert "A row breaks the schema of the endpoint." in words
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, '{"error_code": "invalid_input"}', None),
+        (400, '{"error_code": "rate_limited"}', "rate_limited"),
+        (400, '{"error_code": "nobody_knows"}', None),
+        (400, '{"error_code": ["x"]}', None),
+        (400, "[1]", None),
+        (502, "oops", None),
+    ],
+)
+def test_an_answer_means_what_its_code_says_where_it_is_no_prediction(status, body, code):
+    meaning = Answer(status, body).meaning
+    assert (None if meaning is None else meaning.code) == code
+
+
+def test_an_endpoint_is_asked_in_other_systems_words_with_the_same_row(visitor):
+    page = unescape(visitor.get("/console/endpoints/risk").text)
+    assert "http://127.0.0.1:8000/tfs/v1/models/risk:predict" in page
+    assert "http://127.0.0.1:8000/v2/models/risk/infer" in page
+    for title in ("KServe V1", "TorchServe", "SageMaker", "Vertex AI", "Seldon Core V1"):
+        assert f"<summary>{title}</summary>" in page
+    (rows,) = re.findall(r"tfs/v1/models/risk:predict.*? -d '(.*?)'</pre>", page, re.DOTALL)
+    (native,) = re.findall(r"000/v1/models/risk:predict.*? -d '(.*?)'</pre>", page, re.DOTALL)[:1]
+    assert rows == native
+    assert 'href="http://127.0.0.1:8000/docs"' in page
 
 
 async def test_an_answer_that_is_no_json_is_shown_as_it_is():

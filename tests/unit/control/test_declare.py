@@ -164,6 +164,29 @@ def test_aliases_that_name_nothing_or_the_same_version_twice_are_problems(regist
     assert "there is no model 'nobody'" in found["endpoints.nobody.route.model"]
 
 
+def test_only_a_canary_may_name_one_version_by_two_aliases(registry):
+    for alias in ("champion", "challenger"):
+        registry.set_alias("logistic", alias, 1, by="ada")
+
+    def canary(stable, candidate):
+        return {"route": {"kind": "canary", "stable": stable, "candidate": candidate}}
+
+    rests = canary("logistic@champion", "logistic@challenger")
+    endpoint = following(registry, e=rests).checked()["e"]
+    assert [(one.version, one.weight) for one in endpoint.variants] == [("logistic@1", 1.0)]
+    assert endpoint.follows() == {
+        "logistic@champion": "logistic@1", "logistic@challenger": "logistic@1",
+    }  # fmt: skip
+    shown = {**rests, "shadows": [{"model": "logistic@challenger"}]}
+    assert [one.version for one in following(registry, e=shown).checked()["e"].shadows] == [
+        "logistic@1"
+    ]
+    twice = split("logistic@champion", "logistic@challenger")
+    for body in (canary("logistic@1", "logistic@challenger"), twice):
+        (problem,) = problems(following(registry, e=body)).values()
+        assert "would stand twice among the variants" in problem
+
+
 def shadowed(*shadows, body=None):
     return {**(body or single("logistic@1")), "shadows": list(shadows)}
 

@@ -1,16 +1,21 @@
 """A rollout goes on, ends, is taken back and comes back after a death, with weights to match."""
 
+from dataclasses import replace
+
 import pytest
 
 from serve_app.control import rollouts
+from serve_app.control.declare import Declaration
 from serve_app.control.gates import Evidence, MetricMean
 from serve_app.control.rollout_decisions import decided, moved
 from serve_app.control.snapshots import Snapshots
 from serve_app.core.arms import ArmCounts
+from serve_app.core.messages import Payload, Request
 from serve_app.core.rollout import Rollout
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.snapshot import Endpoint, RouteSpec, Snapshot, Variant
 from serve_app.errors import Conflict, InvalidInput, NotFound, RegistryFailed
+from serve_app.routing.canary import Canary
 from tests.unit.control.test_standing import Store
 
 SIGNATURE = Signature((Column("x", "float64"),), Output("regression"))
@@ -222,3 +227,66 @@ def test_a_metric_of_labels_is_waited_for_and_judged():
     quality = {"log_loss": (MetricMean(9000, 0.9, 1e-4), MetricMean(2000, 0.5, 1e-4))}
     better = decided(running(), settings, Evidence(GOOD.stable, GOOD.candidate, quality), 1e6)
     assert better.outcome == "advance"
+
+
+def by_aliases(champion, challenger):
+    """A canary from one alias to another, as it is described for what they name."""
+    variants = (
+        Variant(f"m@{champion}", 1.0, alias="champion"),
+        Variant(f"m@{challenger}", 0.0, alias="challenger"),
+    )
+    route = Canary.describe("canary", SETTINGS, variants)
+    return Declaration("by alias", {"e": Endpoint("e", route, SIGNATURE, 1, 0.8)}, ())
+
+
+@pytest.fixture
+def following(store):
+    made = Snapshots(store)
+    made.take(by_aliases(1, 2))
+    made.ready("m@1")
+    made.ready("m@2")
+    return made
+
+
+def test_one_version_under_both_aliases_answers_all_and_has_nothing_to_roll_out(store):
+    made = Snapshots(store)
+    made.take(by_aliases(1, 1))
+    made.ready("m@1")
+    assert weights(made) == {"m@1": 1.0}
+    assert made.follows() == {"m@champion": "m@1", "m@challenger": "m@1"}
+    assert Snapshot.from_json(made.current.to_json()) == made.current
+    router = Canary(made.current.endpoints["e"].route).router(salt="s", epoch=1, draw=lambda: 0.5)
+    assert router.plan(Request("e", Payload({}, 1), "id")).variants == ("m@1",)
+    for action in ("start", "pause", "promote", "roll back"):
+        with pytest.raises(Conflict, match="stable and candidate name the same version, m@1"):
+            rollouts.acted(made.rollout("e"), action, "", endpoint="e")
+    made.set_aliases({"m": {"champion": 1, "challenger": 2}})
+    assert made.is_behind()
+    made.follow(by_aliases(1, 2))
+    made.ready("m@2")
+    assert (made.rollout("e").phase, weights(made)) == ("running", {"m@1": 0.9, "m@2": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("phase", "answers"), [("promoted", 2), ("rolled back", 1)], ids=["promoted", "rolled back"]
+)
+def test_a_rollout_that_is_over_stays_while_aliases_name_who_answers(following, phase, answers):
+    over = Rollout("m@1", "m@2", (0.1, 0.5), phase, 1, 900.0, 1000.0, "gates")
+    following.move_rollout("e", over)
+    before = following.current.endpoints["e"]
+    for take in (following.follow, following.take):
+        take(by_aliases(answers, answers))
+        assert following.rollout("e") == over
+        assert following.current.endpoints["e"] == before
+        assert following.held == {}
+    changed = by_aliases(answers, answers)
+    following.take(replace(changed, hash="another"))
+    assert following.rollout("e").rests
+    assert weights(following) == {f"m@{answers}": 1.0}
+
+
+def test_a_rollout_under_way_ends_where_both_aliases_come_to_name_one_version(following):
+    following.move_rollout("e", running())
+    following.follow(by_aliases(1, 1))
+    assert following.rollout("e").rests
+    assert weights(following) == {"m@1": 1.0}

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from serve_app import errors
 from serve_app.core.signature import Column, Output
 from serve_app.gateway import docs
+from serve_app.gateway.error_meanings import MEANINGS
+from serve_app.gateway.errors import response
 from serve_app.gateway.openapi.document import EndpointDescription, document
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&$title"
@@ -138,3 +141,25 @@ def test_the_policy_allows_the_pages_own_script_and_style_and_no_other() -> None
     assert "unsafe" not in policy
     read = Reader(html)
     assert not [name for name, _ in read.attributes if name == "style" or name.startswith("on")]
+
+
+def test_the_page_explains_every_error_with_its_status_and_what_to_do() -> None:
+    words = " ".join(Reader(page(endpoint())).words.split())
+    for code in MEANINGS:
+        assert f"{MEANINGS[code].status} {code}" in words
+    assert "400 invalid_input" in words
+    assert "violations names row, column, rule" in words
+    explained = page(endpoint()).partition('<section class="errors">')[2].partition("</section>")[0]
+    assert "`" not in explained
+    assert "<code>retry-after</code>" in explained
+
+
+def test_every_error_has_a_meaning_and_the_status_that_it_is_answered_with() -> None:
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        assert MEANINGS[kind.code].status == response(kind("x"), "r").status_code, name
+
+
+def test_an_error_is_explained_by_the_most_general_one_of_its_code() -> None:
+    assert MEANINGS["internal"].words == "Something unexpected happened on this side."
+    assert MEANINGS["rate_limited"].words != MEANINGS["overloaded"].words

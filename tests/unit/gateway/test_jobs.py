@@ -14,7 +14,7 @@ from serve_app.gateway import jobs
 from serve_app.gateway.admin.audit import AuditedChanges
 from serve_app.gateway.app import build
 from serve_app.gateway.context import CALLER, Settings
-from serve_app.gateway.jobs import JobDoor
+from serve_app.gateway.job_door import JobDoor
 from tests.unit.gateway.harness import client_of
 
 ORDER = {"model": "churn@champion", "input": "rows.csv", "output": "out"}
@@ -263,4 +263,4 @@ def test_the_words_of_a_status_are_those_of_the_ledger():
 
     fields = set(JobStatus.__dataclass_fields__)
     assert {"first_errors", "message", "state", "job"} <= fields
-    assert jobs._VALUES - {"failed_shards"} <= fields
+    assert jobs.VALUES - {"failed_shards"} <= fields

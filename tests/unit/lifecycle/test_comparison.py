@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serve_app.lifecycle.comparison import by_slice, interval, paired
+from serve_app.lifecycle.comparison import by_slice, drawn, interval, paired
 from serve_app.models.training.metrics import METRICS, Predicted
 
 RMSE, ACCURACY = METRICS["rmse"], METRICS["accuracy"]
@@ -16,10 +16,15 @@ def right_with(share, rng):
     return Predicted((rng.random(ROWS) < share).astype(int))
 
 
+def compared(truth, one, other, metric):
+    first, second = (drawn(truth, model, metric, 1) for model in (one, other))
+    return paired(metric, first, second)
+
+
 def test_the_interval_of_an_accuracy_is_that_of_the_normal_approximation():
     rng = np.random.default_rng(3)
     predicted = right_with(0.8, rng)
-    low, high = interval(np.ones(ROWS), predicted, ACCURACY, 1)
+    low, high = interval(drawn(np.ones(ROWS), predicted, ACCURACY, 1))
     share = predicted.values.mean()
     half = 1.959964 * np.sqrt(share * (1 - share) / ROWS)
     assert (low, high) == pytest.approx((share - half, share + half), abs=0.006)
@@ -28,7 +33,7 @@ def test_the_interval_of_an_accuracy_is_that_of_the_normal_approximation():
 def test_the_bound_of_a_difference_is_that_of_the_paired_normal_approximation():
     rng = np.random.default_rng(4)
     one, other = right_with(0.8, rng), right_with(0.7, rng)
-    outcome = paired(np.ones(ROWS), one, other, ACCURACY, 1)
+    outcome = compared(np.ones(ROWS), one, other, ACCURACY)
     differences = one.values - other.values
     expected = differences.mean() - 1.644854 * differences.std() / np.sqrt(ROWS)
     assert outcome.gain == pytest.approx(differences.mean())
@@ -38,14 +43,14 @@ def test_the_bound_of_a_difference_is_that_of_the_paired_normal_approximation():
 def test_a_model_is_not_better_than_itself():
     rng = np.random.default_rng(5)
     truth, values = rng.normal(size=ROWS), Predicted(rng.normal(size=ROWS))
-    outcome = paired(truth, values, values, RMSE, 1)
+    outcome = compared(truth, values, values, RMSE)
     assert (outcome.gain, outcome.lower) == (0.0, 0.0)
 
 
 def test_of_errors_less_is_a_gain():
     truth = np.zeros(ROWS)
     better, worse = Predicted(np.full(ROWS, 1.0)), Predicted(np.full(ROWS, 3.0))
-    assert paired(truth, better, worse, RMSE, 1).gain == pytest.approx(2.0)
+    assert compared(truth, better, worse, RMSE).gain == pytest.approx(2.0)
 
 
 def test_slices_of_a_column_hold_each_row_once():

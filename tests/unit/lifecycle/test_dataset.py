@@ -151,3 +151,39 @@ def test_a_target_of_which_nothing_can_be_learned_is_refused(values, task, reaso
     source = frame().assign(churned=values)
     with pytest.raises(InvalidInput, match=reason):
         dataset_of(source, settings().model_copy(update={"task": task}))
+
+
+def held_out_by(values):
+    given = PipelineSettings.model_validate(
+        {
+            "pipeline": "churn", "model": "churn", "window": {"held_out": "later"},
+            "data": {"source": "*.csv", "target": "churned", "id": "id", "time": "day"},
+        }
+    )  # fmt: skip
+    return dataset_of(frame().assign(later=values), given)
+
+
+@pytest.mark.parametrize("values", [[False] * 6 + [True] * 4, [0] * 6 + [1] * 4])
+def test_a_column_says_which_rows_are_held_out_and_is_no_feature(values):
+    dataset = held_out_by(values)
+    assert list(dataset.features.columns) == ["x", "town"]
+    assert np.flatnonzero(dataset.facts.held_out).tolist() == [6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("values", [["no", "yes"] * 5, [0.0] * 9 + [np.nan], [0, 2] * 5])
+def test_a_column_of_anything_but_yes_and_no_holds_nothing_out(values):
+    with pytest.raises(InvalidInput, match="column 'later' has to be true or false"):
+        held_out_by(values)
+
+
+def test_columns_that_name_a_series_are_features_too():
+    seen = dataset_of(frame(), settings(series=["town"]))
+    assert seen.facts.series.tolist() == [0, 1] * 5
+    assert "town" in seen.features.columns
+    with pytest.raises(InvalidInput, match="no column 'shop'"):
+        usable_rows(frame(), settings(series=["shop"]).data)
+
+
+def test_series_need_times():
+    with pytest.raises(ValueError, match="series names columns, and needs time"):
+        settings(series=["town"], time=None)

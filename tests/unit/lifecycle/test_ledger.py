@@ -1,12 +1,13 @@
 """The ledger keeps what it was given, whoever opens it next."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from serve_app.errors import ConfigError, Conflict, NotFound
 from serve_app.lifecycle.ledger import FILE, Ledger, Run, Step
-from serve_app.lifecycle.search import Trial
+from serve_app.lifecycle.trial import Trial
 
 RUN = Run("churn-1", "churn", "churn", {"pipeline": "churn"}, "RUNNING", 5.0, options={"a": 1})
 
@@ -34,7 +35,19 @@ def test_an_unknown_run_is_told_with_those_that_there_are(ledger):
 
 def test_a_folder_without_a_ledger_has_no_runs_and_none_is_made(tmp_path):
     assert Ledger(tmp_path).runs() == []
+    assert (Ledger(tmp_path).page(0, 5), Ledger(tmp_path).count()) == ([], 0)
+    with pytest.raises(NotFound, match="there are: none"):
+        Ledger(tmp_path).run("churn-1")
     assert not (tmp_path / FILE).exists()
+
+
+def test_pages_have_the_newest_runs_first_and_each_once(ledger):
+    for at in range(2, 8):
+        ledger.create(replace(RUN, id=f"churn-{at}", created_at=5.0 + at % 3))
+    pages = [[run.id for run in ledger.page(first, 3)] for first in (0, 3, 6, 9)]
+    assert [one for page in pages for one in page] == [run.id for run in ledger.runs()]
+    assert [len(page) for page in pages] == [3, 3, 1, 0]
+    assert ledger.count() == 7
 
 
 def test_attempts_are_counted_and_forget_how_the_last_one_ended(ledger):

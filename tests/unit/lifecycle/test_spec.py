@@ -52,8 +52,9 @@ def test_lengths_of_time_are_seconds_and_candidates_keep_their_order(read):
 
 
 def test_what_is_kept_of_a_pipeline_is_the_same_pipeline(read):
-    settings = read(WHOLE)
-    assert pipeline_of(body_of(settings)) == settings
+    for text in (WHOLE, SMALL + "window: {held_out: later}\n"):
+        settings = read(text)
+        assert pipeline_of(body_of(settings)) == settings
 
 
 @pytest.mark.parametrize("more", ["", "candidates: auto\n"])
@@ -77,6 +78,9 @@ def test_one_estimator_has_the_space_of_the_search(read):
         (SMALL + "validation: {kind: group}\n", 4, "group (the column) go together"),
         (SMALL + "validation: {kind: time}\n", 1, "data.time is missing"),
         (SMALL + "window: {holdout: 30}\n", 4, "holdout is a share between 0 and 1"),
+        (SMALL + "window: {held_out: later, gap: 1d}\n", 4, "says which rows are held out; leave"),
+        (SMALL.replace("y}", "y, id: y}"), 1, "have to be columns of their own"),
+        (SMALL + "window: {held_out: y}\n", 1, "have to be columns of their own"),
         (SMALL + "window: {holdout: 30 days}\n", 4, "'30 days' is no length of time"),
         (SMALL + "candidates: []\n", 1, "candidates names none"),
         (SMALL + "candidates: [linear, linear]\n", 1, "two candidates are named 'linear'"),

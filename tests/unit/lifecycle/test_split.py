@@ -88,6 +88,28 @@ def test_the_hold_out_is_the_newest_and_the_gap_is_empty(seconds, gap_s):
         assert times[rest].min() > times[fitted].max()
 
 
+@given(
+    marks=st.lists(st.booleans(), min_size=30, max_size=60),
+    kind=st.sampled_from(["random", "time"]),
+)
+def test_what_the_data_itself_holds_out_is_held_out_and_nothing_else(marks, kind):
+    held_out = np.array([*marks, True, *[False] * 20])
+    times = np.arange(len(held_out)) * NS
+    parts = split(RowFacts(len(held_out), times, held_out=held_out), rule(kind))
+    check_partition(parts, len(held_out))
+    assert parts.holdout.tolist() == np.flatnonzero(held_out).tolist()
+    assert len(parts.train) + len(parts.holdout) == len(held_out)
+
+
+def test_a_group_on_both_sides_of_what_the_data_holds_out_is_refused():
+    groups = np.repeat(np.arange(10), 3)
+    facts = RowFacts(30, groups=groups, held_out=groups < 3)
+    assert set(split(facts, rule("group")).holdout) == set(range(9))
+    mixed = RowFacts(30, groups=groups, held_out=np.arange(30) < 8)
+    with pytest.raises(InvalidInput, match="a group has rows in training and in the hold-out"):
+        split(mixed, rule("group"))
+
+
 def test_what_is_older_than_the_window_is_not_trained_on():
     times = np.arange(100) * NS
     wanted = rule("time", 2, holdout_s=10.0, train_s=30.0, gap_s=5.0)

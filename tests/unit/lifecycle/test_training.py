@@ -1,6 +1,5 @@
 """Whole runs: what is registered, what is not, and what an interruption changes (nothing)."""
 
-import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,30 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serve_app.config.pipeline import PipelineSettings, RegisterSettings
+from serve_app.config.pipeline import RegisterSettings
 from serve_app.engine.load import load
 from serve_app.errors import Conflict, InvalidInput, ModelFailed
 from serve_app.lifecycle import lock
-from serve_app.lifecycle.executor import InThisProcess
-from serve_app.lifecycle.fold_data import load_fold_data
 from serve_app.lifecycle.ledger import Ledger
 from serve_app.lifecycle.reproduction import compared
-from serve_app.lifecycle.sequence import Means
 from serve_app.lifecycle.spec import read_pipeline
 from serve_app.lifecycle.steps import read_holdout
-from serve_app.lifecycle.training import Training, cancelled, repeat
+from serve_app.lifecycle.training import cancelled, repeat
 from serve_app.models.frames import to_columns
-from serve_app.registry.store import Registry
+from serve_app.registry.card_notes import CardNotes
+from tests.unit.lifecycle.runs import ROWS, Dies, dies_when, rows, settings, trained, training
 
-ROWS = 240
 PIPELINES = Path(__file__).parents[3] / "pipelines"
-
-
-def rows(seed=1):
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({"age": rng.normal(50, 10, ROWS), "visits": rng.integers(0, 9, ROWS)})
-    chance = 1 / (1 + np.exp(-(frame["age"] - 50) / 4 - frame["visits"] + 4))
-    return frame.assign(churned=np.where(rng.random(ROWS) < chance, "yes", "no"))
 
 
 @pytest.fixture
@@ -39,44 +28,6 @@ def home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows().to_csv("rows.csv", index=False)
     return tmp_path
-
-
-def settings(**more):
-    given = {
-        "pipeline": "churn",
-        "model": "churn",
-        "data": {"source": "rows.csv", "target": "churned"},
-        "validation": {"kind": "stratified", "folds": 2},
-        "candidates": ["linear"],
-        "search": {"trials": 5, "parallel": 2, "seed": 3},
-        "gates": {"beats_baseline": True},
-    }
-    return PipelineSettings.model_validate({**given, **more})
-
-
-class Dies(BaseException):
-    """A process that is killed runs nothing more of ours."""
-
-
-def training(home, *, dies_after=None, report=lambda progress: None):
-    """What runs are made with; `dies_after` so many trials nothing goes on."""
-    judged = itertools.count(1)
-
-    def watched(progress):
-        report(progress)
-        if progress.kind == "trial" and next(judged) == dies_after:
-            raise Dies
-
-    def here(place):
-        return InThisProcess(load_fold_data(place))
-
-    clock = itertools.count(100)
-    means = Means(Registry(str(home / "registry")), here, lambda: float(next(clock)))
-    return Training(home / "runs", means, watched)
-
-
-def trained(made, wanted):
-    return made.work_on(made.create(wanted))
 
 
 def test_the_best_is_registered_and_answers_as_it_was_judged(home):
@@ -120,6 +71,60 @@ def test_a_manifest_says_what_its_version_was_made_of(home):
     assert lineage.environment.threads == 1
 
 
+def test_versions_know_which_columns_they_need_and_their_cards_say_so(home):
+    Path("use.md").write_text("## Intended use\n\nLetters.\n\n## Limitations\n\nFew rows.\n")
+    made = training(home)
+    wanted = settings(register={"best": 2}, card={"add": ["use.md"]})
+    run = trained(made, wanted)
+    registry = made.means.registry
+    for version in (1, 2):
+        known = registry.manifest("churn", version).lineage.importance
+        assert (known.metric, known.rows, known.repeats) == ("roc_auc", 48, 5)
+        assert {one.column for one in known.columns} == {"age", "visits"}
+        # Both raise the chance by far: without either the ranks are much worse.
+        assert all(one.mean > 0.05 for one in known.columns)
+        card = (home / "runs/churn-1/cards" / f"churn@{version}.md").read_text()
+        assert "| column | loss of roc_auc | standard deviation |" in card
+        assert "Nobody has written" not in card
+        assert [note.heading for note in CardNotes(registry.url).of("churn", version)] == [
+            *("Intended use", "Limitations"),
+        ]
+    first = registry.manifest("churn", 1).lineage.importance
+    assert run.result["importance"] == first.model_dump(mode="json")
+
+
+def test_a_run_that_died_while_it_wrote_cards_adds_no_section_twice(home):
+    Path("use.md").write_text("## Intended use\n\nLetters.\n")
+    made = training(home, report=dies_when(("card", "done")))
+    with pytest.raises(Dies):
+        trained(made, settings(card={"add": ["use.md"]}))
+    with made.ledger._writing() as db:
+        # As where it was killed before the ledger knew.
+        db.execute("DELETE FROM step WHERE name = 'card'")
+    assert training(home).work_on(made.ledger.run("churn-1")).state == "SUCCEEDED"
+    assert len(CardNotes(made.means.registry.url).of("churn", 1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [(None, "use.md cannot be read"), ("no heading", "begin each with a heading")],
+)
+def test_what_cannot_stand_on_a_card_is_said_before_anything_is_computed(home, text, reason):
+    if text is not None:
+        Path("use.md").write_text(text)
+    made = training(home)
+    with pytest.raises(InvalidInput, match=f"card.add: .*{reason}"):
+        trained(made, settings(card={"add": ["use.md"]}))
+    assert made.ledger.steps("churn-1") == {}
+
+
+def test_without_repeats_no_column_is_shuffled(home):
+    made = training(home)
+    run = trained(made, settings(importance={"repeats": 0}))
+    assert run.result["importance"] is None
+    assert made.means.registry.manifest("churn", 1).lineage.importance is None
+
+
 def test_a_run_that_died_in_its_search_comes_out_as_one_that_did_not(home):
     whole = trained(training(home), settings())
     dying = training(home, dies_after=3)
@@ -152,14 +157,6 @@ def test_a_run_that_died_after_it_registered_registers_nothing_twice(home):
     run = training(home).work_on(ledger.run("churn-1"))
     assert run.result["versions"] == [1]
     assert made.means.registry.versions("churn") == [1]
-
-
-def dies_when(at):
-    def report(progress):
-        if (progress.step, progress.kind) == at:
-            raise Dies
-
-    return report
 
 
 def test_a_run_whose_data_was_changed_meanwhile_begins_anew_and_says_so(home):

@@ -13,9 +13,11 @@ from pydantic import ValidationError
 
 from serve_app.errors import ArtifactRejected
 from serve_app.registry.lineage import (
+    ColumnLoss,
     DataFile,
     Dataset,
     Environment,
+    Importance,
     Lineage,
     Period,
     SourceCode,
@@ -79,6 +81,18 @@ def test_a_version_without_one_has_the_bytes_and_the_digest_that_it_had_before()
     body = json.loads(a_manifest().encode())
     assert "lineage" not in body
     assert Manifest.decode(json.dumps(body).encode()).digest == a_manifest().digest
+
+
+def test_one_without_importances_has_the_digest_that_it_had_before_there_were_any() -> None:
+    manifest = a_manifest(lineage=WHOLE)
+    assert manifest.digest == "726adb4ca50c65c7f6c0943e8b19d0a09e7fa39136336631d0420d558b3fbb4d"
+    loss = ColumnLoss(column="age", mean=0.2, deviation=0.01)
+    importance = Importance(metric="roc_auc", rows=48, repeats=5, columns=(loss,))
+    known = a_manifest(lineage=WHOLE.model_copy(update={"importance": importance}))
+    again = Manifest.decode(known.encode())
+    assert again.lineage is not None
+    assert again.lineage.importance == importance
+    assert known.digest != manifest.digest
 
 
 def test_a_metric_that_could_not_be_computed_is_nan_again() -> None:

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from serve_app.config import AdminSettings
+from serve_app.config import AdminSettings, GatewayArgs
 from serve_app.core.supervisor import Supervisor
-from serve_app.serving.console import sessions_of
+from serve_app.registry.store import Registry
+from serve_app.serving.console import kept_of, sessions_of
 from serve_app.serving.shared_secrets import CONSOLE_SESSIONS, drawn_secret
 
 THEIRS = "ab" * 32
@@ -61,3 +62,19 @@ async def test_a_state_store_that_takes_nothing_is_no_reason_not_to_start(tmp_pa
 def test_beyond_this_machine_it_only_reads_unless_it_may_do_more(host, console, changes):
     settings = AdminSettings(port=8091, host=host, console=console)
     assert settings.console_changes is changes
+
+
+def test_what_stands_on_the_disk_is_what_the_settings_name(tmp_path):
+    registry = Registry(str(tmp_path / "registry"))
+    plain = kept_of(GatewayArgs(), AdminSettings(port=8091), registry)
+    assert (plain.training.folder.name, plain.jobs, plain.audit_log) == ("runs", None, None)
+    args = GatewayArgs(
+        audit={"path": str(tmp_path / "audit")},
+        jobs={"inputs": [str(tmp_path)], "outputs": str(tmp_path / "out"), "state": str(tmp_path)},
+    )
+    kept = kept_of(args, AdminSettings(port=8091, runs=str(tmp_path / "r")), registry)
+    assert kept.training.folder == kept.retraining.folder == tmp_path / "r"
+    assert kept.audit_log == tmp_path / "audit"
+    assert kept.jobs is not None
+    assert kept.jobs.names() == []
+    assert not (tmp_path / "r").exists()

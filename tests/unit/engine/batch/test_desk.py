@@ -1,6 +1,7 @@
 """Jobs are taken, shown, ended and gone on with; a worker takes them from the queue."""
 
 import functools
+import json
 import time
 
 import pytest
@@ -55,6 +56,19 @@ def test_a_job_is_queued_taken_and_done(taken, worker, csv_file):
     shown = taken.show(status["job"])
     assert (shown["state"], shown["rows_ok"], shown["eta_s"]) == ("SUCCEEDED", 40, None)
     assert taken.all(10) == [shown]
+
+
+def test_the_manifest_is_there_once_the_output_is_whole(taken, worker, csv_file, tmp_path):
+    name = taken.submit(order())[0]["job"]
+    assert taken.names() == [name]
+    with pytest.raises(NotFound, match="has no manifest"):
+        taken.manifest(name)
+    worker.run_one(lambda _: None)
+    written = json.loads(taken.manifest(name))
+    assert written["rows"] == {"read": 40, "ok": 40, "bad": 0}
+    assert [one["rows"] for one in written["files"]] == [10, 10, 10, 10]
+    with pytest.raises(NotFound, match="there is no job"):
+        taken.manifest("nobody")
 
 
 def test_the_same_job_and_the_same_key_give_the_job_that_is_there(taken, csv_file):

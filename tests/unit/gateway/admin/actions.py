@@ -46,7 +46,8 @@ RECORD = {
 
 
 ROLLOUT = {
-    "endpoint": "risk", "stable": "a@1", "candidate": "a@2", "shares": [0.1, 0.5],
+    "endpoint": "risk", "stable": "a@1", "candidate": "a@2", "start": "at once",
+    "shares": [0.1, 0.5],
     "phase": "running", "step": 0, "share": 0.1, "began_s": 5.0, "since_s": None, "why": "",
     "requests": {"a@1": 90, "a@2": 10}, "waiting": ["a@2"], "last": None,
 }  # fmt: skip

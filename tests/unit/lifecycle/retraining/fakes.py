@@ -1,12 +1,12 @@
 """A world outside the ledger that outlives processes, and says what was done twice in it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from serve_app.config.retraining import GuardSettings
 from serve_app.lifecycle.gates import Gate
 from serve_app.lifecycle.retraining import leases
 from serve_app.lifecycle.retraining.database import Database
-from serve_app.lifecycle.retraining.effects import Canary, Effects, Judged
+from serve_app.lifecycle.retraining.effects import Canary, Effects, Judged, Shown
 from serve_app.lifecycle.retraining.intake import Intake
 from serve_app.lifecycle.retraining.ledger import Ledger
 from serve_app.lifecycle.retraining.machine import Machine, no_fault
@@ -45,6 +45,7 @@ class World:
     canary: str = "promoted"
     challenger: int | None = None
     held: bool = False
+    seen: Shown = field(default_factory=Shown)
     raises: dict = field(default_factory=dict)
     calls: list = field(default_factory=list)
 
@@ -96,6 +97,13 @@ class World:
     def begin(self, ticket, version):
         self._called("begin")
         self.challenger = version
+
+    def shown(self, ticket, version, since_s):
+        return self.seen
+
+    def start(self, ticket, version):
+        self._called("start")
+        self.seen = replace(self.seen, has_share=True)
 
     def state(self, ticket, version):
         return Canary(self.canary, f"it is {self.canary}")

@@ -28,6 +28,7 @@ from serve_app.lifecycle.retraining.conditions import (
     of_quality,
 )
 from serve_app.lifecycle.retraining.guards import Standing, cool_down_s, refusal
+from serve_app.lifecycle.retraining.intake import COUNTED_AGAIN_S
 from serve_app.lifecycle.retraining.schedule import scheduled
 from serve_app.lifecycle.retraining.trigger import Trigger
 from serve_app.lifecycle.retraining.webhook import of_webhook
@@ -261,6 +262,40 @@ def test_rows_are_counted_only_where_a_guard_wants_to_know(tmp_path):
     assert counted == ["churn"]
     assert house.trigger("2").outcome == "started"
     assert counted == ["churn"]
+
+
+def test_a_reason_that_came_before_its_labels_begins_one_run_once_they_are_there(tmp_path):
+    house, rows = House(tmp_path), [5]
+    counted = []
+
+    def count(model, _):
+        counted.append(rows[0])
+        return rows[0]
+
+    house.intake._count_new_rows = count
+
+    def look(after_s=0.0):
+        house.clock.now_s += after_s
+        return house.trigger("drift", kind="drift", guards=GuardSettings(new_rows=100))
+
+    first = look()
+    assert (first.guard, first.is_new) == ("new rows", True)
+    rows[0] = 150
+    assert look(COUNTED_AGAIN_S - 1).guard == "new rows"
+    assert counted == [5]
+    rows[0] = 60
+    again = look(1)
+    assert (again.guard, again.is_new) == ("new rows", False)
+    assert again.words == "60 rows are new, and 100 have to be"
+    rows[0] = 150
+    began = look(COUNTED_AGAIN_S)
+    assert (began.outcome, began.run, began.guard, began.is_new) == (
+        "started", "churn-r1", None, True,
+    )  # fmt: skip
+    assert look(10 * COUNTED_AGAIN_S).is_new is False
+    assert len(house.ledger.runs()) == 1
+    assert house.newest().trigger == first.id
+    assert house.work().state == "PROMOTED"
 
 
 def test_settings_survive_being_written_and_read():

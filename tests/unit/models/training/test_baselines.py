@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from serve_app.models.training.baselines import prior, seasonal_naive
+from serve_app.models.training.baselines import (
+    Known,
+    prior,
+    seasonal_naive,
+    seasonal_naive_by_series,
+)
 
 DAY_NS = 86_400 * 10**9
 
@@ -51,3 +56,26 @@ def test_classes_have_shares_whose_logarithm_is_finite():
     assert given.values.tolist() == [0, 1, 0, 1, 0, 1]
     assert given.shares.min() > 0
     assert given.shares.sum(axis=1) == pytest.approx(1)
+
+
+def test_each_series_repeats_its_own_past_and_an_unknown_one_has_the_prior():
+    days = np.repeat(np.arange(14), 2) * DAY_NS
+    series = np.tile([0, 1], 14)
+    sales = np.where(series == 0, days // DAY_NS % 7, 100.0)
+    wanted = np.array([14, 14, 15, 15]) * DAY_NS
+    known = Known(sales, days, series)
+    given = seasonal_naive_by_series(known, wanted, np.array([1, 0, 0, 2]), 7 * 86_400, 0)
+    assert given.values.tolist() == [100.0, 0.0, 1.0, sales.mean()]
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_one_series_is_all_that_there_is(classes):
+    days = np.array([3, 0, 2, 1, 4]) * DAY_NS
+    target = np.array([0, 1, 2, 1, 0])
+    wanted = np.array([5, 6, 9]) * DAY_NS
+    alone = seasonal_naive(target, days, wanted, 2 * 86_400, classes)
+    known = Known(target, days, np.zeros(5))
+    given = seasonal_naive_by_series(known, wanted, np.zeros(3), 2 * 86_400, classes)
+    assert given.values.tolist() == alone.values.tolist()
+    if classes:
+        assert given.shares == pytest.approx(alone.shares)

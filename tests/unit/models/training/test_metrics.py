@@ -56,6 +56,24 @@ def test_metrics_of_numbers_are_scikit_learns(rows, seed):
     assert all_metrics(truth, Predicted(values), 0) == pytest.approx(wanted, abs=1e-12)
 
 
+@given(level=st.floats(0.01, 0.99), rows=st.integers(1, 60), seed=st.integers(0, 10_000))
+def test_the_loss_of_a_quantile_is_scikit_learns(level, rows, seed):
+    rng = np.random.default_rng(seed)
+    truth, values = rng.normal(size=rows), rng.normal(size=rows)
+    name = f"pinball@{level:.4f}"
+    metric = metric_for(name, 0)
+    wanted = reference.mean_pinball_loss(truth, values, alpha=float(name[8:]))
+    assert metric.compute(truth, Predicted(values)) == pytest.approx(wanted, abs=1e-12)
+    assert metric.gain(1.0, 2.0) > 0
+
+
+def test_the_loss_of_a_quantile_is_of_numbers():
+    with pytest.raises(InvalidInput, match=r"pinball@0\.9 does not fit a target of classes"):
+        metric_for("pinball@0.9", 2)
+    with pytest.raises(InvalidInput, match=r"these do: mae, r2, rmse, pinball@0\.75"):
+        metric_for("accuracy", 0)
+
+
 def test_the_area_is_how_many_pairs_are_in_order():
     rng = np.random.default_rng(1)
     positive, scores = rng.random(40) < 0.4, rng.integers(0, 6, 40)

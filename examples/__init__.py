@@ -1,0 +1,1 @@
+"""Programs for readers: clients in other languages, and case studies from data to answers."""

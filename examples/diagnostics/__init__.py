@@ -1,0 +1,1 @@
+"""Predictive diagnostics: who is called malignant follows from what a miss costs."""

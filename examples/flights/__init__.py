@@ -1,0 +1,1 @@
+"""Flights that arrive late: a year of real drift, month by month."""

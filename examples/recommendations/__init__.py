@@ -1,0 +1,1 @@
+"""Recommendations: what another way of choosing would have earned, before anybody tries it."""

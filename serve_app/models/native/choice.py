@@ -1,0 +1,215 @@
+"""Who walks the trees of a compiled version here: chosen when it is loaded, and proven then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from serve_app.core.columns import Array
+from serve_app.core.signature import Signature
+from serve_app.errors import ArtifactRejected, InvalidInput
+from serve_app.models.compiled import storage
+from serve_app.models.compiled.model import CompiledModel, Program
+from serve_app.models.compiled.operation import Operation
+from serve_app.models.compiled.trees import SumOfTrees, Trees
+from serve_app.models.native.nodes import Ensemble, Foreign, of
+from serve_app.models.native.proof import same_bits
+
+API = 1
+"""What this module expects of the library."""
+_DAMAGED = "the compiled form's trees cannot be walked"
+_log = logging.getLogger(__name__)
+_Some = TypeVar("_Some", bound=Operation)
+
+
+@dataclass(frozen=True, eq=False)
+class NativeForest(Operation, stored=False):
+    """Trees that the library walks, with the sums of what their leaves hold."""
+
+    compute: Callable[[Array], Array]
+
+    def __call__(self, x: Array, /) -> Array:
+        """Shape (rows, outputs), in the precision of the operation whose place it takes."""
+        return self.compute(x)
+
+
+@cache
+def library() -> Any:
+    """`serve_app_native`, or None where it is not installed or is of another time."""
+    try:
+        import serve_app_native  # noqa: PLC0415 - most machines have none
+    except ImportError as error:
+        if error.name != "serve_app_native":
+            _log.warning("serve-app-native cannot be loaded (%s); others walk the trees", error)
+        return None
+    except OSError as error:
+        _log.warning("serve-app-native cannot be loaded (%s); others walk the trees", error)
+        return None
+    if serve_app_native.API != API:
+        _log.warning(
+            "serve-app-native %s does not fit this serve-app; others walk the trees",
+            serve_app_native.__version__,
+        )
+        return None
+    return serve_app_native
+
+
+def load_fastest(content: bytes, signature: Signature) -> CompiledModel:
+    """The model that a compiled file holds, its trees walked by the library where that may be.
+
+    Raises:
+        ArtifactRejected: it cannot be read, or walks through its trees would not end.
+    """
+    program = storage.load(content)
+    if not isinstance(program, Program):
+        program = Program(program)
+    if library() is not None:
+        program = native(program)
+    return CompiledModel(program, signature)
+
+
+def kernels(content: bytes) -> tuple[str, ...]:
+    """Who walks the trees of a compiled file on this machine; nobody where it has none.
+
+    Raises:
+        ArtifactRejected: it cannot be read, or walks through its trees would not end.
+    """
+    program = storage.load(content)
+    if library() is not None:
+        program = native(program)
+    return tuple(dict.fromkeys(_kernels(program)))
+
+
+def _kernels(operation: Operation) -> Iterator[str]:
+    if isinstance(operation, NativeForest):
+        yield f"serve-app-native {library().__version__} ({library().instructions()})"
+    elif isinstance(operation, Trees):
+        yield "ONNX Runtime"
+    for inner in operation.inner_operations():
+        yield from _kernels(inner)
+
+
+def native(operation: _Some) -> _Some:
+    """The same operation, with the library in place of whoever walked its trees.
+
+    Where it does not give the same bits, or the trees are of another form, they stay.
+
+    Raises:
+        ArtifactRejected: walks through the trees would not end, or leave them.
+    """
+    return _native(operation)  # type: ignore[no-any-return]
+
+
+def _native(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_native(inner) for inner in value)
+    if not isinstance(value, Operation):
+        return value
+    if isinstance(value, SumOfTrees | Trees):
+        built = _built(value)
+        if built is not None:
+            return built
+    inner = {one.name: getattr(value, one.name) for one in fields(value) if one.init}
+    changed = {name: _native(part) for name, part in inner.items()}
+    if all(changed[name] is inner[name] for name in inner):
+        return value
+    return replace(value, **changed)
+
+
+def _built(value: SumOfTrees | Trees) -> NativeForest | None:
+    """The library's form of an operation, once it has proven equal."""
+    walked = value.leaves.trees if isinstance(value, SumOfTrees) else value
+    if not isinstance(walked, Trees):
+        return None
+    try:
+        ensemble = of(walked)
+        forest = _summed(value, ensemble) if isinstance(value, SumOfTrees) else _plain(ensemble)
+    except Foreign as reason:
+        _log.info("trees stay with their library: %s", reason)
+        return None
+    except InvalidInput as error:
+        raise ArtifactRejected(f"{_DAMAGED} ({error})") from error
+    except library().Refused as error:
+        raise ArtifactRejected(f"{_DAMAGED} ({error})") from error
+    with np.errstate(all="ignore"):
+        if not same_bits(value, forest, ensemble):
+            _log.warning("serve-app-native gives other bits here; others walk the trees")
+            return None
+    return NativeForest(forest)
+
+
+def _plain(trees: Ensemble) -> Callable[[Array], Array]:
+    """Sums in float32, as ONNX Runtime adds them."""
+    own = np.arange(len(trees.value))
+    zeros = np.zeros(trees.outputs, np.float32)
+    return _forest(trees, own, trees.value, output=trees.output, start=zeros)
+
+
+def _summed(operation: SumOfTrees, trees: Ensemble) -> Callable[[Array], Array]:
+    """Sums of what stands in numbered leaves, in float64."""
+    leaves, start = operation.leaves, operation.start
+    if start.dtype != np.float64 or operation.divisor == 0.0:
+        raise Foreign("sums are not of doubles, or are divided by nothing")
+    if not np.array_equal(trees.output, np.arange(len(trees.root))):
+        raise Foreign("trees do not have an output each")
+    if len(leaves.starts) != len(trees.root) or start.ndim != 1:
+        raise Foreign("there are other leaves than trees")
+    tree_of = np.searchsorted(trees.root, np.arange(len(trees.left)), side="right") - 1
+    leaf = trees.value.astype(np.int64) + leaves.starts[tree_of]
+    values = leaves.values if leaves.scale == 1.0 else leaves.values * leaves.scale
+    outputs = len(start)
+    output = np.zeros(len(trees.root), np.int64)
+    if operation.groups is not None:
+        output = _grouped(operation.groups, len(trees.root), outputs)
+    elif outputs != (1 if values.ndim == 1 else values.shape[1]):
+        raise Foreign("leaves hold other numbers than there are outputs")
+    if operation.groups is not None and values.ndim != 1:
+        raise Foreign("leaves hold several numbers, and trees have outputs of their own")
+    doubles = values.astype(np.float64)
+    return _forest(trees, leaf, doubles, output=output, start=start, divisor=operation.divisor)
+
+
+def _grouped(groups: Array, trees: int, outputs: int) -> Array:
+    """Which output each tree adds to, where each output goes through its trees in order."""
+    output = np.full(trees, -1)
+    in_order = groups.ndim == 2 and len(groups) == outputs and groups.size == trees
+    if not in_order or (np.diff(groups, axis=1) <= 0).any():
+        raise Foreign("trees are added in another order")
+    if not np.array_equal(np.sort(groups, axis=None), np.arange(trees)):
+        raise Foreign("trees are added several times")
+    output[groups] = np.arange(outputs)[:, np.newaxis]
+    return output
+
+
+def _forest(
+    trees: Ensemble,
+    leaf: Array,
+    values: Array,
+    *,
+    output: Array,
+    start: Array,
+    divisor: float | None = None,
+) -> Callable[[Array], Array]:
+    nodes = library().Nodes(
+        feature=trees.feature,
+        threshold=trees.threshold,
+        left=trees.left,
+        right=trees.right,
+        gap_left=trees.gap_left,
+        leaf=leaf,
+        root=trees.root,
+        below=trees.below,
+        columns=trees.columns,
+    )
+    built: Callable[[Array], Array] = library().Forest(
+        nodes, values, output=output, start=start, divisor=divisor
+    )
+    return built
+
+
+__all__ = ["NativeForest", "kernels", "library", "load_fastest", "native"]

@@ -1,0 +1,151 @@
+"""The pages of runs: of training with gates, steps and trials, and of retraining with decisions."""
+
+import pytest
+
+from serve_app.console.trial_picture import trial_picture
+from serve_app.core.caller import Caller
+from serve_app.core.grants import grants_of
+from serve_app.gateway.access import Gate
+from serve_app.lifecycle.retraining.overview import RetrainingRuns
+from serve_app.lifecycle.run_status import TrainingRuns
+from tests.security.callers import Known
+from tests.unit.console import seeded_runs
+from tests.unit.console.seeded import HARMFUL, MODEL, Seeded
+from tests.unit.console.visitor import Visitor, text_of
+
+WAITING = f"{MODEL}-r30"
+PLACE = f"/console/approvals/{WAITING}"
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    seeded_runs.training(folder, runs=60)
+    return TrainingRuns(folder)
+
+
+@pytest.fixture
+def visitor(training):
+    return Visitor(Seeded(), training=training)
+
+
+@pytest.fixture
+def retraining(tmp_path):
+    return seeded_runs.retraining(tmp_path, runs=30)
+
+
+@pytest.fixture
+def approver(retraining):
+    return Visitor(Seeded(), retraining=retraining)
+
+
+def decided(visitor, action, page=PLACE, digest="cd" * 32, reason="looked at it"):
+    fields = {"action": action, "digest": digest, "reason": reason, "by": "eve"}
+    return visitor.send(page, f"{PLACE}/decision", fields)
+
+
+def test_runs_come_by_pages_the_newest_first(visitor):
+    first = text_of(visitor.get("/console/runs"))
+    assert "Page 1 of 3, 60 in all" in first
+    assert first.index("churn-60") < first.index("churn-59") < first.index("churn-36")
+    assert "roc_auc 0.9125 @999" in first
+    assert "churn-35" not in first
+    assert "churn-1 SUCCEEDED" in text_of(visitor.get("/console/runs?page=3"))
+
+
+def test_a_run_shows_gates_steps_trials_and_errors(visitor):
+    page = visitor.get("/console/runs/churn-60?page=2")
+    words = text_of(page)
+    assert "beats_baseline 0.0375 0 4,000 passed" in words
+    assert f"slices -0.08 -0.05 4,000 failed {HARMFUL[0]}" in words
+    assert "champion @998" in words
+    assert "snapshot 1.2 s abababababababab" in words
+    assert "Page 2 of 3, 120 in all" in words
+    assert "50 hist depth 50" in words
+    assert "Trial 3 failed: ValueError: <script>" in words
+    assert "2 more" in words
+    assert "roc_auc by trial" in page.text
+    assert "<script" not in page.text
+
+
+def test_the_picture_says_what_the_best_came_to_whichever_way_is_better():
+    trials = [(0, 0.5), (1, 0.75), (2, 0.25)]
+    assert "the best came to 0.75, the first to 0.5" in trial_picture(trials, "auc", greater=True)
+    assert "the best came to 0.25" in trial_picture(trials, "loss", greater=False)
+    one = trial_picture([(4, 0.0)], "loss", greater=False)
+    assert "1 trial judged" in one
+    assert "nan" not in one
+
+
+def test_a_folder_without_runs_and_a_run_that_is_not_there_are_told_of(tmp_path, visitor):
+    empty = Visitor(
+        Seeded(), training=TrainingRuns(tmp_path), retraining=RetrainingRuns(tmp_path, float)
+    )
+    assert "No run of training is kept in" in text_of(empty.get("/console/runs"))
+    assert "Nothing was trained again yet" in text_of(empty.get("/console/approvals"))
+    assert empty.get("/console/runs/churn-1").status_code == 404
+    assert empty.get("/console/approvals/x").status_code == 404
+    # Whoever looks leaves nothing behind.
+    assert list(tmp_path.iterdir()) == []
+    missing = visitor.get("/console/runs/nobody")
+    assert missing.status_code == 404
+    assert "there are: churn-60" in text_of(missing)
+
+
+def test_a_gateway_without_a_folder_says_which_setting_names_it():
+    visitor = Visitor(Seeded())
+    for path in ("/console/runs", "/console/approvals"):
+        assert "`admin: {runs: ./runs}`" in text_of(visitor.get(path))
+
+
+def test_what_waits_for_a_person_comes_first(approver):
+    page = approver.get("/console/approvals")
+    words = text_of(page)
+    assert "1 run waits for a person." in words
+    assert f"{MODEL}@999 would take over from {MODEL}@998" in words
+    assert f"Begun by ada : drift of {HARMFUL[0]}" in words
+    assert "other , by bob since 1970-01-01 00:00:05: audit week" in words
+    assert "Page 1 of 2, 30 in all" in words
+
+
+def test_a_challenger_is_approved_with_who_and_why_and_once(approver, retraining):
+    answer = decided(approver, "approve")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PLACE}?done=decision")
+    decision = retraining.show(WAITING)["decision"]
+    assert (decision["approved"], decision["who"], decision["why"]) == (True, "eve", "looked at it")
+    words = text_of(approver.get(PLACE))
+    assert "eve approved it at" in words
+    assert "serve-app retrain watch" in words
+    again = decided(approver, "reject", page="/console/endpoints/risk")
+    assert again.status_code == 409
+    assert "somebody has decided about run" in text_of(again)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"digest": "ef" * 32}, 409, "waits for the approval of cdcdcdcdcdcd"),
+        ({"reason": " "}, 400, "say why"),
+        ({"action": "promote"}, 400, "'action' must be one of approve, reject"),
+    ],
+)
+def test_what_is_wrong_decides_nothing(approver, retraining, fields, status, words):
+    answer = decided(approver, **{"action": "approve", **fields})
+    assert answer.status_code == status
+    assert words in text_of(answer)
+    assert retraining.show(WAITING)["decision"] is None
+
+
+def test_nobody_approves_for_another_person_where_nothing_proves_who_they_are(tmp_path):
+    runs = seeded_runs.retraining(tmp_path, runs=30, by_another=True)
+    refused = decided(Visitor(Seeded(), retraining=runs), "approve")
+    assert refused.status_code == 403
+    assert "nothing proves here who you are" in text_of(refused)
+    known = Known()
+    for key, name in (("k-ada", "ada"), ("k-eve", "eve")):
+        known._callers["key", key] = Caller(name, "", grants_of(["*"]))
+    visitor = Visitor(Seeded(), gate=Gate(known, lambda *_: None), retraining=runs)
+    for key, status in (("k-ada", 403), ("k-eve", 303)):
+        visitor.send("/console/login", "/console/login", {"key": key})
+        assert decided(visitor, "approve").status_code == status
+    assert runs.show(WAITING)["decision"]["who"] == "eve"

@@ -1,0 +1,170 @@
+"""The library itself: the same bits as plain Python on every way of computing."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.models.native import reference
+
+ODD = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-45, 3e38, -3e38])
+GRID = np.array([-np.inf, -1.5, -1e-45, -0.0, 0.0, 1e-45, 0.25, 1.0, np.inf])
+FLOATS = (np.float32, np.float64)
+SIZES = (0, 1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65, 130)
+
+
+def rows_of(rng, count, columns, dtype):
+    rows = rng.choice(np.concatenate([GRID, ODD]), (count, columns))
+    other = rng.normal(size=rows.shape)
+    return np.where(rng.random(rows.shape) < 0.5, rows, other).astype(dtype)
+
+
+def forest(library, nodes, *, below=False, columns=4, method=0, **more):
+    built = library.Nodes(**nodes, below=below, columns=columns)
+    return library.Forest(built, method=library.Method(method), **more)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    below=st.booleans(),
+    types=st.sampled_from([(rows, sums) for rows in FLOATS for sums in FLOATS]),
+    outputs=st.integers(1, 3),
+    each=st.booleans(),
+)
+def test_sums_have_the_bits_of_plain_python(library, seed, below, types, outputs, each):
+    rng = np.random.default_rng(seed)
+    dtype, kind = types
+    grid = GRID if rng.random() < 0.5 else None
+    nodes = reference.grown(rng, trees=int(rng.integers(1, 12)), columns=4, dtype=dtype, grid=grid)
+    count = len(nodes["left"])
+    values = rng.normal(size=(count, outputs) if each and outputs > 1 else count)
+    values = (values * 10.0 ** rng.integers(-3, 8, values.shape)).astype(kind)
+    more = {
+        "output": rng.integers(0, outputs, len(nodes["root"])),
+        "start": rng.normal(size=outputs).astype(kind),
+        "divisor": 7.0 if kind == np.float64 and rng.random() < 0.5 else None,
+    }
+    rows = rows_of(rng, 40, 4, dtype)
+    wanted = reference.sums(nodes, values, rows=rows, below=below, **more)
+    for method in library.Method:
+        made = forest(library, nodes, below=below, method=method, values=values, **more)
+        for size in (1, 9, 17, 40):
+            assert made(rows[:size]).tobytes() == wanted[:size].tobytes()
+
+
+@pytest.mark.parametrize("name", ["portable", "avx2", "avx512"])
+@pytest.mark.parametrize("trees", ["small", "large"])
+def test_all_instructions_give_the_same_bits(library, name, trees):
+    best = library.instructions()
+    if not library.choose_instructions(name):
+        pytest.skip(f"this processor has no {name}")
+    try:
+        assert library.instructions() == name
+        rng = np.random.default_rng(3)
+        # Of more than 255 thresholds a column has places of 16 bits.
+        most = 60 if trees == "small" else 700
+        nodes = reference.grown(rng, trees=30, columns=4, dtype=np.float32, most=most)
+        values = rng.normal(size=len(nodes["left"])).astype(np.float32)
+        rows = rows_of(rng, 200, 4, np.float32)
+        rows[: len(rows) // 2, 0] = rng.choice(nodes["threshold"], len(rows) // 2)
+        start = np.zeros(1, np.float32)
+        made = forest(library, nodes, method=2, values=values, start=start)
+        wanted = reference.sums(
+            nodes, values, output=np.zeros(30, int), start=start, rows=rows, below=False
+        )
+        for size in SIZES:
+            assert made(rows[:size]).tobytes() == wanted[:size].tobytes()
+        assert made.blocked == 30
+    finally:
+        library.choose_instructions(best)
+
+
+def test_leaves_by_tree(library):
+    rng = np.random.default_rng(5)
+    nodes = reference.grown(rng, trees=9, columns=4, dtype=np.float64)
+    rows = rows_of(rng, 40, 4, np.float64)
+    wanted = np.array(
+        [
+            [reference.leaf_of(nodes, root, row, below=False) for root in nodes["root"]]
+            for row in rows
+        ]
+    )
+    numbers = np.arange(len(nodes["left"]), dtype=np.int32)
+    for method in library.Method:
+        made = forest(library, nodes, method=method, values=numbers)
+        assert np.array_equal(made(rows), wanted)
+
+
+def test_many_threads_share_one_forest(library):
+    rng = np.random.default_rng(6)
+    nodes = reference.grown(rng, trees=50, columns=4, dtype=np.float32)
+    values = rng.normal(size=len(nodes["left"])).astype(np.float32)
+    made = forest(library, nodes, values=values, start=np.zeros(1, np.float32))
+    rows = rows_of(rng, 3000, 4, np.float32)
+    wanted = made(rows).tobytes()
+    with ThreadPoolExecutor(4) as pool:
+        assert {one.tobytes() for one in pool.map(made, [rows] * 20)} == {wanted}
+
+
+def test_rows_that_lie_otherwise_in_memory(library):
+    rng = np.random.default_rng(8)
+    nodes = reference.grown(rng, trees=5, columns=4, dtype=np.float64)
+    values = rng.normal(size=len(nodes["left"]))
+    made = forest(library, nodes, values=values, start=np.zeros(1))
+    rows = rows_of(rng, 33, 4, np.float64)
+    wanted = made(rows).tobytes()
+    assert made(np.asfortranarray(rows)).tobytes() == wanted
+    odd = np.frombuffer(b"\0" + rows.tobytes(), np.uint8)[1:].view(np.float64).reshape(rows.shape)
+    assert not odd.flags.aligned
+    assert made(odd).tobytes() == wanted
+    for wrong in (rows[:, :3], rows[0], np.zeros((2, 5))):
+        with pytest.raises(ValueError, match="rows of 4 columns"):
+            made(wrong)
+
+
+DAMAGES = {
+    "a child that is no node": ("left", 0, 10_000, "a child or a root is no node"),
+    "a child below all": ("right", 0, -7, "a child or a root is no node"),
+    "a cycle": ("left", 0, 0, "a node is reached twice"),
+    "a column that rows do not have": ("feature", 0, 4, "a column that rows do not have"),
+    "a column below all": ("feature", 0, -1, "a column that rows do not have"),
+    "a threshold that is no number": ("threshold", 0, np.nan, "a threshold is NaN"),
+    "a root that is no node": ("root", 0, 10_000, "a child or a root is no node"),
+    "a tree that is another's": ("root", 1, 0, "a node is reached twice"),
+    "a leaf that holds nothing": ("leaf", slice(None), 10_000, "a leaf has no value"),
+    "a number that would wrap": ("left", 0, 2**32 + 1, "a child or a root is no node"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damaged_trees_are_refused_before_anybody_walks(library, name):
+    rng = np.random.default_rng(9)
+    nodes = reference.grown(rng, trees=3, columns=4, dtype=np.float32, most=20)
+    while nodes["left"][0] < 0:
+        nodes = reference.grown(rng, trees=3, columns=4, dtype=np.float32, most=20)
+    field, at, value, reason = DAMAGES[name]
+    nodes[field] = np.array(nodes[field])
+    nodes[field][at] = value
+    values = np.zeros(len(nodes["left"]), np.float32)
+    with pytest.raises(library.Refused, match=reason):
+        forest(library, nodes, values=values, start=np.zeros(1, np.float32))
+
+
+def test_a_chain_deeper_than_any_tree_is_refused(library):
+    depth = 20_000
+    left = np.full(2 * depth + 1, -1)
+    left[0 : 2 * depth : 2] = np.arange(1, 2 * depth, 2)
+    nodes = {
+        "feature": np.zeros(len(left), int),
+        "threshold": np.zeros(len(left), np.float32),
+        "left": left,
+        "right": np.where(left < 0, -1, left + 1),
+        "gap_left": np.zeros(len(left), bool),
+        "leaf": np.zeros(len(left), int),
+        "root": np.array([0]),
+    }
+    with pytest.raises(library.Refused, match="walks do not end"):
+        forest(library, nodes, values=np.zeros(1, np.float32), start=np.zeros(1, np.float32))
