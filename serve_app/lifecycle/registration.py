@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from serve_app.engine.registration.register import Candidate, register
@@ -17,9 +18,14 @@ from serve_app.registry.store import Registry
 from serve_app.registry.user import current_user
 
 
-def origin_of(run: str, trial: int) -> str:
-    """What a manifest says of where its version is from; by it a version is known again."""
-    return f"training run {run}, trial {trial}"
+def origin_of(run: str, created_at: float, trial: int) -> str:
+    """What a manifest says of where its version is from; by it a version is known again.
+
+    Runs have numbers of their own in each folder: when one was created, in seconds since 1970,
+    tells it from those of other folders that register in the same place.
+    """
+    created = datetime.fromtimestamp(created_at, UTC).isoformat()
+    return f"training run {run} of {created}, trial {trial}"
 
 
 def version_of(registry: Registry, model: str, origin: str) -> int | None:
@@ -50,7 +56,7 @@ def registered(
     """
     versions = []
     for model in models:
-        origin = origin_of(work.run, model.trial.number)
+        origin = origin_of(work.run, work.created_at, model.trial.number)
         version = version_of(registry, work.settings.model, origin)
         if version is None:
             made_of = lineage(model.trial.number, _scores(seen, model.predicted))

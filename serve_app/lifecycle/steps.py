@@ -44,9 +44,13 @@ HOLDOUT_FILE = "holdout.npz"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What steps work with: the pipeline, the folder of the run, its ledger, and who watches."""
+    """What steps work with: the pipeline, the folder of the run, its ledger, and who watches.
+
+    `created_at` is when the run was created, in seconds since 1970.
+    """
 
     run: str
+    created_at: float
     settings: PipelineSettings
     folder: Path
     ledger: Ledger

@@ -114,6 +114,7 @@ class Training:
         ledger = self.ledger
         return Work(
             run.id,
+            run.created_at,
             pipeline_of(dict(run.body)),
             self.folder / run.id,
             ledger,

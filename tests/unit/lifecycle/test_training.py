@@ -1,6 +1,7 @@
 """Whole runs: what is registered, what is not, and what an interruption changes (nothing)."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from serve_app.lifecycle.ledger import Ledger
 from serve_app.lifecycle.reproduction import compared
 from serve_app.lifecycle.spec import read_pipeline
 from serve_app.lifecycle.steps import read_holdout
-from serve_app.lifecycle.training import cancelled, repeat
+from serve_app.lifecycle.training import Training, cancelled, repeat
 from serve_app.models.frames import to_columns
 from serve_app.registry.card_notes import CardNotes
 from tests.unit.lifecycle.runs import ROWS, Dies, dies_when, rows, settings, trained, training
@@ -38,7 +39,8 @@ def test_the_best_is_registered_and_answers_as_it_was_judged(home):
     assert registry.alias("churn", "challenger") == 1
     manifest = registry.manifest("churn", 1)
     best = run.result["challengers"][0]
-    assert manifest.origin == f"training run churn-1, trial {best['trial']}"
+    created = datetime.fromtimestamp(run.created_at, UTC).isoformat()
+    assert manifest.origin == f"training run churn-1 of {created}, trial {best['trial']}"
     assert manifest.metrics.held_out == pytest.approx(best["held_out"])
     assert manifest.signature.output.labels == ("no", "yes")
     kept = read_holdout(home / "runs" / "churn-1")
@@ -46,6 +48,15 @@ def test_the_best_is_registered_and_answers_as_it_was_judged(home):
     answer = load(registry, "churn", 1).model.predict(to_columns(frame))
     assert answer.probabilities == pytest.approx(kept["shares0"], abs=1e-9)
     assert np.array(["no", "yes"])[kept["values0"]].tolist() == answer.values.tolist()
+
+
+def test_the_first_run_of_another_folder_registers_versions_of_its_own(home):
+    first = training(home)
+    assert trained(first, settings()).result["versions"] == [1]
+    (home / "elsewhere").mkdir()
+    other = Training(home / "elsewhere", replace(first.means, clock=lambda: 2e9), print)
+    run = trained(other, settings())
+    assert (run.id, run.result["versions"]) == ("churn-1", [2])
 
 
 def test_a_manifest_says_what_its_version_was_made_of(home):
