@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -107,7 +108,8 @@ def native(operation: _Some) -> _Some:
 
 def _native(value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(_native(inner) for inner in value)
+        parts = tuple(_native(inner) for inner in value)
+        return value if all(map(operator.is_, parts, value)) else parts
     if not isinstance(value, Operation):
         return value
     if isinstance(value, SumOfTrees | Trees):
