@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,14 +12,12 @@ from serve_app.console.parts import Part
 from serve_app.gateway.admin.actions import Json
 from serve_app.monitoring import words
 from serve_app.monitoring.report.document import Drift, Report, Section
-from serve_app.monitoring.report.section_part import section_part
+from serve_app.monitoring.report.section_part import Room, section_part
 
 MOST_BANDS = 10
 """Features of one heat map; all of them are in the table below it."""
-MOST_SUMMARIES = 25
 DISTRIBUTIONS_PER_PAGE = 4
-MOST_RATES = 15
-"""Features whose shares of missing and strange values stand in one page."""
+ROOM = Room(features=25, rates=15)
 _FOR_SCRIPTS = re.compile(r' data-[a-z-]+="[^"]*"')
 """What reports keep for their script, which pages of the console have not."""
 Watched = Part[list[Json]]
@@ -159,7 +157,7 @@ def content(report: Report, section: Section, page: int) -> str:
     if section.drift is not None:
         section = replace(section, drift=_cut(section.drift, page))
     shown = replace(report, sections=(section,))
-    return _FOR_SCRIPTS.sub("", section_part(section, shown))
+    return _FOR_SCRIPTS.sub("", section_part(section, shown, ROOM))
 
 
 def _cut(drift: Drift, page: int) -> Drift:
@@ -170,19 +168,5 @@ def _cut(drift: Drift, page: int) -> Drift:
     return replace(
         drift,
         heat=replace(heat, bands=heat.bands[:MOST_BANDS], left_out=left_out),
-        features=_with_rates(drift.features[:MOST_SUMMARIES]),
         distributions=drift.distributions[first : first + DISTRIBUTIONS_PER_PAGE],
-    )
-
-
-def _with_rates(features: Sequence[Any]) -> tuple[Any, ...]:
-    """Features, of which those alone keep rates that changed most."""
-    changed = sorted(
-        features,
-        key=lambda one: max((abs(rate.current - rate.reference) for rate in one.rates), default=0),
-        reverse=True,
-    )
-    kept = {(one.prediction, one.name) for one in changed[:MOST_RATES]}
-    return tuple(
-        one if (one.prediction, one.name) in kept else replace(one, rates=()) for one in features
     )

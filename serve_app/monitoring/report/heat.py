@@ -45,7 +45,7 @@ def heat_map(heat: HeatMap) -> Markup:
 def _left_out(left_out: int) -> Markup | None:
     if not left_out:
         return None
-    others = f"{words.plural(left_out, 'feature')} that drifted less are in the table of all."
+    others = f"{words.plural(left_out, 'feature')} that drifted less are not in the map."
     return element("p", others, class_="note")
 
 

@@ -79,7 +79,7 @@ def _legend(quality: Quality) -> Markup:
 def _segments(quality: Quality) -> Markup | None:
     if not quality.segments:
         return None
-    heads = ("segment", "metric", "rows", "of the segment", "of all", "")
+    heads = ("segment", "metric", "rows", "of the segment", "of all", "verdict")
     rows = [_segment(one) for one in quality.segments[:MOST_SEGMENTS]]
     return joined(element("h3", "Segments"), table(heads, rows, {2, 3, 4}))
 

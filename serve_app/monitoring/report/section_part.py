@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from serve_app.monitoring import words
 from serve_app.monitoring.drift_watch import PREDICTION
@@ -24,22 +25,34 @@ from serve_app.monitoring.report.tables import more, table
 
 MOST_LINES = 60
 MOST_SPANS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much a page holds: features in the table of all, none for every one, and rates."""
+
+    features: int | None = None
+    rates: int = MOST_LINES
+
+
+WHOLE = Room()
+"""A page of its own, which holds all."""
 RATES = {"missing": "missing", "out_of_range": "out of range", "unseen": "never seen"}
 
 
-def section_part(section: Section, report: Report) -> Markup:
-    """All that is known of it."""
+def section_part(section: Section, report: Report, room: Room = WHOLE) -> Markup:
+    """All that is known of it, as far as there is room."""
     heading = joined(name_of(section.endpoint), " · ", name_of(section.variants))
     return element(
         "section",
         element("h2", heading, id=anchor(report, section)),
         element("p", f"{words.plural(section.rows, 'row')} counted in this time.", class_="meta"),
-        *_drift(section, report),
+        *_drift(section, report, room),
         quality_part(section.quality, report),
     )
 
 
-def _drift(section: Section, report: Report) -> Iterable[Markup | None]:
+def _drift(section: Section, report: Report, room: Room) -> Iterable[Markup | None]:
     drift = section.drift
     if drift is None:
         yield element("h3", "Drift")
@@ -48,7 +61,7 @@ def _drift(section: Section, report: Report) -> Iterable[Markup | None]:
     yield element("h3", f"Drift over time: {drift_in_words(section)} by the newest rows")
     yield element("p", _about(drift, report), class_="note")
     yield heat_map(drift.heat)
-    yield _every(drift)
+    yield _every(drift, room.features)
     summaries = {(one.prediction, one.name): one for one in drift.features}
     predictions = [one for one in drift.distributions if one.prediction]
     features = [one for one in drift.distributions if not one.prediction]
@@ -57,12 +70,12 @@ def _drift(section: Section, report: Report) -> Iterable[Markup | None]:
     yield element("div", *(_card(one, summaries, wide=True) for one in predictions), class_="grid2")
     yield element("h3", "Features now against training")
     yield element("div", *(_card(one, summaries) for one in features), class_="grid3")
-    yield _data_quality(drift)
+    yield _data_quality(drift, room.rates)
     yield _alarms(drift)
 
 
-def _every(drift: Drift) -> Markup:
-    """All features and predictions with what was judged of them, folded."""
+def _every(drift: Drift, most: int | None) -> Markup:
+    """Features and predictions with what was judged of them, folded: so many, or all of them."""
     heads = ("feature", "distance now", "greatest", "windows drifted", "by")
     rows = [
         element(
@@ -75,9 +88,11 @@ def _every(drift: Drift) -> Markup:
             element("td", f"{one.drifted:,} of {one.judged:,}", class_="n"),
             element("td", one.distance.replace("_", " ")),
         )
-        for one in drift.features
+        for one in drift.features[:most]
     ]
-    summary = element("summary", f"Table of all {len(rows):,}")
+    every = len(drift.features)
+    words_of = f"all {every:,}" if len(rows) == every else f"{len(rows):,} of {every:,}"
+    summary = element("summary", f"Table of {words_of}")
     return element("details", summary, table(heads, rows, {1, 2, 3}))
 
 
@@ -155,7 +170,7 @@ def _facts(one: Distribution, summary: FeatureSummary | None) -> Markup:
     return element("p", *spaced, class_="facts")
 
 
-def _data_quality(drift: Drift) -> Markup:
+def _data_quality(drift: Drift, most: int) -> Markup:
     """Shares of values that are missing or strange: those that drifted or grew most first."""
     lines = [(one, rate) for one in drift.features if not one.prediction for rate in one.rates]
     lines = [pair for pair in lines if pair[1].drifted or pair[1].current or pair[1].reference]
@@ -166,9 +181,9 @@ def _data_quality(drift: Drift) -> Markup:
         if not any(one.rates for one in drift.features):
             sentence = "Too few rows to compare shares of missing and strange values."
         return joined(title, element("p", sentence))
-    heads = ("feature", "", "training", "now", "threshold", "")
-    rows = [_rate(one, rate) for one, rate in lines[:MOST_LINES]]
-    return joined(title, table(heads, rows, {2, 3, 4}), more(len(lines), MOST_LINES))
+    heads = ("feature", "what", "training", "now", "threshold", "verdict")
+    rows = [_rate(one, rate) for one, rate in lines[:most]]
+    return joined(title, table(heads, rows, {2, 3, 4}), more(len(lines), most))
 
 
 def _rate(one: FeatureSummary, rate: Rate) -> Markup:
