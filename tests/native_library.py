@@ -44,7 +44,7 @@ def folder(*flags):
                 shutil.copy(file, package)
             script = SOURCES / "build_library.py"
             command = [sys.executable, str(script), str(package / "libserve_app_native.so"), *flags]
-            subprocess.run(command, check=True, timeout=110)
+            subprocess.run(command, check=True, timeout=280)
             try:
                 built.rename(target)
             except OSError:

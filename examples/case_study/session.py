@@ -24,8 +24,8 @@ CHECKOUT = Path(__file__).parents[2]
 """The folder from which `examples` is imported, by what a case study starts too."""
 MARK = ".case-study"
 """A file that says that the folder around it was made by a case study, and may be emptied."""
-_COMMAND_TIMEOUT_S = 600.0
-_READY_TIMEOUT_S = 120.0
+_COMMAND_TIMEOUT_S = 1800.0
+_READY_TIMEOUT_S = 300.0
 _POLL_S = 0.05
 _STOP_TIMEOUT_S = 20.0
 

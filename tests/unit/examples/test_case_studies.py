@@ -25,7 +25,7 @@ def study(name):
     return import_module(f"examples.{name}.study").STUDY
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_case_study_measures_what_its_page_says(name, tmp_path):
     shown = []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.engine.batch import answering, attempts, folder
+from serve_app.engine.batch import attempts, folder, written
 from serve_app.engine.batch.folder import OutputFolder
 from serve_app.registry.store import Registry
 
@@ -30,7 +30,7 @@ def files(root):
 
 
 EFFECTS = {
-    "sync": (answering, "sync"),
+    "sync": (written, "sync"),
     "create": (folder, "_created"),
     "place": (folder, "place"),
     "sync folder": (folder, "sync_folder"),

@@ -56,7 +56,7 @@ ESTIMATORS = {
     "one tree": DecisionTreeRegressor(),
     "no question": DecisionTreeRegressor(min_samples_leaf=1000),
     "median of trees": AdaBoostRegressor(n_estimators=10, random_state=0),
-    "isolation": IsolationForest(20, random_state=0),
+    "isolation": IsolationForest(n_estimators=20, random_state=0),
     "xgboost": xgboost.XGBClassifier(n_estimators=30),
     "xgboost of numbers": xgboost.XGBRegressor(n_estimators=60, base_score=3.7),
     "lightgbm": lightgbm.LGBMRegressor(n_estimators=50, verbose=-1),
