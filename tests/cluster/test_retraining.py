@@ -72,7 +72,7 @@ def rows(cluster, parts, *, shuffled=False, flipped=False):
     (cluster.home / "new.csv").replace(cluster.home / "deliveries.csv")
 
 
-def declared(**changed):
+def declared(shadows=(), **changed):
     """An endpoint by both aliases, each of which has an application of its own."""
     body = config("local")
     model = application(body, "diagnosis-xgb-1")
@@ -93,6 +93,8 @@ def declared(**changed):
     route = {"kind": "canary", "stable": f"{MODEL}@champion", "candidate": f"{MODEL}@challenger",
              "steps": STEPS, "interval_s": 1, **changed}  # fmt: skip
     known[MODEL] = {"route": route}
+    if shadows:
+        known[MODEL]["shadows"] = [{"model": one} for one in shadows]
     return body
 
 
@@ -172,8 +174,8 @@ class Clients:
         self._thread.join(60)
 
 
-def start(cluster, code=0):
-    printed = cluster.run("retrain", "start", "pipeline.yaml", "--force", "--json", code=code)
+def start(cluster, code=0, pipeline="pipeline.yaml"):
+    printed = cluster.run("retrain", "start", pipeline, "--force", "--json", code=code)
     return None if code else json.loads(printed)
 
 
@@ -280,7 +282,8 @@ def test_a_run_that_is_killed_at_every_point_has_one_version_and_one_promotion(h
     before = store.versions(MODEL)
     promotions = len(store.alias_history(MODEL, "champion"))
     begun = begin_without_work(house)
-    with load(house) as running:
+    # Unlike a load they go on for as long as that takes.
+    with Clients(house) as clients:
         for number, point in enumerate(POINTS, start=1):
             until(
                 lambda number=number, point=point: process(house, number, point) == -9,
@@ -292,8 +295,32 @@ def test_a_run_that_is_killed_at_every_point_has_one_version_and_one_promotion(h
     assert (run["run"], run["state"]) == (begun, "PROMOTED")
     assert len(store.versions(MODEL)) == len(before) + 1
     assert len(store.alias_history(MODEL, "champion")) == promotions + 1
-    assert running.report.failed == 0
+    assert clients.failed is None
     assert states(house, run["run"]) == STATES
+
+
+@pytest.mark.parametrize(
+    ("agreement", "state"), [(0.999, "ROLLED_BACK"), (0.3, "PROMOTED")], ids=["odd", "usual"]
+)
+def test_a_challenger_is_shown_requests_before_it_answers_any(house, agreement, state):
+    house.deploy(declared([f"{MODEL}@challenger"], start="by hand"))
+    shadow = f"shadow: {{rows: 50, lasts: 2s, agreement: {agreement}}}"
+    settings = PIPELINE.replace("endpoint: deliveries,", f"endpoint: deliveries, {shadow},")
+    (house.home / "shadowed.yaml").write_text(settings)
+    # What clients ask about is of the motorway: one from the town says something else of it.
+    rows(house, [("town", 5000)])
+    before = aliases(house)["champion"]
+    with Clients(house) as clients:
+        assert start(house, pipeline="shadowed.yaml")["state"] == "SHADOW"
+        assert answers(house) == before
+        run = ended(house)
+    assert clients.failed is None
+    assert run["state"] == state
+    # What is certainly odd is gone sooner.
+    assert run["facts"]["shadow"]["rows"] >= (50 if state == "PROMOTED" else 1)
+    seen = states(house, run["run"])
+    assert ("CANARY" in seen) is (state == "PROMOTED")
+    assert aliases(house)["champion"] == (run["challenger"] if state == "PROMOTED" else before)
 
 
 def started(cluster, *arguments):
