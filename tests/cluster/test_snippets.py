@@ -36,18 +36,21 @@ def stranger(tmp_path_factory):
 
 
 def an_endpoint(stranger, body):
-    """Settings of endpoints, put into the config that was just written."""
+    """Settings of endpoints, put into the config that was just written, where one was."""
+    if not (stranger.home / MINE).exists():
+        experiments(stranger, body)
+        return
     config = yaml.safe_load((stranger.home / MINE).read_text())
     endpoints(config).update(body["endpoints"])
     (stranger.home / MINE).write_text(yaml.safe_dump(config))
 
 
 def experiments(stranger, body):
-    """Layers and endpoints that are experiments in them, in a config that is valid with them."""
+    """Endpoints, and layers that they are experiments in, in a config that is valid with them."""
     config = yaml.safe_load((stranger.home / "configs" / "local.yaml").read_text())
     endpoints(config).update(body["endpoints"])
     (deployment,) = application(config, "control")["deployments"]
-    deployment["user_config"]["layers"] = body["layers"]
+    deployment["user_config"]["layers"] = body.get("layers", {})
     (stranger.home / "experiments.yaml").write_text(yaml.safe_dump(config))
     stranger.shell("serve-app validate experiments.yaml")
 
