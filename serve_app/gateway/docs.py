@@ -106,7 +106,7 @@ def _errors() -> str:
     return (
         '<section class="errors"><h2>If it does not work</h2><p class="gives">Answers that are no '
         "prediction say what was wrong in <code>message</code>, and which of these it is in "
-        "<code>error_code</code>; protocols of other systems have their own forms of both.</p>"
+        "<code>error_code</code>; protocols of other systems have forms of their own.</p>"
         f'<div class="table" tabindex="0"><table><thead>{heads}</thead><tbody>{rows}</tbody>'
         "</table></div></section>"
     )
