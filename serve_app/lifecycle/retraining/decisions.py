@@ -11,7 +11,7 @@ from serve_app.config.retraining import RetrainSettings
 from serve_app.errors import Conflict, NotPermitted
 from serve_app.lifecycle.retraining.database import Database
 from serve_app.lifecycle.retraining.ledger import Event, Ledger, add_event, run_of
-from serve_app.lifecycle.retraining.states import FREEZABLE, Run
+from serve_app.lifecycle.retraining.states import FREEZABLE, Run, moment
 
 if TYPE_CHECKING:
     # Effects are done by what trains, which whoever decides does not need.
@@ -210,7 +210,7 @@ def rollbacks(database: Database, model: str | None = None) -> list[dict[str, An
 def _finish(database: Database, versions: Versions, row: sqlite3.Row, now_s: float) -> str:
     model, version = str(row["model"]), int(row["version"])
     why = f": {row['why']}" if row["why"] else ""
-    mark = f"rollback {row['id']} of {row['at_s']!r}{why}"
+    mark = f"rollback {row['id']} of {moment(row['at_s'])}{why}"
     result = versions.promote(model, version, row["expected"], mark=mark, who=row["who"])
     words = f"{model}@{version} is champion" if result == "promoted" else result
     with database.writing() as db:

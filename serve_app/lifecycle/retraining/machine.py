@@ -39,6 +39,10 @@ _NOTHING_LIVE: frozenset[State] = frozenset(
 )
 
 
+_WHO = "retraining"
+"""In whose name aliases move; which process it was, the ledger knows."""
+
+
 def no_fault(point: str) -> None:
     """Go on, whatever the point."""
 
@@ -228,7 +232,7 @@ class Machine:
 
         def promoted(ticket: Ticket) -> dict[str, Any]:
             result = self.effects.versions.promote(
-                ticket.model, version, run.champion, mark=mark_of(ticket.key), who=self.lease.owner
+                ticket.model, version, run.champion, mark=mark_of(ticket.key), who=_WHO
             )
             return {"promotion": result}
 
@@ -266,7 +270,9 @@ def _lost(gates: list[Gate]) -> str:
 
 
 def _failed(run: Run, words: str) -> Change:
-    return Change("ROLLING_BACK" if run.state in _LIVE else "FAILED", words)
+    # What has all requests already, and may not be champion, goes back as well.
+    is_live = run.state in _LIVE or (run.state == "PROMOTING" and settings_of(run).endpoint)
+    return Change("ROLLING_BACK" if is_live else "FAILED", words)
 
 
 _STATES: Mapping[State, Callable[[Machine, Run], Change | None]] = {

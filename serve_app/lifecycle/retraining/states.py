@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -70,7 +71,7 @@ class Run:
     @property
     def key(self) -> str:
         """What no run of any other ledger has: its name and when it was created."""
-        return f"{self.id} of {self.created_s!r}"
+        return f"{self.id} of {moment(self.created_s)}"
 
     def to_json(self) -> dict[str, Any]:
         """As it is printed for programs."""
@@ -87,6 +88,11 @@ class Run:
             "error": self.error,
             "facts": dict(self.facts),
         }
+
+
+def moment(at_s: float) -> str:
+    """Seconds since 1970 as people read them, so exactly that no two are the same."""
+    return f"{dt.datetime.fromtimestamp(at_s, dt.UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
 
 
 def challenger_of(run: Run) -> int:

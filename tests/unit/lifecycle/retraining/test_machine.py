@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from serve_app.errors import Conflict, NotReady
+from serve_app.errors import Conflict, NotPermitted, NotReady
 from serve_app.lifecycle.gates import Gate
 from serve_app.lifecycle.retraining import decisions, leases
 from serve_app.lifecycle.retraining.ledger import Change
@@ -88,6 +88,16 @@ def test_a_process_that_dies_anywhere_leaves_nothing_stuck_or_done_twice(house, 
     assert [version for version, _ in house.world.champions] == [1, 2]
     promoted = [one for one in house.ledger.events() if one.after == "PROMOTED"]
     assert len(promoted) == 1
+
+
+@pytest.mark.parametrize(("body", "state"), [(ENDPOINT, "ROLLED_BACK"), ({}, "FAILED")])
+def test_a_promotion_that_is_refused_leaves_no_request_with_the_challenger(house, body, state):
+    house.world.raises["promote"] = [NotPermitted("moves of aliases must be signed")]
+    house.trigger(body=body)
+    run = house.work()
+    assert run.state == state
+    assert (house.world.challenger, house.world.champion(MODEL)) == (None, 1)
+    assert "must be signed" in str([one.why for one in house.ledger.events(run=run.id)])
 
 
 @pytest.mark.parametrize("name", ["undo: intended", "undo: done", "undo: settled"])
