@@ -1,15 +1,21 @@
 """Requests past Serve, as soon as it is known where the application is."""
 
+from unittest import mock
+
 import httpx
 import pytest
+from ray.serve._private.common import RUNNING_REQUESTS_KEY
 from ray.serve._private.config import DeploymentConfig
 from ray.serve._private.http_util import RequestIdMiddleware
+from ray.serve._private.metrics_utils import InMemoryMetricsStore
+from ray.serve._private.replica import Replica, ReplicaMetricsManager
 from starlette.responses import PlainTextResponse
 
 from serve_app.core.workload import Load
 from serve_app.gateway.bounded import Bounded, RequestBounds
 from serve_app.serving import edge
 from serve_app.serving.express import Straight, bounds_of, with_ongoing
+from serve_app.serving.scaled import RUNNING_REQUESTS
 
 
 class Serve:
@@ -75,6 +81,34 @@ async def test_what_is_outside_of_the_application_is_serves():
     await client.get("/-/healthz")
     await client.post("/other")
     assert serve.asked == ["/-/healthz", "/other"]
+
+
+@pytest.mark.parametrize(("prefix", "root"), [("/", "/all"), ("/models", "/all/models")])
+async def test_serve_itself_writes_into_a_health_check_where_the_application_is(prefix, root):
+    replica = mock.Mock(_route_prefix=prefix)
+    replica._dataplane_health_check = mock.AsyncMock(return_value=(True, "success"))
+
+    async def serve_itself(scope, receive, send):
+        await Replica._direct_ingress_asgi(replica, scope, receive, send)
+
+    straight = Straight(serve_itself, express=application)
+    transport = httpx.ASGITransport(straight, root_path="/all")
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        assert (await client.get("/all/-/healthz")).status_code == 200
+        assert (await client.post(f"{root}/v1/a")).text.startswith(f"{root}|")
+
+
+async def test_what_a_replica_counts_itself_stands_in_the_place_of_what_serve_counted():
+    kept = InMemoryMetricsStore()
+    manager = mock.Mock(_num_ongoing_requests=7, _custom_metrics_enabled=True, _metrics_store=kept)
+    manager._fetch_custom_autoscaling_metrics = mock.AsyncMock(
+        return_value={RUNNING_REQUESTS: 2.5, "busy": 0.5}
+    )
+    await ReplicaMetricsManager._add_autoscaling_metrics_point_async(manager)
+    assert {name: [one.value for one in series] for name, series in kept.data.items()} == {
+        RUNNING_REQUESTS_KEY: [2.5],
+        "busy": [0.5],
+    }
 
 
 def test_bounds_are_those_of_the_deployment():
