@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serve_app.errors import InvalidInput
-from serve_app.security.envelope import Envelope, EnvelopeDamaged, authenticated
+from serve_app.security.envelope import Envelope, EnvelopeDamaged, Signature, authenticated
 from serve_app.security.signing import (
     is_signed,
     key_id,
