@@ -8,6 +8,7 @@ from serve_app_native.forest import (
     Method,
     Nodes,
     Refused,
+    Unsuited,
     choose_instructions,
     instructions,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Method",
     "Nodes",
     "Refused",
+    "Unsuited",
     "choose_instructions",
     "instructions",
 ]

@@ -19,16 +19,22 @@ _REASONS = {
     1: "there is not enough memory",
     2: "they are too many, or none",
     3: "a child or a root is no node",
-    4: "a node is reached twice, or walks do not end",
+    4: "a node is reached twice, so that walks may not end",
     5: "a node asks for a column that rows do not have",
     6: "a leaf has no value",
     7: "a tree adds to an output that there is not",
     8: "a threshold is NaN",
+    9: "a walk takes more steps than trees have here",
 }
+_UNSUITED = frozenset({1, 2, 8, 9})
 
 
 class Refused(ValueError):
     """Trees that nobody could walk; the message says why."""
+
+
+class Unsuited(ValueError):
+    """Trees that hold together, and that somebody else has to walk; the message says why."""
 
 
 class Kind(IntEnum):
@@ -105,7 +111,7 @@ _C = _loaded()
 
 
 def instructions() -> str:
-    """Which instructions blocks of rows are computed with: avx512, avx2 or portable."""
+    """Which instructions blocks of rows are computed with: avx2 or portable."""
     name: bytes = _C.sn_instructions()
     return name.decode()
 
@@ -140,7 +146,8 @@ class Forest:
         and rows get those of their leaves, tree by tree.
 
         Raises:
-            Refused: a child, a leaf, a column or an output is not there, or walks do not end.
+            Refused: a child, a leaf, a column or an output is not there, or walks may not end.
+            Unsuited: there are too many, they are too deep, or a threshold is NaN.
         """
         double = nodes.threshold.dtype == np.float64
         self.dtype = np.dtype(np.float64 if double else np.float32)
@@ -182,7 +189,7 @@ class Forest:
         self._forest = _C.sn_new(ctypes.byref(spec), ctypes.byref(status))
         if not self._forest:
             msg = f"the trees cannot be walked: {_REASONS[status.value]}"
-            raise Refused(msg)
+            raise (Unsuited if status.value in _UNSUITED else Refused)(msg)
 
     def __del__(self) -> None:
         if getattr(self, "_forest", None):
@@ -246,6 +253,7 @@ __all__ = [
     "Method",
     "Nodes",
     "Refused",
+    "Unsuited",
     "choose_instructions",
     "instructions",
 ]

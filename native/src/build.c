@@ -101,7 +101,7 @@ static int32_t place_inner(build *b, int64_t node, int64_t at, int64_t *end) {
   int32_t status = SN_OK;
   const int64_t key = threshold_key(spec, node, &status);
   if (status != SN_OK) return status;
-  if (b->level[at] >= MAX_DEPTH) return SN_NOT_A_TREE;
+  if (b->level[at] >= MAX_DEPTH) return SN_TOO_DEEP;
   set_node(b->forest, at, key, column_for(b, (int32_t)feature, spec->gap_left[node]), (int32_t)*end);
   for (int side = 0; side < 2; side++) {
     const int64_t child = children[side];

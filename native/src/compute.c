@@ -19,7 +19,6 @@ static const instructions *forced = NULL;
 static const instructions *by_processor(void) {
 #ifdef SN_X86
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512f")) return &AVX512;
   if (__builtin_cpu_supports("avx2")) return &AVX2;
 #endif
   return &PORTABLE;
@@ -35,7 +34,6 @@ int32_t sn_choose_instructions(const char *name) {
       &PORTABLE,
 #ifdef SN_X86
       &AVX2,
-      &AVX512,
 #endif
   };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

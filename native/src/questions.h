@@ -48,24 +48,6 @@ typedef int16_t shorts8 __attribute__((vector_size(16)));
 #define RIGHT(values, rank) _mm256_cmpgt_epi16(values, rank)
 #define CHOSEN(right, a, b) _mm256_blendv_epi8(a, b, right)
 #include "question_block.h"
-
-#define NAME avx512_8
-#define TARGET __attribute__((target("avx512f,avx512bw")))
-#define LANE int8_t
-#define VECTOR __m512i
-#define FILLED(number) _mm512_set1_epi8((char)(number))
-#define RIGHT(values, rank) _mm512_cmpgt_epi8_mask(values, rank)
-#define CHOSEN(right, a, b) _mm512_mask_blend_epi8(right, a, b)
-#include "question_block.h"
-
-#define NAME avx512_16
-#define TARGET __attribute__((target("avx512f,avx512bw")))
-#define LANE int16_t
-#define VECTOR __m512i
-#define FILLED(number) _mm512_set1_epi16(number)
-#define RIGHT(values, rank) _mm512_cmpgt_epi16_mask(values, rank)
-#define CHOSEN(right, a, b) _mm512_mask_blend_epi16(right, a, b)
-#include "question_block.h"
 #endif
 
 typedef void (*answer8)(const question *, int32_t, const int8_t *, int8_t *, int64_t);
@@ -80,7 +62,6 @@ typedef struct {
 static const instructions PORTABLE = {"portable", portable8, portable16};
 #ifdef SN_X86
 static const instructions AVX2 = {"avx2", avx2_8, avx2_16};
-static const instructions AVX512 = {"avx512", avx512_8, avx512_16};
 #endif
 
 #endif

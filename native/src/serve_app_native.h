@@ -18,12 +18,12 @@ enum sn_status {
   SN_NO_MEMORY = 1,
   SN_TOO_LARGE = 2,
   SN_BAD_NODE = 3,      /* a child or a root is no node */
-  SN_NOT_A_TREE = 4,    /* a node is reached twice, or walks do not end */
+  SN_NOT_A_TREE = 4,    /* a node is reached twice, so that walks may not end */
   SN_BAD_COLUMN = 5,    /* a node asks for a column that rows do not have */
   SN_BAD_LEAF = 6,      /* a leaf has no value */
   SN_BAD_OUTPUT = 7,    /* a tree adds to an output that there is not */
   SN_BAD_THRESHOLD = 8, /* a threshold is NaN */
-  SN_BAD_ROWS = 9       /* rows of another width */
+  SN_TOO_DEEP = 9       /* a walk takes more steps than trees have */
 };
 
 enum sn_kind {
@@ -54,7 +54,7 @@ typedef struct {
 typedef struct sn_forest sn_forest;
 
 SN_API int32_t sn_abi(void);
-/* Which instructions blocks of rows are computed with: "avx512", "avx2" or "portable". */
+/* Which instructions blocks of rows are computed with: "avx2" or "portable". */
 SN_API const char *sn_instructions(void);
 /* Choose among them, for tests; 0: no such ones here. */
 SN_API int32_t sn_choose_instructions(const char *name);

@@ -13,7 +13,7 @@ from serve_app.console.rendering import Page
 from serve_app.console.scaling_picture import scaling_picture
 from serve_app.gateway.admin.actions import AdminActions
 
-APPLICATIONS_PER_PAGE = 40
+APPLICATIONS_PER_PAGE = 25
 MOST_PICTURES = 12
 
 

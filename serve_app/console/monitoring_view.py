@@ -17,7 +17,7 @@ from serve_app.monitoring.report.section_part import Room, section_part
 MOST_BANDS = 10
 """Features of one heat map; all of them are in the table below it."""
 DISTRIBUTIONS_PER_PAGE = 4
-ROOM = Room(features=25, rates=15)
+ROOM = Room(features=20, rates=12)
 _FOR_SCRIPTS = re.compile(r' data-[a-z-]+="[^"]*"')
 """What reports keep for their script, which pages of the console have not."""
 Watched = Part[list[Json]]

@@ -203,7 +203,8 @@ def _columns(columns: list[dict[str, Any]]) -> str:
         for column in columns
     )
     heads = "<tr><th>Name</th><th>Type</th><th>Values in training</th></tr>"
-    return f'<div class="table"><table><thead>{heads}</thead><tbody>{rows}</tbody></table></div>'
+    table = f"<table><thead>{heads}</thead><tbody>{rows}</tbody></table>"
+    return f'<div class="table" tabindex="0">{table}</div>'
 
 
 def _type(column: dict[str, Any]) -> str:
@@ -263,12 +264,12 @@ def _form(name: str, paths: dict[str, Any]) -> str:
 <div class="bar"><h3>Answer</h3><span class="status" data-part="status"></span>
 <span class="took" data-part="took"></span></div>
 <dl class="headers" data-part="headers"></dl>
-<pre data-part="result"></pre>
+<pre data-part="result" tabindex="0"></pre>
 </div>
 <div class="call">
 <div class="bar"><h3>From a shell</h3><span class="spring"></span>
 <button type="button" data-part="copy">Copy</button></div>
-<pre data-part="curl"></pre>
+<pre data-part="curl" tabindex="0"></pre>
 </div>
 </form>"""
 

@@ -48,7 +48,7 @@ for seed in range({seeds}):
                 library.Nodes(**arrays, below=below, columns=3), values,
                 output=output, start=start, method=method,
             )
-        except library.Refused:
+        except (library.Refused, library.Unsuited):
             refused += 1
             continue
         walked += 1

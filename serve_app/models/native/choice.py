@@ -131,7 +131,7 @@ def _built(value: SumOfTrees | Trees) -> NativeForest | None:
     try:
         ensemble = of(walked)
         forest = _summed(value, ensemble) if isinstance(value, SumOfTrees) else _plain(ensemble)
-    except Foreign as reason:
+    except (Foreign, library().Unsuited) as reason:
         _log.info("trees stay with their library: %s", reason)
         return None
     except InvalidInput as error:

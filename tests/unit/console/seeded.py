@@ -1,6 +1,7 @@
 """A cluster as the console meets a large one: 1,000 versions, 50 endpoints, and names that harm."""
 
 from dataclasses import asdict, replace
+from functools import cache
 
 from serve_app.core.events import Event
 from serve_app.core.signature import Column, Output, Signature
@@ -192,6 +193,7 @@ class Seeded(Actions):
         return wide_report().to_json()
 
 
+@cache
 def wide_report(columns=100, windows=200):
     """A report as large as the monitor makes one: of many columns, each of which drifts."""
     report = reports.full_report()

@@ -24,7 +24,7 @@ def test_what_does_not_run_comes_first_and_leads_to_rays_dashboard():
     assert "It has no deployment yet." in words
     assert f'href="{DASHBOARD}/#/serve/applications/zoo"' in page.text
     assert "9 of 2 10.0.0.1 process 7" in words
-    assert "and 3 more wants 2" in words
+    assert "and 6 more wants 2" in words
 
 
 def test_without_a_dashboard_nothing_leads_to_it():
@@ -62,6 +62,7 @@ def test_the_newest_lines_of_the_log_come_first_and_by_who_and_what(tmp_path):
     words = text_of(visitor.get("/console/audit"))
     assert words.index("move_alias") < words.index("endpoint 2") < words.index("endpoint 0")
     assert "refused: conflict" in words
+    assert "1970-01-01 00:01:46 ada" in words
     assert f"serve-app audit verify --path {tmp_path}" in words
     by_eve = text_of(visitor.get("/console/audit?actor=eve&action=set_weights"))
     assert "endpoint 1" in by_eve

@@ -72,7 +72,7 @@ def test_an_endpoint_has_its_heat_map_distributions_and_quality(visitor):
     assert "30 features that drifted less" in words
     # What a small page has no room for is counted all the same.
     assert "100 of 100 drifted by the newest rows" in words
-    assert "Table of 25 of 100" in words
+    assert "Table of 20 of 100" in words
     assert "data-scores" not in page.text
     assert "Features now against training: page 1 of 6" in words
 

@@ -55,7 +55,7 @@ def test_sums_have_the_bits_of_plain_python(library, seed, below, types, outputs
             assert made(rows[:size]).tobytes() == wanted[:size].tobytes()
 
 
-@pytest.mark.parametrize("name", ["portable", "avx2", "avx512"])
+@pytest.mark.parametrize("name", ["portable", "avx2"])
 @pytest.mark.parametrize("trees", ["small", "large"])
 def test_all_instructions_give_the_same_bits(library, name, trees):
     best = library.instructions()
@@ -131,7 +131,6 @@ DAMAGES = {
     "a cycle": ("left", 0, 0, "a node is reached twice"),
     "a column that rows do not have": ("feature", 0, 4, "a column that rows do not have"),
     "a column below all": ("feature", 0, -1, "a column that rows do not have"),
-    "a threshold that is no number": ("threshold", 0, np.nan, "a threshold is NaN"),
     "a root that is no node": ("root", 0, 10_000, "a child or a root is no node"),
     "a tree that is another's": ("root", 1, 0, "a node is reached twice"),
     "a leaf that holds nothing": ("leaf", slice(None), 10_000, "a leaf has no value"),
@@ -153,7 +152,15 @@ def test_damaged_trees_are_refused_before_anybody_walks(library, name):
         forest(library, nodes, values=values, start=np.zeros(1, np.float32))
 
 
-def test_a_chain_deeper_than_any_tree_is_refused(library):
+def test_a_threshold_that_is_no_number_is_left_to_others(library):
+    nodes = reference.grown(np.random.default_rng(9), trees=3, columns=4, dtype=np.float32)
+    nodes["threshold"][:] = np.nan
+    values = np.zeros(len(nodes["left"]), np.float32)
+    with pytest.raises(library.Unsuited, match="a threshold is NaN"):
+        forest(library, nodes, values=values, start=np.zeros(1, np.float32))
+
+
+def test_a_chain_deeper_than_any_tree_is_left_to_others(library):
     depth = 20_000
     left = np.full(2 * depth + 1, -1)
     left[0 : 2 * depth : 2] = np.arange(1, 2 * depth, 2)
@@ -166,5 +173,5 @@ def test_a_chain_deeper_than_any_tree_is_refused(library):
         "leaf": np.zeros(len(left), int),
         "root": np.array([0]),
     }
-    with pytest.raises(library.Refused, match="walks do not end"):
+    with pytest.raises(library.Unsuited, match="more steps than trees have"):
         forest(library, nodes, values=np.zeros(1, np.float32), start=np.zeros(1, np.float32))
