@@ -29,7 +29,7 @@ _SHOWN_DAYS = 56
 
 
 def run(session: Session) -> Outcome:
-    """Train on little, order a week, train again on 46 weeks more, and order the same week again."""
+    """Train, order a week, train again on 46 weeks more, and order the same week again."""
     world = made_up()
     sales = sales_of(world)
     frame = rows_of(world, sales.estimated_demand())
