@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+from serve_app.core.columns import Array
 
 
 @dataclass(frozen=True, slots=True)

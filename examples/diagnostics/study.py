@@ -17,9 +17,10 @@ from examples.case_study.command import Outcome, Study
 from examples.case_study.page import table
 from examples.case_study.plot import Axis, Dots, Line, Mark, Panel, picture
 from examples.case_study.session import Endpoint, Session
-from examples.diagnostics.costs import Array, bins, outcomes
+from examples.diagnostics.costs import bins, outcomes
 from examples.diagnostics.models import MISS_COST, forest, threshold, voting_forest
 from examples.diagnostics.patients import ID, TARGET, Patients, patients
+from serve_app.core.columns import Array
 from serve_app.examples.datasets import SEED
 from serve_app.lifecycle.answers import calibration_error
 from serve_app.models.training.metrics import METRICS, Predicted
