@@ -244,16 +244,3 @@ def _check(given: dict[str, Array], trees: int, width: int) -> None:
     values = given["values"]
     if values.size != len(values) * width:
         raise Refused("the trees cannot be walked: values are of another width")
-
-
-__all__ = [
-    "Array",
-    "Forest",
-    "Kind",
-    "Method",
-    "Nodes",
-    "Refused",
-    "Unsuited",
-    "choose_instructions",
-    "instructions",
-]

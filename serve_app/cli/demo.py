@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,20 +86,25 @@ def _refuse_idle_traffic(config: str | None) -> None:
 
 
 def _started(config: str, state: str, chosen: Ports) -> Running:
-    """Train what a config names, start a cluster where none runs, and deploy it.
-
-    What fails stops a cluster that was started for it.
-    """
+    """Train what a config names, and start and deploy as `start_and_deploy` does."""
     path = config_for(chosen.http, Path(state), config)
     step("train and register on real data")
     train(Registry("./registry"), examples_of(path.read_text()), Path("./runs"))
+    return start_and_deploy(state, chosen, lambda port: config_for(port, Path(state), config))
+
+
+def start_and_deploy(state: str, chosen: Ports, config_at: Callable[[int], Path]) -> Running:
+    """Start a cluster where none runs, and deploy the config for the port that it answers at.
+
+    What fails stops a cluster that was started for it.
+    """
     cluster = Cluster(Path(state))
     already = cluster.running()
     step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
     with output.progress().status("starting Ray …"):
         running = cluster.start(NodeOptions(ports=chosen, home=Path.cwd()))
     try:
-        deploy_and_wait(config_for(running.http_port, Path(state), config), running)
+        deploy_and_wait(config_at(running.http_port), running)
     except BaseException:
         if already is None:
             step("something failed: stopping the cluster again")

@@ -9,19 +9,18 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli.demo import deploy_and_wait, step
+from serve_app.cli.demo import start_and_deploy, step
 from serve_app.cli.main import cli
 from serve_app.cli.retrain_place import RetrainingPlace, body_of_retraining
 from serve_app.cli.retrain_scene import MODEL, Scene
 from serve_app.cli.retrain_watch import look
 from serve_app.cli.simulated import print_tallies
 from serve_app.cluster.environment import Ports
-from serve_app.cluster.node import Cluster, NodeOptions, Running
+from serve_app.cluster.node import Running
 from serve_app.config.retraining import RetrainSettings
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Story:
         with contextlib.redirect_stdout(io.StringIO()) if as_json else contextlib.nullcontext():
             step("train and register the first version")
             self._scene.first_version()
-            running = self._started()
+            running = start_and_deploy(self._place.state, self._ports, self._scene.config)
             settings = self._scene.pipeline()
             with _sending(self._scene.crowd(running.http_url)) as crowd:
                 moved_s, promoted = self._promoted(settings)
@@ -67,20 +66,6 @@ class Story:
             if not as_json:
                 self._show(tally)
         return _report(running, moved_s, (promoted, rejected), tally)
-
-    def _started(self) -> Running:
-        cluster = Cluster(Path(self._place.state))
-        already = cluster.running()
-        step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
-        running = cluster.start(NodeOptions(ports=self._ports, home=Path.cwd()))
-        try:
-            deploy_and_wait(self._scene.config(running.http_port), running)
-        except BaseException:
-            if already is None:
-                step("something failed: stopping the cluster again")
-                cluster.stop()
-            raise
-        return running
 
     def _promoted(self, settings: PipelineSettings) -> tuple[float, Run | None]:
         """When the warehouse moved, and the run that something has begun since, once it is over."""

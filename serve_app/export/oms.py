@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from serve_app.errors import ArtifactRejected, ConfigError, InvalidInput, NotFound
 from serve_app.security.envelope import Envelope, EnvelopeDamaged, Signature, authenticated
+from serve_app.security.signing import private_of_any_kind, public_of_any_kind
 
 SIGNATURE = "model.sig"
 """The file of a folder that holds its signature."""
@@ -44,13 +45,7 @@ def private_key(pem: bytes) -> Any:
         InvalidInput: it holds none on a curve that OMS knows, or one that is locked.
         ConfigError: the package `cryptography` is not installed.
     """
-    serialization, _, _ = _cryptography()
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
-        msg = f"the file holds no private key that can be read without a password: {error}"
-        raise InvalidInput(msg) from error
-    return _on_a_curve(key)
+    return _on_a_curve(private_of_any_kind(pem))
 
 
 def public_key(pem: bytes) -> Any:
@@ -60,14 +55,7 @@ def public_key(pem: bytes) -> Any:
         InvalidInput: it holds none on a curve that OMS knows, or a private one.
         ConfigError: the package `cryptography` is not installed.
     """
-    serialization, _, _ = _cryptography()
-    if b"PRIVATE KEY" in pem:
-        raise InvalidInput("this is the private key, which signs; give the public one")
-    try:
-        key = serialization.load_pem_public_key(pem)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput("it holds no public key in PEM") from error
-    return _on_a_curve(key)
+    return _on_a_curve(public_of_any_kind(pem))
 
 
 def bundle(name: str, digests: Mapping[str, str], key: Any) -> bytes:

@@ -38,12 +38,8 @@ def private_key(pem: bytes) -> Any:
         InvalidInput: it holds none of Ed25519, or one that is locked by a password.
         ConfigError: the package `cryptography` is not installed.
     """
-    serialization, ed25519 = _cryptography()
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
-        msg = f"the file holds no private key that can be read without a password: {error}"
-        raise InvalidInput(msg) from error
+    _, ed25519 = _cryptography()
+    key = private_of_any_kind(pem)
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         msg = (
             f"the private key is a {type(key).__name__}; make one of Ed25519: "
@@ -60,16 +56,42 @@ def public_key(pem: bytes) -> bytes:
         InvalidInput: it holds no such key, or a private one.
         ConfigError: the package `cryptography` is not installed.
     """
-    serialization, ed25519 = _cryptography()
-    if b"PRIVATE KEY" in pem:
-        raise InvalidInput("this is the private key, which signs; give the public one (….pub.pem)")
-    try:
-        key = serialization.load_pem_public_key(pem)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput("it holds no public key in PEM") from error
+    _, ed25519 = _cryptography()
+    key = public_of_any_kind(pem)
     if not isinstance(key, ed25519.Ed25519PublicKey):
         raise InvalidInput("the public key is not one of Ed25519")
     return _raw(key)
+
+
+def private_of_any_kind(pem: bytes) -> Any:
+    """The private key that a PEM holds, of whatever kind.
+
+    Raises:
+        InvalidInput: it holds none, or one that is locked by a password.
+        ConfigError: the package `cryptography` is not installed.
+    """
+    serialization, _ = _cryptography()
+    try:
+        return serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        msg = f"the file holds no private key that can be read without a password: {error}"
+        raise InvalidInput(msg) from error
+
+
+def public_of_any_kind(pem: bytes) -> Any:
+    """The public key that a PEM holds, of whatever kind.
+
+    Raises:
+        InvalidInput: it holds none, or a private one.
+        ConfigError: the package `cryptography` is not installed.
+    """
+    serialization, _ = _cryptography()
+    if b"PRIVATE KEY" in pem:
+        raise InvalidInput("this is the private key, which signs; give the public one (….pub.pem)")
+    try:
+        return serialization.load_pem_public_key(pem)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput("it holds no public key in PEM") from error
 
 
 def public_of(key: Any) -> bytes:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from serve_app.core.durable import BUSY_S, transaction
 from serve_app.errors import ConfigError
 from serve_app.lifecycle.retraining.tables import SCHEMA, VERSION
 
 FILE = "retraining.db"
-_BUSY_S = 30.0
 
 
 class Database:
@@ -40,19 +40,13 @@ class Database:
         Raises:
             ConfigError: the file is of a later release, or no ledger.
         """
-        with closing(self._connected()) as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+        with closing(self._connected()) as db, transaction(db):
+            yield db
 
     def _connected(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
+            db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
         except sqlite3.OperationalError as error:
             raise ConfigError(f"{self.path} cannot be opened: {error}") from error
         try:
@@ -78,12 +72,11 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         raise ConfigError(msg)
     if version == VERSION:
         return
-    db.execute("BEGIN IMMEDIATE")
-    if _version(db) == 0:
-        for statement in SCHEMA:
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute("COMMIT")
+    with transaction(db):
+        if _version(db) == 0:
+            for statement in SCHEMA:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from serve_app.core.durable import transaction
 from serve_app.errors import InvalidInput, RecordsFailed
 from serve_app.security.subjects import SubjectSecret, fresh_key
 from serve_app.storage.sqlite_file import connect_to_write
@@ -57,7 +58,7 @@ class SubjectKeys:
         """The keys of all subjects; whoever has none yet gets one, which is on the disk then."""
         if not subjects:
             return {}
-        with self._opened() as connection, _transaction(connection):
+        with self._opened() as connection, transaction(connection):
             keys = self._keys(connection, subjects)
             fresh = {one: fresh_key() for one in subjects if one not in keys}
             connection.executemany(
@@ -74,7 +75,7 @@ class SubjectKeys:
         What is still on its way and came before `at_s` (seconds since 1970) is not kept.
         """
         with self._opened() as connection:
-            with _transaction(connection):
+            with transaction(connection):
                 gone = connection.execute("DELETE FROM subject_keys WHERE subject = ?", (subject,))
                 connection.execute(
                     "INSERT OR REPLACE INTO erased_subjects VALUES (?, ?)", (subject, at_s)
@@ -140,14 +141,3 @@ def _selected(
         query = f"SELECT subject, {column} FROM {table} WHERE subject IN ({marks})"  # noqa: S608 - constants and marks
         rows += connection.execute(query, some)
     return rows
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
