@@ -7,6 +7,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+from click.testing import CliRunner
+
+from serve_app.cli.validate import validate
+from serve_app.config import HOME_VARIABLE
 from tests.cluster.harness import BIN, CONFIGS, ROOT, TestCluster, free_row
 from tests.papers import navigation
 
@@ -85,6 +90,17 @@ class Stranger:
         assert done.returncode == code, f"{script}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr
+
+    def validate(self, config):
+        """What `serve-app validate` answers to a config, by the same command in this process."""
+        path = self.home / "typed.yaml"
+        path.write_text(yaml.safe_dump(config))
+        answered = CliRunner().invoke(
+            validate,
+            [str(path), "--state", str(self.home / "state")],
+            env={**self.exported, HOME_VARIABLE: str(self.home)},
+        )
+        assert answered.exit_code == 0, answered.output
 
     def python(self, script):
         """Run Python as it stands in a document."""

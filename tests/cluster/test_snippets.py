@@ -51,8 +51,7 @@ def experiments(stranger, body):
     endpoints(config).update(body["endpoints"])
     (deployment,) = application(config, "control")["deployments"]
     deployment["user_config"]["layers"] = body.get("layers", {})
-    (stranger.home / "experiments.yaml").write_text(yaml.safe_dump(config))
-    stranger.shell("serve-app validate experiments.yaml")
+    stranger.validate(config)
 
 
 def an_application(stranger, body):
@@ -68,16 +67,14 @@ def args_of_the_gateway(stranger, body):
     config = yaml.safe_load((stranger.home / "configs" / "local.yaml").read_text())
     gateway = application(config, "gateway")
     gateway["args"] = {**gateway["args"], **args}
-    (stranger.home / "args.yaml").write_text(yaml.safe_dump(config))
-    stranger.shell("serve-app validate args.yaml")
+    stranger.validate(config)
 
 
 def args_of_the_monitor(stranger, body):
     """Some of the monitor's `args`, in a config that is valid with them."""
     config = yaml.safe_load((stranger.home / "configs" / "local.yaml").read_text())
     application(config, "monitor")["args"].update(body)
-    (stranger.home / "monitor.yaml").write_text(yaml.safe_dump(config))
-    stranger.shell("serve-app validate monitor.yaml")
+    stranger.validate(config)
 
 
 def a_deployment(stranger, body):
@@ -86,8 +83,7 @@ def a_deployment(stranger, body):
     (deployment,) = application(config, "diagnosis-xgb-1")["deployments"]
     deployment["autoscaling_config"]["max_replicas"] = 4
     deployment.update(body)
-    (stranger.home / "scaling.yaml").write_text(yaml.safe_dump(config))
-    stranger.shell("serve-app validate scaling.yaml")
+    stranger.validate(config)
 
 
 def types(stranger, body):

@@ -20,6 +20,8 @@ from serve_app.models.compiled.operation import Operation, in_turns
 
 CELLS = 2_000_000
 """How many leaves are looked up at once; more rows take several turns."""
+ROWS = 1_000
+"""How many rows find out at once which sets they are in, so that they stay in the cache."""
 
 
 def session(graph: bytes, providers: Sequence[str] = ("CPUExecutionProvider",)) -> Any:
@@ -136,11 +138,50 @@ class Membership(Operation):
     positions: Array
     sets: Array
 
+    @cached_property
+    def _features(self) -> Array:
+        """The columns of codes, each once."""
+        return np.unique(self.positions)
+
+    @cached_property
+    def _answers(self) -> tuple[Array, ...]:
+        """For each of those columns, what all its sets say of a code: a row per code.
+
+        The last two rows are of codes that no set speaks of, and of gaps.
+        """
+        precision = np.result_type(self.sets.dtype, np.float32)
+        answers = []
+        for feature in self._features:
+            inside = self.sets[self.positions == feature].T
+            rest = np.repeat([[0.0], [np.nan]], inside.shape[1], axis=1)
+            answers.append(np.concatenate([inside, rest]).astype(precision))
+        return tuple(answers)
+
+    @cached_property
+    def _place(self) -> Array | None:
+        """Where each set stands in `_answers`; None where all stand there in their order."""
+        by_feature = np.argsort(self.positions, kind="stable")
+        place = np.argsort(by_feature)
+        return None if (place == np.arange(len(place))).all() else place
+
     def __call__(self, x: Array, /) -> Array:
         """Shape (rows, columns + sets)."""
-        codes = x[:, self.positions]
-        known = (codes >= 0) & (codes < self.sets.shape[1])
-        numbers = np.where(known, codes, 0).astype(np.intp)
-        inside = self.sets[np.arange(len(self.positions)), numbers]
-        inside = np.where(known, inside, np.where(np.isnan(codes), np.nan, 0.0))
-        return np.concatenate([x, inside.astype(x.dtype)], axis=1)
+        wider = np.empty((len(x), x.shape[1] + len(self.positions)), x.dtype)
+        for start in range(0, len(x), ROWS):
+            rows = slice(start, start + ROWS)
+            self._fill(wider[rows], x[rows])
+        return wider
+
+    def _fill(self, wider: Array, x: Array) -> None:
+        columns, codes = x.shape[1], self.sets.shape[1]
+        code = x[:, self._features]
+        known = (code >= 0) & (code < codes)
+        row = np.where(known, code, codes + np.isnan(code)).astype(np.intp)
+        wider[:, :columns] = x
+        grouped = wider[:, columns:] if self._place is None else np.empty_like(wider[:, columns:])
+        end = 0
+        for at, answers in enumerate(self._answers):
+            begin, end = end, end + answers.shape[1]
+            grouped[:, begin:end] = answers.take(row[:, at], axis=0)
+        if self._place is not None:
+            wider[:, columns:] = grouped.take(self._place, axis=1)
