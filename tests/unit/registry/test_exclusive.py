@@ -115,7 +115,8 @@ def test_who_holds_a_name_that_was_looked_at_as_another_s_keeps_it(
     reservation = reserved(tmp_path, by="dead", seconds_ago=2 * STALE_S)
     mine = tmp_path / "mine"
     mine.touch()
-    real, looked = Path.iterdir, []
+    looked: list[list[Path]] = []
+    real = Path.iterdir
 
     def overtaken(folder: Path) -> Any:
         seen = list(real(folder))
@@ -136,7 +137,8 @@ def test_who_was_taken_for_dead_and_comes_back_replaces_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_links(monkeypatch, "EPERM")
-    real, stood_still = Path.rename, []
+    stood_still: list[Path] = []
+    real = Path.rename
 
     def rename(file: Path, to: Path) -> Path:
         if to == tmp_path / "claim" and not stood_still:
