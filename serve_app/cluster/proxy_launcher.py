@@ -10,7 +10,7 @@ watcher, which waits until the pipe closes that this process alone holds open, a
 another one with the same configuration: a stand-in. It answers no questions of Serve's, so that
 Serve goes on to start one of its own, which takes over the sockets of whoever answers then. A
 manager of Serve's that is new knows no applications yet; it begins with those that were known
-last, where HAProxy would answer 404 to everybody until then.
+last, where HAProxy would answer 404 to everybody until then. Where none were, it is 503.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 
 import psutil
 
-from serve_app.cluster.edge.files import EDITS, FRONTEND, SECTIONS
-from serve_app.cluster.edge.rules import FIRST
+from serve_app.cluster.edge.files import EDITS, EDITS_AT_START, FRONTEND, SECTIONS
+from serve_app.cluster.edge.rules import FIRST, UNKNOWN
 from serve_app.cluster.environment import Ports
 
 LAUNCHER = "haproxy.sh"
@@ -36,6 +36,7 @@ _SCRIPT = r"""#!/bin/sh
 umask 077
 haproxy=@HAPROXY@
 edits=@EDITS@
+edits_at_start=@EDITS_AT_START@
 sections=@SECTIONS@
 is_haproxy() { { tr '\0' '\n' < "/proc/$1/cmdline" | grep -q '^-db$'; } 2>/dev/null; }
 socket_of() { sed -n 's/^ *stats socket \([^ ]*\) .*/\1/p' "$1"; }
@@ -106,6 +107,10 @@ if [ -z "$reloads" ] && [ -n "$former" ]; then
     set -- "$@" -sf "$former"
   fi
 fi
+if ! grep -q '^backend http-' "$config" &&
+   { [ -z "$reloads" ] || grep -q '@UNKNOWN@$' "$folder/$former.cfg"; } 2>/dev/null; then
+  sed -f "$edits_at_start" "$config" > "$config.mended" && cat "$config.mended" > "$config"
+fi
 with_socket "$config" "$folder/stand-in.sock" > "$folder/$$.cfg"
 alive=$folder/alive.$$
 rm -f "$alive"
@@ -126,6 +131,8 @@ def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
     script = _SCRIPT
     for name, value in {
         "@HAPROXY@": shlex.quote(binary),
+        "@UNKNOWN@": UNKNOWN,
+        "@EDITS_AT_START@": shlex.quote(str(folder / EDITS_AT_START)),
         "@EDITS@": shlex.quote(str(folder / EDITS)),
         "@SECTIONS@": shlex.quote(str(folder / SECTIONS)),
         "@FIRST@": FIRST,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 STALE_S = 60.0
 """After so long, who reserved a name is taken for dead: it is held for one rename."""
 _POLL_S = 0.005
+_HELD = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
+"""Somebody holds the name: with a folder, or with a file as releases before this one do."""
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF})
 
 
@@ -56,33 +58,73 @@ def sync_folder(folder: Path) -> None:
 
 
 def _renamed(finished: Path, target: Path) -> bool:
-    """The same without links: a rename, by whoever holds a reservation of the name."""
+    """The same without links: a rename out of a folder that holds the name, with the file in it.
+
+    A folder replaces no other one that has something in it, so one alone holds the name, and the
+    file gets there only out of the folder that holds it. Who is taken for dead loses exactly the
+    file that was looked at, which then lies where it did before: whoever comes back finds nothing
+    to rename, and nothing that another holds meanwhile is touched.
+    """
     reservation = target.with_name(f".{target.name}.reserved")
     while not target.exists():
-        try:
-            reservation.touch(exist_ok=False)
-        except FileExistsError:
+        if not _reserve(finished, reservation):
             _wait(reservation, finished)
             continue
+        held = reservation / finished.name
         try:
             if target.exists():
                 # Somebody else was done between the look and the reservation.
+                held.rename(finished)
                 return False
-            finished.rename(target)
+            held.rename(target)
+        except FileNotFoundError:
+            # Taken for dead. Where it is the folder that is gone, the next turn says so.
+            continue
+        except OSError:
+            held.rename(finished)
+            raise
         finally:
-            reservation.unlink(missing_ok=True)
+            with suppress(OSError):
+                # Of another one that holds the name by now, it is not empty.
+                reservation.rmdir()
         return True
     return False
 
 
+def _reserve(finished: Path, reservation: Path) -> bool:
+    """Hold the name with a file; false where somebody else does, and the file lies as before."""
+    own = temporary_beside(reservation)
+    own.mkdir()
+    try:
+        os.utime(finished)
+        finished.rename(own / finished.name)
+        try:
+            own.rename(reservation)
+        except OSError as error:
+            (own / finished.name).rename(finished)
+            if error.errno not in _HELD:
+                raise
+            return False
+    finally:
+        with suppress(OSError):
+            own.rmdir()
+    return True
+
+
 def _wait(reservation: Path, clock: Path) -> None:
-    """Wait for whoever holds a reservation, or end that of a dead one.
+    """Wait for whoever holds a reservation, or take its file from a dead one.
 
     `clock` is a file of one's own: its time is of the same clock as the reservation's.
     """
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         os.utime(clock)
-        if clock.stat().st_mtime - reservation.stat().st_mtime > STALE_S:
+        now_s = clock.stat().st_mtime
+        # A file is the reservation of a release before this one.
+        if reservation.is_file() and now_s - reservation.stat().st_mtime > STALE_S:
             reservation.unlink()
             return
+        for held in reservation.iterdir():
+            if now_s - held.stat().st_mtime > STALE_S:
+                held.rename(clock.with_name(held.name))
+                return
     time.sleep(_POLL_S)

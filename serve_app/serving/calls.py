@@ -17,7 +17,10 @@ async def answer_of(
     Raises:
         ServeError: it was refused, in the words of `who` was called, or nobody answers.
     """
-    response = handle.remote(*arguments)
+    try:
+        response = handle.remote(*arguments)
+    except Exception as error:
+        raise translate(error, who) from error
     try:
         # Serve waits for a replica for as long as it takes.
         async with asyncio.timeout(timeout_s):

@@ -12,6 +12,7 @@ from serve_app.core.quota import AnyRequest, Leases
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import Change, EndpointOrder
 from serve_app.serving.calls import answer_of
+from serve_app.serving.handles import connected
 from serve_app.serving.issuer import Issuer
 
 APPLICATION = "control"
@@ -138,7 +139,7 @@ class ControlCaller:
             logger.info("control did not look at aliases", extra={"why": error.message})
 
     async def _call(self, method: str, *arguments: Any) -> Any:
-        handle = self._handle.options(method_name=method)
+        handle = connected(lambda: self._handle.options(method_name=method), "control")
         silence = "control does not answer; see serve-app status"
         return await answer_of(
             handle, *arguments, timeout_s=self._timeout_s, who="control", silence=silence

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import ray.exceptions
@@ -73,6 +73,14 @@ _TRANSLATIONS: tuple[tuple[tuple[type[BaseException], ...], type[ServeError], st
     ),
     ((serve_errors.RayServeException,), NotReady, "cannot be reached"),
 )
+# Raised by what was called, or by a value that cannot travel.
+_OF_CODE: tuple[type[BaseException], ...] = (
+    ray.exceptions.RayTaskError,
+    ray.exceptions.UserCodeException,
+    ray.exceptions.CrossLanguageError,
+    ray.exceptions.UnserializableException,
+    ray.exceptions.OufOfBandObjectRefSerializationException,
+)
 
 
 def translate(error: BaseException, version: str) -> ServeError:
@@ -92,7 +100,22 @@ def translate(error: BaseException, version: str) -> ServeError:
     for foreign, kind, words in _TRANSLATIONS:
         if isinstance(inner, foreign):
             return kind(f"{version} {words}")
+    if isinstance(inner, ray.exceptions.RayError) and not isinstance(inner, _OF_CODE):
+        # Whatever else Ray could not do, the model has not failed, and may be asked again.
+        return NotReady(f"{version} cannot be reached: {type(inner).__name__} inside")
     return ModelFailed(f"{version} failed")
+
+
+def connected(make: Callable[[], DeploymentHandle[Any]], who: str) -> DeploymentHandle[Any]:
+    """A handle that Serve makes, for which it may have to reach its controller first.
+
+    Raises:
+        NotReady: it cannot, as while another controller starts.
+    """
+    try:
+        return make()
+    except Exception as error:
+        raise NotReady(f"{who} cannot be reached yet") from error
 
 
 class HandleModels:
@@ -260,15 +283,17 @@ class HandleModels:
     def _handle_of(self, application: str, method: str) -> DeploymentHandle[Any]:
         handle = self._handles.get((application, method))
         if handle is None:
-            handle = serve.get_deployment_handle(
-                DEPLOYMENT, application, _check_exists=False
-            ).options(
-                method_name=method,
-                request_serialization="pickle",
-                response_serialization="pickle",
-            )
+            handle = connected(lambda: _made(application, method), application)
             self._handles[application, method] = handle
         return handle
 
     def _application(self, version: str) -> str:
         return self._placed.get(version) or application_name(version)
+
+
+def _made(application: str, method: str) -> DeploymentHandle[Any]:
+    return serve.get_deployment_handle(DEPLOYMENT, application, _check_exists=False).options(
+        method_name=method,
+        request_serialization="pickle",
+        response_serialization="pickle",
+    )

@@ -11,6 +11,7 @@ from serve_app.core.feedback import Feedback, Outcome
 from serve_app.errors import NotReady, RegistryFailed
 from serve_app.monitoring.outbox import Delivery
 from serve_app.serving.calls import answer_of
+from serve_app.serving.handles import connected
 
 APPLICATION = "monitor"
 DEPLOYMENT = "Monitor"
@@ -27,7 +28,15 @@ logger = logging.getLogger("serve_app.gateway")
 
 
 def monitor_handle(method: str) -> DeploymentHandle[Any]:
-    """The handle of a method of the monitor, whether it runs already or not."""
+    """The handle of a method of the monitor, whether it runs already or not.
+
+    Raises:
+        NotReady: Serve's controller is away, and has to be asked first.
+    """
+    return connected(lambda: _made(method), "the monitor")
+
+
+def _made(method: str) -> DeploymentHandle[Any]:
     handle = serve.get_deployment_handle(DEPLOYMENT, APPLICATION, _check_exists=False)
     return handle.options(method_name=method)
 

@@ -49,6 +49,8 @@ CORE = [
         ),
         (["serve_app.gateway.app"], {"ray", "pandas", "sklearn", "xgboost", "skops", "graphql"}),
         (["serve_app.registry.store"], {"ray", "pandas", "sklearn", "starlette"}),
+        # Serve reads each application in a process of its own.
+        (["serve_app.app", "serve_app.serving.workers"], {"sqlalchemy", "jinja2", "httptools"}),
         (["serve_app.models.xgboost"], {"ray", "starlette", "skops"}),
         (["serve_app.engine.assemble"], {"ray", "starlette", "sklearn", "xgboost"}),
         (

@@ -32,6 +32,9 @@ defaults
     timeout connect 1s
     timeout client 3600s
     timeout server 10s
+    errorfile 502 {folder}/500.http
+    errorfile 503 {folder}/500.http
+    errorfile 504 {folder}/500.http
 frontend prometheus
     bind :{metrics}
 frontend http_frontend

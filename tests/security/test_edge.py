@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import socket
 import stat
+import threading
 import time
 
 import psutil
@@ -14,7 +16,7 @@ from serve_app.cluster.edge.files import check_edge, edge_secret, write_edge
 from serve_app.cluster.edge.options import BEHIND_A_BALANCER, EdgeOptions
 from serve_app.core.edge_token import EDGE_VARIABLE, EdgeToken, read_edge_token
 from serve_app.errors import InvalidInput, ServerFault
-from tests.security.edges import SECRET, guarded, until
+from tests.security.edges import SECRET, free_port, guarded, until
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +281,52 @@ def test_rules_last_through_reloads_and_where_haproxy_died(edge):
     answer = until(lambda: _answer_or_none(edge))
     assert answer.seen["client"] == "127.0.0.1"
     assert edge.ask("/-/routes").status == 404
+
+
+@contextlib.contextmanager
+def hanging_up():
+    """A port whose server reads a request and ends: its connections are closed at once."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    one, _ = listening.accept()
+                    with one:
+                        one.recv(65536)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_where_no_gateway_answers_clients_are_told_to_come_again(tmp_path):
+    """And never 500, which says that asking again is of no use."""
+    with guarded(tmp_path, EdgeOptions()) as edge:
+        edge.gateway = free_port()
+        edge.reload()
+        until(lambda: edge.ask("/").status == 503)
+        answer = edge.ask("/v1/models/risk:predict", method="POST")
+        assert answer.status == 503
+        assert answer.headers["retry-after"] == "1"
+        assert answer.headers["content-type"] == "application/json"
+        assert json.loads(answer.body)["code"] == 503
+
+
+def test_a_gateway_that_ends_with_a_request_may_have_done_it(tmp_path):
+    """Which 503 would deny."""
+    with guarded(tmp_path, EdgeOptions()) as edge, hanging_up() as lost:
+        edge.gateway = lost
+        edge.reload()
+        until(lambda: edge.ask("/", method="POST").status == 502)
+        answer = edge.ask("/v1/models/risk:predict", method="POST")
+        assert answer.status == 502
+        assert "retry-after" not in answer.headers
+        assert json.loads(answer.body)["code"] == 502
 
 
 def _answer_or_none(edge):

@@ -18,6 +18,8 @@ from serve_app.errors import InvalidInput
 FRONTEND = "http_frontend"
 """Serve's name of the frontend on the main port."""
 EDITS = "edge.sed"
+EDITS_AT_START = "edge-start.sed"
+"""Edits of a configuration that knows no application yet."""
 SECTIONS = "edge.cfg"
 TOKEN = "edge-token"  # noqa: S105 - a file's name
 _RULES = "edge.rules"
@@ -66,11 +68,12 @@ def write_edge(folder: Path, options: EdgeOptions, secret: str | None) -> None:
         write_private(folder / TOKEN, secret)
     if options.tls is not None:
         write_certificate(folder, options.tls)
-    write_private(folder / _DEFAULTS, rules.time_limits(options))
+    write_private(folder / _DEFAULTS, rules.defaults(options))
     write_private(folder / _RULES, rules.frontend(options, secret))
     write_private(folder / SECTIONS, rules.SECTIONS)
     words = rules.listening(options.tls, folder).replace("\\", r"\\").replace("|", r"\|")
     edits = f"""\
+/^ *errorfile 50[234] /d
 /^defaults$/r {folder / _DEFAULTS}
 /^frontend {FRONTEND}$/,/^ *bind /{{
 s|^\\( *bind [^ ]*\\)$|\\1{words}|
@@ -78,6 +81,8 @@ s|^\\( *bind [^ ]*\\)$|\\1{words}|
 }}
 """
     write_private(folder / EDITS, edits)
+    unknown = f"s|http-request return status 404.*|{rules.before_applications()}|"
+    write_private(folder / EDITS_AT_START, f"/^backend default_backend$/,/^$/ {unknown}\n")
 
 
 def check_edge(folder: Path, binary: str) -> None:

@@ -30,6 +30,10 @@ STALL_S = 60
 """So long may a client send nothing of a body, or take nothing of an answer."""
 MAX_HEADERS = 64
 MAX_STREAMS = 100
+NO_GATEWAY = "no gateway answers at present; try again later"
+UNKNOWN = "# no application is known yet"
+"""Ends the line that answers for all paths until one is."""
+_SOON = " hdr retry-after 1"
 _OF_SERVE = (
     "x-request-timeout-seconds",
     "x-request-disconnect-disabled",
@@ -45,11 +49,12 @@ _CIPHERS = ":".join(
 _SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
 
-def time_limits(options: EdgeOptions) -> str:
+def defaults(options: EdgeOptions) -> str:
     """Lines of the section `defaults`.
 
     Load balancers connect ahead, and must not find a 408 that answers nothing; many keep an idle
-    connection for a minute.
+    connection for a minute. What HAProxy says where it gets no answer of a gateway is said in the
+    form of all errors, and with the status that tells clients whether to come again.
     """
     return f"""\
     timeout http-request {options.head_timeout_s}s
@@ -57,7 +62,15 @@ def time_limits(options: EdgeOptions) -> str:
     timeout client-fin 5s
     timeout tunnel 60s
     option http-ignore-probes
+    http-error {_said(502, "the gateway that had this request ended; send it again")}
+    http-error {_said(503, NO_GATEWAY, _SOON)}
+    http-error {_said(504, "the gateway that has this request did not answer in time")}
 """
+
+
+def before_applications() -> str:
+    """What is answered for every path as long as Serve does not know of any application yet."""
+    return f"http-request return {_said(503, NO_GATEWAY, _SOON)} {UNKNOWN}"
 
 
 def frontend(options: EdgeOptions, token: str | None) -> str:
@@ -191,9 +204,10 @@ def _busy(message: str, retry_after_s: int = 1) -> str:
 
 
 def _answer(status: int, message: str, headers: str = "") -> str:
+    return f"http-request return {_said(status, message, headers)}"
+
+
+def _said(status: int, message: str, headers: str = "") -> str:
     """An answer in the form that gateways give errors, for clients of all kinds."""
     body = json.dumps({"error": message, "message": message, "code": status})
-    return (
-        f"http-request return status {status} content-type application/json "
-        f"string '{body}'{headers}"
-    )
+    return f"status {status} content-type application/json string '{body}'{headers}"

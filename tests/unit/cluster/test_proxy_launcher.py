@@ -346,6 +346,18 @@ def test_one_that_cannot_start_leaves_the_former_one_watched(proxy):
     assert until(lambda: proxy.status() == 200) < 2
 
 
+def test_before_any_application_is_known_nothing_is_said_not_to_be_there(proxy):
+    proxy.configure(applications=False)
+    first = proxy.start()
+    until(lambda: proxy.status() is not None)
+    assert proxy.status() == 503
+    # Serve loads it anew before it has told of any.
+    proxy.configure(applications=False)
+    second = proxy.reload(first)
+    until(lambda: proxy.owner() == second.pid)
+    assert proxy.status() == 503
+
+
 def test_applications_that_were_deleted_are_not_answered_for(proxy):
     first = proxy.start()
     until(lambda: proxy.status() == 200)

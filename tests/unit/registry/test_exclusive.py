@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from serve_app.errors import RegistryFailed
+from serve_app.registry import exclusive
 from serve_app.registry.exclusive import STALE_S
 from serve_app.registry.files import Files
 from serve_app.storage.snapshots import SnapshotStore
@@ -82,6 +83,76 @@ def test_a_reservation_of_somebody_who_died_ends(
     assert Files(str(tmp_path)).create("claim", b"mine")
     assert (tmp_path / "claim").read_bytes() == b"mine"
     assert not reservation.exists()
+
+
+def reserved(folder: Path, *, by: str, seconds_ago: float) -> Path:
+    """A reservation of `claim` with the file of somebody, made some seconds ago."""
+    reservation = folder / ".claim.reserved"
+    reservation.mkdir()
+    file = reservation / by
+    file.write_bytes(by.encode())
+    made_s = file.stat().st_mtime - seconds_ago
+    os.utime(file, (made_s, made_s))
+    return reservation
+
+
+def test_the_file_of_somebody_who_died_with_the_name_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_links(monkeypatch, "EPERM")
+    reservation = reserved(tmp_path, by="dead", seconds_ago=2 * STALE_S)
+    assert Files(str(tmp_path)).create("claim", b"mine")
+    assert (tmp_path / "claim").read_bytes() == b"mine"
+    assert (tmp_path / "dead").read_bytes() == b"dead"
+    assert not reservation.exists()
+
+
+def test_who_holds_a_name_that_was_looked_at_as_another_s_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two see a dead one; the first takes its place before the second has acted on it."""
+    without_links(monkeypatch, "EPERM")
+    reservation = reserved(tmp_path, by="dead", seconds_ago=2 * STALE_S)
+    mine = tmp_path / "mine"
+    mine.touch()
+    looked: list[list[Path]] = []
+    real = Path.iterdir
+
+    def overtaken(folder: Path) -> Any:
+        seen = list(real(folder))
+        if folder == reservation and not looked:
+            looked.append(seen)
+            # Meanwhile another one takes the dead one's file away and holds the name itself.
+            seen[0].rename(tmp_path / "dead")
+            (reservation / "living").write_bytes(b"living")
+        return seen
+
+    monkeypatch.setattr(Path, "iterdir", overtaken)
+    exclusive._wait(reservation, mine)
+    assert looked
+    assert [one.name for one in real(reservation)] == ["living"]
+
+
+def test_who_was_taken_for_dead_and_comes_back_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_links(monkeypatch, "EPERM")
+    stood_still: list[Path] = []
+    real = Path.rename
+
+    def rename(file: Path, to: Path) -> Path:
+        if to == tmp_path / "claim" and not stood_still:
+            stood_still.append(file)
+            long_ago = file.stat().st_mtime - 2 * STALE_S
+            os.utime(file, (long_ago, long_ago))
+            assert Files(str(tmp_path)).create("claim", b"another's")
+        return real(file, to)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    assert not Files(str(tmp_path)).create("claim", b"mine")
+    assert stood_still
+    assert [one.name for one in tmp_path.iterdir()] == ["claim"]
+    assert (tmp_path / "claim").read_bytes() == b"another's"
 
 
 def test_what_is_wrong_besides_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from ray.serve import exceptions as serve_errors
 
 from serve_app.errors import NotReady, RegistryFailed
 from serve_app.serving.control_client import ControlCaller, StatusReader
@@ -61,3 +62,12 @@ def test_whoever_moved_an_alias_hears_nothing_of_a_control_that_is_away():
         asyncio.run(ControlCaller(handle, timeout_s=0.01).look_at_aliases())
     assert heard == ["look"]
     assert handle.cancelled
+
+
+def test_where_serve_s_controller_is_away_control_is_not_ready():
+    class Unbound(Handle):
+        def options(self, method_name):
+            raise serve_errors.RayServeException("There is no Serve instance running")
+
+    with pytest.raises(NotReady, match="control cannot be reached yet"):
+        asyncio.run(ControlCaller(Unbound(None)).in_effect())

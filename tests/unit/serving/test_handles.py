@@ -63,6 +63,9 @@ def test_every_error_of_ray_becomes_one_of_ours_in_our_words(kind):
         (made(ray.exceptions.NodeDiedError), NotReady),
         (made(serve_errors.DeploymentUnavailableError), NotReady),
         (made(ray.exceptions.GetTimeoutError), DeadlineExceeded),
+        (made(ray.exceptions.RaySystemError), NotReady),
+        (made(ray.exceptions.ActorHandleNotFoundError), NotReady),
+        (made(ray.exceptions.UserCodeException), ModelFailed),
         (TimeoutError(), DeadlineExceeded),
         (made(serve_errors.RequestCancelledError), DeadlineExceeded),
         (ValueError("of a model"), ModelFailed),
@@ -172,6 +175,39 @@ async def test_a_call_that_a_replica_died_with_is_not_shown_to_another_one_unask
     with pytest.raises(kind):
         await models.ask("m@1", task_named("predict"), columns, 10.0)
     assert len(seen) == calls
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        # What Serve raises where it looks for its controller and finds none, and what Ray does.
+        serve_errors.RayServeException("There is no Serve instance running"),
+        ValueError("Failed to look up actor with name 'SERVE_CONTROLLER_ACTOR'"),
+        made(ray.exceptions.ActorDiedError),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_where_serve_s_controller_is_away_a_version_that_was_never_asked_is_not_ready(
+    monkeypatch, error
+):
+    """And once it is back, the version is asked."""
+    away = [error]
+
+    class Handle:
+        def options(self, **_):
+            if away:
+                raise away.pop()
+            return self
+
+        async def remote(self, *_):
+            return "answer"
+
+    monkeypatch.setattr(handles.serve, "get_deployment_handle", lambda *_, **__: Handle())
+    models = handles.HandleModels(clock=lambda: 0.0)
+    columns = Columns.from_block(["x"], np.zeros((1, 1)))
+    with pytest.raises(NotReady, match=r"m-1 cannot be reached yet"):
+        await models.ask("m@1", task_named("predict"), columns, 10.0)
+    assert await models.ask("m@1", task_named("predict"), columns, 10.0) == "answer"
 
 
 class Answer:
