@@ -26,6 +26,7 @@ INT_LIMITS = {
     for sign in ("", "u")
     for bits in (8, 16, 32, 64)
 }
+NO_FLOATS = (math.inf, -math.inf)
 _BLOCK_ROWS = 256
 _OF_ONE_TYPE: dict[str, type] = {"string": str, "bool": bool}
 _TOO_PRECISE = f"an integer within ±{EXACT}, beyond which a float is not exact"
@@ -99,6 +100,20 @@ def expectation(column: Column) -> str:
     return "a string" if column.dtype == "string" else "a number"
 
 
+def plain_floats(column: Column) -> tuple[float, float]:
+    """From which float to which each fits as it is; the first above the second where none does."""
+    if column.dtype not in FLOAT_LIMITS or column.categories is not None:
+        return NO_FLOATS
+    return _float_range(column)
+
+
+def _float_range(column: Column) -> tuple[float, float]:
+    limit = FLOAT_LIMITS[column.dtype]
+    low = -math.inf if column.minimum is None else column.minimum
+    high = math.inf if column.maximum is None else column.maximum
+    return max(low, -limit), min(high, limit)
+
+
 def plain_test(column: Column, *, null_fits: bool) -> Callable[[Any], bool]:
     """A quick test of one value; what passes needs no second look, in any rule.
 
@@ -115,11 +130,8 @@ def plain_test(column: Column, *, null_fits: bool) -> Callable[[Any], bool]:
     high = math.inf if column.maximum is None else column.maximum
     if column.dtype in INT_LIMITS:
         least, most = INT_LIMITS[column.dtype]
-        return _plain_number(column, (math.inf, -math.inf), (max(low, least), min(high, most)))
-    limit = FLOAT_LIMITS[column.dtype]
-    test = _plain_number(
-        column, (max(low, -limit), min(high, limit)), (max(low, -EXACT), min(high, EXACT))
-    )
+        return _plain_number(column, NO_FLOATS, (max(low, least), min(high, most)))
+    test = _plain_number(column, _float_range(column), (max(low, -EXACT), min(high, EXACT)))
     return (lambda value: value is None or test(value)) if null_fits else test
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from serve_app.core.cells import expectation, look, plain_test
+from serve_app.core.cells import expectation, look, plain_floats, plain_test
 from serve_app.core.columns import Array
 from serve_app.core.conversion import convert, nulls
 from serve_app.core.messages import MISSING
@@ -33,6 +33,7 @@ class ColumnCheck:
         # Nulls change the dtype of integers and booleans, which takes the slower way.
         keeps_dtype = self.dtype.kind in "fOM"
         self.fits = plain_test(column, null_fits=keeps_dtype and self._null == "ignore")
+        self.floats = plain_floats(column)
         self._known = _known(column)
         self._bounds = _bounds(column)
 

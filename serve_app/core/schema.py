@@ -35,6 +35,8 @@ class Schema:
             TensorCheck(c, j) if c.shape else ColumnCheck(c, j, policy)
             for j, c in enumerate(columns)
         )
+        # What nearly all values are is looked at without a call for each.
+        self._tests = tuple((check.name, *check.floats, check.fits) for check in self._checks)
         dtypes = {check.dtype for check in self._checks}
         tabular = not any(column.shape for column in columns)
         self._block_dtype = dtypes.pop() if len(dtypes) == 1 and tabular else None
@@ -87,13 +89,12 @@ class Schema:
         if len(raw) != len(self._checks):
             return None
         lists: list[Sequence[Any]] = []
-        for check in self._checks:
-            values = raw.get(check.name)
+        for name, low, high, fits in self._tests:
+            values = raw.get(name)
             if values is None:
                 return None
-            fits = check.fits
             for value in values:
-                if not fits(value):
+                if (type(value) is not float or not low <= value <= high) and not fits(value):
                     return None
             lists.append(values)
         return lists

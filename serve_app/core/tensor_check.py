@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serve_app.core.cells import FLOAT_LIMITS, INT_LIMITS
+from serve_app.core.cells import FLOAT_LIMITS, INT_LIMITS, NO_FLOATS
 from serve_app.core.columns import Array
 from serve_app.core.signature import Column
 from serve_app.core.violations import ReceivedColumn, Violations
@@ -23,6 +23,7 @@ class TensorCheck:
     def __init__(self, column: Column, position: int) -> None:
         self.column = column
         self.name = column.name
+        self.floats = NO_FLOATS
         self.dtype: np.dtype[Any] = np.dtype(
             np.object_ if column.dtype == "string" else column.dtype
         )

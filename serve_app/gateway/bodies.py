@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import types
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.types import Message, Receive, Scope
 
+from serve_app.core.begun import Ended, begun
 from serve_app.core.offload import IN_PLACE, Offload
 from serve_app.errors import BadEncoding, Overloaded, TooLarge, TooSlow, UnsupportedMedia
 from serve_app.protocols.dialect import FORM, JSON_TYPES
@@ -88,11 +90,7 @@ async def read(
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            message = await receive()
-    except TimeoutError:
-        raise _too_slow() from None
+    message = await _first(receive)
     body: bytes = message.get("body", b"")
     if message.get("more_body", False) or message["type"] == "http.disconnect":
         body = await _rest(receive, message, max_bytes, OF_THIS_PROCESS)
@@ -103,6 +101,26 @@ async def read(
     if len(body) <= _PACKED_BYTES:
         return _decompressed(body, encoding, max_bytes)
     return await offload.begin(_decompressed, body, encoding, max_bytes)
+
+
+async def _first(receive: Receive) -> Message:
+    """The first message of a body; the clock is set only where that is not here already.
+
+    Raises:
+        TooSlow: nothing came for `PATIENCE_S` seconds.
+    """
+    coming: Awaitable[Message] = receive()
+    if isinstance(coming, types.CoroutineType):
+        first = begun(coming)
+        if isinstance(first, Ended):
+            message: Message = first.value
+            return message
+        coming = first
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await coming
+    except TimeoutError:
+        raise _too_slow() from None
 
 
 def of_query(scope: Scope, headers: dict[str, str]) -> Receive:

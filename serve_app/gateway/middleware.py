@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +16,7 @@ from serve_app.core.edge_token import (
 )
 from serve_app.core.ports import Ids
 from serve_app.gateway.entrance import is_request_id
+from serve_app.gateway.one_write import in_one_write
 
 REQUEST_ID = b"x-request-id"
 # Headers that Ray Serve obeys: a stranger could switch off time limits with them.
@@ -86,67 +87,6 @@ def _take_origin(scope: Scope, claims: list[tuple[bytes, bytes]]) -> None:
             scope["scheme"] = value.decode("latin-1")
 
 
-class _Held:
-    """Stands in for a transport for a moment, and keeps what is written."""
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-        self.written: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Keep some bytes."""
-        self.written.append(data)
-
-    def flush(self) -> None:
-        """Write all that was kept at once."""
-        if self.written:
-            self._transport.write(b"".join(self.written))
-            self.written.clear()
-
-    def close(self) -> None:
-        """Write what was kept, then close."""
-        self.flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-def in_one_write(send: Send) -> Send:
-    """The same `send`, which hands the head and the body of a short answer over together.
-
-    uvicorn writes them apart: two system calls, and two awakenings of the proxy behind, for
-    every answer. Of any other server `send` comes back as it is.
-    """
-    cycle: Any = getattr(send, "__self__", None)
-    if not hasattr(cycle, "transport"):
-        return send
-    start: list[Message] = []
-
-    async def joined(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            start.append(message)
-            return
-        if not start:
-            await send(message)
-            return
-        first = start.pop()
-        if message.get("more_body", False):
-            await send(first)
-            await send(message)
-            return
-        transport = cycle.transport
-        held = cycle.transport = _Held(transport)
-        try:
-            await send(first)
-            await send(message)
-        finally:
-            cycle.transport = transport
-            held.flush()
-
-    return joined
-
-
 class RequestIds:
     """Gives a request without an id a new one, and every answer the id of its request.
 
@@ -168,9 +108,10 @@ class RequestIds:
         if given is None:
             scope["headers"] = [*headers, (REQUEST_ID, request_id)]
 
-        async def identified(message: Message) -> None:
+        # No coroutine of its own, which would be one more for each part of every answer.
+        def identified(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (REQUEST_ID, request_id)]
-            await send(message)
+            return send(message)
 
         await self._app(scope, receive, identified)

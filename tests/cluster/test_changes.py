@@ -134,10 +134,15 @@ def test_weights_that_are_deployed_are_in_effect_everywhere_within_two_seconds(s
     steady.deploy(graph())
 
 
-def test_a_new_version_takes_over_without_a_failed_request(steady, requests):
-    store, runs = Registry(str(steady.home / "registry")), steady.home / "runs"
+def train_again(cluster, model):
+    """Register a second version of an example model."""
+    store, runs = Registry(str(cluster.home / "registry")), cluster.home / "runs"
     place = Place(store, runs, time.time, lambda progress: None)
-    assert train_example("diagnosis-xgb", place).version == 2
+    assert train_example(model, place).version == 2
+
+
+def test_a_new_version_takes_over_without_a_failed_request(steady, requests):
+    train_again(steady, "diagnosis-xgb")
     body = graph()
     second = copy.deepcopy(application(body, "diagnosis-xgb-1"))
     second["name"] = "diagnosis-xgb-2"

@@ -5,9 +5,6 @@ import json
 
 import pytest
 
-from serve_app.engine.registration.register import register
-from serve_app.examples.trained import EXAMPLES
-from serve_app.registry.store import Registry
 from tests.cluster.harness import application, until
 from tests.cluster.load import Load
 from tests.cluster.test_changes import (
@@ -16,6 +13,7 @@ from tests.cluster.test_changes import (
     replaced,
     requests,
     snapshot,
+    train_again,
     under_load,
     variants,
 )
@@ -74,8 +72,7 @@ def test_headers_that_the_inside_alone_may_set_are_taken_away(steady):
 
 def test_weights_and_a_version_change_without_a_failed_request(steady, requests):
     before = str(snapshot(steady))
-    candidate = EXAMPLES["diagnosis"]["diagnosis-xgb"]()
-    assert register(Registry(str(steady.home / "registry")), candidate).version == 2
+    train_again(steady, "diagnosis-xgb")
     weights = express()
     variants(weights)[0]["weight"], variants(weights)[1]["weight"] = 30, 70
     version = copy.deepcopy(weights)
