@@ -1,7 +1,8 @@
 """The Dockerfile of the three images, written from what the code knows of its environment.
 
 It is written for Docker and for buildah alike: no here-documents, no `COPY --link`. Stages that
-install are thrown away; an image has three layers of ours, in the order in which they change.
+install are thrown away; an image has three layers of ours, in the order in which they change, and
+says what it says of itself before the last of them: a builder commits each such line.
 """
 
 from __future__ import annotations
@@ -150,7 +151,6 @@ def _image(target: Target) -> str:
             f"# {target.title}.",
             f"FROM bare AS {target.name}",
             f"COPY --from=wheels-{target.name} {LIBRARIES} {LIBRARIES}",
-            f"COPY --from=package {PACKAGE} {PACKAGE}",
             f"ENV {environment}",
             f"WORKDIR {STATE}",
             f"USER {USER}:{USER}",
@@ -161,8 +161,9 @@ def _image(target: Target) -> str:
             f'  CMD ["python3", "-c", "{_HEALTH}"]',
             'ENTRYPOINT ["tini", "--", "serve-app"]',
             f"CMD {json.dumps(target.command)}",
-            "ARG REVISION=unknown",
             *own_labels,
+            f"COPY --from=package {PACKAGE} {PACKAGE}",
+            "ARG REVISION=unknown",
             'LABEL org.opencontainers.image.revision="${REVISION}"',
             "",
         ]
