@@ -18,12 +18,15 @@ from __future__ import annotations
 import shlex
 import stat
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from serve_app.cluster.edge.files import EDITS, EDITS_AT_START, FRONTEND, SECTIONS
 from serve_app.cluster.edge.rules import FIRST, UNKNOWN
 from serve_app.cluster.environment import Ports
+
+if TYPE_CHECKING:
+    # Images write the script where none of the libraries is.
+    import psutil
 
 LAUNCHER = "haproxy.sh"
 _BINARY = "haproxy="

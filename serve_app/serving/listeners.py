@@ -78,6 +78,9 @@ class Listeners:
             Edge(RequestIds(named, ids=ids)),
             http=BoundedHTTP,
             ws="none",
+            # Its own would close every log of this process, Serve's among them: a replica without
+            # log is stopped by a controller that is started anew.
+            log_config=None,
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -1,7 +1,8 @@
 """The Dockerfile of the three images, written from what the code knows of its environment.
 
 It is written for Docker and for buildah alike: no here-documents, no `COPY --link`. Stages that
-install are thrown away; an image has three layers of ours, in the order in which they change.
+install are thrown away; an image has three layers of ours, in the order in which they change, and
+says what it says of itself before the last of them: a builder commits each such line.
 """
 
 from __future__ import annotations
@@ -66,26 +67,28 @@ COPY --from=system / /
 # buildah sees a change of what is copied, not of what is mounted: only the wheelhouse, whose files
 # are those of the locks, is mounted.
 _BUILDER = """\
-# Installs, and is thrown away. pip runs from its own wheel, so that no image needs one; `strip`
+# Installs, and is thrown away. pip comes from its own wheel, so that no image needs one; `strip`
 # takes symbols out of libraries.
 FROM ${BUILDER} AS builder
-RUN set -eu; \\
+RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
+    set -eu; \\
+    python3 -m zipfile -e /wheelhouse/pip-*.whl /opt/pip; \\
+    python3 -m compileall -q /opt/pip; \\
     if ! command -v strip > /dev/null; then \\
       apt-get update; \\
       apt-get install -y --no-install-recommends "binutils=2.40-*"; \\
       rm -rf /var/lib/apt/lists; \\
     fi
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \\
-    PIP_FIND_LINKS=/wheelhouse PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore
+    PIP_FIND_LINKS=/wheelhouse PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore PYTHONPATH=/opt/pip
 """
 _APP = f"""\
 FROM builder AS package
 COPY dist/ /dist/
-RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
-    set -eu; \\
-    PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
+RUN set -eu; \\
+    python3 -m pip install --no-deps --no-compile \\
       --target {PACKAGE} /dist/serve_app-*.whl; \\
-    PYTHONPATH={PACKAGE} python3 -c "from pathlib import Path; \\
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={PACKAGE} python3 -c "from pathlib import Path; \\
 from serve_app.cluster.edge.files import write_edge; \\
 from serve_app.cluster.edge.options import BEHIND_A_BALANCER; \\
 from serve_app.cluster.environment import Ports; \\
@@ -94,7 +97,6 @@ write_edge(Path('{PACKAGE}'), BEHIND_A_BALANCER, None); \\
 write_proxy_launcher(Path('{PACKAGE}'), '{HAPROXY}', Ports(http={HTTP_PORT}))"; \\
     chmod 0755 {LAUNCHER}; chmod 0644 {PACKAGE}/edge.*; \\
     rm -f {PACKAGE}/*.dist-info/direct_url.json; \\
-    find {PACKAGE} -name __pycache__ -prune -exec rm -rf {{}} +; \\
     {_COMPILE} {PACKAGE}
 """
 
@@ -124,7 +126,7 @@ FROM builder AS wheels-{target.name}
 COPY deployments/docker/{target.lock} deployments/docker/slim.sh /build/
 RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
     set -eu; \\
-    PYTHONPATH="$(echo /wheelhouse/pip-*.whl)" python3 -m pip install --no-deps --no-compile \\
+    python3 -m pip install --no-deps --no-compile \\
       --only-binary :all: --require-hashes --requirement /build/{target.lock} \\
       --target {LIBRARIES}; \\
     sh /build/slim.sh {LIBRARIES}; \\
@@ -150,7 +152,6 @@ def _image(target: Target) -> str:
             f"# {target.title}.",
             f"FROM bare AS {target.name}",
             f"COPY --from=wheels-{target.name} {LIBRARIES} {LIBRARIES}",
-            f"COPY --from=package {PACKAGE} {PACKAGE}",
             f"ENV {environment}",
             f"WORKDIR {STATE}",
             f"USER {USER}:{USER}",
@@ -161,8 +162,9 @@ def _image(target: Target) -> str:
             f'  CMD ["python3", "-c", "{_HEALTH}"]',
             'ENTRYPOINT ["tini", "--", "serve-app"]',
             f"CMD {json.dumps(target.command)}",
-            "ARG REVISION=unknown",
             *own_labels,
+            f"COPY --from=package {PACKAGE} {PACKAGE}",
+            "ARG REVISION=unknown",
             'LABEL org.opencontainers.image.revision="${REVISION}"',
             "",
         ]

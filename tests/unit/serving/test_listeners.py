@@ -1,6 +1,8 @@
 """Ports of their own: opened, shared, closed, and refused by name."""
 
 import asyncio
+import logging
+import logging.handlers
 import socket
 import subprocess
 import sys
@@ -52,6 +54,15 @@ async def test_a_port_answers_as_its_profile_until_it_is_closed(app, port):
     await listeners.close()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def test_a_port_that_opens_closes_no_log(app, port):
+    """Serve's handler is of this kind; a restarted controller asks each replica for its file."""
+    log = logging.handlers.MemoryHandler(1, target=logging.NullHandler())
+    listeners = Listeners()
+    await listeners.open(app, ListenerSettings(profile="azureml", port=port), ids=lambda: "made")
+    await listeners.close()
+    assert log.target is not None
 
 
 async def idle_for(port):

