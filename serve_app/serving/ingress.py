@@ -84,6 +84,7 @@ from serve_app.serving.rpc_port import open_rpc
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
+from serve_app.serving.tally_sender import TallySender
 from serve_app.serving.telemetry import telemetry_of
 from serve_app.serving.versions_beside import LOOK_PERIOD_S, VersionsBeside
 from serve_app.storage.nearby import NearbySnapshots
@@ -152,6 +153,8 @@ class Gateway(Scaled):
         state, arms = self._args.state, self._counting.arms.arms
         tell = control_handle().options(method_name="count")
         self._arms = ArmSender(arms, tell, replica, clock=clock)
+        hear = control_handle().options(method_name="hear")
+        self._tallies = TallySender(self._counting.tallies, hear, replica)
         silence_s = self._arms.silence_s
         self._local_rollback = LocalRollback(
             self._apply, arms, MonitorCaller(), silence_s=silence_s, clock=time.time
@@ -211,6 +214,7 @@ class Gateway(Scaled):
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
         self._tasks.start("tell the backlog", self._beside.tell_backlog_for_ever)
         self._tasks.start("tell what versions did", self._arms.send_for_ever)
+        self._tasks.start("tell how often endpoints are asked", self._tallies.send_for_ever)
         self._tasks.start("take candidates back alone", self._local_rollback.run)
         look = partial(self._beside.look_for_ever, self._elsewhere, self._follow_readiness)
         self._tasks.start("look who is alive", look)
