@@ -17,13 +17,14 @@ from serve_app.console import forms, visits
 from serve_app.console.audit_pages import AuditPages
 from serve_app.console.changes import ConsoleChanges
 from serve_app.console.cluster_pages import ClusterPages
+from serve_app.console.endpoint_pages import EndpointPages
 from serve_app.console.forms import Inquiry
 from serve_app.console.job_pages import JobPages
 from serve_app.console.login import ConsoleLogin
 from serve_app.console.monitoring_pages import MonitoringPages
 from serve_app.console.pages import ConsolePages
-from serve_app.console.paths import PATHS, PREFIX, ConsolePath
-from serve_app.console.rendering import HEADERS, Moved, Page, render
+from serve_app.console.paths import PATHS, PREFIX, STATIC, ConsolePath
+from serve_app.console.rendering import HEADERS, LIVE_HEADERS, Moved, Page, live_of, render
 from serve_app.console.retraining_pages import RetrainingPages
 from serve_app.console.run_pages import RunPages
 from serve_app.console.sources import Sources
@@ -66,7 +67,8 @@ def build(
     """
     login = ConsoleLogin(sources.sessions, gate)
     rooms = (
-        ConsolePages(sources, proves=gate is not None),
+        ConsolePages(sources.actions),
+        EndpointPages(sources, proves=gate is not None),
         MonitoringPages(sources.actions),
         JobPages(sources.jobs),
         RunPages(sources.training),
@@ -145,11 +147,11 @@ class _Guard:
                 form = await self._let_in(inquiry, path)
                 inquiry = Inquiry(request, inquiry.caller, request_id, form)
                 outcome = await permitted_words(request, handler(inquiry))
-                response = self._response(outcome, around)
+                response = self._response(outcome, around, request)
             except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes a page
                 response = _failed(error, request_id, around)
-            response.headers.update(HEADERS)
-            if path.handler in {"style", "report_style"}:
+            response.headers.update({**HEADERS, **response.headers})
+            if path.handler in STATIC:
                 response.headers["cache-control"] = "public, max-age=3600"
             response.headers["x-request-id"] = request_id
             if not visit_of(request.scope).visit:
@@ -158,12 +160,17 @@ class _Guard:
 
         return handle
 
-    def _response(self, outcome: Outcome, around: Mapping[str, Any]) -> Response:
+    def _response(self, outcome: Outcome, around: Mapping[str, Any], request: Request) -> Response:
         if isinstance(outcome, Response):
             return outcome
         if isinstance(outcome, Moved):
             return RedirectResponse(outcome.place, 303)
-        return Response(render(outcome, around), outcome.status, media_type=HTML.decode())
+        live = None
+        if request.method == "GET":
+            live = live_of(outcome, request.url.path, request.query_params)
+        body = render(outcome, {**around, "live": live})
+        headers = None if live is None else LIVE_HEADERS
+        return Response(body, outcome.status, headers, HTML.decode())
 
     async def _let_in(self, inquiry: Inquiry, path: ConsolePath) -> forms.Form:
         """The form of a request, where who asks may do this from there; refusals are kept."""
@@ -199,6 +206,8 @@ class _Guard:
             "is_logged_in": bool(visit.session),
             "token": self._sources.sessions.form_token(visit.visit, visit.session),
             "changes": self._changes,
+            "live": None,
+            "now_s": self._sources.clock(),
             "version": __version__,
             "path": inquiry.request.scope["path"],
             "done": inquiry.request.query_params.get("done", ""),

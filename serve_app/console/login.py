@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from serve_app.console.forms import Inquiry
 from serve_app.console.paths import PREFIX
-from serve_app.console.rendering import Page, style
+from serve_app.console.rendering import Page, script, style
 from serve_app.console.visits import LOGIN, SESSION, own_place, set_cookie, shown_by
 from serve_app.errors import BadEncoding, InvalidInput, Unauthenticated
 from serve_app.gateway.access import CLIENT_CERTIFICATE, Gate
@@ -30,6 +30,14 @@ class ConsoleLogin:
     async def report_style(self, inquiry: Inquiry) -> Response:  # noqa: ARG002
         """The style sheet of reports that stand within pages."""
         return Response(PAGE_STYLE, media_type="text/css")
+
+    async def htmx(self, inquiry: Inquiry) -> Response:  # noqa: ARG002
+        """What renews parts of pages."""
+        return Response(script("htmx.min.js"), media_type="text/javascript")
+
+    async def idiomorph(self, inquiry: Inquiry) -> Response:  # noqa: ARG002
+        """What keeps, of parts that are renewed, where people are in them."""
+        return Response(script("idiomorph-ext.min.js"), media_type="text/javascript")
 
     async def login_form(self, inquiry: Inquiry) -> Page | Response:
         """The page where people log in."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 PREFIX = "/console"
+STATIC = frozenset({"style", "report_style", "htmx", "idiomorph"})
+"""The handlers of what never changes while a gateway runs."""
 Access = Literal["public", "see", "ask", "change"]
 """`ask` is a prediction: it changes nothing, and needs no reason."""
 
@@ -42,6 +44,8 @@ PATHS: tuple[ConsolePath, ...] = (
     ConsolePath("GET", "", "home", "read:metadata"),
     ConsolePath("GET", "/style.css", "style", "", "public"),
     ConsolePath("GET", "/report.css", "report_style", "", "public"),
+    ConsolePath("GET", "/htmx.js", "htmx", "", "public"),
+    ConsolePath("GET", "/idiomorph.js", "idiomorph", "", "public"),
     ConsolePath("GET", "/login", "login_form", "", "public"),
     ConsolePath("POST", "/login", "login", "", "public"),
     ConsolePath("POST", "/logout", "logout", "", "public"),

@@ -35,7 +35,7 @@ class RunPages:
         first = shown.items[0] if shown.items else 0
         runs = await asyncio.to_thread(training.page, first, RUNS_PER_PAGE)
         values = {"missing": "", "shown": shown, "runs": runs, "folder": str(training.folder)}
-        return Page("runs.html", "Runs", values)
+        return Page("runs.html", "Runs", values, live=("live-runs",))
 
     async def run(self, inquiry: Inquiry) -> Page:
         """A run: how it ended and why, step by step."""
@@ -56,4 +56,5 @@ class RunPages:
             if result and judged
             else "",
         }
-        return Page("run.html", f"Run {body['run']}", values)
+        live = ("live-run",) if body["state"] == "RUNNING" else ()
+        return Page("run.html", f"Run {body['run']}", values, live=live)

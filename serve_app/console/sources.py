@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,6 @@ from serve_app.gateway.job_door import Jobs
 from serve_app.lifecycle.retraining.overview import RetrainingRuns
 from serve_app.lifecycle.run_status import TrainingRuns
 from serve_app.security.sessions import Sessions
-
-Answered = Callable[[str], Mapping[str, int]]
-"""Requests of an endpoint that this gateway answered since it started, by who answered them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,6 @@ class Sources:
     sessions: Sessions
     ids: Ids
     audited: AuditedChanges | None = None
-    answered: Answered | None = None
     predictions: ASGIApp | None = None
     address: Callable[[], str] = lambda: "http://127.0.0.1:8000"
     jobs: Jobs | None = None

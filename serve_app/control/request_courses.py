@@ -6,7 +6,7 @@ more than it told last came since then. Nothing of it is kept when control ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
 from operator import add
 from typing import Any
@@ -70,6 +70,7 @@ class RequestCourses:
             "since_s": first * STEP_S,
             "until_s": last * STEP_S,
             "step_s": STEP_S,
+            "versions": _requests_of(one for at, one in steps.items() if first <= at < last),
             "now": _now(reduce(add, recent, _NOTHING), NOW_STEPS * STEP_S),
             "moments": [
                 {"at_s": at * STEP_S, **_moment(steps[at])}
@@ -77,6 +78,12 @@ class RequestCourses:
                 if first <= at < last
             ],
         }
+
+
+def _requests_of(tallies: Iterable[Tally]) -> dict[str, int]:
+    """Requests by the version that answered them."""
+    whole = reduce(add, tallies, _NOTHING)
+    return {version: sum(bins) for version, bins in sorted(whole.versions.items())}
 
 
 def _moment(tally: Tally) -> Json:

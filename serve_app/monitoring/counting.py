@@ -149,15 +149,6 @@ class Counting:
         counts = self._endpoints.get(endpoint)
         return Counts() if counts is None else counts.totals()
 
-    def answered(self, endpoint: str) -> dict[str, int]:
-        """How many requests of an endpoint each version answered here, alone or with others."""
-        counts = self._endpoints.get(endpoint)
-        by_version: dict[str, int] = {}
-        for (_, versions), histogram in () if counts is None else counts.seconds.items():
-            for version in versions:
-                by_version[version] = by_version.get(version, 0) + histogram.count
-        return by_version
-
     def tallies(self) -> dict[str, Tally]:
         """What was counted of each endpoint so far."""
         return {name: counts.tally() for name, counts in self._endpoints.items()}

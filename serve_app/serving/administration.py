@@ -5,6 +5,8 @@ import os
 import time
 from collections.abc import Callable
 
+from starlette.types import ASGIApp
+
 from serve_app.config import GatewayArgs
 from serve_app.console.app import Beside
 from serve_app.core.hosts import is_loopback
@@ -18,7 +20,7 @@ from serve_app.gateway.management import Management
 from serve_app.registry.store import Registry
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.auditing import audit_log
-from serve_app.serving.console import Administrators, Predictions, console_of, kept_of, sessions_of
+from serve_app.serving.console import Administrators, console_of, kept_of, sessions_of
 from serve_app.serving.control_client import ControlCaller, control_handle
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.listeners import Listeners, of_admin
@@ -70,7 +72,7 @@ class Administration:
         return self._audited
 
     async def open(
-        self, listeners: Listeners, gate: Gate | None, tasks: Supervisor, predictions: Predictions
+        self, listeners: Listeners, gate: Gate | None, tasks: Supervisor, predictions: ASGIApp
     ) -> None:
         """Answer the admin API on a port of its own, where there is one, and the console."""
         settings = of_admin(self._args.admin, os.environ)

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from serve_app.config import AdminSettings, GatewayArgs
 from serve_app.console.app import build
-from serve_app.console.sources import Answered, Sources
+from serve_app.console.sources import Sources
 from serve_app.core.ports import Ids
 from serve_app.core.supervisor import Supervisor
 from serve_app.engine.batch.desk import JobDesk, desk_of
@@ -34,18 +34,6 @@ from serve_app.serving.shared_secrets import (
 
 DEFAULT_PORT = 8000
 logger = logging.getLogger("serve_app.gateway")
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Where a gateway answers predictions, and how often it did.
-
-    `app` answers them, behind the limits of the main port; `answered` counts requests of an
-    endpoint by who answered.
-    """
-
-    app: ASGIApp
-    answered: Answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +106,21 @@ def console_of(
     settings: AdminSettings,
     who: Administrators,
     sessions: Sessions,
-    shown: tuple[Predictions, Kept],
+    shown: tuple[ASGIApp, Kept],
     details: Callable[[], Json],
 ) -> ASGIApp:
-    """The console as the settings of the admin port say; `details` is what Serve tells."""
+    """The console as the settings of the admin port say; `details` is what Serve tells.
+
+    What is shown is the application that answers predictions, behind the limits of the main port,
+    and what stands on the disk.
+    """
     predictions, kept = shown
     sources = Sources(
         who.actions,
         sessions,
         who.ids,
         audited=who.audited,
-        answered=predictions.answered,
-        predictions=predictions.app,
+        predictions=predictions,
         address=lambda: f"http://127.0.0.1:{_port(details)}",
         jobs=kept.jobs,
         training=kept.training,

@@ -53,7 +53,6 @@ from serve_app.serving.administration import Administration
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import ArmSender
 from serve_app.serving.authentication import Knowing
-from serve_app.serving.console import Predictions
 from serve_app.serving.control_client import (
     ControlCaller,
     StatusReader,
@@ -298,7 +297,7 @@ class Gateway(Scaled):
             app = self._guarded(own, listener.profile)
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
-        predictions = Predictions(self._guarded(gateway, MAIN), self._counting.answered)
+        predictions = self._guarded(gateway, MAIN)
         await self._administration.open(self._listeners, self._gate, self._tasks, predictions)
 
     def _guarded(self, app: GatewayApp, profile: str) -> ASGIApp:

@@ -35,6 +35,11 @@ REQUESTS: Schema = _members(
         "since_s": {"type": "integer", "description": "What came earlier is not known."},
         "until_s": {"type": "integer"},
         "step_s": {"type": "integer", "description": "How long each moment is."},
+        "versions": {
+            "type": "object",
+            "additionalProperties": _COUNT,
+            "description": "Requests that each answered in all of this time.",
+        },
         "now": _members(
             {
                 "seconds": {"type": "integer", "description": "Of so many, until `until_s`."},

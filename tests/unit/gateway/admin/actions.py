@@ -70,6 +70,7 @@ REPORT = ExperimentReport(
 
 REQUESTS = {
     "endpoint": "risk", "since_s": 990, "until_s": 1_020, "step_s": 10,
+    "versions": {"a@1": 700},
     "now": {
         "seconds": 30, "requests_per_s": 40.0, "faults_per_s": 0.5, "refused_per_s": 0.0,
         "p50_s": 0.002, "p99_s": 0.03, "stages": {},
