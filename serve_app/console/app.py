@@ -22,6 +22,7 @@ from serve_app.console.forms import Inquiry
 from serve_app.console.job_pages import JobPages
 from serve_app.console.login import ConsoleLogin
 from serve_app.console.monitoring_pages import MonitoringPages
+from serve_app.console.oidc_login import OidcLogin
 from serve_app.console.pages import ConsolePages
 from serve_app.console.paths import PATHS, PREFIX, STATIC, ConsolePath
 from serve_app.console.rendering import HEADERS, LIVE_HEADERS, Moved, Page, live_of, render
@@ -65,9 +66,12 @@ def build(
     With `changes` people may change what they are granted, else everybody looks. Where there is a
     `gate` they log in by what it knows them by.
     """
-    login = ConsoleLogin(sources.sessions, gate)
+    logins = (
+        ConsoleLogin(sources.sessions, gate, sources.provider),
+        OidcLogin(sources.sessions, gate, sources.provider),
+    )
     rooms = (
-        ConsolePages(sources.actions),
+        ConsolePages(sources.actions, sources.retraining),
         EndpointPages(sources, proves=gate is not None),
         MonitoringPages(sources.actions),
         JobPages(sources.jobs),
@@ -80,7 +84,7 @@ def build(
     guard = _Guard(sources, own, gate, own_names_alone=is_loopback(host), changes=changes)
 
     def handler(path: ConsolePath) -> Handler:
-        of = {"change": (own,), "public": (login,)}.get(path.access, rooms)
+        of = {"change": (own,), "public": logins}.get(path.access, rooms)
         answer: Handler = next(
             getattr(one, path.handler) for one in of if hasattr(one, path.handler)
         )
@@ -150,7 +154,8 @@ class _Guard:
                 response = self._response(outcome, around, request)
             except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes a page
                 response = _failed(error, request_id, around)
-            response.headers.update({**HEADERS, **response.headers})
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
             if path.handler in STATIC:
                 response.headers["cache-control"] = "public, max-age=3600"
             response.headers["x-request-id"] = request_id
@@ -170,7 +175,10 @@ class _Guard:
             live = live_of(outcome, request.url.path, request.query_params)
         body = render(outcome, {**around, "live": live})
         headers = None if live is None else LIVE_HEADERS
-        return Response(body, outcome.status, headers, HTML.decode())
+        response = Response(body, outcome.status, headers, HTML.decode())
+        for name, value in outcome.cookies.items():
+            self._keep(response, request, name, value)
+        return response
 
     async def _let_in(self, inquiry: Inquiry, path: ConsolePath) -> forms.Form:
         """The form of a request, where who asks may do this from there; refusals are kept."""

@@ -12,6 +12,7 @@ from serve_app.console.rendering import Page
 from serve_app.core.events import Event
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import AdminActions, Json
+from serve_app.lifecycle.retraining.overview import RetrainingRuns
 from serve_app.monitoring.experiment.document import ExperimentReport
 from serve_app.monitoring.experiment.page import content
 
@@ -24,8 +25,9 @@ ENDPOINTS_PER_PAGE = 50
 class ConsolePages:
     """The pages of what is declared, registered and under way, one method for each."""
 
-    def __init__(self, actions: AdminActions) -> None:
+    def __init__(self, actions: AdminActions, retraining: RetrainingRuns | None = None) -> None:
         self._actions = actions
+        self._retraining = retraining
 
     async def home(self, inquiry: Inquiry) -> Page:
         """Whether anything is wrong now, and every endpoint."""
@@ -67,8 +69,11 @@ class ConsolePages:
     async def model(self, inquiry: Inquiry) -> Page:
         """A model: its versions, the newest first, its aliases and their moves."""
         name = inquiry.named["model"]
-        model, standing, moves = await asyncio.gather(
-            self._actions.model(name), self._actions.endpoints(), self._actions.aliases(name)
+        model, standing, moves, frozen = await asyncio.gather(
+            self._actions.model(name),
+            self._actions.endpoints(),
+            self._actions.aliases(name),
+            self._frozen(),
         )
         shown = model_view.slice_of(model["versions"][::-1], inquiry.query("page"))
         bodies = await asyncio.gather(
@@ -87,9 +92,18 @@ class ConsolePages:
                 "shown": shown,
                 "lines": lines,
                 "metrics": model_view.metric_names(lines),
+                "can_freeze": self._retraining is not None,
+                "frozen": frozen.get(name),
                 "moves": sorted(moves, key=lambda one: one["moved_at"], reverse=True)[:HISTORY],
             },
         )
+
+    async def _frozen(self) -> dict[str, Json]:
+        """The models of which no retraining goes on, with who wanted that and why."""
+        if self._retraining is None:
+            return {}
+        freezes = await asyncio.to_thread(self._retraining.freezes)
+        return {one["model"]: one for one in freezes}
 
     async def _version_or_why(self, model: str, number: int) -> Json | str:
         try:

@@ -47,7 +47,8 @@ MOST_SHOWN = 100
 class Page:
     """A page: which template, under which title, of which values.
 
-    `live` names the parts of it, by their `id`, that are renewed while somebody looks at it.
+    `live` names the parts of it, by their `id`, that are renewed while somebody looks at it;
+    `cookies` are kept by the browser, of which an empty one is taken away.
     """
 
     template: str
@@ -55,6 +56,7 @@ class Page:
     values: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     live: tuple[str, ...] = ()
+    cookies: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from serve_app.serving.control_client import ControlCaller, control_handle
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.listeners import Listeners, of_admin
 from serve_app.serving.monitor_client import MonitorCaller
+from serve_app.serving.oidc_provider import Claims, provider_at
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
 
@@ -43,9 +44,10 @@ class Administration:
         self._registry = registry
         self._ids = PredictionIds()
         self._log = audit_log(args.audit, "gateway")
+        self._events = EventLog(args.state)
         self._actions = ClusterActions(
             registry,
-            (EventLog(args.state), FeedbackStore(args.state)),
+            (self._events, FeedbackStore(args.state)),
             applications=(ControlCaller(control_handle()), MonitorCaller()),
             standing=standing,
             details=serve_details,
@@ -72,9 +74,17 @@ class Administration:
         return self._audited
 
     async def open(
-        self, listeners: Listeners, gate: Gate | None, tasks: Supervisor, predictions: ASGIApp
+        self,
+        listeners: Listeners,
+        gate: Gate | None,
+        tasks: Supervisor,
+        predictions: ASGIApp,
+        claims: Claims,
     ) -> None:
-        """Answer the admin API on a port of its own, where there is one, and the console."""
+        """Answer the admin API on a port of its own, where there is one, and the console.
+
+        `claims` says what tokens of people who log in to the console say.
+        """
         settings = of_admin(self._args.admin, os.environ)
         if settings is None:
             return
@@ -92,10 +102,12 @@ class Administration:
             gate = gate.without_certificates()
         app = protect(admin, gate, ADMIN, witness)
         if settings.console != "none":
-            who = Administrators(self._actions, self._ids, audited, gate, witness)
+            who = Administrators(self._actions, self._events, self._ids, audited, gate, witness)
             control = ControlCaller(control_handle())
             sessions = await sessions_of(self._args.state, tasks, control)
-            shown = predictions, kept_of(self._args, settings, self._registry)
+            kept = kept_of(self._args, settings, self._registry)
+            provider = provider_at(settings.oidc, self._args.access, claims)
+            shown = predictions, kept, provider
             app = Beside(app, console_of(settings, who, sessions, shown, serve_details))
         await listeners.open(app, settings, ids=self._ids)
 

@@ -298,7 +298,9 @@ class Gateway(Scaled):
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
         predictions = self._guarded(gateway, MAIN)
-        await self._administration.open(self._listeners, self._gate, self._tasks, predictions)
+        await self._administration.open(
+            self._listeners, self._gate, self._tasks, predictions, self._knowing.claims
+        )
 
     def _guarded(self, app: GatewayApp, profile: str) -> ASGIApp:
         """An application that is asked by those alone who are known, within their limits."""
