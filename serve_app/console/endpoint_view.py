@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from serve_app.console.rendering import ms
+from serve_app.console.rendering import ms, rate
 from serve_app.core.events import Event
 from serve_app.core.reference import application_name
 from serve_app.core.signature import Column, Signature
@@ -76,9 +76,9 @@ def _asked(now: Mapping[str, Any], version: str) -> str:
     load, stage = (now.get(part, {}).get(version) for part in ("versions", "stages"))
     words = []
     if load is not None:
-        words.append(f"{load['requests_per_s']:.3g}/s, p99 {ms(load['p99_s'])}")
+        words.append(f"{rate(load['requests_per_s'])}/s, p99 {ms(load['p99_s'])}")
     if stage is not None:
-        words.append(f"asked {stage['rows_per_s']:.3g} rows/s")
+        words.append(f"asked {rate(stage['rows_per_s'])} rows/s")
     return ", ".join(words)
 
 

@@ -37,6 +37,7 @@ LIVE_HEADERS: Mapping[str, str] = {
 }
 """Of pages that renew parts of themselves: by two scripts of this server, and by asking it."""
 LIVE_EVERY_S = 5
+_MANY = 999.5
 NOTHING = "\N{EN DASH}"
 """What stands where nothing is known."""
 MOST_SHOWN = 100
@@ -129,7 +130,12 @@ def shortened(text: Any, most: int = MOST_SHOWN) -> str:
 
 def ms(seconds: float | None) -> str:
     """A latency in milliseconds."""
-    return NOTHING if seconds is None else f"{1000 * seconds:.3g} ms"
+    return NOTHING if seconds is None else f"{rate(1000 * seconds)} ms"
+
+
+def rate(value: float) -> str:
+    """A number of something per second, in about three digits."""
+    return f"{value:.3g}" if value < _MANY else f"{value:,.0f}"
 
 
 def in_json(value: Any) -> str:
@@ -162,7 +168,7 @@ def environment() -> Environment:
     )
     made.filters.update({
         "moment": moment, "share": share, "number": number, "shortened": shortened,
-        "in_json": in_json, "in_words": in_words, "ms": ms,
+        "in_json": in_json, "in_words": in_words, "ms": ms, "rate": rate,
     })  # fmt: skip
     made.globals["place"] = place
     return made

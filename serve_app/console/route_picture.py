@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from serve_app.console.endpoint_view import VariantLine
 from serve_app.console.rendering import shortened
 
-WIDTH = 520.0
+WIDTH = 620.0
 ROW_HEIGHT = 46.0
 _LEFT, _RIGHT = 150.0, 250.0
 _THICKEST = 18.0
