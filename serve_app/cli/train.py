@@ -128,8 +128,8 @@ def status(name: str | None, runs: str, as_json: bool) -> None:
 @output.as_json
 def cancel(name: str, runs: str, as_json: bool) -> None:
     """Stop RUN: what is computed is dropped, and nothing is registered."""
+    from serve_app.lifecycle.cancelling import cancelled
     from serve_app.lifecycle.ledger import Ledger
-    from serve_app.lifecycle.training import cancelled
 
     ledger = Ledger(Path(runs))
     done = cancelled(ledger, Path(runs), ledger.run(name), time.time())

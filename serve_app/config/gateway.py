@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_valida
 from serve_app.config.access import AccessSettings
 from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
+from serve_app.config.console_login import OidcSettings
 from serve_app.config.cors import CorsSettings
 from serve_app.config.jobs import JobsSettings
 from serve_app.config.limits import LimitsSettings
@@ -37,7 +38,8 @@ class AdminSettings(Frozen):
     `console` says what its pages for people may do: nothing (`none`), look (`read-only`), or change
     what the visitor is granted (`changes`). Where it says nothing, they change things on addresses
     that this machine alone reaches, and look everywhere else. `runs` is the folder on this machine
-    whose runs of training and retraining the console shows: `--runs` of `serve-app train`.
+    whose runs of training and retraining the console shows: `--runs` of `serve-app train`. `oidc`
+    is where people log in to it, beside keys.
     """
 
     port: Annotated[int, Field(ge=1, le=65535)]
@@ -46,6 +48,7 @@ class AdminSettings(Frozen):
     tls: TlsSettings | None = None
     console: Literal["none", "read-only", "changes"] | None = None
     runs: Location = "./runs"
+    oidc: OidcSettings | None = None
 
     @property
     def console_changes(self) -> bool:
@@ -132,6 +135,26 @@ class GatewayArgs(Frozen):
                     f"and {address} has none"
                 )
                 raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_of_logins_count(self) -> "GatewayArgs":
+        oidc = None if self.admin is None else self.admin.oidc
+        if oidc is None:
+            return self
+        tokens = self.access.tokens
+        if tokens is None or self.access.mode not in {"tokens", "any"}:
+            msg = (
+                "`admin: {oidc: …}` needs `access: {mode: any, tokens: {issuer: …}}`: people are "
+                "known by the provider's tokens"
+            )
+            raise ValueError(msg)
+        if oidc.credential == "id_token" and tokens.audience != oidc.client_id:
+            msg = (
+                "with `credential: id_token` the `audience` of `access.tokens` is the "
+                f"`client_id`, {oidc.client_id!r}"
+            )
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -17,13 +17,15 @@ from serve_app.console import forms, visits
 from serve_app.console.audit_pages import AuditPages
 from serve_app.console.changes import ConsoleChanges
 from serve_app.console.cluster_pages import ClusterPages
+from serve_app.console.endpoint_pages import EndpointPages
 from serve_app.console.forms import Inquiry
 from serve_app.console.job_pages import JobPages
 from serve_app.console.login import ConsoleLogin
 from serve_app.console.monitoring_pages import MonitoringPages
+from serve_app.console.oidc_login import OidcLogin
 from serve_app.console.pages import ConsolePages
-from serve_app.console.paths import PATHS, PREFIX, ConsolePath
-from serve_app.console.rendering import HEADERS, Moved, Page, render
+from serve_app.console.paths import PATHS, PREFIX, STATIC, ConsolePath
+from serve_app.console.rendering import HEADERS, LIVE_HEADERS, Moved, Page, live_of, render
 from serve_app.console.retraining_pages import RetrainingPages
 from serve_app.console.run_pages import RunPages
 from serve_app.console.sources import Sources
@@ -64,9 +66,13 @@ def build(
     With `changes` people may change what they are granted, else everybody looks. Where there is a
     `gate` they log in by what it knows them by.
     """
-    login = ConsoleLogin(sources.sessions, gate)
+    logins = (
+        ConsoleLogin(sources.sessions, gate, sources.provider),
+        OidcLogin(sources.sessions, gate, sources.provider),
+    )
     rooms = (
-        ConsolePages(sources, proves=gate is not None),
+        ConsolePages(sources.actions, sources.retraining),
+        EndpointPages(sources, proves=gate is not None),
         MonitoringPages(sources.actions),
         JobPages(sources.jobs),
         RunPages(sources.training),
@@ -78,7 +84,7 @@ def build(
     guard = _Guard(sources, own, gate, own_names_alone=is_loopback(host), changes=changes)
 
     def handler(path: ConsolePath) -> Handler:
-        of = {"change": (own,), "public": (login,)}.get(path.access, rooms)
+        of = {"change": (own,), "public": logins}.get(path.access, rooms)
         answer: Handler = next(
             getattr(one, path.handler) for one in of if hasattr(one, path.handler)
         )
@@ -145,11 +151,12 @@ class _Guard:
                 form = await self._let_in(inquiry, path)
                 inquiry = Inquiry(request, inquiry.caller, request_id, form)
                 outcome = await permitted_words(request, handler(inquiry))
-                response = self._response(outcome, around)
+                response = self._response(outcome, around, request)
             except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes a page
                 response = _failed(error, request_id, around)
-            response.headers.update(HEADERS)
-            if path.handler in {"style", "report_style"}:
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
+            if path.handler in STATIC:
                 response.headers["cache-control"] = "public, max-age=3600"
             response.headers["x-request-id"] = request_id
             if not visit_of(request.scope).visit:
@@ -158,12 +165,20 @@ class _Guard:
 
         return handle
 
-    def _response(self, outcome: Outcome, around: Mapping[str, Any]) -> Response:
+    def _response(self, outcome: Outcome, around: Mapping[str, Any], request: Request) -> Response:
         if isinstance(outcome, Response):
             return outcome
         if isinstance(outcome, Moved):
             return RedirectResponse(outcome.place, 303)
-        return Response(render(outcome, around), outcome.status, media_type=HTML.decode())
+        live = None
+        if request.method == "GET":
+            live = live_of(outcome, request.url.path, request.query_params)
+        body = render(outcome, {**around, "live": live})
+        headers = None if live is None else LIVE_HEADERS
+        response = Response(body, outcome.status, headers, HTML.decode())
+        for name, value in outcome.cookies.items():
+            self._keep(response, request, name, value)
+        return response
 
     async def _let_in(self, inquiry: Inquiry, path: ConsolePath) -> forms.Form:
         """The form of a request, where who asks may do this from there; refusals are kept."""
@@ -199,6 +214,8 @@ class _Guard:
             "is_logged_in": bool(visit.session),
             "token": self._sources.sessions.form_token(visit.visit, visit.session),
             "changes": self._changes,
+            "live": None,
+            "now_s": self._sources.clock(),
             "version": __version__,
             "path": inquiry.request.scope["path"],
             "done": inquiry.request.query_params.get("done", ""),

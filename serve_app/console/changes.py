@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast, get_args
 
@@ -11,15 +12,18 @@ from serve_app.console.forms import Inquiry
 from serve_app.console.job_pages import jobs_of
 from serve_app.console.rendering import Moved, place
 from serve_app.console.retraining_pages import known
+from serve_app.console.run_pages import runs_of
 from serve_app.console.sources import Sources
 from serve_app.core.caller import ANONYMOUS
-from serve_app.errors import InvalidInput
-from serve_app.gateway.admin.actions import AliasChange, ExperimentAction, RolloutAction
+from serve_app.core.events import Event
+from serve_app.errors import InvalidInput, ServeError
+from serve_app.gateway.admin.actions import AliasChange, Change, ExperimentAction, RolloutAction
 from serve_app.gateway.wish import Attempt
 from serve_app.lifecycle.retraining.overview import Person
 from serve_app.security.audit import AuditEvent
 
 _LONGEST_ALIAS = 100
+logger = logging.getLogger("serve_app.console")
 
 
 class ConsoleChanges:
@@ -29,7 +33,10 @@ class ConsoleChanges:
         self._actions = sources.actions
         self._audited = sources.audited
         self._jobs = sources.jobs
+        self._training = sources.training
         self._retraining = sources.retraining
+        self._keep = sources.keep
+        self._clock = sources.clock
 
     async def set_weights(self, inquiry: Inquiry) -> Moved:
         """Change the weights of an endpoint's variants."""
@@ -88,30 +95,63 @@ class ConsoleChanges:
     async def resume_job(self, inquiry: Inquiry) -> Moved:
         """Let a batch job that failed or was cancelled go on."""
         name, jobs = inquiry.named["job"], jobs_of(self._jobs)
-        forms.change(inquiry.form, inquiry.caller)
+        change = forms.change(inquiry.form, inquiry.caller)
         await self._made(inquiry, "resume_job", lambda: asyncio.to_thread(jobs.resume, name))
+        await self._remember("job resumed", name, change)
         return Moved(place("jobs", name, done="job"))
 
     async def cancel_job(self, inquiry: Inquiry) -> Moved:
         """End a batch job."""
         name, jobs = inquiry.named["job"], jobs_of(self._jobs)
-        forms.change(inquiry.form, inquiry.caller)
+        change = forms.change(inquiry.form, inquiry.caller)
         await self._made(inquiry, "cancel_job", lambda: asyncio.to_thread(jobs.cancel, name))
+        await self._remember("job cancelled", name, change)
         return Moved(place("jobs", name, done="job"))
+
+    async def cancel_run(self, inquiry: Inquiry) -> Moved:
+        """Stop a run of training: whoever works on it drops what is computed."""
+        name, runs = inquiry.named["run"], runs_of(self._training)
+        change = forms.change(inquiry.form, inquiry.caller)
+        now_s = self._clock()
+        await self._made(inquiry, "cancel_run", lambda: asyncio.to_thread(runs.cancel, name, now_s))
+        await self._remember("run cancelled", name, change)
+        return Moved(place("runs", name, done="run"))
+
+    async def cancel_retraining(self, inquiry: Inquiry) -> Moved:
+        """End a run of retraining: at once, or by going back where it has live traffic."""
+        name, runs = inquiry.named["run"], known(self._retraining)
+        person = _person(inquiry)
+        await self._made(
+            inquiry, "cancel_retraining", lambda: asyncio.to_thread(runs.cancel, name, person)
+        )
+        return Moved(place("approvals", name, done="run"))
+
+    async def freeze(self, inquiry: Inquiry) -> Moved:
+        """Let no run of a model begin, go on or promote anything; or let them again."""
+        model, runs = inquiry.named["model"], known(self._retraining)
+        freezes = _one_of(inquiry, ("freeze", "unfreeze")) == "freeze"
+        person = _person(inquiry)
+        await self._actions.model(model)
+        act = runs.freeze if freezes else runs.unfreeze
+        await self._made(
+            inquiry,
+            "freeze" if freezes else "unfreeze",
+            lambda: asyncio.to_thread(act, model, person),
+        )
+        return Moved(place("models", model, done="freeze"))
 
     async def decide(self, inquiry: Inquiry) -> Moved:
         """Approve or reject the challenger of a run of retraining that waits for a person."""
         name, form, runs = inquiry.named["run"], inquiry.form, known(self._retraining)
         approved = _one_of(inquiry, ("approve", "reject")) == "approve"
-        change = forms.change(form, inquiry.caller)
-        is_proven = inquiry.caller != ANONYMOUS
+        person = _person(inquiry)
         await self._made(
             inquiry,
             "decide",
             lambda: asyncio.to_thread(
                 runs.decide,
                 name,
-                Person(change.who, change.why, is_proven),
+                person,
                 approved=approved,
                 digest=form.get("digest", ""),
             ),
@@ -132,6 +172,21 @@ class ConsoleChanges:
             await act()
         else:
             await self._audited.made(self.attempt(inquiry, handler), inquiry.named, act)
+
+    async def _remember(self, kind: str, subject: str, change: Change) -> None:
+        """Keep why something was done that keeps no reasons itself; it is done whatever comes."""
+        if self._keep is None:
+            return
+        event = Event(self._clock(), change.who, kind, subject, change.why)
+        try:
+            await asyncio.to_thread(self._keep, event)
+        except ServeError as error:
+            logger.error("an event cannot be kept", exc_info=error, extra={"event": str(event)})
+
+
+def _person(inquiry: Inquiry) -> Person:
+    change = forms.change(inquiry.form, inquiry.caller)
+    return Person(change.who, change.why, inquiry.caller != ANONYMOUS)
 
 
 def _one_of(inquiry: Inquiry, known: tuple[str, ...]) -> str:

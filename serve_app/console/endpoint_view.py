@@ -9,13 +9,17 @@ from typing import Any
 
 import orjson
 
+from serve_app.console.rendering import ms, rate
 from serve_app.core.events import Event
+from serve_app.core.reference import application_name
 from serve_app.core.signature import Column, Signature
 from serve_app.gateway.openapi.columns import json_type, made_up
 
 MOST_FIELDS = 60
 """A form of more columns than that is one field of JSON."""
 MOST_CHOICES = 50
+GATEWAY = "Gateway"
+"""The deployment of gateways, whatever their application is called."""
 _SPLITTING = frozenset({"canary", "single", "split"})
 """Kinds of route of whose variants each answers a share of requests."""
 Row = dict[str, Any]
@@ -25,7 +29,8 @@ Row = dict[str, Any]
 class VariantLine:
     """A version of an endpoint: the share of requests that it is to get, and that it got.
 
-    Both are None where the route gives no shares, or nothing was counted.
+    Both are None where the route gives no shares, or nothing was counted. `load` is how often it
+    answers now, and how fast, as the admin API has it; None where it does not answer.
     """
 
     version: str
@@ -34,15 +39,19 @@ class VariantLine:
     requests: int
     actual: float | None
     starts: bool
+    load: Mapping[str, Any] | None = None
+    asked: str = ""
 
 
 def variant_lines(
-    endpoint: Mapping[str, Any], answered: Mapping[str, int], waiting: Iterable[str]
+    endpoint: Mapping[str, Any], course: Mapping[str, Any], waiting: Iterable[str]
 ) -> list[VariantLine]:
-    """The variants of an endpoint; `answered` are requests by who answered them.
+    """The variants of an endpoint; `course` is how often it was asked of late, or empty.
 
-    Versions that answered and are no variants any more come last.
+    Versions that answered and are no variants, or no more, come last.
     """
+    answered: Mapping[str, int] = course.get("versions", {})
+    now = course.get("now", {})
     weights = {one["version"]: float(one["weight"]) for one in endpoint["variants"]}
     total, counted = sum(weights.values()), sum(answered.values())
     is_shared = splits(endpoint)
@@ -55,9 +64,57 @@ def variant_lines(
             answered.get(version, 0),
             answered.get(version, 0) / counted if counted else None,
             version in starting,
+            now.get("versions", {}).get(version),
+            _asked(now, version),
         )
         for version in dict.fromkeys([*weights, *answered])
     ]
+
+
+def _asked(now: Mapping[str, Any], version: str) -> str:
+    """How often a version is asked now, in words; empty where it is not."""
+    load, stage = (now.get(part, {}).get(version) for part in ("versions", "stages"))
+    words = []
+    if load is not None:
+        words.append(f"{rate(load['requests_per_s'])}/s, p99 {ms(load['p99_s'])}")
+    if stage is not None:
+        words.append(f"asked {rate(stage['rows_per_s'])} rows/s")
+    return ", ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaLine:
+    """Who computes: how many replicas of a deployment are to run, how many do, and why."""
+
+    computes: str
+    application: str
+    running: int
+    wanted: int
+    status: str
+    why: str
+
+
+def replica_lines(endpoint: Mapping[str, Any], status: Mapping[str, Any]) -> list[ReplicaLine]:
+    """The deployments that answer for an endpoint; `status` is that of the whole cluster.
+
+    What is computed in gateways has none of its own.
+    """
+    own = {} if endpoint["placement"] == "inline" else {
+        application_name(version): version for version in versions_of(endpoint)
+    }  # fmt: skip
+    lines = []
+    for one in status.get("applications", ()):
+        computes = own.get(one["application"], "")
+        if one["deployment"] == GATEWAY:
+            computes = "routes and answers" if own else "all of it"
+        if computes:
+            lines.append(
+                ReplicaLine(
+                    computes, one["application"], one["replicas"], one["target_replicas"],
+                    one["status"], one["why"],
+                )
+            )  # fmt: skip
+    return sorted(lines, key=lambda line: line.computes not in own.values())
 
 
 def splits(endpoint: Mapping[str, Any]) -> bool:

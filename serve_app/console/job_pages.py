@@ -77,7 +77,7 @@ class JobPages:
         shown = model_view.slice_of(names, inquiry.query("page"), JOBS_PER_PAGE)
         statuses = await asyncio.to_thread(lambda: [jobs.show(name) for name in shown.items])
         values = {"missing": "", "shown": shown, "jobs": statuses}
-        return Page("jobs.html", "Jobs", values)
+        return Page("jobs.html", "Jobs", values, live=("live-jobs",))
 
     async def job(self, inquiry: Inquiry) -> Page:
         """A job: progress, rows without an answer by rule, what went wrong."""
@@ -99,7 +99,8 @@ class JobPages:
             "counted": len(rows),
             "samples": rows[:SHOWN_ROWS],
         }
-        return Page("job.html", f"Job {name}", values)
+        live = () if status["state"] in ENDED else ("live-progress", "live-rows")
+        return Page("job.html", f"Job {name}", values, live=live)
 
     async def manifest(self, inquiry: Inquiry) -> Response:
         """The manifest of a job's output, as a file."""

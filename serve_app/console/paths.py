@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 PREFIX = "/console"
+STATIC = frozenset({"style", "report_style", "htmx", "idiomorph"})
+"""The handlers of what never changes while a gateway runs."""
 Access = Literal["public", "see", "ask", "change"]
 """`ask` is a prediction: it changes nothing, and needs no reason."""
 
@@ -42,8 +44,12 @@ PATHS: tuple[ConsolePath, ...] = (
     ConsolePath("GET", "", "home", "read:metadata"),
     ConsolePath("GET", "/style.css", "style", "", "public"),
     ConsolePath("GET", "/report.css", "report_style", "", "public"),
+    ConsolePath("GET", "/htmx.js", "htmx", "", "public"),
+    ConsolePath("GET", "/idiomorph.js", "idiomorph", "", "public"),
     ConsolePath("GET", "/login", "login_form", "", "public"),
     ConsolePath("POST", "/login", "login", "", "public"),
+    ConsolePath("GET", "/login/start", "login_start", "", "public"),
+    ConsolePath("GET", "/login/return", "login_return", "", "public"),
     ConsolePath("POST", "/logout", "logout", "", "public"),
     ConsolePath("GET", _ENDPOINT, "endpoint", "read:metadata"),
     ConsolePath("POST", f"{_ENDPOINT}/weights", "set_weights", "admin:weights", "change"),
@@ -51,6 +57,7 @@ PATHS: tuple[ConsolePath, ...] = (
     ConsolePath("GET", "/models", "models", "read:metadata"),
     ConsolePath("GET", _MODEL, "model", "read:metadata"),
     ConsolePath("POST", f"{_MODEL}/aliases", "move_alias", "admin:models", "change"),
+    ConsolePath("POST", f"{_MODEL}/freeze", "freeze", "admin:models", "change"),
     ConsolePath("GET", f"{_MODEL}/compare", "compare", "read:metadata"),
     ConsolePath("GET", f"{_MODEL}/versions/{{version}}", "version", "read:metadata"),
     ConsolePath("GET", "/rollouts", "rollouts", "read:metadata"),
@@ -62,9 +69,11 @@ PATHS: tuple[ConsolePath, ...] = (
     ConsolePath("GET", "/monitoring/{endpoint}", "monitored", "read:metrics"),
     ConsolePath("GET", "/runs", "runs", "read:metadata"),
     ConsolePath("GET", "/runs/{run}", "run", "read:metadata"),
+    ConsolePath("POST", "/runs/{run}/cancel", "cancel_run", "admin:models", "change"),
     ConsolePath("GET", "/approvals", "approvals", "read:metadata"),
     ConsolePath("GET", _RETRAINING, "retraining", "read:metadata"),
     ConsolePath("POST", f"{_RETRAINING}/decision", "decide", "admin:models", "change"),
+    ConsolePath("POST", f"{_RETRAINING}/cancel", "cancel_retraining", "admin:models", "change"),
     ConsolePath("GET", "/jobs", "jobs", "read:jobs"),
     ConsolePath("GET", _JOB, "job", "read:jobs"),
     ConsolePath("GET", f"{_JOB}/manifest", "manifest", "read:jobs"),

@@ -16,21 +16,28 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from serve_app.console.paths import PREFIX
 
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
 HEADERS: Mapping[str, str] = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "content-security-policy": _POLICY,
     "cache-control": "no-store",
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
 }
-"""No page runs or loads anything but the one style sheet, and none is shown within another.
+"""No page runs or loads anything but its style sheets, and none is shown within another.
 
 Forms say where they come from, which a referrer policy of none would take away.
 """
+LIVE_HEADERS: Mapping[str, str] = {
+    "content-security-policy": f"{_POLICY}; script-src 'self'; connect-src 'self'"
+}
+"""Of pages that renew parts of themselves: by two scripts of this server, and by asking it."""
+LIVE_EVERY_S = 5
+_MANY = 999.5
 NOTHING = "\N{EN DASH}"
 """What stands where nothing is known."""
 MOST_SHOWN = 100
@@ -39,12 +46,37 @@ MOST_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: which template, under which title, of which values."""
+    """A page: which template, under which title, of which values.
+
+    `live` names the parts of it, by their `id`, that are renewed while somebody looks at it;
+    `cookies` are kept by the browser, of which an empty one is taken away.
+    """
 
     template: str
     title: str
     values: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    live: tuple[str, ...] = ()
+    cookies: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How a page renews itself: which parts, from which address, and where that is stopped."""
+
+    parts: str
+    address: str
+    stop: str
+    every_s: int = LIVE_EVERY_S
+
+
+def live_of(page: Page, path: str, query: Mapping[str, str]) -> Live | None:
+    """How a page that was asked for at an address renews itself; None where it does not."""
+    if not page.live or query.get("live") == "off":
+        return None
+    kept = {name: value for name, value in query.items() if name not in {"done", "live"}}
+    parts = ",".join(f"#{one}:morph" for one in ("live-at", *page.live))
+    return Live(parts, addressed(path, kept), addressed(path, {**kept, "live": "off"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +88,13 @@ class Moved:
 
 def place(*parts: str, **query: str) -> str:
     """The address of a page of the console, of names that may hold anything."""
-    path = "".join(f"/{quote(part, safe='')}" for part in parts)
-    pairs = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
-    return f"{PREFIX}{path}{'?' if pairs else ''}{pairs}"
+    return addressed(PREFIX + "".join(f"/{quote(part, safe='')}" for part in parts), query)
+
+
+def addressed(path: str, query: Mapping[str, str]) -> str:
+    """A path with a query; the path is quoted already."""
+    pairs = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in query.items())
+    return f"{path}{'?' if pairs else ''}{pairs}"
 
 
 def moment(at_s: float | None) -> str:
@@ -92,6 +128,16 @@ def shortened(text: Any, most: int = MOST_SHOWN) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
+def ms(seconds: float | None) -> str:
+    """A latency in milliseconds."""
+    return NOTHING if seconds is None else f"{rate(1000 * seconds)} ms"
+
+
+def rate(value: float) -> str:
+    """A number of something per second, in about three digits."""
+    return f"{value:.3g}" if value < _MANY else f"{value:,.0f}"
+
+
 def in_json(value: Any) -> str:
     """A value as JSON; nothing where there is none, and a text as it is."""
     if value is None:
@@ -122,10 +168,16 @@ def environment() -> Environment:
     )
     made.filters.update({
         "moment": moment, "share": share, "number": number, "shortened": shortened,
-        "in_json": in_json, "in_words": in_words,
+        "in_json": in_json, "in_words": in_words, "ms": ms, "rate": rate,
     })  # fmt: skip
     made.globals["place"] = place
     return made
+
+
+@cache
+def script(name: str) -> bytes:
+    """A script that is not ours."""
+    return (resources.files("serve_app.console") / "scripts" / name).read_bytes()
 
 
 @cache

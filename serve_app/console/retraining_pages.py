@@ -10,6 +10,7 @@ from serve_app.console.rendering import Page
 from serve_app.console.run_pages import NO_FOLDER
 from serve_app.errors import NotFound
 from serve_app.lifecycle.retraining.overview import RetrainingRuns
+from serve_app.lifecycle.retraining.states import TERMINAL
 
 RUNS_PER_PAGE = 25
 
@@ -57,4 +58,5 @@ class RetrainingPages:
     async def retraining(self, inquiry: Inquiry) -> Page:
         """A run of retraining: where it stands, its gates, what happened, and a decision."""
         run = await asyncio.to_thread(known(self._retraining).show, inquiry.named["run"])
-        return Page("retraining.html", f"Retraining {run['run']}", {"run": run})
+        values = {"run": run, "is_over": run["state"] in TERMINAL}
+        return Page("retraining.html", f"Retraining {run['run']}", values)

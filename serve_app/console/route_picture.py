@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from serve_app.console.endpoint_view import VariantLine
 from serve_app.console.rendering import shortened
 
-WIDTH = 520.0
+WIDTH = 620.0
 ROW_HEIGHT = 46.0
 _LEFT, _RIGHT = 150.0, 250.0
 _THICKEST = 18.0
@@ -42,8 +43,8 @@ class RoutePicture:
     left_out: int
 
 
-def picture_of(name: str, kind: str, variants: Sequence[tuple[str, float | None]]) -> RoutePicture:
-    """The picture of a route; variants are versions with shares of requests, None for no share.
+def picture_of(name: str, kind: str, variants: Sequence[VariantLine]) -> RoutePicture:
+    """The picture of a route: of each version the share that it is to get, and its load now.
 
     A line is the thicker the larger the share is; a version that gets nothing has a thin, dashed
     one.
@@ -51,7 +52,7 @@ def picture_of(name: str, kind: str, variants: Sequence[tuple[str, float | None]
     shown = variants[:MOST_VARIANTS]
     height = max(1, len(shown)) * ROW_HEIGHT + 14
     middle = height / 2
-    branches = tuple(_branch(version, one, at, middle) for at, (version, one) in enumerate(shown))
+    branches = tuple(_branch(one, at, middle) for at, one in enumerate(shown))
     listed = ", ".join(f"{one.version} {one.words}" for one in branches)
     words = f"{name} asks by {kind}: {listed or 'nobody'}"
     left_out = len(variants) - len(shown)
@@ -60,10 +61,13 @@ def picture_of(name: str, kind: str, variants: Sequence[tuple[str, float | None]
     )
 
 
-def _branch(version: str, one: float | None, at: int, middle: float) -> Branch:
+def _branch(line: VariantLine, at: int, middle: float) -> Branch:
+    one = line.wanted
     y = 7 + ROW_HEIGHT * (at + 0.5)
     bend = (_LEFT + _RIGHT) / 2
     path = f"M{_LEFT:g} {middle:g}C{bend:g} {middle:g} {bend:g} {y:g} {_RIGHT:g} {y:g}"
     words = "asked with others" if one is None else f"{100 * one:.1f} % of requests"
+    if line.asked:
+        words = f"{words}, {line.asked}"
     thickness = 3.0 if one is None else max(1.5, _THICKEST * one)
-    return Branch(shortened(version, _LONGEST_NAME), y, thickness, path, words, one == 0)
+    return Branch(shortened(line.version, _LONGEST_NAME), y, thickness, path, words, one == 0)

@@ -10,6 +10,7 @@ from serve_app.console.forms import Inquiry
 from serve_app.console.rendering import Page
 from serve_app.console.trial_picture import trial_picture
 from serve_app.errors import NotFound
+from serve_app.lifecycle.ledger import TERMINAL
 from serve_app.lifecycle.run_status import TrainingRuns
 
 RUNS_PER_PAGE = 25
@@ -17,6 +18,17 @@ TRIALS_PER_PAGE = 50
 NO_FOLDER = (
     "This gateway does not know where runs of training are: `admin: {runs: ./runs}` says it."
 )
+
+
+def runs_of(training: TrainingRuns | None) -> TrainingRuns:
+    """The runs of training that a gateway knows.
+
+    Raises:
+        NotFound: it knows of none; says what would let it.
+    """
+    if training is None:
+        raise NotFound(NO_FOLDER)
+    return training
 
 
 class RunPages:
@@ -35,13 +47,11 @@ class RunPages:
         first = shown.items[0] if shown.items else 0
         runs = await asyncio.to_thread(training.page, first, RUNS_PER_PAGE)
         values = {"missing": "", "shown": shown, "runs": runs, "folder": str(training.folder)}
-        return Page("runs.html", "Runs", values)
+        return Page("runs.html", "Runs", values, live=("live-runs",))
 
     async def run(self, inquiry: Inquiry) -> Page:
         """A run: how it ended and why, step by step."""
-        if self._training is None:
-            raise NotFound(NO_FOLDER)
-        body = await asyncio.to_thread(self._training.show, inquiry.named["run"])
+        body = await asyncio.to_thread(runs_of(self._training).show, inquiry.named["run"])
         result: dict[str, Any] = body["result"] or {}
         trials = body["trials"]
         greater = bool(result.get("greater_is_better", True))
@@ -49,6 +59,7 @@ class RunPages:
         values = {
             "run": body,
             "result": result,
+            "is_over": body["state"] in TERMINAL,
             "shown": model_view.slice_of(trials, inquiry.query("page"), TRIALS_PER_PAGE),
             "failed": [one for one in trials if one["error"]],
             # Which way is better is known once the run has a result.
@@ -56,4 +67,5 @@ class RunPages:
             if result and judged
             else "",
         }
-        return Page("run.html", f"Run {body['run']}", values)
+        live = ("live-run",) if body["state"] == "RUNNING" else ()
+        return Page("run.html", f"Run {body['run']}", values, live=live)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Literal
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -38,16 +39,24 @@ def visit_of(scope: Scope) -> Visit:
     return visit
 
 
-def set_cookie(response: Response, name: str, value: str, *, is_secure: bool) -> None:
+def set_cookie(
+    response: Response,
+    name: str,
+    value: str,
+    *,
+    is_secure: bool,
+    lasts_s: float = SESSION_S,
+    samesite: Literal["strict", "lax"] = "strict",
+) -> None:
     """Let a browser keep a cookie for the console alone; an empty one is taken away."""
     response.set_cookie(
         name,
         value,
-        max_age=int(SESSION_S) if value else 0,
+        max_age=int(lasts_s) if value else 0,
         path=PREFIX,
         secure=is_secure,
         httponly=True,
-        samesite="strict",
+        samesite=samesite,
     )
 
 
@@ -83,7 +92,7 @@ class Entry:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, as whoever it is from."""
-        cookies = _cookies(headers_of(scope).get("cookie", ""))
+        cookies = cookies_of(scope)
         visit = cookies.get(VISIT, "")
         session = cookies.get(SESSION, "")
         credential = self._sessions.credential(session) if session else None
@@ -143,7 +152,9 @@ def _without_proof(scope: Scope) -> Shown:
     return [pair for pair in scope["headers"] if pair[0].decode("latin-1") not in CREDENTIALS]
 
 
-def _cookies(header: str) -> dict[str, str]:
+def cookies_of(scope: Scope) -> dict[str, str]:
+    """The cookies of a request; none where they are in no order."""
+    header = headers_of(scope).get("cookie", "")
     try:
         return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
     except CookieError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.lifecycle import lock
+from serve_app.lifecycle.cancelling import cancelled
 from serve_app.lifecycle.ledger import Ledger, Run, Step
 from serve_app.lifecycle.trial import Trial
 
@@ -46,6 +47,15 @@ class TrainingRuns:
             "steps": [step_json(step) for step in steps],
             "trials": [trial_json(trial) for trial in self._ledger.trials(name)],
         }
+
+    def cancel(self, name: str, now_s: float) -> str:
+        """Stop a run, at `now_s` seconds since 1970; gives its state then.
+
+        Raises:
+            NotFound: there is none of this name.
+            Conflict: it is over already.
+        """
+        return cancelled(self._ledger, self.folder, self._ledger.run(name), now_s).state
 
 
 def run_json(run: Run) -> dict[str, Any]:

@@ -123,20 +123,6 @@ class Training:
         )
 
 
-def cancelled(ledger: Ledger, folder: Path, run: Run, now_s: float) -> Run:
-    """Stop a run: whoever works on it sees that; where nobody does, it is over at once.
-
-    Raises:
-        Conflict: it is over already.
-    """
-    if run.state in TERMINAL:
-        raise Conflict(f"run {run.id} is over already: {run.state}")
-    ledger.ask_to_cancel(run.id)
-    if not lock.is_held(folder / run.id):
-        ledger.end(run.id, "CANCELLED", now_s)
-    return ledger.run(run.id)
-
-
 def repeat(training: Training, old: Run) -> Run:
     """A run like an old one, on its very rows, which registers nothing.
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from serve_app.core.counts import Counts
 from serve_app.core.record import ANSWERED, FALLBACK, INTERNAL, Record
+from serve_app.core.tally import Tally
 from serve_app.errors import Overloaded, ServeError, ServerFault, Unavailable
 from serve_app.monitoring.arm_counting import ArmCounting
 from serve_app.monitoring.catalogue import (
@@ -23,7 +24,8 @@ from serve_app.monitoring.catalogue import (
 )
 from serve_app.monitoring.histogram import Histogram
 
-_ANSWERS = frozenset({ANSWERED, FALLBACK})
+ANSWERS = frozenset({ANSWERED, FALLBACK})
+"""The outcomes that are answers."""
 _Key = tuple[str, tuple[str, ...]]
 
 
@@ -82,13 +84,35 @@ class _EndpointCounts:
         """How many requests were answered and how many failed."""
         counts = Counts(rows=self.rows)
         for (outcome, _), histogram in self.seconds.items():
-            if outcome in _ANSWERS:
+            if outcome in ANSWERS:
                 counts.answered += histogram.count
                 counts.answered_s += histogram.total_s
             else:
                 counts.failed += histogram.count
                 counts.failed_s += histogram.total_s
         return counts
+
+    def tally(self) -> Tally:
+        """The same for whoever adds up what gateways counted."""
+        outcomes, variants, total = self.split()
+        return Tally(
+            outcomes,
+            tuple(total.bins),
+            {version: tuple(one.bins) for version, one in variants.items()},
+            {version: rows for version, (rows, _, _) in self.stages.items()},
+        )
+
+    def split(self) -> tuple[dict[str, int], dict[str, Histogram], Histogram]:
+        """Requests by outcome, durations by version that answered, and of all of them."""
+        outcomes: dict[str, int] = {}
+        variants: dict[str, Histogram] = {}
+        total = Histogram()
+        for (outcome, versions), histogram in self.seconds.items():
+            outcomes[outcome] = outcomes.get(outcome, 0) + histogram.count
+            total.include(histogram)
+            for version in versions:
+                variants.setdefault(version, Histogram()).include(histogram)
+        return outcomes, variants, total
 
 
 class Counting:
@@ -125,14 +149,9 @@ class Counting:
         counts = self._endpoints.get(endpoint)
         return Counts() if counts is None else counts.totals()
 
-    def answered(self, endpoint: str) -> dict[str, int]:
-        """How many requests of an endpoint each version answered here, alone or with others."""
-        counts = self._endpoints.get(endpoint)
-        by_version: dict[str, int] = {}
-        for (_, versions), histogram in () if counts is None else counts.seconds.items():
-            for version in versions:
-                by_version[version] = by_version.get(version, 0) + histogram.count
-        return by_version
+    def tallies(self) -> dict[str, Tally]:
+        """What was counted of each endpoint so far."""
+        return {name: counts.tally() for name, counts in self._endpoints.items()}
 
     def keep(self, endpoints: Collection[str]) -> None:
         """Count these endpoints, from 0 those that are new, and forget all others."""
@@ -150,15 +169,8 @@ class Counting:
 
 
 def _of_endpoint(endpoint: str, counts: _EndpointCounts) -> Iterator[Sample]:
-    outcomes: dict[str, int] = {**_FIRST_OUTCOMES}
-    variants: dict[str, Histogram] = {}
-    total = Histogram()
-    for (outcome, versions), histogram in counts.seconds.items():
-        outcomes[outcome] = outcomes.get(outcome, 0) + histogram.count
-        total.include(histogram)
-        for version in versions:
-            variants.setdefault(version, Histogram()).include(histogram)
-    for outcome, number in outcomes.items():
+    outcomes, variants, total = counts.split()
+    for outcome, number in {**_FIRST_OUTCOMES, **outcomes}.items():
         yield Sample(REQUESTS, (endpoint, outcome), number)
     yield Sample(ROWS, (endpoint,), counts.rows)
     yield from histogram_samples(REQUEST_SECONDS, (endpoint,), total)

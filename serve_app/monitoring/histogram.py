@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import accumulate
 
 BOUNDS_S = (
@@ -14,6 +15,22 @@ A small model answers in less than a millisecond. What people promise (5, 10, 25
 bounds, since the share of requests within a promise can be read exactly at a bound alone.
 """
 _NAMES = (*(f"{bound:g}" for bound in BOUNDS_S), "+Inf")
+
+
+def quantile_s(bins: Sequence[int], share: float) -> float | None:
+    """The duration below which a share of those in the bins lies; none where there are none.
+
+    Within a bin they are taken to lie evenly; those above the last bound count as that.
+    """
+    total = sum(bins)
+    if not total:
+        return None
+    left, low_s = share * total, 0.0
+    for number, high_s in zip(bins, BOUNDS_S, strict=False):
+        if number and left <= number:
+            return low_s + (high_s - low_s) * left / number
+        left, low_s = left - number, high_s
+    return BOUNDS_S[-1]
 
 
 class Histogram:

@@ -75,6 +75,10 @@ class Authentication:
         self._failures.spend(credential.source)
         return None
 
+    def claims(self, token: str, audience: str) -> Mapping[str, Any] | None:
+        """What a token of the issuer says that is in order, for an audience of its own."""
+        return None if self._tokens is None else self._tokens.claims(token, audience)
+
 
 def _caller(one: PrincipalSettings) -> Caller:
     detail = None if one.detail is None else detail_of(one.detail)
@@ -123,12 +127,20 @@ class TokenReading:
 
     def authenticate(self, credential: Credential) -> Caller | None:
         """Whose token it is; raises as `TokenVerifier` does."""
+        self._look_now_and_then()
+        return self._verifier.authenticate(credential)
+
+    def claims(self, token: str, audience: str) -> Mapping[str, Any] | None:
+        """What a token says that is in order, for an audience of its own."""
+        self._look_now_and_then()
+        return self._verifier.claims(token, audience)
+
+    def _look_now_and_then(self) -> None:
         if self._address is None:
             now_s = self._monotonic()
             if now_s >= self._next_look_s:
                 self._next_look_s = now_s + LOOK_PAUSE_S
                 self._look()
-        return self._verifier.authenticate(credential)
 
     def _look(self) -> None:
         stamp = _stamp(self._file)

@@ -12,7 +12,7 @@ import base64
 import binascii
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from serve_app.errors import ConfigError
@@ -23,6 +23,7 @@ MOST_CHARACTERS = 2500
 """Of a key or token; browsers keep cookies of at most 4,096 bytes."""
 VISIT_BYTES = 16
 _NONCE_BYTES = 12
+_UNTIL = "until_s"
 _LONGEST_COOKIE = 4096
 _SEALING, _FORMS = b"serve-app console: sealing", b"serve-app console: forms"
 
@@ -51,25 +52,38 @@ class Sessions:
 
     def seal(self, credential: str) -> str:
         """A new session of whoever shows a credential, as the value of a cookie."""
-        body = json.dumps({"credential": credential, "until_s": self._clock() + SESSION_S})
-        nonce = self._random_bytes(_NONCE_BYTES)
-        sealed: bytes = nonce + self._cipher.encrypt(nonce, body.encode(), None)
-        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return self.seal_values({"credential": credential}, SESSION_S)
 
     def credential(self, session: str) -> str | None:
         """What a session was sealed with; none where it is over, changed, or none of ours."""
+        values = self.values(session)
+        return None if values is None else values["credential"]
+
+    def seal_values(self, values: Mapping[str, str], lasts_s: float, purpose: str = "") -> str:
+        """Texts that a browser keeps and nobody reads or changes, as the value of a cookie.
+
+        They are opened for the same purpose alone: that of a session has no name.
+        """
+        body = json.dumps({**values, _UNTIL: self._clock() + lasts_s})
+        nonce = self._random_bytes(_NONCE_BYTES)
+        sealed: bytes = nonce + self._cipher.encrypt(nonce, body.encode(), purpose.encode() or None)
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def values(self, sealed_text: str, purpose: str = "") -> dict[str, str] | None:
+        """What was sealed for a purpose; none where it is over, changed, or none of ours."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an extra
 
-        if len(session) > _LONGEST_COOKIE:
+        if len(sealed_text) > _LONGEST_COOKIE:
             return None
+        padding = "=" * (-len(sealed_text) % 4)
         try:
-            sealed = base64.b64decode(session + "=" * (-len(session) % 4), b"-_", validate=True)
-            plain = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+            sealed = base64.b64decode(sealed_text + padding, b"-_", validate=True)
+            nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+            plain = self._cipher.decrypt(nonce, rest, purpose.encode() or None)
         except (InvalidTag, ValueError, binascii.Error):
             return None
-        body = json.loads(plain)
-        credential: str = body["credential"]
-        return credential if self._clock() < body["until_s"] else None
+        body: dict[str, Any] = json.loads(plain)
+        return body if self._clock() < body.pop(_UNTIL) else None
 
     def visit(self) -> str:
         """A new visit, which tells nobody anything: the value of a cookie."""

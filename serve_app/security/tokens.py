@@ -155,7 +155,7 @@ class TokenVerifier:
         self._checks.spend(credential.source)
         if not written or len(written) > MOST_BYTES:
             return None
-        claims = self._verified(credential.value)
+        claims = self._verified(credential.value, self._settings.audience)
         if claims is None:
             return None
         self._checks.give_back(credential.source)
@@ -164,12 +164,18 @@ class TokenVerifier:
             self._remember(digest, caller, claims["exp"] + self._settings.leeway_s)
         return caller
 
+    def claims(self, token: str, audience: str) -> dict[str, Any] | None:
+        """What a token says that is in order and for an audience of its own, such as a client."""
+        if not token or len(token) > MOST_BYTES:
+            return None
+        return self._verified(token, audience)
+
     def _remember(self, digest: bytes, caller: Caller, ends_s: float) -> None:
         if len(self._remembered) >= MOST_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[digest] = (caller, ends_s, self._monotonic() + REMEMBERED_S)
 
-    def _verified(self, token: str) -> dict[str, Any] | None:
+    def _verified(self, token: str, audience: str) -> dict[str, Any] | None:
         """The claims of a token that an allowed key has signed and that counts now."""
         settings = self._settings
         for key, algorithm in self._candidates(token):
@@ -178,7 +184,7 @@ class TokenVerifier:
                     token,
                     key,
                     algorithms=[algorithm],
-                    audience=settings.audience,
+                    audience=audience,
                     issuer=settings.issuer,
                     options={
                         "require": ["exp", "iss", "aud"],

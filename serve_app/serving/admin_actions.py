@@ -11,7 +11,7 @@ from serve_app.control.registrations import DELETED
 from serve_app.core.access import KeyChange
 from serve_app.core.events import Event
 from serve_app.core.ports import EventStore
-from serve_app.errors import NotFound, ServeError
+from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import (
     AliasChange,
     Change,
@@ -31,6 +31,7 @@ from serve_app.serving.deploying import additions, declaration, managed
 from serve_app.serving.holders import check_unneeded, holders
 from serve_app.serving.monitor_client import APPLICATION as MONITOR
 from serve_app.serving.monitor_client import MonitorCaller
+from serve_app.serving.not_there import no_endpoint, no_experiment
 from serve_app.storage.feedback import FeedbackStore
 
 EXPERIMENT = "experiment"
@@ -93,6 +94,15 @@ class ClusterActions:
         endpoint: Json = self._known(name)[name]
         return endpoint
 
+    async def requests(self, endpoint: str) -> Json:
+        """How often an endpoint was asked of late at all gateways, as control says.
+
+        Raises:
+            NotFound: there is none; names those that there are.
+        """
+        self._known(endpoint)
+        return await self._control.requests(endpoint)
+
     async def change_endpoint(self, order: EndpointOrder) -> Json:
         """Begin a change in control; what is wrong at first sight is refused here.
 
@@ -110,7 +120,7 @@ class ClusterActions:
             if is_there and not wanted.replace:
                 raise additions.taken(order.endpoint)
         elif not is_there:
-            raise _no_endpoint(order.endpoint, declared)
+            raise no_endpoint(order.endpoint, declared)
         managed.check_managed(order, declared)
         if isinstance(wanted, NewEndpoint):
             resolved = await asyncio.to_thread(additions.resolved, self._registry, wanted)
@@ -164,7 +174,7 @@ class ClusterActions:
         reports = await self._monitor.report(EXPERIMENT, endpoint, 0.0)
         if not reports:
             standing = await self._control.experiments()
-            raise _no_experiment(endpoint, [one["endpoint"] for one in standing])
+            raise no_experiment(endpoint, [one["endpoint"] for one in standing])
         return reports[0]
 
     async def move_experiment(
@@ -279,7 +289,7 @@ class ClusterActions:
         """
         endpoints = {one["name"]: one for one in self._standing()["endpoints"]}
         if endpoint is not None and endpoint not in endpoints:
-            raise _no_endpoint(endpoint, endpoints)
+            raise no_endpoint(endpoint, endpoints)
         return endpoints
 
     def _declared(self) -> dict[str, Any]:
@@ -330,16 +340,3 @@ class ClusterActions:
                 model, alias, move.version, by=by, reason=reason, expected=expected
             )
         return moved
-
-
-def _no_endpoint(name: str, known: Mapping[str, Any] | set[str]) -> NotFound:
-    listed = ", ".join(sorted(known)) or "none"
-    return NotFound(f"there is no endpoint {name[:80]!r}; endpoints: {listed}", known=sorted(known))
-
-
-def _no_experiment(endpoint: str, known: list[str]) -> NotFound:
-    msg = (
-        f"endpoint {endpoint[:80]!r} has no experiment; endpoints with one: "
-        f"{', '.join(sorted(known)) or 'none'}"
-    )
-    return NotFound(msg, known=sorted(known))

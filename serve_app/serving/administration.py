@@ -5,6 +5,8 @@ import os
 import time
 from collections.abc import Callable
 
+from starlette.types import ASGIApp
+
 from serve_app.config import GatewayArgs
 from serve_app.console.app import Beside
 from serve_app.core.hosts import is_loopback
@@ -18,11 +20,12 @@ from serve_app.gateway.management import Management
 from serve_app.registry.store import Registry
 from serve_app.serving.admin_actions import ClusterActions
 from serve_app.serving.auditing import audit_log
-from serve_app.serving.console import Administrators, Predictions, console_of, kept_of, sessions_of
+from serve_app.serving.console import Administrators, console_of, kept_of, sessions_of
 from serve_app.serving.control_client import ControlCaller, control_handle
 from serve_app.serving.deploying.inside import serve_details
 from serve_app.serving.listeners import Listeners, of_admin
 from serve_app.serving.monitor_client import MonitorCaller
+from serve_app.serving.oidc_provider import Claims, provider_at
 from serve_app.storage.events import EventLog
 from serve_app.storage.feedback import FeedbackStore
 
@@ -41,9 +44,10 @@ class Administration:
         self._registry = registry
         self._ids = PredictionIds()
         self._log = audit_log(args.audit, "gateway")
+        self._events = EventLog(args.state)
         self._actions = ClusterActions(
             registry,
-            (EventLog(args.state), FeedbackStore(args.state)),
+            (self._events, FeedbackStore(args.state)),
             applications=(ControlCaller(control_handle()), MonitorCaller()),
             standing=standing,
             details=serve_details,
@@ -70,9 +74,17 @@ class Administration:
         return self._audited
 
     async def open(
-        self, listeners: Listeners, gate: Gate | None, tasks: Supervisor, predictions: Predictions
+        self,
+        listeners: Listeners,
+        gate: Gate | None,
+        tasks: Supervisor,
+        predictions: ASGIApp,
+        claims: Claims,
     ) -> None:
-        """Answer the admin API on a port of its own, where there is one, and the console."""
+        """Answer the admin API on a port of its own, where there is one, and the console.
+
+        `claims` says what tokens of people who log in to the console say.
+        """
         settings = of_admin(self._args.admin, os.environ)
         if settings is None:
             return
@@ -90,10 +102,12 @@ class Administration:
             gate = gate.without_certificates()
         app = protect(admin, gate, ADMIN, witness)
         if settings.console != "none":
-            who = Administrators(self._actions, self._ids, audited, gate, witness)
+            who = Administrators(self._actions, self._events, self._ids, audited, gate, witness)
             control = ControlCaller(control_handle())
             sessions = await sessions_of(self._args.state, tasks, control)
-            shown = predictions, kept_of(self._args, settings, self._registry)
+            kept = kept_of(self._args, settings, self._registry)
+            provider = provider_at(settings.oidc, self._args.access, claims)
+            shown = predictions, kept, provider
             app = Beside(app, console_of(settings, who, sessions, shown, serve_details))
         await listeners.open(app, settings, ids=self._ids)
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from serve_app.config.access import AccessSettings
 from serve_app.core.access import NOBODY, Access
@@ -60,6 +61,10 @@ class Knowing:
             health_route=health_route,
             hosts=hosts,
         )
+
+    def claims(self, token: str, audience: str) -> Mapping[str, Any] | None:
+        """What a token of the issuer says that is in order, for an audience of its own."""
+        return None if self.authenticator is None else self.authenticator.claims(token, audience)
 
     def follow(self, snapshot: Snapshot) -> None:
         """Take who has keys now."""

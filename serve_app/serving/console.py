@@ -11,7 +11,8 @@ from starlette.types import ASGIApp
 
 from serve_app.config import AdminSettings, GatewayArgs
 from serve_app.console.app import build
-from serve_app.console.sources import Answered, Sources
+from serve_app.console.oidc_login import LoginProvider
+from serve_app.console.sources import Sources
 from serve_app.core.ports import Ids
 from serve_app.core.supervisor import Supervisor
 from serve_app.engine.batch.desk import JobDesk, desk_of
@@ -31,21 +32,10 @@ from serve_app.serving.shared_secrets import (
     drawn_secret,
     follow_secret,
 )
+from serve_app.storage.events import EventLog
 
 DEFAULT_PORT = 8000
 logger = logging.getLogger("serve_app.gateway")
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Where a gateway answers predictions, and how often it did.
-
-    `app` answers them, behind the limits of the main port; `answered` counts requests of an
-    endpoint by who answered.
-    """
-
-    app: ASGIApp
-    answered: Answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +64,10 @@ def kept_of(args: GatewayArgs, settings: AdminSettings, registry: Registry) -> K
 
 @dataclass(frozen=True, slots=True)
 class Administrators:
-    """What is done by whom: the use cases, the log of them, and who knows callers."""
+    """What is done by whom: the use cases, events and the log of them, and who knows callers."""
 
     actions: AdminActions
+    events: EventLog
     ids: Ids
     audited: AuditedChanges | None
     gate: Gate | None
@@ -118,22 +109,27 @@ def console_of(
     settings: AdminSettings,
     who: Administrators,
     sessions: Sessions,
-    shown: tuple[Predictions, Kept],
+    shown: tuple[ASGIApp, Kept, LoginProvider | None],
     details: Callable[[], Json],
 ) -> ASGIApp:
-    """The console as the settings of the admin port say; `details` is what Serve tells."""
-    predictions, kept = shown
+    """The console as the settings of the admin port say; `details` is what Serve tells.
+
+    What is shown is the application that answers predictions, behind the limits of the main port,
+    what stands on the disk, and where people log in.
+    """
+    predictions, kept, provider = shown
     sources = Sources(
         who.actions,
         sessions,
         who.ids,
         audited=who.audited,
-        answered=predictions.answered,
-        predictions=predictions.app,
+        predictions=predictions,
+        provider=provider,
         address=lambda: f"http://127.0.0.1:{_port(details)}",
         jobs=kept.jobs,
         training=kept.training,
         retraining=kept.retraining,
+        keep=who.events.append,
         audit_log=kept.audit_log,
         dashboard=dashboard_address,
     )

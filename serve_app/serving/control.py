@@ -16,9 +16,9 @@ from serve_app.control.declare import Declaration, read
 from serve_app.control.experiments import Action as ExperimentAction
 from serve_app.control.gateways import Acknowledged, Gateways
 from serve_app.control.registrations import Registrations
+from serve_app.control.request_courses import RequestCourses
 from serve_app.control.rollouts import Action
 from serve_app.control.snapshots import Snapshots
-from serve_app.core.arms import Arms
 from serve_app.core.supervisor import Supervisor
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ServeError
@@ -42,6 +42,7 @@ from serve_app.serving.metrics import PERIOD_S
 from serve_app.serving.monitor_client import MonitorCaller
 from serve_app.serving.other_content import OtherContent
 from serve_app.serving.quota_work import QuotaMethods, quota_work_of
+from serve_app.serving.request_counts import CountMethods
 from serve_app.serving.rollout_work import RolloutWork
 from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
@@ -63,7 +64,7 @@ logger = logging.getLogger("serve_app.control")
 
 
 @serve.deployment(name=DEPLOYMENT, **HEALTH)
-class Control(KeyMethods, QuotaMethods):
+class Control(KeyMethods, QuotaMethods, CountMethods):
     """Turns declarations into snapshots and lets gateways wait for the next one."""
 
     def __init__(self, args: ControlArgs) -> None:
@@ -98,6 +99,7 @@ class Control(KeyMethods, QuotaMethods):
             args.state, self._snapshots, self._events, announce=announce, taken=self._behind
         )
         self._quotas = quota_work_of(args.state)
+        self._courses = RequestCourses(time.time)
         self._issuers = IssuerKeys(self._snapshots, announce=announce, clock=time.monotonic)
         self._probes = VersionProbes(
             self._snapshots, self._registry, self._follower, self._applications
@@ -227,10 +229,6 @@ class Control(KeyMethods, QuotaMethods):
             "waiting": list(snapshot.waiting.get(endpoint, ())),
             "behind": await self._behind(snapshot.version),
         }
-
-    async def count(self, replica: str, arms: dict[str, Arms]) -> None:
-        """Take what a gateway has counted so far of versions that are compared."""
-        self._rollouts.count(replica, arms)
 
     async def rollouts(self) -> list[dict[str, Any]]:
         """How each rollout stands."""

@@ -72,6 +72,11 @@ class ControlCaller:
         outcome: dict[str, Any] = await self._call("set_weights", endpoint, weights, change)
         return outcome
 
+    async def requests(self, endpoint: str) -> dict[str, Any]:
+        """How often an endpoint was asked of late, as `Control.requests` says it."""
+        course: dict[str, Any] = await self._call("requests", endpoint)
+        return course
+
     async def rollouts(self) -> list[Mapping[str, Any]]:
         """How each rollout stands."""
         known: list[Mapping[str, Any]] = await self._call("rollouts")

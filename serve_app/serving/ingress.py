@@ -53,7 +53,6 @@ from serve_app.serving.administration import Administration
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import ArmSender
 from serve_app.serving.authentication import Knowing
-from serve_app.serving.console import Predictions
 from serve_app.serving.control_client import (
     ControlCaller,
     StatusReader,
@@ -84,6 +83,7 @@ from serve_app.serving.rpc_port import open_rpc
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
 from serve_app.serving.startup import explained
+from serve_app.serving.tally_sender import TallySender
 from serve_app.serving.telemetry import telemetry_of
 from serve_app.serving.versions_beside import LOOK_PERIOD_S, VersionsBeside
 from serve_app.storage.nearby import NearbySnapshots
@@ -152,6 +152,8 @@ class Gateway(Scaled):
         state, arms = self._args.state, self._counting.arms.arms
         tell = control_handle().options(method_name="count")
         self._arms = ArmSender(arms, tell, replica, clock=clock)
+        hear = control_handle().options(method_name="hear")
+        self._tallies = TallySender(self._counting.tallies, hear, replica)
         silence_s = self._arms.silence_s
         self._local_rollback = LocalRollback(
             self._apply, arms, MonitorCaller(), silence_s=silence_s, clock=time.time
@@ -211,6 +213,7 @@ class Gateway(Scaled):
         self._tasks.start("probe the event loop", self._loop_load.probe_for_ever)
         self._tasks.start("tell the backlog", self._beside.tell_backlog_for_ever)
         self._tasks.start("tell what versions did", self._arms.send_for_ever)
+        self._tasks.start("tell how often endpoints are asked", self._tallies.send_for_ever)
         self._tasks.start("take candidates back alone", self._local_rollback.run)
         look = partial(self._beside.look_for_ever, self._elsewhere, self._follow_readiness)
         self._tasks.start("look who is alive", look)
@@ -294,8 +297,10 @@ class Gateway(Scaled):
             app = self._guarded(own, listener.profile)
             shared = app if cors is None else open_to(app, cors)
             await self._listeners.open(shared, listener, ids=PredictionIds())
-        predictions = Predictions(self._guarded(gateway, MAIN), self._counting.answered)
-        await self._administration.open(self._listeners, self._gate, self._tasks, predictions)
+        predictions = self._guarded(gateway, MAIN)
+        await self._administration.open(
+            self._listeners, self._gate, self._tasks, predictions, self._knowing.claims
+        )
 
     def _guarded(self, app: GatewayApp, profile: str) -> ASGIApp:
         """An application that is asked by those alone who are known, within their limits."""

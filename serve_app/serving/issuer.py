@@ -1,4 +1,4 @@
-"""Fetches the public keys of an issuer of tokens, from the one address that a config names.
+"""Asks an issuer of tokens, for its public keys above all, at the addresses that a config names.
 
 Whoever can write a name into DNS must not make this process ask servers of its own network for
 them: addresses are looked at after the name is resolved, and the one that was looked at is the one
@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from serve_app.errors import ConfigError, Unavailable
 
@@ -64,12 +64,32 @@ def _translated(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return None
 
 
+class Refused(Unavailable):
+    """The issuer has understood what it was sent, and does not take it."""
+
+
 def fetch(issuer: Issuer, resolve: Resolve = resolved) -> Mapping[str, Any]:
-    """The document at the issuer's address.
+    """The keys at the issuer's address.
 
     Raises:
         ConfigError: it is no https address, or leads to a network that may not be asked.
         Unavailable: it cannot be fetched, or is no JWKS.
+    """
+    document = document_at(issuer, resolve=resolve)
+    if not isinstance(document.get("keys"), list):
+        raise Unavailable(f"what {issuer.address} answers is no JWKS")
+    return document
+
+
+def document_at(
+    issuer: Issuer, form: Mapping[str, str] | None = None, *, resolve: Resolve = resolved
+) -> Mapping[str, Any]:
+    """The document at an address, or what it answers to a form.
+
+    Raises:
+        ConfigError: it is no https address, or leads to a network that may not be asked.
+        Refused: the form is refused.
+        Unavailable: it cannot be fetched, or is no object of JSON.
     """
     parts = urlsplit(issuer.address)
     if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
@@ -85,26 +105,45 @@ def fetch(issuer: Issuer, resolve: Resolve = resolved) -> Mapping[str, Any]:
                 "for an issuer's keys unless the config says `private_address: true`"
             )
             raise ConfigError(msg)
-        body = _get(parts.hostname, allowed[0], port, path, issuer.ca_file)
+        body = _asked((parts.hostname, allowed[0], port), path, issuer.ca_file, form)
         document = json.loads(body)
+    except _NotTaken as error:
+        raise Refused(f"{issuer.address} answers {error.status}") from None
     except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
-        msg = f"the issuer's keys at {issuer.address} cannot be fetched ({why[:200]})"
+        msg = f"the issuer cannot be asked at {issuer.address} ({why[:200]})"
         raise Unavailable(msg) from None
-    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
-        raise Unavailable(f"what {issuer.address} answers is no JWKS")
+    if not isinstance(document, dict):
+        raise Unavailable(f"what {issuer.address} answers is no object of JSON")
     return document
 
 
-def _get(host: str, address: str, port: int, path: str, ca_file: str | None) -> bytes:
+class _NotTaken(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def _asked(
+    place: tuple[str, str, int], path: str, ca_file: str | None, form: Mapping[str, str] | None
+) -> bytes:
+    """What a host at an address and port answers to a form, or of itself."""
+    host, address, port = place
     context = ssl.create_default_context(cafile=ca_file)
     connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
     # The name is what the certificate must fit, the address is the one that was looked at.
     with socket.create_connection((address, port), TIMEOUT_S) as plain:
         connection.sock = context.wrap_socket(plain, server_hostname=host)
         try:
-            connection.request("GET", path, headers={"accept": "application/json"})
+            headers = {"accept": "application/json"}
+            if form is None:
+                connection.request("GET", path, headers=headers)
+            else:
+                headers["content-type"] = "application/x-www-form-urlencoded"
+                connection.request("POST", path, urlencode(form).encode(), headers)
             answer = connection.getresponse()
+            if form is not None and answer.status in {400, 401, 403}:
+                raise _NotTaken(answer.status)
             # A redirect would lead past all that was looked at.
             if answer.status != 200:
                 raise OSError(f"it answers {answer.status}")

@@ -1,10 +1,12 @@
 """The console in a real Chromium: no error of axe, nothing loaded from elsewhere, no wide page."""
 
+import json
 import os
 import shutil
 import subprocess
 import tarfile
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -91,15 +93,32 @@ def address(tmp_path_factory):
     for at, name in enumerate(HARMFUL):
         log.write(AuditEvent("set_weights", name, "refused", name, problem="conflict", of=at + 1))
     log.close()
-    counted = {f"{MODEL}@1000": 912, f"{MODEL}@999": 88}
     visitor = Visitor(
-        Shown(), answered=lambda name: counted, predictions=answers, jobs=BatchJobs(),
+        Shown(), predictions=answers, jobs=BatchJobs(),
         training=TrainingRuns(folder), retraining=seeded_runs.retraining(folder),
         audit_log=folder / "audit", dashboard=lambda: "http://127.0.0.1:8265",
         clock=lambda: 500.0,
     )  # fmt: skip
     with served(visitor.app) as made:
         yield f"{made}/console"
+
+
+class Living(Shown):
+    """Whose requests per second may be set."""
+
+    rate = 40.0
+
+    async def requests(self, endpoint):
+        course = await super().requests(endpoint)
+        return {**course, "now": {**course["now"], "requests_per_s": self.rate}}
+
+
+@pytest.fixture
+def living():
+    """A cluster that changes, and the address of its console's port."""
+    actions = Living()
+    with served(Visitor(actions, predictions=answers).app) as made:
+        yield actions, made
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +169,85 @@ def looked_at(page, place, axe, name, width, dark):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate(axe)
     assert page.evaluate(VIOLATIONS) == []
+
+
+MOST_PAINT_MS = 1_000
+PAINTED = """
+new Promise((then) => new PerformanceObserver((list) =>
+  list.getEntriesByName("first-contentful-paint").forEach((one) => then(one.startTime))
+).observe({type: "paint", buffered: true}))
+"""
+
+
+def painted_ms(page, place):
+    """When the first words of a page are seen, after it is asked for."""
+    page.open(place, width=1280)
+    return page.evaluate(PAINTED)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_first_paint_of_a_page_comes_within_a_second(page, address, name):
+    page.call("Network.setCacheDisabled", cacheDisabled=True)
+    try:
+        took_ms = min(painted_ms(page, address + PAGES[name]) for _ in range(3))
+    finally:
+        page.call("Network.setCacheDisabled", cacheDisabled=False)
+    figures = os.environ.get("CONSOLE_FIGURES")
+    if figures:
+        with Path(figures).open("a") as file:
+            file.write(f"{name} {took_ms:.0f} ms\n")
+    assert took_ms < MOST_PAINT_MS
+
+
+ORDER = """
+[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")]
+  .filter((one) => one.type !== "hidden" && one.tabIndex >= 0 && one.checkVisibility())
+  .map((one) => one.outerHTML.slice(0, 60))
+"""
+FOCUSED = """
+(() => { const one = document.activeElement, style = getComputedStyle(one);
+  return JSON.stringify([one.outerHTML.slice(0, 60),
+    style.outlineStyle !== "none" || one.id === "content"]); })()
+"""
+
+
+@pytest.mark.parametrize("name", ["home", "endpoint", "model", "rollouts", "job", "retraining"])
+def test_the_tab_key_goes_through_a_page_in_its_order_and_shows_where_it_is(page, address, name):
+    page.open(f"{address}{PAGES[name]}", width=1280)
+    wanted = page.evaluate(ORDER)
+    for place in wanted[:40]:
+        for kind in ("rawKeyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab",
+                      windowsVirtualKeyCode=9)  # fmt: skip
+        focused, is_seen = json.loads(page.evaluate(FOCUSED))
+        assert focused == place
+        assert is_seen, focused
+
+
+def until(page, code, wanted, within_s=30.0):
+    """Wait until an expression has a value in a page."""
+    ends_s = time.monotonic() + within_s
+    while (value := page.evaluate(code)) != wanted:
+        assert time.monotonic() < ends_s, value
+        time.sleep(0.1)
+
+
+def test_a_live_page_renews_its_parts_and_leaves_people_where_they_are(page, living):
+    actions, place = living
+    _, complaints = page.open(f"{place}/console/endpoints/risk", width=390)
+    page.evaluate("window.stays = true; document.querySelector('details').open = true")
+    page.evaluate("document.querySelector('#live-route tbody a').focus()")
+    page.evaluate("document.querySelector('[name=reason]').value = 'half written'")
+    page.evaluate("document.querySelector('#live-route .scroll').scrollLeft = 120")
+    before = page.evaluate("document.activeElement.textContent")
+    actions.rate = 77.0
+    until(page, "document.querySelector('#live-load p').textContent.includes('77 requests')", True)
+    assert page.evaluate("window.stays") is True
+    assert page.evaluate("document.querySelector('details').open") is True
+    assert page.evaluate("document.querySelector('#live-route .scroll').scrollLeft") == 120
+    assert page.evaluate("document.activeElement.textContent") == before
+    assert page.evaluate("document.querySelector('[name=reason]').value") == "half written"
+    assert complaints == []
 
 
 def test_forms_work_without_script(page, address):

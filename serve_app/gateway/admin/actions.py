@@ -105,6 +105,10 @@ class AdminActions(Protocol):
         """One endpoint: its route, variants and columns."""
         ...
 
+    async def requests(self, endpoint: str) -> Json:
+        """How often an endpoint was asked of late at all gateways, and how fast it answered."""
+        ...
+
     async def change_endpoint(self, order: EndpointOrder) -> Json:
         """Begin to add, replace, scale or remove an endpoint; gives the change under way."""
         ...

@@ -111,6 +111,11 @@ PATHS: tuple[AdminPath, ...] = (
         ("weights",),
     ),
     AdminPath(
+        "GET", f"{_ENDPOINT}/requests", "requests", "read:metrics",
+        "How often it was asked in the last half an hour, by all gateways, and how fast it was.",
+        ref("Requests"),
+    ),
+    AdminPath(
         "GET", "/rollouts", "rollouts", "read:metadata",
         "How far candidates of canaries are, what was decided last, and why.",
         _list("rollouts", ref("Rollout")),

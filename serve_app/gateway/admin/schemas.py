@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serve_app.gateway.admin import actions, key_schemas
+from serve_app.gateway.admin import actions, key_schemas, request_schemas
 from serve_app.gateway.admin.experiment_schemas import EXPERIMENT, LISTED, REPORT
 from serve_app.gateway.admin.rollout_schemas import ROLLOUT
 
@@ -156,7 +156,7 @@ COMPONENTS: Schema = {
             "waiting": _TEXTS, "behind": _TEXTS,
         }
     ),
-    "Rollout": ROLLOUT,
+    "Requests": request_schemas.REQUESTS, "Rollout": ROLLOUT,
     "Experiment": EXPERIMENT,
     "ListedExperiment": LISTED,
     "ExperimentReport": REPORT,

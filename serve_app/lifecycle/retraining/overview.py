@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.config.retraining import ApprovalSettings, RetrainSettings
-from serve_app.errors import NotFound, NotPermitted
+from serve_app.errors import Conflict, NotFound, NotPermitted
 from serve_app.lifecycle.retraining import decisions
 from serve_app.lifecycle.retraining.database import Database
 from serve_app.lifecycle.retraining.decisions import Author, Decision
@@ -105,8 +105,34 @@ class RetrainingRuns:
                 "here who you are: with `access` in the gateway's args people log in"
             )
             raise NotPermitted(msg)
-        author = Author(by.name, by.why, self._clock())
+        author = self._author(by)
         return decisions.decide(self._ledger, run, author, approved=approved, digest=digest)
+
+    def cancel(self, name: str, by: Person) -> None:
+        """End a run: at once, or by going back where it has live traffic.
+
+        Raises:
+            NotFound: there is no such run.
+            Conflict: it is over, or its version becomes champion at this moment.
+        """
+        self._check_there(name)
+        decisions.cancel(self._ledger, self._ledger.run(name), self._author(by))
+
+    def freeze(self, model: str, by: Person) -> None:
+        """Begin no run of a model, take no step of its canary and promote nothing."""
+        decisions.freeze(self._database, model, self._author(by))
+
+    def unfreeze(self, model: str, by: Person) -> None:
+        """Let runs of a model begin and go on again.
+
+        Raises:
+            Conflict: it is not frozen.
+        """
+        if not self.is_there or not decisions.unfreeze(self._database, model, self._author(by)):
+            raise Conflict(f"{model} is not frozen")
+
+    def _author(self, by: Person) -> Author:
+        return Author(by.name, by.why, self._clock())
 
     def _read(self, rest: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
         if not self.is_there:

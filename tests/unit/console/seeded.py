@@ -119,6 +119,8 @@ class Seeded(Actions):
 
     async def status(self):
         running = [{**DEPLOYMENT, "application": f"{MODEL}-{at}"} for at in range(100)]
+        gateway = {"application": "gateway", "deployment": "Gateway", "replicas": 2, "why": ""}
+        running.append({**DEPLOYMENT, **gateway})
         return {"applications": running, **self.standing_now, "not_in_effect": [], "failing": []}
 
     async def applications(self):
@@ -168,6 +170,26 @@ class Seeded(Actions):
         if kind == "declared":
             return self.declared[:limit]
         return [one for one in self.history if subject in {None, one.subject}][:limit]
+
+    async def requests(self, endpoint):
+        moments = [
+            {"at_s": 1_000_000 + 10 * at, "requests": 400 + 7 * (at % 13), "faults": at % 3,
+             "refused": at % 5, "p50_s": 0.0021 + at / 1e5, "p99_s": 0.031 + at / 1e4}
+            for at in range(180) if not 90 < at < 100
+        ]  # fmt: skip
+        loads = {"p50_s": 0.002, "p99_s": 0.03}
+        return {
+            "endpoint": endpoint, "since_s": 1_000_000, "until_s": 1_001_800, "step_s": 10,
+            "moments": moments, "versions": {f"{MODEL}@1000": 300, f"{MODEL}@999": 100},
+            "now": {
+                "seconds": 30, "requests_per_s": 40.0, "faults_per_s": 0.1, "refused_per_s": 0.3,
+                **loads, "stages": {},
+                "versions": {
+                    f"{MODEL}@1000": {"requests_per_s": 30.0, **loads},
+                    f"{MODEL}@999": {"requests_per_s": 10.0, **loads},
+                },
+            },
+        }  # fmt: skip
 
     async def rollouts(self):
         return [{**ROLLOUT, "endpoint": f"endpoint-{at}", "why": HARMFUL[0]} for at in range(40)]

@@ -17,8 +17,13 @@ def jobs():
 
 
 @pytest.fixture
-def visitor(jobs):
-    return Visitor(Seeded(), jobs=jobs)
+def kept():
+    return []
+
+
+@pytest.fixture
+def visitor(jobs, kept):
+    return Visitor(Seeded(), jobs=jobs, keep=kept.append)
 
 
 def test_jobs_come_by_pages_with_how_far_they_are(visitor):
@@ -47,7 +52,7 @@ def test_a_row_counts_once_for_a_rule_that_it_breaks_twice():
     ]  # fmt: skip
 
 
-def test_a_job_goes_on_and_ends_by_forms(visitor, jobs):
+def test_a_job_goes_on_and_ends_by_forms(visitor, jobs, kept):
     page = visitor.get("/console/jobs/job-1").text
     assert "/console/jobs/job-1/resume" in page
     assert "/console/jobs/job-1/cancel" not in page
@@ -55,6 +60,9 @@ def test_a_job_goes_on_and_ends_by_forms(visitor, jobs):
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/jobs/job-1?done=job")
     visitor.send("/console/jobs/job-1", "/console/jobs/job-1/cancel", {"reason": "x"})
     assert jobs.done == [("resume", "job-1"), ("cancel", "job-1")]
+    assert [(one.kind, one.subject, one.why) for one in kept] == [
+        ("job resumed", "job-1", "mended"), ("job cancelled", "job-1", "x"),
+    ]  # fmt: skip
     refused = visitor.send("/console/jobs/job-1", "/console/jobs/job-2/cancel", {"reason": "x"})
     assert refused.status_code == 409
     assert "job-2 has ended" in text_of(refused)

@@ -4,8 +4,11 @@ import pytest
 
 from serve_app.console.trial_picture import trial_picture
 from serve_app.core.caller import Caller
+from serve_app.core.events import Event
 from serve_app.core.grants import grants_of
+from serve_app.errors import RegistryFailed
 from serve_app.gateway.access import Gate
+from serve_app.lifecycle.ledger import Run
 from serve_app.lifecycle.retraining.overview import RetrainingRuns
 from serve_app.lifecycle.run_status import TrainingRuns
 from tests.security.callers import Known
@@ -42,6 +45,66 @@ def approver(retraining):
 def decided(visitor, action, page=PLACE, digest="cd" * 32, reason="looked at it"):
     fields = {"action": action, "digest": digest, "reason": reason, "by": "eve"}
     return visitor.send(page, f"{PLACE}/decision", fields)
+
+
+def test_a_retraining_is_cancelled_once_by_a_form(approver, retraining):
+    place = f"{PLACE}/cancel"
+    answer = approver.send(PLACE, place, {"reason": "wrong rows", "by": "eve"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PLACE}?done=run")
+    event = retraining.show(WAITING)["events"][-1]
+    assert (event["who"], event["what"], event["why"]) == ("eve", "cancel", "wrong rows")
+    over = f"/console/approvals/{MODEL}-r3"
+    refused = approver.send(PLACE, f"{over}/cancel", {"reason": "x"})
+    assert refused.status_code == 409
+    assert f"{over}/cancel" not in approver.get(over).text
+    assert f"{PLACE}/cancel" in approver.get(PLACE).text
+
+
+def test_a_model_is_frozen_and_thawed_with_who_and_why(approver, retraining):
+    page, place = f"/console/models/{MODEL}", f"/console/models/{MODEL}/freeze"
+    fields = {"action": "freeze", "reason": "audit week", "by": "eve"}
+    assert approver.send(page, place, fields).headers["location"] == f"{page}?done=freeze"
+    (made,) = [one for one in retraining.freezes() if one["model"] == MODEL]
+    assert (made["who"], made["why"]) == ("eve", "audit week")
+    assert "It is frozen by eve since" in text_of(approver.get(page))
+    assert "churn , by eve since" in text_of(approver.get("/console/approvals"))
+    fields = {"action": "unfreeze", "reason": "over", "by": "eve"}
+    assert approver.send(page, place, fields).status_code == 303
+    assert [one["model"] for one in retraining.freezes()] == ["other"]
+    assert approver.send(page, place, fields).status_code == 409
+    assert approver.send(page, place, {**fields, "action": "melt"}).status_code == 400
+    nobody = approver.send(page, "/console/models/nobody/freeze", {**fields, "action": "freeze"})
+    assert nobody.status_code == 404
+
+
+def test_a_run_of_training_is_cancelled_and_why_is_among_the_events(tmp_path):
+    ledger = seeded_runs.training(tmp_path, runs=3, trials=1)
+    ledger.create(Run("churn-9", "churn", MODEL, {"model": MODEL}, "RUNNING", 9.0))
+    kept = []
+    visitor = Visitor(
+        Seeded(), training=TrainingRuns(tmp_path), keep=kept.append, clock=lambda: 12.0
+    )
+    page = "/console/runs/churn-9"
+    assert f"{page}/cancel" in visitor.get(page).text
+    answer = visitor.send(page, f"{page}/cancel", {"reason": "too slow", "by": "eve"})
+    assert answer.headers["location"] == f"{page}?done=run"
+    assert kept == [Event(12.0, "eve", "run cancelled", "churn-9", "too slow")]
+    assert ledger.run("churn-9").state == "CANCELLED"
+    assert f"{page}/cancel" not in visitor.get(page).text
+    again = visitor.send("/console/models/churn", f"{page}/cancel", {"reason": "x"})
+    assert (again.status_code, len(kept)) == (409, 1)
+
+
+def test_what_is_done_stands_where_no_event_can_be_kept(tmp_path):
+    def full(event):
+        raise RegistryFailed("the disk is full")
+
+    ledger = seeded_runs.training(tmp_path, runs=3, trials=1)
+    ledger.create(Run("churn-9", "churn", MODEL, {"model": MODEL}, "RUNNING", 9.0))
+    visitor = Visitor(Seeded(), training=TrainingRuns(tmp_path), keep=full)
+    page = "/console/runs/churn-9"
+    assert visitor.send(page, f"{page}/cancel", {"reason": "x"}).status_code == 303
+    assert ledger.run("churn-9").state == "CANCELLED"
 
 
 def test_runs_come_by_pages_the_newest_first(visitor):

@@ -12,11 +12,12 @@ from serve_app.config.pipeline import RegisterSettings
 from serve_app.engine.load import load
 from serve_app.errors import Conflict, InvalidInput, ModelFailed
 from serve_app.lifecycle import lock
+from serve_app.lifecycle.cancelling import cancelled
 from serve_app.lifecycle.ledger import Ledger
 from serve_app.lifecycle.reproduction import compared
 from serve_app.lifecycle.spec import read_pipeline
 from serve_app.lifecycle.steps import read_holdout
-from serve_app.lifecycle.training import Training, cancelled, repeat
+from serve_app.lifecycle.training import Training, repeat
 from serve_app.models.frames import to_columns
 from serve_app.registry.card_notes import CardNotes
 from tests.unit.lifecycle.runs import ROWS, Dies, dies_when, rows, settings, trained, training

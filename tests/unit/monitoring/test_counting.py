@@ -100,12 +100,12 @@ def test_outages_are_the_errors_whose_status_says_so():
     assert outages() == {kind.code for kind in ours if nearest(STATUS, kind("")) >= 500}
 
 
-def test_requests_are_told_by_who_answered_them():
+def test_what_all_gateways_add_up_is_counted_by_outcome_version_and_time():
     counting = Counting()
-    counting.record(record(answer=Answer(PREDICTION, ("a@1",))))
-    counting.record(record(answer=Answer(PREDICTION, ("a@1", "b@1"))))
-    counting.record(record(answer=Answer(PREDICTION, ("b@1",), fallback=True)))
-    counting.record(record(error=InvalidInput("no")))
-    counting.record(record(answer=Answer(PREDICTION, ("c@1",)), endpoint="other"))
-    assert counting.answered("risk") == {"a@1": 2, "b@1": 2}
-    assert counting.answered("nobody") == {}
+    counting.record(record(0.004, Answer(PREDICTION, ("a@1",))))
+    counting.record(record(0.004, Answer(PREDICTION, ("b@1",), fallback=True)))
+    counting.record(record(0.001, error=InvalidInput("no")))
+    tally = counting.tallies()["risk"]
+    assert tally.outcomes == {"answered": 1, "fallback": 1, InvalidInput.code: 1}
+    assert {name: sum(bins) for name, bins in tally.versions.items()} == {"a@1": 1, "b@1": 1}
+    assert tally.requests == sum(tally.bins) == 3

@@ -1,6 +1,6 @@
 """Durations fall into fixed bins."""
 
-from serve_app.monitoring.histogram import BOUNDS_S, Histogram
+from serve_app.monitoring.histogram import BOUNDS_S, Histogram, quantile_s
 
 
 def test_a_bound_belongs_to_its_bin():
@@ -22,3 +22,13 @@ def test_what_people_promise_is_a_bound():
 
 def test_there_are_few_bins():
     assert len(BOUNDS_S) < 16
+
+
+def test_quantiles_lie_within_the_bin_that_has_them():
+    """Of 100 durations from 1 to 2.5 ms, half lie below the middle of that bin."""
+    bins = [0] * (len(BOUNDS_S) + 1)
+    assert quantile_s(bins, 0.5) is None
+    bins[3] = 100
+    assert quantile_s(bins, 0.5) == 0.00175
+    bins[-1] = 900
+    assert quantile_s(bins, 0.5) == BOUNDS_S[-1]

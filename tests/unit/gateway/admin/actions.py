@@ -68,6 +68,21 @@ REPORT = ExperimentReport(
 ).to_json()  # fmt: skip
 
 
+REQUESTS = {
+    "endpoint": "risk", "since_s": 990, "until_s": 1_020, "step_s": 10,
+    "versions": {"a@1": 700},
+    "now": {
+        "seconds": 30, "requests_per_s": 40.0, "faults_per_s": 0.5, "refused_per_s": 0.0,
+        "p50_s": 0.002, "p99_s": 0.03, "stages": {},
+        "versions": {"a@1": {"requests_per_s": 36.0, "p50_s": 0.002, "p99_s": 0.03}},
+    },
+    "moments": [
+        {"at_s": 990, "requests": 400, "faults": 5, "refused": 2, "p50_s": 0.002, "p99_s": 0.03},
+        {"at_s": 1_010, "requests": 300, "faults": 0, "refused": 0, "p50_s": 0.001, "p99_s": 0.02},
+    ],
+}  # fmt: skip
+
+
 class Actions:
     """Remembers what was done; `ends` is how a change that was begun ends, `left` after how many
     looks."""
@@ -102,6 +117,9 @@ class Actions:
         if name != "risk":
             raise NotFound(f"there is no endpoint {name!r}; endpoints: risk", known=["risk"])
         return ENDPOINT
+
+    async def requests(self, endpoint):
+        return REQUESTS
 
     async def rollouts(self):
         return [ROLLOUT]

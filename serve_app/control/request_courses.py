@@ -1,0 +1,123 @@
+"""How often endpoints are asked, and how fast they answer, over the last half an hour.
+
+All gateways together: each tells again and again what it counted since it started, and what is
+more than it told last came since then. Nothing of it is kept when control ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import reduce
+from operator import add
+from typing import Any
+
+from serve_app.core.tally import Tally
+from serve_app.monitoring.counting import ANSWERS, outages
+from serve_app.monitoring.histogram import quantile_s
+
+STEP_S = 10
+STEPS = 180
+NOW_STEPS = 3
+"""Of so many steps that are over is what is said of now."""
+SILENT_S = 600.0
+"""A gateway that says nothing for so long is forgotten."""
+Json = dict[str, Any]
+_NOTHING = Tally()
+
+
+class RequestCourses:
+    """Sums of what gateways told, by endpoint and step of time; `clock` is seconds since 1970."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since_s = clock()
+        self._last: dict[str, tuple[float, Mapping[str, Tally]]] = {}
+        self._steps: dict[str, dict[int, Tally]] = {}
+
+    def take(self, replica: str, tallies: Mapping[str, Tally]) -> None:
+        """Take what a gateway counted so far.
+
+        Of one that was never heard before all of that is older, since nobody knows when it was.
+        """
+        now_s = self._clock()
+        former = self._last.get(replica)
+        self._last = {
+            name: one for name, one in self._last.items() if now_s - one[0] < SILENT_S
+        } | {replica: (now_s, tallies)}
+        if former is None:
+            return
+        step = int(now_s // STEP_S)
+        for endpoint, tally in tallies.items():
+            more = tally.since(former[1].get(endpoint, _NOTHING))
+            if more.requests:
+                steps = self._steps.setdefault(endpoint, {})
+                steps[step] = steps.get(step, _NOTHING) + more
+                for old in [one for one in steps if one <= step - STEPS]:
+                    del steps[old]
+
+    def keep(self, endpoints: Collection[str]) -> None:
+        """Forget all endpoints but these."""
+        self._steps = {name: one for name, one in self._steps.items() if name in endpoints}
+
+    def of(self, endpoint: str) -> Json:
+        """The course of an endpoint until the last step that is over; `now` is its end."""
+        last = int(self._clock() // STEP_S)
+        steps = self._steps.get(endpoint, {})
+        first = max(last - STEPS + 1, int(self._since_s // STEP_S))
+        recent = [one for at, one in steps.items() if last - NOW_STEPS <= at < last]
+        return {
+            "endpoint": endpoint,
+            "since_s": first * STEP_S,
+            "until_s": last * STEP_S,
+            "step_s": STEP_S,
+            "versions": _requests_of(one for at, one in steps.items() if first <= at < last),
+            "now": _now(reduce(add, recent, _NOTHING), NOW_STEPS * STEP_S),
+            "moments": [
+                {"at_s": at * STEP_S, **_moment(steps[at])}
+                for at in sorted(steps)
+                if first <= at < last
+            ],
+        }
+
+
+def _requests_of(tallies: Iterable[Tally]) -> dict[str, int]:
+    """Requests by the version that answered them."""
+    whole = reduce(add, tallies, _NOTHING)
+    return {version: sum(bins) for version, bins in sorted(whole.versions.items())}
+
+
+def _moment(tally: Tally) -> Json:
+    faults, answered = _number(tally, outages()), _number(tally, ANSWERS)
+    return {
+        "requests": tally.requests,
+        "faults": faults,
+        "refused": tally.requests - answered - faults,
+        "p50_s": quantile_s(tally.bins, 0.5),
+        "p99_s": quantile_s(tally.bins, 0.99),
+    }
+
+
+def _now(tally: Tally, seconds: int) -> Json:
+    moment = _moment(tally)
+    return {
+        "seconds": seconds,
+        **{f"{name}_per_s": moment[name] / seconds for name in ("requests", "faults", "refused")},
+        "p50_s": moment["p50_s"],
+        "p99_s": moment["p99_s"],
+        "versions": {
+            version: {
+                "requests_per_s": sum(bins) / seconds,
+                "p50_s": quantile_s(bins, 0.5),
+                "p99_s": quantile_s(bins, 0.99),
+            }
+            for version, bins in sorted(tally.versions.items())
+        },
+        "stages": {
+            version: {"rows_per_s": rows / seconds}
+            for version, rows in sorted(tally.stages.items())
+        },
+    }
+
+
+def _number(tally: Tally, outcomes: Collection[str]) -> int:
+    return sum(number for name, number in tally.outcomes.items() if name in outcomes)
