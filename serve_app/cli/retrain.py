@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,13 +16,11 @@ from serve_app.cli.retrain_place import (
     option_place,
     option_reason,
 )
+from serve_app.cli.retrain_rollback import rollback
 from serve_app.cli.retrain_tables import print_run, print_status, trigger_words
 from serve_app.cli.retrain_watch import watch
 from serve_app.core import reference as references
-from serve_app.errors import Conflict, InvalidInput
-
-if TYPE_CHECKING:
-    from serve_app.lifecycle.retraining.effects import Ticket
+from serve_app.errors import Conflict
 
 
 @click.group()
@@ -161,37 +159,7 @@ def unfreeze(model: str, reason: str, as_json: bool, **at: Any) -> None:
         click.echo(f"{model} is {'not frozen any more' if was else 'not frozen'}")
 
 
-@retrain.command()
-@click.argument("reference", metavar="MODEL[@VERSION]")
-@option_reason
-@option_place
-def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
-    """Let a former version be champion again; without VERSION the one before.
-
-    It has to load, and to take and give what the champion does. Where the model's pipeline has a
-    canary, its requests go back first.
-    """
-    from serve_app.lifecycle.retraining import decisions
-
-    place = RetrainingPlace(**at)
-    versions = place.versions()
-    model, version = _version(versions.registry, reference)
-    ticket = _live_ticket(place, model) if versions.champion(model) != version else None
-    if ticket is not None:
-        versions.check(model, version)
-        place.canaries().go_back(ticket, version)
-    words = decisions.roll_back(place.database, versions, model, version, place.author(reason))
-    if ticket is not None:
-        place.canaries().rest(ticket)
-    place.publish(model)
-    if as_json:
-        output.print_json({"model": model, "champion": versions.champion(model), "result": words})
-    else:
-        click.echo(words)
-    if versions.champion(model) != version:
-        raise click.exceptions.Exit(1)
-
-
+retrain.add_command(rollback)
 retrain.add_command(watch)
 retrain.add_command(demo)
 
@@ -220,17 +188,6 @@ def _go_on(place: RetrainingPlace, model: str, name: str, *, as_json: bool) -> N
         print_run(place.ledger, run)
 
 
-def _live_ticket(place: RetrainingPlace, model: str) -> Ticket | None:
-    """Of the model's newest run whose challenger had live traffic, if its pipeline gives any."""
-    from serve_app.lifecycle.retraining.effects import Ticket
-    from serve_app.lifecycle.retraining.settings import settings_of
-
-    for run in place.ledger.runs(model):
-        if settings_of(run).endpoint is not None:
-            return Ticket(run.id, run.key, model, run.trigger, 0, run.body)
-    return None
-
-
 def _print(run: Any, *, as_json: bool) -> None:
     from serve_app.lifecycle.retraining.states import Run
 
@@ -242,23 +199,6 @@ def _print(run: Any, *, as_json: bool) -> None:
         print_run(None, run)
     if run.is_over and run.state != "PROMOTED":
         raise click.exceptions.Exit(1)
-
-
-def _version(registry: Any, reference: str) -> tuple[str, int]:
-    """The version that is named, or the one that was champion before."""
-    from serve_app.lifecycle.champion import ALIAS
-
-    model, _, text = reference.partition("@")
-    if text:
-        number = references.number(text)
-        return model, registry.alias(model, text) if number is None else number
-    moves = registry.alias_history(model, ALIAS)
-    current = registry.aliases(model).get(ALIAS)
-    former = [move.version for move in moves if move.version not in {None, current}]
-    if not former:
-        msg = f"no other version of {model} was champion; name one: {model}@NUMBER"
-        raise InvalidInput(msg)
-    return model, int(former[-1])
 
 
 def _check_known(place: RetrainingPlace, model: str) -> None:

@@ -20,9 +20,10 @@ from serve_app.registry.store import Registry
 
 @dataclass(frozen=True, slots=True)
 class RegistryVersions:
-    """The versions of one registry."""
+    """The versions of one registry. Those that are `loaded` answer somewhere already."""
 
     registry: Registry
+    loaded: frozenset[str] = frozenset()
 
     def champion(self, model: str) -> int | None:
         """The version that is champion now; none where no version is."""
@@ -77,12 +78,13 @@ class RegistryVersions:
             ArtifactRejected: it does not load.
             Conflict: clients of the champion would notice.
         """
-        loaded = load(self.registry, model, version)
+        if f"{model}@{version}" not in self.loaded:
+            load(self.registry, model, version)
         champion = self.champion(model)
         if champion is None:
             return
-        before = self.registry.manifest(model, champion).signature
-        problem = next(signature_differences(before, loaded.manifest.signature), None)
+        before, now = (self.registry.manifest(model, one).signature for one in (champion, version))
+        problem = next(signature_differences(before, now), None)
         if problem is not None:
             msg = f"{model}@{version} does not fit what {model}@{champion} does: {problem}"
             raise Conflict(msg)
