@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from serve_app.config.retraining import RetrainSettings
+from serve_app.config.retraining import RetrainSettings, VersionGates
 from serve_app.control.following import signature_differences
-from serve_app.engine.load import load
+from serve_app.engine.lineage.card import card_of, lacking
+from serve_app.engine.load import Loaded, load
 from serve_app.errors import Conflict, NotFound
 from serve_app.lifecycle.champion import ALIAS
 from serve_app.lifecycle.digests import digest_of
@@ -15,6 +16,7 @@ from serve_app.lifecycle.gates import Gate, Verdict
 from serve_app.lifecycle.retraining.cost import latencies_s, memory_bytes
 from serve_app.lifecycle.retraining.effects import Promotion, Ticket
 from serve_app.registry.aliases import Expected
+from serve_app.registry.card_notes import CardNotes
 from serve_app.registry.store import Registry
 
 
@@ -50,7 +52,7 @@ class RegistryVersions:
         model = ticket.model
         wanted = RetrainSettings.model_validate(ticket.body.get("retrain") or {}).version
         loaded = load(self.registry, model, version)
-        gates = [Gate("loads", None, None, 0, "passed")]
+        gates = [Gate("loads", None, None, 0, "passed"), *self._of_itself(loaded, wanted)]
         if champion is None:
             return gates
         standing = load(self.registry, model, champion)
@@ -69,6 +71,26 @@ class RegistryVersions:
             )
             gates.append(_ratio("memory", challenger_b, champion_b, wanted.memory))
         return gates
+
+    def _of_itself(self, loaded: Loaded, wanted: VersionGates) -> Iterator[Gate]:
+        """What a version has to be whatever the champion is."""
+        manifest = loaded.manifest
+        if wanted.card:
+            notes = CardNotes(self.registry.url).of(manifest.name, manifest.version)
+            missing = lacking(card_of(manifest, notes), wanted.card)
+            reason = (
+                f"its card lacks {' and '.join(missing)}: name a file with that section in "
+                "card.add of the pipeline"
+            )
+            yield Gate(
+                "card", float(len(missing)), 0.0, 0, "failed" if missing else "passed",
+                reason if missing else "",
+            )  # fmt: skip
+        if wanted.compiled:
+            compiled = manifest.compiled
+            computes = compiled is not None and compiled.served
+            reason = "" if computes else "its own library computes, not its compiled form"
+            yield Gate("compiled", None, None, 0, "passed" if computes else "failed", reason)
 
     def check(self, model: str, version: int) -> None:
         """Make sure that a version loads, and takes and gives what the champion does.
