@@ -9,12 +9,14 @@ from typing import Any
 import click
 
 from serve_app.cli import output
+from serve_app.cli.registries import open_registry
 from serve_app.cli.retrain_demo import demo
 from serve_app.cli.retrain_place import (
     RetrainingPlace,
     body_of_retraining,
     option_place,
     option_reason,
+    option_working_place,
 )
 from serve_app.cli.retrain_rollback import rollback
 from serve_app.cli.retrain_tables import print_run, print_status, trigger_words
@@ -36,7 +38,7 @@ def retrain() -> None:
 @click.option("--force", is_flag=True, help="Whatever cool-down, budget and new rows say.")
 @click.option("--key", help="The same key twice is one run.  [default: a new one]")
 @option_reason
-@option_place
+@option_working_place
 def start(file: str, force: bool, key: str | None, reason: str, as_json: bool, **at: Any) -> None:
     """Train as PIPELINE says, unless a guard forbids it, and go as far as that goes.
 
@@ -48,6 +50,7 @@ def start(file: str, force: bool, key: str | None, reason: str, as_json: bool, *
 
     settings = read_pipeline(Path(file))
     place = RetrainingPlace(**at, quiet=as_json)
+    place.check_signing()
     unfinished = place.ledger.active(settings.model)
     if unfinished is not None and unfinished.state != "APPROVAL":
         _print(place.work(settings.model), as_json=as_json)
@@ -73,7 +76,7 @@ def start(file: str, force: bool, key: str | None, reason: str, as_json: bool, *
 
 @retrain.command()
 @click.argument("model")
-@option_place
+@option_working_place
 def resume(model: str, as_json: bool, **at: Any) -> None:
     """Go on with the run of MODEL: after an interruption, a thaw, or while a canary goes on."""
     place = RetrainingPlace(**at, quiet=as_json)
@@ -95,7 +98,7 @@ def status(name: str | None, as_json: bool, **at: Any) -> None:
 @click.argument("name", metavar="RUN")
 @click.option("--digest", help="Only what has this digest, as `retrain status RUN` shows it.")
 @option_reason
-@option_place
+@option_working_place
 def approve(name: str, digest: str | None, reason: str, as_json: bool, **at: Any) -> None:
     """Agree that the challenger of RUN takes over, and go on with it."""
     _decide(RetrainingPlace(**at, quiet=as_json), name, reason, digest, as_json, approved=True)
@@ -104,7 +107,7 @@ def approve(name: str, digest: str | None, reason: str, as_json: bool, **at: Any
 @retrain.command()
 @click.argument("name", metavar="RUN")
 @option_reason
-@option_place
+@option_working_place
 def reject(name: str, reason: str, as_json: bool, **at: Any) -> None:
     """Let the champion stay, and end RUN."""
     _decide(RetrainingPlace(**at, quiet=as_json), name, reason, None, as_json, approved=False)
@@ -113,12 +116,13 @@ def reject(name: str, reason: str, as_json: bool, **at: Any) -> None:
 @retrain.command()
 @click.argument("name", metavar="RUN")
 @option_reason
-@option_place
+@option_working_place
 def cancel(name: str, reason: str, as_json: bool, **at: Any) -> None:
     """End RUN: at once, or by going back where it has live traffic."""
     from serve_app.lifecycle.retraining import decisions
 
     place = RetrainingPlace(**at, quiet=as_json)
+    place.check_signing()
     run = place.ledger.run(name)
     decisions.cancel(place.ledger, run, place.author(reason))
     _go_on(place, run.model, name, as_json=as_json)
@@ -170,6 +174,7 @@ def _decide(
 ) -> None:  # fmt: skip
     from serve_app.lifecycle.retraining import decisions
 
+    place.check_signing()
     run = place.ledger.run(name)
     decisions.decide(place.ledger, run, place.author(reason), approved=approved, digest=digest)
     _go_on(place, run.model, name, as_json=as_json)
@@ -205,7 +210,7 @@ def _check_known(place: RetrainingPlace, model: str) -> None:
     """Hold a name against the models that there are, or of which there was a run."""
     references.check_model(model)
     if not place.ledger.runs(model):
-        place.versions().registry.aliases(model)
+        open_registry(place.registry).aliases(model)
 
 
 def _defaults() -> Any:

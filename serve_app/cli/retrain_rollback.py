@@ -10,7 +10,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.admin import Place
-from serve_app.cli.retrain_place import RetrainingPlace, option_place, option_reason
+from serve_app.cli.retrain_place import RetrainingPlace, option_reason, option_working_place
 from serve_app.core import reference as references
 from serve_app.errors import InvalidInput, ServeError
 
@@ -25,7 +25,7 @@ _PAUSE_S = 0.1
 @click.command()
 @click.argument("reference", metavar="MODEL[@VERSION]")
 @option_reason
-@option_place
+@option_working_place
 def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
     """Let a former version be champion again; without VERSION the one before.
 
