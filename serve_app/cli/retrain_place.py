@@ -155,10 +155,12 @@ class RetrainingPlace:
 
     def publish(self, model: str) -> None:
         """Let `serve-app events` of the cluster's state show what happened to a model."""
+        from serve_app.cli import train_events
         from serve_app.cli.retrain_events import publish_or_warn
 
         if self.server is None:
             publish_or_warn(self.ledger, self.state, model)
+            train_events.publish_or_warn(self.runs, self.state)
 
 
 def _executors(place: FoldPlace) -> Executor:

@@ -12,6 +12,7 @@ import click
 
 from serve_app.cli import output, train_places
 from serve_app.cli.registries import open_registry, open_to_train, option_signer
+from serve_app.cli.train_events import published
 from serve_app.cli.train_explain import explain
 from serve_app.cli.train_route import route
 
@@ -58,7 +59,8 @@ def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given
 
     count = min(settings.search.parallel, os.cpu_count() or 1)
     hands = train_places.hands(given, settings, count, as_json=as_json)
-    done = _worked(work, runs, store, hands, as_json=as_json)
+    with published(runs, given["state"]):
+        done = _worked(work, runs, store, hands, as_json=as_json)
     _print_run(done, as_json=as_json)
 
 
@@ -77,7 +79,8 @@ def resume(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> 
     def work(training: Training) -> Run:
         return training.work_on(training.ledger.run(name))
 
-    done = _worked(work, runs, store, hands, as_json=as_json)
+    with published(runs, given["state"]):
+        done = _worked(work, runs, store, hands, as_json=as_json)
     _print_run(done, as_json=as_json)
 
 
@@ -100,7 +103,8 @@ def rerun(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> N
     old = ledger.run(name)
     hands = train_places.hands(given, _settings(runs, name), 1, as_json=as_json)
     store = open_registry(registry)
-    new = _worked(lambda training: repeat(training, old), runs, store, hands, as_json=as_json)
+    with published(runs, given["state"]):
+        new = _worked(lambda training: repeat(training, old), runs, store, hands, as_json=as_json)
     outcome = compared(ledger, Path(runs), old, new)
     if as_json:
         output.print_json(outcome.to_json())

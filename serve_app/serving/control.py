@@ -48,6 +48,7 @@ from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
 from serve_app.serving.taken import taken
 from serve_app.serving.telemetry import telemetry_of
+from serve_app.serving.training_metrics import TrainingMetrics
 from serve_app.serving.version_probes import VersionProbes
 from serve_app.storage.events import EventLog
 from serve_app.storage.monitor_state import MonitorState
@@ -79,6 +80,7 @@ class Control(AliasMethods, KeyMethods, QuotaMethods):
         self._announced = self._snapshots.current
         self._events = audited_events(EventLog(args.state), self._audit)
         self._history = EventKeeping(self._events.append)
+        self._training = TrainingMetrics(self._events)
         self._registrations = Registrations(
             self._registry, self._registry.url, self._events, clock=time.time
         )
@@ -127,6 +129,7 @@ class Control(AliasMethods, KeyMethods, QuotaMethods):
         self._tasks.start("move rollouts on", self._rollouts.run)
         self._tasks.start("let experiments begin", self._experiments.run)
         self._tasks.start("follow keys", self._keys.run)
+        self._tasks.start("read runs of training", self._training.run)
         self._tasks.start("count failures", self._tell_metrics)
         self._telemetry.start(self._tasks)
 
@@ -306,7 +309,7 @@ class Control(AliasMethods, KeyMethods, QuotaMethods):
         while True:
             statuses = self._tasks.statuses()
             own = samples.of_process("control", statuses, time.time())
-            self._exporter.export(chain(own, self._telemetry.samples()))
+            self._exporter.export(chain(own, self._training.samples(), self._telemetry.samples()))
             await asyncio.sleep(PERIOD_S)
 
     async def __del__(self) -> None:
