@@ -6,10 +6,12 @@ the warehouse has moved since the first version was trained.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,8 @@ POINTS = [
 ]  # fmt: skip
 
 
+RUNS = re.compile(r'ray_serve_app_retraining_runs\{[^}]*state="PROMOTED"[^}]*\} 1\.0')
+TRIALS = re.compile(r'ray_serve_app_training_trials_total\{[^}]*outcome="judged"[^}]*\} 1\.0')
 FLIPPED = {"late": "on time", "on time": "late"}
 
 
@@ -72,7 +76,7 @@ def rows(cluster, parts, *, shuffled=False, flipped=False):
     (cluster.home / "new.csv").replace(cluster.home / "deliveries.csv")
 
 
-def declared(shadows=(), **changed):
+def declared(shadows=(), keep_former="1h", **changed):
     """An endpoint by both aliases, each of which has an application of its own."""
     body = config("local")
     model = application(body, "diagnosis-xgb-1")
@@ -88,6 +92,7 @@ def declared(shadows=(), **changed):
     body["applications"] = [
         *(application(body, name) for name in ("gateway", "control", "monitor")), *placed,
     ]  # fmt: skip
+    application(body, "control")["args"]["keep_former"] = keep_former
     known = endpoints(body)
     known.clear()
     route = {"kind": "canary", "stable": f"{MODEL}@champion", "candidate": f"{MODEL}@challenger",
@@ -129,6 +134,23 @@ def answers(cluster):
 def rollout(cluster):
     (one,) = json.loads(cluster.run("rollout", "status", "--json"))["rollouts"]
     return one
+
+
+def let_go(cluster, version):
+    """Whether a replica has said that it let a version go."""
+    logs = [path.read_text(errors="replace") for path in cluster.home.rglob("replica_*.log")]
+    lines = [line for log in logs for line in log.splitlines() if "version let go" in line]
+    return any(version in line for line in lines)
+
+
+def scraped(cluster):
+    """All that Prometheus would scrape of the cluster now."""
+    (targets,) = cluster.home.rglob("prom_metrics_service_discovery.json")
+    places = {place for one in json.loads(targets.read_text()) for place in one["targets"]}
+    return "".join(
+        urllib.request.urlopen(f"http://{place}/metrics", timeout=10).read().decode()  # noqa: S310
+        for place in places
+    )
 
 
 def load(cluster):
@@ -227,6 +249,22 @@ def test_what_is_trained_by_hand_takes_over_under_load(house, record_property):
     assert states(house, run["run"]) == STATES
     body = json.loads(house.run("status", "--json"))
     assert body["not_in_effect"] == []
+    (one,) = body["endpoints"]
+    assert one["follows"] == dict.fromkeys(
+        [f"{MODEL}@champion", f"{MODEL}@challenger"], f"{MODEL}@2"
+    )
+    assert [(v["version"], v["weight"]) for v in one["variants"]] == [
+        (f"{MODEL}@1", 0.0), (f"{MODEL}@2", 1.0),
+    ]  # fmt: skip
+
+
+def test_runs_are_counted_by_the_cluster_that_follows_them(house):
+    until(
+        lambda: RUNS.search(seen := scraped(house)) and TRIALS.search(seen),
+        timeout_s=60, what="the run of retraining among the metrics",
+    )  # fmt: skip
+    (event,) = json.loads(house.run("events", "--kind", "training", "--limit", "1", "--json"))
+    assert (event["after"]["state"], event["after"]["trials"]) == ("SUCCEEDED", 1)
 
 
 def test_no_deploy_of_a_file_undoes_it(house):
@@ -279,6 +317,16 @@ def test_a_former_version_is_champion_again_within_seconds(house, record_propert
     assert aliases(house) == {"champion": 1, "challenger": 1}
     house.deploy(declared())
     assert answers(house) == 1
+
+
+def test_what_is_not_kept_is_loaded_again_and_that_is_said(house, record_property):
+    house.deploy(declared(keep_former="0s"))
+    until(lambda: let_go(house, f"{MODEL}@2"), timeout_s=60, what="the former one to be let go")
+    came = json.loads(house.run("retrain", "rollback", f"{MODEL}@2", "--json"))
+    record_property("rollback_of_what_is_not_loaded_s", came["took_s"])
+    assert (came["was_loaded"], came["waiting"], came["champion"]) == (False, [], 2)
+    assert answers(house) == 2
+    house.deploy(declared())
 
 
 def test_a_run_that_is_killed_at_every_point_has_one_version_and_one_promotion(house):
