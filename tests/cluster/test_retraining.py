@@ -9,23 +9,19 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from benchmarks.load import build_request
-from serve_app.examples.deliveries import DeliveryTable, World
 from serve_app.registry.store import Registry
 from tests.cluster.harness import ROOT, application, config, endpoints, until
 from tests.cluster.load import Load
+from tests.cluster.retraining_world import MODEL, WORLD, Clients, let_go, rows, scraped
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-MODEL = "deliveries"
 KILLED = Path(__file__).with_name("killed_retraining.py")
-WORLD = World(7)
 PIPELINE = """\
 pipeline: deliveries
 model: deliveries
@@ -58,22 +54,6 @@ POINTS = [
 
 RUNS = re.compile(r'ray_serve_app_retraining_runs\{[^}]*state="PROMOTED"[^}]*\} 1\.0')
 TRIALS = re.compile(r'ray_serve_app_training_trials_total\{[^}]*outcome="judged"[^}]*\} 1\.0')
-FLIPPED = {"late": "on time", "on time": "late"}
-
-
-def rows(cluster, parts, *, shuffled=False, flipped=False):
-    """Write the table: so many rows from each place, ten in a second, the last of them now."""
-    table = DeliveryTable(cluster.home / "new.csv")
-    count = sum(count for _, count in parts)
-    begin_s, number = time.time() - count / 10, 0
-    for place, part in parts:
-        for _ in range(part):
-            one = WORLD.delivery(number, place)
-            outcome = FLIPPED[one.outcome] if flipped else one.outcome
-            table.add(begin_s + number / 10, one.row, outcome)
-            number += 1
-    table.write_shuffled(3) if shuffled else table.write()
-    (cluster.home / "new.csv").replace(cluster.home / "deliveries.csv")
 
 
 def declared(shadows=(), keep_former="1h", **changed):
@@ -136,23 +116,6 @@ def rollout(cluster):
     return one
 
 
-def let_go(cluster, version):
-    """Whether a replica has said that it let a version go."""
-    logs = [path.read_text(errors="replace") for path in cluster.home.rglob("replica_*.log")]
-    lines = [line for log in logs for line in log.splitlines() if "version let go" in line]
-    return any(version in line for line in lines)
-
-
-def scraped(cluster):
-    """All that Prometheus would scrape of the cluster now."""
-    (targets,) = cluster.home.rglob("prom_metrics_service_discovery.json")
-    places = {place for one in json.loads(targets.read_text()) for place in one["targets"]}
-    return "".join(
-        urllib.request.urlopen(f"http://{place}/metrics", timeout=10).read().decode()  # noqa: S310
-        for place in places
-    )
-
-
 def load(cluster):
     bodies = [json.dumps({"instances": [WORLD.delivery(n, "motorway").row]}) for n in range(20)]
     headers = {"content-type": "application/json", "host": "127.0.0.1"}
@@ -161,39 +124,6 @@ def load(cluster):
         for one in bodies
     ]
     return Load(cluster, requests, connections=4, rate_per_s=40.0)
-
-
-class Clients:
-    """Predict, and say of each prediction what was true, until they are left."""
-
-    def __init__(self, cluster):
-        self._cluster = cluster
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-        self.failed = None
-
-    def _send(self):
-        number = 0
-        try:
-            while not self._stop.is_set():
-                items = []
-                for _ in range(20):
-                    one = WORLD.delivery(100_000 + number, "motorway")
-                    answer = self._cluster.predict(MODEL, [one.row])
-                    items.append({"prediction_id": answer["prediction_id"], "truth": one.outcome})
-                    number += 1
-                given = self._cluster.request(f"/v1/models/{MODEL}:feedback", {"feedback": items})
-                assert given.status < 300, given.content
-        except BaseException as error:  # noqa: BLE001 - the test looks at it
-            self.failed = error
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join(60)
 
 
 def start(cluster, code=0, pipeline="pipeline.yaml"):
