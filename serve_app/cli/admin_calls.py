@@ -28,6 +28,10 @@ class AdminCalls:
         """What comes of a change that is sent to a path, by `web.post` or another of `web`."""
         return self._send(method, path, body)
 
+    def follow_aliases(self) -> dict[str, Any]:
+        """Let endpoints follow at once what was moved in the registry, and how far that came."""
+        return self._send(web.put, "/aliases", {})
+
     def _list(self, path: str, key: str, **query: Any) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.read(path, key, **query)[key]
         return items

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from serve_app.core.reference import number_of
+from serve_app.core.reference import alias_of, number_of
 
 ENDPOINT_HEADS = ["endpoint", "route", "variant", "weight", "preprocess", "fallback"]
 COLUMN_HEADS = ["column", "dtype", "null", "minimum", "maximum", "categories"]
@@ -31,12 +31,15 @@ def endpoint_rows(endpoints: list[dict[str, Any]]) -> list[list[Any]]:
 
 
 def _with_aliases(follows: Mapping[str, str]) -> Callable[[str], str]:
-    """How a version is shown: with the alias by which an endpoint follows it, if it does."""
-    references = {version: reference for reference, version in follows.items()}
+    """How a version is shown: with the aliases by which an endpoint follows it, if it does."""
+    references: dict[str, list[str]] = {}
+    for reference, version in sorted(follows.items()):
+        references.setdefault(version, []).append(reference)
 
     def shown(version: str) -> str:
-        reference = references.get(version)
-        return version if reference is None else f"{reference} → {number_of(version)}"
+        first, *others = references.get(version, [""])
+        named = ", ".join([first, *(alias_of(one) or one for one in others)])
+        return f"{named} → {number_of(version)}" if first else version
 
     return shown
 

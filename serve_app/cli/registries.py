@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serve_app.cli import output
+from serve_app.errors import NotPermitted
 
 if TYPE_CHECKING:
     from serve_app.registry.store import Registry
@@ -32,6 +33,24 @@ def open_registry(url: str, signer: Signer | None = None) -> Registry:
     from serve_app.engine.trusted_registry import required_trust
 
     return Registry(url, trust=required_trust(keys, required=required), signer=signer)
+
+
+def open_to_train(url: str, sign_key: str | None, signer: str | None) -> Registry:
+    """A registry into which models are trained, which are signed with a key where one is given.
+
+    Raises:
+        NotPermitted: signatures are required, and there is no key: nothing would be loaded.
+        InvalidInput: the file holds no private key of Ed25519.
+        ConfigError: signatures are required of no key, or a key cannot be read.
+    """
+    signs = signer_of(sign_key, signer)
+    if signs is None and output.trust_given()[1]:
+        msg = (
+            f"versions and aliases of {url} must be signed, and there is no key here to sign what "
+            "is trained: name one with --sign-key KEY"
+        )
+        raise NotPermitted(msg)
+    return open_registry(url, signs)
 
 
 def option_signer(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from serve_app.cli import output
+from serve_app.cli.registries import open_registry
 from serve_app.cli.retrain_demo import demo
 from serve_app.cli.retrain_place import (
     RetrainingPlace,
     body_of_retraining,
     option_place,
     option_reason,
+    option_working_place,
 )
+from serve_app.cli.retrain_rollback import rollback
 from serve_app.cli.retrain_tables import print_run, print_status, trigger_words
 from serve_app.cli.retrain_watch import watch
 from serve_app.core import reference as references
-from serve_app.errors import Conflict, InvalidInput
-
-if TYPE_CHECKING:
-    from serve_app.lifecycle.retraining.effects import Ticket
+from serve_app.errors import Conflict
 
 
 @click.group()
@@ -38,7 +38,7 @@ def retrain() -> None:
 @click.option("--force", is_flag=True, help="Whatever cool-down, budget and new rows say.")
 @click.option("--key", help="The same key twice is one run.  [default: a new one]")
 @option_reason
-@option_place
+@option_working_place
 def start(file: str, force: bool, key: str | None, reason: str, as_json: bool, **at: Any) -> None:
     """Train as PIPELINE says, unless a guard forbids it, and go as far as that goes.
 
@@ -50,6 +50,7 @@ def start(file: str, force: bool, key: str | None, reason: str, as_json: bool, *
 
     settings = read_pipeline(Path(file))
     place = RetrainingPlace(**at, quiet=as_json)
+    place.check_signing()
     unfinished = place.ledger.active(settings.model)
     if unfinished is not None and unfinished.state != "APPROVAL":
         _print(place.work(settings.model), as_json=as_json)
@@ -75,7 +76,7 @@ def start(file: str, force: bool, key: str | None, reason: str, as_json: bool, *
 
 @retrain.command()
 @click.argument("model")
-@option_place
+@option_working_place
 def resume(model: str, as_json: bool, **at: Any) -> None:
     """Go on with the run of MODEL: after an interruption, a thaw, or while a canary goes on."""
     place = RetrainingPlace(**at, quiet=as_json)
@@ -97,7 +98,7 @@ def status(name: str | None, as_json: bool, **at: Any) -> None:
 @click.argument("name", metavar="RUN")
 @click.option("--digest", help="Only what has this digest, as `retrain status RUN` shows it.")
 @option_reason
-@option_place
+@option_working_place
 def approve(name: str, digest: str | None, reason: str, as_json: bool, **at: Any) -> None:
     """Agree that the challenger of RUN takes over, and go on with it."""
     _decide(RetrainingPlace(**at, quiet=as_json), name, reason, digest, as_json, approved=True)
@@ -106,7 +107,7 @@ def approve(name: str, digest: str | None, reason: str, as_json: bool, **at: Any
 @retrain.command()
 @click.argument("name", metavar="RUN")
 @option_reason
-@option_place
+@option_working_place
 def reject(name: str, reason: str, as_json: bool, **at: Any) -> None:
     """Let the champion stay, and end RUN."""
     _decide(RetrainingPlace(**at, quiet=as_json), name, reason, None, as_json, approved=False)
@@ -115,12 +116,13 @@ def reject(name: str, reason: str, as_json: bool, **at: Any) -> None:
 @retrain.command()
 @click.argument("name", metavar="RUN")
 @option_reason
-@option_place
+@option_working_place
 def cancel(name: str, reason: str, as_json: bool, **at: Any) -> None:
     """End RUN: at once, or by going back where it has live traffic."""
     from serve_app.lifecycle.retraining import decisions
 
     place = RetrainingPlace(**at, quiet=as_json)
+    place.check_signing()
     run = place.ledger.run(name)
     decisions.cancel(place.ledger, run, place.author(reason))
     _go_on(place, run.model, name, as_json=as_json)
@@ -161,37 +163,7 @@ def unfreeze(model: str, reason: str, as_json: bool, **at: Any) -> None:
         click.echo(f"{model} is {'not frozen any more' if was else 'not frozen'}")
 
 
-@retrain.command()
-@click.argument("reference", metavar="MODEL[@VERSION]")
-@option_reason
-@option_place
-def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
-    """Let a former version be champion again; without VERSION the one before.
-
-    It has to load, and to take and give what the champion does. Where the model's pipeline has a
-    canary, its requests go back first.
-    """
-    from serve_app.lifecycle.retraining import decisions
-
-    place = RetrainingPlace(**at)
-    versions = place.versions()
-    model, version = _version(versions.registry, reference)
-    ticket = _live_ticket(place, model) if versions.champion(model) != version else None
-    if ticket is not None:
-        versions.check(model, version)
-        place.canaries().go_back(ticket, version)
-    words = decisions.roll_back(place.database, versions, model, version, place.author(reason))
-    if ticket is not None:
-        place.canaries().rest(ticket)
-    place.publish(model)
-    if as_json:
-        output.print_json({"model": model, "champion": versions.champion(model), "result": words})
-    else:
-        click.echo(words)
-    if versions.champion(model) != version:
-        raise click.exceptions.Exit(1)
-
-
+retrain.add_command(rollback)
 retrain.add_command(watch)
 retrain.add_command(demo)
 
@@ -202,6 +174,7 @@ def _decide(
 ) -> None:  # fmt: skip
     from serve_app.lifecycle.retraining import decisions
 
+    place.check_signing()
     run = place.ledger.run(name)
     decisions.decide(place.ledger, run, place.author(reason), approved=approved, digest=digest)
     _go_on(place, run.model, name, as_json=as_json)
@@ -220,17 +193,6 @@ def _go_on(place: RetrainingPlace, model: str, name: str, *, as_json: bool) -> N
         print_run(place.ledger, run)
 
 
-def _live_ticket(place: RetrainingPlace, model: str) -> Ticket | None:
-    """Of the model's newest run whose challenger had live traffic, if its pipeline gives any."""
-    from serve_app.lifecycle.retraining.effects import Ticket
-    from serve_app.lifecycle.retraining.settings import settings_of
-
-    for run in place.ledger.runs(model):
-        if settings_of(run).endpoint is not None:
-            return Ticket(run.id, run.key, model, run.trigger, 0, run.body)
-    return None
-
-
 def _print(run: Any, *, as_json: bool) -> None:
     from serve_app.lifecycle.retraining.states import Run
 
@@ -244,28 +206,11 @@ def _print(run: Any, *, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _version(registry: Any, reference: str) -> tuple[str, int]:
-    """The version that is named, or the one that was champion before."""
-    from serve_app.lifecycle.champion import ALIAS
-
-    model, _, text = reference.partition("@")
-    if text:
-        number = references.number(text)
-        return model, registry.alias(model, text) if number is None else number
-    moves = registry.alias_history(model, ALIAS)
-    current = registry.aliases(model).get(ALIAS)
-    former = [move.version for move in moves if move.version not in {None, current}]
-    if not former:
-        msg = f"no other version of {model} was champion; name one: {model}@NUMBER"
-        raise InvalidInput(msg)
-    return model, int(former[-1])
-
-
 def _check_known(place: RetrainingPlace, model: str) -> None:
     """Hold a name against the models that there are, or of which there was a run."""
     references.check_model(model)
     if not place.ledger.runs(model):
-        place.versions().registry.aliases(model)
+        open_registry(place.registry).aliases(model)
 
 
 def _defaults() -> Any:

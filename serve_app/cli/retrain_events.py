@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from serve_app.errors import ServeError
+from serve_app.monitoring.training import RETRAINING as KIND
 
 if TYPE_CHECKING:
     from serve_app.core.events import Event
     from serve_app.lifecycle.retraining.ledger import Event as Happening
     from serve_app.lifecycle.retraining.ledger import Ledger
 
-KIND = "retraining"
 _RUNS = 2
 """Of the newest runs of a model: those before were complete when these began."""
 _LIMIT = 200

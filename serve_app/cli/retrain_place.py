@@ -15,7 +15,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.admin import Place, option_server
-from serve_app.cli.registries import open_registry
+from serve_app.cli.registries import open_to_train, option_signer
 from serve_app.cli.train_places import local, option_runs
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from serve_app.lifecycle.retraining.states import Run
     from serve_app.lifecycle.retraining.versions import RegistryVersions
     from serve_app.lifecycle.training import Training
+    from serve_app.registry.store import Registry
 
 
 def option_place(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,6 +39,11 @@ def option_place(function: Callable[..., Any]) -> Callable[..., Any]:
                    option_runs):  # fmt: skip
         function = option(function)
     return function
+
+
+def option_working_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The place, and the key that signs what is registered and which aliases move there."""
+    return option_place(option_signer(function))
 
 
 def option_reason(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,6 +62,21 @@ class RetrainingPlace:
     server: str | None
     state: str
     quiet: bool = False
+    sign_key: str | None = None
+    signer: str | None = None
+
+    @property
+    def store(self) -> Registry:
+        """The registry, in which is signed what this place changes.
+
+        Raises:
+            NotPermitted: signatures are required, and there is no key.
+        """
+        return open_to_train(self.registry, self.sign_key, self.signer)
+
+    def check_signing(self) -> None:
+        """Let nothing be written that would have to be signed, and cannot be; raises as `store`."""
+        open_to_train(self.registry, self.sign_key, self.signer)
 
     @property
     def database(self) -> Database:
@@ -75,13 +96,13 @@ class RetrainingPlace:
         """The registry's versions."""
         from serve_app.lifecycle.retraining.versions import RegistryVersions
 
-        return RegistryVersions(open_registry(self.registry))
+        return RegistryVersions(self.store)
 
     def canaries(self) -> AdminCanaries:
         """Canaries of the cluster."""
         from serve_app.cli.retrain_canary import AdminCanaries
 
-        return AdminCanaries(open_registry(self.registry), Place(self.server, self.state).client)
+        return AdminCanaries(self.store, Place(self.server, self.state).client)
 
     def training(self) -> Training:
         """Runs of training on this machine."""
@@ -90,7 +111,7 @@ class RetrainingPlace:
         from serve_app.lifecycle.training import Training
 
         report = shown(output.progress().status("training …"), quiet=self.quiet)
-        means = Means(open_registry(self.registry), _executors, time.time)
+        means = Means(self.store, _executors, time.time)
         return Training(Path(self.runs), means, report)
 
     def intake(self) -> Intake:
@@ -134,10 +155,12 @@ class RetrainingPlace:
 
     def publish(self, model: str) -> None:
         """Let `serve-app events` of the cluster's state show what happened to a model."""
+        from serve_app.cli import train_events
         from serve_app.cli.retrain_events import publish_or_warn
 
         if self.server is None:
             publish_or_warn(self.ledger, self.state, model)
+            train_events.publish_or_warn(self.runs, self.state)
 
 
 def _executors(place: FoldPlace) -> Executor:

@@ -13,7 +13,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.admin import Place
-from serve_app.cli.retrain_place import RetrainingPlace, body_of_retraining, option_place
+from serve_app.cli.retrain_place import RetrainingPlace, body_of_retraining, option_working_place
 from serve_app.cli.retrain_sources import champion_since, planned, watched
 from serve_app.cli.retrain_tables import run_words, trigger_words
 from serve_app.cli.retrain_webhook import listening
@@ -51,7 +51,7 @@ def _address(_: click.Context, __: click.Parameter, text: str | None) -> tuple[s
     "--listen", metavar="[HOST:]PORT", callback=_address,
     help="Take signed calls of other systems there: POST /v1/retrain/MODEL.",
 )  # fmt: skip
-@option_place
+@option_working_place
 def watch(
     files: tuple[str, ...],
     once: bool,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serve_app.cli import output, train_places
-from serve_app.cli.registries import open_registry
+from serve_app.cli.registries import open_registry, open_to_train, option_signer
+from serve_app.cli.train_events import published
 from serve_app.cli.train_explain import explain
 from serve_app.cli.train_route import route
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from serve_app.lifecycle.ledger import Run
     from serve_app.lifecycle.progress import Report
     from serve_app.lifecycle.training import Training
+    from serve_app.registry.store import Registry
 
 
 @click.group()
@@ -38,6 +40,7 @@ def train() -> None:
 )
 @train_places.option_place
 @train_places.option_runs
+@option_signer
 @output.option_registry
 @output.as_json
 def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given: Any) -> None:
@@ -48,6 +51,7 @@ def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given
     from serve_app.lifecycle.spec import read_pipeline
 
     settings = read_pipeline(Path(file))
+    store = open_to_train(registry, given["sign_key"], given["signer"])
 
     def work(training: Training) -> Run:
         unfinished = None if fresh else training.unfinished(settings)
@@ -55,24 +59,28 @@ def run(file: str, fresh: bool, runs: str, registry: str, as_json: bool, **given
 
     count = min(settings.search.parallel, os.cpu_count() or 1)
     hands = train_places.hands(given, settings, count, as_json=as_json)
-    _print_run(_worked(work, runs, registry, hands, as_json=as_json), as_json=as_json)
+    with published(runs, given["state"]):
+        done = _worked(work, runs, store, hands, as_json=as_json)
+    _print_run(done, as_json=as_json)
 
 
 @train.command()
 @click.argument("name", metavar="RUN")
 @train_places.option_place
 @train_places.option_runs
+@option_signer
 @output.option_registry
 @output.as_json
 def resume(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> None:
     """Go on with RUN, which was interrupted."""
-    done = _worked(
-        lambda training: training.work_on(training.ledger.run(name)),
-        runs,
-        registry,
-        train_places.hands(given, _settings(runs, name), 1, as_json=as_json),
-        as_json=as_json,
-    )
+    store = open_to_train(registry, given["sign_key"], given["signer"])
+    hands = train_places.hands(given, _settings(runs, name), 1, as_json=as_json)
+
+    def work(training: Training) -> Run:
+        return training.work_on(training.ledger.run(name))
+
+    with published(runs, given["state"]):
+        done = _worked(work, runs, store, hands, as_json=as_json)
     _print_run(done, as_json=as_json)
 
 
@@ -94,7 +102,9 @@ def rerun(name: str, runs: str, registry: str, as_json: bool, **given: Any) -> N
     ledger = Ledger(Path(runs))
     old = ledger.run(name)
     hands = train_places.hands(given, _settings(runs, name), 1, as_json=as_json)
-    new = _worked(lambda training: repeat(training, old), runs, registry, hands, as_json=as_json)
+    store = open_registry(registry)
+    with published(runs, given["state"]):
+        new = _worked(lambda training: repeat(training, old), runs, store, hands, as_json=as_json)
     outcome = compared(ledger, Path(runs), old, new)
     if as_json:
         output.print_json(outcome.to_json())
@@ -156,7 +166,7 @@ def _settings(runs: str, name: str) -> PipelineSettings:
 def _worked(
     work: Callable[[Training], Run],
     runs: str,
-    registry: str,
+    store: Registry,
     hands: train_places.Hands,
     *,
     as_json: bool,
@@ -168,7 +178,7 @@ def _worked(
         from serve_app.lifecycle.training import Training
 
         report: Report = shown(spinner, quiet=as_json)
-        means = Means(open_registry(registry), executors, time.time, workers)
+        means = Means(store, executors, time.time, workers)
         return work(Training(Path(runs), means, report))
 
 

@@ -8,6 +8,7 @@ from serve_app.config.assignment import LayerName, LayerSettings
 from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.endpoints import EndpointName, EndpointSettings
+from serve_app.config.lengths import LengthSeconds
 from serve_app.config.registry import RegistryArg
 from serve_app.config.secrets import SecretState
 from serve_app.config.telemetry import TelemetrySettings
@@ -16,7 +17,8 @@ from serve_app.config.telemetry import TelemetrySettings
 class ControlArgs(Frozen):
     """`args` of the control application.
 
-    `audit` is where it writes down what changes, whoever asked for it; without it nowhere.
+    `audit` is where it writes down what changes, whoever asked for it; without it nowhere. The
+    version that an alias named before stays loaded for `keep_former`, so that going back is quick.
     """
 
     # `state` may be a URL with a password.
@@ -26,6 +28,7 @@ class ControlArgs(Frozen):
     state: SecretState = Field(default="./state", repr=False)
     telemetry: TelemetrySettings | None = None
     audit: AuditSettings | None = None
+    keep_former: LengthSeconds = Field(default=3600.0, validate_default=False)
     log_level: LogLevel = "INFO"
 
 

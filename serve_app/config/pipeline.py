@@ -166,7 +166,8 @@ class GateSettings(Frozen):
 
     `slices` forbids that one of at least `slice_rows` rows is worse than the champion's by more
     than `slices`. `calibration` is the most that probabilities may be off, in the mean; `distance`
-    the most that answers may differ from the champion's, in the mean over rows.
+    the most that answers may differ from the champion's, in the mean over rows. `fresh` is how
+    old the newest row may be when the run begins.
     """
 
     min_rows: PositiveInt | None = None
@@ -178,6 +179,7 @@ class GateSettings(Frozen):
     no_leak: bool = False
     calibration: Share | None = None
     distance: PositiveFloat | None = None
+    fresh: LengthSeconds | None = None
 
 
 Baseline = Annotated[str, Field(pattern=r"^(prior|champion|seasonal_naive@[0-9.]+[smhdw])$")]
@@ -256,6 +258,8 @@ class PipelineSettings(Frozen):
                 "window.train and window.gap need a hold-out by time: write window.holdout as a "
                 "length, such as 30d, or validation.kind: time"
             )
+        if self.gates.fresh is not None and data.time is None:
+            raise ValueError("gates.fresh needs data.time: the column that says how old a row is")
         delay = data.label_delay
         if window.gap is not None and delay is not None and window.gap < delay:
             raise ValueError(

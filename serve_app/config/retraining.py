@@ -132,12 +132,15 @@ class VersionGates(Frozen):
 
     `schema` wants that it takes and gives what the champion does. `latency` and `memory` are
     the most that it may need, as a multiple of what the champion needs here: the 99th percentile
-    of answers to one row, and bytes once it is loaded; none is not measured.
+    of answers to one row, and bytes once it is loaded; none is not measured. `card` names the
+    sections that its card must have, `compiled` wants that its compiled form computes.
     """
 
     fits_schema: bool = Field(default=True, alias="schema")
     latency: PositiveFloat | None = None
     memory: PositiveFloat | None = None
+    card: tuple[str, ...] = ()
+    compiled: bool = False
 
 
 class ShadowSettings(Frozen):

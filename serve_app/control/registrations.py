@@ -7,7 +7,6 @@ there now and then. An event is kept once, also by two controls, of which one re
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from collections.abc import Callable, Iterator
 from serve_app.core.events import Event
 from serve_app.core.ports import EventStore
 from serve_app.errors import NotFound, RegistryFailed, ServeError
+from serve_app.registry.manifest import timestamp_s
 from serve_app.registry.store import Registry
 
 REGISTERED = "registered"
@@ -106,17 +106,10 @@ class Registrations:
         except ServeError as error:
             logger.warning("a version cannot be read", extra={"version": subject})
             return Event(self._clock(), "unknown", REGISTERED, subject, error.message)
-        at_s = _seconds(manifest.created_at, self._clock())
+        at_s = timestamp_s(manifest.created_at, self._clock())
         gives = manifest.signature.output.kind
         return Event(at_s, manifest.created_by, REGISTERED, subject, after=gives)
 
 
 def _up_to(highest: dict[str, int], standing: frozenset[Version]) -> Iterator[Version]:
     return ((name, number) for name, number in standing if number <= highest.get(name, 0))
-
-
-def _seconds(timestamp: str, otherwise: float) -> float:
-    try:
-        return dt.datetime.fromisoformat(timestamp).timestamp()
-    except ValueError:
-        return otherwise

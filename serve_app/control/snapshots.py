@@ -177,6 +177,10 @@ class Snapshots:
         """Take what the registry's aliases name now, by model."""
         self._move(standing.aliases_read(self._state, aliases))
 
+    def keep_former(self, kept: Mapping[str, str]) -> None:
+        """Take which former versions stay loaded, by the references that endpoints follow."""
+        self._move(standing.former_versions_kept(self._state, kept))
+
     def set_applications(self, present: frozenset[str]) -> None:
         """Take which applications there are."""
         self._move(standing.applications_seen(self._state, present))

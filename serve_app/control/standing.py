@@ -15,6 +15,7 @@ from serve_app.control import experiments, rollouts
 from serve_app.control.numbering import numbered
 from serve_app.core.access import NOBODY, Access
 from serve_app.core.experiment import Experiment
+from serve_app.core.former_versions import kept_by_gateways
 from serve_app.core.reference import application_name
 from serve_app.core.rollout import Rollout
 from serve_app.core.snapshot import Endpoint, Snapshot
@@ -43,7 +44,7 @@ class State:
     `present` the names of the applications that there are, where anybody looked, `rollouts` how
     far candidates are, by endpoint, `experiments` how far those of endpoints are, `steering` what
     routes that learn know by now, by endpoint; no declaration takes that from them. `access` is
-    who has keys.
+    who has keys. `kept` are the versions that followed aliases named before, by reference.
     """
 
     current: Snapshot
@@ -59,6 +60,7 @@ class State:
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     steering: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     access: Access = NOBODY
+    kept: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, latest: Snapshot) -> State:
@@ -74,6 +76,7 @@ class State:
             experiments=latest.experiments,
             steering=steering,
             access=latest.access,
+            kept=latest.kept,
         )
 
     def loaded_by_gateways(self) -> frozenset[str]:
@@ -154,9 +157,9 @@ def applications_seen(state: State, present: frozenset[str]) -> State:
 
 
 def _still_ready(former: State, state: State) -> State:
-    # What nobody needs may be gone when it is needed again, and another application than the one
-    # that answered may not hold the version.
+    # What nobody needs may be gone when it is needed again, or not be where it is looked for.
     needed = state.loaded_by_gateways() | state.needed_by_handle()
+    needed |= kept_by_gateways(state.declared.values(), state.kept)
     before, now = former.placed(), state.placed()
     same = {v for v in former.ready & needed if before.get(v) == now.get(v)}
     return replace(state, ready=frozenset(same))
@@ -258,6 +261,11 @@ def aliases_read(state: State, aliases: Mapping[str, Mapping[str, int]]) -> Stat
     return advanced(replace(state, aliases=aliases))
 
 
+def former_versions_kept(state: State, kept: Mapping[str, str]) -> State:
+    """After a look at which former versions are to stay loaded."""
+    return advanced(_still_ready(state, replace(state, kept=kept)))
+
+
 def answered(state: State, version: str) -> State:
     """After a version has answered."""
     return advanced(replace(state, ready=state.ready | {version}))
@@ -280,6 +288,7 @@ def advanced(state: State, newest: Snapshot | None = None) -> State:
         rollouts=state.rollouts,
         experiments=state.experiments,
         access=state.access,
+        kept=state.kept,
     )
     if newest is None and snapshot == state.current:
         return state

@@ -16,74 +16,12 @@ from serve_app.core.preprocess import Preprocess
 from serve_app.core.record_settings import RecordSettings
 from serve_app.core.reference import application_name
 from serve_app.core.rollout import Rollout
+from serve_app.core.route_spec import RouteSpec
 from serve_app.core.signature import Signature
 from serve_app.core.variant import Shadow, Variant
 from serve_app.errors import Conflict
 
 __all__ = ["Endpoint", "RouteSpec", "Shadow", "Snapshot", "Variant"]
-
-
-@dataclass(frozen=True, slots=True)
-class RouteSpec:
-    """Who answers: a kind of route, its own settings as JSON values, and its variants.
-
-    What the settings mean is known to the kind alone (`serve_app.routing`). The weights of the
-    variants are those that are in effect: they steer, and so does `steering`, which is what a kind
-    that learns knows by now, as JSON values. All else describes, but for the `former` weights,
-    oldest first, where a kind keeps subjects by them; they differ where the weights do.
-    """
-
-    kind: str
-    variants: tuple[Variant, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    steering: Mapping[str, Any] = field(default_factory=dict)
-    former: tuple[Mapping[str, float], ...] = field(default=(), compare=False)
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """The weights by version."""
-        return {variant.version: variant.weight for variant in self.variants}
-
-    def declared(self, version: str) -> str | None:
-        """How the declaration names the variant of a version or of a reference; none for none."""
-        return next((v.declared for v in self.variants if version in {v.version, v.declared}), None)
-
-    def steered(self, weights: Mapping[str, float], steering: Mapping[str, Any]) -> RouteSpec:
-        """The route with these weights and this steering; itself where nothing differs.
-
-        Weights are by version, or by the reference that the declaration names it by.
-        """
-        variants = tuple(_reweighted(variant, weights) for variant in self.variants)
-        same = all(new is old for new, old in zip(variants, self.variants, strict=True))
-        if same and steering == self.steering:
-            return self
-        return replace(self, variants=variants, steering=steering)
-
-    def with_weights(self, weights: Mapping[str, float]) -> RouteSpec:
-        """The route with other weights, as `steered` takes them."""
-        return self.steered(weights, self.steering)
-
-    def to_json(self) -> dict[str, Any]:
-        """The route as JSON values."""
-        return {
-            **({"steering": dict(self.steering)} if self.steering else {}),
-            **({"former": [dict(one) for one in self.former]} if self.former else {}),
-            "kind": self.kind,
-            "settings": dict(self.settings),
-            "variants": [variant.to_json() for variant in self.variants],
-        }
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> RouteSpec:
-        """Read what `to_json` wrote."""
-        variants = tuple(map(Variant.from_json, body["variants"]))
-        return cls(
-            body["kind"],
-            variants,
-            dict(body["settings"]),
-            steering=body.get("steering", {}),
-            former=tuple(body.get("former", ())),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +179,8 @@ class Snapshot:
     run time since the declaration (by the references that it writes), `aliases` the numbers of
     versions that the registry's aliases name, by model, `applications` those that hold versions
     which are not in one of their own name, `rollouts` how far the candidates of endpoints are that
-    have one, `experiments` how far those of endpoints are.
+    have one, `experiments` how far those of endpoints are, `kept` the versions that aliases named
+    before and that stay loaded, by the references that endpoints follow.
 
     Neither: `access`, who has keys.
     """
@@ -258,6 +197,7 @@ class Snapshot:
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     access: Access = NOBODY
+    kept: Mapping[str, str] = field(default_factory=dict)
 
     def placed(self) -> dict[str, str]:
         """The application of each version that is asked by handle."""
@@ -299,6 +239,7 @@ class Snapshot:
             "applications": dict(self.applications),
             "rollouts": {name: one.to_json() for name, one in self.rollouts.items()},
             "experiments": {name: one.to_json() for name, one in self.experiments.items()},
+            "kept": dict(self.kept),
         }
 
     @classmethod
@@ -325,6 +266,7 @@ class Snapshot:
                 name: Experiment.from_json(one) for name, one in body.get("experiments", {}).items()
             },
             access=Access.within(body, NOBODY if former is None else former.access),
+            kept=body.get("kept", {}),
         )
 
 
@@ -343,8 +285,3 @@ def _endpoints(body: Mapping[str, Any], former: Snapshot | None) -> dict[str, En
         route = replace(endpoint.route, former=tuple(before.get(name, ())))
         changed[name] = replace(endpoint, route=route)
     return {**former.endpoints, **changed}
-
-
-def _reweighted(variant: Variant, weights: Mapping[str, float]) -> Variant:
-    weight = weights.get(variant.declared, weights.get(variant.version, variant.weight))
-    return variant if weight == variant.weight else replace(variant, weight=weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app import __version__
 from serve_app.core.meta_model import MetaModel
+from serve_app.core.reference import alias_of, model_of
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.stages import Stages
 from serve_app.errors import NotReady
@@ -88,7 +89,7 @@ def standing(stages: Stages) -> dict[str, Any]:
     """All endpoints with their variants and weights, as JSON values."""
     return {
         "snapshot": stages.version,
-        "endpoints": [_listed(stage.spec) for stage in stages.endpoints.values()],
+        "endpoints": [_listed(stage.spec, stages.aliases) for stage in stages.endpoints.values()],
         "aliases": stages.aliases,
         "waiting": stages.waiting,
         "set_at_run_time": stages.overrides,
@@ -107,12 +108,12 @@ def document(stages: Stages) -> dict[str, Any]:
     return openapi.document(descriptions, title="serve-app", version=__version__)
 
 
-def _listed(spec: Endpoint) -> dict[str, Any]:
+def _listed(spec: Endpoint, aliases: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     return {
         "name": spec.name,
         **route_of(spec.route).listed(),
         "variants": [{"version": v.version, "weight": v.weight} for v in spec.variants],
-        "follows": spec.follows(),
+        "follows": _follows(spec, aliases),
         "placement": "inline" if spec.inline else "replicas",
         **({"shadows": _shadows(spec)} if spec.shadows else {}),
         **({} if spec.meta is None else {"meta": _meta(spec.meta)}),
@@ -129,6 +130,21 @@ def _listed(spec: Endpoint) -> dict[str, Any]:
         "timeout_s": spec.timeout_s,
         "signature": spec.signature.to_json(),
     }
+
+
+def _follows(spec: Endpoint, aliases: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
+    """The versions that an endpoint asks by an alias, by reference.
+
+    Where an alias names another one by now that answers here as well, as it does after a rollout,
+    it is that one.
+    """
+    follows = spec.follows()
+    for reference in follows:
+        model = model_of(reference)
+        named = f"{model}@{aliases.get(model, {}).get(alias_of(reference) or '')}"
+        if named in spec.asks():
+            follows[reference] = named
+    return follows
 
 
 def _meta(meta: MetaModel) -> dict[str, Any]:

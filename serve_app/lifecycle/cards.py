@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from serve_app.config.pipeline import PipelineSettings
-from serve_app.engine.lineage.card import card_of
+from serve_app.engine.lineage.card import GENERATED_SECTIONS, card_of
 from serve_app.engine.lineage.card_text import markdown
 from serve_app.engine.lineage.sections import sections_of
+from serve_app.errors import InvalidInput
 from serve_app.lifecycle.steps import Work
 from serve_app.registry.card_notes import CardNotes
 from serve_app.registry.store import Registry
@@ -24,6 +25,23 @@ def sections(settings: PipelineSettings) -> list[tuple[str, str]]:
         InvalidInput: a file cannot be read, or holds no sections.
     """
     return [part for file in settings.card.add for part in sections_of(Path(file), "card.add")]
+
+
+def check_sections(settings: PipelineSettings, titles: Sequence[str]) -> None:
+    """Let pass what cards are to have, where it is written by itself or stands in the files.
+
+    Raises:
+        InvalidInput: nobody would write a section; or a file of sections cannot be read.
+    """
+    known = [*GENERATED_SECTIONS, *(heading for heading, _ in sections(settings))]
+    there = {title.casefold() for title in known}
+    missing = [title for title in titles if title.strip().casefold() not in there]
+    if missing:
+        msg = (
+            f"retrain.version.card wants {' and '.join(missing)}, which no file of card.add has; "
+            f"written by themselves are {', '.join(GENERATED_SECTIONS)}"
+        )
+        raise InvalidInput(msg)
 
 
 def write_cards(work: Work, registry: Registry, versions: Sequence[int]) -> list[str]:

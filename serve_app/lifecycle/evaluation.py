@@ -162,6 +162,7 @@ def _gates(
         int(steps["split"].output["shared_ids"]),
         calibration_error(seen.truth, seen.challengers[0]),
         _distance(seen),
+        _newest_row_age_s(work),
     )
     gates = judged(work.settings.gates, evidence)
     if champion is not None and champion.problem is not None:
@@ -182,6 +183,11 @@ def _gates(
 def _distance(seen: HeldOut) -> float | None:
     against = None if seen.champion is None else seen.champion.predicted
     return None if against is None else distance(seen.challengers[0], against, seen.dataset.classes)
+
+
+def _newest_row_age_s(work: Work) -> float | None:
+    newest_ns = work.ledger.steps(work.run)["split"].output.get("holdout_until")
+    return None if newest_ns is None else work.created_at - newest_ns / 1e9
 
 
 def holdout_warning(work: Work) -> str | None:

@@ -36,6 +36,8 @@ class Evidence:
     `champion` is missing where there is none; `unseen` says whether it is known that the
     champion was not trained on the hold-out. `calibration` is the challenger's error, none where
     it gives no probabilities; `distance` is how far its answers are from the champion's.
+    `newest_row_age_s` is how old the newest row was when the run began, none where rows have no
+    time.
     """
 
     holdout_rows: int
@@ -49,6 +51,7 @@ class Evidence:
     shared_ids: int
     calibration: float | None = None
     distance: float | None = None
+    newest_row_age_s: float | None = None
 
 
 def judged(settings: GateSettings, evidence: Evidence) -> list[Gate]:
@@ -68,6 +71,9 @@ def _of_data(settings: GateSettings, evidence: Evidence) -> Iterator[Gate]:
     rarest = evidence.rarest_class_rows
     if settings.min_class_rows is not None and rarest is not None:
         yield _at_least("min_class_rows", rarest, settings.min_class_rows, rows)
+    if settings.fresh is not None:
+        age_s = evidence.newest_row_age_s
+        yield _at_most("fresh", age_s, settings.fresh, rows, "rows have no time")
     if settings.no_leak:
         count = len(evidence.leaks) + evidence.shared_ids
         listed = ", ".join(evidence.leaks)

@@ -28,16 +28,18 @@ def origin_of(run: str, created_at: float, trial: int) -> str:
     return f"training run {run} of {created}, trial {trial}"
 
 
-def version_of(registry: Registry, model: str, origin: str) -> int | None:
-    """The version that an earlier attempt has registered, if it has."""
+def versions_by_origin(registry: Registry, model: str) -> dict[str, int]:
+    """The first version of each origin: by it what an earlier attempt registered is known."""
     try:
         versions = registry.versions(model)
     except NotFound:
-        return None
-    for version in versions:
-        if registry.manifest(model, version).origin == origin:
-            return version
-    return None
+        return {}
+    origins = ((registry.manifest(model, version).origin, version) for version in versions)
+    known: dict[str, int] = {}
+    for origin, version in origins:
+        if origin is not None:
+            known.setdefault(origin, version)
+    return known
 
 
 def registered(
@@ -55,9 +57,10 @@ def registered(
         ServeError: a model cannot be registered; says why.
     """
     versions = []
+    known = versions_by_origin(registry, work.settings.model)
     for model in models:
         origin = origin_of(work.run, work.created_at, model.trial.number)
-        version = version_of(registry, work.settings.model, origin)
+        version = known.get(origin)
         if version is None:
             made_of = lineage(model.trial.number, _scores(seen, model.predicted))
             candidate = _candidate(work, model, seen, origin)

@@ -284,6 +284,21 @@ MODEL_INFO = _gauge(
     "model_info", "1 for each version that a replica holds.",
     "version", "flavour", "digest", "created_at",
 )  # fmt: skip
+TRAINING_RUNS = _gauge(
+    "training_runs", "Runs of training that ended, by how they did.", "model", "state"
+)
+TRAINING_TRIALS = _counter(
+    "training_trials", "Trials of runs of training that ended, judged or failed.",
+    "model", "outcome",
+)  # fmt: skip
+TRAINING_SECONDS = _gauge("training_seconds", "How long the newest run of training took.", "model")
+TRAINING_ENDED = _gauge(
+    "training_ended_timestamp_seconds",
+    "When the newest run of training ended, in seconds since 1970.", "model",
+)  # fmt: skip
+RETRAINING_RUNS = _gauge(
+    "retraining_runs", "Runs of retraining, by the state that they are in.", "model", "state"
+)
 EXPORT_TIMESTAMP = _gauge(
     "export_timestamp_seconds", "When a process handed its counts over, in seconds since 1970.",
     "process",

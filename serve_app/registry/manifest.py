@@ -36,6 +36,14 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def timestamp_s(written: str, otherwise: float) -> float:
+    """A written moment in seconds since 1970; `otherwise` where it is none."""
+    try:
+        return datetime.fromisoformat(written).timestamp()
+    except ValueError:
+        return otherwise
+
+
 def check_path(path: str) -> str:
     """Let only paths pass that lie inside a version's folder, beside the registry's own files.
 

@@ -220,6 +220,11 @@ class ClusterActions:
         await self._control.look_at_aliases()
         return {"model": model, "alias": alias, **asdict(moved)}
 
+    async def follow_aliases(self, change: Change) -> Json:
+        """Let control look at aliases now; raises as control does."""
+        logger.info("aliases are followed at once", extra={"who": change.who})
+        return await self._control.follow_aliases()
+
     async def delete(self, model: str, version: str | None, change: Change) -> list[str]:
         """Delete a version, or all of a model.
 

@@ -10,6 +10,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.control.snapshots import Snapshots
+from serve_app.core.former_versions import kept_by_application
 from serve_app.core.reference import application_name
 from serve_app.errors import NotReady
 from serve_app.serving.handles import DEPLOYMENT, GONE, translate
@@ -89,18 +90,31 @@ class AliasApplications:
             msg = f"{version} has no application; deploy one that is named {application}"
             raise NotReady(msg)
 
-    def _wanted(self, application: str) -> tuple[tuple[str, ...], float]:
-        """What an application is to hold, and after how many seconds all else may go."""
+    def _wanted(self, application: str) -> tuple[tuple[str, ...], float, tuple[str, ...]]:
+        """What an application is to hold, after how many seconds all else may go, and what stays.
+
+        What stays was named before: it is not loaded for that, and not let go.
+        """
         current = self._snapshots.current
         placed = (current.placed(), self._snapshots.placed())
         versions = {v for one in placed for v, name in one.items() if name == application}
         longest_s = max((one.timeout_s for one in current.endpoints.values()), default=0.0)
-        return tuple(sorted(versions)), longest_s
+        everywhere = placed[0] | placed[1]
+        former = kept_by_application(
+            application, everywhere, self._snapshots.follows(), current.kept
+        )
+        return tuple(sorted(versions)), longest_s, tuple(sorted(former))
 
     async def _broadcast(
-        self, handle: DeploymentHandle[Any], versions: Collection[str], release_after_s: float
+        self,
+        handle: DeploymentHandle[Any],
+        versions: Collection[str],
+        release_after_s: float,
+        former: Collection[str] = (),
     ) -> list[Any]:
-        call = handle.broadcast("hold", tuple(versions), release_after_s)
+        # Replicas of a former release know nothing of a third argument.
+        stays = (tuple(former),) if former else ()
+        call = handle.broadcast("hold", tuple(versions), release_after_s, *stays)
         async with asyncio.timeout(HOLD_TIMEOUT_S):
             answers: list[Any] = await call.results_async(return_exceptions=True)
         return answers

@@ -11,6 +11,7 @@ from ray import serve
 
 from serve_app.control import changes
 from serve_app.control.declare import read
+from serve_app.control.former import Histories, former_versions
 from serve_app.control.snapshots import Snapshots
 from serve_app.core.events import Event
 from serve_app.core.ports import Clock
@@ -28,8 +29,14 @@ logger = logging.getLogger("serve_app.control")
 class AliasFollower:
     """Looks what aliases name and which applications there are, and lets both be known."""
 
-    def __init__(self, registry: Registry, snapshots: Snapshots, *, clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, snapshots: Snapshots, *, clock: Clock, keep_former_s: float = 0.0
+    ) -> None:
+        """Keep versions that were replaced for `keep_former_s`; `clock` is of this process."""
         self._registry = registry
+        self._keep_former_s = keep_former_s
+        self._histories: Histories = {}
+        self._histories_of: Named | None = None
         self._snapshots = snapshots
         self._clock = clock
         self._declared: Mapping[str, Any] | None = None
@@ -58,7 +65,10 @@ class AliasFollower:
             except ServeError as error:
                 logger.warning("the aliases cannot be read", extra={"why": error.message})
                 return []
-            return [*await self._moved(models, named), *await self._followed(named)]
+            moved = await self._moved(models, named)
+            # Before the next version takes over: the former one does not cease to be ready.
+            self._keep_former()
+            return [*moved, *await self._followed(named)]
 
     async def see_applications(self) -> None:
         """Take which applications there are, where endpoints may be in those of aliases."""
@@ -78,10 +88,22 @@ class AliasFollower:
     async def _moved(self, models: list[str], named: Named) -> list[Event]:
         before = self._snapshots.current.aliases
         self._snapshots.set_aliases(named)
+        if self._histories_of != named:
+            try:
+                self._histories = await asyncio.to_thread(self._moves_of, models)
+            except ServeError as error:
+                logger.warning("moves of aliases cannot be read", extra={"why": error.message})
+                self._histories = {}
+            else:
+                self._histories_of = named
         if before == named:
             return []
-        moves = await asyncio.to_thread(self._last_moves, models)
-        return list(changes.aliases_moved(time.time(), before, named, moves))
+        return list(changes.aliases_moved(time.time(), before, named, self._last_moves()))
+
+    def _keep_former(self) -> None:
+        follows, now_s = self._snapshots.follows(), time.time()
+        kept = former_versions(follows, self._histories, now_s, self._keep_former_s)
+        self._snapshots.keep_former(kept)
 
     async def _followed(self, named: Named) -> list[Event]:
         behind = self._snapshots.is_behind() or self._snapshots.held
@@ -99,11 +121,14 @@ class AliasFollower:
         self._read_for, self._read_s = named, now_s
         return list(changes.held(time.time(), before, self._snapshots.held))
 
-    def _last_moves(self, models: list[str]) -> dict[tuple[str, str], AliasMove]:
-        """The last move of each alias of some models."""
+    def _moves_of(self, models: list[str]) -> Histories:
+        return {model: self._registry.alias_histories(model) for model in models}
+
+    def _last_moves(self) -> dict[tuple[str, str], AliasMove]:
+        """The last move of each alias."""
         return {
-            (model, alias): history[-1]
-            for model in models
-            for alias, history in self._registry.alias_histories(model).items()
-            if history
+            (model, alias): moves[-1]
+            for model, aliases in self._histories.items()
+            for alias, moves in aliases.items()
+            if moves
         }

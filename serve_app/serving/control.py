@@ -27,6 +27,7 @@ from serve_app.monitoring import samples
 from serve_app.serving import logs, scaling_records
 from serve_app.serving.alias_applications import AliasApplications
 from serve_app.serving.alias_follower import AliasFollower
+from serve_app.serving.alias_work import AliasMethods
 from serve_app.serving.auditing import audit_log, audited_events
 from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.deploying.inside import inside
@@ -48,6 +49,7 @@ from serve_app.serving.route_learning import RouteLearning
 from serve_app.serving.startup import explained
 from serve_app.serving.taken import taken
 from serve_app.serving.telemetry import telemetry_of
+from serve_app.serving.training_metrics import TrainingMetrics
 from serve_app.serving.version_probes import VersionProbes
 from serve_app.storage.events import EventLog
 from serve_app.storage.monitor_state import MonitorState
@@ -55,16 +57,13 @@ from serve_app.storage.snapshots import SnapshotStore
 
 WATCH_S = 30.0
 """How long a gateway waits for the next snapshot before it says again which one it has."""
-ALIASES_PAUSE_S = 3.0
-"""How often the registry is asked which versions its aliases name."""
 _TAKE = "keep the declaration"
 _PROBE = "wait for "
-_HOLD = "let versions be held by "
 logger = logging.getLogger("serve_app.control")
 
 
 @serve.deployment(name=DEPLOYMENT, **HEALTH)
-class Control(KeyMethods, QuotaMethods, CountMethods):
+class Control(AliasMethods, KeyMethods, QuotaMethods, CountMethods):
     """Turns declarations into snapshots and lets gateways wait for the next one."""
 
     def __init__(self, args: ControlArgs) -> None:
@@ -75,11 +74,14 @@ class Control(KeyMethods, QuotaMethods, CountMethods):
             self._registry = open_registry(args.registry)
             self._audit = audit_log(args.audit, "control")
         self._snapshots = Snapshots(SnapshotStore(args.state))
-        self._follower = AliasFollower(self._registry, self._snapshots, clock=time.monotonic)
+        self._follower = AliasFollower(
+            self._registry, self._snapshots, clock=time.monotonic, keep_former_s=args.keep_former
+        )
         self._learning = RouteLearning(self._snapshots, MonitorState(args.state))
         self._announced = self._snapshots.current
         self._events = audited_events(EventLog(args.state), self._audit)
         self._history = EventKeeping(self._events.append)
+        self._training = TrainingMetrics(self._events)
         self._registrations = Registrations(
             self._registry, self._registry.url, self._events, clock=time.time
         )
@@ -129,6 +131,7 @@ class Control(KeyMethods, QuotaMethods, CountMethods):
         self._tasks.start("move rollouts on", self._rollouts.run)
         self._tasks.start("let experiments begin", self._experiments.run)
         self._tasks.start("follow keys", self._keys.run)
+        self._tasks.start("read runs of training", self._training.run)
         self._tasks.start("count failures", self._tell_metrics)
         self._telemetry.start(self._tasks)
 
@@ -283,32 +286,6 @@ class Control(KeyMethods, QuotaMethods, CountMethods):
     async def _behind(self, version: int) -> list[str]:
         return await taken(self._gateways, version)
 
-    async def _follow_aliases(self) -> None:
-        """Let labels in paths follow the aliases of the registry, for ever."""
-        while True:
-            await asyncio.sleep(ALIASES_PAUSE_S)
-            if self._snapshots.refused:
-                # What it lacked may be registered now; Serve says again only what is newer.
-                declared, declaration = self._declared, await self._read()
-                if declared is self._declared and not declaration.problems:
-                    await self._take(declaration)
-            await self._look()
-
-    async def look_at_aliases(self) -> None:
-        """Follow aliases at once: whoever moves one through a gateway calls this.
-
-        Raises:
-            RegistryFailed: what they name cannot be kept yet.
-        """
-        await self._look()
-
-    async def _look(self) -> None:
-        """Follow what aliases name now, and tell the applications of aliases what to hold."""
-        await self._history.keep(*await self._follower.look())
-        await self._announce()
-        for name in self._applications.in_use():
-            self._tasks.start(f"{_HOLD}{name}", functools.partial(self._applications.hold, name))
-
     async def _announce(self) -> None:
         async with self._changed:
             self._changed.notify_all()
@@ -330,7 +307,7 @@ class Control(KeyMethods, QuotaMethods, CountMethods):
         while True:
             statuses = self._tasks.statuses()
             own = samples.of_process("control", statuses, time.time())
-            self._exporter.export(chain(own, self._telemetry.samples()))
+            self._exporter.export(chain(own, self._training.samples(), self._telemetry.samples()))
             await asyncio.sleep(PERIOD_S)
 
     async def __del__(self) -> None:

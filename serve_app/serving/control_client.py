@@ -136,6 +136,11 @@ class ControlCaller:
         change: dict[str, Any] = await self._call("endpoint_change", identity)
         return change
 
+    async def follow_aliases(self) -> dict[str, Any]:
+        """What came of following moved aliases at once."""
+        followed: dict[str, Any] = await self._call("look_at_aliases")
+        return followed
+
     async def look_at_aliases(self) -> None:
         """Let moved aliases be followed at once; whoever does not hear it looks by itself soon."""
         try:

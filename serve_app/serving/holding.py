@@ -75,11 +75,14 @@ class Holding:
         """What is registered of the versions that are held."""
         return [loaded.manifest for loaded in self._loaded.values()]
 
-    async def hold(self, versions: Collection[str], release_after_s: float) -> Mapping[str, str]:
+    async def hold(
+        self, versions: Collection[str], release_after_s: float, former: Collection[str] = ()
+    ) -> Mapping[str, str]:
         """Hold these versions; others go once nobody asked for them for `release_after_s`.
 
-        What comes back are the digests of all that is held. Where one cannot be loaded the others
-        are held all the same.
+        Those of `former` that are held stay as well; none is loaded for that. What comes back are
+        the digests of all that is held. Where one cannot be loaded the others are held all the
+        same.
 
         Raises:
             NotReady: one is none of those that this replica may hold.
@@ -88,7 +91,7 @@ class Holding:
         tried = await asyncio.gather(*map(self.version, versions), return_exceptions=True)
         # A replica without any version could answer nobody.
         if versions and not any(isinstance(one, BaseException) for one in tried):
-            self._release(frozenset(versions), release_after_s)
+            self._release(frozenset((*versions, *former)), release_after_s)
         for one in tried:
             if isinstance(one, BaseException):
                 raise one

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from serve_app.cluster.environment import MARK_VARIABLE
 from serve_app.config import GatewayArgs
 from serve_app.config.detail import details_of
+from serve_app.core.former_versions import kept_by_gateways
 from serve_app.core.hosts import EVERY_NAME
 from serve_app.core.identifiers import PredictionIds
 from serve_app.core.lanes import Lanes
@@ -338,7 +339,9 @@ class Gateway(Scaled):
         self._counting.arms.keep(snapshot.endpoints)
         self._predictor.swap(self._assembler.stages(snapshot))
         self._mirroring.follow(endpoints)
-        self._loaded = {version: self._loaded[version] for version in wanted}
+        # A former version that is here stays, so that the way back is short.
+        stays = wanted | (kept_by_gateways(endpoints, snapshot.kept) & set(self._loaded))
+        self._loaded = {version: self._loaded[version] for version in stays}
         versions = {version for endpoint in endpoints for version in endpoint.asks()}
         self._replicas.retire(versions)
         logger.info("answering under a new snapshot", extra={"snapshot": snapshot.version})

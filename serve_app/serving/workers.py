@@ -129,12 +129,14 @@ class Model(Scaled):
         """The digest of what this replica holds of a version; empty where it does not."""
         return self._holding.digest(version)
 
-    async def hold(self, versions: Collection[str], release_after_s: float) -> Mapping[str, str]:
-        """Hold these versions; others go once nobody asked for them for so long.
+    async def hold(
+        self, versions: Collection[str], release_after_s: float, former: Collection[str] = ()
+    ) -> Mapping[str, str]:
+        """Hold these versions; others but `former` go once nobody asked for them for so long.
 
         Control says so to replicas of an alias. What comes back are digests by version.
         """
-        return await self._holding.hold(versions, release_after_s)
+        return await self._holding.hold(versions, release_after_s, former)
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""

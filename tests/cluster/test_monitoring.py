@@ -25,8 +25,8 @@ MADE_UP = 300
 # It appears with the first series that is refused.
 NEVER_HERE = {"ray_serve_app_refused_series_total"}
 # What the monitor knows after its first windows, after labels, and once something is wrong, and
-# what only bandits have, of which none is deployed here; with these, expressions are evaluated in
-# tests/unit/monitoring and by promtool.
+# what only bandits and runs of training have, of which there is none here; with these,
+# expressions are evaluated in tests/unit/monitoring and by promtool.
 LATER = {
     "ray_serve_app_adversarial_suspicion",
     "ray_serve_app_attribution_ndcg",
@@ -53,6 +53,10 @@ LATER = {
     "ray_serve_app_outlier_ratio",
     "ray_serve_app_prediction_drift_score",
     "ray_serve_app_realised_metric",
+    "ray_serve_app_retraining_runs",
+    "ray_serve_app_training_ended_timestamp_seconds",
+    "ray_serve_app_training_seconds",
+    "ray_serve_app_training_trials_total",
 }
 
 

@@ -6,24 +6,22 @@ the warehouse has moved since the first version was trained.
 
 import json
 import os
+import re
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.load import build_request
-from serve_app.examples.deliveries import DeliveryTable, World
 from serve_app.registry.store import Registry
 from tests.cluster.harness import ROOT, application, config, endpoints, until
 from tests.cluster.load import Load
+from tests.cluster.retraining_world import MODEL, WORLD, Clients, let_go, rows, scraped
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-MODEL = "deliveries"
 KILLED = Path(__file__).with_name("killed_retraining.py")
-WORLD = World(7)
 PIPELINE = """\
 pipeline: deliveries
 model: deliveries
@@ -54,25 +52,11 @@ POINTS = [
 ]  # fmt: skip
 
 
-FLIPPED = {"late": "on time", "on time": "late"}
+RUNS = re.compile(r'ray_serve_app_retraining_runs\{[^}]*state="PROMOTED"[^}]*\} 1\.0')
+TRIALS = re.compile(r'ray_serve_app_training_trials_total\{[^}]*outcome="judged"[^}]*\} 1\.0')
 
 
-def rows(cluster, parts, *, shuffled=False, flipped=False):
-    """Write the table: so many rows from each place, ten in a second, the last of them now."""
-    table = DeliveryTable(cluster.home / "new.csv")
-    count = sum(count for _, count in parts)
-    begin_s, number = time.time() - count / 10, 0
-    for place, part in parts:
-        for _ in range(part):
-            one = WORLD.delivery(number, place)
-            outcome = FLIPPED[one.outcome] if flipped else one.outcome
-            table.add(begin_s + number / 10, one.row, outcome)
-            number += 1
-    table.write_shuffled(3) if shuffled else table.write()
-    (cluster.home / "new.csv").replace(cluster.home / "deliveries.csv")
-
-
-def declared(shadows=(), **changed):
+def declared(shadows=(), keep_former="1h", **changed):
     """An endpoint by both aliases, each of which has an application of its own."""
     body = config("local")
     model = application(body, "diagnosis-xgb-1")
@@ -88,6 +72,7 @@ def declared(shadows=(), **changed):
     body["applications"] = [
         *(application(body, name) for name in ("gateway", "control", "monitor")), *placed,
     ]  # fmt: skip
+    application(body, "control")["args"]["keep_former"] = keep_former
     known = endpoints(body)
     known.clear()
     route = {"kind": "canary", "stable": f"{MODEL}@champion", "candidate": f"{MODEL}@challenger",
@@ -139,39 +124,6 @@ def load(cluster):
         for one in bodies
     ]
     return Load(cluster, requests, connections=4, rate_per_s=40.0)
-
-
-class Clients:
-    """Predict, and say of each prediction what was true, until they are left."""
-
-    def __init__(self, cluster):
-        self._cluster = cluster
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-        self.failed = None
-
-    def _send(self):
-        number = 0
-        try:
-            while not self._stop.is_set():
-                items = []
-                for _ in range(20):
-                    one = WORLD.delivery(100_000 + number, "motorway")
-                    answer = self._cluster.predict(MODEL, [one.row])
-                    items.append({"prediction_id": answer["prediction_id"], "truth": one.outcome})
-                    number += 1
-                given = self._cluster.request(f"/v1/models/{MODEL}:feedback", {"feedback": items})
-                assert given.status < 300, given.content
-        except BaseException as error:  # noqa: BLE001 - the test looks at it
-            self.failed = error
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join(60)
 
 
 def start(cluster, code=0, pipeline="pipeline.yaml"):
@@ -227,6 +179,22 @@ def test_what_is_trained_by_hand_takes_over_under_load(house, record_property):
     assert states(house, run["run"]) == STATES
     body = json.loads(house.run("status", "--json"))
     assert body["not_in_effect"] == []
+    (one,) = body["endpoints"]
+    assert one["follows"] == dict.fromkeys(
+        [f"{MODEL}@champion", f"{MODEL}@challenger"], f"{MODEL}@2"
+    )
+    assert [(v["version"], v["weight"]) for v in one["variants"]] == [
+        (f"{MODEL}@1", 0.0), (f"{MODEL}@2", 1.0),
+    ]  # fmt: skip
+
+
+def test_runs_are_counted_by_the_cluster_that_follows_them(house):
+    until(
+        lambda: RUNS.search(seen := scraped(house)) and TRIALS.search(seen),
+        timeout_s=60, what="the run of retraining among the metrics",
+    )  # fmt: skip
+    (event,) = json.loads(house.run("events", "--kind", "training", "--limit", "1", "--json"))
+    assert (event["after"]["state"], event["after"]["trials"]) == ("SUCCEEDED", 1)
 
 
 def test_no_deploy_of_a_file_undoes_it(house):
@@ -267,13 +235,28 @@ def test_one_that_is_worse_live_goes_back_and_no_file_begins_it_again(house):
 def test_a_former_version_is_champion_again_within_seconds(house, record_property):
     with load(house) as running:
         began_s = time.monotonic()
-        house.run("retrain", "rollback", f"{MODEL}@1", "--reason", "the old one was better")
-        until(lambda: answers(house) == 1, timeout_s=30, what="answers of the former champion")
+        printed = house.run(
+            "retrain", "rollback", f"{MODEL}@1", "--reason", "the old one was better", "--json"
+        )
+        assert answers(house) == 1
         record_property("rollback_s", round(time.monotonic() - began_s, 2))
+    came = json.loads(printed)
+    record_property("rollback_without_start_s", came["took_s"])
+    assert (came["was_loaded"], came["waiting"]) == (True, [])
     assert running.report.failed == 0
     assert aliases(house) == {"champion": 1, "challenger": 1}
     house.deploy(declared())
     assert answers(house) == 1
+
+
+def test_what_is_not_kept_is_loaded_again_and_that_is_said(house, record_property):
+    house.deploy(declared(keep_former="0s"))
+    until(lambda: let_go(house, f"{MODEL}@2"), timeout_s=60, what="the former one to be let go")
+    came = json.loads(house.run("retrain", "rollback", f"{MODEL}@2", "--json"))
+    record_property("rollback_of_what_is_not_loaded_s", came["took_s"])
+    assert (came["was_loaded"], came["waiting"], came["champion"]) == (False, [], 2)
+    assert answers(house) == 2
+    house.deploy(declared())
 
 
 def test_a_run_that_is_killed_at_every_point_has_one_version_and_one_promotion(house):

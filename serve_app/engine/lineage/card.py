@@ -19,6 +19,10 @@ from serve_app.registry.manifest import Manifest
 SCHEMA_VERSION = 1
 HUMAN_SECTIONS = ("Intended use", "Limitations")
 """What nobody but people can say; a card shows that it is missing."""
+GENERATED_SECTIONS = (
+    "Version", "Metrics", "Importance", "Columns", "Data", "Lineage", "Parameters", "Warnings",
+)  # fmt: skip
+"""What is written by itself, as far as it is known."""
 MOST_COLUMNS = 30
 """So many columns are shown with their importance."""
 NOT_WRITTEN = "Nobody has written this yet."
@@ -90,6 +94,14 @@ def card_of(manifest: Manifest, notes: Sequence[CardNote]) -> Card:
         parts=tuple(part for part in parts if part.paragraphs or (part.table or _NO_ROWS).rows),
         missing=tuple(heading for heading, lines in human.items() if not lines),
     )
+
+
+def lacking(card: Card, titles: Sequence[str]) -> list[str]:
+    """Those of some sections that a card does not have, however their titles are capitalised."""
+    there = {part.title.casefold() for part in card.parts} - {
+        title.casefold() for title in card.missing
+    }
+    return [title for title in titles if title.strip().casefold() not in there]
 
 
 def front_matter(manifest: Manifest) -> dict[str, Any]:

@@ -181,6 +181,10 @@ class AdminActions(Protocol):
         """Let an alias name another version, or none."""
         ...
 
+    async def follow_aliases(self, change: Change) -> Json:
+        """Let endpoints follow at once what aliases name, and say how far that came."""
+        ...
+
     async def delete(self, model: str, version: str | None, change: Change) -> list[str]:
         """Delete a version, or all of a model, unless something needs one; gives those."""
         ...

@@ -186,6 +186,11 @@ class AdminPages:
         document = await _document(request, path)
         return await self._move(request, changes.alias_removal(document), document)
 
+    async def follow_aliases(self, request: Request, path: AdminPath) -> Any:
+        """Let endpoints follow at once what aliases name."""
+        change = changes.change(await _document(request, path))
+        return await self._actions.follow_aliases(change)
+
     async def events(self, request: Request, path: AdminPath) -> Any:
         """What was changed."""
         events = await self._actions.events(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from serve_app.gateway.admin import experiment_schemas, key_schemas, schemas
+from serve_app.gateway.admin.follow_schemas import FOLLOWED
 from serve_app.gateway.admin.rollout_schemas import ACTION
 from serve_app.gateway.admin.schemas import Schema, ref
 
@@ -187,6 +188,11 @@ PATHS: tuple[AdminPath, ...] = (
     AdminPath(
         "DELETE", _ALIAS, "remove_alias", "admin:models", "Remove an alias; its history stays.",
         ref("Move"), "change", 200, {"expected": schemas.EXPECTED, **schemas.CHANGE},
+    ),
+    AdminPath(
+        "PUT", "/aliases", "follow_aliases", "admin:models",
+        "Let endpoints follow at once what was moved in the registry itself.",
+        FOLLOWED, "change", 200, schemas.CHANGE,
     ),
     AdminPath(
         "GET", "/keys", "keys", "admin:keys",

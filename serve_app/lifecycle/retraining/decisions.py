@@ -160,11 +160,18 @@ def unfreeze(database: Database, model: str, by: Author) -> bool:
     return True
 
 
-def roll_back(database: Database, versions: Versions, model: str, version: int, by: Author) -> str:
+def roll_back(
+    database: Database,
+    versions: Versions,
+    model: str,
+    version: int,
+    by: Author,
+    before: Callable[[], None] = lambda: None,
+) -> str:
     """Let a former version be champion again, whatever is frozen; says what came of it.
 
     It is written down before and after, so that one that is interrupted is finished by whoever
-    works on the model next.
+    works on the model next. `before` is done once the version is known to fit.
 
     Raises:
         ServeError: the version does not load, or does not fit what clients know.
@@ -174,6 +181,7 @@ def roll_back(database: Database, versions: Versions, model: str, version: int, 
     if standing == version:
         raise Conflict(f"{model}@{version} is champion already")
     versions.check(model, version)
+    before()
     with database.writing() as db:
         made = db.execute(
             "INSERT INTO rollback (model, version, expected, who, why, at_s) "

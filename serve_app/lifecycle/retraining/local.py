@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from serve_app.config.pipeline import PipelineSettings
+from serve_app.config.retraining import RetrainSettings
 from serve_app.errors import Conflict, ModelFailed, NotReady
+from serve_app.lifecycle.cards import check_sections
 from serve_app.lifecycle.champion import ALIAS
 from serve_app.lifecycle.dataset import read_source, usable_rows
 from serve_app.lifecycle.evaluation import run_of_version
@@ -28,7 +31,13 @@ class LocalTraining:
     training: Training
 
     def prepare(self, ticket: Ticket) -> Mapping[str, Any]:
-        """Read the rows, keep them and split them."""
+        """Read the rows, keep them and split them.
+
+        Raises:
+            InvalidInput: the card of no version could ever have what it has to.
+        """
+        retrain = RetrainSettings.model_validate(ticket.body.get("retrain") or {})
+        check_sections(_pipeline(ticket), retrain.version.card)
         run = self._advanced(ticket, "split")
         split = self.training.ledger.steps(run.id)["split"].output
         return {
@@ -88,8 +97,11 @@ class LocalTraining:
             if (run.options or {}).get(_MARK) == ticket.key:
                 return run
         options = {_MARK: ticket.key, "trigger": f"{ticket.model} trigger {ticket.trigger}"}
-        body = {name: value for name, value in ticket.body.items() if name != "retrain"}
-        return self.training.create(pipeline_of(body), options=options)
+        return self.training.create(_pipeline(ticket), options=options)
+
+
+def _pipeline(ticket: Ticket) -> PipelineSettings:
+    return pipeline_of({name: one for name, one in ticket.body.items() if name != "retrain"})
 
 
 def count_new_rows(training: Training, model: str, body: Mapping[str, Any]) -> int | None:

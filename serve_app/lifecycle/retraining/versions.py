@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from serve_app.config.retraining import RetrainSettings
+from serve_app.config.retraining import RetrainSettings, VersionGates
 from serve_app.control.following import signature_differences
-from serve_app.engine.load import load
+from serve_app.engine.lineage.card import card_of, lacking
+from serve_app.engine.load import Loaded, load
 from serve_app.errors import Conflict, NotFound
 from serve_app.lifecycle.champion import ALIAS
 from serve_app.lifecycle.digests import digest_of
@@ -15,14 +16,16 @@ from serve_app.lifecycle.gates import Gate, Verdict
 from serve_app.lifecycle.retraining.cost import latencies_s, memory_bytes
 from serve_app.lifecycle.retraining.effects import Promotion, Ticket
 from serve_app.registry.aliases import Expected
+from serve_app.registry.card_notes import CardNotes
 from serve_app.registry.store import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryVersions:
-    """The versions of one registry."""
+    """The versions of one registry. Those that are `loaded` answer somewhere already."""
 
     registry: Registry
+    loaded: frozenset[str] = frozenset()
 
     def champion(self, model: str) -> int | None:
         """The version that is champion now; none where no version is."""
@@ -49,7 +52,7 @@ class RegistryVersions:
         model = ticket.model
         wanted = RetrainSettings.model_validate(ticket.body.get("retrain") or {}).version
         loaded = load(self.registry, model, version)
-        gates = [Gate("loads", None, None, 0, "passed")]
+        gates = [Gate("loads", None, None, 0, "passed"), *self._of_itself(loaded, wanted)]
         if champion is None:
             return gates
         standing = load(self.registry, model, champion)
@@ -69,6 +72,26 @@ class RegistryVersions:
             gates.append(_ratio("memory", challenger_b, champion_b, wanted.memory))
         return gates
 
+    def _of_itself(self, loaded: Loaded, wanted: VersionGates) -> Iterator[Gate]:
+        """What a version has to be whatever the champion is."""
+        manifest = loaded.manifest
+        if wanted.card:
+            notes = CardNotes(self.registry.url).of(manifest.name, manifest.version)
+            missing = lacking(card_of(manifest, notes), wanted.card)
+            reason = (
+                f"its card lacks {' and '.join(missing)}: name a file with that section in "
+                "card.add of the pipeline"
+            )
+            yield Gate(
+                "card", float(len(missing)), 0.0, 0, "failed" if missing else "passed",
+                reason if missing else "",
+            )  # fmt: skip
+        if wanted.compiled:
+            compiled = manifest.compiled
+            computes = compiled is not None and compiled.served
+            reason = "" if computes else "its own library computes, not its compiled form"
+            yield Gate("compiled", None, None, 0, "passed" if computes else "failed", reason)
+
     def check(self, model: str, version: int) -> None:
         """Make sure that a version loads, and takes and gives what the champion does.
 
@@ -77,12 +100,13 @@ class RegistryVersions:
             ArtifactRejected: it does not load.
             Conflict: clients of the champion would notice.
         """
-        loaded = load(self.registry, model, version)
+        if f"{model}@{version}" not in self.loaded:
+            load(self.registry, model, version)
         champion = self.champion(model)
         if champion is None:
             return
-        before = self.registry.manifest(model, champion).signature
-        problem = next(signature_differences(before, loaded.manifest.signature), None)
+        before, now = (self.registry.manifest(model, one).signature for one in (champion, version))
+        problem = next(signature_differences(before, now), None)
         if problem is not None:
             msg = f"{model}@{version} does not fit what {model}@{champion} does: {problem}"
             raise Conflict(msg)

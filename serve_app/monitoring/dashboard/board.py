@@ -18,6 +18,7 @@ ROWS: Sequence[Callable[[], Row]] = (
     model_rows.data,
     model_rows.quality,
     model_rows.bandits,
+    model_rows.training,
     rows.watching,
 )
 SCHEMA_VERSION = 39

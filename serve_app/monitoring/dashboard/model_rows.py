@@ -201,3 +201,41 @@ def bandits() -> Row:
             ),
         ),
     )
+
+
+def training() -> Row:
+    """Whether models are trained again, and what comes of it."""
+    ended, runs = catalogue.TRAINING_ENDED.exported, catalogue.RETRAINING_RUNS.exported
+    trials = catalogue.TRAINING_TRIALS.exported
+    return Row(
+        "Training",
+        (
+            Panel(
+                "Age of the newest run of training",
+                "How long ago it ended, and how long it took (on the right).",
+                (
+                    Query(f"time() - max by (model) ({ended})", "{{model}}"),
+                    Query(
+                        f"max by (model) ({catalogue.TRAINING_SECONDS.exported})",
+                        "{{model}} took",
+                        unit="s",
+                    ),
+                ),
+                "s",
+                "training",
+            ),
+            Panel(
+                "Runs of retraining and failed trials",
+                "Runs by the state that they are in, and trials that failed within a day.",
+                (
+                    Query(f"max by (model, state) ({runs})", "{{model}} {{state}}"),
+                    Query(
+                        f'sum by (model) (increase({trials}{{outcome="failed"}}[1d]))',
+                        "{{model}} failed trials",
+                    ),
+                ),
+                "short",
+                "training",
+            ),
+        ),
+    )

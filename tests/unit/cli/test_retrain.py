@@ -81,6 +81,25 @@ def test_a_pipeline_is_trained_again_approved_frozen_and_rolled_back(serve_app, 
     assert "approved" in [one["what"] for one in events]
 
 
+@pytest.mark.timeout(300)
+def test_a_registry_that_wants_signatures_is_retrained_with_a_key_and_not_without(
+    serve_app, folder
+):
+    assert serve_app("signing-key", "release.pem").code == 0
+    wants = ["--trusted-key", "release.pub.pem", "--require-signed"]
+    refused = serve_app("retrain", "start", "churn.yaml", *wants)
+    assert refused.code == 1
+    assert "name one with --sign-key KEY" in refused.err
+    # Nothing was begun that nobody could finish.
+    assert json.loads(serve_app("retrain", "status", "--json").out)["runs"] == []
+    assert serve_app("train", "run", "churn.yaml", *wants).code == 1
+    trained = serve_app("retrain", "start", "churn.yaml", *wants, "--sign-key", "release.pem")
+    assert trained.code == 0, trained.err
+    assert serve_app("verify", "churn@1", "--key", "release.pub.pem").code == 0
+    shown = serve_app("models", "alias", "churn", "--json", *wants)
+    assert [move["version"] for move in json.loads(shown.out)] == [1]
+
+
 def test_planned_times_before_somebody_looked_begin_nothing(serve_app, folder):
     looked = serve_app("retrain", "watch", "planned.yaml", "--once")
     assert looked.code == 0, looked.err

@@ -188,6 +188,7 @@ def test_an_empty_snapshot_has_nothing_to_say():
         "applications": {},
         "experiments": {},
         "access": {"keys": [], "token_keys": {}, "changed_in": 0},
+        "kept": {},
     }
 
 

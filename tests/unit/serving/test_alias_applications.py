@@ -63,6 +63,7 @@ def snapshots(placed=None, present=frozenset({"m-champion"})):
         current=Snapshot(1, "", endpoints, applications={"m@1": "m-champion"}),
         placed=lambda: {"m@2": "m-champion", "n@1": "n-1"} if placed is None else placed,
         present=present,
+        follows=lambda: {"m@champion": "m@2"},
     )
 
 

@@ -1,5 +1,6 @@
 """Moved aliases are noticed, taken and told, and what cannot be read changes nothing."""
 
+import datetime as dt
 from types import SimpleNamespace
 
 import pytest
@@ -67,6 +68,40 @@ async def test_a_moved_alias_is_followed_once_the_version_answers(world):
     world.snapshots.ready("logistic@2")
     assert world.snapshots.current.placed() == {"logistic@2": "logistic-champion"}
     assert await world.follower.look() == []
+
+
+async def test_the_former_version_is_kept_for_as_long_as_is_wanted(world, monkeypatch):
+    world.follower = AliasFollower(
+        world.registry, world.snapshots, clock=lambda: world.now_s, keep_former_s=3600.0
+    )
+    world.follower.accept(CONFIG)
+    await world.follower.look()
+    assert world.snapshots.current.kept == {}
+    world.snapshots.ready("logistic@1")
+    world.move(2)
+    moved = world.registry.alias_history("logistic", "champion")[-1].moved_at
+    now_s = [dt.datetime.fromisoformat(moved).timestamp()]
+    monkeypatch.setattr(alias_follower.time, "time", lambda: now_s[0])
+    await world.follower.look()
+    world.snapshots.ready("logistic@2")
+    assert world.snapshots.current.kept == {"logistic@champion": "logistic@1"}
+    now_s[0] += 3600.0
+    await world.follower.look()
+    assert world.snapshots.current.kept == {}
+
+
+async def test_moves_that_cannot_be_read_hold_nothing_up(world, monkeypatch):
+    await world.follower.look()
+    world.snapshots.ready("logistic@1")
+
+    def unreadable(_):
+        raise RegistryFailed("the folder is away")
+
+    monkeypatch.setattr(world.registry, "alias_histories", unreadable)
+    world.move(2)
+    (event,) = await world.follower.look()
+    assert (event.kind, event.who) == ("alias moved", "unknown")
+    assert world.snapshots.awaited() == {"logistic@2"}
 
 
 async def test_a_removed_alias_leaves_the_version_and_is_told_once(world):

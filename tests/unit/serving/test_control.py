@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from serve_app.gateway.admin.actions import Change
-from serve_app.serving import control
+from serve_app.serving import alias_work, control
 
 Control = control.Control.func_or_class
 
@@ -63,7 +63,7 @@ def test_of_two_who_set_weights_at_once_each_is_told_of_their_own():
 
 def test_a_declaration_that_was_refused_supersedes_none_that_came_meanwhile(monkeypatch):
     taken = []
-    monkeypatch.setattr(control, "ALIASES_PAUSE_S", 0)
+    monkeypatch.setattr(alias_work, "ALIASES_PAUSE_S", 0)
 
     class LookedError(Exception):
         pass

@@ -112,6 +112,16 @@ async def test_the_former_version_goes_once_nobody_asked_for_it_for_long_enough(
     assert versions.loads == [1, 2, 1]
 
 
+async def test_a_former_version_stays_while_it_is_kept_and_none_is_loaded_for_that(versions):
+    holding = versions.holding()
+    await holding.hold(["m@1", "m@2"], 10.0)
+    versions.now_s = 100.0
+    assert set(await holding.hold(["m@2"], 10.0, ["m@1"])) == {"m@1", "m@2"}
+    assert set(await holding.hold(["m@2"], 10.0)) == {"m@2"}
+    assert set(await holding.hold(["m@2"], 10.0, ["m@1"])) == {"m@2"}
+    assert versions.loads == [1, 2]
+
+
 async def test_what_cannot_be_loaded_leaves_the_others_as_they_are(versions):
     holding = versions.holding()
     versions.broken = {2}

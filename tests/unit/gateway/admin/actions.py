@@ -210,6 +210,10 @@ class Actions:
         self.done.append((model, alias, move, change))
         return {**MOVE, "model": model, "alias": alias, "version": move.version}
 
+    async def follow_aliases(self, change):
+        self.done.append(("follow aliases", change))
+        return {"snapshot": 4, "loaded": ["a@1"], "waiting": {}, "behind": []}
+
     async def delete(self, model, version, change):
         self.done.append((model, version, change))
         return [f"{model}@{version or 1}"]

@@ -40,9 +40,10 @@ class RealHouse(House):
         made = super().process(*fault)
         return replace(made, effects=Effects(LocalTraining(self.training), self.versions))
 
-    def begin(self, key="1", **retrain):
+    def begin(self, key="1", card=(), importance=None, **retrain):
         retrain.setdefault("deadline", "1d")
-        body = {**body_of(settings()), "retrain": retrain}
+        more = {} if importance is None else {"importance": importance}
+        body = {**body_of(settings(card={"add": card}, **more)), "retrain": retrain}
         return self.trigger(key, body=body, forced=True)
 
 
@@ -72,6 +73,24 @@ def test_a_first_run_makes_a_champion_and_a_second_one_is_held_against_it(house)
     assert house.versions.champion(MODEL) == 1
     with pytest.raises(NotFound):
         decisions.roll_back(house.database, house.versions, MODEL, 9, author)
+
+
+def test_a_card_without_what_it_must_have_is_no_champions(house, tmp_path):
+    use = tmp_path / "use.md"
+    use.write_text("## Intended use\nWho may churn.\n")
+    house.begin(card=[str(use)], version={"card": ["intended use", "Importance"], "compiled": True})
+    run = house.work()
+    assert run.state == "PROMOTED", run.error
+    gates = {one["name"]: one["verdict"] for one in run.facts["gates"]}
+    assert gates == dict.fromkeys(["beats_baseline", "loads", "card", "compiled"], "passed")
+    house.begin("2", importance={"repeats": 0}, card=[str(use)], version={"card": ["Importance"]})
+    run = house.work()
+    assert run.state == "REJECTED"
+    assert "card failed (its card lacks Importance" in run.error
+    house.begin("3", version={"card": ["Limitations"]})
+    run = house.work()
+    assert (run.state, run.challenger) == ("FAILED", None)
+    assert "wants Limitations, which no file of card.add has" in run.error
 
 
 @pytest.mark.parametrize("point", ["snapshot: done", "evaluate: done", "register: done"])

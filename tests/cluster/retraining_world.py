@@ -1,0 +1,77 @@
+"""Deliveries of a courier on a cluster: their table, those who ask about them, and what is seen."""
+
+import json
+import threading
+import time
+import urllib.request
+
+from serve_app.examples.deliveries import DeliveryTable, World
+
+MODEL = "deliveries"
+WORLD = World(7)
+FLIPPED = {"late": "on time", "on time": "late"}
+
+
+def rows(cluster, parts, *, shuffled=False, flipped=False):
+    """Write the table: so many rows from each place, ten in a second, the last of them now."""
+    table = DeliveryTable(cluster.home / "new.csv")
+    count = sum(count for _, count in parts)
+    begin_s, number = time.time() - count / 10, 0
+    for place, part in parts:
+        for _ in range(part):
+            one = WORLD.delivery(number, place)
+            outcome = FLIPPED[one.outcome] if flipped else one.outcome
+            table.add(begin_s + number / 10, one.row, outcome)
+            number += 1
+    table.write_shuffled(3) if shuffled else table.write()
+    (cluster.home / "new.csv").replace(cluster.home / "deliveries.csv")
+
+
+def let_go(cluster, version):
+    """Whether a replica has said that it let a version go."""
+    logs = [path.read_text(errors="replace") for path in cluster.home.rglob("replica_*.log")]
+    lines = [line for log in logs for line in log.splitlines() if "version let go" in line]
+    return any(version in line for line in lines)
+
+
+def scraped(cluster):
+    """All that Prometheus would scrape of the cluster now."""
+    (targets,) = cluster.home.rglob("prom_metrics_service_discovery.json")
+    places = {place for one in json.loads(targets.read_text()) for place in one["targets"]}
+    return "".join(
+        urllib.request.urlopen(f"http://{place}/metrics", timeout=10).read().decode()
+        for place in places
+    )
+
+
+class Clients:
+    """Predict, and say of each prediction what was true, until they are left."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+        self.failed = None
+
+    def _send(self):
+        number = 0
+        try:
+            while not self._stop.is_set():
+                items = []
+                for _ in range(20):
+                    one = WORLD.delivery(100_000 + number, "motorway")
+                    answer = self._cluster.predict(MODEL, [one.row])
+                    items.append({"prediction_id": answer["prediction_id"], "truth": one.outcome})
+                    number += 1
+                given = self._cluster.request(f"/v1/models/{MODEL}:feedback", {"feedback": items})
+                assert given.status < 300, given.content
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            self.failed = error
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join(60)
