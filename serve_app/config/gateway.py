@@ -9,6 +9,7 @@ from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen, LogLevel
 from serve_app.config.console_login import OidcSettings
 from serve_app.config.cors import CorsSettings
+from serve_app.config.deferred import DeferredSettings
 from serve_app.config.jobs import JobsSettings
 from serve_app.config.limits import LimitsSettings
 from serve_app.config.listeners import ListenerSettings
@@ -87,6 +88,8 @@ class GatewayArgs(Frozen):
     bounds what principals may ask, `overload` how much is answered at once. `audit` is where
     changes by the admin API are written down before they are made; without it nowhere. `jobs` is
     where batch jobs that are submitted over HTTP may read and write; without it none are taken.
+    `deferred` is where requests are kept that are answered later; without it all are answered at
+    once.
     With `express` requests of the main port pass by what Serve does around each of them; gateways
     then count and bound them themselves.
     """
@@ -117,6 +120,7 @@ class GatewayArgs(Frozen):
     allowed_hosts: tuple[str, ...] = ()
     audit: AuditSettings | None = None
     jobs: JobsSettings | None = None
+    deferred: DeferredSettings | None = None
     express: bool = False
     log_level: LogLevel = "INFO"
 

@@ -11,8 +11,16 @@ from starlette.routing import BaseRoute, Route
 
 from serve_app.engine.predict import Predictor
 from serve_app.engine.stages import Stage
-from serve_app.gateway import explanations, jobs, native_pages, transform_jobs, vertex_jobs
+from serve_app.gateway import (
+    deferred_pages,
+    explanations,
+    jobs,
+    native_pages,
+    transform_jobs,
+    vertex_jobs,
+)
 from serve_app.gateway.context import Effect, GatewayContext, Keep, Settings
+from serve_app.gateway.deferrable import Deferrable
 from serve_app.gateway.graphql.endpoint import GraphQL
 from serve_app.gateway.job_door import JobDoor
 from serve_app.gateway.manages import Manages
@@ -51,14 +59,14 @@ _LABEL = f"/v1/models/{_ENDPOINT}/labels/{{label:bare}}"
 _PLACES = (tfs.MODEL, _VERSION, _LABEL)
 """Where an endpoint stands, one of its versions by number or name, and one by an alias."""
 DIALECTS: tuple[DialectPath, ...] = (
-    DialectPath(f"/v1/models/{_ENDPOINT}:predict", _PREDICT),
+    DialectPath(f"/v1/models/{_ENDPOINT}:predict", _PREDICT, answers=Deferrable),
     DialectPath(f"/v2/models/{_ENDPOINT}/infer", oip_v2.DIALECT),
     DialectPath("/invocations", _INVOCATIONS),
     DialectPath("/score", azure_ml.DIALECT, ("GET", "POST")),
     DialectPath(f"/predictions/{_ENDPOINT}", torchserve_dialect.DIALECT, SENT),
     *(one for one in seldon.PREDICTIONS if one.path.startswith("/api/")),
     DialectPath(f"/endpoints/{_ENDPOINT}/invocations", _INVOCATIONS),
-    *(DialectPath(f"{place}:predict", _PREDICT) for place in _PLACES[1:]),
+    *(DialectPath(f"{place}:predict", _PREDICT, answers=Deferrable) for place in _PLACES[1:]),
     DialectPath(f"/v2/models/{_ENDPOINT}/versions/{{version:bare}}/infer", oip_v2.DIALECT),
     DialectPath(f"/predictions/{_ENDPOINT}/{{version:bare}}", torchserve_dialect.DIALECT, SENT),
     DialectPath(sagemaker.INVOKE, _INVOCATIONS),
@@ -86,9 +94,16 @@ def build(
     the whole cluster. `management` changes what is served, where requests may do that. `door` is
     where batch jobs are taken.
     """
-    context = GatewayContext(
-        predictor, settings, keep=keep, effect=effect, management=management, jobs=door
+    return gateway_of(
+        GatewayContext(
+            predictor, settings, keep=keep, effect=effect, management=management, jobs=door
+        )
     )
+
+
+def gateway_of(context: GatewayContext) -> GatewayApp:
+    """The gateway of a context, with the strict profiles below their prefixes."""
+    settings = context.settings
     predictions = [path.route(context) for path in (*DIALECTS, *vertex.predictions(settings))]
     mounted = {name: profile.app(context) for name, profile in profiles(settings).items()}
     return GatewayApp(predictions, _pages(context), context, mounted)
@@ -116,6 +131,7 @@ def _pages(context: GatewayContext) -> list[BaseRoute]:
         *(Route(place, status) for place in _PLACES),
         *native_pages.pages(context),
         *jobs.pages(context),
+        *deferred_pages.pages(context),
         *transform_jobs.pages(context),
         *vertex_jobs.pages(context),
         Route("/graphql", GraphQL(context), methods=["GET", "POST"]),

@@ -18,6 +18,7 @@ from serve_app.engine.visible import default_for, require, require_everywhere
 from serve_app.errors import NotReady
 from serve_app.gateway import errors
 from serve_app.gateway import versions as numbers
+from serve_app.gateway.deferral import Deferral
 from serve_app.gateway.entrance import Entrance
 from serve_app.gateway.job_door import JobDoor
 from serve_app.gateway.manages import Manages
@@ -64,7 +65,7 @@ class GatewayContext:
 
     `keep` takes feedback, where anything does; `effect` tells of the cluster, where there is one.
     `management` changes what is served, where requests may do that. `jobs` is where batch jobs are
-    taken, where they are.
+    taken, where they are; `deferral` answers later, where that is done.
     """
 
     predictor: Predictor
@@ -74,6 +75,7 @@ class GatewayContext:
     effect: Effect | None = None
     management: Manages | None = None
     jobs: JobDoor | None = None
+    deferral: Deferral | None = None
 
     def entrance(self, action: str) -> Entrance:
         """Where requests come in whose callers must be allowed an action."""

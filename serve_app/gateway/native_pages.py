@@ -20,6 +20,7 @@ from serve_app.gateway.browsers import VARY, wants_page
 from serve_app.gateway.context import GatewayContext, json
 from serve_app.gateway.feedback import FeedbackDialect, FeedbackPath
 from serve_app.gateway.openapi import document as openapi
+from serve_app.gateway.openapi.deferred import deferring
 from serve_app.gateway.openapi.protection import is_health, protected
 from serve_app.protocols.bodies import feedback, feedback_list
 from serve_app.protocols.dialect import FORM, JSON_TYPES
@@ -99,6 +100,8 @@ def standing(stages: Stages) -> dict[str, Any]:
 def visible_document(context: GatewayContext, request: Request) -> dict[str, Any]:
     """The OpenAPI document of the endpoints that who asks may see, and of how to prove that."""
     made = document(context.stages_for(request))
+    if context.deferral is not None:
+        made = deferring(made)
     return protected(made, context.settings.proofs, is_health, "#/components/schemas/Error")
 
 

@@ -38,6 +38,7 @@ from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import NotReady
 from serve_app.gateway import app, rpc
 from serve_app.gateway.access import MAIN, protect
+from serve_app.gateway.context import GatewayContext, Settings
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.limiting import limited, limiter_of
 from serve_app.gateway.native_pages import standing
@@ -59,6 +60,7 @@ from serve_app.serving.control_client import (
     StatusReader,
     control_handle,
 )
+from serve_app.serving.deferral import start_deferral
 from serve_app.serving.edge import open_edge_to
 from serve_app.serving.express import start_express, with_ongoing
 from serve_app.serving.gateway_limits import distinct_of, start_limits
@@ -238,11 +240,7 @@ class Gateway(Scaled):
             management=self._administration.management,
         )
         self._grpc = await open_rpc(args, service, self._gate)
-        keep = FeedbackSender(monitor_handle("keep_feedback"))
-        effect = StatusReader(control_handle().options(method_name="in_effect"))
-        management = self._administration.management
-        door = door_of(args.jobs, self._registry, self._administration.audited)
-        gateway = app.build(self._predictor, settings, keep, effect, management, door)
+        gateway = app.gateway_of(self._context(settings))
         if self._gate is not None:
             control = ControlCaller(control_handle())
             await mark_alike(self._tasks, self._predictor, args.state, control)
@@ -251,6 +249,19 @@ class Gateway(Scaled):
         self._express = start_express(args, main, self._counting.add_response, self._tasks)
         open_edge_to(args.cors, self._gate, self._express)
         return self._express or main
+
+    def _context(self, settings: Settings) -> GatewayContext:
+        """Everything that the pages of the gateway ask."""
+        args, changes = self._args, self._administration
+        return GatewayContext(
+            self._predictor,
+            settings,
+            keep=FeedbackSender(monitor_handle("keep_feedback")),
+            effect=StatusReader(control_handle().options(method_name="in_effect")),
+            management=changes.management,
+            jobs=door_of(args.jobs, self._registry, changes.audited),
+            deferral=start_deferral(args.deferred, self._tasks),
+        )
 
     async def check_health(self) -> None:
         """Serve asks this every few seconds, and sends requests elsewhere when it fails.

@@ -44,7 +44,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", 
 PLACES = {
     "version": "1", "label": "champion", "region": "r", "namespace": "n", "vertex": "1",
     "deployed": "2", "project": "p", "location": "l", "rest": "nothing/1",
-    "job": "job-1",
+    "job": "job-1", "answer": "answer-1",
 }  # fmt: skip
 NOT_THERE = ("/nothing", "/", "/x//", "/%2e%2e/docs", "/v1/models/risk:predict/", "/-/routes")
 NAMES = re.compile(rf"\b({'|'.join((*ENDPOINTS, *MODELS))})\b")
