@@ -153,6 +153,19 @@ def history_lines(
     return [_history_line(event, before, after, weights) for event, before, after in own]
 
 
+def last_changes(events: Iterable[Event]) -> dict[str, Event]:
+    """The newest change of each endpoint; `events` come newest first."""
+    newest: dict[str, Event] = {}
+    for event in events:
+        names = [event.subject]
+        if event.kind == "declared":
+            before, after = event.before or {}, event.after or {}
+            names = [one for one in {**before, **after} if before.get(one) != after.get(one)]
+        for name in names:
+            newest.setdefault(name, event)
+    return newest
+
+
 def _history_line(
     event: Event, before: Any, after: Any, stands: Mapping[str, float]
 ) -> HistoryLine:
@@ -285,6 +298,11 @@ def by_curl(url: str, body: str, *, proves: bool) -> str:
         f"curl -fsS {shlex.quote(url)}{key} \\\n"
         f"  -H 'content-type: application/json' -d {shlex.quote(body)}"
     )
+
+
+def models_of(endpoint: Mapping[str, Any]) -> Sequence[str]:
+    """Every model of whose versions an endpoint asks one."""
+    return list(dict.fromkeys(one.rpartition("@")[0] for one in versions_of(endpoint)))
 
 
 def versions_of(endpoint: Mapping[str, Any]) -> Sequence[str]:

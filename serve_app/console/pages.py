@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from serve_app.console import model_view
+from serve_app.console import endpoint_view, model_view
 from serve_app.console.forms import Inquiry
 from serve_app.console.parts import part
 from serve_app.console.rendering import Page
@@ -32,8 +32,11 @@ class ConsolePages:
     async def home(self, inquiry: Inquiry) -> Page:
         """Whether anything is wrong now, and every endpoint."""
         caller = inquiry.caller
-        status, findings, rollouts = await asyncio.gather(
+        status, loads, events, frozen, findings, rollouts = await asyncio.gather(
             self._actions.status(),
+            part(self._actions.loads(), caller, "read:metrics"),
+            part(self._actions.events(EVENTS, None, None), caller, "read:audit"),
+            self._frozen(),
             part(self._actions.findings(None), caller, "read:metrics"),
             part(self._actions.rollouts(), caller, "read:metadata"),
         )
@@ -52,6 +55,10 @@ class ConsolePages:
                 "shown": shown,
                 "findings": findings,
                 "wrong": wrong,
+                "loads": loads.value or {},
+                "last": endpoint_view.last_changes(events.value or ()),
+                "frozen": frozen,
+                "models_of": endpoint_view.models_of,
                 "under_way": {one["endpoint"]: one for one in rollouts.value or ()},
                 "unhealthy": [one for one in status["applications"] if one["status"] != "HEALTHY"],
             },

@@ -59,6 +59,12 @@ class RequestCourses:
         """Forget all endpoints but these."""
         self._steps = {name: one for name, one in self._steps.items() if name in endpoints}
 
+    def now(self) -> Json:
+        """How often every endpoint is asked now that is asked at all, and how fast it is."""
+        return {
+            name: one for name in self._steps if (one := self.of(name)["now"])["requests_per_s"]
+        }
+
     def of(self, endpoint: str) -> Json:
         """The course of an endpoint until the last step that is over; `now` is its end."""
         last = int(self._clock() // STEP_S)

@@ -94,6 +94,10 @@ class ClusterActions:
         endpoint: Json = self._known(name)[name]
         return endpoint
 
+    async def loads(self) -> Json:
+        """How often every endpoint is asked now, as control says."""
+        return await self._control.loads()
+
     async def requests(self, endpoint: str) -> Json:
         """How often an endpoint was asked of late at all gateways, as control says.
 

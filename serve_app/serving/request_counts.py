@@ -25,6 +25,10 @@ class CountMethods:
         self._courses.take(replica, tallies)
         self._courses.keep(self._snapshots.current.endpoints)
 
+    async def loads(self) -> dict[str, Any]:
+        """How often every endpoint is asked now, by name."""
+        return self._courses.now()
+
     async def requests(self, endpoint: str) -> dict[str, Any]:
         """How often an endpoint was asked of late, and how fast it answered, at all gateways."""
         return self._courses.of(endpoint)

@@ -105,6 +105,10 @@ class AdminActions(Protocol):
         """One endpoint: its route, variants and columns."""
         ...
 
+    async def loads(self) -> Json:
+        """How often each endpoint is asked now that is asked at all, by name."""
+        ...
+
     async def requests(self, endpoint: str) -> Json:
         """How often an endpoint was asked of late at all gateways, and how fast it answered."""
         ...

@@ -96,6 +96,10 @@ class AdminPages:
             endpoint, changes.weights(document), changes.change(document)
         )
 
+    async def loads(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
+        """How often endpoints are asked."""
+        return {"endpoints": await self._actions.loads()}
+
     async def requests(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """How often an endpoint is asked."""
         return await self._actions.requests(request.path_params["endpoint"])

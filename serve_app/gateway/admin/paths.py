@@ -111,6 +111,11 @@ PATHS: tuple[AdminPath, ...] = (
         ("weights",),
     ),
     AdminPath(
+        "GET", "/requests", "loads", "read:metrics",
+        "How often endpoints are asked now, by all gateways, and how fast they are.",
+        ref("Loads"),
+    ),
+    AdminPath(
         "GET", f"{_ENDPOINT}/requests", "requests", "read:metrics",
         "How often it was asked in the last half an hour, by all gateways, and how fast it was.",
         ref("Requests"),

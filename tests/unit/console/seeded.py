@@ -171,6 +171,9 @@ class Seeded(Actions):
             return self.declared[:limit]
         return [one for one in self.history if subject in {None, one.subject}][:limit]
 
+    async def loads(self):
+        return {"risk": (await self.requests("risk"))["now"]}
+
     async def requests(self, endpoint):
         moments = [
             {"at_s": 1_000_000 + 10 * at, "requests": 400 + 7 * (at % 13), "faults": at % 3,

@@ -59,6 +59,7 @@ def test_gateways_add_up_and_one_that_told_nothing_before_tells_of_no_rate(cours
     clock.now_s = 1_030
     now = courses.of("e")["now"]
     assert courses.of("e")["versions"] == {"m@1": 20, "m@2": 40}
+    assert courses.now() == {"e": now}
     assert now["requests_per_s"] == 2.0
     assert {name: one["requests_per_s"] for name, one in now["versions"].items()} == {
         "m@1": pytest.approx(2 / 3), "m@2": pytest.approx(4 / 3),

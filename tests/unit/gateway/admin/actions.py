@@ -118,6 +118,9 @@ class Actions:
             raise NotFound(f"there is no endpoint {name!r}; endpoints: risk", known=["risk"])
         return ENDPOINT
 
+    async def loads(self):
+        return {"risk": REQUESTS["now"]}
+
     async def requests(self, endpoint):
         return REQUESTS
 
