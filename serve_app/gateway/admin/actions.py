@@ -173,6 +173,10 @@ class AdminActions(Protocol):
         """The manifest of a version, named by its number or an alias."""
         ...
 
+    async def profile(self, model: str, version: int) -> Json:
+        """What the columns of a version's training looked like."""
+        ...
+
     async def card_notes(self, model: str, version: int) -> list[Json]:
         """What people wrote on the card of a version, oldest first."""
         ...

@@ -176,6 +176,12 @@ class AdminPages:
         """Delete all of a model."""
         return await self._delete(request, path, None)
 
+    async def profile(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
+        """What a version was trained on looked like."""
+        named = request.path_params
+        body = await self._actions.version(named["model"], named["version"])
+        return await self._actions.profile(named["model"], body["version"])
+
     async def aliases(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """Every move of a model's aliases."""
         return {"moves": await self._actions.aliases(request.path_params["model"])}

@@ -175,6 +175,11 @@ PATHS: tuple[AdminPath, ...] = (
         "The manifest of a version, by its number or an alias.", ref("Version"),
     ),
     AdminPath(
+        "GET", f"{_VERSION}/profile", "profile", "read:metrics",
+        "What the columns of its training looked like: counts by bin or name, and statistics.",
+        {"type": "object"},
+    ),
+    AdminPath(
         "DELETE", _VERSION, "delete_version", "admin:models",
         "Delete a version, unless an alias or an endpoint needs it.",
         ref("Deleted"), "change", 200, schemas.CHANGE,

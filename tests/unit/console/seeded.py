@@ -3,9 +3,13 @@
 from dataclasses import asdict, replace
 from functools import cache
 
+import numpy as np
+
+from serve_app.core.columns import Columns
 from serve_app.core.events import Event
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.errors import Conflict, NotFound
+from serve_app.monitoring.profile.build import profile_of
 from serve_app.registry.card_notes import CardNote
 from serve_app.registry.manifest import Manifest
 from tests.unit.gateway.admin.actions import DEPLOYMENT, ROLLOUT, Actions
@@ -163,6 +167,9 @@ class Seeded(Actions):
     async def version(self, model, version):
         return manifest(int(version), name=model)
 
+    async def profile(self, model, version):
+        return wide_profile().to_json()
+
     async def card_notes(self, model, version):
         return [asdict(one) for one in self.notes]
 
@@ -216,6 +223,20 @@ class Seeded(Actions):
 
     async def report(self, endpoint, within_s):
         return wide_report().to_json()
+
+
+@cache
+def wide_profile(columns=100):
+    """A profile of many columns, of numbers and of names."""
+    rows = 400
+    random = np.random.default_rng(7)
+    arrays = {
+        f"{HARMFUL[at % len(HARMFUL)]} {at}": random.normal(size=rows)
+        if at % 2
+        else random.choice(["free", "pro", HARMFUL[0]], size=rows).astype(object)
+        for at in range(columns)
+    }
+    return profile_of(Columns.of(arrays))
 
 
 @cache

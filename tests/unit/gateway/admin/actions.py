@@ -201,6 +201,11 @@ class Actions:
             "created_at": "2026-01-01T00:00:00Z", "created_by": "ada",
         }  # fmt: skip
 
+    async def profile(self, model, version):
+        if version == 1:
+            raise NotFound("a@1 was registered without rows, and has no profile")
+        return {"rows": 0}
+
     async def card_notes(self, model, version):
         return []
 
