@@ -40,7 +40,7 @@ class VariantLine:
     actual: float | None
     starts: bool
     load: Mapping[str, Any] | None = None
-    asked: str = ""
+    load_words: str = ""
 
 
 def variant_lines(
@@ -65,13 +65,13 @@ def variant_lines(
             answered.get(version, 0) / counted if counted else None,
             version in starting,
             now.get("versions", {}).get(version),
-            _asked(now, version),
+            _load_words(now, version),
         )
         for version in dict.fromkeys([*weights, *answered])
     ]
 
 
-def _asked(now: Mapping[str, Any], version: str) -> str:
+def _load_words(now: Mapping[str, Any], version: str) -> str:
     """How often a version is asked now, in words; empty where it is not."""
     load, stage = (now.get(part, {}).get(version) for part in ("versions", "stages"))
     words = []

@@ -202,7 +202,16 @@ class Seeded(Actions):
         }  # fmt: skip
 
     async def rollouts(self):
-        return [{**ROLLOUT, "endpoint": f"endpoint-{at}", "why": HARMFUL[0]} for at in range(40)]
+        gate = {
+            "gate": "errors", "verdict": "not lost", "margin": 0.01, "worse_by": 0.0042,
+            "at_least": -0.011, "stable_rows": 9_000, "candidate_rows": 1_000,
+        }  # fmt: skip
+        last = {"decision": "wait", "why": "too few rows yet", "gates": [gate, {**gate, "gate":
+                "latency", "verdict": "no data", "worse_by": None, "at_least": None}]}  # fmt: skip
+        return [
+            {**ROLLOUT, "endpoint": f"endpoint-{at}", "why": HARMFUL[0], "last": last}
+            for at in range(40)
+        ]
 
     async def watched(self, kind, endpoint, within_s):
         if kind == "data_quality":

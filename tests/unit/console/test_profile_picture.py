@@ -4,10 +4,10 @@ import numpy as np
 
 from serve_app.console.profile_picture import column_picture
 from serve_app.core.columns import Columns
+from serve_app.errors import NotFound
 from serve_app.monitoring.profile.build import profile_of
 from tests.unit.console.seeded import HARMFUL, MODEL, Seeded
 from tests.unit.console.visitor import Visitor, text_of
-from tests.unit.gateway.admin.actions import Actions
 
 
 def features(**columns):
@@ -43,7 +43,8 @@ def test_a_version_shows_its_columns_by_pages_and_harmful_names_are_text():
 
 def test_a_version_without_a_profile_says_so():
     class Bare(Seeded):
-        profile = Actions.profile
+        async def profile(self, model, version):
+            raise NotFound("churn@1 was registered without rows, and has no profile")
 
     words = text_of(Visitor(Bare()).get(f"/console/models/{MODEL}/versions/1"))
     assert "has no profile." in words

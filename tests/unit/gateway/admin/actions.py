@@ -7,6 +7,7 @@ from serve_app.core.events import Event
 from serve_app.errors import Conflict, NotFound
 from serve_app.monitoring.experiment.document import Decision, ExperimentReport
 from serve_app.monitoring.finding import Finding
+from serve_app.monitoring.profile.profile import FeatureProfile
 from serve_app.monitoring.report.document import Health, Report, Section
 
 ENDPOINT = {
@@ -202,9 +203,7 @@ class Actions:
         }  # fmt: skip
 
     async def profile(self, model, version):
-        if version == 1:
-            raise NotFound("a@1 was registered without rows, and has no profile")
-        return {"rows": 0}
+        return FeatureProfile(0, ()).to_json()
 
     async def card_notes(self, model, version):
         return []
