@@ -20,9 +20,9 @@ class CountMethods:
         """Take what a gateway has counted so far of versions that are compared."""
         self._rollouts.count(replica, arms)
 
-    async def hear(self, replica: str, tallies: dict[str, Tally]) -> None:
-        """Take what a gateway has counted so far of every endpoint."""
-        self._courses.take(replica, tallies)
+    async def hear(self, replica: str, number: int, tallies: dict[str, Tally]) -> None:
+        """Take what a gateway has counted so far of every endpoint, by its n-th message."""
+        self._courses.take(replica, number, tallies)
         self._courses.keep(self._snapshots.current.endpoints)
 
     async def loads(self) -> dict[str, Any]:
