@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from serve_app.core.events import RETRAINING
 from serve_app.errors import ServeError
 from serve_app.monitoring.training import RETRAINING as KIND
 
@@ -55,7 +56,7 @@ def publish(ledger: Ledger, log: Log, model: str) -> None:
     happened = [*ledger.events(model)]
     for subject in (*reversed(runs), model):
         mine = [one for one in happened if _is_of(one, subject, model)][-_LIMIT:]
-        known = {_key(one) for one in log.newest(_LIMIT, kind=KIND, subject=subject)}
+        known = {_key(one) for one in log.newest(_LIMIT, kind=RETRAINING, subject=subject)}
         for event in _as_events(mine, subject):
             if _key(event) not in known:
                 log.append(event)
@@ -82,8 +83,8 @@ def _as_events(happened: Sequence[Happening], subject: str) -> Iterator[Event]:
         of_state = one.what == "state"
         why = one.why if of_state else f"{one.what}{': ' if one.why else ''}{one.why}"
         # What moves a run is a process, of which nobody knows the number later.
-        who = KIND if of_state else one.who
-        yield Event(one.at_s, who, KIND, subject, why, one.before, one.after)
+        who = RETRAINING if of_state else one.who
+        yield Event(one.at_s, who, RETRAINING, subject, why, one.before, one.after)
 
 
 def _key(event: Event) -> tuple[Any, ...]:

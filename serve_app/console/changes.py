@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, cast, get_args
+from typing import TypeVar, cast, get_args
 
 from serve_app.console import forms
 from serve_app.console.forms import Inquiry
@@ -15,13 +15,14 @@ from serve_app.console.retraining_pages import known
 from serve_app.console.run_pages import runs_of
 from serve_app.console.sources import Sources
 from serve_app.core.caller import ANONYMOUS
-from serve_app.core.events import Event
+from serve_app.core.events import RETRAINING, Event
 from serve_app.errors import InvalidInput, ServeError
 from serve_app.gateway.admin.actions import AliasChange, Change, ExperimentAction, RolloutAction
 from serve_app.gateway.wish import Attempt
 from serve_app.lifecycle.retraining.overview import Person
 from serve_app.security.audit import AuditEvent
 
+T = TypeVar("T")
 _LONGEST_ALIAS = 100
 logger = logging.getLogger("serve_app.console")
 
@@ -121,9 +122,10 @@ class ConsoleChanges:
         """End a run of retraining: at once, or by going back where it has live traffic."""
         name, runs = inquiry.named["run"], known(self._retraining)
         person = _person(inquiry)
-        await self._made(
+        at_s = await self._made(
             inquiry, "cancel_retraining", lambda: asyncio.to_thread(runs.cancel, name, person)
         )
+        await self._keep_event(_of_retraining(at_s, person, "cancel", name))
         return Moved(place("approvals", name, done="run"))
 
     async def freeze(self, inquiry: Inquiry) -> Moved:
@@ -132,12 +134,9 @@ class ConsoleChanges:
         freezes = _one_of(inquiry, ("freeze", "unfreeze")) == "freeze"
         person = _person(inquiry)
         await self._actions.model(model)
-        act = runs.freeze if freezes else runs.unfreeze
-        await self._made(
-            inquiry,
-            "freeze" if freezes else "unfreeze",
-            lambda: asyncio.to_thread(act, model, person),
-        )
+        act, what = (runs.freeze, "freeze") if freezes else (runs.unfreeze, "unfreeze")
+        at_s = await self._made(inquiry, what, lambda: asyncio.to_thread(act, model, person))
+        await self._keep_event(_of_retraining(at_s, person, what, model))
         return Moved(place("models", model, done="freeze"))
 
     async def decide(self, inquiry: Inquiry) -> Moved:
@@ -145,7 +144,7 @@ class ConsoleChanges:
         name, form, runs = inquiry.named["run"], inquiry.form, known(self._retraining)
         approved = _one_of(inquiry, ("approve", "reject")) == "approve"
         person = _person(inquiry)
-        await self._made(
+        decision = await self._made(
             inquiry,
             "decide",
             lambda: asyncio.to_thread(
@@ -156,6 +155,8 @@ class ConsoleChanges:
                 digest=form.get("digest", ""),
             ),
         )
+        what = "approved" if approved else "rejected"
+        await self._keep_event(_of_retraining(decision.at_s, person, what, name))
         return Moved(place("approvals", name, done="decision"))
 
     def attempt(self, inquiry: Inquiry, handler: str) -> AuditEvent:
@@ -165,23 +166,28 @@ class ConsoleChanges:
         about = " ".join(f"{key} {value}" for key, value in inquiry.named.items())
         return Attempt(inquiry.caller, inquiry.request_id, source).to(handler, about or "console")
 
-    async def _made(
-        self, inquiry: Inquiry, handler: str, act: Callable[[], Awaitable[Any]]
-    ) -> None:
+    async def _made(self, inquiry: Inquiry, handler: str, act: Callable[[], Awaitable[T]]) -> T:
         if self._audited is None:
-            await act()
-        else:
-            await self._audited.made(self.attempt(inquiry, handler), inquiry.named, act)
+            return await act()
+        return await self._audited.made(self.attempt(inquiry, handler), inquiry.named, act)
 
     async def _remember(self, kind: str, subject: str, change: Change) -> None:
-        """Keep why something was done that keeps no reasons itself; it is done whatever comes."""
+        """Keep why something was done that keeps no reasons itself."""
+        await self._keep_event(Event(self._clock(), change.who, kind, subject, change.why))
+
+    async def _keep_event(self, event: Event) -> None:
+        """Keep an event; where that fails the log has it, and what was done stands."""
         if self._keep is None:
             return
-        event = Event(self._clock(), change.who, kind, subject, change.why)
         try:
             await asyncio.to_thread(self._keep, event)
         except ServeError as error:
             logger.error("an event cannot be kept", exc_info=error, extra={"event": str(event)})
+
+
+def _of_retraining(at_s: float, by: Person, what: str, subject: str) -> Event:
+    """What was done, as whoever works on retraining tells it too, who keeps it once."""
+    return Event(at_s, by.name, RETRAINING, subject, f"{what}: {by.why}")
 
 
 def _person(inquiry: Inquiry) -> Person:

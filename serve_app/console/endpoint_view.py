@@ -40,7 +40,7 @@ class VariantLine:
     actual: float | None
     starts: bool
     load: Mapping[str, Any] | None = None
-    asked: str = ""
+    load_words: str = ""
 
 
 def variant_lines(
@@ -65,13 +65,13 @@ def variant_lines(
             answered.get(version, 0) / counted if counted else None,
             version in starting,
             now.get("versions", {}).get(version),
-            _asked(now, version),
+            _load_words(now, version),
         )
         for version in dict.fromkeys([*weights, *answered])
     ]
 
 
-def _asked(now: Mapping[str, Any], version: str) -> str:
+def _load_words(now: Mapping[str, Any], version: str) -> str:
     """How often a version is asked now, in words; empty where it is not."""
     load, stage = (now.get(part, {}).get(version) for part in ("versions", "stages"))
     words = []
@@ -151,6 +151,19 @@ def history_lines(
             own.append((one, before, after))
     own.sort(key=lambda line: (line[0].at_s, line[0].id or 0), reverse=True)
     return [_history_line(event, before, after, weights) for event, before, after in own]
+
+
+def last_changes(events: Iterable[Event]) -> dict[str, Event]:
+    """The newest change of each endpoint; `events` come newest first."""
+    newest: dict[str, Event] = {}
+    for event in events:
+        names = [event.subject]
+        if event.kind == "declared":
+            before, after = event.before or {}, event.after or {}
+            names = [one for one in {**before, **after} if before.get(one) != after.get(one)]
+        for name in names:
+            newest.setdefault(name, event)
+    return newest
 
 
 def _history_line(
@@ -285,6 +298,11 @@ def by_curl(url: str, body: str, *, proves: bool) -> str:
         f"curl -fsS {shlex.quote(url)}{key} \\\n"
         f"  -H 'content-type: application/json' -d {shlex.quote(body)}"
     )
+
+
+def models_of(endpoint: Mapping[str, Any]) -> Sequence[str]:
+    """Every model of whose versions an endpoint asks one."""
+    return list(dict.fromkeys(one.rpartition("@")[0] for one in versions_of(endpoint)))
 
 
 def versions_of(endpoint: Mapping[str, Any]) -> Sequence[str]:

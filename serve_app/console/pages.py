@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from serve_app.console import model_view
+from serve_app.console import endpoint_view, model_view
 from serve_app.console.forms import Inquiry
 from serve_app.console.parts import part
+from serve_app.console.profile_picture import column_picture
 from serve_app.console.rendering import Page
 from serve_app.core.events import Event
 from serve_app.errors import ServeError
@@ -15,9 +16,11 @@ from serve_app.gateway.admin.actions import AdminActions, Json
 from serve_app.lifecycle.retraining.overview import RetrainingRuns
 from serve_app.monitoring.experiment.document import ExperimentReport
 from serve_app.monitoring.experiment.page import content
+from serve_app.monitoring.profile.profile import FeatureProfile
 
 HISTORY = 20
 EVENTS = 100
+COLUMNS_PER_PAGE = 12
 MODELS_PER_PAGE = 50
 ENDPOINTS_PER_PAGE = 50
 
@@ -32,8 +35,11 @@ class ConsolePages:
     async def home(self, inquiry: Inquiry) -> Page:
         """Whether anything is wrong now, and every endpoint."""
         caller = inquiry.caller
-        status, findings, rollouts = await asyncio.gather(
+        status, loads, events, frozen, findings, rollouts = await asyncio.gather(
             self._actions.status(),
+            part(self._actions.loads(), caller, "read:metrics"),
+            part(self._actions.events(EVENTS, None, None), caller, "read:audit"),
+            self._frozen(),
             part(self._actions.findings(None), caller, "read:metrics"),
             part(self._actions.rollouts(), caller, "read:metadata"),
         )
@@ -52,6 +58,10 @@ class ConsolePages:
                 "shown": shown,
                 "findings": findings,
                 "wrong": wrong,
+                "loads": loads.value or {},
+                "last": endpoint_view.last_changes(events.value or ()),
+                "frozen": frozen,
+                "models_of": endpoint_view.models_of,
                 "under_way": {one["endpoint"]: one for one in rollouts.value or ()},
                 "unhealthy": [one for one in status["applications"] if one["status"] != "HEALTHY"],
             },
@@ -138,11 +148,14 @@ class ConsolePages:
         name = inquiry.named["model"]
         model = await self._actions.model(name)
         number = model_view.numbered(model, inquiry.named["version"], model["newest"])
-        body, notes, standing = await asyncio.gather(
+        profile, body, notes, standing = await asyncio.gather(
+            part(self._actions.profile(name, number), inquiry.caller, "read:metrics"),
             self._actions.version(name, str(number)),
             self._actions.card_notes(name, number),
             self._actions.endpoints(),
         )
+        features = FeatureProfile.from_json(profile.value).features if profile.value else ()
+        shown = model_view.slice_of(features, inquiry.query("page"), COLUMNS_PER_PAGE)
         return Page(
             "version.html",
             f"{name}@{number}",
@@ -150,6 +163,9 @@ class ConsolePages:
                 "model": model,
                 "number": number,
                 "card": model_view.card(body, notes),
+                "profile": profile,
+                "shown": shown,
+                "columns": [column_picture(one) for one in shown.items],
                 "files": body["files"],
                 "serves": model_view.serving(standing["endpoints"]).get(f"{name}@{number}", ()),
                 "aliases": [key for key, at in sorted(model["aliases"].items()) if at == number],

@@ -67,7 +67,7 @@ def _branch(line: VariantLine, at: int, middle: float) -> Branch:
     bend = (_LEFT + _RIGHT) / 2
     path = f"M{_LEFT:g} {middle:g}C{bend:g} {middle:g} {bend:g} {y:g} {_RIGHT:g} {y:g}"
     words = "asked with others" if one is None else f"{100 * one:.1f} % of requests"
-    if line.asked:
-        words = f"{words}, {line.asked}"
+    if line.load_words:
+        words = f"{words}, {line.load_words}"
     thickness = 3.0 if one is None else max(1.5, _THICKEST * one)
     return Branch(shortened(line.version, _LONGEST_NAME), y, thickness, path, words, one == 0)

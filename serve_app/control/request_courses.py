@@ -7,6 +7,7 @@ more than it told last came since then. Nothing of it is kept when control ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
@@ -25,30 +26,41 @@ Json = dict[str, Any]
 _NOTHING = Tally()
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What a gateway counted by a moment, and which message of its own said so."""
+
+    at_s: float
+    number: int
+    tallies: Mapping[str, Tally]
+
+
 class RequestCourses:
     """Sums of what gateways told, by endpoint and step of time; `clock` is seconds since 1970."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._since_s = clock()
-        self._last: dict[str, tuple[float, Mapping[str, Tally]]] = {}
+        self._last: dict[str, _Message] = {}
         self._steps: dict[str, dict[int, Tally]] = {}
 
-    def take(self, replica: str, tallies: Mapping[str, Tally]) -> None:
-        """Take what a gateway counted so far.
+    def take(self, replica: str, number: int, tallies: Mapping[str, Tally]) -> None:
+        """Take what a gateway counted so far; `number` grows with each message of it.
 
         Of one that was never heard before all of that is older, since nobody knows when it was.
         """
         now_s = self._clock()
         former = self._last.get(replica)
+        if former is not None and number <= former.number:
+            return
         self._last = {
-            name: one for name, one in self._last.items() if now_s - one[0] < SILENT_S
-        } | {replica: (now_s, tallies)}
+            name: one for name, one in self._last.items() if now_s - one.at_s < SILENT_S
+        } | {replica: _Message(now_s, number, tallies)}
         if former is None:
             return
         step = int(now_s // STEP_S)
         for endpoint, tally in tallies.items():
-            more = tally.since(former[1].get(endpoint, _NOTHING))
+            more = tally.since(former.tallies.get(endpoint, _NOTHING))
             if more.requests:
                 steps = self._steps.setdefault(endpoint, {})
                 steps[step] = steps.get(step, _NOTHING) + more
@@ -58,6 +70,12 @@ class RequestCourses:
     def keep(self, endpoints: Collection[str]) -> None:
         """Forget all endpoints but these."""
         self._steps = {name: one for name, one in self._steps.items() if name in endpoints}
+
+    def now(self) -> Json:
+        """How often every endpoint is asked now that is asked at all, and how fast it is."""
+        return {
+            name: one for name in self._steps if (one := self.of(name)["now"])["requests_per_s"]
+        }
 
     def of(self, endpoint: str) -> Json:
         """The course of an endpoint until the last step that is over; `now` is its end."""

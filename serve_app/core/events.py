@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+RETRAINING = "retraining"
+"""The kind of what happens to runs of retraining, and to models of which none goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

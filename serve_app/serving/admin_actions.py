@@ -11,7 +11,8 @@ from serve_app.control.registrations import DELETED
 from serve_app.core.access import KeyChange
 from serve_app.core.events import Event
 from serve_app.core.ports import EventStore
-from serve_app.errors import ServeError
+from serve_app.engine.load import profile_of
+from serve_app.errors import NotFound, ServeError
 from serve_app.gateway.admin.actions import (
     AliasChange,
     Change,
@@ -21,11 +22,11 @@ from serve_app.gateway.admin.actions import (
     NewEndpoint,
     RolloutAction,
 )
-from serve_app.registry.aliases import AliasMove, Expected
 from serve_app.registry.card_notes import CardNotes
 from serve_app.registry.listed import line, listed, moves
 from serve_app.registry.store import Registry
 from serve_app.serving import overview
+from serve_app.serving.alias_moves import moved_alias
 from serve_app.serving.control_client import ControlCaller
 from serve_app.serving.deploying import additions, declaration, managed
 from serve_app.serving.holders import check_unneeded, holders
@@ -93,6 +94,10 @@ class ClusterActions:
         """
         endpoint: Json = self._known(name)[name]
         return endpoint
+
+    async def loads(self) -> Json:
+        """How often every endpoint is asked now, as control says."""
+        return await self._control.loads()
 
     async def requests(self, endpoint: str) -> Json:
         """How often an endpoint was asked of late at all gateways, as control says.
@@ -204,6 +209,17 @@ class ClusterActions:
         """The manifest of a version."""
         return await asyncio.to_thread(self._version, f"{model}@{version}")
 
+    async def profile(self, model: str, version: int) -> Json:
+        """The profile that was stored with a version.
+
+        Raises:
+            NotFound: it has none.
+        """
+        made = await asyncio.to_thread(profile_of, self._registry, model, version)
+        if made is None:
+            raise NotFound(f"{model}@{version} was registered without rows, and has no profile")
+        return made.to_json()
+
     async def card_notes(self, model: str, version: int) -> list[Json]:
         """What people wrote on the card of a version, oldest first."""
         notes = CardNotes(self._registry.url)
@@ -216,7 +232,7 @@ class ClusterActions:
 
     async def move_alias(self, model: str, alias: str, move: AliasChange, change: Change) -> Json:
         """Let an alias name another version, or none. Control notices, and keeps an event."""
-        moved = await asyncio.to_thread(self._move, model, alias, move, change)
+        moved = await asyncio.to_thread(moved_alias, self._registry, (model, alias), move, change)
         await self._control.look_at_aliases()
         return {"model": model, "alias": alias, **asdict(moved)}
 
@@ -332,16 +348,3 @@ class ClusterActions:
             self._events.append_once(event)
         except ServeError as error:
             logger.error("an event cannot be kept", exc_info=error, extra={"event": str(event)})
-
-    def _move(self, model: str, alias: str, move: AliasChange, change: Change) -> AliasMove:
-        expected = Expected(move.expected) if move.is_expected else None
-        by, reason = change.who, change.why or None
-        if move.version is None:
-            moved = self._registry.remove_alias(
-                model, alias, by=by, reason=reason, expected=expected
-            )
-        else:
-            moved = self._registry.set_alias(
-                model, alias, move.version, by=by, reason=reason, expected=expected
-            )
-        return moved

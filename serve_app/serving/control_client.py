@@ -72,6 +72,11 @@ class ControlCaller:
         outcome: dict[str, Any] = await self._call("set_weights", endpoint, weights, change)
         return outcome
 
+    async def loads(self) -> dict[str, Any]:
+        """How often every endpoint is asked now, as `Control.loads` says it."""
+        known: dict[str, Any] = await self._call("loads")
+        return known
+
     async def requests(self, endpoint: str) -> dict[str, Any]:
         """How often an endpoint was asked of late, as `Control.requests` says it."""
         course: dict[str, Any] = await self._call("requests", endpoint)

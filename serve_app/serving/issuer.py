@@ -105,13 +105,13 @@ def document_at(
                 "for an issuer's keys unless the config says `private_address: true`"
             )
             raise ConfigError(msg)
-        body = _asked((parts.hostname, allowed[0], port), path, issuer.ca_file, form)
+        body = _answer_of((parts.hostname, allowed[0], port), path, issuer.ca_file, form)
         document = json.loads(body)
     except _NotTaken as error:
         raise Refused(f"{issuer.address} answers {error.status}") from None
     except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
-        msg = f"the issuer cannot be asked at {issuer.address} ({why[:200]})"
+        msg = f"what the issuer has at {issuer.address} cannot be fetched ({why[:200]})"
         raise Unavailable(msg) from None
     if not isinstance(document, dict):
         raise Unavailable(f"what {issuer.address} answers is no object of JSON")
@@ -124,7 +124,7 @@ class _NotTaken(Exception):
         self.status = status
 
 
-def _asked(
+def _answer_of(
     place: tuple[str, str, int], path: str, ca_file: str | None, form: Mapping[str, str] | None
 ) -> bytes:
     """What a host at an address and port answers to a form, or of itself."""

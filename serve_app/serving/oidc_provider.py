@@ -28,7 +28,7 @@ from serve_app.security.oidc import (
 from serve_app.serving.issuer import Issuer, Refused, document_at
 
 RETURN = "/console/login/return"
-DESCRIBED_S = 300.0
+PROVIDER_KEPT_S = 300.0
 """How long what the provider says of itself counts."""
 MOST_AT_ONCE = 4
 Claims = Callable[[str, str], Mapping[str, Any] | None]
@@ -56,7 +56,7 @@ class OidcProvider:
         self._client = Client(
             settings.client_id, settings.address + RETURN, settings.scopes, settings.client_secret
         )
-        self._described: tuple[float, Provider] | None = None
+        self._latest: tuple[float, Provider] | None = None
         # Each login takes a thread for as long as the provider does; pages need some, too.
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
@@ -101,11 +101,11 @@ class OidcProvider:
 
     async def _provider(self) -> Provider:
         now_s = time.monotonic()
-        if self._described is None or now_s > self._described[0] + DESCRIBED_S:
+        if self._latest is None or now_s > self._latest[0] + PROVIDER_KEPT_S:
             async with self._room:
                 document = await asyncio.to_thread(self._document)
-            self._described = now_s, provider_of(document, self._tokens.issuer)
-        return self._described[1]
+            self._latest = now_s, provider_of(document, self._tokens.issuer)
+        return self._latest[1]
 
     def _document(self) -> Mapping[str, Any]:
         place = self._settings.discovery

@@ -20,10 +20,14 @@ class CountMethods:
         """Take what a gateway has counted so far of versions that are compared."""
         self._rollouts.count(replica, arms)
 
-    async def hear(self, replica: str, tallies: dict[str, Tally]) -> None:
-        """Take what a gateway has counted so far of every endpoint."""
-        self._courses.take(replica, tallies)
+    async def hear(self, replica: str, number: int, tallies: dict[str, Tally]) -> None:
+        """Take what a gateway has counted so far of every endpoint, by its n-th message."""
+        self._courses.take(replica, number, tallies)
         self._courses.keep(self._snapshots.current.endpoints)
+
+    async def loads(self) -> dict[str, Any]:
+        """How often every endpoint is asked now, by name."""
+        return self._courses.now()
 
     async def requests(self, endpoint: str) -> dict[str, Any]:
         """How often an endpoint was asked of late, and how fast it answered, at all gateways."""

@@ -1,6 +1,7 @@
 """Tells control how often endpoints were asked, and how fast they answered."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,6 +32,8 @@ class TallySender:
         self._tallies = tallies
         self._handle = handle
         self._replica = replica
+        # A message that was late is known by its number: it says less than those after it.
+        self._numbers = itertools.count(1)
 
     async def send_for_ever(self) -> None:
         """Tell control again and again, until cancelled."""
@@ -42,7 +45,7 @@ class TallySender:
         """Tell control once; what it does not hear now is in what it hears next."""
         try:
             await answer_of(
-                self._handle, self._replica, self._tallies(),
+                self._handle, self._replica, next(self._numbers), self._tallies(),
                 timeout_s=TIMEOUT_S, who="control", silence="control does not answer",
             )  # fmt: skip
         except ServeError as error:

@@ -141,7 +141,7 @@ def test_weights_that_a_form_sets_have_effect_and_stand_in_the_audit(
             form.querySelector("button").click(); })()"""
         )
         until(
-            lambda: "Done: the change is made" in seen.evaluate("document.body.innerText"),
+            lambda: "Done: the change is made" in seen.evaluate("document.body?.innerText ?? ''"),
             timeout_s=60,
             what="that the change is made",
         )

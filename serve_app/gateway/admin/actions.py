@@ -105,6 +105,10 @@ class AdminActions(Protocol):
         """One endpoint: its route, variants and columns."""
         ...
 
+    async def loads(self) -> Json:
+        """How often each endpoint is asked now that is asked at all, by name."""
+        ...
+
     async def requests(self, endpoint: str) -> Json:
         """How often an endpoint was asked of late at all gateways, and how fast it answered."""
         ...
@@ -167,6 +171,10 @@ class AdminActions(Protocol):
 
     async def version(self, model: str, version: str) -> Json:
         """The manifest of a version, named by its number or an alias."""
+        ...
+
+    async def profile(self, model: str, version: int) -> Json:
+        """What the columns of a version's training looked like."""
         ...
 
     async def card_notes(self, model: str, version: int) -> list[Json]:

@@ -96,6 +96,10 @@ class AdminPages:
             endpoint, changes.weights(document), changes.change(document)
         )
 
+    async def loads(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
+        """How often endpoints are asked."""
+        return {"endpoints": await self._actions.loads()}
+
     async def requests(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """How often an endpoint is asked."""
         return await self._actions.requests(request.path_params["endpoint"])
@@ -171,6 +175,12 @@ class AdminPages:
     async def delete_model(self, request: Request, path: AdminPath) -> Any:
         """Delete all of a model."""
         return await self._delete(request, path, None)
+
+    async def profile(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
+        """What a version was trained on looked like."""
+        named = request.path_params
+        body = await self._actions.version(named["model"], named["version"])
+        return await self._actions.profile(named["model"], body["version"])
 
     async def aliases(self, request: Request, path: AdminPath) -> Any:  # noqa: ARG002
         """Every move of a model's aliases."""

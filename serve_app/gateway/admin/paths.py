@@ -112,6 +112,11 @@ PATHS: tuple[AdminPath, ...] = (
         ("weights",),
     ),
     AdminPath(
+        "GET", "/requests", "loads", "read:metrics",
+        "How often endpoints are asked now, by all gateways, and how fast they are.",
+        ref("Loads"),
+    ),
+    AdminPath(
         "GET", f"{_ENDPOINT}/requests", "requests", "read:metrics",
         "How often it was asked in the last half an hour, by all gateways, and how fast it was.",
         ref("Requests"),
@@ -169,6 +174,11 @@ PATHS: tuple[AdminPath, ...] = (
     AdminPath(
         "GET", _VERSION, "version", "read:metadata",
         "The manifest of a version, by its number or an alias.", ref("Version"),
+    ),
+    AdminPath(
+        "GET", f"{_VERSION}/profile", "profile", "read:metrics",
+        "What the columns of its training looked like: counts by bin or name, and statistics.",
+        {"type": "object"},
     ),
     AdminPath(
         "DELETE", _VERSION, "delete_version", "admin:models",

@@ -29,6 +29,21 @@ _MOMENT: Schema = _members(
     }
 )
 _VERSION: Schema = _members({"requests_per_s": _RATE, **_LATENCIES})
+NOW: Schema = _members(
+    {
+        "seconds": {"type": "integer", "description": "Of so many, until `until_s`."},
+        "requests_per_s": _RATE,
+        "faults_per_s": _RATE,
+        "refused_per_s": _RATE,
+        **_LATENCIES,
+        "versions": {"type": "object", "additionalProperties": _VERSION},
+        "stages": {
+            "type": "object",
+            "additionalProperties": _members({"rows_per_s": _RATE}),
+            "description": "Rows that stages of a cascade were asked about.",
+        },
+    }
+)
 REQUESTS: Schema = _members(
     {
         "endpoint": {"type": "string"},
@@ -40,21 +55,7 @@ REQUESTS: Schema = _members(
             "additionalProperties": _COUNT,
             "description": "Requests that each answered in all of this time.",
         },
-        "now": _members(
-            {
-                "seconds": {"type": "integer", "description": "Of so many, until `until_s`."},
-                "requests_per_s": _RATE,
-                "faults_per_s": _RATE,
-                "refused_per_s": _RATE,
-                **_LATENCIES,
-                "versions": {"type": "object", "additionalProperties": _VERSION},
-                "stages": {
-                    "type": "object",
-                    "additionalProperties": _members({"rows_per_s": _RATE}),
-                    "description": "Rows that stages of a cascade were asked about.",
-                },
-            }
-        ),
+        "now": NOW,
         "moments": {
             "type": "array",
             "items": _MOMENT,
@@ -62,3 +63,4 @@ REQUESTS: Schema = _members(
         },
     }
 )
+LOADS: Schema = _members({"endpoints": {"type": "object", "additionalProperties": NOW}})

@@ -156,7 +156,7 @@ COMPONENTS: Schema = {
             "waiting": _TEXTS, "behind": _TEXTS,
         }
     ),
-    "Requests": request_schemas.REQUESTS, "Rollout": ROLLOUT,
+    "Loads": request_schemas.LOADS, "Requests": request_schemas.REQUESTS, "Rollout": ROLLOUT,
     "Experiment": EXPERIMENT,
     "ListedExperiment": LISTED,
     "ExperimentReport": REPORT,

@@ -108,28 +108,35 @@ class RetrainingRuns:
         author = self._author(by)
         return decisions.decide(self._ledger, run, author, approved=approved, digest=digest)
 
-    def cancel(self, name: str, by: Person) -> None:
-        """End a run: at once, or by going back where it has live traffic.
+    def cancel(self, name: str, by: Person) -> float:
+        """End a run: at once, or by going back where it has live traffic; says when that was.
 
         Raises:
             NotFound: there is no such run.
             Conflict: it is over, or its version becomes champion at this moment.
         """
         self._check_there(name)
-        decisions.cancel(self._ledger, self._ledger.run(name), self._author(by))
+        author = self._author(by)
+        decisions.cancel(self._ledger, self._ledger.run(name), author)
+        return author.at_s
 
-    def freeze(self, model: str, by: Person) -> None:
-        """Begin no run of a model, take no step of its canary and promote nothing."""
-        decisions.freeze(self._database, model, self._author(by))
+    def freeze(self, model: str, by: Person) -> float:
+        """Begin no run of a model, take no step of its canary and promote nothing.
 
-    def unfreeze(self, model: str, by: Person) -> None:
-        """Let runs of a model begin and go on again.
+        Says since when that is so.
+        """
+        return decisions.freeze(self._database, model, self._author(by)).at_s
+
+    def unfreeze(self, model: str, by: Person) -> float:
+        """Let runs of a model begin and go on again; says when that was.
 
         Raises:
             Conflict: it is not frozen.
         """
-        if not self.is_there or not decisions.unfreeze(self._database, model, self._author(by)):
+        author = self._author(by)
+        if not self.is_there or not decisions.unfreeze(self._database, model, author):
             raise Conflict(f"{model} is not frozen")
+        return author.at_s
 
     def _author(self, by: Person) -> Author:
         return Author(by.name, by.why, self._clock())

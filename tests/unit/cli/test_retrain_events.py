@@ -1,6 +1,7 @@
 """Steps of retraining are events of the cluster, each once, whichever process kept them."""
 
-from serve_app.cli.retrain_events import KIND, publish, publish_or_warn
+from serve_app.cli.retrain_events import publish, publish_or_warn
+from serve_app.core.events import RETRAINING
 from serve_app.errors import RegistryFailed
 from serve_app.lifecycle.retraining import decisions
 from serve_app.lifecycle.retraining.decisions import Author
@@ -9,7 +10,7 @@ from tests.unit.lifecycle.retraining.fakes import APPROVED, MODEL, House
 
 
 def states(log, subject):
-    return [one.after for one in reversed(log.newest(kind=KIND, subject=subject))]
+    return [one.after for one in reversed(log.newest(kind=RETRAINING, subject=subject))]
 
 
 def test_each_step_is_an_event_once_with_who_and_why(tmp_path):
@@ -25,7 +26,7 @@ def test_each_step_is_an_event_once_with_who_and_why(tmp_path):
         "QUEUED", "SNAPSHOT", "TRAINING", "EVALUATING", "REGISTERING", "APPROVAL", None,
         "PROMOTING", "PROMOTED",
     ]  # fmt: skip
-    newest = log.newest(kind=KIND, subject=run.id)
+    newest = log.newest(kind=RETRAINING, subject=run.id)
     assert (newest[0].who, newest[0].before) == ("retraining", "PROMOTING")
     approved = next(one for one in newest if one.after is None)
     assert (approved.who, approved.why) == ("ann", "approved: fine")
@@ -59,7 +60,7 @@ def test_a_freeze_is_an_event_of_the_model_and_a_dropped_trigger_is_none(tmp_pat
     decisions.freeze(house.database, MODEL, Author("ann", "holidays", house.clock()))
     house.trigger()
     publish(house.ledger, log, MODEL)
-    (event,) = log.newest(kind=KIND)
+    (event,) = log.newest(kind=RETRAINING)
     assert (event.subject, event.who, event.why) == (MODEL, "ann", "freeze: holidays")
 
 

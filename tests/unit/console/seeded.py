@@ -3,9 +3,13 @@
 from dataclasses import asdict, replace
 from functools import cache
 
+import numpy as np
+
+from serve_app.core.columns import Columns
 from serve_app.core.events import Event
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.errors import Conflict, NotFound
+from serve_app.monitoring.profile.build import profile_of
 from serve_app.registry.card_notes import CardNote
 from serve_app.registry.manifest import Manifest
 from tests.unit.gateway.admin.actions import DEPLOYMENT, ROLLOUT, Actions
@@ -163,6 +167,9 @@ class Seeded(Actions):
     async def version(self, model, version):
         return manifest(int(version), name=model)
 
+    async def profile(self, model, version):
+        return wide_profile().to_json()
+
     async def card_notes(self, model, version):
         return [asdict(one) for one in self.notes]
 
@@ -170,6 +177,9 @@ class Seeded(Actions):
         if kind == "declared":
             return self.declared[:limit]
         return [one for one in self.history if subject in {None, one.subject}][:limit]
+
+    async def loads(self):
+        return {"risk": (await self.requests("risk"))["now"]}
 
     async def requests(self, endpoint):
         moments = [
@@ -192,7 +202,16 @@ class Seeded(Actions):
         }  # fmt: skip
 
     async def rollouts(self):
-        return [{**ROLLOUT, "endpoint": f"endpoint-{at}", "why": HARMFUL[0]} for at in range(40)]
+        gate = {
+            "gate": "errors", "verdict": "not lost", "margin": 0.01, "worse_by": 0.0042,
+            "at_least": -0.011, "stable_rows": 9_000, "candidate_rows": 1_000,
+        }  # fmt: skip
+        last = {"decision": "wait", "why": "too few rows yet", "gates": [gate, {**gate, "gate":
+                "latency", "verdict": "no data", "worse_by": None, "at_least": None}]}  # fmt: skip
+        return [
+            {**ROLLOUT, "endpoint": f"endpoint-{at}", "why": HARMFUL[0], "last": last}
+            for at in range(40)
+        ]
 
     async def watched(self, kind, endpoint, within_s):
         if kind == "data_quality":
@@ -213,6 +232,20 @@ class Seeded(Actions):
 
     async def report(self, endpoint, within_s):
         return wide_report().to_json()
+
+
+@cache
+def wide_profile(columns=100):
+    """A profile of many columns, of numbers and of names."""
+    rows = 400
+    random = np.random.default_rng(7)
+    arrays = {
+        f"{HARMFUL[at % len(HARMFUL)]} {at}": random.normal(size=rows)
+        if at % 2
+        else random.choice(["free", "pro", HARMFUL[0]], size=rows).astype(object)
+        for at in range(columns)
+    }
+    return profile_of(Columns.of(arrays))
 
 
 @cache

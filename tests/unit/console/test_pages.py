@@ -3,7 +3,6 @@
 import re
 import time
 from html import unescape
-from html.parser import HTMLParser
 
 import pytest
 
@@ -15,6 +14,7 @@ from serve_app.lifecycle.run_status import TrainingRuns
 from serve_app.monitoring.experiment.document import ExperimentReport
 from serve_app.security.audit import AuditEvent, AuditLog
 from tests.unit.console import seeded_runs
+from tests.unit.console.elements import Elements
 from tests.unit.console.seeded import HARMFUL, MODEL, BatchJobs, Seeded
 from tests.unit.console.visitor import Visitor, text_of
 from tests.unit.gateway.admin.actions import Actions
@@ -29,30 +29,6 @@ PAGES = (
     f"/approvals/{MODEL}-r200", "/cluster", "/audit",
 )  # fmt: skip
 MOST_BYTES = 60_000
-VOID = {"meta", "link", "input", "br", "hr", "img"}
-
-
-class Elements(HTMLParser):
-    """Checks that elements end in the order in which they begin; keeps those with attributes."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.all = [], []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        assert len(dict(attrs)) == len(attrs)
-        self.all.append((tag, dict(attrs)))
-        if tag not in VOID and tag != "option":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.all.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if tag not in VOID and tag != "option":
-            assert self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -144,127 +120,16 @@ def test_a_harmful_endpoint_has_a_page_of_its_own(visitor):
     assert "<script" not in page.text
 
 
-def test_an_endpoint_shows_what_is_wanted_beside_what_was_answered(visitor):
-    words = text_of(visitor.get("/console/endpoints/risk"))
-    assert "churn@1000 starts 90 90.0 % 75.0 % 300 30/s 2 ms 30 ms" in words
-    assert "churn@999 10 10.0 % 25.0 % 100 10/s 2 ms 30 ms" in words
-    assert "What was declared waits for churn@1000." in words
+def test_a_rollout_shows_its_guardrails_with_their_bounds(visitor):
+    words = text_of(visitor.get("/console/rollouts"))
+    assert "Decided last: too few rows yet" in words
+    assert "errors not lost 0.0042 -0.011 0.01 9,000 1,000" in words
 
 
-def test_the_picture_says_the_same_in_words(visitor):
-    page = visitor.get("/console/endpoints/risk").text
-    (label,) = re.findall(r'<svg class="route"[^>]*aria-label="([^"]*)"', page)
-    assert label == (
-        "risk asks by split: churn@1000 90.0 % of requests, 30/s, p99 30 ms, "
-        "churn@999 10.0 % of requests, 10/s, p99 30 ms"
-    )
-    widths = [float(one) for one in re.findall(r'class="flow" .*stroke-width="([\d.]+)"', page)]
-    assert widths == [16.2, 1.8]
-
-
-def test_load_is_that_of_all_gateways_as_pictures_and_in_words(visitor):
-    words = text_of(visitor.get("/console/endpoints/risk"))
-    assert "40 requests per second now, of which 0.1 fail here and 0.3 are refused" in words
-    assert "half are answered within 2 ms, 99 of 100 within 30 ms." in words
-    charts = re.findall(r'class="chart"[^>]*aria-label="([^"]*)"', visitor.get(
-        "/console/endpoints/risk").text)  # fmt: skip
-    assert charts[0].startswith("Requests per second. requests 47 last")
-    assert charts[1].startswith("Requests per second without an answer. faults of this side 0.2 ")
-    assert charts[2].startswith("Latency in milliseconds. half of requests (p50) 3.89 last")
-
-
-def test_where_nobody_asked_or_control_is_away_the_page_says_so():
-    class Quiet(Seeded):
-        async def requests(self, endpoint):
-            return {**await super().requests(endpoint), "moments": [], "versions": {}}
-
-    class Away(Seeded):
-        async def requests(self, endpoint):
-            raise NotReady("control does not answer")
-
-    words = text_of(Visitor(Quiet()).get("/console/endpoints/risk"))
-    assert "Nobody has asked it in the last half an hour" in words
-    words = text_of(Visitor(Away()).get("/console/endpoints/risk"))
-    assert "Control does not answer." in words
-    assert "churn@1000 starts 90 90.0 % \N{EN DASH} 0 " in words
-
-
-def test_replicas_that_run_stand_beside_those_that_are_wanted():
-    class Apart(Seeded):
-        async def endpoint(self, name):
-            return {**await super().endpoint(name), "placement": "replicas"}
-
-        async def status(self):
-            status = await super().status()
-            own = {**status["applications"][0], "application": f"{MODEL}-1000"}
-            return {**status, "applications": [*status["applications"], own]}
-
-    words = text_of(Visitor(Apart()).get("/console/endpoints/risk"))
-    assert "churn@1000 churn-1000 2 1 HEALTHY wants 2" in words
-    assert "routes and answers gateway 2 2 HEALTHY" in words
-    assert "all of it gateway 2 2 HEALTHY" in text_of(
-        Visitor(Seeded()).get("/console/endpoints/risk")
-    )
-
-
-LIVE = ["", "/endpoints/risk", "/rollouts", "/jobs", "/runs"]
-
-
-@pytest.mark.parametrize("page", LIVE)
-def test_a_live_page_names_parts_that_there_are_and_may_be_stopped(visitor, page):
-    answer = visitor.get(f"/console{page}?page=1&done=weights")
-    (main,) = [one for tag, one in Elements(answer.text).all if tag == "main"]
-    parts = [one.removeprefix("#").removesuffix(":morph") for one in
-             main["hx-select-oob"].split(",")]  # fmt: skip
-    known = {one.get("id") for _, one in Elements(answer.text).all}
-    assert "live-at" in parts
-    assert set(parts) <= known
-    assert main["hx-get"] == f"/console{page}?page=1"
-    assert "script-src 'self'; connect-src 'self'" in answer.headers["content-security-policy"]
-    stopped = visitor.get(f"/console{page}?page=1&live=off")
-    assert "hx-get" not in stopped.text
-    assert "<script" not in stopped.text
-    assert "script-src" not in stopped.headers["content-security-policy"]
-
-
-@pytest.mark.parametrize("page", LIVE)
-def test_forms_are_in_no_part_that_is_renewed(visitor, page):
-    class Fields(Elements):
-        def handle_starttag(self, tag, attrs):
-            super().handle_starttag(tag, attrs)
-            places.append((tag, dict(attrs).get("id", "")))
-            if tag in VOID or tag == "option":
-                places.pop()
-            if tag in {"input", "textarea", "select"}:
-                fields.append([one for _, one in places if one.startswith("live-")])
-
-        def handle_endtag(self, tag):
-            super().handle_endtag(tag)
-            if tag not in VOID and tag != "option":
-                places.pop()
-
-    places, fields = [], []
-    Fields(visitor.get(f"/console{page}").text)
-    assert not any(fields)
-
-
-@pytest.mark.parametrize("name", ["htmx.js", "idiomorph.js"])
-def test_scripts_are_files_of_this_server(visitor, name):
-    answer = visitor.get(f"/console/{name}")
-    assert answer.headers["content-type"].startswith("text/javascript")
-    assert answer.headers["cache-control"] == "public, max-age=3600"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-
-
-def test_history_leads_back_to_weights_whose_versions_are_there(visitor):
-    page = visitor.get("/console/endpoints/risk").text
-    hidden = re.findall(r'type="hidden" name="weight\.([^"]+)" value="([^"]+)"', page)
-    assert hidden == [("churn@1000", "50.0"), ("churn@999", "50.0")]
-    words = text_of(visitor.get("/console/endpoints/risk"))
-    assert "weights set churn@1000 50, churn@999 50 churn@1000 90, churn@999 10" in words
-    assert "stands now" in words
-    assert "churn@1 is no variant any more" in words
-    assert "x@1" not in words
+def test_the_first_page_says_how_busy_endpoints_are_and_who_changed_them_last(visitor):
+    words = text_of(visitor.get("/console"))
+    assert f"40/s 30 ms 0.1/s 2 waits for {MODEL}@1000" in words
+    assert f"1970-01-01 00:00:09 weights set by {HARMFUL[0]}" in words
 
 
 def test_models_are_searched_and_versions_come_by_pages(visitor):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from serve_app.cli.retrain_events import publish
 from serve_app.console.trial_picture import trial_picture
 from serve_app.core.caller import Caller
 from serve_app.core.events import Event
@@ -9,6 +10,8 @@ from serve_app.core.grants import grants_of
 from serve_app.errors import RegistryFailed
 from serve_app.gateway.access import Gate
 from serve_app.lifecycle.ledger import Run
+from serve_app.lifecycle.retraining.database import Database
+from serve_app.lifecycle.retraining.ledger import Ledger
 from serve_app.lifecycle.retraining.overview import RetrainingRuns
 from serve_app.lifecycle.run_status import TrainingRuns
 from tests.security.callers import Known
@@ -38,8 +41,13 @@ def retraining(tmp_path):
 
 
 @pytest.fixture
-def approver(retraining):
-    return Visitor(Seeded(), retraining=retraining)
+def kept():
+    return []
+
+
+@pytest.fixture
+def approver(retraining, kept):
+    return Visitor(Seeded(), retraining=retraining, keep=kept.append)
 
 
 def decided(visitor, action, page=PLACE, digest="cd" * 32, reason="looked at it"):
@@ -60,7 +68,7 @@ def test_a_retraining_is_cancelled_once_by_a_form(approver, retraining):
     assert f"{PLACE}/cancel" in approver.get(PLACE).text
 
 
-def test_a_model_is_frozen_and_thawed_with_who_and_why(approver, retraining):
+def test_a_model_is_frozen_and_thawed_with_who_and_why(approver, retraining, kept):
     page, place = f"/console/models/{MODEL}", f"/console/models/{MODEL}/freeze"
     fields = {"action": "freeze", "reason": "audit week", "by": "eve"}
     assert approver.send(page, place, fields).headers["location"] == f"{page}?done=freeze"
@@ -70,6 +78,10 @@ def test_a_model_is_frozen_and_thawed_with_who_and_why(approver, retraining):
     assert "churn , by eve since" in text_of(approver.get("/console/approvals"))
     fields = {"action": "unfreeze", "reason": "over", "by": "eve"}
     assert approver.send(page, place, fields).status_code == 303
+    assert [(one.kind, one.subject, one.who, one.why) for one in kept] == [
+        ("retraining", MODEL, "eve", "freeze: audit week"),
+        ("retraining", MODEL, "eve", "unfreeze: over"),
+    ]
     assert [one["model"] for one in retraining.freezes()] == ["other"]
     assert approver.send(page, place, fields).status_code == 409
     assert approver.send(page, place, {**fields, "action": "melt"}).status_code == 400
@@ -212,3 +224,23 @@ def test_nobody_approves_for_another_person_where_nothing_proves_who_they_are(tm
         visitor.send("/console/login", "/console/login", {"key": key})
         assert decided(visitor, "approve").status_code == status
     assert runs.show(WAITING)["decision"]["who"] == "eve"
+
+
+def test_what_the_console_kept_is_kept_once_by_whoever_works_on_retraining(
+    approver, retraining, kept
+):
+    page = f"/console/models/{MODEL}"
+    approver.send(page, f"{page}/freeze", {"action": "freeze", "reason": "x", "by": "eve"})
+    approver.send(PLACE, f"{PLACE}/cancel", {"reason": "wrong rows", "by": "eve"})
+
+    class Log:
+        def append(self, event):
+            added.append(event)
+
+        def newest(self, limit, *, kind, subject):
+            return [one for one in kept if one.subject == subject]
+
+    added = []
+    publish(Ledger(Database(retraining.folder)), Log(), MODEL)
+    assert len(kept) == 2
+    assert not [one for one in added if one.why in {"freeze: x", "cancel: wrong rows"}]

@@ -1,5 +1,7 @@
 """How often endpoints are asked, of all gateways together, whoever starts anew."""
 
+import itertools
+
 import pytest
 
 from serve_app.control.request_courses import SILENT_S, STEP_S, STEPS, RequestCourses
@@ -31,9 +33,12 @@ def courses(clock):
     return RequestCourses(clock)
 
 
-def hear(courses, clock, at_s, replica, told, endpoint="e"):
+NUMBERS = itertools.count(1)
+
+
+def hear(courses, clock, at_s, replica, told, number=None):
     clock.now_s = at_s
-    courses.take(replica, {endpoint: told})
+    courses.take(replica, next(NUMBERS) if number is None else number, {"e": told})
 
 
 def test_what_grew_between_two_messages_came_in_the_step_of_the_second(courses, clock):
@@ -59,6 +64,7 @@ def test_gateways_add_up_and_one_that_told_nothing_before_tells_of_no_rate(cours
     clock.now_s = 1_030
     now = courses.of("e")["now"]
     assert courses.of("e")["versions"] == {"m@1": 20, "m@2": 40}
+    assert courses.now() == {"e": now}
     assert now["requests_per_s"] == 2.0
     assert {name: one["requests_per_s"] for name, one in now["versions"].items()} == {
         "m@1": pytest.approx(2 / 3), "m@2": pytest.approx(4 / 3),
@@ -95,3 +101,19 @@ def test_what_is_old_is_forgotten_and_so_are_gateways_that_are_silent(courses, c
     hear(courses, clock, later_s + SILENT_S + 6, "one", tally(90))
     clock.now_s = later_s + SILENT_S + 20
     assert courses.of("e")["now"]["requests_per_s"] == 0
+
+
+def test_a_message_that_was_late_counts_nothing_twice(courses, clock):
+    hear(courses, clock, 1_000, "one", Tally(), number=1)
+    hear(courses, clock, 1_001, "one", tally(30), number=3)
+    hear(courses, clock, 1_002, "one", tally(10), number=2)
+    hear(courses, clock, 1_003, "one", tally(40), number=4)
+    clock.now_s = 1_010
+    assert [one["requests"] for one in courses.of("e")["moments"]] == [40]
+
+
+def test_an_endpoint_that_came_anew_counts_from_nothing(courses, clock):
+    hear(courses, clock, 1_000, "one", tally(500))
+    hear(courses, clock, 1_001, "one", tally(20))
+    clock.now_s = 1_010
+    assert [one["requests"] for one in courses.of("e")["moments"]] == [20]

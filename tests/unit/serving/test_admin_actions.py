@@ -65,6 +65,12 @@ class Control:
             raise NotReady("control does not answer")
         return self.effect
 
+    async def requests(self, endpoint):
+        return self.courses[endpoint]
+
+    async def loads(self):
+        return self.courses
+
     async def look_at_aliases(self):
         self.looks += 1
 
@@ -305,3 +311,19 @@ def test_notes_on_a_card_are_told_as_they_were_written(actions, registry):
     (note,) = done(actions.card_notes("line", 1))
     assert (note["heading"], note["text"], note["by"]) == ("Limitations", "Only adults.", "ada")
     assert done(actions.card_notes("line", 2)) == []
+
+
+def test_what_control_adds_up_is_told_and_of_what_is_not_there_nothing(actions, control):
+    control.courses = {"risk": {"endpoint": "risk"}}
+    assert done(actions.requests("risk")) == {"endpoint": "risk"}
+    assert done(actions.loads()) == control.courses
+    with pytest.raises(NotFound, match="there is no endpoint 'nobody'"):
+        done(actions.requests("nobody"))
+
+
+def test_the_profile_of_a_version_is_what_it_was_registered_with(actions):
+    profile = done(actions.profile("line", 1))
+    assert profile["rows"] > 0
+    assert [one["name"] for one in profile["features"]] == ["age", "dose"]
+    with pytest.raises(NotFound):
+        done(actions.profile("nobody", 1))

@@ -7,6 +7,7 @@ from serve_app.core.events import Event
 from serve_app.errors import Conflict, NotFound
 from serve_app.monitoring.experiment.document import Decision, ExperimentReport
 from serve_app.monitoring.finding import Finding
+from serve_app.monitoring.profile.profile import FeatureProfile
 from serve_app.monitoring.report.document import Health, Report, Section
 
 ENDPOINT = {
@@ -118,6 +119,9 @@ class Actions:
             raise NotFound(f"there is no endpoint {name!r}; endpoints: risk", known=["risk"])
         return ENDPOINT
 
+    async def loads(self):
+        return {"risk": REQUESTS["now"]}
+
     async def requests(self, endpoint):
         return REQUESTS
 
@@ -197,6 +201,9 @@ class Actions:
             "name": model, "version": number, "flavour": "sklearn", "signature": {},
             "created_at": "2026-01-01T00:00:00Z", "created_by": "ada",
         }  # fmt: skip
+
+    async def profile(self, model, version):
+        return FeatureProfile(0, ()).to_json()
 
     async def card_notes(self, model, version):
         return []
