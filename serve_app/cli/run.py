@@ -80,7 +80,13 @@ SAGEMAKER = "serve"
     "--keys-file",
     type=click.Path(dir_okay=False),
     help="Answer whoever has a key of this file, which serve-app keys create --file makes.  "
-    "[default: everybody]",
+    "[default: everybody on this machine]",
+)
+@click.option(
+    "--open",
+    "is_open",
+    is_flag=True,
+    help="Answer everybody, from other machines too, where nobody is asked for a key.",
 )
 @click.option("--allow-pickle", is_flag=True, help="Let models run code when they are loaded.")
 @click.option(
@@ -138,4 +144,5 @@ def _settings(
         metrics_port=chosen["metrics_port"],
         allowed_hosts=chosen["allowed_hosts"],
         keys_file=chosen["keys_file"] or settings.keys_file,
+        is_open=chosen["is_open"] or settings.is_open,
     )

@@ -21,12 +21,14 @@ from serve_app.errors import BadEncoding, ClientError, Overloaded, ServeError, U
 from serve_app.gateway import errors
 from serve_app.gateway.context import CALLER
 from serve_app.protocols import error_body
-from serve_app.security.authenticators import Authenticator, Credential
+from serve_app.security.authenticators import Authenticator, Credential, Header
 
 Shown = Sequence[tuple[bytes, bytes]]
 """The headers with which a client proves who it is, as they came."""
 Count = Callable[[str, str], None]
 """Counts an answer by protocol and class of its status."""
+Recall = Callable[[Header], Caller | None]
+"""Who has shown exactly this header before, where that still says who they are."""
 Witness = Callable[[Scope, ServeError], Awaitable[None]]
 """Is shown each request that is refused, and why."""
 
@@ -85,7 +87,8 @@ class Gate:
     `certificates` are believed: there, `CERTIFICATE` must come from nobody but the proxy. With
     `must_show` nobody is known without one, whatever else is shown. Where there are `hosts`, no
     request is answered for another one, but for those of this machine.
-    `health_route` is the path at which Vertex AI looks whether it lives.
+    `health_route` is the path at which Vertex AI looks whether it lives. Where no certificates are
+    believed, `recall` says who has shown exactly this header before.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Gate:
         self._authenticator = authenticator
         self._authenticate = authenticator.authenticate
         self._count = count
+        self.recall: Recall | None = None if certificates else authenticator.recall
         self.certificates = certificates
         self.must_show = must_show
         self.hosts = frozenset() if EVERY_NAME in hosts else frozenset(map(str.lower, hosts))
@@ -159,18 +163,14 @@ class Gate:
         self._count(protocol, status)
 
 
-def _looked_at(headers: Shown) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+def _looked_at(headers: Shown) -> tuple[list[Header], list[bytes]]:
     """Of all headers those that a client proves itself with, and the hosts that are named."""
-    shown: list[tuple[bytes, bytes]] = []
-    hosts: list[bytes] = []
-    for pair in headers:
-        name = pair[0]
-        if name in _LOOKED_AT:
-            if name == _HOST_HEADER:
-                hosts.append(pair[1])
-            else:
-                shown.append(pair)
-    return shown, hosts
+    found = [pair for pair in headers if pair[0] in _LOOKED_AT]
+    if len(found) == 2 and found[0][0] == _HOST_HEADER != found[1][0]:
+        # As nearly every request has them.
+        return [found[1]], [found[0][1]]
+    hosts = [value for name, value in found if name == _HOST_HEADER]
+    return [pair for pair in found if pair[0] != _HOST_HEADER], hosts
 
 
 def _credential(shown: Shown, source: str | None) -> Credential:
@@ -188,11 +188,11 @@ def _credential(shown: Shown, source: str | None) -> Credential:
         if scheme == "Bearer" and "." in text:
             if " " in text or not text.isprintable():
                 raise Unauthenticated(UNKNOWN)
-            return Credential("token", text, source)
+            return Credential("token", text, source, (name, value))
         if scheme not in _SCHEMES_OF_KEYS:
             raise Unauthenticated(UNKNOWN)
     # A key is known letter by letter, or not at all: whatever else it may be needs no look.
-    return Credential("key", text, source)
+    return Credential("key", text, source, (name, value))
 
 
 def has_key(query: bytes) -> bool:
@@ -280,6 +280,10 @@ class Access:
             gate.check_host(hosts)
         if scope["query_string"] and has_key(scope["query_string"]):
             raise BadEncoding(IN_ADDRESS)
+        if len(shown) == 1 and gate.recall is not None:
+            recalled = gate.recall(shown[0])
+            if recalled is not None:
+                return recalled
         client = scope.get("client")
         source = client[0] if client else ""
         if not gate.certificates:

@@ -16,7 +16,7 @@ from serve_app.core.extras import missing
 from serve_app.core.grants import grants_of
 from serve_app.core.ports import Clock
 from serve_app.errors import ConfigError
-from serve_app.security.authenticators import Authenticator, Credential
+from serve_app.security.authenticators import Credential, Header, Known
 from serve_app.security.budget import Budget
 from serve_app.security.keys import PREFIX, KeyRing
 
@@ -26,6 +26,8 @@ FAILURES_PER_S = 1.0
 CHECKS_AT_ONCE = 200.0
 CHECKS_PER_S = 20.0
 """How many tokens that are not in order a source may have checked, at up to 300 µs each."""
+MOST_RECALLED = 1000
+"""So many headers that were in order are known again as they came."""
 LOOK_PAUSE_S = 1.0
 """How often at most it is looked whether the file of an issuer's keys is another one."""
 logger = logging.getLogger("serve_app.security")
@@ -41,19 +43,23 @@ class Authentication:
         tokens: TokenReading | None,
         certificates: Mapping[str, PrincipalSettings],
         clock: Callable[[], float],
+        monotonic: Clock,
         failures: Budget,
     ) -> None:
         self._has_keys = has_keys
         self._tokens = tokens
         self._certificates = {subject: _caller(one) for subject, one in certificates.items()}
         self._clock = clock
+        self._monotonic = monotonic
         self._failures = failures
         self._access: Access | None = None
-        self._keys: Authenticator = KeyRing((), clock, failures)
+        self._keys = KeyRing((), clock, failures)
+        self._recalled: dict[Header, Known] = {}
 
     def follow(self, access: Access) -> None:
         """Take who has keys now; nothing is built anew where that is as before."""
         former, self._access = self._access, access
+        self._recalled = {}
         if self._has_keys and (former is None or former.keys != access.keys):
             self._keys = KeyRing(access.keys, self._clock, self._failures)
         if self._tokens is not None and former != access:
@@ -67,12 +73,35 @@ class Authentication:
         """
         kind = credential.kind
         if kind == "key" or credential.value.startswith(PREFIX):
-            return self._keys.authenticate(credential)
-        if kind == "token" and self._tokens is not None:
-            return self._tokens.authenticate(credential)
-        if kind == "certificate":
+            known = self._keys.known(credential)
+        elif kind == "token" and self._tokens is not None:
+            known = self._tokens.known(credential)
+        elif kind == "certificate":
             return self._certificates.get(credential.value)
-        self._failures.spend(credential.source)
+        else:
+            self._failures.spend(credential.source)
+            return None
+        if known is None:
+            return None
+        if credential.shown is not None:
+            if len(self._recalled) >= MOST_RECALLED:
+                self._recalled = {}
+            self._recalled[credential.shown] = known
+        return known.caller
+
+    def recall(self, shown: Header) -> Caller | None:
+        """Who showed exactly this header before, as long as that counts.
+
+        A key that is revoked is not recalled, as all headers are forgotten with each snapshot.
+        """
+        known = self._recalled.get(shown)
+        if known is None:
+            return None
+        caller, begins_s, ends_s, until_s = known
+        counts = begins_s <= self._clock() < ends_s
+        if counts and (until_s is None or self._monotonic() < until_s):
+            return caller
+        del self._recalled[shown]
         return None
 
     def claims(self, token: str, audience: str) -> Mapping[str, Any] | None:
@@ -125,10 +154,16 @@ class TokenReading:
         if document is not None:
             self._take(lambda: document)
 
-    def authenticate(self, credential: Credential) -> Caller | None:
-        """Whose token it is; raises as `TokenVerifier` does."""
+    def known(self, credential: Credential) -> Known | None:
+        """Whose token it is; raises as `TokenVerifier` does.
+
+        Where the issuer's keys are in a file, it counts until that is looked at next.
+        """
         self._look_now_and_then()
-        return self._verifier.authenticate(credential)
+        known = self._verifier.known(credential)
+        if self._address is not None or known is None or known.until_s is None:
+            return known
+        return known._replace(until_s=min(known.until_s, self._next_look_s))
 
     def claims(self, token: str, audience: str) -> Mapping[str, Any] | None:
         """What a token says that is in order, for an audience of its own."""
@@ -183,6 +218,7 @@ def authenticator_of(
         tokens=tokens,
         certificates={} if certificates is None else certificates.principals,
         clock=clock,
+        monotonic=monotonic,
         failures=Budget(burst=FAILURES_AT_ONCE, per_s=FAILURES_PER_S, clock=monotonic),
     )
     made.follow(NOBODY)

@@ -20,7 +20,7 @@ from serve_app.core.caller import Caller
 from serve_app.core.detail import detail_of
 from serve_app.core.grants import grants_of
 from serve_app.errors import InvalidInput
-from serve_app.security.authenticators import Credential
+from serve_app.security.authenticators import Credential, Known
 from serve_app.security.budget import Budget
 
 PREFIX = "sa_"
@@ -97,7 +97,7 @@ class KeyRing:
         self._clock = clock
         self._failures = failures
         self._known = {
-            bytes.fromhex(one.digest): (
+            bytes.fromhex(one.digest): Known(
                 _caller(one),
                 one.not_before_s or 0.0,
                 float("inf") if one.expires_at_s is None else one.expires_at_s,
@@ -107,6 +107,11 @@ class KeyRing:
         }
 
     def authenticate(self, credential: Credential) -> Caller | None:
+        """Whose key it is; as `known` says and raises."""
+        known = self.known(credential)
+        return None if known is None else known.caller
+
+    def known(self, credential: Credential) -> Known | None:
         """Whose key it is; nobody's where it is unknown, mistyped, revoked or out of its time.
 
         Raises:
@@ -116,7 +121,7 @@ class KeyRing:
             known = self._known.get(hashlib.sha256(credential.value.encode()).digest())
         except UnicodeEncodeError:
             known = None
-        if known is not None and known[1] <= self._clock() < known[2]:
-            return known[0]
+        if known is not None and known.begins_s <= self._clock() < known.ends_s:
+            return known
         self._failures.spend(credential.source)
         return None

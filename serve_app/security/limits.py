@@ -161,17 +161,25 @@ class Meter:
         owed_s = max(0.0, self._earned_s - now_s)
         return Allowance(rate.burst, rate.burst - owed_s * rate.per_s, owed_s, rate.per_s)
 
-    def item(self, rate: Rate, now_s: float) -> bytes:
-        """The item of what may be taken now, as `Allowance.item` writes it of rows."""
+    def item(self, rate: Rate, now_s: float) -> bytes | None:
+        """The item of what may be taken now, as `Allowance.item` writes it of rows.
+
+        None where that is all.
+        """
         owed_s = self._earned_s - now_s
         if owed_s <= 0:
-            return b'"rows";r=%d;t=0' % int(rate.burst)
+            return None
         left = int(rate.burst - owed_s * rate.per_s)
         return b'"rows";r=%d;t=%d' % (max(0, left), -int(-owed_s // 1))
 
     def is_idle(self, now_s: float) -> bool:
         """Whether nothing is owed: then it is like a new one."""
         return self._earned_s <= now_s
+
+
+Pair = tuple[bytes, bytes]
+"""A header."""
+_LEFT = b"ratelimit"
 
 
 @dataclass(slots=True)
@@ -181,7 +189,8 @@ class _Principal:
     limit: Limit
     own_rows: Rate | None = None
     own_bytes: Rate | None = None
-    policy: bytes = b""
+    policy: Pair = (b"ratelimit-policy", b"")
+    all_left: tuple[Pair, ...] = ()
     bytes: Meter = field(default_factory=Meter)
     rows: dict[str, Meter] = field(default_factory=dict)
     latest: Meter | None = None
@@ -195,7 +204,9 @@ class _Principal:
         self.own_bytes = None if size is None else size.divided(parts)
         if self.own_rows is not None:
             own = self.own_rows
-            self.policy = Allowance(own.burst, 0.0, 0.0, own.per_s).policy("rows").encode()
+            policy = Allowance(own.burst, 0.0, 0.0, own.per_s).policy("rows").encode()
+            self.policy = (b"ratelimit-policy", policy)
+            self.all_left = (self.policy, (_LEFT, b'"rows";r=%d;t=0' % int(own.burst)))
 
     def is_idle(self, now_s: float) -> bool:
         meters = (self.bytes, *self.rows.values())
@@ -281,7 +292,7 @@ class Limiter:
         if per_day is not None and self.quotas is not None:
             self.quotas.take(caller, endpoint, rows, per_day)
 
-    def headers(self, caller: Caller) -> Sequence[tuple[bytes, bytes]]:
+    def headers(self, caller: Caller) -> Sequence[Pair]:
         """The headers that say what is left to a caller, as `headers_of` its allowances."""
         principal = self._known.get(caller.name)
         if principal is None or principal.latest is None:
@@ -291,7 +302,7 @@ class Limiter:
             allowed = headers_of(self.allowances(caller))
             return [(name.encode(), value.encode()) for name, value in allowed]
         item = principal.latest.item(own, self._clock())
-        return ((b"ratelimit-policy", principal.policy), (b"ratelimit", item))
+        return principal.all_left if item is None else (principal.policy, (_LEFT, item))
 
     def allowances(self, caller: Caller) -> tuple[tuple[str, Allowance], ...]:
         """What is left to a caller of the endpoint that it asked last, by what is limited."""

@@ -22,7 +22,7 @@ from serve_app.core.detail import detail_of
 from serve_app.core.grants import Grants, grants_of
 from serve_app.core.ports import Clock
 from serve_app.errors import ConfigError, InvalidInput
-from serve_app.security.authenticators import Credential
+from serve_app.security.authenticators import Credential, Known
 from serve_app.security.budget import Budget
 
 MOST_BYTES = 8192
@@ -123,7 +123,7 @@ class TokenVerifier:
         self._checks = checks
         self._unknown_key = unknown_key
         self._keys: tuple[TokenKey, ...] = ()
-        self._remembered: dict[bytes, tuple[Caller, float, float]] = {}
+        self._remembered: dict[bytes, Known] = {}
 
     def follow(self, document: Mapping[str, Any]) -> None:
         """Take what the issuer publishes now; what was remembered is checked again.
@@ -136,6 +136,11 @@ class TokenVerifier:
         self._remembered = {}
 
     def authenticate(self, credential: Credential) -> Caller | None:
+        """Whose token it is; as `known` says and raises."""
+        known = self.known(credential)
+        return None if known is None else known.caller
+
+    def known(self, credential: Credential) -> Known | None:
         """Whose token it is; nobody's where anything is wrong with it.
 
         Raises:
@@ -148,9 +153,10 @@ class TokenVerifier:
         digest = hashlib.sha256(written).digest()
         remembered = self._remembered.get(digest)
         if remembered is not None:
-            known, ends_s, until_s = remembered
-            if self._clock() < ends_s and self._monotonic() < until_s:
-                return known
+            until_s = remembered.until_s
+            counts = self._clock() < remembered.ends_s
+            if counts and (until_s is None or self._monotonic() < until_s):
+                return remembered
             del self._remembered[digest]
         self._checks.spend(credential.source)
         if not written or len(written) > MOST_BYTES:
@@ -160,20 +166,20 @@ class TokenVerifier:
             return None
         self._checks.give_back(credential.source)
         caller = self._caller(claims)
-        if caller is not None:
-            self._remember(digest, caller, claims["exp"] + self._settings.leeway_s)
-        return caller
+        if caller is None:
+            return None
+        ends_s = claims["exp"] + self._settings.leeway_s
+        until_s = self._monotonic() + REMEMBERED_S
+        if len(self._remembered) >= MOST_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        known = self._remembered[digest] = Known(caller, ends_s=ends_s, until_s=until_s)
+        return known
 
     def claims(self, token: str, audience: str) -> dict[str, Any] | None:
         """What a token says that is in order and for an audience of its own, such as a client."""
         if not token or len(token) > MOST_BYTES:
             return None
         return self._verified(token, audience)
-
-    def _remember(self, digest: bytes, caller: Caller, ends_s: float) -> None:
-        if len(self._remembered) >= MOST_REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[digest] = (caller, ends_s, self._monotonic() + REMEMBERED_S)
 
     def _verified(self, token: str, audience: str) -> dict[str, Any] | None:
         """The claims of a token that an allowed key has signed and that counts now."""

@@ -98,6 +98,8 @@ class Application:
                 args.access, settings.keys_file, clock=time.time, monotonic=clock
             )
         self.gate = self._gate(authenticator)
+        self.is_open = settings.is_open or args.access.mode == "open"
+        """Whether somebody said that everybody may ask, from other machines too."""
         self._several = self._several_models()
         gateway = build_gateway(
             self._predictor, _gateway_settings(settings, args), management=self._several

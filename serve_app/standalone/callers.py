@@ -12,7 +12,7 @@ from serve_app.core.caller import Caller
 from serve_app.core.ports import Clock
 from serve_app.errors import ConfigError
 from serve_app.security.authentication import Authentication, authenticator_of
-from serve_app.security.authenticators import Authenticator, Credential
+from serve_app.security.authenticators import Authenticator, Credential, Header
 from serve_app.storage.keys_file import KeysFile
 
 LOOK_PAUSE_S = 1.0
@@ -61,6 +61,12 @@ class FileKeys:
                 self._stamp = stamp
                 self._take_again()
         return self._known.authenticate(credential)
+
+    def recall(self, shown: Header) -> Caller | None:
+        """Who showed this before; nobody where the file is to be looked at first."""
+        if self._monotonic() >= self._next_look_s:
+            return None
+        return self._known.recall(shown)
 
     def _take(self) -> None:
         self._known.follow(NOBODY.with_keys(self._file.all(), self._clock()))

@@ -30,6 +30,11 @@ KEEP_ALIVE_S = 90
 """Longer than load balancers keep idle connections, or they would meet closed ones."""
 _UNGUARDED = frozenset({"this machine", "a container"})
 """Elsewhere the platform knows who asks."""
+_UNSAID = (
+    "{host} lets other machines ask, and nobody is asked who they are: name a file of keys by "
+    "--keys-file (serve-app keys create NAME --scope predict --file keys.json makes one), or "
+    "listen on 127.0.0.1; --open, or SERVE_APP_ACCESS=open, says that everybody may ask"
+)
 logger = logging.getLogger("serve_app.standalone")
 
 
@@ -82,11 +87,19 @@ _Listening = tuple[UnsignalledServer, socket.socket]
 
 
 def _server(application: Application, place: Place, sockets: contextlib.ExitStack) -> _Listening:
-    """What answers on the address of a place."""
+    """What answers on the address of a place.
+
+    Raises:
+        ConfigError: the address cannot be taken, or other machines would reach it, nobody is asked
+            who they are, and nobody said that this is meant.
+    """
     listening = sockets.enter_context(listen(place.host, place.port, option="--port"))
+    is_guarded = application.gate is not None or place.platform not in _UNGUARDED
+    if not (is_guarded or application.is_open or is_loopback(place.host)):
+        raise ConfigError(_UNSAID.format(host=place.host))
     address = {"host": place.host, "port": listening.getsockname()[1]}
     logger.info("listening", extra={**address, "platform": place.platform})
-    if application.gate is None and place.platform in _UNGUARDED and not is_loopback(place.host):
+    if not is_guarded and not is_loopback(place.host):
         logger.warning("whoever reaches this may ask: --keys-file says who may", extra=address)
     if place.platform == AZURE_FUNCTIONS:
         # Its host asks, under whichever name the function has.

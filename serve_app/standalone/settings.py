@@ -13,6 +13,8 @@ from serve_app.standalone.places import REGISTRY, Place, place_of
 MODEL_VARIABLE = "SERVE_APP_MODEL"
 REGISTRY_VARIABLE = "SERVE_APP_REGISTRY"
 KEYS_VARIABLE = "SERVE_APP_KEYS_FILE"
+ACCESS_VARIABLE = "SERVE_APP_ACCESS"
+OPEN = "open"
 TRUSTED_VARIABLE = "SERVE_APP_TRUSTED_KEYS"
 REQUIRE_VARIABLE = "SERVE_APP_REQUIRE_SIGNED"
 
@@ -26,8 +28,9 @@ class RunSettings:
     registry or the folder of one version. `allows_pickle` lets models run code when they are
     loaded; `trusted_keys` are files of public keys that versions may be signed with, and must be
     with `requires_signed`; `threads` compute large batches. Prometheus is answered on
-    `metrics_port`, if one is given. With a `keys_file`, whoever has no key of it is refused. On
-    loopback it answers to `allowed_hosts` beside this machine's own names.
+    `metrics_port`, if one is given. With a `keys_file`, whoever has no key of it is refused; where
+    nobody is asked for one, other machines reach it if it `is_open`. On loopback it answers to
+    `allowed_hosts` beside this machine's own names.
     """
 
     place: Place
@@ -41,6 +44,7 @@ class RunSettings:
     threads: int = 1
     metrics_port: int | None = None
     keys_file: str | None = None
+    is_open: bool = False
     allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
@@ -50,7 +54,8 @@ class RunSettings:
         """What the environment says: its platform, which models, where, and who must sign them.
 
         That stands in `SERVE_APP_MODEL`, `SERVE_APP_REGISTRY`, `SERVE_APP_TRUSTED_KEYS` (files,
-        with a colon between two) and `SERVE_APP_REQUIRE_SIGNED` (`true` or `false`).
+        with a colon between two) and `SERVE_APP_REQUIRE_SIGNED` (`true` or `false`). Who may ask
+        stands in `SERVE_APP_KEYS_FILE` or `SERVE_APP_ACCESS` (`open`).
 
         Raises:
             ConfigError: what stands there cannot be used; says why.
@@ -63,6 +68,7 @@ class RunSettings:
             models=environment.get(REGISTRY_VARIABLE) or place.models or REGISTRY,
             endpoints=named_endpoints(named) or None,
             keys_file=environment.get(KEYS_VARIABLE) or None,
+            is_open=_is_open(environment),
             trusted_keys=tuple(filter(None, keys)),
             requires_signed=_switch(environment, REQUIRE_VARIABLE),
         )
@@ -83,6 +89,14 @@ class RunSettings:
     def trusting(self, keys: Sequence[str], required: bool) -> RunSettings:
         """The same for versions that are signed with these keys, and only those if `required`."""
         return replace(self, trusted_keys=tuple(keys), requires_signed=required)
+
+
+def _is_open(environment: Mapping[str, str]) -> bool:
+    """Whether everybody may ask. Raises ConfigError: what stands there says something else."""
+    given = environment.get(ACCESS_VARIABLE, "")
+    if given in {"", OPEN}:
+        return given == OPEN
+    raise ConfigError(f"{ACCESS_VARIABLE} is {given!r}; write {OPEN}, or name {KEYS_VARIABLE}")
 
 
 def _switch(environment: Mapping[str, str], variable: str) -> bool:

@@ -61,7 +61,8 @@ def test_a_baked_version_answers_and_loses_nothing_when_it_ends(
 ):
     image, root, row = answering
     started_at = time.monotonic()
-    with image_builds.started(image, root, None, {"PORT": str(free_port)}) as process:
+    said = {"PORT": str(free_port), "SERVE_APP_ACCESS": "open"}
+    with image_builds.started(image, root, None, said) as process:
         ready(process, free_port)
         status, body = asked(free_port, "/v1/models/churn:predict", {"instances": [row]})
         record_property("run_start_to_first_prediction_s", time.monotonic() - started_at)

@@ -28,6 +28,9 @@ CALLERS = {
 
 
 class ByName:
+    def recall(self, shown):
+        return None
+
     def authenticate(self, credential):
         return CALLERS.get(credential.value)
 

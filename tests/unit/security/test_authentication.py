@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from serve_app.config.access import AccessSettings
 from serve_app.core.access import Access, KeyRecord
 from serve_app.errors import ConfigError, Overloaded
+from serve_app.security import authentication
 from serve_app.security.authentication import authenticator_of
 from serve_app.security.authenticators import Credential
 from serve_app.security.keys import digest_of, new_key
@@ -204,3 +206,85 @@ def test_a_detail_that_is_none_is_no_config(detail):
     for body in ({"default": detail}, {"principals": {"ann": detail}}):
         with pytest.raises(ValidationError, match="write full, rounded"):
             AccessSettings.model_validate({"detail": body})
+
+
+def shown(value):
+    return b"authorization", f"Bearer {value}".encode()
+
+
+def recalled(known, kind, value):
+    """Who is known by a header, once it was looked at."""
+    known.authenticate(Credential(kind, value, "10.0.0.1", shown(value)))
+    caller = known.recall(shown(value))
+    return None if caller is None else caller.name
+
+
+def test_a_header_that_was_in_order_needs_no_other_look():
+    known = made("any")
+    assert known.recall(shown(KEY)) is None
+    assert recalled(known, "key", KEY) == "billing"
+    assert recalled(known, "token", token()) == "jwt:ada"
+    # As the header came: the same key elsewhere is another one.
+    assert known.recall((b"x-api-key", shown(KEY)[1])) is None
+    assert known.recall(shown(KEY.upper())) is None
+
+
+def test_a_header_that_was_not_in_order_is_never_recalled():
+    known = made("any")
+    assert recalled(known, "key", new_key(secrets.token_bytes)[1]) is None
+    assert recalled(known, "token", token(OTHER)) is None
+
+
+def test_a_key_that_is_revoked_is_not_recalled_under_the_next_snapshot():
+    known = made("keys")
+    assert recalled(known, "key", KEY) == "billing"
+    known.follow(Access((replace(RECORD, disabled_at_s=NOW_S),), {}))
+    assert known.recall(shown(KEY)) is None
+    assert recalled(known, "key", KEY) is None
+
+
+def test_a_key_and_a_token_are_recalled_within_their_time_alone():
+    wall, steady = [NOW_S], [0.0]
+    known = authenticator_of(
+        AccessSettings.model_validate(
+            {
+                "mode": "any",
+                "tokens": {
+                    "issuer": "https://id.example", "audience": "serve-app", "keys": ADDRESS
+                },
+            }
+        ),
+        clock=lambda: wall[0], monotonic=lambda: steady[0], wanted=lambda: None,
+    )  # fmt: skip
+    known.follow(Access((replace(RECORD, expires_at_s=NOW_S + 10),), {ADDRESS: jwks(EC)}))
+    mine = token()
+    assert recalled(known, "key", KEY) == "billing"
+    assert recalled(known, "token", mine) == "jwt:ada"
+    wall[0] += 10
+    assert known.recall(shown(KEY)) is None
+    assert known.recall(shown(mine)).name == "jwt:ada"
+    steady[0] += 61
+    assert known.recall(shown(mine)) is None
+
+
+def test_a_file_of_an_issuers_keys_that_changes_counts_for_what_is_recalled(tmp_path):
+    file, steady = tmp_path / "jwks.json", [0.0]
+    file.write_text(json.dumps(jwks(EC)))
+    known = made("tokens", keys=file, now=lambda: steady[0])
+    mine = token()
+    assert recalled(known, "token", mine) == "jwt:ada"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(jwks(OTHER)))
+    other.replace(file)
+    steady[0] += 1.1
+    assert known.recall(shown(mine)) is None
+    assert recalled(known, "token", mine) is None
+
+
+def test_so_many_headers_are_recalled_and_no_more(monkeypatch):
+    monkeypatch.setattr(authentication, "MOST_RECALLED", 2)
+    known = made("any")
+    several = [token() for _ in range(5)]
+    for one in several:
+        assert recalled(known, "token", one) == "jwt:ada"
+    assert sum(known.recall(shown(one)) is not None for one in several) <= 2

@@ -148,7 +148,20 @@ def test_a_taken_address_is_named():
 class Unguarded:
     """An application that asks nobody who they are."""
 
-    gate, allowed_hosts = None, ("*",)
+    gate, allowed_hosts, is_open = None, ("*",), True
+
+
+@pytest.mark.parametrize("platform", ["this machine", "a container"])
+def test_where_nobody_said_that_everybody_may_ask_other_machines_are_not_let_in(platform):
+    application = Unguarded()
+    application.is_open = False
+    with contextlib.ExitStack() as sockets:
+        with pytest.raises(ConfigError, match=r"0\.0\.0\.0 lets other machines ask.*--keys-file"):
+            server._server(application, Place(platform, "0.0.0.0", 0), sockets)
+        server._server(application, Place(platform, "127.0.0.1", 0), sockets)
+        server._server(application, Place("Cloud Run", "0.0.0.0", 0), sockets)
+        application.gate = object()
+        server._server(application, Place(platform, "0.0.0.0", 0), sockets)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def test_a_runtime_for_kserve_runs_without_ray():
     assert container["env"] == [
         {"name": "SERVE_APP_REGISTRY", "value": "/mnt/models"},
         {"name": "SERVE_APP_KEYS_FILE", "value": f"{mount}/keys.json"},
+        {"name": "SERVE_APP_ACCESS", "value": "open"},
     ]
     assert {"name": "keys", "mountPath": mount, "readOnly": True} in container["volumeMounts"]
     assert {"name": "keys", "secret": {"secretName": "serve-app-keys"}} in runtime["volumes"]
