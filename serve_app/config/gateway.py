@@ -85,7 +85,8 @@ class GatewayArgs(Frozen):
     changes by the admin API are written down before they are made; without it nowhere. `jobs` is
     where batch jobs that are submitted over HTTP may read and write; without it none are taken.
     With `express` requests of the main port pass by what Serve does around each of them; gateways
-    then count and bound them themselves.
+    then count and bound them themselves. With `sockets` replicas on a gateway's own machine are
+    asked over sockets of theirs instead of Serve's way between processes.
     """
 
     # `state` may be a URL with a password.
@@ -115,6 +116,7 @@ class GatewayArgs(Frozen):
     audit: AuditSettings | None = None
     jobs: JobsSettings | None = None
     express: bool = False
+    sockets: bool = False
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

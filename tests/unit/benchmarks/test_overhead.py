@@ -14,6 +14,7 @@ from benchmarks.overhead import access, connections
 from benchmarks.overhead.__main__ import (
     HERE,
     TARGETS,
+    WITH_REPLICAS,
     Failed,
     Round,
     _process,
@@ -28,6 +29,15 @@ def routes_of(name: str) -> dict[str, str | None]:
     )
     config = ServeDeploySchema.model_validate(yaml.safe_load(text))
     return {application.name: application.route_prefix for application in config.applications}
+
+
+def test_replicas_are_asked_in_both_ways_on_their_paths() -> None:
+    routes = routes_of("replicas.yaml")
+    model = {"progression-xgb-1": None, "control": None}
+    assert routes == {"gateway": "/", "sockets": "/sockets", **model}
+    assert [target.path for target in WITH_REPLICAS] == [
+        "/v1/models/progression:predict", "/sockets/v1/models/progression:predict",
+    ]  # fmt: skip
 
 
 def test_requests_in_memory_are_answered_by_every_target() -> None:
