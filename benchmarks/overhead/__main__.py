@@ -3,6 +3,8 @@
 A gateway, one with `express`, and the least application answer with the same version, inline, in
 one cluster and behind the same proxy, under the same load in alternating rounds. What is read is
 the time that their replicas computed, so that other work on the machine changes the figures little.
+With `--replicas` the version has a replica of its own, which one gateway asks by Serve's way and
+another one over its socket.
 """
 
 from __future__ import annotations
@@ -59,21 +61,23 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An application that is measured: its path and its replica's process."""
+    """An application that is measured: its path and its replicas' processes."""
 
     name: str
     path: str
-    process: str
+    processes: tuple[str, ...]
 
 
+PATH = "/v1/models/progression:predict"
 TARGETS = (
-    Target("serve-app", "/v1/models/progression:predict", "ray::ServeReplica:gateway:Gateway"),
-    Target(
-        "serve-app, express",
-        "/express/v1/models/progression:predict",
-        "ray::ServeReplica:express:Gateway",
-    ),
-    Target("a bare Ray application", "/bare/predict", "ray::ServeReplica:bare:Bare"),
+    Target("serve-app", PATH, ("gateway:Gateway",)),
+    Target("serve-app, express", f"/express{PATH}", ("express:Gateway",)),
+    Target("a bare Ray application", "/bare/predict", ("bare:Bare",)),
+)
+MODEL = "progression-xgb-1:Model"
+WITH_REPLICAS = (
+    Target("by Serve's way", PATH, ("gateway:Gateway", MODEL)),
+    Target("over its socket", f"/sockets{PATH}", ("sockets:Gateway", MODEL)),
 )
 
 
@@ -84,13 +88,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--connections", type=int, nargs="+", default=[CONNECTIONS])
     parser.add_argument("--port", type=int, default=18200, help="the first of a row of 12 ports")
+    parser.add_argument("--replicas", action="store_true", help="ask a replica, in two ways")
     said = parser.parse_args(arguments)
+    targets = WITH_REPLICAS if said.replicas else TARGETS
     with tempfile.TemporaryDirectory(prefix="serve-app-overhead-") as folder:
         try:
-            _start(Path(folder), said.port)
+            _start(Path(folder), said.port, targets)
             for connections in said.connections:
                 load = functools.partial(_load, said.port, connections)
-                found = _measured(load, said.rounds, said.seconds)
+                found = _measured(targets, load, said.rounds, said.seconds)
                 Console().print(_table(found, connections))
         except Failed as error:
             print(error, file=sys.stderr)
@@ -100,14 +106,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _start(folder: Path, port: int) -> None:
+def _start(folder: Path, port: int, targets: Sequence[Target]) -> None:
     """Start a cluster with all targets, and wait until each answers."""
     state, registry = folder / "state", folder / "registry"
     _serve_app("train-examples", f"--registry={registry}", folder=str(folder))
     ports = (f"--http-port={port}", f"--dashboard-port={port + 1}", f"--internal-ports={port + 2}")
     _serve_app("cluster", "start", f"--state={state}", *ports, folder=str(folder))
-    template = string.Template((HERE / "both.yaml").read_text())
-    config = folder / "both.yaml"
+    name = "replicas.yaml" if targets is WITH_REPLICAS else "both.yaml"
+    template = string.Template((HERE / name).read_text())
+    config = folder / name
     config.write_text(
         template.substitute(port=port, registry=registry, state=state, version=VERSION)
     )
@@ -115,14 +122,16 @@ def _start(folder: Path, port: int) -> None:
     address = f"http://127.0.0.1:{port + 1}"
     # Ray's own command: ours refuses an application that is not of this project.
     _run("serve", "deploy", str(config), "-a", address, folder=str(folder), more=json.loads(shown))
-    for target in TARGETS:
+    for target in targets:
         asyncio.run(_answers(target, port))
 
 
-def _measured(load: Load, rounds: int, seconds: float) -> dict[str, list[Round]]:
-    found: dict[str, list[Round]] = {target.name: [] for target in TARGETS}
+def _measured(
+    targets: Sequence[Target], load: Load, rounds: int, seconds: float
+) -> dict[str, list[Round]]:
+    found: dict[str, list[Round]] = {target.name: [] for target in targets}
     for _ in range(rounds):
-        for target in TARGETS:
+        for target in targets:
             found[target.name].append(asyncio.run(_one(target, load, seconds)))
     return found
 
@@ -136,13 +145,12 @@ async def _load(port: int, connections: int, path: str, duration_s: float) -> Re
 
 async def _one(target: Target, load: Load, seconds: float) -> Round:
     await load(target.path, WARM_UP_S)
-    process = _process(target.process)
-    before = process.cpu_times()
+    processes = [_process(f"ray::ServeReplica:{name}") for name in target.processes]
+    before_s = _computed_s(processes)
     report = await load(target.path, seconds)
-    after = process.cpu_times()
+    spent_s = _computed_s(processes) - before_s
     if report.failed or report.latency is None:
         raise Failed(f"{target.name}: {report.failed} requests failed: {report.failed_by}")
-    spent_s = after.user + after.system - before.user - before.system
     latency = report.latency
     spent_us = 1e6 * spent_s / report.ok
     return Round(report.rate_per_s, spent_us, latency.p50_ms, latency.p99_ms)
@@ -153,6 +161,10 @@ def _requests(path: str, port: int) -> list[bytes]:
     headers = {"host": f"127.0.0.1:{port}", "content-type": "application/json"}
     bodies = [json.dumps({"instances": [row]}).encode() for row in rows]
     return [build_request("POST", path, headers, body) for body in bodies]
+
+
+def _computed_s(processes: Sequence[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def _process(name: str) -> psutil.Process:

@@ -160,8 +160,8 @@ async def marked() -> None:
         os.getpriority(os.PRIO_PROCESS, 0)
 
 
-def instructions() -> list[float]:
-    """Instructions of the processor for each request, by way.
+def counted(module: str) -> list[float]:
+    """Instructions of the processor for each request, between the marks of a benchmark.
 
     Raises:
         CannotCount: there is no Valgrind, or it did not end as it should.
@@ -173,7 +173,7 @@ def instructions() -> list[float]:
         command = [
             valgrind, "--tool=callgrind", f"--dump-before={MARK}",
             f"--callgrind-out-file={folder}/out",
-            sys.executable, "-m", "benchmarks.overhead.access", "--marked",
+            sys.executable, "-m", module, "--marked",
         ]  # fmt: skip
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [way.name for way in targets]
     if options.instructions:
         try:
-            counts = instructions()
+            counts = counted("benchmarks.overhead.access")
         except CannotCount as error:
             print(error, file=sys.stderr)
             return 1

@@ -91,7 +91,8 @@ class GatewayArgs(Frozen):
     `deferred` is where requests are kept that are answered later; without it all are answered at
     once.
     With `express` requests of the main port pass by what Serve does around each of them; gateways
-    then count and bound them themselves.
+    then count and bound them themselves. With `sockets` replicas on a gateway's own machine are
+    asked over sockets of theirs instead of Serve's way between processes.
     """
 
     # `state` may be a URL with a password.
@@ -122,6 +123,7 @@ class GatewayArgs(Frozen):
     jobs: JobsSettings | None = None
     deferred: DeferredSettings | None = None
     express: bool = False
+    sockets: bool = False
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

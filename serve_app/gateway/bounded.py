@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serve_app.core.ongoing import Ongoing
 from serve_app.core.ports import Clock
 from serve_app.errors import Overloaded
 from serve_app.gateway import errors
@@ -45,11 +46,9 @@ class Bounded:
         self._app = app
         self._bounds = bounds
         self._count = count
-        self._clock = clock
+        self._ongoing = Ongoing(clock=clock)
         self._answering = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._moved_s = self._since_s = clock()
-        self._request_seconds = 0.0
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -60,19 +59,14 @@ class Bounded:
     @property
     def requests(self) -> int:
         """How many requests are answered or wait now."""
-        return self._answering + len(self._waiting)
+        return self._ongoing.now
 
     def read(self) -> float:
         """How many requests there were at once since the last reading, on average over time."""
-        self._move()
-        elapsed_s = self._moved_s - self._since_s
-        mean = self._request_seconds / elapsed_s if elapsed_s > 0 else float(self.requests)
-        self._since_s, self._request_seconds = self._moved_s, 0.0
-        return mean
+        return self._ongoing.read()
 
     def follow(self, bounds: RequestBounds) -> None:
         """Keep other bounds from now on."""
-        self._move()
         self._bounds = bounds
         while self._answering < bounds.at_once and self._hand_over():
             self._answering += 1
@@ -83,7 +77,7 @@ class Bounded:
             await self._app(scope, receive, send)
             return
         if self._answering < self._bounds.at_once:
-            self._move()
+            self._ongoing.change(1)
             self._answering += 1
         elif self._has_room():
             await self._turn()
@@ -102,7 +96,7 @@ class Bounded:
     async def _turn(self) -> None:
         """Wait until one that is answered hands its place over."""
         turn = asyncio.get_running_loop().create_future()
-        self._move()
+        self._ongoing.change(1)
         self._waiting.append(turn)
         try:
             await turn
@@ -111,13 +105,13 @@ class Bounded:
                 # It has been given a place already.
                 self._leave()
             elif turn in self._waiting:
-                self._move()
+                self._ongoing.change(-1)
                 self._waiting.remove(turn)
             raise
 
     def _leave(self) -> None:
         """Hand a place over to who waits longest; it is free where nobody does."""
-        self._move()
+        self._ongoing.change(-1)
         if self._answering > self._bounds.at_once or not self._hand_over():
             self._answering -= 1
 
@@ -129,12 +123,6 @@ class Bounded:
                 turn.set_result(None)
                 return True
         return False
-
-    def _move(self) -> None:
-        """Add up the time since the number of requests changed last."""
-        now_s = self._clock()
-        self._request_seconds += self.requests * (now_s - self._moved_s)
-        self._moved_s = now_s
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         bounds = self._bounds

@@ -24,7 +24,8 @@ from serve_app.errors import (
     ReplicaDied,
     ServeError,
 )
-from serve_app.serving import scaling_records
+from serve_app.serving import scaling_records, socket_calls
+from serve_app.serving.socket_calls import SocketCalls
 
 DEPLOYMENT = "Model"
 ATTEMPTS = 4
@@ -39,6 +40,7 @@ DIED: tuple[type[BaseException], ...] = (
     ray.exceptions.ActorDiedError,
     ray.exceptions.ActorUnavailableError,
     ray.exceptions.WorkerCrashedError,
+    socket_calls.Died,
 )
 # A replica that left took the call with it. Predictions change nothing, so asking another replica
 # is safe.
@@ -48,6 +50,7 @@ GONE: tuple[type[BaseException], ...] = (
     ray.exceptions.NodeDiedError,
     ray.exceptions.ObjectLostError,
     serve_errors.ReplicaUnavailableError,
+    socket_calls.Left,
 )
 
 _TRANSLATIONS: tuple[tuple[tuple[type[BaseException], ...], type[ServeError], str], ...] = (
@@ -129,7 +132,17 @@ class HandleModels:
         self._handles: dict[tuple[str, str], DeploymentHandle[Any]] = {}
         self._heard_by: dict[str, int] = {}
         self._placed: dict[str, str] = {}
+        self._sockets: SocketCalls | None = None
         self._second = SecondTries(is_lost=lambda error: isinstance(error, GONE))
+
+    def call_over(self, sockets: SocketCalls | None) -> None:
+        """Ask replicas of this machine over their sockets, where those are open, or nobody so."""
+        self._sockets = sockets
+
+    def close(self) -> None:
+        """End connections of its own."""
+        if self._sockets is not None:
+            self._sockets.close()
 
     def locate(self, placed: Mapping[str, str]) -> None:
         """Take in which applications versions are, where it is not one of their own name.
@@ -275,6 +288,10 @@ class HandleModels:
         self, handle: DeploymentHandle[Any], version: str, task: str, columns: Columns
     ) -> Any:
         """Begin a call of one of the version's replicas."""
+        if self._sockets is not None:
+            call = self._sockets.begin(handle, version, task, columns)
+            if call is not None:
+                return call
         return handle.remote(version, task, columns)
 
     def _handle(self, version: str, method: str) -> DeploymentHandle[Any]:

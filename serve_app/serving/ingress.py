@@ -85,6 +85,7 @@ from serve_app.serving.replica_models import ReplicaModels
 from serve_app.serving.rpc_port import open_rpc
 from serve_app.serving.scaled import Scaled
 from serve_app.serving.snapshot_follower import SnapshotFollower
+from serve_app.serving.socket_calls import sockets_of
 from serve_app.serving.startup import explained
 from serve_app.serving.tally_sender import TallySender
 from serve_app.serving.telemetry import telemetry_of
@@ -120,6 +121,7 @@ class Gateway(Scaled):
         self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
         self._replicas = ReplicaModels(parts, limits, clock=clock)
         self._handles = self._replicas.handles
+        self._handles.call_over(sockets_of(args))
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
         self._load_name = "gateway"
@@ -328,6 +330,7 @@ class Gateway(Scaled):
             await self._grpc.stop()
         await self._tasks.close()
         await self._mirroring.close()
+        self._handles.close()
         await self._sender.flush()
         await self._telemetry.close()
         await self._administration.close()

@@ -46,6 +46,11 @@ def session_folder() -> Path:
     return Path(node.get_session_dir_path())
 
 
+def socket_folder() -> Path:
+    """The folder on this machine where Ray has its own sockets; paths of sockets are short."""
+    return session_folder() / "sockets"
+
+
 def _session_logs() -> str:
     node: Any = ray._private.worker._global_node  # noqa: SLF001 - Ray has no public name for it
     return str(node.get_logs_dir_path())

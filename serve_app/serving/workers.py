@@ -5,6 +5,7 @@ import logging
 import time
 import uuid
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -14,7 +15,9 @@ from ray import serve
 from serve_app.config import ModelArgs
 from serve_app.core.aside import Aside
 from serve_app.core.columns import Columns
-from serve_app.core.lanes import Lanes
+from serve_app.core.lanes import FEW_ROWS, Lanes
+from serve_app.core.ongoing import Ongoing
+from serve_app.core.pace import Pace
 from serve_app.core.ports import Task
 from serve_app.core.reference import application_name
 from serve_app.core.supervisor import Supervisor
@@ -30,6 +33,7 @@ from serve_app.serving.health import HEALTH
 from serve_app.serving.holding import Holding
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.scaled import Scaled
+from serve_app.serving.socket_answers import SocketAnswers
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
 from serve_app.tasks import task_named
@@ -56,14 +60,21 @@ class Model(Scaled):
         self._lanes = Lanes("model")
         self._aside = Aside("explanation")
         self._workload = Workload(clock=time.monotonic)
+        self._ongoing = Ongoing(clock=time.monotonic)
+        self._pace = Pace()
+        self._in_lanes = 0
         self._exporter = self._telemetry.exporter()
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
         self._telemetry.start(self._tasks)
+        self._sockets = SocketAnswers(self._asked_here, logs.socket_folder(), replica)
+        self._tasks.start("open a socket for gateways here", self._sockets.open)
         self._load_name = self._reference
         logger.info("version loaded", extra={"version": self._reference})
 
     def _read_load(self) -> Load:
-        return self._workload.read()
+        load, ongoing = self._workload.read(), self._ongoing.read()
+        # Serve counts what comes over its own way alone.
+        return replace(load, ongoing_requests=ongoing) if self._sockets.is_used else load
 
     async def check_health(self) -> None:
         """Say what is held whenever Serve asks: Ray forgets gauges that nobody sets.
@@ -95,24 +106,54 @@ class Model(Scaled):
             RowsRefused: the model does not take the rows.
             ModelFailed: it failed.
         """
+        return await self._asked(version, task, columns, may_compute_here=False)
+
+    async def _asked_here(self, version: str, task: str, columns: Columns) -> Any:
+        """Compute as `ask` does, for a gateway of this machine; what is short, on the event loop.
+
+        Serve's own calls are counted by Serve while they wait for the loop's turn or a thread:
+        computed here, most would be over before it looks.
+        """
+        return await self._asked(version, task, columns, may_compute_here=True)
+
+    async def _asked(
+        self, version: str, task: str, columns: Columns, *, may_compute_here: bool
+    ) -> Any:
+        self._ongoing.change(1)
         try:
-            model = (await self._holding.version(version)).model
+            loaded = await self._holding.version(version)
             known = task_named(task)
             if known.takes_long:
-                return await self._aside.run(model.ask, known, columns)
-            lane = self._lanes.of(columns.rows)
-            call = self._workload.arrived()
-            try:
-                return await asyncio.get_running_loop().run_in_executor(
-                    lane, self._counted, model, known, columns, call
-                )
-            except asyncio.CancelledError:
-                self._workload.given_up(call)
-                raise
+                return await self._aside.run(loaded.model.ask, known, columns)
+            if may_compute_here and self._is_short(loaded, version, known, columns):
+                call = self._workload.arrived()
+                return self._counted(version, loaded.model, known, columns, call)
+            return await self._in_lane(version, loaded.model, known, columns)
         except (ClientError, NotReady, Overloaded):
             raise
         except Exception as error:
             raise self._failed(error, version) from error
+        finally:
+            self._ongoing.change(-1)
+
+    def _is_short(self, loaded: Loaded, version: str, task: Task[Any], columns: Columns) -> bool:
+        """Whether a thread is not worth it: for what is compiled, cannot hang, and takes little."""
+        few = columns.rows <= FEW_ROWS and loaded.compiled and not self._in_lanes
+        return few and self._pace.is_short((version, task.name))
+
+    async def _in_lane(self, version: str, model: Selecting, task: Task[T], columns: Columns) -> T:
+        lane = self._lanes.of(columns.rows)
+        call = self._workload.arrived()
+        self._in_lanes += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                lane, self._counted, version, model, task, columns, call
+            )
+        except asyncio.CancelledError:
+            self._workload.given_up(call)
+            raise
+        finally:
+            self._in_lanes -= 1
 
     async def ask_in_trace(
         self, version: str, task: str, columns: Columns, carried: Mapping[str, str]
@@ -140,14 +181,21 @@ class Model(Scaled):
 
     async def __del__(self) -> None:
         """Serve calls this when the replica has drained."""
+        await self._sockets.close()
         await self._tasks.close()
         await self._telemetry.close()
 
-    def _counted(self, model: Selecting, task: Task[T], columns: Columns, call: Call) -> T:
+    def _counted(
+        self, version: str, model: Selecting, task: Task[T], columns: Columns, call: Call
+    ) -> T:
         self._workload.began(call)
+        began_s = time.thread_time()
         try:
             return model.ask(task, columns)
         finally:
+            if columns.rows <= FEW_ROWS:
+                # Of the processor: what else runs on the machine makes a computation no longer.
+                self._pace.took((version, task.name), time.thread_time() - began_s)
             self._workload.ended(call)
 
     def _failed(self, error: Exception, version: str) -> ServeError:

@@ -10,16 +10,44 @@ import yaml
 from ray.serve.schema import ServeDeploySchema
 from rich.console import Console
 
-from benchmarks.overhead import access
-from benchmarks.overhead.__main__ import HERE, TARGETS, Failed, Round, _process, _table
+from benchmarks.overhead import access, connections
+from benchmarks.overhead.__main__ import (
+    HERE,
+    TARGETS,
+    WITH_REPLICAS,
+    Failed,
+    Round,
+    _process,
+    _table,
+)
 
 
-def test_the_config_holds_both_applications_on_their_paths() -> None:
-    text = string.Template((HERE / "both.yaml").read_text()).substitute(
+def routes_of(name: str) -> dict[str, str | None]:
+    """The applications of a config of the benchmark, and their paths."""
+    text = string.Template((HERE / name).read_text()).substitute(
         port=8000, registry="./registry", state="./state", version="progression-xgb@1"
     )
     config = ServeDeploySchema.model_validate(yaml.safe_load(text))
-    routes = {application.name: application.route_prefix for application in config.applications}
+    return {application.name: application.route_prefix for application in config.applications}
+
+
+def test_replicas_are_asked_in_both_ways_on_their_paths() -> None:
+    routes = routes_of("replicas.yaml")
+    model = {"progression-xgb-1": None, "control": None}
+    assert routes == {"gateway": "/", "sockets": "/sockets", **model}
+    assert [target.path for target in WITH_REPLICAS] == [
+        "/v1/models/progression:predict", "/sockets/v1/models/progression:predict",
+    ]  # fmt: skip
+
+
+def test_requests_in_memory_are_answered_by_every_target() -> None:
+    costs = asyncio.run(connections.measured_us(1))
+    assert len(costs) == 3
+    assert all(cost_us > 0 for cost_us in costs.values())
+
+
+def test_the_config_holds_both_applications_on_their_paths() -> None:
+    routes = routes_of("both.yaml")
     assert routes == {"gateway": "/", "express": "/express", "bare": "/bare", "control": None}
     served = ("/v1/", "/express/v1/", "/bare/")
     assert all(target.path.startswith(served) for target in TARGETS)
@@ -69,4 +97,4 @@ def test_what_callgrind_counts_between_two_marks_is_that_of_a_way(tmp_path: Path
 def test_without_valgrind_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(access.CannotCount, match="apt-get install valgrind"):
-        access.instructions()
+        access.counted("benchmarks.overhead.access")
