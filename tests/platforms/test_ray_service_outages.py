@@ -17,14 +17,10 @@ import pytest
 import ray
 import yaml
 
-from serve_app.control.keys import KeyBook
-from serve_app.core.access import KeyOrder
 from serve_app.examples.datasets import breast_cancer
-from serve_app.examples.trained import EXAMPLES, Place, train_example
 from serve_app.platforms.kubernetes.installation import Installation, manifest
-from serve_app.registry.store import Registry
-from serve_app.storage.keys_file import KeysFile
 from tests.contract import postgres
+from tests.platforms.installed import access, trained
 from tests.platforms.name_server import DOMAIN, name_server
 from tests.platforms.pod_machines import NODE, missing, pod_network
 from tests.platforms.ray_service import Cluster, Kubernetes, Requests, until
@@ -61,12 +57,7 @@ def body():
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
     """A key of somebody who may ask, and the file that lets them in."""
-    place = tmp_path_factory.mktemp("keys") / "keys.json"
-    book = KeyBook(
-        KeysFile(place), clock=time.time, random_bytes=secrets.token_bytes,
-        keep_event=lambda _: None,
-    )  # fmt: skip
-    return book.create(KeyOrder("client", ("predict",)), "test").key, place.read_text()
+    return access(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +73,7 @@ def kubernetes(keys):
         standing.enter_context(_redis(words["redis"]))
         standing.enter_context(_database(words["database"]))
         names |= {f"{name}.{DOMAIN}": NODE for name in ("redis", "postgres")}
-        registry = shared / "registry"
-        place = Place(Registry(str(registry)), shared / "runs", time.time, lambda progress: None)
-        for model in (*EXAMPLES["diagnosis"], *EXAMPLES["progression"]):
-            train_example(model, place)
-        claims = {"serve-app-registry": registry, "serve-app-records": shared / "records"}
+        claims = {"serve-app-registry": trained(shared), "serve-app-records": shared / "records"}
         held = {
             "serve-app-ray": {"auth_token": words["token"]},
             "serve-app-redis": {"password": words["redis"]},
@@ -162,6 +149,7 @@ def test_a_pod_that_is_ended_fails_nothing(cluster, keys, record_property):
         requests.wait_for(100)
     record_property("pod_ended_s", round(ended_s, 1))
     record_property("answered_meanwhile", requests.count())
+    record_property("failed_as_one_ended", len(requests.failures))
     cluster.workers.remove(leaving)
     cluster.start_worker()
     assert requests.failures == [], leaving.log[-2000:]
@@ -175,7 +163,25 @@ def test_a_pod_that_dies_fails_no_more_than_was_in_flight(cluster, keys, record_
         requests.wait_for(100)
         dying.die()
         requests.wait_for(200)
-    record_property("failed", len(requests.failures))
+    record_property("failed_as_one_died", len(requests.failures))
     cluster.workers.remove(dying)
     cluster.start_worker()
     assert len(requests.failures) <= CONNECTIONS, requests.failures
+
+
+def test_a_head_that_dies_fails_nothing(cluster, keys, record_property):
+    _wait_until_all_serve(cluster)
+    with _requests(cluster, keys[0]) as requests:
+        requests.wait_for(100)
+        dying, died_s = cluster.head, time.monotonic()
+        dying.die()
+        cluster.start_head()
+        cluster.wait_for_head(timeout_s=120)
+        record_property("head_back_s", round(time.monotonic() - died_s, 1))
+        cluster.wait_until_running()
+        record_property("running_again_s", round(time.monotonic() - died_s, 1))
+        # Serve ends what it has not heard of within 30 s.
+        requests.wait_for(1600, timeout_s=120)
+    record_property("failed_as_the_head_died", len(requests.failures))
+    record_property("answered_meanwhile", requests.count())
+    assert requests.failures == [], cluster.said()

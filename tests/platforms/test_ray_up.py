@@ -28,7 +28,7 @@ from serve_app.platforms.ray_up.written import text
 from serve_app.registry.store import Registry
 from tests.platforms.ssh_machines import machines, missing
 
-pytestmark = pytest.mark.platforms
+pytestmark = [pytest.mark.platforms, pytest.mark.timeout(900)]
 
 MODEL = "line@1"
 GOAL_S = 180.0
@@ -38,6 +38,7 @@ _ASK = """
 import json, sys, urllib.request
 request = urllib.request.Request(sys.argv[1], sys.stdin.buffer.read() or None)
 request.add_header("content-type", "application/json")
+request.add_header("x-api-key", sys.argv[2])
 with urllib.request.urlopen(request, timeout=20) as answer:
     print(answer.read().decode())
 """
@@ -85,7 +86,7 @@ def _config(registry):
                 "name": "gateway",
                 "route_prefix": "/",
                 "import_path": "serve_app.app:gateway",
-                "args": places,
+                "args": {**places, "access": {"mode": "keys"}},
                 "deployments": [gateway],
             },
             {
@@ -124,10 +125,10 @@ def _until(condition, timeout_s, what):
     return value
 
 
-def _ask(operator, url, body=None):
+def _ask(operator, url, body=None, key="none"):
     """A request from the operator's machine; nothing where it is not answered."""
     done = subprocess.run(
-        operator.command("python3", "-c", _ASK, url),
+        operator.command("python3", "-c", _ASK, url, key),
         input=json.dumps(body).encode() if body is not None else b"",
         capture_output=True,
         check=False,
@@ -159,11 +160,16 @@ def test_machines_become_a_cluster_that_answers_and_are_left_clean(shared, model
             lambda: f"the worker never joined: {_logs(head)}",
         )
         joined_s = time.monotonic() - started_s
-        deploy = "cd ~/serve-app && serve-app deploy configs/app.yaml"
-        print(operator.run("ray", "exec", file, deploy, timeout_s=300))
+        for command in (
+            "serve-app keys create ops --scope '*' --output-file ops.key",
+            "SERVE_APP_API_KEY_FILE=ops.key serve-app deploy configs/app.yaml",
+        ):
+            there = f"cd ~/serve-app && {command}"
+            print(operator.run("ray", "exec", file, there, timeout_s=300))
+        key = head.run("bash", "-c", "cat ~/serve-app/ops.key").strip()
         url = f"http://{worker.address}:8000/v1/models/line:predict"
         answer = _until(
-            lambda: _ask(operator, url, {"instances": ROWS}), 60, lambda: _lines(worker)
+            lambda: _ask(operator, url, {"instances": ROWS}, key), 60, lambda: _lines(worker)
         )
         answered_s = time.monotonic() - started_s
         estimator, frame = models["line"]
@@ -172,6 +178,7 @@ def test_machines_become_a_cluster_that_answers_and_are_left_clean(shared, model
         # The worker's own HAProxy and gateway have answered, by the environment of the head's.
         assert any("haproxy" in line for line in _lines(worker))
         assert _environment(worker) == _environment(head)
+        assert _ask(operator, url, {"instances": ROWS}) is None
         _refuses_strangers(operator, head)
 
         print(operator.run("ray", "down", "-y", file, timeout_s=120))
@@ -183,12 +190,8 @@ def test_machines_become_a_cluster_that_answers_and_are_left_clean(shared, model
             )
         whole_s = time.monotonic() - started_s
         left = {one.name: one.run("ls", "-A", "/tmp").split() for one in (head, worker)}
+        files = worker.run("bash", "-c", "find /tmp/sa-* 2> /dev/null || :")
         secrets_left = worker.run("bash", "-c", "ls -l ~/serve-app/ray-token").split()[0]
-    assert secrets_left == "-rw-------"
-    print(f"left in /tmp: {left}")
-    assert not [name for names in left.values() for name in names if name.startswith("sa-")]
-    gone = [pid for pid in set(psutil.pids()) - before if _is_of(pid, shared)]
-    assert not gone
     for name, value in (
         ("ray_up_s", up_s),
         ("worker_joined_s", joined_s),
@@ -197,6 +200,11 @@ def test_machines_become_a_cluster_that_answers_and_are_left_clean(shared, model
     ):
         record_property(name, round(value, 1))
         print(name, round(value, 1))
+    assert secrets_left == "-rw-------"
+    print(f"left in /tmp: {left}", files)
+    assert not [name for names in left.values() for name in names if name.startswith("sa-")]
+    gone = [pid for pid in set(psutil.pids()) - before if _is_of(pid, shared)]
+    assert not gone
     assert whole_s <= GOAL_S
 
 

@@ -97,6 +97,8 @@ seccompProfile:
   value: "8000"
 - name: RAY_USAGE_STATS_ENABLED
   value: "0"
+- name: RAY_max_direct_call_object_size
+  value: "1048576"
 - name: SERVE_APP_ADMIN_PORT
   value: "8091"
 - name: SERVE_APP_HOME
