@@ -85,8 +85,8 @@ def _halves(work: Work, model: Refitted) -> Halves | None:
     if made is None:
         return None
     held_out = dataset.features.iloc[parts.holdout].reset_index(drop=True)
-    said = made.predict(held_out)
-    return made if np.allclose(said, model.predicted.values, rtol=1e-6, atol=1e-9) else None
+    together = made.predict(held_out)
+    return made if np.allclose(together, model.predicted.values, rtol=1e-6, atol=1e-9) else None
 
 
 def _registered(
