@@ -52,24 +52,29 @@ def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
     )
     if ticket is not None:
         place.canaries().rest(ticket)
-    waiting, is_asked = cluster.wait(f"{model}@{version}")
+    waiting, is_followed = cluster.wait(f"{model}@{version}")
     took_s = round(time.monotonic() - began_s, 1)
     place.publish(model)
     champion = versions.champion(model)
     was_loaded = f"{model}@{version}" in loaded
     if as_json:
         body = {"model": model, "champion": champion, "result": words}
-        live = {"was_loaded": was_loaded, "took_s": took_s, "waiting": waiting, "asked": is_asked}
+        live = {
+            "was_loaded": was_loaded,
+            "took_s": took_s,
+            "waiting": waiting,
+            "followed": is_followed,
+        }
         output.print_json(body | (live if cluster.answers else {}))
     else:
-        how = _how(was_loaded, took_s, waiting, is_asked=is_asked) if cluster.answers else ""
+        how = _how(was_loaded, took_s, waiting, is_followed=is_followed) if cluster.answers else ""
         click.echo(words + how)
     if champion != version:
         raise click.exceptions.Exit(1)
 
 
-def _how(was_loaded: bool, took_s: float, waiting: list[str], *, is_asked: bool) -> str:
-    if not is_asked and not waiting:
+def _how(was_loaded: bool, took_s: float, waiting: list[str], *, is_followed: bool) -> str:
+    if not is_followed and not waiting:
         return "; no endpoint of the cluster asks it"
     if waiting:
         return f"; {', '.join(waiting)} does not answer with it yet: see serve-app status"
