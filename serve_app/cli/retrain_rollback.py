@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 60.0
 """How long it is waited until endpoints answer with what is champion again."""
-_PAUSE_S = 0.1
+PAUSE_S = 0.1
 
 
 @click.command()
@@ -37,7 +37,7 @@ def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
 
     began_s = time.monotonic()
     place = RetrainingPlace(**at)
-    cluster = _Cluster(Place(place.server, place.state))
+    cluster = FollowingCluster(Place(place.server, place.state))
     loaded = cluster.loaded()
     versions = replace(place.versions(), loaded=loaded)
     model, version = _version(versions.registry, reference)
@@ -52,22 +52,30 @@ def rollback(reference: str, reason: str, as_json: bool, **at: Any) -> None:
     )
     if ticket is not None:
         place.canaries().rest(ticket)
-    waiting = cluster.wait(f"{model}@{version}")
+    waiting, is_followed = cluster.wait(f"{model}@{version}")
     took_s = round(time.monotonic() - began_s, 1)
     place.publish(model)
     champion = versions.champion(model)
     was_loaded = f"{model}@{version}" in loaded
     if as_json:
         body = {"model": model, "champion": champion, "result": words}
-        live = {"was_loaded": was_loaded, "took_s": took_s, "waiting": waiting}
+        live = {
+            "was_loaded": was_loaded,
+            "took_s": took_s,
+            "waiting": waiting,
+            "followed": is_followed,
+        }
         output.print_json(body | (live if cluster.answers else {}))
     else:
-        click.echo(words + (_how(was_loaded, took_s, waiting) if cluster.answers else ""))
+        how = _how(was_loaded, took_s, waiting, is_followed=is_followed) if cluster.answers else ""
+        click.echo(words + how)
     if champion != version:
         raise click.exceptions.Exit(1)
 
 
-def _how(was_loaded: bool, took_s: float, waiting: list[str]) -> str:
+def _how(was_loaded: bool, took_s: float, waiting: list[str], *, is_followed: bool) -> str:
+    if not is_followed and not waiting:
+        return "; no endpoint of the cluster asks it"
     if waiting:
         return f"; {', '.join(waiting)} does not answer with it yet: see serve-app status"
     loaded = "it was still loaded" if was_loaded else "it was not loaded any more"
@@ -75,7 +83,7 @@ def _how(was_loaded: bool, took_s: float, waiting: list[str]) -> str:
 
 
 @dataclass(slots=True)
-class _Cluster:
+class FollowingCluster:
     """The cluster of a place, which follows aliases at once when it is asked to.
 
     `answers` says whether there is one that does.
@@ -88,8 +96,11 @@ class _Cluster:
         """The versions that answer there, or stay loaded."""
         return frozenset(self._followed().get("loaded", ()))
 
-    def wait(self, version: str) -> list[str]:
-        """Return once no endpoint waits for a version any more; gives those that still do."""
+    def wait(self, version: str) -> tuple[list[str], bool]:
+        """Return once no endpoint waits for a version any more.
+
+        Gives the endpoints that still do, and whether any one asks the version by now.
+        """
         deadline_s = time.monotonic() + PATIENCE_S
         while True:
             followed = self._followed()
@@ -97,8 +108,8 @@ class _Cluster:
             late = sorted(name for name, versions in waiting.items() if version in versions)
             done = not late and not followed.get("behind")
             if done or not self.answers or time.monotonic() > deadline_s:
-                return late
-            time.sleep(_PAUSE_S)
+                return late, version in followed.get("loaded", ())
+            time.sleep(PAUSE_S)
 
     def _followed(self) -> dict[str, Any]:
         if not self.answers:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serve_app.cli import output
-from serve_app.cli.registries import open_registry
+from serve_app.cli.registries import open_to_train, option_signer
 from serve_app.cli.train_places import option_runs
 from serve_app.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
+    from serve_app.lifecycle.ledger import Run
     from serve_app.registry.store import Registry
 
 KINDS = ("bandit", "canary", "split")
@@ -28,6 +29,12 @@ KINDS = ("bandit", "canary", "split")
     help="bandit: more requests to who earns more; canary: the best takes over step by step; "
     "split: the same share to each.",
 )
+@click.option(
+    "--preprocess",
+    is_flag=True,
+    help="Let versions with the same preprocessing share it: rows are prepared once, whoever "
+    "answers. Registers it, and the versions without it.",
+)
 @click.option("--endpoint", help="What clients call.  [default: the pipeline's model]")
 @click.option(
     "--out",
@@ -36,6 +43,7 @@ KINDS = ("bandit", "canary", "split")
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option("--http-port", type=int, default=8000, show_default=True, help="That of the config.")
+@option_signer
 @option_runs
 @output.option_registry
 @output.option_state
@@ -49,9 +57,13 @@ def route(name: str, as_json: bool, **given: Any) -> None:
     from serve_app.lifecycle.ledger import Ledger
     from serve_app.lifecycle.live_route import endpoint_of
 
-    run, store = Ledger(Path(given["runs"])).run(name), open_registry(given["registry"])
+    run = Ledger(Path(given["runs"])).run(name)
+    store = open_to_train(given["registry"], given["sign_key"], given["signer"])
     endpoint = given["endpoint"] or run.model
-    body = endpoint_of(run, given["kind"], _alias(store, run.model, ALIAS))
+    if given["preprocess"]:
+        body = _shared(run, store, given)
+    else:
+        body = endpoint_of(run, given["kind"], _alias(store, run.model, ALIAS))
     if given["out"] is not None:
         _write(Path(given["out"]), endpoint, body, given)
     if as_json:
@@ -61,6 +73,18 @@ def route(name: str, as_json: bool, **given: Any) -> None:
     else:
         click.echo(f"wrote {given['out']} with the endpoint {endpoint}")
         click.echo(f"next  serve-app deploy {given['out']}")
+
+
+def _shared(run: Run, store: Registry, given: dict[str, Any]) -> dict[str, Any]:
+    """The endpoint of the versions that share their preprocessing."""
+    from serve_app.lifecycle.live_route import endpoint_behind
+    from serve_app.lifecycle.shared_preprocessing import shared
+    from serve_app.lifecycle.training import work_of
+
+    made = shared(run, work_of(run, Path(given["runs"])), store)
+    for version in made.left_out:
+        click.echo(f"left out: {run.model}@{version}, whose preprocessing is another", err=True)
+    return endpoint_behind(run, given["kind"], made)
 
 
 def _alias(store: Registry, model: str, alias: str) -> int | None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from serve_app.errors import Conflict
 from serve_app.lifecycle.ledger import Run
 
+if TYPE_CHECKING:
+    from serve_app.lifecycle.shared_preprocessing import Shared
+
 Kind = Literal["bandit", "canary", "split"]
 MARGIN = 0.02
 """By how much a canary's accuracy may be below the stable version's before it goes back."""
+
+
+def endpoint_behind(run: Run, kind: Kind, shared: Shared) -> dict[str, Any]:
+    """The same of versions behind one preprocessing, the best first; the champion is none."""
+    body = _endpoint(run, kind, shared.variants, shared.variants[1])
+    return {**body, "preprocess": {"model": shared.preprocess, "placement": "inline"}}
 
 
 def endpoint_of(run: Run, kind: Kind, champion: int | None) -> dict[str, Any]:
@@ -31,12 +41,19 @@ def endpoint_of(run: Run, kind: Kind, champion: int | None) -> dict[str, Any]:
             "pipeline"
         )
         raise Conflict(msg)
+    best, others = versions[0], [one for one in numbers if one != versions[0]]
+    stable = champion if champion in others else others[0]
     names = [f"{run.model}@{number}" for number in numbers]
+    return _endpoint(run, kind, names, f"{run.model}@{stable}", f"{run.model}@{best}")
+
+
+def _endpoint(
+    run: Run, kind: Kind, names: Sequence[str], stable: str, best: str | None = None
+) -> dict[str, Any]:
+    """The settings of an endpoint; `best` is the first name unless it is given."""
     route: dict[str, Any] = {"kind": kind}
     if kind == "canary":
-        best, others = versions[0], [one for one in numbers if one != versions[0]]
-        stable = champion if champion in others else others[0]
-        route |= {"stable": f"{run.model}@{stable}", "candidate": f"{run.model}@{best}"}
+        route |= {"stable": stable, "candidate": best or names[0]}
         route |= {"gates": {"errors": {}, "quality": [_quality(run)]}}
         return {"placement": "inline", "route": route}
     if kind == "bandit":

@@ -14,7 +14,7 @@ from serve_app.lifecycle import lock
 from serve_app.lifecycle.dataset import FILE as DATA_FILE
 from serve_app.lifecycle.dataset import snapshot_digest
 from serve_app.lifecycle.ledger import TERMINAL, Ledger, Run
-from serve_app.lifecycle.progress import Report
+from serve_app.lifecycle.progress import Report, silent
 from serve_app.lifecycle.sequence import Means, Sequence, Stopped, Until
 from serve_app.lifecycle.spec import body_of, pipeline_of
 from serve_app.lifecycle.steps import Work
@@ -98,7 +98,9 @@ class Training:
                 raise Conflict(f"run {run.id} is over: {run.state}; begin another one")
             self.ledger.begin(run.id)
             try:
-                outcome = Sequence(self.means, run, self._work(run)).all_of_them(until)
+                outcome = Sequence(
+                    self.means, run, work_of(run, self.folder, self.report)
+                ).all_of_them(until)
             except Stopped:
                 self.ledger.end(run.id, "CANCELLED", self.means.clock())
             except Exception as error:
@@ -110,17 +112,19 @@ class Training:
                     self.ledger.end(run.id, state, self.means.clock(), result=result)
         return self.ledger.run(run.id)
 
-    def _work(self, run: Run) -> Work:
-        ledger = self.ledger
-        return Work(
-            run.id,
-            run.created_at,
-            pipeline_of(dict(run.body)),
-            self.folder / run.id,
-            ledger,
-            self.report,
-            lambda: ledger.is_cancelled(run.id),
-        )
+
+def work_of(run: Run, folder: Path, report: Report = silent) -> Work:
+    """What the steps of a run of a folder work with."""
+    ledger = Ledger(folder)
+    return Work(
+        run.id,
+        run.created_at,
+        pipeline_of(dict(run.body)),
+        folder / run.id,
+        ledger,
+        report,
+        lambda: ledger.is_cancelled(run.id),
+    )
 
 
 def repeat(training: Training, old: Run) -> Run:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -139,6 +140,17 @@ async def test_replicas_that_are_silent_raise_nothing_when_they_are_told(handle)
     handle.results_async = fails
     await applications(snapshots()).hold("m-champion")
     assert handle.heard[-1] == ("hold", ("m@1", "m@2"), 10.0)
+
+
+async def test_replicas_hear_which_former_version_stays(handle):
+    seen = snapshots()
+    seen.current = replace(seen.current, kept={"m@champion": "m@0"})
+    await applications(seen).hold("m-champion")
+    # What answers or is to answer is held anyway.
+    seen.current = replace(seen.current, kept={"m@champion": "m@1"})
+    await applications(seen).hold("m-champion")
+    told = [("hold", ("m@1", "m@2"), 10.0, ("m@0",)), ("hold", ("m@1", "m@2"), 10.0)]
+    assert handle.heard == told
 
 
 async def test_a_version_in_an_application_of_its_own_is_waited_for_as_usual(handle):
