@@ -26,7 +26,7 @@ MLFLOW_STAMP := $(MLFLOW)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo case-study demo-retrain down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-train bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo case-study demo-retrain down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-jobs bench-train bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,6 +131,9 @@ bench-trees: setup-dev ## trees in serve-app-native beside ONNX Runtime and the 
 
 bench-batch: setup-dev ## a batch job beside a bare loop over the same file (OPTIONS="--rows 5000000")
 	$(BIN)/python -m benchmarks.batch $(OPTIONS)
+
+bench-jobs: setup-dev ## how long POST /v1/jobs takes with 1,000 jobs in the ledger (OPTIONS="--ledger 5000")
+	$(BIN)/python -m benchmarks.jobs $(OPTIONS)
 
 bench-train: setup-dev ## a search beside the fits that it is made of, twice, killed and resumed
 	$(BIN)/python -m benchmarks.train $(OPTIONS)

@@ -59,6 +59,7 @@ class Deferred:
     process: str
     state: DeferredState
     submitted_at_s: float
+    began_at_s: float | None = None
     ended_at_s: float | None = None
     status: int | None = None
 
@@ -118,9 +119,9 @@ class DeferredStore:
         """Note that a request is answered now; says whether anybody still wants that."""
         with self._changing() as connection:
             changed = connection.execute(
-                "UPDATE answer SET state = 'RUNNING' WHERE name = ? "
+                "UPDATE answer SET state = 'RUNNING', began_at_s = ? WHERE name = ? "
                 "AND state IN ('PENDING', 'RUNNING')",
-                (name,),
+                (self._clock(), name),
             )
             return changed.rowcount > 0
 
@@ -164,7 +165,8 @@ class DeferredStore:
         """
         with self._connected() as connection:
             row = connection.execute(
-                "SELECT name, endpoint, owner, process, state, submitted_at_s, ended_at_s, status "
+                "SELECT name, endpoint, owner, process, state, submitted_at_s, began_at_s, "
+                "ended_at_s, status "
                 "FROM answer WHERE name = ? AND system = ? AND submitted_at_s >= ?",
                 (name, system, self._clock() - self._keep_s),
             ).fetchone()
@@ -263,6 +265,7 @@ _TABLE = (
         request TEXT NOT NULL,
         body BLOB NOT NULL,
         submitted_at_s REAL NOT NULL,
+        began_at_s REAL,
         ended_at_s REAL,
         status INTEGER,
         headers TEXT,

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job, JobState
-from serve_app.batch.ledger_schema import STEPS, VERSION
+from serve_app.batch.ledger_schema import LATELY, OWNER, STEPS, TOTALS, UNFINISHED, VERSION
 from serve_app.batch.shards import Shard
-from serve_app.batch.status import JobStatus
+from serve_app.batch.status import ENDED, JobStatus, Others
 from serve_app.core.durable import connect, transaction
 from serve_app.errors import ConfigError, Conflict, NotFound
 
@@ -105,11 +105,14 @@ class Ledger:
             rows = connection.execute("SELECT id FROM job ORDER BY submitted_at_s DESC, id")
             return [str(row[0]) for row in rows]
 
-    def places(self) -> list[tuple[str, JobState, str]]:
-        """Every job: its name, its state, and the folder of its output."""
+    def others(self, job: Job) -> Others | None:
+        """What other jobs leave to a new one; none where the job is kept already."""
         with self._connected() as connection:
-            rows = connection.execute("SELECT id, state, json_extract(body, '$.out') FROM job")
-            return list(rows)
+            if connection.execute("SELECT 1 FROM job WHERE id = ?", (job.id,)).fetchone():
+                return None
+            (unfinished,) = connection.execute(UNFINISHED, (json.dumps(sorted(ENDED)),)).fetchone()
+            owner = connection.execute(OWNER, (job.out,)).fetchone()
+        return Others(unfinished, None if owner is None else str(owner[0]))
 
     def status(self, name: str) -> JobStatus:
         """How far a job is.
@@ -124,7 +127,7 @@ class Ledger:
             ).fetchone()
             if row is None:
                 raise self._unknown(connection, name)
-            totals = connection.execute(_TOTALS, (name,)).fetchone()
+            totals = connection.execute(TOTALS, (name,)).fetchone()
             commits = connection.execute(
                 "SELECT committed FROM shard WHERE job = ? AND rows_bad > 0 "
                 "ORDER BY number LIMIT ?",
@@ -157,7 +160,7 @@ class Ledger:
         """How many rows a second were committed lately; none where nothing was."""
         now_s = self._clock()
         with self._connected() as connection:
-            rows, since_s = connection.execute(_LATELY, (name, now_s - _LATELY_S)).fetchone()
+            rows, since_s = connection.execute(LATELY, (name, now_s - _LATELY_S)).fetchone()
         return rows / (now_s - since_s) if rows and now_s > since_s else None
 
     def pending(self, name: str) -> list[Shard]:
@@ -328,17 +331,3 @@ def _prepare(connection: sqlite3.Connection) -> int:
         if version < VERSION:
             connection.execute(f"PRAGMA user_version = {VERSION}")
     return max(int(version), VERSION)
-
-
-_TOTALS = """
-SELECT COUNT(*), COALESCE(SUM(state = 'DONE'), 0), COALESCE(SUM(state = 'POISONED'), 0),
-       COALESCE(SUM(row_count), 0),
-       COALESCE(SUM(CASE WHEN state = 'DONE' THEN row_count ELSE 0 END), 0),
-       COALESCE(SUM(rows_ok), 0), COALESCE(SUM(rows_bad), 0), COALESCE(SUM(attempts), 0)
-FROM shard WHERE job = ?
-"""
-_LATELY = """
-SELECT SUM(shard.row_count), MIN(attempt.began_at_s) FROM attempt
-JOIN shard ON shard.job = attempt.job AND shard.number = attempt.shard
-WHERE attempt.job = ? AND attempt.outcome = 'COMMITTED' AND attempt.ended_at_s >= ?
-"""

@@ -1,4 +1,4 @@
-"""The tables of the ledger of jobs."""
+"""The tables of the ledger of jobs, and its longer queries."""
 
 from __future__ import annotations
 
@@ -59,7 +59,27 @@ _NAMES = (
     ) WITHOUT ROWID
     """,
 )
-STEPS = (_JOBS, _NAMES)
+_PLACES = (
+    "CREATE INDEX job_out ON job (json_extract(body, '$.out'))",
+    "CREATE INDEX job_state ON job (state)",
+    "CREATE INDEX job_submitted ON job (submitted_at_s)",
+)
+STEPS = (_JOBS, _NAMES, _PLACES)
 """What each release added to the one before."""
 VERSION = len(STEPS)
 """What `PRAGMA user_version` says of a ledger with these tables."""
+UNFINISHED = "SELECT COUNT(*) FROM job WHERE state NOT IN (SELECT value FROM json_each(?))"
+OWNER = "SELECT id FROM job WHERE json_extract(body, '$.out') = ? ORDER BY submitted_at_s LIMIT 1"
+"""As the index `job_out` has it, word for word: else every job would be read."""
+TOTALS = """
+SELECT COUNT(*), COALESCE(SUM(state = 'DONE'), 0), COALESCE(SUM(state = 'POISONED'), 0),
+       COALESCE(SUM(row_count), 0),
+       COALESCE(SUM(CASE WHEN state = 'DONE' THEN row_count ELSE 0 END), 0),
+       COALESCE(SUM(rows_ok), 0), COALESCE(SUM(rows_bad), 0), COALESCE(SUM(attempts), 0)
+FROM shard WHERE job = ?
+"""
+LATELY = """
+SELECT SUM(shard.row_count), MIN(attempt.began_at_s) FROM attempt
+JOIN shard ON shard.job = attempt.job AND shard.number = attempt.shard
+WHERE attempt.job = ? AND attempt.outcome = 'COMMITTED' AND attempt.ended_at_s >= ?
+"""

@@ -66,3 +66,11 @@ class Progress:
         """How long the rest takes at this rate."""
         rate = self.rows_per_s(now_s)
         return None if rate is None else (self.rows - self.rows_done) / rate
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """How many other jobs have not ended, and whose output stands where a job's would."""
+
+    unfinished: int
+    owner: str | None

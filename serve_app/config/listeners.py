@@ -18,6 +18,7 @@ Profile = Literal[
     "sagemaker",
     "vertex",
     "azureml",
+    "bentoml",
     "seldon",
     "all",
 ]

@@ -140,6 +140,14 @@ class Predictor:
         """
         return (await self._predicted(request, resolved or self._resolved(request))).response
 
+    async def check(self, stage: Stage, payload: Payload) -> None:
+        """Return where rows fit the schema of an endpoint, and ask nobody.
+
+        Raises:
+            InvalidInput: they break it.
+        """
+        await self.offload.run(stage.schema.validate, _modelled(stage, payload), payload.rows)
+
     async def _predicted(self, request: Request, resolved: Resolved) -> _Predicted:
         """The answer, and the rows by which it was given."""
         stage, clock = resolved.stage, self._clock

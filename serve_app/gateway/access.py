@@ -40,6 +40,7 @@ METRICS = "metrics"
 PUBLIC: Mapping[str, frozenset[str]] = {
     MAIN: frozenset({"/-/healthz", "/health", "/ping", "/v2/health/live", "/v2/health/ready"}),
     "azureml": frozenset({"/"}),
+    "bentoml": frozenset({"/healthz", "/livez", "/readyz"}),
     "kserve": frozenset({"/", "/v2/health/live", "/v2/health/ready"}),
     "mlflow": frozenset({"/health", "/ping"}),
     "oip": frozenset({"/v2/health/live", "/v2/health/ready"}),

@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from serve_app.batch.deferred import Deferred, DeferredRequest, GivenAnswer
 from serve_app.core.caller import CREDENTIALS, Caller
+from serve_app.errors import ReplicaDied
 from serve_app.gateway import bodies, errors
 from serve_app.gateway.context import CALLER, GatewayContext, caller_of, headers_of, json
 from serve_app.gateway.deferral import Deferral
@@ -40,6 +41,7 @@ class Deferrable(Predictions):
     ) -> None:
         super().__init__(context, dialect, refuse)
         self._deferral = context.deferral
+        self._check = context.predictor.check
 
     def answer(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, int]:
         """Answer one request, and give the status of the answer."""
@@ -78,7 +80,8 @@ class Deferrable(Predictions):
     async def take_again(self, deferral: Deferral, request: DeferredRequest, caller: Caller) -> str:
         """Keep a request that was kept before; raises as `take` does."""
         scope, receive = _replayed(request, caller)
-        admitted, _ = await self.received(scope, receive, dict(request.headers))
+        admitted, payload = await self.received(scope, receive, dict(request.headers))
+        await self._check(admitted.stage, payload)
         kept = DeferredRequest(
             system=request.system,
             endpoint=admitted.stage.spec.name,
@@ -139,6 +142,12 @@ class Deferrable(Predictions):
             if name != b"content-length"
         )
         return GivenAnswer(status, headers, b"".join(part.get("body", b"") for part in parts))
+
+
+def lost(kept: Deferred) -> ReplicaDied:
+    """What is said of a request that nobody answers any more."""
+    msg = "the process that was to answer this ended before it did: send the request again"
+    return ReplicaDied(msg, endpoint=kept.endpoint)
 
 
 def unanswered(kept: Deferred) -> Response:

@@ -21,7 +21,7 @@ from serve_app.core.caller import ANONYMOUS, Caller
 from serve_app.core.ports import Clock, Ids
 from serve_app.engine.batch.run_lock import is_running, running
 from serve_app.engine.visible import require
-from serve_app.errors import Conflict, Overloaded
+from serve_app.errors import Conflict, NotFound, Overloaded
 from serve_app.gateway.entrance import PREDICT
 
 FOLDER = "answers"
@@ -123,13 +123,17 @@ class Deferral:
         """
         kept = await asyncio.to_thread(self._store.show, system, name)
         if kept.owner != caller.owner:
-            raise self._store.unknown(name)
+            raise self.unknown(name)
         require(caller, PREDICT, kept.endpoint)
         if not self._is_left(kept):
             return kept
         # It may have been answered just before whoever did that went.
         kept = await asyncio.to_thread(self._store.show, system, name)
         return replace(kept, state="LOST") if kept.state in _UNFINISHED else kept
+
+    def unknown(self, name: str) -> NotFound:
+        """What is said of a name that there is not, or that is another's."""
+        return self._store.unknown(name)
 
     def _require_room(self, owner: str) -> None:
         waiting = len(self._own) - self._at_once

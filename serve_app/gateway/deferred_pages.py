@@ -9,14 +9,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app.batch.deferred import Deferred
-from serve_app.errors import NotFound, ReplicaDied
+from serve_app.errors import NotFound
 from serve_app.gateway.context import GatewayContext, caller_of, headers_of
-from serve_app.gateway.deferrable import ANSWERS, SYSTEM, response_of, unanswered
+from serve_app.gateway.deferrable import ANSWERS, SYSTEM, lost, response_of, unanswered
 from serve_app.gateway.deferral import Deferral
 from serve_app.gateway.foreign_pages import refuse_foreign
 
 NO_STORE = {"cache-control": "no-store"}
-LOST = "the process that was to answer this ended before it did: send the request again"
 
 
 def pages(context: GatewayContext) -> Sequence[BaseRoute]:
@@ -43,7 +42,7 @@ class _AnswerPages:
         """The answer as it would have been given at once; 202 while there is none."""
         deferral, kept = await self._kept(request)
         if kept.state == "LOST":
-            raise ReplicaDied(LOST, endpoint=kept.endpoint)
+            raise lost(kept)
         if kept.state == "DONE":
             return response_of(await deferral.answer(kept))
         return unanswered(kept)

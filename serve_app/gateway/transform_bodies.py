@@ -17,6 +17,7 @@ from serve_app.batch.rendering import MAX_PAYLOAD_BYTES, Content, Transform
 from serve_app.engine.batch.desk import JobOrder
 from serve_app.engine.batch.named_desk import NamedStatus
 from serve_app.errors import InvalidInput
+from serve_app.gateway.given_members import object_under, only
 from serve_app.protocols import methods
 from serve_app.protocols.dialect import media_type
 
@@ -70,8 +71,8 @@ def order_of(document: Mapping[str, Any], model: str, preprocess: str | None) ->
     for name in document:
         if name in _NOT_DONE:
             raise InvalidInput(f"{name} is not done here: {_NOT_DONE[name]}")
-    _only(document, "the request", _KNOWN)
-    name, given = name_of(document), _object(document, "TransformInput")
+    only(document, "the request", _KNOWN)
+    name, given = name_of(document), object_under(document, "TransformInput")
     uri, is_manifest = _source(given)
     options = JobOptions(
         format="jsonl",
@@ -136,13 +137,13 @@ def arn(name: str) -> str:
 def _transform(
     document: Mapping[str, Any], given: Mapping[str, Any], *, is_manifest: bool
 ) -> Transform:
-    output = _object(document, "TransformOutput")
-    _only(output, "TransformOutput", {"S3OutputPath", "Accept", "AssembleWith"}, _ENCRYPTION)
+    output = object_under(document, "TransformOutput")
+    only(output, "TransformOutput", {"S3OutputPath", "Accept", "AssembleWith"}, _ENCRYPTION)
     resources = document.get("TransformResources") or {}
     if "VolumeKmsKeyId" in resources:
         raise InvalidInput(f"TransformResources.VolumeKmsKeyId: {_ENCRYPTION['KmsKeyId']}")
-    processing = _object(document, "DataProcessing", {})
-    _only(processing, "DataProcessing", {"InputFilter", "OutputFilter", "JoinSource"})
+    processing = object_under(document, "DataProcessing", {})
+    only(processing, "DataProcessing", {"InputFilter", "OutputFilter", "JoinSource"})
     content = _content(given.get("ContentType", ""), "TransformInput.ContentType", "csv")
     accept = _content(output.get("Accept", ""), "TransformOutput.Accept", content)
     join = _one_of(processing, "JoinSource", ("None", "Input")) == "Input"
@@ -180,10 +181,10 @@ _COMPRESSED = {"Gzip": "compressed files are not read; decompress them first"}
 
 def _source(given: Mapping[str, Any]) -> tuple[str, bool]:
     """Where the input is, and whether that is a manifest."""
-    _only(given, "TransformInput", {"DataSource", "ContentType", "CompressionType", "SplitType"})
+    only(given, "TransformInput", {"DataSource", "ContentType", "CompressionType", "SplitType"})
     _one_of(given, "CompressionType", ("None",), _COMPRESSED)
-    source = _object(_object(given, "DataSource"), "S3DataSource")
-    _only(source, "S3DataSource", {"S3DataType", "S3Uri"})
+    source = object_under(object_under(given, "DataSource"), "S3DataSource")
+    only(source, "S3DataSource", {"S3DataType", "S3Uri"})
     kind = _one_of(source, "S3DataType", ("S3Prefix", "ManifestFile"), _DATA_TYPES)
     return location(source, "S3Uri"), kind == "ManifestFile"
 
@@ -225,7 +226,7 @@ def _filter(processing: Mapping[str, Any], name: str) -> str:
 
 
 def _method(document: Mapping[str, Any]) -> str:
-    environment = _object(document, "Environment", {})
+    environment = object_under(document, "Environment", {})
     stranger = next((name for name in environment if name != "predict_method"), None)
     if stranger is not None:
         msg = (
@@ -261,31 +262,6 @@ def _one_of(
     if value not in known:
         raise InvalidInput(f"{name} must be {' or '.join(known)}; got {str(value)[:80]!r}")
     return str(value)
-
-
-def _only(
-    document: Mapping[str, Any],
-    where: str,
-    known: frozenset[str] | set[str],
-    not_done: Mapping[str, str] | None = None,
-) -> None:
-    for name in document:
-        if name in (not_done or {}):
-            raise InvalidInput(f"{where}.{name} is not done here: {(not_done or {})[name]}")
-        if name not in known:
-            listed = ", ".join(sorted(known))
-            raise InvalidInput(f"{where} has {name[:80]!r}, which is unknown here; known: {listed}")
-
-
-def _object(
-    document: Mapping[str, Any], name: str, otherwise: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    value = document.get(name)
-    if value is None and otherwise is not None:
-        return otherwise
-    if not isinstance(value, dict):
-        raise InvalidInput(f"{name} must be an object")
-    return value
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

@@ -15,6 +15,7 @@ from serve_app.batch.rendering import Content, Instances
 from serve_app.engine.batch.desk import JobOrder
 from serve_app.engine.batch.named_desk import NamedStatus
 from serve_app.errors import InvalidInput
+from serve_app.gateway.given_members import object_under, only
 from serve_app.protocols import methods
 
 STATES: Mapping[JobState | str, str] = {
@@ -55,19 +56,19 @@ def order_of(
     Raises:
         InvalidInput: a member is missing, unknown, of another kind, or says what is not done here.
     """
-    _only(document, "the job", _KNOWN)
+    only(document, "the job", _KNOWN)
     if document.get("generateExplanation"):
         raise InvalidInput("generateExplanation is not done here: jobs give predictions alone")
     model, preprocess = version
-    content, uris = _input(_object(document, "inputConfig"))
-    place = _destination(_object(document, "outputConfig"))
+    content, uris = _input(object_under(document, "inputConfig"))
+    place = _destination(object_under(document, "outputConfig"))
     title = model.partition("@")[0]
     stamp = _timestamp(created_at_s).replace(":", "_")
     rendering = Instances(
         destination=f"{place.rstrip('/')}/prediction-{title}-{stamp}",
         content=content,
-        method=methods.of_parameters(_object(document, "modelParameters", {})),
-        **_instance(_object(document, "instanceConfig", {})),
+        method=methods.of_parameters(object_under(document, "modelParameters", {})),
+        **_instance(object_under(document, "instanceConfig", {})),
     )
     options = JobOptions(format="jsonl", max_bad_ratio=1.0, rendering=rendering)
     return JobOrder(model, uris, f"vertex-{name}", options, preprocess)
@@ -120,34 +121,34 @@ def describe(job: NamedStatus, parent: str, *, values: bool) -> dict[str, Any]:
 
 
 def _input(given: Mapping[str, Any]) -> tuple[Content, tuple[str, ...]]:
-    _only(given, "inputConfig", {"instancesFormat", "gcsSource", "bigquerySource"})
+    only(given, "inputConfig", {"instancesFormat", "gcsSource", "bigquerySource"})
     if given.get("bigquerySource") is not None:
         raise InvalidInput("inputConfig.bigquerySource is not read; name files in gcsSource")
     form = given.get("instancesFormat")
     if not isinstance(form, str) or form not in _CONTENTS:
         known = " or ".join(_CONTENTS)
         raise InvalidInput(f"inputConfig.instancesFormat must be {known}; got {str(form)[:80]!r}")
-    uris = _object(given, "gcsSource").get("uris")
+    uris = object_under(given, "gcsSource").get("uris")
     if not isinstance(uris, list) or not 0 < len(uris) <= _MOST_FILES:
         raise InvalidInput(f"gcsSource.uris must be a list of 1 to {_MOST_FILES:,} URLs")
     return _CONTENTS[form], tuple(_location(uri, "gcsSource.uris") for uri in uris)
 
 
 def _destination(given: Mapping[str, Any]) -> str:
-    _only(given, "outputConfig", {"predictionsFormat", "gcsDestination", "bigqueryDestination"})
+    only(given, "outputConfig", {"predictionsFormat", "gcsDestination", "bigqueryDestination"})
     if given.get("bigqueryDestination") is not None:
         msg = "outputConfig.bigqueryDestination is not written to; name a gcsDestination"
         raise InvalidInput(msg)
     form = given.get("predictionsFormat")
     if form != "jsonl":
         raise InvalidInput(f"outputConfig.predictionsFormat must be jsonl; got {str(form)[:80]!r}")
-    prefix = _object(given, "gcsDestination").get("outputUriPrefix")
+    prefix = object_under(given, "gcsDestination").get("outputUriPrefix")
     return _location(prefix, "gcsDestination.outputUriPrefix")
 
 
 def _instance(given: Mapping[str, Any]) -> dict[str, Any]:
     known = {"instanceType", "keyField", "includedFields", "excludedFields"}
-    _only(given, "instanceConfig", known)
+    only(given, "instanceConfig", known)
     kind, key = given.get("instanceType") or "array", given.get("keyField")
     if kind not in {"object", "array"}:
         raise InvalidInput(f"instanceType must be object or array; got {str(kind)[:80]!r}")
@@ -177,26 +178,6 @@ def _location(text: Any, name: str) -> str:
     if "://" not in plain and not plain.startswith("/"):
         raise InvalidInput(f"{name} must be a URL, gs://…, s3://… or file:///…; got {text[:80]!r}")
     return plain
-
-
-def _only(document: Mapping[str, Any], where: str, known: frozenset[str] | set[str]) -> None:
-    stranger = next((name for name in document if name not in known), None)
-    if stranger is not None:
-        listed = ", ".join(sorted(known))
-        raise InvalidInput(
-            f"{where} has {stranger[:80]!r}, which is not done here; known: {listed}"
-        )
-
-
-def _object(
-    document: Mapping[str, Any], name: str, otherwise: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    value = document.get(name)
-    if value is None and otherwise is not None:
-        return otherwise
-    if not isinstance(value, dict):
-        raise InvalidInput(f"{name!r} must be an object")
-    return value
 
 
 def _timestamp(at_s: float) -> str:

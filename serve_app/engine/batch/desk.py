@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.batch.inputs import Place
-from serve_app.batch.job import JobOptions, JobState
+from serve_app.batch.job import JobOptions
 from serve_app.batch.ledger import FILE, Ledger
 from serve_app.batch.shards import plan
-from serve_app.batch.status import ENDED, JobStatus
+from serve_app.batch.status import JobStatus
 from serve_app.config.jobs import JobsSettings
 from serve_app.engine.batch.folder import MANIFEST
 from serve_app.engine.batch.quarantined import quarantined
@@ -86,13 +86,12 @@ class JobDesk:
         first = version if prepare is None else prepare
         cut = plan(places, options.shard_rows, header_of(options.rendering, first))
         job = job_of(cut, version, out, options, prepare)
-        others = self._ledger.places()
-        if all(other != job.id for other, _, _ in others):
-            self._require_room([state for _, state, _ in others])
-            owner = next((other for other, _, out in others if out == job.out), None)
-            if owner is not None:
-                msg = f"the output of {owner} stands there; name another one"
-                raise Conflict(msg, job=owner)
+        others = self._ledger.others(job)
+        if others is not None:
+            self._require_room(others.unfinished)
+            if others.owner is not None:
+                msg = f"the output of {others.owner} stands there; name another one"
+                raise Conflict(msg, job=others.owner)
         name, is_new = submit(self._ledger, job, cut, order.idempotency_key)
         return self.show(name), is_new
 
@@ -184,8 +183,7 @@ class JobDesk:
         busy = status.state in {"RUNNING", "CANCELLING"}
         return "PAUSED" if busy and not self._is_running(status.job) else status.state
 
-    def _require_room(self, states: list[JobState]) -> None:
-        unfinished = sum(state not in ENDED for state in states)
+    def _require_room(self, unfinished: int) -> None:
         if unfinished >= self._max_unfinished:
             msg = f"{unfinished} jobs wait or run, and no more are taken; try again later"
             raise Overloaded(msg, retry_after_s=RETRY_AFTER_S)

@@ -8,6 +8,7 @@ from serve_app.gateway.context import Settings
 from serve_app.gateway.profile import Profile
 from serve_app.gateway.profiles import (
     azureml,
+    bentoml,
     kserve,
     mlflow,
     oip,
@@ -32,5 +33,6 @@ def profiles(settings: Settings) -> Mapping[str, Profile]:
         "sagemaker": sagemaker.PROFILE,
         "vertex": vertex.profile(settings),
         "azureml": azureml.PROFILE,
+        "bentoml": bentoml.PROFILE,
         "seldon": seldon.PROFILE,
     }

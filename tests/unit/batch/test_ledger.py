@@ -11,7 +11,9 @@ from serve_app.batch.committed import Committed, WrittenFile
 from serve_app.batch.inputs import Input
 from serve_app.batch.job import Job, JobOptions
 from serve_app.batch.ledger import Ledger
+from serve_app.batch.ledger_schema import OWNER
 from serve_app.batch.shards import Shard
+from serve_app.batch.status import Others
 from serve_app.errors import ConfigError, Conflict, NotFound
 
 FILE = Input("rows.csv", "csv", 100, "1", "0" * 64, 25, ("a",))
@@ -146,6 +148,29 @@ def test_changes_are_on_the_disk_before_anybody_goes_on(submitted, tmp_path):
     with submitted._connected() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_others_leave_to_a_new_job_is_read_without_reading_every_job(ledger):
+    new = replace(JOB, version="churn@4")
+    assert ledger.others(new) == Others(0, None)
+    ledger.submit(JOB, SHARDS)
+    assert ledger.others(JOB) is None
+    assert ledger.others(new) == Others(1, JOB.id)
+    assert ledger.others(replace(new, out="elsewhere")) == Others(1, None)
+    ledger.move(JOB.id, "SUCCEEDED", only_from="QUEUED")
+    assert ledger.others(new) == Others(0, JOB.id)
+    with ledger._connected() as connection:
+        (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {OWNER}", ("out",)).fetchall()[:1]
+    assert "USING INDEX job_out" in plan[3]
+
+
+def test_a_ledger_of_an_earlier_release_gets_what_it_lacks(submitted, tmp_path):
+    with sqlite3.connect(tmp_path / "jobs.sqlite") as connection:
+        for index in ("job_out", "job_state", "job_submitted"):
+            connection.execute(f"DROP INDEX {index}")
+        connection.execute("PRAGMA user_version = 2")
+    later = Ledger(tmp_path / "jobs.sqlite", clock=lambda: 0.0)
+    assert later.others(replace(JOB, version="churn@4")) == Others(1, JOB.id)
 
 
 def test_a_ledger_of_a_later_release_is_left_as_it_is(submitted, tmp_path):

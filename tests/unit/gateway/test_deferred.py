@@ -95,6 +95,7 @@ def test_what_nobody_answers_yet_waits_and_may_be_forgotten(gateway):
     [
         ("/v1/models/nothing:predict", {"json": BODY}, 404),
         (PREDICT, {"content": b"{"}, 400),
+        (PREDICT, {"json": {"instances": [{"age": 1.0, "dose": "much"}]}}, 400),
         (PREDICT, {"json": BODY, "headers": {**LATER, "x-timeout-s": "soon"}}, 400),
         (PREDICT, {"content": b"x" * 2000}, 413),
         (PREDICT, {"json": BODY, "scopes": ["read"]}, 403),
