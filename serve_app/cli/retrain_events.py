@@ -9,7 +9,6 @@ import click
 
 from serve_app.core.events import RETRAINING
 from serve_app.errors import ServeError
-from serve_app.monitoring.training import RETRAINING as KIND
 
 if TYPE_CHECKING:
     from serve_app.core.events import Event

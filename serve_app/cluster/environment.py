@@ -21,7 +21,9 @@ ADMIN_VARIABLE = "SERVE_APP_ADMIN_PORT"
 MARK_VARIABLE = "SERVE_APP_CLUSTER"
 MESSAGE_BYTES = 128 * 1024 * 1024
 INLINE_BYTES = 1024 * 1024
-"""Up to this, what a call gives is in its reply, not in a store of objects."""
+"""Up to this, what a call gives is in its reply, not in a store of objects. What a replica says of
+itself has 110 KB, more than Ray's 100 KB: a controller on a new head would wait for it until stores
+of objects know of each other, and end all replicas."""
 PROMETHEUS_VARIABLE = "RAY_PROMETHEUS_HOST"
 """Where Ray's dashboard looks for Prometheus."""
 TOKEN_MODE_VARIABLE = "RAY_AUTH_MODE"  # noqa: S105 - a name
@@ -157,8 +159,6 @@ def variables(
         **_of_haproxy(folder, ports),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(drain_s),
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(MESSAGE_BYTES),
-        # What a replica says of itself has 110 KB, more than Ray's 100 KB. A controller on a new
-        # head would wait for it until stores of objects know of each other, and end all replicas.
         "RAY_max_direct_call_object_size": str(INLINE_BYTES),
         # Nodes that share a machine must not share a port; the head's stands in the config.
         "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(ports.http),

@@ -52,15 +52,15 @@ class EndpointPages:
     ) -> Page:
         name, caller, actions = inquiry.named["endpoint"], inquiry.caller, self._actions
         endpoint, standing = await asyncio.gather(actions.endpoint(name), actions.endpoints())
-        course, history, findings, rollouts, status, sample, address = await asyncio.gather(
+        sampled = asyncio.gather(self._sample(endpoint), asyncio.to_thread(self._sources.address))
+        course, history, findings, rollouts, status = await asyncio.gather(
             part(actions.requests(name), caller, "read:metrics", name),
             part(self._history(name, endpoint), caller, "read:audit"),
             part(actions.findings(name), caller, "read:metrics", name),
             part(actions.rollouts(), caller, "read:metadata", name),
             part(actions.status(), caller, "read:metadata"),
-            self._sample(endpoint),
-            asyncio.to_thread(self._sources.address),
         )
+        sample, address = await sampled
         waiting = standing["waiting"].get(name, ())
         lines = endpoint_view.variant_lines(endpoint, course.value or {}, waiting)
         signature = Signature.from_json(endpoint["signature"])

@@ -166,12 +166,12 @@ class Gate:
 
 def _looked_at(headers: Shown) -> tuple[list[Header], list[bytes]]:
     """Of all headers those that a client proves itself with, and the hosts that are named."""
-    found = [pair for pair in headers if pair[0] in _LOOKED_AT]
-    if len(found) == 2 and found[0][0] == _HOST_HEADER != found[1][0]:
+    pairs = [pair for pair in headers if pair[0] in _LOOKED_AT]
+    if len(pairs) == 2 and pairs[0][0] == _HOST_HEADER != pairs[1][0]:
         # As nearly every request has them.
-        return [found[1]], [found[0][1]]
-    hosts = [value for name, value in found if name == _HOST_HEADER]
-    return [pair for pair in found if pair[0] != _HOST_HEADER], hosts
+        return [pairs[1]], [pairs[0][1]]
+    hosts = [value for name, value in pairs if name == _HOST_HEADER]
+    return [pair for pair in pairs if pair[0] != _HOST_HEADER], hosts
 
 
 def _credential(shown: Shown, source: str | None) -> Credential:

@@ -274,9 +274,7 @@ BUSY = _gauge("busy_ratio", "Share of its time that a replica computes, 0 to 1."
 WAIT_SECONDS = _gauge("wait_seconds", "How long work waits for a replica.", "version")
 WAITING_REQUESTS = _gauge("waiting_requests", "Requests that wait for a version.", "version")
 ONGOING_REQUESTS = _gauge(
-    "ongoing_requests",
-    "Requests that a gateway with `express` had at once, or calls of a replica over its socket.",
-    "version",
+    "ongoing_requests", "What an `express` gateway, or a replica's socket, had at once.", "version"
 )
 WANTED_REPLICAS = _gauge(
     "wanted_replicas", "Replicas that the load asks for, before bounds and delays.",

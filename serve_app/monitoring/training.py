@@ -11,8 +11,6 @@ from serve_app.monitoring.catalogue import Sample
 
 TRAINING = "training"
 """The kind of event that says how a run of training ended: `after` is what it came to."""
-RETRAINING = "retraining"
-"""The kind of event that says which state a run of retraining is in."""
 
 
 def of_training(events: Iterable[Event]) -> Iterator[Sample]:

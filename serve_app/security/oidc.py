@@ -71,7 +71,8 @@ class Begun:
 
 def begin(following: str, random_bytes: Callable[[int], bytes]) -> Begun:
     """A login of which nobody can guess anything."""
-    return Begun(*(_text(random_bytes(_RANDOM_BYTES)) for _ in range(3)), following)
+    state, nonce, verifier = (_text(random_bytes(_RANDOM_BYTES)) for _ in range(3))
+    return Begun(state, nonce, verifier, following)
 
 
 @dataclass(frozen=True, slots=True)

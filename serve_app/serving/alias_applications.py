@@ -99,7 +99,7 @@ class AliasApplications:
         placed = (current.placed(), self._snapshots.placed())
         versions = {v for one in placed for v, name in one.items() if name == application}
         longest_s = max((one.timeout_s for one in current.endpoints.values()), default=0.0)
-        everywhere = placed[0] | placed[1]
+        everywhere = {**placed[0], **placed[1]}
         former = kept_by_application(
             application, everywhere, self._snapshots.follows(), current.kept
         )

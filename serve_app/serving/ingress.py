@@ -7,7 +7,6 @@ import sys
 import time
 from functools import partial
 from itertools import chain
-from typing import Any
 
 from ray import serve
 from starlette.types import ASGIApp
@@ -55,11 +54,7 @@ from serve_app.serving.administration import Administration
 from serve_app.serving.allocator import keep_freed
 from serve_app.serving.arm_sender import ArmSender
 from serve_app.serving.authentication import Knowing
-from serve_app.serving.control_client import (
-    ControlCaller,
-    StatusReader,
-    control_handle,
-)
+from serve_app.serving.control_client import ControlCaller, StatusReader, control_handle
 from serve_app.serving.deferral import start_deferral
 from serve_app.serving.edge import open_edge_to
 from serve_app.serving.express import start_express, with_ongoing
@@ -73,11 +68,7 @@ from serve_app.serving.local_rollback import LocalRollback
 from serve_app.serving.loop_load import LoopLoad
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
-from serve_app.serving.monitor_client import (
-    FeedbackSender,
-    MonitorCaller,
-    monitor_handle,
-)
+from serve_app.serving.monitor_client import FeedbackSender, MonitorCaller, monitor_handle
 from serve_app.serving.owned_predictions import mark_alike
 from serve_app.serving.pulse import pulse_of
 from serve_app.serving.recorder import recorder_of
@@ -145,7 +136,8 @@ class Gateway(Scaled):
         self._grpc: rpc.RpcServer | None = None
         with explained(logger):
             self._knowing = Knowing(args.access)
-            self._administration = Administration(args, self._registry, self._standing)
+            stands = lambda: standing(self._predictor.stages)  # noqa: E731
+            self._administration = Administration(args, self._registry, stands)
         count = self._counting.add_response
         self._gate = self._knowing.gate(count, os.environ, args.allowed_hosts)
         known = self._gate is not None
@@ -170,9 +162,6 @@ class Gateway(Scaled):
             loaded=lambda: {v: one.manifest.digest for v, one in self._loaded.items()},
             failing=lambda: [*self._tasks.problems(), *self._replicas.problems()],
         )
-
-    def _standing(self) -> dict[str, Any]:
-        return standing(self._predictor.stages)
 
     def _made_mirroring(self, clock: Clock) -> Mirroring:
         mirror = self._args.mirror

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from serve_app.core.events import RETRAINING
 from serve_app.core.ports import EventStore
 from serve_app.monitoring.catalogue import Sample
-from serve_app.monitoring.training import RETRAINING, TRAINING, of_retraining, of_training
+from serve_app.monitoring.training import TRAINING, of_retraining, of_training
 
 PERIOD_S = 15.0
 MOST_EVENTS = 1000

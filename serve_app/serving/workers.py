@@ -66,7 +66,7 @@ class Model(Scaled):
         self._exporter = self._telemetry.exporter()
         self._tasks = Supervisor(clock=time.monotonic, words=words_for_outside)
         self._telemetry.start(self._tasks)
-        self._sockets = SocketAnswers(self._asked_here, logs.socket_folder(), replica)
+        self._sockets = SocketAnswers(self._answer_here, logs.socket_folder(), replica)
         self._tasks.start("open a socket for gateways here", self._sockets.open)
         self._load_name = self._reference
         logger.info("version loaded", extra={"version": self._reference})
@@ -106,17 +106,17 @@ class Model(Scaled):
             RowsRefused: the model does not take the rows.
             ModelFailed: it failed.
         """
-        return await self._asked(version, task, columns, may_compute_here=False)
+        return await self._answer(version, task, columns, may_compute_here=False)
 
-    async def _asked_here(self, version: str, task: str, columns: Columns) -> Any:
+    async def _answer_here(self, version: str, task: str, columns: Columns) -> Any:
         """Compute as `ask` does, for a gateway of this machine; what is short, on the event loop.
 
         Serve's own calls are counted by Serve while they wait for the loop's turn or a thread:
         computed here, most would be over before it looks.
         """
-        return await self._asked(version, task, columns, may_compute_here=True)
+        return await self._answer(version, task, columns, may_compute_here=True)
 
-    async def _asked(
+    async def _answer(
         self, version: str, task: str, columns: Columns, *, may_compute_here: bool
     ) -> Any:
         self._ongoing.change(1)

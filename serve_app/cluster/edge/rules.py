@@ -62,15 +62,15 @@ def defaults(options: EdgeOptions) -> str:
     timeout client-fin 5s
     timeout tunnel 60s
     option http-ignore-probes
-    http-error {_said(502, "the gateway that had this request ended; send it again")}
-    http-error {_said(503, NO_GATEWAY, _SOON)}
-    http-error {_said(504, "the gateway that has this request did not answer in time")}
+    http-error {_error(502, "the gateway that had this request ended; send it again")}
+    http-error {_error(503, NO_GATEWAY, _SOON)}
+    http-error {_error(504, "the gateway that has this request did not answer in time")}
 """
 
 
 def before_applications() -> str:
     """What is answered for every path as long as Serve does not know of any application yet."""
-    return f"http-request return {_said(503, NO_GATEWAY, _SOON)} {UNKNOWN}"
+    return f"http-request return {_error(503, NO_GATEWAY, _SOON)} {UNKNOWN}"
 
 
 def frontend(options: EdgeOptions, token: str | None) -> str:
@@ -204,10 +204,10 @@ def _busy(message: str, retry_after_s: int = 1) -> str:
 
 
 def _answer(status: int, message: str, headers: str = "") -> str:
-    return f"http-request return {_said(status, message, headers)}"
+    return f"http-request return {_error(status, message, headers)}"
 
 
-def _said(status: int, message: str, headers: str = "") -> str:
+def _error(status: int, message: str, headers: str = "") -> str:
     """An answer in the form that gateways give errors, for clients of all kinds."""
     body = json.dumps({"error": message, "message": message, "code": status})
     return f"status {status} content-type application/json string '{body}'{headers}"

@@ -161,7 +161,7 @@ def _status(kept: Deferred) -> str:
 
 def _route(spec: Endpoint, *, is_task: bool) -> dict[str, Any]:
     """A method: rows in, the object of `:predict` out."""
-    described: dict[str, Any] = {
+    properties: dict[str, Any] = {
         "instances": {"title": "Instances", "type": "array", "items": {}},
         "parameters": {"title": "Parameters", "type": "object"},
         "signature_name": {"title": "Signature Name", "type": "string"},
@@ -173,7 +173,7 @@ def _route(spec: Endpoint, *, is_task: bool) -> dict[str, Any]:
         "input": {
             "title": "Input",
             "type": "object",
-            "properties": described,
+            "properties": properties,
             "required": ["instances"],
         },
         "output": {"title": "AnyIODescriptor", "type": "object"},
