@@ -6,7 +6,6 @@ the warehouse has moved since the first version was trained.
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from benchmarks.load import build_request
 from serve_app.registry.store import Registry
 from tests.cluster.harness import ROOT, application, config, endpoints, until
 from tests.cluster.load import Load
-from tests.cluster.retraining_world import MODEL, WORLD, Clients, let_go, rows, scraped
+from tests.cluster.retraining_world import MODEL, WORLD, Clients, rows
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 KILLED = Path(__file__).with_name("killed_retraining.py")
@@ -52,11 +51,7 @@ POINTS = [
 ]  # fmt: skip
 
 
-RUNS = re.compile(r'ray_serve_app_retraining_runs\{[^}]*state="PROMOTED"[^}]*\} 1\.0')
-TRIALS = re.compile(r'ray_serve_app_training_trials_total\{[^}]*outcome="judged"[^}]*\} 1\.0')
-
-
-def declared(shadows=(), keep_former="1h", **changed):
+def declared(shadows=(), **changed):
     """An endpoint by both aliases, each of which has an application of its own."""
     body = config("local")
     model = application(body, "diagnosis-xgb-1")
@@ -72,7 +67,6 @@ def declared(shadows=(), keep_former="1h", **changed):
     body["applications"] = [
         *(application(body, name) for name in ("gateway", "control", "monitor")), *placed,
     ]  # fmt: skip
-    application(body, "control")["args"]["keep_former"] = keep_former
     known = endpoints(body)
     known.clear()
     route = {"kind": "canary", "stable": f"{MODEL}@champion", "candidate": f"{MODEL}@challenger",
@@ -188,15 +182,6 @@ def test_what_is_trained_by_hand_takes_over_under_load(house, record_property):
     ]  # fmt: skip
 
 
-def test_runs_are_counted_by_the_cluster_that_follows_them(house):
-    until(
-        lambda: RUNS.search(seen := scraped(house)) and TRIALS.search(seen),
-        timeout_s=60, what="the run of retraining among the metrics",
-    )  # fmt: skip
-    (event,) = json.loads(house.run("events", "--kind", "training", "--limit", "1", "--json"))
-    assert (event["after"]["state"], event["after"]["trials"]) == ("SUCCEEDED", 1)
-
-
 def test_no_deploy_of_a_file_undoes_it(house):
     house.serve_deploy(declared())
     house.deploy(declared())
@@ -247,16 +232,6 @@ def test_a_former_version_is_champion_again_within_seconds(house, record_propert
     assert aliases(house) == {"champion": 1, "challenger": 1}
     house.deploy(declared())
     assert answers(house) == 1
-
-
-def test_what_is_not_kept_is_loaded_again_and_that_is_said(house, record_property):
-    house.deploy(declared(keep_former="0s"))
-    until(lambda: let_go(house, f"{MODEL}@2"), timeout_s=60, what="the former one to be let go")
-    came = json.loads(house.run("retrain", "rollback", f"{MODEL}@2", "--json"))
-    record_property("rollback_of_what_is_not_loaded_s", came["took_s"])
-    assert (came["was_loaded"], came["waiting"], came["champion"]) == (False, [], 2)
-    assert answers(house) == 2
-    house.deploy(declared())
 
 
 def test_a_run_that_is_killed_at_every_point_has_one_version_and_one_promotion(house):
