@@ -104,9 +104,11 @@ class Bounded:
             if not turn.cancelled():
                 # It has been given a place already.
                 self._leave()
-            elif turn in self._waiting:
+            else:
                 self._ongoing.change(-1)
-                self._waiting.remove(turn)
+                # It may have been passed over already.
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
             raise
 
     def _leave(self) -> None:

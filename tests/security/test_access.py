@@ -17,6 +17,7 @@ import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from starlette.routing import BaseRoute
 
+from serve_app.config.access import AccessSettings
 from serve_app.core.grants import ACTIONS
 from serve_app.errors import Overloaded
 from serve_app.gateway import rpc_access
@@ -28,9 +29,9 @@ from serve_app.gateway.context import Settings
 from serve_app.gateway.rpc import InferenceService, serve
 from serve_app.protocols.oip import messages as oip_messages
 from serve_app.protocols.oip.messages import message
+from serve_app.security.authentication import FAILURES_AT_ONCE, authenticator_of
 from serve_app.security.authenticators import Credential
-from serve_app.security.budget import Budget, SourceUnknown
-from serve_app.security.keys import KeyRing
+from serve_app.security.budget import SourceUnknown
 from serve_app.standalone.application import build as build_application
 from serve_app.standalone.metrics_page import metrics_page
 from serve_app.standalone.places import Place
@@ -472,15 +473,18 @@ def test_a_token_that_is_checked_for_the_first_time_is_answered_at_once(calling)
 
 
 def test_of_a_flood_of_wrong_keys_over_grpc_only_its_own_address_hears(calling):
-    known = KeyRing((), lambda: 0.0, Budget(burst=3, per_s=1, clock=lambda: 0.0))
+    known = authenticator_of(
+        AccessSettings(mode="keys"), clock=lambda: 0.0, monotonic=lambda: 0.0, wanted=lambda: None
+    )
+    burst = int(FAILURES_AT_ONCE)
 
     async def use(channel):
         method = f"/{oip_messages.SERVICE}/ServerMetadata"
-        codes = [(await code_of(channel, method, (("x-api-key", "wrong"),)))[0] for _ in range(5)]
-        assert (
-            codes
-            == [grpc.StatusCode.UNAUTHENTICATED] * 3 + [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
-        )
+        codes = [
+            (await code_of(channel, method, (("x-api-key", "wrong"),)))[0] for _ in range(burst + 2)
+        ]
+        refused = [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
+        assert codes == [grpc.StatusCode.UNAUTHENTICATED] * burst + refused
 
     calling(use, known)
     assert known.authenticate(Credential("key", "wrong", "10.0.0.9")) is None

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from serve_app.gateway.bounded import FULL, Bounded, RequestBounds
@@ -194,6 +194,7 @@ _STEPS = st.lists(
 
 @settings(deadline=None)
 @given(_STEPS, st.integers(1, 3))
+@example([("ask", 0), ("ask", 0), ("give_up", 0), ("ask", 1), ("end", 0), ("give_up", 2)], 1)
 def test_no_place_is_lost_or_given_twice_whoever_gives_up(steps, at_once):
     async def run():
         crowd = Crowd(RequestBounds(at_once=at_once, waiting=2))
