@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -106,6 +106,10 @@ class Session:
     def json(self, *arguments: str, codes: Collection[int] = (0,)) -> Any:
         """What a command says as JSON, as `serve_app` runs it."""
         return json.loads(self.serve_app(*arguments, "--json", codes=codes))
+
+    def unseen(self) -> Self:
+        """The same, whose commands are not shown: for those that are repeated until they hold."""
+        return replace(self, say=lambda _: None)
 
     def serve(self, *references: str) -> Endpoint:
         """One process that answers for versions of the folder's registry, once it is ready.
