@@ -56,9 +56,10 @@ def gates(retrained: Mapping[str, Any]) -> str:
 
 
 def _rounded(value: float | None) -> str:
+    """Three digits, or whole thousands; zero has no sign."""
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value + 0.0:.3g}"
 
 
 def differences(expected: str, actual: str, *, units: float = 1.0) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 
 from examples.case_study.command import Study, differences
 from examples.case_study.session import Session, emptied
+from examples.flights.study import STUDY as FLIGHTS
 from examples.recommendations.study import STUDY as RECOMMENDATIONS
 from tests.cluster.harness import free_row
 
@@ -15,7 +16,7 @@ PORTS = 12
 """The endpoint's, nine of the cluster's own, the dashboard's and Prometheus's."""
 
 
-@pytest.mark.parametrize("study", [RECOMMENDATIONS], ids=lambda study: study.name)
+@pytest.mark.parametrize("study", [RECOMMENDATIONS, FLIGHTS], ids=lambda study: study.name)
 def test_a_case_study_measures_what_its_page_says(study: Study, tmp_path: Path) -> None:
     shown: list[str] = []
     with Session(emptied(tmp_path / study.name), free_row(PORTS), shown.append) as session:

@@ -24,6 +24,7 @@ ELSEWHERE = {"containers.md", "kubernetes.md", "ray-up.md", "serverless.md"}
 TESTED_ELSEWHERE = {
     "demand.md",
     "diagnostics.md",
+    "flights.md",
     "mlflow.md",
     "recommendations.md",
     "statistics.md",
