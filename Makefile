@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 OPTIONS ?=
 # What `make demo` deploys, with simulated clients: ab, canary, canary-bad, shadow, bandit, cascade, ensemble, stack, or a file
 CONFIG ?=
-# Which case study `make case-study` runs: diagnostics, demand
+# Which case study `make case-study` runs: diagnostics, demand, recommendations, flights
 CASE ?= diagnostics
 # XGBoost without what only GPUs need: make setup XGBOOST=./xgboost-cpu
 XGBOOST ?=
@@ -65,7 +65,7 @@ demo: setup ## train, register, start, deploy, predict; leaves it running (CONFI
 demo-retrain: setup ## data drifts, a run trains, its version takes over step by step, a bad one is rejected; leaves it running
 	$(BIN)/serve-app retrain demo $(OPTIONS)
 
-case-study: setup ## a case study from data to a live endpoint, which answers until Ctrl-C (CASE=diagnostics, demand)
+case-study: setup ## a case study from data to a live endpoint, which answers until Ctrl-C (CASE=diagnostics, demand, recommendations, flights)
 	$(BIN)/python -m examples.$(CASE) $(OPTIONS)
 
 down: ## stop all that `make demo` started

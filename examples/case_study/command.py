@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from examples.case_study import page
-from examples.case_study.session import CHECKOUT, CaseStudyError, Session, emptied
+from examples.case_study.session import CHECKOUT, PORT, CaseStudyError, Session, emptied
 from serve_app.errors import ServeError
 
 PAGES = CHECKOUT / "docs" / "case-studies"
@@ -31,11 +31,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A case study: its name, one line about it, and what runs it to a live endpoint."""
+    """A case study: its name, one line about it, and what runs it to a live endpoint.
+
+    `on_cluster`: that endpoint is one of a cluster, which the study starts.
+    """
 
     name: str
     summary: str
     run: Callable[[Session], Outcome]
+    on_cluster: bool = False
 
     @property
     def page(self) -> Path:
@@ -114,7 +118,7 @@ def _parser(study: Study) -> argparse.ArgumentParser:
         help="where data, registry and runs lie; emptied first (default: %(default)s)",
     )
     parser.add_argument(
-        "--port", type=int, default=8010, help="the endpoint's port (default: %(default)s)"
+        "--port", type=int, default=PORT, help="the endpoint's port (default: %(default)s)"
     )
     parser.add_argument(
         "--once", action="store_true", help="end the endpoint when all is done, instead of Ctrl-C"

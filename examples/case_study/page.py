@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 _BLOCK = re.compile(
     r"<!-- measured: (?P<name>[\w-]+) -->\n\n(?P<text>(?:(?!<!-- ).)*?)\n*<!-- /measured -->",
@@ -41,6 +42,24 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def gates(retrained: Mapping[str, Any]) -> str:
+    """The gates of a run, and its end, by what `serve-app retrain start --json` prints."""
+    rows = [
+        [gate["name"], *(_rounded(gate[key]) for key in ("value", "threshold")), gate["verdict"]]
+        for gate in retrained["facts"]["gates"]
+    ]
+    challenger = f"{retrained['model']}@{retrained['challenger']}"
+    words = f"It ended as `{retrained['state']}`: `{challenger}`."
+    return f"{table(['gate', 'value', 'threshold', 'verdict'], rows)}\n\n{words}"
+
+
+def _rounded(value: float | None) -> str:
+    """Three digits, or whole thousands; zero has no sign."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value + 0.0:.3g}"
 
 
 def differences(expected: str, actual: str, *, units: float = 1.0) -> list[str]:

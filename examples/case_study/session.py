@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +25,8 @@ CHECKOUT = Path(__file__).parents[2]
 """The folder from which `examples` is imported, by what a case study starts too."""
 MARK = ".case-study"
 """A file that says that the folder around it was made by a case study, and may be emptied."""
+PORT = 8010
+"""That of a case study's endpoint unless another is named, also in configs of case studies."""
 _COMMAND_TIMEOUT_S = 1800.0
 _READY_TIMEOUT_S = 300.0
 _POLL_S = 0.05
@@ -38,11 +41,11 @@ class CaseStudyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One process that answers for versions, at an address of this machine."""
+    """Who answers for versions at an address of this machine, and what ends it."""
 
     url: str
     client: Client
-    process: subprocess.Popen[bytes]
+    end: Callable[[], object]
 
     def is_ready(self) -> bool:
         """Whether its versions answer."""
@@ -54,12 +57,7 @@ class Endpoint:
     def stop(self) -> None:
         """Ask it to end, and wait until it has; nothing where it has ended already."""
         self.client.close()
-        self.process.terminate()
-        try:
-            self.process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +107,10 @@ class Session:
         """What a command says as JSON, as `serve_app` runs it."""
         return json.loads(self.serve_app(*arguments, "--json", codes=codes))
 
+    def unseen(self) -> Self:
+        """The same, whose commands are not shown: for those that are repeated until they hold."""
+        return replace(self, say=lambda _: None)
+
     def serve(self, *references: str) -> Endpoint:
         """One process that answers for versions of the folder's registry, once it is ready.
 
@@ -128,10 +130,7 @@ class Session:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        url = f"http://127.0.0.1:{self.port}"
-        endpoint = Endpoint(url, Client(url), process)
-        self.endpoints.append(endpoint)
-        self.stack.callback(endpoint.stop)
+        endpoint = self._answering(partial(_end, process))
         deadline = time.monotonic() + _READY_TIMEOUT_S
         while not endpoint.is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -140,12 +139,47 @@ class Session:
             time.sleep(_POLL_S)
         return endpoint
 
+    def start_cluster(self, config: Path) -> Endpoint:
+        """A cluster of this folder that answers as a config says, once that is in effect.
+
+        It needs the ports after the session's, eleven of them. It goes on until the session is
+        left, or until it is stopped.
+
+        Raises:
+            CaseStudyError: it did not start, or the config is not in effect; says what was printed.
+        """
+        there = self.folder / config.name
+        there.write_text(config.read_text().replace(f"port: {PORT}", f"port: {self.port}"))
+        places = {"http-port": 0, "internal-ports": 1, "dashboard-port": 10, "prometheus-port": 11}
+        options = [f"--{name}={self.port + place}" for name, place in places.items()]
+        # What a start that fails leaves is stopped too.
+        endpoint = self._answering(partial(self.serve_app, "cluster", "stop"))
+        self.serve_app("cluster", "start", *options, "--deploy", config.name)
+        return endpoint
+
+    def _answering(self, end: Callable[[], object]) -> Endpoint:
+        """Who answers at the session's port, which is ended with the session at the latest."""
+        url = f"http://127.0.0.1:{self.port}"
+        endpoint = Endpoint(url, Client(url), end)
+        self.endpoints.append(endpoint)
+        self.stack.callback(endpoint.stop)
+        return endpoint
+
     def _environment(self) -> dict[str, str]:
         """The environment of what is started: it imports this very checkout's case studies."""
         path = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
         unwanted = ("SERVE_APP_REGISTRY", "SERVE_APP_RUNS", "SERVE_APP_MODEL", "PORT")
         kept = {name: value for name, value in os.environ.items() if name not in unwanted}
         return {**kept, "PYTHONPATH": os.pathsep.join(path), "NO_COLOR": "1"}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def emptied(folder: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from examples.case_study.command import Outcome, Study
-from examples.case_study.page import table
+from examples.case_study.page import gates, table
 from examples.case_study.plot import Axis, Band, Dots, Line, Panel, Shape, picture
 from examples.case_study.session import Endpoint, Session
 from examples.demand.history import FEATURES, TARGET, Sales, rows_of, sales_of, values_of
@@ -52,7 +52,7 @@ def run(session: Session) -> Outcome:
     blocks = {
         "policies": _policies(world, sales, rolling),
         "coverage": _coverage(world, rolling),
-        "gates": _gates(retrained),
+        "gates": gates(retrained),
         "week": _week(wanted, {"`demand@1`": first, f"`demand@{champion}`": second}, best),
         "answer": _answer(endpoint, week),
     }
@@ -126,19 +126,6 @@ def _coverage(world: World, rolling: Rolling) -> str:
 def _share_below(world: World, rolling: Rolling, name: str, level: float) -> float:
     wanted = values_of(world.demand)[rolling.rows]
     return float(np.mean(wanted <= rolling.quantiles[name][:, LEVELS.index(level)]))
-
-
-def _gates(retrained: Mapping[str, Any]) -> str:
-    rows = [
-        [gate["name"], *(_number(gate[key]) for key in ("value", "threshold")), gate["verdict"]]
-        for gate in retrained["facts"]["gates"]
-    ]
-    words = f"It ended as `{retrained['state']}`: `{MODEL}@{retrained['challenger']}`."
-    return f"{table(['gate', 'value', 'threshold', 'verdict'], rows)}\n\n{words}"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
 
 
 def _week(wanted: Array, orders: Mapping[str, Array], best: Array) -> str:

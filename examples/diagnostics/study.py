@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
 
 from examples.case_study.command import Outcome, Study
-from examples.case_study.page import table
+from examples.case_study.page import gates, table
 from examples.case_study.plot import Axis, Dots, Line, Mark, Panel, picture
 from examples.case_study.session import Endpoint, Session
 from examples.diagnostics.costs import bins, outcomes
@@ -71,7 +71,7 @@ def run(session: Session) -> Outcome:
     blocks = {
         "calibration": _calibration(by_turns),
         "costs": _costs(assessed),
-        "gates": _gates(second),
+        "gates": gates(second),
         "explanation": _explanation(endpoint, everybody.waiting, waiting),
         "waiting": _waiting(everybody.waiting, waiting),
     }
@@ -146,19 +146,6 @@ def _costs(assessed: Assessed) -> str:
     return table(
         [f"120 new patients, {ill} ill", "called", "missed", "needless", "cost per 100"], rows
     )
-
-
-def _gates(second: Mapping[str, Any]) -> str:
-    rows = [
-        [gate["name"], _number(gate["value"]), _number(gate["threshold"]), gate["verdict"]]
-        for gate in second["facts"]["gates"]
-    ]
-    words = f"It ended as `{second['state']}`: `{MODEL}@{second['challenger']}`."
-    return f"{table(['gate', 'value', 'threshold', 'verdict'], rows)}\n\n{words}"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
 
 
 def _explanation(endpoint: Endpoint, waiting: pd.DataFrame, answers: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import brier_score_loss, roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from examples.flights.year import NUMBERS
 from serve_app.monitoring.drift.distances import psi
@@ -70,8 +71,10 @@ def auc_with(
     """The area under ROC, on later flights, of boosted trees that see these columns of numbers."""
     model = HistGradientBoostingClassifier(max_iter=60, random_state=seed)
     before, after = (frame[frame["late"].notna()] for frame in (fitted_on, later))
-    model.fit(before[list(columns)], before["late"] == "yes")
-    probability = model.predict_proba(after[list(columns)])[:, 1]
+    # Threads that wait for each other take minutes where others compute beside them.
+    with threadpool_limits(1):
+        model.fit(before[list(columns)], before["late"] == "yes")
+        probability = model.predict_proba(after[list(columns)])[:, 1]
     return float(roc_auc_score(after["late"] == "yes", probability))
 
 

@@ -33,8 +33,7 @@ _ENDPOINT = "shop"
 class Replayed:
     """What a bandit did: the arm of each impression, and its propensity, of shape (impressions,).
 
-    `reward` is what the impression would have earned by that arm, in expectation: the click
-    weighed by how much more likely the arm was to show this item than the log's policy was.
+    `reward` is what the impression earned by that arm.
     """
 
     arms: tuple[str, ...]
@@ -58,16 +57,17 @@ def rewards(log: Log, shares: Shares) -> NDArray[np.float64]:
 
 
 def replayed(
-    log: Log, arms: Mapping[str, Shares], settings: Mapping[str, Any], *, every: int, seed: int
-) -> Replayed:
+    log: Log, earned: Mapping[str, NDArray[np.float64]], settings: Mapping[str, Any], *,
+    every: int, seed: int,
+) -> Replayed:  # fmt: skip
     """Each impression goes to the arm that the route's own router chooses.
 
-    Shares follow from rewards after every so many impressions, as they do in a cluster after so
-    many seconds. `settings` are those of a bandit route; its `reward` has a `high` that no reward
-    is above.
+    `earned` is what each impression earns by each arm. Shares follow from rewards after every so
+    many impressions, as they do in a cluster after so many seconds. `settings` are those of a
+    bandit route; its `reward` has a `high` that no reward is above.
     """
-    names = tuple(arms)
-    earned = np.stack([rewards(log, shares) for shares in arms.values()])
+    names = tuple(earned)
+    table = np.stack(list(earned.values()))
     features = tuple(settings.get("features", ()))
     high = float(settings["reward"]["high"])
     route = route_of(RouteSpec("bandit", tuple(map(Variant, names)), settings))
@@ -80,7 +80,7 @@ def replayed(
         router = steered.router(salt=_ENDPOINT, epoch=start // every, draw=draw)
         for place in range(start, min(start + every, len(log))):
             plan = router.plan(requests[place])
-            reward = float(earned[names.index(plan.variants[0]), place])
+            reward = float(table[names.index(plan.variants[0]), place])
             made.append(
                 Decision(requests[place].id, float(place), plan.variants[0], reward / high,
                          plan.propensity)
@@ -90,7 +90,7 @@ def replayed(
         names,
         chosen,
         np.array([one.propensity for one in made], float),
-        earned[chosen, np.arange(len(log))],
+        table[chosen, np.arange(len(log))],
     )
 
 

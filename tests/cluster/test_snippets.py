@@ -21,7 +21,14 @@ BLOCKS = blocks()
 MINE = Path("configs/mine.yaml")
 ELSEWHERE = {"containers.md", "kubernetes.md", "ray-up.md", "serverless.md"}
 """Pages of places that are not here: Docker, Kubernetes, clouds."""
-TESTED_ELSEWHERE = {"demand.md", "diagnostics.md", "mlflow.md", "statistics.md"}
+TESTED_ELSEWHERE = {
+    "demand.md",
+    "diagnostics.md",
+    "flights.md",
+    "mlflow.md",
+    "recommendations.md",
+    "statistics.md",
+}
 """Pages whose lines other tests run: beside MLflow's server, for what they print, or measure."""
 
 

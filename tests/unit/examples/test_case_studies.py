@@ -26,7 +26,7 @@ def study(name):
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [name for name in STUDIES if not study(name).on_cluster])
 def test_a_case_study_measures_what_its_page_says(name, tmp_path):
     shown = []
     with Session(emptied(tmp_path / name), free_port(), shown.append) as session:
@@ -34,7 +34,7 @@ def test_a_case_study_measures_what_its_page_says(name, tmp_path):
         answering = session.endpoints[-1]
         assert answering.is_ready()
         assert answering.client.endpoints()
-    assert answering.process.poll() is not None
+    assert not answering.is_ready()
     commands = [line.split()[2] for line in shown]
     assert {"predict", "retrain", "run"} <= set(commands)
     assert outcome.next_steps

@@ -139,3 +139,19 @@ def test_a_command_that_fails_says_what_it_printed(tmp_path):
             session.serve_app("models", "show", "none")
         assert "Traceback" not in str(caught.value)
     assert shown == ["$ serve-app models show none"]
+
+
+def test_gates_are_a_table_with_how_the_run_ended():
+    gates = [
+        {"name": "min_rows", "value": 5981.0, "threshold": 200.0, "verdict": "passed"},
+        {"name": "champion", "value": -0.012345, "threshold": 0.0, "verdict": "failed"},
+        {"name": "loads", "value": None, "threshold": None, "verdict": "passed"},
+    ]
+    run = {"model": "m", "challenger": 3, "state": "REJECTED", "facts": {"gates": gates}}
+    assert page.gates(run).splitlines()[2:] == [
+        "| min_rows | 5,981 | 200 | passed |",
+        "| champion | -0.0123 | 0 | failed |",
+        "| loads |  |  | passed |",
+        "",
+        "It ended as `REJECTED`: `m@3`.",
+    ]

@@ -1,15 +1,19 @@
 """The flights of the case study: what is known of each, how far months are apart, and the whole."""
 
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from examples.case_study.packaged_data import folder_of
 from examples.case_study.session import CaseStudyError
 from examples.flights.judging import best_alone, distances, judged
+from examples.flights.live import Clock, ask
+from examples.flights.study import STUDY, reason
 from examples.flights.year import FEATURES, LATE_MINUTES, LEAKS, NUMBERS, year
 
 installed = pytest.mark.skipif(
@@ -115,3 +119,43 @@ def test_a_column_alone_tells_as_much_upwards_as_downwards():
 def test_data_that_is_not_installed_is_named_with_the_line_that_installs_it():
     with pytest.raises(CaseStudyError, match=r"pip install some-data==1\.0"):
         folder_of("no_such_package_of_data", "some-data==1.0")
+
+
+def seen(**distances_):
+    """A window as the monitor describes it: these columns raised an alarm, `distance` did not."""
+    features = [
+        {"name": name, "distance": "psi", "distances": {"psi": far}, "threshold": 0.1}
+        for name, far in {**distances_, "distance": 0.01}.items()
+    ]
+    alarms = [{"name": name, "what": "distribution"} for name in [*distances_, "prediction:class"]]
+    return {"rows": 6192, "alarms": alarms, "features": features}
+
+
+def test_the_reason_to_train_again_names_what_moved_the_furthest_first():
+    assert reason(seen(humid=2.387, temp=8.95)) == "drift of temp, humid"
+    with pytest.raises(CaseStudyError, match="no drift"):
+        reason(seen())
+
+
+def test_a_week_is_asked_within_one_window_of_the_monitor():
+    asked, now = [], [55.0]
+
+    class Client:
+        def predict(self, endpoint, rows):
+            asked.append((now[0], len(rows)))
+            now[0] += 1.0
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    week = pd.DataFrame({name: range(600) for name in FEATURES})
+    ask(SimpleNamespace(client=Client()), week, Clock(lambda: now[0], sleep))
+    assert asked == [(60.0, 250), (61.0, 250), (62.0, 100)]
+    with pytest.raises(CaseStudyError, match="took longer"):
+        ask(SimpleNamespace(client=Client()), pd.concat([week] * 30), Clock(lambda: now[0], sleep))
+
+
+def test_the_page_shows_the_pipeline_that_runs():
+    shown = STUDY.page.read_text().split("```yaml\n")[1].split("```")[0]
+    file = STUDY.page.parents[2] / "examples" / "flights" / "flights.yaml"
+    assert yaml.safe_load(shown) == yaml.safe_load(file.read_text())

@@ -7,20 +7,26 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples.recommendations.customers import TIMES_AS_OFTEN, customers_like
+from examples.recommendations.live import shown
 from examples.recommendations.log import (
     CAMPAIGNS,
     FEATURES,
     POSITIONS,
     RANDOM,
     THOMPSON,
+    USER_FEATURES,
     Log,
     read_log,
 )
 from examples.recommendations.offline import earned, offline, shares_by_position
 from examples.recommendations.replay import CONTEXT, replayed, rewards
+from examples.recommendations.study import STUDY
+from serve_app.client import Answer
 
 installed = pytest.mark.skipif(find_spec("obp") is None, reason="the package obp is not installed")
 ITEMS = {"all": 80, "men": 34, "women": 46}
@@ -35,7 +41,8 @@ def drawn(*, clicks, items=4, count=4_000, seed=0):
     """A log of random choices in which each item is clicked at its own rate."""
     rng = np.random.default_rng(seed)
     item, position = rng.integers(items, size=count), rng.integers(POSITIONS, size=count)
-    rows = pd.DataFrame({"position": position + 1, "hour": 12, "liked_items": 0})
+    words = dict.fromkeys(USER_FEATURES, "a")
+    rows = pd.DataFrame({"position": position + 1, "hour": 12, "liked_items": 0, **words})
     return Log(
         "men", RANDOM, items, item, position,
         (rng.random(count) < np.array(clicks)[item]).astype(float),
@@ -127,22 +134,89 @@ def test_a_policy_that_chooses_as_the_log_did_earned_what_the_log_earned(clicks,
 )
 def test_the_route_comes_to_the_arm_that_earns_more(policy):
     log = drawn(clicks=[0.05, 0.05, 0.05, 0.8])
-    arms = {"a@1": always(log, [0.25] * 4), "b@1": always(log, [0.0, 0.0, 0.0, 1.0])}
+    arms = {"a@1": [0.25] * 4, "b@1": [0.0, 0.0, 0.0, 1.0]}
+    arms = {name: rewards(log, always(log, shares)) for name, shares in arms.items()}
     route = {**policy, "floor": 0.05, "reward": {"kind": "value", "low": 0.0, "high": 4.0}}
     done = replayed(log, arms, route, every=200, seed=1)
     assert done.share_of("b@1", last=len(log)) > 0.7
     assert done.share_of("b@1", last=1_000) == pytest.approx(0.95, abs=0.03)
-    assert done.reward.mean() > rewards(log, arms["a@1"]).mean()
+    assert done.reward.mean() > arms["a@1"].mean()
     assert done.propensity.min() >= 0.05 - 1e-9
 
 
 def test_propensities_of_the_replay_tell_what_an_arm_alone_would_have_earned():
     log = drawn(clicks=[0.2, 0.2, 0.2, 0.6], count=20_000)
-    arms = {"a@1": always(log, [0.25] * 4), "b@1": always(log, [0.1, 0.1, 0.1, 0.7])}
+    arms = {"a@1": [0.25] * 4, "b@1": [0.1, 0.1, 0.1, 0.7]}
+    arms = {name: rewards(log, always(log, shares)) for name, shares in arms.items()}
     route = {
         "policy": "thompson", "floor": 0.2, "reward": {"kind": "value", "low": 0.0, "high": 4.0},
     }  # fmt: skip
     done = replayed(log, arms, route, every=500, seed=2)
     chose = done.chosen == done.arms.index("a@1")
     weighed = np.where(chose, done.reward / done.propensity, 0.0).mean()
-    assert weighed == pytest.approx(rewards(log, arms["a@1"]).mean(), rel=0.1)
+    assert weighed == pytest.approx(arms["a@1"].mean(), rel=0.1)
+
+
+def test_customers_click_as_often_as_the_logs_say_and_thirty_times_that():
+    logs = drawn(clicks=[0.001, 0.002, 0.01, 0.02], count=200_000), drawn(clicks=[0.0] * 4, count=9)
+    customers = customers_like(logs, drawn(clicks=[0.0] * 4, count=3_000), seed=5)
+    # A hundred impressions of all items together are nothing beside fifty thousand of each.
+    for position in range(POSITIONS):
+        assert customers.rates[position] / TIMES_AS_OFTEN == pytest.approx(
+            [0.001, 0.002, 0.01, 0.02], abs=0.002
+        )
+    clicks = customers.clicks(always(customers.log, [0.0, 0.0, 0.5, 0.5]))
+    truth = customers.rates[customers.log.position][:, 2:].mean()
+    assert clicks.mean() == pytest.approx(truth, abs=4 * math.sqrt(truth / len(clicks)))
+
+
+def test_ways_to_choose_that_show_the_same_item_earn_the_same():
+    log = drawn(clicks=[0.01] * 4, count=400)
+    customers = customers_like((log,), log, seed=6)
+    first = customers.clicks(always(log, [1.0, 0.0, 0.0, 0.0]))
+    # The shares of a sum that is not quite 1, too.
+    again = customers.clicks(always(log, [1.0 - 1e-9, 0.0, 0.0, 0.0]))
+    assert first.tolist() == again.tolist()
+    assert set(first.tolist()) == {0.0, 1.0}
+
+
+class Arms:
+    """An endpoint whose arms answer by turns, always with the second item."""
+
+    def __init__(self):
+        self.client = self
+        self.asked, self.rewards = [], []
+
+    def predict(self, endpoint, rows):
+        self.asked.append(rows.to_dict(orient="records"))
+        arm = ("even@1", "shop@2")[len(self.asked) % 2]
+        named = f"p-{len(self.asked)}"
+        return Answer(["b"], [[0.0, 1.0, 0.0, 0.0]], list("abcd"), [arm], named, "r", 1)
+
+    def feedback_all(self, endpoint, items):
+        self.rewards += [(one["prediction"].prediction_id, one["reward"]) for one in items]
+
+
+def test_each_impression_is_asked_about_alone_and_what_became_of_it_is_sent():
+    log = drawn(clicks=[0.01] * 4, count=450)
+    customers, arms = customers_like((log,), log, seed=7), Arms()
+    seen = shown(arms, customers, range(450))
+    assert [len(rows) for rows in arms.asked] == [1] * 450
+    assert [rows[0]["position"] for rows in arms.asked] == log.rows["position"].tolist()
+    assert set(arms.asked[0][0]) == set(FEATURES)
+    expected = customers.clicks(always(log, [0.0, 1.0, 0.0, 0.0])).tolist()
+    assert list(seen.clicks) == expected
+    assert arms.rewards == [(f"p-{place + 1}", one) for place, one in enumerate(expected)]
+    assert seen.share_of("even@1", last=450) == seen.share_of("shop@2", last=2) == 0.5
+
+
+def test_the_page_shows_the_pipeline_and_the_route_that_run():
+    pipeline, route = STUDY.page.read_text().split("```yaml\n")[1:]
+    files = STUDY.page.parents[2] / "examples" / "recommendations"
+    assert yaml.safe_load(pipeline.split("```")[0]) == yaml.safe_load(
+        (files / "shop.yaml").read_text()
+    )
+    applications = yaml.safe_load((files / "live.yaml").read_text())["applications"]
+    control = next(one for one in applications if one["name"] == "control")
+    declared = control["deployments"][0]["user_config"]
+    assert yaml.safe_load(route.split("```")[0]) == declared
