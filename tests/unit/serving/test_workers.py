@@ -92,7 +92,7 @@ class Where:
         return threading.current_thread().name
 
 
-async def threads_of(replica, *, rows=1, times=3, ask=Bare._asked_here):
+async def threads_of(replica, *, rows=1, times=3, ask=Bare._answer_here):
     columns = Columns.of({"x": np.zeros(rows)})
     return [await ask(replica, "a@1", "predict", columns) for _ in range(times)]
 
