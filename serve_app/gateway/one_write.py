@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,7 @@ from starlette.types import Message, Send
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-try:
-    from uvicorn.protocols.http import httptools_impl
-except ImportError:  # pragma: no cover - the parser in C is missing
-    _OF_HTTPTOOLS: type[Any] | None = None
-else:
-    _OF_HTTPTOOLS = httptools_impl.RequestResponseCycle
-
+_HTTPTOOLS = "uvicorn.protocols.http.httptools_impl"
 _NO_NAME = re.compile(rb'[\x00-\x1f\x7f()<>@,;:\[\]={} \t\\"A-Z]')
 _NO_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _OK = b"HTTP/1.1 200 OK\r\n"
@@ -81,12 +76,18 @@ def in_one_write(send: Send) -> Send:
             return send(message)
         first = start.pop()
         if not message.get("more_body", False):
-            if type(cycle) is _OF_HTTPTOOLS and _written(cycle, first, message.get("body", b"")):
+            if _is_of_httptools(cycle) and _written(cycle, first, message.get("body", b"")):
                 return _DONE
             return _together(cycle, send, first, message)
         return _apart(send, first, message)
 
     return joined
+
+
+def _is_of_httptools(cycle: Any) -> bool:
+    # Whoever has such a cycle has imported it; elsewhere, as in functions of clouds, nobody may.
+    module = sys.modules.get(_HTTPTOOLS)
+    return module is not None and type(cycle) is module.RequestResponseCycle
 
 
 async def _apart(send: Send, first: Message, message: Message) -> None:
