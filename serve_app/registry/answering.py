@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-SILENT_S = 20.0
+SILENT_S = 10.0
 """So long a server may take for an operation, beside the time for the bytes of a file."""
 BYTES_PER_S = 2**20
 """As slow as this a file may come or go."""
