@@ -115,8 +115,9 @@ def run(references: tuple[str, ...], config: str | None, log_format: str, **chos
         msg = "name versions, or a config that declares endpoints, not both."
         raise click.UsageError(msg)
     settings = _settings(references, config, chosen)
-    server.log_to_stdout(log_format)
-    server.run(build(settings, clock=time.monotonic), settings.place, settings.metrics_port)
+    log = server.log_to_stdout(log_format)
+    application = build(settings, clock=time.monotonic, samples_besides=log.samples)
+    server.run(application, settings.place, settings.metrics_port)
 
 
 def _settings(

@@ -310,6 +310,10 @@ TELEMETRY_DROPPED = _counter(
     "telemetry_dropped", "Spans, or points of metrics, that no collector took, by why.",
     "signal", "reason",
 )  # fmt: skip
+LOG_LINES_DROPPED = _counter(
+    "log_lines_dropped", "Lines of the log of one process that nobody read in time, by why.",
+    "reason",
+)  # fmt: skip
 REFUSED_SERIES = _counter(
     "refused_series", "Values of labels for which a metric has no room any more.", "metric"
 )

@@ -54,7 +54,11 @@ class TextLines(logging.Formatter):
 
 def send_to(stream: TextIO, lines: logging.Formatter) -> None:
     """Write what this package and its HTTP server log to a stream in some form, nowhere else."""
-    handler = logging.StreamHandler(stream)
+    handle_by(logging.StreamHandler(stream), lines)
+
+
+def handle_by(handler: logging.Handler, lines: logging.Formatter) -> None:
+    """Have a handler write what this package and its HTTP server log, in some form."""
     handler.setFormatter(lines)
     # What the HTTP server says of broken requests is a line like all others.
     for name, level in (("serve_app", logging.INFO), ("uvicorn", logging.WARNING)):

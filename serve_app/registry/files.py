@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from serve_app.errors import RegistryFailed
+from serve_app.registry.answering import Answering
 from serve_app.registry.exclusive import place, sync_folder, temporary_beside
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ _memory_lock = threading.Lock()
 class Files:
     """Files below one root, by relative path.
 
-    Every method raises RegistryFailed, naming the path, when the filesystem refuses.
+    Every method raises RegistryFailed, naming the path, when the filesystem refuses, or is
+    elsewhere and does not answer in time.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,9 +39,11 @@ class Files:
             raise RegistryFailed(msg, path=url)
         self.url = url
         with _named(url):
-            self._fs, root = fsspec.url_to_fs(url)
+            fs, root = fsspec.url_to_fs(url)
         self._root = root.rstrip("/")
-        self._create = _creation(self._fs)
+        self._create = _creation(fs)
+        is_here = isinstance(fs, LocalFileSystem | MemoryFileSystem)
+        self._fs: Any = fs if is_here else Answering(fs)
 
     def names(self, folder: str) -> list[str]:
         """The names of everything in a folder, sorted; empty when there is no such folder."""

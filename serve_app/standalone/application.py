@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -56,19 +56,27 @@ from serve_app.standalone.versions import only_model, opened
 
 EMPTY: Mapping[str, Mapping[str, int]] = MappingProxyType({})
 logger = logging.getLogger("serve_app.standalone")
+Samples = Callable[[], Iterable[Sample]]
 
 
 class Application:
     """Answers as a gateway does, by models that are loaded here.
 
     It answers that it is not ready until `load` is done. Whom the `authenticator` does not know is
-    refused, or whom the settings do not name without one; without both everybody may ask.
+    refused, or whom the settings do not name without one; without both everybody may ask. What
+    the process counts besides is in `samples_besides`.
     """
 
     def __init__(
-        self, settings: RunSettings, *, clock: Clock, authenticator: Authenticator | None = None
+        self,
+        settings: RunSettings,
+        *,
+        clock: Clock,
+        authenticator: Authenticator | None = None,
+        samples_besides: Samples = tuple,
     ) -> None:
         self._settings = settings
+        self._samples_besides = samples_besides
         self._declared = None if settings.config is None else read_config(Path(settings.config))
         args = GatewayArgs() if self._declared is None else self._declared.gateway
         limits = Limits(**args.coalesce.model_dump())
@@ -199,6 +207,7 @@ class Application:
         yield from samples.of_coalescers(self._models.counters())
         yield from samples.of_caches(self._assembler.caches)
         yield from samples.of_models(one.manifest for one in self._loaded.values())
+        yield from self._samples_besides()
 
     def leave(self) -> None:
         """Say from now on that nobody is to be sent here, and go on answering who comes."""
@@ -211,10 +220,16 @@ class Application:
 
 
 def build(
-    settings: RunSettings, *, clock: Clock, authenticator: Authenticator | None = None
+    settings: RunSettings,
+    *,
+    clock: Clock,
+    authenticator: Authenticator | None = None,
+    samples_besides: Samples = tuple,
 ) -> Application:
     """The application of some settings, not yet loaded."""
-    return Application(settings, clock=clock, authenticator=authenticator)
+    return Application(
+        settings, clock=clock, authenticator=authenticator, samples_besides=samples_besides
+    )
 
 
 def _trust(settings: RunSettings, args: GatewayArgs | None) -> TrustedKeys | None:

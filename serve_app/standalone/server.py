@@ -20,7 +20,8 @@ from serve_app.gateway.connections import BoundedHTTP
 from serve_app.gateway.own_names import under_own_names
 from serve_app.gateway.sockets import listening_socket
 from serve_app.gateway.uvicorn_server import UnsignalledServer
-from serve_app.monitoring.log import JsonLines, TextLines, send_to
+from serve_app.monitoring.log import JsonLines, TextLines, handle_by
+from serve_app.monitoring.log_thread import WrittenByThread
 from serve_app.standalone.application import Application
 from serve_app.standalone.azure_handler import AzureHandler
 from serve_app.standalone.metrics_page import metrics_page
@@ -151,10 +152,15 @@ def listen(host: str, port: int, *, option: str) -> socket.socket:
         raise ConfigError(msg) from error
 
 
-def log_to_stdout(log_format: str) -> None:
-    """Write what the package logs to standard output, a line each: as JSON or as text."""
+def log_to_stdout(log_format: str) -> WrittenByThread:
+    """Write what the package logs to standard output, a line each: as JSON or as text.
+
+    Whoever reads that may stand still: no request waits for it.
+    """
     lines = JsonLines(component="run") if log_format == "json" else TextLines()
-    send_to(sys.stdout, lines)
+    handler = WrittenByThread(sys.stdout)
+    handle_by(handler, lines)
+    return handler
 
 
 def run(application: Application, place: Place, metrics_port: int | None = None) -> None:

@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
@@ -113,9 +114,13 @@ class Server:
 
 @contextmanager
 def running(
-    folder: Path, registry: str, *options: str, models: Sequence[str] = ("logistic@1", "line@1")
-) -> Iterator[Server]:
-    """`serve-app run` of some models, until the end."""
+    folder: Path, registry: str, *options: str, models: Sequence[str] = ("logistic@1", "line@1"),
+    output: IO[bytes] | None = None,
+) -> Iterator[Server]:  # fmt: skip
+    """`serve-app run` of some models, until the end; what it prints comes to `log` in the folder.
+
+    It may be written to another `output`, whoever brings it there then.
+    """
     log = folder / "log"
     command = [
         sys.executable, "-c", "import sys; from serve_app.cli.main import main; main(sys.argv[1:])",
@@ -123,7 +128,7 @@ def running(
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with (
-        log.open("wb") as writing,
+        nullcontext(output) if output else log.open("wb") as writing,
         subprocess.Popen(command, stdout=writing, stderr=writing, env=environment) as process,
     ):
         try:
