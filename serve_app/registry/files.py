@@ -39,7 +39,7 @@ class Files:
         with _named(url):
             self._fs, root = fsspec.url_to_fs(url)
         self._root = root.rstrip("/")
-        self._create = _creation(self._fs)
+        self._create = creation_on(self._fs)
 
     def names(self, folder: str) -> list[str]:
         """The names of everything in a folder, sorted; empty when there is no such folder."""
@@ -102,7 +102,8 @@ class Files:
         return f"{self._root}/{relative}".rstrip("/")
 
 
-def _creation(fs: Any) -> Callable[[Any, str, bytes], bool]:
+def creation_on(fs: Any) -> Callable[[Any, str, bytes], bool]:
+    """What creates a whole file on a filesystem, and says no where there is one already."""
     if isinstance(fs, LocalFileSystem):
         return _create_on_disk
     if isinstance(fs, MemoryFileSystem):
