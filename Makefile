@@ -21,6 +21,9 @@ CLIENTS_STAMP := $(CLIENTS)/.installed
 # MLflow's server, which tests tell of versions and read models from.
 MLFLOW := .venv-mlflow
 MLFLOW_STAMP := $(MLFLOW)/.installed
+# s3fs, whose pins exclude ours: a folder of packages, which tests let processes of ours import.
+S3 := .venv-s3
+S3_STAMP := $(S3)/.installed
 
 # Who watches sees pip's progress; a log gets a line.
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
@@ -57,7 +60,12 @@ $(MLFLOW_STAMP): $(BIN)/python tests/clients/requirements-mlflow.txt
 	$(PIP:$(BIN)%=$(MLFLOW)/bin%) --no-deps --no-compile --requirement tests/clients/requirements-mlflow.txt
 	@touch $@
 
-setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) $(MLFLOW_STAMP) ## the same with the tools and clients that tests need
+$(S3_STAMP): $(BIN)/python tests/clients/requirements-s3.txt
+	rm -rf $(S3)
+	$(PIP) --no-deps --no-compile --target $(S3) --requirement tests/clients/requirements-s3.txt
+	@touch $@
+
+setup-dev: $(DEV_STAMP) $(CLIENTS_STAMP) $(MLFLOW_STAMP) $(S3_STAMP) ## the same with the tools and clients that tests need
 
 demo: setup ## train, register, start, deploy, predict; leaves it running (CONFIG=canary: with clients and feedback)
 	$(BIN)/serve-app demo $(if $(CONFIG),--config $(CONFIG)) $(OPTIONS)

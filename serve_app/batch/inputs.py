@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Literal, cast
 
 import fsspec
+from fsspec.spec import AbstractBufferedFile
 
 from serve_app.errors import Conflict, InvalidInput
 
@@ -107,7 +109,9 @@ def opened(path: str) -> Iterator[IO[bytes]]:
     """
     try:
         with fsspec.open(path, "rb") as file:
-            yield cast("IO[bytes]", file)
+            # Files of storages read no lines of at most so many bytes.
+            is_remote = isinstance(file, AbstractBufferedFile)
+            yield cast("IO[bytes]", io.BufferedReader(cast("Any", file)) if is_remote else file)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from None
 

@@ -139,7 +139,7 @@ def quarantine(job: str, rows: str | None, limit: int, state: str, as_json: bool
             for name, count in written.items():
                 click.echo(f"{count:,} of {Path(rows) / name}")
         return
-    listed = list(itertools.islice(quarantined.quarantined(Path(submitted.out)), limit))
+    listed = list(itertools.islice(quarantined.quarantined(submitted.out), limit))
     if as_json:
         output.print_json(listed)
         return

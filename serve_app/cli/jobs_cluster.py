@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from serve_app.batch.ledger import Ledger
     from serve_app.config.registry import RegistrySettings
     from serve_app.engine.batch.attempts import ShardExecutor
-    from serve_app.engine.batch.folder import OutputFolder
+    from serve_app.engine.batch.output import OutputPlace
     from serve_app.engine.batch.queue_worker import Executors
     from serve_app.engine.room import Share
 
@@ -164,7 +164,7 @@ def executors(
         wanted, wait = given["workers"] or _MOST_WORKERS, given["wait"]
         workers = workers_of(share, wanted, wait=wait, as_json=as_json)
 
-        def elsewhere(name: str, job: Job, folder: OutputFolder) -> ShardExecutor:  # noqa: ARG001 - a port
+        def elsewhere(name: str, job: Job, folder: OutputPlace) -> ShardExecutor:  # noqa: ARG001 - a port
             from serve_app.engine.batch.pool import Pool, PoolSize
             from serve_app.engine.batch.worker import WorkerSpec
             from serve_app.serving.offline.shard_actors import ShardActors

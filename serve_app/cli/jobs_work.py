@@ -16,7 +16,7 @@ from serve_app.cli.registries import open_registry
 if TYPE_CHECKING:
     from serve_app.batch.job import Job
     from serve_app.engine.batch.attempts import ShardExecutor
-    from serve_app.engine.batch.folder import OutputFolder
+    from serve_app.engine.batch.output import OutputPlace
     from serve_app.engine.batch.queue_worker import Executors
 
 _LOOK_S = 1.0
@@ -65,7 +65,7 @@ def _executors(registry: str, state: str, given: dict[str, Any]) -> Iterator[Exe
 
     store, threads = open_registry(registry), predict_local.processors()
 
-    def here(name: str, job: Job, folder: OutputFolder) -> ShardExecutor:
+    def here(name: str, job: Job, folder: OutputPlace) -> ShardExecutor:
         allow_pickle = given["allow_pickle"]
         return InThisProcess(
             name,

@@ -12,6 +12,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.completion import complete_model, complete_version
+from serve_app.cli.mlflow_predict import models
 from serve_app.cli.registries import open_registry
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ def _option_server(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def mlflow() -> None:
-    """Tell a server of MLflow's of versions, and let aliases follow one side or the other."""
+    """Tell a server of MLflow's of versions, let aliases follow, answer files as MLflow does."""
+
+
+mlflow.add_command(models)
 
 
 @mlflow.command()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from serve_app.batch.ledger import Ledger
     from serve_app.batch.status import JobStatus, Progress
     from serve_app.engine.batch.attempts import ShardExecutor
-    from serve_app.engine.batch.folder import OutputFolder
+    from serve_app.engine.batch.output import OutputPlace
     from serve_app.registry.store import Registry
 
 JOBS = "jobs"
@@ -46,7 +46,11 @@ def job_options(when: str) -> tuple[Callable[..., Any], ...]:
 
 def _options_of_output(when: str) -> tuple[Callable[..., Any], ...]:
     return (
-        click.option("--out", metavar="FOLDER", help=helped(when, "where the output is written.")),
+        click.option(
+            "--out",
+            metavar="FOLDER",
+            help=helped(when, "where the output is written: a folder, or s3://bucket/folder."),
+        ),
         click.option(
             "--format",
             "form",
@@ -194,7 +198,7 @@ def run(
     from serve_app.engine.batch.in_this_process import InThisProcess
     from serve_app.engine.batch.loading import scorer_of
 
-    def here(job: Job, folder: OutputFolder) -> ShardExecutor:
+    def here(job: Job, folder: OutputPlace) -> ShardExecutor:
         threads = processors()
         return InThisProcess(
             name,
@@ -207,7 +211,7 @@ def run(
 
 
 def run_by(
-    executor: Callable[[Job, OutputFolder], ShardExecutor],
+    executor: Callable[[Job, OutputPlace], ShardExecutor],
     ledger: Ledger,
     name: str,
     *,
@@ -216,12 +220,12 @@ def run_by(
 ) -> None:
     """The same, by whoever answers shards."""
     from serve_app.batch.status import SUCCEEDED
-    from serve_app.engine.batch.folder import OutputFolder
     from serve_app.engine.batch.job_run import JobRun
+    from serve_app.engine.batch.output import output_of
     from serve_app.engine.batch.run_lock import running
 
     job = ledger.job(name)
-    folder = OutputFolder(Path(job.out), name, job.options.format)
+    folder = output_of(job, name)
     with running(Path(state) / JOBS, name), shown() as show:
         one = JobRun(ledger, name, folder, clock=time.monotonic, on_progress=show)
         status = one.run(executor(job, folder))
@@ -259,7 +263,7 @@ def print_status(status: JobStatus) -> None:
     for error in status.first_errors[:5]:
         click.echo(f"bad: {error}", err=True)
     if len(status.first_errors) > 5 or status.rows_bad > len(status.first_errors):
-        click.echo(f"all bad rows stand in {Path(status.out) / QUARANTINE}", err=True)
+        click.echo(f"all bad rows stand in {status.out}/{QUARANTINE}", err=True)
 
 
 def _options(given: Mapping[str, Any], data: tuple[str, ...]) -> JobOptions:

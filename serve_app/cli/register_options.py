@@ -41,6 +41,31 @@ class Options:
     signer: str | None = None
 
 
+def as_it_is(data: str | None, *, allow_pickle: bool) -> Options:
+    """Nothing but what the model itself says, and rows where it has none."""
+    return Options(
+        data=data,
+        profile_data=None,
+        target=None,
+        dtypes=(),
+        na_values=(),
+        labels=None,
+        schema=None,
+        trust=(),
+        code=(),
+        allow_pickle=allow_pickle,
+        evaluate=False,
+        compile_=None,
+        quantise=None,
+        held_out=None,
+        tolerance=0.0,
+        missing=None,
+        iterations=None,
+        offset=None,
+        alias=None,
+    )
+
+
 _OPTIONS = (
     click.option(
         "--data",

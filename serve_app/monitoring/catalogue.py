@@ -10,11 +10,10 @@ what is scraped stays small. What is beyond that is refused and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from serve_app.monitoring.histogram import BOUNDS_S, Histogram
+from serve_app.monitoring.histogram import BOUNDS_S
 
 MOST_SERIES = 500
 """Of one metric in one process."""
@@ -342,13 +341,3 @@ def histogram_parts() -> dict[str, Durations]:
         for durations in histograms()
         for part in (durations.bucket, durations.seconds, durations.number)
     }
-
-
-def histogram_samples(
-    durations: Durations, labels: tuple[str, ...], histogram: Histogram
-) -> Iterator[Sample]:
-    """The samples of a histogram: one per bin, their sum and number."""
-    for bound, number in histogram.cumulative():
-        yield Sample(durations.bucket, (*labels, bound), number)
-    yield Sample(durations.seconds, labels, histogram.total_s)
-    yield Sample(durations.number, labels, histogram.count)

@@ -20,9 +20,9 @@ from serve_app.monitoring.catalogue import (
     VARIANT_FAILURES,
     VARIANT_SECONDS,
     Sample,
-    histogram_samples,
 )
 from serve_app.monitoring.histogram import Histogram
+from serve_app.monitoring.histogram_samples import histogram_samples
 
 ANSWERS = frozenset({ANSWERED, FALLBACK})
 """The outcomes that are answers."""

@@ -11,9 +11,9 @@ from serve_app.monitoring.catalogue import (
     SHADOW_REQUESTS,
     SHADOW_SECONDS,
     Sample,
-    histogram_samples,
 )
 from serve_app.monitoring.histogram import Histogram
+from serve_app.monitoring.histogram_samples import histogram_samples
 
 FAILED = "failed"
 OUTCOMES = (ANSWERED, FAILED, TIMED_OUT, DROPPED)

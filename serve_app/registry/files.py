@@ -41,7 +41,7 @@ class Files:
         with _named(url):
             fs, root = fsspec.url_to_fs(url)
         self._root = root.rstrip("/")
-        self._create = _creation(fs)
+        self._create = creation_on(fs)
         is_here = isinstance(fs, LocalFileSystem | MemoryFileSystem)
         self._fs: Any = fs if is_here else Answering(fs)
 
@@ -106,7 +106,8 @@ class Files:
         return f"{self._root}/{relative}".rstrip("/")
 
 
-def _creation(fs: Any) -> Callable[[Any, str, bytes], bool]:
+def creation_on(fs: Any) -> Callable[[Any, str, bytes], bool]:
+    """What creates a whole file on a filesystem, and says no where there is one already."""
     if isinstance(fs, LocalFileSystem):
         return _create_on_disk
     if isinstance(fs, MemoryFileSystem):

@@ -47,7 +47,7 @@ from serve_app.security.authenticators import Authenticator
 from serve_app.security.limits import NO_LIMITS
 from serve_app.security.trusted_keys import TrustedKeys
 from serve_app.standalone.callers import callers_of
-from serve_app.standalone.declaration import endpoints_of, read_config
+from serve_app.standalone.declaration import Declared, endpoints_of, read_config
 from serve_app.standalone.memory import available_bytes
 from serve_app.standalone.places import SEVERAL_VARIABLE
 from serve_app.standalone.settings import RunSettings
@@ -63,8 +63,9 @@ class Application:
     """Answers as a gateway does, by models that are loaded here.
 
     It answers that it is not ready until `load` is done. Whom the `authenticator` does not know is
-    refused, or whom the settings do not name without one; without both everybody may ask. What
-    the process counts besides is in `samples_besides`.
+    refused, or whom the settings do not name without one; without both everybody may ask.
+    `declared` stands for the file of the settings' config. What the process counts besides is in
+    `samples_besides`.
     """
 
     def __init__(
@@ -73,11 +74,14 @@ class Application:
         *,
         clock: Clock,
         authenticator: Authenticator | None = None,
+        declared: Declared | None = None,
         samples_besides: Samples = tuple,
     ) -> None:
         self._settings = settings
         self._samples_besides = samples_besides
-        self._declared = None if settings.config is None else read_config(Path(settings.config))
+        if declared is None and settings.config is not None:
+            declared = read_config(Path(settings.config))
+        self._declared = declared
         args = GatewayArgs() if self._declared is None else self._declared.gateway
         limits = Limits(**args.coalesce.model_dump())
         self._allowed_hosts = (*settings.allowed_hosts, *args.allowed_hosts)

@@ -37,10 +37,17 @@ async def predict(app: ASGIApp, value: Mapping[str, Any], request_id: str) -> tu
         ServeError: what the request was refused with.
     """
     answered = await ask(app, _call_of(value, request_id))
-    document = orjson.loads(answered.body)
     if answered.status >= 400:
-        raise _error(answered, document)
-    return document, len(answered.body)
+        raise error_of(answered)
+    return orjson.loads(answered.body), len(answered.body)
+
+
+def error_of(answered: Answer) -> errors.ServeError:
+    """The error that an answer stands for, by its code, with what is wrong with which rows."""
+    document = orjson.loads(answered.body)
+    kind = _BY_CODE.get(document.get("error_code"), errors.ServerFault)
+    message = document.get("message", f"answered with status {answered.status}")
+    return kind(message, violations=document.get("violations", []))
 
 
 def _call_of(value: Mapping[str, Any], request_id: str) -> Call:
@@ -52,9 +59,3 @@ def _call_of(value: Mapping[str, Any], request_id: str) -> Call:
     body = {key: one for key, one in value.items() if key != _ENDPOINT}
     headers = {"content-type": "application/json", "x-request-id": request_id}
     return Call("POST", path, orjson.dumps(body), headers)
-
-
-def _error(answered: Answer, document: Any) -> errors.ServeError:
-    """The error that an answer stands for, by its code."""
-    kind = _BY_CODE.get(document.get("error_code"), errors.ServerFault)
-    return kind(document.get("message", f"answered with status {answered.status}"))

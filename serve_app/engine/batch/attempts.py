@@ -13,7 +13,7 @@ from serve_app.batch.ledger import Ledger
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import JobStatus, Progress
 from serve_app.core.ports import Clock
-from serve_app.engine.batch.folder import OutputFolder
+from serve_app.engine.batch.output import OutputPlace
 from serve_app.errors import Conflict
 
 LOOK_S = 0.5
@@ -40,7 +40,7 @@ class Attempts:
         self,
         ledger: Ledger,
         name: str,
-        folder: OutputFolder,
+        folder: OutputPlace,
         *,
         clock: Clock,
         on_progress: OnProgress,
@@ -129,7 +129,7 @@ class ShardExecutor(Protocol):
         ...
 
 
-def claimed_elsewhere(folder: OutputFolder) -> None:
+def claimed_elsewhere(folder: OutputPlace) -> None:
     """Return where this process sees the folder that a job claimed on another machine.
 
     Raises:

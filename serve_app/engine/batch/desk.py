@@ -140,7 +140,7 @@ class JobDesk:
             NotFound: there is no job of that name.
         """
         job = self._ledger.job(name)
-        return list(itertools.islice(quarantined(Path(job.out)), limit))
+        return list(itertools.islice(quarantined(job.out), limit))
 
     def manifest(self, name: str) -> bytes:
         """What the output of a job holds, as the file in its folder says.

@@ -56,7 +56,7 @@ class OutputFolder:
 
     def temporary(self, shard: int, attempt: int) -> tuple[Path, Path]:
         """Where an attempt writes its output and its quarantine."""
-        folder, name = self.root / TMP, f"{_name(shard)}.{attempt}"
+        folder, name = self.root / TMP, f"{part(shard)}.{attempt}"
         return folder / f"{name}{self._suffix}", folder / f"{name}.quarantine.jsonl"
 
     @property
@@ -64,13 +64,21 @@ class OutputFolder:
         """Where files may stand for a while."""
         return self.root / TMP
 
+    def output_name(self, shard: int) -> str:
+        """What the output of a shard is called."""
+        return self.output(shard).name
+
+    def quarantine_name(self, shard: int) -> str:
+        """What its quarantine is called."""
+        return f"{QUARANTINE}/{self.quarantine(shard).name}"
+
     def output(self, shard: int) -> Path:
         """Where the output of a shard stands once it is committed."""
-        return self.root / f"{_name(shard)}{self._suffix}"
+        return self.root / f"{part(shard)}{self._suffix}"
 
     def quarantine(self, shard: int) -> Path:
         """Where its quarantine stands."""
-        return self.root / QUARANTINE / f"{_name(shard)}.jsonl"
+        return self.root / QUARANTINE / f"{part(shard)}.jsonl"
 
     def commit(self, mine: Committed) -> Committed:
         """Commit a shard whose files are on the disk; gives whose attempt was the first.
@@ -123,7 +131,7 @@ class OutputFolder:
     def sweep(self, shard: int | None = None) -> None:
         """Remove what attempts left behind: of one shard, or of all, and of everything else."""
         if shard is not None:
-            leftovers = list((self.root / TMP).glob(f"{_name(shard)}.*"))
+            leftovers = list((self.root / TMP).glob(f"{part(shard)}.*"))
         else:
             folders = [self.root / name for name in ("", QUARANTINE, COMMITS)]
             hidden = [file for folder in folders for file in folder.glob(".*") if _is_ours(file)]
@@ -146,7 +154,7 @@ class OutputFolder:
         return (self.root / SUCCESS).is_file() and (self.root / MANIFEST).is_file()
 
     def _commit_file(self, shard: int) -> Path:
-        return self.root / COMMITS / f"{_name(shard)}.json"
+        return self.root / COMMITS / f"{part(shard)}.json"
 
     def _require_ours(self) -> None:
         try:
@@ -168,7 +176,8 @@ class OutputFolder:
             raise Conflict(msg)
 
 
-def _name(shard: int) -> str:
+def part(shard: int) -> str:
+    """What files of a shard are called, without what they are."""
     return f"part-{shard:05d}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
 from serve_app.engine.batch.attempts import Attempts, Stopped
-from serve_app.engine.batch.folder import OutputFolder
+from serve_app.engine.batch.output import OutputPlace
 from serve_app.engine.batch.scoring import Scorer
 from serve_app.engine.batch.shard_attempt import ShardAttempt, attempt_of
 from serve_app.errors import ServeError
@@ -17,7 +17,7 @@ class InThisProcess:
     """Answers here; `scorer` is called where there is anything to answer."""
 
     def __init__(
-        self, name: str, job: Job, folder: OutputFolder, scorer: Callable[[], Scorer]
+        self, name: str, job: Job, folder: OutputPlace, scorer: Callable[[], Scorer]
     ) -> None:
         self._name, self._job, self._folder = name, job, folder
         self._scorer = scorer

@@ -11,7 +11,8 @@ from serve_app.batch.status import SUCCEEDED, JobStatus, Progress
 from serve_app.core.ports import Clock
 from serve_app.engine.batch.attempts import Attempts, ShardExecutor, Stopped
 from serve_app.engine.batch.delivery import deliver
-from serve_app.engine.batch.folder import QUARANTINE, OutputFolder
+from serve_app.engine.batch.folder import OutputFolder
+from serve_app.engine.batch.output import OutputPlace
 from serve_app.errors import ServeError, ServerFault
 
 
@@ -26,7 +27,7 @@ class JobRun:
         self,
         ledger: Ledger,
         name: str,
-        folder: OutputFolder,
+        folder: OutputPlace,
         *,
         clock: Clock,
         on_progress: Callable[[Progress], None] = lambda _: None,
@@ -107,7 +108,7 @@ class JobRun:
             msg = f"{read:,} rows were answered or refused, but {status.rows:,} planned"
             raise ServerFault(msg)
         self._folder.sweep()
-        if job.options.rendering is not None:
+        if job.options.rendering is not None and isinstance(self._folder, OutputFolder):
             deliver(job, self._folder, commits, self._ledger.files(self._name))
         self._folder.finish(self._manifest(job, status))
         self._end("SUCCEEDED_WITH_ERRORS" if status.rows_bad else "SUCCEEDED", "")
@@ -115,7 +116,7 @@ class JobRun:
     def _manifest(self, job: Job, status: JobStatus) -> dict[str, object]:
         """What the output holds and what it was made of: the same for the same job."""
         commits = self._ledger.committed(self._name)
-        output, quarantine = self._folder.output, self._folder.quarantine
+        folder = self._folder
         nulls = job.options.on_error == "null"
         return {
             "job": self._name,
@@ -123,7 +124,7 @@ class JobRun:
             "rows": {"read": status.rows, "ok": status.rows_ok, "bad": status.rows_bad},
             "files": [
                 {
-                    "path": output(done.shard).name,
+                    "path": folder.output_name(done.shard),
                     "rows": done.rows if nulls else done.rows_ok,
                     "size": done.output.size,
                     "sha256": done.output.sha256,
@@ -132,7 +133,7 @@ class JobRun:
             ],
             "quarantine": [
                 {
-                    "path": f"{QUARANTINE}/{quarantine(done.shard).name}",
+                    "path": folder.quarantine_name(done.shard),
                     "rows": done.rows_bad,
                     "size": done.quarantine.size,
                     "sha256": done.quarantine.sha256,

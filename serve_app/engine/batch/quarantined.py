@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import orjson
 
 from serve_app.batch.inputs import DELIMITERS, Input, check_unchanged, opened
@@ -19,11 +20,18 @@ from serve_app.engine.batch.folder import QUARANTINE
 from serve_app.errors import Conflict
 
 
-def quarantined(folder: Path) -> Iterator[dict[str, Any]]:
-    """What the quarantine of a folder of output says of each row, in the order of the input."""
-    for file in sorted((folder / QUARANTINE).glob("part-*.jsonl")):
-        with file.open("rb") as lines:
-            yield from map(json.loads, lines)
+def quarantined(out: str) -> Iterator[dict[str, Any]]:
+    """What the quarantine of some output says of each row, in the order of the input."""
+    files, root = fsspec.url_to_fs(out)
+    files.invalidate_cache()
+    try:
+        listed = files.ls(f"{root}/{QUARANTINE}", detail=False)
+    except FileNotFoundError:
+        return
+    for path in sorted(listed):
+        if path.rpartition("/")[2].startswith("part-"):
+            with files.open(path, "rb") as lines:
+                yield from map(json.loads, lines)
 
 
 def write_rows(job: Job, target: Path) -> dict[str, int]:
@@ -39,7 +47,7 @@ def write_rows(job: Job, target: Path) -> dict[str, int]:
     if target.exists():
         raise Conflict(f"{target} is there already; name a folder that is not")
     rows: dict[str, list[dict[str, Any]]] = {}
-    for row in quarantined(Path(job.out)):
+    for row in quarantined(job.out):
         rows.setdefault(row["file"], []).append(row)
     sources = {one.path: (position, one) for position, one in enumerate(job.inputs)}
     for path in rows:

@@ -10,12 +10,12 @@ from serve_app.batch.ledger import Ledger
 from serve_app.batch.status import JobStatus, Progress
 from serve_app.core.ports import Clock
 from serve_app.engine.batch.attempts import ShardExecutor
-from serve_app.engine.batch.folder import OutputFolder
 from serve_app.engine.batch.job_run import JobRun
+from serve_app.engine.batch.output import OutputPlace, output_of
 from serve_app.engine.batch.run_lock import running
 from serve_app.errors import Conflict, ServeError
 
-Executors = Callable[[str, Job, OutputFolder], ShardExecutor]
+Executors = Callable[[str, Job, OutputPlace], ShardExecutor]
 """Who answers the shards of a job: its name, itself, and its folder."""
 
 
@@ -54,7 +54,7 @@ class QueueWorker:
         if ledger.status(name).state not in {"QUEUED", "RUNNING"}:
             return None
         job = ledger.job(name)
-        folder = OutputFolder(Path(job.out), name, job.options.format)
+        folder = output_of(job, name)
         one = JobRun(ledger, name, folder, clock=self._clock, on_progress=on_progress)
         try:
             return one.run(self._executors(name, job, folder))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from serve_app.batch.inputs import places
 from serve_app.batch.job import Job, JobOptions, check_columns, check_options
 from serve_app.batch.ledger import Ledger
 from serve_app.batch.shards import Plan, plan
 from serve_app.engine.batch import tables
-from serve_app.errors import InvalidInput
+from serve_app.engine.batch.output import place_named
 from serve_app.registry.manifest import Manifest
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def planned(files: Sequence[str], shard_rows: int, out: str) -> Plan:
@@ -23,7 +19,7 @@ def planned(files: Sequence[str], shard_rows: int, out: str) -> Plan:
     Raises:
         InvalidInput: one names nothing, or cannot be read.
     """
-    return plan(places(files, str(local_folder(out))), shard_rows)
+    return plan(places(files, place_named(out)), shard_rows)
 
 
 def job_of(
@@ -47,7 +43,7 @@ def job_of(
         version=version.reference,
         version_digest=version.digest,
         inputs=cut.inputs,
-        out=str(local_folder(out)),
+        out=place_named(out),
         options=options,
         preprocess=None if prepare is None else prepare.reference,
         preprocess_digest=None if prepare is None else prepare.digest,
@@ -61,16 +57,3 @@ def submit(ledger: Ledger, job: Job, cut: Plan, key: str | None = None) -> tuple
         Conflict: the key was given for another job.
     """
     return ledger.submit(job, cut.shards, key)
-
-
-def local_folder(out: str) -> Path:
-    """The folder of output that is meant.
-
-    Raises:
-        InvalidInput: it is on no disk of this machine.
-    """
-    plain = out.removeprefix("file://")
-    if _URL.match(plain):
-        msg = f"{out}: output is written to a folder of this machine; copy it there afterwards"
-        raise InvalidInput(msg)
-    return Path(plain).resolve()

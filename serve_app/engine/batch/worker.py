@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from serve_app.batch.bad_rows import Counts, too_many
 from serve_app.batch.committed import Committed
@@ -13,8 +12,8 @@ from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
 from serve_app.config.registry import RegistrySettings
 from serve_app.engine.batch.attempts import Stopped, claimed_elsewhere
-from serve_app.engine.batch.folder import OutputFolder
 from serve_app.engine.batch.loading import scorer_of
+from serve_app.engine.batch.output import output_of
 from serve_app.engine.batch.shard_attempt import ShardAttempt, attempt_of
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ServeError
@@ -77,7 +76,7 @@ class ShardWorker:
 
     def _loaded(self) -> ShardAttempt:
         spec = self._spec
-        folder = OutputFolder(Path(spec.job.out), spec.name, spec.job.options.format)
+        folder = output_of(spec.job, spec.name)
         claimed_elsewhere(folder)
         scorer = scorer_of(
             open_registry(spec.registry),

@@ -9,7 +9,7 @@ from pathlib import Path
 from serve_app.batch.bad_rows import Counts
 from serve_app.batch.committed import Committed, WrittenFile
 from serve_app.core.durable import sync
-from serve_app.engine.batch.folder import OutputFolder
+from serve_app.engine.batch.output import OutputPlace
 
 _BLOCK_BYTES = 1024 * 1024
 Watch = Callable[[Counts], None]
@@ -17,7 +17,7 @@ Watch = Callable[[Counts], None]
 
 
 def committed(
-    folder: OutputFolder, job: str, attempt: tuple[int, int], counts: Counts, errors: Sequence[str]
+    folder: OutputPlace, job: str, attempt: tuple[int, int], counts: Counts, errors: Sequence[str]
 ) -> Committed:
     """Commit the files of an attempt, which is the number of a shard and its own.
 

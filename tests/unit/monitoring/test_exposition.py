@@ -4,9 +4,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serve_app.monitoring import catalogue
-from serve_app.monitoring.catalogue import Sample, histogram_samples
+from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.exposition import Exposition
 from serve_app.monitoring.histogram import Histogram
+from serve_app.monitoring.histogram_samples import histogram_samples
 
 
 def read(text):

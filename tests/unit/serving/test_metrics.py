@@ -12,9 +12,9 @@ from serve_app.monitoring.catalogue import (
     REQUEST_SECONDS,
     RESPONSES,
     Sample,
-    histogram_samples,
 )
 from serve_app.monitoring.histogram import Histogram
+from serve_app.monitoring.histogram_samples import histogram_samples
 from serve_app.serving import metrics
 
 

@@ -14,9 +14,9 @@ from serve_app.monitoring.catalogue import (
     REQUEST_SECONDS,
     RESPONSES,
     Sample,
-    histogram_samples,
 )
 from serve_app.monitoring.histogram import BOUNDS_S, Histogram
+from serve_app.monitoring.histogram_samples import histogram_samples
 from serve_app.monitoring.telemetry.points import Points
 from tests.otlp import attributes
 

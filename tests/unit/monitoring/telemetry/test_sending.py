@@ -11,8 +11,9 @@ from opentelemetry.trace import SpanKind
 
 from serve_app.config import TelemetrySettings
 from serve_app.errors import Unavailable
-from serve_app.monitoring.catalogue import BATCHES, REQUEST_SECONDS, Sample, histogram_samples
+from serve_app.monitoring.catalogue import BATCHES, REQUEST_SECONDS, Sample
 from serve_app.monitoring.histogram import Histogram
+from serve_app.monitoring.histogram_samples import histogram_samples
 from serve_app.monitoring.telemetry import destination
 from serve_app.monitoring.telemetry.outbox import SpanOutbox
 from serve_app.monitoring.telemetry.points import Points
