@@ -245,15 +245,15 @@ def test_a_folder_holds_the_output_of_one_job(desk, csv_file, bad_file, tmp_path
         ({"passthrough": ("size",)}, "no column 'size'"),
         ({"batch_rows": 0}, "batch_rows is 0"),
         ({"max_bad_ratio": 2.0}, "from 0 to 1"),
-        ({"out": "s3://bucket/out"}, "a folder of this machine"),
+        ({"out": "gs://bucket/out"}, "a folder of this machine"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused_when_it_is_submitted(desk, csv_file, options, words):
     if "out" in options:
-        from serve_app.engine.batch.submission import local_folder
+        from serve_app.engine.batch.output import place_named
 
         with pytest.raises(InvalidInput, match=words):
-            local_folder(options["out"])
+            place_named(options["out"])
         return
     with pytest.raises(InvalidInput, match=words):
         desk.submitted(csv_file, **options)
