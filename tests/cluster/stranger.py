@@ -91,9 +91,9 @@ class Stranger:
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr
 
-    def validate(self, config):
-        """What `serve-app validate` answers to a config, by the same command in this process."""
-        path = self.home / "typed.yaml"
+    def validate(self, config, name):
+        """Write a config that `serve-app validate` finds good, by the same command in here."""
+        path = self.home / name
         path.write_text(yaml.safe_dump(config))
         answered = CliRunner().invoke(
             validate,

@@ -58,7 +58,7 @@ def experiments(stranger, body):
     endpoints(config).update(body["endpoints"])
     (deployment,) = application(config, "control")["deployments"]
     deployment["user_config"]["layers"] = body.get("layers", {})
-    stranger.validate(config)
+    stranger.validate(config, "experiments.yaml")
 
 
 def an_application(stranger, body):
@@ -74,14 +74,14 @@ def args_of_the_gateway(stranger, body):
     config = yaml.safe_load((stranger.home / "configs" / "local.yaml").read_text())
     gateway = application(config, "gateway")
     gateway["args"] = {**gateway["args"], **args}
-    stranger.validate(config)
+    stranger.validate(config, "args.yaml")
 
 
 def args_of_the_monitor(stranger, body):
     """Some of the monitor's `args`, in a config that is valid with them."""
     config = yaml.safe_load((stranger.home / "configs" / "local.yaml").read_text())
     application(config, "monitor")["args"].update(body)
-    stranger.validate(config)
+    stranger.validate(config, "monitor.yaml")
 
 
 def a_deployment(stranger, body):
@@ -90,7 +90,7 @@ def a_deployment(stranger, body):
     (deployment,) = application(config, "diagnosis-xgb-1")["deployments"]
     deployment["autoscaling_config"]["max_replicas"] = 4
     deployment.update(body)
-    stranger.validate(config)
+    stranger.validate(config, "scaling.yaml")
 
 
 def types(stranger, body):
