@@ -176,4 +176,4 @@ simulate: setup-dev ## what statistics promise, simulated with fixed seeds (OPTI
 	$(BIN)/python -m benchmarks.simulate $(OPTIONS)
 
 clean: down ## remove what the targets built, the registry of examples included
-	rm -rf $(VENV) $(CLIENTS) $(MLFLOW) benchmarks/.envs benchmarks/.work registry state site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) $(MLFLOW) $(S3) benchmarks/.envs benchmarks/.work registry state site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
