@@ -8,21 +8,46 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from serve_app.core.durable import connect, transaction
+from serve_app.core.durable import brought_up_to, changing, connected
 from serve_app.errors import ConfigError, NotFound, Overloaded
 
 FILE = "answers.sqlite"
 RETRY_AFTER_S = 30
-_VERSION = 1
 Pairs = tuple[tuple[str, str], ...]
 DeferredState = Literal["PENDING", "RUNNING", "DONE", "CANCELLED", "LOST"]
 """Lost is what a process was to answer that has ended: no file says so."""
+
+
+_STEPS = (
+    (
+        """
+        CREATE TABLE answer (
+            name TEXT PRIMARY KEY,
+            system TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            process TEXT NOT NULL,
+            state TEXT NOT NULL,
+            request TEXT NOT NULL,
+            body BLOB NOT NULL,
+            submitted_at_s REAL NOT NULL,
+            began_at_s REAL,
+            ended_at_s REAL,
+            status INTEGER,
+            headers TEXT,
+            answer BLOB
+        )
+        """,
+        "CREATE INDEX answer_of_owner ON answer (owner)",
+        "CREATE INDEX answer_by_time ON answer (submitted_at_s)",
+    ),
+)
+"""What brings a file of no release, or of an earlier one, up to this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +113,12 @@ class DeferredStore:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             file.touch(mode=0o600)
-            with self._connected() as connection:
-                version = _prepare(connection)
+            with connected(self._file) as connection:
+                version = brought_up_to(connection, _STEPS)
         except (sqlite3.DatabaseError, OSError) as error:
             msg = f"{file} holds no answers, or cannot be written: {error}; move it away"
             raise ConfigError(msg) from error
-        if version > _VERSION:
+        if version > len(_STEPS):
             msg = f"{file} was written by a later release; use that one, or another folder"
             raise ConfigError(msg)
 
@@ -104,7 +129,7 @@ class DeferredStore:
             Overloaded: as many are kept as may be, of all or of its owner.
         """
         kept = json.dumps([dict(request.parameters), request.headers])
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             self._require_room(connection, request.owner)
             connection.execute(
                 "INSERT INTO answer (name, system, endpoint, owner, process, state, request, body, "
@@ -117,7 +142,7 @@ class DeferredStore:
 
     def begin(self, name: str) -> bool:
         """Note that a request is answered now; says whether anybody still wants that."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             changed = connection.execute(
                 "UPDATE answer SET state = 'RUNNING', began_at_s = ? WHERE name = ? "
                 "AND state IN ('PENDING', 'RUNNING')",
@@ -127,7 +152,7 @@ class DeferredStore:
 
     def end(self, name: str, given: GivenAnswer) -> None:
         """Keep the answer to a request, unless it was cancelled meanwhile."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             connection.execute(
                 "UPDATE answer SET state = 'DONE', status = ?, headers = ?, answer = ?, "
                 "ended_at_s = ? WHERE name = ? AND state = 'RUNNING'",
@@ -136,7 +161,7 @@ class DeferredStore:
 
     def cancel(self, name: str) -> bool:
         """Let a request have no answer; says whether it had none yet."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             changed = connection.execute(
                 "UPDATE answer SET state = 'CANCELLED', ended_at_s = ? WHERE name = ? "
                 "AND state IN ('PENDING', 'RUNNING')",
@@ -146,12 +171,12 @@ class DeferredStore:
 
     def forget(self, name: str) -> None:
         """Keep nothing of a request any more."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             connection.execute("DELETE FROM answer WHERE name = ?", (name,))
 
     def forget_old(self) -> int:
         """Keep nothing of what came longer ago than is kept; says how many that were."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             changed = connection.execute(
                 "DELETE FROM answer WHERE submitted_at_s < ?", (self._clock() - self._keep_s,)
             )
@@ -163,7 +188,7 @@ class DeferredStore:
         Raises:
             NotFound: there is none of that name in the words of that system, or no longer.
         """
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             row = connection.execute(
                 "SELECT name, endpoint, owner, process, state, submitted_at_s, began_at_s, "
                 "ended_at_s, status "
@@ -180,7 +205,7 @@ class DeferredStore:
         Raises:
             NotFound: there is none of that name.
         """
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             row = connection.execute(
                 "SELECT system, endpoint, owner, request, body FROM answer WHERE name = ?", (name,)
             ).fetchone()
@@ -196,7 +221,7 @@ class DeferredStore:
         Raises:
             NotFound: there is none of that name, or none yet.
         """
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             row = connection.execute(
                 "SELECT status, headers, answer FROM answer WHERE name = ? AND state = 'DONE'",
                 (name,),
@@ -226,52 +251,6 @@ class DeferredStore:
             msg = f"{own} answers are kept for you, and no more are; fetch and delete some"
             raise Overloaded(msg, retry_after_s=RETRY_AFTER_S)
 
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        with closing(connect(self._file)) as connection:
-            yield connection
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as connection, transaction(connection):
-            yield connection
-
 
 def _pairs(listed: list[list[str]]) -> Pairs:
     return tuple((name, value) for name, value in listed)
-
-
-def _prepare(connection: sqlite3.Connection) -> int:
-    """Make the table where there is none; gives the version that it has."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    with transaction(connection):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in _TABLE:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-    return max(int(version), _VERSION)
-
-
-_TABLE = (
-    """
-    CREATE TABLE answer (
-        name TEXT PRIMARY KEY,
-        system TEXT NOT NULL,
-        endpoint TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        process TEXT NOT NULL,
-        state TEXT NOT NULL,
-        request TEXT NOT NULL,
-        body BLOB NOT NULL,
-        submitted_at_s REAL NOT NULL,
-        began_at_s REAL,
-        ended_at_s REAL,
-        status INTEGER,
-        headers TEXT,
-        answer BLOB
-    )
-    """,
-    "CREATE INDEX answer_of_owner ON answer (owner)",
-    "CREATE INDEX answer_by_time ON answer (submitted_at_s)",
-)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job, JobState
-from serve_app.batch.ledger_schema import LATELY, OWNER, STEPS, TOTALS, UNFINISHED, VERSION
+from serve_app.batch.ledger_schema import LATELY, OWNER, STEPS, TOTALS, UNFINISHED
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import ENDED, JobStatus, Others
-from serve_app.core.durable import connect, transaction
+from serve_app.core.durable import brought_up_to, changing, connected
 from serve_app.errors import ConfigError, Conflict, NotFound
 
 MOST_FAILURES = 3
@@ -40,12 +39,12 @@ class Ledger:
         self._clock = clock
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with self._connected() as connection:
-                version = _prepare(connection)
+            with connected(self._file) as connection:
+                version = brought_up_to(connection, STEPS)
         except sqlite3.DatabaseError as error:
             msg = f"{file} is no ledger of jobs, or cannot be written: {error}; move it away"
             raise ConfigError(msg) from error
-        if version > VERSION:
+        if version > len(STEPS):
             msg = f"{file} was written by a later release; use that one, or another folder"
             raise ConfigError(msg)
 
@@ -63,7 +62,7 @@ class Ledger:
         now = self._clock()
         key = job.key if idempotency_key is None else f"given:{idempotency_key}"
         body = json.dumps(job.to_json())
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             row = connection.execute(
                 "SELECT id, content_key FROM job WHERE key = ? OR id = ?", (key, job.id)
             ).fetchone()
@@ -93,7 +92,7 @@ class Ledger:
         Raises:
             NotFound: there is none of that name; says which there are.
         """
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             row = connection.execute("SELECT body FROM job WHERE id = ?", (name,)).fetchone()
             if row is None:
                 raise self._unknown(connection, name)
@@ -101,13 +100,13 @@ class Ledger:
 
     def names(self) -> list[str]:
         """The names of all jobs, the newest first."""
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             rows = connection.execute("SELECT id FROM job ORDER BY submitted_at_s DESC, id")
             return [str(row[0]) for row in rows]
 
     def others(self, job: Job) -> Others | None:
         """What other jobs leave to a new one; none where the job is kept already."""
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             if connection.execute("SELECT 1 FROM job WHERE id = ?", (job.id,)).fetchone():
                 return None
             (unfinished,) = connection.execute(UNFINISHED, (json.dumps(sorted(ENDED)),)).fetchone()
@@ -120,7 +119,7 @@ class Ledger:
         Raises:
             NotFound: there is none of that name.
         """
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             row = connection.execute(
                 "SELECT body, state, message, submitted_at_s, changed_at_s FROM job WHERE id = ?",
                 (name,),
@@ -159,13 +158,13 @@ class Ledger:
     def rows_per_s(self, name: str) -> float | None:
         """How many rows a second were committed lately; none where nothing was."""
         now_s = self._clock()
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             rows, since_s = connection.execute(LATELY, (name, now_s - _LATELY_S)).fetchone()
         return rows / (now_s - since_s) if rows and now_s > since_s else None
 
     def pending(self, name: str) -> list[Shard]:
         """The shards that are to be answered, those first that were tried least often."""
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             rows = connection.execute(
                 "SELECT number, file, first_row, row_count, start, stop FROM shard "
                 "WHERE job = ? AND state = 'PENDING' ORDER BY attempts, number",
@@ -175,7 +174,7 @@ class Ledger:
 
     def committed(self, name: str) -> list[Committed]:
         """What is committed of a job, in the order of its shards."""
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             rows = connection.execute(
                 "SELECT committed FROM shard WHERE job = ? AND state = 'DONE' ORDER BY number",
                 (name,),
@@ -184,7 +183,7 @@ class Ledger:
 
     def files(self, name: str) -> list[int]:
         """The position of the file that each shard is of, in the order of shards."""
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             rows = connection.execute(
                 "SELECT file FROM shard WHERE job = ? ORDER BY number", (name,)
             )
@@ -192,7 +191,7 @@ class Ledger:
 
     def begin(self, name: str, shard: int) -> int:
         """Note that a shard is tried, and give the number of the attempt, which no other has."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             connection.execute(
                 "UPDATE shard SET attempts = attempts + 1 WHERE job = ? AND number = ?",
                 (name, shard),
@@ -208,7 +207,7 @@ class Ledger:
 
     def commit(self, done: Committed) -> None:
         """Note that a shard is committed; again, it changes nothing."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             connection.execute(
                 "UPDATE shard SET state = 'DONE', rows_ok = ?, rows_bad = ?, committed = ?, "
                 "error = '' WHERE job = ? AND number = ? AND state != 'DONE'",
@@ -219,7 +218,7 @@ class Ledger:
     def fail(self, name: str, shard: int, attempt: int, error: str) -> bool:
         """Note that an attempt failed; says whether the shard is left alone from now on."""
         text = error[:_CHARACTERS]
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             connection.execute(
                 "UPDATE shard SET failures = failures + 1, error = ?, state = CASE WHEN "
                 "failures + 1 >= ? THEN 'POISONED' ELSE 'PENDING' END "
@@ -234,7 +233,7 @@ class Ledger:
 
     def reopen(self, name: str, shards: Sequence[int]) -> None:
         """Let committed shards be answered again, since their output is gone."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             connection.executemany(
                 "UPDATE shard SET state = 'PENDING', rows_ok = 0, rows_bad = 0, committed = '' "
                 "WHERE job = ? AND number = ?",
@@ -243,7 +242,7 @@ class Ledger:
 
     def resume(self, name: str) -> None:
         """Let a job that ended early go on: what was left alone is tried again."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             connection.execute(
                 "UPDATE shard SET state = 'PENDING', failures = 0 "
                 "WHERE job = ? AND state = 'POISONED'",
@@ -253,7 +252,7 @@ class Ledger:
 
     def move(self, name: str, state: JobState, message: str = "", *, only_from: JobState) -> bool:
         """Change the state of a job; says whether it was in the state that it had to be in."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             return self._set(connection, name, state, message, only_from)
 
     def cancel(self, name: str) -> JobState:
@@ -270,7 +269,7 @@ class Ledger:
 
     def errors(self, name: str) -> list[tuple[int, int, str]]:
         """Shards whose last attempt failed: number, how often they did, and why."""
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             rows = connection.execute(
                 "SELECT number, failures, error FROM shard WHERE job = ? AND error != '' "
                 "AND state != 'DONE' ORDER BY number LIMIT ?",
@@ -308,26 +307,3 @@ class Ledger:
         return NotFound(
             f"there is no job {name!r}; jobs: {', '.join(known) or 'none'}", known=known
         )
-
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        with closing(connect(self._file)) as connection:
-            yield connection
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as connection, transaction(connection):
-            yield connection
-
-
-def _prepare(connection: sqlite3.Connection) -> int:
-    """Make the tables where there are none; gives the version that they have."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    with transaction(connection):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for step in STEPS[version:]:
-            for statement in step:
-                connection.execute(statement)
-        if version < VERSION:
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-    return max(int(version), VERSION)

@@ -66,8 +66,6 @@ _PLACES = (
 )
 STEPS = (_JOBS, _NAMES, _PLACES)
 """What each release added to the one before."""
-VERSION = len(STEPS)
-"""What `PRAGMA user_version` says of a ledger with these tables."""
 UNFINISHED = "SELECT COUNT(*) FROM job WHERE state NOT IN (SELECT value FROM json_each(?))"
 OWNER = "SELECT id FROM job WHERE json_extract(body, '$.out') = ? ORDER BY submitted_at_s LIMIT 1"
 """As the index `job_out` has it, word for word: else every job would be read."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection, IntegrityError
 from typing import Any
 
-from serve_app.core.durable import connect, transaction
+from serve_app.core.durable import changing, connected
 from serve_app.errors import Conflict, NotFound
 
 
@@ -43,7 +42,7 @@ class JobNames:
         """
         row = (system, name, job, json.dumps(request), self._clock())
         try:
-            with self._changing() as connection:
+            with changing(self._file) as connection:
                 connection.execute("INSERT INTO named VALUES (?, ?, ?, ?, ?)", row)
         except IntegrityError:
             raise self._taken(name) from None
@@ -54,7 +53,7 @@ class JobNames:
         Raises:
             Conflict: one has.
         """
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             if self._rows(connection, system, name):
                 raise self._taken(name)
 
@@ -64,7 +63,7 @@ class JobNames:
         Raises:
             NotFound: there is none.
         """
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             rows = self._rows(connection, system, name)
         if not rows:
             raise NotFound(f"there is no job {name[:200]!r}", job=name[:200])
@@ -72,12 +71,12 @@ class JobNames:
 
     def all(self, system: str) -> list[NamedJob]:
         """All jobs that clients of a system named, the newest first."""
-        with self._connected() as connection:
+        with connected(self._file) as connection:
             return self._rows(connection, system, None)
 
     def forget(self, system: str, name: str) -> None:
         """Let a name be free again; its job stays."""
-        with self._changing() as connection:
+        with changing(self._file) as connection:
             connection.execute("DELETE FROM named WHERE system = ? AND name = ?", (system, name))
 
     def _rows(self, connection: Connection, system: str, name: str | None) -> list[NamedJob]:
@@ -90,16 +89,6 @@ class JobNames:
     @staticmethod
     def _taken(name: str) -> Conflict:
         return Conflict(f"there is a job {name[:200]!r} already; name this one otherwise")
-
-    @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        with closing(connect(self._file)) as connection:
-            yield connection
-
-    @contextmanager
-    def _changing(self) -> Iterator[Connection]:
-        with self._connected() as connection, transaction(connection):
-            yield connection
 
 
 _OF = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 BUSY_S = 30.0
@@ -38,3 +38,33 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+@contextmanager
+def connected(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a SQLite file, as `connect` opens it, which is closed at the end."""
+    with closing(connect(file)) as connection:
+        yield connection
+
+
+@contextmanager
+def changing(file: Path) -> Iterator[sqlite3.Connection]:
+    """The same within one `transaction`."""
+    with connected(file) as connection, transaction(connection):
+        yield connection
+
+
+def brought_up_to(connection: sqlite3.Connection, steps: Sequence[Sequence[str]]) -> int:
+    """Take the steps, each some statements, that a file has not taken; gives its number of steps.
+
+    That is larger than there are steps where a later release wrote the file.
+    """
+    connection.execute("PRAGMA journal_mode = WAL")
+    with transaction(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in steps[version:]:
+            for statement in step:
+                connection.execute(statement)
+        if version < len(steps):
+            connection.execute(f"PRAGMA user_version = {len(steps)}")
+    return max(int(version), len(steps))

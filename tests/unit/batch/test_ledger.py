@@ -14,6 +14,7 @@ from serve_app.batch.ledger import Ledger
 from serve_app.batch.ledger_schema import OWNER
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import Others
+from serve_app.core.durable import connected
 from serve_app.errors import ConfigError, Conflict, NotFound
 
 FILE = Input("rows.csv", "csv", 100, "1", "0" * 64, 25, ("a",))
@@ -145,7 +146,7 @@ def test_who_is_not_there_is_named_with_those_who_are(submitted):
 
 
 def test_changes_are_on_the_disk_before_anybody_goes_on(submitted, tmp_path):
-    with submitted._connected() as connection:
+    with connected(submitted._file) as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -159,7 +160,7 @@ def test_what_others_leave_to_a_new_job_is_read_without_reading_every_job(ledger
     assert ledger.others(replace(new, out="elsewhere")) == Others(1, None)
     ledger.move(JOB.id, "SUCCEEDED", only_from="QUEUED")
     assert ledger.others(new) == Others(0, JOB.id)
-    with ledger._connected() as connection:
+    with connected(ledger._file) as connection:
         (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {OWNER}", ("out",)).fetchall()[:1]
     assert "USING INDEX job_out" in plan[3]
 

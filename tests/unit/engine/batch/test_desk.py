@@ -9,6 +9,7 @@ import pytest
 from serve_app.batch.job import JobOptions
 from serve_app.batch.ledger import FILE, Ledger
 from serve_app.config.jobs import JobsSettings
+from serve_app.core.durable import changing
 from serve_app.engine.batch.desk import JobDesk, JobOrder, desk_of
 from serve_app.engine.batch.in_this_process import InThisProcess
 from serve_app.engine.batch.queue_worker import QueueWorker
@@ -164,7 +165,7 @@ def test_the_rate_is_that_of_what_was_committed_lately(tmp_path, desk, csv_file)
     name = desk.submitted(csv_file)
     ledger = Ledger(tmp_path / "jobs.sqlite", clock=lambda: now[0])
     assert ledger.rows_per_s(name) is None
-    with ledger._changing() as connection:
+    with changing(ledger._file) as connection:
         connection.execute(
             "INSERT INTO attempt VALUES (?, 0, 1, 990.0, 995.0, 'COMMITTED', '')", (name,)
         )

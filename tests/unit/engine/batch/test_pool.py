@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from serve_app.config.registry import RegistrySettings
+from serve_app.core.durable import changing
 from serve_app.engine.batch.pool import MOST_LOST, Lost, Pool, PoolSize
 from serve_app.engine.batch.worker import ShardOutcome, ShardWorker, WorkerSpec
 from tests.unit.engine.batch.conftest import read
@@ -218,7 +219,7 @@ def test_a_commit_whose_files_are_gone_is_tried_again(tree, elsewhere, csv_file)
 def test_a_version_that_changed_since_ends_the_job(tree, elsewhere, csv_file):
     name = tree.submitted(csv_file)
     processes = elsewhere(name)
-    with tree.ledger._changing() as connection:
+    with changing(tree.ledger._file) as connection:
         connection.execute(
             "UPDATE job SET body = json_set(body, '$.version_digest', 'other') WHERE id = ?",
             (name,),
