@@ -26,6 +26,9 @@ CALLERS = {name: Caller(name, "", grants_of(["feedback", "admin:feedback"])) for
 
 
 class ByName:
+    def recall(self, shown):
+        return None
+
     def authenticate(self, credential):
         return CALLERS.get(credential.value)
 
