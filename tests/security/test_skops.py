@@ -38,6 +38,13 @@ from serve_app.models.inspect import skops as skops_files
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(120, 4))
 CLASSES = (ROWS[:, 0] + ROWS[:, 1] > 0).astype(int) + (ROWS[:, 2] > 1)
+
+
+def _balls(metric: str, **parameters: Any) -> Any:
+    given = {"metric": metric, "metric_params": parameters, "p": 3}
+    return KNeighborsClassifier(algorithm="ball_tree", **given)
+
+
 MODELS: dict[str, Callable[[], Any]] = {
     "tree": lambda: DecisionTreeClassifier(random_state=0),
     "forest": lambda: RandomForestClassifier(n_estimators=3, random_state=0),
@@ -48,6 +55,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "hist": lambda: HistGradientBoostingClassifier(max_iter=2, categorical_features=[3]),
     "kd": lambda: KNeighborsClassifier(algorithm="kd_tree"),
     "ball": lambda: KNeighborsClassifier(algorithm="ball_tree"),
+    "scaled": lambda: _balls("seuclidean", V=np.arange(1.0, 5.0)),
+    "weighted": lambda: _balls("minkowski", w=np.arange(1.0, 5.0)),
+    "slanted": lambda: _balls("mahalanobis", VI=np.eye(4)),
     "spline": lambda: make_pipeline(SplineTransformer(), LogisticRegression()),
     "svm": lambda: SVC(kernel="linear"),
     "means": lambda: KMeans(3, n_init=1),
@@ -201,6 +211,14 @@ def _position(file: Edit) -> None:
     state["content"]["pos"] = _number(10**6)
 
 
+def _distance(place: int, change: Callable[[Any], Any]) -> Callable[[Edit], None]:
+    def edit(file: Edit) -> None:
+        distance = file.object(*SPACE)["content"]["content"][11]
+        file.array(distance["content"]["content"][place], change)
+
+    return edit
+
+
 SPACE = ("KDTree", "BallTree")
 HOSTILE: dict[str, tuple[str, Callable[[Edit], None], str]] = {
     "child": ("tree", _nodes("Tree", "left_child", 2 * 10**8), "tree 0, node 0: its left child 2"),
@@ -231,6 +249,11 @@ HOSTILE: dict[str, tuple[str, Callable[[Edit], None], str]] = {
     "kd levels": ("kd", _item(SPACE, 5, 60), "nodes and says"),
     "ball end": ("ball", _tuple(SPACE, 2, _put("idx_end", 0, 10**9)), "node 0: it holds points"),
     "ball bounds": ("ball", _tuple(SPACE, 3, lambda a: a[:, :1]), "bounds of its nodes"),
+    "ball sides": ("ball", _tuple(SPACE, 3, lambda a: np.repeat(a, 2, axis=0)), "bounds of its"),
+    "kd bounds": ("kd", _tuple(SPACE, 3, lambda a: a[:1]), "bounds of its nodes"),
+    "scales": ("scaled", _distance(1, lambda a: a[:2]), "are not those of 4 columns"),
+    "weights": ("weighted", _distance(1, lambda a: a[:2]), "are not those of 4 columns"),
+    "matrix": ("slanted", _distance(2, lambda a: a[:, :2]), "are not those of 4 columns"),
     "random": ("isolation", _position, "stands at word 1000000 of 624"),
     "knots": ("spline", _arrays("BSpline", "_t", lambda a: a[:5]), "has 5 knots for degree 3"),
     "coefficients": ("spline", _arrays("BSpline", "_c", lambda a: a[:2]), "has 2 coefficients"),

@@ -107,7 +107,10 @@ def _check_features(forest: Forest, feature: Array, limits: Sequence[int]) -> No
 
 
 def check_space_tree(state: Any, where: str) -> None:
-    """A KD tree or ball tree: its nodes share out its points.
+    """A KD tree or ball tree: its nodes share out its points, and have the bounds of their kind.
+
+    A KD tree bounds each node from below and above, a ball tree by a centre: scikit-learn reads
+    as many without a look at how many there are.
 
     Raises:
         InvalidInput: it does not hold together.
@@ -127,7 +130,8 @@ def check_space_tree(state: Any, where: str) -> None:
         raise InvalidInput(f"{where}: its counts are no numbers; {AGAIN}")
     if numbers[2] != count or count != 2 ** min(numbers[1], 63) - 1:
         raise InvalidInput(f"{where} has {count} nodes and says {numbers[2]}; {AGAIN}")
-    if bounds.shape[1:] != (count, data.shape[1]) or bounds.shape[0] not in {1, 2}:
+    sides = 2 if "KDTree" in where else 1
+    if bounds.shape != (sides, count, data.shape[1]):
         raise InvalidInput(f"{where}: the bounds of its nodes have another shape; {AGAIN}")
     if len(order) != rows or (rows and (order.min() < 0 or order.max() >= rows)):
         raise InvalidInput(f"{where}: its order names points that there are not; {AGAIN}")
@@ -140,6 +144,25 @@ def check_space_tree(state: Any, where: str) -> None:
     if wrong.any():
         msg = f"{where}, node {int(np.argmax(wrong))}: it holds points or children that there are"
         raise InvalidInput(f"{msg} not; {AGAIN}")
+
+
+def check_distance(state: Any, where: str, columns: int) -> None:
+    """A distance within a tree: its weights or its matrix have an entry for each column.
+
+    Raises:
+        InvalidInput: they have not; scikit-learn would read beyond them.
+    """
+    _, weights, matrix = state if isinstance(state, tuple) and len(state) == 3 else (None,) * 3
+    if not isinstance(weights, np.ndarray) or not isinstance(matrix, np.ndarray):
+        raise InvalidInput(f"{where} has no state of a distance; {AGAIN}")
+    wrong = {
+        "SEuclidean": weights.shape != (columns,),
+        "Minkowski": weights.shape not in {(0,), (columns,)},
+        "Mahalanobis": matrix.shape != (columns, columns),
+    }
+    if any(bad for kind, bad in wrong.items() if f".{kind}Distance" in where):
+        msg = f"{where}: its weights of the shape {weights.shape} and its matrix {matrix.shape}"
+        raise InvalidInput(f"{msg} are not those of {columns} columns; {AGAIN}")
 
 
 def check_random_state(state: Any) -> None:

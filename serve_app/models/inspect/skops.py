@@ -233,6 +233,14 @@ def _check_prior(init: Any, columns: Any, name: str) -> None:
             raise InvalidInput(f"{msg}; {AGAIN}")
 
 
+def _check_space_tree(state: Any, name: str) -> None:
+    sklearn_states.check_space_tree(state, name)
+    distance = state[11]
+    if isinstance(distance, _general.ObjectNode):
+        columns = state[0].shape[1]
+        sklearn_states.check_distance(_plain(distance.attrs), _name(distance), columns)
+
+
 def _check_xgboost(state: Any, _: str) -> None:
     raw = state.get("handle") if isinstance(state, Mapping) else None
     if isinstance(raw, (bytes, bytearray)):
@@ -257,7 +265,7 @@ def _of_mapping(check_state: Callable[[Mapping[str, Any]], None]) -> Callable[[A
 
 _BY_CLASS: dict[str, Callable[[Any, str], None]] = {
     **{
-        f".{kind}{bits}": sklearn_states.check_space_tree
+        f".{kind}{bits}": _check_space_tree
         for kind in ("KDTree", "BallTree")
         for bits in ("", "32", "64")
     },
