@@ -64,5 +64,4 @@ def valid(check: Callable[[T], object]) -> AfterValidator:
 
 
 Location = Annotated[str, AfterValidator(located)]
-StateLocation = Annotated[str, AfterValidator(located_state)]
 Reference = Annotated[str, valid(references.parse)]

@@ -45,11 +45,6 @@ class Rollout:
         """The weights of both versions."""
         return {self.stable: 1.0 - self.share, self.candidate: self.share}
 
-    @property
-    def is_under_way(self) -> bool:
-        """Whether part of the requests is the candidate's for the time being."""
-        return self.phase in {"running", "paused", "held"}
-
     def same_plan(self, other: Rollout) -> bool:
         """Whether the other is of the same versions by the same steps."""
         mine, theirs = (self.stable, self.candidate), (other.stable, other.candidate)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from serve_app.core.columns import Array, Columns
+from serve_app.core.columns import Array
 
 
 class Attributed(NamedTuple):
@@ -14,14 +14,6 @@ class Attributed(NamedTuple):
 
     contributions: Array
     base: Array
-
-
-class Attributing(Protocol):
-    """A model whose library can tell each column's part in its raw scores."""
-
-    def contributions(self, columns: Columns) -> Attributed:
-        """Take the raw scores of every row apart. Raises RowsRefused or ModelFailed."""
-        ...
 
 
 def of_library(raw: Any, columns: int) -> Attributed:

@@ -6,7 +6,7 @@ Of each pair one is what was answered, the other what a shadow said.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -146,10 +146,6 @@ class PairedCounts:
             self.took_s + other.took_s,
             self.labelled + other.labelled,
         )
-
-    def with_labels(self, labelled: Labelled) -> PairedCounts:
-        """The same with what is known of the truth of some pairs."""
-        return replace(self, labelled=labelled)
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as JSON values; what cannot be said of so few rows is None."""

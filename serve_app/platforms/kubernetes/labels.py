@@ -20,7 +20,6 @@ LABELS = Shared(
         "helm.sh/chart": f"{CHART}-{serve_app.__version__}",
     },
 )
-SELECTOR = Shared("serve-app.selector", SELECTED)
 
 
 def metadata(suffix: str = "", **more: Any) -> dict[str, Any]:
