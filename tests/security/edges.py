@@ -18,6 +18,7 @@ from serve_app.cluster.environment import Ports
 from serve_app.cluster.proxy_launcher import is_watcher, write_proxy_launcher
 from serve_app.core.edge_token import EdgeToken
 from serve_app.gateway.middleware import Edge
+from tests.ports import free_port
 
 DEADLINE_S = 20
 SECRET = "5e" * 32
@@ -48,12 +49,6 @@ backend http-gateway
     http-reuse always
     server one 127.0.0.1:{gateway}
 """
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def until(what, deadline_s=DEADLINE_S):

@@ -126,7 +126,7 @@ FORMS: dict[str, tuple[str, Callable[[], bytes], tuple[Mutate, ...]]] = {
     "onnx": (".onnx", lambda: graph(True), (in_graph, in_graph, flipped, cut)),
     **{
         f"skops-{name}": (".skops", lambda name=name: honest(name), (in_arrays, in_arrays, flipped))
-        for name in ("forest", "hist", "kd", "spline", "svm", "means", "boosted")
+        for name in ("forest", "hist", "kd", "spline", "svm", "svr", "means", "boosted")
     },
 }
 

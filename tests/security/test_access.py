@@ -6,7 +6,6 @@ The paths are those of the applications themselves: a new one is walked without 
 import asyncio
 import json
 import re
-import socket
 import time
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -36,6 +35,7 @@ from serve_app.standalone.application import build as build_application
 from serve_app.standalone.metrics_page import metrics_page
 from serve_app.standalone.places import Place
 from serve_app.standalone.settings import RunSettings
+from tests.ports import free_port
 from tests.security.callers import ALL, ENDPOINTS, FLOODS, MODELS, Known, key
 from tests.unit.gateway.admin.actions import Actions
 from tests.unit.gateway.admin.test_app import BODIES, SAMPLES
@@ -55,11 +55,6 @@ PLAIN = re.compile(r"\b(risk|both|logistic|other@|line@|champion)\b")
 @pytest.fixture
 def gateway(registry):
     return client_of(registry)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def filled(path, endpoint):

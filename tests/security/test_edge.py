@@ -16,7 +16,8 @@ from serve_app.cluster.edge.files import check_edge, edge_secret, write_edge
 from serve_app.cluster.edge.options import BEHIND_A_BALANCER, EdgeOptions
 from serve_app.core.edge_token import EDGE_VARIABLE, EdgeToken, read_edge_token
 from serve_app.errors import InvalidInput, ServerFault
-from tests.security.edges import SECRET, free_port, guarded, until
+from tests.ports import free_port
+from tests.security.edges import SECRET, guarded, until
 
 
 @pytest.fixture(scope="module")

@@ -12,33 +12,49 @@ from serve_app.models.inspect.forest import AGAIN
 
 
 def check_support_vectors(state: Mapping[str, Any]) -> None:
-    """A support vector machine of libsvm's: its arrays are of one size.
+    """A support vector machine of libsvm's, dense or sparse: its arrays are of one size.
 
     Raises:
         InvalidInput: they are not.
     """
-    keys = ("support_vectors_", "_dual_coef_", "_n_support", "support_")
+    keys = ("support_vectors_", "_dual_coef_", "_n_support", "support_", "_intercept_")
     arrays: list[Any] = [state.get(key) for key in keys]
-    if not all(isinstance(one, np.ndarray) for one in arrays):
+    if any(one is None for one in arrays):
         return
-    vectors, factors, counts, support = arrays
-    rows = len(vectors)
-    wide = vectors.ndim == 2 and factors.ndim == 2 and counts.ndim == 1 and len(counts) >= 1
-    if not wide or len(support) != rows or factors.shape[1] != rows:
+    dimensions = tuple(len(getattr(one, "shape", ())) for one in arrays)
+    if dimensions != (2, 2, 1, 1, 1) or not len(arrays[2]):
+        raise InvalidInput(f"its support vectors and weights are no arrays of a machine; {AGAIN}")
+    vectors, factors, counts, support, _ = arrays
+    by_row = state.get("kernel") == "precomputed"
+    rows = len(support) if by_row else vectors.shape[0]
+    if len(support) != rows or factors.shape[1] != rows:
         raise InvalidInput(f"its {rows} support vectors do not go with their weights; {AGAIN}")
-    classes = "classes_" in state
-    if (counts < 0).any() or (classes and int(counts.sum()) != rows):
+    classes, alone = len(counts), "classes_" not in state
+    if (counts < 0).any() or (classes != 2 if alone else int(counts.sum()) != rows):
         raise InvalidInput(f"its classes do not share out its {rows} support vectors; {AGAIN}")
-    if classes and len(factors) != len(counts) - 1:
-        raise InvalidInput(f"its weights are not those of {len(counts)} classes; {AGAIN}")
-    pairs = len(counts) * (len(counts) - 1) // 2 if classes else 1
-    for key in ("_intercept_", "_probA", "_probB"):
-        if isinstance(state.get(key), np.ndarray) and len(state[key]) not in {0, pairs}:
-            raise InvalidInput(f"its {key} has {len(state[key])} of {pairs} entries; {AGAIN}")
+    # Of a sparse matrix the size is how many entries it holds: libsvm takes them for all.
+    if factors.shape[0] != classes - 1 or factors.size != (classes - 1) * rows:
+        raise InvalidInput(f"its weights are not those of {classes} classes; {AGAIN}")
+    _check_pairs(state, classes * (classes - 1) // 2)
     owned = state.get("n_features_in_")
-    if isinstance(owned, int) and vectors.shape[1] != owned:
+    if by_row:
+        # Kernels that are computed elsewhere have a column per row of the training.
+        if rows and (not isinstance(owned, int) or support.min() < 0 or support.max() >= owned):
+            raise InvalidInput(f"it names support vectors that there are not; {AGAIN}")
+    elif isinstance(owned, int) and vectors.shape[1] != owned:
         msg = f"its support vectors have {vectors.shape[1]} of {owned} features; {AGAIN}"
         raise InvalidInput(msg)
+
+
+def _check_pairs(state: Mapping[str, Any], pairs: int) -> None:
+    """Each pair of classes has an intercept, and where there are probabilities their factors."""
+    for key, allowed in (("_intercept_", {pairs}), ("_probA", {0, pairs}), ("_probB", {0, pairs})):
+        numbers = state.get(key)
+        if isinstance(numbers, np.ndarray) and numbers.size not in allowed:
+            raise InvalidInput(f"its {key} has {numbers.size} of {pairs} entries; {AGAIN}")
+    shapes = {np.shape(state.get(key, ())) for key in ("_probA", "_probB")}
+    if len(shapes) > 1:
+        raise InvalidInput(f"its _probA and _probB are not of one size; {AGAIN}")
 
 
 def check_centres(state: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from skops.io import _audit, _general, _numpy, _scipy, _sklearn
 from skops.io._utils import read_schema
 
@@ -170,9 +171,7 @@ class _Objects:
                 _check_object(name, node)
         elif isinstance(node, (_numpy.RandomStateNode, _numpy.RandomGeneratorNode)):
             _check_random(node)
-        elif isinstance(node, _scipy.SparseMatrixNode):
-            _check_sparse(node)
-        elif isinstance(node, _numpy.NdArrayNode) and node.type == "numpy":
+        elif isinstance(node, (_scipy.SparseMatrixNode, _numpy.NdArrayNode)):
             _plain(node)
 
 
@@ -202,11 +201,16 @@ def _check_random(node: Any) -> None:
     sklearn_states.check_random_state(_plain(state))
 
 
-def _check_sparse(node: Any) -> None:
+def _sparse(node: Any) -> Any:
+    """The sparse matrix of a node, whose indices lie within its shape."""
     content = node.content.getvalue()
     check_npz(content)
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         sklearn_states.check_sparse({key: file[key] for key in file.files})
+    try:
+        return scipy.sparse.load_npz(io.BytesIO(content))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"a sparse matrix is none; {AGAIN}") from error
 
 
 def _check_boosting(state: Any, name: str) -> None:
@@ -309,7 +313,7 @@ def _handed_on(node: Any, owned: int | None) -> int | None:
 
 
 def _plain(node: Any) -> Any:
-    """What a node stands for, of numbers, texts, arrays, tuples and mappings; else the node."""
+    """What a node stands for: numbers, texts, arrays, matrices, tuples, mappings; else the node."""
     if isinstance(node, _audit.CachedNode):
         node = node.cached
     if isinstance(node, _general.JsonNode):
@@ -323,7 +327,7 @@ def _plain(node: Any) -> Any:
     if isinstance(node, _numpy.NdArrayNode) and node.type == "numpy":
         array = array_of(node.buffer.getvalue(), "an array")
         return array if _name(node) == "numpy.ndarray" else array[()]
-    return node
+    return _sparse(node) if isinstance(node, _scipy.SparseMatrixNode) else node
 
 
 def _name(node: Any) -> str:
