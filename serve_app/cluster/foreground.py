@@ -19,6 +19,7 @@ from typing import Protocol
 import psutil
 
 from serve_app.cluster.node import Cluster
+from serve_app.cluster.processes import lives
 from serve_app.cluster.proxy_launcher import is_watcher
 from serve_app.errors import Conflict, ServerFault
 
@@ -133,7 +134,7 @@ def _keep_until_wished(signals: Signals, keeper: Keeper, ending: Ending) -> None
 
 def _until_wished(signals: Signals, heads: Iterable[psutil.Process], ending: Ending) -> None:
     while not signals.wish:
-        if not any(_lives(one) for one in heads):
+        if not any(lives(one) for one in heads):
             msg = (
                 "the head of this cluster ended by itself, so that everything else was stopped; "
                 "was it short of memory?"
@@ -164,7 +165,7 @@ def finish(
             # It closes what listens and idle connections, and ends when the last answer is sent.
             one.send_signal(signal.SIGUSR1)
     drain_until_s = ending.clock() + ending.drain_s
-    while (left := sum(_lives(one) for one in proxies)) and ending.clock() < drain_until_s:
+    while (left := sum(lives(one) for one in proxies)) and ending.clock() < drain_until_s:
         ending.sleep(POLL_S)
     if left:
         logger.warning("requests were cut off", extra={"drain_s": ending.drain_s})
@@ -179,10 +180,3 @@ def named(processes: Iterable[psutil.Process], name: str) -> list[psutil.Process
             if one.name() == name:
                 matching.append(one)
     return matching
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

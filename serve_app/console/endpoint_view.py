@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from serve_app.console.rendering import ms, rate
+from serve_app.console.rendering import in_json, ms, rate
 from serve_app.core.events import Event
 from serve_app.core.reference import application_name
 from serve_app.core.signature import Column, Signature
@@ -219,7 +219,7 @@ def fields_of(signature: Signature, row: Mapping[str, Any]) -> list[Field] | Non
 def _field(column: Column, value: Any) -> Field:
     choices = None
     if column.categories is not None and len(column.categories) <= MOST_CHOICES:
-        choices = tuple(dict.fromkeys(_text(one) for one in column.categories))
+        choices = tuple(dict.fromkeys(in_json(one) for one in column.categories))
     elif column.dtype == "bool" and not column.shape:
         choices = ("true", "false")
     words = [column.dtype]
@@ -227,13 +227,7 @@ def _field(column: Column, value: Any) -> Field:
         words.append(f"{column.minimum:g} to {column.maximum:g} in training")
     if column.nullable:
         words.append("may be empty")
-    return Field(column.name, ", ".join(words), _text(value), choices, bool(column.shape))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return Field(column.name, ", ".join(words), in_json(value), choices, bool(column.shape))
 
 
 def row_of(signature: Signature, form: Mapping[str, str]) -> Row:

@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+def of_objects(values: Sequence[Any]) -> Array:
+    """An array of shape (values,) that holds each value as it is, lists and arrays too."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
 class Columns:
     """Named columns of equal length, never changed after they are built.
 

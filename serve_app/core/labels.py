@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from serve_app.core.columns import Array
+from serve_app.core.columns import Array, of_objects
 
 
 def label_array(labels: Sequence[Any]) -> Array:
@@ -18,6 +18,13 @@ def label_array(labels: Sequence[Any]) -> Array:
     kinds = {type(label) for label in labels}
     if kinds <= {bool} or kinds <= {int} or kinds <= {float}:
         return np.asarray(labels)
-    array = np.empty(len(labels), dtype=object)
-    array[:] = labels
-    return array
+    return of_objects(labels)
+
+
+def in_json(label: Any) -> str:
+    """A class as it is written in JSON, where that differs from Python."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label)

@@ -8,8 +8,9 @@ knows no names takes them by position, as scikit-learn's `StackingClassifier` an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from serve_app.core.labels import in_json
 from serve_app.core.meta_model import Part, Source
 from serve_app.errors import ConfigError
 
@@ -183,7 +184,7 @@ def _all_of(member: Member) -> list[MetaFeature]:
     if output.kind == "regression":
         return _numbered(version, output.width)
     other = [
-        MetaFeature(f"{version}:{_other_text(label)}", version, "probability", place)
+        MetaFeature(f"{version}:{in_json(label)}", version, "probability", place)
         for place, label in enumerate(output.labels if output.probabilities else ())
     ]
     own = _probabilities(member) if output.probabilities else []
@@ -218,15 +219,6 @@ def _numbered(version: str, width: int) -> list[MetaFeature]:
     if width == 1:
         return [MetaFeature(version, version, "value")]
     return [MetaFeature(f"{version}:{place}", version, "value", place) for place in range(width)]
-
-
-def _other_text(label: Any) -> str:
-    """How a class is written in JSON, where that differs from Python."""
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    if isinstance(label, float) and label.is_integer():
-        return str(int(label))
-    return str(label)
 
 
 def _meta_features(members: Sequence[Member]) -> list[MetaFeature]:

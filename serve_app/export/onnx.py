@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serve_app.core.columns import Array, Columns
+from serve_app.core.columns import Array, Columns, of_objects
 from serve_app.core.signature import Column, Signature
 from serve_app.errors import ConfigError, ModelFailed, RowsRefused
 from serve_app.export.graph.builder import IR_VERSION, OPSET
@@ -128,8 +128,7 @@ def _values(column: Column, sample: Array, words: tuple[str, ...], rng: Any) -> 
     """Values of a column by chance: within what training saw, and a little beyond."""
     if sample.dtype.kind == "O" or column.categories is not None:
         choices = [*(column.categories or ()), *sample.tolist(), *_strange(column, words)]
-        values = np.empty(len(choices), dtype=object)
-        values[:] = choices
+        values = of_objects(choices)
         drawn: Array = values[rng.integers(0, len(values), ROWS)]
         return drawn if sample.dtype.kind == "O" else drawn.astype(sample.dtype)
     if sample.dtype.kind == "b":

@@ -13,7 +13,7 @@ import pandas as pd
 
 from serve_app.core import times
 from serve_app.core.cells import EXACT, INT_LIMITS
-from serve_app.core.columns import Array
+from serve_app.core.columns import Array, of_objects
 from serve_app.core.signature import Column
 from serve_app.errors import InvalidInput
 from serve_app.models.frame_dtypes import name_of
@@ -121,7 +121,7 @@ def _of_objects(name: str, series: pd.Series[Any]) -> Array:
     ]
     kinds = {type(value) for value in values} - {type(None)}
     if kinds <= {str} or kinds <= {bool} or kinds <= {Decimal}:
-        return _objects(values)
+        return of_objects(values)
     if kinds <= {int, float}:
         return _of_numbers(name, values, kinds)
     if kinds == {dt.date}:
@@ -166,7 +166,7 @@ def _of_arrow(name: str, series: pd.Series[Any]) -> Array:
         ticks = whole.cast(pa.int64()).fill_null(nothing).to_numpy()
         return np.asarray(ticks).view(_datetime64(kind))
     if _is_text(kind) or types.is_boolean(kind) or types.is_decimal(kind) or types.is_null(kind):
-        return _objects(values.to_pylist())
+        return of_objects(values.to_pylist())
     raise _unfit(name, str(series.dtype), str(kind).partition("[")[0])
 
 
@@ -288,12 +288,6 @@ def _unfit(name: str, called: str, kind: str) -> InvalidInput:
     what = _ADVICE.get(kind, _USUAL_ADVICE)
     msg = f"column {name!r} has the type {called}, which cannot be served; {what} before training"
     return InvalidInput(msg, column=name)
-
-
-def _objects(values: Sequence[Any]) -> Array:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
 
 
 def _is_object(dtype: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from serve_app.core.columns import Array
+from serve_app.core.columns import Array, of_objects
 from serve_app.errors import InvalidInput
 from serve_app.models.onnx_ends import Graph, GraphOutput, Roles
 
@@ -231,8 +231,7 @@ def _are_shares(numbers: Array) -> bool:
 
 def _agree(numbers: Array, classes: Sequence[Any], labels: Any, share: float = 0.75) -> bool:
     """Whether the highest numbers mostly stand where the label says; ties may go either way."""
-    names = np.empty(len(classes), dtype=object)
-    names[:] = classes
+    names = of_objects(classes)
     finite = np.isfinite(numbers).all(axis=1)
     if not finite.any():
         return False

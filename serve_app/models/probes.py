@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from serve_app.core.columns import Array, Columns, concatenate
+from serve_app.core.columns import Array, Columns, concatenate, of_objects
 from serve_app.core.signature import Column
 from serve_app.models.compiled.operation import Operation
 from serve_app.models.coverage import Coverage, coverage
@@ -91,7 +91,7 @@ def _edges(column: Column, array: Array) -> Array:
         return np.array([info.min, info.max, info.max // 2 + 1], dtype=array.dtype)
     if array.dtype.kind == "M":
         return np.array(["NaT"], dtype=array.dtype)
-    return _objects([None, *_WORDS]) if column.dtype == "string" else array[:0]
+    return of_objects([None, *_WORDS]) if column.dtype == "string" else array[:0]
 
 
 def probed(inputs: Sequence[Column]) -> int:
@@ -216,20 +216,14 @@ def _beside(base: Array) -> Array:
 
 def _values(column: Column, array: Array) -> Array:
     if column.dtype == "bool":
-        return np.array([True, False]) if array.dtype.kind == "b" else _objects([True, False])
+        return np.array([True, False]) if array.dtype.kind == "b" else of_objects([True, False])
     if array.dtype.kind == "M":
         return np.unique(array)[:MAX_PER_COLUMN]
     seen = sorted({value for value in array.tolist() if value is not None})[:MAX_PER_COLUMN]
     if column.dtype == "decimal":
-        return _objects(seen)
+        return of_objects(seen)
     changed = [f"{value} " for value in seen[:20]] + [value.upper() for value in seen[:20]]
-    return _objects([*seen, *(column.categories or ()), *changed, *_WORDS])
-
-
-def _objects(values: Sequence[Any]) -> Array:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
+    return of_objects([*seen, *(column.categories or ()), *changed, *_WORDS])
 
 
 def _changed(
@@ -315,7 +309,7 @@ def _all_missing(first: Columns, inputs: Sequence[Column]) -> Columns:
         if array.dtype.kind == "M":
             arrays.append(np.array(["NaT"], dtype=array.dtype))
         elif array.dtype.kind == "O" or column.dtype == "bool":
-            arrays.append(_objects([None]))
+            arrays.append(of_objects([None]))
         else:
             dtype = array.dtype if array.dtype.kind == "f" else np.float64
             arrays.append(np.array([np.nan], dtype=dtype))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from serve_app.core import times
-from serve_app.core.columns import Array, Columns
+from serve_app.core.columns import Array, Columns, of_objects
 from serve_app.core.messages import Prediction
 from serve_app.core.ports import Model
 from serve_app.core.signature import Column, Signature
@@ -156,9 +156,7 @@ def _array(column: Column, values: list[Any]) -> Array:
     if column.dtype == "decimal":
         values = [None if value is None else Decimal(value) for value in values]
     if column.array_dtype.kind == "O" or (column.dtype == "bool" and None in values):
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        return array
+        return of_objects(values)
     if None in values:
         dtype = np.float32 if column.dtype == "float32" else np.float64
         return np.array([np.nan if value is None else value for value in values], dtype=dtype)

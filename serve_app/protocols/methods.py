@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from serve_app.core.columns import Array
+from serve_app.core.columns import Array, of_objects
 from serve_app.core.messages import PREDICT, Prediction, Response
 from serve_app.core.signature import Output
 from serve_app.core.violations import value_text
@@ -73,10 +71,9 @@ def of_parameters(parameters: Mapping[str, Any], key: str = "predict_method") ->
 def named_rows(prediction: Prediction) -> Array:
     """The outputs of a graph as one object per row: `{name: value}`."""
     tensors = prediction.tensors or {}
-    rows = np.empty(len(prediction.values), dtype=object)
     listed = [array.tolist() for array in tensors.values()]
-    rows[:] = [dict(zip(tensors, values, strict=True)) for values in zip(*listed, strict=True)]
-    return rows
+    rows = zip(*listed, strict=True)
+    return of_objects([dict(zip(tensors, values, strict=True)) for values in rows])
 
 
 def flat(response: Response, form: str) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from serve_app.core.labels import in_json
 from serve_app.core.plan import Plan
 from serve_app.errors import ConfigError, InvalidInput
 from serve_app.routing.route import FixedRouter, Route
@@ -140,19 +141,11 @@ def _thresholds(sure: Any, labels: tuple[Any, ...]) -> dict[Any, float]:
 def _label(name: str, labels: tuple[Any, ...]) -> Any:
     """The class that a key of the settings names; JSON and YAML have made text of it."""
     for label in labels:
-        if _text(label) == name:
+        if in_json(label) == name:
             return label
     meant = _YAML_TRUTHS.get(name, set())
     for label in labels:
         if isinstance(label, str) and label.lower() in meant:
             return label
-    known = ", ".join(_text(label) for label in labels)
+    known = ", ".join(in_json(label) for label in labels)
     raise ConfigError(f"there is no class {name!r}; there are {known}")
-
-
-def _text(label: Any) -> str:
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    if isinstance(label, float) and label.is_integer():
-        return str(int(label))
-    return str(label)

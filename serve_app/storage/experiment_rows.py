@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from serve_app.core.columns import of_objects
 from serve_app.core.record import ANSWERED, CANCELLED
 from serve_app.errors import ClientError, InvalidInput, Overloaded
 from serve_app.monitoring.experiment.exposures import Exposures, Floats
@@ -124,9 +125,7 @@ def _floats(column: pa.Array) -> Floats:
 
 
 def _objects(column: pa.Array) -> np.ndarray:
-    made = np.empty(len(column), dtype=object)
-    made[:] = column.to_pylist()
-    return made
+    return of_objects(column.to_pylist())
 
 
 def _codes(kind: type[ClientError]) -> Iterator[str]:

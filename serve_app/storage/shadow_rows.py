@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from serve_app.core.columns import of_objects
 from serve_app.errors import InvalidInput
 from serve_app.monitoring.paired_rows import PairedRows, Side
 from serve_app.storage.records.files import Files
@@ -82,9 +83,7 @@ def _side(batch: pa.RecordBatch) -> Side:
 
 
 def _objects(values: pa.Array) -> NDArray[Any]:
-    made = np.empty(len(values), dtype=object)
-    made[:] = values.to_pylist()
-    return made
+    return of_objects(values.to_pylist())
 
 
 def _probabilities(lists: pa.Array) -> NDArray[np.float64]:

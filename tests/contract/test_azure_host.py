@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from sklearn.linear_model import LinearRegression
 
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
+from tests.ports import free_port
 
 START_S = 60.0
 PREDICT = "/v1/models/dose:predict"
@@ -30,12 +30,6 @@ def model():
     rng = np.random.default_rng(1)
     data = pd.DataFrame({"age": rng.normal(50, 10, 200), "weight": rng.normal(70, 12, 200)})
     return LinearRegression().fit(data, data["age"] - data["weight"] ** 2), data
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

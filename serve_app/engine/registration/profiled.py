@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serve_app.core.columns import Array, Columns
+from serve_app.core.columns import Array, Columns, of_objects
 from serve_app.core.messages import Prediction
 from serve_app.core.signature import Output
 from serve_app.engine.registration.build import Build
@@ -141,7 +141,6 @@ def _truth(truth: Any, output: Output) -> tuple[Array | None, tuple[str, ...]]:
 
 def _array(values: list[Any]) -> Array:
     """Values as an array of their own type; of several types, objects."""
-    made = np.empty(len(values), dtype=object)
-    made[:] = values
+    made = of_objects(values)
     kinds = set(map(type, values))
     return made if len(kinds) != 1 or kinds == {str} else np.array(values)

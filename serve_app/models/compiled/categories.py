@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from serve_app.core.columns import Array, Columns
+from serve_app.core.columns import Array, Columns, of_objects
 from serve_app.models.compiled.operation import Operation, Refused
 
 NOWHERE = -1
@@ -70,8 +70,7 @@ class Known(Operation):
         arrays = list(x.arrays)
         for position, known in zip(self.positions, self._sets, strict=True):
             values = _cells(arrays[position])
-            array = np.empty(len(values), dtype=object)
-            array[:] = [value if value in known else None for value in values]
+            array = of_objects([value if value in known else None for value in values])
             arrays[position] = array
         return Columns(x.names, arrays, None, x.rows)
 
@@ -102,8 +101,7 @@ class FillGaps(Operation):
         """The same columns without gaps."""
         arrays: list[Array] = []
         for values, fill in zip(cells(x), self.fills, strict=True):
-            array = np.empty(len(values), dtype=object)
-            array[:] = [fill if value is None else value for value in values]
+            array = of_objects([fill if value is None else value for value in values])
             arrays.append(array)
         return Columns(x.names, arrays, None, x.rows)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serve_app.core.columns import Array, Columns
+from serve_app.core.columns import Array, Columns, of_objects
 from serve_app.core.signature import Column
 from serve_app.monitoring.profile.categories import key
 from serve_app.monitoring.profile.feature import Feature
@@ -159,9 +159,7 @@ def _typed(numbers: NDArray[np.float64], column: Column) -> Array:
         return _whole(numbers).astype(dtype)
     if dtype.kind != "b":
         return _whole(numbers)
-    truths = np.empty(len(numbers), dtype=object)
-    truths[:] = [None if gap else bool(one) for one, gap in zip(numbers, gaps, strict=True)]
-    return truths
+    return of_objects([None if gap else bool(one) for one, gap in zip(numbers, gaps, strict=True)])
 
 
 def _whole(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from serve_app.core.columns import Array
+from serve_app.core.columns import Array, of_objects
 from serve_app.core.messages import PREDICT, PREDICT_PROBA, Prediction, RawColumns
 from serve_app.core.signature import Column, Output, Signature
 from serve_app.core.violations import shortened
@@ -143,6 +143,5 @@ def _array(tensor: Tensor) -> Array:
             return np.array(values).reshape(tensor.shape)
         except OverflowError:
             pass
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
+    array = of_objects(values)
     return array.reshape(tensor.shape)

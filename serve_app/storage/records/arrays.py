@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from serve_app.core.columns import Array
+from serve_app.core.columns import Array, of_objects
 from serve_app.core.messages import MISSING
 
 _MISFITS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
@@ -32,9 +32,7 @@ def numpy_of(column: pa.ChunkedArray) -> Array:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind):
         array: Array = column.to_numpy()
         return array
-    values = np.empty(len(column), dtype=object)
-    values[:] = column.to_pylist()
-    return values
+    return of_objects(column.to_pylist())
 
 
 def texts(values: Sequence[Any]) -> pa.Array:

@@ -16,6 +16,7 @@ from serve_app.cluster.monitor import (
 )
 from serve_app.cluster.node import Cluster
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
+from tests.ports import free_port
 from tests.unit.cluster import watchers
 
 
@@ -30,7 +31,7 @@ def state(tmp_path):
 @pytest.fixture
 def options(tmp_path):
     return MonitorOptions(
-        prometheus=watchers.program(tmp_path / "prometheus"), grafana_port=watchers.free()
+        prometheus=watchers.program(tmp_path / "prometheus"), grafana_port=free_port()
     )
 
 
@@ -48,7 +49,7 @@ def seen(state, port):
 
 
 def test_prometheus_is_started_on_this_machine_alone_and_stopped(state, options):
-    port, monitor = watchers.free(), Monitor(state)
+    port, monitor = free_port(), Monitor(state)
     watching = monitor.up(watchers.running(state, port), options)
     assert watching == monitor.watching() == Watching(port)
     arguments, _ = seen(state, port)
@@ -60,7 +61,7 @@ def test_prometheus_is_started_on_this_machine_alone_and_stopped(state, options)
 
 
 def test_what_runs_already_is_not_started_again(state, options):
-    port, monitor = watchers.free(), Monitor(state)
+    port, monitor = free_port(), Monitor(state)
     monitor.up(watchers.running(state, port), options)
     before = [process.pid for process in Cluster(state).processes()]
     assert monitor.up(watchers.running(state, port), options) == Watching(port)
@@ -69,13 +70,13 @@ def test_what_runs_already_is_not_started_again(state, options):
 
 def test_what_stops_the_cluster_stops_it(state, options):
     monitor = Monitor(state)
-    monitor.up(watchers.running(state, watchers.free()), options)
+    monitor.up(watchers.running(state, free_port()), options)
     assert Cluster(state).stop() == 1
     assert monitor.watching() is None
 
 
 def test_another_port_than_the_dashboard_expects_is_known(state, options):
-    running, port = watchers.running(state, 9090), watchers.free()
+    running, port = watchers.running(state, 9090), free_port()
     chosen = MonitorOptions(prometheus=options.prometheus, prometheus_port=port)
     assert Monitor(state).up(running, chosen) == Watching(port)
     assert expects(running, Watching(9090))
@@ -114,7 +115,7 @@ def test_what_cannot_be_run_is_refused(state, tmp_path, what):
 
 
 def test_a_taken_port_is_named(state, options):
-    port = watchers.free()
+    port = free_port()
     monitor = Monitor(state)
     monitor.up(watchers.running(state, port), options)
     other = state.parent / "other"
@@ -125,7 +126,7 @@ def test_a_taken_port_is_named(state, options):
 def test_what_does_not_start_says_why_and_leaves_nothing(state, tmp_path):
     options = MonitorOptions(prometheus=watchers.program(tmp_path / "prometheus", watchers.FAILS))
     with pytest.raises(ServerFault, match="no space left on device"):
-        Monitor(state).up(watchers.running(state, watchers.free()), options)
+        Monitor(state).up(watchers.running(state, free_port()), options)
     assert Monitor(state).watching() is None
 
 
@@ -134,12 +135,12 @@ def test_what_never_answers_is_ended(state, tmp_path):
     times = iter([0.0, 10.0, 70.0])
     monitor = Monitor(state, clock=lambda: next(times), sleep=lambda _: None)
     with pytest.raises(ServerFault, match="prometheus did not start"):
-        monitor.up(watchers.running(state, watchers.free()), MonitorOptions(prometheus=silent))
+        monitor.up(watchers.running(state, free_port()), MonitorOptions(prometheus=silent))
     assert Cluster(state).processes() == []
 
 
 def test_grafana_is_started_where_it_is(state, options, tmp_path):
-    port = watchers.free()
+    port = free_port()
     running = watchers.running(state, port)
     chosen = MonitorOptions(
         prometheus=options.prometheus,
@@ -165,10 +166,10 @@ def test_where_grafana_does_not_start_prometheus_is_stopped_again(state, options
         grafana_port=options.grafana_port,
     )
     with pytest.raises(ServerFault, match="grafana did not start"):
-        Monitor(state).up(watchers.running(state, watchers.free()), chosen)
+        Monitor(state).up(watchers.running(state, free_port()), chosen)
     assert Cluster(state).processes() == []
 
 
 def test_the_folder_is_its_owners_alone(state, options):
-    Monitor(state).up(watchers.running(state, watchers.free()), options)
+    Monitor(state).up(watchers.running(state, free_port()), options)
     assert stat.S_IMODE((state / "monitor" / "prometheus").stat().st_mode) == 0o700

@@ -24,6 +24,7 @@ from serve_app.cluster.environment import (
 from serve_app.cluster.node import Cluster, NodeOptions, Running
 from serve_app.cluster.port_checks import require_free
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -35,15 +36,9 @@ def taken():
         yield held.getsockname()[1]
 
 
-def free():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_a_taken_port_is_named_with_its_purpose_and_owner_and_nothing_is_left(tmp_path, taken):
     cluster = Cluster(tmp_path / "state")
-    ports = Ports(http=free(), dashboard=taken, first=30_500)
+    ports = Ports(http=free_port(), dashboard=taken, first=30_500)
     with pytest.raises(Conflict) as caught:
         cluster.start(NodeOptions(ports=ports, home=tmp_path))
     said = caught.value.message
@@ -55,7 +50,7 @@ def test_a_taken_port_is_named_with_its_purpose_and_owner_and_nothing_is_left(tm
 
 def test_an_address_of_another_machine_is_said(tmp_path):
     options = NodeOptions(
-        ports=Ports(http=free(), first=30_520), home=tmp_path, node_ip="192.0.2.77"
+        ports=Ports(http=free_port(), first=30_520), home=tmp_path, node_ip="192.0.2.77"
     )
     with pytest.raises(InvalidInput, match="--node-ip"):
         Cluster(tmp_path / "state").start(options)
@@ -208,7 +203,7 @@ def test_ports_are_a_row_and_none_is_used_twice():
 
 
 def test_a_port_that_would_be_taken_twice_is_refused_with_both_purposes():
-    ports = Ports(http=30_607, dashboard=free(), first=30_600).of_the_head()
+    ports = Ports(http=30_607, dashboard=free_port(), first=30_600).of_the_head()
     with pytest.raises(InvalidInput, match=r"30607 would be taken twice, for .* and for ") as told:
         require_free("127.0.0.1", ports)
     assert "HTTP" in told.value.message
@@ -246,7 +241,7 @@ def test_a_node_that_ray_did_not_wait_for_is_started_once_more(
     monkeypatch.setattr(
         commands, "script", lambda name: (called.append(name), str(tmp_path / name))[1]
     )
-    options = NodeOptions(ports=Ports(http=free(), first=30_540), home=tmp_path, no_token=True)
+    options = NodeOptions(ports=Ports(http=free_port(), first=30_540), home=tmp_path, no_token=True)
     cluster = Cluster(tmp_path / "state")
     if len(printed) == starts:
         with pytest.raises(ServerFault, match=r"Ray did not start; it said: "):

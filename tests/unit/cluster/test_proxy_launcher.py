@@ -22,6 +22,7 @@ from serve_app.cluster.edge.files import write_edge
 from serve_app.cluster.edge.options import EdgeOptions
 from serve_app.cluster.environment import Ports
 from serve_app.cluster.proxy_launcher import LAUNCHER, is_watcher, write_proxy_launcher
+from tests.ports import free_port
 
 TEMPLATE = """\
 global
@@ -158,12 +159,6 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def until(what):

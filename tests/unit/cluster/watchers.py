@@ -1,6 +1,5 @@
 """Programs that stand in for Prometheus and Grafana: they answer on a given port."""
 
-import socket
 import sys
 from pathlib import Path
 
@@ -54,13 +53,6 @@ def grafana(folder, text=ANSWERS):
     (folder / "conf").mkdir(parents=True)
     (folder / "conf" / "defaults.ini").touch()
     return program(folder / "bin" / "grafana", text)
-
-
-def free():
-    """A port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def running(state: Path, port: int) -> Running:

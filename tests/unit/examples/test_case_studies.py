@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import socket
 from importlib import import_module
 from pathlib import Path
 
@@ -10,15 +9,10 @@ import pytest
 
 from examples.case_study.command import differences, main
 from examples.case_study.session import Session, emptied
+from tests.ports import free_port
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 STUDIES = sorted(path.parent.name for path in EXAMPLES.glob("*/study.py"))
-
-
-def free_port():
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return made.getsockname()[1]
 
 
 def study(name):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.ports import free_port
 from tests.promql import PROMETHEUS, rules
-from tests.unit.serving.alerting.receivers import free_port, until, web
+from tests.unit.serving.alerting.receivers import until, web
 
 CONFIG = PROMETHEUS.parent / "alertmanager" / "alertmanager.yml"
 BODY = yaml.safe_load(CONFIG.read_text())

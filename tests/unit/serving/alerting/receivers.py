@@ -4,7 +4,6 @@ import datetime as dt
 import http.server
 import ipaddress
 import json
-import socket
 import ssl
 import threading
 import time
@@ -19,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from serve_app.monitoring.alerts.message import Announcement, Message
 from serve_app.monitoring.finding import Finding
+from tests.ports import free_port
 
 NOON_S = 1_790_164_800.0
 PATIENCE_S = 20.0
@@ -160,12 +160,6 @@ class Mailbox:
     def login(self, server, session, envelope, mechanism, data):
         self.logins.append((data.login.decode(), data.password.decode()))
         return AuthResult(success=data.password == b"right", handled=False)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @contextmanager

@@ -16,19 +16,12 @@ from serve_app.storage.records.lookup import Wanted, find
 from serve_app.storage.records.plans import Span
 from serve_app.storage.records.reader import Query, query
 from serve_app.storage.records.sql import select
+from tests.ports import free_port
 from tests.unit.storage.records.conftest import NOON_S, ids, payload, prediction_id, record
 
 # In that environment stand the pins that exclude ours: moto's need another dateutil.
 PYTHON = Path(__file__).parents[4] / ".venv-clients" / "bin" / "python"
 DEADLINE_S = 30.0
-
-
-def free_port():
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
