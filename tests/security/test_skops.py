@@ -15,7 +15,7 @@ import pytest
 import skops.io
 import xgboost
 from scipy import sparse
-from sklearn.cluster import KMeans
+from sklearn.cluster import BisectingKMeans, KMeans
 from sklearn.ensemble import (
     BaggingClassifier,
     GradientBoostingClassifier,
@@ -26,7 +26,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer
 from sklearn.svm import SVC, SVR, OneClassSVM
@@ -66,6 +66,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "svr": SVR,
     "one class": OneClassSVM,
     "means": lambda: KMeans(3, n_init=1),
+    "brute": lambda: KNeighborsClassifier(algorithm="brute", metric="manhattan"),
+    "nearest": lambda: NearestNeighbors(algorithm="brute"),
+    "parted": lambda: BisectingKMeans(4, random_state=0),
     "sparse": lambda: KNeighborsClassifier(algorithm="brute"),
     "bagging": lambda: BaggingClassifier(DecisionTreeClassifier(), max_features=0.5),
     "stacking": lambda: StackingClassifier(
@@ -213,6 +216,14 @@ def _fewer_columns(file: Edit) -> None:
     file.number("GradientBoostingClassifier", "n_trees_per_iteration_", 1)
 
 
+def _narrow(file: Edit) -> None:
+    """Sparse points of two features."""
+    name = file.state("KNeighborsClassifier", "_fit_X")["file"]
+    buffer = io.BytesIO()
+    sparse.save_npz(buffer, sparse.load_npz(io.BytesIO(file.files[name]))[:, :2])
+    file.files[name] = buffer.getvalue()
+
+
 def _fewer_weights(file: Edit) -> None:
     """Of a sparse matrix of weights one entry is left."""
     name = file.state("SVC", "_dual_coef_")["file"]
@@ -236,6 +247,7 @@ def _distance(place: int, change: Callable[[Any], Any]) -> Callable[[Edit], None
 
 
 SPACE = ("KDTree", "BallTree")
+KNN, NN = "KNeighborsClassifier", "NearestNeighbors"
 HOSTILE: dict[str, tuple[str, Callable[[Edit], None], str]] = {
     "child": ("tree", _nodes("Tree", "left_child", 2 * 10**8), "tree 0, node 0: its left child 2"),
     "negative child": ("tree", _nodes("Tree", "right_child", -9), "its right child -9"),
@@ -286,6 +298,12 @@ HOSTILE: dict[str, tuple[str, Callable[[Edit], None], str]] = {
     "sparse counts": ("sparse svm", _arrays("SVC", "_n_support", lambda a: a * 9), "do not share"),
     "sparse weights": ("sparse svm", _fewer_weights, "are not those of 3 classes"),
     "kernel rows": ("kernel svm", _arrays("SVC", "support_", lambda a: a + 99), "there are not"),
+    "parted centres": ("parted", _arrays("_BisectingTree", "center", lambda a: a[:2]), r"\(1, 2\)"),
+    "neighbours": ("brute", _arrays(KNN, "_fit_X", lambda a: a[:, :2]), "its points have"),
+    "targets": ("brute", _arrays(KNN, "_y", lambda a: a[:2]), "not one target"),
+    "of no class": ("brute", _arrays(KNN, "_y", lambda a: a + 9), "classes that"),
+    "without targets": ("nearest", _arrays(NN, "_fit_X", lambda a: a[:, :2]), "for 4 features"),
+    "sparse neighbours": ("sparse", _narrow, "for 9 features"),
     "centres": ("means", _arrays("KMeans", "cluster_centers_", lambda a: a[:, :1]), "the shape"),
 }  # fmt: skip
 

@@ -70,6 +70,35 @@ def check_centres(state: Mapping[str, Any]) -> None:
         raise InvalidInput(f"its centres have the shape {centres.shape}; {AGAIN}")
 
 
+def check_neighbours(state: Mapping[str, Any]) -> None:
+    """An estimator by nearest neighbours: its points have the features that rows have.
+
+    Raises:
+        InvalidInput: they have others, there is not a target of each, or its distance is of
+            other features.
+    """
+    points, owned = state.get("_fit_X"), state.get("n_features_in_")
+    if points is None:
+        return
+    shape: tuple[int, ...] = getattr(points, "shape", ())
+    if len(shape) != 2 or not isinstance(owned, int) or shape[1] != owned:
+        raise InvalidInput(f"its points have the shape {shape} for {owned} features; {AGAIN}")
+    targets = state.get("_y")
+    if targets is not None and getattr(targets, "shape", ())[:1] != shape[:1]:
+        raise InvalidInput(f"it has not one target for each of {shape[0]} points; {AGAIN}")
+    names = state.get("classes_")
+    if isinstance(names, np.ndarray) and isinstance(targets, np.ndarray) and targets.size:
+        of_classes = targets.dtype.kind in "iu" and 0 <= targets.min() <= targets.max()
+        if not of_classes or targets.max() >= len(names):
+            raise InvalidInput(f"its points are of classes that there are not; {AGAIN}")
+    wanted = {"V": (owned,), "w": (owned,), "VI": (owned, owned)}
+    for key in ("metric_params", "effective_metric_params_"):
+        parameters = state.get(key)
+        for name, one in (parameters if isinstance(parameters, Mapping) else {}).items():
+            if name in wanted and np.shape(one) != wanted[name]:
+                raise InvalidInput(f"its {name} has the shape {np.shape(one)}; {AGAIN}")
+
+
 def check_text_reader(state: Mapping[str, Any]) -> None:
     """A vectoriser of texts: it reads the texts, and no files that they name.
 
