@@ -1,5 +1,7 @@
 """Fixtures of the cluster tests: one real cluster per module."""
 
+import fcntl
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,8 +21,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with every example, trained once for all tests."""
-    home = tmp_path_factory.mktemp("examples")
+    """A registry with every example, trained once for all tests, whichever process runs them."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    home = shared / "examples"
+    with (shared / "examples.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "registry").is_dir():
+            _train(home)
+    return home / "registry"
+
+
+def _train(home: Path) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
     done = subprocess.run(
         [str(BIN / "serve-app"), "train-examples"],
         cwd=home,
@@ -30,7 +45,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return home / "registry"
 
 
 @pytest.fixture(scope="module")

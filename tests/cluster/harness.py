@@ -37,8 +37,14 @@ def until(condition: Callable[[], Any], *, timeout_s: float, what: str) -> Any:
 
 
 def free_row(length: int, above: int = 0) -> int:
-    """The first of a row of free ports, none of which a cluster below `above` has yet to take."""
-    for first in range(above or 18000 + os.getpid() % 500 * 20, 30000, length):
+    """The first of a row of free ports, none of which a cluster below `above` has yet to take.
+
+    Processes that share the tests of one run look in other places: what is free a moment before
+    both take it is free to both.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    begin = above + 50 * worker if above else 18_000 + 4_000 * worker + os.getpid() % 150 * 20
+    for first in range(begin, 30_000, length):
         with _Held(first, length) as free:
             if free:
                 return first
