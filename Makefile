@@ -15,8 +15,6 @@ XGBOOST ?=
 DEV_STAMP := $(VENV)/.installed-dev
 # A process per core, which takes whole files of tests: what a file sets up is set up once.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
-# Clusters mostly wait for what they started, so that two have room on any machine.
-CLUSTERS := --numprocesses 2 --dist loadfile
 # Clients that other people wrote, whose pins exclude ours; the tests call them there.
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
@@ -100,7 +98,7 @@ unit: setup-dev ## tests without a cluster
 	$(BIN)/python -m pytest -m "not cluster and not platforms and not faults" $(PARALLEL)
 
 cluster: setup-dev ## tests on real Ray clusters, which they start and stop
-	$(BIN)/python -m pytest -m "cluster and not demos and not long" $(CLUSTERS)
+	$(BIN)/python -m pytest -m "cluster and not demos and not long"
 
 cluster-long: setup-dev ## those that take minutes: several nodes, scaling, shadows, stores; not part of `make test`
 	$(BIN)/python -m pytest -m "cluster and long"
