@@ -8,10 +8,11 @@ from pydantic import AfterValidator, ConfigDict, Field, PositiveFloat, PositiveI
 
 from serve_app.config.base import Frozen
 from serve_app.config.names import Location
-from serve_app.core.hosts import is_own
+from serve_app.core.hosts import is_own, leads_nowhere
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
+NO_MESSAGES = "at this address clouds keep secrets, or nobody is; no messages are sent there"
 Kind = Literal[
     "drift",
     "data_quality",
@@ -64,6 +65,8 @@ def url_problem(url: str) -> str | None:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_right:
         return "this must be an http:// or https:// URL with a host, such as https://example.org/x"
+    if leads_nowhere(parts.hostname):
+        return NO_MESSAGES
     if not url.isascii() or not url.isprintable() or " " in url:
         return "this must be a URL with no spaces or control characters"
     if "@" in parts.netloc:

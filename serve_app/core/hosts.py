@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 OWN = ("127.0.0.1", "localhost", "::1")
 """The usual names of this machine, as the variable `no_proxy` lists them."""
@@ -11,6 +12,52 @@ EVERY_NAME = "*"
 """Stands for every name where those are listed that a server answers for."""
 
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
+
+
+_OF_CLOUDS = frozenset({"100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"})
+_NAMES_OF_CLOUDS = frozenset({"metadata.google.internal", "metadata.goog", "instance-data"})
+"""Where clouds hand out secrets of the machine that asks, beside 169.254.169.254."""
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def inside(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for, if any (RFC 3056, 4291, 6052)."""
+    if ip in _TRANSLATED:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+def is_off_limits(address: str) -> bool:
+    """Whether an IP address is one that no program here has business with.
+
+    Those are the addresses at which clouds hand out secrets of the machine that asks, and all that
+    no network routes, whether written as IPv4 or within IPv6.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = inside(ip)
+        if inner is not None:
+            return is_off_limits(str(inner))
+    return ip.is_link_local or ip.is_multicast or str(ip) in _OF_CLOUDS
+
+
+def leads_nowhere(host: str) -> bool:
+    """Whether a host of a URL is such an address in any spelling, or a name that clouds give it.
+
+    No name is resolved: whoever connects looks at the address that a name leads to.
+    """
+    name = host.strip("[]").rstrip(".").lower()
+    if name in _NAMES_OF_CLOUDS:
+        return True
+    try:
+        # As the C library reads addresses: one to four parts, each decimal, octal or hexadecimal.
+        return is_off_limits(socket.inet_ntoa(socket.inet_aton(name)))
+    except OSError:
+        pass
+    try:
+        return is_off_limits(name)
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
+from serve_app.core.hosts import leads_nowhere
 from serve_app.errors import RegistryFailed
 from serve_app.registry.answering import Answering
 from serve_app.registry.exclusive import place, sync_folder, temporary_beside
@@ -23,6 +26,8 @@ from serve_app.registry.exclusive import place, sync_folder, temporary_beside
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_CHAINED = re.compile(r"::(?![^\[]*\])")
+"""Between the URLs of a chain of filesystems, and not within an IPv6 address."""
 _memory_lock = threading.Lock()
 
 
@@ -37,6 +42,7 @@ class Files:
         if not url.removeprefix("file://").strip("/ "):
             msg = f"{url!r} names no place for a registry; give a folder or a URL"
             raise RegistryFailed(msg, path=url)
+        _check_host(url)
         self.url = url
         with _named(url):
             fs, root = fsspec.url_to_fs(url)
@@ -168,3 +174,18 @@ def _named(path: str) -> Iterator[None]:
             problem = error.strerror
         msg = f"the registry cannot use {path}: {problem}"
         raise RegistryFailed(msg, path=path) from error
+
+
+def _check_host(url: str) -> None:
+    """Return unless a URL leads to where clouds hand out secrets, of whatever scheme it is.
+
+    Raises:
+        RegistryFailed: it does.
+    """
+    try:
+        hosts = [urlsplit(one).hostname for one in _CHAINED.split(url)]
+    except ValueError as error:
+        raise RegistryFailed(f"the registry's address cannot be read: {error}") from None
+    if any(host is not None and leads_nowhere(host) for host in hosts):
+        msg = "the registry's address is one at which there are no files; it is not asked"
+        raise RegistryFailed(msg)

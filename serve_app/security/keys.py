@@ -106,11 +106,6 @@ class KeyRing:
             if one.disabled_at_s is None
         }
 
-    def authenticate(self, credential: Credential) -> Caller | None:
-        """Whose key it is; as `known` says and raises."""
-        known = self.known(credential)
-        return None if known is None else known.caller
-
     def known(self, credential: Credential) -> Known | None:
         """Whose key it is; nobody's where it is unknown, mistyped, revoked or out of its time.
 

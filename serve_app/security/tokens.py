@@ -135,11 +135,6 @@ class TokenVerifier:
         self._keys = keys_of(document, settings.algorithms, secret=settings.address is None)
         self._remembered = {}
 
-    def authenticate(self, credential: Credential) -> Caller | None:
-        """Whose token it is; as `known` says and raises."""
-        known = self.known(credential)
-        return None if known is None else known.caller
-
     def known(self, credential: Credential) -> Known | None:
         """Whose token it is; nobody's where anything is wrong with it.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from serve_app.core.hosts import inside, is_off_limits
 from serve_app.errors import ConfigError, Unavailable
 
 TIMEOUT_S = 5.0
@@ -49,19 +50,12 @@ def is_allowed(address: str, *, private: bool) -> bool:
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or _translated(ip)
+        inner = inside(ip)
         if inner is not None:
             return is_allowed(str(inner), private=private)
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    if is_off_limits(address) or ip.is_unspecified:
         return False
     return private or ip.is_global
-
-
-def _translated(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that a translator makes of an IPv6 one (RFC 6052)."""
-    if ip in ipaddress.IPv6Network("64:ff9b::/96"):
-        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-    return None
 
 
 class Refused(Unavailable):

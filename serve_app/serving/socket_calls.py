@@ -8,6 +8,7 @@ open, Serve picks among all.
 import asyncio
 import contextlib
 import pickle
+import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import ray
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.config import GatewayArgs
+from serve_app.core.breaker import Breaker
 from serve_app.core.columns import Columns
+from serve_app.core.ports import Clock
 from serve_app.serving import logs
 from serve_app.serving.socket_frames import (
     ANSWER,
@@ -51,23 +54,28 @@ Replicas = Callable[[DeploymentHandle[Any]], Mapping[str, Any]]
 class Call:
     """One call on its way; like Serve's, it is awaited or given up."""
 
-    __slots__ = ("_future", "_link", "_number")
+    __slots__ = ("_began_s", "_future", "_link", "_number")
 
-    def __init__(self, link: "Link", number: int, future: "asyncio.Future[Any]") -> None:
+    def __init__(
+        self, link: "Link", number: int, future: "asyncio.Future[Any]", began_s: float
+    ) -> None:
         self._link, self._number, self._future = link, number, future
+        self._began_s = began_s
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._future.__await__()
 
     def cancel(self) -> None:
         """Give it up."""
-        self._link.give_up(self._number)
+        self._link.give_up(self._number, self._began_s)
 
 
 class Link(asyncio.Protocol):
-    """A connection to one replica."""
+    """A connection to one replica; its `breaker` opens when nothing but silence comes of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.breaker = Breaker(clock=clock)
+        self._clock = clock
         self._frames = Frames()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
@@ -92,13 +100,14 @@ class Link(asyncio.Protocol):
         number = self._last
         future = self._waiting[number] = self._loop.create_future()
         self._transport.write(packed(ASK, number, pickle.dumps(arguments, pickle.HIGHEST_PROTOCOL)))
-        return Call(self, number, future)
+        return Call(self, number, future, self._clock())
 
-    def give_up(self, number: int) -> None:
+    def give_up(self, number: int, began_s: float) -> None:
         """Wait for a call no longer, and let the replica know."""
         future = self._waiting.pop(number, None)
         if future is not None:
             future.cancel()
+            self.breaker.silent(self._clock() - began_s)
             if self._transport is not None:
                 self._transport.write(packed(GIVE_UP, number))
 
@@ -125,6 +134,7 @@ class Link(asyncio.Protocol):
             if kind == LEAVE:
                 self._leaves = True
                 continue
+            self.breaker.answered()
             future = self._waiting.pop(number, None)
             if future is None or future.done():
                 continue
@@ -137,7 +147,10 @@ class Link(asyncio.Protocol):
 class SocketCalls:
     """Begins calls of replicas whose sockets are in a folder of this machine."""
 
-    def __init__(self, folder: Path, node: str, replicas: Replicas) -> None:
+    def __init__(
+        self, folder: Path, node: str, replicas: Replicas, *, clock: Clock = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._folder = folder
         self._node = node
         self._replicas = replicas
@@ -148,10 +161,14 @@ class SocketCalls:
     def begin(
         self, handle: DeploymentHandle[Any], version: str, task: str, columns: Columns
     ) -> Call | None:
-        """A call of the replica here that has the fewest on its way; none where Serve picks."""
+        """A call of the replica here that has the fewest on its way; none where Serve picks.
+
+        One that was silent several times in a row is asked now and then, until it answers.
+        """
         if columns.rows > MOST_ROWS:
             return None
         best: Link | None = None
+        silent: list[Link] = []
         for replica in self._replicas(handle).values():
             if replica.node_id != self._node:
                 return None
@@ -159,11 +176,14 @@ class SocketCalls:
             if link is None or not link.is_open:
                 self._open_soon(replica.replica_id.unique_id)
                 return None
-            if link.on_way < replica.max_ongoing_requests and (
+            if link.breaker.is_open:
+                silent.append(link)
+            elif link.on_way < replica.max_ongoing_requests and (
                 best is None or link.on_way < best.on_way
             ):
                 best = link
-        return None if best is None else best.ask(version, task, columns)
+        chosen = next((link for link in silent if link.breaker.lets_through()), best)
+        return None if chosen is None else chosen.ask(version, task, columns)
 
     def close(self) -> None:
         """End all connections."""
@@ -188,7 +208,9 @@ class SocketCalls:
     async def _open(self, replica: str) -> None:
         path = str(self._folder / name_of(replica))
         with contextlib.suppress(OSError):
-            _, link = await asyncio.get_running_loop().create_unix_connection(Link, path)
+            _, link = await asyncio.get_running_loop().create_unix_connection(
+                lambda: Link(self._clock), path
+            )
             self._links[replica] = link
 
 

@@ -152,7 +152,7 @@ events = Table(
     Column("id", Number, primary_key=True),
     Column("at_s", Double, nullable=False),
     Column("who", AnyText, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("kind", AnyText, nullable=False),
     Column("subject", AnyText, nullable=False),
     Column("why", AnyText, nullable=False),
     Column("before", Text),

@@ -217,6 +217,33 @@ def test_ids_may_hold_any_character(state):
     assert (one["truth"], one["reward"]) == ("\0", 1.0)
 
 
+SQL = [
+    "'; DROP TABLE feedback; --", "' OR '1'='1", '" OR ""="', "%", "_", "p%", "p_1", "\\", "\\'",
+    "a' UNION SELECT * FROM snapshots --", "$$; SELECT pg_sleep(9); $$", ":id", "%s", "%(id)s", "?",
+    "E'\\x27'", "/* */", "a\0' OR 1=1", "\u02bc OR 1=1", "\U0001f600' --", "'||(SELECT 1)||'",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", SQL)
+def test_words_of_sql_are_text(state, word):
+    """Whatever stands in an id or a filter means itself: nothing else is found, kept or lost."""
+    store, log = FeedbackStore(state), EventLog(state)
+    honest = about("p-1", truth_json="1")
+    assert store.record(honest, 1.0) == "stored"
+    log.append(Event(1.0, "ada", "declared", "p-1"))
+    assert store.record(about(word, truth_json="2", request_id=word), 2.0) == "stored"
+    assert store.record(about(word, reward=1.0), 3.0) == "completed"
+    assert sorted(str(one["truth"]) for one in store.all()) == ["1", "2"]
+    assert list(store.all(word)) == store.received(word) == []
+    log.append(Event(2.0, word, "declared", word))
+    assert [one.at_s for one in log.newest(subject=as_kept(state, word))] == [2.0]
+    assert log.newest(kind=word) == []
+    assert len(log.newest()) == 2
+    keys = KeyStore(state)
+    keys.put(KeyRecord(word.replace("\0", ""), "0" * 64, word.replace("\0", ""), ("predict",)))
+    assert [one.principal for one in keys.all()] == [word.replace("\0", "")]
+
+
 PARTS = st.tuples(st.sampled_from(["p", "q"]), st.none() | st.just("[1]"), st.none() | st.just(2.0))
 
 

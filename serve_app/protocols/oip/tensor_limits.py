@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from serve_app.errors import BadEncoding, TooLarge
+from serve_app.errors import TooLarge
 from serve_app.protocols.bodies import json_body
 
 MAX_STRANGERS = 100
@@ -30,11 +30,11 @@ class TensorLimits(NamedTuple):
         """Hold a number of inputs against the limit.
 
         Raises:
-            BadEncoding: there are more.
+            TooLarge: there are more.
         """
         if count > self.inputs:
             msg = f"the body has {count} inputs, very many more than this endpoint takes"
-            raise BadEncoding(msg, inputs=count)
+            raise TooLarge(msg, inputs=count)
 
     def check_shape(self, shape: tuple[int, ...], given: int, shown: str) -> None:
         """Hold the shape of an input against the limits, before its values are looked at.

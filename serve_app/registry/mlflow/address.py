@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from serve_app.core.hosts import leads_nowhere
 from serve_app.errors import InvalidInput
 from serve_app.redaction import without_secrets
 
@@ -68,6 +69,7 @@ def server_of(text: str) -> str:
         )
         raise InvalidInput(msg)
     named = parts.scheme in {"http", "https"} and parts.hostname and port_is_good
+    named = named and not leads_nowhere(parts.hostname or "")
     if not named or parts.query or parts.fragment or any(c.isspace() for c in url):
         msg = f"{without_secrets(text)!r} names no server of MLflow's; write such as {_EXAMPLE}"
         raise InvalidInput(msg)

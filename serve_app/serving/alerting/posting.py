@@ -11,8 +11,8 @@ from typing import IO, Any
 from urllib.parse import SplitResult, urlsplit
 
 from serve_app import __version__
-from serve_app.config.alerts import url_problem
-from serve_app.core.hosts import is_own
+from serve_app.config.alerts import NO_MESSAGES, url_problem
+from serve_app.core.hosts import is_off_limits, is_own
 from serve_app.core.json_values import finite
 from serve_app.core.secret import Secret
 from serve_app.errors import Unavailable
@@ -72,8 +72,8 @@ def as_body(value: Any) -> bytes:
 def _opener(target: Target, parts: SplitResult) -> urllib.request.OpenerDirector:
     opener = urllib.request.OpenerDirector()
     handlers: list[urllib.request.BaseHandler] = [
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=context_of(target.ca_file)),
+        _Http(),
+        _Https(context_of(target.ca_file)),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         _NoStrangers(),
@@ -83,6 +83,46 @@ def _opener(target: Target, parts: SplitResult) -> urllib.request.OpenerDirector
     for handler in handlers:
         opener.add_handler(handler)
     return opener
+
+
+class _Connection(http.client.HTTPConnection):
+    """Sends nothing to an address at which nobody takes messages, whichever name led there."""
+
+    def connect(self) -> None:
+        super().connect()
+        _check_peer(self)
+
+
+class _EncryptedConnection(http.client.HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _check_peer(self)
+
+
+def _check_peer(connection: http.client.HTTPConnection) -> None:
+    """Return where the address that was connected to may be sent something.
+
+    Raises:
+        Unavailable: it may not; nothing was sent.
+    """
+    address = connection.sock.getpeername()[0]
+    if is_off_limits(address):
+        connection.close()
+        raise Unavailable(f"{connection.host} leads to {address}: {NO_MESSAGES}")
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._own_context = context
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_EncryptedConnection, req, context=self._own_context)
 
 
 class _NoStrangers(urllib.request.HTTPRedirectHandler):

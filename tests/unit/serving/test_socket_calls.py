@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import uvloop
 
+from serve_app.core.breaker import FAILURES
 from serve_app.core.columns import Columns
 from serve_app.errors import InvalidInput, ModelFailed
 from serve_app.serving.socket_answers import SocketAnswers
@@ -238,6 +239,54 @@ async def test_a_call_that_is_given_up_is_computed_no_longer(fleet):
     call.cancel()
     async with asyncio.timeout(5):
         await ended.wait()
+
+
+async def test_a_replica_that_is_silent_is_routed_around_until_it_answers(folder):
+    now_s = [0.0]
+    made = Fleet(folder, replica("one"), replica("two"))
+    made.calls = SocketCalls(folder, "here", lambda _: made.listed, clock=lambda: now_s[0])
+    stopped, asked = asyncio.Event(), {"one": 0, "two": 0}
+
+    def answering(name):
+        async def ask(version, task, given):
+            asked[name] += 1
+            if name == "one" and not stopped.is_set():
+                await stopped.wait()
+            return given.block * 2
+
+        return ask
+
+    async def counted(total):
+        async with asyncio.timeout(5):
+            while sum(asked.values()) < total:  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.001)
+
+    for name in ("one", "two"):
+        await made.open(name, answering(name))
+    calls = [await made.connected()]
+    # What waits is given up at its deadline; who is silent looks idle then.
+    while asked["one"] < FAILURES or calls:
+        calls = [one for one in (made.begin() for _ in range(2)) if one is not None] + calls
+        await counted(sum(asked.values()))
+        await asyncio.sleep(0.005)
+        now_s[0] += 10.0
+        for one in calls:
+            one.cancel()
+        calls = []
+    before = dict(asked)
+    answers = [await made.begin() for _ in range(20)]
+    assert len(answers) == 20
+    assert asked["one"] == before["one"], "it is routed around"
+    now_s[0] += 5.0
+    tried = made.begin()
+    await counted(sum(before.values()) + 21)
+    assert asked["one"] == before["one"] + 1, "it is tried again"
+    stopped.set()
+    await tried
+    both = await asyncio.gather(*(made.begin() for _ in range(8)))
+    assert len(both) == 8
+    assert asked["one"] > before["one"] + 1, "it answers, and has its share again"
+    await made.close()
 
 
 async def test_a_socket_is_not_opened_where_its_path_would_be_too_long(folder):
