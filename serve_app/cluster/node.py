@@ -38,7 +38,7 @@ from serve_app.cluster.private_files import (
     write_private,
 )
 from serve_app.cluster.processes import DASHBOARD, GCS, RAYLET, end_all, of_cluster, runs
-from serve_app.cluster.proxy_launcher import write_proxy_launcher
+from serve_app.cluster.proxy_launcher import remove_files_elsewhere, write_proxy_launcher
 from serve_app.cluster.ray_token import FILE, cluster_token, require_token
 from serve_app.cluster.running import LOOPBACK, Running
 from serve_app.cluster.supervision import end_supervisors, require_unsupervised
@@ -153,7 +153,6 @@ class Cluster:
             f"--dashboard-host={LOOPBACK}",
             f"--dashboard-port={ports.dashboard}",
             f"--ray-client-server-port={ports.client}",
-            f"--temp-dir={self._folder / 'ray'}",
             "--include-dashboard=true",
         ]
         if options.autoscaling_config is not None:
@@ -254,6 +253,7 @@ class Cluster:
 
     def _end(self, *, at_once: bool = False) -> int:
         count = end_all(self.processes, at_once=at_once)
+        remove_files_elsewhere(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._record.unlink(missing_ok=True)
         self._joined.unlink(missing_ok=True)
@@ -291,6 +291,8 @@ class Cluster:
         """Start a node; gives the session that its processes are in."""
         arguments = [
             *role,
+            # Of a node that joins Ray would take the head's folder, which nobody removes there.
+            f"--temp-dir={self._folder / 'ray'}",
             f"--node-ip-address={options.node_ip}",
             f"--dashboard-agent-listen-port={options.ports.agent}",
             f"--metrics-export-port={options.ports.metrics}",

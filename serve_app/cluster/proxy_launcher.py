@@ -11,11 +11,16 @@ another one with the same configuration: a stand-in. It answers no questions of 
 Serve goes on to start one of its own, which takes over the sockets of whoever answers then. A
 manager of Serve's that is new knows no applications yet; it begins with those that were known
 last, where HAProxy would answer 404 to everybody until then. Where none were, it is 503.
+
+Serve hands the head's paths on to managers on other nodes: there the configuration and the sockets
+lie below the head's folder. The script notes the place, so that it goes with the node.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
 LAUNCHER = "haproxy.sh"
 _BINARY = "haproxy="
+_ELSEWHERE = "elsewhere"
 
 STAND_IN_S = 600
 """So long a stand-in answers where Serve starts no HAProxy of its own, as after its shutdown."""
@@ -38,6 +44,7 @@ _SCRIPT = r"""#!/bin/sh
 # Written by serve-app: see serve_app/cluster/proxy_launcher.py.
 umask 077
 haproxy=@HAPROXY@
+own=@OWN@
 edits=@EDITS@
 edits_at_start=@EDITS_AT_START@
 sections=@SECTIONS@
@@ -81,6 +88,10 @@ for argument in "$@"; do
 done
 if [ -z "$config" ] || [ ! -f "$config" ]; then exec "$haproxy" "$@"; fi
 folder=$(dirname "$config")
+case $folder in
+  "$own"/*) ;;
+  *) echo "$folder" > "$own/@ELSEWHERE@" ;;
+esac 2>/dev/null
 guarded() { grep -q '^ *@FIRST@$' "$config"; }
 guarded ||
   sed -e 's/^\( *bind\) \*:@STATS@$/\1 127.0.0.1:@STATS@/' \
@@ -134,6 +145,8 @@ def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
     script = _SCRIPT
     for name, value in {
         "@HAPROXY@": shlex.quote(binary),
+        "@OWN@": shlex.quote(str(folder)),
+        "@ELSEWHERE@": _ELSEWHERE,
         "@UNKNOWN@": UNKNOWN,
         "@EDITS_AT_START@": shlex.quote(str(folder / EDITS_AT_START)),
         "@EDITS@": shlex.quote(str(folder / EDITS)),
@@ -148,6 +161,21 @@ def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
     path = folder / LAUNCHER
     path.write_text(script)
     path.chmod(stat.S_IRWXU)
+
+
+def remove_files_elsewhere(folder: Path) -> None:
+    """Remove what the script in a node's folder noted to lie below the head's, if anything does.
+
+    The head's folder goes too where it is empty then: the head is on another machine.
+    """
+    try:
+        place = Path((folder / _ELSEWHERE).read_text().strip())
+    except OSError:
+        return
+    shutil.rmtree(place, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        place.parent.rmdir()
+        place.parent.parent.rmdir()
 
 
 def launched_binary(path: Path) -> Path:

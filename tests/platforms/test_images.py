@@ -83,13 +83,16 @@ def test_a_second_build_has_the_same_digest(folder):
     assert first.digest == second.digest
 
 
-def test_a_rebuild_after_a_change_of_our_code_is_quick_and_small(folder, tmp_path, record_property):
+@pytest.mark.parametrize("name", ["errors.py", "core/columns.py"])
+def test_a_rebuild_after_a_change_of_our_code_is_quick_and_small(
+    folder, tmp_path, record_property, name
+):
     before = image_builds.build("serve", folder)
     wheel = next((folder / "dist").glob("serve_app-*.whl"))
     subprocess.run(
         ["python3", "-m", "zipfile", "-e", str(wheel), str(tmp_path / "wheel")], check=True
     )
-    changed = tmp_path / "wheel" / "serve_app" / "errors.py"
+    changed = tmp_path / "wheel" / "serve_app" / name
     changed.write_text(changed.read_text() + "\n# changed\n")
     kept = tmp_path / wheel.name
     shutil.copy(wheel, kept)

@@ -1,7 +1,7 @@
 """The Dockerfile of the three images, written from what the code knows of its environment.
 
 It is written for Docker and for buildah alike: no here-documents, no `COPY --link`. Stages that
-install are thrown away; an image has three layers of ours, in the order in which they change, and
+install are thrown away; an image has four layers of ours, in the order in which they change, and
 says what it says of itself before the last of them: a builder commits each such line.
 """
 
@@ -82,6 +82,12 @@ RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \\
     PIP_FIND_LINKS=/wheelhouse PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore PYTHONPATH=/opt/pip
 """
+# What most others import changes in a layer of its own, and so does what stands on it.
+BELOW = (
+    *("batch", "config", "core", "documents", "experiments", "models", "monitoring", "protocols"),
+    *("registry", "routing", "security", "tasks"),
+)
+_BELOW = f"{ROOT}/below"
 _APP = f"""\
 FROM builder AS package
 COPY dist/ /dist/
@@ -96,8 +102,12 @@ from serve_app.cluster.proxy_launcher import write_proxy_launcher; \\
 write_edge(Path('{PACKAGE}'), BEHIND_A_BALANCER, None); \\
 write_proxy_launcher(Path('{PACKAGE}'), '{HAPROXY}', Ports(http={HTTP_PORT}))"; \\
     chmod 0755 {LAUNCHER}; chmod 0644 {PACKAGE}/edge.*; \\
-    rm -f {PACKAGE}/*.dist-info/direct_url.json; \\
-    {_COMPILE} {PACKAGE}
+    rm -f {PACKAGE}/*.dist-info/direct_url.json {PACKAGE}/*.dist-info/RECORD; \\
+    {_COMPILE} {PACKAGE}; \\
+    mkdir -p {_BELOW}/serve_app; \\
+    for part in {" ".join(BELOW)}; do \\
+      mv {PACKAGE}/serve_app/$part {_BELOW}/serve_app; \\
+    done
 """
 
 
@@ -163,6 +173,7 @@ def _image(target: Target) -> str:
             'ENTRYPOINT ["tini", "--", "serve-app"]',
             f"CMD {json.dumps(target.command)}",
             *own_labels,
+            f"COPY --from=package {_BELOW} {PACKAGE}",
             f"COPY --from=package {PACKAGE} {PACKAGE}",
             "ARG REVISION=unknown",
             'LABEL org.opencontainers.image.revision="${REVISION}"',

@@ -21,7 +21,12 @@ from serve_app.cluster.commands import haproxy
 from serve_app.cluster.edge.files import write_edge
 from serve_app.cluster.edge.options import EdgeOptions
 from serve_app.cluster.environment import Ports
-from serve_app.cluster.proxy_launcher import LAUNCHER, is_watcher, write_proxy_launcher
+from serve_app.cluster.proxy_launcher import (
+    LAUNCHER,
+    is_watcher,
+    remove_files_elsewhere,
+    write_proxy_launcher,
+)
 from tests.ports import free_port
 
 TEMPLATE = """\
@@ -125,6 +130,26 @@ def test_nothing_is_started_where_the_rules_of_the_edge_have_no_place(tmp_path):
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
     assert done.returncode == 1
     assert "no frontend http_frontend for the rules of the edge" in done.stderr
+
+
+@pytest.mark.parametrize("head_is_here", [False, True])
+def test_what_lies_below_the_folder_of_a_head_elsewhere_goes_with_the_node(tmp_path, head_is_here):
+    node, head = tmp_path / "node", tmp_path / "head"
+    place = head / "p" / "number"
+    for folder in (node, place):
+        folder.mkdir(parents=True)
+    write_edge(node, EdgeOptions(), "secret")
+    write_proxy_launcher(node, "/bin/true", Ports())
+    config = place / "haproxy.cfg"
+    config.write_text(TEMPLATE)
+    subprocess.run([node / LAUNCHER, "-db", "-f", config], check=True, timeout=20)
+    end_processes_of(place)
+    if head_is_here:
+        (head / "ray").mkdir()
+    remove_files_elsewhere(node)
+    assert not place.exists()
+    assert head.exists() == head_is_here
+    remove_files_elsewhere(tmp_path / "nothing")
 
 
 CONFIG = """\

@@ -10,7 +10,7 @@ import pytest
 
 from serve_app.errors import InvalidInput
 from serve_app.platforms.images.checks import check_dockerfile
-from serve_app.platforms.images.dockerfile import dockerfile
+from serve_app.platforms.images.dockerfile import BELOW, dockerfile
 
 ROOT = Path(__file__).parents[4]
 COMMITTED = ROOT / "deployments" / "docker" / "Dockerfile"
@@ -49,14 +49,20 @@ def test_our_code_is_copied_after_the_wheels_that_change_less_often(image):
     assert re.findall(r"^COPY --from=(\S+)", STAGES[image], re.MULTILINE) == [
         f"wheels-{image}",
         "package",
+        "package",
     ]
+
+
+def test_what_others_import_is_named_by_its_folders():
+    folders = {one.name for one in (ROOT / "serve_app").iterdir() if one.is_dir()}
+    assert set(BELOW) < folders
 
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_a_change_of_our_code_leaves_little_to_be_done_again(image):
     _, _, after = STAGES[image].partition("COPY --from=package")
     words = [line.split()[0] for line in after.splitlines()[1:] if line and line[0] != "#"]
-    assert words == ["ARG", "LABEL"]
+    assert words == ["COPY", "ARG", "LABEL"]
 
 
 def test_what_haproxy_needs_is_written_where_no_library_is(tmp_path):
