@@ -246,30 +246,27 @@ class Access:
         routes: list[BaseRoute] = getattr(self._app, "routes", [])
         return routes
 
-    # No coroutine of its own: each costs every request about as much as all that is done here.
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
+        if scope["type"] == "lifespan" or CALLER in scope:
+            await self._app(scope, receive, send)
+            return
         if scope["type"] != "http":
-            if scope["type"] == "lifespan" or CALLER in scope:
-                return self._app(scope, receive, send)
-            return send({"type": "websocket.close", "code": 1008, "reason": "not spoken here"})
-        if CALLER not in scope:
-            try:
-                scope[CALLER] = self._caller(scope)
-            except (ClientError, Overloaded) as error:
-                return self._refuse(error, scope, receive, send)
-        return self._app(scope, receive, send)
-
-    async def _refuse(
-        self, error: ClientError | Overloaded, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        if self._witness is not None:
-            await self._witness(scope, error)
-        self._gate.refused("http", "4xx")
-        if isinstance(error, ClientError):
-            await _answer(error, send)
-        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": "not spoken here"})
+            return
+        try:
+            scope[CALLER] = self._caller(scope)
+        except ClientError as error:
+            if self._witness is not None:
+                await self._witness(scope, error)
+            await self._refuse(error, send)
+        except Overloaded as error:
+            if self._witness is not None:
+                await self._witness(scope, error)
+            self._gate.refused("http", "4xx")
             await errors.response(error, "")(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> Caller:
         headers, gate = scope["headers"], self._gate
@@ -295,19 +292,19 @@ class Access:
         certificate = scope.get(CLIENT_CERTIFICATE) or dict(headers).get(CERTIFICATE)
         return gate.caller(shown, source, certificate)
 
-
-async def _answer(error: ClientError, send: Send) -> None:
-    """Answer in the same words whatever was wrong, without a look at anything else."""
-    status, body = errors.nearest(errors.STATUS, error), _BODIES[error.message]
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-    ]
-    if status == 401:
-        headers.append((b"www-authenticate", CHALLENGE))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    async def _refuse(self, error: ClientError, send: Send) -> None:
+        """Answer in the same words whatever was wrong, without a look at anything else."""
+        self._gate.refused("http", "4xx")
+        status, body = errors.nearest(errors.STATUS, error), _BODIES[error.message]
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+        ]
+        if status == 401:
+            headers.append((b"www-authenticate", CHALLENGE))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 _BODIES = {

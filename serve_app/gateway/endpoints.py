@@ -122,8 +122,8 @@ class Predictions:
 
 
 def _marks(response: Response, reply: Reply) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer: what it is, who gave it, and where it came from."""
     answer = response.answer
+    """The headers of an answer: what it is, who gave it, and where it came from."""
     given = [
         (b"content-length", b"%d" % len(reply.body)),
         (b"content-type", reply.media_type),

@@ -119,14 +119,8 @@ class Limited:
 
 def _declared(scope: Scope) -> int | None:
     """The length of a body in bytes as its head says it; None where it says nothing of it."""
-    headers = scope["headers"]
-    by_name = dict(headers)
-    if len(by_name) == len(headers) and _CODING not in by_name:
-        # As nearly every request has it: no name stands twice.
-        value = by_name.get(_LENGTH, b"0")
-        return int(value) if value.isdigit() else 0
     chunked = False
-    for name, value in [pair for pair in headers if pair[0] in _LENGTHS]:
+    for name, value in [pair for pair in scope["headers"] if pair[0] in _LENGTHS]:
         if name == _LENGTH and value.isdigit():
             return int(value)
         chunked = chunked or name != _LENGTH
@@ -135,8 +129,7 @@ def _declared(scope: Scope) -> int | None:
 
 
 _LENGTH = b"content-length"
-_CODING = b"transfer-encoding"
-_LENGTHS = frozenset({_LENGTH, _CODING})
+_LENGTHS = frozenset({_LENGTH, b"transfer-encoding"})
 
 
 def limited(app: ASGIApp, limiter: Limiter | None, count: Count) -> ASGIApp:

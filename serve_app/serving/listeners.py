@@ -76,7 +76,6 @@ class Listeners:
         named = under_own_names(app, settings.host, self._allowed_hosts)
         config = uvicorn.Config(
             Edge(RequestIds(named, ids=ids)),
-            interface="asgi3",
             http=BoundedHTTP,
             ws="none",
             # Its own would close every log of this process, Serve's among them: a replica without

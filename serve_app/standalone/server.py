@@ -125,7 +125,6 @@ def _uvicorn(app: ASGIApp, drain_s: float) -> UnsignalledServer:
     return UnsignalledServer(
         uvicorn.Config(
             app,
-            interface="asgi3",
             http=BoundedHTTP,
             ws="none",
             log_config=None,
