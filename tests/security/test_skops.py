@@ -68,6 +68,13 @@ MODELS: dict[str, Callable[[], Any]] = {
     "means": lambda: KMeans(3, n_init=1),
     "brute": lambda: KNeighborsClassifier(algorithm="brute", metric="manhattan"),
     "nearest": lambda: NearestNeighbors(algorithm="brute"),
+    "one-hot": lambda: make_pipeline(
+        OneHotEncoder(min_frequency=20, handle_unknown="infrequent_if_exist"), LogisticRegression()
+    ),
+    "one-hot without": lambda: make_pipeline(OneHotEncoder(drop="first"), LogisticRegression()),
+    "one-hot of two": lambda: make_pipeline(
+        OneHotEncoder(drop="if_binary", min_frequency=20), LogisticRegression()
+    ),
     "parted": lambda: BisectingKMeans(4, random_state=0),
     "sparse": lambda: KNeighborsClassifier(algorithm="brute"),
     "bagging": lambda: BaggingClassifier(DecisionTreeClassifier(), max_features=0.5),
@@ -216,6 +223,18 @@ def _fewer_columns(file: Edit) -> None:
     file.number("GradientBoostingClassifier", "n_trees_per_iteration_", 1)
 
 
+def _groups(change: Callable[[Any], Any]) -> Callable[[Edit], None]:
+    def edit(file: Edit) -> None:
+        groups = file.state("OneHotEncoder", "_default_to_infrequent_mappings")["content"]
+        file.array(next(one for one in groups if "file" in one), change)
+
+    return edit
+
+
+def _fewer_places(file: Edit) -> None:
+    file.state("OneHotEncoder", "_n_features_outs")["content"][0] = _number(1)
+
+
 def _narrow(file: Edit) -> None:
     """Sparse points of two features."""
     name = file.state("KNeighborsClassifier", "_fit_X")["file"]
@@ -299,6 +318,9 @@ HOSTILE: dict[str, tuple[str, Callable[[Edit], None], str]] = {
     "sparse weights": ("sparse svm", _fewer_weights, "are not those of 3 classes"),
     "kernel rows": ("kernel svm", _arrays("SVC", "support_", lambda a: a + 99), "there are not"),
     "parted centres": ("parted", _arrays("_BisectingTree", "center", lambda a: a[:2]), r"\(1, 2\)"),
+    "places": ("one-hot", _groups(lambda a: a + 10**6), "its column 0 has places for"),
+    "negative places": ("one-hot", _groups(lambda a: a - 9), "its column 0 has places for"),
+    "fewer places": ("one-hot without", _fewer_places, "its column 0 has places for 1 of"),
     "neighbours": ("brute", _arrays(KNN, "_fit_X", lambda a: a[:, :2]), "its points have"),
     "targets": ("brute", _arrays(KNN, "_y", lambda a: a[:2]), "not one target"),
     "of no class": ("brute", _arrays(KNN, "_y", lambda a: a + 9), "classes that"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,40 @@ def check_neighbours(state: Mapping[str, Any]) -> None:
         for name, one in (parameters if isinstance(parameters, Mapping) else {}).items():
             if name in wanted and np.shape(one) != wanted[name]:
                 raise InvalidInput(f"its {name} has the shape {np.shape(one)}; {AGAIN}")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One column of a one-hot encoder: its categories, their groups, what is left out."""
+
+    categories: int
+    outputs: Any
+    groups: Any = None
+    dropped: Any = None
+
+
+def check_one_hot(columns: Iterable[Encoded]) -> None:
+    """A one-hot encoder: each category's place lies within what the column becomes.
+
+    scikit-learn makes a sparse matrix of the places without a look, and SciPy reads at them.
+
+    Raises:
+        InvalidInput: a place lies elsewhere; says of which column.
+    """
+    for number, column in enumerate(columns):
+        groups, width = column.groups, column.categories
+        fits = isinstance(column.outputs, int) and not isinstance(column.outputs, bool)
+        if groups is not None:
+            fits = fits and isinstance(groups, np.ndarray) and groups.dtype.kind in "iu"
+            fits = fits and groups.shape == (width,) and width > 0 and int(groups.min()) >= 0
+            width = int(groups.max()) + 1 if fits else 0
+        if column.dropped is not None:
+            fits = fits and isinstance(column.dropped, (int, np.integer))
+            fits = fits and 0 <= int(column.dropped) < width
+            width -= 1
+        if not fits or width > column.outputs:
+            msg = f"its column {number} has places for {column.outputs} of its categories"
+            raise InvalidInput(f"{msg}; {AGAIN}")
 
 
 def check_text_reader(state: Mapping[str, Any]) -> None:

@@ -72,6 +72,37 @@ def _check_bisecting(state: Mapping[str, Any]) -> None:
         waiting += [inner.get("left"), inner.get("right")]
 
 
+def _check_one_hot(state: Mapping[str, Any]) -> None:
+    categories = _listed(state.get("categories_"))
+    outputs = _listed(state.get("_n_features_outs"))
+    if categories is None or outputs is None or len(categories) != len(outputs):
+        raise InvalidInput(f"its categories do not go with its columns; {AGAIN}")
+    by_column = [
+        _listed(state.get(key)) or [None] * len(categories)
+        for key in ("_default_to_infrequent_mappings", "_drop_idx_after_grouping")
+    ]
+    if any(len(one) != len(categories) for one in by_column):
+        raise InvalidInput(f"its groups do not go with its columns; {AGAIN}")
+    columns = zip(map(_length, categories), outputs, *by_column, strict=True)
+    sklearn_estimators.check_one_hot(sklearn_estimators.Encoded(*one) for one in columns)
+
+
+def _listed(node: Any) -> list[Any] | None:
+    """What stands in a list, or in an array of objects; None where a node is neither."""
+    node = plain(node)
+    if isinstance(node, np.ndarray):
+        return list(node)
+    parts = getattr(node, "children", {})
+    content = parts.get("content") if isinstance(parts, Mapping) else None
+    return [plain(one) for one in content] if isinstance(content, list) else None
+
+
+def _length(value: Any) -> int:
+    """How many entries an array has, of numbers or of objects."""
+    listed = _listed(value)
+    return -1 if listed is None else len(listed)
+
+
 def _check_space_tree(state: Any, name: str) -> None:
     sklearn_states.check_space_tree(state, name)
     distance = state[11]
@@ -123,6 +154,7 @@ _BY_CLASS: dict[str, Callable[[Any, str], None]] = {
         for kind in ("_kmeans.KMeans", "_kmeans.MiniBatchKMeans")
     },
     "sklearn.cluster._bisect_k_means.BisectingKMeans": _of_mapping(_check_bisecting),
+    "sklearn.preprocessing._encoders.OneHotEncoder": _of_mapping(_check_one_hot),
     "sklearn.ensemble._gb.GradientBoostingClassifier": _check_boosting,
     "sklearn.ensemble._gb.GradientBoostingRegressor": _check_boosting,
 }
