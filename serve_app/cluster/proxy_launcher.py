@@ -166,11 +166,14 @@ def write_proxy_launcher(folder: Path, binary: str, ports: Ports) -> None:
 def remove_files_elsewhere(folder: Path) -> None:
     """Remove what the script in a node's folder noted to lie below the head's, if anything does.
 
-    The head's folder goes too where it is empty then: the head is on another machine.
+    The head's folder goes too where it is empty then: the head is on another machine. What is no
+    folder of a proxy within one of a cluster's is left alone, whoever noted it.
     """
     try:
         place = Path((folder / _ELSEWHERE).read_text().strip())
     except OSError:
+        return
+    if place.parent.name != "p" or not place.parent.parent.name.startswith("sa-"):
         return
     shutil.rmtree(place, ignore_errors=True)
     with contextlib.suppress(OSError):

@@ -134,7 +134,7 @@ def test_nothing_is_started_where_the_rules_of_the_edge_have_no_place(tmp_path):
 
 @pytest.mark.parametrize("head_is_here", [False, True])
 def test_what_lies_below_the_folder_of_a_head_elsewhere_goes_with_the_node(tmp_path, head_is_here):
-    node, head = tmp_path / "node", tmp_path / "head"
+    node, head = tmp_path / "node", tmp_path / "sa-head"
     place = head / "p" / "number"
     for folder in (node, place):
         folder.mkdir(parents=True)
@@ -150,6 +150,14 @@ def test_what_lies_below_the_folder_of_a_head_elsewhere_goes_with_the_node(tmp_p
     assert not place.exists()
     assert head.exists() == head_is_here
     remove_files_elsewhere(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("place", ["other/p/number", "sa-head/number", "sa-head/ray/number"])
+def test_what_is_no_folder_of_a_proxy_stays_whoever_noted_it(place, tmp_path):
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "elsewhere").write_text(f"{tmp_path / place}\n")
+    remove_files_elsewhere(tmp_path)
+    assert (tmp_path / place).is_dir()
 
 
 CONFIG = """\
