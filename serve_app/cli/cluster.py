@@ -22,7 +22,7 @@ PROXIES = ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY")
 
 @click.group()
 def cluster() -> None:
-    """Start and stop a local Ray cluster, bound to 127.0.0.1."""
+    """Start and stop a Ray cluster, whose HTTP and dashboard are bound to 127.0.0.1."""
 
 
 cluster.add_command(certificate)
