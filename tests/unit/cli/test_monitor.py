@@ -6,13 +6,14 @@ import pytest
 
 from serve_app.cluster.monitor import Monitor, MonitorOptions
 from serve_app.cluster.node import Cluster
+from tests.ports import free_port
 from tests.unit.cluster import watchers
 
 
 @pytest.fixture
 def watched(tmp_path, monkeypatch):
     """A state folder whose cluster is watched, by programs that stand in for the real ones."""
-    state, port = tmp_path / "state", watchers.free()
+    state, port = tmp_path / "state", free_port()
     running = watchers.running(state, port)
     monkeypatch.setattr(Cluster, "require", lambda _: running)
     monkeypatch.setenv("PATH", str(tmp_path))
