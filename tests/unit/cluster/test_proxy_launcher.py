@@ -235,7 +235,7 @@ class Proxy:
         """Of an answer; None where nobody listens."""
         with (
             contextlib.suppress(OSError),
-            socket.create_connection(("127.0.0.1", self.http), 2) as one,
+            socket.create_connection(("127.0.0.1", self.http), 10) as one,
         ):
             one.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             match = re.match(rb"HTTP/1\.[01] (\d+)", one.recv(100))
