@@ -16,6 +16,7 @@ import skops.io
 import xgboost
 from scipy import sparse
 from sklearn.cluster import BisectingKMeans, KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     BaggingClassifier,
     GradientBoostingClassifier,
@@ -74,6 +75,10 @@ MODELS: dict[str, Callable[[], Any]] = {
     "one-hot without": lambda: make_pipeline(OneHotEncoder(drop="first"), LogisticRegression()),
     "one-hot of two": lambda: make_pipeline(
         OneHotEncoder(drop="if_binary", min_frequency=20), LogisticRegression()
+    ),
+    "one-hot of columns": lambda: make_pipeline(
+        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), [3])),
+        DecisionTreeClassifier(),
     ),
     "parted": lambda: BisectingKMeans(4, random_state=0),
     "sparse": lambda: KNeighborsClassifier(algorithm="brute"),

@@ -73,6 +73,8 @@ def _check_bisecting(state: Mapping[str, Any]) -> None:
 
 
 def _check_one_hot(state: Mapping[str, Any]) -> None:
+    if "categories_" not in state:
+        return  # One that is fitted elsewhere: a transformer of columns keeps it beside the copy.
     categories = _listed(state.get("categories_"))
     outputs = _listed(state.get("_n_features_outs"))
     if categories is None or outputs is None or len(categories) != len(outputs):
