@@ -1,7 +1,6 @@
 """What several packages' tests share."""
 
 import datetime as dt
-import fcntl
 import itertools
 import os
 import shutil
@@ -21,6 +20,7 @@ from serve_app.cluster.proxies import past_proxies
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.examples.trained import EXAMPLES, Place, train_example
 from serve_app.registry.store import Registry
+from tests.made_once import made_once
 
 # The tests ask servers of their own on this machine, wherever it reaches others through a proxy.
 os.environ.update(past_proxies(os.environ))
@@ -96,20 +96,14 @@ def trained_home(tmp_path_factory):
     Processes that share the tests of one run share the training, too: each has a copy.
     """
     home = tmp_path_factory.mktemp("trained")
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    registered = shared / "registered"
-    with (shared / "registered.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not registered.exists():
-            partial = tmp_path_factory.mktemp("registering")
-            runs = tmp_path_factory.mktemp("runs")
-            place = Place(Registry(str(partial)), runs, time.time, lambda progress: None)
-            for model in itertools.chain.from_iterable(EXAMPLES.values()):
-                train_example(model, place)
-            partial.rename(registered)
-    shutil.copytree(registered, home / "registry")
+
+    def train(folder):
+        runs = tmp_path_factory.mktemp("runs")
+        place = Place(Registry(str(folder)), runs, time.time, lambda progress: None)
+        for model in itertools.chain.from_iterable(EXAMPLES.values()):
+            train_example(model, place)
+
+    shutil.copytree(made_once(tmp_path_factory, "registered", train), home / "registry")
     return home
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from serve_app.core import times
-from serve_app.core.columns import Array
+from serve_app.core.columns import Array, of_objects
 from serve_app.core.signature import Column
 from serve_app.core.violations import value_text
 from serve_app.errors import RowsRefused
@@ -105,8 +105,7 @@ def _index(column: Column) -> pd.Index[Any]:
     if column.category_dtype is None:
         made = pd.Index(values)
         return made
-    array = np.empty(len(values), dtype=object) if isinstance(values, list) else values
-    array[:] = values
+    array = of_objects(values) if isinstance(values, list) else values
     kept = Column(column.name, column.dtype, frame_dtype=column.category_dtype, zone=column.zone)
     made = pd.Index(maker(kept)(array))
     return made

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from serve_app.core.columns import of_objects
 from serve_app.core.record import ANSWERED, CANCELLED
 from serve_app.errors import ClientError, InvalidInput, Overloaded
 from serve_app.monitoring.experiment.exposures import Exposures, Floats
 from serve_app.routing.gates import IN_NONE
+from serve_app.storage.records.arrays import objects_of
 from serve_app.storage.records.files import Files
 from serve_app.storage.records.reader import Query, query
 from serve_app.storage.records.rows import CHOSEN, FEATURE
@@ -107,11 +107,11 @@ def _exposures(
         at_s=_floats(batch.column("at_s")),
         arm=arm,
         # What was not answered has no prediction, and is known by its request.
-        prediction_id=_objects(
+        prediction_id=objects_of(
             pc.coalesce(batch.column("prediction_id"), batch.column("request_id"))
         ),
         row=_floats(batch.column("row")).astype(np.int64),
-        subject=_objects(batch.column("key")),
+        subject=objects_of(batch.column("key")),
         epoch=_floats(batch.column("epoch").fill_null(0)).astype(np.int64),
         propensity=propensity,
         answered=answered,
@@ -122,10 +122,6 @@ def _exposures(
 
 def _floats(column: pa.Array) -> Floats:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), float)
-
-
-def _objects(column: pa.Array) -> np.ndarray:
-    return of_objects(column.to_pylist())
 
 
 def _codes(kind: type[ClientError]) -> Iterator[str]:

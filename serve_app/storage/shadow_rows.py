@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from serve_app.core.columns import of_objects
 from serve_app.errors import InvalidInput
 from serve_app.monitoring.paired_rows import PairedRows, Side
+from serve_app.storage.records.arrays import objects_of
 from serve_app.storage.records.files import Files
 from serve_app.storage.records.reader import Query, query
 
@@ -63,7 +62,7 @@ def _by_shadow(batch: pa.RecordBatch) -> Iterator[ShadowRows]:
         yield ShadowRows(
             version,
             PairedRows(
-                _objects(answered.column("prediction_id")),
+                objects_of(answered.column("prediction_id")),
                 answered.column("row").to_numpy(zero_copy_only=False).astype(np.int64),
                 _side(answered),
                 _side(at_shadow),
@@ -75,15 +74,11 @@ def _by_shadow(batch: pa.RecordBatch) -> Iterator[ShadowRows]:
 
 def _side(batch: pa.RecordBatch) -> Side:
     return Side(
-        _objects(batch.column("outcome")),
+        objects_of(batch.column("outcome")),
         np.array(batch.column("took_s").to_pylist(), dtype=np.float64),
-        _objects(batch.column("value")),
+        objects_of(batch.column("value")),
         _probabilities(batch.column("probabilities")),
     )
-
-
-def _objects(values: pa.Array) -> NDArray[Any]:
-    return of_objects(values.to_pylist())
 
 
 def _probabilities(lists: pa.Array) -> NDArray[np.float64]:

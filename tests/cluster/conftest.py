@@ -1,7 +1,5 @@
 """Fixtures of the cluster tests: one real cluster per module."""
 
-import fcntl
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.harness import BIN, TestCluster, free_row
+from tests.made_once import made_once
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,20 +21,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with every example, trained once for all tests, whichever process runs them."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    home = shared / "examples"
-    with (shared / "examples.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "registry").is_dir():
-            _train(home)
-    return home / "registry"
+    return made_once(tmp_path_factory, "examples", _train) / "registry"
 
 
 def _train(home: Path) -> None:
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir()
     done = subprocess.run(
         [str(BIN / "serve-app"), "train-examples"],
         cwd=home,

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,28 @@ class Moody(TransformerMixin, BaseEstimator):
             time.sleep(2)
         return values
 """
+
+
+STEP = """
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+{before}
+
+class Step(TransformerMixin, BaseEstimator):
+    def fit(self, x, y=None):
+        self.n_features_in_ = x.shape[1]
+        return self
+
+    def transform(self, x):
+        values = np.asarray(x, dtype=float)
+{computing}
+"""
+
+
+def step(computing, before=""):
+    """The module of a class `Step`; what computes its result takes `values`, and returns."""
+    return STEP.format(computing=textwrap.indent(computing, " " * 8), before=before)
 
 
 def register_moody(cluster):

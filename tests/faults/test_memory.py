@@ -7,27 +7,17 @@ import pytest
 
 from tests.cluster.harness import until
 from tests.faults.breaking import replaced
-from tests.faults.code_of_rows import register_steps, rows, served
+from tests.faults.code_of_rows import register_steps, rows, served, step
 from tests.faults.small_memory import little_memory, why_not
 from tests.faults.steady import Steady, lost
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 REPLICAS = 3
 ROW_MIB = 1
-CODE = f"""
-import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-
-class Step(TransformerMixin, BaseEstimator):
-    def fit(self, x, y=None):
-        self.n_features_in_ = x.shape[1]
-        return self
-
-    def transform(self, x):
-        values = np.asarray(x, dtype=float)
-        room = np.ones((len(values), {ROW_MIB} << 20), dtype=np.int8)
-        return values * room[:, :1]
-"""
+CODE = step(f"""\
+room = np.ones((len(values), {ROW_MIB} << 20), dtype=np.int8)
+return values * room[:, :1]
+""")
 """A step that takes memory for each row as long as it computes."""
 LIMIT_MIB = 64
 MANY_ROWS = 256

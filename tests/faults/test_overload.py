@@ -12,31 +12,19 @@ from serve_app.client import AsyncClient, Retries
 from serve_app.errors import Overloaded, ServeError
 from tests.cluster.harness import application, endpoints, until
 from tests.faults.breaking import gateways
-from tests.faults.code_of_rows import application_of, register_steps, rows, served
+from tests.faults.code_of_rows import application_of, register_steps, rows, served, step
 from tests.faults.herds import Storm, herd
 from tests.faults.steady import Steady, lost, requests_of
 
 ROW_S = 0.01
-CODE = f"""
-import threading
-import time
-
-import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-
-TURN = threading.Lock()
-
-class Step(TransformerMixin, BaseEstimator):
-    def fit(self, x, y=None):
-        self.n_features_in_ = x.shape[1]
-        return self
-
-    def transform(self, x):
-        values = np.asarray(x, dtype=float)
-        with TURN:
-            time.sleep({ROW_S} * len(values))
-        return values
-"""
+CODE = step(
+    f"""\
+with TURN:
+    time.sleep({ROW_S} * len(values))
+return values
+""",
+    before="import threading\nimport time\n\nTURN = threading.Lock()",
+)
 """A step that makes a version's capacity known, whatever else the machine does."""
 HERD = 2000
 ACCEPTED_P99_S = 2.0

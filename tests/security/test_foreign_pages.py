@@ -13,6 +13,7 @@ from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
 from serve_app.registry.store import Registry
 from serve_app.serving.listeners import Listeners
+from tests.feedback_keeper import Keeper
 from tests.security.server import DEADLINE_S, ROW, running
 from tests.unit.gateway.admin.actions import Actions
 from tests.unit.gateway.harness import client_of
@@ -67,17 +68,6 @@ def test_no_preflight_allows_anything(server, origin, path):
         "access_control_request_private_network": "true",
     }  # fmt: skip
     assert not allowing(sent(server, "OPTIONS", path, **asked))
-
-
-class Keeper:
-    """Keeps feedback of a gateway."""
-
-    def __init__(self):
-        self.kept = []
-
-    async def __call__(self, items):
-        self.kept += items
-        return ["stored"] * len(items)
 
 
 BODY = b'{"prediction_id": "p", "reward": 1, "weights": {"a@1": 1}}'

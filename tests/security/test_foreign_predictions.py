@@ -13,6 +13,7 @@ from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
 from serve_app.serving.owned_predictions import NAME, gave_in
 from serve_app.storage.monitor_state import MonitorState
+from tests.feedback_keeper import Keeper
 from tests.unit.gateway.harness import ROW, client_of
 
 CLIENT = grants_of(["predict", "feedback"])
@@ -33,15 +34,6 @@ class ByName:
 
     def authenticate(self, credential):
         return CALLERS.get(credential.value)
-
-
-class Keeper:
-    def __init__(self):
-        self.kept = []
-
-    async def __call__(self, items):
-        self.kept += items
-        return ["stored"] * len(items)
 
 
 @pytest.fixture

@@ -106,8 +106,8 @@ class Encoded:
 
     categories: int
     outputs: Any
-    groups: Any = None
-    dropped: Any = None
+    groups: Any
+    dropped: Any
 
 
 def check_one_hot(columns: Iterable[Encoded]) -> None:

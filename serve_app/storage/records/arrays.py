@@ -32,6 +32,11 @@ def numpy_of(column: pa.ChunkedArray) -> Array:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind):
         array: Array = column.to_numpy()
         return array
+    return objects_of(column)
+
+
+def objects_of(column: pa.Array | pa.ChunkedArray) -> Array:
+    """A column of Arrow's as Python's own values; None where it has none."""
     return of_objects(column.to_pylist())
 
 

@@ -8,6 +8,7 @@ from serve_app.core.feedback import Feedback
 from serve_app.errors import NotReady
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
+from tests.feedback_keeper import Keeper
 
 OWN = "/v1/models/risk:feedback"
 SELDON = "/seldon/some-namespace/risk/api/v1.0/feedback"
@@ -20,22 +21,6 @@ RESPONSE = {
     },
     "data": {"ndarray": [[0.25, 0.75]]},
 }
-
-
-class Keeper:
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.told = []
-        self.calls = 0
-        self.error = None
-
-    async def __call__(self, items):
-        if self.error is not None:
-            raise self.error
-        self.calls += 1
-        self.told += items
-        return ["stored"] * len(items)
 
 
 @pytest.fixture
@@ -58,12 +43,12 @@ class TestOwn:
         assert answer.json() == {
             "endpoint": "risk", "prediction_id": "p-1", "outcome": "stored", "request_id": "r-1"
         }  # fmt: skip
-        assert keeper.told == [Feedback("risk", "p-1", '["ill"]', 1.0, ("a@1", "b@1"), "r-1")]
+        assert keeper.kept == [Feedback("risk", "p-1", '["ill"]', 1.0, ("a@1", "b@1"), "r-1")]
 
     @pytest.mark.parametrize("body", [{"reward": 0}, {"truth": False}, {"truth": {"a": [1]}}])
     def test_a_truth_or_a_reward_will_do(self, client, keeper, body):
         assert client.send("POST", OWN, json=body).status_code == 200
-        (told,) = keeper.told
+        (told,) = keeper.kept
         assert told.reward == body.get("reward")
         assert json.loads(told.truth_json or "null") == body.get("truth")
 
@@ -90,7 +75,7 @@ class TestOwn:
         answer = client.send("POST", OWN, content=body, headers=headers)
         assert answer.status_code == 400
         assert said in answer.json()["error"]
-        assert keeper.told == []
+        assert keeper.kept == []
 
     @pytest.mark.parametrize(
         ("truth", "status"),
@@ -101,26 +86,26 @@ class TestOwn:
         content = b'{"reward": 1, "truth": ' + truth + b"}"
         answer = client.send("POST", OWN, content=content, headers=headers)
         assert answer.status_code == status
-        assert keeper.told == []
+        assert keeper.kept == []
 
     def test_a_very_long_truth_is_refused(self, client, keeper):
         client.app = build(client.predictor, Settings(1_000_000, 50), keeper)
         answer = client.send("POST", OWN, json={"truth": ["x" * 300_000]})
         assert answer.status_code == 413
         assert "'truth'" in answer.json()["error"]
-        assert keeper.told == []
+        assert keeper.kept == []
 
     def test_very_long_names_are_refused(self, client, keeper):
         for body in ({"prediction_id": "p" * 201}, {"variants": ["v"] * 101}):
             answer = client.send("POST", OWN, json={"reward": 1, **body})
             assert answer.status_code == 400
-        assert keeper.told == []
+        assert keeper.kept == []
 
     def test_an_endpoint_that_is_not_there_is_said(self, client, keeper):
         answer = client.send("POST", "/v1/models/nobody:feedback", json={"reward": 1})
         assert answer.status_code == 404
         assert answer.json()["error_code"] == "not_found"
-        assert keeper.told == []
+        assert keeper.kept == []
 
     def test_it_is_said_when_nobody_keeps_it(self, client, keeper):
         keeper.error = NotReady("control has no replica that could answer")
@@ -152,7 +137,7 @@ class TestSeldon:
         assert answer.json() == {
             "meta": {"puid": "r-1", "tags": {"prediction_id": "p-1", "feedback": "stored"}}
         }
-        assert keeper.told == [Feedback("risk", "p-1", None, 0.5, ("logistic@1", "other@1"), "r-1")]
+        assert keeper.kept == [Feedback("risk", "p-1", None, 0.5, ("logistic@1", "other@1"), "r-1")]
 
     @pytest.mark.parametrize(
         ("truth", "read"),
@@ -165,22 +150,22 @@ class TestSeldon:
     )
     def test_a_truth_is_a_message_of_any_kind(self, client, keeper, truth, read):
         client.send("POST", SELDON, json={"response": RESPONSE, "truth": truth})
-        (told,) = keeper.told
+        (told,) = keeper.kept
         assert (json.loads(told.truth_json), told.reward) == (read, None)
 
     def test_what_json_has_no_number_for_is_null_in_a_truth(self, client, keeper):
         message = '{"truth": {"data": {"ndarray": [NaN, 1]}}}'
         answer = client.send("POST", SELDON, data={"json": message})
         assert answer.status_code == 200
-        assert keeper.told[0].truth_json == "[null,1]"
+        assert keeper.kept[0].truth_json == "[null,1]"
 
     def test_a_reward_of_nothing_may_be_left_out(self, client, keeper):
         assert client.send("POST", SELDON, json={"response": RESPONSE}).status_code == 200
-        assert keeper.told[0].reward == 0.0
+        assert keeper.kept[0].reward == 0.0
 
     def test_without_a_response_it_is_about_the_default_endpoint(self, client, keeper):
         client.send("POST", "/api/v1.0/feedback", json={"reward": 1})
-        assert keeper.told == [Feedback("age", None, None, 1.0, (), "")]
+        assert keeper.kept == [Feedback("age", None, None, 1.0, (), "")]
 
     @pytest.mark.parametrize(
         ("body", "said"),
@@ -202,7 +187,7 @@ class TestSeldon:
         status = answer.json()["status"]
         assert (status["status"], status["code"]) == ("FAILURE", 400)
         assert said in status["info"]
-        assert keeper.told == []
+        assert keeper.kept == []
 
 
 def sent(client, body, content_type="application/json"):
@@ -224,7 +209,7 @@ class TestLists:
             "outcomes": ["stored", "stored"], "refused": [], "request_id": "r-1",
         }  # fmt: skip
         assert keeper.calls == 1
-        assert keeper.told == [
+        assert keeper.kept == [
             Feedback("risk", "p-1", '["ill"]', None, (), "r-1", row=2),
             Feedback("risk", None, None, 0.5, (), "r-1", key="17", label_at_s=12.5),
         ]
@@ -253,7 +238,7 @@ class TestLists:
         ):  # fmt: skip
             assert words in refused[place]
             assert len(refused[place]) < 300
-        assert [one.key for one in keeper.told] == ["k"]
+        assert [one.key for one in keeper.kept] == ["k"]
 
     def test_a_list_of_which_nothing_can_be_kept_is_a_400_that_says_why(self, client, keeper):
         answer = sent(client, b'{"feedback": [{"key": "k"}, 1]}')
@@ -303,7 +288,7 @@ class TestCsv:
         body = 'key,truth,reward,label_at_s\r\n007,ill,,\r\n"a,b",well,0.5,12.5\r\n\r\nc,3,,\r\n'
         answer = sent(client, body, "text/csv; charset=utf-8")
         assert answer.json()["outcomes"] == ["stored"] * 3
-        assert [(one.key, one.truth_json, one.reward, one.label_at_s) for one in keeper.told] == [
+        assert [(one.key, one.truth_json, one.reward, one.label_at_s) for one in keeper.kept] == [
             ("007", '"ill"', None, None), ("a,b", '"well"', 0.5, 12.5), ("c", '"3"', None, None)
         ]  # fmt: skip
 
@@ -312,7 +297,7 @@ class TestCsv:
         client.send(
             "POST", "/v1/models/age:feedback", content=lines, headers={"content-type": "text/csv"}
         )
-        assert [(one.prediction_id, one.row, one.truth_json) for one in keeper.told] == [
+        assert [(one.prediction_id, one.row, one.truth_json) for one in keeper.kept] == [
             ("p-1", 0, "41.5"), ("p-2", None, "true"), ("p-3", None, '"word"')
         ]  # fmt: skip
 
@@ -328,7 +313,7 @@ class TestCsv:
                     "'reward' must be"), strict=True,
         ):  # fmt: skip
             assert part in text
-        assert [one.key for one in keeper.told] == ["k-6"]
+        assert [one.key for one in keeper.kept] == ["k-6"]
 
     @pytest.mark.parametrize(
         ("body", "words"),

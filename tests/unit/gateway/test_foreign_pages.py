@@ -6,6 +6,7 @@ from serve_app.errors import NotPermitted
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
 from serve_app.gateway.foreign_pages import refuse_foreign
+from tests.feedback_keeper import Keeper
 
 HERE = {"host": "127.0.0.1:8000"}
 
@@ -56,15 +57,6 @@ def test_listed_pages_may():
 
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-
-
-class Keeper:
-    def __init__(self):
-        self.kept = []
-
-    async def __call__(self, items):
-        self.kept += items
-        return ["stored"] * len(items)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from serve_app.models import owner, resolve
 from serve_app.models.signature import infer
 from serve_app.protocols.oip import grpc_messages as oip_grpc
 from serve_app.protocols.oip.messages import message
+from tests.feedback_keeper import Keeper
 from tests.unit.gateway.harness import Bare, Client
 
 RNG = np.random.default_rng(2)
@@ -97,17 +98,6 @@ def client():
     standing = Snapshot.from_json(orjson.loads(orjson.dumps(Snapshot(1, "h", endpoints).to_json())))
     predictor.swap(assembler.stages(standing))
     return Client(predictor, models)
-
-
-class Keeper:
-    """Keeps feedback in a list."""
-
-    def __init__(self):
-        self.told = []
-
-    async def __call__(self, items):
-        self.told += items
-        return ["stored"] * len(items)
 
 
 @pytest.fixture
@@ -460,12 +450,12 @@ def test_feedback_takes_a_truth_per_target(alone, keeper, name):
     path = f"/v1/models/{name}:feedback"
     for truth in TRUTHS[name]:
         asked(alone, path, {"prediction_id": "p-1", "truth": truth})
-    assert [json.loads(one.truth_json) for one in keeper.told] == list(TRUTHS[name])
+    assert [json.loads(one.truth_json) for one in keeper.kept] == list(TRUTHS[name])
 
 
 def test_feedback_without_a_truth_is_taken(alone, keeper, name):
     asked(alone, f"/v1/models/{name}:feedback", {"prediction_id": "p-1", "reward": 1.0})
-    assert keeper.told[0].truth_json is None
+    assert keeper.kept[0].truth_json is None
 
 
 def test_a_truth_of_another_shape_is_refused_and_kept_by_nobody(alone, keeper, name):
@@ -474,7 +464,7 @@ def test_a_truth_of_another_shape_is_refused_and_kept_by_nobody(alone, keeper, n
         refused = alone.send("POST", f"/v1/models/{name}:feedback", json=body)
         assert refused.status_code == 400
         assert words in refused.json()["error"]
-    assert keeper.told == []
+    assert keeper.kept == []
 
 
 def test_a_truth_of_seldons_is_held_against_the_targets_too(alone, keeper):
@@ -482,4 +472,4 @@ def test_a_truth_of_seldons_is_held_against_the_targets_too(alone, keeper):
     asked(alone, path, {"truth": {"data": {"ndarray": [[1, 0]]}}, "reward": 1.0})
     body = {"truth": {"data": {"ndarray": [[1]]}}, "reward": 1.0}
     assert alone.send("POST", path, json=body).status_code == 400
-    assert [one.truth_json for one in keeper.told] == ["[[1,0]]"]
+    assert [one.truth_json for one in keeper.kept] == ["[[1,0]]"]
