@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from serve_app.config.base import Frozen
 
@@ -21,13 +21,15 @@ class CriticalitySettings(Frozen):
 class OverloadSettings(Frozen):
     """Between how many requests each endpoint of a gateway answers at once, by measured delay.
 
-    It begins with `first_in_flight`. The header `x-criticality` makes a request less critical than
-    its principal is.
+    It begins with `first_in_flight`. A request that was not looked at `most_wait_s` after it came
+    to HAProxy is refused, since the gateway has more than it can read. The header `x-criticality`
+    makes a request less critical than its principal is.
     """
 
     least_in_flight: PositiveInt = 16
     most_in_flight: PositiveInt = 1000
     first_in_flight: PositiveInt = 64
+    most_wait_s: PositiveFloat = 1.0
     criticality: CriticalitySettings = CriticalitySettings()
 
     @model_validator(mode="after")

@@ -10,8 +10,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from serve_app.core.arrival import ARRIVAL_HEADER, Arrivals
 from serve_app.core.caller import Caller
-from serve_app.core.concurrency import ConcurrencyBounds, ConcurrencyLimit, less_critical
+from serve_app.core.concurrency import (
+    CRITICALITIES,
+    ConcurrencyBounds,
+    ConcurrencyLimit,
+    less_critical,
+)
 from serve_app.core.ports import Clock
 from serve_app.errors import DeadlineExceeded, Overloaded
 from serve_app.monitoring.catalogue import CONCURRENCY_LIMIT, SHED_REQUESTS, Sample
@@ -29,8 +35,18 @@ class Criticalities:
     by_principal: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Sees how long requests waited before anybody looked at them, and how long is too long."""
+
+    arrivals: Arrivals
+    most_s: float
+
+
 class Shedding:
     """Has a limit for each endpoint that follows measured delay.
+
+    What waited too long before it was looked at is refused as well, where `waits` sees that.
 
     `clock` is one that nobody sets, `draw` gives numbers from 0 to 1.
     """
@@ -39,12 +55,14 @@ class Shedding:
         self,
         bounds: ConcurrencyBounds,
         criticalities: Criticalities,
+        waits: Waits | None = None,
         *,
         clock: Clock,
         draw: Callable[[], float],
     ) -> None:
         self._bounds = bounds
         self._criticalities = criticalities
+        self._waits = waits
         self._clock = clock
         self._draw = draw
         self._limits: dict[str, ConcurrencyLimit] = {}
@@ -55,7 +73,8 @@ class Shedding:
 
         Raises:
             InvalidInput: its header names no criticality.
-            Overloaded: the endpoint has as many requests as it answers without delay.
+            Overloaded: the endpoint has as many requests as it answers without delay, or this one
+                waited too long already.
         """
         known = self._criticalities
         own = known.by_principal.get(caller.name, known.default)
@@ -63,6 +82,8 @@ class Shedding:
         limit = self._limits.get(endpoint)
         if limit is None:
             limit = self._limits[endpoint] = self._made()
+        if self._waits is not None:
+            self._check_wait(self._waits, endpoint, criticality, headers)
         self.check(endpoint, limit, criticality)
         return Place(self, endpoint, limit, criticality)
 
@@ -74,14 +95,30 @@ class Shedding:
         """
         if limit.has_room(criticality):
             return
-        key = (endpoint, criticality)
-        self._shed[key] = self._shed.get(key, 0) + 1
+        self._count(endpoint, criticality)
         retry_after_s = max(SOON_S, limit.usual_s)
         msg = (
             f"endpoint {endpoint!r} has {limit.in_flight} requests on their way, and more "
             f"{criticality} ones would have all wait; try again in {retry_after_s:.1f} s"
         )
         raise Overloaded(msg, retry_after_s=round(retry_after_s, 3), limit="concurrency")
+
+    def _check_wait(
+        self, waits: Waits, endpoint: str, criticality: str, headers: Mapping[str, str]
+    ) -> None:
+        waited_s = waits.arrivals.waited_s(headers.get(ARRIVAL_HEADER))
+        if waited_s <= waits.most_s * CRITICALITIES[criticality]:
+            return
+        self._count(endpoint, criticality)
+        msg = (
+            f"more requests come to this gateway than it can read: this one waited "
+            f"{waited_s:.1f} s to be looked at; try again in {waits.most_s:.1f} s"
+        )
+        raise Overloaded(msg, retry_after_s=round(waits.most_s, 3), limit="wait")
+
+    def _count(self, endpoint: str, criticality: str) -> None:
+        key = (endpoint, criticality)
+        self._shed[key] = self._shed.get(key, 0) + 1
 
     def samples(self) -> Iterator[Sample]:
         """What was refused, and the limits as they are."""

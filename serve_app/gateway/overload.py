@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import time
 
 from serve_app.config.overload import OverloadSettings
+from serve_app.core.arrival import Arrivals, clock_name
 from serve_app.core.concurrency import ConcurrencyBounds
 from serve_app.core.ports import Clock
-from serve_app.engine.shedding import Criticalities, Shedding
+from serve_app.engine.shedding import Criticalities, Shedding, Waits
 
 
 def shedding_of(settings: OverloadSettings | None, clock: Clock) -> Shedding | None:
@@ -19,5 +21,9 @@ def shedding_of(settings: OverloadSettings | None, clock: Clock) -> Shedding | N
     )
     named = settings.criticality
     return Shedding(
-        bounds, Criticalities(named.default, named.principals), clock=clock, draw=random.random
+        bounds,
+        Criticalities(named.default, named.principals),
+        Waits(Arrivals(clock_name(), time.time), settings.most_wait_s),
+        clock=clock,
+        draw=random.random,
     )

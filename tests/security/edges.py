@@ -16,6 +16,7 @@ from serve_app.cluster.commands import haproxy
 from serve_app.cluster.edge.files import TOKEN, write_edge
 from serve_app.cluster.environment import Ports
 from serve_app.cluster.proxy_launcher import is_watcher, write_proxy_launcher
+from serve_app.core.arrival import ARRIVAL_HEADER
 from serve_app.core.edge_token import EdgeToken
 from serve_app.gateway.middleware import Edge
 from tests.ports import free_port
@@ -65,6 +66,7 @@ class Echo:
 
     def __init__(self):
         self.paths = []
+        self.arrivals = []
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -84,6 +86,8 @@ class Echo:
             "body": len(body),
             "headers": {name.decode(): value.decode() for name, value in scope["headers"]},
         }
+        # No two requests have the same.
+        self.arrivals.append(seen["headers"].pop(ARRIVAL_HEADER, None))
         if scope["path"] == "/large":
             seen["filler"] = "x" * 30_000_000
         await send(

@@ -6,6 +6,7 @@ import socket
 import stat
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ from serve_app.cluster.commands import haproxy
 from serve_app.cluster.edge import rules
 from serve_app.cluster.edge.files import check_edge, edge_secret, write_edge
 from serve_app.cluster.edge.options import BEHIND_A_BALANCER, EdgeOptions
+from serve_app.core.arrival import Arrivals, clock_name
 from serve_app.core.edge_token import EDGE_VARIABLE, EdgeToken, read_edge_token
 from serve_app.errors import InvalidInput, ServerFault
 from tests.ports import free_port
@@ -33,6 +35,14 @@ def test_a_gateway_sees_who_asks_and_never_the_token(edge):
     assert seen["headers"]["x-forwarded-for"] == "127.0.0.7"
     assert "x-serve-app-edge" not in seen["headers"]
     assert SECRET not in str(seen)
+
+
+def test_a_gateway_sees_when_a_request_came_and_believes_nobody_else(edge):
+    edge.ask("/", f"x-forwarded-at: {clock_name()}/1")
+    clock, _, at_ms = edge.echo.arrivals[-1].partition("/")
+    assert clock == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert abs(int(at_ms) / 1000 - time.time()) < 60
+    assert 0 <= Arrivals(clock_name(), time.time).waited_s(edge.echo.arrivals[-1]) < 30
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from serve_app.cluster.edge import rules
 from serve_app.cluster.edge.certificate import write_certificate
 from serve_app.cluster.edge.options import EdgeOptions
 from serve_app.cluster.private_files import write_private
+from serve_app.core.arrival import clock_name
 from serve_app.errors import InvalidInput
 
 FRONTEND = "http_frontend"
@@ -69,7 +70,7 @@ def write_edge(folder: Path, options: EdgeOptions, secret: str | None) -> None:
     if options.tls is not None:
         write_certificate(folder, options.tls)
     write_private(folder / _DEFAULTS, rules.defaults(options))
-    write_private(folder / _RULES, rules.frontend(options, secret))
+    write_private(folder / _RULES, rules.frontend(options, secret, clock_name()))
     write_private(folder / SECTIONS, rules.SECTIONS)
     words = rules.listening(options.tls, folder).replace("\\", r"\\").replace("|", r"\|")
     edits = f"""\

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from serve_app.cluster.edge.certificate import CERTIFICATE, CLIENT_CA
 from serve_app.cluster.edge.options import EdgeOptions, Tls
+from serve_app.core.arrival import ARRIVAL_HEADER
 from serve_app.core.edge_token import (
     CERTIFICATE_DIGEST_HEADER,
     CERTIFICATE_NAME_HEADER,
@@ -73,10 +74,15 @@ def before_applications() -> str:
     return f"http-request return {_error(503, NO_GATEWAY, _SOON)} {UNKNOWN}"
 
 
-def frontend(options: EdgeOptions, token: str | None) -> str:
-    """Lines of the frontend on the main port, which show gateways the token where there is one."""
+def frontend(options: EdgeOptions, token: str | None, clock: str | None) -> str:
+    """Lines of the frontend on the main port, which show gateways the token where there is one.
+
+    When a request came they are told by the clock of that name, which is this machine's.
+    """
     lines = [FIRST, *_connections(options), *_refusals(options), *_limits(options)]
     lines += _headers(options)
+    if clock is not None:
+        lines.append(f"http-request set-header {ARRIVAL_HEADER} {clock}/%[date(0,ms)]")
     if token is not None:
         lines.append(f"http-request set-header {EDGE_HEADER} {token}")
     return "".join(f"    {line}\n" for line in lines)

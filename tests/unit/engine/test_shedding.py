@@ -2,10 +2,11 @@
 
 import pytest
 
+from serve_app.core.arrival import Arrivals
 from serve_app.core.caller import Caller
 from serve_app.core.concurrency import ConcurrencyBounds
 from serve_app.engine import shedding
-from serve_app.engine.shedding import Criticalities, Shedding
+from serve_app.engine.shedding import Criticalities, Shedding, Waits
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded
 
 ANN, BATCH = Caller("ann"), Caller("batch")
@@ -84,6 +85,32 @@ def test_what_was_refused_and_the_limits_can_be_seen():
         ("serve_app_shed_requests", ("a", "critical"), 2),
         ("serve_app_concurrency_limit", ("a",), 10),
     ]
+
+
+def test_what_waited_too_long_before_it_was_looked_at_is_refused_by_how_critical_it_is():
+    waits = Waits(Arrivals("here", lambda: 1000.0), 1.0)
+    shedding = Shedding(
+        ConcurrencyBounds(), Criticalities("critical_plus"), waits,
+        clock=lambda: 0.0, draw=lambda: 0.5,
+    )  # fmt: skip
+
+    def place(waited_s, **more):
+        at_ms = round(1000 * (1000 - waited_s))
+        return shedding.place("a", ANN, {"x-forwarded-at": f"here/{at_ms}", **more})
+
+    place(0.9)
+    place(0.4, **{"x-criticality": "sheddable"})
+    with pytest.raises(
+        Overloaded, match=r"waited 1\.2 s to be looked at; try again in 1\.0 s"
+    ) as it:
+        place(1.2)
+    assert it.value.details == {"retry_after_s": 1.0, "limit": "wait"}
+    with pytest.raises(Overloaded):
+        place(0.95, **{"x-criticality": "critical"})
+    with pytest.raises(Overloaded):
+        place(0.6, **{"x-criticality": "sheddable"})
+    shedding.place("a", ANN, {})
+    assert next(iter(shedding.samples())).value == 1
 
 
 def test_endpoints_that_nobody_asks_any_more_are_forgotten(monkeypatch):
