@@ -164,7 +164,7 @@ def test_a_good_candidate_is_promoted_under_load_and_taken_back_by_hand(moody):
     ("mood", "gates", "lost"),
     [
         ("failing", {}, "errors"),
-        ("slow", {"latency": LATENCY}, "requests above 250 ms"),
+        pytest.param("slow", {"latency": LATENCY}, "requests above 250 ms", marks=pytest.mark.long),
     ],
 )
 def test_a_bad_candidate_is_rolled_back_and_no_client_notices(moody, mood, gates, lost):
@@ -274,6 +274,7 @@ def test_it_is_rolled_back_though_control_is_killed_in_the_middle(moody):
     assert (one["phase"], load.report.failed) == ("rolled back", 0)
 
 
+@pytest.mark.long
 def test_what_is_right_less_often_is_rolled_back_once_labels_say_so(moody):
     gate = {"metric": "accuracy", "margin": 0.05, "labels": 100}
     moody.deploy(declared("wrong", errors=None, quality=[gate]))

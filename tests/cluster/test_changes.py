@@ -162,7 +162,14 @@ def test_a_new_version_takes_over_without_a_failed_request(steady, requests):
     steady.deploy(graph())
 
 
-@pytest.mark.parametrize("name", ["diagnosis-new-1", "diagnosis-xgb-1", "gateway"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("diagnosis-new-1", marks=pytest.mark.long),
+        pytest.param("diagnosis-xgb-1", marks=pytest.mark.long),
+        "gateway",
+    ],
+)
 def test_a_broken_import_path_changes_nothing_for_clients(steady, requests, name):
     body = graph()
     if name == "diagnosis-new-1":
