@@ -19,7 +19,7 @@ _WILDCARD = re.compile(r"\.\*|\[\s*\*\s*\]")
 _BRACKETS = re.compile(r"\.?\[((?:'[^']*'|\"[^\"]*\"|[^\]'\"])*)\]")
 _QUOTED = re.compile(r"\s*(?:'([^']+)'|\"([^\"]+)\")\s*")
 _PLACE = re.compile(r"\s*(-?\d{1,9})\s*")
-_RANGE = re.compile(r"\s*(-?\d{1,9})?\s*:\s*(-?\d{1,9})?\s*(?::\s*(-?\d{1,9})?\s*)?")
+_RANGE = re.compile(r"\s*+(-?\d{1,9})?\s*+:\s*+(-?\d{1,9})?\s*+(?::\s*+(-?\d{1,9})?\s*+)?")
 
 Part = str | int | slice
 """A name of an object, or a place or range of places of a list."""

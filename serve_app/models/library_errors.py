@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-# Where in a library's own code it happened, with the function that ONNX Runtime adds to it.
+# Where in a library's own code it happened, with the function that ONNX Runtime adds to it. Only
+# where a word begins: a client's value may stand in the text, of any length.
 _NATIVE_PLACE = re.compile(
-    r"(?:\[[\d:]+\] )?[^\s:]*[/\w]\.(?:cc|cpp|cu|h|hpp):\d+:? "
+    r"(?:\[[\d:]+\] )?(?<![^\s:])[^\s:]*[/\w]\.(?:cc|cpp|cu|h|hpp):\d+:? "
     r"(?:[\w:<>,&*~ ]+\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?"
 )
 _LONGEST = 200

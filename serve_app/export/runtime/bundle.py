@@ -20,7 +20,7 @@ from serve_app.export.runtime.ed25519 import is_signed
 MAGIC = b"serve-app edge bundle 1"
 LONGEST_LINE = 10_000
 _WHEEL = re.compile(r"([A-Za-z][A-Za-z0-9_]*)-[A-Za-z0-9.]+-py3-none-any\.whl")
-_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----")
+_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----")
 _ED25519 = bytes.fromhex("302a300506032b6570032100")
 """What stands before the 32 bytes of a public key of Ed25519 (RFC 8410)."""
 
