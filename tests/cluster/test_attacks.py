@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import socket
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from serve_app.cluster.node import Cluster
 from tests.cluster.harness import BIN, PAST_PROXIES, config
 
 CALL_TIMEOUT_S = 10
+NOBODY = 65534
 PICKLED = "/ray.serve.ASGIService/HandleRequest"
 
 
@@ -135,6 +137,21 @@ def varint(number):
     return bytes([*parts, number])
 
 
+def connects_as(user, path):
+    """Whether a process of that user can connect to a socket."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setuid(user)
+            with socket.socket(socket.AF_UNIX) as one:
+                one.connect(str(path))
+                code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_what_administers_haproxy_is_for_its_owner_on_this_machine(attacked):
     ports = listening(attacked, "haproxy")
     assert {ip for port, ip in ports.items() if port != attacked.http_port} == {"127.0.0.1"}
@@ -142,6 +159,9 @@ def test_what_administers_haproxy_is_for_its_owner_on_this_machine(attacked):
     (socket_of,) = (folder / "p").rglob("admin.sock")
     assert stat.S_IMODE(socket_of.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    if os.geteuid() == 0:
+        assert connects_as(os.geteuid(), socket_of)
+        assert not connects_as(NOBODY, socket_of)
 
 
 def test_the_edge_guards_the_main_port_that_serve_opens(attacked):
