@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from serve_app.batch.ledger import Ledger
     from serve_app.config.registry import RegistrySettings
     from serve_app.engine.batch.attempts import ShardExecutor
-    from serve_app.engine.batch.output import OutputPlace
+    from serve_app.engine.batch.output_place import OutputPlace
     from serve_app.engine.batch.queue_worker import Executors
     from serve_app.engine.room import Share
 

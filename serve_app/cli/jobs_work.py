@@ -16,7 +16,7 @@ from serve_app.cli.registries import open_registry
 if TYPE_CHECKING:
     from serve_app.batch.job import Job
     from serve_app.engine.batch.attempts import ShardExecutor
-    from serve_app.engine.batch.output import OutputPlace
+    from serve_app.engine.batch.output_place import OutputPlace
     from serve_app.engine.batch.queue_worker import Executors
 
 _LOOK_S = 1.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from serve_app.batch.ledger import Ledger
     from serve_app.batch.status import JobStatus, Progress
     from serve_app.engine.batch.attempts import ShardExecutor
-    from serve_app.engine.batch.output import OutputPlace
+    from serve_app.engine.batch.output_place import OutputPlace
     from serve_app.registry.store import Registry
 
 JOBS = "jobs"
@@ -246,7 +246,7 @@ def open_ledger(state: str) -> Ledger:
 
 def print_status(status: JobStatus) -> None:
     """Print a job for people."""
-    from serve_app.engine.batch.folder import QUARANTINE
+    from serve_app.engine.batch.output_place import QUARANTINE
 
     rows: list[tuple[str, Any]] = [
         ("state", status.state),

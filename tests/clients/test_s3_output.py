@@ -1,22 +1,16 @@
-"""Jobs whose input and output stand in an S3 that is not ours: moto's server, asked by s3fs."""
+"""Jobs whose input and output stand in an S3 that is not ours."""
 
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
 
-from tests.clients import foreign
+from tests.clients.s3_store import DEADLINE_S, serving
 
-ROOT = Path(__file__).parents[2]
-S3FS = ROOT / ".venv-s3"
 RUN = """
 import os, signal, sys
 from serve_app.cli.main import main
@@ -35,67 +29,31 @@ if effect:
     setattr(OutputObjects, effect, deadly)
 main(sys.argv[1:])
 """
+SUBMIT = """
+import sys, time
+from serve_app.batch.job import JobOptions
+from serve_app.config.jobs import JobsSettings
+from serve_app.engine.batch.desk import JobOrder, desk_of
+from serve_app.registry.store import Registry
+
+state, output = sys.argv[1:]
+settings = JobsSettings(
+    inputs=("s3://rows/in",), outputs="s3://rows/own", destinations=("s3://rows/answers",),
+    state=state,
+)
+options = JobOptions("csv", ids=("id",), shard_rows=1, max_bad_rows=9, max_bad_ratio=1.0)
+desk = desk_of(settings, Registry("registry"), clock=time.time)
+print(desk.submit(JobOrder("logistic@1", ("s3://rows/in/*.csv",), output, options))[0]["job"])
+"""
 ROWS = 8
 PARTS = ("_commits/", "part-", "_tmp/")
-DEADLINE_S = 300.0
 pytestmark = pytest.mark.timeout(900)
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Store:
-    """A bucket of the server, as whoever has nothing but HTTP sees it."""
-
-    def __init__(self, address):
-        self.address = address
-
-    def ask(self, path, method="GET", body=None):
-        # Without a type it is taken for a form; nobody checks the signature.
-        signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"
-        headers = {"Content-Type": "application/octet-stream", "Authorization": signed}
-        url = f"{self.address}/rows{path}"
-        request = urllib.request.Request(url, body, headers, method=method)
-        with OPENER.open(request, timeout=60) as answer:
-            return answer.read()
-
-    def names(self, prefix):
-        listed = ET.fromstring(self.ask(f"?list-type=2&prefix={prefix}/"))
-        return [key.text for key in listed.findall(".//{*}Key")]
-
-    def objects(self, prefix):
-        """What a job wrote, without what names it."""
-        every = {name.removeprefix(f"{prefix}/"): name for name in self.names(prefix)}
-        return {
-            name: self.ask(f"/{key}")
-            for name, key in every.items()
-            if name[:2] not in {"_c", "_j", "_m"}
-        }
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    python, variables = foreign.program("python")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("moto") / "log").open("wb")
-    process = subprocess.Popen(
-        [python, "-m", "moto.server", "-p", str(port)], stdout=log, stderr=log, env=variables
-    )
-    made = Store(f"http://127.0.0.1:{port}")
-    try:
-        deadline = time.monotonic() + DEADLINE_S
-        while True:
-            try:
-                made.ask("", "PUT")
-                break
-            except OSError:
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server does not answer"
-                time.sleep(0.1)
+    with serving(tmp_path_factory.mktemp("moto")) as made:
         yield made
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        log.close()
 
 
 @pytest.fixture
@@ -113,28 +71,14 @@ def home(_registered, tmp_path, store):
 
 
 @pytest.fixture
-def job(home, store):
-    """Runs the job in a process, into an output and with a ledger; may let it be killed."""
-    if not (S3FS / "s3fs").is_dir():
-        pytest.fail(f"there is no s3fs in {S3FS.name}; run `make setup-dev`")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(S3FS)]),
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": store.address,
-    }
+def ran(home, store):
+    """Runs a script in a process that may write to the store; gives its exit code and words."""
+    environment = {**os.environ, **store.variables()}
 
-    def run(out, state, dies_at=""):
-        """The exit code of a process that runs the job to its end, and what it said."""
+    def run(script, *arguments, **more):
         done = subprocess.run(
-            [
-                sys.executable, "-c", RUN, "predict", "logistic@1", "--local",
-                "--data", "s3://rows/in/*.csv", "--out", out, "--state", state,
-                "--shard-rows", "1", "--max-bad-rows", "9", "--max-bad-ratio", "1", "--id", "id",
-            ],
-            cwd=home, env={**environment, "DIES_AT": dies_at}, stdout=subprocess.PIPE,
+            [sys.executable, "-c", script, *arguments],
+            cwd=home, env={**environment, **more}, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, timeout=DEADLINE_S, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout
@@ -142,15 +86,34 @@ def job(home, store):
     return run
 
 
-def test_a_process_killed_between_shards_leaves_the_bytes_of_a_folder(job, home, store):
-    code, said = job("folder", "one")
-    assert code == 0, said
-    folder = home / "folder"
-    expected = {
+@pytest.fixture
+def job(ran):
+    """Runs the job in a process, into an output and with a ledger; may let it be killed."""
+
+    def run(out, state, dies_at=""):
+        return ran(
+            RUN, "predict", "logistic@1", "--local",
+            "--data", "s3://rows/in/*.csv", "--out", out, "--state", state,
+            "--shard-rows", "1", "--max-bad-rows", "9", "--max-bad-ratio", "1", "--id", "id",
+            DIES_AT=dies_at,
+        )  # fmt: skip
+
+    return run
+
+
+def written(folder):
+    """What a job wrote into a folder, without what names it."""
+    return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
         if path.is_file() and path.parent.name != "_commits" and path.name[:2] not in {"_j", "_m"}
     }
+
+
+def test_a_process_killed_between_shards_leaves_the_bytes_of_a_folder(job, home, store):
+    code, said = job("folder", "one")
+    assert code == 0, said
+    expected = written(home / "folder")
 
     def killed(dies_at):
         """The names that are there after a death."""
@@ -176,6 +139,20 @@ def test_a_process_killed_between_shards_leaves_the_bytes_of_a_folder(job, home,
     code, said = job("s3://rows/out/", "three")
     assert (code, "0 attempts" in said) == (0, True), said
     assert store.objects("out") == expected
+
+
+@pytest.mark.parametrize("output", ["may", "s3://rows/answers/may"])
+def test_jobs_that_a_gateway_takes_have_the_bytes_of_a_folder(job, ran, home, store, output):
+    code, said = job("folder", "one")
+    assert code == 0, said
+    code, said = ran(SUBMIT, "two", output)
+    assert code == 0, said
+    code, said = ran(RUN, "jobs", "work", "--once", "--state", "two", "--registry", "registry")
+    assert code == 0, said
+    place = "own/may" if output == "may" else "answers/may"
+    assert store.objects(place) == written(home / "folder")
+    manifest = json.loads(store.ask(f"/{place}/_manifest.json"))
+    assert manifest["rows"] == {"read": ROWS, "ok": ROWS - 1, "bad": 1}
 
 
 def test_a_place_that_holds_something_is_left_as_it_is(job, store):

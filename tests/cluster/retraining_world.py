@@ -1,8 +1,11 @@
 """Deliveries of a courier on a cluster: their table, those who ask about them, and what is seen."""
 
+import json
 import threading
 import time
+import urllib.request
 
+from serve_app.cluster.node import Cluster
 from serve_app.examples.deliveries import DeliveryTable, World
 
 MODEL = "deliveries"
@@ -23,6 +26,28 @@ def rows(cluster, parts, *, shuffled=False, flipped=False):
             number += 1
     table.write_shuffled(3) if shuffled else table.write()
     (cluster.home / "new.csv").replace(cluster.home / "deliveries.csv")
+
+
+def of_ray(cluster):
+    """The folder in which Ray writes."""
+    return (Cluster(cluster.home / "state").require().folder / "ray").resolve()
+
+
+def let_go(cluster, version):
+    """Whether a replica has said that it let a version go."""
+    logs = [path.read_text() for path in of_ray(cluster).rglob("serve-app-*.jsonl")]
+    said = [json.loads(line) for log in logs for line in log.splitlines() if version in line]
+    return any(one["message"] == "version let go" and one["version"] == version for one in said)
+
+
+def scraped(cluster):
+    """All that Prometheus would scrape of the cluster now."""
+    targets = json.loads((of_ray(cluster) / "prom_metrics_service_discovery.json").read_text())
+    places = {place for one in targets for place in one["targets"]}
+    return "".join(
+        urllib.request.urlopen(f"http://{place}/metrics", timeout=10).read().decode()
+        for place in places
+    )
 
 
 class Clients:

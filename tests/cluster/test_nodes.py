@@ -8,9 +8,9 @@ import psutil
 import pytest
 
 from benchmarks.load import build_request
-from serve_app.cluster.node import Cluster
 from serve_app.examples.datasets import breast_cancer
-from tests.cluster.harness import TestCluster, config, free_row, until
+from tests.cluster.harness import config, until
+from tests.cluster.joined_nodes import beside, joining, raylet
 from tests.cluster.load import Load
 
 pytestmark = pytest.mark.long
@@ -21,21 +21,6 @@ RATE = 100.0
 BUSY_S = 3.0
 DRAIN_S = 10
 """Longer than HAProxy takes, on a busy machine, to hear that a gateway is about to close."""
-
-
-def beside(cluster, above):
-    """A node with ports of its own, which does not run yet."""
-    first = free_row(10, above=above)
-    return TestCluster(cluster.home, first, 0, first + 1)
-
-
-def joining(cluster, node, state, drain_s=1):
-    """What is typed where a node is to join."""
-    return (
-        "cluster", "join", f"127.0.0.1:{cluster.internal_ports}", "--state", state,
-        "--cpus", "2", "--drain-s", str(drain_s), "--token-file", "state/ray-token",
-        "--http-port", str(node.http_port), "--internal-ports", str(node.internal_ports),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +135,6 @@ def test_what_one_address_is_asked_is_computed_on_both_nodes(production, name):
     # A replica that nobody asks takes a hundredth of a core.
     assert shares[0] > 0.05 * BUSY_S
     assert shares[0] > 0.3 * shares[1]
-
-
-def raylet(cluster, state):
-    """The process that is a node, for Ray."""
-    processes = Cluster(cluster.home / state).processes()
-    return next(process for process in processes if process.name() == "raylet")
 
 
 def lost_at_most_what_was_inside(report):

@@ -1,27 +1,40 @@
 """Batch jobs and training by workers of a real cluster, beside what it serves."""
 
 import json
-import os
-import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
 
-from tests.cluster.harness import BIN, TestCluster
+from serve_app.cluster.node import Cluster
+from tests.clients.s3_store import Store, serving
+from tests.cluster.harness import BIN, TestCluster, until
+from tests.cluster.joined_nodes import beside, joining, raylet
 
 pytestmark = pytest.mark.long
 DEADLINE_S = 180.0
+SECOND = "./state-2"
 ROWS = 200_000
 
 
 @pytest.fixture(scope="module")
-def running(cluster: TestCluster) -> TestCluster:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A storage that all processes of this module may write to."""
+    with serving(tmp_path_factory.mktemp("moto")) as made, pytest.MonkeyPatch.context() as patched:
+        for name, value in made.variables().items():
+            patched.setenv(name, value)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running(cluster: TestCluster, store: Store) -> TestCluster:
     """A cluster with a large file of the first example's columns."""
-    cluster.start()
+    cluster.start("--cpus", "2")
     manifest = json.loads(cluster.run("models", "show", "diagnosis-logistic@1", "--json"))
     names = [column["name"] for column in manifest["signature"]["inputs"]]
     frame = pd.DataFrame({name: [10.0 + row % 7 for row in range(ROWS)] for name in names})
@@ -41,42 +54,101 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.glob("part-*")}
 
 
-def workers() -> list[psutil.Process]:
-    """Processes of Ray that answer shards now."""
-    return [
-        one
-        for one in psutil.process_iter(["cmdline"])
-        if any("ShardWorker" in part for part in one.info["cmdline"] or [])
-    ]
-
-
-def test_a_job_has_the_bytes_of_one_process_though_workers_and_driver_are_killed(
-    running: TestCluster,
-) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(running: TestCluster) -> dict[str, bytes]:
+    """What one process here makes of the same rows."""
     running.run(
         *("predict", "diagnosis-logistic@1", "--local", "--data", "rows.parquet", "--out", "here"),
         *("--id", "row", "--shard-rows", "10000"),
     )
-    first = subprocess.Popen(
-        [str(BIN / "serve-app"), *submit("there")], cwd=running.home, stdout=subprocess.DEVNULL
+    return contents(running.home / "here")
+
+
+def workers(cluster: TestCluster, state: str = "state") -> list[psutil.Process]:
+    """Processes of a node that answer shards now."""
+    return [
+        one
+        for one in raylet(cluster, state).children()
+        if any("ShardWorker" in part for part in cmdline(one))
+    ]
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def begun(cluster: TestCluster, out: str, *more: str) -> subprocess.Popen[bytes]:
+    """A job that has committed three shards, and the process that drives it."""
+    driver = subprocess.Popen(
+        [str(BIN / "serve-app"), *submit(out, *more)],
+        cwd=cluster.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
-    ends_s = time.monotonic() + DEADLINE_S
-    while len(list((running.home / "there").glob("part-*"))) < 3:
-        assert time.monotonic() < ends_s
-        assert first.poll() is None
-        time.sleep(0.05)
-    for worker in workers():
+
+    def committed() -> bool:
+        assert driver.poll() is None
+        return len(list((cluster.home / out).glob("part-*"))) >= 3
+
+    until(committed, timeout_s=DEADLINE_S, what="three shards")
+    return driver
+
+
+def test_a_job_has_the_bytes_of_one_process_though_workers_and_driver_are_killed(
+    running: TestCluster, undisturbed: dict[str, bytes]
+) -> None:
+    driver = begun(running, "there")
+    for worker in workers(running):
         worker.kill()
     time.sleep(0.5)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
+    driver.kill()
+    driver.communicate()
     status = json.loads(running.run(*submit("there")))
     assert status["state"] == "SUCCEEDED"
     assert (status["rows_ok"], status["rows_bad"]) == (ROWS, 0)
-    assert contents(running.home / "there") == contents(running.home / "here")
-    while workers():
-        assert time.monotonic() < ends_s
-        time.sleep(0.1)
+    assert contents(running.home / "there") == undisturbed
+    until(lambda: not workers(running), timeout_s=DEADLINE_S, what="the end of all workers")
+
+
+def test_workers_write_to_a_store_what_one_process_writes_to_a_folder(
+    running: TestCluster, undisturbed: dict[str, bytes], store: Store
+) -> None:
+    status = json.loads(running.run(*submit("s3://rows/there", "--workers", "2")))
+    assert (status["state"], status["rows_ok"]) == ("SUCCEEDED", ROWS)
+    kept = store.objects("there")
+    assert {name: kept[name] for name in kept if name.startswith("part-")} == undisturbed
+
+
+def test_a_job_has_the_bytes_of_one_process_though_a_node_is_killed(
+    running: TestCluster, undisturbed: dict[str, bytes]
+) -> None:
+    node = beside(running, above=running.internal_ports + 10)
+    try:
+        node.run(*joining(running, node, SECOND))
+        # None of the nodes has room for two.
+        driver = begun(running, "survived", "--workers", "2", "--num-cpus", "1.5")
+        until(
+            lambda: workers(running) and workers(running, SECOND),
+            timeout_s=DEADLINE_S,
+            what="a worker on each node",
+        )
+        died = Cluster(running.home / SECOND).processes()
+        victims = [*died, *raylet(running, SECOND).children(recursive=True)]
+        for process in victims:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        printed, _ = driver.communicate(timeout=DEADLINE_S)
+    finally:
+        node.run("cluster", "stop", "--state", SECOND, "--hand-over-s", "0")
+    status = json.loads(printed)
+    assert status["state"] == "SUCCEEDED"
+    assert (status["rows_ok"], status["rows_bad"]) == (ROWS, 0)
+    # What is computed again is at most what each node had in hand.
+    assert status["shards"] < status["attempts"] <= status["shards"] + 2
+    assert contents(running.home / "survived") == undisturbed
 
 
 def test_a_job_without_room_says_so_at_once(running: TestCluster) -> None:

@@ -6,6 +6,7 @@ the warehouse has moved since the first version was trained.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from benchmarks.load import build_request
 from serve_app.registry.store import Registry
 from tests.cluster.harness import ROOT, application, config, endpoints, until
 from tests.cluster.load import Load
-from tests.cluster.retraining_world import MODEL, WORLD, Clients, rows
+from tests.cluster.retraining_world import MODEL, WORLD, Clients, let_go, rows, scraped
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 KILLED = Path(__file__).with_name("killed_retraining.py")
@@ -51,7 +52,12 @@ POINTS = [
 ]  # fmt: skip
 
 
-def declared(shadows=(), **changed):
+ROLLBACK_S = 2.0
+RUNS = re.compile(r'ray_serve_app_retraining_runs\{[^}]*state="([A-Z_]+)"[^}]*\} ([\d.]+)')
+TRIALS = re.compile(r'ray_serve_app_training_trials_total\{[^}]*outcome="judged"[^}]*\} ([\d.]+)')
+
+
+def declared(shadows=(), keep_former="1h", **changed):
     """An endpoint by both aliases, each of which has an application of its own."""
     body = config("local")
     model = application(body, "diagnosis-xgb-1")
@@ -67,6 +73,7 @@ def declared(shadows=(), **changed):
     body["applications"] = [
         *(application(body, name) for name in ("gateway", "control", "monitor")), *placed,
     ]  # fmt: skip
+    application(body, "control")["args"]["keep_former"] = keep_former
     known = endpoints(body)
     known.clear()
     route = {"kind": "canary", "stable": f"{MODEL}@champion", "candidate": f"{MODEL}@challenger",
@@ -110,14 +117,14 @@ def rollout(cluster):
     return one
 
 
-def load(cluster):
+def load(cluster, rate_per_s=40.0):
     bodies = [json.dumps({"instances": [WORLD.delivery(n, "motorway").row]}) for n in range(20)]
     headers = {"content-type": "application/json", "host": "127.0.0.1"}
     requests = [
         build_request("POST", f"/v1/models/{MODEL}:predict", headers, one.encode())
         for one in bodies
     ]
-    return Load(cluster, requests, connections=4, rate_per_s=40.0)
+    return Load(cluster, requests, connections=8, rate_per_s=rate_per_s)
 
 
 def start(cluster, code=0, pipeline="pipeline.yaml"):
@@ -182,6 +189,22 @@ def test_what_is_trained_by_hand_takes_over_under_load(house, record_property):
     ]  # fmt: skip
 
 
+def test_runs_are_counted_by_the_cluster_that_follows_them(house):
+    ended = json.loads(house.run("events", "--kind", "training", "--json"))
+    assert (ended[0]["after"]["state"], ended[0]["after"]["trials"]) == ("SUCCEEDED", 1)
+    judged = sum(one["after"]["trials"] for one in ended)
+
+    def counted():
+        seen = scraped(house)
+        runs = {state: float(count) for state, count in RUNS.findall(seen)}
+        trials = [float(count) for count in TRIALS.findall(seen)]
+        # A run is in one state, whatever others it went through.
+        left = {state for state, count in runs.items() if state != "PROMOTED" and count}
+        return runs.get("PROMOTED") == 1 and not left and trials == [judged]
+
+    until(counted, timeout_s=60, what="the run of retraining among the metrics")
+
+
 def test_no_deploy_of_a_file_undoes_it(house):
     house.serve_deploy(declared())
     house.deploy(declared())
@@ -218,7 +241,7 @@ def test_one_that_is_worse_live_goes_back_and_no_file_begins_it_again(house):
 
 
 def test_a_former_version_is_champion_again_within_seconds(house, record_property):
-    with load(house) as running:
+    with load(house, rate_per_s=200.0) as running:
         began_s = time.monotonic()
         printed = house.run(
             "retrain", "rollback", f"{MODEL}@1", "--reason", "the old one was better", "--json"
@@ -228,10 +251,21 @@ def test_a_former_version_is_champion_again_within_seconds(house, record_propert
     came = json.loads(printed)
     record_property("rollback_without_start_s", came["took_s"])
     assert (came["was_loaded"], came["waiting"]) == (True, [])
+    assert came["took_s"] <= ROLLBACK_S
     assert running.report.failed == 0
     assert aliases(house) == {"champion": 1, "challenger": 1}
     house.deploy(declared())
     assert answers(house) == 1
+
+
+def test_what_is_not_kept_is_loaded_again_and_that_is_said(house, record_property):
+    house.deploy(declared(keep_former="0s"))
+    until(lambda: let_go(house, f"{MODEL}@2"), timeout_s=60, what="the former one to be let go")
+    came = json.loads(house.run("retrain", "rollback", f"{MODEL}@2", "--json"))
+    record_property("rollback_of_what_is_not_loaded_s", came["took_s"])
+    assert (came["was_loaded"], came["waiting"], came["champion"]) == (False, [], 2)
+    assert answers(house) == 2
+    house.deploy(declared())
 
 
 def test_a_run_that_is_killed_at_every_point_has_one_version_and_one_promotion(house):

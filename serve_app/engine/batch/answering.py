@@ -16,7 +16,7 @@ from serve_app.batch.shards import Shard
 from serve_app.core.columns import Array
 from serve_app.engine.batch import tables
 from serve_app.engine.batch.block import Block, Wanted
-from serve_app.engine.batch.output import OutputPlace
+from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.engine.batch.readers import blocks
 from serve_app.engine.batch.scoring import Scored, Scorer
 from serve_app.engine.batch.tables import OutputRows

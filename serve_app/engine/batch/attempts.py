@@ -13,7 +13,7 @@ from serve_app.batch.ledger import Ledger
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import JobStatus, Progress
 from serve_app.core.ports import Clock
-from serve_app.engine.batch.output import OutputPlace
+from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.errors import Conflict
 
 LOOK_S = 0.5
@@ -73,8 +73,8 @@ class Attempts:
         """Note what was committed; an attempt whose files are gone has failed instead."""
         if not self._folder.settle(done):
             self._folder.discard(done.shard)
-            msg = "its output is gone; is the folder one that all nodes of the cluster see?"
-            self.fail(done.shard, done.attempt, msg)
+            reason = f"its output is gone; {self._folder.unseen}"
+            self.fail(done.shard, done.attempt, reason)
             return
         self._ledger.commit(done)
         self._folder.sweep(done.shard)
@@ -130,14 +130,11 @@ class ShardExecutor(Protocol):
 
 
 def claimed_elsewhere(folder: OutputPlace) -> None:
-    """Return where this process sees the folder that a job claimed on another machine.
+    """Return where this process sees the place that a job claimed on another machine.
 
     Raises:
         Conflict: it does not.
     """
     if not folder.is_claimed():
-        msg = (
-            f"{folder.root} is not the folder of this job here: the output has to be on a disk "
-            "that all nodes of the cluster see"
-        )
+        msg = f"{folder.root} is not the {folder.kind} of this job here: {folder.unseen}"
         raise Conflict(msg)

@@ -1,6 +1,6 @@
 """Puts the output of a job in the words of another system where that system's clients look.
 
-Shards are committed in the job's own folder first. Each file is put whole: on a disk by a rename,
+Shards are committed in the job's own place first. Each file is put whole: on a disk by a rename,
 in an object store by one upload, and again where a process died before it could say so.
 """
 
@@ -19,7 +19,7 @@ from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job
 from serve_app.batch.rendering import Instances, Transform
 from serve_app.core.durable import sync
-from serve_app.engine.batch.folder import OutputFolder
+from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.errors import ServerFault
 from serve_app.registry.exclusive import sync_folder, temporary_beside
 
@@ -31,7 +31,7 @@ Write = Callable[[IO[bytes]], None]
 
 
 def deliver(
-    job: Job, folder: OutputFolder, commits: Sequence[Committed], files: Sequence[int]
+    job: Job, folder: OutputPlace, commits: Sequence[Committed], files: Sequence[int]
 ) -> None:
     """Put the output of a job where it is wanted; `files` says of each commit which it is of.
 
@@ -60,38 +60,39 @@ def transformed_path(rendering: Transform, path: str) -> str:
 def _transformed(
     job: Job,
     rendering: Transform,
-    folder: OutputFolder,
+    folder: OutputPlace,
     commits: Sequence[tuple[int, Committed]],
 ) -> None:
     for position, one in enumerate(job.inputs):
-        parts = [folder.output(done.shard) for file, done in commits if file == position]
-        _put(transformed_path(rendering, one.path), _joined(parts), folder.scratch)
+        names = [folder.output_name(done.shard) for file, done in commits if file == position]
+        _put(transformed_path(rendering, one.path), _joined(folder, names), folder.scratch)
 
 
-def _predictions(rendering: Instances, folder: OutputFolder, commits: Sequence[Committed]) -> None:
+def _predictions(rendering: Instances, folder: OutputPlace, commits: Sequence[Committed]) -> None:
     place = rendering.destination.rstrip("/")
-    answered = [folder.output(done.shard) for done in commits if done.rows_ok]
-    for number, part in enumerate(answered, 1):
-        _put(f"{place}/predictions_{number:0{_DIGITS}d}.jsonl", _joined([part]), folder.scratch)
-    failed = [folder.quarantine(done.shard) for done in commits if done.quarantine is not None]
-    for number, part in enumerate(failed, 1):
-        _put(f"{place}/errors_{number:0{_DIGITS}d}.jsonl", _errors(part), folder.scratch)
+    answered = [folder.output_name(done.shard) for done in commits if done.rows_ok]
+    for number, name in enumerate(answered, 1):
+        target = f"{place}/predictions_{number:0{_DIGITS}d}.jsonl"
+        _put(target, _joined(folder, [name]), folder.scratch)
+    failed = [folder.quarantine_name(done.shard) for done in commits if done.quarantine is not None]
+    for number, name in enumerate(failed, 1):
+        _put(f"{place}/errors_{number:0{_DIGITS}d}.jsonl", _errors(folder, name), folder.scratch)
 
 
-def _joined(parts: Iterable[Path]) -> Write:
+def _joined(folder: OutputPlace, names: Iterable[str]) -> Write:
     def write(target: IO[bytes]) -> None:
-        for part in parts:
-            with part.open("rb") as source:
+        for name in names:
+            with folder.opened(name) as source:
                 shutil.copyfileobj(source, target)
 
     return write
 
 
-def _errors(quarantine: Path) -> Write:
+def _errors(folder: OutputPlace, name: str) -> Write:
     """Instances that could not be answered, each with what is wrong as Google's systems say it."""
 
     def write(target: IO[bytes]) -> None:
-        with quarantine.open("rb") as lines:
+        with folder.opened(name) as lines:
             for row in map(json.loads, lines):
                 first = row["violations"][0] if row["violations"] else {"expected": row["stage"]}
                 column = f"column {first['column']!r}: " if first.get("column") else ""

@@ -17,7 +17,7 @@ from serve_app.batch.ledger import FILE, Ledger
 from serve_app.batch.shards import plan
 from serve_app.batch.status import JobStatus
 from serve_app.config.jobs import JobsSettings
-from serve_app.engine.batch.folder import MANIFEST
+from serve_app.engine.batch.output import output_of
 from serve_app.engine.batch.quarantined import quarantined
 from serve_app.engine.batch.record_inputs import header_of, settled_on
 from serve_app.engine.batch.roots import Roots
@@ -149,11 +149,10 @@ class JobDesk:
             NotFound: there is no job of that name, or its output is not whole.
         """
         job = self._ledger.job(name)
-        try:
-            return (Path(job.out) / MANIFEST).read_bytes()
-        except FileNotFoundError:
-            msg = f"{name} has no manifest: one is written once its output is whole"
-            raise NotFound(msg) from None
+        content = output_of(job, name).manifest()
+        if content is None:
+            raise NotFound(f"{name} has no manifest: one is written once its output is whole")
+        return content
 
     def cancel(self, name: str) -> Json:
         """End a job; what is committed of it stays.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
 from serve_app.engine.batch.attempts import Attempts, Stopped
-from serve_app.engine.batch.output import OutputPlace
+from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.engine.batch.scoring import Scorer
 from serve_app.engine.batch.shard_attempt import ShardAttempt, attempt_of
 from serve_app.errors import ServeError

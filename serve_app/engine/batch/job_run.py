@@ -11,8 +11,7 @@ from serve_app.batch.status import SUCCEEDED, JobStatus, Progress
 from serve_app.core.ports import Clock
 from serve_app.engine.batch.attempts import Attempts, ShardExecutor, Stopped
 from serve_app.engine.batch.delivery import deliver
-from serve_app.engine.batch.folder import OutputFolder
-from serve_app.engine.batch.output import OutputPlace
+from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.errors import ServeError, ServerFault
 
 
@@ -108,7 +107,7 @@ class JobRun:
             msg = f"{read:,} rows were answered or refused, but {status.rows:,} planned"
             raise ServerFault(msg)
         self._folder.sweep()
-        if job.options.rendering is not None and isinstance(self._folder, OutputFolder):
+        if job.options.rendering is not None:
             deliver(job, self._folder, commits, self._ledger.files(self._name))
         self._folder.finish(self._manifest(job, status))
         self._end("SUCCEEDED_WITH_ERRORS" if status.rows_bad else "SUCCEEDED", "")

@@ -1,14 +1,11 @@
-"""The output of a job in an object store, in which every shard is committed once.
+"""The output of a job in an object store.
 
-An attempt is written on this machine and sent whole below `_tmp`. Then one object under `_commits`
-is created, on the condition that there is none (If-None-Match): of several attempts one can create
-it. It names that attempt, the rows and the digests. Whoever sees it lets the store copy the objects
-of the attempt that it names to their places, which changes nothing where they are there.
+An attempt is written on this machine and sent whole below `_tmp`. What is created is sent on the
+condition that there is none (If-None-Match). The store copies objects to their places.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import weakref
@@ -16,119 +13,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, cast
 
 import fsspec
 
 from serve_app.batch.committed import Committed
-from serve_app.batch.job import SUFFIXES, Format
-from serve_app.engine.batch.folder import COMMITS, JOB, MANIFEST, QUARANTINE, SUCCESS, TMP, part
-from serve_app.errors import ConfigError, Conflict
+from serve_app.batch.job import Format
+from serve_app.engine.batch.output_place import JOB, TMP, OutputPlace, part
+from serve_app.errors import ConfigError
 from serve_app.registry.files import creation_on
 
 
-class OutputObjects:
+class OutputObjects(OutputPlace):
     """The objects of one job's output below a URL; raises OSError where the store refuses."""
 
+    kind, contents = "place", "objects"
+    unseen = "do all nodes of the cluster have the same AWS_ENDPOINT_URL and credentials?"
+
     def __init__(self, url: str, job: str, form: Format) -> None:
-        self.root = url
-        self._job = job
-        self._suffix = SUFFIXES[form]
+        super().__init__(url, job, form)
         self._files, below = fsspec.url_to_fs(url)
         self._below = below.rstrip("/")
         self._create = creation_on(self._files)
 
-    def claim(self) -> None:
-        """Make the place this job's.
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder of this machine that is gone with this object."""
+        folder = tempfile.mkdtemp(prefix=f"serve-app-{self._job}-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
-        Raises:
-            Conflict: it holds other objects, or another job's output.
-            ConfigError: the store replaces objects whose creation was to fail.
-        """
-        self._require_ours()
-        content = json.dumps({"job": self._job}).encode() + b"\n"
-        if not self._created(JOB, content):
-            self._require_ours()
-        elif self._created(JOB, content):
-            self._remove(JOB)
-            msg = (
-                f"{self.root}: this store does not know conditional writes (If-None-Match), so "
-                "that a shard could be committed twice; write to a folder, or to another store"
-            )
-            raise ConfigError(msg)
-
-    def is_claimed(self) -> bool:
-        """Whether the place is this job's."""
-        try:
-            owner = json.loads(self._read(JOB) or b"null")
-        except ValueError:
-            return False
-        return bool(owner == {"job": self._job})
-
-    def temporary(self, shard: int, attempt: int) -> tuple[Path, Path]:
-        """Where an attempt writes its output and its quarantine, on this machine."""
-        folder, name = self._scratch, f"{part(shard)}.{attempt}"
-        return folder / f"{name}{self._suffix}", folder / f"{name}.quarantine.jsonl"
-
-    def output_name(self, shard: int) -> str:
-        """What the output of a shard is called."""
-        return f"{part(shard)}{self._suffix}"
-
-    def quarantine_name(self, shard: int) -> str:
-        """What its quarantine is called."""
-        return f"{QUARANTINE}/{part(shard)}.jsonl"
-
-    def commit(self, mine: Committed) -> Committed:
-        """Commit a shard whose files are whole; gives whose attempt was the first.
-
-        Raises:
-            ConfigError: a former commit cannot be read.
-        """
-        for written in self.temporary(mine.shard, mine.attempt):
-            if written.exists():
-                name = f"{TMP}/{written.name}"
-                with self._named(name) as path:
-                    self._files.put_file(str(written), path)
-                written.unlink()
-        if not self._created(_commit(mine.shard), mine.encode()):
-            kept = self.committed(mine.shard)
-            assert kept is not None  # noqa: S101 - nobody removes a commit while a job runs
-            mine = kept
-        self.settle(mine)
-        return mine
-
-    def committed(self, shard: int) -> Committed | None:
-        """What was committed of a shard; none where nothing was.
-
-        Raises:
-            ConfigError: it cannot be read, or is another job's.
-        """
-        content = self._read(_commit(shard))
-        if content is None:
-            return None
-        where = f"{self.root}/{_commit(shard)}"
-        try:
-            done = Committed.decode(content)
-        except ValueError as error:
-            raise ConfigError(f"{where} is damaged ({error}); remove it, and resume") from None
-        if done.job != self._job:
-            raise ConfigError(f"{where} is of another job, {done.job}; write somewhere else")
-        return done
-
-    def settle(self, done: Committed) -> bool:
-        """Put the objects of a committed shard in their places; whether all are there then."""
-        output, quarantine = self.temporary(done.shard, done.attempt)
-        targets = [(output.name, self.output_name(done.shard), done.output.size)]
-        if done.quarantine is not None:
-            name = self.quarantine_name(done.shard)
-            targets.append((quarantine.name, name, done.quarantine.size))
-        placed = [self._placed(*one) for one in targets]
-        return all(placed)
-
-    def discard(self, shard: int) -> None:
-        """Forget what was committed of a shard, since its objects are gone or changed."""
-        for name in (_commit(shard), self.output_name(shard), self.quarantine_name(shard), SUCCESS):
-            self._remove(name)
+    def opened(self, name: str) -> IO[bytes]:
+        """An object of the output, to read."""
+        with self._named(name) as path:
+            return cast("IO[bytes]", self._files.open(path, "rb"))
 
     def sweep(self, shard: int | None = None) -> None:
         """Remove what attempts left behind: of one shard, or of all."""
@@ -136,44 +54,27 @@ class OutputObjects:
         for name in self._names(TMP):
             if name.startswith(start):
                 self._remove(f"{TMP}/{name}")
-        for file in self._scratch.glob(f"{start}*"):
+        for file in self.scratch.glob(f"{start}*"):
             file.unlink(missing_ok=True)
 
-    def finish(self, manifest: dict[str, Any]) -> None:
-        """Say that the output is whole: first what it holds, then that it does."""
-        body = (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
-        for name, content in ((MANIFEST, body), (SUCCESS, b"")):
-            with self._named(name) as path:
-                self._files.pipe_file(path, content)
-
-    def is_finished(self) -> bool:
-        """Whether the output is whole."""
-        return self._size(SUCCESS) >= 0 and self._size(MANIFEST) >= 0
-
-    @cached_property
-    def _scratch(self) -> Path:
-        folder = tempfile.mkdtemp(prefix=f"serve-app-{self._job}-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder)
-
-    def _require_ours(self) -> None:
-        content = self._read(JOB)
-        if content is None:
-            names = self._names("")
-            if not names:
-                return
-            msg = f"{self.root} holds other objects, such as {names[0]}; name an empty place"
-            raise Conflict(msg)
-        try:
-            owner = json.loads(content).get("job")
-        except (ValueError, AttributeError):
-            owner = "nobody knows which"
-        if owner != self._job:
+    def _claimed(self) -> bool:
+        if not super()._claimed():
+            return False
+        if super()._claimed():
+            self._remove(JOB)
             msg = (
-                f"{self.root} holds the output of another job ({owner}): other rows, another "
-                "version or other options; name another place"
+                f"{self.root}: this store does not know conditional writes (If-None-Match), so "
+                "that a shard could be committed twice; write to a folder, or to another store"
             )
-            raise Conflict(msg)
+            raise ConfigError(msg)
+        return True
+
+    def _bring(self, mine: Committed) -> None:
+        for written in self.temporary(mine.shard, mine.attempt):
+            if written.exists():
+                with self._named(f"{TMP}/{written.name}") as path:
+                    self._files.put_file(str(written), path)
+                written.unlink()
 
     def _placed(self, temporary: str, name: str, size: int) -> bool:
         if self._size(name) != size:
@@ -181,9 +82,8 @@ class OutputObjects:
                 self._files.cp_file(f"{self._below}/{TMP}/{temporary}", path)
         return self._size(name) == size
 
-    def _created(self, name: str, content: bytes) -> bool:
-        with self._named(name) as path:
-            return self._create(self._files, path, content)
+    def _others(self) -> list[str]:
+        return self._names("")
 
     def _read(self, name: str) -> bytes | None:
         with self._named(name) as path:
@@ -192,6 +92,14 @@ class OutputObjects:
             except FileNotFoundError:
                 return None
         return content
+
+    def _created(self, name: str, content: bytes) -> bool:
+        with self._named(name) as path:
+            return self._create(self._files, path, content)
+
+    def _replace(self, name: str, content: bytes) -> None:
+        with self._named(name) as path:
+            self._files.pipe_file(path, content)
 
     def _remove(self, name: str) -> None:
         with self._named(name) as path, suppress(FileNotFoundError):
@@ -224,7 +132,3 @@ class OutputObjects:
             raise
         except Exception as error:
             raise OSError(f"{self.root} cannot be used: {path}: {error}") from error
-
-
-def _commit(shard: int) -> str:
-    return f"{COMMITS}/{part(shard)}.json"

@@ -16,7 +16,7 @@ import orjson
 from serve_app.batch.inputs import DELIMITERS, Input, check_unchanged, opened
 from serve_app.batch.job import Job
 from serve_app.batch.shards import records_of
-from serve_app.engine.batch.folder import QUARANTINE
+from serve_app.engine.batch.output_place import QUARANTINE
 from serve_app.errors import Conflict
 
 

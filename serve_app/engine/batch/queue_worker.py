@@ -11,7 +11,8 @@ from serve_app.batch.status import JobStatus, Progress
 from serve_app.core.ports import Clock
 from serve_app.engine.batch.attempts import ShardExecutor
 from serve_app.engine.batch.job_run import JobRun
-from serve_app.engine.batch.output import OutputPlace, output_of
+from serve_app.engine.batch.output import output_of
+from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.engine.batch.run_lock import running
 from serve_app.errors import Conflict, ServeError
 

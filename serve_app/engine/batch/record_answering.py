@@ -17,7 +17,7 @@ from serve_app.batch.shards import Shard, records_of
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request, Response
 from serve_app.core.violations import value_text
 from serve_app.engine.batch.attempts import Stopped
-from serve_app.engine.batch.output import OutputPlace
+from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.engine.batch.readers import cell_values
 from serve_app.engine.batch.record_forms import Item, RecordForm, form_of
 from serve_app.engine.batch.scoring import Scored, Scorer

@@ -6,9 +6,9 @@ import os
 import posixpath
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from serve_app.batch.inputs import Kind, Place, places
+from serve_app.engine.batch.output import place_named
 from serve_app.errors import Forbidden, InvalidInput, TooLarge
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -21,7 +21,8 @@ MOST_INPUTS = 1_000
 class Roots:
     """Below `inputs`, folders and URLs, everything may be read; below `output` jobs write.
 
-    Jobs in the words of other systems put their output below `output` or one of `destinations`.
+    `destinations` are further ones for output that is named by a URL, and for that of jobs in the
+    words of other systems.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Roots:
         destinations: Sequence[str] = (),
     ) -> None:
         self._inputs = tuple(one.rstrip("/") for one in inputs)
-        self._output = output
+        self._output = output.rstrip("/")
         self._destinations = tuple(one.rstrip("/") for one in (output, *destinations))
         self._max_input_bytes = max_input_bytes
 
@@ -62,18 +63,24 @@ class Roots:
         return matched
 
     def output(self, name: str) -> str:
-        """The folder of a job's output that is called so.
+        """The place of a job's output: that of a plain name below `output`, or of a URL.
 
         Raises:
-            InvalidInput: it is no plain name.
+            InvalidInput: it is neither, or no storage that output is written to.
+            Forbidden: the URL is not below `output` or one of `destinations`.
         """
+        if _is_url(name):
+            self.check_destination(name)
+            if name.rstrip("/") in self._destinations:
+                raise InvalidInput(f"{name} holds the output of many jobs: name a folder below it")
+            return place_named(name)
         if not _NAME.fullmatch(name):
             msg = (
-                f"'output' must be the name of a folder, of letters, digits and '._-'; got "
-                f"{name[:80]!r}"
+                "'output' must be the name of a folder, of letters, digits and '._-', or the URL "
+                f"of one in a storage; got {name[:80]!r}"
             )
             raise InvalidInput(msg)
-        return str(Path(self._output) / name)
+        return place_named(f"{self._output}/{name}")
 
     def check_destination(self, place: str) -> None:
         """Return where output may be put below a folder or URL.

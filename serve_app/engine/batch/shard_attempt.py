@@ -8,7 +8,7 @@ from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
 from serve_app.engine.batch.answering import Attempt
-from serve_app.engine.batch.output import OutputPlace
+from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.engine.batch.record_answering import RecordAttempt
 from serve_app.engine.batch.scoring import Scorer
 from serve_app.engine.batch.written import Watch

@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import json
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,26 @@ class Desk:
         """How a job of files ended, and where its output stands."""
         name = self.submitted(*files, **options)
         return self.run(name), Path(self.ledger.job(name).out)
+
+
+class Bucket(fsspec.get_filesystem_class("memory")):
+    """A storage that speaks S3, in memory."""
+
+    protocol = "s3"
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.removeprefix("s3://"))
+
+    def unstrip_protocol(self, name):
+        return f"s3://{self._strip_protocol(name).lstrip('/')}"
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    """The URL of a bucket that is empty."""
+    monkeypatch.setitem(sys.modules["fsspec.registry"]._registry, "s3", Bucket)
+    return f"s3://{tmp_path.name}"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+from pydantic import ValidationError
 
 from serve_app.batch.job import JobOptions
 from serve_app.batch.ledger import FILE, Ledger
@@ -158,6 +159,31 @@ def test_settings_say_where_jobs_read_and_write(registry, csv_file, tmp_path):
     status, _ = made.submit(order())
     assert status["out"] == str(tmp_path / "o" / "out")
     assert Ledger(tmp_path / "jobs" / FILE, clock=time.time).names() == [status["job"]]
+
+
+def test_output_in_a_storage_is_that_of_a_folder(taken, worker, ledger, bucket, bad_file, tmp_path):
+    roots = Roots([str(tmp_path)], f"{bucket}/out", 1_000_000, [f"{bucket}/more"])
+    stored = JobDesk(ledger, taken._registry, roots, max_unfinished=9, is_running=lambda _: False)
+    inputs = ("bad.csv",)
+    here = taken.submit(order("here", inputs=inputs))[0]
+    there = stored.submit(order("there", inputs=inputs))[0]
+    more = stored.submit(order(f"{bucket}/more/may", inputs=inputs))[0]
+    assert (there["out"], more["out"]) == (f"{bucket}/out/there", f"{bucket}/more/may")
+    with pytest.raises(NotFound, match="has no manifest"):
+        stored.manifest(there["job"])
+    states = {worker.run_one(lambda _: None).state for _ in range(3)}
+    assert states == {"SUCCEEDED_WITH_ERRORS"}
+    written = [json.loads(stored.manifest(one["job"])) for one in (here, there, more)]
+    assert written[0]["rows"] == {"read": 40, "ok": 36, "bad": 4}
+    for part in ("rows", "files", "quarantine"):
+        assert written[1][part] == written[2][part] == written[0][part]
+    assert list(stored.quarantine(there["job"], 9)) == list(taken.quarantine(here["job"], 9))
+
+
+@pytest.mark.parametrize("outputs", ["gs://bucket/out", "file:///out", "http://host/out"])
+def test_settings_refuse_outputs_where_nothing_is_written(outputs):
+    with pytest.raises(ValidationError, match="a folder of this machine or to s3://bucket/folder"):
+        JobsSettings(inputs=("in",), outputs=outputs)
 
 
 def test_the_rate_is_that_of_what_was_committed_lately(tmp_path, desk, csv_file):

@@ -31,7 +31,7 @@ def files(root):
 
 EFFECTS = {
     "sync": (written, "sync"),
-    "create": (folder, "_created"),
+    "create": (OutputFolder, "_created"),
     "place": (folder, "place"),
     "sync folder": (folder, "sync_folder"),
     "settle": (OutputFolder, "settle"),

@@ -170,7 +170,7 @@ def test_what_was_done_is_not_done_again(desk, csv_file):
 def test_output_that_is_gone_is_made_again(desk, csv_file):
     name = desk.submitted(csv_file)
     desk.run(name)
-    part = desk.folder(name).output(2)
+    part = desk.folder(name).root / desk.folder(name).output_name(2)
     content = part.read_bytes()
     part.unlink()
     assert desk.run(name).state == "SUCCEEDED"
@@ -288,7 +288,8 @@ def test_a_call_that_fails_is_halved_until_the_rows_are_known(desk, csv_file):
     name = desk.submitted(csv_file, shard_rows=40)
     status = desk.run(name, lambda: scorer)
     assert (status.rows_ok, status.rows_bad) == (38, 2)
-    (line, other) = (desk.folder(name).quarantine(0)).read_text().splitlines()
+    folder = desk.folder(name)
+    (line, other) = (folder.root / folder.quarantine_name(0)).read_text().splitlines()
     assert (json.loads(line)["row"], json.loads(other)["row"]) == (5, 13)
     assert json.loads(line)["stage"] == "model"
     assert "it stumbled" in json.loads(line)["violations"][0]["expected"]

@@ -206,7 +206,7 @@ def test_a_commit_whose_files_are_gone_is_tried_again(tree, elsewhere, csv_file)
         for _, outcome in listed:
             if isinstance(outcome, ShardOutcome) and processes.requests[-1].attempt == 1:
                 folder.sweep(outcome.done.shard)
-                folder.output(outcome.done.shard).unlink()
+                (folder.root / folder.output_name(outcome.done.shard)).unlink()
                 processes.outcomes = real
         return listed
 

@@ -89,3 +89,40 @@ def test_an_output_is_a_plain_name(roots, name):
 
 def test_an_output_stands_below_its_root(roots, home):
     assert roots.output("may-2026.v1") == str(home / "out" / "may-2026.v1")
+
+
+def test_an_output_may_be_in_a_storage_below_a_root(home, bucket):
+    roots = Roots([str(home)], f"{bucket}/out/", 1_000, ["s3://answers", str(home / "more")])
+    assert roots.output("may") == f"{bucket}/out/may"
+    assert roots.output(f"{bucket}/out/may/") == f"{bucket}/out/may"
+    assert roots.output("s3://answers/may") == "s3://answers/may"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "s3://other/may",
+        "s3://bucket/outside",
+        "s3://bucket/out/../may",
+        "s3://bucket/out/%2e%2e/may",
+        "s3://bucket/out/may\0",
+        "s3://bucket/out/may::file:///etc",
+        "simplecache::s3://bucket/out/may",
+        "gs://bucket/out/may",
+        "file:///etc/cron.d",
+    ],
+)
+def test_an_output_in_another_storage_is_refused(home, given):
+    roots = Roots([str(home)], "s3://bucket/out", 1_000)
+    with pytest.raises(Forbidden, match="output has to be below s3://bucket/out"):
+        roots.output(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [("s3://bucket/out", "name a folder below it"), ("gs://answers/may", "speaks S3")],
+)
+def test_an_output_that_no_job_can_have_is_refused(home, given, why):
+    roots = Roots([str(home)], "s3://bucket/out", 1_000, ["gs://answers"])
+    with pytest.raises(InvalidInput, match=why):
+        roots.output(given)

@@ -29,11 +29,12 @@ ROWS = [(20.0 + row, 1 + row / 64) for row in range(30)]
 class Place:
     """A desk with a worker over one folder; `model` answers with numbers."""
 
-    def __init__(self, home, registry, model="line"):
+    def __init__(self, home, registry, model="line", outputs=None):
         self.home, self.registry, self.model = home, registry, model
         state = home / "state"
         self.ledger = Ledger(state / FILE, clock=time.time)
-        roots = Roots([str(home / "in")], str(home / "outputs"), 10**6, [str(home / "out")])
+        own = outputs or str(home / "outputs")
+        roots = Roots([str(home / "in")], own, 10**6, [str(home / "out")])
         running = functools.partial(is_running, state)
         desk = JobDesk(self.ledger, registry, roots, max_unfinished=9, is_running=running)
         self.desk = NamedDesk(desk, JobNames(state / FILE, clock=time.time))
@@ -115,6 +116,17 @@ def test_folders_keep_their_shape(place, answers):
     place.done(transform(place))
     assert [row[0] for row in numbers(place.out("a/rows.csv"))] == answers[:20]
     assert [row[0] for row in numbers(place.out("b/rows.csv"))] == answers[20:]
+
+
+def test_what_was_committed_in_a_storage_is_put_where_it_is_wanted(
+    tmp_path, registry, bucket, answers
+):
+    place = Place(tmp_path, registry, outputs=f"{bucket}/own")
+    place.write("rows.csv", csv_lines(ROWS))
+    status = place.done(transform(place))
+    assert (status.state, status.status["out"]) == ("SUCCEEDED", f"{bucket}/own/transform-t")
+    assert [row[0] for row in numbers(place.out())] == answers
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_a_header_is_no_record_whatever_its_order(place, answers):
@@ -277,9 +289,9 @@ def test_an_ended_worker_leaves_no_half_of_a_file(place, answers, monkeypatch):
     place.write("rows.csv", csv_lines(ROWS))
     real = delivery._joined
 
-    def broken(parts):
+    def broken(folder, names):
         def write(file):
-            real(list(parts)[:1])(file)
+            real(folder, list(names)[:1])(file)
             raise OSError(28, "No space left on device")
 
         return write
