@@ -51,6 +51,8 @@ _PROGRAMS = (
 class Alone(Protocol):
     """A way to start one process again, step by step."""
 
+    name: str
+    """What the process is called."""
     patience_s: float
     """Not back after so long, everything is started."""
     loses_replicas: bool
@@ -86,6 +88,7 @@ class Node:
 class HeadAlone:
     """Starts the head again, as often as it ends: its store may be away for a while."""
 
+    name = HEAD
     patience_s = HEAD_PATIENCE_S
     loses_replicas = False
 
@@ -119,6 +122,7 @@ class HeadAlone:
 class RayletAlone:
     """Starts the raylet once, as another node; where that ends as well, all is started."""
 
+    name = RAYS_RAYLET
     patience_s = RAYLET_PATIENCE_S
     loses_replicas = True
 

@@ -24,7 +24,7 @@ import psutil
 from serve_app.cluster import web
 from serve_app.cluster.alone import ASK_TIMEOUT_S, BEGIN_PAUSE_S, Alone, Node, way_alone
 from serve_app.cluster.kept_config import KeptConfig
-from serve_app.cluster.members import Members
+from serve_app.cluster.members import HEAD, Members
 from serve_app.cluster.node import Cluster
 from serve_app.cluster.options import read_options
 from serve_app.cluster.running import Running
@@ -90,7 +90,8 @@ class Supervisor:
         self._begun: list[subprocess.Popen[bytes]] = []
         self._pause_s = FIRST_PAUSE_S
         self._next_try_s = self._next_look_s = float("-inf")
-        self._last_fault_s = self._back_alone_s = self._dashboard_begun_s = float("-inf")
+        self._last_fault_s = self._dashboard_begun_s = float("-inf")
+        self._back_alone_s: dict[str, float] = {}
         self._empty_since_s: float | None = None
         self._without_controller_s: float | None = None
         own = psutil.Process(os.getpid())
@@ -135,13 +136,22 @@ class Supervisor:
         why = f"{missing} ended" if revival is None else f"{revival.why}, and then {missing}"
         since_s = self._clock() if revival is None else revival.noticed_s
         logger.error("the cluster is brought back", extra={"why": why})
-        # Where that did not help, everything is started.
-        helped = self._clock() - self._back_alone_s > ALONE_CALM_S
-        alone = way_alone(self._node, missing) if revival is None and helped else None
+        may_help = revival is None and self._may_help_alone(missing)
+        alone = way_alone(self._node, missing) if may_help else None
         self._pause_if_often()
         self._revival = _Revival(why, since_s, "restarting", alone)
         self._tell(replace(self._supervision, phase="restarting", last_why=why, trouble=None))
         return True
+
+    def _may_help_alone(self, missing: str) -> bool:
+        """Whether to start this alone: not where that did not help just before.
+
+        Nor below a head that returned from its store: nobody has seen yet that Ray gives the place
+        of a raylet to another one then.
+        """
+        if missing != HEAD and HEAD in self._back_alone_s:
+            return False
+        return self._clock() - self._back_alone_s.get(missing, float("-inf")) > ALONE_CALM_S
 
     def _go_on(self, revival: _Revival) -> None:
         """The next step of bringing it back; raises ServeError or OSError where it fails."""
@@ -151,6 +161,7 @@ class Supervisor:
         if revival.phase == "restarting":
             self._cluster.restart(read_options(self._cluster.started))
             self._members.forget()
+            self._back_alone_s.clear()
             revival.phase = "deploying"
             self._tell(replace(self._supervision, phase="deploying", trouble=None))
         config = self._kept.read()
@@ -177,7 +188,7 @@ class Supervisor:
         running = self._cluster.running()
         if running is None or not alone.is_back(running):
             return
-        self._back_alone_s = self._clock()
+        self._back_alone_s[alone.name] = self._clock()
         if alone.loses_replicas:
             revival.alone, revival.given_s = None, self._clock()
         else:

@@ -398,6 +398,18 @@ def test_a_raylet_that_ends_again_is_started_with_all_else(cluster, node, clock)
     assert "and then Ray's raylet" in node.supervision.last_why
 
 
+def test_a_raylet_below_a_head_that_returned_is_started_with_all_else(cluster, node, clock):
+    cluster.keep_the_head(RAY_gcs_storage="rocksdb")
+    steps(node, clock, 3)
+    cluster.kill("gcs")
+    steps(node, clock, 2)
+    assert (node.is_mending, cluster.restarts) == (False, [])
+    clock.now_s += 600.0
+    cluster.kill("raylet")
+    steps(node, clock, 4)
+    assert len(cluster.restarts) == 1
+
+
 def test_a_head_that_ends_beside_its_raylet_is_started_with_all_else(cluster, node, clock):
     cluster.kill("raylet")
     steps(node, clock, 2)
