@@ -18,6 +18,7 @@ from typing import Protocol
 
 import psutil
 
+from serve_app.cluster.environment import HAPROXY_CONFIG_VARIABLE
 from serve_app.cluster.members import HEAD, RAYS_RAYLET, Listing, Member, Members, Origin
 from serve_app.cluster.processes import end_all, runs
 from serve_app.cluster.running import Running
@@ -147,7 +148,9 @@ class RayletAlone:
             # Or the next one cannot listen there.
             Path(path).unlink(missing_ok=True)
         self._node.members.controller.forget()
-        begun = renewed(self._origin, secrets.token_hex(_NODE_ID_BYTES)).start()
+        successor = renewed(self._origin, secrets.token_hex(_NODE_ID_BYTES))
+        _hand_on_haproxy(self._origin, successor)
+        begun = successor.start()
         self._begun_s = self._node.clock()
         return begun
 
@@ -178,6 +181,21 @@ def renewed(origin: Origin, node_id: str) -> Origin:
     """How to start a raylet as another node: Ray takes none back that it knows to be lost."""
     (before,) = _values(origin, (_NODE_ID,))
     return replace(origin, command=tuple(word.replace(before, node_id) for word in origin.command))
+
+
+def _hand_on_haproxy(before: Origin, after: Origin) -> None:
+    """Give HAProxy's files to a node's successor, so that its HAProxy takes over the one that runs.
+
+    Serve keeps them in a folder by the node. Where the successor found none, two would listen on
+    the same ports, one of which learns of no replica any more.
+    """
+    config = before.environment.get(HAPROXY_CONFIG_VARIABLE)
+    if config is None:
+        return
+    folder = Path(config).parent
+    (former,), (fresh,) = _values(before, (_NODE_ID,)), _values(after, (_NODE_ID,))
+    with contextlib.suppress(FileNotFoundError):
+        (folder / former).rename(folder / fresh)
 
 
 def _values(origin: Origin, options: tuple[str, ...]) -> list[str]:

@@ -321,7 +321,13 @@ def node(cluster, clock):
         f"--raylet_socket_name={cluster.folder / 'raylet.sock'}",
         "--of=0a1b",
     )
-    cluster.living["raylet"] = cluster.program(PROGRAMS["raylet"], *options)
+    of_haproxy = cluster.folder / "p" / "0a1b"
+    of_haproxy.mkdir(parents=True)
+    (of_haproxy / "current").write_text("12")
+    cluster.living["raylet"] = cluster.program(
+        PROGRAMS["raylet"], *options,
+        RAY_SERVE_HAPROXY_CONFIG_FILE_LOC=str(cluster.folder / "p" / "haproxy.cfg"),
+    )  # fmt: skip
     (cluster.folder / "raylet.sock").touch()
     for title in (
         "ray::ServeReplica:gateway:Gateway", "ray-dashboard-ServeHead-0", "haproxy",
@@ -361,6 +367,15 @@ def test_a_raylet_is_started_again_alone_as_another_node(cluster, node, clock):
     assert not node.is_mending
     assert (cluster.restarts, cluster.dashboard.given) == ([], [])
     assert node.supervision.last_why == "Ray's raylet ended"
+
+
+def test_haproxy_of_the_next_raylet_finds_the_one_that_runs(cluster, node, clock):
+    cluster.kill("raylet")
+    steps(node, clock, 2)
+    words = running(cluster, "raylet").cmdline()
+    (fresh,) = [one.partition("=")[2] for one in words if one.startswith("--node_id=")]
+    assert [one.name for one in (cluster.folder / "p").iterdir()] == [fresh]
+    assert (cluster.folder / "p" / fresh / "current").read_text() == "12"
 
 
 def test_a_raylet_is_back_once_everything_answers_that_was_deployed(cluster, node, clock):
