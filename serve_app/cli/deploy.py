@@ -51,6 +51,7 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float, as_json: bool) -
             serve_deploy(Path(file), running)
         if wait:
             wait_visibly(running, Path(file), timeout_s=timeout_s)
+            _warn_of_other_machines(running, Path(file))
     if as_json:
         output.print_json(
             {"file": file, "in_effect": wait, "documentation": f"{running.http_url}/docs"}
@@ -96,6 +97,14 @@ def _warn_of_ends(running: Running, file: Path) -> None:
             f"{file} does not declare {', '.join(ending)}, so that they answer no more from now "
             "on; serve-app init --running writes a config of all that runs"
         )
+
+
+def _warn_of_other_machines(running: Running, file: Path) -> None:
+    from serve_app.serving.checking.addresses import unreached_machines
+
+    words = unreached_machines(read_yaml(file.read_text()), running.dashboard.serve_details())
+    if words is not None:
+        output.warn(words)
 
 
 def serve_deploy(

@@ -29,6 +29,8 @@ PROMETHEUS_VARIABLE = "RAY_PROMETHEUS_HOST"
 TOKEN_MODE_VARIABLE = "RAY_AUTH_MODE"  # noqa: S105 - a name
 HEAD_STORAGE_VARIABLE = "RAY_gcs_storage"
 REDIS_VARIABLE = "RAY_REDIS_ADDRESS"
+HAPROXY_CONFIG_VARIABLE = "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"
+"""Where HAProxy's configuration is, in a folder by the node below that of the file."""
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - a name
 """The file with the token, without which Ray answers nobody."""
 LATENCY_BUCKETS_MS = "0.5,1,2.5,5,10,25,50,100,250,500,1000,2500,10000"
@@ -206,7 +208,7 @@ def _of_haproxy(folder: Path, ports: Ports) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, max(1, (os.cpu_count() or 1) // 2))),
         "RAY_SERVE_HAPROXY_LOG_TARGET": "127.0.0.1:514 sample 1:1000",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "haproxy.cfg"),
+        HAPROXY_CONFIG_VARIABLE: str(proxy / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),

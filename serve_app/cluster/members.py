@@ -19,7 +19,8 @@ CONTROLLER = "ray::ServeController"
 STOPPED_S = 10.0
 """A process that stands still for so long counts as one that has died."""
 HEAD = "Ray's head (GCS)"
-VITAL: Mapping[str, str] = {HEAD: GCS, "Ray's raylet": RAYLET}
+RAYS_RAYLET = "Ray's raylet"
+VITAL: Mapping[str, str] = {HEAD: GCS, RAYS_RAYLET: RAYLET}
 """What nobody starts again and nothing goes on without, by what it is called."""
 Listing = Callable[[], Iterable[psutil.Process]]
 

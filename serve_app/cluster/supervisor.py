@@ -2,8 +2,8 @@
 
 Ray starts its actors again, Serve its replicas, and the watcher of HAProxy HAProxy. Nobody starts
 Ray's head, its raylet or its dashboard again. So one process beside the cluster looks twice a
-second whether they live. A head that keeps what it knows on the disk, and a dashboard, are started
-again alone, and all else goes on; with any other head, and with a raylet, everything is. The
+second whether they live. A head that keeps what it knows on the disk, a raylet and a dashboard are
+started again alone (`alone`); with any other head, and where that did not help, everything is. The
 supervisor keeps the config that Serve was given last (`kept_config`) and how the cluster was
 started (`options`); weights and keys are in the state store.
 """
@@ -22,17 +22,13 @@ from typing import Any
 import psutil
 
 from serve_app.cluster import web
+from serve_app.cluster.alone import ASK_TIMEOUT_S, BEGIN_PAUSE_S, Alone, Node, way_alone
 from serve_app.cluster.kept_config import KeptConfig
-from serve_app.cluster.members import HEAD, Members, Origin
+from serve_app.cluster.members import HEAD, Members
 from serve_app.cluster.node import Cluster
 from serve_app.cluster.options import read_options
 from serve_app.cluster.running import Running
-from serve_app.cluster.supervision import (
-    END_PATIENCE_S,
-    Phase,
-    Supervision,
-    write_supervision,
-)
+from serve_app.cluster.supervision import Phase, Supervision, write_supervision
 from serve_app.core.ports import Clock
 from serve_app.errors import ServeError
 
@@ -44,21 +40,13 @@ EMPTY_FOR_S = 10.0
 CONTROLLER_PATIENCE_S = 30.0
 """Ray starts Serve's controller again by itself, in 5 to 15 s."""
 EFFECT_PATIENCE_S = 180.0
-HEAD_PATIENCE_S = 30.0
-"""A head that is started alone must answer within this. Raylets wait 60 s for it."""
-BEGIN_PAUSE_S = 1.0
-"""So long after one was begun no other is: until then it may not be told by its command."""
-HEAD_CALM_S = 10.0
-"""One that ends within this after it was back does not live on what it kept."""
+ALONE_CALM_S = 10.0
+"""What ends within this after it was back alone does not live on what is there."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 CALM_S = 120.0
 """After so long without a fault, the next one is mended without a pause again."""
 _ASK_TIMEOUT_S = 1.0
-_BUSY_TIMEOUT_S = 3.0
-"""A machine on which everything starts at once answers late."""
 _REPLICA = "ray::ServeReplica"
-_OF_THE_HEAD = "/api/cluster_status"
-"""A page of the dashboard for which it asks the head."""
 ConfigOf = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Makes the config that Serve was given last of what its REST API tells."""
 logger = logging.getLogger("serve_app.cluster")
@@ -79,10 +67,10 @@ class _Revival:
     why: str
     noticed_s: float
     phase: Phase
-    head: Origin | None = None
-    """How to start the head again alone; none where everything is to be started."""
+    alone: Alone | None = None
+    """How to start what ended alone; none where everything is to be started, or was."""
     given_s: float | None = None
-    """When Serve took the config, or the head began that knows it; none before."""
+    """When Serve took the config, or was back with it; none before."""
 
 
 class Supervisor:
@@ -97,11 +85,13 @@ class Supervisor:
         self._times = times or Times()
         self._clock = self._times.clock
         self._members = Members(cluster.processes, clock=self._clock)
+        self._node = Node(self._members, cluster.processes, self._clock)
         self._revival: _Revival | None = None
         self._begun: list[subprocess.Popen[bytes]] = []
         self._pause_s = FIRST_PAUSE_S
         self._next_try_s = self._next_look_s = float("-inf")
-        self._last_fault_s = self._head_back_s = self._dashboard_begun_s = float("-inf")
+        self._last_fault_s = self._dashboard_begun_s = float("-inf")
+        self._back_alone_s: dict[str, float] = {}
         self._empty_since_s: float | None = None
         self._without_controller_s: float | None = None
         own = psutil.Process(os.getpid())
@@ -141,28 +131,37 @@ class Supervisor:
         if revival is not None and revival.phase == "restarting":
             return False
         missing = self._members.missing()
-        if missing is None or (missing == HEAD and revival is not None and revival.head):
+        if missing is None or (revival and revival.alone and revival.alone.mends(missing)):
             return False
         why = f"{missing} ended" if revival is None else f"{revival.why}, and then {missing}"
         since_s = self._clock() if revival is None else revival.noticed_s
         logger.error("the cluster is brought back", extra={"why": why})
-        # Where that did not help, everything is started.
-        helped = self._clock() - self._head_back_s > HEAD_CALM_S
-        alone = missing == HEAD and revival is None and helped
-        head = self._members.head_that_returns if alone else None
+        may_help = revival is None and self._may_help_alone(missing)
+        alone = way_alone(self._node, missing) if may_help else None
         self._pause_if_often()
-        self._revival = _Revival(why, since_s, "restarting", head)
+        self._revival = _Revival(why, since_s, "restarting", alone)
         self._tell(replace(self._supervision, phase="restarting", last_why=why, trouble=None))
         return True
 
+    def _may_help_alone(self, missing: str) -> bool:
+        """Whether to start this alone: not where that did not help just before.
+
+        Nor below a head that returned from its store: nobody has seen yet that Ray gives the place
+        of a raylet to another one then.
+        """
+        if missing != HEAD and HEAD in self._back_alone_s:
+            return False
+        return self._clock() - self._back_alone_s.get(missing, float("-inf")) > ALONE_CALM_S
+
     def _go_on(self, revival: _Revival) -> None:
         """The next step of bringing it back; raises ServeError or OSError where it fails."""
-        if revival.head is not None:
-            self._go_on_with_the_head(revival, revival.head)
+        if revival.alone is not None:
+            self._go_on_alone(revival, revival.alone)
             return
         if revival.phase == "restarting":
             self._cluster.restart(read_options(self._cluster.started))
             self._members.forget()
+            self._back_alone_s.clear()
             revival.phase = "deploying"
             self._tell(replace(self._supervision, phase="deploying", trouble=None))
         config = self._kept.read()
@@ -175,27 +174,24 @@ class Supervisor:
         elif self._clock() - (revival.given_s or self._clock()) > EFFECT_PATIENCE_S:
             self._done(revival, "not everything answers that was deployed: serve-app status")
 
-    def _go_on_with_the_head(self, revival: _Revival, head: Origin) -> None:
-        """Start the head alone, then wait until it answers the dashboard."""
-        member = self._members.vital[HEAD]
-        if self._clock() - revival.noticed_s > HEAD_PATIENCE_S:
+    def _go_on_alone(self, revival: _Revival, alone: Alone) -> None:
+        """Start what ended alone, then wait until it is found again."""
+        if self._clock() - revival.noticed_s > alone.patience_s:
             why = f"{revival.why}, and is not back alone"
             self._revival = _Revival(why, revival.noticed_s, "restarting")
             return
-        # It ends again at once while the server is away on which it keeps what it knows.
-        if not member.lives() and self._clock() - (revival.given_s or 0.0) >= BEGIN_PAUSE_S:
-            if member.process is not None:
-                with contextlib.suppress(psutil.Error):
-                    member.process.kill()
-                # Until it is gone, it has the port, and looks as if it stood still.
-                psutil.wait_procs([member.process], timeout=END_PATIENCE_S)
-            self._begun.append(head.start())
-            revival.given_s = self._clock()
+        begun = alone.begin()
+        if begun is not None:
+            self._begun.append(begun)
             revival.phase = "deploying"
             self._tell(replace(self._supervision, phase="deploying", trouble=None))
-        with contextlib.suppress(ServeError):
-            self._cluster.require().dashboard.get(_OF_THE_HEAD, timeout_s=_BUSY_TIMEOUT_S)
-            self._head_back_s = self._clock()
+        running = self._cluster.running()
+        if running is None or not alone.is_back(running):
+            return
+        self._back_alone_s[alone.name] = self._clock()
+        if alone.loses_replicas:
+            revival.alone, revival.given_s = None, self._clock()
+        else:
             self._done(revival)
 
     def _done(self, revival: _Revival, trouble: str | None = None) -> None:
@@ -302,11 +298,11 @@ class Supervisor:
 def _is_in_effect(running: Running, config: Mapping[str, Any]) -> bool:
     """Whether every application of a config runs, and the main port answers."""
     try:
-        states = running.dashboard.serve_details(timeout_s=_BUSY_TIMEOUT_S)["applications"]
+        states = running.dashboard.serve_details(timeout_s=ASK_TIMEOUT_S)["applications"]
         for application in config["applications"]:
             if states.get(application["name"], {}).get("status") != "RUNNING":
                 return False
-        web.text(f"{running.http_url}/v2/health/ready", timeout_s=_BUSY_TIMEOUT_S)
+        web.text(f"{running.http_url}/v2/health/ready", timeout_s=ASK_TIMEOUT_S)
     except ServeError:
         return False
     return True

@@ -49,7 +49,7 @@ def phase(cluster):
     return json.loads((cluster.home / "state" / "supervision.json").read_text())["phase"]
 
 
-@pytest.mark.parametrize(("program", "name"), [(GCS, "Ray's head (GCS)"), (RAYLET, "Ray's raylet")])
+@pytest.mark.parametrize(("program", "name"), [(RAYLET, "Ray's raylet"), (GCS, "Ray's head (GCS)")])
 def test_a_vital_process_of_rays_dies(running, book, program, name):
     until(lambda: set_weights(running, 65), timeout_s=60, what="the weights")
     before = status(running)["restarts"]

@@ -43,6 +43,24 @@ def open_to_all(body: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
             yield ("applications", index, "args", "access", "mode"), OPEN
 
 
+def unreached_machines(body: Mapping[str, Any], details: Mapping[str, Any]) -> str | None:
+    """What is wrong where gateways listen for their own machine alone and the cluster has several.
+
+    `details` is what Serve's REST API tells of the cluster. HAProxy on each machine could ask its
+    own gateways only, and answers 503 where that machine has none.
+    """
+    options = body.get("http_options")
+    host = options.get("host", EVERYWHERE) if isinstance(options, Mapping) else EVERYWHERE
+    machines = sorted({one["node_ip"] for one in (details.get("proxies") or {}).values()})
+    if len(machines) < 2 or not is_of_this_machine(str(host)):
+        return None
+    return (
+        f"http_options.host is {host}, so that each machine ({', '.join(machines)}) reaches its "
+        "own gateways alone and answers 503 while it has none: stop the cluster, write "
+        "`host: 0.0.0.0` and `access: {mode: keys}` for the gateway, and start it again"
+    )
+
+
 def _taken_ports(
     body: Mapping[str, Any], path: Key, arguments: GatewayArgs
 ) -> Iterator[tuple[Key, str]]:

@@ -99,11 +99,11 @@ class Faked:
         self.kill("gcs")
         self.living["gcs"] = self.program(PROGRAMS["gcs"], **where)
 
-    def program(self, title, **variables):
+    def program(self, title, *options, **variables):
         """A process that sleeps, with this title or as this program."""
         code = "import time; print(1, flush=True); time.sleep(60)"
-        is_actor = title.startswith("ray::")
-        words = [title, "-c", code] if is_actor else [sys.executable, "-c", code, title]
+        is_actor = title.startswith(("ray::", "ray-"))
+        words = [title, "-c", code] if is_actor else [sys.executable, "-c", code, title, *options]
         process = subprocess.Popen(
             words, executable=sys.executable, stdout=subprocess.PIPE, cwd=self.folder,
             env={**os.environ, **variables},
@@ -126,8 +126,10 @@ class Faked:
         self.begin()
         return Running(self.dashboard)
 
-    def require(self):
+    def running(self):
         return Running(self.dashboard)
+
+    require = running
 
     def kill(self, *names):
         for name in names:
@@ -308,6 +310,127 @@ def test_a_head_that_ends_again_soon_is_started_with_all_else(
     second.wait()
     steps(kept_head, clock, 4)
     assert len(cluster.restarts) == restarts
+
+
+@pytest.fixture
+def node(cluster, clock):
+    """A supervisor of a cluster whose raylet was started as Ray starts it, with what is below."""
+    cluster.kill("raylet")
+    options = (
+        "--node_id=0a1b",
+        f"--raylet_socket_name={cluster.folder / 'raylet.sock'}",
+        "--of=0a1b",
+    )
+    of_haproxy = cluster.folder / "p" / "0a1b"
+    of_haproxy.mkdir(parents=True)
+    (of_haproxy / "current").write_text("12")
+    cluster.living["raylet"] = cluster.program(
+        PROGRAMS["raylet"], *options,
+        RAY_SERVE_HAPROXY_CONFIG_FILE_LOC=str(cluster.folder / "p" / "haproxy.cfg"),
+    )  # fmt: skip
+    (cluster.folder / "raylet.sock").touch()
+    for title in (
+        "ray::ServeReplica:gateway:Gateway", "ray-dashboard-ServeHead-0", "haproxy",
+        "dashboard/agent.py",
+    ):  # fmt: skip
+        cluster.others.append(cluster.program(title))
+    with supervising(cluster, clock) as made:
+        steps(made, clock, 1)
+        yield made
+
+
+def next_controller(cluster):
+    """What Ray does on a raylet that is new."""
+    cluster.living["controller"].wait()
+    cluster.living["controller"].stdout.close()
+    cluster.living["controller"] = cluster.program(PROGRAMS["controller"])
+
+
+def test_a_raylet_is_started_again_alone_as_another_node(cluster, node, clock):
+    replica, driver, proxy, agent = cluster.others
+    cluster.kill("raylet")
+    steps(node, clock, 2)
+    words = running(cluster, "raylet").cmdline()
+    (given,) = [word for word in words if word.startswith("--node_id=")]
+    fresh = given.removeprefix("--node_id=")
+    assert len(bytes.fromhex(fresh)) == 28
+    assert f"--of={fresh}" in words
+    assert not (cluster.folder / "raylet.sock").exists()
+    assert [one.poll() is None for one in (replica, driver, proxy, agent)] == [
+        False, False, True, False,
+    ]  # fmt: skip
+    assert (cluster.living["gcs"].poll(), cluster.living["dashboard"].poll()) == (None, None)
+    steps(node, clock, 2)
+    assert node.is_mending
+    next_controller(cluster)
+    steps(node, clock, 2)
+    assert not node.is_mending
+    assert (cluster.restarts, cluster.dashboard.given) == ([], [])
+    assert node.supervision.last_why == "Ray's raylet ended"
+
+
+def test_haproxy_of_the_next_raylet_finds_the_one_that_runs(cluster, node, clock):
+    cluster.kill("raylet")
+    steps(node, clock, 2)
+    words = running(cluster, "raylet").cmdline()
+    (fresh,) = [one.partition("=")[2] for one in words if one.startswith("--node_id=")]
+    assert [one.name for one in (cluster.folder / "p").iterdir()] == [fresh]
+    assert (cluster.folder / "p" / fresh / "current").read_text() == "12"
+
+
+def test_a_raylet_is_back_once_everything_answers_that_was_deployed(cluster, node, clock):
+    cluster.dashboard.applications = {"gateway": {"status": "DEPLOYING"}}
+    cluster.kill("raylet")
+    steps(node, clock, 2)
+    next_controller(cluster)
+    steps(node, clock, 200)
+    assert node.is_mending
+    cluster.dashboard.applications = {"gateway": {"status": "RUNNING"}}
+    steps(node, clock, 1)
+    assert not node.is_mending
+    assert (cluster.restarts, cluster.dashboard.given) == ([], [])
+
+
+def test_a_raylet_on_which_serve_does_not_come_back_is_started_with_all_else(cluster, node, clock):
+    cluster.kill("raylet")
+    steps(node, clock, 100)
+    assert cluster.restarts == []
+    steps(node, clock, 25)
+    assert len(cluster.restarts) == 1
+    assert cluster.dashboard.given == [CONFIG]
+    assert "is not back alone" in node.supervision.last_why
+
+
+def test_a_raylet_that_ends_again_is_started_with_all_else(cluster, node, clock):
+    cluster.kill("raylet")
+    steps(node, clock, 2)
+    second = running(cluster, "raylet")
+    clock.now_s += 2.0
+    second.kill()
+    second.wait()
+    steps(node, clock, 6)
+    assert len(cluster.restarts) == 1
+    assert "and then Ray's raylet" in node.supervision.last_why
+
+
+def test_a_raylet_below_a_head_that_returned_is_started_with_all_else(cluster, node, clock):
+    cluster.keep_the_head(RAY_gcs_storage="rocksdb")
+    steps(node, clock, 3)
+    cluster.kill("gcs")
+    steps(node, clock, 2)
+    assert (node.is_mending, cluster.restarts) == (False, [])
+    clock.now_s += 600.0
+    cluster.kill("raylet")
+    steps(node, clock, 4)
+    assert len(cluster.restarts) == 1
+
+
+def test_a_head_that_ends_beside_its_raylet_is_started_with_all_else(cluster, node, clock):
+    cluster.kill("raylet")
+    steps(node, clock, 2)
+    cluster.kill("gcs")
+    steps(node, clock, 6)
+    assert len(cluster.restarts) == 1
 
 
 def test_what_was_deployed_later_is_what_comes_back(cluster, keeper, clock):

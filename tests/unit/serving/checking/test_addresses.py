@@ -3,7 +3,7 @@
 import pytest
 
 from serve_app.config import GatewayArgs
-from serve_app.serving.checking.addresses import is_of_this_machine, problems
+from serve_app.serving.checking.addresses import is_of_this_machine, problems, unreached_machines
 
 HERE = {"http_options": {"host": "127.0.0.1"}}
 PATH = ("applications", 0, "args")
@@ -53,3 +53,23 @@ def test_this_machines_own_addresses_are_free(host):
 )
 def test_what_only_looks_like_them_is_not(host):
     assert not is_of_this_machine(host)
+
+
+@pytest.mark.parametrize(
+    ("options", "addresses", "is_wrong"),
+    [
+        ({"host": "127.0.0.1"}, ["10.0.0.1", "10.0.0.2"], True),
+        ({"host": "localhost"}, ["10.0.0.1", "10.0.0.2"], True),
+        ({"host": "0.0.0.0"}, ["10.0.0.1", "10.0.0.2"], False),
+        ({"port": 8000}, ["10.0.0.1", "10.0.0.2"], False),
+        ({"host": "127.0.0.1"}, ["127.0.0.1", "127.0.0.1"], False),
+        ({"host": "127.0.0.1"}, [], False),
+    ],
+)
+def test_machines_whose_gateways_the_others_do_not_reach_are_named(options, addresses, is_wrong):
+    details = {"proxies": {str(n): {"node_ip": one} for n, one in enumerate(addresses)}}
+    words = unreached_machines({"http_options": options}, details)
+    assert (words is not None) == is_wrong
+    if is_wrong:
+        assert all(one in words for one in addresses)
+        assert "host: 0.0.0.0" in words
