@@ -198,8 +198,19 @@ def test_who_waits_for_the_end_of_ray_is_of_the_node_and_ends_with_it(tmp_path, 
 def test_ports_are_a_row_and_none_is_used_twice():
     ports = Ports(http=1, dashboard=2, first=10)
     every = ports.of_the_head()
-    assert sorted(every.values()) == [1, 2, *range(10, 19)]
+    assert sorted(every.values()) == [1, 2, *range(10, 21)]
     assert ports.of_every_node().items() <= every.items()
+
+
+def test_clusters_of_one_machine_have_own_ports_for_all_that_ray_tells_of_itself(tmp_path):
+    one, other = (
+        variables(folder=tmp_path, home=tmp_path, ports=Ports(http=1, first=first), drain_s=1.0)
+        for first in (20_000, 20_011)
+    )
+    ports = [name for name in one if name.endswith("_PORT")]
+    assert {"AUTOSCALER_METRIC_PORT", "DASHBOARD_METRIC_PORT"} < set(ports)
+    same = [name for name in ports if one[name] == other[name]]
+    assert same == ["RAY_SERVE_WORKER_PROXY_HTTP_PORT"]
 
 
 def test_a_port_that_would_be_taken_twice_is_refused_with_both_purposes():
