@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rows", type=int, default=4, help="of a request of `step` and `steady`")
     add("--max-replicas", type=int, default=max(2, CORES))
     add("--replicas", type=int, nargs="+", default=[1, 2], help="of `speedup`, the base first")
-    add("--port", type=int, default=18300, help="the first of a row of 10 ports")
+    add("--port", type=int, default=18300, help="the first of a row of 13 ports")
     add("--folder", type=Path, default=FOLDER, help="for its registry, which is kept, and state")
     add("--json", type=Path, default=RESULTS / "scaling.json", metavar="FILE")
     add("--svg", type=Path, default=RESULTS / "scaling.svg", metavar="FILE")

@@ -142,7 +142,7 @@ class Session:
     def start_cluster(self, config: Path) -> Endpoint:
         """A cluster of this folder that answers as a config says, once that is in effect.
 
-        It needs the ports after the session's, eleven of them. It goes on until the session is
+        It needs the ports after the session's, thirteen of them. It goes on until the session is
         left, or until it is stopped.
 
         Raises:
@@ -150,7 +150,7 @@ class Session:
         """
         there = self.folder / config.name
         there.write_text(config.read_text().replace(f"port: {PORT}", f"port: {self.port}"))
-        places = {"http-port": 0, "internal-ports": 1, "dashboard-port": 10, "prometheus-port": 11}
+        places = {"http-port": 0, "internal-ports": 1, "dashboard-port": 12, "prometheus-port": 13}
         options = [f"--{name}={self.port + place}" for name, place in places.items()]
         # What a start that fails leaves is stopped too.
         endpoint = self._answering(partial(self.serve_app, "cluster", "stop"))

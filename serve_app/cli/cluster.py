@@ -66,7 +66,7 @@ def _node_options(command: Command) -> Command:
             "--end-with-ray",
             is_flag=True,
             help="End what is left of this node, HAProxy say, once others (ray down) ended its "
-            "Ray.",
+            "Ray, or the head that it joined: for heads that nobody brings back.",
         ),
         edge_options.of_the_edge,
     )
@@ -229,7 +229,9 @@ def join(
     "at all.",
 )
 @click.option(
-    "--once-ray-ended", is_flag=True, help="Wait until others (ray down, say) have ended its Ray."
+    "--once-ray-ended",
+    is_flag=True,
+    help="Wait until others (ray down, say) have ended its Ray, or the head that it joined.",
 )
 @output.as_json
 def stop(state: str, hand_over_s: float, once_ray_ended: bool, as_json: bool) -> None:
@@ -239,11 +241,12 @@ def stop(state: str, hand_over_s: float, once_ray_ended: bool, as_json: bool) ->
     is lost.
     """
     from serve_app.cluster.draining import Patience
+    from serve_app.cluster.head_watch import HeadWatch
     from serve_app.cluster.node import Cluster
 
     chosen = Cluster(Path(state))
     if once_ray_ended:
-        chosen.wait_for_end_of_ray()
+        chosen.wait_for_end_of_ray(HeadWatch())
     with output.progress().status("stopping …") as status:
         if hand_over_s:
             left = chosen.hand_over(Patience(hand_over_s, output.tell(status)))

@@ -21,7 +21,8 @@ dashboard = click.option(
 internal = click.option(
     "--internal-ports",
     type=int,
-    help="First of a row of 9 free ports for Ray, HAProxy and the admin API.  [default: the usual]",
+    help="First of a row of 11 free ports for Ray, HAProxy and the admin API.  "
+    "[default: the usual]",
 )
 prometheus = click.option(
     "--prometheus-port",

@@ -37,7 +37,7 @@ LATENCY_BUCKETS_MS = "0.5,1,2.5,5,10,25,50,100,250,500,1000,2500,10000"
 """Ray's own begin at 1 ms, end at ten minutes, and lack 25 ms."""
 
 
-_USUAL = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001, 8091)
+_USUAL = (6379, 8404, 9101, 8500, 9500, 52365, 8090, 10001, 8091, 44227, 44217)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +100,16 @@ class Ports:
         """The admin API of gateways."""
         return self._internal(8)
 
+    @property
+    def dashboard_metrics(self) -> int:
+        """The metrics of Ray's dashboard."""
+        return self._internal(9)
+
+    @property
+    def autoscaler_metrics(self) -> int:
+        """The metrics of Ray's autoscaler."""
+        return self._internal(10)
+
     def _internal(self, place: int) -> int:
         return _USUAL[place] if self.first is None else self.first + place
 
@@ -123,6 +133,16 @@ class Ports:
             "fallback proxy": self.fallback,
             "fallback gRPC proxy": self.fallback_grpc,
             "Ray Client": self.client,
+            **self._of_the_heads_metrics(),
+        }
+
+    def _of_the_heads_metrics(self) -> dict[str, int]:
+        """Taken by a cluster with a row of its own; Ray does without where its usual ones are."""
+        if self.first is None:
+            return {}
+        return {
+            "Ray dashboard metrics": self.dashboard_metrics,
+            "Ray autoscaler metrics": self.autoscaler_metrics,
         }
 
 
@@ -159,6 +179,7 @@ def variables(
         "RAY_SERVE_REQUEST_LATENCY_BUCKETS_MS": LATENCY_BUCKETS_MS,
         PROMETHEUS_VARIABLE: f"http://127.0.0.1:{ports.prometheus}",
         **_of_haproxy(folder, ports),
+        **_of_metrics(ports),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(drain_s),
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(MESSAGE_BYTES),
         "RAY_max_direct_call_object_size": str(INLINE_BYTES),
@@ -221,6 +242,16 @@ def _of_haproxy(folder: Path, ports: Ports) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.proxy_metrics),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports.fallback_grpc),
+    }
+
+
+def _of_metrics(ports: Ports) -> dict[str, str]:
+    """Where the head's own metrics are, which clusters of one machine would else share."""
+    if ports.first is None:
+        return {}
+    return {
+        "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
+        "AUTOSCALER_METRIC_PORT": str(ports.autoscaler_metrics),
     }
 
 

@@ -30,6 +30,7 @@ from serve_app.cluster.description import check_description
 from serve_app.cluster.draining import Patience, hand_over
 from serve_app.cluster.edge.files import check_edge, edge_secret, write_edge
 from serve_app.cluster.environment import MARK_VARIABLE, variables
+from serve_app.cluster.head_watch import HeadWatch
 from serve_app.cluster.options import NodeOptions, write_options
 from serve_app.cluster.port_checks import require_free
 from serve_app.cluster.private_files import (
@@ -259,9 +260,16 @@ class Cluster:
         self._joined.unlink(missing_ok=True)
         return count
 
-    def wait_for_end_of_ray(self) -> None:
-        """Return once Ray's process of this node has ended, whoever ended it."""
-        psutil.wait_procs([one for one in self.processes() if runs(one, RAYLET)])
+    def wait_for_end_of_ray(self, head: HeadWatch, every_s: float = 1.0) -> None:
+        """Return once Ray's process of this node has ended, or the head of the one that it joined.
+
+        Who ended it makes no difference.
+        """
+        raylets = [one for one in self.processes() if runs(one, RAYLET)]
+        while psutil.wait_procs(raylets, timeout=every_s)[1]:
+            joined = _read(self._joined)
+            if joined and head.has_ended(joined["address"]):
+                return
 
     def hand_over(self, patience: Patience) -> str | None:
         """Let other nodes take over the replicas of a node that joined a cluster, before it stops.

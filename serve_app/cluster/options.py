@@ -23,8 +23,9 @@ class NodeOptions:
     cluster description from which the head starts and ends other nodes by itself; `auth_token` a
     file with what Ray's processes show each other, by default that of the state folder; with
     `no_token` Ray trusts whoever reaches its ports; with `end_with_ray` the node ends with its
-    Ray; `edge` says how its HAProxy guards the main port; with `keeps_head` Ray's head (GCS) keeps
-    what it knows on the disk, so that it may be started again alone.
+    Ray, or with the head that it joined; `edge` says how its HAProxy guards the main port; with
+    `keeps_head` Ray's head (GCS) keeps what it knows on the disk, so that it may be started again
+    alone.
     """
 
     ports: Ports

@@ -28,7 +28,7 @@ def require_free(node_ip: str, ports: Mapping[str, int]) -> None:
             except OverflowError:
                 msg = (
                     f"port {port} ({purpose}) is none; ports go from 1 to 65535 (--http-port, "
-                    "--dashboard-port, --internal-ports and the eight after it)"
+                    "--dashboard-port, --internal-ports and the ten after it)"
                 )
                 raise InvalidInput(msg, port=port) from None
             except OSError as error:

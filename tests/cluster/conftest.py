@@ -41,7 +41,7 @@ def cluster(registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A cluster of the module's own, not yet started; stopped and gone at the end."""
     home = tmp_path_factory.mktemp("cluster")
     shutil.copytree(registry, home / "registry")
-    first = free_row(11)
+    first = free_row(13)
     made = TestCluster(home, first, first + 1, first + 2)
     try:
         yield made

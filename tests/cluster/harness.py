@@ -156,7 +156,7 @@ class TestCluster:
 
     @property
     def admin_url(self) -> str:
-        """The admin API's, whose port is the last of the row of internal ones."""
+        """The admin API's, whose port is the ninth of the row of internal ones."""
         return f"http://127.0.0.1:{self.internal_ports + 8}"
 
     @property

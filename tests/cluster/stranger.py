@@ -47,7 +47,7 @@ class Stranger:
     """Somebody with a fresh checkout, whose environment is built already."""
 
     def __init__(self, home):
-        first = free_row(11)
+        first = free_row(13)
         self.home = home
         self.cluster = TestCluster(home, first, first + 1, first + 2)
         self.exported = {}

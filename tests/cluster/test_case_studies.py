@@ -12,7 +12,7 @@ from tests.cluster.harness import free_row
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
-PORTS = 12
+PORTS = 14
 """The endpoint's, nine of the cluster's own, the dashboard's and Prometheus's."""
 
 

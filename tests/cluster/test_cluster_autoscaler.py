@@ -43,7 +43,7 @@ def description(cluster):
             "command": str(BIN / "serve-app"),
             "home": str(cluster.home),
             "address": f"127.0.0.1:{cluster.internal_ports}",
-            "ports": free_row(11, above=cluster.internal_ports + 10),
+            "ports": free_row(11, above=cluster.internal_ports + 11),
         },
         # What `ray up` would fill in.
         "cluster_synced_files": [],

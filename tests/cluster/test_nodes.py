@@ -27,7 +27,7 @@ DRAIN_S = 10
 def second(cluster):
     """A second node, with a state folder and ports of its own."""
     cluster.start("--cpus", "2")
-    node = beside(cluster, above=cluster.internal_ports + 10)
+    node = beside(cluster, above=cluster.internal_ports + 11)
     try:
         node.run(*joining(cluster, node, SECOND))
         said = node.run(*joining(cluster, node, SECOND), code=1)

@@ -192,7 +192,7 @@ def test_a_whole_cluster_in_one_container_hands_over_and_ends(
         pytest.skip("this image has no Ray")
     files, row = home
     other_port = another_port(free_port)
-    first_port = free_row(10)
+    first_port = free_row(12)
     words = [
         *("cluster", "start", "--foreground", "--deploy", "config.yaml", "--leave-s", "2"),
         *("--http-port", str(free_port), "--dashboard-port", str(first_port)),

@@ -118,6 +118,14 @@ def _unequal(head: _Start, worker: _Start) -> Iterator[tuple[Path, str]]:
                     "every node needs the same"
                 ),
             )
+    if "--supervise" in head.options and "--end-with-ray" in worker.options:
+        yield (
+            worker.path,
+            (
+                "--end-with-ray ends this node with its head, which --supervise brings back; leave "
+                "one of both out"
+            ),
+        )
     if (_TOKEN in head.options) != (_TOKEN in worker.options) and head.by != "ray":
         yield worker.path, f"{_TOKEN} must stand on the head and on the workers, or nowhere"
 

@@ -21,6 +21,7 @@ from serve_app.cluster.environment import (
     python_path,
     variables,
 )
+from serve_app.cluster.head_watch import HeadWatch
 from serve_app.cluster.node import Cluster, NodeOptions, Running
 from serve_app.cluster.port_checks import require_free
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
@@ -168,7 +169,7 @@ def test_what_ray_leaves_of_a_node_ends_once_its_ray_was_ended(tmp_path, monkeyp
     left = subprocess.Popen(
         ["sleep", "60"], env={**os.environ, MARK_VARIABLE: str(cluster._folder)}
     )
-    waiting = threading.Thread(target=cluster.wait_for_end_of_ray)
+    waiting = threading.Thread(target=cluster.wait_for_end_of_ray, args=(HeadWatch(),))
     waiting.start()
     assert waiting.is_alive()
     raylet.kill()
@@ -177,6 +178,14 @@ def test_what_ray_leaves_of_a_node_ends_once_its_ray_was_ended(tmp_path, monkeyp
     assert not waiting.is_alive()
     assert cluster.stop() == 1
     left.wait()
+
+
+def test_a_node_that_joined_ends_with_the_head_though_its_own_ray_lives(tmp_path, raylet):
+    cluster = Cluster(tmp_path / "state")
+    cluster._state.mkdir()
+    cluster._joined.write_text(json.dumps({"address": f"127.0.0.1:{free_port()}"}))
+    cluster.wait_for_end_of_ray(HeadWatch(patience_s=0.0), every_s=0.01)
+    assert raylet.poll() is None
 
 
 def test_who_waits_for_the_end_of_ray_is_of_the_node_and_ends_with_it(tmp_path, monkeypatch):
@@ -198,8 +207,19 @@ def test_who_waits_for_the_end_of_ray_is_of_the_node_and_ends_with_it(tmp_path, 
 def test_ports_are_a_row_and_none_is_used_twice():
     ports = Ports(http=1, dashboard=2, first=10)
     every = ports.of_the_head()
-    assert sorted(every.values()) == [1, 2, *range(10, 19)]
+    assert sorted(every.values()) == [1, 2, *range(10, 21)]
     assert ports.of_every_node().items() <= every.items()
+
+
+def test_clusters_of_one_machine_have_own_ports_for_all_that_ray_tells_of_itself(tmp_path):
+    one, other = (
+        variables(folder=tmp_path, home=tmp_path, ports=Ports(http=1, first=first), drain_s=1.0)
+        for first in (20_000, 20_011)
+    )
+    ports = [name for name in one if name.endswith("_PORT")]
+    assert {"AUTOSCALER_METRIC_PORT", "DASHBOARD_METRIC_PORT"} < set(ports)
+    same = [name for name in ports if one[name] == other[name]]
+    assert same == ["RAY_SERVE_WORKER_PROXY_HTTP_PORT"]
 
 
 def test_a_port_that_would_be_taken_twice_is_refused_with_both_purposes():

@@ -55,6 +55,7 @@ def test_a_machine_whose_processors_differ_may_have_other_threads():
             "--trusted-proxy is 10.0.0.0/8 here and 10.0.0.0/8 192.0.2.1 on the head",
         ),
         (f"{START} --client-ca tls/a.pem", JOIN, "worker", "--client-ca is missing here"),
+        (f"{START} --supervise", f"{JOIN} --end-with-ray", "worker", "leave one of both out"),
         (START, "echo nothing", "worker", "starts no node"),
         (START, by_ray("--address=a:1"), "worker", "in the way the head does"),
         (RAY_HEAD, f"{LIMIT}; ray start --address=a:1", "worker", "ray start without"),
