@@ -8,8 +8,10 @@ may differ, one kernel has one.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from serve_app.core.ports import Clock
+if TYPE_CHECKING:
+    from serve_app.core.ports import Clock
 
 ARRIVAL_HEADER = "x-forwarded-at"
 """`<clock>/<milliseconds since 1970>`; gateways believe it of HAProxy alone."""

@@ -70,7 +70,9 @@ def write_edge(folder: Path, options: EdgeOptions, secret: str | None) -> None:
     if options.tls is not None:
         write_certificate(folder, options.tls)
     write_private(folder / _DEFAULTS, rules.defaults(options))
-    write_private(folder / _RULES, rules.frontend(options, secret, clock_name()))
+    # A gateway that believes nothing need not hear of it, and files of images may be another's.
+    clock = None if secret is None else clock_name()
+    write_private(folder / _RULES, rules.frontend(options, secret, clock))
     write_private(folder / SECTIONS, rules.SECTIONS)
     words = rules.listening(options.tls, folder).replace("\\", r"\\").replace("|", r"\|")
     edits = f"""\
