@@ -58,22 +58,22 @@ def _tensors(rows: Rows) -> bytes:
     )
 
 
-def _second(pairs: Any) -> Numbers:
+def second(pairs: Any) -> Numbers:
     """Of both classes' probabilities that of the second."""
     found: Numbers = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)[:, 1]
     return found
 
 
 def _named(key: str) -> Callable[[bytes], Numbers]:
-    return lambda body: _second(json.loads(body)[key])
+    return lambda body: second(json.loads(body)[key])
 
 
 OWN = Dialect("/v1/models/census:predict", _objects, _named("probabilities"))
 INSTANCES = Dialect("/predict", _objects, _named("probabilities"))
-BENTOML = Dialect("/predict", _objects, lambda body: _second(json.loads(body)))
+BENTOML = Dialect("/predict", _objects, lambda body: second(json.loads(body)))
 MLFLOW = Dialect("/invocations", _split, _named("predictions"))
 TENSORS = Dialect(
     "/v2/models/census/infer",
     _tensors,
-    lambda body: _second(json.loads(body)["outputs"][0]["data"]),
+    lambda body: second(json.loads(body)["outputs"][0]["data"]),
 )

@@ -2,80 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchmarks.load import run_open
-from benchmarks.peers import answers, dialects, model, processes, wrk
-from benchmarks.peers.answers import Question, Wrong
-from benchmarks.peers.peers import Peer
+from benchmarks.peers import answers, dialects, h2load, model, processes, rpc, wrk
+from benchmarks.peers import generator as generators
+from benchmarks.peers.answers import Question, Said, Wrong
+from benchmarks.peers.arrivals import arrive
+from benchmarks.peers.measured import GRPC, HTTP1, SHAPES, Closed, Generator, Open, Shape
+from benchmarks.peers.peer import Peer
 from benchmarks.peers.servers import Server, running
 from benchmarks.wire import build_request
 
 WARM_UP_CONNECTIONS = 16
-OPEN_CONNECTIONS = 64
-OPEN_GRACE_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A closed load: how many rows in each body, how many bodies, how many connections."""
-
-    rows: int
-    bodies: int
-    connections: int
-    least_seconds: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """How figures name it."""
-        return f"{self.rows} {'row' if self.rows == 1 else 'rows'}, {self.connections} connections"
-
-
-SHAPES = (
-    Shape(1, 200, 1),
-    Shape(1, 200, 16),
-    Shape(1, 200, 64),
-    Shape(100, 20, 4),
-    Shape(10_000, 2, 1, least_seconds=5.0),
-)
-SINGLE = tuple(shape for shape in SHAPES if shape.rows == 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """One server in one round: start, loads by shape, memory, size of a one-row answer."""
-
-    peer: str
-    first_answer_s: float
-    loads: dict[str, wrk.Measured]
-    memory_mib: float
-    processes: list[tuple[str, float]]
-    answer_bytes: float
-    body_bytes: float
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """One server under arrivals at a steady rate; latencies count from when a request was due.
-
-    `unsent` requests were still waiting for a connection when the time was over: the server
-    could not keep up.
-    """
-
-    peer: str
-    rate_per_s: float
-    answered: int
-    unsent: int
-    p50_ms: float | None
-    p99_ms: float | None
-    p999_ms: float | None
+# Answers differ by the digits of their ids and probabilities; failed calls have no data.
+LEAST_DATA = 0.8
+JSON_HEADERS = ("content-type: application/json",)
 
 
 class Bench:
@@ -104,21 +50,26 @@ class Bench:
             finally:
                 server.stop()
 
-    def closed(self, peer: Peer) -> Closed:
-        """Start a server, compare, load it in every shape, compare again, stop it.
+    def measured(
+        self, peer: Peer, parts: Collection[str], rates_per_s: Sequence[float]
+    ) -> tuple[Closed, list[Open]]:
+        """Start a server, compare, load it in the shapes of these parts, compare again, stop it.
+
+        One-row requests then arrive at each of the rates.
 
         Raises:
-            Wrong: an answer failed or was wrong.
+            Wrong: an answer to a closed load failed or was wrong.
         """
+        shapes = [shape for shape in SHAPES if shape.part in parts and shape.fits(peer)]
         with self._running(peer) as (server, first_answer_s):
             said = self._checked(server)
             self._warm_up(server)
-            loads = {shape.name: self._load(server, shape) for shape in SINGLE}
+            loads = {one.name: self._load(server, one) for one in shapes if one.rows == 1}
             held = processes.memory_mib(server.processes())
-            rest = [shape for shape in SHAPES if shape not in SINGLE]
-            loads |= {shape.name: self._load(server, shape) for shape in rest}
+            loads |= {one.name: self._load(server, one) for one in shapes if one.rows > 1}
             self._checked(server)
-        return Closed(
+            opened = self._arrivals(server, rates_per_s)
+        closed = Closed(
             peer=peer.name,
             first_answer_s=round(first_answer_s, 2),
             loads=loads,
@@ -127,16 +78,18 @@ class Bench:
             answer_bytes=_mean([one.head_bytes + len(one.body) for one in said]),
             body_bytes=_mean([len(one.body) for one in said]),
         )
+        return closed, opened
 
     def open(self, peer: Peer, rates_per_s: Sequence[float]) -> list[Open]:
-        """Start a server and let one-row requests arrive at each of the rates.
-
-        Raises:
-            Wrong: an answer failed or was wrong.
-        """
+        """Start a server and let one-row requests arrive at each of the rates."""
         with self._running(peer) as (server, _):
             self._warm_up(server)
-            return [asyncio.run(self._arrivals(server, rate)) for rate in rates_per_s]
+            return self._arrivals(server, rates_per_s)
+
+    def generator(self, peer: Peer, rates_per_s: Sequence[float]) -> Generator:
+        """What the generator of arrivals does with a server's bodies where nobody computes."""
+        requests = self._requests(peer)
+        return generators.measured(self._port, requests, rates_per_s, self._seconds)
 
     def _server(self, peer: Peer) -> Server:
         kept = self._work / peer.environment.name
@@ -147,7 +100,9 @@ class Bench:
         return running(self._server(peer), self._asked(peer, 1)[0])
 
     def _asked(self, peer: Peer, size: int) -> list[Question]:
-        dialect = peer.speaks(size)
+        return self._spoken(peer.speaks(size), size)
+
+    def _spoken(self, dialect: dialects.Dialect, size: int) -> list[Question]:
         found = self._questions.get((dialect, size))
         if found is None:
             pairs = zip(self._rows[size], self._expected[size], strict=True)
@@ -155,9 +110,9 @@ class Bench:
             self._questions[dialect, size] = found
         return found
 
-    def _checked(self, server: Server) -> list[answers.Said]:
+    def _checked(self, server: Server) -> list[Said]:
         """Ask every question once; gives the answers to those of one row."""
-        single: list[answers.Said] = []
+        single: list[Said] = []
         for size in self._rows:
             questions = self._asked(server.peer, size)
             try:
@@ -166,7 +121,19 @@ class Bench:
                 raise Wrong(f"{server.peer.name}: {error!r}; {server.said()}") from error
             answers.check(server.peer.name, said, questions)
             single = said if size == 1 else single
+        if server.peer.grpc_after is not None:
+            self._checked_rpc(server)
         return single
+
+    def _checked_rpc(self, server: Server) -> list[Said]:
+        questions = self._spoken(rpc.TYPED, 1)
+        assert server.peer.grpc_after is not None
+        try:
+            said = rpc.ask(server.place.port + server.peer.grpc_after, questions)
+        except OSError as error:
+            raise Wrong(f"{server.peer.name}, gRPC: {error!r}; {server.said()}") from error
+        answers.check(f"{server.peer.name}, gRPC", said, questions)
+        return said
 
     def _bodies(self, server: Server, size: int) -> Path:
         file = server.place.scratch / f"bodies-{size}"
@@ -183,12 +150,16 @@ class Bench:
         )
 
     def _load(self, server: Server, shape: Shape) -> wrk.Measured:
-        measured = wrk.load(
-            server.url(shape.rows),
-            self._bodies(server, shape.rows),
-            connections=shape.connections,
-            seconds=max(self._seconds, shape.least_seconds),
-        )
+        seconds = max(self._seconds, shape.least_seconds)
+        if shape.protocol == HTTP1:
+            measured = wrk.load(
+                server.url(shape.rows),
+                self._bodies(server, shape.rows),
+                connections=shape.connections,
+                seconds=seconds,
+            )
+        else:
+            measured = self._load_http2(server, shape, seconds)
         if measured.failed or not measured.requests:
             raise Wrong(
                 f"{server.peer.name}, {shape.name}: {measured.requests} answers, "
@@ -196,40 +167,47 @@ class Bench:
             )
         return measured
 
-    async def _arrivals(self, server: Server, rate_per_s: float) -> Open:
-        headers = {"host": "127.0.0.1", "content-type": "application/json"}
-        path = server.peer.speaks(1).path
-        requests = [
-            build_request("POST", path, headers, one.body) for one in self._asked(server.peer, 1)
-        ]
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._seconds + OPEN_GRACE_S, stop.set)
-        report = await run_open(
-            "127.0.0.1",
-            server.place.port,
-            requests,
-            rate_per_s=rate_per_s,
-            duration_s=self._seconds,
-            connections=OPEN_CONNECTIONS,
-            stop=stop,
+    def _load_http2(self, server: Server, shape: Shape, seconds: float) -> wrk.Measured:
+        """The first body again and again, for h2load knows one; void if answers are too short."""
+        file = server.place.scratch / f"body-{shape.part}"
+        if shape.protocol == GRPC:
+            said = self._checked_rpc(server)[0]
+            file.write_bytes(rpc.framed(self._spoken(rpc.TYPED, 1)[0].body))
+            port = server.place.port + (server.peer.grpc_after or 0)
+            call = h2load.Call(f"http://127.0.0.1:{port}{rpc.PATH}", file, rpc.HEADERS)
+        else:
+            question = self._asked(server.peer, 1)[0]
+            said = answers.ask(server.place.port, [question])[0]
+            file.write_bytes(question.body)
+            call = h2load.Call(server.url(1), file, JSON_HEADERS)
+        log = server.place.scratch / "requests.tsv"
+        measured, data_bytes = h2load.load(
+            call, log, connections=shape.connections, seconds=seconds
         )
-        timer.cancel()
-        if report.failed:
+        if data_bytes < LEAST_DATA * len(said.body):
             raise Wrong(
-                f"{server.peer.name}, {rate_per_s:.0f} arrivals/s: {dict(report.failed_by)}; "
-                f"{dict(report.bodies)}"
+                f"{server.peer.name}, {shape.name}: {data_bytes:.0f} bytes an answer instead of "
+                f"{len(said.body)}: calls failed; {server.said()}"
             )
-        latency = report.latency
-        return Open(
-            peer=server.peer.name,
-            rate_per_s=rate_per_s,
-            answered=report.ok,
-            unsent=report.unsent,
-            p50_ms=latency.p50_ms if latency else None,
-            p99_ms=latency.p99_ms if latency else None,
-            p999_ms=latency.p999_ms if latency else None,
-        )
+        return measured
+
+    def _requests(self, peer: Peer) -> list[bytes]:
+        headers = {"host": "127.0.0.1", "content-type": "application/json"}
+        path = peer.speaks(1).path
+        return [build_request("POST", path, headers, one.body) for one in self._asked(peer, 1)]
+
+    def _arrivals(self, server: Server, rates_per_s: Sequence[float]) -> list[Open]:
+        requests = self._requests(server.peer)
+        return [
+            arrive(
+                server.peer.name,
+                server.place.port,
+                requests,
+                rate_per_s=rate_per_s,
+                seconds=self._seconds,
+            )
+            for rate_per_s in rates_per_s
+        ]
 
 
 def _expected(fitted: Any, rows: model.Rows) -> dialects.Numbers:

@@ -18,7 +18,7 @@ import psutil
 from benchmarks.peers import answers, processes
 from benchmarks.peers.answers import Question
 from benchmarks.peers.model import Stored
-from benchmarks.peers.peers import ONE_THREAD, Launch, Peer, Place
+from benchmarks.peers.peer import ONE_THREAD, Launch, Peer, Place
 
 READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0

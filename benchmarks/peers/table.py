@@ -8,39 +8,46 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from benchmarks.peers.figures import Spread, best, by_peer, ratio
-from benchmarks.peers.peers import Peer
-from benchmarks.peers.rounds import SHAPES, SINGLE, Closed, Open
+from benchmarks.peers.measured import SHAPES, SINGLE, Closed, Generator, Open
+from benchmarks.peers.results import Results
 
 
 def rates(closed: Sequence[Closed]) -> dict[str, dict[str, Spread]]:
     """Requests a second by shape and server."""
-    measured = by_peer(closed, lambda one: one.peer)
     return {
         shape.name: {
             name: Spread.of([one.loads[shape.name].rate_per_s for one in ones])
-            for name, ones in measured.items()
+            for name, ones in loaded(shape.name, closed).items()
         }
         for shape in SHAPES
     }
 
 
+def loaded(shape: str, closed: Sequence[Closed]) -> dict[str, list[Closed]]:
+    """The rounds of each server that was loaded in a shape."""
+    return by_peer((one for one in closed if shape in one.loads), lambda one: one.peer)
+
+
 def highest(closed: Sequence[Closed]) -> dict[str, float]:
     """Each server's highest median rate of one-row requests."""
-    found = rates(closed)
-    names = next(iter(found.values()), {})
-    return {name: max(found[shape.name][name].median for shape in SINGLE) for name in names}
+    found = [rates(closed)[shape.name] for shape in SINGLE]
+    names = dict.fromkeys(name for spreads in found for name in spreads)
+    return {
+        name: max(spreads[name].median for spreads in found if name in spreads) for name in names
+    }
 
 
-def tables(
-    peers: Sequence[Peer], closed: Sequence[Closed], opened: Sequence[Open]
-) -> Iterable[RenderableType]:
+def tables(results: Results) -> Iterable[RenderableType]:
     """All tables: throughput by shape, what a server costs, latency under steady arrivals."""
-    kinds = {peer.name: peer.kind for peer in peers}
+    closed, opened = results.rounds, results.arrivals
     for shape in SHAPES:
-        yield _throughput(shape.name, kinds, closed)
-    yield _costs(peers, closed)
+        if loaded(shape.name, closed):
+            yield _throughput(shape.name, results.kinds, closed)
+    yield _costs(results)
     for rate_per_s in sorted({one.rate_per_s for one in opened}):
         yield _arrivals(rate_per_s, [one for one in opened if one.rate_per_s == rate_per_s])
+    for generator in results.generators:
+        yield _generator(generator)
 
 
 def _table(title: str, *names: str) -> Table:
@@ -65,7 +72,7 @@ def _throughput(shape: str, kinds: Mapping[str, str], closed: Sequence[Closed]) 
         "x best peer",
         "x ceiling",
     )
-    measured = by_peer(closed, lambda one: one.peer)
+    measured = loaded(shape, closed)
     for name, spread in sorted(found.items(), key=lambda pair: -pair[1].median):
         loads = [one.loads[shape] for one in measured[name]]
         table.add_row(
@@ -83,26 +90,22 @@ def _throughput(shape: str, kinds: Mapping[str, str], closed: Sequence[Closed]) 
     return table
 
 
-def _costs(peers: Sequence[Peer], closed: Sequence[Closed]) -> Table:
+def _costs(results: Results) -> Table:
     table = _table(
         "start, memory (PSS of all processes after one-row loads), one-row answers",
         *("settings", "first answer s", "memory MiB", "processes", "answer bytes", "of these body"),
     )
-    measured = by_peer(closed, lambda one: one.peer)
-    for peer in peers:
-        ones = measured.get(peer.name)
-        if not ones:
-            continue
+    for name, ones in by_peer(results.rounds, lambda one: one.peer).items():
         start = Spread.of([one.first_answer_s for one in ones])
         table.add_row(
-            peer.name,
-            peer.settings,
+            name,
+            results.servers[name]["settings"],
             f"{start.median:.1f} ({start.least:.1f}-{start.most:.1f})",
             number(Spread.of([one.memory_mib for one in ones]).median),
             str(len(ones[-1].processes)),
             number(Spread.of([one.answer_bytes for one in ones]).median),
             number(Spread.of([one.body_bytes for one in ones]).median),
-            style="bold" if peer.kind == "ours" else None,
+            style="bold" if results.kinds[name] == "ours" else None,
         )
     return table
 
@@ -110,17 +113,34 @@ def _costs(peers: Sequence[Peer], closed: Sequence[Closed]) -> Table:
 def _arrivals(rate_per_s: float, opened: Sequence[Open]) -> Table:
     table = _table(
         f"{number(rate_per_s)} arrivals/s of one row, latency from when each was due",
-        *("answered", "not sent in time", "p50 ms", "p99 ms", "p99.9 ms"),
+        *("answered", "failed", "not sent in time", "p50 ms", "p99 ms", "p99.9 ms"),
     )
     for name, ones in by_peer(opened, lambda one: one.peer).items():
         table.add_row(
             name,
-            str(sum(one.answered for one in ones)),
+            f"{min(one.answered_share for one in ones):.1%}",
+            str(sum(one.failed for one in ones) or "-"),
             str(sum(one.unsent for one in ones) or "-"),
             *(
                 _latency([getattr(one, key) for one in ones])
                 for key in ("p50_ms", "p99_ms", "p999_ms")
             ),
+        )
+    return table
+
+
+def _generator(generator: Generator) -> Table:
+    table = _arrivals(0.0, [])
+    table.title = (
+        f"the generator of arrivals alone: {number(generator.closed_per_s)}/s as fast as it can"
+    )
+    for one in generator.arrivals:
+        table.add_row(
+            f"{number(one.rate_per_s)} arrivals/s",
+            f"{one.answered_share:.1%}",
+            str(one.failed or "-"),
+            str(one.unsent or "-"),
+            *(_latency([value]) for value in (one.p50_ms, one.p99_ms, one.p999_ms)),
         )
     return table
 

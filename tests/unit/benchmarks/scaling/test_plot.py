@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from benchmarks.scaling.figures import Count, Sample
-from benchmarks.scaling.plot import Scale, drawn, powers, ticks
+from benchmarks.scaling.plot import drawn
 from benchmarks.scaling.timeline import Second
+from benchmarks.svg import Scale, powers, ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
