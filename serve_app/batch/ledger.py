@@ -16,7 +16,7 @@ from serve_app.batch.job import Job, JobState
 from serve_app.batch.ledger_schema import LATELY, OWNER, STEPS, TOTALS, UNFINISHED
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import ENDED, JobStatus, Others
-from serve_app.core.durable import brought_up_to, changing, connected
+from serve_app.core.durable import brought_up_to, changing, connected, keep_log
 from serve_app.errors import ConfigError, Conflict, NotFound
 
 MOST_FAILURES = 3
@@ -41,6 +41,7 @@ class Ledger:
         try:
             with connected(self._file) as connection:
                 version = brought_up_to(connection, STEPS)
+            keep_log(file, self)
         except sqlite3.DatabaseError as error:
             msg = f"{file} is no ledger of jobs, or cannot be written: {error}; move it away"
             raise ConfigError(msg) from error
@@ -60,31 +61,33 @@ class Ledger:
             Conflict: the key was given for another job.
         """
         now = self._clock()
-        key = job.key if idempotency_key is None else f"given:{idempotency_key}"
+        # Each is computed of the whole job.
+        name, content_key = job.id, job.key
+        key = content_key if idempotency_key is None else f"given:{idempotency_key}"
         body = json.dumps(job.to_json())
         with changing(self._file) as connection:
             row = connection.execute(
-                "SELECT id, content_key FROM job WHERE key = ? OR id = ?", (key, job.id)
+                "SELECT id, content_key FROM job WHERE key = ? OR id = ?", (key, name)
             ).fetchone()
             if row is not None:
-                if row[1] != job.key:
+                if row[1] != content_key:
                     msg = f"the key {idempotency_key!r} was given for another job, {row[0]}"
                     raise Conflict(msg, job=row[0])
                 connection.execute("UPDATE job SET body = ? WHERE id = ?", (body, row[0]))
                 return str(row[0]), False
             connection.execute(
                 "INSERT INTO job VALUES (?, ?, ?, ?, 'QUEUED', '', ?, ?)",
-                (job.id, key, job.key, body, now, now),
+                (name, key, content_key, body, now, now),
             )
             connection.executemany(
                 "INSERT INTO shard (job, number, file, first_row, row_count, start, stop) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (job.id, one.number, one.file, one.first_row, one.rows, one.start, one.stop)
+                    (name, one.number, one.file, one.first_row, one.rows, one.start, one.stop)
                     for one in shards
                 ],
             )
-        return job.id, True
+        return name, True
 
     def job(self, name: str) -> Job:
         """A job as it was submitted.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -45,6 +46,17 @@ def connected(file: Path) -> Iterator[sqlite3.Connection]:
     """A connection to a SQLite file, as `connect` opens it, which is closed at the end."""
     with closing(connect(file)) as connection:
         yield connection
+
+
+def keep_log(file: Path, owner: object) -> None:
+    """Keep a SQLite file's write-ahead log while `owner` lives.
+
+    The last connection that closes brings the log into the file and removes it, which takes longer
+    than a transaction: short connections one after the other would each do so.
+    """
+    connection = sqlite3.connect(file, timeout=BUSY_S, check_same_thread=False)
+    weakref.finalize(owner, connection.close)
+    connection.execute("PRAGMA user_version").fetchone()
 
 
 @contextmanager

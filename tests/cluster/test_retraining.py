@@ -259,8 +259,9 @@ def test_a_former_version_is_champion_again_within_seconds(house, record_propert
 
 
 def test_what_is_not_kept_is_loaded_again_and_that_is_said(house, record_property):
-    house.deploy(declared(keep_former="0s"))
-    until(lambda: let_go(house, f"{MODEL}@2"), timeout_s=60, what="the former one to be let go")
+    # What is declared anew has no variants of the rollout that is over.
+    house.deploy(declared(keep_former="0s", interval_s=3))
+    until(lambda: let_go(house, f"{MODEL}@2"), timeout_s=120, what="the former one to be let go")
     came = json.loads(house.run("retrain", "rollback", f"{MODEL}@2", "--json"))
     record_property("rollback_of_what_is_not_loaded_s", came["took_s"])
     assert (came["was_loaded"], came["waiting"], came["champion"]) == (False, [], 2)

@@ -23,7 +23,7 @@ from serve_app.engine.batch.record_inputs import header_of, settled_on
 from serve_app.engine.batch.roots import Roots
 from serve_app.engine.batch.run_lock import is_running
 from serve_app.engine.batch.submission import job_of, submit
-from serve_app.errors import Conflict, NotFound, Overloaded
+from serve_app.errors import Conflict, NotFound, Overloaded, ServerFault
 from serve_app.registry.named import named
 from serve_app.registry.store import Registry
 
@@ -138,6 +138,7 @@ class JobDesk:
 
         Raises:
             NotFound: there is no job of that name.
+            ServerFault: its output cannot be read; says why.
         """
         job = self._ledger.job(name)
         return list(itertools.islice(quarantined(job.out), limit))
@@ -147,9 +148,13 @@ class JobDesk:
 
         Raises:
             NotFound: there is no job of that name, or its output is not whole.
+            ServerFault: its output cannot be read; says why.
         """
         job = self._ledger.job(name)
-        content = output_of(job, name).manifest()
+        try:
+            content = output_of(job, name).manifest()
+        except OSError as error:
+            raise ServerFault(f"the output of {name} cannot be read: {error}") from error
         if content is None:
             raise NotFound(f"{name} has no manifest: one is written once its output is whole")
         return content

@@ -40,11 +40,15 @@ class JobRun:
         `executor` is asked where there is anything to answer, and closed at the end.
 
         Raises:
+            ServeError: the output is another's, or cannot be written at all.
             BaseException: what ends this process, such as KeyboardInterrupt; the job goes on where
                 it is when it is run again.
         """
         ledger, name = self._ledger, self._name
-        self.adopt()
+        try:
+            self.adopt()
+        except OSError as error:
+            raise ServerFault(self._refused(error)) from error
         status = ledger.status(name)
         if status.state in SUCCEEDED and status.shards_done == status.shards:
             if not self._folder.is_finished():
@@ -61,6 +65,8 @@ class JobRun:
             self._end(stopped.state, stopped.message)
         except ServeError as error:
             self._end("FAILED", error.message)
+        except OSError as error:
+            self._end("FAILED", self._refused(error))
         except BaseException:
             ledger.move(name, "QUEUED", "it was stopped; resume it", only_from="RUNNING")
             raise
@@ -142,6 +148,12 @@ class JobRun:
             ],
             **job.to_json(),
         }
+
+    def _refused(self, error: OSError) -> str:
+        reason = error.strerror or str(error)
+        return (
+            f"the output cannot be written to {self._folder.root}: {reason}; mend that, and resume"
+        )
 
     def _end(self, state: JobState, message: str) -> None:
         for before in ("RUNNING", "CANCELLING", "SUCCEEDED", "SUCCEEDED_WITH_ERRORS"):

@@ -18,10 +18,17 @@ _STORE = "s3://"
 
 
 def output_of(job: Job, name: str) -> OutputPlace:
-    """The place of a job's output."""
+    """The place of a job's output.
+
+    Raises:
+        InvalidInput: this process has nothing that speaks to its storage.
+    """
     form = job.options.format
     if job.out.startswith(_STORE):
-        return OutputObjects(job.out, name, form)
+        try:
+            return OutputObjects(job.out, name, form)
+        except ImportError as error:
+            raise InvalidInput(f"{job.out} cannot be used: {error}") from None
     return OutputFolder(Path(job.out), name, form)
 
 

@@ -17,21 +17,39 @@ from serve_app.batch.inputs import DELIMITERS, Input, check_unchanged, opened
 from serve_app.batch.job import Job
 from serve_app.batch.shards import records_of
 from serve_app.engine.batch.output_place import QUARANTINE
-from serve_app.errors import Conflict
+from serve_app.errors import Conflict, ServerFault
 
 
 def quarantined(out: str) -> Iterator[dict[str, Any]]:
-    """What the quarantine of some output says of each row, in the order of the input."""
-    files, root = fsspec.url_to_fs(out)
-    files.invalidate_cache()
+    """What the quarantine of some output says of each row, in the order of the input.
+
+    Raises:
+        ServerFault: the output cannot be read; says why.
+    """
     try:
+        files, root = fsspec.url_to_fs(out)
+        files.invalidate_cache()
         listed = files.ls(f"{root}/{QUARANTINE}", detail=False)
     except FileNotFoundError:
         return
+    except Exception as error:
+        raise _unreadable(out, error) from error
     for path in sorted(listed):
         if path.rpartition("/")[2].startswith("part-"):
-            with files.open(path, "rb") as lines:
-                yield from map(json.loads, lines)
+            yield from _rows(out, files, path)
+
+
+def _rows(out: str, files: Any, path: str) -> Iterator[dict[str, Any]]:
+    try:
+        lines = files.open(path, "rb")
+    except Exception as error:
+        raise _unreadable(out, error) from error
+    with lines:
+        yield from map(json.loads, lines)
+
+
+def _unreadable(out: str, error: Exception) -> ServerFault:
+    return ServerFault(f"the output at {out} cannot be read: {error}")
 
 
 def write_rows(job: Job, target: Path) -> dict[str, int]:

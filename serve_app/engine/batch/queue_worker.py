@@ -54,12 +54,13 @@ class QueueWorker:
         ledger.move(name, "CANCELLED", "it was cancelled", only_from="CANCELLING")
         if ledger.status(name).state not in {"QUEUED", "RUNNING"}:
             return None
-        job = ledger.job(name)
-        folder = output_of(job, name)
-        one = JobRun(ledger, name, folder, clock=self._clock, on_progress=on_progress)
         try:
+            job = ledger.job(name)
+            folder = output_of(job, name)
+            one = JobRun(ledger, name, folder, clock=self._clock, on_progress=on_progress)
             return one.run(self._executors(name, job, folder))
         except ServeError as error:
+            # Others wait behind a job whose output, say, cannot be written.
             for state in ("QUEUED", "RUNNING"):
                 if ledger.move(name, "FAILED", error.message, only_from=state):
                     break

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import sys
 import time
 
 import pytest
@@ -18,7 +19,8 @@ from serve_app.engine.batch.roots import Roots
 from serve_app.engine.batch.run_lock import is_running, running
 from serve_app.engine.batch.scoring import Scorer
 from serve_app.engine.load import load
-from serve_app.errors import Conflict, Forbidden, NotFound, Overloaded
+from serve_app.errors import Conflict, Forbidden, NotFound, Overloaded, ServerFault
+from tests.unit.engine.batch.conftest import Bucket
 
 OPTIONS = JobOptions(format="csv", shard_rows=10)
 
@@ -178,6 +180,40 @@ def test_output_in_a_storage_is_that_of_a_folder(taken, worker, ledger, bucket, 
     for part in ("rows", "files", "quarantine"):
         assert written[1][part] == written[2][part] == written[0][part]
     assert list(stored.quarantine(there["job"], 9)) == list(taken.quarantine(here["job"], 9))
+
+
+def test_an_output_that_cannot_be_written_ends_its_job_and_no_other(
+    taken, worker, csv_file, tmp_path
+):
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "out").write_text("a file")
+    first = taken.submit(order())[0]["job"]
+    taken.submit(order("second"))
+    assert [worker.run_one(lambda _: None).state for _ in range(2)] == ["FAILED", "SUCCEEDED"]
+    message = taken.show(first)["message"]
+    assert message.startswith(f"the output cannot be written to {tmp_path}/outputs/out: ")
+    (tmp_path / "outputs" / "out").unlink()
+    taken.resume(first)
+    assert worker.run_one(lambda _: None).state == "SUCCEEDED"
+
+
+def test_a_storage_that_is_away_is_said_in_words(ledger, registry, bucket, csv_file, tmp_path):
+    roots = Roots([str(tmp_path)], f"{bucket}/out", 1_000_000)
+    stored = JobDesk(ledger, registry, roots, max_unfinished=9, is_running=lambda _: False)
+    name = stored.submit(order())[0]["job"]
+
+    class Away(Bucket):
+        cachable = False
+
+        def _open(self, *_, **__):
+            raise RuntimeError("no route to the storage")
+
+        ls = cat_file = _open
+
+    sys.modules["fsspec.registry"]._registry["s3"] = Away
+    for read in (lambda: stored.manifest(name), lambda: stored.quarantine(name, 1)):
+        with pytest.raises(ServerFault, match=r"the output .* cannot be read: .*no route"):
+            read()
 
 
 @pytest.mark.parametrize("outputs", ["gs://bucket/out", "file:///out", "http://host/out"])
