@@ -29,7 +29,7 @@ S3_STAMP := $(S3)/.installed
 QUIET := $(if $(CI),--quiet,$(shell test -t 2 || echo --quiet))
 PIP = $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check
 
-.PHONY: help setup setup-dev demo case-study demo-retrain down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-jobs bench-train bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-deployment simulate clean
+.PHONY: help setup setup-dev demo case-study demo-retrain down test check lint types docs unit cluster cluster-long demos faults fuzz platforms validate wheels native fmt bench bench-trees bench-batch bench-jobs bench-train bench-peers bench-dialects bench-edge bench-fairness bench-overhead bench-recording bench-scaling bench-start bench-deployment simulate clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -168,6 +168,9 @@ bench-recording: setup-dev ## throughput with recording and drift beside that wi
 
 bench-scaling: setup-dev ## how replicas follow the load (OPTIONS=--quick, "--scenario step")
 	$(BIN)/python -m benchmarks.scaling $(OPTIONS)
+
+bench-start: setup-dev ## seconds from a command to the first answer, and the memory of all processes (OPTIONS="--rounds 1 --json")
+	$(BIN)/python -m benchmarks.start $(OPTIONS)
 
 bench-deployment: setup-dev ## figures of the places where it runs, beside their goals (root on Debian; OPTIONS="--only ray")
 	$(BIN)/python -m benchmarks.deployment $(OPTIONS)

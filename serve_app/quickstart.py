@@ -40,7 +40,8 @@ class Place:
     """Where a model is served: its registry, the cluster's folder and ports, and how.
 
     Without a placement, an endpoint keeps the one that it has, and a new one computes inline
-    where gateways may load its version. `allow_pickle` lets replicas load pickles.
+    where gateways may load its version. `allow_pickle` lets replicas load pickles. A cluster
+    that is started has all of Ray with `full`.
     """
 
     registry: str = "./registry"
@@ -49,11 +50,12 @@ class Place:
     placement: Placement | None = None
     allow_pickle: bool = False
     timeout_s: float = 180.0
+    full: bool = False
 
     @property
     def options(self) -> NodeOptions:
         """How a cluster is started where none runs."""
-        return NodeOptions(ports=self.ports, home=Path.cwd())
+        return NodeOptions(ports=self.ports, home=Path.cwd(), full=self.full)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def baseline(
     """
     from serve_app.cli.registries import open_registry
     from serve_app.errors import Conflict
-    from serve_app.storage.baselines import BaselineStore, baseline_of
+    from serve_app.storage.baselines import BaselineStore
+    from serve_app.storage.recorded_baseline import baseline_of
     from serve_app.storage.records.files import Files
     from serve_app.storage.records.reader import Query
 

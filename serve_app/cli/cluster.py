@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve_app.cli import cluster_foreground, cluster_supervised, edge_options, output, ports
+from serve_app.cli import (
+    cluster_foreground,
+    cluster_supervised,
+    edge_options,
+    extent,
+    output,
+    ports,
+)
 from serve_app.cli.certificate import certificate
 from serve_app.errors import NotReady
 
@@ -79,6 +86,7 @@ def _node_options(command: Command) -> Command:
 @_node_options
 @ports.dashboard
 @ports.prometheus
+@extent.full
 @click.option(
     "--autoscaling-config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -7,13 +7,14 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from serve_app.cli import output, ports
+from serve_app.cli import extent, output, ports
 from serve_app.cli.demo_configs import LOCAL, config_for, examples_of
 from serve_app.cli.deploy import deploy_turn, serve_deploy, wait_visibly
 from serve_app.cli.examples import train
@@ -43,6 +44,7 @@ _CHOSEN = list(range(0, 160, 160 // ROWS))
 @traffic_options("90s")
 @output.option_state
 @ports.of_the_head
+@extent.full
 @output.as_json
 def demo(
     config: str | None,
@@ -51,6 +53,7 @@ def demo(
     dashboard_port: int,
     internal_ports: int | None,
     prometheus_port: int,
+    full: bool,
     as_json: bool,
     **traffic: Any,
 ) -> None:
@@ -66,10 +69,10 @@ def demo(
         prometheus=prometheus_port,
     )
     if config is None:
-        running = _started(LOCAL, state, chosen)
+        running = _started(LOCAL, state, chosen, full=full)
         _print_json(running) if as_json else _show(running)
     else:
-        running = _started(config, state, chosen)
+        running = _started(config, state, chosen, full=full)
         _simulate(running, state, simulation(**traffic), as_json=as_json)
 
 
@@ -85,15 +88,18 @@ def _refuse_idle_traffic(config: str | None) -> None:
             raise click.UsageError("clients are simulated with --config NAME, ab for instance")
 
 
-def _started(config: str, state: str, chosen: Ports) -> Running:
+def _started(config: str, state: str, chosen: Ports, *, full: bool) -> Running:
     """Train what a config names, and start and deploy as `start_and_deploy` does."""
     path = config_for(chosen.http, Path(state), config)
     step("train and register on real data")
     train(Registry("./registry"), examples_of(path.read_text()), Path("./runs"))
-    return start_and_deploy(state, chosen, lambda port: config_for(port, Path(state), config))
+    found = partial(config_for, state=Path(state), config=config)
+    return start_and_deploy(state, chosen, found, full=full)
 
 
-def start_and_deploy(state: str, chosen: Ports, config_at: Callable[[int], Path]) -> Running:
+def start_and_deploy(
+    state: str, chosen: Ports, config_at: Callable[[int], Path], *, full: bool = False
+) -> Running:
     """Start a cluster where none runs, and deploy the config for the port that it answers at.
 
     What fails stops a cluster that was started for it.
@@ -102,7 +108,7 @@ def start_and_deploy(state: str, chosen: Ports, config_at: Callable[[int], Path]
     already = cluster.running()
     step("start a Ray cluster on 127.0.0.1" if already is None else "the cluster runs already")
     with output.progress().status("starting Ray …"):
-        running = cluster.start(NodeOptions(ports=chosen, home=Path.cwd()))
+        running = cluster.start(NodeOptions(ports=chosen, home=Path.cwd(), full=full))
     try:
         deploy_and_wait(config_at(running.http_port), running)
     except BaseException:

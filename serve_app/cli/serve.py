@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from serve_app.cli import output, ports
+from serve_app.cli import extent, output, ports
 from serve_app.cli.completion import complete_version
 from serve_app.cli.mlflow_models import ModelPlace
 from serve_app.cli.register import registered
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 )
 @options
 @ports.of_the_head
+@extent.full
 @click.option(
     "--timeout-s", "--timeout", default=180.0, show_default=True, help="How long to wait."
 )
@@ -84,6 +85,7 @@ def _place(registry: str, registration: Options, given: dict[str, Any]) -> Place
         placement=given["placement"],
         allow_pickle=registration.allow_pickle,
         timeout_s=given["timeout_s"],
+        full=given["full"],
     )
 
 

@@ -16,6 +16,8 @@ from serve_app.cluster.proxy_launcher import launched_binary
 from serve_app.errors import ServerFault
 
 START_TIMEOUT_S = 90
+LEAN = "serve_app.serving.lean.start"
+"""What starts Ray with less in each process; it is above this layer, and a program of its own."""
 _SHOWN_CHARACTERS = 600
 _TOO_SLOW = "timed out during startup"
 """What Ray says where a process of a node did not come up in the 30 seconds that it waits."""
@@ -29,13 +31,22 @@ class StartTooSlowError(ServerFault):
 class RayStart:
     """A call of `ray start`: its arguments, what everything below it finds in its environment.
 
-    `home` is the folder in which it runs, `node_ip` the address of the node.
+    `home` is the folder in which it runs, `node_ip` the address of the node; with `lean` there is
+    less in each process.
     """
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
     home: Path
     node_ip: str
+    lean: bool = False
+
+    @property
+    def command(self) -> list[str]:
+        """The whole command."""
+        # Without -P Python would look for modules in the folder that it runs in, before all others.
+        ray = [sys.executable, "-P", "-m", LEAN] if self.lean else [script("ray")]
+        return [*ray, "start", *self.arguments]
 
 
 def ray_start(call: RayStart, mark: str, log: Path) -> int:
@@ -49,7 +60,7 @@ def ray_start(call: RayStart, mark: str, log: Path) -> int:
     """
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
-            [script("ray"), "start", *call.arguments],
+            call.command,
             env={
                 **os.environ,
                 **python_path(os.environ),

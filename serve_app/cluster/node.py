@@ -153,9 +153,12 @@ class Cluster:
             f"--port={ports.gcs}",
             f"--dashboard-host={LOOPBACK}",
             f"--dashboard-port={ports.dashboard}",
-            f"--ray-client-server-port={ports.client}",
             "--include-dashboard=true",
         ]
+        if options.lean:
+            head += ["--no-monitor", "--include-log-monitor=false"]
+        else:
+            head.append(f"--ray-client-server-port={ports.client}")
         if options.autoscaling_config is not None:
             check_description(options.autoscaling_config)
             head.append(f"--autoscaling-config={options.autoscaling_config.resolve()}")
@@ -312,7 +315,8 @@ class Cluster:
         ]
         if options.cpus is not None:
             arguments.append(f"--num-cpus={options.cpus}")
-        call = RayStart(arguments, environment, options.home, options.node_ip)
+        lean = options.lean and "--head" in role
+        call = RayStart(arguments, environment, options.home, options.node_ip, lean=lean)
         return ray_start(call, str(self._folder), self._folder / "start.log")
 
     def _remember(self, options: NodeOptions, environment: dict[str, str], session: int) -> Running:

@@ -25,7 +25,7 @@ class NodeOptions:
     `no_token` Ray trusts whoever reaches its ports; with `end_with_ray` the node ends with its
     Ray, or with the head that it joined; `edge` says how its HAProxy guards the main port; with
     `keeps_head` Ray's head (GCS) keeps what it knows on the disk, so that it may be started again
-    alone.
+    alone; with `full` there is all that Ray starts where others use it too.
     """
 
     ports: Ports
@@ -40,6 +40,13 @@ class NodeOptions:
     end_with_ray: bool = False
     edge: EdgeOptions = field(default_factory=EdgeOptions)
     keeps_head: bool = False
+    full: bool = False
+
+    @property
+    def lean(self) -> bool:
+        """Whether a head starts with what one machine needs: nobody joins it, or brings it back."""
+        alone = self.node_ip == LOOPBACK and self.autoscaling_config is None
+        return alone and not self.keeps_head and not self.full
 
 
 def write_options(path: Path, options: NodeOptions) -> None:

@@ -8,8 +8,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ray.serve.schema import ServeApplicationSchema, ServeDeploySchema
-
 from serve_app.errors import Conflict
 
 _WHAT_TO_DO = (
@@ -55,6 +53,8 @@ def as_kept(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Raises:
         pydantic.ValidationError: Serve would refuse the config.
     """
+    from ray.serve.schema import ServeDeploySchema  # noqa: PLC0415 - all of Serve
+
     read = ServeDeploySchema.model_validate(config)
     for application in read.applications:
         if application.logging_config is None and read.logging_config:
@@ -70,6 +70,8 @@ def _standing(states: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, An
 
 
 def _kept(application: Mapping[str, Any]) -> dict[str, Any]:
+    from ray.serve.schema import ServeApplicationSchema  # noqa: PLC0415 - all of Serve
+
     read = ServeApplicationSchema.model_validate(application)
     body: dict[str, Any] = json.loads(read.model_dump_json(exclude_unset=True))
     return body
