@@ -15,6 +15,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -68,6 +69,35 @@ def one_row(registry: Registry, name: str, number: int) -> str:
     return json.dumps([{column: values[0] for column, values in sample.inputs.items()}])
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A version's wheel in a new process: medians, and how large it is."""
+
+    wheel_bytes: int
+    compiled_bytes: int
+    first_s: float
+    cpu_s: float
+    memory_mib: float
+    row_us: float
+
+
+def figures(registry: Registry, reference: str, by: str, rounds: int = ROUNDS) -> Figures:
+    """Export a version whose trees are computed `by` onnxruntime or numpy, and measure it."""
+    name, number = split_version(reference)
+    exported = export_wheel(registry, name, number, WheelOptions(onnxruntime=by == "onnxruntime"))
+    compiled = next(f.size_bytes for f in exported.manifest.files if f.path == FILE)
+    package = exported.file_name.partition("-")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = Path(folder) / exported.file_name
+        wheel.write_bytes(exported.content)
+        zipfile.ZipFile(wheel).extractall(folder)
+        row = one_row(registry, name, number)
+        measure(Path(folder), package, row)
+        taken = [measure(Path(folder), package, row) for _ in range(rounds)]
+    medians = map(statistics.median, zip(*taken, strict=True))
+    return Figures(len(exported.content), compiled, *medians)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure each version, with ONNX Runtime and without, and print medians."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.edge", description=__doc__)
@@ -80,24 +110,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for head in heads:
         table.add_column(head)
     for reference in given.references:
-        name, number = split_version(reference)
         for by in ("onnxruntime", "numpy"):
-            exported = export_wheel(
-                registry, name, number, WheelOptions(onnxruntime=by == "onnxruntime")
-            )
-            compiled = next(f.size_bytes for f in exported.manifest.files if f.path == FILE)
-            package = exported.file_name.partition("-")[0]
-            with tempfile.TemporaryDirectory() as folder:
-                wheel = Path(folder) / exported.file_name
-                wheel.write_bytes(exported.content)
-                zipfile.ZipFile(wheel).extractall(folder)
-                row = one_row(registry, name, number)
-                measure(Path(folder), package, row)
-                rounds = [measure(Path(folder), package, row) for _ in range(ROUNDS)]
-            first_s, cpu_s, memory, row_us = map(statistics.median, zip(*rounds, strict=True))
+            one = figures(registry, reference, by)
             table.add_row(
-                reference, by, f"{len(exported.content) / 1000:.0f}", f"{compiled / 1000:.0f}",
-                f"{first_s:.2f}", f"{cpu_s:.2f}", f"{memory:.0f}", f"{row_us:.0f}",
+                reference, by, f"{one.wheel_bytes / 1000:.0f}", f"{one.compiled_bytes / 1000:.0f}",
+                f"{one.first_s:.2f}", f"{one.cpu_s:.2f}", f"{one.memory_mib:.0f}",
+                f"{one.row_us:.0f}",
             )  # fmt: skip
     Console().print(table)
     return 0

@@ -25,12 +25,26 @@ if TYPE_CHECKING:
 @click.option(
     "--production",
     is_flag=True,
-    help="Take files of where it runs as well (a RayService, values of the chart, ray up), each by "
-    "what stands in it.",
+    help="Take files of where it runs as well (manifests, values of the chart, ray up), each by "
+    "what stands in it. Dockerfiles are among them.",
+)
+@click.option(
+    "build_args",
+    "--build-arg",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=lambda _, __, given: dict(map(_build_arg, given)),
+    help="What a Dockerfile is built with; may be given several times.",
 )
 @output.option_state
 @output.as_json
-def validate(files: tuple[str, ...], production: bool, state: str, as_json: bool) -> None:
+def validate(
+    files: tuple[str, ...],
+    production: bool,
+    build_args: dict[str, str],
+    state: str,
+    as_json: bool,
+) -> None:
     """Check config FILES against Ray's schema, ours, the registry, and the cluster that runs.
 
     Where a cluster of this folder runs, replicas that none of its nodes can hold are told, too.
@@ -40,7 +54,7 @@ def validate(files: tuple[str, ...], production: bool, state: str, as_json: bool
     from serve_app.serving.checking.validate import validate as check
 
     nodes = _nodes(Cluster(Path(state)).running())
-    places = {file: _of_place(file) if production else None for file in files}
+    places = {file: _of_place(file, build_args) if production else None for file in files}
     reports = {
         file: check(Path(file), nodes, production=production) if place is None else place
         for file, place in places.items()
@@ -87,7 +101,15 @@ def _nodes(running: Running | None) -> Totals | None:
     return None if running is None else fixed_nodes(running.dashboard)
 
 
-def _of_place(file: str) -> Report | None:
+def _build_arg(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not name or not equals:
+        msg = f"{given!r} says no value; write NAME=VALUE"
+        raise click.BadParameter(msg)
+    return name, value
+
+
+def _of_place(file: str, build_args: dict[str, str]) -> Report | None:
     """What is wrong with a file that describes where serve-app runs; none for other files."""
     from serve_app.platforms.kinds import kind_of
     from serve_app.serving.checking.addresses import OPEN
@@ -98,7 +120,7 @@ def _of_place(file: str) -> Report | None:
         text = Path(file).read_text("utf-8")
     except UnicodeDecodeError:
         return None
-    kind = kind_of(text)
+    kind = kind_of(text, build_args)
     if kind is None:
         return None
 

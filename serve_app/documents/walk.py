@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 Path = tuple[str | int, ...]
+LINE_BREAK = re.compile("[\\n\\r\\x85\\u2028\\u2029]")
+"""Where YAML, or who reads a value later, may begin another line."""
 
 
 def mapping(value: Any) -> Mapping[Any, Any]:

@@ -10,6 +10,7 @@ import yaml
 
 from serve_app.documents.finding import Finding
 from serve_app.documents.json_schema import documents
+from serve_app.platforms.images.dockerfile_checks import check_dockerfile, is_dockerfile
 from serve_app.platforms.kubernetes import checks as kubernetes
 from serve_app.platforms.ray_up import checks as ray_up
 
@@ -40,8 +41,20 @@ KINDS: Mapping[str, FileKind] = {
 """By name, in the order in which they are tried."""
 
 
-def kind_of(text: str) -> FileKind | None:
-    """The kind of a file by what stands in it; none where that is no kind of these, or no YAML."""
+def dockerfile_kind(arguments: Mapping[str, str]) -> FileKind:
+    """The kind of Dockerfiles that are built with these `--build-arg`s; they are no YAML."""
+    return FileKind(
+        "Dockerfile", lambda _: False, lambda text, _: check_dockerfile(text, arguments)
+    )
+
+
+def kind_of(text: str, arguments: Mapping[str, str] | None = None) -> FileKind | None:
+    """The kind of a file by what stands in it; none where that is no kind of these.
+
+    `arguments` are those that a Dockerfile is built with.
+    """
+    if is_dockerfile(text):
+        return dockerfile_kind(arguments or {})
     try:
         bodies = [body for body, _ in documents(text)]
     except yaml.YAMLError:

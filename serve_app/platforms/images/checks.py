@@ -1,4 +1,4 @@
-"""What must hold of a Dockerfile and of an image's files, in words where it does not."""
+"""What must hold of an image's files, in words where it does not."""
 
 from __future__ import annotations
 
@@ -8,49 +8,15 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from serve_app.documents.finding import Finding
-from serve_app.errors import InvalidInput
 from serve_app.platforms.images.places import HAPROXY, LAUNCHER, PACKAGE
-from serve_app.platforms.images.quoting import image_reference
 from serve_app.platforms.images.targets import Target
 
-_INSTRUCTION = re.compile(r"\s*(?P<name>[A-Za-z]+)\s+(?P<value>.*)")
-_ARGUMENT = re.compile(r"\$\{?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}?")
-EMPTY = "scratch"
-"""What a Dockerfile calls an image without files."""
 _TOOLS = ("pip", "pip3", "gcc", "cc", "make", "strip")
 _KEYS = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{16}"
     rb"|AKIA[0-9A-Z]{16}|ghp_[A-Za-z0-9]{36}|xox[bp]-[0-9]{10}"
 )
 _ADDRESS = re.compile(rb"(?:index.url|find.links)\s*[= ]\s*\S+", re.IGNORECASE)
-
-
-def check_dockerfile(text: str, arguments: dict[str, str] | None = None) -> list[Finding]:
-    """What is wrong with a Dockerfile that is built with these `--build-arg`s.
-
-    Each image that it starts from must have a digest, and the last stage a user that is not root.
-    """
-    given = dict(arguments or {})
-    stages: set[str] = set()
-    user: tuple[int, str] = (1, "root")
-    findings: list[Finding] = []
-    for number, name, value in _instructions(text):
-        if name == "ARG":
-            argument, _, usual = value.partition("=")
-            given.setdefault(argument, usual.strip('"'))
-        elif name == "FROM":
-            source, stage = _from(value)
-            user = (number, "root") if source not in stages else user
-            if source not in stages:
-                findings.extend(_base(number, source, given))
-            stages.add(stage)
-        elif name == "USER":
-            user = (number, value.partition(":")[0])
-    if user[1] in {"root", "0"}:
-        message = "the image would run as root; write USER 10001:10001"
-        findings.append(Finding(user[0], "USER", message))
-    return findings
 
 
 def check_files(root: Path, target: Target) -> list[str]:
@@ -75,50 +41,6 @@ def secrets_of(root: Path) -> list[str]:
         for path, mode in _files(root)
         if stat.S_ISREG(mode) and (what := _secret(root / path)) is not None
     ]
-
-
-def _instructions(text: str) -> Iterator[tuple[int, str, str]]:
-    """Every instruction: its line from 1, its name in capitals, and its value on one line."""
-    lines = iter(enumerate(text.splitlines(), 1))
-    for number, line in lines:
-        if line.lstrip().startswith("#"):
-            continue
-        whole = line
-        while whole.endswith("\\"):
-            _, following = next(lines, (0, ""))
-            whole = whole[:-1] + following
-        match = _INSTRUCTION.fullmatch(whole)
-        if match is not None:
-            yield number, match["name"].upper(), match["value"].strip()
-
-
-def _from(value: str) -> tuple[str, str]:
-    """The image or stage that a `FROM` starts from, and the name of its own stage, if any."""
-    words = [word for word in value.split() if not word.startswith("--")]
-    return words[0], words[2] if len(words) > 2 else ""
-
-
-def _base(line: int, source: str, arguments: dict[str, str]) -> Iterator[Finding]:
-    if source == EMPTY:
-        return
-    image, key = source, "FROM"
-    seen: set[str] = set()
-    # An argument may be what another one is.
-    while (named := _ARGUMENT.fullmatch(image)) is not None and named["name"] not in seen:
-        key = named["name"]
-        seen.add(key)
-        image = arguments.get(key, "")
-    if not image or _ARGUMENT.fullmatch(image) is not None:
-        message = (
-            f"nothing says which image {key} is; build with --build-arg {key}=NAME@sha256:…, or "
-            "write it with serve-app export dockerfile --base"
-        )
-        yield Finding(line, key, message)
-        return
-    try:
-        image_reference(image, "the base")
-    except InvalidInput as error:
-        yield Finding(line, key, error.message)
 
 
 def _files(root: Path) -> Iterator[tuple[str, int]]:

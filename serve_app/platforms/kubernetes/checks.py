@@ -1,4 +1,4 @@
-"""What is wrong with a RayService, or with values of the chart, before a cluster has it.
+"""What is wrong with manifests, or with values of the chart, before a cluster has them.
 
 Kubernetes drops fields that it does not know; the operator complains in a status; Serve finds out
 when applications start. Here all of it is one list, by line.
@@ -13,10 +13,12 @@ import yaml
 
 from serve_app.documents.finding import Finding
 from serve_app.documents.json_schema import documents, dotted, refused
-from serve_app.documents.walk import at
+from serve_app.documents.near_names import did_you_mean
+from serve_app.documents.walk import at, mapping
 from serve_app.documents.yaml_lines import Positions
-from serve_app.platforms.kubernetes import operator_rules, pod_rules, service_rules
-from serve_app.platforms.kubernetes.fields import schema
+from serve_app.platforms.kubernetes import clusters, operator_rules, pod_rules, service_rules
+from serve_app.platforms.kubernetes.around_fields import KINDS, VERSIONS, around_schema
+from serve_app.platforms.kubernetes.fields import cluster_schema, schema
 from serve_app.platforms.kubernetes.groups import Body, Wrong
 from serve_app.platforms.kubernetes.values import GROUPS, values_schema
 
@@ -25,13 +27,19 @@ ConfigCheck = Callable[[str], Iterable[Finding]]
 Rule = Callable[[Body], Wrong]
 RULES: tuple[Rule, ...] = (*operator_rules.RULES, *pod_rules.RULES, *service_rules.RULES)
 _RAY = "ray.io/"
+_HEAD = frozenset(("apiVersion", "kind"))
+SERVICE = "RayService"
+OF_RAY = (SERVICE, clusters.KIND, "RayJob", "RayCronJob")
 _OWN_VALUES = frozenset(("serveConfigV2", "rayVersion"))
 _BLOCKS = ("|", "|-", "|+")
 
 
 def recognised(body: Any) -> bool:
     """Whether a document is meant for Kubernetes."""
-    return isinstance(body, Mapping) and {"apiVersion", "kind"} <= set(body)
+    if not isinstance(body, Mapping):
+        return False
+    # One of a pair may be misspelt.
+    return bool(_HEAD & set(body)) or set(body) >= {"metadata", "spec"}
 
 
 def values_recognised(body: Any) -> bool:
@@ -49,15 +57,16 @@ def findings(text: str, config: ConfigCheck | None = None) -> list[Finding]:
         return [_no_yaml(error)]
     made: list[Finding] = []
     for body, positions in parts:
-        if not recognised(body):
-            made.append(
-                Finding(positions.line(()), "", "no document of Kubernetes: it has no kind")
-            )
-        elif str(body["apiVersion"]).startswith(_RAY) and body["kind"] == "RayService":
+        if not isinstance(body, Mapping) or not set(body) >= _HEAD:
+            made += _without_head(body, positions)
+        elif _is_rays(body, SERVICE):
             served = _Served(body, service_rules.CONFIG, text, positions)
             made += refused(body, positions, schema())
             made += _by_rules(body, positions, RULES, served)
             made += served.findings(config)
+        elif _is_rays(body, clusters.KIND):
+            made += refused(body, positions, cluster_schema())
+            made += _by_rules(body, positions, (clusters.wrong,))
         else:
             made += _of_another(body, positions)
     return sorted(set(made))
@@ -76,6 +85,16 @@ def values_findings(text: str, config: ConfigCheck | None = None) -> list[Findin
     return sorted(set(made))
 
 
+def _without_head(body: Any, positions: Positions) -> Iterator[Finding]:
+    lacking = sorted(_HEAD - set(mapping(body)))
+    words = " and ".join(map(repr, lacking))
+    yield Finding(positions.line(()), "", f"no document of Kubernetes: it lacks {words}")
+    for key in mapping(body):
+        meant = did_you_mean(str(key), lacking)
+        if meant and key not in _HEAD:
+            yield Finding(positions.line((key,)), str(key), f"there is no key {key!r} here.{meant}")
+
+
 def _no_yaml(error: yaml.YAMLError) -> Finding:
     mark = getattr(error, "problem_mark", None)
     line = 1 if mark is None else mark.line + 1
@@ -91,8 +110,20 @@ def _by_rules(
             yield Finding(positions.line(path) if line is None else line, dotted(path), message)
 
 
+def _is_rays(body: Mapping[str, Any], kind: str) -> bool:
+    return str(body["apiVersion"]).startswith(_RAY) and body["kind"] == kind
+
+
 def _of_another(body: Any, positions: Positions) -> Iterator[Finding]:
-    """What stands around: no secrets, no line breaks, no namespace."""
+    """What stands around: no misspelt fields, no secrets, no line breaks."""
+    kind = str(body["kind"])
+    fields = around_schema(kind)
+    if fields is not None:
+        yield from refused(body, positions, fields)
+    elif kind not in KINDS and body["apiVersion"] in VERSIONS:
+        meant = did_you_mean(kind, {*KINDS, *OF_RAY})
+        if meant and kind not in OF_RAY:
+            yield Finding(positions.line(("kind",)), "kind", f"there is no {kind!r}.{meant}")
     if body["kind"] == "Secret":
         yield Finding(
             positions.line(("kind",)), "kind", "a secret is made in the cluster, not in a file"

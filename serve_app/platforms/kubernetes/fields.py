@@ -151,6 +151,7 @@ _REQUIRED = {
     "Port": ("containerPort",),
     "Http": ("port",),
     "Claim": ("claimName",),
+    "SecretVolume": ("secretName",),
     "Spread": ("maxSkew", "topologyKey", "whenUnsatisfiable"),
 }
 
@@ -158,26 +159,40 @@ _REQUIRED = {
 @lru_cache
 def schema() -> Mapping[str, Any]:
     """The schema of one document of kind RayService."""
-    shapes = {name: _shape(name, fields) for name, fields in SHAPES.items()}
-    return {"$ref": "#/$defs/Document", "$defs": shapes}
+    return schema_of("Document", SHAPES, _REQUIRED)
 
 
-def _shape(name: str, fields: str) -> dict[str, Any]:
+@lru_cache
+def cluster_schema() -> Mapping[str, Any]:
+    """The schema of one document of kind RayCluster, whose `spec` is a RayService's cluster."""
+    document = "apiVersion:s kind:RayCluster metadata:Meta spec:Cluster status:o"
+    return schema_of("Document", {**SHAPES, "Document": document}, _REQUIRED)
+
+
+def schema_of(
+    root: str, shapes: Mapping[str, str], required: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, Any]:
+    """The schema of one of some shapes, which lets no other fields through than theirs."""
+    made = {name: _shape(fields, required.get(name, ()), shapes) for name, fields in shapes.items()}
+    return {"$ref": f"#/$defs/{root}", "$defs": made}
+
+
+def _shape(fields: str, required: tuple[str, ...], shapes: Mapping[str, str]) -> dict[str, Any]:
     pairs = (field.split(":", 1) for field in fields.split())
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": list(_REQUIRED.get(name, ())),
-        "properties": {field: _kind(kind) for field, kind in pairs},
+        "required": list(required),
+        "properties": {field: _kind(kind, shapes) for field, kind in pairs},
     }
 
 
-def _kind(kind: str) -> Mapping[str, Any]:
+def _kind(kind: str, shapes: Mapping[str, str]) -> Mapping[str, Any]:
     if kind in _KINDS:
         one: Mapping[str, Any] = _KINDS[kind]
         return one
     if kind.startswith("["):
         return {"type": "array", "items": {"$ref": f"#/$defs/{kind[1:]}"}}
-    if kind in SHAPES:
+    if kind in shapes:
         return {"$ref": f"#/$defs/{kind}"}
     return {"enum": kind.split("|")}

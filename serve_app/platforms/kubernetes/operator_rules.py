@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from serve_app.documents.near_names import nearest_names
+from serve_app.documents.near_names import did_you_mean, nearest_names
 from serve_app.documents.walk import at, items, mapping
 from serve_app.platforms.kubernetes.groups import (
     CLUSTER,
@@ -21,6 +21,7 @@ from serve_app.platforms.kubernetes.groups import (
     number,
 )
 from serve_app.platforms.kubernetes.installation import NAME
+from serve_app.platforms.kubernetes.start_options import START_OPTIONS
 
 _UPGRADES = ("NewCluster", "NewClusterWithIncrementalUpgrade", "None")
 _FIRST_WITH_TOKENS = (2, 52)
@@ -46,8 +47,8 @@ def names(body: Body) -> Wrong:
         yield (
             ("metadata", "name"),
             (
-                f"{name!r} cannot name a RayService: up to 47 small letters, digits and hyphens, "
-                "a letter first"
+                f"{name!r} cannot name a {body.get('kind')}: up to 47 small letters, digits and "
+                "hyphens, a letter first"
             ),
         )
     seen: set[str] = set()
@@ -184,6 +185,11 @@ def start_parameters(body: Body) -> Wrong:
                 (*group.path, "resources"),
                 "says again what rayStartParams says; the operator takes one of both",
             )
+        for name in map(str, group.parameters):
+            if name not in START_OPTIONS:
+                meant = did_you_mean(name, START_OPTIONS)
+                path = (*group.path, "rayStartParams", name)
+                yield path, f"ray start has no option --{name}.{meant}"
         if "labels" in group.parameters:
             yield (*group.path, "rayStartParams", "labels"), "belongs into labels of the group"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from serve_app.documents.walk import at, items, keys, mapping, texts
+from serve_app.documents.walk import LINE_BREAK, at, items, keys, mapping, texts
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import InvalidInput
 from serve_app.platforms.images.places import EVERYWHERE, HTTP_PORT
@@ -25,9 +25,10 @@ _SECRETS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a password in a URL": re.compile(r"://[^/\s:@]+:[^/\s:@$]+@"),
 }
-_SCRIPTS = frozenset(("serveConfigV2", "args", "command", "annotations"))
+_SCRIPTS = frozenset(("serveConfigV2", "args", "command", "annotations", "data"))
 """Below these a text of several lines is one, as it is meant."""
 _INSTALLERS = ("pip", "uv", "conda")
+_OPTIONAL = "lets pods start without the secret, where nobody sees that it is missing; leave it out"
 
 
 def images(body: Body) -> Wrong:
@@ -116,13 +117,25 @@ def secrets(body: Body) -> Wrong:
                 yield where, f"holds {what}; name a secret instead"
 
 
+def secrets_that_may_be_missing(body: Body) -> Wrong:
+    """A pod without its secret does not start, and says so; with `optional` it starts without."""
+    for group in groups(body):
+        for index, one in enumerate(items(group.container.get("env"))):
+            if at(one, ("valueFrom", "secretKeyRef", "optional")):
+                path: Path = ("env", index, "valueFrom", "secretKeyRef", "optional")
+                yield (*group.container_path, *path), _OPTIONAL
+        for index, one in enumerate(items(group.pod.get("volumes"))):
+            if at(one, ("secret", "optional")):
+                yield (*group.pod_path, "volumes", index, "secret", "optional"), _OPTIONAL
+
+
 def line_breaks(body: Body) -> Wrong:
     """A value is one line: in a second one, whoever chose it would write the manifest's."""
     for where, text in texts(body):
-        if "\n" in text.strip("\n") and not _SCRIPTS & set(where):
+        if LINE_BREAK.search(text) and not _SCRIPTS & set(where):
             yield where, f"{text!r} has a line break, which no name, path or option may have"
     for where, key in keys(body):
-        if "\n" in key:
+        if LINE_BREAK.search(key):
             yield where, f"the key {key!r} has a line break"
 
 
@@ -228,6 +241,7 @@ RULES: tuple[Callable[[Body], Wrong], ...] = (
     one_writer,
     the_head_serves_nobody,
     secrets,
+    secrets_that_may_be_missing,
     line_breaks,
     configs,
     keys_files,

@@ -192,10 +192,10 @@ def newlines(body: Body) -> Wrong:
     Scripts have several, and are left alone.
     """
     for path, value in walk.texts(body):
-        if "\n" in value.strip("\n") and not _SCRIPTS & set(path):
+        if walk.LINE_BREAK.search(value) and not _SCRIPTS & set(path):
             yield path, f"{value!r} has a line break, which no name, path or option may have"
     for path, value in walk.keys(body):
-        if "\n" in value:
+        if walk.LINE_BREAK.search(value):
             yield path, f"the key {value!r} has a line break"
 
 

@@ -31,3 +31,10 @@ def test_a_config_is_none_of_them(path):
 @pytest.mark.parametrize("text", ["applications: []", "- 1", "", "a: [", "text"])
 def test_anything_else_is_none_of_them(text):
     assert kind_of(text) is None
+
+
+@pytest.mark.parametrize("path", sorted(Path("deployments").rglob("Dockerfile*")), ids=str)
+def test_a_dockerfile_is_one_and_is_checked_as_it_is_built(path):
+    kind = kind_of(path.read_text(), {"BASE": f"python@sha256:{'0' * 64}"})
+    assert kind.name == "Dockerfile"
+    assert kind.findings(path.read_text(), lambda _: ()) == []

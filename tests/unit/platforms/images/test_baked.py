@@ -8,7 +8,7 @@ import pytest
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ArtifactRejected, ConfigError, Conflict, InvalidInput, NotFound
 from serve_app.platforms.images.baked import BakeOptions, bake, write_context
-from serve_app.platforms.images.checks import check_dockerfile
+from serve_app.platforms.images.dockerfile_checks import check_dockerfile
 from serve_app.registry.store import Registry
 
 IMAGE = f"registry.example/serve-app:0.1.0@sha256:{'b' * 64}"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from serve_app.platforms.images.checks import check_dockerfile, check_files, secrets_of
+from serve_app.platforms.images.checks import check_files, secrets_of
+from serve_app.platforms.images.dockerfile_checks import check_dockerfile
 from serve_app.platforms.images.targets import EDGE, SERVE
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -15,6 +16,18 @@ DIGEST = f"sha256:{'0' * 64}"
         ("# a\nFROM --platform=linux/amd64 python AS x\nUSER 1\n", 2, "FROM", "has no digest"),
         ("ARG BASE\nFROM ${BASE}\nUSER 1\n", 2, "BASE", "--build-arg BASE=NAME@sha256"),
         ("ARG BASE=python:3.11\nFROM $BASE\nUSER 1\n", 2, "BASE", "has no digest"),
+        ("ARG BASE\nFROM $BAES\nUSER 1\n", 2, "BAES", "Did you mean 'BASE'?"),
+        (f"FORM python@{DIGEST}\nFROM a@{DIGEST}\nUSER 1\n", 1, "FORM", "Did you mean 'FROM'?"),
+        (f"FROM a@{DIGEST}\nUSER 1\nENTRYPONT []\n", 3, "ENTRYPONT", "mean 'ENTRYPOINT'?"),
+        (f"FROM a@{DIGEST}\nUSER 1\nUSER\n", 3, "USER", "says nothing"),
+        (
+            f"FROM a@{DIGEST} AS wheels\nUSER 1\nFROM wheels\nCOPY --from=wheel / /\n",
+            4,
+            "--from",
+            "Did you mean 'wheels'?",
+        ),
+        (f"FROM a@{DIGEST}\nUSER 1\nCOPY --from=nginx:1 / /\n", 3, "FROM", "has no digest"),
+        ("ARG BASE\n", 1, "FROM", "no FROM"),
         (f"FROM python@{DIGEST}\n", 1, "USER", "would run as root"),
         (f"FROM python@{DIGEST}\nUSER 5\nRUN a \\\n  b\nUSER root\n", 5, "USER", "run as root"),
         (f"FROM python@{DIGEST} AS a\nUSER 5\nFROM python@{DIGEST}\n", 3, "USER", "run as root"),
@@ -41,6 +54,20 @@ def test_arguments_that_are_each_other_name_no_image():
 
 def test_a_stage_below_gives_its_user_on():
     text = f"FROM python@{DIGEST} AS a\nUSER 5\nFROM a\nCMD []\n"
+    assert check_dockerfile(text) == []
+
+
+def test_arguments_of_a_build_are_declared_and_are_one_line():
+    text = f"ARG REVISION=a\nFROM python@{DIGEST}\nUSER 5\n"
+    assert check_dockerfile(text, {"REVISION": "b", "SOURCE_DATE_EPOCH": "0"}) == []
+    (finding,) = check_dockerfile(text, {"REVISON": "b"})
+    assert "changes nothing. Did you mean 'REVISION'?" in finding.message
+    (finding,) = check_dockerfile(text, {"REVISION": "b\nUSER root"})
+    assert "line break" in finding.message
+
+
+def test_texts_and_comments_within_an_instruction_are_no_instructions():
+    text = f"FROM python@{DIGEST}\nUSER 5\nRUN a \\\n# why\n  b\nRUN <<END\nnothing of ours\nEND\n"
     assert check_dockerfile(text) == []
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from serve_app.errors import InvalidInput
-from serve_app.platforms.images.checks import check_dockerfile
 from serve_app.platforms.images.dockerfile import BELOW, dockerfile
+from serve_app.platforms.images.dockerfile_checks import check_dockerfile
 
 ROOT = Path(__file__).parents[4]
 COMMITTED = ROOT / "deployments" / "docker" / "Dockerfile"

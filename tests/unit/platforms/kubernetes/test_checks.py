@@ -1,6 +1,7 @@
 """Mistakes that people make in manifests are found, by line, with what was meant."""
 
 import pytest
+import yaml
 
 from serve_app.documents.finding import Finding
 from serve_app.platforms.kubernetes.checks import (
@@ -41,6 +42,8 @@ PLANTED = {
     "a variable": (
         "name: RAY_SERVE_ENABLE_HA_PROXY", "name: RAY_SERVE_ENABLE_HAPROXY",
         "'RAY_SERVE_ENABLE_HA_PROXY'"),
+    "an option of ray start": ("metrics-export-port:", "metric-export-port:",
+                               "'metrics-export-port'"),
     "a number in text": ("maxReplicas: 8\n", "maxReplicas: eight\n",
                          "not of type 'integer'"),
     "a number where text is": ("value: '8404'", "value: 8404", "not of type 'string'"),
@@ -144,6 +147,44 @@ def test_values_may_be_a_part():
     assert values_findings("workers:\n  maxReplicas: 3\n") == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("maxUnavailable:", "maxUnavailble:", "'maxUnavailable'"),
+        ("policyTypes:", "policyType:", "'policyTypes'"),
+        ("  podSelector:", "  podSelecter:", "'podSelector'"),
+        ("namespaceSelector:", "namespaceSelctor:", "'namespaceSelector'"),
+        ("podMetricsEndpoints:", "podMetricEndpoints:", "'podMetricsEndpoints'"),
+        ("pathType: Prefix", "pathType: Prefixes", "is not one of"),
+        ("kind: NetworkPolicy", "kind: NetworkPolcy", "'NetworkPolicy'"),
+        ("kind: RayService", "kind: RayServce", "'RayService'"),
+        ("\nkind: RayService", "\nkinds: RayService", "Did you mean 'kind'?"),
+        ("\napiVersion: ray.io/v1", "\napiVersoin: ray.io/v1", "Did you mean 'apiVersion'?"),
+    ],
+)
+def test_mistakes_in_what_stands_around_are_found(before, after, words):
+    assert before in PRODUCTION
+    said = [one.message for one in findings(PRODUCTION.replace(before, after, 1))]
+    assert any(words in one for one in said), said
+
+
+def test_a_cluster_alone_is_looked_through_as_that_of_a_service_is(production):
+    cluster = {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayCluster",
+        "metadata": production["metadata"],
+        "spec": production["spec"]["rayClusterConfig"],
+    }
+    assert findings(yaml.safe_dump(cluster)) == []
+    cluster["spec"] = {**cluster["spec"], "rayVersion": "2.59.0", "enableInTreeAutoscalin": True}
+    cluster["spec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]["image"] = "a:b"
+    said = {one.key: one.message for one in findings(yaml.safe_dump(cluster))}
+    assert "runs on Ray 2.60.0" in said["spec.rayVersion"]
+    assert "'enableInTreeAutoscaling'" in said["spec.enableInTreeAutoscalin"]
+    place = "spec.workerGroupSpecs[0].template.spec.containers[0].image"
+    assert "has no digest" in said[place]
+
+
 @pytest.mark.parametrize("check", [findings, values_findings])
 def test_what_is_no_yaml_is_said_with_its_line(check):
     (one,) = check("a: 1\nb: [\n")
@@ -191,4 +232,4 @@ def test_shapes_that_nobody_expects_are_findings_and_no_crash(text):
 
 def test_a_document_without_a_kind_is_none():
     (one,) = findings("a: 1\n")
-    assert "no kind" in one.message
+    assert "lacks 'apiVersion' and 'kind'" in one.message

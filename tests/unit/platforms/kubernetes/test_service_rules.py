@@ -35,6 +35,17 @@ BROKEN = [
     (rules.secrets, {"metadata/annotations": {"a": "AKIAIOSFODNN7EXAMPLE"}}, "access key of AWS"),
     (rules.line_breaks, {f"{CLUSTER}/workerGroupSpecs/0/groupName": "a\nb"}, "line break"),
     (rules.line_breaks, {"metadata/labels": {"a\nb": "c"}}, "line break"),
+    (rules.line_breaks, {f"{CLUSTER}/authOptions/secretName": "a\n"}, "line break"),
+    (
+        rules.secrets_that_may_be_missing,
+        {
+            f"{CLUSTER}/workerGroupSpecs/0/template/spec/volumes/0": {
+                "name": "keys",
+                "secret": {"secretName": "keys", "optional": True},
+            }
+        },
+        "nobody sees that it is missing",
+    ),
     (rules.configs, {"spec/serveConfigV2": "http_options: {host: 127.0.0.1}"}, "http_options"),
     (rules.configs, {"spec/serveConfigV2": ""}, "http_options"),
     (

@@ -94,7 +94,8 @@ def test_secrets_are_found_and_names_of_files_are_none(body, words):
         ({"file_mounts": {"~/a\nb": "c"}}, 1),
         ({"setup_commands": ["if true; then\n  echo a\nfi\n"]}, 0),
         ({"node_config": {"UserData": "#!/bin/sh\necho a\n"}}, 0),
-        ({"cluster_name": "a\n"}, 0),
+        ({"cluster_name": "a\n"}, 1),
+        ({"cluster_name": "a\u2028b"}, 1),
     ],
 )
 def test_a_line_break_is_for_scripts_alone(body, count):
