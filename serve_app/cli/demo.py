@@ -93,8 +93,8 @@ def _started(config: str, state: str, chosen: Ports, *, full: bool) -> Running:
     path = config_for(chosen.http, Path(state), config)
     step("train and register on real data")
     train(Registry("./registry"), examples_of(path.read_text()), Path("./runs"))
-    found = partial(config_for, state=Path(state), config=config)
-    return start_and_deploy(state, chosen, found, full=full)
+    config_at = partial(config_for, state=Path(state), config=config)
+    return start_and_deploy(state, chosen, config_at, full=full)
 
 
 def start_and_deploy(

@@ -150,6 +150,15 @@ _ONE_THREAD: Mapping[str, str] = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
 """Many small models share few cores; a thread pool in each only makes them wait."""
+_PATIENT = {
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
+    "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "90",
+}
+"""Three answers later than this, and Serve kills the manager of HAProxy.
+
+On a machine that is busy starting a cluster, its imports alone may take longer than Serve's 5 s.
+"""
 
 
 def variables(
@@ -187,11 +196,7 @@ def variables(
         "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(ports.http),
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.serving.edge:middlewares",
         "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": "serve_app.serving.edge:plain_messages",
-        # Three answers later than this, and Serve kills the manager of HAProxy. On a machine that
-        # is busy starting a cluster, its imports alone may take longer than Serve's 5 s.
-        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
-        "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "90",
+        **_PATIENT,
         **_of_token(token),
         **_of_head(head),
         "RAY_USAGE_STATS_ENABLED": "0",
