@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--flood-key", help="an API key for the one that floods")
     parser.add_argument("--flood", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--start", action="store_true", help="a cluster of its own, with keys")
-    parser.add_argument("--port", type=int, default=PORT, help="the first of a row of 11 for that")
+    parser.add_argument("--port", type=int, default=PORT, help="the first of a row of 13 for that")
     options = parser.parse_args(arguments)
     if options.flood is not None:
         rows, connections = options.flood

@@ -181,12 +181,12 @@ def show(summaries: Sequence[Mapping[str, object]]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure by turns, print a table or JSON; 1 where the goal of `serve` is missed."""
+    """Measure by turns; print a table, or JSON with the goals beside it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.start", description=__doc__)
     parser.add_argument("--what", nargs="+", choices=COMMANDS, default=["serve", "demo"])
     parser.add_argument("--profile", nargs="+", choices=PROFILES, default=list(PROFILES))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--port", type=int, default=18500, help="first of a row of 11 free ones")
+    parser.add_argument("--port", type=int, default=18500, help="first of a row of 13 free ones")
     parser.add_argument("--registry", type=Path, help="one with the examples; else they are made")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--connections", type=int, nargs="+", default=[CONNECTIONS])
-    parser.add_argument("--port", type=int, default=18200, help="the first of a row of 12 ports")
+    parser.add_argument("--port", type=int, default=18200, help="the first of a row of 13 ports")
     parser.add_argument("--replicas", action="store_true", help="ask a replica, in two ways")
     said = parser.parse_args(arguments)
     targets = WITH_REPLICAS if said.replicas else TARGETS

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recording", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="of which each takes four minutes")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
-    parser.add_argument("--port", type=int, default=18400, help="the first of a row of 12 ports")
+    parser.add_argument("--port", type=int, default=18400, help="the first of a row of 13 ports")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="serve-app-recording-") as folder:
         cluster = Cluster(Path(folder), options.port)

@@ -29,7 +29,7 @@ class Failed(Exception):
 
 @dataclass
 class Cluster:
-    """A cluster in a folder that holds its registry and its state; `port` begins a row of 11."""
+    """A cluster in a folder that holds its registry and its state; `port` begins a row of 13."""
 
     folder: Path
     port: int

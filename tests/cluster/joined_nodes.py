@@ -6,7 +6,7 @@ from tests.cluster.harness import TestCluster, free_row
 
 def beside(cluster, above):
     """A node with ports of its own, which does not run yet."""
-    first = free_row(10, above=above)
+    first = free_row(12, above=above)
     return TestCluster(cluster.home, first, 0, first + 1)
 
 

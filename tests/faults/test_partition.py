@@ -61,7 +61,7 @@ def nodes(networks, cluster):
             cluster.start("--cpus", "2", "--node-ip", first.address)
             # Before the networks go, which the fixture of the cluster comes after.
             after.callback(_stopped, first, cluster, "./state")
-        row = free_row(10, above=cluster.internal_ports + 10)
+        row = free_row(12, above=cluster.internal_ports + 11)
         other = TestCluster(cluster.home, row, 0, row + 1)
         with second.inside():
             other.run(
