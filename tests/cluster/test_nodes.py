@@ -40,7 +40,7 @@ def second(cluster):
 @pytest.fixture(scope="module")
 def third(cluster, second):
     """A third node, which does not run yet."""
-    node = beside(cluster, above=second.internal_ports + 10)
+    node = beside(cluster, above=second.internal_ports + 11)
     try:
         yield node
     finally:
