@@ -4,8 +4,9 @@ The polite client sends its requests at a steady rate, alone first and then besi
 in one run and at the same server, so that the ratio of both is what counts. So does the flood,
 which is a process of its own: what it is answered beside the polite client stands beside what it
 is answered alone, since who floods is to wait and not to starve. `--start` starts a cluster for it,
-with replicas as `configs/local.yaml` has them and a key for each of both; at another server `--key`
-and `--flood-key` are theirs, where it asks.
+with replicas as `configs/local.yaml` has them and a key for each of both, and with `--in-flight` a
+limit of requests at once for each; at another server `--key` and `--flood-key` are theirs, where it
+asks.
 """
 
 from __future__ import annotations
@@ -157,16 +158,21 @@ def own_cluster(options: argparse.Namespace) -> Iterator[None]:
         options.flood_key = (Path(folder) / "flood.key").read_text().strip()
         options.url = f"http://127.0.0.1:{options.port}"
         with cluster:
-            cluster.deploy(with_keys(REPOSITORY / "configs" / "local.yaml"))
+            cluster.deploy(with_keys(REPOSITORY / "configs" / "local.yaml", options.in_flight))
             yield
 
 
-def with_keys(file: Path) -> dict[str, Any]:
-    """A config whose gateway answers those alone who show an API key."""
+def with_keys(file: Path, in_flight: int) -> dict[str, Any]:
+    """A config whose gateway answers those alone who show an API key.
+
+    Each may have so many requests at once in every gateway; 0 is without a limit.
+    """
     config: dict[str, Any] = yaml.safe_load(file.read_text())
     for application in config["applications"]:
         if application["name"] == "gateway":
             application["args"]["access"] = {"mode": "keys"}
+            if in_flight:
+                application["args"]["limits"] = {"default": {"in_flight": in_flight}}
     return config
 
 
@@ -181,6 +187,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--flood", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--start", action="store_true", help="a cluster of its own, with keys")
     parser.add_argument("--port", type=int, default=PORT, help="the first of a row of 13 for that")
+    add = parser.add_argument
+    add("--in-flight", type=int, default=0, help="how many requests each may have at once there")
     options = parser.parse_args(arguments)
     if options.flood is not None:
         rows, connections = options.flood
