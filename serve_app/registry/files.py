@@ -31,6 +31,11 @@ _CHAINED = re.compile(r"::(?![^\[]*\])")
 _memory_lock = threading.Lock()
 
 
+def _server_of(url: str) -> str:
+    """What comes before the path of a URL, or of the last one of a chain."""
+    return urlsplit(_CHAINED.split(url)[-1])._replace(path="", query="", fragment="").geturl()
+
+
 class Files:
     """Files below one root, by relative path.
 
@@ -49,7 +54,7 @@ class Files:
         self._root = root.rstrip("/")
         self._create = creation_on(fs)
         is_here = isinstance(fs, LocalFileSystem | MemoryFileSystem)
-        self._fs: Any = fs if is_here else Answering(fs)
+        self._fs: Any = fs if is_here else Answering(fs, _server_of(url))
 
     def names(self, folder: str) -> list[str]:
         """The names of everything in a folder, sorted; empty when there is no such folder."""

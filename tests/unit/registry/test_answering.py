@@ -35,12 +35,13 @@ class Elsewhere(DirFileSystem):
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    monkeypatch.setattr(answering.Answering.__init__, "__defaults__", (0.2,))
+    monkeypatch.setattr(answering.Answering.__init__, "__defaults__", (0.2, time.monotonic))
     monkeypatch.setattr(
         fsspec,
         "url_to_fs",
         lambda _: (Elsewhere(str(tmp_path), LocalFileSystem(), skip_instance_cache=True), "models"),
     )
+    monkeypatch.setattr(answering, "_silences_s", {})
     (tmp_path / "models").mkdir()
     yield Files("elsewhere://models")
     Elsewhere.silent.clear()
@@ -77,6 +78,29 @@ def test_a_server_that_is_silent_is_named_in_time(files, operation):
     with pytest.raises(RegistryFailed, match=r"models.*did not answer within 0 s"):
         operation(files)
     assert time.monotonic() - began_s < 5
+
+
+def test_a_server_that_was_silent_is_waited_for_a_moment_until_it_answers(files, monkeypatch):
+    monkeypatch.setattr(answering, "AGAIN_S", 0.01)
+    answers = answering.Answering(None, "s3://models")
+    clock_s = [100.0]
+    monkeypatch.setattr(answers, "_clock", lambda: clock_s[0])
+    goes_on = threading.Event()
+    for is_first in (True, False, False):
+        began_s = time.monotonic()
+        with pytest.raises(TimeoutError):
+            answers._within(goes_on.wait)
+        assert (time.monotonic() - began_s >= 0.2) == is_first
+        clock_s[0] += 1.0
+    # Another server is none that was silent, and this one is forgiven after a while, or at once.
+    assert answering.Answering(None, "s3://others")._patience_s() == 0.2
+    assert answers._patience_s() == 0.01
+    clock_s[0] += answering.REMEMBERED_S
+    assert answers._patience_s() == 0.2
+    clock_s[0] -= answering.REMEMBERED_S
+    assert answers._within(lambda: 3) == 3
+    assert answers._patience_s() == 0.2
+    goes_on.set()
 
 
 def test_large_files_have_more_time(files, monkeypatch):
