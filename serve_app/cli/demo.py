@@ -24,6 +24,7 @@ from serve_app.cli.validate import require_valid
 from serve_app.cluster import web
 from serve_app.cluster.environment import Ports
 from serve_app.cluster.node import Cluster, NodeOptions, Running
+from serve_app.core.extras import require
 from serve_app.registry.store import Registry
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def demo(
 
     Run twice, it goes on from where it is. `serve-app cluster stop` ends it.
     """
+    require("ray")
     _refuse_idle_traffic(config)
     chosen = Ports(
         http=http_port,

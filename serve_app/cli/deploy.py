@@ -16,6 +16,7 @@ from serve_app.cli.validate import require_valid
 from serve_app.cluster.commands import script
 from serve_app.cluster.node import Cluster, Running
 from serve_app.cluster.proxies import past_proxies
+from serve_app.core.extras import require
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import Conflict
 from serve_app.serving.deploying import declaration
@@ -44,6 +45,7 @@ def deploy(file: str, state: str, wait: bool, timeout_s: float, as_json: bool) -
     in effect in time is said, with an exit code other than 0. Deploys of one cluster wait for each
     other, and one that another came after says so.
     """
+    require("ray")
     running = Cluster(Path(state)).require()
     report = require_valid(Path(file), running)
     with deploy_turn(running, Path(file), timeout_s=timeout_s):

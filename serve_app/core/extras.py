@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 EXTRAS = {
     "alembic": "ray",
     "azure": "azure",
@@ -31,6 +33,16 @@ EXTRAS = {
     "xgboost": "train",
 }
 """Extras by the name that a library is imported by."""
+
+
+def require(module: str) -> None:
+    """Return where a library is installed, which is not imported for that.
+
+    Raises:
+        ModuleNotFoundError: it is not, as importing it would say.
+    """
+    if find_spec(module) is None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def missing(error: ModuleNotFoundError) -> str | None:

@@ -98,6 +98,7 @@ def test_one_process_answers_with_nothing_else_installed(home):
         (["run", "--help"], None),
         (["models", "list"], None),
         (["deploy", "x.yaml"], "pip install 'serve-app[ray]'"),
+        (["demo"], "pip install 'serve-app[ray]'"),
         (["validate", "x.yaml"], "pip install 'serve-app[ray]'"),
         (["register", "iris", "x.json"], "pip install 'serve-app[train]'"),
         (["export", "wheel", "progression-xgb", "--out", "wheels"], None),
