@@ -18,7 +18,7 @@ PARTED_S = 30.0
 ALONE_WITHIN_S = 5.0
 IS_BOUNDED = Path("/proc/sys/net/ipv4/tcp_rto_max_ms").exists()
 """Whether the kernel lets the pause between two tries to send again be bounded."""
-WHOLE_WITHIN_S = 20.0 if IS_BOUNDED else 60.0
+WHOLE_WITHIN_S = 15.0 if IS_BOUNDED else 60.0
 RATE_PER_S = 20.0
 LONGEST_PAUSE_MS = 2000
 """At most between two tries of the kernel's to send again, as the guide on machines says."""
