@@ -162,7 +162,7 @@ def own_cluster(options: argparse.Namespace) -> Iterator[None]:
             yield
 
 
-def with_keys(file: Path, in_flight: int) -> dict[str, Any]:
+def with_keys(file: Path, in_flight: int = 0) -> dict[str, Any]:
     """A config whose gateway answers those alone who show an API key.
 
     Each may have so many requests at once in every gateway; 0 is without a limit.
