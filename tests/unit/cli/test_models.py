@@ -318,7 +318,10 @@ class TestRegistered:
         assert said.code == 1
 
     def test_versions_are_verified_byte_by_byte(self, serve_app, folder):
-        assert serve_app("models", "verify").out.count("as registered") == 8
+        # Other tests of the process may have registered further ones.
+        versions = list((folder / "registry").glob("[!_]*/[0-9]*"))
+        assert len(versions) >= 8
+        assert serve_app("models", "verify").out.count("as registered") == len(versions)
         path = folder / "registry" / "diagnosis-xgb" / "1" / "model.ubj"
         content = bytearray(path.read_bytes())
         content[100] ^= 1
