@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 import psutil
 
 from serve_app.cluster.commands import script
+from serve_app.cluster.head_watch import connect
 from serve_app.cluster.proxies import past_proxies
 
 REPLICA = "ray::ServeReplica:"
@@ -70,12 +70,12 @@ def _drain(
     address: str, node_id: str, environment: Mapping[str, str], timeout_s: float
 ) -> str | None:
     """Let Ray drain a node; why it does not, in words."""
-    host, _, port = address.rpartition(":")
     try:
         # Ray itself would wait much longer for a head that is gone.
-        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+        connect(address, CONNECT_TIMEOUT_S)
     except (OSError, ValueError) as error:
         return f"the head at {address} does not answer ({error})"
+    host, _, _ = address.rpartition(":")
     try:
         done = subprocess.run(  # noqa: S603 - our own arguments
             [

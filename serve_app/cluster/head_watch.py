@@ -16,14 +16,15 @@ _CONNECT_S = 2.0
 Connect = Callable[[str], None]
 
 
-def connect(address: str) -> None:
+def connect(address: str, timeout_s: float = _CONNECT_S) -> None:
     """Open a connection to host:port, and close it.
 
     Raises:
+        ValueError: the port is no number.
         OSError: there is none; `ConnectionRefusedError` where the machine says that nobody listens.
     """
     host, _, port = address.rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s).close()
 
 
 @dataclass(slots=True)
