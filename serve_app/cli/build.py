@@ -9,6 +9,7 @@ import click
 
 from serve_app.cli import output
 from serve_app.cli.export import argument_version
+from serve_app.cli.pairs import Pair
 
 if TYPE_CHECKING:
     from serve_app.platforms.images.baked import Kind
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     metavar="NAME@sha256:DIGEST",
     help="Which of our images it is made on, by digest.",
 )
-@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the image.")
+@click.option(
+    "--label", "labels", type=Pair("KEY=VALUE", "team=risk"), multiple=True, metavar="KEY=VALUE",
+    help="A label of the image.",
+)  # fmt: skip
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -44,7 +48,7 @@ def build(
     reference: str,
     kind: Kind,
     image: str,
-    labels: tuple[str, ...],
+    labels: tuple[tuple[str, str], ...],
     out: Path,
     force: bool,
     registry: str,
@@ -61,7 +65,7 @@ def build(
     from serve_app.registry.named import named
 
     store = open_registry(registry)
-    options = BakeOptions(image, dict(_label(one) for one in labels))
+    options = BakeOptions(image, dict(labels))
     baked = bake(store, named(store, reference), kind, options)
     write_context(baked, out, force=force)
     if as_json:
@@ -77,11 +81,3 @@ def build(
         return
     click.echo(f"{out}: {baked.manifest.reference}, a layer of {baked.size_bytes / 1000:,.0f} kB")
     click.echo(f"next  docker build --tag {baked.manifest.name}:{baked.manifest.version} {out}")
-
-
-def _label(given: str) -> tuple[str, str]:
-    key, mark, value = given.partition("=")
-    if not mark:
-        msg = f"--label {given!r} is no KEY=VALUE"
-        raise click.UsageError(msg)
-    return key, value

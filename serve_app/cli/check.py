@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from serve_app.cli import output
+from serve_app.cli.pairs import Pair
 from serve_app.errors import InvalidInput
 
 if TYPE_CHECKING:
     from serve_app.engine.checks import Check, Wishes
-    from serve_app.engine.golden import Golden
 
 
 @click.command()
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--golden",
+    type=Pair("MODEL=FILE", "churn=golden.csv", needs_value=True),
     multiple=True,
     metavar="MODEL=FILE",
     help="Fail where versions of MODEL give other answers than FILE (.csv or .jsonl) has beside "
@@ -61,7 +62,7 @@ def check(
     cards: bool,
     latency_ms: float | None,
     memory_mb: float | None,
-    golden: tuple[str, ...],
+    golden: tuple[tuple[str, str], ...],
     contract: str | None,
     write_contract: str | None,
     allow_pickle: bool,
@@ -77,13 +78,14 @@ def check(
     """
     from serve_app.cli import check_reports
     from serve_app.engine.checks import Wishes
+    from serve_app.engine.golden import read_golden
 
     wishes = Wishes(
         allow_pickle=allow_pickle,
         cards=cards,
         latency_ms=latency_ms,
         memory_mb=memory_mb,
-        golden=_golden(golden),
+        golden={model: read_golden(Path(rows)) for model, rows in golden},
     )
     with output.progress().status("checking …"):
         checks = list(_checks(Path(file), wishes, _Contracts(contract, write_contract)))
@@ -112,18 +114,6 @@ class _Contracts(NamedTuple):
 
     held: str | None
     written: str | None
-
-
-def _golden(given: Sequence[str]) -> dict[str, Golden]:
-    from serve_app.engine.golden import read_golden
-
-    files = {}
-    for text in given:
-        model, equals, file = text.partition("=")
-        if not equals or not model or not file:
-            raise click.UsageError(f"--golden {text}: write MODEL=FILE, such as churn=golden.csv")
-        files[model] = read_golden(Path(file))
-    return files
 
 
 def _checks(file: Path, wishes: Wishes, contracts: _Contracts) -> Iterator[Check]:

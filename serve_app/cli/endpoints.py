@@ -16,6 +16,7 @@ from serve_app.cli.endpoint_tables import (
     column_rows,
     endpoint_rows,
 )
+from serve_app.cli.pairs import Pair
 from serve_app.cluster import web
 from serve_app.errors import NotFound
 
@@ -221,14 +222,17 @@ def _changed(
 
 @endpoints.command("set-weights")
 @click.argument("name", shell_complete=complete_endpoint)
-@click.argument("weights", nargs=-1, required=True, metavar="VERSION=WEIGHT...")
+@click.argument(
+    "weights", type=Pair("VERSION=WEIGHT", "diagnosis-xgb@1=50", needs_value=True), nargs=-1,
+    required=True, metavar="VERSION=WEIGHT...",
+)  # fmt: skip
 @_REASON
 @option_server
 @output.option_state
 @output.as_json
 def set_weights(
     name: str,
-    weights: tuple[str, ...],
+    weights: tuple[tuple[str, str], ...],
     reason: str | None,
     server: str | None,
     state: str,
@@ -238,7 +242,7 @@ def set_weights(
 
     Variants that are not named keep theirs. In effect everywhere when this returns.
     """
-    wanted = dict(_weight(text) for text in weights)
+    wanted = {version: _weight(version, number) for version, number in weights}
     client = Place(server, state).client()
     with output.progress().status("asking control …"):
         answer = client.set_weights(name, wanted, reason)
@@ -253,12 +257,9 @@ def set_weights(
         output.warn(f"{len(answer['behind'])} gateways do not answer by it yet; see status")
 
 
-def _weight(text: str) -> tuple[str, float]:
-    version, separator, number = text.partition("=")
+def _weight(version: str, number: str) -> float:
     try:
-        if not separator:
-            raise ValueError
-        return version, float(number)
+        return float(number)
     except ValueError:
-        msg = f"{text!r} is no weight; write VERSION=WEIGHT, for example diagnosis-xgb@1=50"
+        msg = f"{version}={number}: {number!r} is no number; write for example {version}=50"
         raise click.UsageError(msg) from None

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from serve_app.cli import output
+from serve_app.cli.pairs import Pair
 from serve_app.cli.register_options import Options, as_it_is
 from serve_app.errors import ConfigError, InvalidInput
 
@@ -90,6 +91,7 @@ def _options_of_environments(function: Callable[..., Any]) -> Callable[..., Any]
             click.option(
                 "--env",
                 "variables",
+                type=Pair("KEY=VALUE", "OMP_NUM_THREADS=1"),
                 multiple=True,
                 metavar="KEY=VALUE",
                 help="A variable of the environment while the model answers; repeatable.",
@@ -154,14 +156,10 @@ def _read(file: str | None) -> bytes:
 
 
 @contextmanager
-def _set(variables: tuple[str, ...]) -> Iterator[None]:
+def _set(variables: tuple[tuple[str, str], ...]) -> Iterator[None]:
     """The environment with more variables, as long as this is entered."""
-    pairs = [text.partition("=") for text in variables]
-    for name, sign, _ in pairs:
-        if not name or not sign:
-            raise click.UsageError("--env is not KEY=VALUE, for example --env OMP_NUM_THREADS=1")
     before = dict(os.environ)
-    os.environ.update({name: value for name, _, value in pairs})
+    os.environ.update(variables)
     try:
         yield
     finally:

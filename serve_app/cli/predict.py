@@ -10,6 +10,7 @@ import click
 from serve_app.cli import output, predict_local
 from serve_app.cli.completion import complete_endpoint
 from serve_app.cli.explained import explanation_heads, explanation_rows
+from serve_app.cli.pairs import Pair
 from serve_app.cli.rows import read_rows, without
 from serve_app.cli.scores import scores
 from serve_app.cluster import web
@@ -45,7 +46,10 @@ EXPLAIN_TIMEOUT_S = 90.0
 )
 @click.option("--url", help="The gateway's address.  [default: the running cluster's]")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first rows.")
-@click.option("--key", "keys", multiple=True, metavar="NAME=VALUE", help="What a route sticks to.")
+@click.option(
+    "--key", "keys", type=Pair("NAME=VALUE", "patient_id=p-17"), multiple=True,
+    metavar="NAME=VALUE", help="What a route sticks to.",
+)  # fmt: skip
 @click.option(
     "--raw-scores", is_flag=True, help="Print the model's raw scores in place of predictions."
 )
@@ -57,7 +61,7 @@ def predict(
     endpoint: str,
     data: tuple[str, ...],
     url: str | None,
-    keys: tuple[str, ...],
+    keys: tuple[tuple[str, str], ...],
     state: str,
     raw_scores: bool,
     explain: bool,
@@ -80,7 +84,7 @@ def predict(
         )
         return
     file = _only_file(data)
-    parameters = dict(map(_key, keys))
+    parameters = dict(keys)
     base = _address(url) if url else Cluster(Path(state)).require().http_url
     signature = _signature(base, endpoint)
     rows, truth = _rows(file, signature, **reading)
@@ -187,14 +191,6 @@ def _rows(
         click.echo(notice, err=True)
     rows = read.rows[:limit]
     return (rows, {}) if target is None else without(rows, target, data)
-
-
-def _key(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not name or not separator:
-        msg = f"--key {text}: write NAME=VALUE, for example --key patient_id=p-17"
-        raise click.UsageError(msg)
-    return name, value
 
 
 def prediction_heads(answer: dict[str, Any], heading: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from serve_app.cli import output
+from serve_app.cli.pairs import Pair
 from serve_app.config import HOME_VARIABLE
 from serve_app.errors import ConfigError
 
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     "what stands in it. Dockerfiles are among them.",
 )
 @click.option(
-    "build_args",
     "--build-arg",
+    "build_args",
+    type=Pair("NAME=VALUE", "BASE_IMAGE=debian:12"),
     metavar="NAME=VALUE",
     multiple=True,
-    callback=lambda _, __, given: dict(map(_build_arg, given)),
     help="What a Dockerfile is built with; may be given several times.",
 )
 @output.option_state
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 def validate(
     files: tuple[str, ...],
     production: bool,
-    build_args: dict[str, str],
+    build_args: tuple[tuple[str, str], ...],
     state: str,
     as_json: bool,
 ) -> None:
@@ -54,7 +55,7 @@ def validate(
     from serve_app.serving.checking.validate import validate as check
 
     nodes = _nodes(Cluster(Path(state)).running())
-    places = {file: _of_place(file, build_args) if production else None for file in files}
+    places = {file: _of_place(file, dict(build_args)) if production else None for file in files}
     reports = {
         file: check(Path(file), nodes, production=production) if place is None else place
         for file, place in places.items()
@@ -99,14 +100,6 @@ def _nodes(running: Running | None) -> Totals | None:
     from serve_app.cluster.node_totals import fixed_nodes
 
     return None if running is None else fixed_nodes(running.dashboard)
-
-
-def _build_arg(given: str) -> tuple[str, str]:
-    name, equals, value = given.partition("=")
-    if not name or not equals:
-        msg = f"{given!r} says no value; write NAME=VALUE"
-        raise click.BadParameter(msg)
-    return name, value
 
 
 def _of_place(file: str, build_args: dict[str, str]) -> Report | None:

@@ -208,7 +208,7 @@ def test_golden_files_that_do_not_fit_are_problems(serve_app, file, content, wor
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("churn", "write MODEL=FILE"),
+        ("churn", "is no MODEL=FILE"),
         ("nobody=golden.csv", "asks no version of that model"),
         ("churn=train.txt", "neither .csv nor .jsonl"),
         ("churn=missing.csv", "cannot be read"),
