@@ -35,20 +35,22 @@ EXTRAS = {
 """Extras by the name that a library is imported by."""
 
 
-def require(module: str) -> None:
-    """Return where a library is installed, which is not imported for that.
+def require(*modules: str) -> None:
+    """Return where libraries of extras are installed, which are not imported for that.
 
     Raises:
-        ModuleNotFoundError: it is not, as importing it would say.
+        ModuleNotFoundError: one is not; says which extra brings it.
     """
-    if find_spec(module) is None:
-        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    for module in modules:
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(_words(module), name=module)
 
 
 def missing(error: ModuleNotFoundError) -> str | None:
     """What to say where a library of an extra is not installed; none for other modules."""
     module = (error.name or "").partition(".")[0]
-    extra = EXTRAS.get(module)
-    if extra is None:
-        return None
-    return f"{module} is not installed: pip install 'serve-app[{extra}]'"
+    return _words(module) if module in EXTRAS else None
+
+
+def _words(module: str) -> str:
+    return f"{module} is not installed: pip install 'serve-app[{EXTRAS[module]}]'"
