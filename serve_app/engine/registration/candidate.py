@@ -80,10 +80,15 @@ class Candidate:
 def parted(candidate: Candidate) -> Candidate:
     """The candidate with its target apart from its rows, where the frame holds it.
 
+    A Series that has a name is a frame of one column: models of texts are fitted on these.
+
     Raises:
         InvalidInput: the rows are no pandas frame.
     """
-    frame = candidate.frame
+    frame: Any = candidate.frame
+    if hasattr(frame, "to_frame") and getattr(frame, "name", None) is not None:
+        frame = frame.to_frame()
+        candidate = replace(candidate, frame=frame)
     columns = getattr(frame, "columns", None)
     if columns is None or not hasattr(frame, "iloc"):
         msg = (

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
@@ -119,6 +120,16 @@ def test_rows_that_are_no_frame_are_refused_in_words(store, rows, churned):
     model = LogisticRegression().fit(rows.to_numpy(), churned)
     with pytest.raises(InvalidInput, match="the rows are a ndarray; give a pandas DataFrame"):
         register(store, Candidate("churn", model, rows.to_numpy()))
+
+
+def test_a_named_series_of_texts_is_a_frame_of_one_column(store):
+    texts = pd.Series(["good day", "bad day", "good night", "bad night"] * 5, name="review")
+    pleased = [word.startswith("good") for word in texts]
+    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, pleased)
+    manifest = register(store, Candidate("mood", pipeline, texts, truth=pleased))
+    assert [column.name for column in manifest.signature.inputs] == ["review"]
+    with pytest.raises(InvalidInput, match="the rows are a Series; give a pandas DataFrame"):
+        register(store, Candidate("mood", pipeline, texts.rename(None)))
 
 
 def test_the_commit_is_that_of_the_project_or_of_the_working_directory(
