@@ -137,7 +137,7 @@ def start(
     with output.progress().status("starting Ray …"):
         running = here.start(options)
     if supervised:
-        cluster_supervised.start(here, Path(state), running)
+        cluster_supervised.start(here, Path(state))
     if config is not None:
         cluster_foreground.deploy(config, running)
     if as_json:
@@ -192,12 +192,17 @@ def _notes(running: Running, environment: Mapping[str, str]) -> Iterator[tuple[s
 @cluster.command()
 @click.argument("address")
 @_node_options
+@cluster_foreground.of_a_node
+@cluster_supervised.of_a_node
 @output.as_json
 def join(
     address: str,
     state: str,
     http_port: int,
     internal_ports: int | None,
+    foreground: bool,
+    leave_s: float,
+    supervised: bool,
     as_json: bool,
     **node: Any,
 ) -> None:
@@ -216,8 +221,17 @@ def join(
     chosen = Ports(http=http_port, first=internal_ports)
     node["node_ip"] = _address(node["node_ip"], address)
     options = NodeOptions(ports=chosen, home=Path.cwd(), **edge_options.taken_from(node))
+    if supervised and options.end_with_ray:
+        raise click.UsageError("--supervise and --end-with-ray exclude each other")
+    here = Cluster(Path(state))
+    if foreground:
+        after = cluster_supervised.looking_after(here, Path(state)) if supervised else None
+        cluster_foreground.stay_joined(here, address, options, leave_s, after)
+        return
     with output.progress().status("starting Ray …"):
-        Cluster(Path(state)).join(address, options)
+        here.join(address, options)
+    if supervised:
+        cluster_supervised.start(here, Path(state))
     if as_json:
         output.print_json({"joined": address})
         return
@@ -291,25 +305,27 @@ def status_(state: str, as_json: bool) -> None:
     """Say whether the cluster runs, and where. Exit code 1 when it does not."""
     from serve_app.cluster.node import Cluster
 
-    running = Cluster(Path(state)).running()
-    supervision = cluster_supervised.known(Cluster(Path(state)))
-    if running is None:
+    here = Cluster(Path(state))
+    running = here.running()
+    supervision = cluster_supervised.known(here)
+    joined = here.joined_address() if here.has_joined() else None
+    if running is None and joined is None:
         if as_json:
             output.print_json({"running": False, **supervision})
             raise click.exceptions.Exit(1)
         msg = "no cluster runs; start it with: serve-app cluster start"
         if supervision:
-            msg = f"the cluster does not run, and is brought back: {supervision['supervisor']}"
+            msg = f"nothing runs here, and is brought back: {supervision['supervisor']}"
         raise NotReady(msg)
-    body = {
-        "running": True,
-        "http": running.http_url,
-        "dashboard": running.dashboard_url,
-        "address": running.address,
-        "dashboard_answers": running.dashboard.answers(),
-        "processes": len(Cluster(Path(state)).processes()),
-        **supervision,
-    }
+    body: dict[str, Any] = {"running": True}
+    if running is None:
+        body["joined"] = joined
+    else:
+        body["http"] = running.http_url
+        body["dashboard"] = running.dashboard_url
+        body["address"] = running.address
+        body["dashboard_answers"] = running.dashboard.answers()
+    body |= {"processes": len(here.processes()), **supervision}
     if as_json:
         output.print_json(body)
     else:

@@ -1,4 +1,4 @@
-"""`serve-app cluster start --supervise` and `supervise`: the cluster is brought back by itself."""
+"""`--supervise` of `serve-app cluster start` and `join`, and `supervise`: what brings them back."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from serve_app.cli import output
 if TYPE_CHECKING:
     from serve_app.cluster.foreground import Keeper
     from serve_app.cluster.node import Cluster
-    from serve_app.cluster.running import Running
-    from serve_app.cluster.supervisor import Supervisor
 
 Command = Callable[..., Any]
 LOG = "supervisor.jsonl"
@@ -42,18 +40,30 @@ def options(command: Command) -> Command:
     return supervised(resume(command))
 
 
+of_a_node = click.option(
+    "--supervise",
+    "supervised",
+    is_flag=True,
+    help="Join again whenever this machine's Ray ends, or has been given up by the head, as soon "
+    "as the head answers: by a process beside it, or with --foreground by this one.",
+)
+"""What `join` may do so that the node comes back by itself."""
+
+
 @click.command()
 @output.option_state
 def supervise(state: str) -> None:
     """Look after the cluster that runs, and bring it back whenever it ends, until it is stopped.
 
-    serve-app cluster start --supervise runs this beside the cluster.
+    Of a node that joined another cluster it lets the node join again. serve-app cluster start and
+    join run this beside what they start, with --supervise.
     """
     from serve_app.cluster.node import Cluster
     from serve_app.cluster.supervisor import supervise as look_after
 
     here = Cluster(Path(state))
-    here.require()
+    if here.joined_address() is None:
+        here.require()
     _log_to(Path(state) / LOG)
     signal.signal(signal.SIGTERM, _end)
     look_after(_supervisor(here, Path(state)))
@@ -72,15 +82,15 @@ def looking_after(here: Cluster, state: Path) -> Callable[[], Keeper]:
     return lambda: _supervisor(here, state)
 
 
-def start(here: Cluster, state: Path, running: Running) -> None:
-    """Let a process of its own look after a cluster that runs, unless one does already."""
+def start(here: Cluster, state: Path) -> None:
+    """Let a process of its own look after a node that runs, head or not, unless one does."""
     from serve_app.cluster.commands import start_supervisor
     from serve_app.cluster.options import read_options
     from serve_app.cluster.supervision import read_supervision
 
     if read_supervision(here.supervision) is None:
         home = read_options(here.started).home
-        start_supervisor(state.resolve(), str(running.folder), home)
+        start_supervisor(state.resolve(), str(here.folder_of_node()), home)
 
 
 def known(here: Cluster) -> dict[str, Any]:
@@ -103,11 +113,15 @@ def known(here: Cluster) -> dict[str, Any]:
     return shown
 
 
-def _supervisor(here: Cluster, state: Path) -> Supervisor:
+def _supervisor(here: Cluster, state: Path) -> Keeper:
     from serve_app.cluster.kept_config import KeptConfig
+    from serve_app.cluster.node_supervisor import NodeSupervisor
     from serve_app.cluster.supervisor import Supervisor
     from serve_app.serving.deploying.declaration import from_serve
 
+    address = here.joined_address()
+    if address is not None:
+        return NodeSupervisor(here, address)
     return Supervisor(here, KeptConfig(state.resolve()), from_serve)
 
 

@@ -1,14 +1,15 @@
-"""`serve-app export systemd`: the unit by which a machine runs a cluster that comes back."""
+"""`serve-app export systemd`: the unit by which a machine runs a node that comes back."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from serve_app.cli import output
-from serve_app.cli.cluster import start
+from serve_app.cli.cluster import join, start
 
 
 @click.command()
@@ -17,6 +18,12 @@ from serve_app.cli.cluster import start
     "config",
     metavar="FILE",
     help="What is deployed where nothing was yet; later, what was deployed last is.",
+)
+@click.option(
+    "--join",
+    "address",
+    metavar="ADDRESS",
+    help="Join the cluster at ADDRESS, host:port of the head's Ray, in place of starting one.",
 )
 @click.option("--user", default="serve-app", show_default=True, help="Whose processes they are.")
 @click.option(
@@ -60,6 +67,7 @@ from serve_app.cli.cluster import start
 @output.as_json
 def systemd(
     config: str | None,
+    address: str | None,
     user: str,
     folder: str,
     environment: str,
@@ -75,24 +83,26 @@ def systemd(
 ) -> None:
     """Write a unit that starts a cluster with the machine and brings it back whenever it ends.
 
-    After -- may stand more options of serve-app cluster start.
+    With --join it is a node that joins a cluster, again and again. After -- may stand more options
+    of serve-app cluster start, or join.
 
     \b
       serve-app export systemd --deploy configs/production.yaml -- --node-ip 10.0.0.1
+      serve-app export systemd --join 10.0.0.1:6379 -- --node-ip 10.0.0.2 --token-file ray-token
       sudo cp serve-app.service /etc/systemd/system/
       sudo systemctl enable --now serve-app
     """  # noqa: D301 - click looks for the character
     from serve_app.export.place import write_file
     from serve_app.platforms.systemd import Unit, unit_text
 
-    # Unknown ones are refused here, and not when the machine starts.
-    start.make_parser(click.Context(start)).parse_args(list(start_options))
+    _check(start if address is None else join, start_options)
     unit = Unit(
         folder=folder,
         environment=environment,
         user=user,
         state=state,
         config=config,
+        join=address,
         http_port=http_port,
         drain_s=drain_s,
         leave_s=leave_s,
@@ -104,3 +114,8 @@ def systemd(
         output.print_json({"file": str(out), "user": user})
         return
     click.echo(f"{out}: sudo cp it to /etc/systemd/system/, then sudo systemctl enable --now it")
+
+
+def _check(command: click.Command, options: Sequence[str]) -> None:
+    """Refuse options that a command does not know: here, and not when the machine starts."""
+    command.make_parser(click.Context(command)).parse_args(list(options))

@@ -1,4 +1,4 @@
-"""A cluster that lives as long as one process does, as containers and service managers want it.
+"""A node that lives as long as one process does, as containers and service managers want it.
 
 SIGTERM lets it answer on for a while, until load balancers have noticed; then HAProxy takes no
 connection any more and finishes what it has taken; then everything is stopped. Whoever sends
@@ -24,7 +24,6 @@ from serve_app.cluster.proxy_launcher import is_watcher
 from serve_app.errors import Conflict, ServerFault
 
 POLL_S = 0.2
-HEAD = "gcs_server"
 PROXY = "haproxy"
 logger = logging.getLogger("serve_app.cluster")
 
@@ -39,8 +38,27 @@ class Ending:
     sleep: Callable[[float], None] = time.sleep
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a node is: the program with which it ends, what is said then, how it takes leave.
+
+    `leave` hands over what it does to other nodes, where it stops by itself.
+    """
+
+    program: str
+    ended: str
+    leave: Callable[[], object] = lambda: None
+
+
+HEAD = Kind(
+    "gcs_server",
+    "the head of this cluster ended by itself, so that everything else was stopped; was it short "
+    "of memory?",
+)
+
+
 class Keeper(Protocol):
-    """Looks after a cluster, and brings it back."""
+    """Looks after a cluster or a node of one, and brings it back."""
 
     @property
     def is_mending(self) -> bool:
@@ -89,19 +107,20 @@ def stay(
     begin: Callable[[], object],
     ending: Ending,
     look_after: Callable[[], Keeper] | None = None,
+    kind: Kind = HEAD,
 ) -> None:
-    """Begin, stay until SIGTERM or SIGINT, let requests finish, and stop the cluster.
+    """Begin, stay until SIGTERM or SIGINT, let requests finish, and stop the node.
 
-    `begin` starts the cluster and whatever else it needs. What is left of it is stopped in any
+    `begin` starts the node and whatever else it needs. What is left of it is stopped in any
     case, also where `begin` fails or is interrupted by a signal. With `look_after`, who
-    it gives once the cluster has begun brings it back where its head ends.
+    it gives once the node has begun brings it back where it ends.
 
     Raises:
-        Conflict: the cluster runs already, and is not this process's to end.
-        ServerFault: its head ended by itself.
+        Conflict: a node of the state folder runs already, and is not this process's to end.
+        ServerFault: it ended by itself.
     """
-    if cluster.running() is not None:
-        msg = "a cluster of this state folder runs already; stop it, or give another --state"
+    if cluster.running() is not None or cluster.has_joined():
+        msg = "a node of this state folder runs already; stop it, or give another --state"
         raise Conflict(msg)
     signals = Signals()
     with signals.taken():
@@ -110,9 +129,10 @@ def stay(
             if look_after is not None:
                 _keep_until_wished(signals, look_after(), ending)
             else:
-                heads = named(cluster.processes(), HEAD)
+                vital = named(cluster.processes(), kind.program)
                 signals.interrupts = False
-                _until_wished(signals, heads, ending)
+                _until_wished(signals, vital, ending, kind)
+            kind.leave()
             finish(cluster.processes, signals, ending)
         except _StopError:
             logger.info("stopped while starting")
@@ -132,14 +152,12 @@ def _keep_until_wished(signals: Signals, keeper: Keeper, ending: Ending) -> None
         ending.sleep(POLL_S)
 
 
-def _until_wished(signals: Signals, heads: Iterable[psutil.Process], ending: Ending) -> None:
+def _until_wished(
+    signals: Signals, vital: Iterable[psutil.Process], ending: Ending, kind: Kind
+) -> None:
     while not signals.wish:
-        if not any(lives(one) for one in heads):
-            msg = (
-                "the head of this cluster ended by itself, so that everything else was stopped; "
-                "was it short of memory?"
-            )
-            raise ServerFault(msg)
+        if not any(lives(one) for one in vital):
+            raise ServerFault(kind.ended)
         ending.sleep(POLL_S)
 
 

@@ -12,35 +12,24 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from serve_app.cluster.commands import (
-    RayStart,
-    StartTooSlowError,
-    haproxy,
-    ray_start,
-    stop_once_ray_ended,
-)
 from serve_app.cluster.description import check_description
 from serve_app.cluster.draining import Patience, hand_over
-from serve_app.cluster.edge.files import check_edge, edge_secret, write_edge
-from serve_app.cluster.environment import MARK_VARIABLE, variables
+from serve_app.cluster.environment import MARK_VARIABLE
 from serve_app.cluster.head_watch import HeadWatch
+from serve_app.cluster.node_start import NodeStart
 from serve_app.cluster.options import NodeOptions, write_options
 from serve_app.cluster.port_checks import require_free
 from serve_app.cluster.private_files import (
-    make_private_folder,
-    require_own_folder,
     write_private,
 )
 from serve_app.cluster.processes import DASHBOARD, GCS, RAYLET, end_all, of_cluster, runs
-from serve_app.cluster.proxy_launcher import remove_files_elsewhere, write_proxy_launcher
-from serve_app.cluster.ray_token import FILE, cluster_token, require_token
+from serve_app.cluster.proxy_launcher import remove_files_elsewhere
+from serve_app.cluster.ray_token import FILE
 from serve_app.cluster.running import LOOPBACK, Running
 from serve_app.cluster.supervision import end_supervisors, require_unsupervised
 from serve_app.errors import Conflict, InvalidInput, NotReady, ServerFault
@@ -59,8 +48,9 @@ class Cluster:
         self._folder = Path("/tmp") / f"sa-{digest}"  # noqa: S108 - private, mode 700
         self._record = self._state / "cluster.json"
         self._joined = self._state / "node.json"
+        self._begin = NodeStart(self._state, self._folder, self._end)
         self.started = self._state / "started.json"
-        """How the head was started, for who brings it back; gone where somebody stopped it."""
+        """How the node was started, for who brings it back; gone where somebody stopped it."""
         self.supervision = self._state / "supervision.json"
         """How whoever supervises it is doing."""
 
@@ -79,6 +69,11 @@ class Cluster:
                 "serve-app cluster stop, and start it again"
             )
             raise ServerFault(msg) from None
+
+    def has_joined(self) -> bool:
+        """Whether Ray runs here as a node that joined a cluster."""
+        joined = self.joined_address() is not None
+        return joined and any(runs(process, RAYLET) for process in self.processes())
 
     def folder_of_node(self) -> Path:
         """The folder of what this node, head or not, has for itself alone.
@@ -162,7 +157,7 @@ class Cluster:
         if options.autoscaling_config is not None:
             check_description(options.autoscaling_config)
             head.append(f"--autoscaling-config={options.autoscaling_config.resolve()}")
-        environment, session = self._start_node(options, ports.of_the_head(), head)
+        environment, session = self._begin.node(options, ports.of_the_head(), head)
         try:
             return self._remember(options, environment, session)
         except BaseException:
@@ -175,6 +170,7 @@ class Cluster:
         Raises:
             Conflict: a port is taken, or a node of this state folder runs already.
             InvalidInput: it is not said what the cluster's token is.
+            NotReady: somebody lets it join again just now.
             ServerFault: Ray did not start; nothing of it is left behind.
         """
         if options.auth_token is None and not options.no_token:
@@ -187,63 +183,34 @@ class Cluster:
         if self.processes():
             msg = f"a node of {self._state} runs already; stop it, or give another --state"
             raise Conflict(msg)
-        role = [f"--address={address}"]
-        environment, session = self._start_node(options, options.ports.of_every_node(), role)
-        body = {"address": address, "environment": environment, "session": session}
-        write_private(self._joined, json.dumps(body, indent=2))
+        require_unsupervised(self.supervision)
+        self._join(address, options)
+        write_options(self.started, options)
 
-    def _start_node(
-        self, options: NodeOptions, ports: Mapping[str, int], role: Sequence[str]
-    ) -> tuple[dict[str, str], int]:
-        """Start a node with these ports as a head or worker; gives its environment and session."""
-        try:
-            return self._start_once(options, ports, role)
-        except StartTooSlowError as error:
-            logger.warning("started again", extra={"why": error.message})
-            return self._start_once(options, ports, role)
+    def rejoin(self, address: str, options: NodeOptions) -> None:
+        """End what is left of a node that joined, at once, and join anew; raises as `join` does.
 
-    def _start_once(
-        self, options: NodeOptions, ports: Mapping[str, int], role: Sequence[str]
-    ) -> tuple[dict[str, str], int]:
-        self._end()
-        require_free(options.node_ip, ports)
-        make_private_folder(self._state)
-        options = self._with_token(options)
-        require_own_folder(self._folder)
-        (self._folder / "p").mkdir(mode=0o700, exist_ok=True)
-        write_edge(self._folder, options.edge, edge_secret(options.auth_token))
-        check_edge(self._folder, haproxy())
-        write_proxy_launcher(self._folder, haproxy(), options.ports)
-        environment = variables(
-            folder=self._folder,
-            home=options.home,
-            ports=options.ports,
-            drain_s=options.drain_s,
-            token=options.auth_token,
-            head=self._folder / "gcs" if options.keeps_head else None,
-        )
-        try:
-            session = self._ray_start(options, role, environment)
-            if options.end_with_ray:
-                stop_once_ray_ended(self._state, str(self._folder))
-        except BaseException:
-            self._end()
-            raise
-        return environment, session
-
-    def _with_token(self, options: NodeOptions) -> NodeOptions:
-        """The options, whose file with the token is there unless there must be none.
+        The process that calls this, which supervises the node, is not ended.
 
         Raises:
-            InvalidInput: the file that they name has none, or they want none as well.
+            NotReady: somebody stopped the node meanwhile; nothing of it is left behind.
         """
-        if options.no_token:
-            if options.auth_token is not None:
-                raise InvalidInput("--token-file and --no-token exclude each other")
-            return options
-        if options.auth_token is None:
-            return replace(options, auth_token=cluster_token(self._state))
-        return replace(options, auth_token=require_token(options.auth_token))
+        self._end(at_once=True)
+        self._join(address, options)
+        if not self.started.exists():
+            self._end()
+            raise NotReady("the node was stopped while it joined again")
+
+    def joined_address(self) -> str | None:
+        """Where the head is of the cluster that a node of this state folder joined, host:port."""
+        address: str | None = _read(self._joined).get("address")
+        return address
+
+    def _join(self, address: str, options: NodeOptions) -> None:
+        role = [f"--address={address}"]
+        environment, session = self._begin.node(options, options.ports.of_every_node(), role)
+        body = {"address": address, "environment": environment, "session": session}
+        write_private(self._joined, json.dumps(body, indent=2))
 
     def stop(self) -> int:
         """Stop every process of the cluster and remove its files; says how many there were.
@@ -252,8 +219,12 @@ class Cluster:
             ServerFault: a process cannot be stopped.
         """
         # First, or who supervises it would start again what this ends.
+        return self._unsupervise() + self._end()
+
+    def _unsupervise(self) -> int:
+        """Let nobody bring it back any more; says how many processes would have."""
         self.started.unlink(missing_ok=True)
-        return end_supervisors(self.processes()) + self._end()
+        return end_supervisors(self.processes())
 
     def _end(self, *, at_once: bool = False) -> int:
         count = end_all(self.processes, at_once=at_once)
@@ -283,6 +254,8 @@ class Cluster:
         joined = _read(self._joined)
         if not joined:
             return None
+        # First, or who supervises it would let it join again as soon as it is drained.
+        self._unsupervise()
         return hand_over(self.processes, joined["address"], joined["environment"], patience)
 
     def processes(self) -> list[psutil.Process]:
@@ -295,29 +268,6 @@ class Cluster:
 
     def _head_lives(self) -> bool:
         return any(runs(process, GCS) for process in self.processes())
-
-    def _ray_start(
-        self, options: NodeOptions, role: Sequence[str], environment: Mapping[str, str]
-    ) -> int:
-        """Start a node; gives the session that its processes are in."""
-        arguments = [
-            *role,
-            # Of a node that joins Ray would take the head's folder, which nobody removes there.
-            f"--temp-dir={self._folder / 'ray'}",
-            f"--node-ip-address={options.node_ip}",
-            f"--dashboard-agent-listen-port={options.ports.agent}",
-            f"--metrics-export-port={options.ports.metrics}",
-            # Any free port: Ray's usual range would refuse the ports above that lie in it.
-            "--min-worker-port=0",
-            "--max-worker-port=0",
-            f"--object-store-memory={options.object_store_mb * 1024 * 1024}",
-            "--disable-usage-stats",
-        ]
-        if options.cpus is not None:
-            arguments.append(f"--num-cpus={options.cpus}")
-        lean = options.lean and "--head" in role
-        call = RayStart(arguments, environment, options.home, options.node_ip, lean=lean)
-        return ray_start(call, str(self._folder), self._folder / "start.log")
 
     def _remember(self, options: NodeOptions, environment: dict[str, str], session: int) -> Running:
         ports = options.ports

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
+import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 
@@ -17,6 +19,7 @@ from serve_app.errors import NotReady
 
 END_PATIENCE_S = 5.0
 Phase = Literal["watching", "restarting", "deploying"]
+logger = logging.getLogger("serve_app.cluster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,36 @@ def read_supervision(path: Path) -> Supervision | None:
         supervision = Supervision(**json.loads(path.read_text()))
         return supervision if supervision.lives else None
     return None
+
+
+class SupervisionFile:
+    """How this process does that supervises: what it is, and a file for those who ask."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        own = psutil.Process(os.getpid())
+        self.now = Supervision(own.pid, own.create_time())
+        self.change()
+
+    def change(self, **changes: Any) -> None:
+        """Be otherwise from now on, in the file as well where it can be written."""
+        self.now = replace(self.now, **changes)
+        try:
+            write_supervision(self._path, self.now)
+        except OSError as error:
+            logger.warning("nobody can be told", extra={"why": str(error)})
+
+    def back(self, why: str, at_s: float, took_s: float, trouble: str | None = None) -> None:
+        """Take note that what is supervised is back."""
+        logger.warning("it is back", extra={"why": why, "took_s": took_s})
+        self.change(
+            phase="watching",
+            restarts=self.now.restarts + 1,
+            last_at_s=at_s,
+            last_why=why,
+            last_took_s=took_s,
+            trouble=trouble,
+        )
 
 
 def require_unsupervised(path: Path) -> None:

@@ -12,23 +12,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
 from serve_app.cluster import web
 from serve_app.cluster.alone import ASK_TIMEOUT_S, BEGIN_PAUSE_S, Alone, Node, way_alone
+from serve_app.cluster.backoff import Backoff
+from serve_app.cluster.foreground import Keeper
 from serve_app.cluster.kept_config import KeptConfig
 from serve_app.cluster.members import HEAD, Members
 from serve_app.cluster.node import Cluster
 from serve_app.cluster.options import read_options
 from serve_app.cluster.running import Running
-from serve_app.cluster.supervision import Phase, Supervision, write_supervision
+from serve_app.cluster.supervision import Phase, Supervision, SupervisionFile
 from serve_app.core.ports import Clock
 from serve_app.errors import ServeError
 
@@ -42,9 +43,6 @@ CONTROLLER_PATIENCE_S = 30.0
 EFFECT_PATIENCE_S = 180.0
 ALONE_CALM_S = 10.0
 """What ends within this after it was back alone does not live on what is there."""
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
-CALM_S = 120.0
-"""After so long without a fault, the next one is mended without a pause again."""
 _ASK_TIMEOUT_S = 1.0
 _REPLICA = "ray::ServeReplica"
 ConfigOf = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -88,19 +86,17 @@ class Supervisor:
         self._node = Node(self._members, cluster.processes, self._clock)
         self._revival: _Revival | None = None
         self._begun: list[subprocess.Popen[bytes]] = []
-        self._pause_s = FIRST_PAUSE_S
-        self._next_try_s = self._next_look_s = float("-inf")
-        self._last_fault_s = self._dashboard_begun_s = float("-inf")
+        self._backoff = Backoff(self._clock)
+        self._next_look_s = self._dashboard_begun_s = float("-inf")
         self._back_alone_s: dict[str, float] = {}
         self._empty_since_s: float | None = None
         self._without_controller_s: float | None = None
-        own = psutil.Process(os.getpid())
-        self._tell(Supervision(own.pid, own.create_time()))
+        self._file = SupervisionFile(cluster.supervision)
 
     @property
     def supervision(self) -> Supervision:
         """How this is doing."""
-        return self._supervision
+        return self._file.now
 
     @property
     def is_mending(self) -> bool:
@@ -112,7 +108,7 @@ class Supervisor:
         if not self._cluster.started.exists():
             return False
         self._begun = [one for one in self._begun if one.poll() is None]
-        if self._is_broken() or self._clock() < self._next_try_s:
+        if self._is_broken() or not self._backoff.is_over:
             return True
         try:
             if self._revival is None:
@@ -138,9 +134,9 @@ class Supervisor:
         logger.error("the cluster is brought back", extra={"why": why})
         may_help = revival is None and self._may_help_alone(missing)
         alone = way_alone(self._node, missing) if may_help else None
-        self._pause_if_often()
+        self._backoff.fault()
         self._revival = _Revival(why, since_s, "restarting", alone)
-        self._tell(replace(self._supervision, phase="restarting", last_why=why, trouble=None))
+        self._file.change(phase="restarting", last_why=why, trouble=None)
         return True
 
     def _may_help_alone(self, missing: str) -> bool:
@@ -163,7 +159,7 @@ class Supervisor:
             self._members.forget()
             self._back_alone_s.clear()
             revival.phase = "deploying"
-            self._tell(replace(self._supervision, phase="deploying", trouble=None))
+            self._file.change(phase="deploying", trouble=None)
         config = self._kept.read()
         running = self._cluster.require()
         if config is not None and revival.given_s is None:
@@ -184,7 +180,7 @@ class Supervisor:
         if begun is not None:
             self._begun.append(begun)
             revival.phase = "deploying"
-            self._tell(replace(self._supervision, phase="deploying", trouble=None))
+            self._file.change(phase="deploying", trouble=None)
         running = self._cluster.running()
         if running is None or not alone.is_back(running):
             return
@@ -196,36 +192,13 @@ class Supervisor:
 
     def _done(self, revival: _Revival, trouble: str | None = None) -> None:
         took_s = round(self._clock() - revival.noticed_s, 1)
-        logger.warning("the cluster is back", extra={"why": revival.why, "took_s": took_s})
         self._revival = None
-        self._tell(
-            replace(
-                self._supervision,
-                phase="watching",
-                restarts=self._supervision.restarts + 1,
-                last_at_s=self._times.now(),
-                last_why=revival.why,
-                last_took_s=took_s,
-                trouble=trouble,
-            )
-        )
+        self._file.back(revival.why, self._times.now(), took_s, trouble)
 
     def _failed(self, why: str) -> None:
-        self._wait()
-        logger.error("tried again", extra={"why": why, "after_s": self._pause_s})
-        self._tell(replace(self._supervision, trouble=why))
-
-    def _pause_if_often(self) -> None:
-        """What ends again and again needs time, and not load: the machine may lack memory."""
-        if self._clock() - self._last_fault_s > CALM_S:
-            self._pause_s, self._next_try_s = FIRST_PAUSE_S, float("-inf")
-        else:
-            self._wait()
-        self._last_fault_s = self._clock()
-
-    def _wait(self) -> None:
-        self._next_try_s = self._clock() + self._pause_s
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._backoff.wait()
+        logger.error("tried again", extra={"why": why, "after_s": self._backoff.pause_s})
+        self._file.change(trouble=why)
 
     def _look_at_the_rest(self) -> None:
         if not self._members.dashboard.lives():
@@ -264,8 +237,8 @@ class Supervisor:
             self._dashboard_begun_s = self._clock()
             trouble = None
         logger.error("the dashboard ended, and is started again")
-        self._pause_if_often()
-        self._tell(replace(self._supervision, trouble=trouble))
+        self._backoff.fault()
+        self._file.change(trouble=trouble)
 
     def _look_at_controller(self) -> None:
         """End a controller that stands still, which Ray then starts again; else deploy again."""
@@ -287,13 +260,6 @@ class Supervisor:
             why = "Serve's controller ended, and Ray did not start it again"
             self._revival = _Revival(why, self._clock(), "deploying")
 
-    def _tell(self, supervision: Supervision) -> None:
-        self._supervision = supervision
-        try:
-            write_supervision(self._cluster.supervision, supervision)
-        except OSError as error:
-            logger.warning("nobody can be told", extra={"why": str(error)})
-
 
 def _is_in_effect(running: Running, config: Mapping[str, Any]) -> bool:
     """Whether every application of a config runs, and the main port answers."""
@@ -314,7 +280,7 @@ def _is_replica(process: psutil.Process) -> bool:
     return False
 
 
-def supervise(supervisor: Supervisor, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Look after a cluster until somebody stops it."""
+def supervise(supervisor: Keeper, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Look after a cluster, or a node of one, until somebody stops it."""
     while supervisor.step():
         sleep(POLL_S)

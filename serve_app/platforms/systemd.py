@@ -1,4 +1,4 @@
-"""The unit by which systemd runs a supervised cluster, and what it keeps that from doing.
+"""The unit by which systemd runs a supervised node, and what it keeps that from doing.
 
 `systemd.service(5)` and `systemd.exec(5)` say what each line means.
 """
@@ -85,9 +85,11 @@ class Unit:
     """What differs between machines.
 
     `folder` is where relative paths start, `environment` the virtual environment with serve-app,
-    `config` what is deployed where nothing was yet, `options` more of `cluster start`. Stopping
-    answers on for `leave_s` and lets requests finish for `drain_s`. On a `writable` folder the
-    cluster may write too, beside its own and temporary ones.
+    `config` what is deployed where nothing was yet, `options` more of `cluster start`, or of
+    `cluster join` where `join` names the head of a cluster, host:port. Stopping answers on for
+    `leave_s` and lets requests finish for `drain_s`; a node that joined hands its replicas over
+    first, within as much again. On a `writable` folder it may write too, beside its own and
+    temporary ones.
     """
 
     folder: str
@@ -95,6 +97,7 @@ class Unit:
     user: str = "serve-app"
     state: str = "./state"
     config: str | None = None
+    join: str | None = None
     http_port: int = 8000
     drain_s: float = 30.0
     leave_s: float = 0.0
@@ -109,6 +112,15 @@ class Unit:
         if not _USER.fullmatch(self.user):
             msg = f"{self.user!r} cannot be a user's name; take one such as serve-app"
             raise InvalidInput(msg)
+        if self.join is not None and self.config is not None:
+            msg = f"a node that joins {self.join} gets what is deployed there, and no config"
+            raise InvalidInput(msg)
+
+    @property
+    def stop_s(self) -> int:
+        """How long stopping may take."""
+        handing_over_s = 0.0 if self.join is None else self.drain_s
+        return round(self.leave_s + handing_over_s + self.drain_s) + SETTLE_S
 
 
 def unit_text(unit: Unit) -> str:
@@ -121,7 +133,7 @@ def unit_text(unit: Unit) -> str:
         user=unit.user,
         folder=_path(unit.folder),
         command=_line(_command(unit)),
-        stop_s=round(unit.leave_s + unit.drain_s) + SETTLE_S,
+        stop_s=unit.stop_s,
         capability="CAP_NET_BIND_SERVICE" if unit.http_port < PRIVILEGED_BELOW else "",
         # Ray keeps its sockets in the one, its objects in the other.
         writable=_line([unit.folder, "/tmp", "/dev/shm", *unit.writable]),  # noqa: S108 - not ours
@@ -130,9 +142,11 @@ def unit_text(unit: Unit) -> str:
 
 def _command(unit: Unit) -> Sequence[str]:
     deployed = () if unit.config is None else ("--deploy", unit.config)
+    stays = ("--foreground", "--supervise")
+    begins = ("start", *stays, "--resume", *deployed)
     return (
-        str(PurePosixPath(unit.environment) / "bin" / "serve-app"),
-        *("cluster", "start", "--foreground", "--supervise", "--resume", *deployed),
+        *(str(PurePosixPath(unit.environment) / "bin" / "serve-app"), "cluster"),
+        *(begins if unit.join is None else ("join", unit.join, *stays)),
         *("--state", unit.state, "--http-port", str(unit.http_port)),
         *("--drain-s", f"{unit.drain_s:g}", "--leave-s", f"{unit.leave_s:g}"),
         *unit.options,

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from benchmarks.load import build_request
+from serve_app.cluster.node import Cluster
 from serve_app.examples.datasets import breast_cancer
 from tests.cluster.harness import config, until
 from tests.cluster.joined_nodes import beside, joining, raylet
@@ -185,3 +186,48 @@ def test_no_request_fails_when_a_node_leaves(production, second, third):
     assert after == before
     assert load.report.failed == 0, (load.report.bodies, load.report.failed_at)
     assert load.report.ok > 5 * RATE
+
+
+def status(node, state):
+    return json.loads(node.run("cluster", "status", "--state", state, "--json"))
+
+
+def joined_again(node, state, before):
+    """Whether another raylet is there than before, and whoever supervises the node is content."""
+    try:
+        is_another = raylet(node, state).pid != before.pid
+    except StopIteration:
+        return None
+    file = node.home / state / "supervision.json"
+    return is_another and json.loads(file.read_text())["phase"] == "watching"
+
+
+@pytest.fixture(scope="module")
+def supervised(production, third):
+    """The third node, which joins again by itself."""
+    third.run(*joining(production, third, THIRD), "--supervise")
+    return third
+
+
+def test_a_supervised_node_whose_raylet_dies_joins_again(production, supervised):
+    shown = status(supervised, THIRD)
+    assert shown["joined"] == f"127.0.0.1:{production.internal_ports}"
+    assert (shown["supervisor"], shown["restarts"]) == ("watching", 0)
+    victim = raylet(supervised, THIRD)
+    victim.kill()
+    until(lambda: joined_again(supervised, THIRD, victim), timeout_s=60, what="a node that is back")
+    assert status(supervised, THIRD)["restarts"] == 1
+    assert "Ray's raylet ended" in status(supervised, THIRD)["last_restart"]
+
+
+def test_a_supervised_node_joins_the_head_that_is_started_anew(production, second, supervised):
+    before = raylet(supervised, THIRD)
+    second.run("cluster", "stop", "--state", SECOND, "--hand-over-s", "0")
+    production.run("cluster", "stop")
+    production.start("--cpus", "2")
+    until(
+        lambda: joined_again(supervised, THIRD, before), timeout_s=120, what="a node that is back"
+    )
+    supervised.run("cluster", "stop", "--state", THIRD)
+    assert Cluster(supervised.home / THIRD).processes() == []
+    assert not (supervised.home / THIRD / "started.json").exists()

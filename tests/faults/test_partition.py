@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.harness import TestCluster, application, config, endpoints, free_row, until
+from tests.cluster.joined_nodes import raylet
 from tests.faults.breaking import seconds_until
 from tests.faults.networks import two_networks, why_not
 from tests.faults.steady import Steady, lost
@@ -15,6 +16,9 @@ from tests.faults.steady import Steady, lost
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 SECOND = "./state-2"
 PARTED_S = 30.0
+GIVEN_UP_S = 90.0
+"""Longer than Ray waits for a node, and than that waits for its head."""
+JOINED_WITHIN_S = 60.0
 ALONE_WITHIN_S = 5.0
 IS_BOUNDED = Path("/proc/sys/net/ipv4/tcp_rto_max_ms").exists()
 """Whether the kernel lets the pause between two tries to send again be bounded."""
@@ -68,7 +72,7 @@ def nodes(networks, cluster):
                 "cluster", "join", f"{first.address}:{cluster.internal_ports}", "--state", SECOND,
                 "--node-ip", second.address, "--cpus", "2", "--drain-s", "1",
                 "--token-file", "state/ray-token", "--http-port", str(other.http_port),
-                "--internal-ports", str(other.internal_ports),
+                "--internal-ports", str(other.internal_ports), "--supervise",
             )  # fmt: skip
             after.callback(_stopped, second, other, SECOND)
         with first.inside():
@@ -147,3 +151,61 @@ def test_two_nodes_are_parted_for_half_a_minute(nodes, networks, book):
     assert gone == [set(), set()]
     assert is_answering
     assert back_s < WHOLE_WITHIN_S
+
+
+def is_back(first, cluster, other, before):
+    """Whether the second node has another raylet than before, and both have what they had."""
+    try:
+        if raylet(other, SECOND).pid == before.pid:
+            return False
+    except StopIteration:
+        return False
+    with first.inside():
+        return is_whole(cluster)
+
+
+def test_the_raylet_of_a_machine_that_joined_dies(nodes, networks, book):
+    first, _ = networks
+    cluster, other = nodes
+    with first.inside(), Steady(cluster, rate_per_s=RATE_PER_S) as load:
+        load.settle()
+        victim = raylet(other, SECOND)
+        died_s = time.perf_counter()
+        victim.kill()
+        back_s = seconds_until(
+            lambda: is_back(first, cluster, other, victim),
+            since_s=died_s, timeout_s=120, what="the node that joins again",
+        )  # fmt: skip
+        load.settle()
+    gone = lost(cluster, load)
+    book.add(
+        "the raylet of a machine that joined dies, supervised", load, lost=len(gone), back_s=back_s
+    )
+    assert not gone
+    assert load.client_failed == []
+    assert back_s < JOINED_WITHIN_S
+
+
+def test_a_node_that_ray_gave_up_joins_again(nodes, networks, book):
+    first, second = networks
+    cluster, other = nodes
+    with first.inside():
+        until(lambda: is_whole(cluster), timeout_s=60, what="both nodes")
+    victim = raylet(other, SECOND)
+    with first.inside(), Steady(cluster, rate_per_s=RATE_PER_S) as load:
+        load.settle()
+        with second.cut_off():
+            load.settle(GIVEN_UP_S)
+        mended_s = time.perf_counter()
+        back_s = seconds_until(
+            lambda: is_back(first, cluster, other, victim),
+            since_s=mended_s, timeout_s=180, what="the node that joins again",
+        )  # fmt: skip
+        load.settle()
+    gone = lost(cluster, load)
+    outcome = f"two machines do not reach each other for {GIVEN_UP_S:g} s, and Ray gives one up"
+    book.add(outcome, load, lost=len(gone), back_s=back_s)
+    late = [one for one in load.failures if one.began_s - mended_s > -GIVEN_UP_S + ALONE_WITHIN_S]
+    assert late == [], load.words()
+    assert not gone
+    assert back_s < JOINED_WITHIN_S

@@ -9,6 +9,7 @@ import pytest
 from serve_app.cli import cluster_supervised
 from serve_app.cluster.kept_config import KeptConfig
 from serve_app.cluster.node import Cluster
+from serve_app.cluster.node_supervisor import NodeSupervisor
 from serve_app.cluster.supervision import Supervision, write_supervision
 
 BACK = {"restarts": 2, "last_at_s": 1_795_000_000.0, "last_took_s": 31.5, "last_why": "x ended"}
@@ -49,6 +50,28 @@ def test_a_cluster_that_is_being_brought_back_does_not_run_and_says_why(here, se
     said = serve_app("cluster", "status", "--state", tmp_path, "--json")
     assert said.code == 1
     assert json.loads(said.out) == {"running": False, "supervisor": words, "restarts": 0}
+
+
+def test_a_node_that_joined_runs_and_says_where(here, serve_app, tmp_path, monkeypatch):
+    cluster = here(**BACK)
+    (tmp_path / "node.json").write_text(json.dumps({"address": "10.0.0.1:6379"}))
+    assert json.loads(serve_app("cluster", "status", "--state", tmp_path, "--json").out) == {
+        "running": False, "supervisor": "watching", "restarts": 2,
+        "last_restart": "2026-11-18 11:06:40, in 31.5 s: x ended",
+    }  # fmt: skip
+    monkeypatch.setattr(Cluster, "has_joined", lambda _: True)
+    said = serve_app("cluster", "status", "--state", tmp_path, "--json")
+    shown = json.loads(said.out)
+    assert (said.code, shown["running"], shown["joined"]) == (0, True, "10.0.0.1:6379")
+    assert shown["supervisor"] == "watching"
+    assert isinstance(cluster_supervised.looking_after(cluster, tmp_path)(), NodeSupervisor)
+
+
+def test_what_ends_with_ray_cannot_come_back(serve_app, tmp_path):
+    line = ("cluster", "join", "10.0.0.1:6379", "--state", tmp_path, "--no-token")
+    said = serve_app(*line, "--supervise", "--end-with-ray")
+    assert (said.code, "exclude each other" in said.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_deployed_last_is_resumed(tmp_path):

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from serve_app.cluster.environment import MARK_VARIABLE
-from serve_app.cluster.foreground import Ending, Signals, finish, named, stay
+from serve_app.cluster.foreground import Ending, Kind, Signals, finish, named, stay
 from serve_app.cluster.node import Cluster
 from serve_app.errors import Conflict, ServerFault
 
@@ -42,9 +42,13 @@ class Faked:
         self.living = list(processes)
         self.was_running = running
         self.stops = 0
+        self.joined = False
 
     def running(self):
         return self.was_running
+
+    def has_joined(self):
+        return self.joined
 
     def processes(self):
         return self.living
@@ -136,6 +140,33 @@ def test_the_end_of_its_head_is_said_and_the_rest_is_stopped(program):
 
 def test_what_runs_already_is_not_ended_with_somebody_else():
     cluster = Faked(running="somebody's")
+    with pytest.raises(Conflict, match="runs already"):
+        stay(cluster, lambda: pytest.fail("begun"), Clock().ending())
+    assert cluster.stops == 0
+
+
+def test_a_node_that_joined_hands_over_before_its_proxy_ends(program):
+    cluster = Faked([program("raylet"), program("haproxy")])
+    proxy = cluster.living[1]
+    lived = []
+    kind = Kind("raylet", "its Ray ended", lambda: lived.append(living(proxy)))
+    clock = Clock(sent(signal.SIGTERM))
+    stay(cluster, lambda: None, Ending(drain_s=10, sleep=clock.sleep), kind=kind)
+    assert lived == [True]
+    assert proxy.wait(10) == -signal.SIGUSR1
+    assert cluster.stops == 1
+
+
+def test_a_node_whose_ray_ended_hands_nothing_over(program):
+    cluster = Faked([program("gcs_server")])
+    kind = Kind("raylet", "its Ray ended", lambda: pytest.fail("handed over"))
+    with pytest.raises(ServerFault, match="its Ray ended"):
+        stay(cluster, lambda: None, Clock().ending(), kind=kind)
+
+
+def test_a_node_that_joined_already_is_not_ended_with_somebody_else():
+    cluster = Faked()
+    cluster.joined = True
     with pytest.raises(Conflict, match="runs already"):
         stay(cluster, lambda: pytest.fail("begun"), Clock().ending())
     assert cluster.stops == 0

@@ -52,6 +52,15 @@ def test_it_starts_a_supervised_cluster_and_deploys_what_was_deployed_last(machi
     assert int(lines(text, "TimeoutStopSec")[0]) > 35
 
 
+def test_it_lets_a_node_join_again_and_stops_it_once_others_took_over(machine, tmp_path):
+    text = unit_text(machine(join="10.0.0.1:6379", drain_s=60.0, options=("--node-ip", "auto")))
+    assert lines(text, "ExecStart") == [
+        f"{tmp_path}/env/bin/serve-app cluster join 10.0.0.1:6379 --foreground --supervise "
+        "--state ./state --http-port 8000 --drain-s 60 --leave-s 0 --node-ip auto"
+    ]
+    assert int(lines(text, "TimeoutStopSec")[0]) > 120
+
+
 @needs_systemd
 @pytest.mark.parametrize(
     "given",
@@ -92,6 +101,7 @@ def test_a_port_below_1024_may_be_bound(machine):
         ({"user": "a b"}, "cannot be a user's name"),
         ({"config": "a\nExecStartPre=/bin/evil"}, "control character"),
         ({"folder": "/a\nUser=root"}, "control character"),
+        ({"join": "10.0.0.1:6379", "config": "a.yaml"}, "gets what is deployed there"),
     ],
 )
 def test_what_no_unit_can_hold_is_refused_in_words(machine, given, words):
