@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,10 +18,10 @@ from serve_app.config import ControlSettings
 from serve_app.config.registry import registry_settings
 from serve_app.control.declare import declare
 from serve_app.core import reference as references
-from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ConfigError, Conflict
 from serve_app.registry.store import Registry
-from serve_app.serving.deploying import changes, declaration
+from serve_app.serving.deploying import declaration
+from serve_app.serving.deploying.consent import check_consent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from serve_app.registry.manifest import Manifest
 
 Placement = Literal["inline", "replicas"]
+CHANGES = "serve_app.serving.deploying.changes"
+"""It takes a second to import, in which Ray can start."""
 LONGEST_BODY = 4_000
 """Characters of a request that still can be copied; longer ones are kept in a file."""
 
@@ -101,6 +105,9 @@ def serve(
         InvalidInput: the estimator cannot be registered; says why.
         ServeError: as `serve_version` does.
     """
+    # scikit-learn and XGBoost, which nobody needs whose model is registered.
+    from serve_app.engine.registration.register import Candidate, register  # noqa: PLC0415
+
     wanted = place or Place()
     check_free(name, wanted)
     candidate = Candidate(name, estimator, frame, truth=truth, evaluate=truth is not None)
@@ -122,6 +129,8 @@ def check_free(name: str, place: Place) -> None:
     if running is None:
         cluster.check_startable(place.options)
         return
+    from serve_app.serving.deploying import changes  # noqa: PLC0415
+
     config = changes.deployed(running)
     given = changes.registry_of(running, config)
     used = None if given is None else registry_settings(given).url
@@ -167,6 +176,7 @@ def serve_version(
         settings["route"]["model"] = f"{manifest.name}@{alias}"
     _check(manifest, settings, place)
     tell("starting Ray" if already is None else "changing what is deployed")
+    threading.Thread(target=import_module, args=(CHANGES,), name="import", daemon=True).start()
     running = cluster.start(place.options)
     try:
         _add(running, manifest, settings, place, tell)
@@ -180,7 +190,9 @@ def serve_version(
 
 def _wanted(manifest: Manifest, running: Running | None, place: Place) -> dict[str, Any]:
     """The settings of an endpoint: those that it has, with this version."""
-    config = {"applications": []} if running is None else changes.deployed(running)
+    config: Mapping[str, Any] = {"applications": []}
+    if running is not None:
+        config = declaration.from_serve(running.dashboard.serve_details())
     settings = dict(_settings(config, manifest.name))
     if place.placement is not None:
         settings["placement"] = place.placement
@@ -198,7 +210,7 @@ def _settings(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _check(manifest: Manifest, settings: Mapping[str, Any], place: Place) -> None:
     """Whether an endpoint of these settings can stand, before anything is started for it."""
     store = Registry(place.registry)
-    changes.check_consent(store, settings, allow_pickle=place.allow_pickle)
+    check_consent(store, settings, allow_pickle=place.allow_pickle)
     wanted = ControlSettings.model_validate({"endpoints": {manifest.name: settings}})
     problems = declare(wanted, store.manifest, store.resolve).problems
     if problems:
@@ -214,6 +226,8 @@ def _add(
     place: Place,
     tell: Callable[[str], None],
 ) -> None:
+    from serve_app.serving.deploying import changes  # noqa: PLC0415
+
     wait = changes.Wait(place.timeout_s, tell)
     with changes.alone(running, f"serve {manifest.name}", wait):
         base = declaration.with_base(

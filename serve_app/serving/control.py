@@ -29,13 +29,11 @@ from serve_app.serving.alias_applications import AliasApplications
 from serve_app.serving.alias_follower import AliasFollower
 from serve_app.serving.alias_work import AliasMethods
 from serve_app.serving.auditing import audit_log, audited_events
-from serve_app.serving.control_client import DEPLOYMENT
 from serve_app.serving.deploying.inside import inside
 from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.serving.event_keeping import EventKeeping
 from serve_app.serving.experiment_work import ExperimentWork
 from serve_app.serving.handles import HandleModels
-from serve_app.serving.health import HEALTH
 from serve_app.serving.issuer_keys import IssuerKeys
 from serve_app.serving.key_work import KeyMethods, key_work_of
 from serve_app.serving.messages import words_for_outside
@@ -62,8 +60,7 @@ _PROBE = "wait for "
 logger = logging.getLogger("serve_app.control")
 
 
-@serve.deployment(name=DEPLOYMENT, **HEALTH)
-class Control(AliasMethods, KeyMethods, QuotaMethods, CountMethods):
+class ControlReplica(AliasMethods, KeyMethods, QuotaMethods, CountMethods):
     """Turns declarations into snapshots and lets gateways wait for the next one."""
 
     def __init__(self, args: ControlArgs) -> None:
@@ -310,8 +307,8 @@ class Control(AliasMethods, KeyMethods, QuotaMethods, CountMethods):
             self._exporter.export(chain(own, self._training.samples(), self._telemetry.samples()))
             await asyncio.sleep(PERIOD_S)
 
-    async def __del__(self) -> None:
-        """Serve calls this when the replica has drained."""
+    async def close(self) -> None:
+        """End, once the replica has drained."""
         self._endpoint_changes.close()
         await self._tasks.close()
         await self._history.close()

@@ -61,7 +61,6 @@ from serve_app.serving.express import start_express, with_ongoing
 from serve_app.serving.gateway_limits import distinct_of, start_limits
 from serve_app.serving.gateway_settings import settings_of
 from serve_app.serving.gc_tuning import collect_rarely
-from serve_app.serving.health import HEALTH
 from serve_app.serving.job_door import door_of
 from serve_app.serving.listeners import Listeners, of_the_platform
 from serve_app.serving.local_rollback import LocalRollback
@@ -92,9 +91,7 @@ SWITCH_INTERVAL_S = 0.001
 own 5 ms are more than a whole request takes."""
 
 
-@serve.deployment(name="Gateway", **HEALTH)
-@serve.ingress()
-class Gateway(Scaled):
+class GatewayReplica(Scaled):
     """Dialects, validation, routing and combination, in front of the model applications."""
 
     def __init__(self, args: GatewayArgs) -> None:
@@ -190,7 +187,7 @@ class Gateway(Scaled):
             shedding=shedding_of(self._args.overload, clock),
         )
 
-    async def __serve_build_asgi_app__(self) -> ASGIApp:
+    async def build(self) -> ASGIApp:
         """Fetch the snapshot, so that the first request finds one, and build the routes."""
         with explained(logger):
             return await self._built()
@@ -311,8 +308,8 @@ class Gateway(Scaled):
         within = limited(traced, self._limiter, self._counting.add_response)
         return protect(within, self._gate, profile)
 
-    async def __del__(self) -> None:
-        """Serve calls this when the replica has drained."""
+    async def close(self) -> None:
+        """End, once the replica has drained."""
         # Own ports answer what is on its way: that is recorded too, and handed on until the end.
         await self._listeners.close()
         if self._grpc is not None:

@@ -18,10 +18,8 @@ from serve_app.engine.trusted_registry import open_registry
 from serve_app.monitoring import samples
 from serve_app.serving import logs
 from serve_app.serving.auditing import audit_log
-from serve_app.serving.health import HEALTH
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.metrics import PERIOD_S
-from serve_app.serving.monitor_client import DEPLOYMENT
 from serve_app.serving.monitoring_work import MonitoringWork
 from serve_app.serving.startup import explained
 from serve_app.serving.telemetry import telemetry_of
@@ -35,8 +33,7 @@ RETAIN_S = 3600.0
 logger = logging.getLogger("serve_app.monitor")
 
 
-@serve.deployment(name=DEPLOYMENT, **HEALTH)
-class Monitor:
+class MonitorReplica:
     """Takes deliveries of gateways and feedback of clients; all of its state is in stores."""
 
     def __init__(self, args: MonitorArgs) -> None:
@@ -135,8 +132,8 @@ class Monitor:
         """What of the background work fails now, in words."""
         return self._tasks.problems()
 
-    async def __del__(self) -> None:
-        """Serve calls this when the replica has drained."""
+    async def close(self) -> None:
+        """End, once the replica has drained."""
         await self._tasks.close()
         await asyncio.to_thread(self._work.save)
         await self._telemetry.close()

@@ -29,7 +29,6 @@ from serve_app.errors import ClientError, ConfigError, ModelFailed, NotReady, Ov
 from serve_app.monitoring import samples
 from serve_app.serving import logs
 from serve_app.serving.gc_tuning import collect_rarely
-from serve_app.serving.health import HEALTH
 from serve_app.serving.holding import Holding
 from serve_app.serving.messages import words_for_outside
 from serve_app.serving.scaled import Scaled
@@ -43,8 +42,7 @@ STALLED_S = 10.0
 logger = logging.getLogger("serve_app.model")
 
 
-@serve.deployment(name="Model", **HEALTH)
-class Model(Scaled):
+class ModelReplica(Scaled):
     """Holds one verified version and computes what it is asked."""
 
     def __init__(self, args: ModelArgs) -> None:
@@ -179,8 +177,8 @@ class Model(Scaled):
         """
         return await self._holding.hold(versions, release_after_s, former)
 
-    async def __del__(self) -> None:
-        """Serve calls this when the replica has drained."""
+    async def close(self) -> None:
+        """End, once the replica has drained."""
         await self._sockets.close()
         await self._tasks.close()
         await self._telemetry.close()

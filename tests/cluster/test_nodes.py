@@ -210,7 +210,10 @@ def supervised(production, third):
 
 
 def test_a_supervised_node_whose_raylet_dies_joins_again(production, supervised):
-    shown = status(supervised, THIRD)
+    shown = until(
+        lambda: (one := status(supervised, THIRD)) and "supervisor" in one and one,
+        timeout_s=30, what="a supervisor",
+    )  # fmt: skip
     assert shown["joined"] == f"127.0.0.1:{production.internal_ports}"
     assert (shown["supervisor"], shown["restarts"]) == ("watching", 0)
     victim = raylet(supervised, THIRD)

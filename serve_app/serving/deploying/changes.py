@@ -22,11 +22,11 @@ from serve_app.config.registry import RegistrySettings
 from serve_app.engine.trusted_registry import open_registry
 from serve_app.errors import ConfigError, Conflict, NotFound, NotReady, ServeError, ServerFault
 from serve_app.gateway.admin.actions import Replicas
-from serve_app.registry.store import Registry
 from serve_app.serving.checking.resources import unplaceable
 from serve_app.serving.checking.validate import validate_text
 from serve_app.serving.deploying import declaration, managed
 from serve_app.serving.deploying.attempts import until_taken
+from serve_app.serving.deploying.consent import check_consent
 from serve_app.serving.deploying.declaration import Config
 from serve_app.serving.deploying.readiness import wait_until_ready
 from serve_app.serving.deploying.superseded import differences, require_standing
@@ -154,29 +154,6 @@ def alone(running: Running, what: str, wait: Wait) -> Iterator[None]:
     """
     with turn(running, what, Queue(wait.timeout_s, wait.tell)):
         yield
-
-
-def check_consent(
-    registry: Registry, settings: Mapping[str, Any], *, allow_pickle: bool
-) -> frozenset[str]:
-    """The versions of an endpoint that are pickles, where somebody said that they may be loaded.
-
-    Raises:
-        ConfigError: nobody did.
-        NotFound: a version is not registered.
-    """
-    pickles = [
-        reference
-        for reference in sorted(declaration.versions_of(settings))
-        if registry.manifest(*registry.resolve(reference)).needs_consent
-    ]
-    if pickles and not allow_pickle:
-        msg = (
-            f"{', '.join(pickles)} is a pickle, which can run any code when it is loaded; add "
-            "--allow-pickle if you trust whoever registered it"
-        )
-        raise ConfigError(msg)
-    return frozenset(pickles)
 
 
 def _consented(

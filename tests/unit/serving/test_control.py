@@ -8,7 +8,7 @@ import pytest
 from serve_app.gateway.admin.actions import Change
 from serve_app.serving import alias_work, control
 
-Control = control.Control.func_or_class
+Control = control.ControlReplica
 
 
 class Standing:

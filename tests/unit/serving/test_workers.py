@@ -13,10 +13,7 @@ from serve_app.core.ongoing import Ongoing
 from serve_app.core.pace import Pace
 from serve_app.core.workload import Workload
 from serve_app.errors import NotReady
-from serve_app.serving.control import Control
-from serve_app.serving.ingress import Gateway
-from serve_app.serving.monitor import Monitor
-from serve_app.serving.workers import STALLED_S, Model, compute_threads
+from serve_app.serving.workers import STALLED_S, ModelReplica, compute_threads
 
 
 @pytest.mark.parametrize(
@@ -38,7 +35,7 @@ class Endless:
         return columns.rows
 
 
-class Bare(Model.func_or_class):
+class Bare(ModelReplica):
     """A replica without what Serve does at its end."""
 
     def __del__(self):
@@ -139,10 +136,3 @@ async def test_a_computation_that_goes_on_after_everybody_gave_up_fails_the_heal
     endless.ends.set()
     replica._lanes.shutdown()
     await replica.check_health()
-
-
-@pytest.mark.parametrize("deployment", [Model, Gateway, Control, Monitor], ids=lambda one: one.name)
-def test_serve_finds_a_replica_that_stands_still_within_half_a_minute(deployment):
-    config = deployment._deployment_config
-    # Three silences one after the other, each with the look before it.
-    assert 3 * (config.health_check_timeout_s + config.health_check_period_s) <= 30.0
