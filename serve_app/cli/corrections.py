@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from serve_app.core.signature import DTYPES
 from serve_app.errors import InvalidInput
 
 _ALLOWED = ("categories", "dtype", "maximum", "minimum", "nullable")
@@ -73,6 +72,8 @@ def _check(where: str, changes: Any, column: Any) -> None:
         raise InvalidInput(f"{where}: nullable: {changes['nullable']!r} is neither true nor false")
     if not isinstance(changes.get("categories", []), list):
         raise InvalidInput(f"{where}: categories: {changes['categories']!r} is no list")
+    from serve_app.core.signature import DTYPES
+
     if changes.get("dtype", column.dtype) not in DTYPES:
         msg = f"{where}: dtype: {changes['dtype']!r} is none of {', '.join(DTYPES)}"
         raise InvalidInput(msg)

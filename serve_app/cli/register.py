@@ -14,9 +14,9 @@ from serve_app.cli.completion import complete_model
 from serve_app.cli.corrections import corrected
 from serve_app.cli.lineage_options import lineage_of
 from serve_app.cli.mlflow_models import Brought, ModelPlace, brought
-from serve_app.cli.models import by_position_line, compiled_line
 from serve_app.cli.opened import Opened, opened
 from serve_app.cli.register_options import Options, options
+from serve_app.cli.version_lines import by_position_line, compiled_line
 from serve_app.core import reference as references
 from serve_app.errors import InvalidInput
 

@@ -5,12 +5,16 @@ PyArrow so that a part of a table is sent without the rest of it, and we send no
 for whoever imports them.
 """
 
+import gc
 import runpy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+COLLECTIONS = (50_000, 20, 100)
+"""Imports make objects by the hundred thousand that stay: looking through them again and again
+took a tenth of their time. Gateways and models go on with thresholds of their own."""
 WITHOUT = {"ray.serve._private.utils": ("pandas",)}
 
 
@@ -20,6 +24,7 @@ def leave_tables(_: Any) -> None:
 
 def main() -> None:
     """Go on as Ray's own worker."""
+    gc.set_threshold(*COLLECTIONS)
     from ray._private import arrow_serialization  # noqa: PLC0415 - all of Ray
 
     from serve_app.serving.lean.without import Without  # noqa: PLC0415 - by its path alone
