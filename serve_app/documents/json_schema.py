@@ -12,7 +12,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
 from serve_app.documents.finding import Finding
-from serve_app.documents.near_names import nearest_names, same_names
+from serve_app.documents.near_names import did_you_mean, nearest_names, same_names
+from serve_app.documents.quantities import nearest_quantity
 from serve_app.documents.yaml_lines import LOADER, Positions
 from serve_app.documents.yaml_reading import read_documents
 
@@ -76,7 +77,20 @@ def _findings(error: ValidationError, positions: Positions, at: Path) -> Iterato
     elif error.validator == "required":
         yield Finding(positions.line(path), dotted(path), f"lacks {error.message.split()[0]}")
     else:
-        yield Finding(positions.line(path), dotted(path), error.message)
+        yield Finding(positions.line(path), dotted(path), _unfit(error))
+
+
+def _unfit(error: ValidationError) -> str:
+    """What is wrong with a value, with the nearest one that is right."""
+    instance, meant = error.instance, ""
+    if error.validator == "enum" and isinstance(instance, str):
+        meant = did_you_mean(instance, [one for one in error.validator_value if one])
+    elif error.validator == "pattern":
+        near = nearest_quantity(instance, error.validator_value)
+        meant = f" Did you mean {near!r}?" if near else ""
+        if "title" in error.schema:
+            return f"{instance!r} is not {error.schema['title']}.{meant}"
+    return f"{error.message}.{meant}" if meant else error.message
 
 
 def _by_pattern(key: str, schema: Mapping[str, Any]) -> bool:

@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from serve_app.platforms.kubernetes.fields import SHAPES, schema_of
+from serve_app.platforms.kubernetes.fields import OF_PODS, SHAPES, schema_of
 
+_ACTIONS = (
+    "replace|Replace|keep|Keep|drop|Drop|hashmod|HashMod|labelmap|LabelMap|labeldrop|LabelDrop|"
+    "labelkeep|LabelKeep|lowercase|Lowercase|uppercase|Uppercase|keepequal|KeepEqual|dropequal|"
+    "DropEqual"
+)
+_KNATIVE = "Service of Knative"
+_KNATIVE_GROUP = "serving.knative.dev/"
 _SPECS = {
     "PodDisruptionBudget": (
         "maxUnavailable:q minAvailable:q selector:Selector unhealthyPodEvictionPolicy:s"
@@ -25,8 +32,26 @@ _SPECS = {
     ),
     "Ingress": "defaultBackend:Backend ingressClassName:s rules:[Rule tls:[Tls",
     "PersistentVolumeClaim": (
-        "accessModes:[s dataSource:o dataSourceRef:o resources:Resources selector:Selector "
+        "accessModes:[s dataSource:o dataSourceRef:o resources:Storage selector:Selector "
         "storageClassName:s volumeAttributesClassName:s volumeMode:s volumeName:s"
+    ),
+    "Pod": SHAPES["PodSpec"],
+    "Deployment": (
+        "minReadySeconds:i paused:b progressDeadlineSeconds:i replicas:i revisionHistoryLimit:i "
+        "selector:Selector strategy:o template:Template"
+    ),
+    "Service": (
+        "allocateLoadBalancerNodePorts:b clusterIP:s clusterIPs:[s externalIPs:[s externalName:s "
+        "externalTrafficPolicy:s healthCheckNodePort:i internalTrafficPolicy:s ipFamilies:[s "
+        "ipFamilyPolicy:s loadBalancerClass:s loadBalancerIP:s loadBalancerSourceRanges:[s "
+        "ports:[ServicePort publishNotReadyAddresses:b selector:t sessionAffinity:s "
+        "sessionAffinityConfig:o trafficDistribution:s type:s"
+    ),
+    _KNATIVE: "template:Revision traffic:[Share",
+    "ServingRuntime": (
+        f"{SHAPES['PodSpec']} annotations:t builtInAdapter:o disabled:b grpcDataEndpoint:s "
+        "grpcEndpoint:s httpDataEndpoint:s labels:t multiModel:b protocolVersions:[s replicas:i "
+        "storageHelper:o supportedModelFormats:[Format supportedUris:a workerSpec:o"
     ),
 }
 _PARTS = {
@@ -40,11 +65,16 @@ _PARTS = {
     "Namespaces": "any:b matchNames:[s",
     "Endpoint": (
         "authorization:o basicAuth:o bearerTokenSecret:o enableHttp2:b filterRunning:b "
-        "followRedirects:b honorLabels:b honorTimestamps:b interval:s metricRelabelings:a "
-        "noProxy:s oauth2:o params:o path:s port:s portNumber:i proxyConnectHeader:o "
-        "proxyFromEnvironment:b proxyUrl:s relabelings:a scheme:s scrapeTimeout:s targetPort:q "
-        "tlsConfig:o trackTimestampsStaleness:b"
+        "followRedirects:b honorLabels:b honorTimestamps:b interval:s "
+        "metricRelabelings:[Relabeling noProxy:s oauth2:o params:o path:s port:s portNumber:i "
+        "proxyConnectHeader:o proxyFromEnvironment:b proxyUrl:s relabelings:[Relabeling scheme:s "
+        "scrapeTimeout:s targetPort:q tlsConfig:o trackTimestampsStaleness:b"
     ),
+    "Relabeling": (
+        f"action:{_ACTIONS} modulus:i regex:s replacement:s separator:s sourceLabels:[s "
+        "targetLabel:s"
+    ),
+    "Storage": "limits:v* requests:v*",
     "Rule": "host:s http:Paths",
     "Paths": "paths:[Path",
     "Path": "backend:Backend path:s pathType:Exact|Prefix|ImplementationSpecific",
@@ -52,6 +82,11 @@ _PARTS = {
     "Target": "name:s port:TargetPort",
     "TargetPort": "name:s number:i",
     "Tls": "hosts:[s secretName:s",
+    "ServicePort": ("appProtocol:s name:s nodePort:i port:i protocol:TCP|UDP|SCTP targetPort:q"),
+    "Revision": "metadata:Meta spec:RevisionSpec",
+    "RevisionSpec": f"{SHAPES['PodSpec']} containerConcurrency:i timeoutSeconds:i",
+    "Share": "latestRevision:b percent:i revisionName:s tag:s url:s",
+    "Format": "autoSelect:b name:s priority:i version:s",
 }
 _REQUIRED = {
     "Document": ("apiVersion", "kind", "metadata", "spec"),
@@ -59,23 +94,32 @@ _REQUIRED = {
     "Path": ("backend", "pathType"),
     "Paths": ("paths",),
     "Target": ("name",),
+    "ServicePort": ("port",),
+    "RevisionSpec": ("containers",),
+    "Format": ("name",),
 }
+_OF_KUBERNETES = frozenset(("Pod", "Deployment", "Service"))
+"""Kinds that others, too, name kinds of theirs after."""
 _REQUIRED_OF_SPECS = {
     "NetworkPolicy": ("podSelector",),
     "PodMonitor": ("podMetricsEndpoints", "selector"),
     "PodDisruptionBudget": ("selector",),
     "PersistentVolumeClaim": ("accessModes", "resources"),
+    "Pod": ("containers",),
+    "Deployment": ("selector", "template"),
+    "ServingRuntime": ("containers",),
+    _KNATIVE: ("template",),
 }
 OTHER_KINDS = frozenset((
     "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "CustomResourceDefinition",
-    "DaemonSet", "Deployment", "Gateway", "HTTPRoute", "HorizontalPodAutoscaler", "Job",
-    "LimitRange", "Namespace", "Pod", "PriorityClass", "ResourceQuota", "Role", "RoleBinding",
-    "Secret", "Service", "ServiceAccount", "ServiceMonitor", "ServingRuntime", "StatefulSet",
+    "DaemonSet", "Gateway", "HTTPRoute", "HorizontalPodAutoscaler", "Job",
+    "LimitRange", "Namespace", "PriorityClass", "ResourceQuota", "Role", "RoleBinding",
+    "Secret", "ServiceAccount", "ServiceMonitor", "StatefulSet",
     "StorageClass", "PersistentVolume",
     "ReplicaSet", "Endpoints", "EndpointSlice", "IngressClass", "PrometheusRule", "Probe",
 ))  # fmt: skip
 """Kinds that often stand beside, whose fields are not looked through here."""
-KINDS = frozenset({*_SPECS, *OTHER_KINDS})
+KINDS = frozenset({*_SPECS, *OTHER_KINDS} - {_KNATIVE})
 VERSIONS = frozenset((
     "v1", "apps/v1", "batch/v1", "policy/v1", "networking.k8s.io/v1", "autoscaling/v2",
     "monitoring.coreos.com/v1", "ray.io/v1", "ray.io/v1alpha1",
@@ -84,15 +128,17 @@ VERSIONS = frozenset((
 
 
 @lru_cache
-def around_schema(kind: str) -> Mapping[str, Any] | None:
+def around_schema(kind: str, version: str) -> Mapping[str, Any] | None:
     """The schema of a document of this kind; none where its fields are not known here."""
-    if kind not in _SPECS:
+    name = _KNATIVE if (kind, version.startswith(_KNATIVE_GROUP)) == ("Service", True) else kind
+    if name not in _SPECS or (name in _OF_KUBERNETES and version not in VERSIONS):
         return None
     own = {
         "Document": f"apiVersion:s kind:{kind} metadata:Meta spec:Spec status:o",
-        "Spec": _SPECS[kind],
-        "Meta": SHAPES["Meta"],
-        "Resources": SHAPES["Resources"],
+        "Spec": _SPECS[name],
     }
-    required = {**_REQUIRED, "Spec": _REQUIRED_OF_SPECS.get(kind, ())}
-    return schema_of("Document", {**own, **_PARTS}, required)
+    required = {**OF_PODS, **_REQUIRED, "Spec": _REQUIRED_OF_SPECS.get(name, ())}
+    if name == _KNATIVE:
+        # It names a container by itself.
+        required["Container"] = ("image",)
+    return schema_of("Document", {**SHAPES, **own, **_PARTS}, required)

@@ -7,6 +7,7 @@ when applications start. Here all of it is one list, by line.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import yaml
@@ -16,7 +17,14 @@ from serve_app.documents.json_schema import documents, dotted, refused
 from serve_app.documents.near_names import did_you_mean
 from serve_app.documents.walk import at, mapping
 from serve_app.documents.yaml_lines import Positions
-from serve_app.platforms.kubernetes import clusters, operator_rules, pod_rules, service_rules
+from serve_app.platforms.kubernetes import (
+    annotation_names,
+    clusters,
+    operator_rules,
+    pod_rules,
+    service_rules,
+    together,
+)
 from serve_app.platforms.kubernetes.around_fields import KINDS, VERSIONS, around_schema
 from serve_app.platforms.kubernetes.fields import cluster_schema, schema
 from serve_app.platforms.kubernetes.groups import Body, Wrong
@@ -56,10 +64,11 @@ def findings(text: str, config: ConfigCheck | None = None) -> list[Finding]:
     except yaml.YAMLError as error:
         return [_no_yaml(error)]
     made: list[Finding] = []
+    services = [body for body, _ in parts if isinstance(body, Mapping) and _is_service(body)]
     for body, positions in parts:
         if not isinstance(body, Mapping) or not set(body) >= _HEAD:
             made += _without_head(body, positions)
-        elif _is_rays(body, SERVICE):
+        elif _is_service(body):
             served = _Served(body, service_rules.CONFIG, text, positions)
             made += refused(body, positions, schema())
             made += _by_rules(body, positions, RULES, served)
@@ -69,6 +78,8 @@ def findings(text: str, config: ConfigCheck | None = None) -> list[Finding]:
             made += _by_rules(body, positions, (clusters.wrong,))
         else:
             made += _of_another(body, positions)
+        if isinstance(body, Mapping):
+            made += _by_rules(body, positions, (partial(together.apart, services=services),))
     return sorted(set(made))
 
 
@@ -114,10 +125,14 @@ def _is_rays(body: Mapping[str, Any], kind: str) -> bool:
     return str(body["apiVersion"]).startswith(_RAY) and body["kind"] == kind
 
 
+def _is_service(body: Mapping[str, Any]) -> bool:
+    return set(body) >= _HEAD and _is_rays(body, SERVICE)
+
+
 def _of_another(body: Any, positions: Positions) -> Iterator[Finding]:
     """What stands around: no misspelt fields, no secrets, no line breaks."""
     kind = str(body["kind"])
-    fields = around_schema(kind)
+    fields = around_schema(kind, str(body["apiVersion"]))
     if fields is not None:
         yield from refused(body, positions, fields)
     elif kind not in KINDS and body["apiVersion"] in VERSIONS:
@@ -128,7 +143,7 @@ def _of_another(body: Any, positions: Positions) -> Iterator[Finding]:
         yield Finding(
             positions.line(("kind",)), "kind", "a secret is made in the cluster, not in a file"
         )
-    rules = (service_rules.line_breaks,)
+    rules = (service_rules.line_breaks, annotation_names.misspelt)
     yield from _by_rules(body, positions, rules)
     yield from (
         Finding(one.line, dotted(one.path), f"stands twice, first in line {one.first_line}")

@@ -11,6 +11,32 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+_PROCESSORS: Mapping[str, Any] = {
+    "type": ["number", "string"],
+    "minimum": 0,
+    "pattern": r"^[0-9]+(\.[0-9]+)?m?$",
+    "title": "a number of processors, such as 2 or 500m",
+}
+# A small m would be a thousandth of a byte.
+_BYTES: Mapping[str, Any] = {
+    "type": ["number", "string"],
+    "minimum": 0,
+    "pattern": r"^[0-9]+(\.[0-9]+)?([KMGTPE]i|[kMGTPE]|[eE][0-9]+)?$",
+    "title": "an amount of bytes, such as 512Mi or 4Gi",
+}
+
+
+def _amounts(names: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Amounts of resources; what devices bring has a slash in its name."""
+    others = {"^hugepages-": _BYTES, "/": {"type": ["integer", "string"]}}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": names,
+        "patternProperties": others,
+    }
+
+
 _KINDS: Mapping[str, Any] = MappingProxyType(
     {
         "s": {"type": "string"},
@@ -21,16 +47,19 @@ _KINDS: Mapping[str, Any] = MappingProxyType(
         "q": {"type": ["integer", "string"]},
         "[s": {"type": "array", "items": {"type": "string"}},
         "t": {"type": "object", "additionalProperties": {"type": "string"}},
-        "q*": {"type": "object", "additionalProperties": {"type": ["integer", "string"]}},
+        "bytes": _BYTES,
+        "r*": _amounts({"cpu": _PROCESSORS, "memory": _BYTES, "ephemeral-storage": _BYTES}),
+        "v*": _amounts({"storage": _BYTES}),
     }
 )
-"""Text, whole numbers, flags, open objects and lists, quantities, mappings of text and of those."""
+"""Text, whole numbers, flags, open objects and lists, numbers or text, mappings of text, bytes, and
+amounts of what a container or a volume takes."""
 SHAPES = {
-    "Document": "apiVersion:s kind:RayService metadata:Meta spec:Service status:o",
+    "Document": "apiVersion:s kind:RayService metadata:Meta spec:ServiceSpec status:o",
     "Meta": (
         "annotations:t finalizers:[s generateName:s labels:t name:s namespace:s ownerReferences:a"
     ),
-    "Service": (
+    "ServiceSpec": (
         "deploymentUnhealthySecondThreshold:i excludeHeadPodFromServeSvc:b managedBy:s "
         "rayClusterConfig:Cluster rayClusterDeletionDelaySeconds:i serveConfigV2:s "
         "serveService:o serviceUnhealthySecondThreshold:i suspend:b upgradeStrategy:Upgrade"
@@ -51,7 +80,7 @@ SHAPES = {
     "Source": "configMapKeyRef:Key fieldRef:Field fileKeyRef:o resourceFieldRef:o secretKeyRef:Key",
     "Key": "key:s name:s optional:b",
     "Field": "apiVersion:s fieldPath:s",
-    "Resources": "claims:a limits:q* requests:q*",
+    "Resources": "claims:a limits:r* requests:r*",
     "Security": (
         "allowPrivilegeEscalation:b appArmorProfile:o capabilities:Capabilities privileged:b "
         "procMount:s readOnlyRootFilesystem:b runAsGroup:i runAsNonRoot:b runAsUser:i "
@@ -77,7 +106,7 @@ SHAPES = {
         "containers:[Container dnsConfig:o dnsPolicy:s enableServiceLinks:b "
         "ephemeralContainers:a hostAliases:a hostIPC:b hostNetwork:b hostPID:b hostUsers:b "
         "hostname:s hostnameOverride:s imagePullSecrets:[Reference initContainers:[Container "
-        "nodeName:s nodeSelector:t os:o overhead:q* preemptionPolicy:s priority:i "
+        "nodeName:s nodeSelector:t os:o overhead:r* preemptionPolicy:s priority:i "
         "priorityClassName:s readinessGates:a resourceClaims:a resources:o restartPolicy:s "
         "runtimeClassName:s schedulerName:s schedulingGates:a schedulingGroup:o "
         "securityContext:PodSecurity serviceAccount:s serviceAccountName:s "
@@ -121,7 +150,7 @@ SHAPES = {
         "persistentVolumeClaim:Claim photonPersistentDisk:o portworxVolume:o projected:o "
         "quobyte:o rbd:o scaleIO:o secret:SecretVolume storageos:o vsphereVolume:o"
     ),
-    "EmptyDir": "medium:s sizeLimit:q",
+    "EmptyDir": "medium:s sizeLimit:bytes",
     "Claim": "claimName:s readOnly:b",
     "SecretVolume": "defaultMode:i items:a optional:b secretName:s",
     "Template": "metadata:Meta spec:PodSpec",
@@ -135,24 +164,30 @@ SHAPES = {
     "UpgradeOptions": "gatewayClassName:s intervalSeconds:i maxSurgePercent:i stepSizePercent:i",
 }
 """Each field with its kind: one of those above, another shape, a list of one (`[`), or words."""
+OF_PODS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Template": ("spec",),
+        "PodSpec": ("containers",),
+        "Container": ("name", "image"),
+        "Variable": ("name",),
+        "Key": ("key", "name"),
+        "Mount": ("mountPath", "name"),
+        "Volume": ("name",),
+        "Port": ("containerPort",),
+        "Http": ("port",),
+        "Claim": ("claimName",),
+        "SecretVolume": ("secretName",),
+        "Spread": ("maxSkew", "topologyKey", "whenUnsatisfiable"),
+    }
+)
+"""The fields that pods and their parts cannot do without."""
 _REQUIRED = {
     "Document": ("apiVersion", "kind", "metadata", "spec"),
-    "Service": ("rayClusterConfig",),
+    "ServiceSpec": ("rayClusterConfig",),
     "Cluster": ("headGroupSpec",),
     "Head": ("template",),
     "Workers": ("groupName", "template"),
-    "Template": ("spec",),
-    "PodSpec": ("containers",),
-    "Container": ("name", "image"),
-    "Variable": ("name",),
-    "Key": ("key", "name"),
-    "Mount": ("mountPath", "name"),
-    "Volume": ("name",),
-    "Port": ("containerPort",),
-    "Http": ("port",),
-    "Claim": ("claimName",),
-    "SecretVolume": ("secretName",),
-    "Spread": ("maxSkew", "topologyKey", "whenUnsatisfiable"),
+    **OF_PODS,
 }
 
 

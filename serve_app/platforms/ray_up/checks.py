@@ -14,7 +14,7 @@ import yaml
 
 from serve_app.documents.finding import Finding
 from serve_app.documents.json_schema import documents, dotted, refused
-from serve_app.documents.near_names import nearest_names
+from serve_app.documents.near_names import did_you_mean, nearest_names
 from serve_app.documents.yaml_lines import Positions
 from serve_app.errors import NotReady
 from serve_app.platforms.ray_up import aws_model, azure_model, gcp_model
@@ -62,6 +62,7 @@ def _by_schema(body: Body, positions: Positions) -> Iterator[Finding]:
     with contextlib.suppress(NotReady):
         yield from refused(checked, positions, ray_json(SCHEMA))
     if kind is None:
+        yield from _misspelt_type(provider, positions)
         return
     keys = BY_PROVIDER.get(kind)
     if keys is None:
@@ -72,6 +73,14 @@ def _by_schema(body: Body, positions: Positions) -> Iterator[Finding]:
         yield from _machines(provider, positions)
     else:
         yield from _node_configs(kind, body.get("available_node_types"), positions)
+
+
+def _misspelt_type(provider: Body, positions: Positions) -> Iterator[Finding]:
+    for key in map(str, provider):
+        meant = did_you_mean(key, ("type",))
+        if meant and key != "type":
+            path = ("provider", key)
+            yield Finding(positions.line(path), dotted(path), f"there is no key {key!r}.{meant}")
 
 
 def _node_configs(kind: str, types: Any, positions: Positions) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from serve_app.documents import walk
+from serve_app.documents.near_names import did_you_mean, nearest_names, same_names
 from serve_app.documents.walk import Path
 from serve_app.platforms.ray_up.ray_files import ray_version
 
@@ -37,6 +38,8 @@ _SECRETS = {
     "a password in a URL": re.compile(r"://[^/\s:@]+:[^/\s:@$]+@"),
 }
 _HOP_LIMIT = 1
+_RESOURCES = ("CPU", "GPU", "TPU", "NPU", "HPU", "memory", "object_store_memory")
+"""Resources that Ray itself gives out."""
 
 
 def images(body: Body) -> Wrong:
@@ -104,7 +107,11 @@ def node_types(body: Body) -> Wrong:
         return
     head = body.get("head_node_type")
     if head not in types:
-        yield ("head_node_type",), f"{head!r} is none of available_node_types: {', '.join(types)}"
+        meant = did_you_mean(str(head), types)
+        yield (
+            ("head_node_type",),
+            f"{head!r} is none of available_node_types: {', '.join(types)}.{meant}",
+        )
     wanted = sum(_number(one.get("min_workers")) for one in types.values())
     most = body.get("max_workers")
     if isinstance(most, int) and wanted > most:
@@ -113,6 +120,21 @@ def node_types(body: Body) -> Wrong:
         if _number(one.get("min_workers")) > _number(one.get("max_workers"), wanted):
             path = ("available_node_types", name, "min_workers")
             yield path, f"is more than max_workers, {one['max_workers']}"
+
+
+def resources(body: Body) -> Wrong:
+    """Ray takes any name for a resource of somebody's own, and one that is misspelt for one."""
+    for name, one in _node_types(body).items():
+        path = ("available_node_types", name, "resources")
+        for key, value in walk.mapping(one.get("resources")).items():
+            if key in _RESOURCES:
+                if isinstance(value, str):
+                    yield (*path, key), f"is {value!r}; Ray takes a number, and bytes for memory"
+                continue
+            near = same_names(key, _RESOURCES) or nearest_names(key, _RESOURCES)
+            if near and abs(len(near[0]) - len(str(key))) <= 1:
+                words = "would be a resource of your own, which nothing asks for"
+                yield (*path, key), f"{key!r} {words}. Did you mean {near[0]!r}?"
 
 
 def open_to_everybody(body: Body) -> Wrong:
@@ -204,6 +226,7 @@ RULES: tuple[Callable[[Body], Wrong], ...] = (
     ray_versions,
     filled_in,
     node_types,
+    resources,
     open_to_everybody,
     amazon,
     secrets,

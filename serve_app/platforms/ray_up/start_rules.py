@@ -11,6 +11,7 @@ from pathlib import Path as File
 from typing import Any
 
 from serve_app.cluster.environment import Ports, variables
+from serve_app.platforms.ray_up.start_files import unbrought_files, unknown_options
 
 Path = tuple[str | int, ...]
 HEAD = "head_start_ray_commands"
@@ -31,6 +32,7 @@ _SAME_OPTIONS = {
 }
 """Options that must be equal on all nodes, with what stands for them where they are missing."""
 _TOKEN = "--auth-token"  # noqa: S105 - an option's name
+_SAME_AS = {"--token-file": _TOKEN}
 _BY_MACHINE = frozenset(("RAY_SERVE_HAPROXY_NBTHREAD",))
 """Variables that follow the machine, and may differ."""
 _SHOWN = 3
@@ -45,6 +47,7 @@ class _Start:
     options: Mapping[str, str]
     exported: Mapping[str, str] = field(default_factory=dict)
     line: str = ""
+    verb: str = "start"
 
 
 def starts(body: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -65,6 +68,9 @@ def starts(body: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for one in (head, worker):
         if one is not None:
             yield from _of_one(one)
+        if one is not None and one.by != "ray":
+            yield from unknown_options(one.path, one.verb, one.options)
+            yield from unbrought_files(one.path, one.line, one.options, body)
     if head is not None and worker is not None:
         yield from _unequal(head, worker)
 
@@ -138,7 +144,8 @@ def _start(body: Mapping[str, Any], key: str) -> _Start | None:
         for by, verb in (("serve-app", "cluster"), ("ray", "start")):
             for rest in _called(words, by, verb):
                 if by == "ray" or rest[0] in {"start", "join"}:
-                    return _Start((key, index), by, _options(rest), _exported(words), str(line))
+                    options, exported = _options(rest), _exported(words)
+                    return _Start((key, index), by, options, exported, str(line), rest[0])
     return None
 
 
@@ -160,7 +167,8 @@ def _options(words: Sequence[str]) -> dict[str, str]:
     options: dict[str, str] = {}
     for index, word in enumerate(words):
         if word.startswith("--"):
-            name, has_value, value = word.partition("=")
+            written, has_value, value = word.partition("=")
+            name = _SAME_AS.get(written, written)
             following = words[index + 1] if index + 1 < len(words) else ""
             # What is given several times counts together.
             former = f"{options[name]} " if name in options else ""

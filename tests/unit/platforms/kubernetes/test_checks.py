@@ -23,6 +23,9 @@ def test_nothing_is_wrong_with_what_is_committed(name):
     assert values_findings((CHART / f"ci/{name}-values.yaml").read_text()) == []
 
 
+SPREAD = """labelSelector:
+                  matchLabels:
+                    app.kubernetes.io/name"""
 # What is put in place of what, in the file for production; the line it stands in afterwards; words.
 PLANTED = {
     "a field of the service": (
@@ -44,6 +47,15 @@ PLANTED = {
         "'RAY_SERVE_ENABLE_HA_PROXY'"),
     "an option of ray start": ("metrics-export-port:", "metric-export-port:",
                                "'metrics-export-port'"),
+    "a resource": ("memory: 8Gi", "memroy: 8Gi", "Did you mean 'memory'?"),
+    "a short resource": ("cpu: '4'", "cup: '4'", "Did you mean 'cpu'?"),
+    "a unit": ("memory: 8Gi", "memory: 8gb",
+               "'8gb' is not an amount of bytes, such as 512Mi or 4Gi. Did you mean '8Gi'?"),
+    "a thousandth of a byte": ("memory: 8Gi", "memory: 512m", "Did you mean '512Mi'?"),
+    "a unit of processors": ("cpu: '4'", "cpu: 4Gi", "is not a number of processors"),
+    "a unit of a volume": ("sizeLimit: 512Mi", "sizeLimit: 512 MB", "Did you mean '512Mi'?"),
+    "whom pods are spread from": (f"{SPREAD}: serve-app", f"{SPREAD}: serv-app",
+                                  "Did you mean 'serve-app'?"),
     "a number in text": ("maxReplicas: 8\n", "maxReplicas: eight\n",
                          "not of type 'integer'"),
     "a number where text is": ("value: '8404'", "value: 8404", "not of type 'string'"),
@@ -132,6 +144,7 @@ def test_what_is_served_in_quotes_has_the_line_of_its_key():
         ("workers:\n  maxReplica: 3\n", "Did you mean 'maxReplicas'?"),
         ("worker:\n  maxReplicas: 3\nrayVersion: 2.60.0\n", "Did you mean 'workers'?"),
         ("image: serve-app:latest\n", "does not match"),
+        ("workers:\n  memory: 4gb\n", "Did you mean '4Gi'?"),
         ("drainSeconds: long\n", "not of type 'integer'"),
         ('priorityClassName: "a\\nb"\n', "does not match"),
         ("drainSeconds: 3\ndrainSeconds: 4\n", "stands twice"),
@@ -155,7 +168,12 @@ def test_values_may_be_a_part():
         ("  podSelector:", "  podSelecter:", "'podSelector'"),
         ("namespaceSelector:", "namespaceSelctor:", "'namespaceSelector'"),
         ("podMetricsEndpoints:", "podMetricEndpoints:", "'podMetricsEndpoints'"),
-        ("pathType: Prefix", "pathType: Prefixes", "is not one of"),
+        ("pathType: Prefix", "pathType: Prefixes", "Did you mean 'Prefix'?"),
+        ("sourceLabels:", "sourceLabel:", "'sourceLabels'"),
+        ("targetLabel:", "targetLabl:", "'targetLabel'"),
+        ("          targetLabel: ray_io_group", "          action: repalce", "'replace'"),
+        ("port: proxy-metrics", "port: proxy-metric", "Did you mean 'proxy-metrics'?"),
+        ("name: serve-app-serve-svc", "name: serve-app-srve-svc", "'serve-app-serve-svc'"),
         ("kind: NetworkPolicy", "kind: NetworkPolcy", "'NetworkPolicy'"),
         ("kind: RayService", "kind: RayServce", "'RayService'"),
         ("\nkind: RayService", "\nkinds: RayService", "Did you mean 'kind'?"),
@@ -166,6 +184,89 @@ def test_mistakes_in_what_stands_around_are_found(before, after, words):
     assert before in PRODUCTION
     said = [one.message for one in findings(PRODUCTION.replace(before, after, 1))]
     assert any(words in one for one in said), said
+
+
+@pytest.mark.parametrize("kind", ["PodDisruptionBudget", "NetworkPolicy", "PodMonitor"])
+@pytest.mark.parametrize(
+    ("before", "after", "meant"),
+    [
+        ("/name: serve-app", "/name: serve-ap", "serve-app"),
+        ("/instance: serve", "/instanse: serve", "app.kubernetes.io/instance"),
+    ],
+)
+def test_a_selector_that_selects_nothing_is_found_where_it_stands(kind, before, after, meant):
+    head, _, rest = PRODUCTION.partition(f"kind: {kind}\n")
+    above, _, selector = rest.partition("elector:\n")
+    text = f"{head}kind: {kind}\n{above}elector:\n{selector.replace(before, after, 1)}"
+    said = [(one.line, one.message) for one in findings(text)]
+    pairs = zip(PRODUCTION.splitlines(), text.splitlines(), strict=True)
+    line = next(index for index, (one, other) in enumerate(pairs, 1) if one != other)
+    assert [one for one, words in said if f"Did you mean {meant!r}?" in words] == [line], said
+
+
+def test_what_stands_beside_for_other_pods_is_left_alone():
+    budget = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "postgres"},
+        "spec": {"selector": {"matchLabels": {"app.kubernetes.io/name": "postgres"}}},
+    }
+    assert findings(f"{PRODUCTION}---\n{yaml.safe_dump(budget)}") == []
+
+
+CLOUD_RUN = (PLAIN.parent / "serverless/cloud-run/service.yaml").read_text()
+BESIDE = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge}
+spec:
+  selector: {matchLabels: {app: edge}}
+  template:
+    metadata: {labels: {app: edge}}
+    spec:
+      containers: [{name: edge, image: edge, resources: {limits: {memory: 256Mi}}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: edge}
+spec:
+  selector: {app: edge}
+  ports: [{port: 80, targetPort: 8080}]
+---
+apiVersion: serving.kserve.io/v1alpha1
+kind: ServingRuntime
+metadata: {name: edge}
+spec:
+  supportedModelFormats: [{name: serve-app, autoSelect: true}]
+  containers: [{name: kserve-container, image: edge}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "words"),
+    [
+        (CLOUD_RUN, "containerConcurrency:", "containerConcurency:", "'containerConcurrency'"),
+        (CLOUD_RUN, "startupProbe:", "startupProb:", "'startupProbe'"),
+        (CLOUD_RUN, "memory: 512Mi", "memory: 512MB", "Did you mean '512Mi'?"),
+        (CLOUD_RUN, "dev/minScale", "dev/minScales", "Did you mean 'minScale'?"),
+        (CLOUD_RUN, "/cpu-throttling", "/cpu-throtling", "Did you mean 'cpu-throttling'?"),
+        (CLOUD_RUN, "run.googleapis.com/ingress", "run.googleapi.com/ingress",
+         "Did you mean 'run.googleapis.com/'?"),
+        (BESIDE, "containers:", "container:", "'containers'"),
+        (BESIDE, "memory: 256Mi", "memroy: 256Mi", "'memory'"),
+        (BESIDE, "targetPort:", "targetport:", "'targetPort'"),
+        (BESIDE, "autoSelect:", "autoselect:", "'autoSelect'"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_what_runs_beside_ray_are_found(text, before, after, words):
+    assert findings(text) == []
+    broken = text.replace(before, after, 1)
+    line = broken[: broken.index(after)].count("\n") + 1
+    said = findings(broken)
+    assert line in [one.line for one in said if words in one.message], said
+
+
+def test_a_kind_of_others_that_is_named_alike_is_left_alone():
+    assert findings("apiVersion: example.com/v1\nkind: Service\nspec: {anything: 1}\n") == []
 
 
 def test_a_cluster_alone_is_looked_through_as_that_of_a_service_is(production):

@@ -5,6 +5,7 @@ import pytest
 from serve_app.platforms.ray_up import rules
 from tests.unit.platforms.ray_up.clusters import IMAGE
 
+PLACE = "available_node_types.worker.resources."
 OTHER = IMAGE.replace("0" * 64, "1" * 64)
 
 
@@ -47,6 +48,33 @@ def test_what_ray_would_fill_in_is_said():
         "lacks head_start_ray_commands",
         "lacks worker_start_ray_commands",
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("CPUs", 4, "Did you mean 'CPU'?"),
+        ("CUP", 4, "Did you mean 'CPU'?"),
+        ("memroy", 4, "Did you mean 'memory'?"),
+        ("memory", "4gb", "'4gb'; Ray takes a number"),
+        ("CPU", 4, None),
+        ("accelerator_type:A100", 1, None),
+        ("control", 1, None),
+    ],
+)
+def test_a_misspelt_resource_is_none_of_somebodys_own(key, value, words):
+    body = {"available_node_types": {"worker": {"resources": {key: value}}}}
+    said = messages(rules.resources, body)
+    assert [one for one, _ in said] == ([] if words is None else [PLACE + key])
+    assert all(words in message for _, message in said)
+
+
+def test_a_head_of_no_type_is_told_which_is_meant():
+    types = {"head": {}, "wroker": {}}
+    body = {"provider": {"type": "aws"}, "available_node_types": types, "head_node_type": "haed"}
+    ((key, words),) = messages(rules.node_types, body)
+    assert key == "head_node_type"
+    assert "Did you mean 'head'?" in words
 
 
 def test_a_rule_for_everybody_is_refused():

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from serve_app.cli.cluster import cluster
 from serve_app.cluster.environment import Ports, variables
+from serve_app.platforms.ray_up.start_files import OPTIONS
 from serve_app.platforms.ray_up.start_rules import starts
 
 WHOLE = variables(folder=Path("/f"), home=Path("/h"), ports=Ports(), drain_s=30.0)
@@ -24,7 +26,11 @@ RAY_HEAD = by_ray("--head --autoscaling-config=~/a.yaml")
 
 
 def told(head, worker):
-    body = {"head_start_ray_commands": ["ray stop", head], "worker_start_ray_commands": [worker]}
+    body = {
+        "head_start_ray_commands": ["ray stop", head],
+        "worker_start_ray_commands": [worker],
+        "file_mounts": {"~/t": "./t", "~/serve-app/tls": "./tls"},
+    }
     return [(path[0].split("_")[0], message) for path, message in starts(body)]
 
 
@@ -57,6 +63,15 @@ def test_a_machine_whose_processors_differ_may_have_other_threads():
         (f"{START} --client-ca tls/a.pem", JOIN, "worker", "--client-ca is missing here"),
         (f"{START} --supervise", f"{JOIN} --end-with-ray", "worker", "leave one of both out"),
         (START, "echo nothing", "worker", "starts no node"),
+        (START.replace("-token t", "-token key"), JOIN, "head", "file_mounts brings no ~/key"),
+        (
+            START,
+            f"cd ~/serve-app && {JOIN} --client-ca tsl/a.pem",
+            "worker",
+            "brings no ~/serve-app/tsl/a.pem. Did you mean '~/serve-app/tls'?",
+        ),
+        (START, f"{JOIN} --drian-s 30", "worker", "Did you mean '--drain-s'?"),
+        (START, f"{JOIN} --supervise", "worker", "cluster join has no option --supervise"),
         (START, by_ray("--address=a:1"), "worker", "in the way the head does"),
         (RAY_HEAD, f"{LIMIT}; ray start --address=a:1", "worker", "ray start without"),
         (
@@ -69,6 +84,22 @@ def test_a_machine_whose_processors_differ_may_have_other_threads():
 )
 def test_what_differs_is_named_where_it_stands(head, worker, role, words):
     assert [one for one in told(head, worker) if one[0] == role and words in one[1]]
+
+
+def test_files_are_looked_for_from_where_a_command_goes_to():
+    joined = f"cd ~/serve-app && {JOIN.replace('-token t', '-token ~/t')}"
+    certified = (
+        f"{joined} --tls-certificate tls/server.crt --tls-key=$HOME/serve-app/tls/server.key"
+    )
+    started = START.replace("--auth-token", "--token-file")
+    assert [one for _, one in told(started, certified) if "file_mounts" in one] == []
+    assert told(started, JOIN) == []
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_the_options_are_those_of_the_commands(verb):
+    there = {name for one in cluster.commands[verb].params for name in one.opts}
+    assert {name for name in there if name.startswith("--")} == OPTIONS[verb]
 
 
 def test_a_command_that_stops_first_is_no_start():
