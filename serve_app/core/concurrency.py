@@ -51,11 +51,15 @@ def less_critical(own: str, named: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ConcurrencyBounds:
-    """Between how many requests at once a limit may lie, and where it begins."""
+    """Between how many requests at once a limit may lie, and where it begins.
+
+    It grows by `growth` times its square root.
+    """
 
     least: int = 16
     most: int = 1000
     first: int = 64
+    growth: float = 1.0
 
 
 class ConcurrencyLimit:
@@ -122,7 +126,7 @@ class ConcurrencyLimit:
 
     def _learn(self, now_s: float) -> None:
         gradient = max(LEAST_GRADIENT, min(1.0, TOLERANCE / median(self._ratios)))
-        limit = gradient * self._limit + math.sqrt(self._limit)
+        limit = gradient * self._limit + self._bounds.growth * math.sqrt(self._limit)
         if self._busiest < self._limit / 2:
             # Whoever is not there does not show that there would be room.
             limit = min(limit, self._limit)

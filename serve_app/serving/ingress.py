@@ -39,6 +39,7 @@ from serve_app.gateway import app, rpc
 from serve_app.gateway.access import MAIN, protect
 from serve_app.gateway.context import GatewayContext, Settings
 from serve_app.gateway.cors import open_to
+from serve_app.gateway.in_turn import sharing_of
 from serve_app.gateway.limiting import limited, limiter_of
 from serve_app.gateway.native_pages import standing
 from serve_app.gateway.overload import shedding_of
@@ -128,8 +129,13 @@ class Gateway(Scaled):
         )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
-        backlog = Backlog(self._replicas.counters, clock=clock)
-        self._beside = VersionsBeside(self._handles, backlog, self._liveness, replica)
+        self._sharing = sharing_of(args, clock)
+        self._beside = VersionsBeside(
+            self._handles,
+            Backlog(self._replicas.counters, self._sharing, clock=clock),
+            self._liveness,
+            replica,
+        )
         self._limiter = limiter_of(args.limits, clock)
         self._distinct = distinct_of(args.limits, self._counting, clock, replica)
         self._predictor = self._made_predictor(clock)
@@ -188,6 +194,7 @@ class Gateway(Scaled):
             details=details_of(self._args.access.detail),
             distinct=self._distinct,
             shedding=shedding_of(self._args.overload, clock),
+            sharing=self._sharing,
         )
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:

@@ -1,0 +1,198 @@
+"""Callers that ask beside each other are worked on in turns, so that no flood stands before others.
+
+What a flood leaves in a process has to be worked off before anything that comes behind it: with 64
+requests on their way each step of another one waits for 64 steps. So while several callers ask, no
+more requests are worked on at once than are answered without delay, and the others wait where they
+cost nothing. Each caller has one place of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from serve_app.core.concurrency import ConcurrencyBounds, ConcurrencyLimit
+from serve_app.core.ongoing import Ongoing
+from serve_app.errors import Overloaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from serve_app.core.ports import Clock
+
+BESIDE_S = 10.0
+"""So long after another one asked a caller counts as asking beside it."""
+MOST_WAIT_S = 10.0
+"""Nobody waits longer for a turn."""
+SOON_S = 1.0
+BOUNDS = ConcurrencyBounds(least=1, most=1000, first=2, growth=0.25)
+"""Of how many are worked on at once: small steps, since one too many is half of all delay."""
+
+
+@dataclass(slots=True, eq=False)
+class _Owner:
+    """How many requests of one caller are worked on, and which wait."""
+
+    working: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+
+class Sharing:
+    """Whose requests are worked on in one process. Not for several threads.
+
+    A caller alone has as many as it likes. `clock` is one that nobody sets, `draw` gives numbers
+    from 0 to 1.
+    """
+
+    def __init__(self, *, clock: Clock, draw: Callable[[], float]) -> None:
+        self._clock = clock
+        self._limit = ConcurrencyLimit(BOUNDS, clock=clock, draw=draw)
+        self._owners: dict[str, _Owner] = {}
+        self._in_turn: dict[str, _Owner] = {}
+        self._waits = Ongoing(clock=clock)
+        self._latest: str | None = None
+        self._beside_until_s = clock()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn now."""
+        return self._waits.now
+
+    def read(self) -> float:
+        """How many waited at once since the last reading, on average over time."""
+        return self._waits.read()
+
+    def turn(self, owner: str) -> Turn:
+        """The turn of a request of a caller's, which has not begun yet."""
+        return Turn(self, owner)
+
+    async def begin(self, owner: str) -> tuple[float, bool]:
+        """Return once a request may be worked on: when that is, and whether several callers ask.
+
+        Raises:
+            Overloaded: too many of this caller's come before it.
+        """
+        turn = self._enter(owner)
+        if turn is not None:
+            try:
+                async with asyncio.timeout(MOST_WAIT_S):
+                    await turn
+            except TimeoutError:
+                self._give_up(owner, turn)
+                msg = (
+                    f"{owner} has more requests on their way than are answered beside those of "
+                    f"others; try again in {SOON_S:g} s, with fewer at once"
+                )
+                raise Overloaded(msg, retry_after_s=SOON_S, limit="turns") from None
+            except BaseException:
+                self._give_up(owner, turn)
+                raise
+        now_s = self._clock()
+        return now_s, self._are_several(now_s)
+
+    def _are_several(self, now_s: float) -> bool:
+        return now_s < self._beside_until_s
+
+    def _enter(self, owner: str) -> asyncio.Future[None] | None:
+        """Let a request begin, at once or once what comes back is done."""
+        now_s = self._clock()
+        if owner != self._latest:
+            if self._latest is not None:
+                self._beside_until_s = now_s + BESIDE_S
+            self._latest = owner
+        own = self._owners.get(owner)
+        if own is None:
+            own = self._owners[owner] = _Owner()
+        elif own.working and self._are_several(now_s) and (self._in_turn or not self._has_room()):
+            turn = asyncio.get_running_loop().create_future()
+            own.waiting.append(turn)
+            self._in_turn.setdefault(owner, own)
+            self._waits.change(1)
+            return turn
+        own.working += 1
+        self._limit.enter()
+        return None
+
+    def _give_up(self, owner: str, turn: asyncio.Future[None]) -> None:
+        """Wait for a turn no more, which may have come meanwhile."""
+        if not turn.cancelled():
+            self.leave(owner, 0.0, None)
+            return
+        own = self._owners.get(owner)
+        if own is not None and turn in own.waiting:
+            own.waiting.remove(turn)
+            self._waits.change(-1)
+            if not own.waiting:
+                del self._in_turn[owner]
+
+    def leave(self, owner: str, since_s: float, size_bytes: int | None) -> None:
+        """Let another one begin in place of one that is done.
+
+        How long it took counts where its size is known.
+        """
+        self._limit.leave(since_s, size_bytes)
+        own = self._owners[owner]
+        own.working -= 1
+        while own.waiting and not own.working:
+            self._begin(owner, own)
+        while self._in_turn and (self._has_room() or not self._are_several(self._clock())):
+            first = next(iter(self._in_turn))
+            self._begin(first, self._in_turn[first])
+        if not own.working:
+            del self._owners[owner]
+
+    def _begin(self, owner: str, own: _Owner) -> None:
+        """Let the first one of a caller's begin, who comes behind all others then.
+
+        It may have been given up already.
+        """
+        turn = own.waiting.popleft()
+        del self._in_turn[owner]
+        if own.waiting:
+            self._in_turn[owner] = own
+        self._waits.change(-1)
+        if not turn.done():
+            own.working += 1
+            self._limit.enter()
+            turn.set_result(None)
+
+    def _has_room(self) -> bool:
+        return self._limit.in_flight < self._limit.limit
+
+
+class Turn:
+    """One request's turn, a context: it is over when the request is answered."""
+
+    __slots__ = ("_learns", "_owner", "_sharing", "_since_s", "size_bytes")
+
+    def __init__(self, sharing: Sharing, owner: str) -> None:
+        self._sharing = sharing
+        self._owner = owner
+        self._since_s: float | None = None
+        self._learns = False
+        self.size_bytes = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the request is worked on."""
+        return self._since_s is not None
+
+    async def begin(self) -> None:
+        """Return once the request may be worked on; raises as `Sharing.begin` does."""
+        self._since_s, self._learns = await self._sharing.begin(self._owner)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._since_s is not None:
+            known = self._learns and error is None
+            self._sharing.leave(self._owner, self._since_s, self.size_bytes if known else None)
