@@ -28,8 +28,9 @@ BESIDE_S = 10.0
 MOST_WAIT_S = 10.0
 """Nobody waits longer for a turn."""
 SOON_S = 1.0
-BOUNDS = ConcurrencyBounds(least=1, most=1000, first=2, growth=0.25)
-"""Of how many are worked on at once: small steps, since one too many is half of all delay."""
+BOUNDS = ConcurrencyBounds(least=1, most=1000, first=2, growth=0.25, slack_s=0.005)
+"""Of how many are worked on at once: one too many is half of all delay, and few milliseconds are
+nobody's. So steps are small."""
 
 
 @dataclass(slots=True, eq=False)

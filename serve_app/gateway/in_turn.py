@@ -5,19 +5,9 @@ Before its body is read a request costs next to nothing; what waits for its turn
 
 from __future__ import annotations
 
-import random
-
 from starlette.types import Message, Receive
 
-from serve_app.config import GatewayArgs
-from serve_app.core.ports import Clock
-from serve_app.core.sharing import Sharing, Turn
-
-
-def sharing_of(args: GatewayArgs, clock: Clock) -> Sharing | None:
-    """Who of several callers is worked on; none where nobody is known, or nobody is to wait."""
-    shares = args.in_turns and args.access.is_required
-    return Sharing(clock=clock, draw=random.random) if shares else None
+from serve_app.core.sharing import Turn
 
 
 def in_turn(turn: Turn, receive: Receive) -> Receive:

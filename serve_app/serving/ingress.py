@@ -39,10 +39,9 @@ from serve_app.gateway import app, rpc
 from serve_app.gateway.access import MAIN, protect
 from serve_app.gateway.context import GatewayContext, Settings
 from serve_app.gateway.cors import open_to
-from serve_app.gateway.in_turn import sharing_of
 from serve_app.gateway.limiting import limited, limiter_of
 from serve_app.gateway.native_pages import standing
-from serve_app.gateway.overload import shedding_of
+from serve_app.gateway.overload import sharing_of, shedding_of
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.rpc_limiting import limited_methods
@@ -88,9 +87,9 @@ from serve_app.storage.snapshots import SnapshotStore
 logger = logging.getLogger("serve_app.gateway")
 SNAPSHOT_GRACE_S = 30.0
 """How long a gateway may be without a snapshot before it counts as unhealthy."""
-SWITCH_INTERVAL_S = 0.001
-"""How long a thread that reads a large body keeps the event loop waiting for its turn; Python's
-own 5 ms are more than a whole request takes."""
+SWITCH_INTERVAL_S = 0.0003
+"""How long a thread that reads a large body keeps the event loop waiting for its turn, which is
+several times for each request: Python's own 5 ms are more than a whole one takes."""
 
 
 @serve.deployment(name="Gateway", **HEALTH)
@@ -129,7 +128,7 @@ class Gateway(Scaled):
         )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
-        self._sharing = sharing_of(args, clock)
+        self._sharing = sharing_of(args, clock, known=args.access.is_required)
         self._beside = VersionsBeside(
             self._handles,
             Backlog(self._replicas.counters, self._sharing, clock=clock),

@@ -1,0 +1,105 @@
+"""In every protocol a request begins in its caller's turn, once its body is here."""
+
+import asyncio
+
+import pytest
+
+from serve_app.config import GatewayArgs
+from serve_app.core.sharing import Sharing
+from serve_app.errors import Overloaded
+from serve_app.gateway.app import build
+from serve_app.gateway.context import Settings
+from serve_app.gateway.in_turn import in_turn
+from serve_app.gateway.overload import sharing_of
+from tests.clocks import Clock
+from tests.unit.gateway.harness import ROW
+from tests.unit.gateway.test_detail import asked, infer
+from tests.unit.gateway.test_methods import ASKING
+from tests.unit.gateway.test_rpc import Aborted
+
+
+class Watched(Sharing):
+    """Turns that are looked at: whose began, and how many are not over; `full` lets none begin."""
+
+    def __init__(self):
+        super().__init__(clock=Clock(), draw=lambda: 0.5)
+        self.began, self.sizes, self.full = [], [], False
+
+    async def begin(self, owner):
+        if self.full:
+            raise Overloaded("more requests than are answered", retry_after_s=1.0)
+        self.began.append(owner)
+        return await super().begin(owner)
+
+    def leave(self, owner, since_s, size_bytes):
+        self.sizes.append(size_bytes)
+        super().leave(owner, since_s, size_bytes)
+
+
+@pytest.fixture
+def sharing(client):
+    client.predictor.sharing = Watched()
+    client.app = build(client.predictor, Settings(10_000, 50, default_endpoint="risk"))
+    return client.predictor.sharing
+
+
+@pytest.mark.parametrize("dialect", ASKING)
+def test_every_dialect_takes_a_turn_and_ends_it(client, sharing, dialect):
+    for _ in range(3):
+        assert client.send("POST", **ASKING[dialect]("predict")).status_code == 200
+    assert sharing.began == ["anonymous"] * 3
+    assert len(sharing.sizes) == 3
+    sharing.full = True
+    assert client.send("POST", **ASKING[dialect]("predict")).status_code == 429
+
+
+def test_so_do_reasons_graphql_and_grpc(client, sharing):
+    query, body = {"query": asked("predictions")}, {"instances": [ROW]}
+    assert "errors" not in client.send("POST", "/graphql", json=query).json()
+    assert client.send("POST", "/v1/models/risk:explain", json=body).status_code == 200
+    assert infer(client).model_name == "risk"
+    assert len(sharing.began) == len(sharing.sizes) == 3
+    sharing.full = True
+    refused = client.send("POST", "/graphql", json=query).json()
+    assert refused["errors"][0]["extensions"]["code"] == "overloaded"
+    assert client.send("POST", "/v1/models/risk:explain", json=body).status_code == 429
+    with pytest.raises(Aborted, match="RESOURCE_EXHAUSTED"):
+        infer(client)
+
+
+def test_a_turn_ends_where_a_request_is_wrong(client, sharing):
+    wrong = client.send("POST", "/v1/models/risk:predict", content=b"{", headers={})
+    assert wrong.status_code == 400
+    assert client.send("POST", "/v1/models/nothing:predict", content=b"{}").status_code == 404
+    assert len(sharing.began) == len(sharing.sizes) == 1
+
+
+def test_pages_take_no_turn(client, sharing):
+    assert client.send("GET", "/v1/models/risk").status_code == 200
+    assert sharing.began == []
+
+
+async def test_a_body_that_comes_slowly_has_no_turn_until_it_is_here():
+    sharing, parts = Watched(), asyncio.Queue()
+
+    async def receive():
+        return await parts.get()
+
+    with sharing.turn("ann") as turn:
+        received = in_turn(turn, receive)
+        parts.put_nowait({"type": "http.request", "body": b"abc", "more_body": True})
+        await received()
+        assert not turn.has_begun
+        parts.put_nowait({"type": "http.request", "body": b"de", "more_body": False})
+        await received()
+        assert turn.has_begun
+        assert turn.size_bytes == 5
+        parts.put_nowait({"type": "http.disconnect"})
+        await received()
+    assert sharing.began == ["ann"]
+
+
+def test_callers_take_turns_where_they_are_known_and_unless_a_config_says_otherwise():
+    assert sharing_of(GatewayArgs(), Clock(), known=True) is not None
+    assert sharing_of(GatewayArgs(), Clock(), known=False) is None
+    assert sharing_of(GatewayArgs(in_turns=False), Clock(), known=True) is None
