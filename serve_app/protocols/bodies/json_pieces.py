@@ -165,7 +165,7 @@ def _structure(text: Array) -> tuple[Array, Array, Array]:
 
 def _in_strings(text: Array) -> Array:
     """Which bytes stand in a string, its closing quote left out."""
-    quotes = text == _QUOTE
+    quotes: Array = text == _QUOTE
     backslashes = np.flatnonzero(text == _BACKSLASH)
     if len(backslashes):
         # Of a run of backslashes each second one escapes what follows.
@@ -182,7 +182,7 @@ def _in_strings(text: Array) -> Array:
         block[0] ^= carried
         np.bitwise_xor.accumulate(block, out=block)
         carried = block[-1]
-    return within.view(np.bool_)
+    return quotes
 
 
 def _place(positions: Array, position: int) -> int:
