@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from serve_app.core.concurrency import ConcurrencyBounds, ConcurrencyLimit
 from serve_app.core.ongoing import Ongoing
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BESIDE_S = 10.0
 """So long after another one asked a caller counts as asking beside it."""
 MOST_WAIT_S = 10.0
-"""Nobody waits longer for a turn."""
+"""Nobody waits longer for a turn; that is less than a body may take to arrive."""
 SOON_S = 1.0
 BOUNDS = ConcurrencyBounds(least=1, most=1000, first=2, growth=0.25, slack_s=0.005)
 """Of how many are worked on at once: one too many is half of all delay, and few milliseconds are
@@ -41,15 +41,26 @@ class _Owner:
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
 
+class Begun(NamedTuple):
+    """When a request began, how long it waited for that, and whether several callers ask."""
+
+    since_s: float
+    waited_s: float
+    beside: bool
+
+
 class Sharing:
     """Whose requests are worked on in one process. Not for several threads.
 
-    A caller alone has as many as it likes. `clock` is one that nobody sets, `draw` gives numbers
+    A caller alone has as many as it likes. Nobody waits longer than `most_wait_s`. `clock` is one that nobody sets, `draw` gives numbers
     from 0 to 1.
     """
 
-    def __init__(self, *, clock: Clock, draw: Callable[[], float]) -> None:
+    def __init__(
+        self, *, clock: Clock, draw: Callable[[], float], most_wait_s: float = MOST_WAIT_S
+    ) -> None:
         self._clock = clock
+        self._most_wait_s = most_wait_s
         self._limit = ConcurrencyLimit(BOUNDS, clock=clock, draw=draw)
         self._owners: dict[str, _Owner] = {}
         self._in_turn: dict[str, _Owner] = {}
@@ -70,16 +81,17 @@ class Sharing:
         """The turn of a request of a caller's, which has not begun yet."""
         return Turn(self, owner)
 
-    async def begin(self, owner: str) -> tuple[float, bool]:
-        """Return once a request may be worked on: when that is, and whether several callers ask.
+    async def begin(self, owner: str) -> Begun:
+        """Return once a request may be worked on.
 
         Raises:
             Overloaded: too many of this caller's come before it.
         """
-        turn = self._enter(owner)
+        came_s = now_s = self._clock()
+        turn = self._enter(owner, now_s)
         if turn is not None:
             try:
-                async with asyncio.timeout(MOST_WAIT_S):
+                async with asyncio.timeout(self._most_wait_s):
                     await turn
             except TimeoutError:
                 self._give_up(owner, turn)
@@ -91,15 +103,14 @@ class Sharing:
             except BaseException:
                 self._give_up(owner, turn)
                 raise
-        now_s = self._clock()
-        return now_s, self._are_several(now_s)
+            now_s = self._clock()
+        return Begun(now_s, now_s - came_s, self._are_several(now_s))
 
     def _are_several(self, now_s: float) -> bool:
         return now_s < self._beside_until_s
 
-    def _enter(self, owner: str) -> asyncio.Future[None] | None:
+    def _enter(self, owner: str, now_s: float) -> asyncio.Future[None] | None:
         """Let a request begin, at once or once what comes back is done."""
-        now_s = self._clock()
         if owner != self._latest:
             if self._latest is not None:
                 self._beside_until_s = now_s + BESIDE_S
@@ -167,23 +178,27 @@ class Sharing:
 class Turn:
     """One request's turn, a context: it is over when the request is answered."""
 
-    __slots__ = ("_learns", "_owner", "_sharing", "_since_s", "size_bytes")
+    __slots__ = ("_begun", "_owner", "_sharing", "size_bytes")
 
     def __init__(self, sharing: Sharing, owner: str) -> None:
         self._sharing = sharing
         self._owner = owner
-        self._since_s: float | None = None
-        self._learns = False
+        self._begun: Begun | None = None
         self.size_bytes = 0
 
     @property
     def has_begun(self) -> bool:
         """Whether the request is worked on."""
-        return self._since_s is not None
+        return self._begun is not None
+
+    @property
+    def waited_s(self) -> float:
+        """How long the request waited for its turn."""
+        return 0.0 if self._begun is None else self._begun.waited_s
 
     async def begin(self) -> None:
         """Return once the request may be worked on; raises as `Sharing.begin` does."""
-        self._since_s, self._learns = await self._sharing.begin(self._owner)
+        self._begun = await self._sharing.begin(self._owner)
 
     def __enter__(self) -> Self:
         return self
@@ -194,6 +209,8 @@ class Turn:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._since_s is not None:
-            known = self._learns and error is None
-            self._sharing.leave(self._owner, self._since_s, self.size_bytes if known else None)
+        if self._begun is not None:
+            # What was refused or failed says nothing of how long answers take.
+            known = self._begun.beside and error is None
+            size_bytes = self.size_bytes if known else None
+            self._sharing.leave(self._owner, self._begun.since_s, size_bytes)

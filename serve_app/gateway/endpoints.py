@@ -15,7 +15,7 @@ from serve_app.core.sharing import Sharing
 from serve_app.gateway import bodies, compression, errors, versions
 from serve_app.gateway.context import GatewayContext, caller_of, headers_of
 from serve_app.gateway.entrance import PREDICT, Admitted
-from serve_app.gateway.in_turn import in_turn
+from serve_app.gateway.in_turn import TURN, in_turn, left_of
 from serve_app.protocols.bodies import column_names
 from serve_app.protocols.dialect import FORM, Call, Dialect, Reply, Words
 
@@ -84,6 +84,7 @@ class Predictions:
 
     async def _in_turn(self, sharing: Sharing, scope: Scope, receive: Receive, send: Send) -> int:
         with sharing.turn(caller_of(scope).name) as turn:
+            scope[TURN] = turn
             return await self.answered(scope, in_turn(turn, receive), send)
 
     async def _predict(
@@ -116,7 +117,6 @@ class Predictions:
             label=parameters.get("label"),
             caller=caller_of(scope),
         )
-        stage = admitted.stage
         OWNER.set(admitted.caller.name)
         body = await bodies.read(
             receive,
@@ -125,6 +125,9 @@ class Predictions:
             accepted=self._dialect.media_types,
             offload=self._offload,
         )
+        if admitted.timeout_s is not None:
+            admitted = admitted._replace(timeout_s=left_of(admitted.timeout_s, scope))
+        stage = admitted.stage
         signature = stage.spec.signature
         most, own = self._max_rows, stage.spec.name
         call = Call(body, stage.names, most, headers, signature.inputs, signature, own)

@@ -17,9 +17,9 @@ DEADLINE_S = 10
 class Hall:
     """Requests of several callers before a process that they share."""
 
-    def __init__(self):
+    def __init__(self, most_wait_s=MOST_WAIT_S):
         self.clock = Clock()
-        self.sharing = Sharing(clock=self.clock, draw=lambda: 0.5)
+        self.sharing = Sharing(clock=self.clock, draw=lambda: 0.5, most_wait_s=most_wait_s)
         self.working = {owner: [] for owner in OWNERS}
         self.waiting = {owner: [] for owner in OWNERS}
         self.began = []
@@ -136,9 +136,8 @@ async def test_more_are_worked_on_at_once_where_that_takes_no_longer():
     assert most >= 10
 
 
-async def test_who_waits_too_long_is_told_to_come_with_less(monkeypatch):
-    monkeypatch.setattr("serve_app.core.sharing.MOST_WAIT_S", 0.01)
-    hall = Hall()
+async def test_who_waits_too_long_is_told_to_come_with_less():
+    hall = Hall(most_wait_s=0.01)
     await hall.come("bob")
     for _ in range(3):
         task = await hall.come("ann")

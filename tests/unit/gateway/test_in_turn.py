@@ -6,10 +6,10 @@ import pytest
 
 from serve_app.config import GatewayArgs
 from serve_app.core.sharing import Sharing
-from serve_app.errors import Overloaded
+from serve_app.errors import DeadlineExceeded, Overloaded
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
-from serve_app.gateway.in_turn import in_turn
+from serve_app.gateway.in_turn import TURN, in_turn, left_of
 from serve_app.gateway.overload import sharing_of
 from tests.clocks import Clock
 from tests.unit.gateway.harness import ROW
@@ -23,13 +23,14 @@ class Watched(Sharing):
 
     def __init__(self):
         super().__init__(clock=Clock(), draw=lambda: 0.5)
-        self.began, self.sizes, self.full = [], [], False
+        self.began, self.sizes, self.full, self.waits_s = [], [], False, 0.0
 
     async def begin(self, owner):
         if self.full:
             raise Overloaded("more requests than are answered", retry_after_s=1.0)
         self.began.append(owner)
-        return await super().begin(owner)
+        begun = await super().begin(owner)
+        return begun._replace(waited_s=self.waits_s)
 
     def leave(self, owner, since_s, size_bytes):
         self.sizes.append(size_bytes)
@@ -103,3 +104,31 @@ def test_callers_take_turns_where_they_are_known_and_unless_a_config_says_otherw
     assert sharing_of(GatewayArgs(), Clock(), known=True) is not None
     assert sharing_of(GatewayArgs(), Clock(), known=False) is None
     assert sharing_of(GatewayArgs(in_turns=False), Clock(), known=True) is None
+
+
+async def test_where_overload_is_refused_nobody_waits_longer_than_that_says():
+    args = GatewayArgs.model_validate({"overload": {"most_wait_s": 0.01}})
+    sharing = sharing_of(args, Clock(), known=True)
+    await sharing.begin("bob")
+    await sharing.begin("ann")
+    with pytest.raises(Overloaded, match="ann has more requests"):
+        await asyncio.wait_for(sharing.begin("ann"), 10)
+
+
+class Waited:
+    waited_s = 0.5
+
+
+def test_what_a_request_waited_is_taken_from_the_time_that_its_client_gave():
+    assert left_of(None, {TURN: Waited()}) is None
+    assert left_of(2.0, {}) == 2.0
+    assert left_of(2.0, {TURN: Waited()}) == 1.5
+    with pytest.raises(DeadlineExceeded, match=r"turn within 0\.5 s"):
+        left_of(0.5, {TURN: Waited()})
+
+
+def test_a_time_that_is_over_by_then_is_answered_so(client, sharing):
+    sharing.waits_s = 0.3
+    body, path = {"instances": [ROW]}, "/v1/models/risk:predict"
+    assert client.send("POST", path, json=body, headers={"x-timeout-s": "0.2"}).status_code == 504
+    assert client.send("POST", path, json=body, headers={"x-timeout-s": "9"}).status_code == 200
