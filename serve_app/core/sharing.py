@@ -52,8 +52,8 @@ class Begun(NamedTuple):
 class Sharing:
     """Whose requests are worked on in one process. Not for several threads.
 
-    A caller alone has as many as it likes. Nobody waits longer than `most_wait_s`. `clock` is one that nobody sets, `draw` gives numbers
-    from 0 to 1.
+    A caller alone has as many as it likes. Nobody waits longer than `most_wait_s`. `clock` is one
+    that nobody sets, `draw` gives numbers from 0 to 1.
     """
 
     def __init__(
