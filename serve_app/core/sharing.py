@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from serve_app.core.concurrency import ConcurrencyBounds, ConcurrencyLimit
+from serve_app.core.offload import LARGE_BYTES
 from serve_app.core.ongoing import Ongoing
 from serve_app.errors import Overloaded
 
@@ -28,6 +29,8 @@ BESIDE_S = 10.0
 MOST_WAIT_S = 10.0
 """Nobody waits longer for a turn; that is less than a body may take to arrive."""
 SOON_S = 1.0
+FEW = 4
+"""So many short requests of a caller begin at once: whoever has no more floods nobody."""
 BOUNDS = ConcurrencyBounds(least=1, most=1000, first=2, growth=0.25, slack_s=0.005)
 """Of how many are worked on at once: one too many is half of all delay, and few milliseconds are
 nobody's. So steps are small."""
@@ -81,14 +84,14 @@ class Sharing:
         """The turn of a request of a caller's, which has not begun yet."""
         return Turn(self, owner)
 
-    async def begin(self, owner: str) -> Begun:
-        """Return once a request may be worked on.
+    async def begin(self, owner: str, size_bytes: int = 0) -> Begun:
+        """Return once a request of such a size may be worked on.
 
         Raises:
             Overloaded: too many of this caller's come before it.
         """
         came_s = now_s = self._clock()
-        turn = self._enter(owner, now_s)
+        turn = self._enter(owner, size_bytes, now_s)
         if turn is not None:
             try:
                 async with asyncio.timeout(self._most_wait_s):
@@ -109,7 +112,7 @@ class Sharing:
     def _are_several(self, now_s: float) -> bool:
         return now_s < self._beside_until_s
 
-    def _enter(self, owner: str, now_s: float) -> asyncio.Future[None] | None:
+    def _enter(self, owner: str, size_bytes: int, now_s: float) -> asyncio.Future[None] | None:
         """Let a request begin, at once or once what comes back is done."""
         if owner != self._latest:
             if self._latest is not None:
@@ -118,7 +121,7 @@ class Sharing:
         own = self._owners.get(owner)
         if own is None:
             own = self._owners[owner] = _Owner()
-        elif own.working and self._are_several(now_s) and (self._in_turn or not self._has_room()):
+        elif self._are_several(now_s) and not self._may_begin(own, size_bytes):
             turn = asyncio.get_running_loop().create_future()
             own.waiting.append(turn)
             self._in_turn.setdefault(owner, own)
@@ -127,6 +130,12 @@ class Sharing:
         own.working += 1
         self._limit.enter()
         return None
+
+    def _may_begin(self, own: _Owner, size_bytes: int) -> bool:
+        """Whether a request need not wait: its caller has few, or there is room for more."""
+        if own.working < (FEW if size_bytes < LARGE_BYTES else 1):
+            return not own.waiting
+        return not self._in_turn and self._has_room()
 
     def _give_up(self, owner: str, turn: asyncio.Future[None]) -> None:
         """Wait for a turn no more, which may have come meanwhile."""
@@ -198,7 +207,7 @@ class Turn:
 
     async def begin(self) -> None:
         """Return once the request may be worked on; raises as `Sharing.begin` does."""
-        self._begun = await self._sharing.begin(self._owner)
+        self._begun = await self._sharing.begin(self._owner, self.size_bytes)
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve_app.core.sharing import BESIDE_S, MOST_WAIT_S, Sharing
+from serve_app.core.offload import LARGE_BYTES
+from serve_app.core.sharing import BESIDE_S, FEW, MOST_WAIT_S, Sharing
 from serve_app.errors import Overloaded
 from tests.clocks import Clock
 
@@ -18,7 +19,7 @@ class Hall:
     """Requests of several callers before a process that they share."""
 
     def __init__(self, most_wait_s=MOST_WAIT_S):
-        self.clock = Clock()
+        self.clock, self.size_bytes = Clock(), LARGE_BYTES
         self.sharing = Sharing(clock=self.clock, draw=lambda: 0.5, most_wait_s=most_wait_s)
         self.working = {owner: [] for owner in OWNERS}
         self.waiting = {owner: [] for owner in OWNERS}
@@ -55,7 +56,7 @@ class Hall:
 
     async def _ask(self, owner, ends):
         with self.sharing.turn(owner) as turn:
-            turn.size_bytes = 100
+            turn.size_bytes = self.size_bytes
             await turn.begin()
             me = asyncio.current_task()
             self.waiting[owner].remove(me)
@@ -88,6 +89,20 @@ async def test_whoever_comes_beside_a_flood_begins_at_once_and_the_flood_waits_f
     assert hall.counts()["ann"] == (1, 4)
     await hall.come("cid")
     assert hall.counts()["cid"] == (1, 0)
+
+
+async def test_a_few_short_requests_of_a_caller_wait_for_nobody_and_more_of_them_do():
+    hall = Hall()
+    for _ in range(20):
+        await hall.come("ann")
+    hall.size_bytes = 100
+    for _ in range(FEW + 2):
+        await hall.come("bob")
+    assert hall.counts()["bob"] == (FEW, 2)
+    # Whoever floods with short ones has waiting ones, and so one place from then on.
+    for _ in range(FEW):
+        await hall.end("bob")
+    assert hall.counts()["bob"] == (1, 1)
 
 
 async def test_nothing_waits_any_more_once_nobody_else_asks():
@@ -158,7 +173,7 @@ async def test_what_waited_is_read_as_a_mean_over_time():
     assert hall.sharing.read() == pytest.approx(4.0)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["come", "come", "end", "leave", "late"]),
+@given(st.lists(st.tuples(st.sampled_from(["come", "come", "end", "leave", "late", "short"]),
                           st.sampled_from(OWNERS)), max_size=60))  # fmt: skip
 @settings(max_examples=60, deadline=None)
 def test_nobody_starves_and_all_that_came_are_answered(steps):
@@ -176,6 +191,8 @@ async def _lived_through(steps):
             await hall.leave(owner)
         elif what == "late":
             hall.clock.now_s += 4.0
+        elif what == "short":
+            hall.size_bytes = LARGE_BYTES - hall.size_bytes
         # Whoever waits has one that is worked on, whatever others do.
         assert all(working for working, waiting in hall.counts().values() if waiting)
         assert hall.sharing.waiting == sum(waiting for _, waiting in hall.counts().values())

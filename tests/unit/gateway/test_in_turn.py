@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from serve_app.config import GatewayArgs
+from serve_app.core.offload import LARGE_BYTES
 from serve_app.core.sharing import Sharing
 from serve_app.errors import DeadlineExceeded, Overloaded
 from serve_app.gateway.app import build
@@ -25,11 +26,11 @@ class Watched(Sharing):
         super().__init__(clock=Clock(), draw=lambda: 0.5)
         self.began, self.sizes, self.full, self.waits_s = [], [], False, 0.0
 
-    async def begin(self, owner):
+    async def begin(self, owner, size_bytes=0):
         if self.full:
             raise Overloaded("more requests than are answered", retry_after_s=1.0)
         self.began.append(owner)
-        begun = await super().begin(owner)
+        begun = await super().begin(owner, size_bytes)
         return begun._replace(waited_s=self.waits_s)
 
     def leave(self, owner, since_s, size_bytes):
@@ -110,9 +111,9 @@ async def test_where_overload_is_refused_nobody_waits_longer_than_that_says():
     args = GatewayArgs.model_validate({"overload": {"most_wait_s": 0.01}})
     sharing = sharing_of(args, Clock(), known=True)
     await sharing.begin("bob")
-    await sharing.begin("ann")
+    await sharing.begin("ann", LARGE_BYTES)
     with pytest.raises(Overloaded, match="ann has more requests"):
-        await asyncio.wait_for(sharing.begin("ann"), 10)
+        await asyncio.wait_for(sharing.begin("ann", LARGE_BYTES), 10)
 
 
 class Waited:
