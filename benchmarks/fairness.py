@@ -5,8 +5,12 @@ in one run and at the same server, so that the ratio of both is what counts. So 
 which is a process of its own: what it is answered beside the polite client stands beside what it
 is answered alone, since who floods is to wait and not to starve. `--start` starts a cluster for it,
 with replicas as `configs/local.yaml` has them and a key for each of both, and with `--in-flight` a
-limit of requests at once for each; at another server `--key` and `--flood-key` are theirs, where it
-asks.
+limit of requests at once for each; `--without-turns` has callers there take no turns. At another
+server `--key` and `--flood-key` are theirs, where it asks.
+
+Both clients stand for other machines. So the polite one's process, which does nearly nothing, goes
+before all others at the processors, where it may: else it would wait there for the flood's. The
+table says so.
 """
 
 from __future__ import annotations
@@ -45,6 +49,8 @@ FLOODS = ((100, 64), (1, 64), (10_000, 16))
 GOAL = 2.0
 """The 99th percentile beside a flood is to be so many times that alone at most."""
 PORT = 18400
+PRIORITY = -10
+"""Of the polite client's process, as `nice` has it; the flood's and the server's have 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +164,23 @@ def own_cluster(options: argparse.Namespace) -> Iterator[None]:
         options.flood_key = (Path(folder) / "flood.key").read_text().strip()
         options.url = f"http://127.0.0.1:{options.port}"
         with cluster:
-            cluster.deploy(with_keys(REPOSITORY / "configs" / "local.yaml", options.in_flight))
+            config = REPOSITORY / "configs" / "local.yaml"
+            cluster.deploy(with_keys(config, options.in_flight, turns=not options.without_turns))
             yield
 
 
-def with_keys(file: Path, in_flight: int = 0) -> dict[str, Any]:
+def with_keys(file: Path, in_flight: int = 0, *, turns: bool = True) -> dict[str, Any]:
     """A config whose gateway answers those alone who show an API key.
 
-    Each may have so many requests at once in every gateway; 0 is without a limit.
+    Each may have so many requests at once in every gateway; 0 is without a limit. Without `turns`
+    nobody waits for others.
     """
     config: dict[str, Any] = yaml.safe_load(file.read_text())
     for application in config["applications"]:
         if application["name"] == "gateway":
             application["args"]["access"] = {"mode": "keys"}
+            if not turns:
+                application["args"]["in_turns"] = False
             if in_flight:
                 application["args"]["limits"] = {"default": {"in_flight": in_flight}}
     return config
@@ -189,9 +199,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=PORT, help="the first of a row of 13 for that")
     add = parser.add_argument
     add("--in-flight", type=int, default=0, help="how many requests each may have at once there")
+    add("--without-turns", action="store_true", help="let callers take no turns there")
     options = parser.parse_args(arguments)
     if options.flood is not None:
         rows, connections = options.flood
+        goes_first(0)
         seen = flood(options.url, options.flood_key, rows, connections, options.seconds)
         print(json.dumps({"rate_per_s": seen.rate_per_s, "failed_by": dict(seen.failed_by)}))
         return 0
@@ -210,11 +222,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return measured(options)
 
 
+def goes_first(priority: int) -> bool:
+    """Whether this process could be given a priority."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, priority)
+    except PermissionError:
+        return False
+    return True
+
+
 def measured(options: argparse.Namespace) -> int:
     """Measure and show it; 1 when a request of the polite client failed or the goal is missed."""
+    first = goes_first(PRIORITY)
     polite(options.url, options.key, WARM_UP_S)
     alone = polite(options.url, options.key, options.seconds)
-    table = Table(title=f"one row, {RATE_PER_S:g} requests/s, endpoint diagnosis")
+    how = f"whose process goes first (nice {PRIORITY})" if first else "at the flood's priority"
+    table = Table(title=f"one row, {RATE_PER_S:g} requests/s, endpoint diagnosis, {how}")
     heads = ("beside", "p50 ms", "p99 ms", "p99 / alone", "failed", "flood alone: answers/s",
              "flood beside: answers/s")  # fmt: skip
     for name in heads:

@@ -85,7 +85,8 @@ class GatewayArgs(Frozen):
     to `allowed_hosts`, of which `"*"` is every one; with `access` all ports answer to these alone,
     where there are any. `mirror` bounds what is done for shadows.
     `telemetry` is where traces and metrics go beside Prometheus; without it nowhere. `limits`
-    bounds what principals may ask, `overload` how much is answered at once. `audit` is where
+    bounds what principals may ask, `overload` how much is answered at once; with access, principals
+    that ask beside each other are worked on in turns, unless `in_turns` is false. `audit` is where
     changes by the admin API are written down before they are made; without it nowhere. `jobs` is
     where batch jobs that are submitted over HTTP may read and write; without it none are taken.
     `deferred` is where requests are kept that are answered later; without it all are answered at
@@ -118,6 +119,7 @@ class GatewayArgs(Frozen):
     telemetry: TelemetrySettings | None = None
     limits: LimitsSettings | None = None
     overload: OverloadSettings | None = None
+    in_turns: bool = True
     allowed_hosts: tuple[str, ...] = ()
     audit: AuditSettings | None = None
     jobs: JobsSettings | None = None

@@ -51,11 +51,17 @@ def less_critical(own: str, named: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ConcurrencyBounds:
-    """Between how many requests at once a limit may lie, and where it begins."""
+    """Between how many requests at once a limit may lie, and where it begins.
+
+    It grows by `growth` times its square root. Where requests are shorter than that, `slack_s` more
+    than the shortest time is no queue either.
+    """
 
     least: int = 16
     most: int = 1000
     first: int = 64
+    growth: float = 1.0
+    slack_s: float = 0.0
 
 
 class ConcurrencyLimit:
@@ -110,7 +116,9 @@ class ConcurrencyLimit:
             self._begin_epoch(now_s)
         if self._probes_left:
             self._probes_left = self._probes_left - 1 if now_s < self._probe_ends_s else 0
-        self._ratios.append(took_s / self._known_shortest(rows.bit_length(), took_s))
+        shortest_s = self._known_shortest(rows.bit_length(), took_s)
+        no_queue_s = max(TOLERANCE * shortest_s, shortest_s + self._bounds.slack_s)
+        self._ratios.append(TOLERANCE * took_s / no_queue_s)
         self.usual_s += (took_s - self.usual_s) / 16
         if len(self._ratios) >= WINDOW_REQUESTS and now_s - self._window_s >= WINDOW_S:
             self._learn(now_s)
@@ -122,7 +130,7 @@ class ConcurrencyLimit:
 
     def _learn(self, now_s: float) -> None:
         gradient = max(LEAST_GRADIENT, min(1.0, TOLERANCE / median(self._ratios)))
-        limit = gradient * self._limit + math.sqrt(self._limit)
+        limit = gradient * self._limit + self._bounds.growth * math.sqrt(self._limit)
         if self._busiest < self._limit / 2:
             # Whoever is not there does not show that there would be room.
             limit = min(limit, self._limit)

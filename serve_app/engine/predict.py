@@ -27,6 +27,7 @@ from serve_app.core.plan import Plan
 from serve_app.core.ports import Clock, Ids, Recorder
 from serve_app.core.record import Record
 from serve_app.core.refusals import moved
+from serve_app.core.sharing import Sharing
 from serve_app.engine.explain import TIMEOUT_S, Explained
 from serve_app.engine.liveness import IsAlive, always, can_answer
 from serve_app.engine.shedding import Shedding
@@ -54,7 +55,8 @@ class Predictor:
 
     What takes long in large requests is done by `offload`, so that the others go on. `limiter`
     says how many rows callers may ask about, `distinct` how many different ones, `shedding` how
-    many requests come in at once, and `details` how exactly callers learn answers.
+    many requests come in at once, `sharing` whose are worked on, and `details` how exactly callers
+    learn answers.
     """
 
     def __init__(  # noqa: PLR0913 - every part by its name
@@ -70,6 +72,7 @@ class Predictor:
         details: Details = EVERYTHING,
         distinct: DistinctRows | None = None,
         shedding: Shedding | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.offload = offload
         self.counting = counting or Counting()
@@ -78,7 +81,7 @@ class Predictor:
         self._take_rows = limiter.take_rows
         self._detail_of = details.of
         self._distinct = distinct
-        self.shedding = shedding
+        self.shedding, self.sharing = shedding, sharing
         self._clock, self._ids = clock, ids
         self._owned: OwnedIds | None = None
         self._stages = Stages()

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope
 from serve_app.core.begun import Ended, begun
 from serve_app.core.offload import IN_PLACE, Offload
 from serve_app.errors import BadEncoding, Overloaded, TooLarge, TooSlow, UnsupportedMedia
-from serve_app.protocols.dialect import FORM, JSON_TYPES
+from serve_app.protocols.dialect import JSON_TYPES
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -123,12 +123,8 @@ async def _first(receive: Receive) -> Message:
         raise _too_slow() from None
 
 
-def of_query(scope: Scope, headers: dict[str, str]) -> Receive:
-    """The query of a request in the place of its body, since both are forms.
-
-    `headers` are told so.
-    """
-    headers["content-type"] = FORM
+def of_query(scope: Scope) -> Receive:
+    """The query of a request in the place of its body, since both are forms."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": scope["query_string"], "more_body": False}

@@ -134,7 +134,7 @@ class Deferrable(Predictions):
             messages.append(message)
 
         scope, receive = _replayed(request, caller)
-        status = await super().answer(scope, receive, send)
+        status = await super().answered(scope, receive, send)
         start, *parts = messages
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1"))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from serve_app.core.flow import OWNER
 from serve_app.core.messages import Payload, Response
 from serve_app.core.offload import LARGE_BYTES, LARGE_ROWS
+from serve_app.core.sharing import Sharing
 from serve_app.gateway import bodies, compression, errors, versions
 from serve_app.gateway.context import GatewayContext, caller_of, headers_of
 from serve_app.gateway.entrance import PREDICT, Admitted
+from serve_app.gateway.in_turn import TURN, in_turn, left_of
 from serve_app.protocols.bodies import column_names
-from serve_app.protocols.dialect import Call, Dialect, Reply, Words
+from serve_app.protocols.dialect import FORM, Call, Dialect, Reply, Words
 
 
 class Predictions:
@@ -31,6 +34,7 @@ class Predictions:
     ) -> None:
         self._entrance = context.entrance(self.action)
         self._offload = context.predictor.offload
+        self._sharing = context.predictor.sharing
         self._dialect = dialect
         self._refuse = refuse or dialect.refuse
         self._max_body_bytes = context.settings.max_body_bytes
@@ -41,13 +45,21 @@ class Predictions:
         """Answer one request."""
         await self.answer(scope, receive, send)
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> int:
-        """Answer one request, and give the status of the answer."""
+    def answer(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, int]:
+        """Answer one request in its caller's turn, and give the status of the answer."""
+        if scope["method"] == "GET":
+            receive = bodies.of_query(scope)
+        if self._sharing is None:
+            return self.answered(scope, receive, send)
+        return self._in_turn(self._sharing, scope, receive, send)
+
+    async def answered(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer one request as soon as it is here, and give the status of the answer."""
         headers = headers_of(scope)
         request_id = headers.get("x-request-id", "")
         try:
             if scope["method"] == "GET":
-                receive = bodies.of_query(scope, headers)
+                headers["content-type"] = FORM
             response = await self._predict(scope, receive, headers)
             if response.request.payload.rows < LARGE_ROWS:
                 reply = self._dialect.encode(response)
@@ -69,6 +81,11 @@ class Predictions:
         start = {"type": "http.response.start", "status": 200, "headers": _marks(response, reply)}
         await send(start)
         await send({"type": "http.response.body", "body": reply.body})
+
+    async def _in_turn(self, sharing: Sharing, scope: Scope, receive: Receive, send: Send) -> int:
+        with sharing.turn(caller_of(scope).name) as turn:
+            scope[TURN] = turn
+            return await self.answered(scope, in_turn(turn, receive), send)
 
     async def _predict(
         self,
@@ -100,7 +117,6 @@ class Predictions:
             label=parameters.get("label"),
             caller=caller_of(scope),
         )
-        stage = admitted.stage
         OWNER.set(admitted.caller.name)
         body = await bodies.read(
             receive,
@@ -109,6 +125,9 @@ class Predictions:
             accepted=self._dialect.media_types,
             offload=self._offload,
         )
+        if admitted.timeout_s is not None:
+            admitted = admitted._replace(timeout_s=left_of(admitted.timeout_s, scope))
+        stage = admitted.stage
         signature = stage.spec.signature
         most, own = self._max_rows, stage.spec.name
         call = Call(body, stage.names, most, headers, signature.inputs, signature, own)
@@ -122,8 +141,8 @@ class Predictions:
 
 
 def _marks(response: Response, reply: Reply) -> list[tuple[bytes, bytes]]:
-    answer = response.answer
     """The headers of an answer: what it is, who gave it, and where it came from."""
+    answer = response.answer
     given = [
         (b"content-length", b"%d" % len(reply.body)),
         (b"content-type", reply.media_type),

@@ -32,8 +32,8 @@ class Explanations(Predictions):
         super().__init__(context, dialect, refuse)
         self._most = context.settings.max_explained_rows
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> int:
-        """Answer one request, and give the status of the answer."""
+    async def answered(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer one request as soon as it is here, and give the status of the answer."""
         headers = headers_of(scope)
         try:
             response, explained = await self._explained(scope, receive, headers)

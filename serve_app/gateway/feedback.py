@@ -22,7 +22,7 @@ from serve_app.gateway.foreign_pages import refuse_foreign
 from serve_app.protocols.bodies import feedback_list
 from serve_app.protocols.bodies.feedback import ReceivedFeedback, check_truth
 from serve_app.protocols.bodies.feedback_list import FeedbackBody, Refused
-from serve_app.protocols.dialect import Reply, Words
+from serve_app.protocols.dialect import FORM, Reply, Words
 
 
 class FeedbackDialect(NamedTuple):
@@ -65,7 +65,7 @@ class FeedbackPath:
         refuse_foreign(headers, settings.origins)
         receive = request.receive
         if request.method == "GET":
-            receive = bodies.of_query(request.scope, headers)
+            receive, headers["content-type"] = bodies.of_query(request.scope), FORM
         caller = caller_of(request.scope)
         OWNER.set(caller.name)
         body = await bodies.read(

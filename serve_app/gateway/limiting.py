@@ -120,16 +120,17 @@ class Limited:
 def _declared(scope: Scope) -> int | None:
     """The length of a body in bytes as its head says it; None where it says nothing of it."""
     chunked = False
-    for name, value in [pair for pair in scope["headers"] if pair[0] in _LENGTHS]:
+    # Most say it, and in the middle of their headers: one by one is quicker than all of them.
+    for name, value in scope["headers"]:
         if name == _LENGTH and value.isdigit():
             return int(value)
-        chunked = chunked or name != _LENGTH
+        chunked = chunked or name == _ENCODING
     # Without either there is no body.
     return None if chunked else 0
 
 
 _LENGTH = b"content-length"
-_LENGTHS = frozenset({_LENGTH, b"transfer-encoding"})
+_ENCODING = b"transfer-encoding"
 
 
 def limited(app: ASGIApp, limiter: Limiter | None, count: Count) -> ASGIApp:

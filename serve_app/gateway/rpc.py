@@ -220,6 +220,14 @@ class InferenceService:
         raise errors.ClientError(oip_triton.NOT_SHARED)
 
     async def _infer(self, request: Any, context: Any) -> Any:
+        if self.predictor.sharing is None:
+            return await self._inferred(request, context)
+        with self.predictor.sharing.turn(caller_of(context).name) as turn:
+            turn.size_bytes = request.ByteSize()
+            await turn.begin()
+            return await self._inferred(request, context)
+
+    async def _inferred(self, request: Any, context: Any) -> Any:
         admitted = self._entrance.admit(
             headers_of(context),
             request.model_name,

@@ -41,7 +41,7 @@ from serve_app.gateway.context import GatewayContext, Settings
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.limiting import limited, limiter_of
 from serve_app.gateway.native_pages import standing
-from serve_app.gateway.overload import shedding_of
+from serve_app.gateway.overload import sharing_of, shedding_of
 from serve_app.gateway.routes import GatewayApp
 from serve_app.gateway.rpc import InferenceService
 from serve_app.gateway.rpc_limiting import limited_methods
@@ -86,9 +86,9 @@ from serve_app.storage.snapshots import SnapshotStore
 logger = logging.getLogger("serve_app.gateway")
 SNAPSHOT_GRACE_S = 30.0
 """How long a gateway may be without a snapshot before it counts as unhealthy."""
-SWITCH_INTERVAL_S = 0.001
-"""How long a thread that reads a large body keeps the event loop waiting for its turn; Python's
-own 5 ms are more than a whole request takes."""
+SWITCH_INTERVAL_S = 0.0003
+"""How long a thread that reads a large body keeps the event loop waiting for its turn, which is
+several times for each request: Python's own 5 ms are more than a whole one takes."""
 
 
 class GatewayReplica(Scaled):
@@ -125,8 +125,13 @@ class GatewayReplica(Scaled):
         )
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
-        backlog = Backlog(self._replicas.counters, clock=clock)
-        self._beside = VersionsBeside(self._handles, backlog, self._liveness, replica)
+        self._sharing = sharing_of(args, clock, known=args.access.is_required)
+        self._beside = VersionsBeside(
+            self._handles,
+            Backlog(self._replicas.counters, self._sharing, clock=clock),
+            self._liveness,
+            replica,
+        )
         self._limiter = limiter_of(args.limits, clock)
         self._distinct = distinct_of(args.limits, self._counting, clock, replica)
         self._predictor = self._made_predictor(clock)
@@ -185,6 +190,7 @@ class GatewayReplica(Scaled):
             details=details_of(self._args.access.detail),
             distinct=self._distinct,
             shedding=shedding_of(self._args.overload, clock),
+            sharing=self._sharing,
         )
 
     async def build(self) -> ASGIApp:

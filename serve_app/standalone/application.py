@@ -38,7 +38,7 @@ from serve_app.gateway.context import Settings
 from serve_app.gateway.distinct_counting import distinct_rows_of
 from serve_app.gateway.limiting import limited, limiter_of, limits_of
 from serve_app.gateway.middleware import Edge, RequestIds
-from serve_app.gateway.overload import shedding_of
+from serve_app.gateway.overload import sharing_of, shedding_of
 from serve_app.monitoring import samples
 from serve_app.monitoring.catalogue import Sample
 from serve_app.monitoring.counting import Counting
@@ -94,6 +94,10 @@ class Application:
         callers = None if args.limits is None else limits_of(args.limits)
         limiter = limiter_of(args.limits, clock, Ledger(Nowhere(), clock=time.time).lease)
         counting = Counting()
+        if authenticator is None:
+            authenticator = callers_of(
+                args.access, settings.keys_file, clock=time.time, monotonic=clock
+            )
         self._predictor = Predictor(
             clock=clock,
             ids=PredictionIds(),
@@ -104,11 +108,8 @@ class Application:
             details=details_of(args.access.detail),
             distinct=distinct_rows_of(callers, counting, clock),
             shedding=shedding_of(args.overload, clock),
+            sharing=sharing_of(args, clock, known=authenticator is not None),
         )
-        if authenticator is None:
-            authenticator = callers_of(
-                args.access, settings.keys_file, clock=time.time, monotonic=clock
-            )
         self.gate = self._gate(authenticator)
         self.is_open = settings.is_open or args.access.mode == "open"
         """Whether somebody said that everybody may ask, from other machines too."""

@@ -21,6 +21,7 @@ from serve_app.gateway.context import GatewayContext, caller_of, headers_of
 from serve_app.gateway.graphql import errors as graphql_errors
 from serve_app.gateway.graphql import page as graphql_page
 from serve_app.gateway.graphql.request import GRAPHQL, JSON, accepted, read
+from serve_app.gateway.in_turn import in_turn
 from serve_app.protocols import error_body
 from serve_app.protocols.dialect import Reply
 
@@ -42,7 +43,14 @@ class GraphQL:
         self._loaded: Documents | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request in its caller's turn."""
+        if self._predictor.sharing is None:
+            await self._answered(scope, receive, send)
+            return
+        with self._predictor.sharing.turn(caller_of(scope).name) as turn:
+            await self._answered(scope, in_turn(turn, receive), send)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
         try:
             answer = await self._answer(scope, receive, headers)

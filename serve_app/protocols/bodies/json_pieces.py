@@ -165,7 +165,7 @@ def _structure(text: Array) -> tuple[Array, Array, Array]:
 
 def _in_strings(text: Array) -> Array:
     """Which bytes stand in a string, its closing quote left out."""
-    quotes = text == _QUOTE
+    quotes: Array = text == _QUOTE
     backslashes = np.flatnonzero(text == _BACKSLASH)
     if len(backslashes):
         # Of a run of backslashes each second one escapes what follows.
@@ -174,8 +174,15 @@ def _in_strings(text: Array) -> Array:
         behind = backslashes[ends - 1] + 1
         odd = behind[((ends - starts) % 2 == 1) & (behind < len(text))]
         quotes[odd] = False
-    within: Array = (np.cumsum(quotes, dtype=np.uint8) & 1).view(np.bool_)
-    return within
+    within = quotes.view(np.uint8)
+    carried = np.uint8(0)
+    # In blocks too: NumPy holds the lock while it adds up.
+    for start in range(0, len(text), _BLOCK_BYTES):
+        block = within[start : start + _BLOCK_BYTES]
+        block[0] ^= carried
+        np.bitwise_xor.accumulate(block, out=block)
+        carried = block[-1]
+    return quotes
 
 
 def _place(positions: Array, position: int) -> int:

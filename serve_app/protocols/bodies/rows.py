@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -14,6 +14,7 @@ from serve_app.protocols.bodies import column_names, json_body
 from serve_app.protocols.dialect import Call
 
 _MAX_STRAY_NAMES = 100
+_ROWS_AT_ONCE = 500
 
 
 def of_rows(instances: list[Any], columns: Sequence[str]) -> RawColumns:
@@ -60,7 +61,26 @@ def _from_lists(instances: list[list[Any]], columns: Sequence[str]) -> RawColumn
             f"but this endpoint takes {width} columns"
         )
         raise InvalidInput(msg, row=row, expected=width, got=len(instances[row]))
-    return dict(zip(columns, zip(*instances, strict=True), strict=True))
+    return _by_name(columns, instances)
+
+
+def _cells(
+    instances: list[dict[str, Any]], cells: Callable[[dict[str, Any]], tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """The cells of each row, some rows at a time, so that other threads get their turn between."""
+    if len(instances) <= _ROWS_AT_ONCE:
+        return list(map(cells, instances))
+    rows: list[tuple[Any, ...]] = []
+    for start in range(0, len(instances), _ROWS_AT_ONCE):
+        rows.extend(map(cells, instances[start : start + _ROWS_AT_ONCE]))
+    return rows
+
+
+def _by_name(names: Iterable[str], rows: Sequence[Sequence[Any]]) -> RawColumns:
+    """The columns of rows that have a cell for each name, one at a time for the same reason."""
+    columns = zip(*rows, strict=True)
+    # `dict` would hold Python's lock for all of them.
+    return {name: cells for name, cells in zip(names, columns, strict=True)}  # noqa: C416
 
 
 def _from_objects(instances: list[dict[str, Any]], columns: Sequence[str]) -> RawColumns:
@@ -72,10 +92,10 @@ def _from_objects(instances: list[dict[str, Any]], columns: Sequence[str]) -> Ra
     if len(first) > 1 and set(map(len, instances)) == {len(first)}:
         # Of equal size, and each has all names of the first: then all have the same names.
         try:
-            rows = list(map(itemgetter(*first), instances))
+            rows = _cells(instances, itemgetter(*first))
         except KeyError:
             return _from_ragged(instances, columns)
-        return dict(zip(first, zip(*rows, strict=True), strict=True))
+        return _by_name(first, rows)
     return _from_ragged(instances, columns)
 
 
