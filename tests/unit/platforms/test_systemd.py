@@ -54,10 +54,11 @@ def test_it_starts_a_supervised_cluster_and_deploys_what_was_deployed_last(machi
 
 def test_it_lets_a_node_join_again_and_stops_it_once_others_took_over(machine, tmp_path):
     text = unit_text(machine(join="10.0.0.1:6379", drain_s=60.0, options=("--node-ip", "auto")))
-    assert lines(text, "ExecStart") == [
+    (command,) = lines(text, "ExecStart")
+    assert command == (
         f"{tmp_path}/env/bin/serve-app cluster join 10.0.0.1:6379 --foreground --supervise "
         "--state ./state --http-port 8000 --drain-s 60 --leave-s 0 --node-ip auto"
-    ]
+    )
     assert int(lines(text, "TimeoutStopSec")[0]) > 120
 
 
