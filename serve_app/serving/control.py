@@ -29,6 +29,7 @@ from serve_app.serving.alias_applications import AliasApplications
 from serve_app.serving.alias_follower import AliasFollower
 from serve_app.serving.alias_work import AliasMethods
 from serve_app.serving.auditing import audit_log, audited_events
+from serve_app.serving.control_client import WATCH_S
 from serve_app.serving.deploying.inside import inside
 from serve_app.serving.endpoint_changes import EndpointChanges
 from serve_app.serving.event_keeping import EventKeeping
@@ -53,8 +54,6 @@ from serve_app.storage.events import EventLog
 from serve_app.storage.monitor_state import MonitorState
 from serve_app.storage.snapshots import SnapshotStore
 
-WATCH_S = 30.0
-"""How long a gateway waits for the next snapshot before it says again which one it has."""
 _TAKE = "keep the declaration"
 _PROBE = "wait for "
 logger = logging.getLogger("serve_app.control")

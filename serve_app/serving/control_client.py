@@ -18,6 +18,8 @@ from serve_app.serving.issuer import Issuer
 APPLICATION = "control"
 DEPLOYMENT = "Control"
 STATUS_TIMEOUT_S = 10.0
+WATCH_S = 30.0
+"""How long a gateway waits for the next snapshot before it says again which one it has."""
 logger = logging.getLogger("serve_app.gateway")
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from serve_app.control.gateways import Acknowledged
 from serve_app.core.snapshot import Snapshot
 from serve_app.errors import Conflict, ServeError
-from serve_app.serving.control import WATCH_S
-from serve_app.serving.control_client import control_handle
+from serve_app.serving.control_client import WATCH_S, control_handle
 from serve_app.serving.messages import words_for_outside
 from serve_app.storage.nearby import NearbySnapshots
 
