@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast, get_args
 
-from serve_app.console import forms
+from serve_app.console import forms, overtaken
 from serve_app.console.forms import Inquiry
 from serve_app.console.job_pages import jobs_of
 from serve_app.console.rendering import Moved, place
@@ -44,11 +44,12 @@ class ConsoleChanges:
         endpoint = inquiry.named["endpoint"]
         weights = forms.weights(inquiry.form)
         change = forms.change(inquiry.form, inquiry.caller)
-        await self._made(
-            inquiry,
-            "set_weights",
-            lambda: self._actions.set_weights(endpoint, weights, change),
-        )
+
+        async def act() -> None:
+            await overtaken.check_weights(self._actions, endpoint, inquiry.form)
+            await self._actions.set_weights(endpoint, weights, change)
+
+        await self._made(inquiry, "set_weights", act)
         return Moved(place("endpoints", endpoint, done="weights"))
 
     async def move_rollout(self, inquiry: Inquiry) -> Moved:
@@ -56,11 +57,12 @@ class ConsoleChanges:
         endpoint = inquiry.named["endpoint"]
         action = cast("RolloutAction", _one_of(inquiry, get_args(RolloutAction)))
         change = forms.change(inquiry.form, inquiry.caller)
-        await self._made(
-            inquiry,
-            "move_rollout",
-            lambda: self._actions.move_rollout(endpoint, action, change),
-        )
+
+        async def act() -> None:
+            await overtaken.check_candidate(self._actions, endpoint, inquiry.form)
+            await self._actions.move_rollout(endpoint, action, change)
+
+        await self._made(inquiry, "move_rollout", act)
         return Moved(place("rollouts", done="rollout"))
 
     async def move_experiment(self, inquiry: Inquiry) -> Moved:

@@ -76,6 +76,7 @@ class EndpointPages:
                 "course": course,
                 "traffic": traffic_pictures(course.value) if course.value else [],
                 "replicas": endpoint_view.replica_lines(endpoint, status.value or {}),
+                "decided_by": endpoint_view.decided_by(endpoint),
                 "override": standing["set_at_run_time"].get(name),
                 "waiting": waiting,
                 "history": history,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -22,6 +22,13 @@ GATEWAY = "Gateway"
 """The deployment of gateways, whatever their application is called."""
 _SPLITTING = frozenset({"canary", "single", "split"})
 """Kinds of route of whose variants each answers a share of requests."""
+_DECIDED_BY = {
+    "bandit": "rewards decide who answers it",
+    "canary": "its rollout decides who answers it",
+    "cascade": "how sure its stages are decides who answers it",
+    "rules": "its rules decide who answers it",
+}
+"""What decides in kinds of route that take no weights at run time."""
 Row = dict[str, Any]
 
 
@@ -122,6 +129,13 @@ def splits(endpoint: Mapping[str, Any]) -> bool:
     return endpoint["route"] in _SPLITTING
 
 
+def decided_by(endpoint: Mapping[str, Any]) -> str:
+    """What decides in place of weights, in words; empty where weights may be set."""
+    if endpoint["route"] == "single":
+        return "it has one variant"
+    return _DECIDED_BY.get(endpoint["route"], "")
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
     """A change of an endpoint; `weights` are those that stood after it, to be set again.
@@ -150,7 +164,12 @@ def history_lines(
         if before != after:
             own.append((one, before, after))
     own.sort(key=lambda line: (line[0].at_s, line[0].id or 0), reverse=True)
-    return [_history_line(event, before, after, weights) for event, before, after in own]
+    instead = decided_by(endpoint)
+    lines = [_history_line(event, before, after, weights) for event, before, after in own]
+    return [
+        replace(one, weights=None, why_not=instead) if instead and one.weights else one
+        for one in lines
+    ]
 
 
 def last_changes(events: Iterable[Event]) -> dict[str, Event]:

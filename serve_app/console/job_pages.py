@@ -74,9 +74,11 @@ class JobPages:
             return Page("jobs.html", "Jobs", {"missing": f"{NO_JOBS[:1].upper()}{NO_JOBS[1:]}."})
         jobs = self._jobs
         names = await asyncio.to_thread(jobs.names)
-        shown = model_view.slice_of(names, inquiry.query("page"), JOBS_PER_PAGE)
+        wanted = inquiry.query("name").strip()
+        matching = [one for one in names if wanted.lower() in one.lower()]
+        shown = model_view.slice_of(matching, inquiry.query("page"), JOBS_PER_PAGE)
         statuses = await asyncio.to_thread(lambda: [jobs.show(name) for name in shown.items])
-        values = {"missing": "", "shown": shown, "jobs": statuses}
+        values = {"missing": "", "shown": shown, "jobs": statuses, "wanted": wanted}
         return Page("jobs.html", "Jobs", values, live=("live-jobs",))
 
     async def job(self, inquiry: Inquiry) -> Page:

@@ -10,6 +10,7 @@ from serve_app.console.forms import Inquiry
 from serve_app.console.parts import part
 from serve_app.console.profile_picture import column_picture
 from serve_app.console.rendering import Page
+from serve_app.control.rollouts import possible
 from serve_app.core.events import Event
 from serve_app.errors import ServeError
 from serve_app.gateway.admin.actions import AdminActions, Json
@@ -49,13 +50,16 @@ class ConsolePages:
             status["endpoints"],
             key=lambda one: (-wrong[one["name"]], one["name"] not in waiting, one["name"]),
         )
-        shown = model_view.slice_of(endpoints, inquiry.query("page"), ENDPOINTS_PER_PAGE)
+        wanted = inquiry.query("name").strip()
+        matching = [one for one in endpoints if wanted.lower() in one["name"].lower()]
+        shown = model_view.slice_of(matching, inquiry.query("page"), ENDPOINTS_PER_PAGE)
         return Page(
             "home.html",
             "Is anything wrong now?",
             {
                 "status": status,
                 "shown": shown,
+                "wanted": wanted,
                 "findings": findings,
                 "wrong": wrong,
                 "loads": loads.value or {},
@@ -177,7 +181,8 @@ class ConsolePages:
         rollouts = await self._actions.rollouts()
         shown = model_view.slice_of(rollouts, inquiry.query("page"))
         live = tuple(f"live-rollout-{at}" for at in range(1, len(shown.items) + 1))
-        return Page("rollouts.html", "Rollouts", {"shown": shown}, live=live)
+        values = {"shown": shown, "possible": possible}
+        return Page("rollouts.html", "Rollouts", values, live=live)
 
     async def experiments(self, inquiry: Inquiry) -> Page:
         """Whether experiments run, and what they decide."""
@@ -196,5 +201,5 @@ class ConsolePages:
         """What was changed, by whom and why."""
         subject, kind = inquiry.query("subject").strip(), inquiry.query("kind").strip()
         events: list[Event] = await self._actions.events(EVENTS, kind or None, subject or None)
-        values = {"events": events, "subject": subject, "kind": kind}
+        values = {"events": events, "subject": subject, "kind": kind, "most": EVENTS}
         return Page("events.html", "What was changed", values)

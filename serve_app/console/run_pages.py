@@ -10,7 +10,7 @@ from serve_app.console.forms import Inquiry
 from serve_app.console.rendering import Page
 from serve_app.console.trial_picture import trial_picture
 from serve_app.errors import NotFound
-from serve_app.lifecycle.ledger import TERMINAL
+from serve_app.lifecycle.ledger import TERMINAL, RunFilter
 from serve_app.lifecycle.run_status import TrainingRuns
 
 RUNS_PER_PAGE = 25
@@ -42,11 +42,24 @@ class RunPages:
         training = self._training
         if training is None:
             return Page("runs.html", "Runs", {"missing": NO_FOLDER})
-        count = await asyncio.to_thread(training.count)
+        wanted = RunFilter(inquiry.query("name").strip(), inquiry.query("state").strip().upper())
+        count = await asyncio.to_thread(training.count, wanted)
         shown = model_view.slice_of(range(count), inquiry.query("page"), RUNS_PER_PAGE)
         first = shown.items[0] if shown.items else 0
-        runs = await asyncio.to_thread(training.page, first, RUNS_PER_PAGE)
-        values = {"missing": "", "shown": shown, "runs": runs, "folder": str(training.folder)}
+        runs = await asyncio.to_thread(training.page, first, RUNS_PER_PAGE, wanted)
+        values = {
+            "missing": "",
+            "shown": shown,
+            "runs": runs,
+            "wanted": wanted,
+            "states": ("RUNNING", *sorted(TERMINAL)),
+            "query": {
+                name: text
+                for name, text in (("name", wanted.text), ("state", wanted.state))
+                if text
+            },
+            "folder": str(training.folder),
+        }
         return Page("runs.html", "Runs", values, live=("live-runs",))
 
     async def run(self, inquiry: Inquiry) -> Page:

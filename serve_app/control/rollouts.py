@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from serve_app.core.rollout import Rollout
+from serve_app.core.rollout import Phase, Rollout
 from serve_app.core.snapshot import Endpoint
 from serve_app.errors import Conflict
 
@@ -65,6 +65,11 @@ def in_effect(rollout: Rollout, now_s: float) -> Rollout:
     return replace(rollout, since_s=now_s, began_s=began_s)
 
 
+def possible(phase: Phase) -> tuple[Action, ...]:
+    """What can be done with a rollout in a phase."""
+    return tuple(action for action, phases in _ALLOWED.items() if phase in phases)
+
+
 def acted(rollout: Rollout, action: Action, why: str, *, endpoint: str) -> Rollout:
     """After somebody has started, paused, resumed, promoted or rolled back a rollout.
 
@@ -77,9 +82,8 @@ def acted(rollout: Rollout, action: Action, why: str, *, endpoint: str) -> Rollo
             "begins once the candidate's alias names another one"
         )
         raise Conflict(msg)
-    allowed = _ALLOWED[action]
-    if rollout.phase not in allowed:
-        can = [name for name, phases in _ALLOWED.items() if rollout.phase in phases]
+    can = possible(rollout.phase)
+    if action not in can:
         msg = (
             f"the rollout of {endpoint!r} to {rollout.candidate} is {rollout.phase}, and cannot "
             f"{action}; it can {' or '.join(can)}"

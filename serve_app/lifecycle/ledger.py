@@ -71,6 +71,21 @@ class Step:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Runs that have a text in their name, pipeline or model, and a state; empty is any."""
+
+    text: str = ""
+    state: str = ""
+
+
+_ALL = RunFilter()
+_FITTING = """
+FROM run WHERE instr(lower(id || char(10) || pipeline || char(10) || model), lower(?)) > 0
+AND (? = '' OR state = ?)
+"""
+
+
 class Ledger:
     """The runs of one folder. Every method is one transaction."""
 
@@ -119,23 +134,24 @@ class Ledger:
             rows = db.execute("SELECT * FROM run ORDER BY created_at DESC, id DESC").fetchall()
         return [_run(row) for row in rows]
 
-    def page(self, first: int, count: int) -> list[Run]:
-        """So many runs from a place on, where 0 is the newest."""
+    def page(self, first: int, count: int, fitting: RunFilter = _ALL) -> list[Run]:
+        """So many runs from a place on, where 0 is the newest that fits."""
         if not self._path.exists():
             return []
         with self._reading() as db:
             rows = db.execute(
-                "SELECT * FROM run ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
-                (count, first),
+                f"SELECT * {_FITTING} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+                (fitting.text, fitting.state, fitting.state, count, first),
             ).fetchall()
         return [_run(row) for row in rows]
 
-    def count(self) -> int:
-        """How many runs there are."""
+    def count(self, fitting: RunFilter = _ALL) -> int:
+        """How many runs there are that fit."""
         if not self._path.exists():
             return 0
+        values = (fitting.text, fitting.state, fitting.state)
         with self._reading() as db:
-            return int(db.execute("SELECT count(*) FROM run").fetchone()[0])
+            return int(db.execute(f"SELECT count(*) {_FITTING}", values).fetchone()[0])
 
     def begin(self, name: str) -> int:
         """Say that a process works on a run from now on; gives the number of the attempt."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from serve_app.lifecycle import lock
 from serve_app.lifecycle.cancelling import cancelled
-from serve_app.lifecycle.ledger import Ledger, Run, Step
+from serve_app.lifecycle.ledger import Ledger, Run, RunFilter, Step
 from serve_app.lifecycle.trial import Trial
 
 _INPUTS = "search_inputs"
@@ -22,15 +22,15 @@ class TrainingRuns:
         self.folder = folder
         self._ledger = Ledger(folder)
 
-    def count(self) -> int:
-        """How many runs there are; 0 where there is no ledger."""
-        return self._ledger.count()
+    def count(self, fitting: RunFilter) -> int:
+        """How many runs there are that fit; 0 where there is no ledger."""
+        return self._ledger.count(fitting)
 
-    def page(self, first: int, count: int) -> list[dict[str, Any]]:
-        """So many runs from a place on, where 0 is the newest, each with its state of now."""
+    def page(self, first: int, count: int, fitting: RunFilter) -> list[dict[str, Any]]:
+        """So many runs from a place on, where 0 is the newest that fits, as they are now."""
         return [
             {**run_json(run), "state": state_of(run, self.folder)}
-            for run in self._ledger.page(first, count)
+            for run in self._ledger.page(first, count, fitting)
         ]
 
     def show(self, name: str) -> dict[str, Any]:

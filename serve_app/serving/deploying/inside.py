@@ -7,6 +7,7 @@ which listens on the head alone, is dead.
 import os
 import tempfile
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,25 @@ def serve_details(*, timeout_s: float = web.TIMEOUT_S) -> Any:
     """
     client = _controller_client()
     try:
-        return ray.get(
+        details = ray.get(
             client._controller.get_serve_instance_details.remote(),  # noqa: SLF001 - no other way
             timeout=timeout_s,
         )
     except RayError as error:
         raise NotReady(f"Serve's controller does not answer: {cause(str(error))}") from error
+    return _as_in_json(details)
+
+
+def _as_in_json(value: Any) -> Any:
+    """A value with the words of its enums in their place, as the dashboard's answer has them.
+
+    An enum of texts is equal to its word, and yet is printed with the name of its class.
+    """
+    if isinstance(value, Mapping):
+        return {key: _as_in_json(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_in_json(one) for one in value]
+    return value.value if isinstance(value, Enum) else value
 
 
 class Inside(Running):

@@ -1,12 +1,14 @@
 """Forms change what the admin API would, once: from this visit, with a reason, where allowed."""
 
+import re
+
 import pytest
 
 from serve_app.core.identifiers import PredictionIds
 from serve_app.gateway.admin.actions import AliasChange, Change
 from serve_app.gateway.admin.audit import AuditedChanges
 from tests.unit.console.visitor import Visitor, text_of
-from tests.unit.gateway.admin.actions import Actions
+from tests.unit.gateway.admin.actions import ROLLOUT, Actions
 
 WEIGHTS = {"weight.a@1": "80", "weight.b@1": "20", "reason": "recall", "by": "ada"}
 PAGE, PLACE = "/console/endpoints/risk", "/console/endpoints/risk/weights"
@@ -133,6 +135,62 @@ def test_what_cannot_be_done_is_said_in_the_words_of_the_admin_api(actions):
     assert "it is ready, and cannot promote; it can start" in text_of(answer)
     odd = visitor.send(PAGE, "/console/endpoints/risk/rollout", {"action": "x", "reason": "go"})
     assert "'action' must be one of start, pause, resume, promote, roll back" in text_of(odd)
+
+
+def shown(visitor, page, name):
+    """The hidden fields of a page whose names begin so."""
+    text = visitor.get(page).text
+    return dict(re.findall(rf'type="hidden" name="({name}[^"]*)" value="([^"]*)"', text))
+
+
+def test_weights_that_somebody_else_changed_meanwhile_are_not_set(actions):
+    visitor = Visitor(actions)
+    seen = shown(visitor, PAGE, "shown")
+    assert seen == {"shown.a@1": "90.0", "shown.b@1": "10.0"}
+    assert visitor.send(PAGE, PLACE, {**WEIGHTS, **seen}).status_code == 303
+    answer = visitor.send(PAGE, PLACE, {**WEIGHTS, **seen, "shown.a@1": "70.0"})
+    assert answer.status_code == 409
+    assert "the weights of risk are a@1 90, b@1 10 by now" in text_of(answer)
+    assert len(changes_of(actions)) == 1
+
+
+def test_a_rollout_of_another_candidate_than_the_page_showed_is_left_alone(actions):
+    visitor, place = Visitor(actions), "/console/endpoints/risk/rollout"
+    seen = shown(visitor, "/console/rollouts", "candidate")
+    assert seen == {"candidate": "a@2"}
+    back = {"action": "roll back", "reason": "slow"}
+    answer = visitor.send(PAGE, place, {**back, "candidate": "a@3"})
+    assert answer.status_code == 409
+    assert "the candidate of risk is a@2 by now, and no longer a@3" in text_of(answer)
+    assert changes_of(actions) == []
+    assert visitor.send(PAGE, place, {**back, **seen}).status_code == 303
+
+
+def test_a_new_alias_takes_no_name_away_from_another_version(actions):
+    visitor, page = Visitor(actions), "/console/models/a"
+    form = visitor.get(page).text.partition("Give a version an alias")[2]
+    assert '<input type="hidden" name="expected" value="">' in form.partition("Give it")[0]
+    new = {"alias": "best", "version": "2", "expected": "", "reason": "new"}
+    assert visitor.send(page, f"{page}/aliases", new).status_code == 303
+    assert changes_of(actions)[-1][2] == AliasChange(2, True, None)
+
+
+@pytest.mark.parametrize(
+    ("phase", "offered"),
+    [
+        ("ready", ["start"]),
+        ("running", ["pause", "promote", "roll back"]),
+        ("held", ["resume", "promote", "roll back"]),
+        ("rolled back", ["start"]),
+    ],
+)
+def test_of_a_rollout_only_that_is_offered_which_its_phase_allows(phase, offered):
+    class Phased(Actions):
+        async def rollouts(self):
+            return [{**ROLLOUT, "phase": phase}]
+
+    page = Visitor(Phased()).get("/console/rollouts").text
+    assert re.findall(r"<option>([^<]*)</option>", page) == offered
 
 
 def test_a_body_that_is_no_form_is_refused(actions):

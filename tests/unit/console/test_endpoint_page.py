@@ -5,7 +5,7 @@ import re
 import pytest
 
 from serve_app.errors import NotReady
-from tests.unit.console.seeded import MODEL, Seeded
+from tests.unit.console.seeded import MODEL, Seeded, endpoint_of
 from tests.unit.console.visitor import Visitor, text_of
 
 
@@ -86,3 +86,20 @@ def test_history_leads_back_to_weights_whose_versions_are_there(visitor):
     assert "stands now" in words
     assert "churn@1 is no variant any more" in words
     assert "x@1" not in words
+
+
+@pytest.mark.parametrize(
+    ("route", "words"),
+    [
+        ("canary", "Weights cannot be set here: its rollout decides who answers it."),
+        ("bandit", "Weights cannot be set here: rewards decide who answers it."),
+        ("rules", "Weights cannot be set here: its rules decide who answers it."),
+    ],
+)
+def test_where_something_else_decides_there_is_no_form_of_weights(route, words):
+    actions = Seeded()
+    shares = ((f"{MODEL}@1000", 90.0), (f"{MODEL}@999", 10.0))
+    actions.standing_now["endpoints"] = [endpoint_of("risk", *shares, route=route)]
+    page = Visitor(actions).get("/console/endpoints/risk")
+    assert words in text_of(page)
+    assert "/endpoints/risk/weights" not in page.text

@@ -33,6 +33,14 @@ def test_jobs_come_by_pages_with_how_far_they_are(visitor):
     assert "Page 3 of 3, 60 in all" in words
 
 
+def test_a_job_is_looked_for_by_a_part_of_its_name(visitor):
+    words = text_of(visitor.get("/console/jobs?name=JOB-5"))
+    assert "job-5 FAILED" in words
+    assert "job-59 FAILED" in words
+    assert "job-45" not in words
+    assert "No job has that in its name." in text_of(visitor.get("/console/jobs?name=other"))
+
+
 def test_a_job_shows_rules_that_rows_break_and_the_rows(visitor):
     words = text_of(visitor.get("/console/jobs/job-1"))
     assert "3,000 of 4,000 rows are done, 10 of them without an answer" in words

@@ -132,6 +132,21 @@ def test_the_first_page_says_how_busy_endpoints_are_and_who_changed_them_last(vi
     assert f"1970-01-01 00:00:09 weights set by {HARMFUL[0]}" in words
 
 
+def test_endpoints_are_looked_for_by_a_part_of_their_name(visitor):
+    words = text_of(visitor.get("/console?name=Point-4"))
+    assert "endpoint-48 split" in words
+    assert "endpoint-4 split" in words
+    assert "risk split" not in words
+    assert "No endpoint has that in its name." in text_of(visitor.get("/console?name=other"))
+
+
+def test_the_first_and_the_last_page_are_one_step_away(visitor):
+    page = visitor.get(f"/console/models/{MODEL}?page=20").text
+    assert re.findall(r'href="[^"]*page=(\d+)"[^>]*>(\w+)<', page) == [
+        ("1", "First"), ("19", "Before"), ("21", "Next"), ("40", "Last"),
+    ]  # fmt: skip
+
+
 def test_models_are_searched_and_versions_come_by_pages(visitor):
     assert "1 of 1" not in text_of(visitor.get("/console/models?name=CHU"))
     assert HARMFUL[6] not in text_of(visitor.get("/console/models?name=CHU"))

@@ -128,6 +128,21 @@ def test_runs_come_by_pages_the_newest_first(visitor):
     assert "churn-1 SUCCEEDED" in text_of(visitor.get("/console/runs?page=3"))
 
 
+def test_runs_are_looked_for_by_what_they_are_of_and_how_they_ended(visitor):
+    failed = text_of(visitor.get("/console/runs?state=failed"))
+    assert "churn-54 FAILED" in failed
+    assert "churn-9 FAILED" in failed
+    assert "churn-60" not in failed
+    named = visitor.get("/console/runs?name=CHURN-5&state=SUCCEEDED")
+    assert "churn-59 SUCCEEDED" in text_of(named)
+    assert "churn-54" not in text_of(named)
+    paged = visitor.get("/console/runs?state=SUCCEEDED&page=2").text
+    assert 'href="/console/runs?page=3&amp;state=SUCCEEDED"' in paged
+    nothing = visitor.get("/console/runs", params={"name": HARMFUL[0]})
+    assert "No run fits that." in text_of(nothing)
+    assert "<script>alert" not in nothing.text
+
+
 def test_a_run_shows_gates_steps_trials_and_errors(visitor):
     page = visitor.get("/console/runs/churn-60?page=2")
     words = text_of(page)

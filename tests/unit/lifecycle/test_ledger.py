@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from serve_app.errors import ConfigError, Conflict, NotFound
-from serve_app.lifecycle.ledger import FILE, Ledger, Run, Step
+from serve_app.lifecycle.ledger import FILE, Ledger, Run, RunFilter, Step
 from serve_app.lifecycle.trial import Trial
 
 RUN = Run("churn-1", "churn", "churn", {"pipeline": "churn"}, "RUNNING", 5.0, options={"a": 1})
@@ -48,6 +48,16 @@ def test_pages_have_the_newest_runs_first_and_each_once(ledger):
     assert [one for page in pages for one in page] == [run.id for run in ledger.runs()]
     assert [len(page) for page in pages] == [3, 3, 1, 0]
     assert ledger.count() == 7
+
+
+def test_runs_are_looked_for_by_text_and_state(ledger):
+    ledger.create(replace(RUN, id="loans-1", pipeline="Loans", model="credit", created_at=9.0))
+    ledger.end("loans-1", "FAILED", 9.5)
+    for fitting in (RunFilter("LOAN"), RunFilter("credit", "FAILED"), RunFilter(state="FAILED")):
+        assert [run.id for run in ledger.page(0, 5, fitting)] == ["loans-1"]
+        assert ledger.count(fitting) == 1
+    assert ledger.count(RunFilter("%")) == 0
+    assert ledger.count(RunFilter("credit", "RUNNING")) == 0
 
 
 def test_attempts_are_counted_and_forget_how_the_last_one_ended(ledger):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from ray.exceptions import GetTimeoutError
+from ray.serve.schema import ApplicationStatus, DeploymentStatus, ReplicaState
 
 from serve_app.errors import ClientError, NotReady
 from serve_app.serving.deploying import inside as module
@@ -52,6 +53,16 @@ def test_a_cluster_of_ours_says_where_it_is(client, tmp_path):
     assert running.dashboard_url == "http://127.0.0.1:8265"
     assert running.stats_port == 8404
     assert running.environment == {"SERVE_APP_HOME": "/models"}
+
+
+def test_states_are_words_as_in_the_answer_of_the_dashboard(client, monkeypatch):
+    model = {"status": DeploymentStatus.HEALTHY, "replicas": [{"state": ReplicaState.RUNNING}]}
+    app = {"status": ApplicationStatus.RUNNING, "deployments": {"Model": model}}
+    monkeypatch.setattr(module.ray, "get", lambda *_, **__: {"applications": {"a": app}})
+    known = serve_details()["applications"]["a"]
+    states = known["status"], known["deployments"]["Model"]["status"]
+    assert [str(one) for one in states] == ["RUNNING", "HEALTHY"]
+    assert str(known["deployments"]["Model"]["replicas"][0]["state"]) == "RUNNING"
 
 
 def test_of_another_ones_serve_says_it(client):
