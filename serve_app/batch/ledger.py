@@ -234,6 +234,12 @@ class Ledger:
             ).fetchone()
         return bool(row[0] == "POISONED")
 
+    def put_off(self, name: str, shard: int, attempt: int, reason: str) -> None:
+        """Note that an attempt ended for which nobody is to blame: its shard is tried again."""
+        with changing(self._file) as connection:
+            key = (name, shard, attempt)
+            self._end_attempt(connection, key, "PUT OFF", reason[:_CHARACTERS])
+
     def reopen(self, name: str, shards: Sequence[int]) -> None:
         """Let committed shards be answered again, since their output is gone."""
         with changing(self._file) as connection:
