@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from serve_app.config.pipeline import GateSettings
-from serve_app.lifecycle.comparison import Paired
-from serve_app.models.training.metrics import Metric
+if TYPE_CHECKING:
+    from serve_app.config.pipeline import GateSettings
+    from serve_app.lifecycle.comparison import Paired
+    from serve_app.models.training.metrics import Metric
 
 Verdict = Literal["passed", "failed", "inconclusive"]
 
