@@ -12,6 +12,7 @@ from typing import IO, Any, Literal, cast
 import fsspec
 from fsspec.spec import AbstractBufferedFile
 
+from serve_app.batch.away import reached
 from serve_app.errors import Conflict, InvalidInput
 
 Kind = Literal["parquet", "csv", "tsv", "jsonl", "cells", "document"]
@@ -106,9 +107,10 @@ def opened(path: str) -> Iterator[IO[bytes]]:
 
     Raises:
         InvalidInput: it cannot be read; says why.
+        StoreAway: its storage does not answer now.
     """
     try:
-        with fsspec.open(path, "rb") as file:
+        with reached(path), fsspec.open(path, "rb") as file:
             # Files of storages read no lines of at most so many bytes.
             is_remote = isinstance(file, AbstractBufferedFile)
             yield cast("IO[bytes]", io.BufferedReader(cast("Any", file)) if is_remote else file)
@@ -131,6 +133,7 @@ def check_unchanged(one: Input) -> None:
 
     Raises:
         InputChanged: it is another, or gone.
+        StoreAway: its storage does not answer now.
     """
     msg = f"{one.path} is another than it was when the job was submitted; submit a new job"
     try:
@@ -147,14 +150,15 @@ def check_unchanged(one: Input) -> None:
 
 def _places(text: str, kind: Kind | None = None) -> list[Place]:
     try:
-        files, root = fsspec.url_to_fs(text)
-        files.invalidate_cache()
-        if any(sign in text for sign in "*?[") and not files.isfile(root):
-            listed = files.glob(root, detail=True)
-        elif files.isdir(root):
-            listed = files.find(root, detail=True)
-        else:
-            return [_place(files, root, files.info(root), kind or _kind(root))]
+        with reached(text):
+            files, root = fsspec.url_to_fs(text)
+            files.invalidate_cache()
+            if any(sign in text for sign in "*?[") and not files.isfile(root):
+                listed = files.glob(root, detail=True)
+            elif files.isdir(root):
+                listed = files.find(root, detail=True)
+            else:
+                return [_place(files, root, files.info(root), kind or _kind(root))]
     except FileNotFoundError:
         raise InvalidInput(f"{text}: there is no such file or folder") from None
     except (OSError, ValueError, ImportError) as error:

@@ -16,7 +16,7 @@ from serve_app.batch.job import Job, JobState
 from serve_app.batch.ledger_schema import LATELY, OWNER, STEPS, TOTALS, UNFINISHED
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import ENDED, JobStatus, Others
-from serve_app.core.durable import brought_up_to, changing, connected, keep_log
+from serve_app.core.durable import NoRoom, brought_up_to, changing, connected, keep_log
 from serve_app.errors import ConfigError, Conflict, NotFound
 
 MOST_FAILURES = 3
@@ -32,6 +32,7 @@ class Ledger:
 
     Raises:
         ConfigError: the file is of a later release, or no ledger.
+        NoRoom: its disk is full.
     """
 
     def __init__(self, file: Path, *, clock: Callable[[], float]) -> None:
@@ -42,6 +43,8 @@ class Ledger:
             with connected(self._file) as connection:
                 version = brought_up_to(connection, STEPS)
             keep_log(file, self)
+        except NoRoom:
+            raise
         except sqlite3.DatabaseError as error:
             msg = f"{file} is no ledger of jobs, or cannot be written: {error}; move it away"
             raise ConfigError(msg) from error
@@ -233,6 +236,12 @@ class Ledger:
                 "SELECT state FROM shard WHERE job = ? AND number = ?", (name, shard)
             ).fetchone()
         return bool(row[0] == "POISONED")
+
+    def put_off(self, name: str, shard: int, attempt: int, reason: str) -> None:
+        """Note that an attempt ended for which nobody is to blame: its shard is tried again."""
+        with changing(self._file) as connection:
+            key = (name, shard, attempt)
+            self._end_attempt(connection, key, "PUT OFF", reason[:_CHARACTERS])
 
     def reopen(self, name: str, shards: Sequence[int]) -> None:
         """Let committed shards be answered again, since their output is gone."""

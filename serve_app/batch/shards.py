@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from serve_app.batch import csv_records
+from serve_app.batch.away import reached
 from serve_app.batch.csv_records import Record
 from serve_app.batch.inputs import DELIMITERS, Input, Place, opened, sha256_of
 from serve_app.errors import InvalidInput
@@ -183,7 +184,8 @@ def _of_parquet(place: Place, shard_rows: int) -> tuple[Input, list[_Cut]]:
         digest = sha256_of(file)
         file.seek(0)
         try:
-            footer = pq.ParquetFile(file)
+            with reached(place.path):
+                footer = pq.ParquetFile(file)
             groups = [footer.metadata.row_group(j).num_rows for j in range(footer.num_row_groups)]
             columns = tuple(footer.schema_arrow.names)
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -47,7 +47,7 @@ class JobStatus:
 class Progress:
     """How far a run of a job is, whose start was `started_at_s` of a clock that never goes back.
 
-    `rows_before` were done before the run began.
+    `rows_before` were done before the run began. While nothing can be done, `waiting` says why.
     """
 
     rows: int
@@ -55,6 +55,7 @@ class Progress:
     started_at_s: float
     rows_done: int = 0
     rows_bad: int = 0
+    waiting: str = ""
 
     def rows_per_s(self, now_s: float) -> float | None:
         """How many rows this run answers in a second; none before it has begun."""

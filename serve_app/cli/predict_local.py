@@ -323,4 +323,4 @@ def progress_text(progress: Progress, now_s: float) -> str:
         parts += [f"{rate:,.0f} rows/s", f"{minutes}:{seconds:02d} left"]
     if progress.rows_bad:
         parts.append(f"{progress.rows_bad:,} bad")
-    return ", ".join(parts)
+    return "; ".join([", ".join(parts), *filter(None, [progress.waiting])])

@@ -11,9 +11,8 @@ from typing import Any
 from serve_app.cli.admin import AdminClient
 from serve_app.config.retraining import RetrainSettings
 from serve_app.errors import Conflict, NotReady
-from serve_app.lifecycle.champion import ALIAS as CHAMPION
 from serve_app.lifecycle.retraining.effects import Canary, CanaryState, Shown, Ticket
-from serve_app.registry.aliases import Expected
+from serve_app.registry.aliases import CHAMPION, Expected
 from serve_app.registry.store import Registry
 
 ALIAS = "challenger"
@@ -98,7 +97,7 @@ class AdminCanaries:
 
     def start(self, ticket: Ticket, version: int) -> None:
         """Let the rollout begin, unless it has begun."""
-        self._act(ticket, version, "ready", "start")
+        self._act(ticket, version, ("ready",), "start")
 
     def state(self, ticket: Ticket, version: int) -> Canary:
         """How far the endpoint's rollout of the version is.
@@ -119,32 +118,31 @@ class AdminCanaries:
 
     def hold(self, ticket: Ticket, version: int) -> None:
         """Pause the rollout, if it goes on."""
-        self._act(ticket, version, "running", "pause")
+        self._act(ticket, version, ("running",), "pause")
 
     def go_on(self, ticket: Ticket, version: int) -> None:
         """Resume the rollout, if it was paused for a freeze."""
-        self._act(ticket, version, "paused", "resume")
+        self._act(ticket, version, ("paused",), "resume")
 
     def undo(self, ticket: Ticket, version: int) -> None:
         """Roll back, unless it is rolled back or the endpoint has another candidate by now.
 
         The alias names the champion then, so that no file which is deployed later begins again.
         """
-        for phase in ("running", "paused", "held", "promoted"):
-            self._act(ticket, version, phase, "roll back")
+        self._act(ticket, version, ("running", "paused", "held", "promoted"), "roll back")
         aliases = self.registry.aliases(ticket.model)
         champion = aliases.get(CHAMPION)
         if aliases.get(ALIAS) == version and champion is not None:
             self._name(ticket, champion)
 
-    def _act(self, ticket: Ticket, version: int, phase: str, action: str) -> None:
+    def _act(self, ticket: Ticket, version: int, phases: tuple[str, ...], action: str) -> None:
         endpoint, mark = _endpoint(ticket), f"retraining run {ticket.key}"
         rollout = self.rollout(endpoint)
         if rollout is None or rollout["candidate"] != f"{ticket.model}@{version}":
             return
         # Who paused it by hand goes on by hand.
         is_ours = action != "resume" or mark in rollout["why"]
-        if rollout["phase"] == phase and is_ours:
+        if rollout["phase"] in phases and is_ours:
             self.connect().move_rollout(endpoint, action, mark)
 
     def go_back(self, ticket: Ticket, version: int) -> None:

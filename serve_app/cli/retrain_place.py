@@ -117,9 +117,11 @@ class RetrainingPlace:
     def intake(self) -> Intake:
         """What takes triggers."""
         from serve_app.lifecycle.retraining.intake import Intake
-        from serve_app.lifecycle.retraining.local import count_new_rows
 
         def count(model: str, body: Mapping[str, Any]) -> int | None:
+            # Only here, since it reads pandas: a call of another system waits for its answer.
+            from serve_app.lifecycle.retraining.local import count_new_rows
+
             return count_new_rows(self.training(), model, body)
 
         return Intake(self.database, time.time, count)

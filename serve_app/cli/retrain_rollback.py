@@ -136,14 +136,14 @@ def _live_ticket(place: RetrainingPlace, model: str) -> Ticket | None:
 
 def _version(registry: Any, reference: str) -> tuple[str, int]:
     """The version that is named, or the one that was champion before."""
-    from serve_app.lifecycle.champion import ALIAS
+    from serve_app.registry.aliases import CHAMPION
 
     model, _, text = reference.partition("@")
     if text:
         number = references.number(text)
         return model, registry.alias(model, text) if number is None else number
-    moves = registry.alias_history(model, ALIAS)
-    current = registry.aliases(model).get(ALIAS)
+    moves = registry.alias_history(model, CHAMPION)
+    current = registry.aliases(model).get(CHAMPION)
     former = [move.version for move in moves if move.version not in {None, current}]
     if not former:
         msg = f"no other version of {model} was champion; name one: {model}@NUMBER"

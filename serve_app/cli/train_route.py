@@ -53,9 +53,9 @@ def route(name: str, as_json: bool, **given: Any) -> None:
 
     Prints the endpoint as a config declares it; --out writes a config with it.
     """
-    from serve_app.lifecycle.champion import ALIAS
     from serve_app.lifecycle.ledger import Ledger
     from serve_app.lifecycle.live_route import endpoint_of
+    from serve_app.registry.aliases import CHAMPION
 
     run = Ledger(Path(given["runs"])).run(name)
     store = open_to_train(given["registry"], given["sign_key"], given["signer"])
@@ -63,7 +63,7 @@ def route(name: str, as_json: bool, **given: Any) -> None:
     if given["preprocess"]:
         body = _shared(run, store, given)
     else:
-        body = endpoint_of(run, given["kind"], _alias(store, run.model, ALIAS))
+        body = endpoint_of(run, given["kind"], _alias(store, run.model, CHAMPION))
     if given["out"] is not None:
         _write(Path(given["out"]), endpoint, body, given)
     if as_json:

@@ -9,8 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from serve_app.errors import ServerFault
+
 BUSY_S = 30.0
 """How long a connection waits for another one that writes."""
+
+
+class NoRoom(ServerFault, sqlite3.OperationalError):
+    """A SQLite file cannot grow: its disk is full. What it held, it holds."""
 
 
 def sync(path: Path) -> None:
@@ -31,14 +37,21 @@ def connect(file: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction, which has the right to write from its beginning, whole or not at all."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+    """One transaction, which has the right to write from its beginning, whole or not at all.
+
+    Raises:
+        NoRoom: the disk is full, and nothing has changed.
+    """
+    with _room_known(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            # Where a disk is full, SQLite may have gone back by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
 
 
 @contextmanager
@@ -71,7 +84,8 @@ def brought_up_to(connection: sqlite3.Connection, steps: Sequence[Sequence[str]]
 
     That is larger than there are steps where a later release wrote the file.
     """
-    connection.execute("PRAGMA journal_mode = WAL")
+    with _room_known(connection):
+        connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         for step in steps[version:]:
@@ -80,3 +94,16 @@ def brought_up_to(connection: sqlite3.Connection, steps: Sequence[Sequence[str]]
         if version < len(steps):
             connection.execute(f"PRAGMA user_version = {len(steps)}")
     return max(int(version), len(steps))
+
+
+@contextmanager
+def _room_known(connection: sqlite3.Connection) -> Iterator[None]:
+    """Say of a disk that is full which file it cannot take."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        (_, _, file), *_ = connection.execute("PRAGMA database_list")
+        msg = f"{file} cannot be written, the disk is full; make room there, and do it again"
+        raise NoRoom(msg) from error

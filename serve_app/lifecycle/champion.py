@@ -16,9 +16,8 @@ from serve_app.lifecycle.dataset import Dataset
 from serve_app.lifecycle.ledger import Run
 from serve_app.models.frames import to_columns
 from serve_app.models.training.metrics import Predicted
+from serve_app.registry.aliases import CHAMPION
 from serve_app.registry.store import Registry
-
-ALIAS = "champion"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +34,7 @@ def champion_of(
 ) -> Champion | None:
     """What the champion of a model says of rows; none where no version is champion."""
     try:
-        version = registry.aliases(model).get(ALIAS)
+        version = registry.aliases(model).get(CHAMPION)
     except NotFound:
         return None
     if version is None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from serve_app.config.pipeline import GateSettings
-from serve_app.lifecycle.comparison import Paired
-from serve_app.models.training.metrics import Metric
+if TYPE_CHECKING:
+    from serve_app.config.pipeline import GateSettings
+    from serve_app.lifecycle.comparison import Paired
+    from serve_app.models.training.metrics import Metric
 
 Verdict = Literal["passed", "failed", "inconclusive"]
+FEWEST_ROWS = 30
+"""Of fewer rows held out a bound says nothing, however good the challenger looks there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,7 @@ def _of_models(settings: GateSettings, evidence: Evidence) -> Iterator[Gate]:
     rows = evidence.holdout_rows
     if settings.beats_baseline:
         bound = evidence.baseline.lower
-        verdict: Verdict = "passed" if bound > 0 else "failed"
-        yield Gate("beats_baseline", bound, 0.0, rows, verdict)
+        yield _bounded("beats_baseline", bound, 0.0, rows, is_good=bound > 0)
     if settings.champion is not None:
         yield _champion(settings, evidence)
     if settings.slices is not None:
@@ -112,7 +114,15 @@ def _champion(settings: GateSettings, evidence: Evidence) -> Gate:
         reason = f"the champion {seen} rows of the hold-out, so that it looks better than it is"
         return Gate(name, paired.lower, threshold, rows, "inconclusive", reason)
     good = paired.lower > 0 if wanted.superior else paired.lower >= threshold and paired.gain >= 0
-    return Gate(name, paired.lower, threshold, rows, "passed" if good else "failed")
+    return _bounded(name, paired.lower, threshold, rows, is_good=good)
+
+
+def _bounded(name: str, bound: float, threshold: float, rows: int, *, is_good: bool) -> Gate:
+    """A gate of a bound on a gain, which is no evidence where too few rows are held out."""
+    if rows < FEWEST_ROWS:
+        reason = f"{rows} rows are held out, and {FEWEST_ROWS} are needed to tell; hold out more"
+        return Gate(name, bound, threshold, rows, "inconclusive", reason)
+    return Gate(name, bound, threshold, rows, "passed" if is_good else "failed")
 
 
 def _slices(settings: GateSettings, evidence: Evidence, most: float) -> Gate:

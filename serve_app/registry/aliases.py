@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from serve_app.registry.trust import Signs, Trust
 
 _logger = logging.getLogger(__name__)
+CHAMPION = "champion"
+"""The alias of the version that challengers have to be as good as."""
 _SUFFIX = ".json"
 
 

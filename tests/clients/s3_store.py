@@ -3,10 +3,12 @@
 import os
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -58,6 +60,51 @@ class Store:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.address,
         }
+
+
+class Relay:
+    """A port in front of a server: closed, nobody listens there and no connection stays."""
+
+    def __init__(self, address):
+        self.target = urlsplit(address)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.listening, self.connections = None, []
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self):
+        self.listening = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.accept, args=(self.listening,), daemon=True).start()
+
+    def close(self):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+        for one in self.connections:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        self.connections = []
+
+    def accept(self, listening):
+        with suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                server = socket.create_connection((self.target.hostname, self.target.port))
+                self.connections += [client, server]
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=passed, args=pair, daemon=True).start()
+
+
+def passed(source, target):
+    """Pass on what comes, until an end closes."""
+    with source:
+        with suppress(OSError):
+            while block := source.recv(1 << 16):
+                target.sendall(block)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
 
-from tests.clients.s3_store import DEADLINE_S, serving
+from serve_app.batch.ledger import FILE, Ledger
+from tests.clients.s3_store import DEADLINE_S, Relay, serving
 
 RUN = """
 import os, signal, sys
@@ -27,6 +30,25 @@ if effect:
         return real(*arguments)
 
     setattr(OutputObjects, effect, deadly)
+main(sys.argv[1:])
+"""
+PAUSED = """
+import sys
+from serve_app.cli.main import main
+from serve_app.engine.batch import answering, objects
+
+kind, effect, left = sys.argv.pop(1).split()
+kind = {"output": objects.OutputObjects, "input": answering.Attempt}[kind]
+left, real = [int(left)], getattr(kind, effect)
+
+def pausing(*arguments):
+    left[0] -= 1
+    if not left[0]:
+        print("now", flush=True)
+        sys.stdin.readline()
+    return real(*arguments)
+
+setattr(kind, effect, pausing)
 main(sys.argv[1:])
 """
 SUBMIT = """
@@ -153,6 +175,43 @@ def test_jobs_that_a_gateway_takes_have_the_bytes_of_a_folder(job, ran, home, st
     assert store.objects(place) == written(home / "folder")
     manifest = json.loads(store.ask(f"/{place}/_manifest.json"))
     assert manifest["rows"] == {"read": ROWS, "ok": ROWS - 1, "bad": 1}
+
+
+@pytest.mark.parametrize("moment", ["output _created 4", "input run 3"])
+def test_a_store_that_nobody_reaches_for_seconds_delays_a_job(job, home, store, moment):
+    code, said = job("folder", "one")
+    assert code == 0, said
+    relay = Relay(store.address)
+    relay.open()
+    place = moment.split()[0]
+    environment = {**os.environ, **store.variables(), "AWS_ENDPOINT_URL": relay.address}
+    running = subprocess.Popen(
+        [sys.executable, "-c", PAUSED, moment, "predict", "logistic@1", "--local",
+         "--data", "s3://rows/in/*.csv", "--out", f"s3://rows/away-{place}", "--state", "two",
+         "--shard-rows", "1", "--max-bad-rows", "9", "--max-bad-ratio", "1", "--id", "id"],
+        cwd=home, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    with running:
+        assert any(line == "now\n" for line in iter(running.stdout.readline, ""))
+        relay.close()
+        running.stdin.write("\n")
+        running.stdin.flush()
+        ledger = Ledger(home / "two" / "jobs" / FILE, clock=time.time)
+        (name,) = ledger.names()
+        deadline = time.monotonic() + DEADLINE_S
+        while not (status := ledger.status(name)).message:
+            assert running.poll() is None, running.stdout.read()
+            assert time.monotonic() < deadline, "nobody notices"
+            time.sleep(0.1)
+        assert status.state == "RUNNING"
+        assert re.search(r"s3://rows/\S+ does not answer: .*; tried again for", status.message)
+        relay.open()
+        said, _ = running.communicate(timeout=DEADLINE_S)
+    assert (running.returncode, "SUCCEEDED_WITH_ERRORS" in said) == (0, True), said
+    relay.close()
+    assert ledger.status(name).message == ""
+    assert store.objects(f"away-{place}") == written(home / "folder")
 
 
 def test_a_place_that_holds_something_is_left_as_it_is(job, store):

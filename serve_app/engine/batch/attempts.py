@@ -65,6 +65,10 @@ class Attempts:
             status.rows, status.rows_done, self._clock(), status.rows_done, status.rows_bad
         )
 
+    def wait(self, words: str) -> None:
+        """Tell why nothing goes on for now, or that it does again, where there are no words."""
+        self._progress = replace(self._progress, waiting=words)
+
     def begin(self, shard: Shard) -> int:
         """Note that a shard is tried, and give the number of the attempt."""
         return self._ledger.begin(self._name, shard.number)
@@ -93,6 +97,13 @@ class Attempts:
         """The same of an attempt whose process may still write, though nobody hears of it."""
         self._ledger.fail(self._name, shard, attempt, reason)
 
+    def put_off(self, shard: int, attempt: int, reason: str) -> None:
+        """Note that an attempt ended since a storage is away: no failure of the shard.
+
+        What it left behind there goes once the job goes on, or is over.
+        """
+        self._ledger.put_off(self._name, shard, attempt, reason)
+
     def watch(self, running: Counts) -> None:
         """Tell how far the job is with what runs now, and end what must not go on.
 
@@ -120,6 +131,7 @@ class ShardExecutor(Protocol):
 
         Raises:
             Stopped: the job does not go on.
+            StoreAway: a storage does not answer now, and no attempt is under way any more.
             ServeError: nobody can answer, whatever the rows.
         """
         ...

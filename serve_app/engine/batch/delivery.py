@@ -15,6 +15,7 @@ from typing import IO
 import fsspec
 import orjson
 
+from serve_app.batch.away import reached
 from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job
 from serve_app.batch.rendering import Instances, Transform
@@ -37,13 +38,16 @@ def deliver(
 
     Raises:
         ServerFault: it cannot be written there; says why.
+        StoreAway: the storage does not answer now.
     """
     rendering = job.options.rendering
     try:
         if isinstance(rendering, Transform):
-            _transformed(job, rendering, folder, list(zip(files, commits, strict=True)))
+            with reached(rendering.destination):
+                _transformed(job, rendering, folder, list(zip(files, commits, strict=True)))
         elif isinstance(rendering, Instances):
-            _predictions(rendering, folder, commits)
+            with reached(rendering.destination):
+                _predictions(rendering, folder, commits)
     except (OSError, ValueError, ImportError) as error:
         where = "" if rendering is None else rendering.destination
         reason = getattr(error, "strerror", None) or str(error)

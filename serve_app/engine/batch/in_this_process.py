@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from serve_app.batch.away import StoreAway
 from serve_app.batch.job import Job
 from serve_app.batch.shards import Shard
 from serve_app.engine.batch.attempts import Attempts, Stopped
@@ -28,6 +29,7 @@ class InThisProcess:
 
         Raises:
             Stopped: the job does not go on.
+            StoreAway: a storage does not answer now.
             ServeError: nobody can answer, whatever the rows.
         """
         if self._attempt is None:
@@ -42,6 +44,9 @@ class InThisProcess:
         number = attempts.begin(shard)
         try:
             done = attempt.run(shard, number, attempts.watch)
+        except StoreAway as away:
+            attempts.put_off(shard.number, number, away.message)
+            raise
         except (Stopped, ServeError):
             attempts.drop(shard.number)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from serve_app import __version__
@@ -11,6 +12,7 @@ from serve_app.batch.status import SUCCEEDED, JobStatus, Progress
 from serve_app.core.ports import Clock
 from serve_app.engine.batch.attempts import Attempts, ShardExecutor, Stopped
 from serve_app.engine.batch.delivery import deliver
+from serve_app.engine.batch.outage import Outage, Sleep
 from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.errors import ServeError, ServerFault
 
@@ -30,9 +32,11 @@ class JobRun:
         *,
         clock: Clock,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._ledger, self._name, self._folder = ledger, name, folder
         self._attempts = Attempts(ledger, name, folder, clock=clock, on_progress=on_progress)
+        self._outage = Outage(ledger, name, self._attempts, clock=clock, sleep=sleep)
 
     def run(self, executor: ShardExecutor) -> JobStatus:
         """Run a job from where it is to its end; gives how it ended.
@@ -46,21 +50,20 @@ class JobRun:
         """
         ledger, name = self._ledger, self._name
         try:
-            self.adopt()
+            self._outage.bridged(self.adopt)
+        except Stopped as stopped:
+            self._end(stopped.state, stopped.message)
+            return ledger.status(name)
         except OSError as error:
             raise ServerFault(self._refused(error)) from error
         status = ledger.status(name)
-        if status.state in SUCCEEDED and status.shards_done == status.shards:
-            if not self._folder.is_finished():
-                self._finish()
-            return ledger.status(name)
-        ledger.resume(name)
-        ledger.move(name, "RUNNING", only_from="QUEUED")
-        self._attempts.count_from(status)
+        if status.state not in SUCCEEDED or status.shards_done != status.shards:
+            ledger.resume(name)
+            ledger.move(name, "RUNNING", only_from="QUEUED")
+        elif self._folder.is_finished():
+            return status
         try:
-            while pending := ledger.pending(name):
-                executor.answer(pending, self._attempts)
-            self._finish()
+            self._outage.bridged(lambda: self._answer(executor))
         except Stopped as stopped:
             self._end(stopped.state, stopped.message)
         except ServeError as error:
@@ -73,6 +76,21 @@ class JobRun:
         finally:
             executor.close()
         return ledger.status(name)
+
+    def _answer(self, executor: ShardExecutor) -> None:
+        """Answer what is left, and finish.
+
+        Raises:
+            StoreAway: a storage does not answer now; it may be done again.
+        """
+        if self._outage.was:
+            # A commit of which nobody heard may stand there.
+            self.adopt()
+            self._outage.over()
+        self._attempts.count_from(self._ledger.status(self._name))
+        while pending := self._ledger.pending(self._name):
+            executor.answer(pending, self._attempts)
+        self._finish()
 
     def adopt(self) -> None:
         """Bring the ledger and the folder together, whichever of them knows more.

@@ -17,18 +17,24 @@ from typing import IO, cast
 
 import fsspec
 
+from serve_app.batch.away import reached
 from serve_app.batch.committed import Committed
 from serve_app.batch.job import Format
 from serve_app.engine.batch.output_place import JOB, TMP, OutputPlace, part
-from serve_app.errors import ConfigError
+from serve_app.errors import ConfigError, ServeError
 from serve_app.registry.files import creation_on
 
 
 class OutputObjects(OutputPlace):
-    """The objects of one job's output below a URL; raises OSError where the store refuses."""
+    """The objects of one job's output below a URL; raises OSError where the store refuses.
+
+    While it does not answer, StoreAway is raised.
+    """
 
     kind, contents = "place", "objects"
     unseen = "do all nodes of the cluster have the same AWS_ENDPOINT_URL and credentials?"
+
+    root: str
 
     def __init__(self, url: str, job: str, form: Format) -> None:
         super().__init__(url, job, form)
@@ -127,8 +133,9 @@ class OutputObjects(OutputPlace):
         path = f"{self._below}/{name}".rstrip("/")
         self._files.invalidate_cache()
         try:
-            yield path
-        except OSError:
+            with reached(self.root):
+                yield path
+        except (OSError, ServeError):
             raise
         except Exception as error:
             raise OSError(f"{self.root} cannot be used: {path}: {error}") from error

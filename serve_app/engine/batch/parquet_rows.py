@@ -9,6 +9,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from serve_app.batch.away import reached
 from serve_app.batch.inputs import Input, opened
 from serve_app.batch.shards import Shard
 from serve_app.core.signature import Column
@@ -23,10 +24,11 @@ def blocks(one: Input, shard: Shard, wanted: Wanted, batch_rows: int) -> Iterato
     groups = list(range(shard.start, shard.stop))
     with opened(one.path) as file:
         try:
-            table = pq.ParquetFile(file)
-            for batch in table.iter_batches(batch_rows, groups, columns=list(wanted.names)):
-                yield _block(batch, first_row, wanted)
-                first_row += batch.num_rows
+            with reached(one.path):
+                table = pq.ParquetFile(file)
+                for batch in table.iter_batches(batch_rows, groups, columns=list(wanted.names)):
+                    yield _block(batch, first_row, wanted)
+                    first_row += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise InvalidInput(f"{one.path} cannot be read as Parquet: {error}") from None
 
@@ -58,7 +60,8 @@ def empty_columns(one: Input, names: Sequence[str]) -> dict[str, pa.Array]:
     """
     with opened(one.path) as file:
         try:
-            schema = pq.ParquetFile(file).schema_arrow
+            with reached(one.path):
+                schema = pq.ParquetFile(file).schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise InvalidInput(f"{one.path} cannot be read as Parquet: {error}") from None
     return {name: pa.array([], type=schema.field(name).type) for name in names}

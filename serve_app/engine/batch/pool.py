@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from serve_app.batch.away import StoreAway
 from serve_app.batch.bad_rows import Counts
 from serve_app.batch.shards import Shard
 from serve_app.core.ports import Clock
@@ -68,21 +70,25 @@ class Pool:
         self._busy: dict[Hashable, _Busy] = {}
         self._idle: list[Hashable] = []
         self._lost_in_a_row = 0
+        self._away = ""
 
     def answer(self, pending: list[Shard], attempts: Attempts) -> None:
         """Try each shard once.
 
         Raises:
             Stopped: the job does not go on.
+            StoreAway: a storage does not answer now, and all workers are idle.
         """
-        waiting = deque(pending)
-        while waiting or self._busy:
-            while waiting and (worker := self._free()) is not None:
+        waiting, self._away = deque(pending), ""
+        while self._busy or (waiting and not self._away):
+            while waiting and not self._away and (worker := self._free()) is not None:
                 self._ask(worker, waiting.popleft(), attempts)
             for worker, outcome in self._workers.outcomes(POLL_S):
-                self._take(worker, outcome, attempts)
+                self._noticing(functools.partial(self._take, worker, outcome, attempts))
             self._end_late(attempts)
             attempts.watch(Counts())
+        if self._away:
+            raise StoreAway(self._away)
 
     def close(self) -> None:
         """End all workers."""
@@ -102,6 +108,13 @@ class Pool:
         self._busy[worker] = _Busy(request, self._clock() + self._size.shard_timeout_s)
         self._workers.ask(worker, request)
 
+    def _noticing(self, take: Callable[[], None]) -> None:
+        """Take an outcome; of a storage that is away, only take note."""
+        try:
+            take()
+        except StoreAway as away:
+            self._away = away.message
+
     def _take(self, worker: Hashable, outcome: ShardOutcome | Lost, attempts: Attempts) -> None:
         busy = self._busy.pop(worker, None)
         if busy is None:
@@ -114,6 +127,9 @@ class Pool:
         self._lost_in_a_row = 0
         if outcome.done is not None:
             attempts.commit(outcome.done)
+        elif outcome.away is not None:
+            attempts.put_off(number, attempt, outcome.away)
+            raise StoreAway(outcome.away)
         elif outcome.ended is not None:
             attempts.drop(number)
             raise Stopped("FAILED", outcome.ended)

@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from serve_app.batch.away import StoreAway
 from serve_app.batch.bad_rows import Counts, too_many
 from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job
@@ -44,11 +45,15 @@ class ShardRequest:
 
 @dataclass(frozen=True, slots=True)
 class ShardOutcome:
-    """What became of an attempt: what was committed, why it failed, or why the whole job ends."""
+    """What became of an attempt: what was committed, why it failed, or why the whole job ends.
+
+    Where a storage did not answer, `away` says which: nobody is to blame, and it is tried again.
+    """
 
     done: Committed | None = None
     failed: str | None = None
     ended: str | None = None
+    away: str | None = None
 
 
 class ShardWorker:
@@ -69,6 +74,8 @@ class ShardWorker:
             return ShardOutcome(self._attempt.run(request.shard, request.attempt, self._watch))
         except Stopped as stopped:
             return ShardOutcome(ended=stopped.message)
+        except StoreAway as away:
+            return ShardOutcome(away=away.message)
         except ServeError as error:
             return ShardOutcome(ended=error.message)
         except Exception as error:  # noqa: BLE001 - disks, memory, libraries: it is tried again

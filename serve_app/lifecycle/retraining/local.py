@@ -10,7 +10,6 @@ from serve_app.config.pipeline import PipelineSettings
 from serve_app.config.retraining import RetrainSettings
 from serve_app.errors import Conflict, ModelFailed, NotReady
 from serve_app.lifecycle.cards import check_sections
-from serve_app.lifecycle.champion import ALIAS
 from serve_app.lifecycle.dataset import read_source, usable_rows
 from serve_app.lifecycle.evaluation import run_of_version
 from serve_app.lifecycle.gates import Gate
@@ -20,6 +19,7 @@ from serve_app.lifecycle.retraining.effects import Judged, Ticket
 from serve_app.lifecycle.sequence import Until
 from serve_app.lifecycle.spec import pipeline_of
 from serve_app.lifecycle.training import Training
+from serve_app.registry.aliases import CHAMPION
 
 _MARK = "retraining"
 
@@ -114,7 +114,7 @@ def count_new_rows(training: Training, model: str, body: Mapping[str, Any]) -> i
         InvalidInput: the data cannot be read.
     """
     aliases = training.means.registry
-    version = aliases.aliases(model).get(ALIAS) if model in aliases.models() else None
+    version = aliases.aliases(model).get(CHAMPION) if model in aliases.models() else None
     run = None if version is None else run_of_version(training.ledger, model, version)
     if run is None:
         return None

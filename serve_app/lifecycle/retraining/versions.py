@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from serve_app.config.retraining import RetrainSettings, VersionGates
 from serve_app.control.following import signature_differences
-from serve_app.engine.lineage.card import card_of, lacking
-from serve_app.engine.load import Loaded, load
 from serve_app.errors import Conflict, NotFound
-from serve_app.lifecycle.champion import ALIAS
 from serve_app.lifecycle.digests import digest_of
-from serve_app.lifecycle.gates import Gate, Verdict
-from serve_app.lifecycle.retraining.cost import latencies_s, memory_bytes
+from serve_app.lifecycle.gates import Gate
 from serve_app.lifecycle.retraining.effects import Promotion, Ticket
-from serve_app.registry.aliases import Expected
-from serve_app.registry.card_notes import CardNotes
+from serve_app.registry.aliases import CHAMPION, Expected
 from serve_app.registry.store import Registry
 
 
@@ -30,7 +24,7 @@ class RegistryVersions:
     def champion(self, model: str) -> int | None:
         """The version that is champion now; none where no version is."""
         try:
-            return self.registry.aliases(model).get(ALIAS)
+            return self.registry.aliases(model).get(CHAMPION)
         except NotFound:
             return None
 
@@ -49,48 +43,9 @@ class RegistryVersions:
         Raises:
             ArtifactRejected: it does not load, or does not answer as it did when registered.
         """
-        model = ticket.model
-        wanted = RetrainSettings.model_validate(ticket.body.get("retrain") or {}).version
-        loaded = load(self.registry, model, version)
-        gates = [Gate("loads", None, None, 0, "passed"), *self._of_itself(loaded, wanted)]
-        if champion is None:
-            return gates
-        standing = load(self.registry, model, champion)
-        if wanted.fits_schema:
-            before, now = standing.manifest.signature, loaded.manifest.signature
-            problem = next(signature_differences(before, now), "")
-            verdict: Verdict = "failed" if problem else "passed"
-            gates.append(Gate("schema", None, None, 0, verdict, problem))
-        if wanted.latency is not None:
-            champion_s, challenger_s = latencies_s([standing, loaded])
-            gates.append(_ratio("latency", challenger_s, champion_s, wanted.latency))
-        if wanted.memory is not None:
-            url = self.registry.url
-            champion_b, challenger_b = (
-                memory_bytes(url, model, one) for one in (champion, version)
-            )
-            gates.append(_ratio("memory", challenger_b, champion_b, wanted.memory))
-        return gates
+        from serve_app.lifecycle.retraining.inspection import inspected  # noqa: PLC0415 - pandas
 
-    def _of_itself(self, loaded: Loaded, wanted: VersionGates) -> Iterator[Gate]:
-        """What a version has to be whatever the champion is."""
-        manifest = loaded.manifest
-        if wanted.card:
-            notes = CardNotes(self.registry.url).of(manifest.name, manifest.version)
-            missing = lacking(card_of(manifest, notes), wanted.card)
-            reason = (
-                f"its card lacks {' and '.join(missing)}: name a file with that section in "
-                "card.add of the pipeline"
-            )
-            yield Gate(
-                "card", float(len(missing)), 0.0, 0, "failed" if missing else "passed",
-                reason if missing else "",
-            )  # fmt: skip
-        if wanted.compiled:
-            compiled = manifest.compiled
-            computes = compiled is not None and compiled.served
-            reason = "" if computes else "its own library computes, not its compiled form"
-            yield Gate("compiled", None, None, 0, "passed" if computes else "failed", reason)
+        return inspected(self.registry, ticket, version, champion)
 
     def check(self, model: str, version: int) -> None:
         """Make sure that a version loads, and takes and gives what the champion does.
@@ -101,6 +56,8 @@ class RegistryVersions:
             Conflict: clients of the champion would notice.
         """
         if f"{model}@{version}" not in self.loaded:
+            from serve_app.engine.load import load  # noqa: PLC0415 - pandas, and seconds with it
+
             load(self.registry, model, version)
         champion = self.champion(model)
         if champion is None:
@@ -124,7 +81,7 @@ class RegistryVersions:
             return "promoted"
         try:
             self.registry.set_alias(
-                model, ALIAS, version, by=who, reason=mark, expected=Expected(expected)
+                model, CHAMPION, version, by=who, reason=mark, expected=Expected(expected)
             )
         except Conflict:
             # Another process may have done so for the same run at the same moment.
@@ -132,9 +89,4 @@ class RegistryVersions:
         return "promoted"
 
     def _was_promoted(self, model: str, mark: str) -> bool:
-        return any(move.reason == mark for move in self.registry.alias_history(model, ALIAS))
-
-
-def _ratio(name: str, challenger: float, champion: float, most: float) -> Gate:
-    value = challenger / champion
-    return Gate(name, value, most, 0, "passed" if value <= most else "failed")
+        return any(move.reason == mark for move in self.registry.alias_history(model, CHAMPION))

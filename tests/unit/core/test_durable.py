@@ -1,9 +1,11 @@
-"""The log of a SQLite file is kept as long as somebody wants it, and loses nothing then."""
+"""What is in a SQLite file once a call returns: its log is kept, and a full disk loses nothing."""
 
 import gc
 from contextlib import closing
 
-from serve_app.core.durable import changing, connect, connected, keep_log
+import pytest
+
+from serve_app.core.durable import NoRoom, changing, connect, connected, keep_log, transaction
 
 
 class Owner:
@@ -27,3 +29,23 @@ def test_the_log_is_kept_while_its_owner_lives(tmp_path):
     assert not log.exists()
     with connected(file) as connection:
         assert connection.execute("SELECT count(*) FROM one").fetchone() == (3,)
+
+
+def write(connection, *texts):
+    """Write rows in one transaction."""
+    with transaction(connection):
+        for text in texts:
+            connection.execute("INSERT INTO row VALUES (?)", (text,))
+
+
+def test_a_full_disk_says_which_file_it_cannot_take_and_changes_nothing(tmp_path):
+    file = tmp_path / "ledger.sqlite"
+    with closing(connect(file)) as connection:
+        connection.execute("CREATE TABLE row (text)")
+        # As a disk that takes no more pages than there are.
+        connection.execute("PRAGMA max_page_count = 3")
+        with pytest.raises(NoRoom, match=f"{file} cannot be written, the disk is full"):
+            write(connection, "x", "x" * 100_000)
+        connection.execute("PRAGMA max_page_count = 1000")
+        write(connection, "y")
+        assert connection.execute("SELECT text FROM row").fetchall() == [("y",)]

@@ -77,6 +77,16 @@ def test_what_nobody_knows_is_no_pass():
     assert "may have been trained on" in gates[-1].reason
 
 
+@pytest.mark.parametrize(("rows", "expected"), [(29, "inconclusive"), (30, "passed")])
+def test_a_gain_on_a_handful_of_rows_is_no_evidence(rows, expected):
+    gates = judged(
+        GateSettings.model_validate({"champion": {"epsilon": 0.01}, "beats_baseline": True}),
+        replace(EVIDENCE, holdout_rows=rows),
+    )
+    assert [gate.verdict for gate in gates] == [expected, expected]
+    assert all_passed(gates) == (expected == "passed")
+
+
 def test_without_gates_nothing_is_refused():
     assert judged(GateSettings(), EVIDENCE) == []
     assert all_passed([])

@@ -60,7 +60,8 @@ class Desk:
 
     def run_by(self, executor, name, **options):
         """How a job ended whose shards somebody else answered."""
-        one = JobRun(self.ledger, name, self.folder(name), clock=time.monotonic, **options)
+        options = {"clock": time.monotonic, **options}
+        one = JobRun(self.ledger, name, self.folder(name), **options)
         return one.run(executor)
 
     def done(self, *files, **options):
