@@ -55,6 +55,8 @@ def _ray_serve(*, batched: bool) -> Callable[[Place], Launch]:
             # Of this project it uses the messages of the Open Inference Protocol, nothing else.
             "PYTHONPATH": str(REPOSITORY),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # By default its workers wait for the load generator, as those of no other server do.
+            "RAY_worker_niceness": "0",
             "RAY_AUTH_MODE": "disabled",
         },
     )
