@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ("build.c", "compute.c")
+SOURCES = ("build.c", "blocks.c", "members.c", "compute.c")
 LIBRARY = "libserve_app_native.so"
 # Sums must be added one by one: no multiplication and addition in one, no other order.
 FLAGS = (

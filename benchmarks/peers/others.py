@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.peers import dialects
-from benchmarks.peers.environments import PEERS, Environment
+from benchmarks.peers.environments import PEERS, REPOSITORY, Environment
 from benchmarks.peers.peer import CORES, EACH, Launch, Peer, Place, filled, run, uvicorn, variables
 
 FASTAPI = Environment("fastapi")
@@ -14,6 +14,7 @@ MLSERVER = Environment("mlserver")
 LITSERVE = Environment("litserve")
 MLFLOW = Environment("mlflow")
 RAY_SERVE = Environment("ray_serve")
+RAY_GRPC_AFTER = 15
 
 
 def _fastapi(workers: int) -> Callable[[Place], Launch]:
@@ -50,7 +51,12 @@ def _ray_serve(*, batched: bool) -> Callable[[Place], Launch]:
         ((RAY_SERVE.script("python"), script),),
         {
             **variables(place, CORES, batched=batched),
+            "BENCH_GRPC_PORT": str(place.port + RAY_GRPC_AFTER),
+            # Of this project it uses the messages of the Open Inference Protocol, nothing else.
+            "PYTHONPATH": str(REPOSITORY),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # By default its workers wait for the load generator, as those of no other server do.
+            "RAY_worker_niceness": "0",
             "RAY_AUTH_MODE": "disabled",
         },
     )
@@ -128,6 +134,7 @@ OTHERS = (
         dialects.INSTANCES,
         _ray_serve(batched=False),
         f"{CORES} replicas",
+        grpc_after=RAY_GRPC_AFTER,
     ),
     Peer(
         "ray-serve-batched",
@@ -135,5 +142,6 @@ OTHERS = (
         dialects.INSTANCES,
         _ray_serve(batched=True),
         f"{CORES} replicas, serve.batch",
+        grpc_after=RAY_GRPC_AFTER,
     ),
 )

@@ -174,7 +174,7 @@ class Bench:
             said = self._checked_rpc(server)[0]
             file.write_bytes(rpc.framed(self._spoken(rpc.TYPED, 1)[0].body))
             port = server.place.port + (server.peer.grpc_after or 0)
-            call = h2load.Call(f"http://127.0.0.1:{port}{rpc.PATH}", file, rpc.HEADERS)
+            call = h2load.Call(f"http://127.0.0.1:{port}{rpc.TYPED.path}", file, rpc.HEADERS)
         else:
             question = self._asked(server.peer, 1)[0]
             said = answers.ask(server.place.port, [question])[0]

@@ -9,12 +9,11 @@ from typing import Any
 import grpc
 import numpy as np
 
+from benchmarks.peers import typed
 from benchmarks.peers.answers import Question, Said
 from benchmarks.peers.dialects import Dialect, Numbers, second
 from benchmarks.peers.model import COLUMNS, NUMBERS, Rows
-from serve_app.protocols.oip.messages import SERVICE, message
 
-PATH = f"/{SERVICE}/ModelInfer"
 HEADERS = ("content-type: application/grpc", "te: trailers")
 MODEL = "census"
 TIMEOUT_S = 60.0
@@ -34,7 +33,7 @@ def ask(port: int, questions: Sequence[Question]) -> list[Said]:
     """
     said: list[Said] = []
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        infer: Any = channel.unary_unary(PATH)
+        infer: Any = channel.unary_unary(typed.PATH)
         for question in questions:
             try:
                 said.append(Said(OK, 0, infer(question.body, timeout=TIMEOUT_S)))
@@ -46,7 +45,7 @@ def ask(port: int, questions: Sequence[Question]) -> list[Said]:
 
 
 def _encode(rows: Rows) -> bytes:
-    request: Any = message("ModelInferRequest")(model_name=MODEL)
+    request: Any = typed.REQUEST(model_name=MODEL)
     request.parameters["content_type"].string_param = "pd"
     for name in COLUMNS:
         numeric = name in NUMBERS
@@ -63,9 +62,9 @@ def _encode(rows: Rows) -> bytes:
 
 
 def _decode(body: bytes) -> Numbers:
-    answer: Any = message("ModelInferResponse").FromString(body)
+    answer: Any = typed.RESPONSE.FromString(body)
     contents = answer.outputs[0].contents
     return second(np.asarray(contents.fp64_contents or contents.fp32_contents))
 
 
-TYPED = Dialect(PATH, _encode, _decode)
+TYPED = Dialect(typed.PATH, _encode, _decode)

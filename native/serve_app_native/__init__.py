@@ -8,13 +8,14 @@ from serve_app_native.forest import (
     Method,
     Nodes,
     Refused,
+    Sets,
     Unsuited,
     choose_instructions,
     instructions,
 )
 
-__version__ = "1.0.0"
-API = 1
+__version__ = "1.1.0"
+API = 2
 """Changes when what is called from outside does; who expects another one goes on without."""
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Method",
     "Nodes",
     "Refused",
+    "Sets",
     "Unsuited",
     "choose_instructions",
     "instructions",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-_ABI = 1
+_ABI = 2
 _LIBRARY = "libserve_app_native.so"
 _REASONS = {
     1: "there is not enough memory",
@@ -25,8 +25,10 @@ _REASONS = {
     7: "a tree adds to an output that there is not",
     8: "a threshold is NaN",
     9: "a walk takes more steps than trees have here",
+    10: "a set is one of codes of a column that rows do not have",
+    11: "a node asks of a set something else than whether a code is in it",
 }
-_UNSUITED = frozenset({1, 2, 8, 9})
+_UNSUITED = frozenset({1, 2, 8, 9, 11})
 
 
 class Refused(ValueError):
@@ -54,13 +56,25 @@ class Method(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sets:
+    """Sets of codes of categories: `feature` is the column of each set's codes.
+
+    `inside` has shape (sets, codes), uint8: whether a code is in a set, or 2 where it is a gap.
+    """
+
+    feature: Array
+    inside: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Nodes:
     """Trees as arrays with an entry per node of all trees; a leaf has `left` -1.
 
     A row goes left where its value of `feature` is at most `threshold` (below it, where `below`
     says so), or is NaN and `gap_left` says so. `leaf` says which row of values a leaf holds,
     `root` where each tree begins. The dtype of `threshold` is that of the rows (float32 or
-    float64), which are `columns` wide.
+    float64), which are `columns` wide. Features from `columns` on are those of `sets`: 1 for a
+    number whose integer part is in the set, a gap for a gap, and 0 for all others.
     """
 
     feature: Array
@@ -72,16 +86,23 @@ class Nodes:
     root: Array
     below: bool
     columns: int
+    sets: Sets | None = None
+
+
+_NO_SETS = Sets(np.zeros(0, np.int32), np.zeros((0, 0), np.uint8))
 
 
 class _Spec(ctypes.Structure):
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("nodes", "trees", "columns", "outputs", "leaves")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("nodes", "trees", "columns", "outputs", "leaves", "sets", "codes")
+        ),
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "feature", "threshold", "left", "right", "gap_left", "leaf", "root", "output",
-                "values", "start",
+                "feature", "threshold", "left", "right", "gap_left", "leaf", "root",
+                "set_feature", "inside", "output", "values", "start",
             )
         ),
         ("divisor", ctypes.c_double),
@@ -147,7 +168,8 @@ class Forest:
 
         Raises:
             Refused: a child, a leaf, a column or an output is not there, or walks may not end.
-            Unsuited: there are too many, they are too deep, or a threshold is NaN.
+            Unsuited: there are too many, they are too deep, a threshold is NaN, or a set is asked
+                something else than whether a code is in it.
         """
         double = nodes.threshold.dtype == np.float64
         self.dtype = np.dtype(np.float64 if double else np.float32)
@@ -156,6 +178,7 @@ class Forest:
         self.outputs = trees if start is None else len(start)
         self.sum_dtype = np.dtype(np.int32) if start is None else start.dtype
         each = values.ndim == 2 and self.outputs > 1
+        sets = _NO_SETS if nodes.sets is None else nodes.sets
         given = {
             "feature": _of(nodes.feature, np.int32),
             "threshold": _of(nodes.threshold, self.dtype),
@@ -164,6 +187,8 @@ class Forest:
             "gap_left": _of(nodes.gap_left, np.uint8),
             "leaf": _of(nodes.leaf, np.int32),
             "root": _of(nodes.root, np.int32),
+            "set_feature": _of(sets.feature, np.int32),
+            "inside": _of(sets.inside, np.uint8),
             "output": _of(
                 np.full(trees, -1 if each else 0) if output is None or each else output, np.int32
             ),
@@ -178,6 +203,8 @@ class Forest:
             columns=nodes.columns,
             outputs=self.outputs,
             leaves=len(values),
+            sets=len(sets.feature),
+            codes=sets.inside.shape[-1],
             divisor=divisor or 0.0,
             is_double=double,
             below=nodes.below,
@@ -239,6 +266,9 @@ def _check(given: dict[str, Array], trees: int, width: int) -> None:
     for name in (field.name for field in fields(Nodes)):
         if name in given and name != "root" and given[name].shape != (count,):
             raise Refused(f"the trees cannot be walked: {name} has not an entry per node")
+    inside, sets = given["inside"], given["set_feature"]
+    if sets.ndim != 1 or inside.ndim != 2 or len(inside) != len(sets):
+        raise Refused("the trees cannot be walked: sets have not a column each")
     if given["output"].shape != (trees,):
         raise Refused("the trees cannot be walked: not every tree has an output")
     values = given["values"]

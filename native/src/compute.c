@@ -91,6 +91,8 @@ ADDED(add16, uint16_t, add_float16, add_double16, place16)
 ADDED(add32, int32_t, add_float32, add_double32, place32)
 
 #define KEY int32_t
+#define LEAST INT32_MIN
+#define MOST INT32_MAX
 #define NODE node32
 #define NUMBER float
 #define TO_KEY key32
@@ -98,6 +100,8 @@ ADDED(add32, int32_t, add_float32, add_double32, place32)
 #include "rows.h"
 
 #define KEY int64_t
+#define LEAST INT64_MIN
+#define MOST INT64_MAX
 #define NODE node64
 #define NUMBER double
 #define TO_KEY key64
@@ -192,18 +196,20 @@ static int32_t compute_few(const sn_forest *forest, const void *x, int64_t rows,
 }
 
 /* The numbers of the rows of a turn in the forms that its trees take. */
-static void prepare(const sn_forest *forest, const void *x, int64_t first, int64_t rows,
-                    const room *in) {
+static void prepare(const sn_forest *forest, const instructions *how, const void *x, int64_t first,
+                    int64_t rows, const room *in) {
   const int64_t at = first * forest->width;
   if (forest->is_double) {
     const double *numbers = (const double *)x + at;
     if (forest->blocked) rank_rows_64(forest, numbers, rows, in->ranks);
+    if (forest->blocked) rank_members_64(forest, how, numbers, rows, in->ranks);
     for (int64_t row = 0; forest->walked && row < rows; row++)
       keys_of_64(forest, numbers + row * forest->width,
                  (int64_t *)in->keys + row * forest->columns);
   } else {
     const float *numbers = (const float *)x + at;
     if (forest->blocked) rank_rows_32(forest, numbers, rows, in->ranks);
+    if (forest->blocked) rank_members_32(forest, how, numbers, rows, in->ranks);
     for (int64_t row = 0; forest->walked && row < rows; row++)
       keys_of_32(forest, numbers + row * forest->width,
                  (int32_t *)in->keys + row * forest->columns);
@@ -226,7 +232,7 @@ static int32_t compute_many(const sn_forest *forest, const void *x, int64_t rows
   if (room_for(forest, turn, &in) != SN_OK) return SN_NO_MEMORY;
   for (int64_t first = 0; first < rows; first += turn) {
     const int64_t count = rows - first < turn ? rows - first : turn;
-    prepare(forest, x, first, count, &in);
+    prepare(forest, how, x, first, count, &in);
     for (int64_t number = 0; number < forest->trees; number++) {
       const tree *one = &forest->tree[number];
       if (one->first_question >= 0)

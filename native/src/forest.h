@@ -11,7 +11,8 @@ enum {
   LANES = 8,        /* walks that are under way at once */
   MAX_DEPTH = 10000,
   MAX_8 = 255,      /* thresholds of a column, and inner nodes of a tree, that bytes can count */
-  MAX_16 = 65535
+  MAX_16 = 65535,
+  MAX_CODES = 1 << 24 /* what float32 tells apart */
 };
 
 /* Numbers become integers in the same order, so that one comparison decides: right is what is
@@ -29,6 +30,14 @@ typedef struct {
 typedef struct {
   int32_t feature, gap_left;
 } column;
+
+/* A feature whose numbers are codes of categories. Each set of them that is asked about is a column
+ * behind all others, a bit in what a code answers: 1 goes right. A code's answers are `words` long
+ * and begin `begin` words after the first of all; those of an unknown code and of a gap come last. */
+typedef struct {
+  int32_t feature, first, count; /* its columns, among `member` */
+  int64_t words, begin;
+} coded;
 
 /* The thresholds of a feature in order, filled up to `size`, a power of two. */
 typedef struct {
@@ -55,12 +64,17 @@ typedef struct {
 struct sn_forest {
   int64_t trees, nodes, width, outputs, leaves, value_width;
   int32_t is_double, kind, lane, columns, ranked_features;
+  int32_t plain, coded_features; /* columns that are numbers, and come first */
+  int64_t codes;
   int64_t blocked, walked;
   double divisor;
   tree *tree;
   void *node; /* node32 or node64 */
   int32_t *leaf_of;
   column *column;
+  coded *coded;
+  int32_t *member; /* which column each set's is, feature after feature */
+  uint64_t *answers;
   ranked *ranked;
   void *keys; /* thresholds of ranked features, int32 or int64 */
   question *question;

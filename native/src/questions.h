@@ -2,12 +2,8 @@
 #ifndef SERVE_APP_NATIVE_QUESTIONS_H
 #define SERVE_APP_NATIVE_QUESTIONS_H
 
+#include "bits.h"
 #include "forest.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define SN_X86 1
-#include <immintrin.h>
-#endif
 
 typedef int8_t bytes16 __attribute__((vector_size(16)));
 typedef int16_t shorts8 __attribute__((vector_size(16)));
@@ -52,16 +48,18 @@ typedef int16_t shorts8 __attribute__((vector_size(16)));
 
 typedef void (*answer8)(const question *, int32_t, const int8_t *, int8_t *, int64_t);
 typedef void (*answer16)(const question *, int32_t, const int16_t *, int16_t *, int64_t);
+typedef void (*spread8)(const uint64_t *, const int32_t *, int32_t, int8_t *);
 
 typedef struct {
   const char *name;
   answer8 bytes;
   answer16 shorts;
+  spread8 bits_to_bytes;
 } instructions;
 
-static const instructions PORTABLE = {"portable", portable8, portable16};
+static const instructions PORTABLE = {"portable", portable8, portable16, bits_to_bytes};
 #ifdef SN_X86
-static const instructions AVX2 = {"avx2", avx2_8, avx2_16};
+static const instructions AVX2 = {"avx2", avx2_8, avx2_16, bits_to_bytes_avx2};
 #endif
 
 #endif

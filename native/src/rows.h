@@ -1,11 +1,29 @@
 /* Rows of one type of numbers: as keys, as ranks, and along trees.
  *
- * Included once for each type, with these defined: KEY, NODE, NUMBER, TO_KEY, TYPED(name). */
+ * Included once for each type, with these defined: KEY, NODE, NUMBER, TO_KEY, TYPED(name), and
+ * LEAST and MOST, the keys that go left and right everywhere. */
+
+/* What a number answers to the sets of its codes. */
+static inline const uint64_t *TYPED(answers_of)(const sn_forest *forest, const coded *one,
+                                                NUMBER number) {
+  const int64_t codes = forest->codes;
+  int64_t code = codes;
+  if (number != number) code = codes + 1;
+  if (number >= 0 && number < (NUMBER)codes) code = (int64_t)number;
+  return forest->answers + one->begin + code * one->words;
+}
 
 static void TYPED(keys_of)(const sn_forest *forest, const NUMBER *row, KEY *keys) {
-  const int32_t columns = forest->columns;
+  const int32_t columns = forest->plain;
   const column *from = forest->column;
   for (int32_t at = 0; at < columns; at++) keys[at] = TO_KEY(row[from[at].feature], from[at].gap_left);
+  for (int32_t number = 0; number < forest->coded_features; number++) {
+    const coded *one = &forest->coded[number];
+    const uint64_t *answers = TYPED(answers_of)(forest, one, row[one->feature]);
+    const int32_t *member = forest->member + one->first;
+    for (int32_t at = 0; at < one->count; at++)
+      keys[member[at]] = answers[at / 64] >> (at % 64) & 1 ? MOST : LEAST;
+  }
 }
 
 /* Takes eight walks to their leaves, level by level; each has keys of its own. */
@@ -106,7 +124,36 @@ static void TYPED(rank_rows)(const sn_forest *forest, const NUMBER *x, int64_t r
   }
 }
 
+/* The answers of codes as places, block after block: rows of bits become bits of rows. */
+static void TYPED(rank_members)(const sn_forest *forest, const instructions *how, const NUMBER *x,
+                                int64_t rows, void *ranks) {
+  const uint64_t *answers[BLOCK];
+  uint64_t bits[BLOCK];
+  for (int64_t first = 0; first < rows; first += BLOCK) {
+    const int64_t count = rows - first < BLOCK ? rows - first : BLOCK;
+    char *block = (char *)ranks + first * forest->columns * forest->lane;
+    for (int32_t number = 0; number < forest->coded_features; number++) {
+      const coded *one = &forest->coded[number];
+      const NUMBER *from = x + first * forest->width + one->feature;
+      for (int64_t row = 0; row < BLOCK; row++)
+        answers[row] = TYPED(answers_of)(forest, one, from[(row < count ? row : 0) * forest->width]);
+      for (int32_t done = 0; done < one->count; done += BLOCK) {
+        const int32_t members = one->count - done < BLOCK ? one->count - done : BLOCK;
+        for (int row = 0; row < BLOCK; row++) bits[row] = answers[row][done / BLOCK];
+        turn_bits(bits);
+        const int32_t *member = forest->member + one->first + done;
+        if (forest->lane == 1)
+          how->bits_to_bytes(bits, member, members, (int8_t *)block);
+        else
+          bits_to_shorts(bits, member, members, (int16_t *)block);
+      }
+    }
+  }
+}
+
 #undef KEY
+#undef LEAST
+#undef MOST
 #undef NODE
 #undef NUMBER
 #undef TO_KEY

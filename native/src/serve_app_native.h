@@ -11,7 +11,7 @@
 #endif
 
 /* Changes with every change of what is declared here. */
-#define SN_ABI 1
+#define SN_ABI 2
 
 enum sn_status {
   SN_OK = 0,
@@ -23,7 +23,9 @@ enum sn_status {
   SN_BAD_LEAF = 6,      /* a leaf has no value */
   SN_BAD_OUTPUT = 7,    /* a tree adds to an output that there is not */
   SN_BAD_THRESHOLD = 8, /* a threshold is NaN */
-  SN_TOO_DEEP = 9       /* a walk takes more steps than trees have */
+  SN_TOO_DEEP = 9,      /* a walk takes more steps than trees have */
+  SN_BAD_SET = 10,      /* a set is one of codes of a column that rows do not have */
+  SN_OTHER_SET = 11     /* a node asks of a set something else than whether a code is in it */
 };
 
 enum sn_kind {
@@ -32,15 +34,21 @@ enum sn_kind {
   SN_LEAVES = 2       /* what the leaf of each tree holds, int32 */
 };
 
-/* An entry per node of all trees; a leaf has no left child, which is -1 then. */
+enum { SN_GAP = 2 };
+
+/* An entry per node of all trees; a leaf has no left child, which is -1 then. Features from
+ * `columns` on are sets of codes: 1 for a number whose integer part is in the set, a gap for a gap,
+ * and 0 for all others. */
 typedef struct {
-  int64_t nodes, trees, columns, outputs, leaves;
+  int64_t nodes, trees, columns, outputs, leaves, sets, codes;
   const int32_t *feature;
   const void *threshold; /* float32, or float64 where `is_double` says so */
   const int32_t *left, *right;
   const uint8_t *gap_left;
   const int32_t *leaf; /* which row of `values` a leaf holds */
   const int32_t *root; /* an entry per tree */
+  const int32_t *set_feature; /* of which column each set has codes */
+  const uint8_t *inside;      /* (sets, codes): whether a code is in a set; SN_GAP: it is a gap there */
   const int32_t *output; /* to which output each tree adds; -1: a number to each of them */
   const void *values;  /* (leaves, 1 or outputs), of the type that `kind` says */
   const void *start;   /* (outputs), of that type; none for SN_LEAVES */

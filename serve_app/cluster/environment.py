@@ -200,6 +200,9 @@ def variables(
         **_of_token(token),
         **_of_head(head),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray would have gateways and replicas wait for every other process of the machine (15),
+        # even for work that gives way to them: that has 10.
+        "RAY_worker_niceness": "0",
         # Nobody behind the loopback proxy may say for whom it speaks.
         "FORWARDED_ALLOW_IPS": "",
         **_ONE_THREAD,

@@ -19,7 +19,14 @@ refused = walked = 0
 for seed in range({seeds}):
     rng = np.random.default_rng(seed)
     dtype, kind = rng.choice([np.float32, np.float64], 2)
-    nodes = reference.grown(rng, trees=int(rng.integers(1, 9)), columns=3, dtype=dtype, most=12)
+    sets, codes = int(rng.choice([0, 0, 1, 3, 70])), int(rng.integers(0, 9))
+    nodes = reference.grown(
+        rng, trees=int(rng.integers(1, 9)), columns=3 + sets, dtype=dtype, most=12
+    )
+    nodes["threshold"][nodes["feature"] >= 3] = 0.5
+    held, inside = rng.integers(0, 3, sets), rng.integers(0, 3, (sets, codes))
+    if sets and rng.random() < 0.1:
+        held[int(rng.integers(0, sets))] = int(rng.choice([-1, 3, 2**31 - 1, 2**40]))
     outputs = int(rng.integers(1, 4))
     values = rng.normal(size=len(nodes["left"])).astype(kind)
     output = rng.integers(0, outputs, len(nodes["root"]))
@@ -39,13 +46,17 @@ for seed in range({seeds}):
             arrays[name] = arrays[name][: len(array) // 2]
     output = arrays.pop("output")
     rows = rng.normal(size=(70, 3)).astype(dtype)
+    codes_there = rng.random(rows.shape) < 0.3
+    rows[codes_there] = rng.integers(-1, codes + 2, codes_there.sum())
     rows[rng.random(rows.shape) < 0.1] = np.nan
     start = np.zeros(outputs, kind)
     below = bool(rng.integers(0, 2))
     for method in library.Method:
         try:
             forest = library.Forest(
-                library.Nodes(**arrays, below=below, columns=3), values,
+                library.Nodes(
+                    **arrays, below=below, columns=3, sets=library.Sets(held, inside)
+                ), values,
                 output=output, start=start, method=method,
             )
         except (library.Refused, library.Unsuited):
@@ -53,7 +64,8 @@ for seed in range({seeds}):
             continue
         walked += 1
         wanted = reference.sums(
-            arrays, values, output=output, start=start, rows=rows, below=below
+            arrays, values, output=output, start=start, below=below,
+            rows=reference.widened(rows, held, inside),
         )
         for size in (1, 70):
             assert forest(rows[:size]).tobytes() == wanted[:size].tobytes(), seed

@@ -16,12 +16,12 @@ from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models.compiled import storage
 from serve_app.models.compiled.model import CompiledModel, Program
-from serve_app.models.compiled.operation import Operation
-from serve_app.models.compiled.trees import SumOfTrees, Trees
-from serve_app.models.native.nodes import Ensemble, Foreign, of
+from serve_app.models.compiled.operation import Chain, Operation, chain
+from serve_app.models.compiled.trees import Membership, SumOfTrees, Trees
+from serve_app.models.native.nodes import Ensemble, Foreign, asking, of
 from serve_app.models.native.proof import same_bits
 
-API = 1
+API = 2
 """What this module expects of the library."""
 _DAMAGED = "the compiled form's trees cannot be walked"
 _log = logging.getLogger(__name__)
@@ -112,6 +112,8 @@ def _native(value: Any) -> Any:
         return value if all(map(operator.is_, parts, value)) else parts
     if not isinstance(value, Operation):
         return value
+    if isinstance(value, Chain):
+        value = _of_categories(value)
     if isinstance(value, SumOfTrees | Trees):
         built = _built(value)
         if built is not None:
@@ -123,13 +125,27 @@ def _native(value: Any) -> Any:
     return replace(value, **changed)
 
 
-def _built(value: SumOfTrees | Trees) -> NativeForest | None:
-    """The library's form of an operation, once it has proven equal."""
+def _of_categories(value: Chain) -> Chain:
+    """The same chain, with trees that ask about sets of codes and what answered them as one."""
+    steps: list[Operation] = []
+    for step in value.steps:
+        before = steps[-1] if steps else None
+        if isinstance(step, SumOfTrees | Trees) and isinstance(before, Membership):
+            built = _built(step, before)
+            if built is not None:
+                steps[-1] = built
+                continue
+        steps.append(step)
+    return value if len(steps) == len(value.steps) else Chain(tuple(steps))
+
+
+def _built(value: SumOfTrees | Trees, before: Membership | None = None) -> NativeForest | None:
+    """The library's form of an operation, and of what comes before, once it has proven equal."""
     walked = value.leaves.trees if isinstance(value, SumOfTrees) else value
     if not isinstance(walked, Trees):
         return None
     try:
-        ensemble = of(walked)
+        ensemble = of(walked) if before is None else asking(of(walked), before)
         forest = _summed(value, ensemble) if isinstance(value, SumOfTrees) else _plain(ensemble)
     except (Foreign, library().Unsuited) as reason:
         _log.info("trees stay with their library: %s", reason)
@@ -138,11 +154,20 @@ def _built(value: SumOfTrees | Trees) -> NativeForest | None:
         raise ArtifactRejected(f"{_DAMAGED} ({error})") from error
     except library().Refused as error:
         raise ArtifactRejected(f"{_DAMAGED} ({error})") from error
+    known = chain(before, value)
     with np.errstate(all="ignore"):
-        if not same_bits(value, forest, ensemble):
+        if not same_bits(known, forest, ensemble):
             _log.warning("serve-app-native gives other bits here; others walk the trees")
             return None
-    return NativeForest(forest)
+    return NativeForest(forest if before is None else _in_dtype(ensemble, forest, known))
+
+
+def _in_dtype(
+    trees: Ensemble, forest: Callable[[Array], Array], known: Operation
+) -> Callable[[Array], Array]:
+    """What computes in the dtype of the thresholds, since in another one codes are other ones."""
+    dtype = trees.threshold.dtype
+    return lambda x: forest(x) if x.dtype == dtype else known(x)
 
 
 def _plain(trees: Ensemble) -> Callable[[Array], Array]:
@@ -197,6 +222,7 @@ def _forest(
     start: Array,
     divisor: float | None = None,
 ) -> Callable[[Array], Array]:
+    sets = trees.sets
     nodes = library().Nodes(
         feature=trees.feature,
         threshold=trees.threshold,
@@ -207,6 +233,7 @@ def _forest(
         root=trees.root,
         below=trees.below,
         columns=trees.columns,
+        sets=None if sets is None else library().Sets(sets.feature, sets.inside),
     )
     built: Callable[[Array], Array] = library().Forest(
         nodes, values, output=output, start=start, divisor=divisor

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from serve_app.core.columns import Array
 from serve_app.errors import InvalidInput
-from serve_app.models.compiled.trees import Trees
+from serve_app.models.compiled.trees import Membership, Trees
 from serve_app.models.inspect.protobuf import Message
 
 _LEAF, _AT_MOST, _BELOW = b"LEAF", b"BRANCH_LEQ", b"BRANCH_LT"
@@ -40,12 +40,24 @@ class Foreign(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Sets:
+    """Sets of codes of categories: the column of each, and which codes are in it.
+
+    `inside` has shape (sets, codes), uint8: 0 outside, 1 inside, 2 where the code is a gap.
+    """
+
+    feature: Array
+    inside: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Ensemble:
     """Trees as arrays with an entry per node of all trees; a leaf has `left` -1.
 
     A row goes left where its value of `feature` is at most `threshold` (below it, where `below`
     says so), or is NaN and `gap_left` says so. A leaf adds `value` (float32) to the output of
-    its tree, which `output` says (an entry per tree, as has `root`). Rows are `columns` wide.
+    its tree, which `output` says (an entry per tree, as has `root`). Rows are `columns` wide;
+    features from there on are those of `sets`.
     """
 
     feature: Array
@@ -59,6 +71,7 @@ class Ensemble:
     outputs: int
     below: bool
     columns: int
+    sets: Sets | None = None
 
     @property
     def leaves(self) -> Array:
@@ -104,6 +117,26 @@ def of(trees: Trees) -> Ensemble:
         outputs=node.number("n_targets"),
         below=below,
         columns=_width(graph),
+    )
+
+
+def asking(trees: Ensemble, membership: Membership) -> Ensemble:
+    """The same trees of rows that have no column yet for each set of codes.
+
+    Raises:
+        Foreign: its sets are of another form than `models/convert` gives them.
+    """
+    columns = trees.columns - len(membership.positions)
+    sets, positions = membership.sets, membership.positions
+    if sets.ndim != 2 or positions.ndim != 1 or len(sets) != len(positions) or columns < 1:
+        raise Foreign("sets are not a row each")
+    gap = np.isnan(sets)
+    if not (gap | np.isin(sets, (0, 1))).all():
+        raise Foreign("a code is neither in a set nor outside")
+    # Positions from the end are ones too.
+    feature = np.where(positions < 0, positions + columns, positions)
+    return replace(
+        trees, columns=columns, sets=Sets(feature, np.where(gap, 2, sets).astype(np.uint8))
     )
 
 

@@ -33,6 +33,8 @@ def same_bits(known: Computes, other: Computes, trees: Ensemble) -> bool:
 def probes(trees: Ensemble) -> Array:
     """Rows whose numbers are thresholds of their columns, neighbours of these, gaps or odd ones.
 
+    Where columns hold codes of categories, these are known and unknown ones.
+
     Shape (rows, columns), in the dtype of the thresholds.
     """
     rng = np.random.default_rng(SEED)
@@ -47,7 +49,17 @@ def probes(trees: Ensemble) -> Array:
     own_thresholds = np.split(thresholds, begins)[1:]
     for feature, own in zip(features_used, own_thresholds, strict=True):
         rows[:, feature] = _beside(rng.choice(own, count), rng)
+    if trees.sets is not None:
+        for feature in np.unique(trees.sets.feature):
+            rows[:, feature] = _codes(trees.sets.inside.shape[1], count, rng)
     return rows
+
+
+def _codes(known: int, count: int, rng: np.random.Generator) -> Array:
+    """Codes of categories, unknown ones, fractions between them, and now and then gaps."""
+    codes = rng.integers(-1, known + 2, count) + rng.choice([0.0, 0.5], count, p=[0.9, 0.1])
+    chosen: Array = np.where(rng.random(count) < 0.1, rng.choice(np.array(_ODD), count), codes)
+    return chosen
 
 
 def _beside(thresholds: Array, rng: np.random.Generator) -> Array:

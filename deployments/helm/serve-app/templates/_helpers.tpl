@@ -99,6 +99,8 @@ seccompProfile:
   value: "0"
 - name: RAY_max_direct_call_object_size
   value: "1048576"
+- name: RAY_worker_niceness
+  value: "0"
 - name: SERVE_APP_ADMIN_PORT
   value: "8091"
 - name: SERVE_APP_HOME

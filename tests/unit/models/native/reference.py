@@ -36,6 +36,20 @@ def grown(rng, *, trees, columns, dtype, most=40, grid=None):
     }
 
 
+def widened(rows, feature, inside):
+    """Rows with a column more for each set of codes: 1 inside, 0 outside, a gap for a gap (2)."""
+
+    def answer(number, codes):
+        if math.isnan(number):
+            return math.nan
+        return (0.0, 1.0, math.nan)[codes[int(number)]] if 0 <= number < len(codes) else 0.0
+
+    pairs = list(zip(feature, inside, strict=True))
+    more = [[answer(row[at], codes) for at, codes in pairs] for row in rows]
+    shape = (len(rows), len(pairs))
+    return np.concatenate([rows, np.array(more, rows.dtype).reshape(shape)], axis=1)
+
+
 def leaf_of(nodes, root, row, *, below):
     """Where a row's walk ends."""
     at = root

@@ -23,7 +23,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from serve_app.errors import ArtifactRejected
 from serve_app.models.compiled import storage
-from serve_app.models.compiled.trees import Trees
+from serve_app.models.compiled.operation import Chain
+from serve_app.models.compiled.trees import Membership, Trees
 from serve_app.models.convert import dispatch
 from serve_app.models.convert.dispatch import Given
 from serve_app.models.native import choice, nodes, proof
@@ -59,6 +60,10 @@ ESTIMATORS = {
     "isolation": IsolationForest(n_estimators=20, random_state=0),
     "xgboost": xgboost.XGBClassifier(n_estimators=30),
     "xgboost of numbers": xgboost.XGBRegressor(n_estimators=60, base_score=3.7),
+    "xgboost of categories": xgboost.XGBClassifier(n_estimators=30, **CATEGORIES),
+    "lightgbm of categories": lightgbm.LGBMClassifier(
+        n_estimators=30, verbose=-1, min_data_per_group=5
+    ),
     "lightgbm": lightgbm.LGBMRegressor(n_estimators=50, verbose=-1),
     "lightgbm of classes": lightgbm.LGBMClassifier(n_estimators=10, verbose=-1),
 }
@@ -66,6 +71,9 @@ WITHOUT_GAPS = {"boosted by gradients", "median of trees"}
 
 
 def target(name):
+    if "categories" in name:
+        # Every other code is of other classes, so that trees ask for sets of them.
+        return label() + 3 * (np.nan_to_num(table()[:, 5]) % 2).astype(int)
     return np.column_stack([label(), -label()]) if "two targets" in name else label()
 
 
@@ -76,7 +84,8 @@ def programs():
     def program(name):
         if name not in made:
             x = table(gaps=name not in WITHOUT_GAPS)
-            fitted = ESTIMATORS[name].fit(x, target(name))
+            more = {"categorical_feature": [5]} if name == "lightgbm of categories" else {}
+            fitted = ESTIMATORS[name].fit(x, target(name), **more)
             made[name] = dispatch.predictor(fitted, Given(WIDTH)).scores
         return made[name]
 
@@ -100,6 +109,8 @@ def test_programs_give_the_same_bits_with_the_library(library, programs, name):
     assert of_kind(program, Trees)
     assert of_kind(fast, choice.NativeForest)
     assert not of_kind(fast, Trees)
+    assert bool(of_kind(program, Membership)) == ("categories" in name)
+    assert not of_kind(fast, Membership)
     rows = table(3000, seed=1, gaps=name not in WITHOUT_GAPS)
     for size in (3000, 100, 17, 1):
         assert fast(rows[:size]).tobytes() == program(rows[:size]).tobytes()
@@ -116,6 +127,46 @@ def test_rows_at_and_beside_every_threshold_fall_as_there(library, programs, nam
         beside = own if way is None else np.nextafter(own, own.dtype.type(way))
         rows[part * len(at) + np.arange(len(at)), ensemble.feature[at]] = beside
     assert choice.native(trees)(rows).tobytes() == trees(rows).tobytes()
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if "categories" in name])
+def test_all_codes_known_or_not_are_answered_as_there(library, programs, name):
+    program = programs(name)
+    codes = np.array([*np.arange(-2, 300, 0.5), np.nan, 1e9, -1e9])
+    rows = np.repeat(table(1, seed=1, gaps=False), len(codes), axis=0)
+    rows[:, 5] = codes
+    with np.errstate(all="ignore"):
+        assert choice.native(program)(rows).tobytes() == program(rows).tobytes()
+
+
+def sets_before_trees(program):
+    steps = next(
+        one.steps
+        for one in operations(program)
+        if isinstance(one, Chain) and any(isinstance(step, Membership) for step in one.steps)
+    )
+    at = next(i for i, step in enumerate(steps) if isinstance(step, Membership))
+    return Chain(steps[at : at + 2])
+
+
+def test_rows_of_another_dtype_are_answered_as_there(library, programs):
+    known = sets_before_trees(programs("xgboost of categories"))
+    fast = choice.native(known)
+    assert of_kind(fast, choice.NativeForest)
+    rows = table(100, seed=1)
+    rows[:, 5] = np.nextafter(rows[:, 5], -np.inf)
+    for dtype in (np.float32, np.float64):
+        assert fast(rows.astype(dtype)).tobytes() == known(rows.astype(dtype)).tobytes()
+
+
+def test_sets_of_another_form_stay_before_their_trees(library, programs):
+    membership, trees = sets_before_trees(programs("xgboost of categories")).steps
+    half = np.where(membership.sets == 1, 0.75, membership.sets)
+    other = Chain((replace(membership, sets=half), trees))
+    kept = choice.native(other)
+    assert of_kind(kept, Membership)
+    rows = table(100, seed=1).astype(np.float32)
+    assert kept(rows).tobytes() == other(rows).tobytes()
 
 
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm"])

@@ -55,6 +55,71 @@ def test_sums_have_the_bits_of_plain_python(library, seed, below, types, outputs
             assert made(rows[:size]).tobytes() == wanted[:size].tobytes()
 
 
+def of_codes(rng, count, codes, dtype):
+    """Rows of two numbers and two columns of codes, some of them unknown, fractions or gaps."""
+    rows = rows_of(rng, count, 4, dtype)
+    known = rng.integers(-2, codes + 3, (count, 2)) + rng.choice([0.0, 0.5], (count, 2))
+    odd = rng.random((count, 2)) < 0.2
+    rows[:, 2:] = np.where(odd, rng.choice(ODD, (count, 2)), known).astype(dtype)
+    return rows
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    below=st.booleans(),
+    dtype=st.sampled_from(FLOATS),
+    sets=st.sampled_from([1, 3, 64, 65, 150]),
+    codes=st.sampled_from([0, 1, 2, 31, 64, 300]),
+)
+def test_sets_of_codes_have_the_bits_of_a_column_for_each(library, seed, below, dtype, sets, codes):
+    rng = np.random.default_rng(seed)
+    trees = int(rng.integers(1, 12))
+    nodes = reference.grown(rng, trees=trees, columns=4 + sets, dtype=dtype)
+    asked = nodes["feature"] >= 4
+    nodes["threshold"][asked] = rng.choice([0.5, 1.0] if below else [0.0, 0.5], asked.sum())
+    feature, inside = rng.integers(2, 4, sets), rng.integers(0, 3, (sets, codes))
+    values = rng.normal(size=len(nodes["left"]))
+    more = {"output": np.zeros(trees, int), "start": np.zeros(1)}
+    rows = of_codes(rng, 70, codes, dtype)
+    wide = reference.widened(rows, feature, inside)
+    wanted = reference.sums(nodes, values, rows=wide, below=below, **more)
+    nodes["sets"] = library.Sets(feature, inside)
+    for method in library.Method:
+        made = forest(library, nodes, below=below, method=method, values=values, **more)
+        for size in (1, 9, 17, 64, 70):
+            assert made(rows[:size]).tobytes() == wanted[:size].tobytes()
+
+
+@pytest.mark.parametrize("name", ["portable", "avx2"])
+@pytest.mark.parametrize("trees", ["small", "large"])
+def test_all_instructions_know_sets(library, name, trees):
+    best = library.instructions()
+    if not library.choose_instructions(name):
+        pytest.skip(f"this processor has no {name}")
+    try:
+        rng = np.random.default_rng(4)
+        # Of more than 255 thresholds a column has places of 16 bits.
+        most = 60 if trees == "small" else 700
+        nodes = reference.grown(rng, trees=20, columns=104, dtype=np.float32, most=most)
+        asked = nodes["feature"] >= 4
+        nodes["feature"][asked & (rng.random(len(asked)) < 0.4)] = 0
+        nodes["threshold"][nodes["feature"] >= 4] = 0.5
+        feature, inside = rng.integers(2, 4, 100), rng.integers(0, 3, (100, 40))
+        values = rng.normal(size=len(nodes["left"])).astype(np.float32)
+        more = {"output": np.zeros(20, int), "start": np.zeros(1, np.float32)}
+        rows = of_codes(rng, 130, 40, np.float32)
+        wide = reference.widened(rows, feature, inside)
+        wanted = reference.sums(nodes, values, rows=wide, below=False, **more)
+        nodes["sets"] = library.Sets(feature, inside)
+        made = forest(library, nodes, method=2, values=values, **more)
+        assert made.blocked == 20
+        for size in SIZES:
+            assert made(rows[:size]).tobytes() == wanted[:size].tobytes()
+    finally:
+        library.choose_instructions(best)
+
+
 @pytest.mark.parametrize("name", ["portable", "avx2"])
 @pytest.mark.parametrize("trees", ["small", "large"])
 def test_all_instructions_give_the_same_bits(library, name, trees):
@@ -150,6 +215,36 @@ def test_damaged_trees_are_refused_before_anybody_walks(library, name):
     values = np.zeros(len(nodes["left"]), np.float32)
     with pytest.raises(library.Refused, match=reason):
         forest(library, nodes, values=values, start=np.zeros(1, np.float32))
+
+
+def of_one_set(library, feature, inside, threshold=0.5):
+    nodes = {
+        "feature": np.array([4, 0, 0]),
+        "threshold": np.full(3, threshold, np.float32),
+        "left": np.array([1, -1, -1]),
+        "right": np.array([2, -1, -1]),
+        "gap_left": np.zeros(3, bool),
+        "leaf": np.arange(3),
+        "root": np.array([0]),
+        "sets": library.Sets(np.array(feature), np.array(inside)),
+    }
+    return forest(library, nodes, values=np.zeros(3, np.float32), start=np.zeros(1, np.float32))
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 1.0, np.inf])
+def test_a_set_that_is_asked_something_else_is_left_to_others(library, threshold):
+    with pytest.raises(library.Unsuited, match="something else than whether a code is in it"):
+        of_one_set(library, [0], [[1, 0]], threshold)
+
+
+def test_sets_of_columns_that_rows_do_not_have_are_refused(library):
+    for feature in (4, -1, 2**40):
+        with pytest.raises(library.Refused, match="of a column that rows do not have"):
+            of_one_set(library, [feature], [[1, 0]])
+    with pytest.raises(library.Refused, match="sets have not a column each"):
+        of_one_set(library, [0, 1], [[1, 0]])
+    with pytest.raises(library.Refused, match="a column that rows do not have"):
+        of_one_set(library, np.zeros(0, int), np.zeros((0, 2)))
 
 
 def test_a_threshold_that_is_no_number_is_left_to_others(library):
