@@ -126,12 +126,8 @@ class GatewayReplica(Scaled):
         self._counting = Counting()
         self._liveness = Liveness(clock=clock, forget_after_s=4 * LOOK_PERIOD_S)
         self._sharing = sharing_of(args, clock, known=args.access.is_required)
-        self._beside = VersionsBeside(
-            self._handles,
-            Backlog(self._replicas.counters, self._sharing, clock=clock),
-            self._liveness,
-            replica,
-        )
+        backlog = Backlog(self._replicas.counters, self._sharing, clock=clock)
+        self._beside = VersionsBeside(self._handles, backlog, self._liveness, replica)
         self._limiter = limiter_of(args.limits, clock)
         self._distinct = distinct_of(args.limits, self._counting, clock, replica)
         self._predictor = self._made_predictor(clock)

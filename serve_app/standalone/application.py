@@ -79,9 +79,7 @@ class Application:
     ) -> None:
         self._settings = settings
         self._samples_besides = samples_besides
-        if declared is None and settings.config is not None:
-            declared = read_config(Path(settings.config))
-        self._declared = declared
+        self._declared = declared or _read(settings)
         args = GatewayArgs() if self._declared is None else self._declared.gateway
         limits = Limits(**args.coalesce.model_dump())
         self._allowed_hosts = (*settings.allowed_hosts, *args.allowed_hosts)
@@ -283,3 +281,7 @@ def _gateway_settings(settings: RunSettings, args: GatewayArgs) -> Settings:
         origins=() if args.cors is None else args.cors.origins,
         proofs=args.access.proofs or (() if settings.keys_file is None else ("key",)),
     )
+
+
+def _read(settings: RunSettings) -> Declared | None:
+    return None if settings.config is None else read_config(Path(settings.config))
