@@ -138,8 +138,7 @@ class GatewayReplica(Scaled):
             self._administration = Administration(args, self._registry, stands)
         count = self._counting.add_response
         self._gate = self._knowing.gate(count, os.environ, args.allowed_hosts)
-        known = self._gate is not None
-        self._listeners = Listeners((EVERY_NAME,) if known else args.allowed_hosts)
+        self._listeners = Listeners((EVERY_NAME,) if self._gate is not None else args.allowed_hosts)
         self._packing, self._sender = recorder_of(args, self._recording, replica)
         self._follower = self._made_follower(replica, clock)
 
