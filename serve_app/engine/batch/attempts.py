@@ -98,9 +98,9 @@ class Attempts:
         self._ledger.fail(self._name, shard, attempt, reason)
 
     def put_off(self, shard: int, attempt: int, reason: str) -> None:
-        """Note that an attempt ended since a storage is away: no failure of the shard.
+        """Note that an attempt ended for which its shard is not to blame.
 
-        What it left behind there goes once the job goes on, or is over.
+        What it left behind goes once the shard is committed, or the job goes on.
         """
         self._ledger.put_off(self._name, shard, attempt, reason)
 

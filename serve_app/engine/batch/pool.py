@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -31,6 +31,10 @@ class Workers(Protocol):
 
     def start(self) -> Hashable:
         """Start one; gives its name. It need not run yet."""
+        ...
+
+    def has_begun(self, worker: Hashable) -> bool:
+        """Whether one that was started runs by now: there may be no room for it any more."""
         ...
 
     def ask(self, worker: Hashable, request: ShardRequest) -> None:
@@ -86,6 +90,8 @@ class Pool:
             for worker, outcome in self._workers.outcomes(POLL_S):
                 self._noticing(functools.partial(self._take, worker, outcome, attempts))
             self._end_late(attempts)
+            if self._idle and not waiting:
+                waiting.extend(self._taken_back(len(self._idle), attempts))
             attempts.watch(Counts())
         if self._away:
             raise StoreAway(self._away)
@@ -135,6 +141,19 @@ class Pool:
             raise Stopped("FAILED", outcome.ended)
         else:
             attempts.fail(number, attempt, outcome.failed or "nobody knows why")
+
+    def _taken_back(self, most: int, attempts: Attempts) -> Iterator[Shard]:
+        """Shards of workers that have not begun, for as many that have nothing to do.
+
+        Where a node died, what is started in place of its workers may wait for room for ever.
+        """
+        late = [one for one in self._busy if not self._workers.has_begun(one)]
+        for worker in late[:most]:
+            request = self._busy.pop(worker).request
+            self._workers.end(worker)
+            reason = "its worker had not begun, and another one had nothing to do"
+            attempts.put_off(request.shard.number, request.attempt, reason)
+            yield request.shard
 
     def _end_late(self, attempts: Attempts) -> None:
         """End workers whose shard takes too long."""

@@ -32,10 +32,18 @@ class ShardActors:
             options["memory"] = share.memory_bytes
         self._made = ray.remote(**options)(ShardWorker)
         self._running: dict[Any, Hashable] = {}
+        self._begun: dict[Hashable, Any] = {}
 
     def start(self) -> Hashable:
         """Start an actor, which waits in Ray's queue where there is no room."""
-        return cast("Hashable", self._made.remote(self._spec))
+        actor = cast("Any", self._made.remote(self._spec))
+        self._begun[actor] = actor.__ray_ready__.remote()
+        return cast("Hashable", actor)
+
+    def has_begun(self, worker: Hashable) -> bool:
+        """Whether an actor's process is there; one that died has begun as well."""
+        ready, _ = ray.wait([self._begun[worker]], timeout=0)
+        return bool(ready)
 
     def ask(self, worker: Hashable, request: ShardRequest) -> None:
         """Hand an actor a shard."""
@@ -53,6 +61,7 @@ class ShardActors:
     def end(self, worker: Hashable) -> None:
         """Kill an actor, whatever it does."""
         self._running = {task: one for task, one in self._running.items() if one != worker}
+        self._begun.pop(worker, None)
         ray.kill(cast("Any", worker), no_restart=True)
 
 

@@ -24,6 +24,10 @@ class Processes:
     alive: dict = field(default_factory=dict)
     requests: list = field(default_factory=list)
     most_alive: int = 0
+    never_begin: tuple = ()
+
+    def has_begun(self, worker):
+        return worker not in self.never_begin
 
     def start(self):
         name = f"w-{next(self.names)}"
@@ -38,7 +42,7 @@ class Processes:
     def outcomes(self, timeout_s):
         for worker, (number, request) in list(self.asked.items()):
             fate = self.fates.get(number, self.every)
-            if fate == "hangs":
+            if fate == "hangs" or worker in self.never_begin:
                 continue
             del self.asked[worker]
             if fate == "dies before":
@@ -99,6 +103,17 @@ def test_workers_write_what_one_process_writes(tree, elsewhere, bad_file):
     assert processes.alive == {}
     (here,) = (one for one in tree.ledger.names() if one != name)
     assert contents(tree, name) == contents(tree, here)
+
+
+def test_what_a_worker_without_room_was_given_is_answered_by_another(tree, elsewhere, csv_file):
+    name = tree.submitted(csv_file)
+    # A node dies with its worker, and there is no room for the one in its place.
+    processes = elsewhere(name, fates={1: "dies before"}, never_begin=("w-2",))
+    status = pooled(tree, processes)
+    assert (status.state, status.rows_ok) == ("SUCCEEDED", 40)
+    assert processes.alive == {}
+    # One of the worker that died, and one of that which never began.
+    assert len(processes.requests) == len({r.shard.number for r in processes.requests}) + 2
 
 
 @pytest.mark.parametrize("fate", ["dies before", "dies after"])
