@@ -172,7 +172,7 @@ class _Guard:
             return RedirectResponse(outcome.place, 303)
         live = None
         if request.method == "GET":
-            live = live_of(outcome, request.url.path, request.query_params)
+            live = live_of(outcome, visits.page_of(request.scope), request.query_params)
         body = render(outcome, {**around, "live": live})
         headers = None if live is None else LIVE_HEADERS
         response = Response(body, outcome.status, headers, HTML.decode())
@@ -207,7 +207,8 @@ class _Guard:
         return known if known.visit else Visit(self._sources.sessions.visit(), known.session)
 
     def _around(self, inquiry: Inquiry, visit: Visit) -> dict[str, Any]:
-        """What every page shows of its visitor."""
+        """What every page shows of its visitor, and whence a form comes."""
+        is_form = inquiry.request.method == "POST"
         return {
             "caller": inquiry.caller,
             "is_known": self._gate is not None,
@@ -218,6 +219,7 @@ class _Guard:
             "now_s": self._sources.clock(),
             "version": __version__,
             "path": inquiry.request.scope["path"],
+            "back": visits.page_of(inquiry.request.scope) if is_form else "",
             "done": inquiry.request.query_params.get("done", ""),
             "request_id": inquiry.request_id,
         }

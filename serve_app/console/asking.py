@@ -11,6 +11,7 @@ import orjson
 from starlette.types import ASGIApp, Message
 
 from serve_app.core.caller import Caller
+from serve_app.errors import ClientError
 from serve_app.gateway.context import CALLER
 from serve_app.gateway.error_meanings import MEANINGS, Meaning
 
@@ -21,6 +22,12 @@ class Answer:
 
     status: int
     text: str
+
+    @classmethod
+    def refused(cls, error: ClientError) -> Answer:
+        """What is said of a row that nobody is asked about."""
+        body = {"error": error.message, "error_code": error.code}
+        return cls(400, orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
 
     @property
     def is_good(self) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from serve_app.console import model_view
 from serve_app.console.forms import Inquiry
+from serve_app.console.parts import part
 from serve_app.console.rendering import Page
 from serve_app.console.scaling_picture import scaling_picture
 from serve_app.gateway.admin.actions import AdminActions
@@ -36,7 +37,7 @@ class ClusterPages:
         status, body, scaling, dashboard = await asyncio.gather(
             self._actions.status(),
             self._actions.applications(),
-            self._actions.scaling(),
+            part(self._actions.scaling(), inquiry.caller, "read:metadata"),
             asyncio.to_thread(self._dashboard),
         )
         applications: Mapping[str, Any] = body["applications"]
@@ -56,8 +57,7 @@ class ClusterPages:
                 "deployments": {
                     (one["application"], one["deployment"]): one for one in status["applications"]
                 },
-                "cpus": scaling["cpus"],
-                "cpus_free": scaling["cpus_free"],
+                "scaling": scaling,
                 "pictures": [(one, scaling_picture(one, now_s)) for one in scaled[:MOST_PICTURES]],
                 "left_out": max(0, len(scaled) - MOST_PICTURES),
                 "dashboard": dashboard,

@@ -43,12 +43,20 @@ class EndpointPages:
             raise NotReady("nothing answers predictions here")
         endpoint = await self._actions.endpoint(name)
         signature = Signature.from_json(endpoint["signature"])
-        row = _row(signature, inquiry)
+        try:
+            row = _row(signature, inquiry)
+        except InvalidInput as error:
+            # What people wrote stays in its field.
+            refused = Answer.refused(error)
+            return await self._endpoint_page(inquiry, inquiry.form["row"], refused)
         answer = await ask(sources.predictions, inquiry.caller, name, row, inquiry.request_id)
         return await self._endpoint_page(inquiry, row, answer)
 
     async def _endpoint_page(
-        self, inquiry: Inquiry, row: Mapping[str, Any] | None = None, answer: Answer | None = None
+        self,
+        inquiry: Inquiry,
+        row: Mapping[str, Any] | str | None = None,
+        answer: Answer | None = None,
     ) -> Page:
         name, caller, actions = inquiry.named["endpoint"], inquiry.caller, self._actions
         endpoint, standing = await asyncio.gather(actions.endpoint(name), actions.endpoints())
@@ -86,11 +94,19 @@ class EndpointPages:
                 ),
                 "can_try": self._sources.predictions is not None
                 and caller.grants.allow("predict", name),
-                "fields": endpoint_view.fields_of(signature, shown),
+                "fields": None
+                if isinstance(shown, str)
+                else endpoint_view.fields_of(signature, shown),
                 "row": shown,
                 "answer": answer,
                 "snippets": endpoint_view.snippets(address, name, example, proves=self._proves),
-                "dialects": dialects_of(address, endpoint, example, proves=self._proves),
+                "dialects": dialects_of(
+                    address,
+                    endpoint,
+                    example,
+                    proves=self._proves,
+                    is_only=len(standing["endpoints"]) == 1,
+                ),
                 "address": address,
             },
             live=("live-state", "live-route", "live-load", "live-replicas"),

@@ -128,11 +128,18 @@ class Entry:
 
 def to_login(scope: Scope) -> Response:
     """The answer that leads to the page where people log in, and back to where they were."""
-    place = scope["path"].rstrip("/") if scope["method"] in {"GET", "HEAD"} else PREFIX
-    headers = {"location": f"{LOGIN}?next={_quoted(place)}", "cache-control": "no-store"}
+    headers = {"location": f"{LOGIN}?next={page_of(scope)}", "cache-control": "no-store"}
     response = Response(status_code=303, headers=headers)
     set_cookie(response, SESSION, "", is_secure=scope["scheme"] == "https")
     return response
+
+
+def page_of(scope: Scope) -> str:
+    """The address of the page that is asked for, or from which a form is sent: the one above."""
+    path: str = scope["path"].rstrip("/")
+    if scope["method"] not in {"GET", "HEAD"}:
+        path = path.rpartition("/")[0]
+    return _quoted(path or PREFIX)
 
 
 def own_place(text: str) -> str:

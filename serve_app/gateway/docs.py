@@ -25,25 +25,57 @@ _ALL = "/openapi.json"
 """Where the document of everything is, which the main port alone has, and GraphQL with it."""
 _NATIVE = "/v1/models/{}:predict"
 Body = Callable[[list[dict[str, Any]]], Any]
-OTHERS: tuple[tuple[str, str, Body], ...] = (
+
+
+def _named(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Names of columns, and rows of values in their order."""
+    return list(rows[0]), [list(row.values()) for row in rows]
+
+
+def _split(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    columns, data = _named(rows)
+    return {"dataframe_split": {"columns": columns, "data": data}}
+
+
+def _ndarray(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """None where cells are lists: an array has one shape."""
+    names, ndarray = _named(rows)
+    if any(isinstance(cell, list) for row in ndarray for cell in row):
+        return None
+    return {"data": {"names": names, "ndarray": ndarray}}
+
+
+_OTHERS: tuple[tuple[str, str, Body], ...] = (
     ("TensorFlow Serving", "/tfs/v1/models/{}:predict", lambda rows: {"instances": rows}),
     ("KServe V1", "/kserve/v1/models/{}:predict", lambda rows: {"instances": rows}),
     ("TorchServe", "/torchserve/predictions/{}", lambda rows: rows),
+    ("MLflow", "/endpoints/{}/invocations", _split),
     ("SageMaker", "/sagemaker/models/{}/invoke", lambda rows: {"instances": rows}),
     (
         "Vertex AI",
         "/v1/projects/p/locations/l/endpoints/{}:predict",
         lambda rows: {"instances": rows},
     ),
-    (
-        "Seldon Core V1",
-        "/seldon/default/{}/api/v1.0/predictions",
-        lambda rows: {
-            "data": {"names": list(rows[0]), "ndarray": [list(r.values()) for r in rows]}
-        },
-    ),
+    ("BentoML", "/bentoml/{}", lambda rows: {"instances": rows}),
+    ("Seldon Core V1", "/seldon/default/{}/api/v1.0/predictions", _ndarray),
 )
-"""How other systems' clients would ask with the rows of the native example."""
+"""How other systems' clients would ask an endpoint that their path names."""
+_NAMELESS = ("Azure ML", "/azureml/score", lambda rows: {"data": rows})
+"""How those ask whose paths name none: the only endpoint."""
+
+
+def in_other_words(
+    name: str, rows: list[dict[str, Any]], *, is_only: bool
+) -> list[tuple[str, str, Any]]:
+    """How other systems' clients would ask an endpoint for rows: title, path and body.
+
+    `is_only` says that whoever asks sees no other endpoint.
+    """
+    known = (*_OTHERS, _NAMELESS) if is_only else _OTHERS
+    asked = [(title, path.format(name), body(rows)) for title, path, body in known]
+    return [one for one in asked if one[2] is not None]
+
+
 # Its package is optional, and a link to a refusal leads nowhere.
 _GRAPHQL = '<a class="aside" href="/graphql">GraphQL</a>' if find_spec("graphql") else ""
 _CATEGORIES_SHOWN = 12
@@ -88,7 +120,9 @@ def page(document: dict[str, Any], source: str = _ALL) -> str:
         source=escape(source),
         navigation="".join(f'<a href="#{name}">{name}</a>' for name in names),
         graphql=_GRAPHQL if source == _ALL else "",
-        endpoints="".join(_endpoint(endpoint, document["paths"]) for endpoint in endpoints),
+        endpoints="".join(
+            _endpoint(endpoint, document["paths"], is_only=count == 1) for endpoint in endpoints
+        ),
         errors=_ERRORS,
         style=STYLE,
         script=_SCRIPT,
@@ -122,7 +156,7 @@ _ERRORS = _errors()
 _NOTHING_YET = "No endpoint is served yet. Declare one in the configuration and deploy it."
 
 
-def _endpoint(endpoint: dict[str, Any], paths: dict[str, Any]) -> str:
+def _endpoint(endpoint: dict[str, Any], paths: dict[str, Any], *, is_only: bool) -> str:
     name = escape(endpoint["name"])
     count = len(endpoint["columns"])
     return f"""
@@ -136,7 +170,7 @@ def _endpoint(endpoint: dict[str, Any], paths: dict[str, Any]) -> str:
 <h3>{count} column{"" if count == 1 else "s"}</h3>
 {_columns(endpoint["columns"])}
 </div>
-{_form(endpoint["name"], paths)}
+{_form(_examples(endpoint["name"], paths, is_only=is_only))}
 </div>
 </section>"""
 
@@ -226,7 +260,7 @@ def _values(column: dict[str, Any]) -> str:
     return f"<em>at most</em> {high:.6g}" if high is not None else ""
 
 
-def _examples(name: str, paths: dict[str, Any]) -> list[tuple[str, str, Any]]:
+def _examples(name: str, paths: dict[str, Any], *, is_only: bool) -> list[tuple[str, str, Any]]:
     """How the endpoint is asked by what the document has: title, path and body."""
 
     def example(path: str) -> Any:
@@ -242,13 +276,13 @@ def _examples(name: str, paths: dict[str, Any]) -> list[tuple[str, str, Any]]:
     return [
         ("Native JSON", native, example(native)),
         open_inference,
-        *((title, pattern.format(name), body(rows)) for title, pattern, body in OTHERS),
+        *in_other_words(name, rows, is_only=is_only),
     ]
 
 
-def _form(name: str, paths: dict[str, Any]) -> str:
+def _form(examples: list[tuple[str, str, Any]]) -> str:
     options = []
-    for title, path, body in _examples(name, paths):
+    for title, path, body in examples:
         example = orjson.dumps(body, default=str, option=orjson.OPT_INDENT_2).decode()
         options.append(
             f'<option data-path="{escape(path)}" data-example="{escape(example)}">{title}</option>'

@@ -98,7 +98,7 @@ def test_requests_of_the_page_work_when_they_are_pasted(client, running):
         )
         assert done.returncode == 0, (command, done.stderr)
         json.loads(done.stdout)
-    assert len(others) == 7
+    assert len(others) == 10
     programs = [[str(BIN / "python"), "-c", python]]
     if shutil.which("node"):
         programs.append(["node", "--input-type=module", "-e", script])

@@ -4,9 +4,13 @@ import re
 
 import pytest
 
+from serve_app.console.paths import PATHS
 from serve_app.core.identifiers import PredictionIds
 from serve_app.gateway.admin.actions import AliasChange, Change
 from serve_app.gateway.admin.audit import AuditedChanges
+from serve_app.lifecycle.run_status import TrainingRuns
+from tests.unit.console import seeded_runs
+from tests.unit.console.seeded import HARMFUL, MODEL, BatchJobs
 from tests.unit.console.visitor import Visitor, text_of
 from tests.unit.gateway.admin.actions import ROLLOUT, Actions
 
@@ -229,3 +233,44 @@ def test_changes_and_refusals_are_in_the_audit_log_as_those_of_the_admin_api(act
         ("set_weights", "endpoint risk", "refused"),
     ]
     assert {one.source for one in log.events} == {"127.0.0.1"}
+
+
+# What each form sends, and of what the log has it.
+SENT = {
+    "set_weights": ({"weight.a@1": "1"}, "endpoint risk"),
+    "move_rollout": ({"action": "pause"}, "endpoint risk"),
+    "move_experiment": ({"action": "stop"}, "endpoint risk"),
+    "move_alias": ({"alias": "champion", "version": "2"}, "model a"),
+    "freeze": ({"action": "freeze"}, "model a"),
+    "cancel_run": ({}, "run churn-2"),
+    "decide": ({"action": "approve", "digest": "cd" * 32}, f"run {MODEL}-r3"),
+    "cancel_retraining": ({}, f"run {MODEL}-r3"),
+    "resume_job": ({}, "job job-1"),
+    "cancel_job": ({}, "job job-1"),
+}
+
+
+@pytest.mark.parametrize("reason", [f"{HARMFUL[0]} {HARMFUL[2]} {HARMFUL[4]}"], ids=["harmful"])
+@pytest.mark.parametrize("path", [one for one in PATHS if one.access == "change"], ids=str)
+def test_every_change_is_in_the_audit_log_before_it_is_made_and_once_it_is(
+    actions, tmp_path, path, reason
+):
+    log, kept = Log(), []
+    ledger = seeded_runs.training(tmp_path, runs=3, trials=0)
+    ledger.begin("churn-2")
+    visitor = Visitor(
+        actions, audited=AuditedChanges(log, actions, PredictionIds(), clock=lambda: 0.0),
+        jobs=BatchJobs(3), training=TrainingRuns(tmp_path), keep=kept.append,
+        retraining=seeded_runs.retraining(tmp_path, runs=3),
+    )  # fmt: skip
+    fields, about = SENT[path.handler]
+    name = about.partition(" ")
+    place = path.whole.format(**{name[0]: name[2]})
+    answer = visitor.send(PAGE, place, {**fields, "reason": reason, "by": HARMFUL[0]})
+    assert answer.status_code == 303, text_of(answer)
+    lines = [(one.action, one.object, one.result) for one in log.events]
+    assert lines == [(path.handler, about, "begun"), (path.handler, about, "done")]
+    # The reason is in the history: kept here, or by whoever makes the change.
+    done = [value for one in changes_of(actions) for value in one if isinstance(value, Change)]
+    whys = [one.why for one in done] + [one.why for one in kept]
+    assert [one for one in whys if one.endswith(reason)], whys

@@ -1,7 +1,9 @@
 """The gateway in this process, over models that some tests let fail."""
 
 import asyncio
+import html
 import itertools
+import re
 
 import httpx
 
@@ -95,3 +97,16 @@ def client_of(registry):
     assembler = Assembler(replicas=models, inline=models, clock=lambda: 0.0)
     predictor.swap(assembler.stages(Snapshot(4, "hash", endpoints, aliases=ALIASES)))
     return Client(predictor, models)
+
+
+def offered(client):
+    """What the page of documentation offers to send: paths with their bodies."""
+    options = r'<option data-path="([^"]*)" data-example="([^"]*)">'
+    found = re.findall(options, client.get("/docs").text)
+    return [(html.unescape(path), html.unescape(body)) for path, body in found]
+
+
+def answered(client, path, body):
+    """The status of an answer to a body of JSON."""
+    kind = {"content-type": "application/json"}
+    return client.send("POST", path, content=body, headers=kind).status_code

@@ -26,7 +26,7 @@ from serve_app.engine.predict import Predictor
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.protocols.graphql.names import unique
 from serve_app.registry.store import Registry
-from tests.unit.gateway.harness import Client
+from tests.unit.gateway.harness import Client, answered, offered
 
 _numbers = itertools.count()
 
@@ -285,3 +285,10 @@ def test_the_documents_tell_the_types(client):
         "size": "String",
         "count": "Long",
     }
+
+
+def test_what_the_documentation_offers_is_answered_whatever_the_columns_are(client):
+    asked = offered(client)
+    assert len(asked) == 20
+    for path, body in asked:
+        assert answered(client, path, body) == 200, (path, body)

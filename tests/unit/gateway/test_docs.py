@@ -100,7 +100,7 @@ def test_each_endpoint_can_be_tried_in_each_dialect_with_an_example_that_is_json
     attributes = Reader(page(endpoint())).attributes
     paths = [value for name, value in attributes if name == "data-path"]
     assert paths[:2] == ["/v1/models/heart:predict", "/v2/models/heart/infer"]
-    assert len(set(paths)) == len(paths) == 8
+    assert len(set(paths)) == len(paths) == 11
     examples = [json.loads(value) for name, value in attributes if name == "data-example"]
     assert examples[0] == {"instances": [{"age": 29, "sex": "a"}]}
     assert examples[1]["inputs"][0]["data"] == [29]

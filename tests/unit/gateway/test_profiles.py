@@ -1,9 +1,7 @@
 """The strict profiles answer as one system does: its forms, its words, its paths and no others."""
 
-import html
 import io
 import json
-import re
 import typing
 
 import numpy as np
@@ -16,7 +14,7 @@ from serve_app.errors import ModelFailed
 from serve_app.gateway.app import build
 from serve_app.gateway.context import Settings
 from serve_app.gateway.profiles import profiles
-from tests.unit.gateway.harness import ROW
+from tests.unit.gateway.harness import ROW, answered, offered
 
 LIST = [list(ROW.values())]
 TWO = [LIST[0], [40.0, 1.0]]
@@ -678,10 +676,9 @@ def test_a_page_has_no_post(sent, name):
 
 
 def test_the_documentation_page_offers_bodies_that_are_answered(client):
-    page = client.get("/docs").text
-    offered = re.findall(r'<option data-path="([^"]*)" data-example="([^"]*)">', page)
-    asked = [(html.unescape(path), html.unescape(body)) for path, body in offered]
-    assert {path.split("/")[1] for path, _ in asked} >= {"v1", "v2", "tfs", "kserve", "torchserve"}
+    asked = offered(client)
+    assert {path.split("/")[1] for path, _ in asked} >= {
+        "v1", "v2", "tfs", "kserve", "torchserve", "endpoints", "sagemaker", "bentoml", "seldon",
+    }  # fmt: skip
     for path, body in asked:
-        kind = {"content-type": "application/json"}
-        assert client.send("POST", path, content=body, headers=kind).status_code == 200, path
+        assert answered(client, path, body) == 200, path

@@ -11,7 +11,7 @@ from serve_app.engine.assemble import Assembler
 from serve_app.engine.load import load
 from serve_app.engine.local import LocalModels
 from serve_app.engine.predict import Predictor
-from tests.unit.gateway.harness import ROW, Client
+from tests.unit.gateway.harness import ROW, Client, answered, offered
 
 YAML = """
 endpoints:
@@ -102,7 +102,10 @@ def test_lists_of_endpoints_tell_of_them(client):
         "rules: 3",
     )
     assert listed["settings"]["rules"][0]["when"] == "age > 60 and dose > 2"
-    assert client.get("/docs").status_code == 200
+    asked = offered(client)
+    assert [path for path, _ in asked if "risk" not in path] == ["/azureml/score"]
+    for path, body in asked:
+        assert answered(client, path, body) == 200, path
 
 
 def test_each_version_is_one_variant_however_often_it_is_named(registry):

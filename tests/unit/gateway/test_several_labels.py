@@ -24,7 +24,7 @@ from serve_app.models.signature import infer
 from serve_app.protocols.oip import grpc_messages as oip_grpc
 from serve_app.protocols.oip.messages import message
 from tests.feedback_keeper import Keeper
-from tests.unit.gateway.harness import Bare, Client
+from tests.unit.gateway.harness import Bare, Client, answered, offered
 
 RNG = np.random.default_rng(2)
 FRAME = pd.DataFrame(RNG.normal(size=(80, 2)), columns=["age", "dose"])
@@ -393,6 +393,8 @@ def test_pages_tell_of_targets(client, name):
     page = client.get("/docs").text
     assert "yes or no to each of <code>ill</code>, <code>old</code>, with probabilities" in page
     assert "a class of each of <code>city</code> (one of" in page
+    for path, body in offered(client):
+        assert answered(client, path, body) == 200, path
 
 
 def test_the_openapi_document_describes_the_answer(client, name):
