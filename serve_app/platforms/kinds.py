@@ -13,6 +13,7 @@ from serve_app.documents.json_schema import documents
 from serve_app.platforms.images.dockerfile_checks import check_dockerfile, is_dockerfile
 from serve_app.platforms.kubernetes import checks as kubernetes
 from serve_app.platforms.ray_up import checks as ray_up
+from serve_app.platforms.serverless import checks as serverless
 
 ConfigCheck = Callable[[str], Iterable[Finding]]
 """What is wrong with a config for Serve that stands in such a file, by the config's own lines."""
@@ -41,6 +42,12 @@ KINDS: Mapping[str, FileKind] = {
 """By name, in the order in which they are tried."""
 
 
+SERVERLESS = FileKind(
+    "functions and endpoints", lambda _: False, lambda text, _: serverless.findings(text)
+)
+"""Those of CloudFormation have tags that YAML does not know, and so are known by their text."""
+
+
 def dockerfile_kind(arguments: Mapping[str, str]) -> FileKind:
     """The kind of Dockerfiles that are built with these `--build-arg`s; they are no YAML."""
     return FileKind(
@@ -55,6 +62,8 @@ def kind_of(text: str, arguments: Mapping[str, str] | None = None) -> FileKind |
     """
     if is_dockerfile(text):
         return dockerfile_kind(arguments or {})
+    if serverless.recognised(text):
+        return SERVERLESS
     try:
         bodies = [body for body, _ in documents(text)]
     except yaml.YAMLError:

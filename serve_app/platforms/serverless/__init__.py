@@ -1,0 +1,1 @@
+"""Functions and endpoints of clouds: what is wrong with the files that describe them."""
