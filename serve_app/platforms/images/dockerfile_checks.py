@@ -29,6 +29,20 @@ OF_BUILDERS = frozenset((
     "BUILDKIT_CONTEXT_KEEP_GIT_DIR", "BUILDKIT_SANDBOX_HOSTNAME",
 ))  # fmt: skip
 """Arguments that builders know without an `ARG`."""
+FLAGS: Mapping[str, frozenset[str]] = {
+    "ADD": frozenset((
+        "checksum", "chmod", "chown", "exclude", "keep-git-dir", "link", "unpack",
+    )),
+    "COPY": frozenset(("chmod", "chown", "exclude", "from", "link", "parents")),
+    "FROM": frozenset(("platform",)),
+    "HEALTHCHECK": frozenset(("interval", "retries", "start-interval", "start-period", "timeout")),
+    "RUN": frozenset(("device", "mount", "network", "security")),
+}  # fmt: skip
+"""By instruction, without hyphens; a builder refuses others once it has come so far."""
+_SUBSTITUTED = frozenset(("ADD", "COPY", "ENV", "EXPOSE", "LABEL", "USER", "VOLUME", "WORKDIR"))
+"""Where the builder, not a shell, puts a value in place of its name."""
+_FLAG = re.compile(r"--(?P<name>[\w-]+)(?:=\S*)?(?:\s+|\Z)")
+_VARIABLE = re.compile(r"(?:\A|\s)(\w+)=")
 _BEGINS = re.compile(r"\s*(?:ARG|FROM)\s", re.IGNORECASE)
 _INSTRUCTION = re.compile(r"\s*(?P<name>\S+)\s*(?P<value>.*)")
 _ARGUMENT = re.compile(r"\$\{?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}?")
@@ -50,6 +64,7 @@ class _Seen:
     arguments: dict[str, str]
     stages: set[str] = field(default_factory=set)
     declared: set[str] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
     count: int = 0
     user: tuple[int, str] = (1, "root")
 
@@ -85,13 +100,14 @@ def _of_instruction(number: int, name: str, value: str, seen: _Seen) -> Iterator
     if name not in INSTRUCTIONS:
         meant = did_you_mean(name, INSTRUCTIONS)
         yield Finding(number, name, f"there is no instruction {name!r}.{meant}")
-    elif not value:
+        return
+    yield from _of_flags(number, name, value)
+    if name in _SUBSTITUTED:
+        yield from _of_names(number, value, seen)
+    if not value:
         yield Finding(number, name, "says nothing")
-    elif name == "ARG":
-        for declared in value.split():
-            argument, _, usual = declared.partition("=")
-            seen.declared.add(argument)
-            seen.arguments.setdefault(argument, usual.strip('"'))
+    elif name in {"ARG", "ENV"}:
+        _declare(name, value, seen)
     elif name == "FROM":
         source, stage = _from(value)
         seen.user = (number, "root") if source not in seen.stages else seen.user
@@ -103,6 +119,34 @@ def _of_instruction(number: int, name: str, value: str, seen: _Seen) -> Iterator
         seen.user = (number, value.partition(":")[0])
     elif name in {"COPY", "ADD"} and (match := _COPIED_FROM.search(value)) is not None:
         yield from _copied(number, match["stage"], seen)
+
+
+def _declare(name: str, value: str, seen: _Seen) -> None:
+    if name == "ENV":
+        seen.variables.update(_VARIABLE.findall(value))
+        return
+    for declared in value.split():
+        argument, _, usual = declared.partition("=")
+        seen.declared.add(argument)
+        seen.arguments.setdefault(argument, usual.strip('"'))
+
+
+def _of_flags(number: int, name: str, value: str) -> Iterator[Finding]:
+    rest = value
+    while (flag := _FLAG.match(rest)) is not None:
+        rest = rest[flag.end() :]
+        if flag["name"] not in FLAGS.get(name, ()):
+            meant = did_you_mean(flag["name"], FLAGS.get(name, ()))
+            yield Finding(number, name, f"has no flag --{flag['name']}.{meant}")
+
+
+def _of_names(number: int, value: str, seen: _Seen) -> Iterator[Finding]:
+    """Names that are nearly those of arguments: a builder would put nothing in their place."""
+    known = seen.declared | seen.variables | OF_BUILDERS
+    for name in {match["name"] for match in _ARGUMENT.finditer(value)} - known:
+        meant = did_you_mean(name, seen.declared | seen.variables)
+        if meant:
+            yield Finding(number, name, f"no ARG and no ENV above declares {name!r}.{meant}")
 
 
 def _copied(line: int, stage: str, seen: _Seen) -> Iterator[Finding]:

@@ -26,6 +26,27 @@ DIGEST = f"sha256:{'0' * 64}"
             "--from",
             "Did you mean 'wheels'?",
         ),
+        (f"FROM a@{DIGEST} AS w\nUSER 1\nCOPY --form=w / /\n", 3, "COPY", "Did you mean 'from'?"),
+        (
+            f"FROM a@{DIGEST}\nUSER 1\nHEALTHCHECK --intervall=1s CMD a\n",
+            3,
+            "HEALTHCHECK",
+            "Did you mean 'interval'?",
+        ),
+        (f"FROM --platfrom=a a@{DIGEST}\nUSER 1\n", 1, "FROM", "Did you mean 'platform'?"),
+        (f"FROM a@{DIGEST}\nUSER 1\nRUN --mounts=type=cache a --b\n", 3, "RUN", "mean 'mount'?"),
+        (
+            f"FROM a@{DIGEST}\nARG REVISION=1\nUSER 1\nLABEL a=${{REVISON}}\n",
+            4,
+            "REVISON",
+            "Did you mean 'REVISION'?",
+        ),
+        (
+            f"FROM a@{DIGEST}\nENV HOME_OF=/a\nUSER 1\nWORKDIR $HOMEOF/b\n",
+            4,
+            "HOMEOF",
+            "Did you mean 'HOME_OF'?",
+        ),
         (f"FROM a@{DIGEST}\nUSER 1\nCOPY --from=nginx:1 / /\n", 3, "FROM", "has no digest"),
         ("ARG BASE\n", 1, "FROM", "no FROM"),
         (f"FROM python@{DIGEST}\n", 1, "USER", "would run as root"),
@@ -50,6 +71,20 @@ def test_an_image_without_files_needs_no_digest_and_an_argument_may_be_another()
 def test_arguments_that_are_each_other_name_no_image():
     (finding,) = check_dockerfile("ARG A=$B\nARG B=$A\nFROM $A\nUSER 5\n")
     assert "nothing says which image" in finding.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN --mount=type=bind,source=a,target=/b --network=none sh -c 'a --option'",
+        "HEALTHCHECK --interval=1s --start-period=2s --retries=3 CMD a --flag",
+        "ENV PATH=/opt/bin:$PATH",
+        "CMD serve --porrt $BASSE",
+        "COPY --chown=1:1 --chmod=0755 a b",
+    ],
+)
+def test_flags_of_builders_and_options_of_commands_are_right(line):
+    assert check_dockerfile(f"ARG BASE\nFROM a@{DIGEST}\nUSER 5\n{line}\n") == []
 
 
 def test_a_stage_below_gives_its_user_on():
