@@ -74,6 +74,10 @@ class EndpointPages:
         signature = Signature.from_json(endpoint["signature"])
         example = endpoint_view.example_row(signature, sample)
         shown = example if row is None else row
+        fields = None if isinstance(shown, str) else endpoint_view.fields_of(signature, shown)
+        rollout = [one for one in rollouts.value or () if one["endpoint"] == name]
+        is_only = len(standing["endpoints"]) == 1
+        dialects = dialects_of(address, endpoint, example, proves=self._proves, is_only=is_only)
         return Page(
             "endpoint.html",
             f"Endpoint {name}",
@@ -89,24 +93,14 @@ class EndpointPages:
                 "waiting": waiting,
                 "history": history,
                 "findings": findings,
-                "rollout": next(
-                    (one for one in rollouts.value or () if one["endpoint"] == name), None
-                ),
+                "rollout": rollout[0] if rollout else None,
                 "can_try": self._sources.predictions is not None
                 and caller.grants.allow("predict", name),
-                "fields": None
-                if isinstance(shown, str)
-                else endpoint_view.fields_of(signature, shown),
+                "fields": fields,
                 "row": shown,
                 "answer": answer,
                 "snippets": endpoint_view.snippets(address, name, example, proves=self._proves),
-                "dialects": dialects_of(
-                    address,
-                    endpoint,
-                    example,
-                    proves=self._proves,
-                    is_only=len(standing["endpoints"]) == 1,
-                ),
+                "dialects": dialects,
                 "address": address,
             },
             live=("live-state", "live-route", "live-load", "live-replicas"),

@@ -72,8 +72,8 @@ def in_other_words(
     `is_only` says that whoever asks sees no other endpoint.
     """
     known = (*_OTHERS, _NAMELESS) if is_only else _OTHERS
-    asked = [(title, path.format(name), body(rows)) for title, path, body in known]
-    return [one for one in asked if one[2] is not None]
+    requests = [(title, path.format(name), body(rows)) for title, path, body in known]
+    return [one for one in requests if one[2] is not None]
 
 
 # Its package is optional, and a link to a refusal leads nowhere.

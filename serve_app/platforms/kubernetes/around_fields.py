@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from serve_app.platforms.kubernetes.fields import OF_PODS, SHAPES, schema_of
+from serve_app.documents.shapes import schema_of
+from serve_app.platforms.kubernetes.fields import OF_PODS, SHAPES
 
 _ACTIONS = (
     "replace|Replace|keep|Keep|drop|Drop|hashmod|HashMod|labelmap|LabelMap|labeldrop|LabelDrop|"

@@ -14,17 +14,18 @@ from serve_app.documents.walk import Path, mapping
 _OF_ALL = frozenset((
     "--allowed-host", "--auth-token", "--client-ca", "--client-connections",
     "--client-refusals-per-minute", "--client-requests-per-s", "--cpus", "--drain-s",
-    "--end-with-ray", "--head-timeout-s", "--http-port", "--internal-ports", "--json",
-    "--no-token", "--node-ip", "--object-store-mb", "--state", "--tls-certificate", "--tls-key",
-    "--tls-min", "--token-file", "--trusted-proxy",
+    "--end-with-ray", "--foreground", "--head-timeout-s", "--http-port", "--internal-ports",
+    "--json", "--leave-s", "--no-token", "--node-ip", "--object-store-mb", "--state",
+    "--supervise", "--tls-certificate", "--tls-key", "--tls-min", "--token-file",
+    "--trusted-proxy",
 ))  # fmt: skip
 OPTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "join": _OF_ALL,
         "start": _OF_ALL
         | {
-            "--autoscaling-config", "--dashboard-port", "--deploy", "--foreground", "--full",
-            "--leave-s", "--prometheus-port", "--resume", "--supervise",
+            "--autoscaling-config", "--dashboard-port", "--deploy", "--full", "--prometheus-port",
+            "--resume",
         },
     }
 )  # fmt: skip

@@ -44,7 +44,7 @@ def recognised(text: str) -> bool:
 def findings(text: str) -> list[Finding]:
     """Everything that is wrong with a file, by line."""
     try:
-        parts = documents(_TAG.sub(lambda found: " " * len(found[0]), text))
+        parts = documents(_TAG.sub(lambda tag: " " * len(tag[0]), text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         return [Finding(1 if mark is None else mark.line + 1, "", " ".join(str(error).split()))]
@@ -109,8 +109,8 @@ def _variables(body: Any) -> Iterator[tuple[Path, str]]:
 
 def _unfilled(body: Any) -> Iterator[tuple[Path, str]]:
     for path, text in texts(body):
-        for found in _TO_FILL_IN.findall(text):
-            yield path, f"{found} is to be filled in"
+        for place in _TO_FILL_IN.findall(text):
+            yield path, f"{place} is to be filled in"
 
 
 def _images(body: Any) -> Iterator[tuple[Path, str]]:
@@ -152,9 +152,9 @@ def _references(body: Any, text: str) -> Iterator[Finding]:
     known = {*mapping(body.get("Parameters")), *resources}
     known |= {f"{name}{what}" for name in resources for what in _SET_BY_SAM}
     for number, line in enumerate(text.splitlines(), 1):
-        for found in _REFERENCE.finditer(line.split(" #")[0]):
-            name = found["name"]
+        for reference in _REFERENCE.finditer(line.split(" #")[0]):
+            name = reference["name"]
             if name not in known and not name.startswith("AWS"):
                 meant = did_you_mean(name, sorted(map(str, known)))
                 message = f"no parameter and no resource is named {name!r}.{meant}"
-                yield Finding(number, found[0].split()[0], message)
+                yield Finding(number, reference[0].split()[0], message)
