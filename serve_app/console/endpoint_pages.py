@@ -12,11 +12,12 @@ from serve_app.console import endpoint_view
 from serve_app.console.asking import Answer, ask
 from serve_app.console.dialect_view import dialects_of
 from serve_app.console.forms import Inquiry
-from serve_app.console.parts import part
+from serve_app.console.parts import Part, part
 from serve_app.console.rendering import Page
 from serve_app.console.route_picture import picture_of
 from serve_app.console.sources import Sources
 from serve_app.console.traffic_picture import traffic_pictures
+from serve_app.core.caller import Caller
 from serve_app.core.signature import Signature
 from serve_app.errors import InvalidInput, NotReady, ServeError
 
@@ -61,13 +62,7 @@ class EndpointPages:
         name, caller, actions = inquiry.named["endpoint"], inquiry.caller, self._actions
         endpoint, standing = await asyncio.gather(actions.endpoint(name), actions.endpoints())
         sampled = asyncio.gather(self._sample(endpoint), asyncio.to_thread(self._sources.address))
-        course, history, findings, rollouts, status = await asyncio.gather(
-            part(actions.requests(name), caller, "read:metrics", name),
-            part(self._history(name, endpoint), caller, "read:audit"),
-            part(actions.findings(name), caller, "read:metrics", name),
-            part(actions.rollouts(), caller, "read:metadata", name),
-            part(actions.status(), caller, "read:metadata"),
-        )
+        course, history, findings, rollouts, status = await self._parts(name, endpoint, caller)
         sample, address = await sampled
         waiting = standing["waiting"].get(name, ())
         lines = endpoint_view.variant_lines(endpoint, course.value or {}, waiting)
@@ -104,6 +99,19 @@ class EndpointPages:
                 "address": address,
             },
             live=("live-state", "live-route", "live-load", "live-replicas"),
+        )
+
+    async def _parts(
+        self, name: str, endpoint: Mapping[str, Any], caller: Caller
+    ) -> tuple[Part[Any], Part[Any], Part[Any], Part[Any], Part[Any]]:
+        """Requests, history, findings, rollouts and status, as far as a caller may see them."""
+        actions = self._actions
+        return await asyncio.gather(
+            part(actions.requests(name), caller, "read:metrics", name),
+            part(self._history(name, endpoint), caller, "read:audit"),
+            part(actions.findings(name), caller, "read:metrics", name),
+            part(actions.rollouts(), caller, "read:metadata", name),
+            part(actions.status(), caller, "read:metadata"),
         )
 
     async def _history(

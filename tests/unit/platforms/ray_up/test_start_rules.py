@@ -71,7 +71,7 @@ def test_a_machine_whose_processors_differ_may_have_other_threads():
             "brings no ~/serve-app/tsl/a.pem. Did you mean '~/serve-app/tls'?",
         ),
         (START, f"{JOIN} --drian-s 30", "worker", "Did you mean '--drain-s'?"),
-        (START, f"{JOIN} --supervise", "worker", "cluster join has no option --supervise"),
+        (START, f"{JOIN} --resume", "worker", "cluster join has no option --resume"),
         (START, by_ray("--address=a:1"), "worker", "in the way the head does"),
         (RAY_HEAD, f"{LIMIT}; ray start --address=a:1", "worker", "ray start without"),
         (
