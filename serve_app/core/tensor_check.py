@@ -71,9 +71,9 @@ class TensorCheck:
         except (ValueError, OverflowError):
             return None
         sizes = self.column.shape
-        if given.ndim == rank - len(sizes) and set(sizes) == {1}:
-            # Clients take a list of one value for that value.
-            given = values = given.reshape(*given.shape, *sizes)
+        if given.ndim == rank - len(sizes) and set(sizes) <= {1, None}:
+            # Clients take a list of one value for that value, and so do the dialects.
+            given = values = given.reshape(*given.shape, *(1 for _ in sizes))
         shape = given.shape[rank - len(self.column.shape) :]
         fits = given.ndim == rank and all(
             wanted in {None, size} for size, wanted in zip(shape, self.column.shape, strict=True)

@@ -61,10 +61,14 @@ def test_a_column_that_is_not_there_is_refused():
         SCHEMA.validate({"w": [["a"]]}, 1)
 
 
-def test_one_value_may_stand_for_a_list_of_one():
-    schema = Schema((Column("x", "float32", shape=(1,)),), Policy())
-    found, _ = schema.validate({"x": [1.5, 2.5]}, 2)
+@pytest.mark.parametrize("shape", [(1,), (None,)])
+def test_one_value_may_stand_for_a_list_of_one(shape):
+    schema = Schema(
+        (Column("x", "float32", shape=shape), Column("w", "string", shape=shape)), Policy()
+    )
+    found, _ = schema.validate({"x": [1.5, 2.5], "w": ["a", "b"]}, 2)
     assert found["x"].tolist() == [[1.5], [2.5]]
+    assert found["w"].tolist() == [["a"], ["b"]]
 
 
 def test_no_rows_have_their_shape():
