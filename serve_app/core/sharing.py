@@ -31,7 +31,7 @@ MOST_WAIT_S = 10.0
 SOON_S = 1.0
 FEW = 4
 """So many short requests of a caller begin at once: whoever has no more floods nobody."""
-BOUNDS = ConcurrencyBounds(least=8, most=1000, first=8, growth=0.25, slack_s=0.005)
+BOUNDS = ConcurrencyBounds(least=1, most=1000, first=2, growth=0.25, slack_s=0.005)
 """Of how many are worked on at once: one too many is half of all delay, and few milliseconds are
 nobody's. So steps are small."""
 
