@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from serve_app.core.ports import Clock
 
-BESIDE_S = 10.0
-"""So long after another one asked a caller counts as asking beside it."""
+BESIDE_S = 1.0
+"""So long after another one asked a caller counts as asking beside it. Less is done at once then,
+so that whoever asks now and then, as a probe does, is to cost the others nothing in between."""
 MOST_WAIT_S = 10.0
 """Nobody waits longer for a turn; that is less than a body may take to arrive."""
 SOON_S = 1.0
