@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from serve_app.core.ports import Clock
 
-BESIDE_S = 1.0
+BESIDE_S = 5.0
 """So long after another one asked a caller counts as asking beside it. Less is done at once then,
 so that whoever asks now and then, as a probe does, is to cost the others nothing in between."""
 MOST_WAIT_S = 10.0
