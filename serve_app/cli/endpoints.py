@@ -261,5 +261,6 @@ def _weight(version: str, number: str) -> float:
     try:
         return float(number)
     except ValueError:
-        msg = f"{version}={number}: {number!r} is no number; write for example {version}=50"
+        given = f"{version}={number}"
+        msg = f"{given!r}: {number!r} is no number; write for example {version}=50"
         raise click.UsageError(msg) from None

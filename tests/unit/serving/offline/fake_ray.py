@@ -25,6 +25,7 @@ class FakeRay:
     cancelled: list = field(default_factory=list)
     puts: list = field(default_factory=list)
     calls: itertools.count = field(default_factory=itertools.count)
+    has_room: bool = True
 
     def put(self, value):
         self.puts.append(value)
@@ -53,9 +54,9 @@ class FakeRay:
         except Exception as error:  # noqa: BLE001 - whatever it raised comes back as an error
             return Reference(error=RayTaskError("answer", f"OSError: {error}", error))
 
-    def wait(self, references, *, num_returns, timeout):
+    def wait(self, references, *, num_returns=1, timeout):
         assert references
-        assert timeout > 0
+        assert timeout >= 0
         ready = [one for one in references if one.is_ready][:num_returns]
         return ready, [one for one in references if one not in ready]
 
@@ -85,6 +86,16 @@ class _Actors:
 class _Actor:
     def __init__(self, cluster, instance):
         self.answer = _Method(cluster, instance.answer)
+        # Ray answers it as soon as there is a process.
+        self.__ray_ready__ = _Ready(cluster)
+
+
+class _Ready:
+    def __init__(self, cluster):
+        self._cluster = cluster
+
+    def remote(self):
+        return Reference(is_ready=self._cluster.has_room)
 
 
 class _Method:

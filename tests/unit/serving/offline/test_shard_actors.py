@@ -45,6 +45,13 @@ def test_what_an_actor_answers_is_the_outcome(cluster, spec):
     assert actors.outcomes(0.01) == []
 
 
+@pytest.mark.parametrize("has_room", [True, False])
+def test_an_actor_has_begun_once_there_was_room_for_it(cluster, spec, has_room):
+    cluster.has_room = has_room
+    actors = shard_actors.ShardActors(spec, Share(0.25))
+    assert actors.has_begun(actors.start()) is has_room
+
+
 @pytest.mark.parametrize(("fate", "kind"), [("dies", Lost), ("raises", ShardOutcome)])
 def test_a_death_is_a_loss_and_an_error_a_failure(cluster, spec, fate, kind):
     cluster.fates = {0: fate}
