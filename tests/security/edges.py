@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import psutil
 import uvicorn
+from ray.serve.config import HTTPOptions
 
 from serve_app.cluster.commands import haproxy
 from serve_app.cluster.edge.files import TOKEN, write_edge
@@ -216,7 +217,12 @@ def end_processes_of(folder):
 def guarded(folder, options):
     """HAProxy with an edge, in front of an application that says what it sees."""
     echo = Echo()
-    server, thread, port = served(Edge(echo, token=EdgeToken(SECRET.encode())))
+    # As long as a gateway's: HAProxy keeps idle connections for five seconds, like uvicorn by
+    # default, and a request on one that both close at once is lost.
+    keep_alive_s = HTTPOptions().keep_alive_timeout_s
+    server, thread, port = served(
+        Edge(echo, token=EdgeToken(SECRET.encode())), timeout_keep_alive=keep_alive_s
+    )
     ports = Ports(http=free_port(), proxy_metrics_at=free_port())
     (folder / "p").mkdir()
     write_edge(folder, options, SECRET)
