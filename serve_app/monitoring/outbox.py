@@ -46,6 +46,11 @@ class Outbox:
         self._sequence = 0
         self._on_its_way: Delivery | None = None
 
+    @property
+    def has_any(self) -> bool:
+        """Whether anything is kept that did not arrive yet."""
+        return self._on_its_way is not None or bool(self._parts)
+
     def add(self, part: bytes, rows: int) -> None:
         """Keep a part with so many recorded rows for one of the next deliveries."""
         if self._bytes + len(part) > self._most_bytes:

@@ -23,6 +23,8 @@ LOOK_AGAIN_S = 10.0
 """How often such a gateway looks whether there is one now."""
 MOST_AT_ONCE = 2_000
 """So many records are packed at once: requests go on between two blocks."""
+MOST_ROWS_AT_ONCE = 10_000
+"""So many rows, unless one record has more: a step over all of them keeps Python to itself."""
 FLUSH_WITHIN_S = 3.0
 logger = logging.getLogger("serve_app.gateway")
 
@@ -82,15 +84,15 @@ class RecordSender:
             await self.send()
 
     async def send(self) -> None:
-        """Pack what is recorded, and send all that can be sent now."""
+        """Pack what is recorded, and send all that can be sent now.
+
+        Where no monitor was ever reached, one delivery is packed and tried again and again, and
+        the other records are held as they are: packing takes time from requests.
+        """
+        if not self._reached and self._outbox.has_any and not await self._send_packed():
+            return
         await self._pack_all()
-        loop = asyncio.get_running_loop()
-        while True:
-            delivery = await loop.run_in_executor(
-                self._pool, self._outbox.next, self._packing.counts
-            )
-            if delivery is None or not await self._arrives(delivery):
-                return
+        await self._send_packed()
 
     async def flush(self) -> None:
         """Send what can be sent before this process ends; what cannot is lost."""
@@ -110,11 +112,21 @@ class RecordSender:
         for reason, rows in lost.items():
             yield Sample(catalogue.RECORD_ROWS_DROPPED, (reason,), rows)
 
+    async def _send_packed(self) -> bool:
+        """Send what is packed; whether all of it arrived."""
+        loop = asyncio.get_running_loop()
+        while True:
+            delivery = await loop.run_in_executor(
+                self._pool, self._outbox.next, self._packing.counts
+            )
+            if delivery is None:
+                return True
+            if not await self._arrives(delivery):
+                return False
+
     async def _pack_all(self) -> None:
-        records = self._recording.take()
-        starts = range(0, len(records), MOST_AT_ONCE)
         # Whoever flushes after a cancellation finds what was not packed yet.
-        self._parts.extend(records[start : start + MOST_AT_ONCE] for start in starts)
+        self._parts.extend(_parts_of(self._recording.take()))
         loop = asyncio.get_running_loop()
         while self._parts:
             await loop.run_in_executor(self._pool, self._pack_next)
@@ -146,9 +158,23 @@ class RecordSender:
             logger.info("the monitor takes no records now", extra={"why": error.message})
             if not self._reached and self._clock() - self._started_s > WITHOUT_MONITOR_S:
                 self._recording.is_on = False
+                self._recording.take()
                 self._outbox.forget()
             return False
         self._reached = self._recording.is_on = True
         self._sent_rows += delivery.rows
         self._outbox.acknowledge(delivery.sequence)
         return True
+
+
+def _parts_of(records: Sequence[KeptRecord]) -> Iterator[Sequence[KeptRecord]]:
+    """Records in their order, so many at once."""
+    start = rows = 0
+    for index, record in enumerate(records):
+        rows += record.rows
+        is_full = index - start >= MOST_AT_ONCE or rows > MOST_ROWS_AT_ONCE
+        if is_full and index > start:
+            yield records[start:index]
+            start, rows = index, record.rows
+    if records:
+        yield records[start:]

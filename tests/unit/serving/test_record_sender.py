@@ -16,8 +16,9 @@ from serve_app.serving import record_sender
 from serve_app.serving.record_sender import RecordSender
 
 
-def record(name):
-    return Record(Request("risk", Payload({"a": [1.0]}, 1), name), "risk", 1, 0.0, 0.001)
+def record(name, rows=1):
+    payload = Payload({"a": [1.0] * rows}, rows)
+    return Record(Request("risk", payload, name), "risk", 1, 0.0, 0.001)
 
 
 class Monitor:
@@ -85,6 +86,43 @@ def test_many_records_are_packed_in_blocks(parts, monkeypatch):
         parts.recording.record(record(name))
     asyncio.run(parts.sender.send())
     assert b"".join(payload for _, payload in parts.monitor.taken) == b"abcde"
+
+
+def test_parts_have_so_many_rows_unless_one_record_has_more(parts, monkeypatch):
+    monkeypatch.setattr(record_sender, "MOST_ROWS_AT_ONCE", 3)
+    packed = []
+    monkeypatch.setattr(
+        Packing, "pack", lambda self, records: packed.append([one.rows for one in records]) or b"x"
+    )
+    for rows in (1, 2, 1, 5, 3, 1, 1, 1):
+        parts.recording.record(record("a", rows))
+    asyncio.run(parts.sender.send())
+    assert packed == [[1, 2], [1], [5], [3], [1, 1, 1]]
+
+
+def test_where_no_monitor_was_reached_nothing_more_is_packed(parts, monkeypatch):
+    packed = []
+    pack = Packing.pack
+
+    def counting(self, records):
+        packed.append(len(records))
+        return pack(self, records)
+
+    monkeypatch.setattr(Packing, "pack", counting)
+    parts.monitor.error = NotReady("there is none yet")
+    for name in "abc":
+        parts.recording.record(record(name))
+        asyncio.run(parts.sender.send())
+    assert packed == [1]
+    parts.monitor.error = None
+    asyncio.run(parts.sender.send())
+    assert (packed, parts.monitor.taken) == ([1, 2], [(1, b"a"), (2, b"bc")])
+    # One that was there once is awaited with what is packed.
+    parts.monitor.error = NotReady("away")
+    for name in "de":
+        parts.recording.record(record(name))
+        asyncio.run(parts.sender.send())
+    assert packed == [1, 2, 1, 1]
 
 
 def test_a_monitor_that_comes_back_gets_all_of_it_in_order(parts):
