@@ -120,7 +120,7 @@ XGBOOST: dict[str, tuple[Callable[[Any], None], str]] = {
     "too few nodes": (_param("num_nodes", "2"), "entries in place of 2"),
     "no nodes": (_param("num_nodes", "0"), "entries in place of 0"),
     "nodes of a million digits": (_param("num_nodes", "9" * 10**6), "no number of things"),
-    "negative nodes": (_param("num_nodes", "-1"), "tree_param.num_nodes is -1"),
+    "negative nodes": (_param("num_nodes", "-1"), "tree_param.num_nodes is '-1'"),
     "leaf vectors": (_param("size_leaf_vector", "1000000"), "leaves hold 1000000 values"),
     "place": (lambda d: trees(d)[2].update(id=3), "tree 2 says that it is tree 3"),
     "parent": (_set("parents", 2, 4_177_526_788), r"tree 1, node 2: it says that its parent"),
@@ -164,6 +164,8 @@ XGBOOST: dict[str, tuple[Callable[[Any], None], str]] = {
     "depth": (_chain, "more than 1000 levels"),
     "fewer features": (_learner("num_feature", "1"), "has 4 entries in place of 1|asks for"),
     "features": (_learner("num_feature", "4294967297"), "num_feature is 4294967297"),
+    "features in Python's words": (_learner("num_feature", "0_4"), "num_feature is '0_4'"),
+    "features of other digits": (_learner("num_feature", "\u0664"), "no number of things"),
     "output": (_model("tree_info", [0, 0, 5, 0]), "tree 2 is for output 5, and there are 1"),
     "negative output": (_model("tree_info", [0, -1, 0, 0]), "tree 1 is for output -1"),
     "iterations": (_model("iteration_indptr", [0, 1, 2, 999]), "iteration_indptr"),
@@ -309,6 +311,18 @@ LIGHTGBM: dict[str, tuple[Callable[[str], str], str]] = {
         "its list of parameters",
     ),
     "no number in a tree": (_line("threshold", _first("0x1p3")), "holds what is no number"),
+    # LightGBM and Python agree neither on what ends a line nor on what ends a number.
+    "tabs": (_line("left_child", lambda e: ["\t".join(e)]), "the control character b'\\\\t'"),
+    "lines of old": (_headed("num_class", "1\rnum_class=99"), "the control character b'\\\\r'"),
+    "an end of text": (_headed("version", "v4\0"), "the control character b'\\\\x00'"),
+    "blanks of other scripts": (
+        _line("left_child", lambda e: ["\u00a0".join(e)]),
+        "tree 1 holds what is no number",
+    ),
+    "digits of other scripts": (
+        _line("left_child", lambda e: [one.replace("1", "\u0661") for one in e]),
+        "tree 1 holds what is no number",
+    ),
     "key twice": (_line("num_cat", lambda e: [f"{e[0]}\nnum_cat=0"]), "tree 1 holds a key twice"),
 }
 

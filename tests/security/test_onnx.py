@@ -269,6 +269,51 @@ def test_lists_of_other_lengths_are_refused(key: str) -> None:
         onnx_files.check(model.SerializeToString())
 
 
+def _field(number: int, content: bytes) -> bytes:
+    """A field of bytes, as Protocol Buffers write it."""
+    size = len(content)
+    length = bytes([size]) if size < 0x80 else bytes([size & 0x7F | 0x80, size >> 7])
+    return bytes([number << 3 | 2]) + length + content
+
+
+def test_an_attribute_of_two_names_is_refused() -> None:
+    """Its readers take the last name."""
+    attribute = _field(1, b"nodes_hitrates")
+    attribute += helper.make_attribute("nodes_truenodeids", [0]).SerializeToString()
+    node = helper.make_node("TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml")
+    graph = _field(1, node.SerializeToString() + _field(5, attribute))
+    with pytest.raises(InvalidInput, match="'nodes_hitrates' of a node is there twice"):
+        onnx_files.check(_field(7, graph))
+
+
+def test_two_graphs_that_would_be_one_are_refused() -> None:
+    model = _graph([_node("ConstantOfShape", "s", outputs=["c"]), _node("Add", "x", "c")])
+    rest = onnx.ModelProto()
+    rest.graph.initializer.append(_constant("s", HUGE))
+    merged = model.SerializeToString() + rest.SerializeToString()
+    assert [one.name for one in onnx.load_from_string(merged).graph.initializer] == ["s"]
+    with pytest.raises(InvalidInput, match="its graph twice"):
+        onnx_files.check(merged)
+
+
+def test_two_tensors_that_would_be_one_are_refused() -> None:
+    constant = _node("Constant", outputs=["s"], value=_constant("", [1]))
+    attribute = constant.attribute[0].SerializeToString()
+    attribute += _field(5, TensorProto(int64_data=[3 * 10**9]).SerializeToString())
+    constant.ClearField("attribute")
+    graph = _field(1, constant.SerializeToString() + _field(5, attribute))
+    with pytest.raises(InvalidInput, match="'value' of a node is there twice"):
+        onnx_files.check(_field(7, graph))
+
+
+def test_very_many_targets_of_one_tree_are_refused() -> None:
+    model = onnx.load_from_string(trees(False))
+    node = next(one for one in model.graph.node if one.op_type == "TreeEnsembleRegressor")
+    next(one for one in node.attribute if one.name == "n_targets").i = 3 * 10**8
+    with pytest.raises(InvalidInput, match="makes a tensor of 1144 MiB"):
+        onnx_files.check(model.SerializeToString())
+
+
 def test_what_is_asked_for_is_read(tmp_path: Path) -> None:
     content = _inner("If")().SerializeToString()
     assert onnx_files.check(content, ["onnx.If"]) == ("onnx.If",)

@@ -70,7 +70,10 @@ class Part:
         """
         value = self._body.get(key, otherwise)
         try:
-            if isinstance(value, (bool, float)) or (isinstance(value, str) and len(value) > 20):
+            if isinstance(value, (bool, float)) or (
+                # Python reads more as a number than others do: 1_0, and digits of other scripts.
+                isinstance(value, str) and not (value.isascii() and value.isdecimal())
+            ):
                 raise TypeError
             number = int(value)
         except (TypeError, ValueError):

@@ -20,8 +20,10 @@ _END = b"\nend of trees"
 _TREE = re.compile(rb"Tree=(\d{1,9})\s*\n")
 _PARAMETER = re.compile(r"\[\w+: [^\n]*\]")
 # LightGBM reads trees in threads, where the error that a word raises ends the process.
-_NUMBERS = re.compile(r"(?:[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d{1,4})?|inf|nan) )*")
-_CLASSES = re.compile(r"\bnum_class:(\d{1,9})\b")
+_NUMBERS = re.compile(r"(?:[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d{1,4})?|inf|nan) )*", re.ASCII)
+_CLASSES = re.compile(r"\bnum_class:(\d{1,9})\b", re.ASCII)
+# Python's `split` and LightGBM do not agree on which of these end a line or a number.
+_CONTROL = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 # How many entries a list has, by the leaves of its tree.
 _BY_SPLIT = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
 _OPTIONAL_BY_SPLIT = ("split_gain", "internal_value", "internal_weight", "internal_count")
@@ -68,7 +70,11 @@ def _check_parameters(tail: bytes) -> None:
 
 
 def _check_text(content: bytes) -> None:
-    """Names of columns in another encoding would be other names."""
+    """Names of columns in another encoding would be other names, and other lines other numbers."""
+    control = _CONTROL.search(content)
+    if control is not None:
+        line = content.count(b"\n", 0, control.start()) + 1
+        raise InvalidInput(f"line {line} holds the control character {control[0]!r}; {AGAIN}")
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -157,8 +163,8 @@ def _check_trees(trees: Sequence[Block], features: int) -> None:
 def _check_lengths(tree: Block, number: int) -> int:
     """Hold the lists of a tree against its leaves; gives how many there are."""
     where = f"tree {number}"
-    words = " ".join(tree.values()).split()
-    if _NUMBERS.fullmatch("".join(f"{word} " for word in words)) is None:
+    text = " ".join(tree.values())
+    if not text.isascii() or _NUMBERS.fullmatch("".join(f"{w} " for w in text.split())) is None:
         raise InvalidInput(f"{where} holds what is no number; {AGAIN}")
     leaves = _number(tree, "num_leaves", where)
     if leaves < 1:

@@ -7,7 +7,7 @@ an operator's constant asks for, and walks trees without looking where a child l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,7 @@ _LOOPS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 # Bytes of each element by ONNX's number of its type; texts and others count as 8.
 _WIDTHS = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 _LARGEST_CONSTANT = 10_000
+_HELD = frozenset({5, 6, 10, 11, 22, 23})  # the tensors and graphs of an attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ class Node:
         match = self.attributes.get(name)
         return np.empty(0, np.int64) if match is None else match.integers(8)
 
+    def number(self, name: str) -> int:
+        """A whole number; 0 where there is no such attribute."""
+        match = self.attributes.get(name)
+        values = [] if match is None else [v for n, v in match.fields() if n == 3]
+        return signed(values[-1]) if values and isinstance(values[-1], int) else 0
+
 
 def check(content: bytes, trust: Sequence[str] = ()) -> tuple[str, ...]:
     """Let only a graph pass that holds all that it needs, and is bounded.
@@ -65,8 +72,13 @@ def check(content: bytes, trust: Sequence[str] = ()) -> tuple[str, ...]:
         InvalidInput: it is another graph; says which node or tensor.
     """
     trusted: set[str] = set()
+    graphs = 0
     for number, value in Message(memoryview(content)).fields():
         if number == 7 and not isinstance(value, int):
+            graphs += 1
+            if graphs > 1:
+                # Its readers make one of both, which nobody has looked through.
+                raise InvalidInput(f"it holds its graph twice; {AGAIN}")
             _Graph(frozenset(trust), trusted).check(value, 0)
         elif number == 25 and not isinstance(value, int):
             raise InvalidInput("it holds functions of its own; inline them (onnx.inliner)")
@@ -139,10 +151,12 @@ class _Graph:
         if node.operator.startswith("TreeEnsemble"):
             width = self._shapes.get(node.inputs[0] if node.inputs else "", ())
             check_trees(node.integers, _texts(node, "nodes_modes"), where, width)
+            _check_size((node.number("n_targets"),), where)
         self._infer(node, where)
 
     def _attribute(self, node: Node, attribute: Message, nesting: int) -> None:
-        for number, value in _rare(attribute):
+        # Long lists of numbers are passed over.
+        for number, value in attribute.parts(_HELD):
             if number in {6, 11}:
                 _Graph(self._trust, self._trusted).check(value, nesting + 1)
             elif number in {5, 10}:
@@ -157,13 +171,7 @@ class _Graph:
         shape = self._shape(node)
         if shape is None or not node.outputs:
             return
-        size = math.prod(shape) * 4
-        if size > MAX_BYTES:
-            msg = (
-                f"{where} makes a tensor of {size // 2**20} MiB whatever the rows are "
-                f"(shape {list(shape)[:8]}), and may make {MAX_BYTES // 2**20} MiB"
-            )
-            raise InvalidInput(msg)
+        _check_size(shape, where)
         self._shapes.setdefault(node.outputs[0], shape)
 
     def _shape(self, node: Node) -> tuple[int, ...] | None:
@@ -187,6 +195,16 @@ class _Graph:
         return _combined(node, shapes)
 
 
+def _check_size(shape: tuple[int, ...], where: str) -> None:
+    size = math.prod(shape) * 4
+    if size > MAX_BYTES:
+        msg = (
+            f"{where} makes a tensor of {size // 2**20} MiB whatever the rows are "
+            f"(shape {list(shape)[:8]}), and may make {MAX_BYTES // 2**20} MiB"
+        )
+        raise InvalidInput(msg)
+
+
 def _combined(node: Node, shapes: Sequence[tuple[int, ...] | None]) -> tuple[int, ...] | None:
     """The shape of operators that combine tensors of known shapes."""
     known = [one for one in shapes if one is not None]
@@ -206,7 +224,7 @@ def _combined(node: Node, shapes: Sequence[tuple[int, ...] | None]) -> tuple[int
     if len(known) != len(shapes) or first is None:
         return None
     if node.operator == "Concat" and len({len(one) for one in known}) == 1:
-        axis = _axis(node)
+        axis = node.number("axis")
         if -len(first) <= axis < len(first):
             joined = list(first)
             joined[axis] = sum(one[axis] for one in known)
@@ -218,12 +236,6 @@ def _combined(node: Node, shapes: Sequence[tuple[int, ...] | None]) -> tuple[int
             known[0][0], known[1][1],
         )  # fmt: skip
     return None
-
-
-def _axis(node: Node) -> int:
-    match = node.attributes.get("axis")
-    values = [] if match is None else [v for n, v in match.fields() if n == 3]
-    return signed(values[0]) if values and isinstance(values[0], int) else 0
 
 
 def _sizes(values: Array) -> tuple[int, ...]:
@@ -243,16 +255,23 @@ def _node(content: memoryview) -> Node:
             node.domain = _text(value)
         elif number == 5:
             attribute = Message(value)
-            name = attribute.first(1)
+            name = _once(attribute)
             if name in node.attributes:
                 raise InvalidInput(f"a node has the attribute {name[:40]!r} twice; {AGAIN}")
             node.attributes[name] = attribute
     return node
 
 
-def _rare(attribute: Message) -> Iterator[tuple[int, memoryview]]:
-    """The tensors and graphs of an attribute; long lists of numbers are passed over."""
-    yield from attribute.parts(frozenset({5, 6, 10, 11, 22, 23}))
+def _once(attribute: Message) -> str:
+    """The name of an attribute; raises InvalidInput where what stands once in it does so twice.
+
+    Its readers take the last name, and make one of two tensors.
+    """
+    numbers = [number for number, _ in attribute.parts(frozenset({1, 5, 6, 22}))]
+    name = attribute.first(1)
+    if len(set(numbers)) < len(numbers):
+        raise InvalidInput(f"the attribute {name[:40]!r} of a node is there twice; {AGAIN}")
+    return name
 
 
 def _texts(node: Node, name: str) -> list[bytes]:

@@ -14,12 +14,14 @@ import numpy as np
 from serve_app.core.messages import RawColumns
 from serve_app.core.signature import Column
 from serve_app.core.violations import shortened, value_text
-from serve_app.errors import BadEncoding, InvalidInput
+from serve_app.errors import BadEncoding, InvalidInput, TooLarge
 from serve_app.protocols.bodies import column_names, csv_header, json_body, rows
 from serve_app.protocols.dialect import Call
 
 _MAX_LINE_BYTES = 1024 * 1024
 """What a reader in C makes cells of without letting other threads have their turn."""
+_LINES_PER_ROW = 20
+"""So many lines may a body have for each row that it may hold, blank ones and those in quotes."""
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -37,7 +39,7 @@ def read_csv(call: Call, *, header: bool | None) -> tuple[RawColumns, int]:
     """
     columns, max_rows = call.columns, call.max_rows
     try:
-        filled = (line for line in csv.reader(text_of(call.body)) if line)
+        filled = (line for line in csv.reader(text_of(call.body, max_rows)) if line)
         lines = list(itertools.islice(filled, max_rows + 1))
         more = sum(1 for _ in filled)
     except csv.Error as error:
@@ -72,6 +74,7 @@ def read_lines(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCol
         BadEncoding: a line is neither.
         TooLarge: more than `max_rows` lines.
     """
+    check_lines(body, max_rows)
     lines = _filled(io.BytesIO(body), max_rows)
     if not lines:
         raise BadEncoding("the body is empty; send one line of JSON per row")
@@ -94,7 +97,7 @@ def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCo
         InvalidInput: there is no such feature, or it stands twice.
         TooLarge: more than `max_rows` lines.
     """
-    lines = [line.split() for line in _filled(text_of(body), max_rows)]
+    lines = [line.split() for line in _filled(text_of(body, max_rows), max_rows)]
     if not lines:
         raise BadEncoding("the body is empty; send one line of index:value pairs per row")
     by_name: dict[str, list[float | None]] = {name: [None] * len(lines) for name in names}
@@ -109,12 +112,26 @@ def read_libsvm(body: bytes, names: Sequence[str], max_rows: int) -> tuple[RawCo
     return by_name, len(lines)
 
 
-def text_of(body: bytes) -> io.StringIO:
-    """The lines of a body.
+def check_lines(body: bytes, max_rows: int) -> None:
+    """Hold the number of lines, blank ones too, against a limit before they are looked at.
+
+    Raises:
+        TooLarge: there are very many more than `max_rows`.
+    """
+    lines = body.count(b"\n")
+    if lines > _LINES_PER_ROW * max_rows:
+        msg = f"the body has {lines} lines, but may hold no more than {max_rows} rows; split it"
+        raise TooLarge(msg, lines=lines, max_rows=max_rows)
+
+
+def text_of(body: bytes, max_rows: int) -> io.StringIO:
+    """The lines of a body that may hold so many rows.
 
     Raises:
         BadEncoding: it is not UTF-8, or a line is very long.
+        TooLarge: it has very many more lines.
     """
+    check_lines(body, max_rows)
     ends = np.flatnonzero(np.frombuffer(body, dtype=np.uint8) == ord("\n"))
     longest = int(np.diff(ends, prepend=-1, append=len(body)).max())
     if longest > _MAX_LINE_BYTES:

@@ -147,7 +147,7 @@ def _listed(items: Iterable[Any], read: Callable[[Any], ReceivedFeedback]) -> Fe
 
 def _of_csv(body: bytes, max_rows: int) -> FeedbackBody:
     try:
-        filled = (line for line in csv.reader(delimited.text_of(body)) if line)
+        filled = (line for line in csv.reader(delimited.text_of(body, max_rows)) if line)
         header = [cell.strip() for cell in next(filled, [])]
         _check_header(header)
         lines = list(itertools.islice(filled, max_rows + 1))

@@ -1,28 +1,24 @@
 """Streams of Arrow's record batches, for large requests: columns in, columns out.
 
 https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format. The bytes come from
-strangers: what could be small on the wire and large in memory is refused before it is unpacked
-(compressed buffers, types whose values may share memory), and what is read is validated whole.
+strangers: `bodies/arrow_stream.py` reads them.
 """
 
 from __future__ import annotations
 
-import struct
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-from flatbuffers import number_types
-from flatbuffers.table import Table
 
 from serve_app.core import times
 from serve_app.core.messages import PREDICT_PROBA, Payload, RawColumns, Response
-from serve_app.core.violations import shortened
-from serve_app.errors import BadEncoding, InvalidInput, TooLarge
+from serve_app.errors import InvalidInput
 from serve_app.protocols import methods
-from serve_app.protocols.bodies import json_body, several_targets
+from serve_app.protocols.bodies import arrow_stream, json_body, several_targets
 from serve_app.protocols.dialect import ByPath, Call, Reply
 
 if TYPE_CHECKING:
@@ -30,10 +26,6 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 _METHOD = "predict_method"
-_RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
-_MAX_COLUMNS = 10_000
-# What flatbuffers and pyarrow raise for bytes that are not what they claim to be.
-_OF_DAMAGE = (struct.error, TypeError, ValueError, ArithmeticError, LookupError, OSError, EOFError)
 
 
 class ArrowStream(ByPath):
@@ -58,7 +50,7 @@ class ArrowStream(ByPath):
             InvalidInput: there is no such method.
             TooLarge: more than `max_rows` rows.
         """
-        schema, batches = _batches(call.body, call.max_rows)
+        schema, batches = arrow_stream.read(call.body, call.names, call.max_rows)
         rows = sum(batch.num_rows for batch in batches)
         json_body.check_rows(rows, call.max_rows)
         return Payload(columns=_columns(batches), rows=rows, method=_method(schema))
@@ -95,97 +87,6 @@ def _method(schema: pa.Schema) -> str:
     return methods.of_parameters({} if value is None else {_METHOD: value.decode(errors="replace")})
 
 
-def _batches(body: bytes, max_rows: int) -> tuple[pa.Schema, Sequence[pa.RecordBatch]]:
-    import pyarrow as pa  # noqa: PLC0415 - slow to import
-
-    try:
-        rows = 0
-        for count, message in enumerate(pa.ipc.MessageReader.open_stream(body)):
-            rows += _rows_of(message.metadata.to_pybytes())
-            json_body.check_rows(rows, max_rows)
-            if count > max_rows + _MAX_COLUMNS:
-                msg = "the stream has more record batches than a body may have rows"
-                raise TooLarge(msg, max_rows=max_rows)
-        with pa.ipc.open_stream(body) as stream:
-            schema = stream.schema
-            _check_types(schema)
-            batches = list(stream)
-        for batch in batches:
-            batch.validate(full=True)
-    except (pa.ArrowException, *_OF_DAMAGE) as error:
-        msg = "the body is no stream of Arrow's record batches, or it is damaged"
-        raise BadEncoding(msg) from error
-    return schema, batches
-
-
-def _rows_of(metadata: bytes) -> int:
-    """How many rows a message of a stream announces: its header is a flatbuffer of Arrow's format.
-
-    Raises:
-        BadEncoding: its buffers are compressed.
-    """
-    message = Table(metadata, int.from_bytes(metadata[:4], "little"))
-    kind = _field(message, 1)
-    header = _field(message, 2)
-    if not kind or not header:
-        return 0
-    which = message.Get(number_types.Uint8Flags, kind + message.Pos)
-    batch = Table(metadata, message.Indirect(header + message.Pos))
-    if which == _DICTIONARY_BATCH:
-        data = _field(batch, 1)
-        batch = Table(metadata, batch.Indirect(data + batch.Pos))
-    elif which != _RECORD_BATCH:
-        return 0
-    if _field(batch, 3):
-        msg = (
-            "the buffers of the stream are compressed; send them plain, or compress the body as "
-            "a whole and say so in content-encoding (zstd, gzip)"
-        )
-        raise BadEncoding(msg)
-    if which == _DICTIONARY_BATCH:
-        return 0
-    length = _field(batch, 0)
-    return int(batch.Get(number_types.Int64Flags, length + batch.Pos)) if length else 0
-
-
-def _field(table: Table, index: int) -> int:
-    """Where a field of a table stands, 0 where it is absent."""
-    offset: int = table.Offset(4 + 2 * index)
-    return offset
-
-
-def _check_types(schema: pa.Schema) -> None:
-    """Raise when a column is of a type that is not spoken, or stands twice."""
-    if len(schema) > _MAX_COLUMNS or len(set(schema.names)) < len(schema):
-        raise BadEncoding("the stream has very many columns, or one of them twice")
-    for field in schema:
-        if not _is_supported(field.type):
-            name = shortened(field.name)
-            msg = (
-                f"column {name!r} is of Arrow's type {shortened(str(field.type))}; send integers, "
-                "floats, booleans, decimals, dates, timestamps or text (utf8, also as dictionaries)"
-            )
-            raise BadEncoding(msg, column=name)
-
-
-def _is_supported(kind: pa.DataType) -> bool:
-    from pyarrow import types  # noqa: PLC0415 - slow to import
-
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_boolean(kind)
-        or types.is_string(kind)
-        or types.is_large_string(kind)
-        or types.is_null(kind)
-        or types.is_decimal(kind)
-        or types.is_date(kind)
-        or types.is_timestamp(kind)
-    )
-
-
 def _columns(batches: Sequence[pa.RecordBatch]) -> RawColumns:
     import pyarrow as pa  # noqa: PLC0415 - slow to import
 
@@ -200,24 +101,36 @@ def _columns(batches: Sequence[pa.RecordBatch]) -> RawColumns:
 
 def values_of(column: pa.ChunkedArray) -> Sequence[Any]:
     """The values of a column: an array of numbers where nothing is null, else a list."""
-    import pyarrow as pa  # noqa: PLC0415 - slow to import
     from pyarrow import types  # noqa: PLC0415 - slow to import
 
     kind = column.type
     if types.is_date(kind) or types.is_timestamp(kind):
         return _moments(column)
     if types.is_dictionary(kind):
-        values: list[Any] = []
-        for chunk in column.chunks:
-            # Each text once, however many rows name it.
-            known = [*values_of(pa.chunked_array([chunk.dictionary])), None]
-            values.extend(known[-1 if at is None else at] for at in chunk.indices.to_pylist())
-        return values
+        runs = itertools.groupby(column.chunks, lambda chunk: arrow_stream.place(chunk.dictionary))
+        return [value for _, chunks in runs for value in _decoded(list(chunks))]
     if column.null_count == 0 and (types.is_integer(kind) or types.is_floating(kind)):
         array: Sequence[Any] = column.to_numpy()
         return array
     listed: list[Any] = column.to_pylist()
     return listed
+
+
+def _decoded(chunks: Sequence[pa.DictionaryArray]) -> list[Any]:
+    """The values of chunks that name them by their numbers in one dictionary.
+
+    Each is read once, however many rows name it, and of a long one what rows name alone.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+    dictionary = chunks[0].dictionary
+    indices = pa.chunked_array([chunk.indices for chunk in chunks])
+    numbers = range(len(dictionary))
+    if len(dictionary) > len(indices):
+        named = indices.unique().drop_null()
+        dictionary, numbers = dictionary.take(named), named.to_pylist()
+    by_number = dict(zip(numbers, values_of(pa.chunked_array([dictionary])), strict=True))
+    return list(map(by_number.get, indices.to_pylist()))
 
 
 def _answered(response: Response) -> pa.Array:

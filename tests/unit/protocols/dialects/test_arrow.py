@@ -3,6 +3,8 @@
 import datetime as dt
 import io
 import json
+import struct
+import time
 from decimal import Decimal
 
 import numpy as np
@@ -160,6 +162,84 @@ def test_damaged_bytes_are_read_or_refused_and_nothing_else(data):
     except (BadEncoding, TooLarge):
         return
     assert all(len(values) == payload.rows for values in payload.columns.values())
+
+
+def sharing(texts, columns):
+    """A stream of equal columns of text, all of which lie at the bytes of the first."""
+    column = pa.array(texts)
+    written = stream(pa.table({f"c{n}": column for n in range(columns)}))
+    schema, batch = pa.ipc.MessageReader.open_stream(written)
+    metadata, content = bytearray(batch.metadata.to_pybytes()), batch.body.to_pybytes()
+    at, found, first = 0, 0, {}
+    for _ in range(columns):
+        for buffer in column.buffers()[1:]:
+            place = struct.pack("<qq", at, buffer.size)
+            found = metadata.index(place, found)
+            metadata[found : found + 16] = first.setdefault(buffer.size, place)
+            at += -(-buffer.size // 8) * 8
+    whole, end = metadata.index(struct.pack("<q", len(content))), at // columns
+    metadata[whole : whole + 8] = struct.pack("<q", end)
+    parts = (schema.metadata.to_pybytes(), b""), (bytes(metadata), content[:end])
+    messages = [b"\xff" * 4 + struct.pack("<i", len(head)) + head + rest for head, rest in parts]
+    return b"".join([*messages, b"\xff" * 4 + bytes(4)])
+
+
+def test_columns_that_share_their_bytes_are_refused():
+    texts = [f"{n}" * 40 for n in range(100)]
+    assert len(decode(sharing(texts, 1)).columns) == 1
+    with pytest.raises(BadEncoding, match="share their bytes"):
+        decode(sharing(texts, 50))
+
+
+def test_very_many_columns_that_nobody_knows_are_refused_whatever_is_in_them():
+    columns = {f"c{n}": pa.nulls(100) for n in range(len(NAMES) + 101)}
+    with pytest.raises(BadEncoding, match="104 columns"):
+        decode(stream(pa.table(columns)))
+
+
+def coded(batches, words, **options):
+    """A stream of batches of one row, each of the next word of a dictionary."""
+    kind = pa.dictionary(pa.int32(), pa.string())
+    schema, sink = pa.schema([("sex", kind)]), io.BytesIO()
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        for n in range(batches):
+            known = pa.array(words[: len(words) - batches + n + 1] if options else words)
+            column = pa.DictionaryArray.from_arrays(pa.array([n], pa.int32()), known)
+            writer.write_batch(pa.record_batch([column], schema=schema))
+    return sink.getvalue()
+
+
+def test_a_dictionary_of_many_batches_is_read_once():
+    words = [f"word {n}" for n in range(50_000)]
+    began_s = time.process_time()
+    assert listed(decode(coded(100, words))) == {"sex": words[:100]}
+    assert time.process_time() - began_s < 2
+
+
+def test_a_dictionary_may_grow_and_not_over_and_over():
+    words = [f"word {n}" for n in range(50_000)]
+    body = coded(10, words, emit_dictionary_deltas=True)
+    assert listed(decode(body)) == {"sex": words[:10]}
+    with pytest.raises(BadEncoding, match="grows very often"):
+        decode(coded(100, words, emit_dictionary_deltas=True))
+
+
+def test_a_dictionary_may_be_replaced():
+    words = {"sex": ["f", "m", None, "m"], "age": [1, 2, 3, 4]}
+    table = pa.table(words)
+    batches = [
+        pa.record_batch([part["sex"].dictionary_encode(), part["age"]], names=["sex", "age"])
+        for part in table.to_batches(max_chunksize=1)
+    ]
+    assert listed(decode(stream(pa.Table.from_batches(batches)))) == words
+
+
+def test_an_index_behind_the_end_of_its_dictionary_is_refused():
+    column = pa.DictionaryArray.from_arrays(
+        pa.array([0, 7], pa.int8()), pa.array(["f"]), safe=False
+    )
+    with pytest.raises(BadEncoding):
+        decode(stream(pa.table({"sex": column})))
 
 
 def test_an_answer_is_a_stream_that_pandas_reads():

@@ -366,3 +366,15 @@ def test_an_array_of_numpys_is_read_and_answered() -> None:
 def test_json_may_have_a_type_of_its_own() -> None:
     payload = decode({"inputs": BOTH}, "application/vnd.own+json")
     assert columns_of(payload) == BOTH
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/jsonlines", "text/libsvm"])
+@pytest.mark.parametrize("line", [b"\n", b'"\n', b"1\n"])
+def test_lines_are_counted_before_they_are_looked_at(content_type: str, line: bytes) -> None:
+    with pytest.raises(TooLarge, match="may hold no more than 9 rows"):
+        decode(line * 181, content_type)
+
+
+def test_blank_lines_between_rows_are_none() -> None:
+    lines = b"\n\n\n".join([b'{"age":1,"bmi":2.5,"sex":"f"}'] * 9)
+    assert decode(lines, "application/jsonlines").rows == 9
