@@ -13,7 +13,7 @@ from typing import Any
 from serve_app.batch import csv_records
 from serve_app.batch.bad_rows import BadRow, Broken
 from serve_app.batch.csv_records import Record
-from serve_app.batch.inputs import DELIMITERS, Input, opened
+from serve_app.batch.inputs import DELIMITERS, Input, unpacked
 from serve_app.batch.shards import Shard, records_of
 from serve_app.core.messages import MISSING
 from serve_app.core.signature import Column
@@ -35,7 +35,7 @@ def blocks(one: Input, shard: Shard, wanted: Wanted, batch_rows: int) -> Iterato
         yield from parquet_rows.blocks(one, shard, wanted, batch_rows)
         return
     read = _of_lines if one.kind == "jsonl" else _of_csv
-    with opened(one.path) as file:
+    with unpacked(one) as file:
         records = records_of(file, one, shard.start, shard.stop)
         first_row = shard.first_row
         while some := list(itertools.islice(records, batch_rows)):

@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple
 from serve_app.batch.bad_rows import LISTED, BadRow, Broken, Counts, Stage
 from serve_app.batch.committed import Committed
 from serve_app.batch.csv_records import Record
-from serve_app.batch.inputs import Input, check_unchanged, opened
+from serve_app.batch.inputs import Input, check_unchanged, unpacked
 from serve_app.batch.job import Job
 from serve_app.batch.rendering import Rendering
 from serve_app.batch.shards import Shard, records_of
@@ -59,7 +59,7 @@ class RecordAttempt:
         form = form_of(self.rendering)
         output, quarantine = self.folder.temporary(shard.number, number)
         counts, errors = Counts(), list[str]()
-        with output.open("wb") as file, quarantine.open("wb") as aside, opened(one.path) as source:
+        with output.open("wb") as file, quarantine.open("wb") as aside, unpacked(one) as source:
             records = enumerate(_records(source, one, shard), shard.first_row)
             while some := list(itertools.islice(records, self.job.options.batch_rows)):
                 bad: dict[int, BadRow] = {}

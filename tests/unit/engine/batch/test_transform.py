@@ -1,6 +1,7 @@
 """Jobs in SageMaker's words: what is asked of each record, and what is written of it."""
 
 import functools
+import gzip
 import json
 import time
 from pathlib import Path
@@ -108,6 +109,14 @@ def test_each_line_becomes_a_line_in_a_file_called_like_the_input(place, answers
     assert [row[0] for row in numbers(place.out())] == answers
     assert status.named.given_at_s <= status.named.started_at_s <= status.ended_at_s
     assert [one.name for one in (place.home / "out").iterdir()] == ["rows.csv.out"]
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_packed_files_are_answered_as_what_they_hold(place, answers, split):
+    packed = gzip.compress(csv_lines(ROWS).encode())
+    (place.home / "in" / "rows.csv.gz").write_bytes(packed)
+    assert place.done(transform(place, packed=True, split=split)).state == "SUCCEEDED"
+    assert [row[0] for row in numbers(place.out("rows.csv.gz"))] == answers
 
 
 def test_folders_keep_their_shape(place, answers):
