@@ -124,7 +124,7 @@ def _records(lines: Iterator[bytes], one: Input | Place, start: int) -> Iterator
 
 
 def header_of(record: Record | None, place: Place) -> tuple[str, ...]:
-    """The names that the first record of a CSV file gives its columns.
+    """The names that the first record of a CSV file gives its columns, as they stand there.
 
     Raises:
         InvalidInput: it cannot be read, or names a column twice.
@@ -141,7 +141,7 @@ def header_of(record: Record | None, place: Place) -> tuple[str, ...]:
     twice = [name for name in dict.fromkeys(stripped) if stripped.count(name) > 1]
     if twice:
         raise InvalidInput(f"{place.path}: the header names {twice[0]!r} twice")
-    return stripped
+    return tuple(names)
 
 
 def _check_packed(place: Place, most_bytes: int) -> int:

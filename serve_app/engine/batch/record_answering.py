@@ -15,7 +15,6 @@ from serve_app.batch.job import Job
 from serve_app.batch.rendering import Rendering
 from serve_app.batch.shards import Shard, records_of
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request, Response
-from serve_app.core.violations import value_text
 from serve_app.engine.batch.attempts import Stopped
 from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.engine.batch.readers import cell_values
@@ -120,7 +119,7 @@ class RecordAttempt:
                 rows.append(row)
                 continue
             if not isinstance(row, list):
-                raise BadEncoding(f"an object or a list of values; this is {value_text(row)}")
+                raise BadEncoding("an object or a list of values; this is a value alone")
             if len(row) != len(names):
                 raise ValueError(f"{len(names)} values, one per column; there are {len(row)}")
             rows.append(dict(zip(names, row, strict=True)))
