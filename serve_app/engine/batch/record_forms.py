@@ -103,7 +103,7 @@ class TransformForm:
             )
         if len(items) > 1:
             together = {"predictions": [one for _, values in items for one in _plain(values)]}
-            written = [self._filtered(together)]
+            written = [self._joined(Item([item.source for item, _ in items], ()), together)]
         else:
             written = [self._joined(item, {"predictions": values}) for item, values in items]
         end = b"\n" if wanted.lines else b""

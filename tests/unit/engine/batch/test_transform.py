@@ -201,6 +201,14 @@ def test_what_is_no_object_stands_beside_its_answer(place, answers):
     }  # fmt: skip
 
 
+def test_lines_that_are_one_document_stand_beside_what_is_answered_for_all(place, answers):
+    place.write("rows.jsonl", "".join(json.dumps(row) + "\n" for row in ROWS))
+    place.done(transform(place, content="lines", accept="json", split=False, join=True))
+    assert json.loads(place.out("rows.jsonl")) == {
+        "SageMakerInput": list(map(list, ROWS)), "SageMakerOutput": {"predictions": answers}
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("lines", [True, False])
 def test_a_whole_document_is_answered_as_a_request(place, answers, lines):
     place.write("rows.json", json.dumps({"instances": ROWS}))
