@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal, NamedTuple, cast
 
 import fsspec
 from fsspec.spec import AbstractBufferedFile
@@ -31,6 +33,7 @@ KINDS: Mapping[str, Kind] = {
     ".ndjson": "jsonl",
 }
 DELIMITERS: Mapping[Kind, str] = {"csv": ",", "tsv": "\t", "cells": ","}
+_GZIP = ".gz"
 _MOST_FILES = 100_000
 _BLOCK_BYTES = 1024 * 1024
 
@@ -46,7 +49,8 @@ class Input:
     """A file as it was when a job was submitted.
 
     `stamp` is what its file system says of its last change; `columns` are the names that the file
-    gives its columns, None where every row names its own. `rows` are all that it has.
+    gives its columns, None where every row names its own. `rows` are all that it has. Of one that
+    is `packed` by gzip, size and digest are those of the file, and places of rows those within.
     """
 
     path: str
@@ -56,6 +60,7 @@ class Input:
     sha256: str
     rows: int
     columns: tuple[str, ...] | None = None
+    packed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The file as JSON values."""
@@ -76,13 +81,21 @@ class Place:
     kind: Kind
     size: int
     stamp: str
+    packed: bool = False
 
 
-def places(given: Sequence[str], out: str | None = None, kind: Kind | None = None) -> list[Place]:
+class Form(NamedTuple):
+    """How the rows of a file are written, and whether all of it is packed by gzip."""
+
+    kind: Kind
+    packed: bool = False
+
+
+def places(given: Sequence[str], out: str | None = None, form: Form | None = None) -> list[Place]:
     """The files that paths, folders, patterns and URLs name, each once, in order of their names.
 
     Of a folder all files of a known kind count, those in folders within too; names that begin
-    with `_` or `.` do not, nor does what stands in the folder `out`. Where a `kind` is given,
+    with `_` or `.` do not, nor does what stands in the folder `out`. Where a `form` is given,
     every file is of that one, whatever its name.
 
     Raises:
@@ -90,7 +103,7 @@ def places(given: Sequence[str], out: str | None = None, kind: Kind | None = Non
     """
     known: dict[str, Place] = {}
     for text in given:
-        for place in _places(text, kind):
+        for place in _places(text, form):
             known[place.path] = place
     if out is not None:
         known = {path: one for path, one in known.items() if not path.startswith(f"{out}/")}
@@ -102,8 +115,28 @@ def places(given: Sequence[str], out: str | None = None, kind: Kind | None = Non
 
 
 @contextmanager
+def unpacked(one: Input | Place) -> Iterator[IO[bytes]]:
+    """The content of a file to be read from any place in it, without its gzip.
+
+    To get to a place in one that is packed, all before it is unpacked.
+
+    Raises:
+        InvalidInput: it cannot be read; says why.
+        StoreAway: its storage does not answer now.
+    """
+    with opened(one.path) as file:
+        if not one.packed:
+            yield file
+            return
+        try:
+            yield cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb"))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InvalidInput(f"{one.path} cannot be unpacked as gzip: {error}") from None
+
+
+@contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
-    """A file to be read from any place in it.
+    """A file to be read from any place in it, as its bytes are stored.
 
     Raises:
         InvalidInput: it cannot be read; says why.
@@ -137,7 +170,7 @@ def check_unchanged(one: Input) -> None:
     """
     msg = f"{one.path} is another than it was when the job was submitted; submit a new job"
     try:
-        (now,) = _places(one.path, one.kind)
+        (now,) = _places(one.path, Form(one.kind, one.packed))
     except (InvalidInput, ValueError) as error:
         raise InputChanged(f"{one.path} is gone; put it back, or submit a new job") from error
     if now.size != one.size:
@@ -148,7 +181,7 @@ def check_unchanged(one: Input) -> None:
                 raise InputChanged(msg)
 
 
-def _places(text: str, kind: Kind | None = None) -> list[Place]:
+def _places(text: str, form: Form | None = None) -> list[Place]:
     try:
         with reached(text):
             files, root = fsspec.url_to_fs(text)
@@ -158,7 +191,7 @@ def _places(text: str, kind: Kind | None = None) -> list[Place]:
             elif files.isdir(root):
                 listed = files.find(root, detail=True)
             else:
-                return [_place(files, root, files.info(root), kind or _kind(root))]
+                return [_place(files, root, files.info(root), form or _form(root))]
     except FileNotFoundError:
         raise InvalidInput(f"{text}: there is no such file or folder") from None
     except (OSError, ValueError, ImportError) as error:
@@ -168,12 +201,12 @@ def _places(text: str, kind: Kind | None = None) -> list[Place]:
     matched = [
         _place(files, path, info, one)
         for path, info in visible.items()
-        if info["type"] == "file" and (one := kind or KINDS.get(_suffix(path))) is not None
+        if info["type"] == "file" and (one := form or _form_by_name(path)) is not None
     ]
-    if not matched and kind is not None:
+    if not matched and form is not None:
         raise InvalidInput(f"{text} holds no file")
     if not matched:
-        raise InvalidInput(f"{text} holds no file of these kinds: {', '.join(KINDS)}")
+        raise InvalidInput(f"{text} holds no file of these kinds: {_known_kinds()}")
     return matched
 
 
@@ -182,12 +215,27 @@ def _is_visible(path: str, root: str) -> bool:
     return not any(part.startswith(("_", ".")) for part in within.split("/"))
 
 
-def _kind(path: str) -> Kind:
-    kind = KINDS.get(_suffix(path))
-    if kind is None:
-        msg = f"{path} is of no kind that a job reads: {', '.join(KINDS)}, not compressed"
-        raise InvalidInput(msg)
-    return kind
+def _form(path: str) -> Form:
+    form = _form_by_name(path)
+    if form is None:
+        raise InvalidInput(f"{path} is of no kind that a job reads: {_known_kinds()}")
+    return form
+
+
+def _form_by_name(path: str) -> Form | None:
+    is_packed = _suffix(path) == _GZIP
+    kind = KINDS.get(_suffix(without_gzip(path)))
+    # Parquet packs its columns itself, and is not read from its beginning.
+    return None if kind is None or (is_packed and kind == "parquet") else Form(kind, is_packed)
+
+
+def without_gzip(name: str) -> str:
+    """A name without the `.gz` that says how it is packed."""
+    return name[: -len(_GZIP)] if name.lower().endswith(_GZIP) else name
+
+
+def _known_kinds() -> str:
+    return f"{', '.join(KINDS)}, and those of text packed by gzip ({_GZIP})"
 
 
 def _suffix(path: str) -> str:
@@ -195,10 +243,11 @@ def _suffix(path: str) -> str:
     return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
 
 
-def _place(files: Any, path: str, info: Mapping[str, Any], kind: Kind) -> Place:
+def _place(files: Any, path: str, info: Mapping[str, Any], form: Form) -> Place:
     stamp = info.get("ETag") or info.get("mtime") or info.get("LastModified") or info.get("updated")
     where = path if "file" in _protocols(files) else files.unstrip_protocol(path)
-    return Place(where, kind, int(info.get("size") or 0), str(stamp or info.get("created") or ""))
+    size, written = int(info.get("size") or 0), str(stamp or info.get("created") or "")
+    return Place(where, form.kind, size, written, form.packed)
 
 
 def _protocols(files: Any) -> tuple[str, ...]:

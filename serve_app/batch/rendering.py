@@ -25,7 +25,7 @@ class Transform:
     else the file as a whole. `lines` ends each record of output with a line end. With `join`
     the record of the input stands before its answer. `input_filter` takes of a record what is
     asked, `output_filter` of what it became what is written. `method` is what models are asked.
-    Where the input `is_manifest`, it lists the files.
+    Where the input `is_manifest`, it lists the files. All files are `packed` by gzip, or none is.
     """
 
     destination: str
@@ -40,6 +40,7 @@ class Transform:
     method: str = "predict"
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
     is_manifest: bool = False
+    packed: bool = False
     words: Literal["transform"] = "transform"
 
 

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import IO, Any
 
 from serve_app.batch import csv_records
 from serve_app.batch.away import reached
 from serve_app.batch.csv_records import Record
-from serve_app.batch.inputs import DELIMITERS, Input, Place, opened, sha256_of
-from serve_app.errors import InvalidInput
+from serve_app.batch.inputs import DELIMITERS, Input, Place, opened, sha256_of, unpacked
+from serve_app.errors import InvalidInput, TooLarge
 
 BOM = b"\xef\xbb\xbf"
 MAX_LINE_BYTES = 16 * 1024 * 1024
+_MOST_PACKED_SHARDS = 16
+"""To begin a shard of a packed file, all before it is unpacked."""
+_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +74,25 @@ IsHeader = Callable[[Record], bool]
 """Whether the first record of a file of `cells` is none, but names columns."""
 
 
-def plan(places: list[Place], shard_rows: int, is_header: IsHeader | None = None) -> Plan:
+def plan(
+    places: list[Place],
+    shard_rows: int,
+    is_header: IsHeader | None = None,
+    most_bytes: int = sys.maxsize,
+) -> Plan:
     """Read files once and cut them into shards of about so many rows.
 
     The same files are always cut in the same way.
 
     Raises:
         InvalidInput: a file cannot be read, or is not what its name says.
+        TooLarge: files that are packed hold more than `most_bytes` together.
     """
     inputs: list[Input] = []
     shards: list[Shard] = []
     for file, place in enumerate(places):
+        if place.packed:
+            most_bytes -= _check_packed(place, most_bytes)
         if place.kind == "parquet":
             one, cuts = _of_parquet(place, shard_rows)
         elif place.kind == "document":
@@ -112,7 +124,7 @@ def _records(lines: Iterator[bytes], one: Input | Place, start: int) -> Iterator
 
 
 def header_of(record: Record | None, place: Place) -> tuple[str, ...]:
-    """The names that the first record of a CSV file gives its columns.
+    """The names that the first record of a CSV file gives its columns, as they stand there.
 
     Raises:
         InvalidInput: it cannot be read, or names a column twice.
@@ -129,23 +141,54 @@ def header_of(record: Record | None, place: Place) -> tuple[str, ...]:
     twice = [name for name in dict.fromkeys(stripped) if stripped.count(name) > 1]
     if twice:
         raise InvalidInput(f"{place.path}: the header names {twice[0]!r} twice")
-    return stripped
+    return tuple(names)
+
+
+def _check_packed(place: Place, most_bytes: int) -> int:
+    """The bytes that a packed file holds, before anything else is done with them.
+
+    Raises:
+        InvalidInput: it cannot be unpacked.
+        TooLarge: they are more than so many.
+    """
+    held = 0
+    with unpacked(place) as file:
+        while block := file.read(_BLOCK_BYTES):
+            held += len(block)
+            if held > most_bytes:
+                msg = (
+                    f"{place.path} unpacks to more than is left of the {most_bytes >> 20:,} MiB "
+                    "that may be submitted over HTTP: use serve-app jobs submit, or several jobs"
+                )
+                raise TooLarge(msg)
+    return held
 
 
 def _of_document(place: Place) -> tuple[Input, list[_Cut]]:
-    with opened(place.path) as file:
-        digest = sha256_of(file)
-    one = Input(place.path, place.kind, place.size, place.stamp, digest, 1)
+    one = replace(_input(place, _digest_of(place)), rows=1)
     return one, [_Cut(1, 0, place.size)]
+
+
+def _digest_of(place: Place) -> str:
+    with opened(place.path) as file:
+        return sha256_of(file)
+
+
+def _input(place: Place, sha256: str) -> Input:
+    """A file of which nothing but its digest is known yet."""
+    return Input(
+        place.path, place.kind, place.size, place.stamp, sha256, rows=0, packed=place.packed
+    )
 
 
 def _of_text(place: Place, shard_rows: int, is_header: IsHeader | None) -> tuple[Input, list[_Cut]]:
     digest = hashlib.sha256()
-    with opened(place.path) as file:
+    with unpacked(place) as file:
         start = len(BOM) if file.read(len(BOM)) == BOM else 0
         file.seek(start)
         digest.update(BOM[:start])
-        lines = _digested(_lines(file, place.path, place.size - start), digest)
+        size = sys.maxsize if place.packed else place.size - start
+        lines = _digested(_lines(file, place.path, size), digest)
         records = _records(lines, place, start)
         columns: tuple[str, ...] | None = None
         if place.kind == "cells":
@@ -160,9 +203,18 @@ def _of_text(place: Place, shard_rows: int, is_header: IsHeader | None) -> tuple
             columns = header_of(first, place)
             start = 0 if first is None else first.offset + len(first.content)
         cuts = list(_cuts(records, start, shard_rows))
-    rows = sum(cut.rows for cut in cuts)
-    one = Input(place.path, place.kind, place.size, place.stamp, digest.hexdigest(), rows, columns)
+    if place.packed:
+        cuts = _joined(cuts, _MOST_PACKED_SHARDS)
+    sha256 = _digest_of(place) if place.packed else digest.hexdigest()
+    one = replace(_input(place, sha256), rows=sum(cut.rows for cut in cuts), columns=columns)
     return one, cuts
+
+
+def _joined(cuts: list[_Cut], most: int) -> list[_Cut]:
+    """Cuts that follow each other, joined to so many at most."""
+    each = -(-len(cuts) // most) or 1
+    parts = [cuts[at : at + each] for at in range(0, len(cuts), each)]
+    return [_Cut(sum(one.rows for one in some), some[0].start, some[-1].stop) for some in parts]
 
 
 def _cuts(records: Iterator[Record], start: int, shard_rows: int) -> Iterator[_Cut]:
@@ -197,9 +249,7 @@ def _of_parquet(place: Place, shard_rows: int) -> tuple[Input, list[_Cut]]:
         if rows >= shard_rows or stop == len(groups):
             cuts.append(_Cut(rows, start, stop))
             start, rows = stop, 0
-    one = Input(
-        place.path, place.kind, place.size, place.stamp, digest, sum(groups), columns=columns
-    )
+    one = replace(_input(place, digest), rows=sum(groups), columns=columns)
     return one, [cut for cut in cuts if cut.rows]
 
 

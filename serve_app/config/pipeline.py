@@ -1,8 +1,10 @@
 """`pipelines/*.yaml`: from data to a registered version."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     PositiveFloat,
@@ -18,12 +20,14 @@ from serve_app.config.pipeline_search import (
     AUTO,
     AutoEstimator,
     CandidateEntry,
+    Candidates,
     ImportedEstimator,
     ImportPath,
     SearchSettings,
 )
 from serve_app.config.retraining import RetrainSettings
 from serve_app.core import reference as references
+from serve_app.documents.near_names import did_you_mean
 
 ModelName = Annotated[str, valid(references.check_model)]
 AliasName = Annotated[str, valid(references.check_alias)]
@@ -182,7 +186,17 @@ class GateSettings(Frozen):
     fresh: LengthSeconds | None = None
 
 
-Baseline = Annotated[str, Field(pattern=r"^(prior|champion|seasonal_naive@[0-9.]+[smhdw])$")]
+_BASELINES = ("prior", "champion", "seasonal_naive@7d")
+
+
+def _baseline(text: str) -> str:
+    if re.fullmatch(r"prior|champion|seasonal_naive@[0-9.]+[smhdw]", text):
+        return text
+    msg = f"{text!r} is no baseline; write {', '.join(_BASELINES[:-1])} or {_BASELINES[-1]}."
+    raise ValueError(f"{msg}{did_you_mean(text, _BASELINES)}")
+
+
+Baseline = Annotated[str, AfterValidator(_baseline)]
 
 
 class PipelineSettings(Frozen):
@@ -194,7 +208,7 @@ class PipelineSettings(Frozen):
     data: DataSettings
     window: WindowSettings = WindowSettings()
     validation: ValidationSettings = ValidationSettings()
-    candidates: Literal["auto"] | tuple[CandidateEntry, ...] | None = None
+    candidates: Candidates | None = None
     estimator: ImportedEstimator | None = None
     search: SearchSettings = SearchSettings()
     baseline: Baseline = "prior"

@@ -1,14 +1,18 @@
 """What a pipeline searches: estimators, and the values that their parameters may take."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
+    Discriminator,
     Field,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Tag,
     model_validator,
 )
 
@@ -34,9 +38,17 @@ def _metric(name: str) -> str:
 
 MetricName = Annotated[str, AfterValidator(_metric)]
 """A metric, or the loss of a quantile: `pinball@0.75`."""
-ImportPath = Annotated[
-    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_]\w*$")
-]
+_PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_]\w*")
+
+
+def _place(text: str) -> str:
+    if _PLACE.fullmatch(text):
+        return text
+    msg = f"{text!r} names nothing to import; write module:name, such as my_package.models:build"
+    raise ValueError(msg)
+
+
+ImportPath = Annotated[str, AfterValidator(_place)]
 """`module:name`, which has to be importable in the environment that trains."""
 
 
@@ -103,7 +115,36 @@ class AutoEstimator(Frozen):
         return self.auto
 
 
-CandidateEntry = AutoName | ImportedEstimator | AutoEstimator
+def _kind(entry: Any) -> str:
+    if isinstance(entry, Mapping):
+        return "(auto)" if "auto" in entry else "(import)"
+    if isinstance(entry, AutoEstimator):
+        return "(auto)"
+    return "(import)" if isinstance(entry, ImportedEstimator) else "(name)"
+
+
+CandidateEntry = Annotated[
+    Annotated[AutoName, Tag("(name)")]
+    | Annotated[AutoEstimator, Tag("(auto)")]
+    | Annotated[ImportedEstimator, Tag("(import)")],
+    Discriminator(_kind),
+]
+"""What is searched: a name of `auto`, one with other parameters, or an estimator of one's own."""
+
+
+def _listed(given: Any) -> Any:
+    """One candidate stands for a list of it."""
+    is_one = isinstance(given, Mapping) or (isinstance(given, str) and given != "auto")
+    return [given] if is_one else given
+
+
+Candidates = Annotated[
+    Annotated[Literal["auto"], Tag("(auto)")]
+    | Annotated[tuple[CandidateEntry, ...], Tag("(list)")],
+    Discriminator(lambda given: "(auto)" if given == "auto" else "(list)"),
+    BeforeValidator(_listed),
+]
+"""All of `auto`, or a list of what is searched. Tags in brackets are no keys of a file."""
 
 
 class SearchSettings(Frozen):

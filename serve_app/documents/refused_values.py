@@ -29,6 +29,15 @@ _KINDS: Mapping[str, str] = {
     "finite_number": "not a finite number",
 }
 
+# What was to be text may be a secret, so that values are not repeated.
+_FORMS: Mapping[str, str] = {
+    "string_type": "this has to be text; put it in quotes",
+    "list_type": "this has to be a list",
+    "tuple_type": "this has to be a list",
+    "dict_type": "this has to have keys of its own",
+    "model_type": "this has to have keys of its own",
+}
+
 
 def refusals(error: ValidationError) -> list[ErrorDetails]:
     """The `errors()` of an error, but for lists that lack refused items alone."""
@@ -51,9 +60,8 @@ def words_of(problem: ErrorDetails) -> str:
         return f"{_short(value)} is out of range; it has to be {words} {context[key]:g}"
     if kind in _KINDS:
         return f"{_short(value)} is {_KINDS[kind]}"
-    if kind == "string_type":
-        # What was to be text may be a secret, which is not repeated.
-        return "this has to be text; put it in quotes"
+    if kind in _FORMS:
+        return _FORMS[kind]
     if kind == "literal_error":
         return _choice(value, context["expected"])
     if kind == "too_short":

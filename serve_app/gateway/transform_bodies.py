@@ -164,6 +164,7 @@ def _transform(
         method=_method(document),
         max_payload_bytes=_payload(document),
         is_manifest=is_manifest,
+        packed=_one_of(given, "CompressionType", ("None", "Gzip")) == "Gzip",
     )
 
 
@@ -176,13 +177,11 @@ _DATA_TYPES = {
     "AugmentedManifestFile": "augmented manifests are for training; list files in a ManifestFile",
     "Converse": "conversations are not answered here",
 }
-_COMPRESSED = {"Gzip": "compressed files are not read; decompress them first"}
 
 
 def _source(given: Mapping[str, Any]) -> tuple[str, bool]:
     """Where the input is, and whether that is a manifest."""
     only(given, "TransformInput", {"DataSource", "ContentType", "CompressionType", "SplitType"})
-    _one_of(given, "CompressionType", ("None",), _COMPRESSED)
     source = object_under(object_under(given, "DataSource"), "S3DataSource")
     only(source, "S3DataSource", {"S3DataType", "S3Uri"})
     kind = _one_of(source, "S3DataType", ("S3Prefix", "ManifestFile"), _DATA_TYPES)

@@ -27,6 +27,7 @@ from serve_app.lifecycle.search import SearchResult
 from serve_app.lifecycle.steps import (
     Refitted,
     Work,
+    check_candidates,
     keep_holdout,
     profiled,
     refitted,
@@ -83,14 +84,16 @@ class Sequence:
         """
         began = time.monotonic()
         work, given = self._work, self._inputs
-        # What cannot be put on a card is said before anything is computed.
+        # What cannot be put on a card, or be built, is said before anything is computed.
         sections(work.settings)
+        check_candidates(work.settings)
         data = self._step("snapshot", given.snapshot(), lambda: snapshot(work))
         self._step("profile", given.profile(data), lambda: profiled(work))
         fingerprint = str(data["fingerprint"])
         parts = self._step("split", given.split(data), lambda: splitted(work, fingerprint))
         if until == "split":
             return None
+        check_candidates(work.settings, work.dataset())
         search = self._search(parts)
         if until == "search":
             return None

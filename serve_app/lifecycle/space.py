@@ -50,6 +50,14 @@ def _distribution(one: Dimension) -> BaseDistribution:
     return CategoricalDistribution(one.choice or ())
 
 
+def lowest(distribution: BaseDistribution) -> Any:
+    """A value that a parameter may take: its lower bound, or the first choice."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    assert isinstance(distribution, IntDistribution | FloatDistribution)  # noqa: S101 - made above
+    return distribution.low
+
+
 def proposed(
     trial: optuna.trial.Trial, candidates: Mapping[str, Searched]
 ) -> tuple[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pydantic
 import yaml
@@ -38,7 +38,9 @@ def read_pipeline(path: Path) -> PipelineSettings:
         return PipelineSettings.model_validate(body)
     except pydantic.ValidationError as error:
         listed = sorted(set(_findings(error, Positions.of(text), body)))
-        lines = "\n".join(f"  {path}:{one.line}: {one.key}: {one.message}" for one in listed)
+        lines = "\n".join(
+            f"  {path}:{one.line}: {f'{one.key}: ' * bool(one.key)}{one.message}" for one in listed
+        )
         raise ConfigError(f"{path} is no pipeline:\n{lines}") from error
 
 
@@ -65,16 +67,16 @@ def _findings(
         key = ".".join(str(part) for part in path)
         message = words_of(item)
         if item["type"] == "extra_forbidden":
-            message = _unknown_key(path, item["loc"])
+            message = _unknown_key(path)
         yield Finding(positions.line(path), key, message)
 
 
 def _in_file(location: tuple[int | str, ...], body: Any) -> tuple[int | str, ...]:
-    """The part of a location that stands in the file: without the names of union members."""
+    """The part of a location that stands in the file: without the tags of union members."""
     path: list[int | str] = []
     node = body
     for part in location:
-        if isinstance(node, dict):
+        if isinstance(node, dict) and not str(part).startswith("("):
             path.append(part)
             node = node.get(part)
         elif isinstance(node, list) and isinstance(part, int):
@@ -83,13 +85,25 @@ def _in_file(location: tuple[int | str, ...], body: Any) -> tuple[int | str, ...
     return tuple(path)
 
 
-def _unknown_key(path: tuple[int | str, ...], location: tuple[int | str, ...]) -> str:
-    fields: dict[str, Any] = dict(PipelineSettings.model_fields)
-    for part in location[:-1]:
-        entry = fields.get(str(part))
-        model = getattr(entry, "annotation", None)
-        fields = dict(getattr(model, "model_fields", {}))
-    known = [one.alias or name for name, one in fields.items()]
-    near = did_you_mean(str(path[-1]), known)
+def _unknown_key(path: tuple[int | str, ...]) -> str:
+    models = _models_at(PipelineSettings, path[:-1])
+    known = {one.alias or name for model in models for name, one in model.model_fields.items()}
+    near = did_you_mean(str(path[-1]), sorted(known))
     rest = f" Known are: {', '.join(sorted(known))}" if known and not near else ""
     return f"there is no key {path[-1]!r} here.{near}{rest}"
+
+
+def _models_at(form: Any, path: tuple[int | str, ...]) -> Iterator[type[pydantic.BaseModel]]:
+    """The models that may stand at a place of a file below something of a form."""
+    if isinstance(form, type) and issubclass(form, pydantic.BaseModel):
+        if not path:
+            yield form
+        for name, field in form.model_fields.items():
+            if path and (field.alias or name) == path[0]:
+                yield from _models_at(field.annotation, path[1:])
+        return
+    is_many = get_origin(form) in (tuple, dict) and bool(path)
+    # One entry stands for a list of it.
+    is_item = is_many and (get_origin(form) is dict or isinstance(path[0], int))
+    for inner in get_args(form):
+        yield from _models_at(inner, path[1:] if is_item else path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from serve_app.config.lengths import length_s
 from serve_app.config.pipeline import PipelineSettings
@@ -31,11 +32,11 @@ from serve_app.lifecycle.ledger import Ledger
 from serve_app.lifecycle.profile import profile, shared_ids
 from serve_app.lifecycle.progress import Progress, Report
 from serve_app.lifecycle.search import SearchResult, SearchRule, Watch, search
-from serve_app.lifecycle.space import searched
+from serve_app.lifecycle.space import lowest, searched
 from serve_app.lifecycle.split import Split, SplitRule, split
 from serve_app.lifecycle.trial import Trial
 from serve_app.models.training.baselines import Known, prior, seasonal_naive_by_series
-from serve_app.models.training.estimators import Recipe
+from serve_app.models.training.estimators import Recipe, built
 from serve_app.models.training.metrics import Predicted, metric_for
 from serve_app.models.training.trial import FoldData, fitted, predictions
 
@@ -136,6 +137,25 @@ def splitted(work: Work, fingerprint: str) -> dict[str, Any]:
     if name is not None:
         body["shared_ids"] = shared_ids(dataset.frame[name], parts)
     return body
+
+
+def check_candidates(settings: PipelineSettings, dataset: Dataset | None = None) -> None:
+    """Build each candidate once and fit none; without a `dataset` those that are imported.
+
+    A module that is not there and a parameter that is misspelt are said before anything is
+    computed, and not as the failure of each trial.
+
+    Raises:
+        InvalidInput: one cannot be built; says which, and why.
+    """
+    classes = 0 if dataset is None else dataset.classes
+    features = pd.DataFrame() if dataset is None else dataset.features
+    for entry in settings.entries:
+        one = searched(entry, classes=classes)
+        if dataset is None and not one.recipe.is_imported:
+            continue
+        parameters = {name: lowest(values) for name, values in one.distributions.items()}
+        built(one.recipe, features, parameters, classes=classes, seed=settings.search.seed)
 
 
 def searched_for(work: Work, executor: Executor, workers: int) -> SearchResult:

@@ -1,5 +1,6 @@
 """Jobs by clients that other people wrote: boto3 with its waiter, and Google's over REST."""
 
+import gzip
 import json
 import threading
 import time
@@ -147,6 +148,16 @@ def test_records_are_joined_and_filtered_as_asked(place, call, answers):
     ]
 
 
+def test_packed_files_are_unpacked_where_the_job_says_so(place, call, answers):
+    lines = "".join(f"{age},{dose}\n" for age, dose in ROWS)
+    (place.home / "in" / "rows.csv.gz").write_bytes(gzip.compress(lines.encode()))
+    given = request(place, TransformInput__CompressionType="Gzip")
+    call("sagemaker", place=place.http, action="create_transform_job", **given)
+    assert place.work().state == "SUCCEEDED"
+    got = (place.home / "out" / "rows.csv.gz.out").read_text().splitlines()
+    assert [float(line) for line in got] == answers
+
+
 def test_a_bad_record_fails_the_job_and_the_waiter_says_so(place, call):
     place.write("rows.csv", "21,2\n22,old\n")
     call("sagemaker", place=place.http, action="create_transform_job", **request(place))
@@ -179,7 +190,7 @@ def test_jobs_are_stopped_and_listed_by_what_they_are(place, call):
     ("changed", "code", "words"),
     [
         ({"TransformInput__SplitType": "RecordIO"}, "ValidationException", "RecordIO"),
-        ({"TransformInput__CompressionType": "Gzip"}, "ValidationException", "decompress"),
+        ({"TransformInput__CompressionType": "Zstd"}, "ValidationException", "None or Gzip"),
         (
             {"TransformInput__DataSource__S3DataSource__S3DataType": "AugmentedManifestFile"},
             "ValidationException", "ManifestFile",

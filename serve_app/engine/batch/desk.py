@@ -84,7 +84,8 @@ class JobDesk:
         )
         places, options = self._read(order)
         first = version if prepare is None else prepare
-        cut = plan(places, options.shard_rows, header_of(options.rendering, first))
+        is_header = header_of(options.rendering, first)
+        cut = plan(places, options.shard_rows, is_header, self._roots.max_input_bytes)
         job = job_of(cut, version, out, options, prepare)
         others = self._ledger.others(job)
         if others is not None:

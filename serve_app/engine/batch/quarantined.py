@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,14 @@ from typing import Any
 import fsspec
 import orjson
 
-from serve_app.batch.inputs import DELIMITERS, Input, check_unchanged, opened
+from serve_app.batch.inputs import (
+    DELIMITERS,
+    Input,
+    check_unchanged,
+    opened,
+    unpacked,
+    without_gzip,
+)
 from serve_app.batch.job import Job
 from serve_app.batch.shards import records_of
 from serve_app.engine.batch.output_place import QUARANTINE
@@ -74,7 +82,7 @@ def write_rows(job: Job, target: Path) -> dict[str, int]:
     written: dict[str, int] = {}
     for path, listed in rows.items():
         position, one = sources[path]
-        name = Path(path.rpartition("/")[2])
+        name = Path(without_gzip(path.rpartition("/")[2]))
         suffix = ".jsonl" if one.kind == "parquet" else name.suffix
         file = target / f"{position:05d}-{name.stem}{suffix}"
         with file.open("xb") as out:
@@ -93,9 +101,10 @@ def _content(one: Input, listed: list[dict[str, Any]]) -> Iterator[bytes]:
             one.columns
         )
         yield header.getvalue().encode()
-    with opened(one.path) as file:
+    with unpacked(one) as file:
         for row in listed:
-            for record in itertools.islice(records_of(file, one, row["byte_offset"], one.size), 1):
+            found = records_of(file, one, row["byte_offset"], sys.maxsize)
+            for record in itertools.islice(found, 1):
                 yield record.content if record.content.endswith(b"\n") else record.content + b"\n"
 
 

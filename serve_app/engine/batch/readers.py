@@ -13,11 +13,10 @@ from typing import Any
 from serve_app.batch import csv_records
 from serve_app.batch.bad_rows import BadRow, Broken
 from serve_app.batch.csv_records import Record
-from serve_app.batch.inputs import DELIMITERS, Input, opened
+from serve_app.batch.inputs import DELIMITERS, Input, unpacked
 from serve_app.batch.shards import Shard, records_of
 from serve_app.core.messages import MISSING
 from serve_app.core.signature import Column
-from serve_app.core.violations import value_text
 from serve_app.engine.batch.block import Block, Wanted
 from serve_app.errors import BadEncoding, InvalidInput, TooLarge
 from serve_app.protocols.bodies import delimited, json_body
@@ -35,7 +34,7 @@ def blocks(one: Input, shard: Shard, wanted: Wanted, batch_rows: int) -> Iterato
         yield from parquet_rows.blocks(one, shard, wanted, batch_rows)
         return
     read = _of_lines if one.kind == "jsonl" else _of_csv
-    with opened(one.path) as file:
+    with unpacked(one) as file:
         records = records_of(file, one, shard.start, shard.stop)
         first_row = shard.first_row
         while some := list(itertools.islice(records, batch_rows)):
@@ -113,7 +112,8 @@ def _row(line: bytes, names: Sequence[str]) -> dict[str, Any]:
             raise InvalidInput(f"{len(names)} values, one per column; there are {len(row)}")
         return dict(zip(names, row, strict=True))
     if not isinstance(row, dict):
-        raise BadEncoding(f"an object or a list of values; this is {value_text(row)}")
+        # Not which value: a job may have to keep values to itself.
+        raise BadEncoding("an object or a list of values; this is a value alone")
     return row
 
 

@@ -10,12 +10,11 @@ from typing import IO, Any, NamedTuple
 from serve_app.batch.bad_rows import LISTED, BadRow, Broken, Counts, Stage
 from serve_app.batch.committed import Committed
 from serve_app.batch.csv_records import Record
-from serve_app.batch.inputs import Input, check_unchanged, opened
+from serve_app.batch.inputs import Input, check_unchanged, unpacked
 from serve_app.batch.job import Job
 from serve_app.batch.rendering import Rendering
 from serve_app.batch.shards import Shard, records_of
 from serve_app.core.messages import MISSING, Answer, Payload, Prediction, Request, Response
-from serve_app.core.violations import value_text
 from serve_app.engine.batch.attempts import Stopped
 from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.engine.batch.readers import cell_values
@@ -59,7 +58,7 @@ class RecordAttempt:
         form = form_of(self.rendering)
         output, quarantine = self.folder.temporary(shard.number, number)
         counts, errors = Counts(), list[str]()
-        with output.open("wb") as file, quarantine.open("wb") as aside, opened(one.path) as source:
+        with output.open("wb") as file, quarantine.open("wb") as aside, unpacked(one) as source:
             records = enumerate(_records(source, one, shard), shard.first_row)
             while some := list(itertools.islice(records, self.job.options.batch_rows)):
                 bad: dict[int, BadRow] = {}
@@ -120,7 +119,7 @@ class RecordAttempt:
                 rows.append(row)
                 continue
             if not isinstance(row, list):
-                raise BadEncoding(f"an object or a list of values; this is {value_text(row)}")
+                raise BadEncoding("an object or a list of values; this is a value alone")
             if len(row) != len(names):
                 raise ValueError(f"{len(names)} values, one per column; there are {len(row)}")
             rows.append(dict(zip(names, row, strict=True)))

@@ -14,7 +14,6 @@ from serve_app.batch import csv_records
 from serve_app.batch.inputs import Input
 from serve_app.batch.json_path import JsonPath
 from serve_app.batch.rendering import Instances, Rendering, Transform
-from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols.bodies import delimited, json_body
 
@@ -104,7 +103,7 @@ class TransformForm:
             )
         if len(items) > 1:
             together = {"predictions": [one for _, values in items for one in _plain(values)]}
-            written = [self._filtered(together)]
+            written = [self._joined(Item([item.source for item, _ in items], ()), together)]
         else:
             written = [self._joined(item, {"predictions": values}) for item, values in items]
         end = b"\n" if wanted.lines else b""
@@ -206,7 +205,7 @@ def _rows_of(value: Any) -> list[Any]:
         return [delimited.features(row) for row in value]
     if isinstance(value, list):
         return [value]
-    raise BadEncoding(f"an object or a list of values; this is {value_text(value)}")
+    raise BadEncoding("an object or a list of values; this is a value alone")
 
 
 def _as_list(value: Any) -> list[Any]:

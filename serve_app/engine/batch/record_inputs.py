@@ -10,7 +10,7 @@ from typing import Any
 
 from serve_app.batch import csv_records
 from serve_app.batch.csv_records import Record
-from serve_app.batch.inputs import Kind, Place, opened
+from serve_app.batch.inputs import Form, Kind, Place, opened
 from serve_app.batch.json_path import JsonPath
 from serve_app.batch.rendering import Content, Rendering, Transform
 from serve_app.batch.shards import IsHeader
@@ -34,19 +34,20 @@ def settled_on(
         Forbidden: one is outside of the roots.
     """
     if not isinstance(rendering, Transform):
-        kind: Kind = "csv" if rendering.content == "csv" else "jsonl"
-        return roots.places(given, kind), rendering
-    kind = _OF_LINES[rendering.content] if rendering.split else "document"
+        form = Form("csv" if rendering.content == "csv" else "jsonl")
+        return roots.places(given, form), rendering
+    kind: Kind = _OF_LINES[rendering.content] if rendering.split else "document"
+    form = Form(kind, rendering.packed)
     if rendering.is_manifest:
         (manifest,) = given
         prefix, names = _listed(roots, manifest)
-        places = roots.places([f"{prefix}{name}" for name in names], kind)
+        places = roots.places([f"{prefix}{name}" for name in names], form)
         base = prefix
     else:
         (uri,) = given
         if _SIGNS.search(uri):
             raise InvalidInput(f"{uri[:200]!r} holds a sign of patterns; name a prefix")
-        places, base = _below(roots, uri, kind)
+        places, base = _below(roots, uri, form)
     inside = f"{rendering.destination.rstrip('/')}/"
     if inside.startswith(base) and any(one.path.startswith(inside) for one in places):
         msg = f"output below {rendering.destination} would be read as input; put it elsewhere"
@@ -70,16 +71,16 @@ def header_of(rendering: Rendering | None, version: Manifest) -> IsHeader | None
     return is_header
 
 
-def _below(roots: Roots, uri: str, kind: Kind) -> tuple[list[Place], str]:
+def _below(roots: Roots, uri: str, form: Form) -> tuple[list[Place], str]:
     """The files below a prefix, and from where on their names count."""
     folder = f"{uri.rstrip('/')}/"
     parent = uri[: uri.rstrip("/").rfind("/") + 1]
     try:
-        places = roots.places([uri], kind)
+        places = roots.places([uri], form)
     except InvalidInput:
         if uri.endswith("/"):
             raise
-        places = roots.places([f"{uri}*"], kind)
+        places = roots.places([f"{uri}*"], form)
     is_folder = all(one.path.startswith(folder) for one in places)
     return places, folder if is_folder else parent
 
@@ -90,7 +91,7 @@ def _listed(roots: Roots, manifest: str) -> tuple[str, list[str]]:
     Raises:
         InvalidInput: it is none.
     """
-    (place,) = roots.places([manifest], "document")
+    (place,) = roots.places([manifest], Form("document"))
     with opened(place.path) as file:
         content = file.read(_MOST_MANIFEST_BYTES)
     form = f'{manifest[:200]} must be [{{"prefix": "s3://…/"}}, "name", …]'

@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 
-from serve_app.batch.inputs import Kind, Place, places
+from serve_app.batch.inputs import Form, Place, places
 from serve_app.engine.batch.output import place_named
 from serve_app.errors import Forbidden, InvalidInput, TooLarge
 
@@ -35,12 +35,12 @@ class Roots:
         self._inputs = tuple(one.rstrip("/") for one in inputs)
         self._output = output.rstrip("/")
         self._destinations = tuple(one.rstrip("/") for one in (output, *destinations))
-        self._max_input_bytes = max_input_bytes
+        self.max_input_bytes = max_input_bytes
 
-    def places(self, given: Sequence[str], kind: Kind | None = None) -> list[Place]:
+    def places(self, given: Sequence[str], form: Form | None = None) -> list[Place]:
         """The files that paths, folders and patterns name, all of them below a root.
 
-        A relative path begins at the first root. Where a `kind` is given, all are of that.
+        A relative path begins at the first root. Where a `form` is given, all are of that.
 
         Raises:
             InvalidInput: one names nothing, or a file of no kind that is read.
@@ -49,14 +49,14 @@ class Roots:
         """
         if not given or len(given) > MOST_INPUTS:
             raise InvalidInput(f"name 1 to {MOST_INPUTS:,} files, folders or patterns as input")
-        matched = places([self._within(one) for one in given], self._output, kind)
+        matched = places([self._within(one) for one in given], self._output, form)
         for one in matched:
             if not self._holds(one.path):
                 raise self._outside(one.path)
         size = sum(one.size for one in matched)
-        if size > self._max_input_bytes:
+        if size > self.max_input_bytes:
             msg = (
-                f"the input has {size / _MIB:,.0f} MiB, and {self._max_input_bytes / _MIB:,.0f} "
+                f"the input has {size / _MIB:,.0f} MiB, and {self.max_input_bytes / _MIB:,.0f} "
                 "MiB may be submitted over HTTP: use serve-app jobs submit, or several jobs"
             )
             raise TooLarge(msg)

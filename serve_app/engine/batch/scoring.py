@@ -145,10 +145,17 @@ def _suspects(
 def _reasons(error: ServeError) -> tuple[Broken, ...]:
     listed = of_violations(error.details.get("violations", ()))
     cause = str(error.details.get("cause", error.message))
+    # What models say repeats values, so that it stands where values stand.
     if not listed:
-        return (Broken("model", f"a row that the model answers: {cause}"),)
+        return (Broken("model", "a row that the model answers", cause),)
     return tuple(
-        Broken(one.rule, f"{one.expected}: {cause}", one.seen, one.column) for one in listed
+        Broken(
+            one.rule,
+            one.expected,
+            cause if one.seen is None else f"{one.seen}: {cause}",
+            one.column,
+        )
+        for one in listed
     )
 
 

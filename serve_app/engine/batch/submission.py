@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import replace
 
-from serve_app.batch.inputs import places
+from serve_app.batch.inputs import Input, places
 from serve_app.batch.job import Job, JobOptions, check_columns, check_options
 from serve_app.batch.ledger import Ledger
 from serve_app.batch.shards import Plan, plan
@@ -37,17 +38,26 @@ def job_of(
     """
     check_options(options)
     first = version if prepare is None else prepare
-    check_columns(cut.inputs, first.signature.names, options.kept)
+    inputs = tuple(_bound(one, {*first.signature.names, *options.kept}) for one in cut.inputs)
+    check_columns(inputs, first.signature.names, options.kept)
     tables.check_names(options.kept, version.signature.output)
     return Job(
         version=version.reference,
         version_digest=version.digest,
-        inputs=cut.inputs,
+        inputs=inputs,
         out=place_named(out),
         options=options,
         preprocess=None if prepare is None else prepare.reference,
         preprocess_digest=None if prepare is None else prepare.digest,
     )
+
+
+def _bound(one: Input, known: Set[str]) -> Input:
+    """A file whose columns are called as they are asked for: blanks around names seldom count."""
+    if one.columns is None:
+        return one
+    names = (name if name in known else name.strip() for name in one.columns)
+    return replace(one, columns=tuple(names))
 
 
 def submit(ledger: Ledger, job: Job, cut: Plan, key: str | None = None) -> tuple[str, bool]:

@@ -47,7 +47,7 @@ class Settings(pydantic.BaseModel):
         ({"kind": 7}, "7 is not one of 'single', 'split' or 'ensemble'."),
         ({"on": "perhaps"}, "'perhaps' is neither true nor false"),
         ({"steps": [1]}, "1 given, and at least 2 needed"),
-        ({"steps": 3}, "Input should be a valid tuple"),
+        ({"steps": 3}, "this has to be a list"),
     ],
 )
 def test_what_is_refused_is_named_with_what_it_may_be(given, words):

@@ -84,8 +84,21 @@ def test_one_estimator_has_the_space_of_the_search(read):
         (SMALL + "window: {holdout: 30 days}\n", 4, "'30 days' is no length of time"),
         (SMALL + "candidates: []\n", 1, "candidates names none"),
         (SMALL + "candidates: [linear, linear]\n", 1, "two candidates are named 'linear'"),
-        (SMALL + "candidates:\n- import: a.b\n", 5, "should match pattern"),
-        (SMALL + "baseline: best\n", 4, "should match pattern"),
+        (SMALL + "candidates:\n- import: a.b\n", 5, "candidates.0.import: 'a.b' names nothing"),
+        (SMALL + "candidates:\n- imprt: a:b\n", 5, "no key 'imprt' here. Did you mean 'import'?"),
+        (SMALL + "candidates: linaer\n", 4, "'linaer' is not one of 'linear'"),
+        (SMALL + "candidates: [3]\n", 4, "candidates.0: 3 is not one of 'linear'"),
+        (SMALL + "candidates: 3\n", 4, "candidates: this has to be a list"),
+        (SMALL + "candidates: [auto: xgbost]\n", 4, "candidates.0.auto: 'xgbost' is not one of"),
+        (SMALL + "candidates: [{auto: forest, spce: {}}]\n", 4, "Did you mean 'space'?"),
+        (
+            SMALL + "candidates: [{auto: forest, space: {max_depth: {ints: [1, 2]}}}]\n",
+            4,
+            "candidates.0.space.max_depth.ints: there is no key 'ints' here. Did you mean 'int'?",
+        ),
+        (SMALL + "baseline: priro\n", 4, "'priro' is no baseline; write prior, champion or"),
+        (SMALL + "retrain: {triggers: {shedule: {}}}\n", 4, "Did you mean 'schedule'?"),
+        (SMALL + "gates: {champion: {epsilom: 1}}\n", 4, "Did you mean 'epsilon'?"),
         (SMALL + "register: {alias: Best}\n", 4, "'Best' cannot be an alias"),
         (SMALL.replace("model: churn", "model: Churn"), 2, "'Churn' cannot name a model"),
         (SMALL.replace("source: a.csv, ", ""), 3, "either source (files) or import"),
@@ -101,6 +114,22 @@ def test_every_mistake_is_said_with_its_line(read, text, line, words):
         read(text)
     assert words in error.value.message
     assert f"pipeline.yaml:{line}:" in error.value.message
+
+
+@pytest.mark.parametrize(
+    "more", ["candidates: linaer\n", "candidates: [{auto: forest, trim: 1}]\n"]
+)
+def test_of_a_candidate_only_what_it_was_meant_to_be_is_said(read, more):
+    with pytest.raises(ConfigError) as error:
+        read(SMALL + more)
+    assert error.value.message.count("\n") == 1
+
+
+def test_one_candidate_stands_for_a_list_of_it(read):
+    for more in ("candidates: forest\n", "candidates: {auto: forest, params: {max_depth: 3}}\n"):
+        settings = read(SMALL + more)
+        assert [entry.label for entry in settings.entries] == ["forest"]
+        assert pipeline_of(body_of(settings)) == settings
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,28 @@ def test_versions_know_which_columns_they_need_and_their_cards_say_so(home):
     assert run.result["importance"] == first.model_dump(mode="json")
 
 
+@pytest.mark.parametrize(
+    ("candidates", "words", "steps"),
+    [
+        (["linear", {"import": "nowhere:build"}], "No module named 'nowhere'", []),
+        (["linear", {"import": "json:loads", "name": "own"}], "json:loads gives no estimator", []),
+        (
+            ["linear", {"auto": "forest", "space": {"depth": {"int": [1, 2]}}}],
+            "candidate 'forest' has no parameter 'depth'",
+            ["snapshot", "profile", "split"],
+        ),
+    ],
+)
+def test_a_candidate_that_cannot_be_built_is_said_before_any_is_tried(
+    home, candidates, words, steps
+):
+    made = training(home)
+    with pytest.raises(InvalidInput, match=words):
+        trained(made, settings(candidates=candidates))
+    assert list(made.ledger.steps("churn-1")) == steps
+    assert made.ledger.trials("churn-1") == []
+
+
 def test_a_run_that_died_while_it_wrote_cards_adds_no_section_twice(home):
     Path("use.md").write_text("## Intended use\n\nLetters.\n")
     made = training(home, report=dies_when(("card", "done")))
@@ -240,14 +262,21 @@ def test_a_rerun_says_what_differs(home, monkeypatch):
     assert any(line.startswith("libraries.numpy: ") for line in outcome.surroundings)
 
 
-def test_a_run_that_fails_says_why_in_the_ledger_and_changes_nothing(home):
-    own = {"import": "nowhere_at_all:build", "name": "own"}
+def test_a_run_that_fails_says_why_in_the_ledger_and_changes_nothing(home, monkeypatch):
+    (home / "refusing.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\n"
+        "class Refusing(LogisticRegression):\n"
+        "    def fit(self, X, y):\n"
+        "        raise ValueError('nothing fits')\n"
+    )
+    monkeypatch.syspath_prepend(str(home))
+    own = {"import": "refusing:Refusing", "name": "own"}
     made = training(home)
     with pytest.raises(ModelFailed, match="4 of 4 trials failed"):
         trained(made, settings(candidates=[own], search={"trials": 5, "parallel": 2}))
     run = made.ledger.run("churn-1")
     assert (run.state, made.means.registry.models()) == ("FAILED", [])
-    assert "nowhere_at_all" in run.error
+    assert "nothing fits" in run.error
     assert "Traceback" in made.ledger.trials("churn-1")[0].error
 
 

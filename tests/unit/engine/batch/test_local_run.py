@@ -1,5 +1,6 @@
 """Jobs that run in one process."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -8,10 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 from serve_app.batch.inputs import InputChanged
 from serve_app.core.columns import Columns
 from serve_app.engine.load import load
+from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import Conflict, InvalidInput, ModelFailed
 from serve_app.tasks import task_named
 from tests.unit.engine.batch.conftest import read, rows
@@ -103,6 +106,27 @@ def test_a_redacted_quarantine_holds_no_values(desk, bad_file):
     assert "'old'" not in text
     assert "p-3" not in text
     assert '"rule": "type"' in text
+
+
+def test_a_line_that_is_no_row_is_not_repeated_in_a_redacted_quarantine(desk, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('"born 1970"\n{"age": 1, "dose": 2}\n')
+    status, out = desk.done(path, redact=True)
+    (line,) = (out / "_quarantine").iterdir()
+    assert "1970" not in line.read_text() + "".join(status.first_errors)
+    assert json.loads(line.read_text())["stage"] == "parse"
+
+
+def test_blanks_around_a_name_count_where_the_version_was_trained_with_them(desk, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("id, age, dose\n1,30,2\n2,40,3\n")
+    frame = pd.read_csv(path)
+    label = ["ill", "well"]
+    own = RandomForestClassifier(2, random_state=0).fit(frame[[" age", " dose"]], label)
+    register(desk.registry, Candidate("blank", own, frame[[" age", " dose"]]))
+    for model, out in (("blank", "a"), ("logistic", "b")):
+        status, _ = dataclasses.replace(desk, model=model).done(path, ids=("id",), out=out)
+        assert (status.state, status.rows_ok) == ("SUCCEEDED", 2)
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
@@ -279,12 +303,26 @@ class Moody:
         return self._model.ask(task, columns)
 
 
-def test_a_call_that_fails_is_halved_until_the_rows_are_known(desk, csv_file):
-    scorer = desk.scorer()
-    moody = Moody(scorer._version.model, {25.0, 33.0})
+def with_moods(scorer, ages):
+    """A scorer whose version does not answer rows of some ages, and that version."""
+    moody = Moody(scorer._version.model, ages)
     object.__setattr__(scorer, "_version", scorer._version.__class__(
         moody, scorer._version.manifest, scorer._version.compiled
     ))  # fmt: skip
+    return scorer, moody
+
+
+def test_what_a_model_says_of_a_row_is_not_repeated_where_values_are_not(desk, csv_file):
+    scorer, _ = with_moods(desk.scorer(), {25.0})
+    name = desk.submitted(csv_file, redact=True)
+    status = desk.run(name, lambda: scorer)
+    (line,) = (desk.folder(name).root / "_quarantine").iterdir()
+    assert "it stumbled" not in line.read_text() + "".join(status.first_errors)
+    assert json.loads(line.read_text())["violations"][0]["rule"] == "model"
+
+
+def test_a_call_that_fails_is_halved_until_the_rows_are_known(desk, csv_file):
+    scorer, moody = with_moods(desk.scorer(), {25.0, 33.0})
     name = desk.submitted(csv_file, shard_rows=40)
     status = desk.run(name, lambda: scorer)
     assert (status.rows_ok, status.rows_bad) == (38, 2)
@@ -292,7 +330,7 @@ def test_a_call_that_fails_is_halved_until_the_rows_are_known(desk, csv_file):
     (line, other) = (folder.root / folder.quarantine_name(0)).read_text().splitlines()
     assert (json.loads(line)["row"], json.loads(other)["row"]) == (5, 13)
     assert json.loads(line)["stage"] == "model"
-    assert "it stumbled" in json.loads(line)["violations"][0]["expected"]
+    assert "it stumbled" in json.loads(line)["violations"][0]["seen"]
     table, values = read(desk.folder(name).root), expected(desk.registry, rows())[0]
     assert table["prediction"].tolist() == [values[row] for row in table["_row"]]
     assert table["_row"].tolist() == [row for row in range(40) if row not in {5, 13}]

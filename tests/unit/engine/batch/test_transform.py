@@ -1,6 +1,7 @@
 """Jobs in SageMaker's words: what is asked of each record, and what is written of it."""
 
 import functools
+import gzip
 import json
 import time
 from pathlib import Path
@@ -110,6 +111,14 @@ def test_each_line_becomes_a_line_in_a_file_called_like_the_input(place, answers
     assert [one.name for one in (place.home / "out").iterdir()] == ["rows.csv.out"]
 
 
+@pytest.mark.parametrize("split", [True, False])
+def test_packed_files_are_answered_as_what_they_hold(place, answers, split):
+    packed = gzip.compress(csv_lines(ROWS).encode())
+    (place.home / "in" / "rows.csv.gz").write_bytes(packed)
+    assert place.done(transform(place, packed=True, split=split)).state == "SUCCEEDED"
+    assert [row[0] for row in numbers(place.out("rows.csv.gz"))] == answers
+
+
 def test_folders_keep_their_shape(place, answers):
     place.write("a/rows.csv", csv_lines(ROWS[:20]))
     place.write("b/rows.csv", csv_lines(ROWS[20:]))
@@ -189,6 +198,14 @@ def test_what_is_no_object_stands_beside_its_answer(place, answers):
     first = json.loads(place.out("rows.jsonl").splitlines()[0])
     assert first == {
         "SageMakerInput": list(ROWS[0]), "SageMakerOutput": {"prediction": answers[0]}
+    }  # fmt: skip
+
+
+def test_lines_that_are_one_document_stand_beside_what_is_answered_for_all(place, answers):
+    place.write("rows.jsonl", "".join(json.dumps(row) + "\n" for row in ROWS))
+    place.done(transform(place, content="lines", accept="json", split=False, join=True))
+    assert json.loads(place.out("rows.jsonl")) == {
+        "SageMakerInput": list(map(list, ROWS)), "SageMakerOutput": {"predictions": answers}
     }  # fmt: skip
 
 
