@@ -6,12 +6,14 @@ what Serve needs of that it is told in blocks.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray import serve
+from ray.serve.context import _get_global_client
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.config import GatewayArgs
@@ -20,11 +22,20 @@ from serve_app.core.supervisor import Supervisor
 from serve_app.core.workload import Load
 from serve_app.gateway.bounded import Bounded, Count, RequestBounds
 from serve_app.gateway.middleware import RequestIds
+from serve_app.serving.express_choice import asked_of_serve
 
 HEALTH = "/-/healthz"
 _OF_SERVE = frozenset({HEALTH, "/-/routes"})
 PERIOD_S = 1.0
-"""How often it is looked whether a deployment's bounds have changed."""
+"""How often it is looked whether a deployment's config has changed."""
+
+
+@dataclass(slots=True, eq=False)
+class Express:
+    """An application that requests reach past Serve, while it `is_open`; by Serve otherwise."""
+
+    app: Bounded
+    is_open: bool = True
 
 
 class Straight:
@@ -34,9 +45,10 @@ class Straight:
     a health check has passed; until then Serve is asked everything.
     """
 
-    def __init__(self, serve_itself: ASGIApp, *, express: ASGIApp) -> None:
+    def __init__(self, serve_itself: ASGIApp, *, express: Express) -> None:
         self._serve_itself = serve_itself
-        self._express = RequestIds(express, ids=PredictionIds())
+        self._express = express
+        self._app = RequestIds(express.app, ids=PredictionIds())
         self._root: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,9 +59,14 @@ class Straight:
         whole: str = scope["path"]
         path = whole[len(scope.get("root_path", "")) :]
         root = self._root
-        if root is not None and path not in _OF_SERVE and whole.startswith(root):
+        if (
+            root is not None
+            and self._express.is_open
+            and path not in _OF_SERVE
+            and whole.startswith(root)
+        ):
             scope["root_path"] = root
-            await self._express(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         await self._serve_itself(scope, receive, send)
         if path == HEALTH:
@@ -57,20 +74,27 @@ class Straight:
             self._root = scope.get("root_path", "")
 
 
-def start_express(
+async def start_express(
     args: GatewayArgs, app: ASGIApp, count: Count, tasks: Supervisor
-) -> Bounded | None:
-    """An application within the bounds of this replica's deployment; none without `express`."""
-    if not args.express:
+) -> Express | None:
+    """An application within the bounds of this replica's deployment; none without `express`.
+
+    Where the args leave that open, it is open as long as nothing else is asked of Serve.
+    """
+    if args.express is False:
         return None
-    bounded = Bounded(app, _bounds(), count, clock=time.monotonic)
-    tasks.start("follow the bounds of requests", _following(bounded))
-    return bounded
+    asked = _nothing if args.express else await _asked()
+    bounded = Bounded(app, bounds_of(_config()), count, clock=time.monotonic)
+    express = Express(bounded, is_open=asked() is None)
+    tasks.start("follow the deployment's config", _following(express, asked))
+    return express
 
 
-def with_ongoing(load: Load, bounded: Bounded | None) -> Load:
+def with_ongoing(load: Load, express: Express | None) -> Load:
     """A load with the requests that there were at once, where they are counted here."""
-    return load if bounded is None else replace(load, ongoing_requests=bounded.read())
+    if express is None or not express.is_open:
+        return load
+    return replace(load, ongoing_requests=express.app.read())
 
 
 def bounds_of(config: Any) -> RequestBounds:
@@ -84,14 +108,30 @@ def bounds_of(config: Any) -> RequestBounds:
     )
 
 
-def _bounds() -> RequestBounds:
-    return bounds_of(serve.get_replica_context()._deployment_config)  # noqa: SLF001
+def _config() -> Any:
+    """What Serve goes by now; it changes while a replica runs."""
+    return serve.get_replica_context()._deployment_config  # noqa: SLF001
 
 
-def _following(bounded: Bounded) -> Callable[[], Coroutine[Any, Any, None]]:
+def _nothing() -> None:
+    """Requests pass by Serve, whatever else is configured."""
+
+
+async def _asked() -> Callable[[], str | None]:
+    """Says what is asked of Serve now that it does around each request."""
+    # Options of HTTP stay as long as Serve runs. It is asked in a thread, since that waits.
+    options = await asyncio.to_thread(lambda: _get_global_client().http_config)
+    timeout_s = options.request_timeout_s
+    return lambda: asked_of_serve(timeout_s, dict(_config().logging_config or {}), os.environ)
+
+
+def _following(
+    express: Express, asked: Callable[[], str | None]
+) -> Callable[[], Coroutine[Any, Any, None]]:
     async def follow() -> None:
         while True:
             await asyncio.sleep(PERIOD_S)
-            bounded.follow(_bounds())
+            express.app.follow(bounds_of(_config()))
+            express.is_open = asked() is None
 
     return follow

@@ -109,7 +109,6 @@ class GatewayReplica(Scaled):
         self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
         self._replicas = ReplicaModels(parts, limits, clock=clock)
         self._handles = self._replicas.handles
-        self._handles.call_over(sockets_of(args))
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
         self._load_name = "gateway"
@@ -235,9 +234,11 @@ class GatewayReplica(Scaled):
             await mark_alike(self._tasks, self._predictor, args.state, control)
         await self._listen(gateway)
         main = self._guarded(gateway, MAIN)
-        self._express = start_express(args, main, self._counting.add_response, self._tasks)
-        open_edge_to(args.cors, self._gate, self._express)
-        return self._express or main
+        express = await start_express(args, main, self._counting.add_response, self._tasks)
+        self._express = express
+        self._handles.call_over(sockets_of(args, express))
+        open_edge_to(args.cors, self._gate, express)
+        return main if express is None else express.app
 
     def _context(self, settings: Settings) -> GatewayContext:
         """Everything that the pages of the gateway ask."""

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from serve_app.core.workload import Load
 from serve_app.gateway.bounded import Bounded, RequestBounds
 from serve_app.serving import edge
-from serve_app.serving.express import Straight, bounds_of, with_ongoing
+from serve_app.serving.express import Express, Straight, bounds_of, with_ongoing
 from serve_app.serving.scaled import RUNNING_REQUESTS
 
 
@@ -46,9 +46,9 @@ async def application(scope, receive, send):
     await PlainTextResponse(f"{root}|{','.join(ids)}")(scope, receive, send)
 
 
-def served(prefix="/", root_path=""):
+def served(prefix="/", root_path="", express=None):
     serve = Serve(application, prefix)
-    straight = Straight(RequestIdMiddleware(serve), express=application)
+    straight = Straight(RequestIdMiddleware(serve), express=express or Express(application))
     transport = httpx.ASGITransport(straight, root_path=root_path)
     return serve, httpx.AsyncClient(transport=transport, base_url="http://gateway")
 
@@ -76,6 +76,16 @@ async def test_what_is_asked_after_a_health_check_passes_serve_by(prefix, root_p
     assert len(serve.asked) == 5
 
 
+async def test_requests_take_serves_way_while_it_is_asked_for_more():
+    express = Express(application)
+    serve, client = served(express=express)
+    await client.get("/-/healthz")
+    for is_open, asked in ((False, 2), (True, 2), (False, 3)):
+        express.is_open = is_open
+        assert (await client.post("/v1/a")).status_code == 200
+        assert len(serve.asked) == asked
+
+
 async def test_what_is_outside_of_the_application_is_serves():
     serve, client = served("/models")
     await client.get("/-/healthz")
@@ -91,7 +101,7 @@ async def test_serve_itself_writes_into_a_health_check_where_the_application_is(
     async def serve_itself(scope, receive, send):
         await Replica._direct_ingress_asgi(replica, scope, receive, send)
 
-    straight = Straight(serve_itself, express=application)
+    straight = Straight(serve_itself, express=Express(application))
     transport = httpx.ASGITransport(straight, root_path="/all")
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         assert (await client.get("/all/-/healthz")).status_code == 200
@@ -124,8 +134,9 @@ def test_bounds_are_those_of_the_deployment():
 def test_a_load_has_the_requests_of_the_application_where_there_is_one():
     load = Load(busy=0.5, waiting_requests=0.0, wait_ms=1.0, call_ms=0.0, calls=0)
     assert with_ongoing(load, None) is load
-    express = Bounded(application, RequestBounds(1), lambda *_: None, clock=lambda: 0.0)
-    assert with_ongoing(load, express).ongoing_requests == 0.0
+    bounded = Bounded(application, RequestBounds(1), lambda *_: None, clock=lambda: 0.0)
+    assert with_ongoing(load, Express(bounded)).ongoing_requests == 0.0
+    assert with_ongoing(load, Express(bounded, is_open=False)) is load
 
 
 async def test_the_edge_stands_before_the_express_as_before_serve():
@@ -135,7 +146,7 @@ async def test_the_edge_stands_before_the_express_as_before_serve():
         seen.append(dict(scope["headers"]))
         await PlainTextResponse("of the express")(scope, receive, send)
 
-    edge.open_edge_to(None, None, express)
+    edge.open_edge_to(None, None, Express(express))
     try:
         app = Serve(application, "/")
         for middleware in edge.middlewares():
