@@ -122,7 +122,7 @@ async def _main_port() -> ASGIApp:
     """A gateway as requests of the main port reach it with `express`."""
     bounds = RequestBounds(TOGETHER)
     bounded = Bounded(gateway(Parts()), bounds, _uncounted, clock=time.monotonic)
-    straight = Straight(_serve_itself, express=Express(bounded))
+    straight = Straight(_serve_itself, express=Express(bounded, asyncio.get_running_loop()))
 
     async def ignore(_message: Any) -> None:
         """Nobody reads the health check."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ray import serve
-from ray.serve.context import _get_global_client
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.config import GatewayArgs
@@ -32,10 +31,21 @@ PERIOD_S = 1.0
 
 @dataclass(slots=True, eq=False)
 class Express:
-    """An application that requests reach past Serve, while it `is_open`; by Serve otherwise."""
+    """An application that requests reach past Serve while it `is_open`; by Serve otherwise.
+
+    It runs on a `loop`: where Serve has its HTTP server on another one, or elsewhere, the
+    application is not `at_server`, and nobody passes Serve by.
+    """
 
     app: Bounded
+    loop: asyncio.AbstractEventLoop
     is_open: bool = True
+    at_server: bool = False
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether requests pass by Serve now."""
+        return self.is_open and self.at_server
 
 
 class Straight:
@@ -69,30 +79,37 @@ class Straight:
             await self._app(scope, receive, send)
             return
         await self._serve_itself(scope, receive, send)
-        if path == HEALTH:
+        if path == HEALTH and asyncio.get_running_loop() is self._express.loop:
             # Serve answers this without the application, which may write there too.
             self._root = scope.get("root_path", "")
+            self._express.at_server = True
 
 
 async def start_express(
-    args: GatewayArgs, app: ASGIApp, count: Count, tasks: Supervisor
+    args: GatewayArgs,
+    app: ASGIApp,
+    count: Count,
+    tasks: Supervisor,
+    request_timeout_s: Callable[[], float | None],
 ) -> Express | None:
     """An application within the bounds of this replica's deployment; none without `express`.
 
-    Where the args leave that open, it is open as long as nothing else is asked of Serve.
+    Where the args leave that open, it is open as long as nothing else is asked of Serve, such as
+    `request_timeout_s`: that is asked in a thread.
     """
     if args.express is False:
         return None
-    asked = _nothing if args.express else await _asked()
+    # Options of HTTP stay as long as Serve runs.
+    asked = _nothing if args.express else _asked(await asyncio.to_thread(request_timeout_s))
     bounded = Bounded(app, bounds_of(_config()), count, clock=time.monotonic)
-    express = Express(bounded, is_open=asked() is None)
+    express = Express(bounded, asyncio.get_running_loop(), is_open=asked() is None)
     tasks.start("follow the deployment's config", _following(express, asked))
     return express
 
 
 def with_ongoing(load: Load, express: Express | None) -> Load:
     """A load with the requests that there were at once, where they are counted here."""
-    if express is None or not express.is_open:
+    if express is None or not express.is_reached:
         return load
     return replace(load, ongoing_requests=express.app.read())
 
@@ -117,11 +134,8 @@ def _nothing() -> None:
     """Requests pass by Serve, whatever else is configured."""
 
 
-async def _asked() -> Callable[[], str | None]:
+def _asked(timeout_s: float | None) -> Callable[[], str | None]:
     """Says what is asked of Serve now that it does around each request."""
-    # Options of HTTP stay as long as Serve runs. It is asked in a thread, since that waits.
-    options = await asyncio.to_thread(lambda: _get_global_client().http_config)
-    timeout_s = options.request_timeout_s
     return lambda: asked_of_serve(timeout_s, dict(_config().logging_config or {}), os.environ)
 
 

@@ -56,6 +56,7 @@ from serve_app.serving.arm_sender import ArmSender
 from serve_app.serving.authentication import Knowing
 from serve_app.serving.control_client import ControlCaller, StatusReader, control_handle
 from serve_app.serving.deferral import start_deferral
+from serve_app.serving.deploying.inside import request_timeout_s
 from serve_app.serving.edge import open_edge_to
 from serve_app.serving.express import start_express, with_ongoing
 from serve_app.serving.gateway_limits import distinct_of, start_limits
@@ -218,13 +219,12 @@ class GatewayReplica(Scaled):
         args = self._args
         start_limits(self._tasks, self._limiter, self._distinct)
         settings = settings_of(args, os.environ)
+        count = self._counting.add_response
         service = InferenceService(
             self._predictor,
             settings,
             ids=PredictionIds(),
-            around=limited_methods(
-                self._telemetry.parts.around, self._limiter, self._counting.add_response
-            ),
+            around=limited_methods(self._telemetry.parts.around, self._limiter, count),
             management=self._administration.management,
         )
         self._grpc = await open_rpc(args, service, self._gate)
@@ -234,7 +234,7 @@ class GatewayReplica(Scaled):
             await mark_alike(self._tasks, self._predictor, args.state, control)
         await self._listen(gateway)
         main = self._guarded(gateway, MAIN)
-        express = await start_express(args, main, self._counting.add_response, self._tasks)
+        express = await start_express(args, main, count, self._tasks, request_timeout_s)
         self._express = express
         self._handles.call_over(sockets_of(args, express))
         open_edge_to(args.cors, self._gate, express)

@@ -232,7 +232,7 @@ def sockets_of(args: GatewayArgs, express: Express | None) -> SocketCalls | None
         return None
 
     def is_open() -> bool:
-        return args.sockets is True or (express is not None and express.is_open)
+        return args.sockets is True or (express is not None and express.is_reached)
 
     node = ray.get_runtime_context().get_node_id()
     return SocketCalls(logs.socket_folder(), node, replicas_of, is_open=is_open)
