@@ -92,13 +92,19 @@ def test_an_access_log_that_is_wanted_is_written_and_no_request_fails_meanwhile(
 
     def lines():
         files = logs.glob("replica_gateway_Gateway_*.log")
-        return sum(one.read_text().count("/v1/models/diagnosis:predict") for one in files)
+        return sum(one.read_text().count("POST /") for one in files)
 
     def grows():
         before = lines()
-        until(lambda: lines() > before, timeout_s=20, what="lines of the access log")
+        # Serve writes so many lines at once.
+        until(lambda: lines() > before, timeout_s=60, what="a thousand lines of the access log")
 
-    seen = under_load(steady, requests, lambda: (steady.deploy(with_access_log(on=True)), grows()))
+    def change():
+        steady.deploy(with_access_log(on=True))
+        grows()
+
+    # Serve's way, with a line for each request, carries less of it.
+    seen = under_load(steady, requests, change, at_least=0.3)
     assert seen.report.failed == 0, seen.report.bodies
     assert "Serve's access log" in ways(steady)["gateway"]
     assert "gateway: requests take Serve's way" in steady.run("status")
