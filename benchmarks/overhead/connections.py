@@ -31,7 +31,7 @@ from benchmarks.overhead.access import COUNTED_TURNS, WARM_UP_TURNS, CannotCount
 from benchmarks.overhead.in_process import BODY, PATH, TOGETHER, gateway
 from serve_app.gateway.bounded import Bounded, RequestBounds
 from serve_app.gateway.middleware import Edge
-from serve_app.serving.express import HEALTH, Straight
+from serve_app.serving.express import HEALTH, Express, Straight
 from serve_app.serving.untraced import Parts
 
 REQUEST = build_request(
@@ -122,7 +122,7 @@ async def _main_port() -> ASGIApp:
     """A gateway as requests of the main port reach it with `express`."""
     bounds = RequestBounds(TOGETHER)
     bounded = Bounded(gateway(Parts()), bounds, _uncounted, clock=time.monotonic)
-    straight = Straight(_serve_itself, express=bounded)
+    straight = Straight(_serve_itself, express=Express(bounded, asyncio.get_running_loop()))
 
     async def ignore(_message: Any) -> None:
         """Nobody reads the health check."""

@@ -76,6 +76,11 @@ def warn(message: str) -> None:
     click.secho(f"warning: {message}", fg="yellow", err=True, color=color())
 
 
+def note(message: str) -> None:
+    """Say on standard error what is good as it is and may not be what somebody meant."""
+    click.secho(f"note: {message}", err=True, color=color())
+
+
 def print_json(body: Any) -> None:
     """Print JSON and nothing else; numbers for which JSON has no word are null."""
     click.echo(json.dumps(finite(body), indent=2))

@@ -22,7 +22,8 @@ def status(server: str | None, state: str, as_json: bool) -> None:
     """Show applications, replicas, why there are so many, endpoints, variants and weights.
 
     Replicas stand as those that run and, where it is another number, those that are to: 1 -> 2.
-    The last changes of their numbers follow, newest first, with the reason of each. What was
+    The last changes of their numbers follow, newest first, with the reason of each. Which way
+    requests take to a gateway stands there where it is not the shortest one, with why. What was
     deployed and is not in effect on every gateway yet stands last, with the reason.
     """
     place = Place(server, state)
@@ -54,6 +55,8 @@ def _by_dashboard(place: Place) -> dict[str, Any]:
 
 
 def _print(body: dict[str, Any]) -> None:
+    from serve_app.serving.express_choice import PASSED_BY
+
     rows = body["applications"]
     output.print_table(
         "Applications",
@@ -69,6 +72,9 @@ def _print(body: dict[str, Any]) -> None:
     records = {f"{one['application']}/{one['deployment']}": one for one in rows}
     for change in last_changes(records, records):
         click.echo(f"scaled: {change}")
+    for gateway, way in body.get("request_ways", {}).items():
+        if way != PASSED_BY:
+            click.echo(f"{gateway}: {way}")
     for problem in body["not_in_effect"]:
         click.echo(f"not in effect: {problem}")
     for problem in body["failing"]:

@@ -70,6 +70,8 @@ def validate(
     for file, report in reports.items():
         for warning in report.warnings:
             output.warn(f"{file}:{warning.line}: {warning.key}: {warning.message}")
+        for note in report.notes:
+            output.note(f"{file}:{note.line}: {note.key}: {note.message}")
         if not as_json:
             _tell(file, report)
     if any(report.findings for report in reports.values()):

@@ -92,8 +92,10 @@ class GatewayArgs(Frozen):
     `deferred` is where requests are kept that are answered later; without it all are answered at
     once.
     With `express` requests of the main port pass by what Serve does around each of them; gateways
-    then count and bound them themselves. With `sockets` replicas on a gateway's own machine are
-    asked over sockets of theirs instead of Serve's way between processes.
+    then count and bound them themselves. It is so unless something else is configured that Serve
+    does around each request, or this is `false`. With `sockets` replicas on a gateway's own machine
+    are asked over sockets of theirs instead of Serve's way between processes; without a word they
+    are where requests pass by Serve.
     """
 
     # `state` may be a URL with a password.
@@ -124,8 +126,8 @@ class GatewayArgs(Frozen):
     audit: AuditSettings | None = None
     jobs: JobsSettings | None = None
     deferred: DeferredSettings | None = None
-    express: bool = False
-    sockets: bool = False
+    express: bool | None = None
+    sockets: bool | None = None
     log_level: LogLevel = "INFO"
 
     @model_validator(mode="after")

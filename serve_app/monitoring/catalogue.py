@@ -149,6 +149,7 @@ BATCHES = _counter("batches", "Calls to a version.", "version")
 BATCH_ROWS = _counter("batch_rows", "Rows sent to a version.", "version")
 BATCH_REQUESTS = _counter("batch_requests", "Requests in its calls.", "version")
 BATCH_WAIT_SECONDS = _counter("batch_wait_seconds", "How long requests waited.", "version")
+BATCH_SECONDS = _counter("batch_seconds", "How long its calls took that ended.", "version")
 REFUSED = _counter("refused", "Requests refused as too many.", "version")
 LARGEST_BATCH_ROWS = _gauge("largest_batch_rows", "Rows of the largest call so far.", "version")
 CASCADE_ROWS = _counter(
@@ -273,7 +274,7 @@ BUSY = _gauge("busy_ratio", "Share of its time that a replica computes, 0 to 1."
 WAIT_SECONDS = _gauge("wait_seconds", "How long work waits for a replica.", "version")
 WAITING_REQUESTS = _gauge("waiting_requests", "Requests that wait for a version.", "version")
 ONGOING_REQUESTS = _gauge(
-    "ongoing_requests", "What an `express` gateway, or a replica's socket, had at once.", "version"
+    "ongoing_requests", "What a replica had at once, where it counts that itself.", "version"
 )
 WANTED_REPLICAS = _gauge(
     "wanted_replicas", "Replicas that the load asks for, before bounds and delays.",

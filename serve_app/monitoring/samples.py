@@ -49,6 +49,7 @@ def of_coalescers(counters: Mapping[str, Counters]) -> Iterator[Sample]:
         yield Sample(catalogue.BATCH_ROWS, labels, one.rows)
         yield Sample(catalogue.BATCH_REQUESTS, labels, one.requests)
         yield Sample(catalogue.BATCH_WAIT_SECONDS, labels, one.waited_s)
+        yield Sample(catalogue.BATCH_SECONDS, labels, one.calls_s)
         yield Sample(catalogue.REFUSED, labels, one.refused)
         yield Sample(catalogue.LARGEST_BATCH_ROWS, labels, one.largest_batch)
 

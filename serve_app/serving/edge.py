@@ -4,25 +4,24 @@ import os
 
 import ray.exceptions
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp
 
 from serve_app.config import CorsSettings
 from serve_app.core.edge_token import read_edge_token
 from serve_app.gateway.access import MAIN, Gate, protect
 from serve_app.gateway.cors import open_to
 from serve_app.gateway.middleware import Edge
-from serve_app.serving.express import Straight
+from serve_app.serving.express import Express, Straight
 
 
 class _OpenTo:
     """Who may ask at the HTTP server of this process, and which pages of other origins.
 
-    Where there is an `express` application, it answers instead of Serve.
+    Where there is an `express` application that is open, it answers instead of Serve.
     """
 
     cors: CorsSettings | None = None
     gate: Gate | None = None
-    express: ASGIApp | None = None
+    express: Express | None = None
 
 
 def middlewares() -> list[Middleware]:
@@ -43,7 +42,7 @@ def middlewares() -> list[Middleware]:
 
 
 def open_edge_to(
-    cors: CorsSettings | None, gate: Gate | None = None, express: ASGIApp | None = None
+    cors: CorsSettings | None, gate: Gate | None = None, express: Express | None = None
 ) -> None:
     """Let those whom a gate knows ask at the server that this process starts from now on.
 

@@ -6,9 +6,10 @@ what Serve needs of that it is told in blocks.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray import serve
@@ -20,11 +21,31 @@ from serve_app.core.supervisor import Supervisor
 from serve_app.core.workload import Load
 from serve_app.gateway.bounded import Bounded, Count, RequestBounds
 from serve_app.gateway.middleware import RequestIds
+from serve_app.serving.express_choice import asked_of_serve
 
 HEALTH = "/-/healthz"
 _OF_SERVE = frozenset({HEALTH, "/-/routes"})
 PERIOD_S = 1.0
-"""How often it is looked whether a deployment's bounds have changed."""
+"""How often it is looked whether a deployment's config has changed."""
+
+
+@dataclass(slots=True, eq=False)
+class Express:
+    """An application that requests reach past Serve while it `is_open`; by Serve otherwise.
+
+    It runs on a `loop`: where Serve has its HTTP server on another one, or elsewhere, the
+    application is not `at_server`, and nobody passes Serve by.
+    """
+
+    app: Bounded
+    loop: asyncio.AbstractEventLoop
+    is_open: bool = True
+    at_server: bool = False
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether requests pass by Serve now."""
+        return self.is_open and self.at_server
 
 
 class Straight:
@@ -34,9 +55,10 @@ class Straight:
     a health check has passed; until then Serve is asked everything.
     """
 
-    def __init__(self, serve_itself: ASGIApp, *, express: ASGIApp) -> None:
+    def __init__(self, serve_itself: ASGIApp, *, express: Express) -> None:
         self._serve_itself = serve_itself
-        self._express = RequestIds(express, ids=PredictionIds())
+        self._express = express
+        self._app = RequestIds(express.app, ids=PredictionIds())
         self._root: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,30 +69,49 @@ class Straight:
         whole: str = scope["path"]
         path = whole[len(scope.get("root_path", "")) :]
         root = self._root
-        if root is not None and path not in _OF_SERVE and whole.startswith(root):
+        if (
+            root is not None
+            and self._express.is_open
+            and path not in _OF_SERVE
+            and whole.startswith(root)
+        ):
             scope["root_path"] = root
-            await self._express(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         await self._serve_itself(scope, receive, send)
-        if path == HEALTH:
+        if path == HEALTH and asyncio.get_running_loop() is self._express.loop:
             # Serve answers this without the application, which may write there too.
             self._root = scope.get("root_path", "")
+            self._express.at_server = True
 
 
-def start_express(
-    args: GatewayArgs, app: ASGIApp, count: Count, tasks: Supervisor
-) -> Bounded | None:
-    """An application within the bounds of this replica's deployment; none without `express`."""
-    if not args.express:
+async def start_express(
+    args: GatewayArgs,
+    app: ASGIApp,
+    count: Count,
+    tasks: Supervisor,
+    request_timeout_s: Callable[[], float | None],
+) -> Express | None:
+    """An application within the bounds of this replica's deployment; none without `express`.
+
+    Where the args leave that open, it is open as long as nothing else is asked of Serve, such as
+    `request_timeout_s`: that is asked in a thread.
+    """
+    if args.express is False:
         return None
-    bounded = Bounded(app, _bounds(), count, clock=time.monotonic)
-    tasks.start("follow the bounds of requests", _following(bounded))
-    return bounded
+    # Options of HTTP stay as long as Serve runs.
+    asked = _nothing if args.express else _asked(await asyncio.to_thread(request_timeout_s))
+    bounded = Bounded(app, bounds_of(_config()), count, clock=time.monotonic)
+    express = Express(bounded, asyncio.get_running_loop(), is_open=asked() is None)
+    tasks.start("follow the deployment's config", _following(express, asked))
+    return express
 
 
-def with_ongoing(load: Load, bounded: Bounded | None) -> Load:
+def with_ongoing(load: Load, express: Express | None) -> Load:
     """A load with the requests that there were at once, where they are counted here."""
-    return load if bounded is None else replace(load, ongoing_requests=bounded.read())
+    if express is None or not express.is_reached:
+        return load
+    return replace(load, ongoing_requests=express.app.read())
 
 
 def bounds_of(config: Any) -> RequestBounds:
@@ -84,14 +125,27 @@ def bounds_of(config: Any) -> RequestBounds:
     )
 
 
-def _bounds() -> RequestBounds:
-    return bounds_of(serve.get_replica_context()._deployment_config)  # noqa: SLF001
+def _config() -> Any:
+    """What Serve goes by now; it changes while a replica runs."""
+    return serve.get_replica_context()._deployment_config  # noqa: SLF001
 
 
-def _following(bounded: Bounded) -> Callable[[], Coroutine[Any, Any, None]]:
+def _nothing() -> None:
+    """Requests pass by Serve, whatever else is configured."""
+
+
+def _asked(timeout_s: float | None) -> Callable[[], str | None]:
+    """Says what is asked of Serve now that it does around each request."""
+    return lambda: asked_of_serve(timeout_s, dict(_config().logging_config or {}), os.environ)
+
+
+def _following(
+    express: Express, asked: Callable[[], str | None]
+) -> Callable[[], Coroutine[Any, Any, None]]:
     async def follow() -> None:
         while True:
             await asyncio.sleep(PERIOD_S)
-            bounded.follow(_bounds())
+            express.app.follow(bounds_of(_config()))
+            express.is_open = asked() is None
 
     return follow

@@ -56,6 +56,7 @@ from serve_app.serving.arm_sender import ArmSender
 from serve_app.serving.authentication import Knowing
 from serve_app.serving.control_client import ControlCaller, StatusReader, control_handle
 from serve_app.serving.deferral import start_deferral
+from serve_app.serving.deploying.inside import request_timeout_s
 from serve_app.serving.edge import open_edge_to
 from serve_app.serving.express import start_express, with_ongoing
 from serve_app.serving.gateway_limits import distinct_of, start_limits
@@ -109,7 +110,6 @@ class GatewayReplica(Scaled):
         self._inline = InlineModels(clock=clock, limits=limits, lanes=Lanes("inline"))
         self._replicas = ReplicaModels(parts, limits, clock=clock)
         self._handles = self._replicas.handles
-        self._handles.call_over(sockets_of(args))
         self._tasks = Supervisor(clock=clock, words=words_for_outside)
         self._exporter = self._telemetry.exporter()
         self._load_name = "gateway"
@@ -219,13 +219,12 @@ class GatewayReplica(Scaled):
         args = self._args
         start_limits(self._tasks, self._limiter, self._distinct)
         settings = settings_of(args, os.environ)
+        count = self._counting.add_response
         service = InferenceService(
             self._predictor,
             settings,
             ids=PredictionIds(),
-            around=limited_methods(
-                self._telemetry.parts.around, self._limiter, self._counting.add_response
-            ),
+            around=limited_methods(self._telemetry.parts.around, self._limiter, count),
             management=self._administration.management,
         )
         self._grpc = await open_rpc(args, service, self._gate)
@@ -235,9 +234,11 @@ class GatewayReplica(Scaled):
             await mark_alike(self._tasks, self._predictor, args.state, control)
         await self._listen(gateway)
         main = self._guarded(gateway, MAIN)
-        self._express = start_express(args, main, self._counting.add_response, self._tasks)
-        open_edge_to(args.cors, self._gate, self._express)
-        return self._express or main
+        express = await start_express(args, main, count, self._tasks, request_timeout_s)
+        self._express = express
+        self._handles.call_over(sockets_of(args, express))
+        open_edge_to(args.cors, self._gate, express)
+        return main if express is None else express.app
 
     def _context(self, settings: Settings) -> GatewayContext:
         """Everything that the pages of the gateway ask."""

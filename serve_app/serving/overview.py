@@ -13,6 +13,7 @@ from serve_app.serving.deploying.in_effect import (
     held,
     not_in_effect,
 )
+from serve_app.serving.express_choice import words_of
 from serve_app.serving.messages import cause, causes
 from serve_app.serving.scaling_words import scaling_of, why
 
@@ -41,9 +42,11 @@ def overview(
         applications = details["applications"]
         rows = [_deployment(*one, known) for one in _deployments(applications)]
         missing = _not_in_effect(effect, applications)
+        ways = dict(words_of(details))
     return {
         "applications": rows,
         **standing,
+        "request_ways": ways,
         "not_in_effect": missing,
         "failing": failing_work(known),
     }

@@ -21,6 +21,7 @@ from serve_app.core.breaker import Breaker
 from serve_app.core.columns import Columns
 from serve_app.core.ports import Clock
 from serve_app.serving import logs
+from serve_app.serving.express import Express
 from serve_app.serving.socket_frames import (
     ANSWER,
     ASK,
@@ -49,6 +50,7 @@ class Left(Exception):
 
 
 Replicas = Callable[[DeploymentHandle[Any]], Mapping[str, Any]]
+IsOpen = Callable[[], bool]
 
 
 class Call:
@@ -145,12 +147,19 @@ class Link(asyncio.Protocol):
 
 
 class SocketCalls:
-    """Begins calls of replicas whose sockets are in a folder of this machine."""
+    """Begins calls of replicas whose sockets are in a folder of this machine, while it may."""
 
     def __init__(
-        self, folder: Path, node: str, replicas: Replicas, *, clock: Clock = time.monotonic
+        self,
+        folder: Path,
+        node: str,
+        replicas: Replicas,
+        *,
+        is_open: IsOpen = lambda: True,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._clock = clock
+        self._is_open = is_open
         self._folder = folder
         self._node = node
         self._replicas = replicas
@@ -165,7 +174,7 @@ class SocketCalls:
 
         One that was silent several times in a row is asked now and then, until it answers.
         """
-        if columns.rows > MOST_ROWS:
+        if columns.rows > MOST_ROWS or not self._is_open():
             return None
         best: Link | None = None
         silent: list[Link] = []
@@ -214,12 +223,19 @@ class SocketCalls:
             self._links[replica] = link
 
 
-def sockets_of(args: GatewayArgs) -> SocketCalls | None:
-    """How a gateway asks replicas of its machine; none where it asks all by Serve's own way."""
-    if not (args.sockets and IS_SAFE):
+def sockets_of(args: GatewayArgs, express: Express | None) -> SocketCalls | None:
+    """How a gateway asks replicas of its machine; none where it asks all by Serve's own way.
+
+    Where the args leave that open, it does as long as requests pass by Serve on their way here.
+    """
+    if not IS_SAFE or args.sockets is False or (args.sockets is None and express is None):
         return None
+
+    def is_open() -> bool:
+        return args.sockets is True or (express is not None and express.is_reached)
+
     node = ray.get_runtime_context().get_node_id()
-    return SocketCalls(logs.socket_folder(), node, replicas_of)
+    return SocketCalls(logs.socket_folder(), node, replicas_of, is_open=is_open)
 
 
 def replicas_of(handle: DeploymentHandle[Any]) -> Mapping[str, Any]:

@@ -1,7 +1,11 @@
-"""Gateways that requests reach past Serve: whatever changes or dies, no request fails."""
+"""Gateways that requests reach past Serve: whatever changes or dies, no request fails.
+
+That is so without a word in a config; `test_changes` has the same of versions and weights.
+"""
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
@@ -32,10 +36,20 @@ SCALING = {
 
 
 def express(**args):
-    """Two gateways with `express`, in front of what `test_changes` has."""
+    """Two gateways in front of what `test_changes` has."""
     body = graph()
-    application(body, "gateway")["args"].update(express=True, **args)
+    application(body, "gateway")["args"].update(args)
     return body
+
+
+def with_access_log(on):
+    body = express()
+    body["logging_config"] = {"log_level": "INFO", "enable_access_log": on, "encoding": "JSON"}
+    return body
+
+
+def ways(cluster):
+    return json.loads(cluster.run("status", "--json"))["request_ways"]
 
 
 def scaled(target_ongoing_requests):
@@ -68,6 +82,47 @@ def test_headers_that_the_inside_alone_may_set_are_taken_away(steady):
     # Serve's own pages stay closed, and its sign of life stays Serve's.
     assert steady.request("/-/routes").status == 404
     assert steady.request("/-/healthz").status == 200
+
+
+def test_an_access_log_that_is_wanted_is_written_and_no_request_fails_meanwhile(steady, requests):
+    assert ways(steady) == {"gateway": "requests pass by what Serve does around each of them"}
+    gateways = set(steady.replicas("gateway"))
+    folder = Path(json.loads((steady.home / "state" / "cluster.json").read_text())["folder"])
+    logs = folder / "ray" / "session_latest" / "logs" / "serve"
+
+    def lines():
+        files = logs.glob("replica_gateway_Gateway_*.log")
+        return sum(one.read_text().count("POST /") for one in files)
+
+    def grows():
+        before = lines()
+        # Serve writes so many lines at once.
+        until(lambda: lines() > before, timeout_s=60, what="a thousand lines of the access log")
+
+    def change():
+        steady.deploy(with_access_log(on=True))
+        grows()
+
+    # Serve's way, with a line for each request, carries less of it.
+    seen = under_load(steady, requests, change, at_least=0.3)
+    assert seen.report.failed == 0, seen.report.bodies
+    assert "Serve's access log" in ways(steady)["gateway"]
+    assert "gateway: requests take Serve's way" in steady.run("status")
+    seen = under_load(steady, requests, lambda: steady.deploy(express()))
+    assert seen.report.failed == 0, seen.report.bodies
+    assert set(steady.replicas("gateway")) == gateways
+    assert "gateway: requests" not in steady.run("status")
+
+
+def test_serves_way_may_be_chosen_and_left_without_a_failed_request(steady, requests):
+    def change():
+        steady.deploy(express(express=False))
+        assert "`express: false`" in ways(steady)["gateway"]
+
+    seen = under_load(steady, requests, change)
+    assert seen.report.failed == 0, seen.report.bodies
+    seen = under_load(steady, requests, lambda: steady.deploy(express()))
+    assert seen.report.failed == 0, seen.report.bodies
 
 
 def test_weights_and_a_version_change_without_a_failed_request(steady, requests):

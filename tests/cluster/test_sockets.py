@@ -21,9 +21,8 @@ MODEL = "diagnosis-xgb-1"
 
 
 def over_sockets(replicas=2):
-    """Two gateways that ask replicas of their machine over sockets."""
+    """Two gateways that ask replicas of their machine over sockets, without being told to."""
     body = graph()
-    application(body, "gateway")["args"]["sockets"] = True
     application(body, MODEL)["deployments"][0]["num_replicas"] = replicas
     return body
 

@@ -107,10 +107,11 @@ COMPONENTS: Schema = {
         {
             "applications": _listed(ref("Deployment")),
             **_ENDPOINTS,
+            "request_ways": {"type": "object", "additionalProperties": TEXT},
             "not_in_effect": _TEXTS,
             "failing": _TEXTS,
         },
-        optional=("aliases", "waiting", "set_at_run_time"),
+        optional=("aliases", "waiting", "set_at_run_time", "request_ways"),
     ),
     "Deployment": members(
         {

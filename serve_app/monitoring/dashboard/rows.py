@@ -227,20 +227,18 @@ def latency() -> Row:
     """Where the time goes."""
     waited = _rate(catalogue.BATCH_WAIT_SECONDS, "version")
     waiting = _rate(catalogue.BATCH_REQUESTS, "version")
-    computing = (
-        "histogram_quantile(0.5, sum by (application, le) "
-        f"(rate(ray_serve_deployment_processing_latency_ms_bucket[{_WINDOW}]))) / 1000"
-    )
+    called = _rate(catalogue.BATCH_SECONDS, "version")
+    calls = _rate(catalogue.BATCHES, "version")
     return Row(
         "Where the time goes",
         (
             Panel(
-                "Waiting for a call, and in the replica",
+                "Waiting for a call, and in the call",
                 "How long a request waits in the gateway until a call to the version takes it, and "
-                "the median time of a call in the application that computes it.",
+                "how long a call takes there and back, on average.",
                 (
                     Query(f"{waited} / {waiting}", "{{version}} waiting"),
-                    Query(computing, "{{application}} in the replica"),
+                    Query(f"{called} / {calls}", "{{version}} in the call"),
                 ),
                 "s",
                 "workwaits",

@@ -10,7 +10,8 @@ class Report:
     """What a config file holds and what is wrong with it.
 
     `follows` are the aliases by which endpoints name versions, with what they name now;
-    `warnings` are what can be deployed and better were not.
+    `warnings` are what can be deployed and better were not, `notes` what is as it was written and
+    may be as well otherwise.
     """
 
     findings: tuple[Finding, ...]
@@ -18,3 +19,4 @@ class Report:
     endpoints: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()

@@ -79,6 +79,7 @@ class _Check:
         self._positions = positions
         self.findings: list[Finding] = []
         self._warnings = [self._finding(*one) for one in secrets_in(self._body)]
+        self._notes: list[Finding] = []
         self.applications: list[str] = []
         self.endpoints: list[str] = []
         self._specs: list[tuple[Path_, Endpoint]] = []
@@ -93,6 +94,7 @@ class _Check:
             tuple(self.endpoints),
             reachable.follows([spec for _, spec in self._specs]),
             tuple(self._warnings),
+            tuple(self._notes),
         )
 
     def warn_of(self, problems: Iterable[tuple[Path_, str]]) -> None:
@@ -160,6 +162,9 @@ class _Check:
             # One that stands in the wrong place is a problem already.
             if not any(stood[-1:] == where for stood, _ in self._meant.unknown):
                 self._find(where, message)
+        self._notes.extend(
+            self._finding(*one) for one in express.notes(self._body, path, arguments)
+        )
         if arguments.default_endpoint is not None:
             self._defaults.append(((*path, "default_endpoint"), arguments.default_endpoint))
 

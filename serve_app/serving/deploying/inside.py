@@ -119,6 +119,16 @@ def inside(environment: Mapping[str, str] = os.environ) -> Running:
     )
 
 
+def request_timeout_s() -> float | None:
+    """How long Serve lets a request of HTTP take; none where it does not say. It blocks.
+
+    Raises:
+        NotReady: Serve's controller does not run.
+    """
+    limit_s: float | None = _controller_client().http_config.request_timeout_s
+    return limit_s
+
+
 def _controller_client() -> ServeControllerClient:
     client = _get_global_client(raise_if_no_controller_running=False)
     if client is None:

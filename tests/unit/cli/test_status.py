@@ -75,6 +75,18 @@ def test_versions_are_shown_with_the_aliases_that_chose_them(serve_app, running)
     assert "churn@1 " in shown
 
 
+def test_a_gateway_that_requests_reach_by_serves_way_is_named_with_why(serve_app, running):
+    quiet = {"log_level": "WARNING", "enable_access_log": False}
+    body = application("HEALTHY", "", deployment_config={"num_replicas": 1})
+    body["deployed_app_config"] = {"import_path": "serve_app.app:gateway", "logging_config": quiet}
+    running.applications["front"] = body
+    assert "front: requests" not in serve_app("status").out
+    del body["deployed_app_config"]["logging_config"]
+    said = serve_app("status").out
+    assert "front: requests take Serve's way: `logging_config` leaves Serve's access log on" in said
+    assert list(json.loads(serve_app("status", "--json").out)["request_ways"]) == ["front"]
+
+
 def test_an_endpoint_that_does_not_follow_its_alias_is_not_in_effect():
     assert held({"held": {"churn": "it would need the column 'x'; it keeps churn@1"}}) == [
         "endpoint churn: it would need the column 'x'; it keeps churn@1"

@@ -157,3 +157,19 @@ def test_a_warning_is_told_and_leaves_a_file_good(serve_app, home, tmp_path):
     assert ": good (" in said.out
     assert said.err.startswith(f"warning: {path}:")
     assert "use growthbook-v2" in said.err
+
+
+def test_what_keeps_requests_on_serves_way_is_noted_and_leaves_a_file_good(
+    serve_app, home, tmp_path
+):
+    path = tmp_path / "noted.yaml"
+    text = (CONFIGS / "split.yaml").read_text()
+    path.write_text(text.replace("enable_access_log: false", "enable_access_log: true"))
+    assert serve_app("validate", path).err == ""
+    path.write_text(path.read_text().replace("log_level: WARNING", "log_level: INFO"))
+    said = serve_app("validate", path)
+    assert said.code == 0
+    assert ": good (" in said.out
+    line = 1 + next(n for n, one in enumerate(text.splitlines()) if one.startswith("  args: {"))
+    assert said.err.startswith(f"note: {path}:{line}: applications.0.args: requests take Serve's ")
+    assert serve_app("validate", CONFIGS / "split.yaml").err == ""

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import uvloop
 
+from serve_app.config import GatewayArgs
 from serve_app.core.breaker import FAILURES
 from serve_app.core.columns import Columns
 from serve_app.errors import InvalidInput, ModelFailed
+from serve_app.serving import socket_calls
 from serve_app.serving.socket_answers import SocketAnswers
 from serve_app.serving.socket_calls import Died, Left, SocketCalls
 from serve_app.serving.socket_frames import ANSWER, ASK, Frame, Frames, packed
@@ -43,7 +45,10 @@ class Fleet:
     def __init__(self, folder, *replicas):
         self.folder = folder
         self.listed = {one.replica_id.unique_id: one for one in replicas}
-        self.calls = SocketCalls(folder, "here", lambda handle: self.listed)
+        self.is_open = True
+        self.calls = SocketCalls(
+            folder, "here", lambda handle: self.listed, is_open=lambda: self.is_open
+        )
         self.answers = []
 
     async def open(self, name, ask):
@@ -155,6 +160,39 @@ async def test_serve_picks_for_large_calls_and_where_a_replica_has_as_many_as_it
     assert [await first, await second] == [1, 1]
     assert fleet.begin(rows=2000) is None
     assert await fleet.begin() == 1
+
+
+async def test_serve_picks_while_the_gateway_takes_serves_way_itself(fleet):
+    await fleet.open("one", doubled)
+    await (await fleet.connected())
+    fleet.is_open = False
+    assert fleet.begin() is None
+    fleet.is_open = True
+    assert (await fleet.begin()).size
+
+
+@pytest.mark.parametrize(
+    ("sockets", "express", "is_asked"),
+    [
+        (None, True, True), (None, False, False), (None, None, False),
+        (True, None, True), (True, False, True), (False, True, False),
+    ],
+)  # fmt: skip
+async def test_a_config_that_says_nothing_asks_over_sockets_where_requests_pass_by_serve(
+    fleet, monkeypatch, sockets, express, is_asked
+):
+    await fleet.open("one", doubled)
+    node = SimpleNamespace(get_node_id=lambda: "here")
+    monkeypatch.setattr(socket_calls.ray, "get_runtime_context", lambda: node)
+    monkeypatch.setattr(socket_calls.logs, "socket_folder", lambda: fleet.folder)
+    monkeypatch.setattr(socket_calls, "replicas_of", lambda handle: fleet.listed)
+    passing = None if express is None else SimpleNamespace(is_reached=express)
+    calls = socket_calls.sockets_of(GatewayArgs(sockets=sockets), passing)
+    if not is_asked:
+        assert calls is None or calls.begin(HANDLE, "m@1", "predict", columns()) is None
+        return
+    fleet.calls = calls
+    assert (await (await fleet.connected())).size
 
 
 async def test_the_replica_with_the_fewest_calls_on_their_way_is_asked(fleet):
