@@ -513,3 +513,15 @@ def test_boosting_that_starts_from_fewer_classes_than_it_has_is_refused(tmp_path
     path.write_bytes(file.content())
     with pytest.raises(InvalidInput, match=r"starts from shares of \(1,\) classes"):
         read_model(path)
+
+
+@pytest.mark.parametrize("marks", [[], [1], [0, 0, 0, 0], [1, 0, 0, 0, 0]])
+def test_categories_of_columns_that_have_none_are_refused(marks: list[int]) -> None:
+    kinds = np.arange(len(ROWS)) % 9
+    rows = np.column_stack([ROWS[:, :3], kinds])
+    model = HistGradientBoostingClassifier(max_iter=2, categorical_features=[3])
+    skops_files.check(skops.io.dumps(model.fit(rows, kinds % 2)))
+    assert model._bin_mapper.is_categorical_.tolist() == [1, 0, 0, 0]
+    model._bin_mapper.is_categorical_ = np.array(marks, np.uint8)
+    with pytest.raises(InvalidInput, match=r"HistGradientBoostingClassifier: (a tree|it does not)"):
+        skops_files.check(skops.io.dumps(model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from serve_app.cluster.edge.admin_socket import command, sockets
 
 _UP = "2"
 """A server that gets requests, in HAProxy's own numbers."""
+_FALLBACK = re.compile("SERVE_PROXY_ACTOR", re.IGNORECASE)
+"""How the name of Serve's own proxy begins, which is asked where no gateway is up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,17 @@ class Server:
 def pass_by(folder: Path, addresses: Collection[str], ports: Collection[int]) -> list[Server]:
     """Let HAProxy send nothing more to servers at these addresses and ports, which it did before.
 
-    It goes on to look whether they are well, and sends to them again as soon as they answer.
+    It goes on to look whether they are well, and sends to them again as soon as they answer. Where
+    no other server of a backend would be left they stay: late answers are better than none.
     `folder` is the cluster's on this machine. Gives those that are passed by from now on.
     """
     passed = []
     for path in sockets(folder):
-        for server in _servers(command(path, "show servers state\n") or ""):
-            if server.is_up and server.address in addresses and server.port in ports:
+        up = [one for one in _servers(command(path, "show servers state\n") or "") if one.is_up]
+        meant = [one for one in up if one.address in addresses and one.port in ports]
+        left = {one.backend for one in up if one not in meant and not _FALLBACK.match(one.name)}
+        for server in meant:
+            if server.backend in left:
                 command(path, f"set server {server.backend}/{server.name} health down\n")
                 passed.append(server)
     return passed

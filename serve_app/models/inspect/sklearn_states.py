@@ -91,6 +91,25 @@ def check_predictors(states: Sequence[tuple[Any, int | None]]) -> None:
     forest.require(chosen < sets[at], at, words, chosen, sets[at])
 
 
+def check_categorical(nodes: Array, marks: Array) -> None:
+    """The nodes of a tree of `HistGradientBoosting…`: they split by sets what is marked alone.
+
+    Raises:
+        InvalidInput: one splits another column so.
+    """
+    fields = ("is_leaf", "is_categorical", "feature_idx")
+    if any(name not in (nodes.dtype.names or ()) for name in fields):
+        return  # One of these is not looked for either.
+    chosen = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] != 0)
+    column = nodes["feature_idx"][chosen].astype(np.int64)
+    wrong = column[(column < 0) | (column >= len(marks))]
+    if not len(wrong):
+        wrong = column[marks[column] == 0]
+    if len(wrong):
+        msg = f"a tree splits column {wrong[0]} by sets of categories, and it has none; {AGAIN}"
+        raise InvalidInput(msg)
+
+
 def _sets(state: Mapping[str, Any], number: int) -> int:
     sets = _array(state, "raw_left_cat_bitsets", f"tree {number}", "u")
     if sets.ndim != 2 or sets.shape[1] != 8:

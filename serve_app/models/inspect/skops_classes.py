@@ -46,6 +46,27 @@ def _check_boosting(state: Any, name: str) -> None:
     _check_prior(state.get("init_"), columns, name)
 
 
+def _check_histogram(state: Mapping[str, Any]) -> None:
+    """Each column has a mark whether it is of categories, and trees split marked ones alone so.
+
+    scikit-learn finds the sets of known categories by these marks, without a look at how many.
+    """
+    mapper, columns = state.get("_bin_mapper"), state.get("n_features_in_")
+    inner = plain(mapper.attrs) if isinstance(mapper, _general.ObjectNode) else None
+    if not isinstance(inner, Mapping):
+        return
+    marks: Any = inner.get("is_categorical_")
+    fits = isinstance(marks, np.ndarray) and marks.dtype.kind in "bui"
+    if not fits or marks.shape != (columns,):
+        raise InvalidInput(f"it does not mark which of its {columns} columns are what; {AGAIN}")
+    for iteration in _listed(state.get("_predictors")) or []:
+        for tree in _listed(iteration) or []:
+            parts = plain(tree.attrs) if isinstance(tree, _general.ObjectNode) else None
+            nodes = parts.get("nodes") if isinstance(parts, Mapping) else None
+            if isinstance(nodes, np.ndarray):
+                sklearn_states.check_categorical(nodes, marks)
+
+
 def _check_prior(init: Any, columns: Any, name: str) -> None:
     """What boosting starts from has a share per class: scikit-learn writes one for each."""
     inner = plain(init.attrs) if isinstance(init, _general.ObjectNode) else None
@@ -156,6 +177,12 @@ _BY_CLASS: dict[str, Callable[[Any, str], None]] = {
         for kind in ("_kmeans.KMeans", "_kmeans.MiniBatchKMeans")
     },
     "sklearn.cluster._bisect_k_means.BisectingKMeans": _of_mapping(_check_bisecting),
+    **{
+        f"sklearn.ensemble._hist_gradient_boosting.gradient_boosting.{kind}": _of_mapping(
+            _check_histogram
+        )
+        for kind in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+    },
     "sklearn.preprocessing._encoders.OneHotEncoder": _of_mapping(_check_one_hot),
     "sklearn.ensemble._gb.GradientBoostingClassifier": _check_boosting,
     "sklearn.ensemble._gb.GradientBoostingRegressor": _check_boosting,

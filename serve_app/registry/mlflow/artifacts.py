@@ -69,9 +69,9 @@ def _from_server(client: MlflowClient, uri: str, into: Path) -> None:
     for file in _listed(client, root, PurePosixPath()):
         place = _place(into, file.path)
         with place.open("wb") as content:
-            length = client.download(f"{root}/{file.path}", content)
-        _check_length(file, length)
+            length = client.download(f"{root}/{file.path}", content, MOST_BYTES - taken_bytes)
         taken_bytes = _checked_total(taken_bytes + length)
+        _check_length(file, length)
 
 
 def _listed(client: MlflowClient, root: str, folder: PurePosixPath) -> Iterator[_File]:

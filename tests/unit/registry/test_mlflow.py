@@ -21,6 +21,7 @@ from serve_app.errors import (
     ServerFault,
     Unauthenticated,
 )
+from serve_app.registry.mlflow import artifacts as artifacts_files
 from serve_app.registry.mlflow.address import Address, Wanted, is_address, parse
 from serve_app.registry.mlflow.artifacts import download
 from serve_app.registry.mlflow.client import Credentials, MlflowClient, credentials_of
@@ -211,6 +212,15 @@ def test_a_file_that_breaks_off_is_refused(stub, tmp_path):
     server = stub(artifacts({"m": [{"path": "f", "file_size": 9}], "m/f": b"short"}))
     with pytest.raises(ArtifactRejected, match="9 bytes, of which 5 arrived"):
         download(MlflowClient(server.url, Credentials()), "mlflow-artifacts:/m", tmp_path)
+
+
+def test_a_server_fills_no_disk(stub, tmp_path, monkeypatch):
+    """Whatever it says of the length of a file, or does not say."""
+    monkeypatch.setattr(artifacts_files, "MOST_BYTES", 10)
+    server = stub(artifacts({"m": [{"path": "f"}], "m/f": bytes(8 << 20)}))
+    with pytest.raises(ArtifactRejected, match="are larger than"):
+        download(MlflowClient(server.url, Credentials()), "mlflow-artifacts:/m", tmp_path)
+    assert (tmp_path / "f").stat().st_size <= 1 << 20
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,17 @@ def test_a_server_is_passed_by_until_it_answers_again(house):
     until(lambda: answering(url) == {one.server_port, two.server_port})
 
 
+def test_the_last_server_is_never_passed_by(house):
+    (one, two), url, folder = house
+    two.healthy = False
+    assert len(pass_by(folder, LOOPBACK, {two.server_port})) == 1
+    assert pass_by(folder, LOOPBACK, {one.server_port}) == []
+    assert answering(url) == {one.server_port}
+    two.healthy = True
+    until(lambda: answering(url) == {one.server_port, two.server_port})
+    assert pass_by(folder, LOOPBACK, {one.server_port, two.server_port}) == []
+
+
 def test_servers_of_other_machines_with_the_same_port_are_left_alone(house):
     (one, two), url, folder = house
     assert pass_by(folder, {"10.0.0.1"}, {one.server_port, two.server_port}) == []
