@@ -137,7 +137,7 @@ bench: setup-dev ## throughput and latency of the demo's cluster, measured here 
 bench-trees: setup-dev ## trees in serve-app-native beside ONNX Runtime and the libraries (OPTIONS=--quick); needs a C compiler
 	$(BIN)/python -m benchmarks.trees $(OPTIONS)
 
-bench-batch: setup-dev ## a batch job beside a bare loop over the same file (OPTIONS="--rows 5000000")
+bench-batch: setup-dev ## a batch job beside a bare loop over the same file (OPTIONS="--rows 5000000 --peers": beside Ray Data and MLflow)
 	$(BIN)/python -m benchmarks.batch $(OPTIONS)
 
 bench-jobs: setup-dev ## how long POST /v1/jobs takes with 1,000 jobs in the ledger (OPTIONS="--ledger 5000")

@@ -2,12 +2,15 @@
 
 `python -m benchmarks.batch --rows 1000000` writes Parquet of 8 numbers and 2 words per row,
 registers a pipeline (scaling, one-hot, boosted trees) and runs both in processes of their own.
+With `--peers` plain Ray Data answers the same file, and MLflow's `mlflow models predict` the first
+100,000 rows as CSV, as does a job (it needs `.venv-mlflow`, of `make setup-dev`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -18,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -29,6 +33,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from benchmarks import batch_peers
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.registry.store import Registry
 
@@ -84,6 +89,7 @@ def prepare(home: Path, rows: int) -> None:
     )
     model = make_pipeline(columns, HistGradientBoostingClassifier(max_iter=30, random_state=0))
     register(Registry(str(home / "registry")), Candidate("mixed", model.fit(known, label), known))
+    joblib.dump(model, home / batch_peers.MODEL)
     writer = None
     for start in range(0, rows, GROUP_ROWS):
         part = frame(min(GROUP_ROWS, rows - start), start + 1)
@@ -93,6 +99,37 @@ def prepare(home: Path, rows: int) -> None:
         writer.write_table(table)
     assert writer is not None
     writer.close()
+
+
+def beside(home: Path) -> tuple[dict[str, Measured], dict[str, Measured]]:
+    """Others with the same file, and with the first rows as CSV, a job among them."""
+    # Its work is done by other processes, whose use of the processor nobody told of.
+    plain = measured(batch_peers.ray_data(home), home)._replace(cpu_s=math.nan, memory_mib=math.nan)
+    large = {"plain Ray Data": plain}
+    first = next(pq.ParquetFile(home / "rows.parquet").iter_batches(batch_peers.CSV_ROWS))
+    first.to_pandas().to_csv(home / "rows.csv", index=False)
+    job = ["predict", "mixed@1", "--local", "--data", "rows.csv", "--out", "of-csv", "--id", "id"]
+    small = {
+        "a job": measured([sys.executable, "-c", JOB, *job], home),
+        "mlflow models predict": measured(batch_peers.mlflow(home), home),
+    }
+    return large, small
+
+
+def shown(rows: int, kind: str, figures: dict[str, Measured]) -> None:
+    """Print what was measured of so many rows."""
+    table = Table(title=f"{rows:,} rows of {kind}, processes from start to end")
+    for head in ("what", "seconds", "rows/s", "rows per s of the CPU", "memory"):
+        table.add_column(head, justify="left" if head == "what" else "right")
+    for name, one in figures.items():
+        table.add_row(
+            name,
+            f"{one.took_s:.1f}",
+            f"{rows / one.took_s:,.0f}",
+            "" if math.isnan(one.cpu_s) else f"{rows / one.cpu_s:,.0f}",
+            "" if math.isnan(one.memory_mib) else f"{one.memory_mib:.0f} MiB",
+        )
+    Console().print(table)
 
 
 def measured(command: Sequence[str], home: Path) -> Measured:
@@ -111,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure a job and the bare loop."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--peers", action="store_true", help="Measure others beside it, too.")
     parser.add_argument("--json", type=Path, help="Write the figures here, too.")
     options = parser.parse_args(arguments)
     home = Path(tempfile.mkdtemp(prefix="serve-app-batch-"))
@@ -125,22 +163,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         answered = sum(pq.read_metadata(file).num_rows for file in (home / "out").glob("part-*"))
         assert answered == options.rows
+        large, small = beside(home) if options.peers else ({}, {})
+        figures |= large
     finally:
         shutil.rmtree(home)
-    table = Table(title=f"{options.rows:,} rows of Parquet, processes from start to end")
-    for head in ("what", "seconds", "rows/s", "rows per s of the CPU", "memory"):
-        table.add_column(head, justify="left" if head == "what" else "right")
-    for name, one in figures.items():
-        table.add_row(
-            name,
-            f"{one.took_s:.1f}",
-            f"{options.rows / one.took_s:,.0f}",
-            f"{options.rows / one.cpu_s:,.0f}",
-            f"{one.memory_mib:.0f} MiB",
-        )
-    Console().print(table)
+    shown(options.rows, "Parquet", figures)
+    if small:
+        shown(min(options.rows, batch_peers.CSV_ROWS), "CSV", small)
     if options.json is not None:
         body = {name: one._asdict() for name, one in figures.items()}
+        body["csv"] = {name: one._asdict() for name, one in small.items()}
         options.json.write_text(json.dumps({"rows": options.rows, **body}, indent=2) + "\n")
     return 0
 

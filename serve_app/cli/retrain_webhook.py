@@ -91,7 +91,8 @@ def _handler(
         def _taken(self) -> dict[str, Any]:
             model = self.path.removeprefix(PATH)
             length = self.headers.get("content-length", "0")
-            if not length.isdigit() or int(length) > LONGEST_BODY:
+            is_number = length.isascii() and length.isdigit()
+            if not is_number or int(length) > LONGEST_BODY:
                 raise TooLarge(f"the body of a call has at most {LONGEST_BODY} bytes")
             body = self.rfile.read(int(length))
             headers = {name.lower(): value for name, value in self.headers.items()}

@@ -2,10 +2,12 @@
 
 import hashlib
 import hmac
+import http.client
 import json
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -131,6 +133,16 @@ def called(port, body, *, key=KEY, model="churn"):
             return error.code, json.load(error)
 
 
+def of_length(port, length):
+    """The status of a call that says so of its body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest("POST", "/v1/retrain/churn")
+    connection.putheader("content-length", length.encode("latin-1"))
+    connection.endheaders()
+    with closing(connection):
+        return connection.getresponse().status
+
+
 def test_signed_calls_are_taken_once_and_others_refused(tmp_path, monkeypatch):
     monkeypatch.setenv(SECRET, KEY)
     house = House(tmp_path)
@@ -145,6 +157,8 @@ def test_signed_calls_are_taken_once_and_others_refused(tmp_path, monkeypatch):
         assert called(port, b"{}", key="another secret, as long")[0] == 401
         assert called(port, b"{}", model="other")[0] == 404
         assert called(port, b"[]")[0] == 400
+        for length in ("999999", "-1", "\u00b2", "many"):
+            assert of_length(port, length) == 413
     assert len(house.ledger.runs()) == 1
     monkeypatch.delenv(SECRET)
     with pytest.raises(ConfigError, match=SECRET), listening("127.0.0.1", 0, {}):
