@@ -6,11 +6,11 @@ Each rule goes through a whole document, and yields where something stands and w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from serve_app.documents.near_names import did_you_mean, nearest_names
-from serve_app.documents.walk import LINE_BREAK, Path, items, keys, mapping, texts
+from serve_app.documents.walk import LINE_BREAK, Path, at, items, keys, mapping, texts
 
 Wrong = Iterator[tuple[Path, str]]
 Rule = Callable[[Any], Wrong]
@@ -98,7 +98,7 @@ def commands(body: Any) -> Wrong:
     """The first word that the image's entry point is given, where it is nearly one of ours."""
     for path, name in keys(body):
         if name == "args":
-            word = next(iter(items(_at(body, path))), None)
+            word = next(iter(items(at(body, path))), None)
             meant = did_you_mean(str(word), _COMMANDS) if word not in _COMMANDS else ""
             if meant:
                 yield (*path, 0), f"serve-app has no command {word!r}.{meant}"
@@ -120,14 +120,8 @@ def _set(body: Any) -> Iterable[tuple[Path, str, str]]:
     """Each variable that is given a value as it is: where, its name, the value."""
     for path, name in texts(body):
         if path[-1] == "name":
-            value = mapping(_at(body, path[:-1])).get("value")
+            value = mapping(at(body, path[:-1])).get("value")
             if isinstance(value, str):
                 yield path[:-1], name, value
         elif _ENVIRONMENTS & set(path[-2:-1]):
             yield path, str(path[-1]), name
-
-
-def _at(body: Any, path: Path) -> Any:
-    for part in path:
-        body = body[part] if isinstance(body, (Mapping, list)) else None
-    return body
