@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--production",
     is_flag=True,
     help="Take files of where it runs as well (manifests, values of the chart, ray up), each by "
-    "what stands in it. Dockerfiles are among them.",
+    "what stands in it. Dockerfiles and units of systemd are among them.",
 )
 @click.option(
     "--build-arg",

@@ -84,7 +84,9 @@ def _unfit(error: ValidationError) -> str:
     """What is wrong with a value, with the nearest one that is right."""
     instance, meant = error.instance, ""
     if error.validator == "enum" and isinstance(instance, str):
-        meant = did_you_mean(instance, [one for one in error.validator_value if one])
+        known = [one for one in error.validator_value if one]
+        same = same_names(instance, known)
+        meant = f" Did you mean {same[0]!r}?" if same else did_you_mean(instance, known)
     elif error.validator == "pattern":
         near = nearest_quantity(instance, error.validator_value)
         meant = f" Did you mean {near!r}?" if near else ""

@@ -1,11 +1,13 @@
 """Schemas that let no other fields through than those that are listed, a line for each shape.
 
 A shape is `field:kind field:kind …`; a kind is one of `_KINDS`, another shape, a list of one (`[`),
-a mapping of any names to one (`{`), or words, of which it is one (`a|b`).
+a mapping of any names to one (`{`), words, of which it is one (`a|b`), or a whole number within
+bounds (`1..65535`, `1..`, `1024..6144/1024` for multiples).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +25,9 @@ _BYTES: Mapping[str, Any] = {
     "pattern": r"^[0-9]+(\.[0-9]+)?([KMGTPE]i|[kMGTPE]|[eE][0-9]+)?$",
     "title": "an amount of bytes, such as 512Mi or 4Gi",
 }
+_PORT_NAME = r"^(?=.*[a-z])[a-z0-9](-?[a-z0-9]){0,14}$"
+_PORT: Mapping[str, Any] = {"type": "integer", "minimum": 1, "maximum": 65535}
+_BOUNDS = re.compile(r"(\d+)\.\.(\d*)(?:/(\d+))?")
 
 
 def _amounts(names: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -48,12 +53,30 @@ _KINDS: Mapping[str, Any] = MappingProxyType(
         "[s": {"type": "array", "items": {"type": "string"}},
         "t": {"type": "object", "additionalProperties": {"type": "string"}},
         "bytes": _BYTES,
+        "port": _PORT,
+        "portname": {
+            "type": "string",
+            "pattern": _PORT_NAME,
+            "title": "a port's name: up to 15 small letters, digits and hyphens",
+        },
+        "portorname": {
+            **_PORT,
+            "type": ["integer", "string"],
+            "pattern": _PORT_NAME,
+            "title": "a port's number, or its name of up to 15 small letters, digits and hyphens",
+        },
+        "share": {
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "pattern": "^[0-9]+%$",
+            "title": "a whole number, or a share such as 50%",
+        },
         "r*": _amounts({"cpu": _PROCESSORS, "memory": _BYTES, "ephemeral-storage": _BYTES}),
         "v*": _amounts({"storage": _BYTES}),
     }
 )
 """Text, whole numbers, numbers, flags, open objects and lists, numbers or text, mappings of text,
-bytes, and amounts of what a container or a volume takes."""
+bytes, ports by numbers and names, shares, and amounts of what a container or a volume takes."""
 
 
 def schema_of(
@@ -79,9 +102,20 @@ def _kind(kind: str, shapes: Mapping[str, str]) -> Mapping[str, Any]:
         one: Mapping[str, Any] = _KINDS[kind]
         return one
     if kind.startswith("["):
-        return {"type": "array", "items": {"$ref": f"#/$defs/{kind[1:]}"}}
+        return {"type": "array", "items": _kind(kind[1:], shapes)}
     if kind.startswith("{"):
-        return {"type": "object", "additionalProperties": {"$ref": f"#/$defs/{kind[1:]}"}}
+        return {"type": "object", "additionalProperties": _kind(kind[1:], shapes)}
+    if bounds := _BOUNDS.fullmatch(kind):
+        return _bounded(*bounds.groups())
     if kind in shapes:
         return {"$ref": f"#/$defs/{kind}"}
     return {"enum": kind.split("|")}
+
+
+def _bounded(least: str, most: str, step: str | None) -> Mapping[str, Any]:
+    return {
+        "type": "integer",
+        "minimum": int(least),
+        **({"maximum": int(most)} if most else {}),
+        **({"multipleOf": int(step)} if step else {}),
+    }

@@ -10,6 +10,7 @@ import yaml
 
 from serve_app.documents.finding import Finding
 from serve_app.documents.json_schema import documents
+from serve_app.platforms import systemd_checks
 from serve_app.platforms.images.dockerfile_checks import check_dockerfile, is_dockerfile
 from serve_app.platforms.kubernetes import checks as kubernetes
 from serve_app.platforms.ray_up import checks as ray_up
@@ -46,6 +47,8 @@ SERVERLESS = FileKind(
     "functions and endpoints", lambda _: False, lambda text, _: serverless.findings(text)
 )
 """Those of CloudFormation have tags that YAML does not know, and so are known by their text."""
+UNIT = FileKind("systemd unit", lambda _: False, lambda text, _: systemd_checks.findings(text))
+"""Of systemd, whose files are no YAML either."""
 
 
 def dockerfile_kind(arguments: Mapping[str, str]) -> FileKind:
@@ -62,6 +65,8 @@ def kind_of(text: str, arguments: Mapping[str, str] | None = None) -> FileKind |
     """
     if is_dockerfile(text):
         return dockerfile_kind(arguments or {})
+    if systemd_checks.is_unit(text):
+        return UNIT
     if serverless.recognised(text):
         return SERVERLESS
     try:

@@ -22,9 +22,10 @@ _KNATIVE = "Service of Knative"
 _KNATIVE_GROUP = "serving.knative.dev/"
 _SPECS = {
     "PodDisruptionBudget": (
-        "maxUnavailable:q minAvailable:q selector:Selector unhealthyPodEvictionPolicy:s"
+        "maxUnavailable:share minAvailable:share selector:Selector "
+        "unhealthyPodEvictionPolicy:IfHealthyBudget|AlwaysAllow"
     ),
-    "NetworkPolicy": "egress:[To ingress:[From podSelector:Selector policyTypes:[s",
+    "NetworkPolicy": "egress:[To ingress:[From podSelector:Selector policyTypes:[Ingress|Egress",
     "PodMonitor": (
         "attachMetadata:o bodySizeLimit:q fallbackScrapeProtocol:s jobLabel:s keepDroppedTargets:i "
         "labelLimit:i labelNameLengthLimit:i labelValueLengthLimit:i namespaceSelector:Namespaces "
@@ -33,20 +34,25 @@ _SPECS = {
     ),
     "Ingress": "defaultBackend:Backend ingressClassName:s rules:[Rule tls:[Tls",
     "PersistentVolumeClaim": (
-        "accessModes:[s dataSource:o dataSourceRef:o resources:Storage selector:Selector "
-        "storageClassName:s volumeAttributesClassName:s volumeMode:s volumeName:s"
+        "accessModes:[ReadWriteOnce|ReadOnlyMany|ReadWriteMany|ReadWriteOncePod dataSource:o "
+        "dataSourceRef:o resources:Storage selector:Selector "
+        "storageClassName:s volumeAttributesClassName:s volumeMode:Filesystem|Block volumeName:s"
     ),
     "Pod": SHAPES["PodSpec"],
     "Deployment": (
-        "minReadySeconds:i paused:b progressDeadlineSeconds:i replicas:i revisionHistoryLimit:i "
+        "minReadySeconds:0.. paused:b progressDeadlineSeconds:0.. replicas:0.. "
+        "revisionHistoryLimit:0.. "
         "selector:Selector strategy:o template:Template"
     ),
     "Service": (
         "allocateLoadBalancerNodePorts:b clusterIP:s clusterIPs:[s externalIPs:[s externalName:s "
-        "externalTrafficPolicy:s healthCheckNodePort:i internalTrafficPolicy:s ipFamilies:[s "
-        "ipFamilyPolicy:s loadBalancerClass:s loadBalancerIP:s loadBalancerSourceRanges:[s "
-        "ports:[ServicePort publishNotReadyAddresses:b selector:t sessionAffinity:s "
-        "sessionAffinityConfig:o trafficDistribution:s type:s"
+        "externalTrafficPolicy:Cluster|Local healthCheckNodePort:port "
+        "internalTrafficPolicy:Cluster|Local ipFamilies:[s "
+        "ipFamilyPolicy:SingleStack|PreferDualStack|RequireDualStack loadBalancerClass:s "
+        "loadBalancerIP:s loadBalancerSourceRanges:[s "
+        "ports:[ServicePort publishNotReadyAddresses:b selector:t sessionAffinity:None|ClientIP "
+        "sessionAffinityConfig:o trafficDistribution:s "
+        "type:ClusterIP|NodePort|LoadBalancer|ExternalName"
     ),
     _KNATIVE: "template:Revision traffic:[Share",
     "ServingRuntime": (
@@ -62,14 +68,15 @@ _PARTS = {
     "From": "from:[Peer ports:[Way",
     "Peer": "ipBlock:Block namespaceSelector:Selector podSelector:Selector",
     "Block": "cidr:s except:[s",
-    "Way": "endPort:i port:q protocol:TCP|UDP|SCTP",
+    "Way": "endPort:port port:portorname protocol:TCP|UDP|SCTP",
     "Namespaces": "any:b matchNames:[s",
     "Endpoint": (
         "authorization:o basicAuth:o bearerTokenSecret:o enableHttp2:b filterRunning:b "
         "followRedirects:b honorLabels:b honorTimestamps:b interval:s "
-        "metricRelabelings:[Relabeling noProxy:s oauth2:o params:o path:s port:s portNumber:i "
-        "proxyConnectHeader:o proxyFromEnvironment:b proxyUrl:s relabelings:[Relabeling scheme:s "
-        "scrapeTimeout:s targetPort:q tlsConfig:o trackTimestampsStaleness:b"
+        "metricRelabelings:[Relabeling noProxy:s oauth2:o params:o path:s port:s portNumber:port "
+        "proxyConnectHeader:o proxyFromEnvironment:b proxyUrl:s relabelings:[Relabeling "
+        "scheme:http|https|HTTP|HTTPS "
+        "scrapeTimeout:s targetPort:portorname tlsConfig:o trackTimestampsStaleness:b"
     ),
     "Relabeling": (
         f"action:{_ACTIONS} modulus:i regex:s replacement:s separator:s sourceLabels:[s "
@@ -81,12 +88,14 @@ _PARTS = {
     "Path": "backend:Backend path:s pathType:Exact|Prefix|ImplementationSpecific",
     "Backend": "resource:o service:Target",
     "Target": "name:s port:TargetPort",
-    "TargetPort": "name:s number:i",
+    "TargetPort": "name:portname number:port",
     "Tls": "hosts:[s secretName:s",
-    "ServicePort": ("appProtocol:s name:s nodePort:i port:i protocol:TCP|UDP|SCTP targetPort:q"),
+    "ServicePort": (
+        "appProtocol:s name:s nodePort:port port:port protocol:TCP|UDP|SCTP targetPort:portorname"
+    ),
     "Revision": "metadata:Meta spec:RevisionSpec",
-    "RevisionSpec": f"{SHAPES['PodSpec']} containerConcurrency:i timeoutSeconds:i",
-    "Share": "latestRevision:b percent:i revisionName:s tag:s url:s",
+    "RevisionSpec": f"{SHAPES['PodSpec']} containerConcurrency:0..1000 timeoutSeconds:1..3600",
+    "Share": "latestRevision:b percent:0..100 revisionName:s tag:s url:s",
     "Format": "autoSelect:b name:s priority:i version:s",
 }
 _REQUIRED = {

@@ -17,11 +17,14 @@ from serve_app.documents.json_schema import documents, dotted, refused
 from serve_app.documents.near_names import did_you_mean
 from serve_app.documents.walk import at, mapping
 from serve_app.documents.yaml_lines import Positions
+from serve_app.platforms import written_rules
 from serve_app.platforms.kubernetes import (
     annotation_names,
     clusters,
+    kind_versions,
     operator_rules,
     pod_rules,
+    port_rules,
     service_rules,
     together,
 )
@@ -33,12 +36,21 @@ from serve_app.platforms.kubernetes.values import GROUPS, values_schema
 ConfigCheck = Callable[[str], Iterable[Finding]]
 """What is wrong with a config for Serve, by its own lines; Ray is imported for it elsewhere."""
 Rule = Callable[[Body], Wrong]
-RULES: tuple[Rule, ...] = (*operator_rules.RULES, *pod_rules.RULES, *service_rules.RULES)
+RULES: tuple[Rule, ...] = (
+    *operator_rules.RULES,
+    *pod_rules.RULES,
+    *port_rules.RULES,
+    *service_rules.RULES,
+    written_rules.unfilled,
+    written_rules.variables,
+)
 _RAY = "ray.io/"
 _HEAD = frozenset(("apiVersion", "kind"))
 SERVICE = "RayService"
 OF_RAY = (SERVICE, clusters.KIND, "RayJob", "RayCronJob")
 _OWN_VALUES = frozenset(("serveConfigV2", "rayVersion"))
+_ONE_PROCESS = "ServingRuntime"
+_OF_KNATIVE = "serving.knative.dev/"
 _BLOCKS = ("|", "|-", "|+")
 
 
@@ -92,8 +104,14 @@ def values_findings(text: str, config: ConfigCheck | None = None) -> list[Findin
     except ValueError:
         return [Finding(1, "", "values of the chart are one mapping")]
     made = refused(body, positions, values_schema(whole=False))
+    made += _by_rules(body, positions, (_values_ray_version, written_rules.unfilled))
     made += _Served(body, ("serveConfigV2",), text, positions).findings(config)
     return sorted(set(made))
+
+
+def _values_ray_version(body: Body) -> Wrong:
+    """As `service_rules.ray_versions`, where the chart's values say it."""
+    yield from service_rules.another_ray(("rayVersion",), mapping(body).get("rayVersion"))
 
 
 def _without_head(body: Any, positions: Positions) -> Iterator[Finding]:
@@ -143,12 +161,26 @@ def _of_another(body: Any, positions: Positions) -> Iterator[Finding]:
         yield Finding(
             positions.line(("kind",)), "kind", "a secret is made in the cluster, not in a file"
         )
-    rules = (service_rules.line_breaks, annotation_names.misspelt)
-    yield from _by_rules(body, positions, rules)
+    yield from _by_rules(body, positions, _rules_of(body))
     yield from (
         Finding(one.line, dotted(one.path), f"stands twice, first in line {one.first_line}")
         for one in positions.duplicates()
     )
+
+
+def _rules_of(body: Any) -> tuple[Rule, ...]:
+    rules = (
+        kind_versions.outdated,
+        kind_versions.misspelt_kind,
+        annotation_names.misspelt,
+        annotation_names.unfit,
+    )
+    if str(body["apiVersion"]).startswith(_OF_KNATIVE):
+        return (*rules, *written_rules.OF_ONE_PROCESS, annotation_names.ports_of_knative)
+    if body["kind"] == _ONE_PROCESS:
+        # KServe's own examples name images by tags, as those of other systems do.
+        return (*rules, *written_rules.OF_ONE_PROCESS)
+    return (*rules, service_rules.line_breaks, written_rules.unfilled)
 
 
 class _Served:

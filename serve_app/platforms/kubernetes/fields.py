@@ -13,6 +13,7 @@ from typing import Any
 
 from serve_app.documents.shapes import schema_of
 
+_PULLED = "Always|IfNotPresent|Never"
 SHAPES = {
     "Document": "apiVersion:s kind:RayService metadata:Meta spec:ServiceSpec status:o",
     "Meta": (
@@ -31,8 +32,8 @@ SHAPES = {
     ),
     "Auth": "enableK8sTokenAuth:b mode:disabled|token secretName:s",
     "Autoscaler": (
-        "args:[s command:[s env:[Variable envFrom:a idleTimeoutSeconds:i image:s "
-        "imagePullPolicy:s resources:Resources securityContext:Security "
+        "args:[s command:[s env:[Variable envFrom:a idleTimeoutSeconds:0.. image:s "
+        f"imagePullPolicy:{_PULLED} resources:Resources securityContext:Security "
         "upscalingMode:Default|Aggressive|Conservative version:v1|v2 volumeMounts:[Mount"
     ),
     "Variable": "name:s value:s valueFrom:Source",
@@ -46,7 +47,7 @@ SHAPES = {
         "seLinuxOptions:o seccompProfile:Seccomp windowsOptions:o"
     ),
     "Capabilities": "add:[s drop:[s",
-    "Seccomp": "localhostProfile:s type:s",
+    "Seccomp": "localhostProfile:s type:RuntimeDefault|Localhost|Unconfined",
     "Mount": (
         "mountPath:s mountPropagation:s name:s readOnly:b recursiveReadOnly:s subPath:s "
         "subPathExpr:s"
@@ -62,45 +63,55 @@ SHAPES = {
     ),
     "PodSpec": (
         "activeDeadlineSeconds:i affinity:o automountServiceAccountToken:b "
-        "containers:[Container dnsConfig:o dnsPolicy:s enableServiceLinks:b "
+        "containers:[Container dnsConfig:o "
+        "dnsPolicy:ClusterFirst|ClusterFirstWithHostNet|Default|None enableServiceLinks:b "
         "ephemeralContainers:a hostAliases:a hostIPC:b hostNetwork:b hostPID:b hostUsers:b "
         "hostname:s hostnameOverride:s imagePullSecrets:[Reference initContainers:[Container "
-        "nodeName:s nodeSelector:t os:o overhead:r* preemptionPolicy:s priority:i "
-        "priorityClassName:s readinessGates:a resourceClaims:a resources:o restartPolicy:s "
+        "nodeName:s nodeSelector:t os:o overhead:r* preemptionPolicy:Never|PreemptLowerPriority "
+        "priority:i "
+        "priorityClassName:s readinessGates:a resourceClaims:a resources:o "
+        "restartPolicy:Always|OnFailure|Never "
         "runtimeClassName:s schedulerName:s schedulingGates:a schedulingGroup:o "
         "securityContext:PodSecurity serviceAccount:s serviceAccountName:s "
         "setHostnameAsFQDN:b shareProcessNamespace:b subdomain:s "
-        "terminationGracePeriodSeconds:i tolerations:[Toleration "
+        "terminationGracePeriodSeconds:0.. tolerations:[Toleration "
         "topologySpreadConstraints:[Spread volumes:[Volume"
     ),
     "Container": (
-        "args:[s command:[s env:[Variable envFrom:a image:s imagePullPolicy:s "
+        "args:[s command:[s env:[Variable envFrom:a image:s "
+        f"imagePullPolicy:{_PULLED} "
         "lifecycle:Lifecycle livenessProbe:Probe name:s ports:[Port readinessProbe:Probe "
         "resizePolicy:a resources:Resources restartPolicy:s restartPolicyRules:a "
         "securityContext:Security startupProbe:Probe stdin:b stdinOnce:b "
-        "terminationMessagePath:s terminationMessagePolicy:s tty:b volumeDevices:a "
+        "terminationMessagePath:s "
+        "terminationMessagePolicy:File|FallbackToLogsOnError tty:b volumeDevices:a "
         "volumeMounts:[Mount workingDir:s"
     ),
     "Lifecycle": "postStart:Hook preStop:Hook stopSignal:s",
     "Hook": "exec:Exec httpGet:Http sleep:o tcpSocket:o",
     "Exec": "command:[s",
-    "Http": "host:s httpHeaders:a path:s port:q scheme:s",
+    "Http": "host:s httpHeaders:a path:s port:portorname scheme:HTTP|HTTPS",
     "Probe": (
-        "exec:Exec failureThreshold:i grpc:o httpGet:Http initialDelaySeconds:i "
-        "periodSeconds:i successThreshold:i tcpSocket:o terminationGracePeriodSeconds:i "
-        "timeoutSeconds:i"
+        "exec:Exec failureThreshold:1.. grpc:o httpGet:Http initialDelaySeconds:0.. "
+        "periodSeconds:1.. successThreshold:1.. tcpSocket:o terminationGracePeriodSeconds:1.. "
+        "timeoutSeconds:1.."
     ),
-    "Port": "containerPort:i hostIP:s hostPort:i name:s protocol:s",
+    "Port": "containerPort:port hostIP:s hostPort:port name:portname protocol:TCP|UDP|SCTP",
     "Reference": "name:s",
     "PodSecurity": (
-        "appArmorProfile:o fsGroup:i fsGroupChangePolicy:s runAsGroup:i runAsNonRoot:b "
+        "appArmorProfile:o fsGroup:i fsGroupChangePolicy:OnRootMismatch|Always runAsGroup:i "
+        "runAsNonRoot:b "
         "runAsUser:i seLinuxChangePolicy:s seLinuxOptions:o seccompProfile:Seccomp "
-        "supplementalGroups:a supplementalGroupsPolicy:s sysctls:a windowsOptions:o"
+        "supplementalGroups:a supplementalGroupsPolicy:Merge|Strict sysctls:a windowsOptions:o"
     ),
-    "Toleration": "effect:s key:s operator:s tolerationSeconds:i value:s",
+    "Toleration": (
+        "effect:|NoSchedule|PreferNoSchedule|NoExecute key:s operator:Exists|Equal|Lt|Gt "
+        "tolerationSeconds:i value:s"
+    ),
     "Spread": (
-        "labelSelector:o matchLabelKeys:[s maxSkew:i minDomains:i nodeAffinityPolicy:s "
-        "nodeTaintsPolicy:s topologyKey:s whenUnsatisfiable:s"
+        "labelSelector:o matchLabelKeys:[s maxSkew:1.. minDomains:1.. "
+        "nodeAffinityPolicy:Honor|Ignore nodeTaintsPolicy:Honor|Ignore topologyKey:s "
+        "whenUnsatisfiable:DoNotSchedule|ScheduleAnyway"
     ),
     "Volume": (
         "awsElasticBlockStore:o azureDisk:o azureFile:o cephfs:o cinder:o configMap:o csi:o "
@@ -109,7 +120,7 @@ SHAPES = {
         "persistentVolumeClaim:Claim photonPersistentDisk:o portworxVolume:o projected:o "
         "quobyte:o rbd:o scaleIO:o secret:SecretVolume storageos:o vsphereVolume:o"
     ),
-    "EmptyDir": "medium:s sizeLimit:bytes",
+    "EmptyDir": ("medium:|Memory|HugePages|HugePages-2Mi|HugePages-1Gi sizeLimit:bytes"),
     "Claim": "claimName:s readOnly:b",
     "SecretVolume": "defaultMode:i items:a optional:b secretName:s",
     "Template": "metadata:Meta spec:PodSpec",

@@ -51,10 +51,15 @@ def images(body: Body) -> Wrong:
 
 def ray_versions(body: Body) -> Wrong:
     """The operator is told the version that the image has, which is that of this release."""
-    written, installed = cluster_of(body).get("rayVersion"), ray_version()
+    yield from another_ray((*CLUSTER, "rayVersion"), cluster_of(body).get("rayVersion"))
+
+
+def another_ray(path: Path, written: Any) -> Wrong:
+    """A version of Ray that is written at a path, and is not the one that images have."""
+    installed = ray_version()
     if written is not None and installed is not None and written != installed:
         yield (
-            (*CLUSTER, "rayVersion"),
+            path,
             (
                 f"is {written}, but this release of serve-app runs on Ray {installed}, and its "
                 "images have it"

@@ -9,6 +9,8 @@ from typing import Any
 from serve_app.documents import walk
 from serve_app.documents.near_names import did_you_mean, nearest_names, same_names
 from serve_app.documents.walk import Path
+from serve_app.platforms import written_rules
+from serve_app.platforms.ray_up.docker_options import docker_options
 from serve_app.platforms.ray_up.ray_files import ray_version
 
 Wrong = Iterator[tuple[Path, str]]
@@ -37,6 +39,7 @@ _SECRETS = {
     "Ray's token": re.compile(r"\bRAY_AUTH_TOKEN=(?!\$)\S+"),
     "a password in a URL": re.compile(r"://[^/\s:@]+:[^/\s:@$]+@"),
 }
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _HOP_LIMIT = 1
 _RESOURCES = ("CPU", "GPU", "TPU", "NPU", "HPU", "memory", "object_store_memory")
 """Resources that Ray itself gives out."""
@@ -221,6 +224,13 @@ def newlines(body: Body) -> Wrong:
             yield path, f"the key {value!r} has a line break"
 
 
+def names(body: Body) -> Wrong:
+    """The cluster's name is part of names of machines and files."""
+    name = body.get("cluster_name")
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        yield ("cluster_name",), f"{name!r} names no cluster; write letters, digits, - and _ alone"
+
+
 RULES: tuple[Callable[[Body], Wrong], ...] = (
     images,
     ray_versions,
@@ -231,6 +241,9 @@ RULES: tuple[Callable[[Body], Wrong], ...] = (
     amazon,
     secrets,
     newlines,
+    names,
+    docker_options,
+    written_rules.unfilled,
 )
 
 

@@ -1,46 +1,22 @@
-"""What a node is started with: options that there are, and files that `ray up` brings."""
+"""What the commands of a node name: files that `ray up` brings, and variables that it sets."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from types import MappingProxyType
 from typing import Any
 
 from serve_app.documents.near_names import did_you_mean
 from serve_app.documents.walk import Path, mapping
 
-_OF_ALL = frozenset((
-    "--allowed-host", "--auth-token", "--client-ca", "--client-connections",
-    "--client-refusals-per-minute", "--client-requests-per-s", "--cpus", "--drain-s",
-    "--end-with-ray", "--foreground", "--head-timeout-s", "--http-port", "--internal-ports",
-    "--json", "--leave-s", "--no-token", "--node-ip", "--object-store-mb", "--state",
-    "--supervise", "--tls-certificate", "--tls-key", "--tls-min", "--token-file",
-    "--trusted-proxy",
-))  # fmt: skip
-OPTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "join": _OF_ALL,
-        "start": _OF_ALL
-        | {
-            "--autoscaling-config", "--dashboard-port", "--deploy", "--full", "--prometheus-port",
-            "--resume",
-        },
-    }
-)  # fmt: skip
-"""Those of `serve-app cluster start` and of `serve-app cluster join`."""
 FILES = ("--auth-token", "--tls-certificate", "--tls-key", "--client-ca")
 """Those that name a file, which has to be on the machine."""
+_HEAD = "RAY_HEAD_IP"
+_BOOTSTRAP = "ray_bootstrap_config.yaml"
+"""What Ray calls the file that it writes for the head."""
+_VARIABLE = re.compile(r"\$\{?(?P<name>[A-Z][A-Z0-9_]*)")
 _FOLDER = re.compile(r"\bcd\s+(?P<folder>[^\s;&|]+)")
-
-
-def unknown_options(path: Path, verb: str, options: Iterable[str]) -> Iterator[tuple[Path, str]]:
-    """Options that this command does not have, so that no node would start."""
-    for option in options:
-        if option not in OPTIONS[verb]:
-            meant = did_you_mean(option, OPTIONS[verb])
-            yield path, f"serve-app cluster {verb} has no option {option}.{meant}"
 
 
 def unbrought_files(
@@ -58,6 +34,18 @@ def unbrought_files(
         if "$" not in place and not brought & {place, *map(str, PurePosixPath(place).parents)}:
             meant = did_you_mean(place, mounts)
             yield path, f"{option} {options[option]}: file_mounts brings no {place}.{meant}"
+
+
+def misspelt(path: Path, line: str, options: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    """Names of what Ray gives to commands, where one is nearly right."""
+    for name in sorted(set(_VARIABLE.findall(line)) - {_HEAD}):
+        meant = did_you_mean(name, (_HEAD,))
+        if meant:
+            yield path, f"Ray sets no variable {name}.{meant}"
+    written = PurePosixPath(options.get("--autoscaling-config", "")).name
+    meant = did_you_mean(written, (_BOOTSTRAP,)) if written != _BOOTSTRAP else ""
+    if meant:
+        yield path, f"--autoscaling-config: Ray writes no {written}.{meant}"
 
 
 def _place(written: str, folder: str) -> str:

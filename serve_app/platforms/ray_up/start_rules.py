@@ -11,7 +11,8 @@ from pathlib import Path as File
 from typing import Any
 
 from serve_app.cluster.environment import Ports, variables
-from serve_app.platforms.ray_up.start_files import unbrought_files, unknown_options
+from serve_app.platforms.node_options import unfit_values, unknown_options
+from serve_app.platforms.ray_up.start_files import misspelt, unbrought_files
 
 Path = tuple[str | int, ...]
 HEAD = "head_start_ray_commands"
@@ -70,6 +71,8 @@ def starts(body: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             yield from _of_one(one)
         if one is not None and one.by != "ray":
             yield from unknown_options(one.path, one.verb, one.options)
+            yield from unfit_values(one.path, one.options)
+            yield from misspelt(one.path, one.line, one.options)
             yield from unbrought_files(one.path, one.line, one.options, body)
     if head is not None and worker is not None:
         yield from _unequal(head, worker)

@@ -11,8 +11,10 @@ import yaml
 from serve_app.documents.finding import Finding
 from serve_app.documents.json_schema import documents, dotted, refused
 from serve_app.documents.near_names import did_you_mean, nearest_names
-from serve_app.documents.walk import LINE_BREAK, Path, keys, mapping, texts
+from serve_app.documents.walk import mapping
 from serve_app.documents.yaml_lines import Positions
+from serve_app.platforms import written_rules
+from serve_app.platforms.serverless import value_rules
 from serve_app.platforms.serverless.shapes import (
     SAM_FUNCTION,
     TEMPLATES,
@@ -20,20 +22,13 @@ from serve_app.platforms.serverless.shapes import (
     template_schema,
 )
 
-VARIABLES = (
-    "SERVE_APP_MODEL", "SERVE_APP_REGISTRY", "SERVE_APP_STATE", "SERVE_APP_KEYS_FILE",
-    "SERVE_APP_ACCESS", "SERVE_APP_TRUSTED_KEYS", "SERVE_APP_REQUIRE_SIGNED", "SERVE_APP_HOME",
-    "SERVE_APP_CA_FILE", "SERVE_APP_RECORDS", "SERVE_APP_TOKEN",
-)  # fmt: skip
 _SAM = 0
 _TAG = re.compile(r"(?<=[\s\[,:])!(?=\w)(?:\w+)(?=\s)")
 _REFERENCE = re.compile(r"!(?:Ref\s+|GetAtt\s+)(?P<name>\w+)")
 _SET_BY_SAM = ("Url", "Role", "Version", "Alias")
 """What SAM makes beside a function, under its name and this."""
-_TO_FILL_IN = re.compile(r"FILL_IN_\w+")
-_SECRET = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_IMAGE_KEYS = frozenset(("image", "Image", "imageUri", "ImageUri"))
-_DIGEST = re.compile(r"@sha256:(?:[0-9a-f]{64}|FILL_IN_\w+)\Z")
+_OPEN = ("is not of type", "is a secret")
+"""What is not known of a value that stands behind a tag."""
 
 
 def recognised(text: str) -> bool:
@@ -61,8 +56,13 @@ def findings(text: str) -> list[Finding]:
     # What a tag stands for is known when the template is deployed.
     lines = text.splitlines()
     open_lines = {number for number, line in enumerate(lines, 1) if _TAG.search(f"{line} ")}
-    typed = "is not of type"
-    return sorted({one for one in made if one.line not in open_lines or typed not in one.message})
+    return sorted(
+        {
+            one
+            for one in made
+            if one.line not in open_lines or not any(words in one.message for words in _OPEN)
+        }
+    )
 
 
 def _bodies(text: str) -> list[Any]:
@@ -92,39 +92,9 @@ def _tells(key: str, body: Mapping[Any, Any]) -> bool:
 
 
 def _by_rules(body: Any, positions: Positions) -> Iterator[Finding]:
-    for rule in (_variables, _unfilled, _images, _secrets):
+    for rule in (*written_rules.OF_ONE_PROCESS, *value_rules.RULES):
         for path, message in rule(body):
             yield Finding(positions.line(path), dotted(path), message)
-
-
-def _variables(body: Any) -> Iterator[tuple[Path, str]]:
-    """Names of variables that serve-app reads: one that is misspelt is as good as none."""
-    named = [(path, value) for path, value in texts(body) if str(path[-1]).lower() == "name"]
-    for path, name in [*keys(body), *named]:
-        if name.isupper() and "_" in name and name not in VARIABLES:
-            near = nearest_names(name, VARIABLES)
-            if near and (name.startswith("SERVE_APP") or did_you_mean(name, VARIABLES)):
-                yield path, f"serve-app reads no variable {name!r}. Did you mean {near[0]!r}?"
-
-
-def _unfilled(body: Any) -> Iterator[tuple[Path, str]]:
-    for path, text in texts(body):
-        for place in _TO_FILL_IN.findall(text):
-            yield path, f"{place} is to be filled in"
-
-
-def _images(body: Any) -> Iterator[tuple[Path, str]]:
-    for path, text in texts(body):
-        if path[-1] in _IMAGE_KEYS and "/" in text and not _DIGEST.search(text):
-            yield path, f"{text!r} names no image by its digest; write NAME@sha256:DIGEST"
-
-
-def _secrets(body: Any) -> Iterator[tuple[Path, str]]:
-    for path, text in texts(body):
-        if _SECRET.search(text):
-            yield path, "holds a key; give a role to the function, or name a secret, instead"
-        if LINE_BREAK.search(text) and path[-1] not in {"InlineCode", "Description"}:
-            yield path, f"{text!r} has a line break, which no name, path or option may have"
 
 
 def _functions(body: Any, positions: Positions) -> Iterator[Finding]:

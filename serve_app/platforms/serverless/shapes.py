@@ -55,7 +55,7 @@ SAM_FUNCTION = Template(
         ),
         "Function": (
             "PackageType:Image|Zip ImageUri:s ImageConfig:o CodeUri:o InlineCode:s Handler:s "
-            "Runtime:s Layers:a Architectures:[Architecture MemorySize:i Timeout:i "
+            "Runtime:s Layers:a Architectures:[x86_64|arm64 MemorySize:128..10240 Timeout:1..900 "
             "EphemeralStorage:Storage ReservedConcurrentExecutions:i LoggingConfig:Logging "
             "Environment:Environment FunctionUrlConfig:Url FunctionName:s Description:s Role:o "
             "Policies:o Tags:o Tracing:s VpcConfig:o Events:o AutoPublishAlias:o "
@@ -67,7 +67,7 @@ SAM_FUNCTION = Template(
             "CapacityProviderConfig:o DurableConfig:o PublishToLatestPublished:b "
             "FunctionScalingConfig:o VersionDeletionPolicy:s"
         ),
-        "Storage": "Size:i",
+        "Storage": "Size:512..10240",
         "Logging": "LogFormat:JSON|Text ApplicationLogLevel:s SystemLogLevel:s LogGroup:o",
         "Environment": "Variables:o",
         "Url": "AuthType:AWS_IAM|NONE Cors:o InvokeMode:BUFFERED|RESPONSE_STREAM",
@@ -93,7 +93,7 @@ _AZURE_ML = (
             "Document": (
                 "$schema:s name:s endpoint_name:s description:s tags:o properties:o type:s "
                 "model:o environment_variables:o environment:Environment code_configuration:o "
-                "instance_type:s instance_count:i app_insights_enabled:b scale_settings:o "
+                "instance_type:s instance_count:0.. app_insights_enabled:b scale_settings:o "
                 "request_settings:Requests liveness_probe:Probe readiness_probe:Probe "
                 "startup_probe:Probe model_mount_path:s data_collector:o "
                 "egress_public_network_access:s package_model:b"
@@ -103,13 +103,14 @@ _AZURE_ML = (
                 "description:s tags:o os_type:s"
             ),
             "Inference": "liveness_route:Route readiness_route:Route scoring_route:Route",
-            "Route": "path:s port:i",
+            "Route": "path:s port:port",
             "Requests": (
-                "request_timeout_ms:i max_concurrent_requests_per_instance:i max_queue_wait_ms:i"
+                "request_timeout_ms:1..180000 max_concurrent_requests_per_instance:1.. "
+                "max_queue_wait_ms:0.."
             ),
             "Probe": (
-                "initial_delay:i period:i timeout:i failure_threshold:i success_threshold:i path:s "
-                "port:i scheme:s method:s"
+                "initial_delay:0.. period:1.. timeout:1.. failure_threshold:1.. "
+                "success_threshold:1.. path:s port:port scheme:s method:s"
             ),
         },
         {"Document": ("name", "endpoint_name"), "Route": ("path", "port")},
@@ -121,7 +122,7 @@ _FUNCTIONS = (
         frozenset(("customHandler", "extensionBundle", "extensions")),
         {
             "Document": (
-                "version:s extensions:Extensions customHandler:Handler extensionBundle:Bundle "
+                "version:2.0 extensions:Extensions customHandler:Handler extensionBundle:Bundle "
                 "logging:o functionTimeout:s healthMonitor:o concurrency:o aggregator:o "
                 "functions:a singleton:o retry:o watchDirectories:a watchFiles:a "
                 "managedDependency:o telemetryMode:s applicationInsights:o"
@@ -168,13 +169,15 @@ _SAGEMAKER = (
                 "ExecutionRoleArn:s VpcConfig:o EnableNetworkIsolation:b MetricsConfig:o"
             ),
             "Variant": (
-                "VariantName:s ModelName:s InstanceType:s InitialInstanceCount:i "
+                "VariantName:s ModelName:s InstanceType:s InitialInstanceCount:0.. "
                 "InitialVariantWeight:n ServerlessConfig:Serverless AcceleratorType:s "
                 "ContainerStartupHealthCheckTimeoutInSeconds:i VolumeSizeInGB:i CoreDumpConfig:o "
                 "ModelDataDownloadTimeoutInSeconds:i EnableSSMAccess:b ManagedInstanceScaling:o "
                 "RoutingConfig:o InferenceAmiVersion:s CapacityReservationConfig:o"
             ),
-            "Serverless": "MemorySizeInMB:i MaxConcurrency:i ProvisionedConcurrency:i",
+            "Serverless": (
+                "MemorySizeInMB:1024..6144/1024 MaxConcurrency:1..200 ProvisionedConcurrency:1..200"
+            ),
         },
         {
             "Document": ("EndpointConfigName",),
@@ -218,7 +221,8 @@ _VERTEX = (
                 "rolloutOptions:o systemLabels:o"
             ),
             "Dedicated": (
-                "machineSpec:Machine minReplicaCount:i maxReplicaCount:i requiredReplicaCount:i "
+                "machineSpec:Machine minReplicaCount:0.. maxReplicaCount:1.. "
+                "requiredReplicaCount:0.. "
                 "autoscalingMetricSpecs:a spot:b flexStart:o initialReplicaCount:i"
             ),
             "Machine": (
@@ -244,7 +248,7 @@ _VERTEX = (
                 "sharedMemorySizeMb:q startupProbe:o healthProbe:o livenessProbe:o"
             ),
             "Variable": "name:s value:s",
-            "Port": "containerPort:i",
+            "Port": "containerPort:port",
         },
         {"Model": ("displayName",), "Container": ("imageUri",), "Variable": ("name", "value")},
     ),
@@ -262,6 +266,4 @@ def template_schema(index: int) -> Mapping[str, Any]:
 @lru_cache
 def function_schema() -> Mapping[str, Any]:
     """The schema of a function among the resources of a template of SAM."""
-    shapes = {**SAM_FUNCTION.shapes}
-    made = schema_of("Document", shapes, {"Document": ("Type", "Properties")})
-    return {**made, "$defs": {**made["$defs"], "Architecture": {"enum": ["x86_64", "arm64"]}}}
+    return schema_of("Document", SAM_FUNCTION.shapes, {"Document": ("Type", "Properties")})

@@ -1,5 +1,7 @@
 """Mistakes that people make in manifests are found, by line, with what was meant."""
 
+import re
+
 import pytest
 import yaml
 
@@ -214,7 +216,10 @@ def test_what_stands_beside_for_other_pods_is_left_alone():
     assert findings(f"{PRODUCTION}---\n{yaml.safe_dump(budget)}") == []
 
 
-CLOUD_RUN = (PLAIN.parent / "serverless/cloud-run/service.yaml").read_text()
+CLOUD_RUN_AS_IT_IS = (PLAIN.parent / "serverless/cloud-run/service.yaml").read_text()
+CLOUD_RUN = re.sub(
+    r"image: FILL_IN\S+", f"image: eu.example.com/edge@sha256:{'0' * 64}", CLOUD_RUN_AS_IT_IS
+)
 BESIDE = """apiVersion: apps/v1
 kind: Deployment
 metadata: {name: edge}
@@ -251,6 +256,30 @@ spec:
         (CLOUD_RUN, "/cpu-throttling", "/cpu-throtling", "Did you mean 'cpu-throttling'?"),
         (CLOUD_RUN, "run.googleapis.com/ingress", "run.googleapi.com/ingress",
          "Did you mean 'run.googleapis.com/'?"),
+        (CLOUD_RUN, "name: SERVE_APP_MODEL", "name: SERVE_APP_MODLE", "'SERVE_APP_MODEL'"),
+        (CLOUD_RUN, "name: SERVE_APP_MODEL", "name: API_KEY", "API_KEY is a secret"),
+        (CLOUD_RUN, f"@sha256:{'0' * 64}", ":latest", "by its digest"),
+        (CLOUD_RUN, "eu.example.com", "FILL_IN_REGION", "is to be filled in"),
+        (CLOUD_RUN, "value: churn@1", "value: AKIAABCDEFGHIJKLMNOP", "holds a key"),
+        (CLOUD_RUN, "value: churn@1", 'value: "a\\nb"', "line break"),
+        (CLOUD_RUN, "timeoutSeconds: 30", "timeoutSeconds: 9999", "the maximum of 3600"),
+        (CLOUD_RUN, "containerConcurrency: 80", "containerConcurrency: -1", "minimum of 0"),
+        (CLOUD_RUN, "name: http1", "name: http", "write http1"),
+        (CLOUD_RUN, "containerPort: 8080", "containerPort: 80800", "maximum of 65535"),
+        (CLOUD_RUN, 'maxScale: "10"', 'maxScale: "ten"', "no number of instances"),
+        (CLOUD_RUN, "gen2", "gen3", "gen1, gen2"),
+        (CLOUD_RUN, 'cpu-throttling: "false"', 'cpu-throttling: "no"', "true, false"),
+        (CLOUD_RUN, "internal-and-cloud-load-balancing", "internal-and-cloud-loadbalancing",
+         "Did you mean 'internal-and-cloud-load-balancing'?"),
+        (CLOUD_RUN, "path: /v2/health/ready", "path: /v2/helth/ready", "'/v2/health/ready'"),
+        (CLOUD_RUN, 'args: ["run"]', 'args: ["rnu"]', "Did you mean 'run'?"),
+        (CLOUD_RUN, "kind: Service", "kind: Servcie", "Did you mean 'Service'?"),
+        (CLOUD_RUN, "serving.knative.dev/v1", "serving.knativ.dev/v1",
+         "Did you mean 'serving.knative.dev/v1'?"),
+        (CLOUD_RUN, "serving.knative.dev/v1", "serving.knative.dev/v2",
+         "write serving.knative.dev/v1"),
+        (BESIDE, "apiVersion: apps/v1", "apiVersion: apps/v1beta1", "write apps/v1"),
+        (BESIDE, "port: 80,", "port: 800000,", "maximum of 65535"),
         (BESIDE, "containers:", "container:", "'containers'"),
         (BESIDE, "memory: 256Mi", "memroy: 256Mi", "'memory'"),
         (BESIDE, "targetPort:", "targetport:", "'targetPort'"),
@@ -263,6 +292,53 @@ def test_mistakes_in_what_runs_beside_ray_are_found(text, before, after, words):
     line = broken[: broken.index(after)].count("\n") + 1
     said = findings(broken)
     assert line in [one.line for one in said if words in one.message], said
+
+
+def test_what_is_to_be_filled_in_for_cloud_run_is_said():
+    said = findings(CLOUD_RUN_AS_IT_IS)
+    assert {one.message for one in said} == {
+        f"FILL_IN_{one} is to be filled in" for one in ("REGION", "PROJECT", "DIGEST")
+    }
+
+
+IN_A_SERVICE = {
+    "a pull policy": ("imagePullPolicy: IfNotPresent", "imagePullPolicy: IfNotPresnt",
+                      "Did you mean 'IfNotPresent'?"),
+    "a profile": ("type: RuntimeDefault", "type: RuntimeDefalt", "Did you mean 'RuntimeDefault'?"),
+    "a medium's case": ("medium: Memory", "medium: memory", "Did you mean 'Memory'?"),
+    "a protocol's case": ("protocol: TCP", "protocol: tcp", "Did you mean 'TCP'?"),
+    "a port too high": ("containerPort: 8265", "containerPort: 82650", "maximum of 65535"),
+    "a port's name": ("name: dashboard", "name: Dashboard_Port", "a port's name"),
+    "another port of the proxy": ("containerPort: 8000", "containerPort: 8001",
+                                  "what answers is at 8000"),
+    "a probe's port": ("port: 52365", "port: 52356", "ask 52365"),
+    "a probe's pause": ("periodSeconds: 5", "periodSeconds: 0", "minimum of 1"),
+    "root": ("runAsUser: 10001", "runAsUser: 0", "is root"),
+    "a label of machines": ("topologyKey: topology.kubernetes.io/zone",
+                            "topologyKey: topology.kubernetes.io/zones",
+                            "Did you mean 'topology.kubernetes.io/zone'?"),
+    "a former version": ("apiVersion: policy/v1", "apiVersion: policy/v1beta1", "write policy/v1"),
+    "a share": ("maxUnavailable: 1", "maxUnavailable: one", "a whole number, or a share"),
+    "a variable": ("name: PGPASSWORD", "name: SERVE_APP_KEY_FILE", "'SERVE_APP_KEYS_FILE'"),
+    "a place to fill in": ("redis:6379", "FILL_IN_REDIS:6379", "is to be filled in"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", IN_A_SERVICE)
+def test_a_value_that_nothing_takes_is_found_in_its_line(mistake):
+    right, wrong, words = IN_A_SERVICE[mistake]
+    assert right in PRODUCTION
+    text = PRODUCTION.replace(right, wrong, 1)
+    line = PRODUCTION[: PRODUCTION.index(right)].count("\n") + 1
+    found = findings(text)
+    assert [one for one in found if words in one.message and abs(one.line - line) <= 1], found
+
+
+def test_values_of_the_chart_say_which_ray_images_have():
+    text = (CHART / "ci/production-values.yaml").read_text()
+    (one,) = values_findings(text.replace("rayVersion: 2.60.0", "rayVersion: 2.58.0"))
+    assert (one.line, one.key) == (2, "rayVersion")
+    assert "runs on Ray 2.60.0" in one.message
 
 
 def test_a_kind_of_others_that_is_named_alike_is_left_alone():

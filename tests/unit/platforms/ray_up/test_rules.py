@@ -3,6 +3,7 @@
 import pytest
 
 from serve_app.platforms.ray_up import rules
+from serve_app.platforms.ray_up.docker_options import docker_options
 from tests.unit.platforms.ray_up.clusters import IMAGE
 
 PLACE = "available_node_types.worker.resources."
@@ -67,6 +68,19 @@ def test_a_misspelt_resource_is_none_of_somebodys_own(key, value, words):
     said = messages(rules.resources, body)
     assert [one for one, _ in said] == ([] if words is None else [PLACE + key])
     assert all(words in message for _, message in said)
+
+
+@pytest.mark.parametrize("key", ["run_options", "head_run_options"])
+def test_an_option_that_docker_does_not_have_is_named(key):
+    body = {"docker": {key: ["--ulimit=nofile=1:1", "--shm-sise=512m", "-v /a:/b"]}}
+    (said,) = messages(docker_options, body)
+    assert said[0] == f"docker.{key}.1"
+    assert "no option --shm-sise. Did you mean '--shm-size'?" in said[1]
+
+
+@pytest.mark.parametrize(("name", "is_right"), [("serve-app_2", True), ("serve app", False)])
+def test_a_cluster_is_named_as_machines_can_be(name, is_right):
+    assert (messages(rules.names, {"cluster_name": name}) == []) is is_right
 
 
 def test_a_head_of_no_type_is_told_which_is_meant():

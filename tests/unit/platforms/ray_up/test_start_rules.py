@@ -7,7 +7,7 @@ import pytest
 
 from serve_app.cli.cluster import cluster
 from serve_app.cluster.environment import Ports, variables
-from serve_app.platforms.ray_up.start_files import OPTIONS
+from serve_app.platforms.node_options import OPTIONS
 from serve_app.platforms.ray_up.start_rules import starts
 
 WHOLE = variables(folder=Path("/f"), home=Path("/h"), ports=Ports(), drain_s=30.0)
@@ -71,6 +71,16 @@ def test_a_machine_whose_processors_differ_may_have_other_threads():
             "brings no ~/serve-app/tsl/a.pem. Did you mean '~/serve-app/tls'?",
         ),
         (START, f"{JOIN} --drian-s 30", "worker", "Did you mean '--drain-s'?"),
+        (f"{START} --http-port 80000", JOIN, "head", "write a whole number from 1 to 65535"),
+        (f"{START} --http-port eighty", JOIN, "head", "no port"),
+        (f"{START} --drain-s -1", JOIN, "head", "seconds, 0 or more"),
+        (START, f"{JOIN} --drain-s 30s", "worker", "without a unit"),
+        (START, f"{JOIN} --tls-min=1.1", "worker", "write 1.2 or 1.3"),
+        (START, f"{JOIN} --client-connections many", "worker", "write a number"),
+        (START, JOIN.replace("RAY_HEAD_IP", "RAY_HAED_IP"), "worker",
+         "Did you mean 'RAY_HEAD_IP'?"),
+        (START.replace("~/a.yaml", "~/ray_bootstrap.yaml"), JOIN, "head",
+         "Did you mean 'ray_bootstrap_config.yaml'?"),
         (START, f"{JOIN} --resume", "worker", "cluster join has no option --resume"),
         (START, by_ray("--address=a:1"), "worker", "in the way the head does"),
         (RAY_HEAD, f"{LIMIT}; ray start --address=a:1", "worker", "ray start without"),
@@ -81,7 +91,7 @@ def test_a_machine_whose_processors_differ_may_have_other_threads():
             "OMP_NUM_THREADS is '4' here and '1' on the head",
         ),
     ],
-)
+)  # fmt: skip
 def test_what_differs_is_named_where_it_stands(head, worker, role, words):
     assert [one for one in told(head, worker) if one[0] == role and words in one[1]]
 
