@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -65,9 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if row is None or manifest.compiled is None or not manifest.compiled.served:
             continue
         program, quick = _models(registry, manifest)
-        costs = best_us(
-            [lambda p=program, r=row: p.predict(r), lambda q=quick, r=row: q.predict(r)]
-        )
+        costs = best_us([partial(model.predict, row) for model in (program, quick)])
         table.add_row(
             manifest.reference, *(f"{c:.1f}" for c in costs), f"{costs[0] / costs[1]:.1f}"
         )
