@@ -14,8 +14,8 @@ from serve_app_native.forest import (
     instructions,
 )
 
-__version__ = "1.1.0"
-API = 2
+__version__ = "1.2.0"
+API = 3
 """Changes when what is called from outside does; who expects another one goes on without."""
 
 __all__ = [

@@ -1,8 +1,10 @@
-"""Forests of decision trees that the C library computes; calls release the GIL."""
+"""Forests of decision trees that the C library computes; calls of many rows release the GIL."""
 
 from __future__ import annotations
 
 import ctypes
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from pathlib import Path
@@ -89,6 +91,10 @@ class Nodes:
     sets: Sets | None = None
 
 
+_COMPUTE = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+_C_NUMBERS: dict[str, Any] = {"f": ctypes.c_float, "d": ctypes.c_double, "i": ctypes.c_int32}
+_QUICK_TREES = 2_000
+"""Up to so many trees one row takes less than others wait for the interpreter to come round."""
 _NO_SETS = Sets(np.zeros(0, np.int32), np.zeros((0, 0), np.uint8))
 
 
@@ -120,15 +126,22 @@ def _loaded() -> ctypes.CDLL:
     library.sn_new.argtypes = [ctypes.POINTER(_Spec), ctypes.POINTER(ctypes.c_int32)]
     library.sn_free.restype, library.sn_free.argtypes = None, [ctypes.c_void_p]
     library.sn_blocked.restype, library.sn_blocked.argtypes = ctypes.c_int64, [ctypes.c_void_p]
-    library.sn_compute.restype = ctypes.c_int32
-    library.sn_compute.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int64, ctypes.c_void_p]
+    library.sn_compute.restype, library.sn_compute.argtypes = ctypes.c_int32, _COMPUTE
     library.sn_instructions.restype = ctypes.c_char_p
     library.sn_choose_instructions.restype = ctypes.c_int32
     library.sn_choose_instructions.argtypes = [ctypes.c_char_p]
     return library
 
 
+def _holding() -> Any:
+    """The same function in calls that keep the interpreter's lock."""
+    compute = ctypes.PyDLL(str(Path(__file__).with_name(_LIBRARY))).sn_compute
+    compute.restype, compute.argtypes = ctypes.c_int32, _COMPUTE
+    return compute
+
+
 _C = _loaded()
+_COMPUTE_HOLDING = _holding()
 
 
 def instructions() -> str:
@@ -145,7 +158,8 @@ def choose_instructions(name: str) -> bool:
 class Forest:
     """Decision trees ready to be computed; they were looked at, and every walk in them ends.
 
-    Rows are computed in the thread that asks, which holds no lock meanwhile.
+    Rows are computed in the thread that asks, which holds no lock meanwhile, but for one row of
+    few trees.
     """
 
     def __init__(
@@ -217,6 +231,10 @@ class Forest:
         if not self._forest:
             msg = f"the trees cannot be walked: {_REASONS[status.value]}"
             raise (Unsuited if status.value in _UNSUITED else Refused)(msg)
+        self._pack = struct.Struct(f"{self.width}{self.dtype.char}").pack
+        self._sums = _C_NUMBERS[self.sum_dtype.char] * self.outputs
+        # Giving the lock away and asking for it again costs a short walk more than it gives.
+        self._compute = _COMPUTE_HOLDING if trees <= _QUICK_TREES else _C.sn_compute
 
     def __del__(self) -> None:
         if getattr(self, "_forest", None):
@@ -245,6 +263,19 @@ class Forest:
         if _C.sn_compute(self._forest, _address(rows), count, _address(out)):
             raise MemoryError
         return out
+
+    def row(self, numbers: Sequence[float]) -> list[float]:
+        """The sums of one row of Python's own numbers, which are rounded to `dtype`.
+
+        Raises:
+            struct.error: the row is of another width.
+            MemoryError: there is not enough memory.
+        """
+        given, sums = self._pack(*numbers), self._sums()
+        if self._compute(self._forest, given, 1, sums):
+            raise MemoryError
+        own: list[float] = sums[:]
+        return own
 
 
 def _address(array: Array) -> int:

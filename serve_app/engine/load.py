@@ -17,7 +17,7 @@ from serve_app.models.blame import Blame
 from serve_app.models.code import of_version
 from serve_app.models.compiled.model import FILE
 from serve_app.models.devices import Device, require_cuda
-from serve_app.models.native.choice import load_fastest
+from serve_app.models.one_row.loading import load_fastest
 from serve_app.models.own_modules import importable
 from serve_app.models.replay import check, sample_columns
 from serve_app.models.row_blocks import RowBlocks, in_threads

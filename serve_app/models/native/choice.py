@@ -5,38 +5,26 @@ from __future__ import annotations
 import logging
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 
 from serve_app.core.columns import Array
-from serve_app.core.signature import Signature
 from serve_app.errors import ArtifactRejected, InvalidInput
 from serve_app.models.compiled import storage
-from serve_app.models.compiled.model import CompiledModel, Program
 from serve_app.models.compiled.operation import Chain, Operation, chain
 from serve_app.models.compiled.trees import Membership, SumOfTrees, Trees
+from serve_app.models.native.forest import NativeForest
 from serve_app.models.native.nodes import Ensemble, Foreign, asking, of
 from serve_app.models.native.proof import same_bits
 
-API = 2
+API = 3
 """What this module expects of the library."""
 _DAMAGED = "the compiled form's trees cannot be walked"
 _log = logging.getLogger(__name__)
 _Some = TypeVar("_Some", bound=Operation)
-
-
-@dataclass(frozen=True, eq=False)
-class NativeForest(Operation, stored=False):
-    """Trees that the library walks, with the sums of what their leaves hold."""
-
-    compute: Callable[[Array], Array]
-
-    def __call__(self, x: Array, /) -> Array:
-        """Shape (rows, outputs), in the precision of the operation whose place it takes."""
-        return self.compute(x)
 
 
 @cache
@@ -60,30 +48,13 @@ def library() -> Any:
     return serve_app_native
 
 
-def load_fastest(content: bytes, signature: Signature) -> CompiledModel:
-    """The model that a compiled file holds, its trees walked by the library where that may be.
-
-    Raises:
-        ArtifactRejected: it cannot be read, or walks through its trees would not end.
-    """
-    program = storage.load(content)
-    if not isinstance(program, Program):
-        program = Program(program)
-    if library() is not None:
-        program = native(program)
-    return CompiledModel(program, signature)
-
-
 def kernels(content: bytes) -> tuple[str, ...]:
     """Who walks the trees of a compiled file on this machine; nobody where it has none.
 
     Raises:
         ArtifactRejected: it cannot be read, or walks through its trees would not end.
     """
-    program = storage.load(content)
-    if library() is not None:
-        program = native(program)
-    return tuple(dict.fromkeys(_kernels(program)))
+    return tuple(dict.fromkeys(_kernels(native(storage.load(content)))))
 
 
 def _kernels(operation: Operation) -> Iterator[str]:
@@ -98,11 +69,13 @@ def _kernels(operation: Operation) -> Iterator[str]:
 def native(operation: _Some) -> _Some:
     """The same operation, with the library in place of whoever walked its trees.
 
-    Where it does not give the same bits, or the trees are of another form, they stay.
+    Where it is not there or gives other bits, or the trees are of another form, they stay.
 
     Raises:
         ArtifactRejected: walks through the trees would not end, or leave them.
     """
+    if library() is None:
+        return operation
     return _native(operation)  # type: ignore[no-any-return]
 
 
@@ -159,7 +132,10 @@ def _built(value: SumOfTrees | Trees, before: Membership | None = None) -> Nativ
         if not same_bits(known, forest, ensemble):
             _log.warning("serve-app-native gives other bits here; others walk the trees")
             return None
-    return NativeForest(forest if before is None else _in_dtype(ensemble, forest, known))
+    compute = forest if before is None else _in_dtype(ensemble, forest, known)
+    return NativeForest(
+        compute, forest.row, forest.dtype, forest.sum_dtype, forest.outputs, before is not None
+    )
 
 
 def _in_dtype(
@@ -170,14 +146,14 @@ def _in_dtype(
     return lambda x: forest(x) if x.dtype == dtype else known(x)
 
 
-def _plain(trees: Ensemble) -> Callable[[Array], Array]:
+def _plain(trees: Ensemble) -> Any:
     """Sums in float32, as ONNX Runtime adds them."""
     own = np.arange(len(trees.value))
     zeros = np.zeros(trees.outputs, np.float32)
     return _forest(trees, own, trees.value, output=trees.output, start=zeros)
 
 
-def _summed(operation: SumOfTrees, trees: Ensemble) -> Callable[[Array], Array]:
+def _summed(operation: SumOfTrees, trees: Ensemble) -> Any:
     """Sums of what stands in numbered leaves, in float64."""
     leaves, start = operation.leaves, operation.start
     if start.dtype != np.float64 or operation.divisor == 0.0:
@@ -221,7 +197,7 @@ def _forest(
     output: Array,
     start: Array,
     divisor: float | None = None,
-) -> Callable[[Array], Array]:
+) -> Any:
     sets = trees.sets
     nodes = library().Nodes(
         feature=trees.feature,
@@ -235,10 +211,7 @@ def _forest(
         columns=trees.columns,
         sets=None if sets is None else library().Sets(sets.feature, sets.inside),
     )
-    built: Callable[[Array], Array] = library().Forest(
-        nodes, values, output=output, start=start, divisor=divisor
-    )
-    return built
+    return library().Forest(nodes, values, output=output, start=start, divisor=divisor)
 
 
-__all__ = ["NativeForest", "kernels", "library", "load_fastest", "native"]
+__all__ = ["NativeForest", "kernels", "library", "native"]

@@ -1,5 +1,6 @@
 """The library itself: the same bits as plain Python on every way of computing."""
 
+import struct
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -53,6 +54,8 @@ def test_sums_have_the_bits_of_plain_python(library, seed, below, types, outputs
         made = forest(library, nodes, below=below, method=method, values=values, **more)
         for size in (1, 9, 17, 40):
             assert made(rows[:size]).tobytes() == wanted[:size].tobytes()
+        for row, sums in zip(rows[:5], wanted, strict=False):
+            assert np.array(made.row(row.tolist()), kind).tobytes() == sums.tobytes()
 
 
 def of_codes(rng, count, codes, dtype):
@@ -161,6 +164,22 @@ def test_leaves_by_tree(library):
     for method in library.Method:
         made = forest(library, nodes, method=method, values=numbers)
         assert np.array_equal(made(rows), wanted)
+        assert made.row(rows[0].tolist()) == wanted[0].tolist()
+
+
+@pytest.mark.parametrize("quick_trees", [0, 100])
+def test_one_row_has_the_sums_of_many_with_the_lock_and_without(library, monkeypatch, quick_trees):
+    monkeypatch.setattr(library.forest, "_QUICK_TREES", quick_trees)
+    rng = np.random.default_rng(8)
+    nodes = reference.grown(rng, trees=20, columns=4, dtype=np.float32)
+    values = rng.normal(size=len(nodes["left"]))
+    made = forest(library, nodes, values=values, start=np.zeros(1))
+    for row in rows_of(rng, 20, 4, np.float32):
+        assert made.row(row.tolist()) == made(row[np.newaxis])[0].tolist()
+    endless = np.array([[np.inf, 0.0, 0.0, 0.0]], np.float32)
+    assert made.row([1e39, 0.0, 0.0, 0.0]) == made(endless)[0].tolist()
+    with pytest.raises(struct.error):
+        made.row([0.0, 0.0])
 
 
 def test_many_threads_share_one_forest(library):
