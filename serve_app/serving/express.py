@@ -21,7 +21,7 @@ from serve_app.core.supervisor import Supervisor
 from serve_app.core.workload import Load
 from serve_app.gateway.bounded import Bounded, Count, RequestBounds
 from serve_app.gateway.middleware import RequestIds
-from serve_app.serving.express_choice import asked_of_serve
+from serve_app.serving.express_choice import serves_part
 
 HEALTH = "/-/healthz"
 _OF_SERVE = frozenset({HEALTH, "/-/routes"})
@@ -100,10 +100,10 @@ async def start_express(
     if args.express is False:
         return None
     # Options of HTTP stay as long as Serve runs.
-    asked = _nothing if args.express else _asked(await asyncio.to_thread(request_timeout_s))
+    reason = _nothing if args.express else _reason_now(await asyncio.to_thread(request_timeout_s))
     bounded = Bounded(app, bounds_of(_config()), count, clock=time.monotonic)
-    express = Express(bounded, asyncio.get_running_loop(), is_open=asked() is None)
-    tasks.start("follow the deployment's config", _following(express, asked))
+    express = Express(bounded, asyncio.get_running_loop(), is_open=reason() is None)
+    tasks.start("follow the deployment's config", _following(express, reason))
     return express
 
 
@@ -134,18 +134,18 @@ def _nothing() -> None:
     """Requests pass by Serve, whatever else is configured."""
 
 
-def _asked(timeout_s: float | None) -> Callable[[], str | None]:
+def _reason_now(timeout_s: float | None) -> Callable[[], str | None]:
     """Says what is asked of Serve now that it does around each request."""
-    return lambda: asked_of_serve(timeout_s, dict(_config().logging_config or {}), os.environ)
+    return lambda: serves_part(timeout_s, dict(_config().logging_config or {}), os.environ)
 
 
 def _following(
-    express: Express, asked: Callable[[], str | None]
+    express: Express, reason: Callable[[], str | None]
 ) -> Callable[[], Coroutine[Any, Any, None]]:
     async def follow() -> None:
         while True:
             await asyncio.sleep(PERIOD_S)
             express.app.follow(bounds_of(_config()))
-            express.is_open = asked() is None
+            express.is_open = reason() is None
 
     return follow

@@ -15,7 +15,7 @@ ACCESS_LOG = "`logging_config` leaves Serve's access log on"
 PASSED_BY = "requests pass by what Serve does around each of them"
 
 
-def asked_of_serve(
+def serves_part(
     request_timeout_s: float | None,
     logging_config: Mapping[str, Any],
     environment: Mapping[str, str],
@@ -53,8 +53,8 @@ def logging_of(application: Mapping[str, Any], others: Any = None) -> Mapping[st
     listed = application.get("deployments")
     deployments = listed if isinstance(listed, list) else ()
     own = (one.get("logging_config") for one in deployments if isinstance(one, Mapping))
-    said = (*own, application.get("logging_config"), others)
-    return next((one for one in said if one and isinstance(one, Mapping)), {})
+    configs = (*own, application.get("logging_config"), others)
+    return next((one for one in configs if one and isinstance(one, Mapping)), {})
 
 
 def _words(application: Mapping[str, Any], timeout_s: float | None) -> str:
@@ -64,8 +64,8 @@ def _words(application: Mapping[str, Any], timeout_s: float | None) -> str:
         express = None
     if express is False:
         return "requests take Serve's way: `express: false`"
-    asked = None if express else asked_of_serve(timeout_s, logging_of(application), os.environ)
-    return PASSED_BY if asked is None else f"requests take Serve's way: {asked}"
+    reason = None if express else serves_part(timeout_s, logging_of(application), os.environ)
+    return PASSED_BY if reason is None else f"requests take Serve's way: {reason}"
 
 
 def _writes_access_log(logging_config: Mapping[str, Any]) -> bool:

@@ -103,8 +103,8 @@ def _content(one: Input, listed: list[dict[str, Any]]) -> Iterator[bytes]:
         yield header.getvalue().encode()
     with unpacked(one) as file:
         for row in listed:
-            found = records_of(file, one, row["byte_offset"], sys.maxsize)
-            for record in itertools.islice(found, 1):
+            records = records_of(file, one, row["byte_offset"], sys.maxsize)
+            for record in itertools.islice(records, 1):
                 yield record.content if record.content.endswith(b"\n") else record.content + b"\n"
 
 

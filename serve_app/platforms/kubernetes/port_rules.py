@@ -22,8 +22,8 @@ def named(body: Body) -> Wrong:
     """The operator's service leads to the port `serve`, Prometheus to the port `metrics`."""
     for group in groups(body):
         ports = {str(one.get("name")): (path, one) for path, one in _ports(group)}
-        told = str(group.parameters.get(_METRICS, ""))
-        for name, right in (("serve", str(HTTP_PORT)), ("metrics", told)):
+        metrics_port = str(group.parameters.get(_METRICS, ""))
+        for name, right in (("serve", str(HTTP_PORT)), ("metrics", metrics_port)):
             path, one = ports.get(name, ((), {}))
             number = one.get("containerPort")
             if right and number is not None and str(number) != right:
@@ -33,7 +33,7 @@ def named(body: Body) -> Wrong:
                 )
 
 
-def asked_by_probes(body: Body) -> Wrong:
+def answers_probes(body: Body) -> Wrong:
     """Probes ask the node's agent or the proxy; elsewhere nothing answers them."""
     for group in groups(body):
         known = {name: one.get("containerPort") for name, one in _by_name(group).items()}
@@ -78,4 +78,4 @@ def _by_name(group: Group) -> dict[Any, Mapping[Any, Any]]:
     return {one.get("name"): one for _, one in _ports(group)}
 
 
-RULES: tuple[Callable[[Body], Wrong], ...] = (named, asked_by_probes, spread_over, root)
+RULES: tuple[Callable[[Body], Wrong], ...] = (named, answers_probes, spread_over, root)

@@ -36,8 +36,8 @@ def docker_options(body: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Options of containers that Docker does not have."""
     places: list[Path] = [("docker", key) for key in _LISTS]
     for name, one in mapping(body.get("available_node_types")).items():
-        described = mapping(mapping(one).get("docker"))
-        places += [("available_node_types", name, "docker", key) for key in described]
+        docker = mapping(mapping(one).get("docker"))
+        places += [("available_node_types", name, "docker", key) for key in docker]
     for place in places:
         listed: Any = body
         for part in place:

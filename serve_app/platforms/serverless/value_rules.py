@@ -74,8 +74,8 @@ def models(body: Any) -> Wrong:
 def replicas(body: Any) -> Wrong:
     """As few machines as there may be are no more than as many."""
     path: Path = ("deployedModel", "dedicatedResources")
-    described = mapping(at(body, path))
-    least, most = (described.get(key) for key in ("minReplicaCount", "maxReplicaCount"))
+    resources = mapping(at(body, path))
+    least, most = (resources.get(key) for key in ("minReplicaCount", "maxReplicaCount"))
     if isinstance(least, int) and isinstance(most, int) and least > most:
         yield (*path, "minReplicaCount"), f"is {least}, more than maxReplicaCount, {most}"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from serve_app.config import GatewayArgs
-from serve_app.serving.express_choice import asked_of_serve, logging_of
+from serve_app.serving.express_choice import logging_of, serves_part
 
 Path_ = tuple[str | int, ...]
 
@@ -33,12 +33,12 @@ def notes(
         return
     application = body["applications"][path[1]]
     logging = logging_of(application, body.get("logging_config"))
-    asked = asked_of_serve(_timeout_s(body), logging, os.environ)
-    if asked is not None:
+    reason = serves_part(_timeout_s(body), logging, os.environ)
+    if reason is not None:
         yield (
             path,
             (
-                f"requests take Serve's way, since {asked}; write `express: true` for the shorter "
+                f"requests take Serve's way, since {reason}; write `express: true` for the shorter "
                 "one all the same, or `express: false` to say that it is meant"
             ),
         )

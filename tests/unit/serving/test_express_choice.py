@@ -8,8 +8,8 @@ from ray.serve.schema import LoggingConfig
 from serve_app.serving.express_choice import (
     PASSED_BY,
     TRACES_VARIABLE,
-    asked_of_serve,
     logging_of,
+    serves_part,
     words_of,
 )
 
@@ -27,7 +27,7 @@ QUIET = {"log_level": "WARNING", "enable_access_log": False, "encoding": "JSON"}
     ],
 )
 def test_what_serve_alone_does_is_named(timeout_s, log, environment, asked):
-    words = asked_of_serve(timeout_s, log, environment)
+    words = serves_part(timeout_s, log, environment)
     assert words is None if asked is None else asked in words
 
 
@@ -45,8 +45,8 @@ def test_the_access_log_is_on_where_serves_own_config_says_so(said):
     if isinstance(level, str):
         level = logging.getLevelNamesMapping()[level]
     written = config.enable_access_log and level <= logging.INFO
-    assert (asked_of_serve(None, said, {}) is not None) == written
-    assert (asked_of_serve(None, dict(config), {}) is not None) == written
+    assert (serves_part(None, said, {}) is not None) == written
+    assert (serves_part(None, dict(config), {}) is not None) == written
 
 
 def test_the_logging_of_a_deployment_comes_before_that_of_its_application_and_of_all():
