@@ -71,7 +71,9 @@ def test_a_packed_file_has_few_shards_since_each_unpacks_all_before_it(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "content", [b"id,age\n1,2\n", gzip.compress(b"id,age\n1,2\n" * 99)[:-12], b"\x1f\x8b\x08"]
+    "content",
+    [b"id,age\n1,2\n", gzip.compress(b"id,age\n1,2\n" * 99)[:-12], b"\x1f\x8b\x08"],
+    ids=["text", "half", "beginning"],
 )
 def test_what_is_no_gzip_or_only_half_of_it_is_refused(tmp_path, content):
     path = tmp_path / "rows.csv.gz"
