@@ -34,10 +34,7 @@ def serves_part(
 
 
 def words_of(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Which way requests take to each gateway, out of what Serve tells of itself.
-
-    A gateway is an application whose `args` can be read as those of one.
-    """
+    """Which way requests take to each gateway, out of what Serve tells of itself."""
     timeout_s = (details.get("http_options") or {}).get("request_timeout_s")
     for name, body in sorted(details["applications"].items()):
         given = body.get("deployed_app_config") or {}
