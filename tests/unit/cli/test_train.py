@@ -29,9 +29,12 @@ import time
 from pathlib import Path
 from sklearn.linear_model import LogisticRegression
 
+def waiting(model, rows, labels):
+    time.sleep(600)
+
 def build():
     if Path("hold").exists():
-        time.sleep(600)
+        LogisticRegression.fit = waiting
     return LogisticRegression()
 """
 

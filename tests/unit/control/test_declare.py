@@ -300,7 +300,7 @@ def test_the_same_declaration_has_the_same_hash_in_whatever_order(registry):
         ({"endpoints": {"e": {"route": {"kind": "spilt"}}}}, "endpoints.e.route", "spilt"),
         ({"endpoints": {"e": single("a@champion ")}}, "endpoints.e.route.model", "a@champ"),
         ({"endpoint": {}}, "endpoint", "Extra inputs"),
-        ({"endpoints": 1}, "endpoints", "dictionary"),
+        ({"endpoints": 1}, "endpoints", "keys of its own"),
     ],
 )
 def test_whatever_is_declared_is_read_or_told_and_raises_nothing(
