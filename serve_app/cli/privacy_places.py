@@ -13,11 +13,12 @@ import yaml
 from serve_app.config import GatewayArgs, MonitorArgs
 from serve_app.config.audit import AuditSettings
 from serve_app.config.base import Frozen
+from serve_app.config.builders import builder_of
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.errors import ConfigError
 
-MONITOR = "serve_app.app:monitor"
-GATEWAY = "serve_app.app:gateway"
+MONITOR, GATEWAY = "monitor", "gateway"
+"""The builders of the applications that keep records and write the audit."""
 A = TypeVar("A", bound=Frozen)
 
 
@@ -48,15 +49,16 @@ def places_in(file: Path) -> Places:
         raise ConfigError(f"{file} is no YAML: {error}") from error
     monitor = _arguments(file, body, MONITOR, MonitorArgs)
     if monitor is None:
-        raise ConfigError(f"{file} has no application {MONITOR}, which keeps records and feedback")
+        msg = f"{file} has no application serve_app.app:{MONITOR}, which keeps records and feedback"
+        raise ConfigError(msg)
     gateway = _arguments(file, body, GATEWAY, GatewayArgs)
     return Places(monitor, None if gateway is None else gateway.audit)
 
 
-def _arguments(file: Path, body: Any, import_path: str, kind: type[A]) -> A | None:
+def _arguments(file: Path, body: Any, builder: str, kind: type[A]) -> A | None:
     applications = body.get("applications") if isinstance(body, Mapping) else None
     for one in applications if isinstance(applications, list) else ():
-        if isinstance(one, Mapping) and one.get("import_path") == import_path:
+        if isinstance(one, Mapping) and builder_of(one) == builder:
             try:
                 return kind.model_validate(one.get("args") or {})
             except pydantic.ValidationError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import pydantic
 
 from serve_app.config import GatewayArgs
+from serve_app.config.builders import builder_of
 
 TRACES_VARIABLE = "RAY_SERVE_TRACING_EXPORTER_IMPORT_PATH"
 TIMEOUT = "`http_options.request_timeout_s`"
@@ -38,7 +39,7 @@ def words_of(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     timeout_s = (details.get("http_options") or {}).get("request_timeout_s")
     for name, body in sorted(details["applications"].items()):
         given = body.get("deployed_app_config") or {}
-        if str(given.get("import_path", "")).replace(":", ".") == "serve_app.app.gateway":
+        if builder_of(given) == "gateway":
             yield name, _words(given, timeout_s)
 
 

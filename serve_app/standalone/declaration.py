@@ -11,6 +11,7 @@ import pydantic
 import yaml
 
 from serve_app.config import GatewayArgs
+from serve_app.config.builders import builder_of
 from serve_app.control.declare import read
 from serve_app.core.snapshot import Endpoint
 from serve_app.documents.refused_values import refusals, words_of
@@ -20,9 +21,6 @@ from serve_app.registry.named import named
 from serve_app.registry.store import Registry
 from serve_app.standalone.settings import RunSettings
 from serve_app.standalone.versions import models_in, only_model
-
-CONTROL = "serve_app.app:control"
-GATEWAY = "serve_app.app:gateway"
 
 
 def endpoints_of(
@@ -99,10 +97,10 @@ def declared_in(text: str, file: Path) -> Declared:
     endpoints: Mapping[str, Any] | None = None
     gateway = GatewayArgs()
     for application in _mappings(body, "applications"):
-        if application.get("import_path") == CONTROL:
+        if builder_of(application) == "control":
             for deployment in _mappings(application, "deployments"):
                 endpoints = deployment.get("user_config") or endpoints
-        if application.get("import_path") == GATEWAY:
+        if builder_of(application) == "gateway":
             try:
                 gateway = GatewayArgs.model_validate(application.get("args") or {})
             except pydantic.ValidationError as error:
@@ -110,7 +108,7 @@ def declared_in(text: str, file: Path) -> Declared:
                 where = ".".join(map(str, problem["loc"]))
                 raise ConfigError(f"{file}: gateway: {where}: {words_of(problem)}") from None
     if not isinstance(endpoints, dict):
-        msg = f"{file} declares no endpoints: it has no application {CONTROL} with a user_config"
+        msg = f"{file} declares no endpoints: no application of serve_app.app:control has any"
         raise ConfigError(msg)
     return Declared(endpoints, gateway)
 

@@ -15,10 +15,10 @@ from serve_app.cluster.doctor.libraries import of_libraries
 from serve_app.cluster.doctor.ports import Guards, Kind, of_ports, open_ports
 from serve_app.cluster.doctor.versions import of_versions
 from serve_app.cluster.running import Running
+from serve_app.config.builders import builder_of
 from serve_app.core.edge_token import EDGE_VARIABLE
 from serve_app.errors import NotReady, ServeError
 
-GATEWAY = ":gateway"
 Purposes = Mapping[int, tuple[str, Kind]]
 _OF_SERVE: tuple[tuple[str, str], ...] = (
     ("RAY_SERVE_HAPROXY_STATS_PORT", "HAProxy statistics"),
@@ -86,7 +86,7 @@ def _gateway_args(running: Running) -> tuple[dict[str, Any], str]:
         return {}, error.message
     for one in applications:
         config = one.get("deployed_app_config") or {}
-        if str(config.get("import_path", "")).endswith(GATEWAY):
+        if builder_of(config) == "gateway":
             return dict(config.get("args") or {}), ""
     return {}, "nothing is deployed yet"
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import yaml
 
+from serve_app.config.builders import builder_of
 from serve_app.documents.yaml_reading import read_yaml
 from serve_app.documents.yaml_text import yaml_text
 from serve_app.errors import ConfigError
 from serve_app.platforms.images.places import EVERYWHERE, HTTP_PORT, KEYS_FILE
 from serve_app.platforms.kubernetes.service import CONTROL
 
-_KEEPS_STATE = ("serve_app.app:control", "serve_app.app:monitor")
-_GATEWAY = "serve_app.app:gateway"
+_KEEPS_STATE = frozenset({"control", "monitor"})
 _SHARE = 0.5
 """Of the one piece that the head has of what only control and the monitor ask for."""
 
@@ -49,7 +49,7 @@ def for_pods(text: str, database: str | None) -> str:
 
 def _adapt(application: dict[str, Any], database: str | None) -> None:
     arguments = application.get("args")
-    if application.get("import_path") == _GATEWAY:
+    if builder_of(application) == "gateway":
         application["args"] = arguments = {"access": {"mode": "keys"}, **(arguments or {})}
         access = arguments["access"]
         if isinstance(access, dict) and access.get("mode") in {"keys", "any"}:
@@ -59,7 +59,7 @@ def _adapt(application: dict[str, Any], database: str | None) -> None:
             arguments["state"] = database
         if str(arguments.get("records", "")).startswith("./state/"):
             arguments["records"] = "./records"
-    if database is None and application.get("import_path") in _KEEPS_STATE:
+    if database is None and builder_of(application) in _KEEPS_STATE:
         for deployment in application.get("deployments") or ():
             options = deployment.setdefault("ray_actor_options", {})
             options |= {"num_cpus": 0, "resources": {CONTROL: _SHARE}}

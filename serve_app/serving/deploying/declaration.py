@@ -14,6 +14,7 @@ import pydantic
 import yaml
 
 from serve_app.config import EndpointSettings
+from serve_app.config.builders import builder_of
 from serve_app.core.reference import application_name, parse
 from serve_app.documents.refused_values import refusals, words_of
 from serve_app.errors import ConfigError, NotFound
@@ -217,7 +218,7 @@ def concerning(config: Mapping[str, Any], name: str) -> Config:
     needed = {application_name(version) for version in mine}
     made = _copied(config)
     made["applications"] = [
-        one for one in made["applications"] if one["name"] in needed or _builder(one) != "model"
+        one for one in made["applications"] if one["name"] in needed or builder_of(one) != "model"
     ]
     return made
 
@@ -288,13 +289,7 @@ def _applications(config: Mapping[str, Any], text: str) -> list[Config]:
 
 
 def _is_made_by(application: Mapping[str, Any], builder: str) -> bool:
-    return builder in {application.get("name"), _builder(application)}
-
-
-def _builder(application: Mapping[str, Any]) -> str:
-    """Which of our builders makes an application; empty where none does."""
-    module, _, name = str(application.get("import_path", "")).replace(":", ".").rpartition(".")
-    return name if module == "serve_app.app" else ""
+    return builder in {application.get("name"), builder_of(application)}
 
 
 def _control_deployment(control: Mapping[str, Any]) -> dict[str, Any]:

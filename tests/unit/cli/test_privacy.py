@@ -126,6 +126,10 @@ def test_nothing_is_erased_that_cannot_be_audited(serve_app, config, tmp_path):
             "keeps nothing by subject",
         ),
         (
+            "applications: [{name: monitor, import_path: serve_app.app.monitor}]",
+            "keeps nothing by subject",
+        ),
+        (
             "applications: [{name: m, import_path: 'serve_app.app:monitor', args: {privcy: 1}}]",
             "args of m: privcy",
         ),

@@ -199,6 +199,10 @@ def test_a_changed_model_does_not_answer(registry):
             "applications: [{import_path: serve_app.app:gateway, args: {max_rows: 0}}]",
             "gateway: max_rows",
         ),
+        (
+            "applications: [{import_path: serve_app.app.gateway, args: {max_rows: 0}}]",
+            "gateway: max_rows",
+        ),
     ],
 )
 def test_a_config_that_declares_nothing_is_refused(registry, tmp_path, text, words):
