@@ -52,7 +52,7 @@ POINTS = [
 ]  # fmt: skip
 
 
-ROLLBACK_S = 4.0
+ROLLBACK_S = 2.0
 RUNS = re.compile(r'ray_serve_app_retraining_runs\{[^}]*state="([A-Z_]+)"[^}]*\} ([\d.]+)')
 TRIALS = re.compile(r'ray_serve_app_training_trials_total\{[^}]*outcome="judged"[^}]*\} ([\d.]+)')
 
