@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
+import ray._private.worker as driver
 from ray._private.state import available_resources_per_node, total_resources_per_node
 from ray.exceptions import RayError
 
@@ -29,9 +31,28 @@ def connected(address: str) -> Iterator[None]:
         msg = f"the cluster at {address} does not answer: {cause(str(error))}"
         raise NotReady(msg) from error
     try:
-        yield
+        with errors_on_stderr():
+            yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def errors_on_stderr() -> Iterator[None]:
+    """Keep what Ray says of nodes and workers that die out of the standard output.
+
+    Results go there, which others read. Ray has no option for that.
+    """
+    usual = driver.print_to_stdstream
+
+    def elsewhere(data: dict[str, Any], ignore_prefix: bool) -> None:
+        usual({**data, "is_err": True}, ignore_prefix)
+
+    driver.print_to_stdstream = elsewhere
+    try:
+        yield
+    finally:
+        driver.print_to_stdstream = usual
 
 
 def rooms() -> list[NodeRoom]:
