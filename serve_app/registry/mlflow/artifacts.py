@@ -43,7 +43,7 @@ def download(client: MlflowClient, uri: str, into: Path) -> None:
     if len(links_of(uri)) > 1 or url_leads_nowhere(uri):
         msg = (
             f"the server says that the model's files lie at {without_secrets(uri)}, which is not "
-            "asked for files"
+            "read here, and not asked for them"
         )
         raise InvalidInput(msg)
     if parts.scheme == "mlflow-artifacts":
