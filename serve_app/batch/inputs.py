@@ -15,6 +15,7 @@ import fsspec
 from fsspec.spec import AbstractBufferedFile
 
 from serve_app.batch.away import reached
+from serve_app.core.hosts import url_leads_nowhere
 from serve_app.errors import Conflict, InvalidInput
 
 Kind = Literal["parquet", "csv", "tsv", "jsonl", "cells", "document"]
@@ -183,6 +184,8 @@ def check_unchanged(one: Input) -> None:
 
 def _places(text: str, form: Form | None = None) -> list[Place]:
     try:
+        if "://" in text and url_leads_nowhere(text):
+            raise InvalidInput(f"{text}: there are no files at this address; it is not asked")
         with reached(text):
             files, root = fsspec.url_to_fs(text)
             files.invalidate_cache()

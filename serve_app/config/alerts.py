@@ -147,6 +147,8 @@ class EmailReceiver(ReceiverSettings):
 
     @model_validator(mode="after")
     def _login(self) -> "EmailReceiver":
+        if leads_nowhere(self.host):
+            raise ValueError(NO_MESSAGES)
         if (self.username is None) != (self.password_env is None):
             raise ValueError("`username` and `password_env` belong together")
         if self.username is not None and self.security == "none" and not is_own(self.host):

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, model_validator
 
 from serve_app.config.base import Frozen
+from serve_app.redaction import has_secret
 
 _ORIGIN = re.compile(
     r"((?P<scheme>[a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\]))(?::(?P<port>[0-9]+))?"
@@ -28,6 +29,8 @@ def _origin(text: str) -> str:
         raise ValueError(f"{text!r} is no origin; {form}{subdomains}{letters}")
     if origin.end() < len(text):
         rest = text[origin.end() :]
+        if has_secret(text):
+            raise ValueError("an origin has no user or password, and ends with its host and port")
         msg = f"{text!r} has {rest!r} behind the host, where an origin ends: {origin.group()!r}"
         raise ValueError(msg)
     if origin["port"] is None:

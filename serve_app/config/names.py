@@ -9,6 +9,7 @@ from pydantic import AfterValidator
 
 from serve_app.core import reference as references
 from serve_app.core.home import HOME_VARIABLE
+from serve_app.core.hosts import url_leads_nowhere
 from serve_app.errors import InvalidInput
 
 T = TypeVar("T")
@@ -19,8 +20,15 @@ def located(path: str) -> str:
 
     Replicas run wherever Ray puts them; a path in YAML means the same in all of them.
     URLs (`s3://…`, `memory://…`) stay as they are.
+
+    Raises:
+        ValueError: it is a URL that leads to where there are no files.
     """
-    if "://" in path or Path(path).is_absolute():
+    if "://" in path:
+        if url_leads_nowhere(path):
+            raise ValueError("this is an address at which there are no files; it is not asked")
+        return path
+    if Path(path).is_absolute():
         return path
     return str((Path(os.environ.get(HOME_VARIABLE) or Path.cwd()) / path).resolve())
 

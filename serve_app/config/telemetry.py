@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, Field, PositiveFloat, StringConstraints
 
 from serve_app.config.base import Frozen
+from serve_app.core.hosts import leads_nowhere
 
 
 def _without_secrets(endpoint: str) -> str:
@@ -17,6 +18,8 @@ def _without_secrets(endpoint: str) -> str:
     if parts.scheme not in {"http", "https"} or not host:
         msg = "write the URL of a collector, such as https://otlp.nr-data.net or http://host:4318"
         raise ValueError(msg)
+    if leads_nowhere(host):
+        raise ValueError("this is an address at which there is no collector; it is not asked")
     if secret:
         msg = "a URL in a config may hold no secret; name its environment variable in `headers_env`"
         raise ValueError(msg)

@@ -1,7 +1,7 @@
 """The token by which a gateway knows what HAProxy says of a client from what a client claims.
 
 HAProxy takes the headers of `CLAIMS` away from every request, sets those that it vouches for, and
-shows the token beside them. Whoever else reaches a gateway's port cannot show it.
+shows the token behind them. Whoever else reaches a gateway's port cannot show it.
 """
 
 from __future__ import annotations

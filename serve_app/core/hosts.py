@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
+from urllib.parse import urlsplit
 
 OWN = ("127.0.0.1", "localhost", "::1")
 """The usual names of this machine, as the variable `no_proxy` lists them."""
@@ -14,15 +16,31 @@ EVERY_NAME = "*"
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 
 
-_OF_CLOUDS = frozenset({"100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"})
-_NAMES_OF_CLOUDS = frozenset({"metadata.google.internal", "metadata.goog", "instance-data"})
+_OF_CLOUDS = frozenset(
+    {
+        "100.100.100.200", "168.63.129.16", "192.0.0.192",
+        "fd00:ec2::23", "fd00:ec2::254", "fd00:c1::a9fe:a9fe", "fd20:ce::254",
+    }
+)  # fmt: skip
+_NAMES_OF_CLOUDS = frozenset(
+    {
+        "instance-data", "instance-data.ec2.internal", "metadata.goog",
+        "metadata.google.internal", "metadata.tencentyun.com",
+    }
+)  # fmt: skip
 """Where clouds hand out secrets of the machine that asks, beside 169.254.169.254."""
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+_TRANSLATED = tuple(
+    map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))
+)
+_LEAST_COMPATIBLE = 1 << 24
+"""Those below, `::1` among them, stand for no IPv4 address: there is none in 0.0.0.0/8."""
+_CHAINED = re.compile(r"::(?![^\[]*\])")
+"""Between the URLs of a chain of filesystems, and not within an IPv6 address."""
 
 
 def inside(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for, if any (RFC 3056, 4291, 6052)."""
-    if ip in _TRANSLATED:
+    """The IPv4 address that an IPv6 one stands for, if any (RFC 2765, 3056, 4291, 6052, 8215)."""
+    if int(ip) >= _LEAST_COMPATIBLE and any(ip in network for network in _TRANSLATED):
         return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
     return ip.ipv4_mapped or ip.sixtofour
 
@@ -58,6 +76,21 @@ def leads_nowhere(host: str) -> bool:
         return is_off_limits(name)
     except ValueError:
         return False
+
+
+def links_of(url: str) -> list[str]:
+    """The URLs that one is made of: fsspec reads `simplecache::https://…` by way of both."""
+    return _CHAINED.split(url)
+
+
+def url_leads_nowhere(url: str) -> bool:
+    """Whether a URL of files leads to such an address, of whatever scheme it is.
+
+    Raises:
+        ValueError: the URL cannot be read.
+    """
+    hosts = [urlsplit(one).hostname for one in links_of(url)]
+    return any(host is not None and leads_nowhere(host) for host in hosts)
 
 
 def is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from serve_app.documents.near_names import did_you_mean
+from serve_app.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,5 +77,6 @@ def _choice(value: Any, expected: str) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    # A secret that is cut off in its middle is not known as one any more.
+    text = without_secrets(repr(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

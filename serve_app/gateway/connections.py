@@ -1,6 +1,7 @@
 """HTTP connections with bounds on how long the head of a request may be, and may take.
 
-HAProxy has such bounds; uvicorn has none of its own. Bodies have theirs in `gateway/bodies.py`.
+HAProxy has such bounds; uvicorn has none of its own, and counts trailers as headers. Bodies have
+their bounds in `gateway/bodies.py`.
 """
 
 from __future__ import annotations
@@ -45,6 +46,43 @@ def _client_of(transport: asyncio.Transport) -> bytes | None:
     secured = transport.get_extra_info("ssl_object")
     shown = None if secured is None else secured.getpeercert(binary_form=True)
     return None if shown is None else subject_of(shown)
+
+
+class _Ignored(list[tuple[bytes, bytes]]):
+    """Where headers go that nobody is to see."""
+
+    def append(self, _header: tuple[bytes, bytes]) -> None:
+        """Keep nothing."""
+
+
+class Framed(_HTTPProtocol):
+    """For uvicorn's protocol in C: what stands around a body is neither a header nor endless.
+
+    Trailers would be headers where they come before the application looks, which proxies before
+    this have not seen; and of them, or of a chunk's extensions, `HEAD_BYTES` may come at a time.
+    """
+
+    _framing_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """Begin the request by the headers that there are."""
+        super().on_headers_complete()
+        self.headers = _Ignored()
+        self._framing_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._framing_bytes = 0
+        super().on_body(body)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and count it while it is no part of a body that should come."""
+        cycle: Any = self.cycle
+        if cycle is not None and cycle.more_body:
+            self._framing_bytes += len(data)
+        super().data_received(data)
+        if self._framing_bytes > HEAD_BYTES:
+            self.transport.close()
 
 
 class Bounds(_HTTPProtocol):
@@ -111,5 +149,12 @@ class Bounds(_HTTPProtocol):
         self.transport.close()
 
 
-class BoundedHTTP(Bounds, AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """One HTTP connection: by the parser in C where it is installed, else by the one in Python."""
+if hasattr(AutoHTTPProtocol, "on_headers_complete"):
+
+    class BoundedHTTP(Bounds, Framed, AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+        """One HTTP connection, by the parser in C."""
+
+else:
+
+    class BoundedHTTP(Bounds, AutoHTTPProtocol):  # type: ignore[misc, valid-type, no-redef]
+        """One HTTP connection, by the parser in Python where that in C is not installed."""

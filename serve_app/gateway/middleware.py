@@ -43,8 +43,10 @@ class Edge:
     """Takes away the headers that only the inside may set, and bad request ids.
 
     What a request claims of its own origin stays where `token` was shown with it, which HAProxy
-    alone can do; then `scope["client"]` and `scope["scheme"]` are those of the client. Answers
-    leave in one write where the server lets them.
+    alone can do; then `scope["client"]` and `scope["scheme"]` are those of the client. HAProxy
+    shows it behind all that it vouches for. Servers count trailers, which nobody before them looks
+    at, as headers: what is claimed behind the token is one. Answers leave in one write where the
+    server lets them.
     """
 
     def __init__(self, app: ASGIApp, *, token: EdgeToken | None = None) -> None:
@@ -65,10 +67,11 @@ class Edge:
         for pair in scope["headers"]:
             name, value = pair
             if name in UNTRUSTED:
-                if name == _EDGE:
+                if name == _EDGE and shown is None:
                     shown = value
             elif name.startswith(_CLAIMS):
-                claims.append(pair)
+                if shown is None:
+                    claims.append(pair)
             elif name != REQUEST_ID or is_request_id(value):
                 kept.append(pair)
         if shown is not None and self._token is not None and self._token.matches(shown):

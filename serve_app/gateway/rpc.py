@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from serve_app import __version__, errors
 from serve_app.core.flow import OWNER
@@ -29,6 +29,8 @@ from serve_app.gateway.context import COUNTS, Settings
 from serve_app.gateway.entrance import Entrance
 from serve_app.gateway.manages import Manages
 from serve_app.gateway.rpc_access import RpcAccess, caller_of, headers_of
+from serve_app.gateway.rpc_health import Health
+from serve_app.gateway.rpc_reading import ReadableServices, readable
 from serve_app.gateway.rpc_repository import RepositoryMethods
 from serve_app.protocols.oip import grpc_messages as oip_grpc
 from serve_app.protocols.oip import messages as oip_messages
@@ -53,6 +55,8 @@ CODES: dict[type[errors.ServeError], grpc.StatusCode] = {
 }
 GRACE_S = 5.0
 _ADDITIONAL_BYTES = 64 * 1024
+MOST_STREAMS = 1000
+"""So many calls are answered at once over one connection; clients hold those beyond."""
 _KEEP_ALIVE = (
     # Balancers forget connections on which nothing moves, often after a minute.
     ("grpc.keepalive_time_ms", 30_000),
@@ -118,10 +122,13 @@ class InferenceService:
         return grpc.method_handlers_generic_handler(
             oip_messages.SERVICE,
             {
-                name: grpc.unary_unary_rpc_method_handler(
-                    self._around(name, self._guarded(method)),
-                    request_deserializer=message(f"{name}Request").FromString,
-                    response_serializer=message(f"{name}Response").SerializeToString,
+                name: readable(
+                    grpc.unary_unary_rpc_method_handler(
+                        self._around(name, self._guarded(method)),
+                        request_deserializer=message(f"{name}Request").FromString,
+                        response_serializer=message(f"{name}Response").SerializeToString,
+                    ),
+                    self.predictor.counting.add_response,
                 )
                 for name, method in methods.items()
             },
@@ -265,19 +272,16 @@ class RpcServer:
     """A server with its health, as the health protocol of gRPC tells it."""
 
     server: grpc.aio.Server
-    health: health.aio.HealthServicer
+    health: Health
     predictor: Predictor
 
-    async def follow_readiness(self) -> None:
+    def follow_readiness(self) -> None:
         """Say by the health protocol whether requests can be taken now."""
-        states = health_pb2.HealthCheckResponse
-        state = states.SERVING if self.predictor.is_ready else states.NOT_SERVING
-        for name in ("", oip_messages.SERVICE):
-            await self.health.set(name, state)
+        self.health.follow(is_ready=self.predictor.is_ready)
 
     async def stop(self, grace_s: float | None = GRACE_S) -> None:
         """Say that no more requests are taken, and end once those on their way are answered."""
-        await self.health.enter_graceful_shutdown()
+        self.health.end()
         await self.server.stop(grace_s)
 
 
@@ -301,14 +305,18 @@ async def serve(
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", max_body_bytes + _ADDITIONAL_BYTES),
             ("grpc.max_send_message_length", -1),
+            ("grpc.max_concurrent_streams", MOST_STREAMS),
             *_KEEP_ALIVE,
         ],
     )
     server.add_generic_rpc_handlers((service.handlers(),))
-    alive = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(alive, server)
     names = (oip_messages.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server, pool=oip_messages.POOL)
+    alive = Health(("", oip_messages.SERVICE))
+    services: Any = ReadableServices(server, service.predictor.counting.add_response)
+    health_pb2_grpc.add_HealthServicer_to_server(alive, services)
+    mirror = reflection.aio.ReflectionServicer(names, pool=oip_messages.POOL)
+    add_reflection: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
+    add_reflection(mirror, services)
     try:
         if credentials is None:
             server.add_insecure_port(address)
@@ -318,6 +326,6 @@ async def serve(
         msg = f"the gRPC address {address} cannot be taken; set another `grpc_port`"
         raise errors.ConfigError(msg) from error
     rpc_server = RpcServer(server, alive, service.predictor)
-    await rpc_server.follow_readiness()
+    rpc_server.follow_readiness()
     await server.start()
     return rpc_server

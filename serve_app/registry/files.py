@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from serve_app.core.hosts import leads_nowhere
+from serve_app.core.hosts import links_of, url_leads_nowhere
 from serve_app.errors import RegistryFailed
 from serve_app.registry.answering import Answering
 from serve_app.registry.exclusive import place, sync_folder, temporary_beside
@@ -26,14 +25,12 @@ from serve_app.registry.exclusive import place, sync_folder, temporary_beside
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_CHAINED = re.compile(r"::(?![^\[]*\])")
-"""Between the URLs of a chain of filesystems, and not within an IPv6 address."""
 _memory_lock = threading.Lock()
 
 
 def _server_of(url: str) -> str:
     """What comes before the path of a URL, or of the last one of a chain."""
-    return urlsplit(_CHAINED.split(url)[-1])._replace(path="", query="", fragment="").geturl()
+    return urlsplit(links_of(url)[-1])._replace(path="", query="", fragment="").geturl()
 
 
 class Files:
@@ -188,9 +185,9 @@ def _check_host(url: str) -> None:
         RegistryFailed: it does.
     """
     try:
-        hosts = [urlsplit(one).hostname for one in _CHAINED.split(url)]
+        nowhere = url_leads_nowhere(url)
     except ValueError as error:
         raise RegistryFailed(f"the registry's address cannot be read: {error}") from None
-    if any(host is not None and leads_nowhere(host) for host in hosts):
+    if nowhere:
         msg = "the registry's address is one at which there are no files; it is not asked"
         raise RegistryFailed(msg)

@@ -30,6 +30,7 @@ from serve_app.security.checkpoints import (
     CHECKPOINTS,
     Checkpoint,
     CheckpointDamaged,
+    last_signed,
 )
 from serve_app.security.retention import append, cut_before, let_go
 
@@ -114,8 +115,11 @@ class AuditLog:
         self._signed = self._seq
         self._timer: threading.Timer | None = None
         self._retention: threading.Timer | None = None
+        unsigned = self._unsigned_before()
         if torn:
             self.write(_repaired(self.writer, torn))
+        if unsigned is not None:
+            self.write(unsigned)
         self._plan_retention()
 
     def write(self, event: AuditEvent) -> int:
@@ -178,6 +182,26 @@ class AuditLog:
             self._checkpoint()
             os.close(self._file)
             os.close(self._claim)
+
+    def _unsigned_before(self) -> AuditEvent | None:
+        """That lines stood here unsigned, where there are: the next checkpoint covers them too.
+
+        Who ends as it should signs its last line.
+        """
+        keeping, last = self._keeping, self._seq
+        if keeping.key is None or not last:
+            return None
+        signed = max(
+            last_signed(folder / f"{self.writer}{CHECKPOINTS}", self.writer, keeping.key)
+            for folder in filter(None, (self._folder, keeping.copy_to))
+        )
+        if signed >= last:
+            return None
+        problem = (
+            f"lines {signed + 1} to {last} stood without a checkpoint of this key: the process "
+            "before was killed, signed with another key or none, or somebody else wrote them"
+        )
+        return AuditEvent("audit", self.writer, "failed", "serve-app", problem=problem)
 
     def _let_go_of(self, writer: str) -> None:
         keeping = self._keeping

@@ -6,11 +6,14 @@ An anchor is the same of lines that were let go: the chain goes on after it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from serve_app.security.envelope import Envelope, EnvelopeDamaged
+from serve_app.security.envelope import LARGEST_BYTES, Envelope, EnvelopeDamaged
+from serve_app.security.signing import key_id, public_of
 
 PAYLOAD_TYPE = "application/vnd.serve-app.audit-checkpoint.v1+json"
 ANCHOR_TYPE = "application/vnd.serve-app.audit-anchor.v1+json"
@@ -18,6 +21,7 @@ CHAIN = ".jsonl"
 CHECKPOINTS = ".checkpoints.jsonl"
 ANCHORS = ".anchors.jsonl"
 """How the names of a writer's files end."""
+_LONGEST_BYTES = 2 * LARGEST_BYTES
 
 
 class CheckpointDamaged(Exception):
@@ -49,6 +53,24 @@ class Checkpoint:
     def _signed(self, kind: str, key: Any) -> bytes:
         payload = json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
         return Envelope.signed(kind, payload, key).encode() + b"\n"
+
+
+def last_signed(file: Path, writer: str, key: Any) -> int:
+    """Up to which line of a writer the last checkpoint of a file vouches, by a private key.
+
+    None counts as 0: where there is no file, or its last line is of another key, or damaged.
+    """
+    if not file.is_file():
+        return 0
+    with file.open("rb") as opened:
+        opened.seek(max(0, opened.seek(0, os.SEEK_END) - _LONGEST_BYTES))
+        lines = opened.read().splitlines(keepends=True)
+    public = public_of(key)
+    try:
+        (last,) = read_checkpoints(lines[-1:], {key_id(public): public})
+    except (CheckpointDamaged, ValueError):
+        return 0
+    return last.seq if last.writer == writer else 0
 
 
 def read_checkpoints(lines: Iterable[bytes], keys: Mapping[str, bytes]) -> Iterator[Checkpoint]:

@@ -289,7 +289,7 @@ class GatewayReplica(Scaled):
 
     async def _follow_readiness(self) -> None:
         if self._grpc is not None:
-            await self._grpc.follow_readiness()
+            self._grpc.follow_readiness()
 
     async def _listen(self, gateway: GatewayApp) -> None:
         """Open the profiles' own ports, and all of HTTP to the pages that may ask."""

@@ -80,6 +80,16 @@ def test_a_pickle_inside_an_archive_of_skops_is_not_run(
     assert "error: " in refused(path, marker, capsys)
 
 
+def test_a_pickle_before_an_archive_of_skops_is_refused(
+    gadget: bytes, marker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.skops"
+    path.write_bytes(gadget)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("schema.json", "{}")
+    assert "before its first file" in refused(path, marker, capsys)
+
+
 FLAVOURS = {
     "loader_module": {"python_function": {"loader_module": "evil", "python_version": "3.11"}},
     "python_model": {

@@ -19,7 +19,7 @@ from serve_app.core.arrival import Arrivals, clock_name
 from serve_app.core.edge_token import EDGE_VARIABLE, EdgeToken, read_edge_token
 from serve_app.errors import InvalidInput, ServerFault
 from tests.ports import free_port
-from tests.security.edges import SECRET, guarded, until
+from tests.security.edges import SECRET, guarded, parsed, until
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,28 @@ def test_a_gateway_sees_when_a_request_came_and_believes_nobody_else(edge):
 def test_what_a_client_claims_of_its_origin_is_not_heard(edge, claim):
     plain = edge.ask("/").seen
     assert edge.ask("/", claim).seen == plain
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        b"x-client-dn: CN=admin",
+        b"x-forwarded-for: 9.9.9.9",
+        b"x-forwarded-proto: https",
+        b"x-forwarded-at: other/1",
+        b"forwarded: for=9.9.9.9",
+        b"x-serve-app-edge: guessed\r\nx-client-cn: admin",
+        b"x-request-timeout-seconds: 0\r\nx-session-id: one",
+    ],
+)
+def test_what_a_client_claims_in_a_trailer_is_not_heard(edge, claim):
+    head = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n"
+    plain = parsed(edge.raw(head + b"\r\n2\r\n{}\r\n0\r\n\r\n")).seen
+    assert plain["client"] == "127.0.0.1"
+    sent = head + b"trailer: x\r\n\r\n2\r\n{}\r\n0\r\n" + claim + b"\r\n\r\n"
+    seen = parsed(edge.raw(sent)).seen
+    seen["headers"].pop("trailer", None)
+    assert seen == plain
 
 
 def test_the_gateways_own_port_believes_no_claim_without_the_token(edge):

@@ -40,6 +40,8 @@ HOSTILE = {
     + " ".join(f"a{n}: logistic(rows: {ROWS}) {{snapshot}}" for n in range(1000)) + "}}",
     "the same field": "{" + "endpoints{name} " * 5000 + "}",
     "typenames": "{" + "__typename " * 10_000 + "}",
+    "as many typenames as there may be fields": "{" + "__typename " * 300 + "}",
+    "a name for many": "{" + "a: endpoints{name} " * 60 + "}",
     "cycle": "{...A} fragment A on Query {...B} fragment B on Query {...A}",
     "itself": "{...A} fragment A on Query {...A}",
     "long cycle": "{...F0} "

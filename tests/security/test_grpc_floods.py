@@ -4,15 +4,20 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import struct
 import time
 
 import grpc
 import pytest
+from grpc_reflection.v1alpha import reflection
 
 from serve_app.gateway import rpc
+from serve_app.gateway.access import Gate
 from serve_app.gateway.context import Settings
 from serve_app.protocols.oip import messages as oip_messages
 from serve_app.protocols.oip.messages import message
+from tests.ports import free_port
+from tests.security.callers import Known
 from tests.unit.gateway.harness import client_of
 
 MIB = 2**20
@@ -131,3 +136,74 @@ async def test_a_bomb_is_not_unpacked(registry):
             code, _ = await called(bytes(64 * MIB), grpc.Compression.Gzip)
             assert code == EXHAUSTED
         assert (await called(asking().SerializeToString()))[0] == grpc.StatusCode.OK
+
+
+def frame(kind, flags, stream, content):
+    size = struct.pack(">I", len(content))[1:]
+    return size + bytes([kind, flags]) + struct.pack(">I", stream) + content
+
+
+def field(name, value):
+    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def watching_without_reading(address, calls):
+    """Connections with calls that watch the health, whose client takes no byte of an answer."""
+    host, _, port = address.partition(":")
+    one = socket.create_connection((host, int(port)), DEADLINE_S)
+    no_window = frame(4, 0, 0, struct.pack(">HI", 4, 0))
+    one.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + no_window)
+    head = (
+        b"\x83\x86" + field(b":path", b"/grpc.health.v1.Health/Watch") + field(b":authority", b"x")
+        + field(b"content-type", b"application/grpc") + field(b"te", b"trailers")
+    )  # fmt: skip
+    for number in range(1, 2 * calls, 2):
+        one.sendall(frame(1, 4, number, head) + frame(0, 1, number, b"\0" * 5))
+    return one
+
+
+async def test_who_watches_the_health_and_reads_nothing_holds_nobody_up(registry):
+    gateway = client_of(registry)
+    service = rpc.InferenceService(gateway.predictor, Settings(LIMIT_BYTES, 1000), ids=str)
+    address = f"127.0.0.1:{free_port()}"
+    server = await rpc.serve(service, address, LIMIT_BYTES, Gate(Known(), lambda *_: None))
+    async with grpc.aio.insecure_channel(address) as channel:
+        with await asyncio.to_thread(watching_without_reading, address, 200):
+            # It watches once somebody else of the same address may not any more.
+            watch = channel.unary_stream("/grpc.health.v1.Health/Watch")
+            codes = set()
+            ends_s = time.monotonic() + DEADLINE_S
+            while EXHAUSTED not in codes and time.monotonic() < ends_s:
+                call = watch(b"")
+                await asyncio.wait([asyncio.ensure_future(call.read())], timeout=0.2)
+                codes.add(await call.code() if call.done() else None)
+                call.cancel()
+            assert EXHAUSTED in codes
+            gateway.predictor._is_alive = lambda _: False
+            server.follow_readiness()
+            check = channel.unary_unary("/grpc.health.v1.Health/Check")
+            assert await check(b"", timeout=DEADLINE_S) == b"\x08\x02"
+            await asyncio.wait_for(server.stop(0.1), DEADLINE_S)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff" * 20, b"\x0a\xff\xff\xff\xff\x07abc", b"\x0a\x02\xff\xfe"]
+)
+@pytest.mark.parametrize(
+    "method",
+    [INFER, "/grpc.health.v1.Health/Check", f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"],
+)
+async def test_bytes_that_are_no_message_are_refused_in_words(registry, method, content, caplog):
+    gateway = client_of(registry)
+    service = rpc.InferenceService(gateway.predictor, Settings(LIMIT_BYTES, 1000), ids=str)
+    address = f"127.0.0.1:{free_port()}"
+    server = await rpc.serve(service, address, LIMIT_BYTES, Gate(Known(), lambda *_: None))
+    try:
+        async with grpc.aio.insecure_channel(address) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await channel.unary_unary(method)(content, metadata=(("x-api-key", "k-all"),))
+    finally:
+        await server.stop(None)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "cannot be read" in refused.value.details()
+    assert not caplog.records

@@ -3,30 +3,38 @@
 import http.server
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
+from serve_app.batch.inputs import places
 from serve_app.cli.main import main
 from serve_app.config.access import TokenSettings
-from serve_app.config.alerts import WebhookReceiver
+from serve_app.config.alerts import EmailReceiver, WebhookReceiver
+from serve_app.config.jobs import JobsSettings
+from serve_app.config.telemetry import TelemetrySettings
 from serve_app.core import hosts
 from serve_app.core.secret import Secret
-from serve_app.errors import InvalidInput, RegistryFailed, Unavailable
+from serve_app.errors import InvalidInput, RecordsFailed, RegistryFailed, Unavailable
 from serve_app.registry.files import Files
 from serve_app.registry.mlflow.address import server_of
+from serve_app.registry.mlflow.artifacts import download
 from serve_app.serving.alerting import posting
 from serve_app.serving.alerting.posting import Target, post
+from serve_app.storage.records.files import Files as RecordFiles
 
 # AWS, Azure, Google Cloud, Oracle, Alibaba, DigitalOcean: each says in its documentation where.
 PLACES = [
     "169.254.169.254", "169.254.170.2", "[fd00:ec2::254]", "168.63.129.16", "192.0.0.192",
     "100.100.100.200", "metadata.google.internal", "METADATA.google.internal.", "metadata.goog",
+    "[fd00:ec2::23]", "[fd20:ce::254]", "[fd00:c1::a9fe:a9fe]", "instance-data.ec2.internal",
 ]  # fmt: skip
 # The same in spellings that the C library or IPv6 know.
 SPELLINGS = [
     "2852039166", "0xA9FEA9FE", "0251.0376.0251.0376", "169.254.43518", "169.16689662",
     "0xa9.0xfe.0xa9.0xfe", "169.254.169.254.", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]",
-    "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::]", "[fe80::1]", "[fe80::1%25eth0]", "224.0.0.1",
+    "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::a9fe:a9fe]", "[::a9fe:a9fe]", "[::169.254.169.254]",
+    "[::ffff:0:a9fe:a9fe]", "[2002:a9fe:a9fe::]", "[fe80::1]", "[fe80::1%25eth0]", "224.0.0.1",
 ]  # fmt: skip
 HONEST = ["10.0.0.7", "192.168.1.1", "127.0.0.1", "[::1]", "example.org", "8.8.8.8", "169.253.1.1"]
 ODD = ["gopher", "file", "ftp", "dict", "ldap", "jar", "data", "tftp", "netdoc"]
@@ -58,6 +66,20 @@ def test_secrets_of_a_machine_are_asked_of_no_cloud(host):
             WebhookReceiver(name="ops", kind="webhook", url=url)
         with pytest.raises(Unavailable, match="no messages"):
             post(Target(Secret(url), 5.0), b"{}", {})
+        with pytest.raises(ValueError, match="not asked"):
+            TelemetrySettings(endpoint=url)
+        with pytest.raises(ValueError, match="not asked"):
+            JobsSettings(inputs=(url,), outputs="out")
+        with pytest.raises(InvalidInput, match="not asked"):
+            places([f"{url}rows.csv"])
+        with pytest.raises(RecordsFailed, match="not asked"):
+            RecordFiles(url)
+    for uri in (f"webhdfs://{host}/x", f"sftp://{host}/x", f"s3::http://{host}/x"):
+        with pytest.raises(InvalidInput, match="not asked"):
+            download(None, uri, Path("nowhere"))
+    if "%" not in host:
+        with pytest.raises(ValueError, match="no messages"):
+            EmailReceiver(kind="email", host=host.strip("[]"), sender="a@b.c", to=("a@b.c",))
 
 
 @pytest.mark.parametrize("host", HONEST)

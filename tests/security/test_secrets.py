@@ -157,6 +157,25 @@ def test_a_config_that_holds_secrets_is_warned_of_without_telling_them() -> None
     assert SECRET not in str(report)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"access": {"mode": PLACES[0]}},
+        {"cors": {"origins": [PLACES[0]]}},
+        {"jobs": {"inputs": ["rows"], "outputs": f"https://ada:{SECRET}@h/x?sig={SECRET}"}},
+        {"listeners": [{"profile": f"password={SECRET}", "port": 1}]},
+        {"default_endpoint": f"s3://ada:{'x' * 40}{SECRET}{'x' * 400}@bucket"},
+        {"detail": [f"postgresql://ada:{SECRET}@db/serve"]},
+        {f"s3://ada:{SECRET}@bucket": 1},
+    ],
+)
+def test_a_secret_at_a_wrong_key_is_not_repeated(wrong: dict[str, Any]) -> None:
+    gateway = {**CONFIG["applications"][0], "args": wrong, "runtime_env": {}}
+    report = validate_text(yaml.safe_dump({"applications": [gateway]}))
+    assert report.findings
+    assert SECRET not in str(report)
+
+
 @pytest.mark.parametrize("lines", [JsonLines(), TextLines()], ids=["json", "text"])
 def test_no_line_of_a_log_tells_a_password(lines: logging.Formatter) -> None:
     stream = io.StringIO()

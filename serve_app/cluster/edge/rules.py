@@ -84,6 +84,7 @@ def frontend(options: EdgeOptions, token: str | None, clock: str | None) -> str:
     if clock is not None:
         lines.append(f"http-request set-header {ARRIVAL_HEADER} {clock}/%[date(0,ms)]")
     if token is not None:
+        # Behind all that is vouched for: what gateways read after it are trailers of clients.
         lines.append(f"http-request set-header {EDGE_HEADER} {token}")
     return "".join(f"    {line}\n" for line in lines)
 

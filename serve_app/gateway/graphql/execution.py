@@ -34,6 +34,8 @@ _THREADS = 4
 _KEPT_SCHEMAS = 16
 _KEPT_DOCUMENTS = 64
 _KEPT_CHARACTERS = 2_048
+_QUICK_CHARACTERS = 512
+"""Each field is held against all others of its name, which takes long where a document has many."""
 _MESSAGE_CHARACTERS = 500
 _ERRORS = 10
 _PLACE = ("locations", "path")
@@ -80,7 +82,7 @@ class Documents:
         except ClientError as error:
             body = {"errors": [graphql_errors.error_entry(error, request.request_id)]}
             return Executed(body, nearest(STATUS, error), "operation" in error.details)
-        wrong = standing.check(request.query, document)
+        wrong = await standing.check(request.query, document)
         if wrong:
             return _executed(ExecutionResult(None, wrong), request.request_id)
         if not request.large:
@@ -139,11 +141,14 @@ class _Standing:
             self._valid.move_to_end(text)
         return document
 
-    def check(self, text: str, document: DocumentNode) -> list[GraphQLError]:
+    async def check(self, text: str, document: DocumentNode) -> list[GraphQLError]:
         """What is wrong with a document; nothing with those that are known."""
         if text in self._valid:
             return []
-        wrong = validate(self.schema, document, max_errors=_ERRORS)
+        if len(text) <= _QUICK_CHARACTERS:
+            wrong = validate(self.schema, document, max_errors=_ERRORS)
+        else:
+            wrong = await asyncio.to_thread(validate, self.schema, document, max_errors=_ERRORS)
         # A document takes many times the memory of its text.
         if not wrong and len(text) <= _KEPT_CHARACTERS:
             self._valid[text] = document

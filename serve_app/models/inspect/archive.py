@@ -19,6 +19,8 @@ from serve_app.errors import InvalidInput
 from serve_app.models.library_errors import reason
 
 MAX_MEMBERS = 200_000
+_FIRST = b"PK\x03\x04"
+"""How a zip file with files in it begins."""
 MAX_BYTES = 2**30
 """What all members of an archive may take unpacked."""
 MAX_RATIO = 200
@@ -38,6 +40,9 @@ def check_archive(content: bytes, max_ratio: float = MAX_RATIO) -> None:
             members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
         raise InvalidInput(f"it is no whole zip file ({error}); store the model again") from error
+    if members and not content.startswith(_FIRST):
+        # Zip files are read from their end: something else, a pickle say, could stand before.
+        raise InvalidInput("something stands before its first file; store the model again")
     if len(members) > MAX_MEMBERS:
         raise InvalidInput(f"it holds {len(members)} files, and may hold {MAX_MEMBERS}")
     seen: set[str] = set()

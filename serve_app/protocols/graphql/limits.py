@@ -7,6 +7,8 @@ grow with the square of what is selected.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,13 +39,16 @@ class DocumentLimits:
     """The most that a document may ask for.
 
     `depth` is of fields in fields, where introspection does not count: its queries are deep, and
-    validation bounds them. `tokens` bounds names, values and brackets, `characters` the text.
+    validation bounds them. `repeats` is of fields of one name beside each other: one of them says
+    all, and validation looks at each pair. `tokens` bounds names, values and brackets,
+    `characters` the text.
     """
 
     depth: int = 10
     predictions: int = 20
     aliases: int = 60
     selections: int = 300
+    repeats: int = 30
     tokens: int = 4_000
     characters: int = 65_536
 
@@ -125,6 +130,7 @@ def _check_operations(document: DocumentNode) -> None:
 def _check(document: DocumentNode, limits: DocumentLimits) -> None:
     weighing = _Weighing(document)
     _hold("selections", weighing.selections, limits.selections)
+    _hold("fields of one name beside each other", weighing.repeats, limits.repeats)
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             weight = weighing.of(node.selection_set, _Level("root"))
@@ -149,11 +155,14 @@ class _Weighing:
             if isinstance(node, FragmentDefinitionNode)
         }
         self._known: dict[tuple[str, str], _Weight] = {}
-        self.selections = sum(
-            _count(node.selection_set)
-            for node in document.definitions
-            if isinstance(node, (OperationDefinitionNode, FragmentDefinitionNode))
-        )
+        sizes, repeats = [0], [0]
+        for node in document.definitions:
+            if isinstance(node, (OperationDefinitionNode, FragmentDefinitionNode)):
+                for selected in _sets(node.selection_set):
+                    sizes.append(len(selected.selections))
+                    repeats.append(_repeated(selected))
+        self.selections = sum(sizes)
+        self.repeats = max(repeats)
 
     def of(self, selected: SelectionSetNode | None, place: _Level) -> _Weight:
         """What a set of selections asks for.
@@ -197,15 +206,18 @@ class _Weighing:
         return self._known[key]
 
 
-def _count(selected: SelectionSetNode) -> int:
-    """How many fields and fragments are selected, at all levels; nothing here recurses."""
-    total = 0
+def _sets(selected: SelectionSetNode) -> Iterator[SelectionSetNode]:
+    """A set of fields and fragments, and those within it at all levels; nothing here recurses."""
     waiting = [selected]
     while waiting:
-        nodes = waiting.pop().selections
-        total += len(nodes)
-        for node in nodes:
-            inner = getattr(node, "selection_set", None)
-            if inner is not None:
-                waiting.append(inner)
-    return total
+        selected = waiting.pop()
+        yield selected
+        inner = (getattr(node, "selection_set", None) for node in selected.selections)
+        waiting += [one for one in inner if one is not None]
+
+
+def _repeated(selected: SelectionSetNode) -> int:
+    """How often the field stands in a set that stands there most often."""
+    fields = (node for node in selected.selections if isinstance(node, FieldNode))
+    names = Counter((node.alias or node.name).value for node in fields)
+    return max(names.values(), default=0)

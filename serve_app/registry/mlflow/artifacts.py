@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import fsspec
 
-from serve_app.core.hosts import is_own
+from serve_app.core.hosts import is_own, links_of, url_leads_nowhere
 from serve_app.errors import ArtifactRejected, InvalidInput, NotFound, RegistryFailed
 from serve_app.redaction import without_secrets
 from serve_app.registry.mlflow.client import MlflowClient
@@ -40,6 +40,12 @@ def download(client: MlflowClient, uri: str, into: Path) -> None:
         RegistryFailed: it cannot be read; ServeError: as the client's methods raise.
     """
     parts = urlsplit(uri)
+    if len(links_of(uri)) > 1 or url_leads_nowhere(uri):
+        msg = (
+            f"the server says that the model's files lie at {without_secrets(uri)}, which is not "
+            "read here, and not asked for them"
+        )
+        raise InvalidInput(msg)
     if parts.scheme == "mlflow-artifacts":
         _from_server(client, uri, into)
     elif parts.scheme in {"", "file"}:

@@ -14,6 +14,8 @@ from serve_app.serving.checking.shapes import Spot, empty_spots, shape_of_config
 
 Path_ = tuple[str | int, ...]
 _DEEPEST = 3
+MOST_UNKNOWN = 200
+"""So many unknown keys are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ def read_as_meant(config: Mapping[str, Any]) -> Meant:
     """Find every key that neither Ray nor we know, and mend a copy of the config."""
     reading = _Reading(copy.deepcopy(dict(config)))
     while (unknown := reading.first_unknown()) is not None:
+        if len(reading.unknown) == MOST_UNKNOWN:
+            reading.leave_out_rest(*unknown)
+            break
         reading.mend(*unknown)
     return Meant(
         reading.body, tuple(reading.unknown), frozenset(reading.unclear), dict(reading.stood)
@@ -78,6 +83,23 @@ class _Reading:
             self.unknown.append((stood, problem + rest))
             self.unclear.add(spot.path)
             del spot.body[key]
+
+    def leave_out_rest(self, around: tuple[Spot, ...], key: str) -> None:
+        """Say that there are more unknown keys, from this one on, and leave all of them out.
+
+        For each it is looked where in the config it may belong, which takes long for very many.
+        """
+        count = self._without_unknown(Spot((), self.body, shape_of_config()))
+        stood = _in_file(self.stood, (*around[-1].path, key))
+        self.unknown.append((stood, f"{count} more keys are not known; mend those above first"))
+
+    def _without_unknown(self, spot: Spot) -> int:
+        wrong = [key for key in spot.body if key not in spot.shape.keys]
+        for key in wrong:
+            del spot.body[key]
+        if wrong:
+            self.unclear.add(spot.path)
+        return len(wrong) + sum(map(self._without_unknown, spots(spot)))
 
     def _rename(self, spot: Spot, key: str, name: str) -> None:
         self.stood[(*spot.path, name)] = _in_file(self.stood, (*spot.path, key))

@@ -16,6 +16,7 @@ from fsspec.implementations.arrow import ArrowFSWrapper
 from fsspec.implementations.local import LocalFileSystem
 
 from serve_app.core import durable
+from serve_app.core.hosts import url_leads_nowhere
 from serve_app.errors import RecordsFailed
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ class Files:
 
 
 def _opened(url: str) -> tuple[Any, str]:
+    if "://" in url and url_leads_nowhere(url):
+        raise RecordsFailed("there are no records at this address; it is not asked")
     try:
         opened: tuple[Any, str] = fsspec.url_to_fs(url)
     except ImportError:

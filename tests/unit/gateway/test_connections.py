@@ -19,16 +19,24 @@ DEADLINE_S = 10.0
 
 
 async def slow(scope, receive, send):
-    """Answers after the whole body, and on `/slow` after a while."""
+    """Answers after the whole body, on `/slow` after a while, on `/names` with the headers' names.
+
+    On `/early` it answers before the body.
+    """
+    if scope["path"] == "/early":
+        await PlainTextResponse("ok")(scope, receive, send)
+        return
     more = True
     while more:
         more = (await receive()).get("more_body", False)
     if scope["path"] == "/slow":
         await asyncio.sleep(0.5)
-    await PlainTextResponse("ok")(scope, receive, send)
+    names = b" ".join(name for name, _ in scope["headers"]).decode()
+    text = names if scope["path"] == "/names" else "ok"
+    await PlainTextResponse(text)(scope, receive, send)
 
 
-class OverHttptools(connections.Bounds, HttpToolsProtocol):
+class OverHttptools(connections.Bounds, connections.Framed, HttpToolsProtocol):
     """By the parser in C."""
 
 
@@ -156,4 +164,59 @@ async def test_a_kept_connection_has_time_for_each_request(soon, protocol):
             answer = await asyncio.wait_for(reader.readuntil(b"ok"), DEADLINE_S)
             assert answer.startswith(b"HTTP/1.1 200 ")
             await asyncio.sleep(0.1)
+        writer.close()
+
+
+CHUNKED = b"POST /names HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+async def test_trailers_are_no_headers(protocol, parts):
+    async with serving(protocol) as port:
+        trailers = b"0\r\nx-api-key: k\r\nx-client-dn: CN=a\r\n\r\n"
+        another = b"GET /names HTTP/1.1\r\nhost: x\r\na: b\r\nconnection: close\r\n\r\n"
+        sent = [CHUNKED + b"2\r\n{}\r\n", trailers + another]
+        reader, writer = await connected(port, *([b"".join(sent)] if parts == 1 else sent))
+        answers = (await rest(reader)).split(b"\r\n\r\n")
+        assert answers[1].startswith(b"host transfer-encodingHTTP/1.1 200 ")
+        assert answers[2] == b"host a connection"
+        writer.close()
+
+
+@pytest.mark.parametrize("path", [b"/names", b"/early"])
+@pytest.mark.parametrize(
+    ("begins", "endless"),
+    [
+        (b"2\r\n{}\r\n0\r\n", b"name: value\r\n" * 100),
+        (b"2\r\n{}\r\n0\r\nx: ", b"a" * 1000),
+        (b"2;x=", b"a" * 1000),
+        (b"", b"0" * 1000),
+    ],
+    ids=["trailers", "one trailer", "extension", "zeros"],
+)
+async def test_what_stands_around_a_body_is_not_endless(path, begins, endless, protocol):
+    async with serving(protocol) as port:
+        reader, writer = await connected(port, CHUNKED.replace(b"/names", path) + begins)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing() and sent < 100 * connections.HEAD_BYTES:
+                writer.write(endless)
+                await writer.drain()
+                sent += len(endless)
+                await asyncio.sleep(0)
+        assert sent < 100 * connections.HEAD_BYTES
+        del reader
+        writer.close()
+
+
+async def test_a_body_may_come_in_chunks_of_a_byte(monkeypatch, protocol):
+    monkeypatch.setattr(connections, "HEAD_BYTES", 400)
+    async with serving(protocol) as port:
+        reader, writer = await connected(port, CHUNKED)
+        for _ in range(50):
+            writer.write(b"1\r\nx\r\n" * 50)
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.write(b"0\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
         writer.close()

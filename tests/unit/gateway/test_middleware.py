@@ -166,3 +166,14 @@ async def test_haproxy_says_who_asks_by_the_token_that_nobody_sees_afterwards():
     assert scope["scheme"] == "https"
     assert dict(scope["headers"])[b"x-client-cn"] == b"batch"
     assert b"x-serve-app-edge" not in dict(scope["headers"])
+
+
+@pytest.mark.parametrize("trailers", [CLAIMED, [(b"x-serve-app-edge", b"guessed"), *CLAIMED]])
+async def test_what_is_claimed_behind_the_token_came_in_a_trailer(trailers):
+    vouched = [(name, b"https" if name.endswith(b"proto") else b"vouched") for name, _ in CLAIMED]
+    shown = [*vouched, (b"x-serve-app-edge", b"right"), (b"x-request-id", b"mine")]
+    scope = await scoped([*shown, *trailers], EdgeToken(b"right"))
+    assert scope["client"] == ("vouched", 0)
+    claimed = [pair for pair in scope["headers"] if pair[0] in dict(CLAIMED)]
+    assert claimed == vouched
+    assert dict(scope["headers"])[b"x-request-id"] == b"mine"

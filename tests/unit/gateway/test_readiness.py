@@ -4,10 +4,11 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health_pb2
 
 from serve_app.gateway.context import GatewayContext, Settings
 from serve_app.gateway.rpc import InferenceService, RpcServer
+from serve_app.gateway.rpc_health import Health
 from serve_app.protocols.oip.messages import message
 
 ALL = {"logistic@1", "other@1", "line@1"}
@@ -109,13 +110,13 @@ def test_health_of_grpc_follows(dying):
     client, dead = dying
 
     async def state(server):
-        await server.follow_readiness()
+        server.follow_readiness()
         request = health_pb2.HealthCheckRequest(service="inference.GRPCInferenceService")
         answer = await server.health.Check(request, None)
         return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
     async def states():
-        server = RpcServer(None, health.aio.HealthServicer(), client.predictor)
+        server = RpcServer(None, Health(["inference.GRPCInferenceService"]), client.predictor)
         before = await state(server)
         dead.update(ALL)
         return before, await state(server)

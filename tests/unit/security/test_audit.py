@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from serve_app.errors import ConfigError, NotFound, NotReady
 from serve_app.security import audit, audit_reading
 from serve_app.security.audit import AuditEvent, AuditLog, Keeping, digest_of
+from serve_app.security.chain import body_of
+from serve_app.security.chain import written as link_written
 from serve_app.security.signing import key_id, key_pair, private_key, public_key
 
 PRIVATE, PUBLIC = key_pair()
@@ -183,6 +185,32 @@ def test_a_line_that_a_crash_tore_is_taken_away_and_that_is_noted(written, torn)
     assert f"a last line of {torn} bytes was torn" in noted["problem"]
 
 
+def problems(folder):
+    return [one["problem"] for one in audit_reading.all_events(folder) if one["problem"]]
+
+
+def test_a_line_that_somebody_appended_while_nobody_wrote_is_noted(written):
+    file = chain(written)
+    last = file.read_bytes().splitlines()[-1]
+    body = {**body_of(last[65:]), "seq": 8, "actor": "mallory"}
+    with file.open("ab") as opened:
+        opened.write(link_written(last[:64].decode(), body)[1])
+    assert verified(written).problem is None
+    log(written).close()
+    (problem,) = problems(written)
+    assert problem.startswith("lines 8 to 8 stood without a checkpoint of this key: the process")
+    assert verified(written).problem is None
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_log_that_ended_as_it_should_is_gone_on_with_in_silence(written, tmp_path, copied):
+    if copied:
+        (checkpoints,) = written.glob("*.checkpoints.jsonl")
+        checkpoints.unlink()
+    log(written, copy_to=tmp_path / "copy").close()
+    assert problems(written) == []
+
+
 def test_a_log_whose_last_line_is_damaged_is_not_continued(written):
     chain(written).write_bytes(chain(written).read_bytes() + b"nonsense\n")
     with pytest.raises(ConfigError, match="its last line is damaged; look at it"):
@@ -234,7 +262,8 @@ def test_what_a_killed_process_wrote_is_there(tmp_path):
     assert done.returncode == -9
     assert [one["action"] for one in audit_reading.all_events(tmp_path)] == ["delete"]
     made = log(tmp_path)
-    assert made.write(event()) == 2
+    assert made.write(event()) == 3
+    assert [one["action"] for one in audit_reading.all_events(tmp_path)][1] == "audit"
     made.close()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from serve_app.serving.checking.keys import MOST_UNKNOWN
 from serve_app.serving.checking.validate import validate
 
 CONFIGS = sorted((Path(__file__).parents[4] / "configs").glob("*.yaml"))
@@ -196,3 +197,13 @@ def test_a_key_of_any_kind_is_told(findings, key):
     body["applications"][0]["args"][key] = {"a": 1}
     (found,), _ = findings(body)
     assert f"no key {key!r} here" in found.message
+
+
+def test_very_many_unknown_keys_are_left_out_together(tmp_path):
+    text = CONFIGS[0].read_text("utf-8")
+    made = "".join(f"k{number}: 1\n" for number in range(20_000))
+    (tmp_path / "many.yaml").write_text(f"{text}\n{made}", "utf-8")
+    findings = validate(tmp_path / "many.yaml").findings
+    (rest,) = [one.message for one in findings if "not known" in one.message]
+    assert rest == f"{20_000 - MOST_UNKNOWN} more keys are not known; mend those above first"
+    assert len(findings) < 2 * MOST_UNKNOWN
