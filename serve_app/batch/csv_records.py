@@ -15,7 +15,7 @@ from typing import NamedTuple
 MAX_RECORD_BYTES = 1024 * 1024
 """A record of more bytes is taken for one whose quote was never closed."""
 _QUOTE = b'"'
-UNCLOSED = "a quote is opened here and not closed within a mebibyte; double it or close it"
+UNCLOSED = "that the quote opened here is closed within a mebibyte; double it or close it"
 
 
 class Record(NamedTuple):
@@ -66,6 +66,8 @@ def cells(content: bytes, delimiter: str = ",") -> list[str]:
     try:
         return next(csv.reader([text], delimiter=delimiter))
     except csv.Error as error:
+        if "\r" in plain:
+            raise ValueError("lines that end with a line feed, and none with CR alone") from None
         raise ValueError(f"CSV; {error}") from None
 
 
