@@ -78,7 +78,11 @@ def test_a_quote_that_is_never_closed_costs_its_own_line(tail, monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"a,\xff\n", "UTF-8; byte 2"), (b"a\rb,c\n", "end with a line feed"), (b"x" * 200_000 + b',"\n"', "limit")],
+    [
+        (b"a,\xff\n", "UTF-8; byte 2"),
+        (b"a\rb,c\n", "end with a line feed"),
+        (b"x" * 200_000 + b',"\n"', "limit"),
+    ],
 )
 def test_what_is_no_record_says_why(content, words):
     with pytest.raises(ValueError, match=words):
