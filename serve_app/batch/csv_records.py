@@ -15,7 +15,7 @@ from typing import NamedTuple
 MAX_RECORD_BYTES = 1024 * 1024
 """A record of more bytes is taken for one whose quote was never closed."""
 _QUOTE = b'"'
-UNCLOSED = "a quote is opened here and not closed within a mebibyte; double it or close it"
+UNCLOSED = "that the quote opened here is closed within a mebibyte; double it or close it"
 
 
 class Record(NamedTuple):
@@ -54,19 +54,21 @@ def cells(content: bytes, delimiter: str = ",") -> list[str]:
     """The cells of one record.
 
     Raises:
-        ValueError: it is not UTF-8, or no CSV; says why.
+        ValueError: it is not UTF-8, or no CSV; says what was expected.
     """
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"it is not UTF-8: byte {error.start} of it does not fit") from None
+        raise ValueError(f"UTF-8; byte {error.start} of it does not fit") from None
     plain = text.rstrip("\r\n")
     if '"' not in plain and "\r" not in plain:
         return plain.split(delimiter)
     try:
         return next(csv.reader([text], delimiter=delimiter))
     except csv.Error as error:
-        raise ValueError(f"it is not CSV: {error}") from None
+        if "\r" in plain:
+            raise ValueError("lines that end with a line feed, and none with CR alone") from None
+        raise ValueError(f"CSV; {error}") from None
 
 
 def stays_open(line: bytes, opened: bool, delimiter: bytes = b",") -> bool:

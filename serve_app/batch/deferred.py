@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from serve_app.core.durable import brought_up_to, changing, connected
+from serve_app.core.durable import NotWritten, brought_up_to, changing, connected
 from serve_app.errors import ConfigError, NotFound, Overloaded
 
 FILE = "answers.sqlite"
@@ -115,6 +115,8 @@ class DeferredStore:
             file.touch(mode=0o600)
             with connected(self._file) as connection:
                 version = brought_up_to(connection, _STEPS)
+        except NotWritten:
+            raise
         except (sqlite3.DatabaseError, OSError) as error:
             msg = f"{file} holds no answers, or cannot be written: {error}; move it away"
             raise ConfigError(msg) from error

@@ -67,7 +67,7 @@ class JsonPath:
             return self._of_object(step, value)
         if isinstance(value, list):
             return self._of_list(step, value)
-        raise InvalidInput(f"{self.text}: there is nothing within {str(value)[:80]!r}")
+        raise InvalidInput(f"a value at {self.text}; there is nothing within {str(value)[:80]!r}")
 
     def _of_object(self, step: _Step, value: Mapping[str, Any]) -> Any:
         if not step.parts:
@@ -75,7 +75,7 @@ class JsonPath:
         for part in step.parts:
             if not isinstance(part, str) or part not in value:
                 names = ", ".join(map(repr, list(value)[:20]))
-                raise InvalidInput(f"{self.text}: a record has no {part!r}; it has {names}")
+                raise InvalidInput(f"a value at {self.text}; there is no {part!r} among {names}")
         if step.several:
             return {str(part): value[str(part)] for part in step.parts}
         return value[str(step.parts[0])]
@@ -90,7 +90,7 @@ class JsonPath:
             elif isinstance(part, int) and -len(value) <= part < len(value):
                 taken.append(value[part])
             else:
-                msg = f"{self.text}: a record has no {part!r}; it has {len(value)} values"
+                msg = f"a value at {self.text}; there is no {part!r} among {len(value)} values"
                 raise InvalidInput(msg)
         return taken if step.several else taken[0]
 

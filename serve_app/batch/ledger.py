@@ -16,7 +16,7 @@ from serve_app.batch.job import Job, JobState
 from serve_app.batch.ledger_schema import LATELY, OWNER, STEPS, TOTALS, UNFINISHED
 from serve_app.batch.shards import Shard
 from serve_app.batch.status import ENDED, JobStatus, Others
-from serve_app.core.durable import NoRoom, brought_up_to, changing, connected, keep_log
+from serve_app.core.durable import NotWritten, brought_up_to, changing, connected, keep_log
 from serve_app.errors import ConfigError, Conflict, NotFound
 
 MOST_FAILURES = 3
@@ -32,7 +32,7 @@ class Ledger:
 
     Raises:
         ConfigError: the file is of a later release, or no ledger.
-        NoRoom: its disk is full.
+        NotWritten: its disk is full, or another process writes it.
     """
 
     def __init__(self, file: Path, *, clock: Callable[[], float]) -> None:
@@ -43,7 +43,7 @@ class Ledger:
             with connected(self._file) as connection:
                 version = brought_up_to(connection, STEPS)
             keep_log(file, self)
-        except NoRoom:
+        except NotWritten:
             raise
         except sqlite3.DatabaseError as error:
             msg = f"{file} is no ledger of jobs, or cannot be written: {error}; move it away"

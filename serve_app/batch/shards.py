@@ -136,7 +136,7 @@ def header_of(record: Record | None, place: Place) -> tuple[str, ...]:
             raise ValueError(record.broken)
         names = csv_records.cells(record.content, DELIMITERS[place.kind])
     except ValueError as error:
-        raise InvalidInput(f"{place.path}: the header cannot be read: {error}") from None
+        raise InvalidInput(f"{place.path}: the header cannot be read: expected {error}") from None
     stripped = tuple(name.strip() for name in names)
     twice = [name for name in dict.fromkeys(stripped) if stripped.count(name) > 1]
     if twice:

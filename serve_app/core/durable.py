@@ -15,8 +15,16 @@ BUSY_S = 30.0
 """How long a connection waits for another one that writes."""
 
 
-class NoRoom(ServerFault, sqlite3.OperationalError):
-    """A SQLite file cannot grow: its disk is full. What it held, it holds."""
+class NotWritten(ServerFault, sqlite3.OperationalError):
+    """A SQLite file is whole, and cannot be written for now. What it held, it holds."""
+
+
+class NoRoom(NotWritten):
+    """A SQLite file cannot grow: its disk is full."""
+
+
+class Busy(NotWritten):
+    """Another process writes a SQLite file, and does not end."""
 
 
 def sync(path: Path) -> None:
@@ -31,7 +39,12 @@ def sync(path: Path) -> None:
 def connect(file: Path) -> sqlite3.Connection:
     """Open a SQLite file whose commits are on the disk when they return; raises sqlite3.Error."""
     connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        with causes_known(connection):
+            connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -40,9 +53,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """One transaction, which has the right to write from its beginning, whole or not at all.
 
     Raises:
-        NoRoom: the disk is full, and nothing has changed.
+        NotWritten: the disk is full, or another process writes; nothing has changed.
     """
-    with _room_known(connection):
+    with causes_known(connection):
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -84,7 +97,7 @@ def brought_up_to(connection: sqlite3.Connection, steps: Sequence[Sequence[str]]
 
     That is larger than there are steps where a later release wrote the file.
     """
-    with _room_known(connection):
+    with causes_known(connection):
         connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -97,13 +110,22 @@ def brought_up_to(connection: sqlite3.Connection, steps: Sequence[Sequence[str]]
 
 
 @contextmanager
-def _room_known(connection: sqlite3.Connection) -> Iterator[None]:
-    """Say of a disk that is full which file it cannot take."""
+def causes_known(connection: sqlite3.Connection) -> Iterator[None]:
+    """Say which file it is where a disk is full, or another process does not let go of it.
+
+    Raises:
+        NotWritten: either is so.
+    """
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+        # Extended codes have the plain one in their lowest byte; errors of ours have none.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code not in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY}:
             raise
         (_, _, file), *_ = connection.execute("PRAGMA database_list")
-        msg = f"{file} cannot be written, the disk is full; make room there, and do it again"
-        raise NoRoom(msg) from error
+        if code == sqlite3.SQLITE_FULL:
+            msg = f"{file} cannot be written, the disk is full; make room there, and do it again"
+            raise NoRoom(msg) from error
+        msg = f"another process has been writing {file} for {BUSY_S:.0f} s; try again once it ended"
+        raise Busy(msg) from error

@@ -58,6 +58,8 @@ _NOT_DONE = {
     "ExperimentConfig": "jobs belong to no experiment of SageMaker's",
 }
 _MOST_MIB = 100
+_MOST_TRANSFORMS = 2**31 - 1
+_CALLS = {"InvocationsTimeoutInSeconds": (1, 3_600), "InvocationsMaxRetries": (0, 3)}
 _MIB = 1024 * 1024
 _ARN = "arn:aws:sagemaker:local:000000000000:transform-job/"
 
@@ -139,7 +141,7 @@ def _transform(
 ) -> Transform:
     output = object_under(document, "TransformOutput")
     only(output, "TransformOutput", {"S3OutputPath", "Accept", "AssembleWith"}, _ENCRYPTION)
-    resources = document.get("TransformResources") or {}
+    resources = object_under(document, "TransformResources", {})
     if "VolumeKmsKeyId" in resources:
         raise InvalidInput(f"TransformResources.VolumeKmsKeyId: {_ENCRYPTION['KmsKeyId']}")
     processing = object_under(document, "DataProcessing", {})
@@ -151,6 +153,7 @@ def _transform(
         msg = "JoinSource Input needs ContentType and Accept of the same kind: CSV or JSON, both"
         raise InvalidInput(msg)
     _one_of(document, "BatchStrategy", ("MultiRecord", "SingleRecord"))
+    _check_calls(document)
     return Transform(
         destination=location(output, "S3OutputPath"),
         base="",
@@ -237,13 +240,27 @@ def _method(document: Mapping[str, Any]) -> str:
 
 
 def _payload(document: Mapping[str, Any]) -> int:
-    given = document.get("MaxPayloadInMB")
-    if given is None:
-        return MAX_PAYLOAD_BYTES
-    whole = isinstance(given, int) and not isinstance(given, bool)
-    if not whole or not 0 <= given <= _MOST_MIB:
-        raise InvalidInput(f"MaxPayloadInMB must be a whole number up to {_MOST_MIB}")
-    return int(given) * _MIB
+    given = _whole(document, "MaxPayloadInMB", 0, _MOST_MIB)
+    return MAX_PAYLOAD_BYTES if given is None else given * _MIB
+
+
+def _check_calls(document: Mapping[str, Any]) -> None:
+    """Hold what says how a model is called against what AWS takes; it changes nothing here."""
+    calls = object_under(document, "ModelClientConfig", {})
+    only(calls, "ModelClientConfig", _CALLS)
+    for name, (least, most) in _CALLS.items():
+        _whole(calls, name, least, most)
+    _whole(document, "MaxConcurrentTransforms", 0, _MOST_TRANSFORMS)
+
+
+def _whole(document: Mapping[str, Any], name: str, least: int, most: int) -> int | None:
+    value = document.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        msg = f"{name} must be a whole number from {least} to {most:,}; got {str(value)[:80]!r}"
+        raise InvalidInput(msg)
+    return value
 
 
 def _one_of(

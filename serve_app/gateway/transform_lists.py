@@ -35,29 +35,53 @@ def listed(
     stranger = next((name for name in document if name not in _KNOWN), None)
     if stranger is not None:
         raise InvalidInput(f"{stranger[:80]!r} is unknown here; known: {', '.join(sorted(_KNOWN))}")
-    fitting = [one for one in jobs if _fits(one, document)]
     order = _chosen(document, "SortBy", tuple(_ORDERS))
     newest_first = _chosen(document, "SortOrder", ("Descending", "Ascending")) == "Descending"
-    fitting.sort(key=_ORDERS[order], reverse=newest_first)
-    start = _number(document, "NextToken", 0, len(jobs))
-    stop = start + _number(document, "MaxResults", _DEFAULT, _MOST)
-    return fitting[start:stop], str(stop) if stop < len(fitting) else None
+    sorted_jobs = sorted(jobs, key=_ORDERS[order], reverse=newest_first)
+    fits = _filter_of(document)
+    fitting = [one for one in _following(sorted_jobs, document) if fits(one)]
+    some = fitting[: _page_size(document)]
+    return some, some[-1].named.name if len(some) < len(fitting) else None
 
 
-def _fits(job: NamedStatus, document: Mapping[str, Any]) -> bool:
-    named, changed_at_s = job.named, job.status["changed_at_s"]
-    if str(document.get("NameContains", "")).lower() not in named.name.lower():
-        return False
-    if document.get("StatusEquals") not in {None, STATUSES[job.state]}:
-        return False
-    return _within(document, "CreationTime", named.given_at_s) and _within(
-        document, "LastModifiedTime", changed_at_s
-    )
+def _following(jobs: Sequence[NamedStatus], document: Mapping[str, Any]) -> Sequence[NamedStatus]:
+    """The jobs after the one that a token names, all without a token.
+
+    A token is the last name of a page and not a place, so that jobs that come meanwhile move none.
+    """
+    token = document.get("NextToken")
+    if token is None:
+        return jobs
+    names = [one.named.name for one in jobs]
+    if token not in names:
+        raise InvalidInput(f"NextToken is {str(token)[:80]!r}, which is none")
+    return jobs[names.index(token) + 1 :]
 
 
-def _within(document: Mapping[str, Any], name: str, at_s: float) -> bool:
-    after_s = _time(document, f"{name}After", 0.0)
-    return after_s <= at_s <= _time(document, f"{name}Before", float("inf"))
+def _filter_of(document: Mapping[str, Any]) -> Callable[[NamedStatus], bool]:
+    """Whether a job is one of those that the filters leave."""
+    part = document.get("NameContains", "")
+    if not isinstance(part, str):
+        raise InvalidInput("NameContains must be a text")
+    status = document.get("StatusEquals")
+    if status is not None:
+        _chosen(document, "StatusEquals", tuple(dict.fromkeys(STATUSES.values())))
+    created, changed = _span(document, "CreationTime"), _span(document, "LastModifiedTime")
+
+    def fits(job: NamedStatus) -> bool:
+        named = job.named
+        return (
+            part.lower() in named.name.lower()
+            and status in {None, STATUSES[job.state]}
+            and created[0] <= named.given_at_s <= created[1]
+            and changed[0] <= job.status["changed_at_s"] <= changed[1]
+        )
+
+    return fits
+
+
+def _span(document: Mapping[str, Any], name: str) -> tuple[float, float]:
+    return _time(document, f"{name}After", 0.0), _time(document, f"{name}Before", float("inf"))
 
 
 def _time(document: Mapping[str, Any], name: str, otherwise: float) -> float:
@@ -74,8 +98,9 @@ def _chosen(document: Mapping[str, Any], name: str, known: tuple[str, ...]) -> s
     return str(value)
 
 
-def _number(document: Mapping[str, Any], name: str, otherwise: int, most: int) -> int:
-    text = str(document.get(name, otherwise))
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > most:
-        raise InvalidInput(f"{name} is {text[:80]!r}, which is none")
-    return int(text)
+def _page_size(document: Mapping[str, Any]) -> int:
+    value = document.get("MaxResults", _DEFAULT)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST:
+        msg = f"MaxResults must be a whole number from 1 to {_MOST}; got {str(value)[:80]!r}"
+        raise InvalidInput(msg)
+    return value

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serve_app.batch.rendering import Instances
+from serve_app.engine.batch.named_desk import NamedStatus
 from serve_app.errors import InvalidInput
 from serve_app.gateway import vertex_bodies
 from serve_app.gateway.context import GatewayContext, json
@@ -88,12 +89,12 @@ class _VertexJobs:
         if request.query_params.get("filter"):
             raise InvalidInput("'filter' is not done here: all jobs are listed")
         jobs = await asyncio.to_thread(named_of(door).all, SYSTEM)
-        start = _whole(request, "pageToken", 0, len(jobs))
-        stop = start + (_whole(request, "pageSize", 0, _MOST) or _DEFAULT)
-        listed = [self._resource(request, job) for job in jobs[start:stop]]
+        left = _following(jobs, request.query_params.get("pageToken"))
+        some = left[: _whole(request, "pageSize", 0, _MOST) or _DEFAULT]
+        listed = [self._resource(request, job) for job in some]
         body: dict[str, Any] = {"batchPredictionJobs": listed}
-        if stop < len(jobs):
-            body["nextPageToken"] = str(stop)
+        if len(some) < len(left):
+            body["nextPageToken"] = _token_of(some[-1])
         return json(body)
 
     async def show(self, request: Request, door: JobDoor) -> Response:
@@ -129,6 +130,23 @@ class _VertexJobs:
 def _parent(request: Request) -> str:
     named = request.path_params
     return f"projects/{named['project']}/locations/{named['location']}"
+
+
+def _token_of(job: NamedStatus) -> str:
+    """What a page that ends with a job is followed by: those that are older, or named later."""
+    return f"{job.named.given_at_s!r}:{job.named.name}"
+
+
+def _following(jobs: Sequence[NamedStatus], token: str | None) -> Sequence[NamedStatus]:
+    """The jobs after a token, the newest first; so none is moved by those that come or go."""
+    if not token:
+        return jobs
+    given_at, _, name = token.partition(":")
+    try:
+        last = (-float(given_at), name)
+    except ValueError:
+        raise InvalidInput(f"'pageToken' is {token[:80]!r}, which is none") from None
+    return [one for one in jobs if (-one.named.given_at_s, one.named.name) > last]
 
 
 def _whole(request: Request, name: str, otherwise: int, most: int) -> int:

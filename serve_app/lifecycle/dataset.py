@@ -23,6 +23,10 @@ from serve_app.models.tables import Reading, read_table
 
 FILE = "data.parquet"
 _MOST_CLASSES = 20
+_EXACT = 2.0**53
+"""Below it every whole number is a float of its own."""
+_SEEN = 100_000
+_FEW_STRAYS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,43 @@ def usable_rows(source: pd.DataFrame, data: DataSettings) -> tuple[pd.DataFrame,
     if not keep.any():
         msg = f"none of the {len(source)} rows has a label that is known by now ({data.target!r})"
         raise InvalidInput(msg)
-    return source.loc[keep].reset_index(drop=True), left_out
+    rows = source.loc[keep].reset_index(drop=True)
+    if left_out["without_label"]:
+        rows[data.target] = _whole(rows[data.target])
+    return rows, left_out
+
+
+def _whole(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Labels beside gaps as they would be read without them.
+
+    Whole numbers are read as fractions where some are missing, and classes would become numbers.
+    """
+    if not pd.api.types.is_float_dtype(series.dtype):
+        return series
+    values = series.to_numpy(dtype=np.float64)
+    fits = np.isfinite(values) & (np.abs(values) < _EXACT)
+    if not (fits.all() and (values == np.floor(values)).all()):
+        return series
+    return series.astype(np.int64)
+
+
+def stray_words(series: pd.Series[Any]) -> str | None:
+    """Which values keep a column of numbers from being one, in words.
+
+    None of a column of numbers, and where more than a tenth of its values are no numbers.
+    """
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return None
+    words = series.dropna().astype(str)
+    distinct = pd.Series(words.unique()[:_SEEN])
+    strays = distinct[pd.to_numeric(distinct, errors="coerce").isna()]
+    if not len(strays) or len(strays) > _FEW_STRAYS * len(distinct):
+        return None
+    rows = np.flatnonzero(series.astype(str).isin(strays).to_numpy())
+    first = f"{str(series.iloc[rows[0]])!r} in row {rows[0]}"
+    if len(rows) == 1:
+        return f"1 of its {len(series):,} values is no number: {first}"
+    return f"{len(rows):,} of its {len(series):,} values are no numbers, the first {first}"
 
 
 def times_ns(series: pd.Series[Any], name: str) -> Array:
@@ -241,13 +281,22 @@ def _target(
     if task == "regression":
         if not numeric or is_bool:
             msg = f"the target {name!r} holds no numbers, which task: regression predicts"
-            raise InvalidInput(msg, column=name)
+            raise InvalidInput(f"{msg}{_strays(series)}", column=name)
         return series.to_numpy(dtype=np.float64), (), False
     if distinct < 2:
         msg = f"the target {name!r} has one value in all rows; there is nothing to learn"
         raise InvalidInput(msg, column=name)
+    if distinct > _MOST_CLASSES and distinct > len(series) / 2:
+        msg = f"the target {name!r} has {distinct:,} classes in {len(series):,} rows"
+        raise InvalidInput(f"{msg}: nothing can be learned of them{_strays(series)}", column=name)
     labels = tuple(sorted(series.unique().tolist()))
     places = {label: place for place, label in enumerate(labels)}
     target = np.array([places[value] for value in series.tolist()], dtype=np.intp)
     numbered = list(labels) == list(range(len(labels))) and not is_bool
     return target, labels, not numbered
+
+
+def _strays(series: pd.Series[Any]) -> str:
+    """What keeps a target from being numbers, behind a sentence; nothing where that is unclear."""
+    strays = stray_words(series)
+    return "" if strays is None else f"; {strays}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from serve_app.core.durable import connect, transaction
+from serve_app.core.durable import causes_known, connect, transaction
 from serve_app.errors import ConfigError, Conflict, NotFound
 from serve_app.lifecycle.trial import Trial
 
@@ -261,8 +261,9 @@ class Ledger:
             raise ConfigError(f"{self._path} cannot be opened: {error}") from error
         try:
             db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            _migrate(db, self._path)
+            with causes_known(db):
+                db.execute("PRAGMA journal_mode = WAL")
+                _migrate(db, self._path)
         except BaseException:
             db.close()
             raise

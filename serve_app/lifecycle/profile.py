@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from serve_app.core.columns import Array
-from serve_app.lifecycle.dataset import Dataset
+from serve_app.lifecycle.dataset import Dataset, stray_words
 from serve_app.lifecycle.split import Split
 from serve_app.models.training.metrics import area_under_roc
 
@@ -40,8 +40,11 @@ class DataProfile:
         }
 
 
-def profile(dataset: Dataset) -> DataProfile:
-    """Columns by name with their types, gaps and values; and what people should look at."""
+def profile(dataset: Dataset, *, task_is_given: bool = False) -> DataProfile:
+    """Columns by name with their types, gaps and values; and what people should look at.
+
+    Unless the task is given, what was made of the target may not be what was meant.
+    """
     columns, warnings, leaks = [], [], []
     for name in map(str, dataset.features.columns):
         series = dataset.features[name]
@@ -60,6 +63,11 @@ def profile(dataset: Dataset) -> DataProfile:
                 f"column {name!r} alone tells the classes apart (area under ROC {area:.3f}): is it "
                 "known before the target is?"
             )
+    if not (dataset.classes or task_is_given) and len(np.unique(dataset.target)) == 2:
+        warnings.append(
+            "the target has two values, with a point, and is taken for a number; if they are "
+            "classes, write task: classification"
+        )
     return DataProfile(
         len(dataset.frame), tuple(columns), _target(dataset), tuple(warnings), tuple(leaks)
     )
@@ -72,8 +80,13 @@ def shared_ids(ids: pd.Series[Any], split: Split) -> int:
 
 
 def _warning(name: str, series: pd.Series[Any], distinct: int) -> str | None:
-    if distinct <= 1:
+    if not distinct:
+        return f"column {name!r} has no value in any row; leave it out with data.drop"
+    if distinct == 1:
         return f"column {name!r} has one value in all rows; leave it out with data.drop"
+    strays = stray_words(series) if distinct > _FEW else None
+    if strays is not None:
+        return f"column {name!r} is taken for words, since {strays}"
     words = not pd.api.types.is_numeric_dtype(series.dtype)
     if words and len(series) > _FEW and distinct > _ALMOST_ALL * len(series):
         return f"column {name!r} has another word in almost every row; is it an id? (data.drop)"

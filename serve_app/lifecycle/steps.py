@@ -92,7 +92,7 @@ def snapshot(work: Work) -> dict[str, Any]:
 
 def profiled(work: Work) -> dict[str, Any]:
     """Look at every column."""
-    seen = profile(work.dataset())
+    seen = profile(work.dataset(), task_is_given=work.settings.task is not None)
     for warning in seen.warnings:
         work.report(Progress("profile", "warning", warning))
     return seen.to_json()

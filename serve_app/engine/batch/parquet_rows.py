@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -39,9 +40,13 @@ def _block(batch: pa.RecordBatch, first_row: int, wanted: Wanted) -> Block:
 
     def raw(row: int) -> str:
         (values,) = batch.slice(row, 1).to_pylist()
-        return orjson.dumps(values, default=str).decode()
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=_text)
 
     return Block(range(first_row, first_row + batch.num_rows), columns, kept, raw)
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
 
 
 def _values(array: pa.Array, column: Column) -> Sequence[Any]:

@@ -105,8 +105,21 @@ def _of_lines(records: list[Record], one: Input, first_row: int, wanted: Wanted)
     return _block(records, good, first_row, (columns, kept), bad)
 
 
+def json_value(content: bytes) -> Any:
+    """The JSON that a record is.
+
+    Raises:
+        BadEncoding: it is none; says what was expected.
+    """
+    try:
+        return json_body.parse_any(content.strip(), nan=True)
+    except BadEncoding as error:
+        reason = error.message.removeprefix("the body is ").removeprefix("not JSON: ")
+        raise BadEncoding(f"JSON that can be read; {reason}") from None
+
+
 def _row(line: bytes, names: Sequence[str]) -> dict[str, Any]:
-    row = delimited.features(json_body.parse_any(line.strip(), nan=True))
+    row = delimited.features(json_value(line))
     if isinstance(row, list):
         if len(row) != len(names):
             raise InvalidInput(f"{len(names)} values, one per column; there are {len(row)}")

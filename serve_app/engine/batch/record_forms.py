@@ -6,6 +6,8 @@ Vertex AI's `:predict`.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,11 +16,15 @@ from serve_app.batch import csv_records
 from serve_app.batch.inputs import Input
 from serve_app.batch.json_path import JsonPath
 from serve_app.batch.rendering import Instances, Rendering, Transform
+from serve_app.engine.batch.readers import json_value
 from serve_app.errors import BadEncoding, InvalidInput
 from serve_app.protocols.bodies import delimited, json_body
 
 _BODIES = ("instances", "inputs", "dataframe_records")
 _JOINED, _INPUT = "SageMakerOutput", "SageMakerInput"
+_WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
+_FRACTION = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_POWER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)[eE][+-]?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +85,9 @@ class TransformForm:
         if wanted.content == "csv":
             return [self._of_cells(cells, one) for cells in _lines_of_cells(content)]
         if wanted.content == "lines":
-            values = [_value(line) for line in content.split(b"\n") if line.strip()]
+            values = [json_value(line) for line in content.split(b"\n") if line.strip()]
             return [Item(value, [self._row(value)]) for value in values]
-        value = _value(content)
+        value = json_value(content)
         return [Item(value, _rows_of(self._input.of(value)))]
 
     def _of_cells(self, cells: list[str], one: Input) -> Item:
@@ -154,7 +160,7 @@ class InstanceForm:
             instance: Any = {name: _number_or_text(cell) for name, cell in named.items()}
             shown = instance if wanted.as_objects else list(instance.values())
             return [Item((shown, instance), [self._fields_of(named)], ())]
-        instance = _value(content)
+        instance = json_value(content)
         return [Item((instance, instance), [self._fields_of(delimited.features(instance))])]
 
     def _fields_of(self, instance: Any) -> Any:
@@ -190,10 +196,6 @@ def _lines_of_cells(content: bytes) -> list[list[str]]:
     return cells
 
 
-def _value(content: bytes) -> Any:
-    return json_body.parse_any(content.strip(), nan=True)
-
-
 def _rows_of(value: Any) -> list[Any]:
     """The rows in a JSON document: those under a key of a request's body, a list, or itself."""
     if isinstance(value, Mapping):
@@ -218,7 +220,10 @@ def _plain(values: Any) -> list[Any]:
 
 
 def _number_or_text(cell: str) -> Any:
-    try:
-        return float(cell) if "_" not in cell else cell
-    except ValueError:
-        return cell
+    """A cell as JSON has it: a number where that says the same, a whole one without a point."""
+    if _WHOLE.fullmatch(cell):
+        return int(cell)
+    fraction = _FRACTION.fullmatch(cell) or _POWER.fullmatch(cell)
+    if fraction and math.isfinite(value := float(cell)):
+        return value
+    return cell

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from serve_app.core.durable import BUSY_S, transaction
+from serve_app.core.durable import BUSY_S, NotWritten, causes_known, transaction
 from serve_app.errors import ConfigError
 from serve_app.lifecycle.retraining.tables import SCHEMA, VERSION
 
@@ -51,9 +51,13 @@ class Database:
             raise ConfigError(f"{self.path} cannot be opened: {error}") from error
         try:
             db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            _prepare(db, self.path)
+            with causes_known(db):
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                _prepare(db, self.path)
+        except NotWritten:
+            db.close()
+            raise
         except sqlite3.DatabaseError as error:
             db.close()
             msg = f"{self.path} is no ledger, or cannot be written: {error}; move it away"

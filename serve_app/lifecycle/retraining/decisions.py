@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     # Effects are done by what trains, which whoever decides does not need.
     from serve_app.lifecycle.retraining.effects import Versions
 
+_SHORTEST_DIGEST = 8
+"""A shorter one, such as that of a variable that was never set, would fit what nobody looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -74,6 +77,12 @@ def decide(
             raise Conflict(f"run {run.id} waits for no approval: it is {state}")
         run = run_of(row)
         wanted = str(run.facts.get("digest", ""))
+        if digest is not None and len(digest) < _SHORTEST_DIGEST:
+            msg = (
+                f"the digest {digest!r} could be that of anything: give at least "
+                f"{_SHORTEST_DIGEST} digits of it, as retrain status {run.id} shows them"
+            )
+            raise Conflict(msg)
         if digest is not None and not wanted.startswith(digest):
             msg = f"run {run.id} waits for the approval of {wanted[:12]}, and not of {digest}"
             raise Conflict(msg)

@@ -54,10 +54,14 @@ def of_webhook(
         raise Unauthenticated("the signature of the call is not of this secret")
     sent_s = _seconds(timestamp)
     if not abs(now_s - sent_s) <= WINDOW_S:
-        msg = f"the call was signed {now_s - sent_s:.0f} s ago; at most {WINDOW_S:.0f} s may pass"
+        off_s = now_s - sent_s
+        when = f"{off_s:.0f} s ago" if off_s > 0 else f"{-off_s:.0f} s ahead of the clock here"
+        msg = f"the call was signed {when}; at most {WINDOW_S:.0f} s may lie between"
         raise Unauthenticated(msg)
     content = _object(body)
-    reason = str(content.get("reason") or "another system asks for it")[:_LONGEST_ID]
+    words = str(content.get("reason") or "another system asks for it")[:_LONGEST_ID]
+    # JSON may hold halves of characters, which no database keeps.
+    reason = words.encode("utf-8", "replace").decode()
     return Trigger(
         model, "webhook", reason, f"webhook:{call_id}", now_s, who="webhook",
         evidence={"id": call_id, "sent_s": sent_s, "body": content},
@@ -84,7 +88,7 @@ def _seconds(text: str) -> float:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("the body of the call is no JSON") from error
     if not isinstance(content, dict):
         raise InvalidInput("the body of the call is no JSON object")

@@ -6,7 +6,7 @@ data, and all of them can be compiled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,10 +87,12 @@ def built(
     *,
     classes: int,
     seed: int,
+    empty: Collection[str] = (),
 ) -> Any:
     """An unfitted estimator for columns like those of a frame, with its parameters set.
 
     It computes with one thread, and draws from `seed`. `classes` is 0 where numbers are predicted.
+    Estimators of `auto` leave out the columns that are `empty` where they are fitted.
 
     Raises:
         InvalidInput: a column cannot be preprocessed, the import fails, or the estimator has no
@@ -99,7 +101,7 @@ def built(
     if recipe.is_imported:
         estimator, prefix = _imported(recipe.source), ""
     else:
-        estimator, prefix = _pipeline(recipe.source, frame, classes)
+        estimator, prefix = _pipeline(recipe.source, frame, classes, empty)
     wanted = {f"{prefix}{name}": value for name, value in {**recipe.fixed, **parameters}.items()}
     known = estimator.get_params(deep=True)
     seeds = {
@@ -145,9 +147,12 @@ def _imported(place: str) -> Any:
     return estimator
 
 
-def _pipeline(source: str, frame: pd.DataFrame, classes: int) -> tuple[Any, str]:
+def _pipeline(
+    source: str, frame: pd.DataFrame, classes: int, empty: Collection[str]
+) -> tuple[Any, str]:
     """The estimator of a name, behind what its columns need, and the prefix of its parameters."""
-    numbers, words, gaps = column_kinds(frame)
+    every_number, words, gaps = column_kinds(frame)
+    numbers = [name for name in every_number if name not in empty]
     model = _model(source, classes)
     if source == "linear":
         steps: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="median"))] * gaps
@@ -161,12 +166,13 @@ def _pipeline(source: str, frame: pd.DataFrame, classes: int) -> tuple[Any, str]
         of_words = OrdinalEncoder(
             handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
         )
-    if not words:
+    if not words and len(numbers) == len(every_number):
         if of_numbers == "passthrough":
             return model, ""
         return Pipeline([("numbers", of_numbers), (FINAL, model)]), f"{FINAL}__"
     parts = [("numbers", of_numbers, numbers)] if numbers else []
-    columns = ColumnTransformer([*parts, ("categories", of_words, words)])
+    parts += [("categories", of_words, words)] if words else []
+    columns = ColumnTransformer(parts)
     return Pipeline([("columns", columns), (FINAL, model)]), f"{FINAL}__"
 
 

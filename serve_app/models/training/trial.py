@@ -77,7 +77,10 @@ def fitted(recipe: Recipe, parameters: Mapping[str, Any], data: FoldData, rows: 
         InvalidInput: the estimator cannot be built.
     """
     frame = data.features.iloc[rows]
-    estimator = built(recipe, data.features, parameters, classes=data.classes, seed=data.seed)
+    empty = frame.columns[frame.isna().all()]
+    estimator = built(
+        recipe, data.features, parameters, classes=data.classes, seed=data.seed, empty=empty
+    )
     with threadpool_limits(1):
         estimator.fit(frame, data.target[rows])
     return estimator

@@ -109,7 +109,8 @@ def check_fresh(plan: Plan, now: Plan) -> None:
     """Let a plan pass that would be made just so now.
 
     Raises:
-        Conflict: the file, what stands, or a version is another since; says which.
+        Conflict: the file, what stands, or a version is another since, or the plan does not list
+            what would change; says which.
     """
     moved = []
     if plan.file_sha256 != now.file_sha256:
@@ -121,9 +122,17 @@ def check_fresh(plan: Plan, now: Plan) -> None:
         for reference in sorted({*plan.versions, *now.versions})
         if plan.versions.get(reference) != now.versions.get(reference)
     ]
+    if not moved and _listed(plan) != _listed(now):
+        moved.append("it does not list what would change, as if somebody had edited it")
     if moved:
         msg = f"the plan is stale, and nothing was deployed: {'; '.join(moved)}; make it again"
         raise Conflict(msg, moved=moved)
+
+
+def _listed(plan: Plan) -> str:
+    """The changes that a plan lists; nodes may come and go, so what they hold may differ."""
+    changes = [dataclasses.asdict(one) for one in plan.changes if one.what != "capacity"]
+    return json.dumps(changes, sort_keys=True, default=str)
 
 
 def versions_of(config: Config, store: Registry) -> dict[str, str]:

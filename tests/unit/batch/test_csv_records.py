@@ -71,14 +71,18 @@ def test_a_quote_that_is_never_closed_costs_its_own_line(tail, monkeypatch):
     monkeypatch.setattr(csv_records, "MAX_RECORD_BYTES", 100)
     broken, *others = records(lines('"a,b\nc,d\n' + tail), 0)
     assert broken.content == b'"a,b\n'
-    assert "not closed" in broken.broken
+    assert "is closed within" in broken.broken
     assert cells(others[0].content) == ["c", "d"]
     assert not any(one.broken for one in others)
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"a,\xff\n", "not UTF-8"), (b"a\rb,c\n", "not CSV"), (b"x" * 200_000 + b',"\n"', "limit")],
+    [
+        (b"a,\xff\n", "UTF-8; byte 2"),
+        (b"a\rb,c\n", "end with a line feed"),
+        (b"x" * 200_000 + b',"\n"', "limit"),
+    ],
 )
 def test_what_is_no_record_says_why(content, words):
     with pytest.raises(ValueError, match=words):

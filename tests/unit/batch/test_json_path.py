@@ -54,11 +54,11 @@ def test_what_is_no_path_is_refused_when_it_is_given(path):
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        ("$.id", [1], "has no 'id'"),
-        ("$.id", {"x": 1}, "has no 'id'; it has 'x'"),
-        ("$[3]", [1, 2], "has no 3; it has 2 values"),
-        ("$[-3]", [1, 2], "has no -3"),
-        ("$[0]", {"x": 1}, "has no 0"),
+        ("$.id", [1], "no 'id' among 1 values"),
+        ("$.id", {"x": 1}, "no 'id' among 'x'"),
+        ("$[3]", [1, 2], "no 3 among 2 values"),
+        ("$[-3]", [1, 2], "no -3 among"),
+        ("$[0]", {"x": 1}, "no 0 among"),
         ("$.a.b", {"a": 1}, "there is nothing within '1'"),
     ],
 )

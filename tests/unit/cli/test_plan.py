@@ -207,6 +207,29 @@ def test_a_stale_plan_is_refused(serve_app, file, world, deployed, meanwhile, wo
     assert deployed == []
 
 
+def test_a_plan_whose_changes_were_edited_is_refused(serve_app, file, deployed):
+    changed(file, other_version)
+    assert serve_app("plan", file, "--out", "plan.json").code == 2
+    place = file.parent / "plan.json"
+    body = json.loads(place.read_text())
+    place.write_text(json.dumps({**body, "changes": []}))
+    got = serve_app("apply", "plan.json")
+    assert got.code == 1
+    assert "it does not list what would change" in got.err
+    assert deployed == []
+
+
+def test_a_plan_that_was_applied_is_not_applied_again(serve_app, file, world, deployed):
+    changed(file, other_version)
+    assert serve_app("plan", file, "--out", "plan.json").code == 2
+    assert serve_app("apply", "plan.json").code == 0
+    runs(world, yaml.safe_load(file.read_text()))
+    again = serve_app("apply", "plan.json")
+    assert again.code == 1
+    assert "something was deployed or set in the cluster" in again.err
+    assert len(deployed) == 1
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1}', "\x00"])
 def test_what_is_no_plan_is_refused(serve_app, file, deployed, content):
     (file.parent / "plan.json").write_text(content)

@@ -11,6 +11,7 @@ from serve_app.core.record_settings import RecordSettings
 from serve_app.core.snapshot import Endpoint
 from serve_app.engine.registration.register import Candidate, register
 from serve_app.errors import ConfigError
+from serve_app.routing import route_of
 
 
 def declared(registry, **endpoints):
@@ -138,6 +139,49 @@ def test_a_moved_alias_changes_what_is_described_and_not_the_hash(registry, mode
     assert first.hash == second.hash
     assert first.endpoints["e"].asks() == {"logistic@1"}
     assert second.endpoints["e"].asks() == {"logistic@2"}
+
+
+def routed(kind, **settings):
+    return {"route": {"kind": kind, **settings}}
+
+
+BY_ALIAS = {
+    "split": split("other@1", "logistic@champion"),
+    "bandit": routed(
+        "bandit",
+        policy="thompson",
+        variants=[{"model": "logistic@champion"}, {"model": "other@1"}],
+    ),
+    "ensemble": routed("ensemble", variants=[{"model": "other@1"}, {"model": "logistic@champion"}]),
+    "stable": routed("canary", stable="logistic@champion", candidate="other@1"),
+    "candidate": routed("canary", stable="other@1", candidate="logistic@champion"),
+    "cascade": routed(
+        "cascade", stages=[{"model": "logistic@champion", "sure": 0.9}, {"model": "other@1"}]
+    ),
+    "rule": routed(
+        "rules", rules=[{"when": "age > 50", "model": "logistic@champion"}], otherwise="other@1"
+    ),
+    "otherwise": routed(
+        "rules", rules=[{"when": "age > 50", "model": "other@1"}], otherwise="logistic@champion"
+    ),
+    "shadow": single("other@1", shadows=[{"model": "logistic@champion"}]),
+    "fallback": single("other@1", fallback="logistic@champion"),
+    "inline": single("logistic@champion", placement="inline"),
+}
+
+
+def test_an_old_file_deployed_after_a_promotion_answers_with_the_promoted_version(registry, models):
+    estimator, frame = models["logistic"]
+    registry.set_alias("logistic", "champion", 1, by="ada")
+    before = following(registry, **BY_ALIAS)
+    register(registry, Candidate("logistic", estimator, frame))
+    registry.set_alias("logistic", "champion", 2, by="retraining")
+    after = following(registry, **BY_ALIAS)
+    assert after.hash == before.hash
+    for name, endpoint in after.checked().items():
+        assert endpoint.follows() == {"logistic@champion": "logistic@2"}, name
+        assert "logistic@1" not in str(endpoint.to_json()), name
+        route_of(endpoint.route)
 
 
 def test_aliases_that_name_nothing_or_the_same_version_twice_are_problems(registry):

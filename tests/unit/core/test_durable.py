@@ -5,7 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from serve_app.core.durable import NoRoom, changing, connect, connected, keep_log, transaction
+from serve_app.core import durable
+from serve_app.core.durable import Busy, NoRoom, changing, connect, connected, keep_log, transaction
 
 
 class Owner:
@@ -49,3 +50,12 @@ def test_a_full_disk_says_which_file_it_cannot_take_and_changes_nothing(tmp_path
         connection.execute("PRAGMA max_page_count = 1000")
         write(connection, "y")
         assert connection.execute("SELECT text FROM row").fetchall() == [("y",)]
+
+
+def test_a_file_that_another_process_does_not_let_go_of_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(durable, "BUSY_S", 0.01)
+    file = tmp_path / "one.db"
+    with connected(file) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Busy, match=f"has been writing {file} for"), changing(file):
+            pass

@@ -13,6 +13,7 @@ from serve_app.lifecycle.dataset import (
     dataset_of,
     read_snapshot,
     read_source,
+    stray_words,
     usable_rows,
     write_snapshot,
 )
@@ -85,6 +86,56 @@ def test_rows_without_a_label_and_rows_that_are_too_young_are_left_out():
     # The newest is 10 January; labels of rows after the 7th are not known yet.
     assert rows["day"].tolist() == [f"2026-01-0{day}" for day in (1, 3, 4, 5, 6, 7)]
     assert left_out == {"without_label": 1, "label_not_mature": 3}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([0, 1, None] + [0, 1] * 3 + [1], "i"),
+        ([3, 7, None] + [3, 7] * 3 + [7], "i"),
+        ([0.5, 1, None] + [0, 1] * 3 + [1], "f"),
+        ([np.inf, 1, None] + [0, 1] * 3 + [1], "f"),
+        ([2.0**60, 1, None] + [0, 1] * 3 + [1], "f"),
+    ],
+)
+def test_labels_that_are_missing_in_some_rows_leave_the_others_what_they_are(values, kind):
+    rows, left_out = usable_rows(frame().assign(churned=values), settings().data)
+    assert left_out["without_label"] == 1
+    assert rows["churned"].dtype.kind == kind
+    assert rows["churned"].tolist() == [value for value in values if value is not None]
+
+
+def test_a_label_that_is_no_number_is_named_where_there_are_too_many_classes():
+    many = pd.concat([frame()] * 6, ignore_index=True)
+    many["churned"] = [f"{row}.5" for row in range(59)] + ["n/a?"]
+    with pytest.raises(
+        InvalidInput, match=r"60 classes in 60 rows.*1 of its 60 .*: 'n/a\?' in row 59"
+    ):
+        dataset_of(many, settings())
+    with pytest.raises(InvalidInput, match=r"holds no numbers.*'n/a\?' in row 59"):
+        dataset_of(many, settings().model_copy(update={"task": "regression"}))
+
+
+@pytest.mark.parametrize(
+    ("values", "stray"),
+    [
+        (
+            ["1", "2.5", "1e3", *map(str, range(30)), "oops"],
+            "1 of its 34 values is no number: 'oops' in row 33",
+        ),
+        (
+            [*map(str, range(30)), None, "-", "-"],
+            "2 of its 33 values are no numbers, the first '-' in row 31",
+        ),
+        ([*map(str, range(30))], None),
+        ([str(row) for row in range(5)] + ["a", "b"], None),
+        (["a", "b"], None),
+        ([1.0, 2.0], None),
+        ([None, None], None),
+    ],
+)
+def test_a_word_among_numbers_is_seen(values, stray):
+    assert stray_words(pd.Series(values)) == stray
 
 
 @pytest.mark.parametrize(

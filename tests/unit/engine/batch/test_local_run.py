@@ -180,6 +180,16 @@ def test_all_files_have_the_same_types_though_all_rows_of_one_are_bad(desk, tmp_
     assert one.schema == other.schema
 
 
+def test_a_bad_row_of_parquet_stands_aside_with_the_values_that_it_has(desk, tmp_path):
+    moments = pa.array([0, 1], pa.timestamp("s"))
+    table = pa.table({"age": [40.0, 50.0], "dose": [1.0, float("inf")], "at": moments})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    _, out = desk.done(tmp_path / "rows.parquet", passthrough=("at",))
+    (line,) = (out / "_quarantine").iterdir()
+    raw = json.loads(json.loads(line.read_text())["raw"])
+    assert raw == {"age": 50.0, "dose": float("inf"), "at": "1970-01-01T00:00:01"}
+
+
 def test_what_was_done_is_not_done_again(desk, csv_file):
     name = desk.submitted(csv_file)
     desk.run(name)

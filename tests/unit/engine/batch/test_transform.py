@@ -229,7 +229,7 @@ def test_a_table_is_answered_by_one_document(place, answers):
     [
         ("csv", "21,2\n22,old\n", "row 1, column 'dose'"),
         ("csv", "21,2\n22\n", "row 1: parse: expected 2 values, one per column; there are 1"),
-        ("lines", "[21,2]\n{\n", "row 1: parse: expected"),
+        ("lines", "[21,2]\n{\n", "row 1: parse: expected JSON that can be read; "),
         ("lines", "[21,2]\n7\n", "row 1: parse: expected"),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_record_that_cannot_be_answered_fails_the_job_and_puts_nothing(
 def test_a_filter_that_takes_what_is_not_there_fails_the_job(place):
     place.write("rows.csv", csv_lines(ROWS))
     status = place.done(transform(place, output_filter="$[5]"))
-    assert "has no 5; it has 1 values" in status.status["message"]
+    assert "expected a value at $[5]; there is no 5 among 1 values" in status.status["message"]
 
 
 def test_a_record_above_the_payload_fails_the_job(place):
@@ -350,3 +350,37 @@ def test_instances_stand_beside_their_predictions(place, answers):
     assert failed["instance"] == lines[3]
     assert failed["error"]["code"] == 3
     assert "dose" in failed["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("7", 7),
+        ("9007199254740993", 9007199254740993),
+        ("-2.50", -2.5),
+        ("1e3", 1000.0),
+        ("007", "007"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("nan", "nan"),
+        ("inf", "inf"),
+        ("1e999", "1e999"),
+        ("1_000", "1_000"),
+        ("", ""),
+    ],
+)
+def test_cells_of_instances_keep_what_they_say(place, cell, value):
+    place.write("rows.csv", f"age,dose,id\n21,2,{cell}\n")
+    rendering = Instances(str(place.home / "out"), "csv", excluded=("id",), as_objects=True)
+    options = JobOptions(format="jsonl", rendering=rendering)
+    place.desk.submit("vertex", "1", JobOrder("line", (str(place.home / "in"),), "v", options), {})
+    assert place.worked() == "SUCCEEDED"
+    (line,) = (place.home / "out" / "predictions_0001.jsonl").read_text().splitlines()
+    got = json.loads(line)["instance"]["id"]
+    assert (got, type(got)) == (value, type(value))
+
+
+def test_words_that_are_not_utf8_are_named_by_their_byte(place):
+    place.write("rows.csv", "")
+    (place.home / "in" / "rows.csv").write_bytes(b"21,2\n22,\xe9\n")
+    status = place.done(transform(place))
+    assert "row 1: parse: expected UTF-8; byte 3 of it" in status.status["message"]

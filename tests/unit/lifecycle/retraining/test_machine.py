@@ -262,7 +262,10 @@ def test_a_run_waits_for_a_person_who_agrees_to_what_was_judged(house):
     run = house.work()
     assert run.state == "APPROVAL"
     with pytest.raises(Conflict, match="waits for the approval of"):
-        decisions.decide(house.ledger, run, author(house), approved=True, digest="0000")
+        decisions.decide(house.ledger, run, author(house), approved=True, digest="0" * 8)
+    for too_short in ("", run.facts["digest"][:7]):
+        with pytest.raises(Conflict, match="at least 8 digits"):
+            decisions.decide(house.ledger, run, author(house), approved=True, digest=too_short)
     decisions.decide(
         house.ledger, run, author(house), approved=True, digest=run.facts["digest"][:8]
     )

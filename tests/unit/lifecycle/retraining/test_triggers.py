@@ -189,6 +189,17 @@ def test_a_call_that_others_made_changed_or_kept_is_refused(headers, body, now_s
         of_webhook("churn", SECRET, headers, body, float(now_s))
 
 
+def test_a_signed_body_that_nobody_can_read_is_refused_and_half_a_character_is_none():
+    def trigger(body, now_s=1_000.0):
+        return of_webhook("churn", SECRET, call(body), body, now_s)
+
+    with pytest.raises(InvalidInput, match="no JSON"):
+        trigger(b"[" * 30_000)
+    assert trigger(b'{"reason": "\\ud800 drift"}').reason == "? drift"
+    with pytest.raises(Unauthenticated, match="400 s ahead of the clock here"):
+        trigger(b"{}", now_s=600.0)
+
+
 def test_a_secret_that_is_too_short_signs_nothing():
     with pytest.raises(Unauthenticated, match="fewer than 16"):
         of_webhook("churn", "", call(secret=""), b'{"reason": "new data"}', 1_000.0)

@@ -47,6 +47,14 @@ def test_each_learns_classes_from_columns_of_any_type(name, kind):
 
 
 @pytest.mark.parametrize("name", AUTO)
+@pytest.mark.filterwarnings("error")
+def test_a_column_that_is_empty_in_all_rows_or_in_a_fold_changes_nothing(name):
+    frame, target = mixed()
+    empty = frame.assign(never=np.nan, later=np.where(np.arange(ROWS) < ROWS // 2, np.nan, 1.0))
+    assert min(scored(Recipe(name, name), {}, data(empty, target, 2, "roc_auc")).by_fold) > 0.7
+
+
+@pytest.mark.parametrize("name", AUTO)
 def test_each_learns_numbers_better_than_their_mean(name):
     frame, _ = mixed()
     target = frame["visits"].to_numpy() * 3.0 + (frame["town"] == "west")
