@@ -168,11 +168,15 @@ def compiled_of(registry: Registry, name: str, number: int) -> tuple[Manifest, b
     compiled = manifest.compiled
     if compiled is None or not compiled.served:
         reason = None if compiled is None else compiled.reason
-        why = f": {reason}" if reason else ""
+        more = (
+            f": {reason}"
+            if reason
+            else "; register it without --no-compile, or with --require-compiled to see what does "
+            "not compile"
+        )
         msg = (
             f"{manifest.reference} is served by its library and has no compiled form that a "
-            f"device could compute{why}; register it without --no-compile, or with "
-            "--require-compiled to see what does not compile"
+            f"device could compute{more}"
         )
         raise ConfigError(msg)
     if manifest.sample is None:

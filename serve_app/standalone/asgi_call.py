@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Scope
 
+_OTHERS = "backslashreplace"
+"""How characters that headers cannot have are written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -35,7 +38,7 @@ class Call:
             "query_string": self.query,
             "root_path": "",
             "headers": [
-                (name.encode("latin-1"), value.encode("latin-1"))
+                (name.encode("latin-1", _OTHERS), value.encode("latin-1", _OTHERS))
                 for name, value in self.headers.items()
             ],
             "server": None,

@@ -18,6 +18,8 @@ LAMBDA_BYTES = 6 * 1024 * 1024
 """What Lambda takes back from a function, as JSON."""
 BALANCER_BYTES = 1_000_000
 """What a load balancer takes of it."""
+_NAMES = 5
+"""How many names of an event's parts a refusal shows."""
 _ESCAPED = 12
 """The most bytes that JSON in ASCII makes of one character."""
 
@@ -38,12 +40,39 @@ def kind_of(event: Any) -> Kind:
             return "api"
     elif direct.is_direct(event):
         return "direct"
-    shown = sorted(event) if isinstance(event, Mapping) else value_text(event)
     msg = (
-        f"this event is not understood: {value_text(shown)}. A function URL, an HTTP API, a REST "
+        f"this event is not understood: {_shown(event)}. A function URL, an HTTP API, a REST "
         'API or a load balancer can send one, or a caller {"instances": […]} or {"inputs": …}'
     )
     raise InvalidInput(msg)
+
+
+def _shown(event: Any) -> str:
+    if not isinstance(event, Mapping) or not event:
+        return value_text(event)
+    names = [value_text(name) for name in event]
+    more = ", …" if len(names) > _NAMES else ""
+    return f"an object with {', '.join(names[:_NAMES])}{more}"
+
+
+def without_stage(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An HTTP API's event without the name of its stage, which its own address puts before paths.
+
+    A stage `$default` stands in no path; nor does one behind a domain of the API's owner. A REST
+    API takes it off itself.
+    """
+    context = event["requestContext"]
+    stage = context.get("stage")
+    if ".execute-api." not in str(context.get("domainName")) or "version" not in event:
+        return event
+    http = context.get("http", {})
+    path = event["path"] if "path" in event else http["path"]
+    if not path.startswith(f"/{stage}/"):
+        return event
+    path = path.removeprefix(f"/{stage}")
+    if "path" in event:
+        return {**event, "path": path}
+    return {**event, "requestContext": {**context, "http": {**http, "path": path}}}
 
 
 def fitting(answer: dict[str, Any], kind: Kind, request_id: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ the start, in words.
 from __future__ import annotations
 
 import asyncio
-import binascii
 import logging
 import os
 import sys
@@ -108,13 +107,19 @@ class LambdaHandler:
     def _http(self, event: Any, context: LambdaContext, kind: aws_events.Kind) -> dict[str, Any]:
         request_id = context.aws_request_id
         try:
-            answer = self._adapter(event, context)
-        except binascii.Error:
-            error = BadEncoding("the event says that its body is base64, and it is not")
-            return aws_events.refused(error, kind, request_id)
+            answer = self._adapter(aws_events.without_stage(event), context)
+        except UnicodeEncodeError as error:
+            refusal = BadEncoding(f"the event holds text that is no Unicode: {error.reason}")
+            return aws_events.refused(refusal, kind, request_id)
+        except ValueError:
+            refusal = BadEncoding("the event says that its body is base64, and it is not")
+            return aws_events.refused(refusal, kind, request_id)
         except LookupError as missing:
             msg = f"the event has no {missing} where one of its kind has it"
             raise InvalidInput(msg) from missing
+        except (AttributeError, TypeError) as error:
+            msg = f"a part of the event is not what one of its kind has there: {error}"
+            raise InvalidInput(msg) from error
         return aws_events.fitting(answer, kind, request_id)
 
 

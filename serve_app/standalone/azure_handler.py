@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serve_app.core.violations import value_text
 from serve_app.errors import BadEncoding, InvalidInput, ServeError, TooLarge
 from serve_app.gateway import errors
 from serve_app.standalone import direct
@@ -98,10 +99,17 @@ def _document(body: bytes) -> Mapping[str, Any]:
 
 def _http_call(trigger: Mapping[str, Any], identity: str) -> Call:
     """The request that the host took from a client."""
-    url = urlsplit(str(trigger.get("Url", "/")))
+    try:
+        url = urlsplit(str(trigger.get("Url", "/")))
+    except ValueError as error:
+        msg = f"the trigger's 'Url' is none: {value_text(trigger['Url'])}"
+        raise InvalidInput(msg) from error
     given = trigger.get("Headers") or {}
+    if not isinstance(given, Mapping):
+        msg = f"the trigger's 'Headers' must be an object, got {value_text(given)}"
+        raise InvalidInput(msg)
     headers = {
-        name.lower(): ", ".join(value) if isinstance(value, list) else str(value)
+        name.lower(): ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in given.items()
     }
     if identity:

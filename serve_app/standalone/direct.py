@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,4 +59,12 @@ def _call_of(value: Mapping[str, Any], request_id: str) -> Call:
     path = "/invocations" if name is None else f"/endpoints/{name}/invocations"
     body = {key: one for key, one in value.items() if key != _ENDPOINT}
     headers = {"content-type": "application/json", "x-request-id": request_id}
-    return Call("POST", path, orjson.dumps(body), headers)
+    return Call("POST", path, _json(body), headers)
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    """A value as a client would write it; what orjson cannot write is the gateway's to judge."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value).encode()

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from serve_app.errors import ConfigError, InvalidInput, NotFound, TooLarge
+from serve_app.errors import ConfigError, InvalidInput, NotFound, ServeError, TooLarge
 from serve_app.standalone import aws_lambda
 from serve_app.standalone.aws_events import BALANCER_BYTES, LAMBDA_BYTES
 from serve_app.standalone.aws_lambda import LambdaHandler
@@ -182,6 +182,69 @@ def test_an_event_that_lacks_a_part_is_refused_with_its_name(handler):
     del event["requestContext"]["http"]["sourceIp"]
     with pytest.raises(InvalidInput, match="no 'sourceIp'"):
         handler(event, Context())
+
+
+@pytest.mark.parametrize(
+    ("event", "names"),
+    [
+        ({"Records": [], "a": 1}, "with 'Records', 'a'"),
+        (dict.fromkeys("abcdefg", 1), "'e', …"),
+    ],
+    ids=["few", "many"],
+)
+def test_an_event_of_no_known_kind_is_shown_by_the_names_of_its_parts(handler, event, names):
+    with pytest.raises(InvalidInput, match=names):
+        handler(event, Context())
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [("headers", None), ("headers", []), ("body", {"a": 1}), ("body", 3)]
+)
+def test_an_event_with_a_part_of_another_kind_is_refused_in_words(handler, part, value):
+    with pytest.raises(InvalidInput, match="a part of the event"):
+        handler({**of_url(PREDICT, BODY), part: value}, Context())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"body": "\ud800"}, "no Unicode"),
+        ({"body": "äöü", "isBase64Encoded": True}, "base64, and it is not"),
+    ],
+    ids=["half a character", "no base64"],
+)
+def test_text_that_is_none_is_a_400(handler, changes, words):
+    answer = handler({**of_url(PREDICT, BODY), **changes}, Context())
+    assert answer["statusCode"] == 400
+    assert words in answer["body"]
+
+
+@pytest.mark.parametrize("age", [10**400, "\ud800"], ids=["a huge number", "half a character"])
+def test_a_bare_value_that_json_hardly_holds_is_refused_in_words(handler, age):
+    with pytest.raises(ServeError):
+        handler({"instances": [{"age": age, "dose": 2.5}]}, Context())
+
+
+def of_stage(form, stage, domain, path):
+    """An HTTP API's event of a stage, whose paths begin as the API's address does."""
+    event = of_url(path, BODY) if form == "2.0" else {**of_api(path, BODY), "version": "1.0"}
+    event["requestContext"] |= {"stage": stage, "domainName": domain}
+    return event
+
+
+@pytest.mark.parametrize("form", ["2.0", "1.0"])
+@pytest.mark.parametrize(
+    ("stage", "domain", "prefix"),
+    [
+        ("prod", "abc.execute-api.eu-central-1.amazonaws.com", "/prod"),
+        ("v1", "abc.execute-api.eu-central-1.amazonaws.com", "/v1"),
+        ("v1", "models.example.com", ""),
+        ("$default", "abc.execute-api.eu-central-1.amazonaws.com", ""),
+    ],
+)
+def test_a_stage_of_an_http_api_is_no_part_of_the_path(handler, form, stage, domain, prefix):
+    answer = handler(of_stage(form, stage, domain, f"{prefix}{PREDICT}"), Context())
+    assert answer["statusCode"] == 200
 
 
 class Long:

@@ -120,3 +120,21 @@ async def test_a_request_that_is_no_json_is_refused(host):
     answer = await host.post("/serve_app", content=b"{")
     assert answer.status_code == 400
     assert "is no JSON" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("Url", "http://[x"), ("Headers", [{"a": 1}]), ("Headers", "a: 1")],
+)
+async def test_a_trigger_with_a_part_that_is_none_is_refused_with_its_name(host, part, value):
+    wrapped = http_trigger(PREDICT)
+    wrapped["Data"]["req"][part] = value
+    answer = await host.post("/serve_app", json=wrapped)
+    assert answer.status_code == 400
+    assert f"'{part}'" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("value", [["€"], [1, 2], None], ids=["euro", "numbers", "nothing"])
+async def test_headers_of_any_text_are_no_hindrance(host, value):
+    answer = await host.post("/serve_app", json=http_trigger(PREDICT, **{"X-Price": value}))
+    assert answer.json()["Outputs"]["res"]["statusCode"] == "200"
