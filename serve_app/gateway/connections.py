@@ -7,6 +7,7 @@ their bounds in `gateway/bodies.py`.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,8 +18,12 @@ from serve_app.security.certificates import subject_of
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _HTTPProtocol
+
+    from serve_app.gateway.declined_upgrades import Parser, head_without_offer
 else:
     _HTTPProtocol = object
+    with suppress(ModuleNotFoundError):
+        from serve_app.gateway.declined_upgrades import Parser, head_without_offer
 
 HEAD_S = 15.0
 """So long may a client take for the head of a request, from its first byte or from connecting."""
@@ -56,16 +61,26 @@ class _Ignored(list[tuple[bytes, bytes]]):
 
 
 class Framed(_HTTPProtocol):
-    """For uvicorn's protocol in C: what stands around a body is neither a header nor endless.
+    """For uvicorn's protocol in C: a request's body is read whatever its head offers, alone.
 
-    Trailers would be headers where they come before the application looks, which proxies before
-    this have not seen; and of them, or of a chunk's extensions, `HEAD_BYTES` may come at a time.
+    What stands around a body is neither a header nor endless: trailers would be headers where they
+    come before the application looks, which proxies before this have not seen; and of them, or of
+    a chunk's extensions, `HEAD_BYTES` may come at a time.
     """
 
+    parser: Any
+    """A `Parser`; none once the connection is lost."""
     _framing_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to read requests."""
+        self.parser = Parser(self, self._declines)
+        super().connection_made(transport)
 
     def on_headers_complete(self) -> None:
         """Begin the request by the headers that there are."""
+        if self._declines():
+            return
         super().on_headers_complete()
         self.headers = _Ignored()
         self._framing_bytes = 0
@@ -75,14 +90,35 @@ class Framed(_HTTPProtocol):
         self._framing_bytes = 0
         super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        """Take note that a request is whole."""
+        if not self._declines():
+            super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
         """Take what came, and count it while it is no part of a body that should come."""
         cycle: Any = self.cycle
         if cycle is not None and cycle.more_body:
             self._framing_bytes += len(data)
         super().data_received(data)
+        while self.parser is not None and self.parser.left is not None:
+            self._go_on(self.parser)
         if self._framing_bytes > HEAD_BYTES:
             self.transport.close()
+
+    def _declines(self) -> bool:
+        """Whether the head that was read offers another protocol, and is answered without it."""
+        if not self.parser.should_upgrade() or self.parser.get_method() == b"CONNECT":
+            return False
+        return not self._should_upgrade()
+
+    def _go_on(self, parser: Parser) -> None:
+        """Read a request whose offer was declined once more, as if there had been none."""
+        head = head_without_offer(
+            parser.get_method(), self.url, parser.get_http_version(), self.headers
+        )
+        self.parser = Parser(self, self._declines)
+        super().data_received(head + (parser.left or b""))
 
 
 class Bounds(_HTTPProtocol):

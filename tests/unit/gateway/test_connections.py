@@ -21,18 +21,20 @@ DEADLINE_S = 10.0
 async def slow(scope, receive, send):
     """Answers after the whole body, on `/slow` after a while, on `/names` with the headers' names.
 
-    On `/early` it answers before the body.
+    On `/early` it answers before the body, on `/size` with the body's length.
     """
     if scope["path"] == "/early":
         await PlainTextResponse("ok")(scope, receive, send)
         return
-    more = True
+    more, size = True, 0
     while more:
-        more = (await receive()).get("more_body", False)
+        message = await receive()
+        more = message.get("more_body", False)
+        size += len(message.get("body", b""))
     if scope["path"] == "/slow":
         await asyncio.sleep(0.5)
     names = b" ".join(name for name, _ in scope["headers"]).decode()
-    text = names if scope["path"] == "/names" else "ok"
+    text = {"/names": names, "/size": str(size)}.get(scope["path"], "ok")
     await PlainTextResponse(text)(scope, receive, send)
 
 
@@ -219,4 +221,36 @@ async def test_a_body_may_come_in_chunks_of_a_byte(monkeypatch, protocol):
             await asyncio.sleep(0)
         writer.write(b"0\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+OFFER = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize("in_one", [True, False])
+@pytest.mark.parametrize(
+    ("frame", "body"),
+    [
+        (b"content-length: 5\r\n", b"12345"),
+        (b"transfer-encoding: chunked\r\n", b"3\r\n123\r\n2\r\n45\r\n0\r\n\r\n"),
+    ],
+    ids=["length", "chunks"],
+)
+async def test_a_body_behind_an_offer_of_another_protocol_is_read(protocol, frame, body, in_one):
+    async with serving(protocol) as port:
+        head = b"POST /size HTTP/1.1\r\nhost: x\r\n" + OFFER + frame + b"\r\n"
+        another = b"POST /size HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
+        sent = [head, body, another + b"connection: close\r\n\r\n12"]
+        reader, writer = await connected(port, *([b"".join(sent)] if in_one else sent))
+        answers = (await rest(reader)).split(b"\r\n\r\n")
+        assert [one[:1] for one in answers[1:]] == [b"5", b"2"]
+        writer.close()
+
+
+async def test_many_offers_that_come_at_once_are_answered(protocol):
+    async with serving(protocol) as port:
+        one = b"POST /size HTTP/1.1\r\nhost: x\r\n" + OFFER + b"content-length: 1\r\n\r\n1"
+        last = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        reader, writer = await connected(port, one * 2000 + last)
+        assert (await rest(reader)).count(b"HTTP/1.1 200 ") == 2001
         writer.close()
