@@ -49,7 +49,10 @@ def export_onnx(registry: Registry, name: str, number: int) -> Exported:
     try:
         content = graph_of(program, signature, manifest.reference)
     except ConfigError as error:
-        msg = f"{manifest.reference} cannot be an ONNX file: {error.message}"
+        msg = (
+            f"{manifest.reference} cannot be an ONNX file: {error.message}; "
+            f"`serve-app export wheel {manifest.reference}` takes whatever is compiled"
+        )
         raise ConfigError(msg) from error
     assert manifest.sample is not None  # noqa: S101 - compiled_of refuses versions without
     sample = sample_columns(dict(manifest.sample.inputs), signature)

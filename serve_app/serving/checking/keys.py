@@ -69,9 +69,14 @@ class _Reading:
         near = same_names(key, free)
         place = None if near else _place(around, key)
         if not near and place is None:
-            near = nearest_names(key, free)
+            near = nearest_names(key, spot.shape.keys)
+        twice = [name for name in near if name in spot.body]
         problem = f"there is no key {key!r} here."
-        if near:
+        if twice:
+            named = " and ".join(repr(name) for name in twice)
+            self.unknown.append((stood, f"{problem} It looks like {named}, which stands here too"))
+            del spot.body[key]
+        elif near:
             named = " or ".join(repr(name) for name in near)
             self.unknown.append((stood, f"{problem} Did you mean {named}?"))
             self._rename(spot, key, near[0])

@@ -173,6 +173,22 @@ def test_the_value_of_a_misspelled_key_is_still_looked_at(findings):
     assert "Did you mean 'version'" in str(found[1])
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "standing"),
+    [
+        (("applications", 0), "import_pth", "import_path"),
+        (("applications", 0), "names", "name"),
+        (("applications", 0, "args"), "registery", "registry"),
+        ((), "aplications", "applications"),
+    ],
+)
+def test_a_key_that_looks_like_one_that_stands_there_is_that_one(findings, path, key, standing):
+    body = yaml.safe_load((CONFIGS[0].parent / "split.yaml").read_text())
+    at(body, path)[key] = "a"
+    (found,), _ = findings(body)
+    assert f"It looks like {standing!r}, which stands here too" in found.message
+
+
 def test_two_misspelled_keys_are_two_findings(findings):
     body = yaml.safe_load((CONFIGS[0].parent / "split.yaml").read_text())
     body["aplications"] = body.pop("applications")
