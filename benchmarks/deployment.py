@@ -100,6 +100,7 @@ RECORDED = (
     ("pods: failed, one ended", "", 0, OUTAGES, "failed_as_one_ended"),
     ("pods: failed, one died, of 4 in flight", "", 4, OUTAGES, "failed_as_one_died"),
     ("pods: failed, the head died", "", 0, OUTAGES, "failed_as_the_head_died"),
+    ("pods: failed, a second cluster", "", 0, OUTAGES, "failed_as_a_second_cluster_took_over"),
     ("ray up: the head answers the operator", "s", 180, RAY_UP, "ray_up_s"),
     ("ray up: the worker joined", "s", 180, RAY_UP, "worker_joined_s"),
     ("ray up: first prediction", "s", 180, RAY_UP, "first_prediction_s"),

@@ -187,6 +187,7 @@ class Requests:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.variants = []
+        self.ids = []
         self.failures = []
         self._threads = [
             threading.Thread(target=self._work, args=(random.Random(seed),), daemon=True)
@@ -249,6 +250,7 @@ class Requests:
             return False
         with self._lock:
             self.variants.append(answer.getheader("x-variant"))
+            self.ids.append(answer.getheader("x-prediction-id"))
         return True
 
     def _failed(self, why, host):

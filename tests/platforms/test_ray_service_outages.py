@@ -1,14 +1,17 @@
-"""What clients notice when a pod of the production RayService ends or dies.
+"""What clients notice when a pod of the production RayService ends or dies, or a cluster does.
 
 Two pods that serve, Redis for the head's memory, PostgreSQL for state, as `serve-app export kuberay
 --size production` has them; smaller, without Kubernetes' autoscaler, and with an inline config.
 """
 
 import contextlib
+import copy
+import json
 import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -39,6 +42,7 @@ _CHOSEN = {
     "autoscaling.enabled": False,
 }
 _REDIS_PORT, _POSTGRES_PORT = 6379, 5432
+_COMMAND = [sys.executable, "-c", "from serve_app.cli.main import main; main()"]
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +189,48 @@ def test_a_head_that_dies_fails_nothing(cluster, keys, record_property):
     record_property("failed_as_the_head_died", len(requests.failures))
     record_property("answered_meanwhile", requests.count())
     assert requests.failures == [], cluster.said()
+
+
+def test_a_second_cluster_takes_over_and_nothing_is_lost(
+    kubernetes, cluster, body, keys, record_property
+):
+    # As the operator does where something of `rayClusterConfig` is another one.
+    changed = copy.deepcopy(body)
+    (group,) = changed["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    group["template"]["spec"]["containers"][0]["env"].append({"name": "CHANGED", "value": "1"})
+    asked = [cluster]
+
+    def endpoints():
+        return [pod.address for pod in asked[0].serving()]
+
+    _wait_until_all_serve(cluster)
+    rows = {"instances": ROWS}
+    with Requests(endpoints, PATH, rows, key=keys[0], connections=CONNECTIONS) as requests:
+        requests.wait_for(100)
+        began_s = time.monotonic()
+        second = Cluster(kubernetes, changed, "serve-app-b")
+        second.wait_for_head(timeout_s=120)
+        second.apply()
+        second.wait_until_running()
+        _wait_until_all_serve(second)
+        asked[0] = second
+        record_property("second_cluster_s", round(time.monotonic() - began_s, 1))
+        requests.wait_for(200)
+        cluster.end()
+        requests.wait_for(200)
+    record_property("failed_as_a_second_cluster_took_over", len(requests.failures))
+    record_property("answered_meanwhile", requests.count())
+    assert requests.failures == [], second.said()
+    until(
+        lambda: not _unrecorded(kubernetes, requests),
+        120,
+        lambda: _unrecorded(kubernetes, requests),
+    )
+
+
+def _unrecorded(kubernetes, requests):
+    """The ids of answers that are not among the records."""
+    place = kubernetes.claims["serve-app-records"]
+    words = ["records", "query", "--records", str(place), "--columns", "prediction_id", "--json"]
+    printed = subprocess.run([*_COMMAND, *words], check=True, capture_output=True, text=True).stdout
+    return set(requests.ids) - {one["prediction_id"] for one in json.loads(printed)}
