@@ -103,6 +103,7 @@ class Slots:
         temporary = self.folder / f".{STATE}.new"
         _written(temporary, text.encode())
         temporary.replace(self.folder / STATE)
+        _names_kept(self.folder)
 
     def put(self, slot: str, bundle: Bundle) -> Path:
         """Unpack a wheel into a slot, in place of what stood there.
@@ -120,6 +121,7 @@ class Slots:
         except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
             raise ArtifactRejected(f"the wheel in the bundle is damaged: {error}") from error
         new.rename(target)
+        _names_kept(self.folder)
         return target
 
     def remove(self, slot: str) -> None:
@@ -162,6 +164,17 @@ def _inside(folder: Path, name: str) -> Path:
     if "\\" in name or ":" in name or any(part in {"", ".", ".."} for part in parts):
         raise ArtifactRejected(f"the wheel in the bundle holds the path {name!r}")
     return folder.joinpath(*parts)
+
+
+def _names_kept(folder: Path) -> None:
+    """Have the names in a folder on the disk, where folders can be opened (not on Windows)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _written(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ import http.server
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -29,6 +30,31 @@ def device(registry, models, tmp_path):
         register(registry, Candidate("logistic", *models["other"]))
     wheel = export_wheel(registry, "logistic", 1, WheelOptions(update_key=public_key(PUBLIC)))
     return Device(tmp_path, wheel.content)
+
+
+DYING = """
+import os, sys
+from logistic_1.update import main
+
+slots, source, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
+changes = 0
+
+def hook(event, arguments):
+    global changes
+    changing = event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
+    writes = event == "open" and isinstance(arguments[1], str) and "w" in arguments[1]
+    if (changing or writes) and str(arguments[0]).startswith(slots):
+        changes += 1
+        if changes == last:
+            os._exit(9)
+
+sys.addaudithook(hook)
+code = main("logistic_1", ["--slots", slots, "--from", source])
+print(changes)
+sys.exit(code)
+"""
+"""Takes an update, and ends as by SIGKILL before it changes so many things of the slots."""
+DEATHS = 8
 
 
 class Device:
@@ -114,6 +140,31 @@ def test_what_fails_its_self_test_is_not_taken(device, registry):
     assert device.current() == "logistic@2"
     assert device.update("--from", device.write(third)).returncode == 0
     assert device.current() == "logistic@3"
+
+
+def test_a_device_that_dies_amid_an_update_answers_and_takes_it_later(device, registry):
+    second, third = (export_bundle(registry, "logistic", n, KEY).content for n in (2, 3))
+    assert device.update("--from", device.write(second)).returncode == 0
+    source, before = str(device.write(third)), device.folder / "before"
+    shutil.copytree(device.slots, before)
+
+    def dying(last):
+        shutil.rmtree(device.slots)
+        shutil.copytree(before, device.slots)
+        return device.python("-c", DYING, str(device.slots), source, str(last))
+
+    whole = dying(0)
+    assert whole.returncode == 0, whole.stderr
+    changes = int(whole.stdout.splitlines()[-1])
+    seen = set()
+    for last in {1, 2, *range(3, changes, changes // DEATHS), changes - 1, changes}:
+        assert dying(last).returncode == 9
+        answer = device.update("--run", rows=json.dumps([ROW]))
+        seen.add(json.loads(answer.stdout)["model"])
+        assert device.update("--from", source).returncode == 0
+        assert device.current() == "logistic@3"
+    assert seen <= {"logistic@2", "logistic@3"}
+    assert "logistic@2" in seen
 
 
 def test_what_breaks_later_is_left_for_the_version_before(device, registry):
