@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import weakref
 from collections.abc import Iterator, Sequence
@@ -25,15 +24,6 @@ class NoRoom(NotWritten):
 
 class Busy(NotWritten):
     """Another process writes a SQLite file, and does not end."""
-
-
-def sync(path: Path) -> None:
-    """Let a file's bytes, or what a folder lists, survive a power cut; raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def connect(file: Path) -> sqlite3.Connection:

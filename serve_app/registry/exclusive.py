@@ -9,8 +9,6 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from serve_app.core.durable import sync
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,7 +17,6 @@ STALE_S = 60.0
 _POLL_S = 0.005
 _HELD = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 """Somebody holds the name: with a folder, or with a file as releases before this one do."""
-_NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF})
 
 
 def temporary_beside(target: Path) -> Path:
@@ -46,15 +43,6 @@ def place(finished: Path, target: Path) -> bool:
         # say so in many ways. What else is wrong, the other way finds too.
         return _renamed(finished, target)
     return True
-
-
-def sync_folder(folder: Path) -> None:
-    """Let what a folder lists survive a power cut, where its file system can do that."""
-    try:
-        sync(folder)
-    except OSError as error:
-        if error.errno not in _NO_SYNC:
-            raise
 
 
 def _renamed(finished: Path, target: Path) -> bool:

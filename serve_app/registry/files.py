@@ -17,10 +17,11 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
+from serve_app.core.disk import sync_folder
 from serve_app.core.hosts import links_of, url_leads_nowhere
 from serve_app.errors import RegistryFailed
 from serve_app.registry.answering import Answering
-from serve_app.registry.exclusive import place, sync_folder, temporary_beside
+from serve_app.registry.exclusive import place, temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

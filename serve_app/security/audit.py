@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from serve_app.core.durable import sync
+from serve_app.core.disk import sync
 from serve_app.errors import ConfigError, NotReady
 from serve_app.security.chain import START, ChainBroken, canonical, number_of, written
 from serve_app.security.checkpoints import (

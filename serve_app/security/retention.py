@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serve_app.core.durable import sync
+from serve_app.core.disk import sync
 from serve_app.security.chain import START, ChainBroken, links, number_of
 from serve_app.security.checkpoints import ANCHORS, CHAIN, Checkpoint, read_anchors
 from serve_app.security.signing import key_id, public_of

@@ -19,10 +19,10 @@ from serve_app.batch.away import reached
 from serve_app.batch.committed import Committed
 from serve_app.batch.job import Job
 from serve_app.batch.rendering import Instances, Transform
-from serve_app.core.durable import sync
+from serve_app.core.disk import sync, sync_folder
 from serve_app.engine.batch.output_place import OutputPlace
 from serve_app.errors import ServerFault
-from serve_app.registry.exclusive import sync_folder, temporary_beside
+from serve_app.registry.exclusive import temporary_beside
 
 _INVALID_ARGUMENT = 3
 """The code of google.rpc for what a client has to mend."""

@@ -13,8 +13,9 @@ from typing import IO
 
 from serve_app.batch.committed import Committed
 from serve_app.batch.job import Format
+from serve_app.core.disk import sync_folder
 from serve_app.engine.batch.output_place import COMMITS, QUARANTINE, TMP, OutputPlace, part
-from serve_app.registry.exclusive import place, sync_folder, temporary_beside
+from serve_app.registry.exclusive import place, temporary_beside
 
 
 class OutputFolder(OutputPlace):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serve_app.batch.bad_rows import Counts
 from serve_app.batch.committed import Committed, WrittenFile
-from serve_app.core.durable import sync
+from serve_app.core.disk import sync
 from serve_app.engine.batch.output_place import OutputPlace
 
 _BLOCK_BYTES = 1024 * 1024

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from serve_app.core.disk import sync_folder
 from serve_app.errors import ArtifactRejected, Conflict
 from serve_app.export.runtime.bundle import Bundle
 
@@ -167,14 +168,9 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _names_kept(folder: Path) -> None:
-    """Have the names in a folder on the disk, where folders can be opened (not on Windows)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Have the names in a folder on the disk; Windows opens no folders."""
+    if os.name == "posix":
+        sync_folder(folder)
 
 
 def _written(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ import pyarrow.fs as arrow_fs
 from fsspec.implementations.arrow import ArrowFSWrapper
 from fsspec.implementations.local import LocalFileSystem
 
-from serve_app.core import durable
+from serve_app.core.disk import sync as sync_path
 from serve_app.core.hosts import url_leads_nowhere
 from serve_app.errors import RecordsFailed
 
@@ -156,7 +156,7 @@ class Files:
             with contextlib.suppress(OSError):
                 unfinished.unlink(missing_ok=True)
         if sync:
-            durable.sync(target.parent)
+            sync_path(target.parent)
 
 
 def _opened(url: str) -> tuple[Any, str]:
