@@ -70,13 +70,13 @@ class _Reading:
         place = None if near else _place(around, key)
         if not near and place is None:
             near = nearest_names(key, spot.shape.keys)
-        twice = [name for name in near if name in spot.body]
         problem = f"there is no key {key!r} here."
-        if twice:
-            named = " and ".join(repr(name) for name in twice)
+        if near and not (near_and_free := [name for name in near if name in free]):
+            named = " and ".join(repr(name) for name in near)
             self.unknown.append((stood, f"{problem} It looks like {named}, which stands here too"))
             del spot.body[key]
         elif near:
+            near = near_and_free
             named = " or ".join(repr(name) for name in near)
             self.unknown.append((stood, f"{problem} Did you mean {named}?"))
             self._rename(spot, key, near[0])
