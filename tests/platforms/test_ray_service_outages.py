@@ -42,7 +42,7 @@ _CHOSEN = {
     "autoscaling.enabled": False,
 }
 _REDIS_PORT, _POSTGRES_PORT = 6379, 5432
-_COMMAND = [sys.executable, "-c", "from serve_app.cli.main import main; main()"]
+_COMMAND = Path(sys.executable).with_name("serve-app")
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +135,11 @@ def _wait_until_all_serve(cluster):
     until(lambda: len(cluster.serving()) == len(cluster.workers), 120, cluster.said)
 
 
-def _requests(cluster, key):
-    """Requests to the pods that are ready."""
+def _requests(clusters, key):
+    """Requests to the pods that are ready, of whichever cluster is the last one of a list."""
 
     def endpoints():
-        return [pod.address for pod in cluster.serving()]
+        return [pod.address for pod in clusters[-1].serving()]
 
     return Requests(endpoints, PATH, {"instances": ROWS}, key=key, connections=CONNECTIONS)
 
@@ -147,7 +147,7 @@ def _requests(cluster, key):
 def test_a_pod_that_is_ended_fails_nothing(cluster, keys, record_property):
     _wait_until_all_serve(cluster)
     leaving = cluster.workers[0]
-    with _requests(cluster, keys[0]) as requests:
+    with _requests([cluster], keys[0]) as requests:
         requests.wait_for(100)
         ended_s = leaving.delete()
         requests.wait_for(100)
@@ -163,7 +163,7 @@ def test_a_pod_that_is_ended_fails_nothing(cluster, keys, record_property):
 def test_a_pod_that_dies_fails_no_more_than_was_in_flight(cluster, keys, record_property):
     _wait_until_all_serve(cluster)
     dying = cluster.workers[0]
-    with _requests(cluster, keys[0]) as requests:
+    with _requests([cluster], keys[0]) as requests:
         requests.wait_for(100)
         dying.die()
         requests.wait_for(200)
@@ -175,7 +175,7 @@ def test_a_pod_that_dies_fails_no_more_than_was_in_flight(cluster, keys, record_
 
 def test_a_head_that_dies_fails_nothing(cluster, keys, record_property):
     _wait_until_all_serve(cluster)
-    with _requests(cluster, keys[0]) as requests:
+    with _requests([cluster], keys[0]) as requests:
         requests.wait_for(100)
         dying, died_s = cluster.head, time.monotonic()
         dying.die()
@@ -198,14 +198,9 @@ def test_a_second_cluster_takes_over_and_nothing_is_lost(
     changed = copy.deepcopy(body)
     (group,) = changed["spec"]["rayClusterConfig"]["workerGroupSpecs"]
     group["template"]["spec"]["containers"][0]["env"].append({"name": "CHANGED", "value": "1"})
-    asked = [cluster]
-
-    def endpoints():
-        return [pod.address for pod in asked[0].serving()]
-
+    clusters = [cluster]
     _wait_until_all_serve(cluster)
-    rows = {"instances": ROWS}
-    with Requests(endpoints, PATH, rows, key=keys[0], connections=CONNECTIONS) as requests:
+    with _requests(clusters, keys[0]) as requests:
         requests.wait_for(100)
         began_s = time.monotonic()
         second = Cluster(kubernetes, changed, "serve-app-b")
@@ -213,7 +208,7 @@ def test_a_second_cluster_takes_over_and_nothing_is_lost(
         second.apply()
         second.wait_until_running()
         _wait_until_all_serve(second)
-        asked[0] = second
+        clusters.append(second)
         record_property("second_cluster_s", round(time.monotonic() - began_s, 1))
         requests.wait_for(200)
         cluster.end()
@@ -232,5 +227,5 @@ def _unrecorded(kubernetes, requests):
     """The ids of answers that are not among the records."""
     place = kubernetes.claims["serve-app-records"]
     words = ["records", "query", "--records", str(place), "--columns", "prediction_id", "--json"]
-    printed = subprocess.run([*_COMMAND, *words], check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run([_COMMAND, *words], check=True, capture_output=True, text=True).stdout
     return set(requests.ids) - {one["prediction_id"] for one in json.loads(printed)}
